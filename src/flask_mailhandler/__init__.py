@@ -1,0 +1,1 @@
+"""Send email from Flask, and know what became of it."""

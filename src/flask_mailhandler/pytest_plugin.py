@@ -1,0 +1,1 @@
+"""The pytest plugin: fixtures that capture what an app sends."""

@@ -1,0 +1,73 @@
+"""The octets of a message, as they go over the wire before dot-stuffing."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+
+class Piece(t.Protocol):
+    """A part of a content that is made while it is read, such as a file in base64."""
+
+    @property
+    def size(self) -> int:
+        """The number of octets that reading it gives, known beforehand."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Content:
+    """The content of one message (RFC 5321 section 2.3.1): CRLF lines, ready for any handler.
+
+    It can be read any number of times and gives the same octets each time; a retry, a further
+    batch of recipients and a copy in a folder all use this one.
+
+    :param pieces: Octets, and :class:`Piece` objects for what is read while sending.
+    :param smtputf8: Whether the header block holds raw UTF-8 (RFC 6531), which only a server
+        with SMTPUTF8 takes.
+    :param eightbit: Whether the body holds octets above 127 (RFC 6152), which only a server
+        with 8BITMIME takes.
+    """
+
+    __slots__ = ("_pieces", "eightbit", "size", "smtputf8")
+
+    def __init__(
+        self,
+        pieces: bytes | Sequence[bytes | Piece],
+        *,
+        smtputf8: bool = False,
+        eightbit: bool = False,
+    ) -> None:
+        self._pieces: tuple[bytes | Piece, ...] = (
+            (pieces,) if isinstance(pieces, bytes) else tuple(pieces)
+        )
+        self.size = sum(
+            len(piece) if isinstance(piece, bytes) else piece.size for piece in self._pieces
+        )
+        """Octets in all, CRLF counted, before dot-stuffing: the SIZE of RFC 1870."""
+        self.smtputf8 = smtputf8
+        self.eightbit = eightbit
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give the octets in pieces.
+
+        :raises MessageError: if a file is not what it was when it was attached.
+        """
+        for piece in self._pieces:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                yield from piece
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Content) and bytes(self) == bytes(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        marks = (" smtputf8" if self.smtputf8 else "") + (" 8bit" if self.eightbit else "")
+        return f"<Content {self.size} octets{marks}>"

@@ -1,0 +1,127 @@
+"""The fields of a message: what a writer may give, and what it is read as."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+from collections.abc import Callable
+from collections.abc import Iterable
+
+from .address import Address
+from .address import check_text
+from .address import parse_address
+from .address import plain
+from .address import shorten
+from .attachment import Attachment
+from .errors import MessageError
+from .headers import MESSAGE_ID
+
+AttachmentsInput: t.TypeAlias = "Attachment | Iterable[Attachment] | None"
+AlternativesInput: t.TypeAlias = (
+    "Attachment | Iterable[Attachment | tuple[str | bytes, str]] | None"
+)
+
+In = t.TypeVar("In")
+Out = t.TypeVar("Out")
+
+
+class Field(t.Generic[In, Out]):
+    """A field of a message: takes what a writer may give, and reads as what it was converted
+    to. A wrong value raises on the writer's line.
+
+    :param convert: Called with the value and the field's name.
+    :param default: The value of a message that leaves the field out.
+    """
+
+    def __init__(self, convert: Callable[[t.Any, str], Out], default: In) -> None:
+        self.convert = convert
+        self.default = default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @t.overload
+    def __get__(self, message: None, owner: t.Any) -> In: ...
+    @t.overload
+    def __get__(self, message: object, owner: t.Any) -> Out: ...
+    def __get__(self, message: object | None, owner: t.Any) -> In | Out:
+        # Without an instance it is the dataclass machinery that asks for the default.
+        return self.default if message is None else message.__dict__[self.name]
+
+    def __set__(self, message: object, value: In) -> None:
+        message.__dict__[self.name] = self.convert(value, self.name)
+
+
+def line(value: object, field: str) -> str:
+    text = "" if value is None else plain(value)
+    if text is None:
+        raise MessageError(f"{field} takes a string, not {shorten(value)}.")
+    return check_text(text, field)
+
+
+def body(value: object, field: str) -> str:
+    text = "" if value is None else plain(value)
+    if text is None:
+        raise MessageError(f"{field} takes a string, not {shorten(value)}.")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise MessageError(f"{field} cannot be written as UTF-8: {error}.") from None
+    # Inside a message line ends are LF; on the wire they are CRLF and nothing else.
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def sender(value: object, field: str) -> Address | None:
+    return None if value is None else parse_address(value, field)
+
+
+def reverse_path(value: object, field: str) -> Address | str | None:
+    return "" if value == "" and not isinstance(value, Address) else sender(value, field)
+
+
+def attachments(value: object, field: str) -> tuple[Attachment, ...]:
+    if value is None:
+        return ()
+    found = (value,) if isinstance(value, Attachment) else value
+    if isinstance(found, str | bytes) or not isinstance(found, Iterable):
+        raise MessageError(f"{field} takes Attachments, not {shorten(value)}.")
+    checked = tuple(found)
+    for item in checked:
+        if not isinstance(item, Attachment):
+            raise MessageError(
+                f"{field} takes Attachments, not {shorten(item)}: write Attachment(data,"
+                " filename=...) or Attachment.from_path(path)."
+            )
+    return checked
+
+
+def alternatives(value: object, field: str) -> tuple[Attachment, ...]:
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        value = [
+            Attachment(item[0], mimetype=item[1])
+            if isinstance(item, tuple) and len(item) == 2
+            else item
+            for item in value
+        ]
+    return attachments(value, field)
+
+
+def message_id(value: object, field: str) -> str | None:
+    text = None if value is None else plain(value)
+    if value is not None and (text is None or not MESSAGE_ID.match(text) or len(text) > 250):
+        raise MessageError(
+            f"{field} takes '<left@right>' in printable ASCII, up to 250 characters,"
+            f" not {shorten(value)}."
+        )
+    return text
+
+
+def date(value: object, field: str) -> datetime.datetime:
+    if value is None:
+        return datetime.datetime.now().astimezone().replace(microsecond=0)
+    if not isinstance(value, datetime.datetime):
+        raise MessageError(f"{field} takes a datetime, not {shorten(value)}.")
+    if value.utcoffset() is None:
+        raise MessageError(f"{field} has no time zone: write datetime.now().astimezone().")
+    return value

@@ -1,0 +1,180 @@
+"""Custom header fields: names and values, checked."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from .address import Address
+from .address import check_text
+from .address import plain
+from .address import shorten
+from .errors import MessageError
+
+HeadersInput: t.TypeAlias = (
+    "Mapping[str, str] | Mapping[str, str | list[str]] | Iterable[tuple[str, str]] | None"
+)
+
+# https://www.rfc-editor.org/rfc/rfc5322#section-2.2: printable US-ASCII but the colon. With
+# 76 the name, its colon and a space fit into a line of 78.
+_NAME = re.compile(r"[!-9;-~]{1,76}\Z")
+
+_ARGUMENTS = {
+    "subject": "subject=",
+    "from": "from_addr=",
+    "reply-to": "reply_to=",
+    "to": "to=",
+    "cc": "cc=",
+    "bcc": "bcc=",
+    "resent-bcc": "bcc=",
+    "date": "date=",
+    "message-id": "message_id=",
+    "return-path": "envelope_sender=",
+    "mime-version": "nothing, it is always there",
+}
+
+# https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4: msg-id; the id is not folded or encoded.
+MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>\Z")
+# https://www.rfc-editor.org/rfc/rfc2369#section-2: <URI>, separated by commas
+_URI_LIST = re.compile(r"<[!-;=?-~]+>(?:\s*,\s*<[!-;=?-~]+>)*\Z")
+ONE_CLICK = "List-Unsubscribe=One-Click"
+
+
+class Headers(Mapping[str, str]):
+    """Header fields in the order they were given; names are found in any case. A repeated
+    field gives its first value; :attr:`pairs` has them all.
+
+    :param fields: A mapping of names to values, or to lists of values, or (name, value) pairs.
+    :raises MessageError: for what no header may hold, and for fields that have an argument of
+        their own.
+    """
+
+    __slots__ = ("pairs",)
+    pairs: tuple[tuple[str, str], ...]
+
+    def __init__(self, fields: HeadersInput = None) -> None:
+        pairs = tuple(_check(name, value) for name, value in _flatten(fields))
+        object.__setattr__(self, "pairs", pairs)
+        _check_together(self)
+
+    def __setattr__(self, name: str, value: object) -> t.NoReturn:
+        raise AttributeError("Headers do not change: write message.replace(headers={...})")
+
+    def __getitem__(self, name: str) -> str:
+        for found, value in self.pairs:
+            if found.lower() == name.lower():
+                return value
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        first: dict[str, str] = {}
+        for name, _ in self.pairs:
+            first.setdefault(name.lower(), name)
+        return iter(first.values())
+
+    def __len__(self) -> int:
+        return len({name.lower() for name, _ in self.pairs})
+
+    def __hash__(self) -> int:
+        return hash(self.pairs)
+
+    def __eq__(self, other: object) -> bool:
+        return self.pairs == other.pairs if isinstance(other, Headers) else super().__eq__(other)
+
+    def __repr__(self) -> str:
+        return f"Headers({list(self.pairs)!r})"
+
+    def __reduce__(self) -> tuple[t.Any, ...]:
+        return Headers, (self.pairs,)
+
+
+def _flatten(fields: object) -> Iterator[tuple[object, object]]:
+    if fields is None:
+        return
+    if isinstance(fields, Headers):
+        yield from fields.pairs
+    elif isinstance(fields, Mapping):
+        for name, value in fields.items():
+            for one in value if isinstance(value, list | tuple) else (value,):
+                yield name, one
+    elif isinstance(fields, str | bytes) or not isinstance(fields, Iterable):
+        raise MessageError(f"headers takes a mapping of names to values, not {shorten(fields)}.")
+    else:
+        for pair in fields:
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise MessageError(f"headers takes (name, value) pairs, not {shorten(pair)}.")
+            yield pair[0], pair[1]
+
+
+def _check(name: object, value: object) -> tuple[str, str]:
+    known = plain(name)
+    if known is None or not _NAME.match(known):
+        raise MessageError(
+            f"headers has the name {shorten(name)}: a name is 1 to 76 printable ASCII"
+            " characters without space and colon."
+        )
+    lower = known.lower()
+    if lower in _ARGUMENTS:
+        raise MessageError(f"headers may not hold {known!r}: write {_ARGUMENTS[lower]}.")
+    if lower.startswith("content-"):
+        raise MessageError(f"headers may not hold {known!r}: it follows from what is sent.")
+    if lower.startswith("resent-"):
+        raise MessageError(
+            f"headers may not hold {known!r}: to resend, give send() the EmailMessage itself."
+        )
+    text = plain(value)
+    if text is None:
+        raise MessageError(f"headers takes strings; {known!r} is {shorten(value)}.")
+    text = check_text(text, f"the header {known!r}").strip(" \t")
+    if check := _SYNTAX.get(lower):
+        check(known, text)
+    return known, text
+
+
+def _message_ids(name: str, value: str) -> None:
+    if not all(MESSAGE_ID.match(part) for part in value.split()) or not value:
+        raise MessageError(f"{name} takes Message-IDs like <left@right>, not {shorten(value)}.")
+
+
+def _uri_list(name: str, value: str) -> None:
+    if not _URI_LIST.match(value):
+        raise MessageError(
+            f"{name} takes URLs in angle brackets, '<https://...>, <mailto:...>',"
+            f" not {shorten(value)}."
+        )
+
+
+def _address(name: str, value: str) -> None:
+    Address(value, field=f"the header {name!r}")
+
+
+_SYNTAX: dict[str, t.Callable[[str, str], None]] = {
+    "sender": _address,
+    "in-reply-to": _message_ids,
+    "references": _message_ids,
+    "list-unsubscribe": _uri_list,
+    "list-subscribe": _uri_list,
+    "list-help": _uri_list,
+    "list-owner": _uri_list,
+    "list-archive": _uri_list,
+}
+# https://www.rfc-editor.org/rfc/rfc5322#section-3.6 and RFC 2369, 2919, 8058: once at most
+_ONCE = (*_SYNTAX, "list-unsubscribe-post", "list-id", "auto-submitted")
+
+
+def _check_together(headers: Headers) -> None:
+    names = [name.lower() for name, _ in headers.pairs]
+    for name in _ONCE:
+        if names.count(name) > 1:
+            raise MessageError(f"headers has {name!r} more than once.")
+    # https://www.rfc-editor.org/rfc/rfc8058#section-3.1
+    if post := headers.get("List-Unsubscribe-Post"):
+        urls = headers.get("List-Unsubscribe", "")
+        if post != ONE_CLICK or urls.lower().count("<https://") != 1:
+            raise MessageError(
+                f"List-Unsubscribe-Post is {ONE_CLICK!r}, beside a List-Unsubscribe with exactly"
+                f" one https URL; here they are {shorten(post)} and {shorten(urls)}."
+            )

@@ -1,0 +1,303 @@
+"""The message: words, as its writer knows them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import secrets
+import typing as t
+from collections.abc import Mapping
+
+from . import fields as convert
+from .address import Address
+from .address import Addresses
+from .address import AddressesInput
+from .address import AddressInput
+from .address import parse_addresses
+from .attachment import Attachment
+from .envelope import Envelope
+from .errors import MessageError
+from .fields import AlternativesInput
+from .fields import AttachmentsInput
+from .fields import Field
+from .headers import Headers
+from .headers import HeadersInput
+from .message_json import from_json
+from .message_json import to_json
+
+if t.TYPE_CHECKING:
+    from email.message import EmailMessage
+
+
+class MessageFields(t.TypedDict, total=False):
+    """The arguments of :class:`Message`, for functions that pass them on. ``text`` and ``html``
+    are not both needed: the text is made from the HTML where it is left out."""
+
+    subject: str
+    text: str
+    html: str
+    from_addr: AddressInput | None
+    reply_to: AddressesInput
+    to: AddressesInput
+    cc: AddressesInput
+    bcc: AddressesInput
+    envelope_sender: AddressInput | None
+    headers: HeadersInput
+    attachments: AttachmentsInput
+    inline_attachments: AttachmentsInput
+    alternatives: AlternativesInput
+    message_id: str | None
+    date: datetime.datetime | None
+
+
+def _says_how_to_change(cls: type[Message]) -> type[Message]:
+    """Give the frozen class an error that says what to write instead."""
+
+    def refuse(self: Message, name: str, value: object = None) -> t.NoReturn:
+        raise AttributeError(
+            f"A Message does not change: write message = message.replace({name}=...)"
+        )
+
+    cls.__setattr__ = refuse  # type: ignore[assignment]
+    cls.__delattr__ = refuse  # type: ignore[assignment]
+    return cls
+
+
+@_says_how_to_change
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Message:
+    """A message. Frozen: it is checked where it is written and nothing that sends it changes
+    it; :meth:`replace` makes a changed copy.
+
+    Its identity, Message-ID and Date, is made once. So sending the same object again is the
+    same mail, and a changed copy is another.
+
+    :raises MessageError: naming the field whose value cannot be sent.
+    """
+
+    subject: Field[str, str] = Field(convert.line, "")
+    """One line. Line breaks and other control characters are refused."""
+    text: Field[str, str] = Field(convert.body, "")
+    """The body as plain text. Line ends are LF here, whatever was given."""
+    html: Field[str, str] = Field(convert.body, "")
+    """The body as HTML. If there is no text, one is generated from it."""
+    from_addr: Field[AddressInput | None, Address | None] = Field(convert.sender, None)
+    """The From. ``MAIL_DEFAULT_FROM`` is taken where it is left out."""
+    reply_to: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
+    """Where answers go."""
+    to: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
+    """Recipients."""
+    cc: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
+    """Recipients whom everybody sees."""
+    bcc: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
+    """Recipients whom nobody sees: they are in the envelope, and in no header."""
+    envelope_sender: Field[AddressInput | None, Address | str | None] = Field(
+        convert.reverse_path, None
+    )
+    """Where notifications of failure go: the From where it is left out, nowhere if ""."""
+    headers: Field[HeadersInput, Headers] = Field(lambda value, _: Headers(value), None)
+    """Further header fields. Those with an argument of their own are refused."""
+    attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(convert.attachments, ())
+    """Files for the reader to keep."""
+    inline_attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(
+        convert.attachments, ()
+    )
+    """Images that the HTML shows by ``src="cid:{attachment.cid}"``."""
+    alternatives: Field[AlternativesInput, tuple[Attachment, ...]] = Field(convert.alternatives, ())
+    """Other forms of the body, such as ``(data, "text/calendar; method=REQUEST")``."""
+    message_id: Field[str | None, str | None] = Field(convert.message_id, None)
+    """``<left@right>``. If it is left out it is made with the domain of the From, and is None
+    as long as there is no From."""
+    date: Field[datetime.datetime | None, datetime.datetime] = Field(convert.date, None)
+    """With a time zone. If it is left out it is the time of construction."""
+
+    def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
+        if args:
+            raise TypeError("A Message takes keyword arguments only: Message(text=...).")
+        for name in fields.keys() - _NAMES:
+            hint = _HINTS.get(name) or f"it has {', '.join(sorted(_NAMES))}"
+            raise TypeError(f"A Message has no field {name!r}: {hint}.")
+        # What the writer gave stays when the message is copied; what is made does not.
+        self = super().__new__(cls)
+        self.__dict__["_given"] = frozenset(
+            name for name in ("message_id", "date") if fields.get(name) is not None
+        )
+        return self
+
+    def __post_init__(self) -> None:
+        self.__dict__["_left"] = secrets.token_hex(16)
+        self._identify()
+        if "cid:" in self.html:
+            self._check_cids()
+
+    def _identify(self) -> None:
+        if self.message_id is None and self.from_addr is not None:
+            self.__dict__["message_id"] = f"<{self.__dict__['_left']}@{_right(self.from_addr)}>"
+
+    def _check_cids(self) -> None:
+        known = {attachment.cid for attachment in self.inline_attachments}
+        # https://www.rfc-editor.org/rfc/rfc2392: a cid: URL names a part of this message.
+        for cid in re.findall(
+            r"""(?:src|background)\s*=\s*["']?cid:([^"'\s>]+)""", self.html, re.I
+        ):
+            if cid not in known:
+                raise MessageError(
+                    f"html shows 'cid:{cid}', and no attachment has it: give it in"
+                    " inline_attachments=, and write cid:{attachment.cid}."
+                )
+
+    def replace(self, **changes: t.Unpack[MessageFields]) -> t.Self:
+        """Return a changed copy. It is another mail: Message-ID and Date are made anew unless
+        they were given.
+
+        :raises MessageError: as the constructor does.
+        """
+        return type(self)(**{**self._given_fields(), **changes})
+
+    def completed(self, **changes: t.Unpack[MessageFields]) -> t.Self:
+        """Return a copy that is the same mail: what a handler fills in does not change the
+        Message-ID and the Date."""
+        copy = self.replace(**changes)
+        copy.__dict__["_left"] = self.__dict__["_left"]
+        copy.__dict__["date"] = changes.get("date") or self.date
+        if "message_id" not in copy.__dict__["_given"]:
+            copy.__dict__["message_id"] = self.message_id
+            copy._identify()
+        return copy
+
+    def envelope(self) -> Envelope:
+        """Say who gets it: To, Cc and Bcc in this order, each mailbox once.
+
+        :raises MessageError: if there is nobody, or no sender.
+        """
+        sender = self.from_addr if self.envelope_sender is None else self.envelope_sender
+        if sender is None:
+            raise MessageError(
+                "The message has no sender: give it from_addr=, or set MAIL_DEFAULT_FROM."
+            )
+        return Envelope(sender, [*self.to, *self.cc, *self.bcc])
+
+    def to_mime(self) -> EmailMessage:
+        """Return the message as the standard library's, parsed from the octets that are sent.
+        Bcc is not in it."""
+        from .mime import to_mime
+
+        return to_mime(self)
+
+    @classmethod
+    def from_mime(cls, message: EmailMessage) -> Message:
+        """Read a standard library's message.
+
+        :raises MessageError: for what a :class:`Message` cannot hold, such as a signature;
+            :meth:`.Mail.send` takes the ``EmailMessage`` itself.
+        """
+        from .mime import from_mime
+
+        return from_mime(message)
+
+    def to_dict(self) -> dict[str, t.Any]:
+        """Return the message as JSON types, its identity included."""
+        fields = {name: to_json(value) for name, value in self._fields().items()}
+        return {
+            "version": 1,
+            "made": {"left": self.__dict__["_left"]},
+            **fields,
+            "given": sorted(self.__dict__["_given"]),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, t.Any]) -> t.Self:
+        """Read what :meth:`to_dict` made: an equal message with the same identity.
+
+        :raises MessageError: for an unknown version, or values that are wrong.
+        """
+        if not isinstance(data, Mapping) or data.get("version") != 1:
+            raise MessageError("from_dict takes what to_dict of version 1 has made.")
+        try:
+            fields = {name: from_json(name, data[name]) for name in _NAMES}
+            message = cls(**fields)
+            message.__dict__["_left"] = str(data["made"]["left"])
+            message.__dict__["_given"] = frozenset(data["given"])
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, MessageError):
+                raise
+            raise MessageError(f"from_dict found a damaged message: {error!r}.") from None
+        return message
+
+    def _fields(self) -> dict[str, t.Any]:
+        return {name: self.__dict__[name] for name in _ORDER}
+
+    def _given_fields(self) -> dict[str, t.Any]:
+        made = {"message_id", "date"} - self.__dict__["_given"]
+        return {name: value for name, value in self._fields().items() if name not in made}
+
+    def __eq__(self, other: object) -> bool:
+        # Display names count here, though an Address compares as its mailbox.
+        if not isinstance(other, Message):
+            return NotImplemented
+        return _named(self._given_fields()) == _named(other._given_fields())
+
+    def __hash__(self) -> int:
+        return hash((self.subject, self.text, self.html, self.to))
+
+    def __repr__(self) -> str:
+        shown = ("subject", "from_addr", "to", "cc", "bcc")
+        fields = [f"{name}={_shown(getattr(self, name))}" for name in shown if getattr(self, name)]
+        return f"<Message {self.message_id or ''} {' '.join(fields)}>".replace("  ", " ")
+
+    def attach(self, *args: object, **fields: object) -> t.NoReturn:
+        """Refused: a message does not change.
+
+        :raises AttributeError: saying what to write instead.
+        """
+        raise AttributeError(
+            "A Message does not change: write Message(attachments=[Attachment(data,"
+            " filename=...)]), or message.replace(attachments=[*message.attachments, ...])."
+        )
+
+    def add_recipient(self, *args: object) -> t.NoReturn:
+        """Refused: a message does not change.
+
+        :raises AttributeError: saying what to write instead.
+        """
+        raise AttributeError(
+            "A Message does not change: write message.replace(to=[*message.to, address])."
+        )
+
+
+_ORDER = tuple(field.name for field in dataclasses.fields(Message))
+_NAMES = frozenset(_ORDER)
+# What people write who come from elsewhere.
+_HINTS = {
+    "sender": "write from_addr=",
+    "from_email": "write from_addr=",
+    "recipients": "write to=",
+    "body": "write text=",
+    "html_body": "write html=",
+    "charset": "everything is UTF-8",
+    "extra_headers": "write headers=",
+    "mail_options": "leave it out, what the server offers is used",
+    "rcpt_options": "leave it out, what the server offers is used",
+}
+
+
+def _right(address: Address) -> str:
+    """The right side of a Message-ID: the domain of the From, an address literal as a name."""
+    domain = address.domain
+    return re.sub(r"[^0-9A-Za-z.]+", "-", domain.strip("[]")) if domain[:1] == "[" else domain
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Addresses):
+        return "[" + ", ".join(address.formatted for address in value) + "]"
+    return value.formatted if isinstance(value, Address) else repr(value)
+
+
+def _named(fields: dict[str, t.Any]) -> dict[str, t.Any]:
+    def names(value: object) -> object:
+        if isinstance(value, Addresses):
+            return value.named
+        return (value.name, str(value)) if isinstance(value, Address) else value
+
+    return {name: names(value) for name, value in fields.items()}

@@ -1,0 +1,66 @@
+# The commands of the project. `make` alone lists them.
+
+VENV ?= .venv
+PY := $(VENV)/bin/python
+# The newest of these that is at least 3.11 makes the virtual environment.
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
+	$(shell $(name) -c $(NEW_ENOUGH) 2>/dev/null && echo $(name))))
+NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
+PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
+PYTEST_ARGS ?= -n auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick check format lint types docs package clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/ready-catch  ## send a real message to a catcher here and show it (ONCE=1: and exit)
+	@$(PY) examples/demo/app.py
+
+test: $(VENV)/ready-dev  ## run all tests, with branch coverage
+	@$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest $(PYTEST_ARGS)
+	@$(PY) -m coverage combine --quiet
+	$(PY) -m coverage report
+
+quick: $(VENV)/ready-dev  ## run the tests that need no other program
+	$(PY) -m pytest -m "not services" $(PYTEST_ARGS)
+
+check: lint types docs package  ## everything a machine can judge, except the tests
+
+format: $(VENV)/ready-dev  ## rewrite the code in the project's form
+	$(PY) -m ruff format
+	$(PY) -m ruff check --fix
+
+lint: $(VENV)/ready-dev  ## form and common mistakes
+	$(PY) -m ruff format --check
+	$(PY) -m ruff check
+
+# Imported from site-packages, so that the types are judged as a user gets them.
+types: $(VENV)/ready-dev  ## mypy and pyright, and whether every public name is typed
+	$(PY) -m mypy
+	$(PY) -m pyright --pythonpath $(PY)
+	$(PY) -m pyright --pythonpath $(PY) --verifytypes flask_mailhandler --ignoreexternal
+
+docs: $(VENV)/ready-dev  ## build the documentation; a warning is an error
+	$(PY) -m sphinx -q -E -W --keep-going -b html docs docs/_build/html
+
+package: $(VENV)/ready-dev  ## build sdist and wheel, and install the wheel where nothing else is
+	@rm -rf dist
+	$(PY) -m build --no-isolation --outdir dist
+	$(PY) -m pytest -q tests/test_packaging.py
+
+clean:  ## remove what the commands made
+	rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.*
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Made again only when pyproject.toml changes; an environment cut short is made anew.
+$(VENV)/ready-%: pyproject.toml
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c $(NEW_ENOUGH) || { \
+		echo "Python 3.11 or newer is needed$(if $(PYTHON),; $(PYTHON) is older)." \
+		"Name one: make PYTHON=/path/to/python3.13" >&2; exit 1; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
+	$(PIP_INSTALL) --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,28 @@
+"""How Sphinx builds the documentation. Nothing is fetched while building."""
+
+from __future__ import annotations
+
+import importlib.metadata
+
+project = "Flask-MailHandler"
+copyright = "2026 Flask-MailHandler contributors"
+release = importlib.metadata.version("Flask-MailHandler")
+version = ".".join(release.split(".")[:2])
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "pallets_sphinx_themes",
+]
+exclude_patterns = ["_build"]
+default_role = "code"
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+
+html_theme = "flask"
+html_title = f"Flask-MailHandler ({version}.x)"
+html_show_sourcelink = False
+# The banner would ask a package index, from the reader's browser, for the newest version.
+version_banner = False

@@ -37,11 +37,11 @@ lint: $(VENV)/ready-dev  ## form and common mistakes
 	$(PY) -m ruff format --check
 	$(PY) -m ruff check
 
-# Imported from site-packages, so that the types are judged as a user gets them.
+# --verifytypes takes the `python` it finds first, whatever --pythonpath says.
 types: $(VENV)/ready-dev  ## mypy and pyright, and whether every public name is typed
 	$(PY) -m mypy
-	$(PY) -m pyright --pythonpath $(PY)
-	$(PY) -m pyright --pythonpath $(PY) --verifytypes flask_mailhandler --ignoreexternal
+	PATH="$(abspath $(VENV)/bin):$$PATH" pyright
+	PATH="$(abspath $(VENV)/bin):$$PATH" pyright --verifytypes flask_mailhandler --ignoreexternal
 
 docs: $(VENV)/ready-dev  ## build the documentation; a warning is an error
 	$(PY) -m sphinx -q -E -W --keep-going -b html docs docs/_build/html
@@ -59,7 +59,7 @@ clean:  ## remove what the commands made
 # Made again only when pyproject.toml changes; an environment cut short is made anew.
 $(VENV)/ready-%: pyproject.toml
 	@test -n "$(PYTHON)" && "$(PYTHON)" -c $(NEW_ENOUGH) || { \
-		echo "Python 3.11 or newer is needed$(if $(PYTHON),; $(PYTHON) is older)." \
+		echo "Python 3.11 or newer is needed$(if $(PYTHON),; $(PYTHON) is older or does not run)." \
 		"Name one: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
 	$(PIP_INSTALL) --editable '.[$*]'

@@ -1,0 +1,72 @@
+"""Fixtures for all tests: real servers on loopback ports, certificates, and a check for leaks."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import typing as t
+
+import pytest
+
+from servers import ScriptedServer
+from servers.certificates import Certificates
+from servers.certificates import make
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Server contexts, good and bad, and the files a client needs."""
+    return make(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def scripted(request: pytest.FixtureRequest) -> Iterator[Callable[..., ScriptedServer]]:
+    """Start scripted servers: ``server = scripted(on={"RCPT": "550 5.1.1 no such user"})``.
+
+    They are stopped at the end of the test, which fails if the client broke a rule. A test that
+    breaks one on purpose looks at ``server.breaches`` and clears it.
+    """
+    _leaks_are_looked_for_last(request)
+    servers: list[ScriptedServer] = []
+
+    def start(**declared: t.Any) -> ScriptedServer:
+        server = ScriptedServer(**declared)
+        servers.append(server)
+        return server.start()
+
+    yield start
+    for server in servers:
+        server.stop()
+    assert [breach for server in servers for breach in server.breaches] == []
+
+
+@pytest.fixture
+def no_leaks() -> Iterator[None]:
+    """Threads and descriptors are the same after the test as before it."""
+    before = _open_things()
+    yield
+    gc.collect()
+    after = _open_things()
+    assert after - before == set()
+
+
+def _leaks_are_looked_for_last(request: pytest.FixtureRequest) -> None:
+    """A fixture that is set up first is torn down last."""
+    if "no_leaks" in request.fixturenames:
+        request.getfixturevalue("no_leaks")
+
+
+def _open_things() -> set[str]:
+    things = {f"thread {thread.name} {thread.ident}" for thread in threading.enumerate()}
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{descriptor}")
+        except FileNotFoundError:  # The folder's own, closed again.
+            continue
+        things.add(f"descriptor {descriptor}: {target}")
+    return things

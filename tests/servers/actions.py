@@ -1,0 +1,167 @@
+"""What a scripted server may do at a step, written as data.
+
+====================  ==========================================================================
+``"250 2.1.0 ok"``    a reply of one or several lines; CRLF is added
+``b"250 ok\\r\\n"``     these octets and no others: half a reply, two replies, rubbish
+``Then(a, b)``        first one, then the other: ``Then("250 ok", DROP)``
+``Delay(2.0, a)``     the same, two seconds later
+``Drip(octets)``      one octet at a time
+``DROP``              close with FIN, as a process that ends
+``RESET``             close with RST
+``CLOSE_NOTIFY``      close TLS in form, then FIN
+``SILENCE``           never answer and never read; over when the client closes or the server stops
+``Flood()``           continuation lines for ever
+``After(n, a)``       at the steps "content" and "handshake": when *n* octets were read
+``f(line, conn)``     a function that returns one of these
+====================  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import typing as t
+from collections import deque
+from dataclasses import dataclass
+from dataclasses import field
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from .connection import Connection
+
+
+@dataclass(frozen=True)
+class Close:
+    """Close the connection from the server's side."""
+
+    how: t.Literal["fin", "rst", "notify"]
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Neither answer nor read."""
+
+
+@dataclass(frozen=True)
+class Then:
+    """One action after the other."""
+
+    first: Action
+    second: Action
+
+
+@dataclass(frozen=True)
+class Delay:
+    """Wait *seconds*, then do it. The stop of the server ends the waiting."""
+
+    seconds: float
+    action: Action
+
+
+@dataclass(frozen=True)
+class Drip:
+    """Say the octets one at a time, *every* so many seconds, each in a segment of its own."""
+
+    octets: bytes
+    every: float = 0.01
+
+
+@dataclass(frozen=True)
+class Flood:
+    """Say the line again and again until the client closes."""
+
+    line: bytes = b"250-and more\r\n"
+
+
+@dataclass(frozen=True)
+class After:
+    """Read exactly *octets* of what the client sends in this step, then do it.
+
+    If the action neither closes nor says a reply, the step goes on as usual; a reply said here
+    is the reply to end of data.
+    """
+
+    octets: int
+    action: Action
+
+
+Action: t.TypeAlias = (
+    "str | bytes | Close | Silence | Then | Delay | Drip | Flood | After"
+    " | Callable[[str, Connection], Action]"
+)
+Actions: t.TypeAlias = "Action | Sequence[Action]"
+
+DROP = Close("fin")
+RESET = Close("rst")
+CLOSE_NOTIFY = Close("notify")
+SILENCE = Silence()
+STOP_READING = After(0, SILENCE)
+
+
+def drop_after(octets: int) -> After:
+    """Close with FIN when this many octets of the content (or the handshake) were read."""
+    return After(octets, DROP)
+
+
+# RFC 5321 4.2; a line end of LF alone is forgiven (F-84).
+REPLY = re.compile(rb"([2-5][0-9][0-9])(?:-[^\n]*\n\1)*(?: [^\n]*|\r)?\n")
+
+
+def spoken(action: Action) -> bytes:
+    """All that the client can read of an action, known before it is done."""
+    match action:
+        case str():
+            return "".join(f"{line}\r\n" for line in action.splitlines()).encode()
+        case bytes():
+            return action
+        case Then():
+            return spoken(action.first) + spoken(action.second)
+        case Delay() | After():
+            return spoken(action.action)
+        case Drip():
+            return action.octets
+    return b""
+
+
+def reply_code(octets: bytes) -> int | None:
+    """The code of the first reply, or None if that is no complete, valid reply (RFC 5321 4.2)."""
+    found = REPLY.match(octets)
+    return int(found[1]) if found else None
+
+
+def more_than_one_reply(octets: bytes) -> bool:
+    """Whether something follows the first reply."""
+    found = REPLY.match(octets)
+    return found is not None and found.end() < len(octets)
+
+
+@dataclass
+class Script:
+    """What is declared for each step, taken in turn, over all connections of a server."""
+
+    on: Mapping[str, Actions]
+    _left: dict[str, deque[Action]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        for step, actions in self.on.items():
+            if isinstance(actions, (list, tuple)):
+                self._left[step] = deque(actions)
+
+    def take(self, step: str, line: str = "") -> Action | None:
+        """The next action of the longest key that fits, or None: the default follows.
+
+        A key fits if it is the step, or if the command line begins with it, in any case.
+        """
+        with self._lock:
+            for key in sorted(self.on, key=len, reverse=True):
+                if key != step and not (line and line.upper().startswith(key.upper())):
+                    continue
+                if key not in self._left:
+                    return t.cast("Action", self.on[key])
+                if self._left[key]:
+                    return self._left[key].popleft()
+        return None

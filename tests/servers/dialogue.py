@@ -1,0 +1,126 @@
+"""What both sides of one connection know: said by the client, answered by the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+
+from .actions import more_than_one_reply
+from .actions import reply_code
+from .syntax import parse_path
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line. It is *pipelined* if it came before the reply to the one in front of it."""
+
+    line: str
+    pipelined: bool = False
+
+    @property
+    def verb(self) -> str:
+        return self.line.split(" ", 1)[0].upper()
+
+    @property
+    def argument(self) -> str:
+        return self.line.partition(" ")[2]
+
+
+@dataclass
+class Transaction:
+    """From MAIL (accepted or not) to the reply to end of data, or RSET."""
+
+    sender: str
+    parameters: dict[str, str]
+    accepted: bool
+    recipients: list[str] = field(default_factory=list)
+    #: "DATA" or "BDAT", once one of them came.
+    verb: str = ""
+    chunks: bytearray = field(default_factory=bytearray)
+    #: A chunk was refused; only RSET helps.
+    broken: bool = False
+
+
+@dataclass
+class Dialogue:
+    """The state of a connection by what was said, whoever decided it."""
+
+    tls: bool = False
+    #: EHLO or HELO was accepted, since TLS if there is TLS.
+    greeted: bool = False
+    ehlo_code: int | None = None
+    #: Keyword to parameters, of the last EHLO.
+    extensions: dict[str, str] = field(default_factory=dict)
+    logged_in: bool = False
+    transaction: Transaction | None = None
+    #: Why the client may only QUIT now, or "".
+    doomed: str = ""
+
+    @property
+    def pipelining(self) -> bool:
+        return "PIPELINING" in self.extensions
+
+    def encrypted(self) -> None:
+        """After STARTTLS everything is forgotten (RFC 3207 4.2)."""
+        self.tls = True
+        self.greeted = self.logged_in = False
+        self.ehlo_code = self.transaction = None
+        self.extensions = {}
+
+    def replied(self, command: Command, said: bytes) -> int | None:
+        """Note the reply to a command; the code, or None if it is no valid reply."""
+        code = reply_code(said)
+        if command.verb == "GREETING" and code != 220:
+            self.doomed = f"the greeting {said[:40]!r}"
+        elif code == 421:
+            self.doomed = "a 421"
+        elif code is None:
+            self.doomed = f"the reply {said[:40]!r}"
+        elif more_than_one_reply(said):
+            self.doomed = f"what follows the reply in {said[:40]!r}"
+        accepted = code is not None and code < 300
+        match command.verb:
+            case "EHLO" | "HELO":
+                self._greeted(command.verb, code, said)
+            case "MAIL":
+                self._mail(command, accepted)
+            case "RCPT" if accepted and self.transaction:
+                path = parse_path(command.line)
+                self.transaction.recipients.append(path.mailbox if path else command.line)
+            case "DATA" if code == 354 and self.transaction and not self.transaction.accepted:
+                self.doomed = "354 after a refused MAIL (PROTOCOL, rule 8)"
+            case "RSET":
+                self.transaction = None
+                if code != 250:
+                    self.doomed = "a RSET that was not answered 250"
+            case "AUTH":
+                self.logged_in = self.logged_in or code == 235
+            case "QUIT":
+                self.doomed = "QUIT"
+            case "END":
+                self.transaction = None
+        return code
+
+    def _greeted(self, verb: str, code: int | None, said: bytes) -> None:
+        accepted = code == 250
+        self.greeted = self.greeted or accepted
+        self.extensions = {}
+        if accepted:
+            self.transaction = None
+        if verb == "EHLO":
+            self.ehlo_code = code
+        if accepted and verb == "EHLO":
+            for line in said.decode("latin-1").splitlines()[1:]:
+                # "AUTH=LOGIN" is how some old servers spell "AUTH LOGIN".
+                keyword, _, parameters = line[4:].strip().replace("AUTH=", "AUTH ").partition(" ")
+                self.extensions[keyword.upper()] = parameters
+
+    def _mail(self, command: Command, accepted: bool) -> None:
+        # A nested MAIL that is refused leaves the open transaction as it is.
+        if accepted or self.transaction is None:
+            path = parse_path(command.line)
+            self.transaction = Transaction(
+                path.mailbox if path else command.line,
+                path.parameters if path else {},
+                accepted,
+            )

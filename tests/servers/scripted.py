@@ -1,0 +1,190 @@
+"""An SMTP server whose every reply can be declared, and which judges the client meanwhile.
+
+::
+
+    with ScriptedServer(extensions=["SIZE 1000000", "PIPELINING"],
+                        on={"RCPT": ["250 2.1.5 ok", "550 5.1.1 no such user"],
+                            "end of data": DROP}) as server:
+        ...  # a client talks to server.host, server.port
+
+    assert server.breaches == []
+
+Steps are ``greeting``, ``handshake``, ``content``, ``response`` (to an AUTH challenge that was
+declared), ``end of data``, and the beginning of any command line: ``RCPT``,
+``RCPT TO:<bad@example.com>``. The longest key that fits counts. One action is for every time;
+of a list each is for one time, over all connections, then the default follows.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import typing as t
+from dataclasses import dataclass
+
+from .actions import Script
+from .connection import Connection
+from .login import Accounts
+
+if t.TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from .actions import Actions
+    from .dialogue import Transaction
+
+DEFAULT_EXTENSIONS = ("SIZE 10485760", "8BITMIME", "ENHANCEDSTATUSCODES")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A message that came whole. *content* is unstuffed, its last CRLF included."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    #: Of MAIL, by upper-case keyword; ``""`` where there is no value.
+    parameters: dict[str, str]
+    connection: int
+
+
+class ScriptedServer:
+    """Listens from :meth:`start` to :meth:`stop`, or as long as the ``with`` block is open.
+
+    :param extensions: the EHLO lines; STARTTLS and AUTH are added by the arguments below
+        (AUTH only inside TLS if there is STARTTLS).
+    :param extensions_tls: the same after TLS, if it differs.
+    :param on: step to action, or to a list of them (see the module).
+    :param tls: encrypt from the first octet.
+    :param starttls: offer STARTTLS.
+    :param users: name to password, for PLAIN and LOGIN.
+    :param tokens: name to token, for OAUTHBEARER and XOAUTH2.
+    :param require_tls: MAIL and AUTH over clear text are breaches.
+    :param host: ``127.0.0.1``, ``::1``, or ``localhost`` (which listens on 127.0.0.1 alone).
+    """
+
+    def __init__(
+        self,
+        *,
+        extensions: Sequence[str] = DEFAULT_EXTENSIONS,
+        extensions_tls: Sequence[str] | None = None,
+        on: Mapping[str, Actions] | None = None,
+        tls: ssl.SSLContext | None = None,
+        starttls: ssl.SSLContext | None = None,
+        users: Mapping[str, str] | None = None,
+        tokens: Mapping[str, str] | None = None,
+        require_tls: bool = False,
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.host = host
+        self.port = 0
+        self.tls = tls
+        self.starttls = starttls
+        self.require_tls = require_tls
+        self.accounts = Accounts(users or {}, tokens or {})
+        self.script = Script(on or {})
+        self._extensions = list(extensions)
+        self._extensions_tls = list(extensions if extensions_tls is None else extensions_tls)
+        #: What came whole and was answered 2yz, in order.
+        self.accepted: list[Accepted] = []
+        #: What came whole, whatever the answer was.
+        self.received: list[Accepted] = []
+        self.commands: list[str] = []
+        self.connections: list[Connection] = []
+        #: Each breach of the clauses of the standards by the client. Empty is right.
+        self.breaches: list[str] = []
+        self._listener: socket.socket | None = None
+        self._acceptor: threading.Thread | None = None
+        self._change = threading.Condition()
+
+    def __repr__(self) -> str:
+        state = "listening" if self._listener else "stopped"
+        return (
+            f"<ScriptedServer {self.host}:{self.port} {state},"
+            f" {len(self.accepted)} accepted of {len(self.received)} received,"
+            f" breaches {self.breaches}, connections {self.connections}>"
+        )
+
+    def __enter__(self) -> t.Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def start(self) -> t.Self:
+        """Listen. Returns when a client can connect."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        address = "127.0.0.1" if self.host == "localhost" else self.host
+        self._listener = socket.create_server((address, self.port), family=family, backlog=128)
+        self.port = self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(
+            target=self._accept, args=(self._listener,), name=f"scripted-{self.port}"
+        )
+        self._acceptor.start()
+        return self
+
+    def stop(self) -> None:
+        """Close everything and wait for every thread. What has arrived is still read.
+
+        :meth:`start` may follow, on the same port: a server that was restarted.
+        """
+        if self._listener is None or self._acceptor is None:
+            return
+        # Wakes the accept() of the other thread; close() alone would not.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join()
+        self._listener.close()
+        self._listener = None
+        for connection in self.connections:
+            connection.stop()
+        for connection in self.connections:
+            connection.thread.join(5)
+            if connection.thread.is_alive():
+                raise RuntimeError(f"{connection!r} does not end.")
+
+    def settle(self, timeout: float = 5.0) -> None:
+        """Wait until every connection is closed, so that a last QUIT has been read.
+
+        :raises TimeoutError: if one is still open after *timeout* seconds.
+        """
+        with self._change:
+            if not self._change.wait_for(self._is_idle, timeout):
+                raise TimeoutError(f"{self!r} still has an open connection.")
+
+    def _is_idle(self) -> bool:
+        return all(connection.closed_by for connection in self.connections)
+
+    def offers(self, encrypted: bool) -> list[str]:
+        """The extensions for the next reply to EHLO."""
+        lines = list(self._extensions_tls if encrypted else self._extensions)
+        keywords = {line.split(" ")[0].upper() for line in lines}
+        if self.starttls and not encrypted and "STARTTLS" not in keywords:
+            lines.append("STARTTLS")
+        mechanisms = self.accounts.mechanisms
+        if mechanisms and "AUTH" not in keywords and (encrypted or not self.starttls):
+            lines.append(f"AUTH {' '.join(mechanisms)}")
+        return lines
+
+    # For the connections
+
+    def ended(self) -> None:
+        with self._change:
+            self._change.notify_all()
+
+    def received_whole(self, opened: Transaction, content: bytes, connection: int) -> Accepted:
+        record = Accepted(
+            opened.sender, tuple(opened.recipients), content, dict(opened.parameters), connection
+        )
+        self.received.append(record)
+        return record
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            connection = Connection(self, sock, len(self.connections))
+            self.connections.append(connection)
+            connection.thread.start()

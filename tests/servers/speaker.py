@@ -1,0 +1,181 @@
+"""Reads lines and does actions on one connection, and keeps the record of it."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from .actions import After
+from .actions import Close
+from .actions import Delay
+from .actions import Drip
+from .actions import DROP
+from .actions import Flood
+from .actions import Silence
+from .actions import spoken
+from .actions import Then
+from .dialogue import Command
+from .dialogue import Dialogue
+from .oracle import Oracle
+from .wire import Over
+from .wire import Wire
+
+if t.TYPE_CHECKING:
+    import socket
+
+    from .actions import Action
+    from .connection import Connection
+    from .scripted import ScriptedServer
+
+GREETING = Command("GREETING")
+END_OF_DATA = Command("END OF DATA")
+#: A client that sends more than this without a line end is not speaking SMTP.
+LONGEST_LINE = 65536
+
+
+class Speaker:
+    """The mouth and ears of a :class:`Connection`: no step of SMTP is known here."""
+
+    def __init__(self, server: ScriptedServer, sock: socket.socket, number: int) -> None:
+        self.number = number
+        #: Command lines as sent, without CRLF, in latin-1; answers to AUTH challenges too.
+        self.commands: list[str] = []
+        #: "QUIT", "client", "client, by reset", "client, in the handshake: ...", "server",
+        #: "stop"; None while it is open.
+        self.closed_by: str | None = None
+        self.dialogue = Dialogue()
+        self._server = server
+        self._wire = Wire(sock)
+        self._oracle = Oracle(self.dialogue, server.breaches, server.require_tls)
+        self._unanswered: Command | None = None
+        self._pipelined = False
+
+    @property
+    def tls(self) -> bool:
+        return self.dialogue.tls
+
+    @property
+    def logged_in(self) -> bool:
+        return self.dialogue.logged_in
+
+    @property
+    def flights(self) -> int:
+        """How often the client spoke after hearing something: the round trips it took.
+
+        A TLS handshake is not counted.
+        """
+        return self._wire.flights
+
+    def __repr__(self) -> str:
+        state = f"closed by {self.closed_by}" if self.closed_by else "open"
+        tls = ", TLS" if self.tls else ""
+        return f"<Connection {self.number}: {state}{tls}, {self.commands}>"
+
+    # From other threads
+
+    def do(self, action: Action) -> bool:
+        """Do this now, out of turn, while the client is idle: ``connection.do(DROP)``.
+
+        False if the connection is closed already. Returns when it is done.
+        """
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                if spoken(action):
+                    self.dialogue.doomed = f"an unsolicited {spoken(action)[:40]!r}"
+                self._perform(action)
+            finally:
+                done.set()
+
+        return self._wire.order(work) and done.wait(5)
+
+    def stop(self) -> None:
+        """End the conversation as soon as nothing is left to read."""
+
+        def work() -> None:
+            raise Over("stop")
+
+        self._wire.order(work)
+
+    # In the connection's own thread
+
+    def _read_line(self, response: bool = False) -> str:
+        buffer = self._wire.buffer
+        while (end := buffer.find(b"\n")) < 0:
+            if len(buffer) > LONGEST_LINE:
+                self._oracle.blame(f"C-6: a line of more than {LONGEST_LINE} octets")
+                self._perform(DROP)
+            self._wire.fill()
+        octets = bytes(buffer[: end + 1])
+        del buffer[: end + 1]
+        line = octets.decode("latin-1").rstrip("\r\n")
+        self.commands.append(line)
+        self._server.commands.append(line)
+        if not response:
+            self._oracle.line(octets)
+        return line
+
+    def _resolve(self, action: Action, line: str) -> Action:
+        while callable(action):
+            action = action(line, t.cast("Connection", self))
+        return action
+
+    def _answer(self, command: Command, step: str, default: str) -> int | None:
+        line = "" if command in (GREETING, END_OF_DATA) else command.line
+        return self._say(command, self._server.script.take(step, line) or default)
+
+    def _say(
+        self, command: Command, action: Action, settle: t.Callable[[int | None], None] | None = None
+    ) -> int | None:
+        """Take note of the reply to a command, then say it. Returns its code.
+
+        Noted first: a client that has heard the reply may look at the server's lists.
+        """
+        action = self._resolve(action, command.line)
+        code = self.dialogue.replied(command, spoken(action))
+        if settle:
+            settle(code)
+        self._unanswered = command
+        self._pipelined = False
+        self._perform(action)
+        return code
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case str() | bytes():
+                self._write(spoken(action))
+            case Then():
+                self._perform(action.first)
+                self._perform(action.second)
+            case Delay():
+                self._wire.pause(action.seconds)
+                self._perform(action.action)
+            case Drip():
+                for octet in action.octets:
+                    self._write(bytes([octet]))
+                    self._wire.pause(action.every)
+            case Flood():
+                while self._wire.write(action.line):
+                    self._wire.attend()
+                raise Over("client")
+            case Silence():
+                self._wire.hold()
+            case Close():
+                self.closed_by = self.closed_by or "server"
+                self._wire.close(action.how)
+                raise Over("server")
+            case After():
+                self._perform(action.action)
+            case _:
+                self._perform(self._resolve(action, ""))
+
+    def _write(self, octets: bytes) -> None:
+        """Say something; before the first octet of a reply, see whether the client waited."""
+        if self._unanswered is not None:
+            self._wire.drain()
+            if self._wire.buffer:
+                self._pipelined = True
+                self._oracle.too_early(self._unanswered, bytes(self._wire.buffer))
+            self._unanswered = None
+        self._wire.write(octets)

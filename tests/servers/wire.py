@@ -1,0 +1,179 @@
+"""The server's end of one connection: octets in and out, with or without TLS.
+
+Every wait is for two things at once, the client and a wake-up from another thread, so that a
+server can be stopped, or told to speak out of turn, at any moment and without a second thread
+at the same socket (which TLS does not allow).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import select
+import socket
+import ssl
+import struct
+import threading
+import time
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+READ = select.POLLIN
+WRITE = select.POLLOUT
+# Linux tells of the client's FIN even while octets before it are unread.
+HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+
+
+class Over(Exception):
+    """The conversation is over; ``str()`` says who ended it."""
+
+
+class Wire:
+    """A socket with a buffer of what was read and not yet used."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = sock
+        self.buffer = bytearray()
+        #: How often the client spoke after it had heard something: its round trips.
+        self.flights = 0
+        self.octets_read = 0
+        self._heard = True
+        self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._alarm, self._bell = socket.socketpair()
+        self._alarm.setblocking(False)
+        self._lock = threading.Lock()
+        self.closed = False
+
+    # Reading and writing, in the connection's own thread
+
+    def fill(self, limit: int = 65536) -> None:
+        """Wait for at least one octet. Raises :exc:`Over` at the end of the stream."""
+        # Orders, the one to stop among them, are taken when there is nothing left to read.
+        while not self._receive(limit):
+            self._wait(READ)
+
+    def drain(self) -> None:
+        """Take what has arrived already, without waiting; an end is left for :meth:`fill`."""
+        with contextlib.suppress(Over):
+            while self._receive(65536):
+                pass
+
+    def _receive(self, limit: int) -> bool:
+        try:
+            octets = self._socket.recv(limit)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
+        except (ConnectionResetError, BrokenPipeError):
+            raise Over("client, by reset") from None
+        except OSError as error:
+            raise Over(f"client, by {error!r}") from None
+        if not octets:
+            raise Over("client")
+        self.flights += self._heard
+        self._heard = False
+        self.octets_read += len(octets)
+        self.buffer += octets
+        return True
+
+    def write(self, octets: bytes) -> bool:
+        """Write all. False if the client has gone.
+
+        That is no reason to stop: what it sent before it went (QUIT, mostly) is still to be read.
+        """
+        rest = memoryview(octets)
+        while rest:
+            try:
+                rest = rest[self._socket.send(rest) :]
+                self._heard = True
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                self._wait(WRITE)
+            except ssl.SSLWantReadError:
+                self._wait(READ)
+            except OSError:
+                return False
+        return True
+
+    # Waiting
+
+    def _wait(self, events: int, seconds: float | None = None) -> None:
+        poll = select.poll()
+        poll.register(self._socket, events)
+        poll.register(self._alarm, READ)
+        poll.poll(None if seconds is None else max(0.0, seconds) * 1000)
+        self.attend()
+
+    def attend(self) -> None:
+        """Do what other threads have ordered."""
+        while not self._orders.empty():
+            self._alarm.recv(1)
+            self._orders.get()()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the client hangs up."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._hung_up():
+            self._wait(HUNG_UP, left)
+
+    def hold(self) -> None:
+        """Wait until the client hangs up, without reading."""
+        while not self._hung_up():
+            self._wait(HUNG_UP)
+        raise Over("client")
+
+    def _hung_up(self) -> bool:
+        poll = select.poll()
+        poll.register(self._socket, HUNG_UP)
+        return bool(poll.poll(0))
+
+    # TLS and the end
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Shake hands. Raises :exc:`Over` if that fails."""
+        with self._lock:
+            self._socket = context.wrap_socket(
+                self._socket, server_side=True, do_handshake_on_connect=False
+            )
+        tls = self._socket
+        while True:
+            try:
+                return tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._wait(READ)
+            except ssl.SSLWantWriteError:
+                self._wait(WRITE)
+            except OSError as error:
+                raise Over(f"client, in the handshake: {error}") from None
+
+    def close(self, how: str = "fin") -> None:
+        """Close with "fin", "rst", or TLS's "notify" and then FIN."""
+        with self._lock:
+            if self.closed:
+                return
+            self.closed = True
+        if how == "rst":
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            # Unread octets would turn the FIN into an RST.
+            self.drain()
+        if how == "notify" and isinstance(self._socket, ssl.SSLSocket):
+            # The client's own close_notify is not waited for.
+            with contextlib.suppress(OSError):
+                self._socket.unwrap()
+        self._socket.close()
+        self._alarm.close()
+        self._bell.close()
+
+    # From other threads
+
+    def order(self, work: Callable[[], None]) -> bool:
+        """Have the connection's thread do this while it waits. False if it is closed."""
+        with self._lock:
+            if self.closed:
+                return False
+            self._orders.put(work)
+            self._bell.send(b"!")
+            return True

@@ -146,7 +146,7 @@ class Connection(Speaker):
     def _respond(self, command: Command, otherwise: str) -> int | None:
         line = self._read_response()
         default = "501 5.7.0 cancelled" if line == "*" else otherwise
-        return self._answer(command, "response", default)
+        return self._say(command, self._server.script.take("response") or default)
 
     def _read_response(self) -> str:
         line = self._read_line(response=True)

@@ -53,7 +53,7 @@ class Dialogue:
     extensions: dict[str, str] = field(default_factory=dict)
     logged_in: bool = False
     transaction: Transaction | None = None
-    #: Why the client may only QUIT now, or "".
+    #: Why the client may do nothing more but QUIT, or "".
     doomed: str = ""
 
     @property
@@ -71,13 +71,13 @@ class Dialogue:
         """Note the reply to a command; the code, or None if it is no valid reply."""
         code = reply_code(said)
         if command.verb == "GREETING" and code != 220:
-            self.doomed = f"the greeting {said[:40]!r}"
+            self.doomed = f"C-14: the greeting was {said[:40]!r}"
         elif code == 421:
-            self.doomed = "a 421"
+            self.doomed = "C-15: the server said 421"
         elif code is None:
-            self.doomed = f"the reply {said[:40]!r}"
+            self.doomed = f"F-86: a reply was {said[:40]!r}"
         elif more_than_one_reply(said):
-            self.doomed = f"what follows the reply in {said[:40]!r}"
+            self.doomed = f"F-77: a reply was followed by another, {said[:40]!r}"
         accepted = code is not None and code < 300
         match command.verb:
             case "EHLO" | "HELO":
@@ -88,15 +88,15 @@ class Dialogue:
                 path = parse_path(command.line)
                 self.transaction.recipients.append(path.mailbox if path else command.line)
             case "DATA" if code == 354 and self.transaction and not self.transaction.accepted:
-                self.doomed = "354 after a refused MAIL (PROTOCOL, rule 8)"
+                self.doomed = "C-59: the server said 354 after a refused MAIL"
             case "RSET":
                 self.transaction = None
                 if code != 250:
-                    self.doomed = "a RSET that was not answered 250"
+                    self.doomed = "F-70: RSET was refused"
             case "AUTH":
                 self.logged_in = self.logged_in or code == 235
             case "QUIT":
-                self.doomed = "QUIT"
+                self.doomed = "C-16: the client said QUIT"
             case "END":
                 self.transaction = None
         return code

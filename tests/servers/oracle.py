@@ -81,7 +81,7 @@ class Oracle:
         elif verb not in VERBS:
             self.blame(f"C-5: no command: {command.line!r}")
         if self.dialogue.doomed and verb != "QUIT" and not command.pipelined:
-            self.blame(f"C-14, C-15, F-70, F-86: {command.line!r} after {self.dialogue.doomed}")
+            self.blame(f"{self.dialogue.doomed}, but then {command.line!r}")
         if verb not in {"EHLO", "HELO", "QUIT"} and not self.dialogue.greeted:
             after = " after STARTTLS" if self.dialogue.tls else ""
             self.blame(f"C-2: {command.line!r} before EHLO{after}")
@@ -177,7 +177,7 @@ class Oracle:
         if not syntax.BDAT.fullmatch(command.line):
             self.blame(f"C-63: not the form of BDAT: {command.line!r}")
         if not command.pipelined and not (opened and opened.recipients):
-            self.blame("C-10, C-64: BDAT without an accepted recipient")
+            self.blame("C-10: BDAT without an accepted recipient")
         if opened and opened.broken and not command.pipelined:
             self.blame("C-65: BDAT after a refused BDAT")
 
@@ -196,7 +196,7 @@ class Oracle:
         opened = self.dialogue.transaction
         if raw and not (opened and opened.recipients):
             self.blame(f"C-59: content although no recipient was accepted: {raw[:40]!r}")
-        if whole and "rule 8" in self.dialogue.doomed:
+        if whole and opened and not opened.accepted:
             self.blame("C-59: end of data after a refused MAIL")
         self.breaches += syntax.stuffing_faults(raw)
         if not whole:
@@ -213,7 +213,7 @@ class Oracle:
         eight_bit = not octets.isascii()
         if eight_bit and body == "7BIT":
             self.blame("C-53: 8-bit content without BODY=8BITMIME")
-        header = octets.partition(b"\r\n\r\n")[0]
+        header = (b"\r\n" + octets).partition(b"\r\n\r\n")[0]
         if not header.isascii() and "SMTPUTF8" not in parameters:
             self.blame("C-51: an 8-bit header without SMTPUTF8")
         mailboxes = "".join([opened.sender, *opened.recipients])

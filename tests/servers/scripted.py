@@ -9,10 +9,10 @@
 
     assert server.breaches == []
 
-Steps are ``greeting``, ``handshake``, ``content``, ``response`` (to an AUTH challenge that was
-declared), ``end of data``, and the beginning of any command line: ``RCPT``,
-``RCPT TO:<bad@example.com>``. The longest key that fits counts. One action is for every time;
-of a list each is for one time, over all connections, then the default follows.
+Steps are ``greeting``, ``handshake`` (before it), ``content`` (before it is read), ``response``
+(to an AUTH challenge that was declared), ``end of data``, and the beginning of any command line:
+``RCPT``, ``RCPT TO:<bad@example.com>``. The longest key that fits counts. One action is for every
+time; of a list each is for one time, over all connections, then the default follows.
 """
 
 from __future__ import annotations

@@ -83,7 +83,9 @@ class Speaker:
         def work() -> None:
             try:
                 if spoken(action):
-                    self.dialogue.doomed = f"an unsolicited {spoken(action)[:40]!r}"
+                    self.dialogue.doomed = (
+                        f"F-77: the server said, unasked, {spoken(action)[:40]!r}"
+                    )
                 self._perform(action)
             finally:
                 done.set()

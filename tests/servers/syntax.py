@@ -98,7 +98,7 @@ def path_faults(line: str, smtputf8: bool) -> list[str]:
 def _mailbox_faults(mailbox: str, smtputf8: bool) -> list[str]:
     if NON_ASCII.search(mailbox):
         if not smtputf8:
-            return [f"C-51, C-25: {mailbox!r} is not ASCII, and there is no SMTPUTF8"]
+            return [f"C-51: {mailbox!r} is not ASCII (C-25), and there is no SMTPUTF8"]
         try:
             mailbox.encode("latin-1").decode()
         except UnicodeDecodeError:

@@ -9,7 +9,7 @@ import secrets
 import typing as t
 from collections.abc import Mapping
 
-from . import fields as convert
+from . import message_fields as convert
 from .address import Address
 from .address import Addresses
 from .address import AddressesInput
@@ -18,11 +18,11 @@ from .address import parse_addresses
 from .attachment import Attachment
 from .envelope import Envelope
 from .errors import MessageError
-from .fields import AlternativesInput
-from .fields import AttachmentsInput
-from .fields import Field
+from .field import Field
 from .headers import Headers
 from .headers import HeadersInput
+from .message_fields import AlternativesInput
+from .message_fields import AttachmentsInput
 from .message_json import from_json
 from .message_json import to_json
 
@@ -158,13 +158,22 @@ class Message:
     def completed(self, **changes: t.Unpack[MessageFields]) -> t.Self:
         """Return a copy that is the same mail: what a handler fills in does not change the
         Message-ID and the Date."""
-        copy = self.replace(**changes)
-        copy.__dict__["_left"] = self.__dict__["_left"]
-        copy.__dict__["date"] = changes.get("date") or self.date
-        if "message_id" not in copy.__dict__["_given"]:
-            copy.__dict__["message_id"] = self.message_id
-            copy._identify()
-        return copy
+        return self.replace(**changes)._identified_as(self)
+
+    def same_mail_as(self, other: Message) -> t.Self:
+        """Return a copy with the identity of *other*, for a copy of it that was changed on the
+        way. A Message-ID or Date that was given stays."""
+        return self.replace()._identified_as(other)
+
+    def _identified_as(self, other: Message) -> t.Self:
+        given = self.__dict__["_given"]
+        self.__dict__["_left"] = other.__dict__["_left"]
+        if "date" not in given:
+            self.__dict__["date"] = other.date
+        if "message_id" not in given:
+            self.__dict__["message_id"] = other.message_id
+            self._identify()
+        return self
 
     def envelope(self) -> Envelope:
         """Say who gets it: To, Cc and Bcc in this order, each mailbox once.

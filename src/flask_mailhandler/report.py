@@ -76,7 +76,7 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
-    """What has become of one message. It is made by :func:`conclude`."""
+    """What has become of one message. A handler makes it by :func:`conclude`."""
 
     message: Message | EmailMessage
     """The message as it was sent: with the defaults filled in."""
@@ -159,10 +159,20 @@ def conclude(job: Job, outcomes: Iterable[Outcome], error: DeliveryError | None 
         out and someone was not accepted, an error is made of the gravest outcomes: unknown
         before deferred before refused.
     """
+    return report_on(job.message, job.message_id, outcomes, error)
+
+
+def report_on(
+    message: Message | EmailMessage,
+    message_id: str,
+    outcomes: Iterable[Outcome],
+    error: DeliveryError | None = None,
+) -> Report:
+    """Make the report of a message that perhaps never was a job; else as :func:`conclude`."""
     found = tuple(outcomes)
     if error is None:
         error = _summary(found)
-    report = Report(job.message, job.message_id, found, error)
+    report = Report(message, message_id, found, error)
     if error is not None:
         error.report = report
     return report

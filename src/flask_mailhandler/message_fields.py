@@ -1,10 +1,9 @@
-"""The fields of a message: what a writer may give, and what it is read as."""
+"""What a writer may give for each field of a message, and what it is read as."""
 
 from __future__ import annotations
 
 import datetime
 import typing as t
-from collections.abc import Callable
 from collections.abc import Iterable
 
 from .address import Address
@@ -20,36 +19,6 @@ AttachmentsInput: t.TypeAlias = "Attachment | Iterable[Attachment] | None"
 AlternativesInput: t.TypeAlias = (
     "Attachment | Iterable[Attachment | tuple[str | bytes, str]] | None"
 )
-
-In = t.TypeVar("In")
-Out = t.TypeVar("Out")
-
-
-class Field(t.Generic[In, Out]):
-    """A field of a message: takes what a writer may give, and reads as what it was converted
-    to. A wrong value raises on the writer's line.
-
-    :param convert: Called with the value and the field's name.
-    :param default: The value of a message that leaves the field out.
-    """
-
-    def __init__(self, convert: Callable[[t.Any, str], Out], default: In) -> None:
-        self.convert = convert
-        self.default = default
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    @t.overload
-    def __get__(self, message: None, owner: t.Any) -> In: ...
-    @t.overload
-    def __get__(self, message: object, owner: t.Any) -> Out: ...
-    def __get__(self, message: object | None, owner: t.Any) -> In | Out:
-        # Without an instance it is the dataclass machinery that asks for the default.
-        return self.default if message is None else message.__dict__[self.name]
-
-    def __set__(self, message: object, value: In) -> None:
-        message.__dict__[self.name] = self.convert(value, self.name)
 
 
 def line(value: object, field: str) -> str:

@@ -1,0 +1,108 @@
+"""Writing messages into a folder.
+
+For each message there are two files of one random name, beside each other::
+
+    20261120T101500.123456Z-4f1c2a9b7d3e5f60.eml     the octets as SMTP would send them
+    20261120T101500.123456Z-4f1c2a9b7d3e5f60.json    envelope, report, time
+
+The ``.json`` is written last and in one step: a message is there when its ``.json`` is there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+import secrets
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from .. import config
+from ..config import Option
+from ..content import Content
+from ..envelope import Envelope
+from ..errors import DeferredError
+from ..report import conclude
+from ..report import Job
+from ..report import Observe
+from ..report import Outcome
+from ..report import Phase
+from ..report import Report
+from ..report import State
+from .base import accept
+from .base import EmailHandler
+
+VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class FileEmailHandler(EmailHandler):
+    """Writes every message into a folder, and sends nothing. Any number of processes may write
+    into the same folder."""
+
+    folder: Option[str | os.PathLike[str] | None, str] = Option(config.path, "mail")
+    """The folder; it is made when the first message is written. Files are readable only by
+    their owner."""
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        """Write the jobs."""
+        for job in jobs:
+            observe(Phase.END_OF_DATA, job)
+            report = accept(job)
+            try:
+                store(self.folder, job.envelope, job.content, report.outcomes, job.message_id)
+            except OSError as error:
+                report = _not_written(job, self.folder, error)
+            yield report
+
+
+def store(
+    folder: str,
+    envelope: Envelope,
+    content: Content,
+    outcomes: Iterable[Outcome],
+    message_id: str,
+) -> str:
+    """Write one message and return its name, without an ending.
+
+    :raises OSError: if it cannot be written; then nothing of it is there.
+    """
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC)
+    name = f"{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(8)}"
+    path = os.path.join(folder, name)
+    facts = {
+        "version": VERSION,
+        "time": now.isoformat(),
+        "message_id": message_id,
+        "envelope": {"sender": envelope.sender, "recipients": [*envelope.recipients]},
+        "size": content.size,
+        "report": [dataclasses.asdict(outcome) for outcome in outcomes],
+    }
+    try:
+        _write(path + ".eml", content)
+        _write(path + ".json~", [json.dumps(facts, indent=1).encode() + b"\n"])
+        os.rename(path + ".json~", path + ".json")
+    except BaseException:
+        for ending in (".eml", ".json~"):
+            if os.path.exists(path + ending):
+                os.unlink(path + ending)
+        raise
+    return name
+
+
+def _write(path: str, pieces: Iterable[bytes]) -> None:
+    # O_EXCL does not follow a link that somebody has put there, and never overwrites.
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(handle, "wb") as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def _not_written(job: Job, folder: str, error: OSError) -> Report:
+    reason = f"{folder!r} cannot be written: {error.strerror or error}"
+    outcomes = [Outcome(a, State.DEFERRED, text=reason) for a in job.envelope.recipients]
+    return conclude(
+        job, outcomes, DeferredError(f"{reason}. Check MAIL_FOLDER.", phase=Phase.CONTENT)
+    )

@@ -1,0 +1,161 @@
+"""From the message as it was written to the octets that are sent."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import typing as t
+from collections.abc import Callable
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.message import Message as MIMEMessage
+
+from ..address import Address
+from ..address import Addresses
+from ..address import AddressesInput
+from ..address import parse_addresses
+from ..address import shorten
+from ..errors import MessageError
+from ..message import Message
+from ..message import MessageFields
+from ..mime import adopt
+from ..mime import render
+from ..report import Job
+from ..report import Outcome
+from ..report import State
+
+if t.TYPE_CHECKING:
+    from .base import EmailHandler
+
+AnyMessage: t.TypeAlias = Message | EmailMessage
+Before: t.TypeAlias = "Callable[[t.Any], Message | EmailMessage | None]"
+
+logger = logging.getLogger("flask_mailhandler")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message that is ready to be delivered, or is not to be."""
+
+    message: AnyMessage
+    message_id: str
+    job: Job | None
+    """None if nobody is to get it."""
+    withheld: tuple[Outcome, ...] = ()
+    """Whom the staging guard keeps from getting it."""
+
+
+def prepare(
+    handler: EmailHandler,
+    message: AnyMessage,
+    recipients: AddressesInput,
+    timeout: float | None,
+    before: Sequence[Before],
+) -> Prepared:
+    """Complete, check and render one message by a handler's options.
+
+    :raises MessageError: if it cannot be sent as it is.
+    """
+    if not isinstance(message, Message | MIMEMessage):
+        raise MessageError(f"send takes a Message or an EmailMessage, not {shorten(message)}.")
+    completed = _complete(handler, message) if isinstance(message, Message) else message
+    for function in before:
+        changed = function(completed)
+        if changed is None:
+            name = getattr(function, "__qualname__", repr(function))
+            logger.info("A message was stopped by the before_send function %s.", name)
+            return Prepared(completed, _message_id(completed), None)
+        # A copy that the function has changed is the same mail still.
+        if isinstance(changed, Message) and isinstance(completed, Message):
+            completed = changed if changed is completed else changed.same_mail_as(completed)
+        else:
+            completed = changed
+    override = parse_addresses(recipients, "recipients")
+    if isinstance(completed, Message):
+        return _ready(handler, completed, override, timeout)
+    return _ready_mime(handler, completed, override, timeout)
+
+
+def _complete(handler: EmailHandler, message: Message) -> Message:
+    """Fill in what the message leaves out."""
+    changes: MessageFields = {}
+    if message.from_addr is None and handler.default_from is not None:
+        changes["from_addr"] = handler.default_from
+    if not (message.to or message.cc or message.bcc):
+        changes["to"] = handler.default_to
+        changes["cc"] = handler.default_cc
+        changes["bcc"] = handler.default_bcc
+    if not message.reply_to and handler.default_reply_to:
+        changes["reply_to"] = handler.default_reply_to
+    subject = message.subject or handler.default_subject
+    if handler.subject_prefix:
+        subject = f"{handler.subject_prefix.rstrip()} {subject}".rstrip()
+    if subject != message.subject:
+        changes["subject"] = subject
+    return message.completed(**changes) if changes else message
+
+
+def _ready(
+    handler: EmailHandler, message: Message, recipients: Addresses, timeout: float | None
+) -> Prepared:
+    envelope = message.envelope()
+    envelope = envelope.to(recipients) if recipients else envelope
+    if handler.redirect_to:
+        original = {ORIGINAL: ", ".join(envelope.recipients)}
+        others = {name: value for name, value in message.headers.pairs if name != ORIGINAL}
+        message = message.completed(
+            to=handler.redirect_to, cc=None, bcc=None, headers={**others, **original}
+        )
+        envelope = envelope.to(handler.redirect_to)
+    content = render(message)
+    assert message.message_id is not None  # it has a From, or render would have refused it
+    return _withhold(handler, Job(message, message.message_id, envelope, content, timeout))
+
+
+def _ready_mime(
+    handler: EmailHandler, message: EmailMessage, recipients: Addresses, timeout: float | None
+) -> Prepared:
+    """As :func:`_ready`, for a message of the standard library. Its own To, Cc and Subject
+    stay; only a missing From is filled in, and the staging guard holds."""
+    adopted = adopt(message, default_from=handler.default_from)
+    envelope = adopted.envelope.to(recipients) if recipients else adopted.envelope
+    if handler.redirect_to:
+        original = ", ".join(envelope.recipients)
+        adopted = adopt(
+            message,
+            default_from=handler.default_from,
+            redirect_to=handler.redirect_to,
+            headers=[(ORIGINAL, original)],
+        )
+        envelope = envelope.to(handler.redirect_to)
+    return _withhold(handler, Job(message, adopted.message_id, envelope, adopted.content, timeout))
+
+
+ORIGINAL = "X-Original-To"
+"""The field that tells whom a redirected message was for."""
+
+
+def _withhold(handler: EmailHandler, job: Job) -> Prepared:
+    """Take out of the envelope whom the staging guard does not allow."""
+    if not handler.allow_to:
+        return Prepared(job.message, job.message_id, job)
+    allowed = [a for a in job.envelope.recipients if _is_allowed(a, handler.allow_to)]
+    reason = "not allowed by MAIL_ALLOW_TO"
+    withheld = tuple(
+        Outcome(address, State.REFUSED, text=reason)
+        for address in job.envelope.recipients
+        if address not in allowed
+    )
+    if not allowed:
+        return Prepared(job.message, job.message_id, None, withheld)
+    job = dataclasses.replace(job, envelope=job.envelope.to(allowed))
+    return Prepared(job.message, job.message_id, job, withheld)
+
+
+def _is_allowed(address: Address, allowed: Sequence[str]) -> bool:
+    return str.__str__(address) in allowed or f"@{address.domain}" in allowed
+
+
+def _message_id(message: AnyMessage) -> str:
+    found = message.message_id if isinstance(message, Message) else message["Message-ID"]
+    return str(found or "")

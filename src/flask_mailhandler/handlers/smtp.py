@@ -1,0 +1,222 @@
+"""Sending by SMTP."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import re
+import typing as t
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from .. import config
+from ..address import Address
+from ..config import Option
+from ..errors import ConfigurationError
+from ..errors import DeferredError
+from ..errors import MessageError
+from ..report import conclude
+from ..report import Job
+from ..report import Observe
+from ..report import Report
+from ..secret import Secret
+from ..smtp.delivery import Delivery
+from ..smtp.delivery import Waiting
+from ..smtp.server import is_loopback
+from ..smtp.server import Security
+from ..smtp.server import Server
+from ..smtp.session import Session
+from .base import EmailHandler
+
+if t.TYPE_CHECKING:
+    import ssl
+
+# A second more for so many octets: what a slow line of 100 kB/s needs.
+_OCTETS_PER_SECOND = 100_000
+_PORTS = {"tls": 465, "starttls": 587, "none": 25}
+
+
+def _hostname(value: object, name: str) -> str:
+    """The argument of EHLO: a domain or an address literal (RFC 5321 section 4.1.3)."""
+    try:
+        return Address(f"x@{config.text(value, name)}", field=name).domain
+    except MessageError:
+        raise ConfigurationError(
+            f"{name} must be a host name or an address literal like [192.0.2.1], not {value!r}."
+        ) from None
+
+
+def _host(value: object, name: str) -> str:
+    """A name or an address to connect to; a name beyond ASCII in its ASCII form."""
+    host = config.text(value, name).strip()
+    if not host or re.search(r"[\s/@\[\]]", host):
+        raise ConfigurationError(
+            f"{name} must be a host name or an IP address, without scheme and port, not {host!r}."
+        )
+    return host if host.isascii() else _hostname(host, name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class SMTPEmailHandler(EmailHandler):
+    """Sends by SMTP (RFC 5321). All arguments are optional: without any it speaks to
+    localhost:25.
+
+    Every connection that leaves the machine is encrypted and the server's certificate verified,
+    unless ``security="none"`` says otherwise.
+
+    :param use_tls: Email-Simplified's way of writing ``security="tls"``.
+    :param use_starttls: Email-Simplified's way of writing ``security="starttls"``; ``use_tls``
+        takes precedence.
+    :raises ConfigurationError: for a wrong value, naming the argument.
+    """
+
+    host: Option[str | None, str] = Option(_host, "localhost")
+    """The server's name, as it stands in its certificate, or its address."""
+    port: Option[int | None, int | None] = Option(config.integer(1, 65535), None)
+    """The server's port. If it is left out: 465, 587 or 25 by ``security``."""
+    security: Option[str | None, str | None] = Option(
+        config.choice("tls", "starttls", "none"), None
+    )
+    """``"tls"`` from the first octet, ``"starttls"`` required before anything else is said, or
+    ``"none"``. If it is left out: ``"tls"`` on port 465, ``"none"`` on this machine, and
+    ``"starttls"`` elsewhere."""
+    tls_context: Option[ssl.SSLContext | None, ssl.SSLContext | None] = Option(
+        config.instance_of("ssl", "SSLContext"), None
+    )
+    """An own context, instead of one that trusts the system's authorities."""
+    tls_ca_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
+    """A file with the certificate of a private authority (PEM)."""
+    tls_cert_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
+    """A file with a client certificate (PEM)."""
+    tls_key_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
+    """A file with the client certificate's key, if it is not in the same file."""
+    username: Option[str | None, str | None] = Option(config.text, None)
+    """The name to log in with."""
+    password: Option[str | Secret | None, Secret | None] = Option(config.secret, None)
+    """The password to log in with."""
+    oauth_token: Option[
+        str | Secret | Callable[[], str] | None, Secret | Callable[[], str] | None
+    ] = Option(config.token, None)
+    """An OAuth access token instead of a password, or a callable that returns one."""
+    dangerous_plaintext_login: Option[bool | None, bool] = Option(config.boolean, False)
+    """Whether to send the password over a connection that is not encrypted."""
+    timeout: Option[float | None, float] = Option(config.seconds, 25.0)
+    """Seconds for one message all in all, opening a connection included; a second more for
+    each 100 kB."""
+    connect_timeout: Option[float | None, float] = Option(config.seconds, 10.0)
+    """Seconds for opening a connection, up to the login."""
+    local_hostname: Option[str | None, str | None] = Option(_hostname, None)
+    """The name to greet with (EHLO). If it is left out: the address of the connection."""
+    recipients_per_message: Option[int | None, int | None] = Option(
+        config.integer(1, 1_000_000), None
+    )
+    """The most recipients of one transaction; more are split into batches of one content."""
+    messages_per_connection: Option[int | None, int] = Option(config.integer(1, 1_000_000), 100)
+    """After so many messages a new connection is opened."""
+    use_tls: dataclasses.InitVar[bool | None] = None
+    use_starttls: dataclasses.InitVar[bool | None] = None
+
+    def __post_init__(self, use_tls: bool | None, use_starttls: bool | None) -> None:
+        if self.security is None and (use_tls or use_starttls):
+            self.__dict__["security"] = "tls" if use_tls else "starttls"
+        self._check_login()
+        if self.tls_key_file and not self.tls_cert_file:
+            raise ConfigurationError(
+                "MAIL_TLS_KEY_FILE needs MAIL_TLS_CERT_FILE, the certificate that goes with it."
+            )
+        if self.tls_context and (self.tls_ca_file or self.tls_cert_file):
+            raise ConfigurationError(
+                "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE and"
+                " MAIL_TLS_CERT_FILE into it yourself."
+            )
+
+    def _check_login(self) -> None:
+        if self.password is not None and self.username is None:
+            raise ConfigurationError("MAIL_PASSWORD is set, and MAIL_USERNAME is not.")
+        if self.username is None and self.oauth_token is not None:
+            raise ConfigurationError("MAIL_OAUTH_TOKEN is set, and MAIL_USERNAME is not.")
+        if self.username is not None and self.password is None and self.oauth_token is None:
+            raise ConfigurationError(
+                "MAIL_USERNAME is set, and neither MAIL_PASSWORD nor MAIL_OAUTH_TOKEN is. In the"
+                " environment a password that is a word of JSON must be quoted:"
+                """ FLASK_MAIL_PASSWORD='"null"'."""
+            )
+        exposed = self.server.security == "none" and not is_loopback(self.host)
+        if self.username is not None and exposed and not self.dangerous_plaintext_login:
+            raise ConfigurationError(
+                f"The login at {self.host} would go over the network unencrypted: set"
+                " MAIL_SECURITY = 'starttls' or 'tls', or, if you must,"
+                " MAIL_DANGEROUS_PLAINTEXT_LOGIN = True."
+            )
+
+    @functools.cached_property
+    def server(self) -> Server:
+        """Whom to speak to and how: port and security are chosen here."""
+        security = self.security
+        if security is None:
+            plain = is_loopback(self.host)
+            security = "tls" if self.port == 465 else "none" if plain else "starttls"
+        return Server(
+            host=self.host,
+            port=self.port or _PORTS[security],
+            security=t.cast(Security, security),
+            tls_context=lambda: self._context,
+            username=self.username,
+            password=self.password,
+            token=self.oauth_token,
+            local_hostname=self.local_hostname,
+            connect_timeout=self.connect_timeout,
+            recipients_per_message=self.recipients_per_message,
+            messages_per_connection=self.messages_per_connection,
+        )
+
+    @functools.cached_property
+    def _context(self) -> ssl.SSLContext:
+        import ssl  # 10 ms, and a handler that does not encrypt needs none of it
+
+        if self.tls_context is not None:
+            return self.tls_context
+        try:
+            context = ssl.create_default_context(cafile=self.tls_ca_file)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if self.tls_cert_file:
+                context.load_cert_chain(self.tls_cert_file, self.tls_key_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigurationError(
+                "MAIL_TLS_CA_FILE, MAIL_TLS_CERT_FILE or MAIL_TLS_KEY_FILE cannot be used:"
+                f" {error.strerror or error}."
+            ) from error
+        return context
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        """Send the jobs over one connection after the other, most often over one."""
+        waiting = Waiting(Delivery(job, self._time_for(job)) for job in jobs)
+        while delivery := waiting.first():
+            session = None
+            try:
+                session = Session.open(self.server, delivery, observe)
+                for settled in session.send(waiting, observe):
+                    yield conclude(settled.job, settled.ordered(), settled.error)
+            except DeferredError as error:
+                # The session cannot be had: what the server has against one message it would
+                # have against all of them.
+                yield from _fail_all(waiting, error)
+            finally:
+                if session is not None:
+                    session.close()
+
+    def _time_for(self, job: Job) -> float:
+        allowed = self.timeout if job.timeout is None else job.timeout
+        return allowed + job.content.size / _OCTETS_PER_SECOND
+
+
+def _fail_all(waiting: Waiting, error: DeferredError) -> Iterator[Report]:
+    while waiting.first():
+        delivery = waiting.take()
+        # Each report has an error of its own, whose report it is.
+        own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
+        own.__cause__ = error.__cause__
+        delivery.fail(own)
+        yield conclude(delivery.job, delivery.ordered(), delivery.error)

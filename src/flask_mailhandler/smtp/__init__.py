@@ -1,0 +1,16 @@
+"""SMTP as a client speaks it (RFC 5321): envelopes and octets, never messages.
+
+========  ===================================================================
+deadline  how long something may take in all
+stream    a socket with a deadline: lines in, octets out, TLS in between
+reply     what a server says, strictly read
+server    whom to speak to, and how
+auth      the login
+session   one connection, from the greeting to QUIT
+delivery  what has become of one job so far
+========  ===================================================================
+
+The rule of this folder: nothing here imports ``message`` or ``mime``, and nothing here raises
+a :class:`.DeliveryError` for a message; it settles deliveries. Only a session that cannot be
+had is an exception.
+"""

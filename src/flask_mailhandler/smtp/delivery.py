@@ -1,0 +1,148 @@
+"""What has become of one job so far."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from ..address import Address
+from ..errors import DeferredError
+from ..errors import DeliveryError
+from ..errors import RefusedError
+from ..errors import UnknownOutcomeError
+from ..report import Outcome
+from ..report import Phase
+from ..report import State
+from .deadline import Deadline
+from .reply import Reply
+
+if t.TYPE_CHECKING:
+    from ..report import Job
+
+_ERRORS: dict[State, type[DeliveryError]] = {
+    State.DEFERRED: DeferredError,
+    State.REFUSED: RefusedError,
+    State.UNKNOWN: UnknownOutcomeError,
+}
+_GRAVITY = (State.ACCEPTED, State.REFUSED, State.DEFERRED, State.UNKNOWN)
+
+
+class Delivery:
+    """A job on its way: which recipients wait, what has become of the others. It outlives a
+    session, so that what one connection has settled is not lost with it.
+
+    :param job: Its envelope and content are all that is looked at.
+    :param timeout: Seconds for it all in all.
+    """
+
+    def __init__(self, job: Job, timeout: float) -> None:
+        self.job = job
+        self.timeout = timeout
+        self.waiting: dict[Address, None] = dict.fromkeys(job.envelope.recipients)
+        self.outcomes: dict[Address, Outcome] = {}
+        self.error: DeliveryError | None = None
+        self.repeated = False
+        """Whether the transaction in hand has been moved to a fresh connection once."""
+        self.limit: int | None = None
+        """Recipients of one transaction, where a server has shown its limit."""
+        self._deadline: Deadline | None = None
+
+    @property
+    def deadline(self) -> Deadline:
+        """The time for it, which runs from the first time that anybody asks."""
+        if self._deadline is None:
+            self._deadline = Deadline(self.timeout)
+        return self._deadline
+
+    @property
+    def accepted(self) -> list[Address]:
+        """The recipients whose mail has been taken."""
+        return [o.recipient for o in self.outcomes.values() if o.state is State.ACCEPTED]
+
+    def settle(
+        self,
+        recipients: Iterable[Address],
+        said: Reply | str,
+        phase: Phase,
+        state: State | None = None,
+    ) -> None:
+        """Note the outcome of *recipients*, which then wait no longer.
+
+        :param said: The reply that decided, or our own reason.
+        :param state: The reply's own if it is None.
+        """
+        settled = list(recipients)
+        if not settled:
+            return
+        if isinstance(said, Reply):
+            state = state or said.state
+            facts = functools.partial(
+                Outcome, code=said.code, enhanced_code=said.enhanced_code, text=said.text
+            )
+        else:
+            state = state or State.DEFERRED
+            facts = functools.partial(Outcome, text=said)
+        for recipient in settled:
+            self.outcomes[recipient] = facts(recipient, state)
+            self.waiting.pop(recipient, None)
+        if state is not State.ACCEPTED:
+            self._blame(state, str(said), phase, settled)
+
+    def fail(self, error: DeliveryError) -> None:
+        """Defer everybody who waits, for the session could not be had."""
+        self.settle(self.waiting, str(error), error.phase or Phase.CONNECT)
+        self.error = error
+
+    def _blame(self, state: State, said: str, phase: Phase, settled: Sequence[Address]) -> None:
+        """Keep the gravest failure as the error: unknown before deferred before refused."""
+        if self.error is not None and _state(self.error) >= _GRAVITY.index(state):
+            return
+        names = str(settled[0]) + (f" and {len(settled) - 1} more" if len(settled) > 1 else "")
+        hint = (
+            " It may have arrived: sending it again may double it."
+            if state is State.UNKNOWN
+            else ""
+        )
+        self.error = _ERRORS[state](f"{names} {state} at {phase}: {said}.{hint}", phase=phase)
+
+    def ordered(self) -> Iterator[Outcome]:
+        """The outcomes in the order of the envelope."""
+        return (self.outcomes[recipient] for recipient in self.job.envelope.recipients)
+
+    def __repr__(self) -> str:
+        return f"<Delivery {len(self.outcomes)} settled, {len(self.waiting)} waiting>"
+
+
+def _state(error: DeliveryError) -> int:
+    for state, kind in _ERRORS.items():
+        if isinstance(error, kind):
+            return _GRAVITY.index(state)
+    return 0
+
+
+class Waiting:
+    """The deliveries not yet settled, drawn one at a time; a session that ends early leaves the
+    one in hand for the next session.
+
+    :param deliveries: May be made while it is read.
+    """
+
+    def __init__(self, deliveries: Iterable[Delivery]) -> None:
+        self._rest = iter(deliveries)
+        self._first: Delivery | None = None
+
+    def first(self) -> Delivery | None:
+        """The one in hand, or None when all are settled."""
+        if self._first is None:
+            self._first = next(self._rest, None)
+        return self._first
+
+    def take(self) -> Delivery:
+        """Give the one in hand away."""
+        delivery = self.first()
+        assert delivery is not None
+        self._first = None
+        return delivery

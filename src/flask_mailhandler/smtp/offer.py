@@ -1,0 +1,102 @@
+"""What a server offers in its last EHLO, and what follows from it for a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from ..address import Address
+from ..report import Job
+from ..report import Phase
+from ..report import State
+from .delivery import Delivery
+
+_OLD_AUTH = re.compile(r"\AAUTH=", re.I)
+
+
+def extensions(lines: Sequence[str]) -> dict[str, str]:
+    """Read the reply to EHLO (RFC 5321 section 4.1.1.1): keyword in upper case -> parameters.
+    The first line is the greeting. ``AUTH=LOGIN``, an old way of writing it, is AUTH too."""
+    found: dict[str, str] = {}
+    for line in lines[1:]:
+        keyword, _, parameters = _OLD_AUTH.sub("AUTH ", line.strip()).partition(" ")
+        keyword = keyword.upper()
+        found[keyword] = f"{found.get(keyword, '')} {parameters.strip()}".strip()
+    return found
+
+
+class Offer:
+    """The extensions of a session.
+
+    :param extensions: Keyword in upper case -> parameters.
+    """
+
+    def __init__(self, extensions: Mapping[str, str]) -> None:
+        self.extensions = extensions
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in self.extensions
+
+    def limit(self, name: str) -> int | None:
+        """A limit that the server announces: https://www.rfc-editor.org/rfc/rfc9422"""
+        for limit in self.extensions.get("LIMITS", "").upper().split():
+            key, _, value = limit.partition("=")
+            if key == name:
+                return _number(value)
+        return None
+
+    @property
+    def size(self) -> int | None:
+        """The octets of the largest message (RFC 1870); None if there is no limit or none is
+        told (SIZE without a number, or 0)."""
+        return _number(self.extensions.get("SIZE", ""))
+
+    def parameters(self, job: Job, batch: Iterable[Address]) -> str:
+        """The parameters of MAIL for a job and the recipients of one transaction."""
+        parameters = f" SIZE={job.content.size}" if "SIZE" in self else ""
+        paths = (job.envelope.sender, *batch)
+        utf8 = job.content.smtputf8 or not all(path.isascii() for path in paths)
+        # https://www.rfc-editor.org/rfc/rfc6531#section-3.4: SMTPUTF8 goes with 8BITMIME
+        if (job.content.eightbit or utf8) and "8BITMIME" in self:
+            parameters += " BODY=8BITMIME"
+        return parameters + (" SMTPUTF8" if utf8 else "")
+
+    def refuse_what_cannot_go(self, delivery: Delivery, server: str) -> None:
+        """Settle as refused what the server has said that it cannot take."""
+        for recipients, reason in self._obstacles(delivery, server):
+            delivery.settle(recipients, reason, Phase.MAIL, State.REFUSED)
+
+    def _obstacles(self, delivery: Delivery, server: str) -> Iterator[tuple[list[Address], str]]:
+        content, envelope = delivery.job.content, delivery.job.envelope
+        everybody = [*delivery.waiting]
+        if self.size and content.size > self.size:
+            yield (
+                everybody,
+                f"the message has {content.size} octets, and {server} takes {self.size}",
+            )
+        elif content.eightbit and "8BITMIME" not in self:
+            yield (
+                everybody,
+                f"the signed message is 8-bit, and {server} takes only 7-bit: sign after"
+                " encoding to 7 bit",
+            )
+        elif "SMTPUTF8" not in self:
+            paths = (envelope.sender, *envelope.recipients)
+            named = next((str(path) for path in paths if not path.isascii()), "an address")
+            if content.smtputf8 or not envelope.sender.isascii():
+                yield everybody, _needs_utf8(named, server)
+            else:
+                for recipient in everybody:
+                    if not recipient.isascii():
+                        yield [recipient], _needs_utf8(recipient, server)
+
+
+def _needs_utf8(address: str, server: str) -> str:
+    return f"{address} has letters beyond ASCII before the @, and {server} offers no SMTPUTF8"
+
+
+def _number(text: str) -> int | None:
+    return (int(text) or None) if text.isascii() and text.isdigit() and len(text) < 20 else None

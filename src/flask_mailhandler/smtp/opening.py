@@ -1,0 +1,244 @@
+"""From nothing to a session that may send: connect, greeting, EHLO, TLS, EHLO, login.
+
+Every failure here is an error of its own kind, for the message is not at fault::
+
+    connect ── greeting ── ehlo ──┬────────────────┬── auth ── ready
+       │          │         │     └─ tls ── ehlo ──┘    │
+       └── ConnectError ────┘        TLSError       LoginError
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+from ..errors import ConnectError
+from ..errors import DeferredError
+from ..errors import LoginError
+from ..errors import TLSError
+from ..report import Phase
+from ..secret import Secret
+from . import auth
+from .deadline import Deadline
+from .offer import extensions
+from .reply import read_reply
+from .reply import Reply
+from .server import Server
+from .stream import connect
+from .stream import ProtocolError
+from .stream import Stream
+from .stream import StreamError
+from .stream import TimedOutError
+
+
+class Opening:
+    """The steps of opening, and what each has found out. :func:`open_stream` takes them all;
+    ``flask mail check`` shows them.
+
+    :param server: Whom to speak to.
+    :param deadline: For all steps together.
+    :param step: Is told each phase before it begins.
+    """
+
+    def __init__(self, server: Server, deadline: Deadline, step: Callable[[Phase], None]) -> None:
+        self.server = server
+        self.deadline = deadline
+        self.step = step
+        self.phase = Phase.CONNECT
+        self.greeting: Reply | None = None
+        self.extensions: dict[str, str] = {}
+        self.mechanism: str | None = None
+        """The login that was accepted."""
+        self.fresh_tls = False
+        """Whether no reply has been read since the TLS handshake."""
+        self.stream: Stream
+
+    def run(self) -> Stream:
+        """Take all steps.
+
+        :raises DeferredError: if one of them fails; the socket is closed then.
+        """
+        self._connect()
+        try:
+            if self.server.security == "tls":
+                self._start_tls()
+            self._greet()
+            self._hello()
+            if self.server.security == "starttls":
+                self._upgrade()
+                self._hello()
+            if self.server.username is not None or self.server.token is not None:
+                self._enter(Phase.AUTH)
+                self.mechanism = auth.login(self.server, self.extensions.get("AUTH", ""), self._ask)
+        except StreamError as error:
+            self.stream.close()
+            raise self._broken(error) from error
+        except BaseException:
+            # Whatever ends the opening, the half-open connection is of no use to anybody.
+            self.stream.close()
+            raise
+        return self.stream
+
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.step(phase)
+
+    def _ask(self, line: bytes | Secret) -> Reply:
+        self.stream.write(
+            Secret(line.octets() + b"\r\n") if isinstance(line, Secret) else line + b"\r\n"
+        )
+        return self._read()
+
+    def _read(self) -> Reply:
+        reply = read_reply(self.stream.read_line)
+        self.fresh_tls = False
+        return reply
+
+    def _connect(self) -> None:
+        self._enter(Phase.CONNECT)
+        try:
+            self.stream = connect(self.server.host, self.server.port, self.deadline)
+        except OSError as error:
+            raise ConnectError(
+                f"No connection to {self.server}: {_os_reason(error)}.{_connect_hint(error)}",
+                phase=Phase.CONNECT,
+            ) from error
+
+    def _greet(self) -> None:
+        self._enter(Phase.GREETING)
+        reply = self._read()
+        if reply.code == 220:
+            self.greeting = reply
+            return
+        # https://www.rfc-editor.org/rfc/rfc5321#section-3.1: 554 is "no service here"
+        raise ConnectError(
+            f"{self.server} greets with {reply}.",
+            phase=Phase.GREETING,
+            temporary=reply.code // 100 != 5,
+        )
+
+    def _hello(self) -> None:
+        """EHLO, or HELO where that is not understood (RFC 5321 sections 3.2 and 4.1.1.1). What
+        was offered before is forgotten (RFC 3207 section 4.2)."""
+        self._enter(Phase.EHLO)
+        name = (self.server.local_hostname or self._literal()).encode()
+        reply = self._ask(b"EHLO " + name)
+        self.extensions = extensions(reply.lines) if reply.code == 250 else {}
+        if reply.code // 100 == 5:
+            reply = self._ask(b"HELO " + name)
+        if reply.code != 250:
+            raise ConnectError(
+                f"{self.server} answers EHLO with {reply}.",
+                phase=Phase.EHLO,
+                temporary=reply.code // 100 != 5,
+            )
+
+    def _literal(self) -> str:
+        """The address literal of this end (RFC 5321 section 4.1.3). Asking the DNS for a name
+        can take seconds and tells strangers how the machine is called."""
+        address = self.stream.local_address.partition("%")[0]
+        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+    def _upgrade(self) -> None:
+        """STARTTLS (RFC 3207): asked for and not to be had is an error, never plain text."""
+        self._enter(Phase.TLS)
+        if "STARTTLS" not in self.extensions:
+            raise TLSError(
+                f"{self.server} does not offer STARTTLS. Set MAIL_SECURITY = 'tls' and the TLS"
+                " port (465) if it has one. Nothing was sent.",
+                phase=Phase.TLS,
+                temporary=False,
+            )
+        reply = self._ask(b"STARTTLS")
+        if reply.code != 220:
+            raise TLSError(
+                f"{self.server} refuses STARTTLS: {reply}. Nothing was sent.", phase=Phase.TLS
+            )
+        # Section 5: what stands behind the 220 was put there by somebody in the middle, to be
+        # taken for the server's words after the handshake.
+        if self.stream.buffered:
+            raise TLSError(
+                f"{self.server} sent plain text behind its answer to STARTTLS, as an attacker on"
+                " the way would. The connection was closed and nothing was sent.",
+                phase=Phase.TLS,
+            )
+        self._start_tls()
+
+    def _start_tls(self) -> None:
+        if self.phase is not Phase.TLS:
+            self._enter(Phase.TLS)
+        context = self.server.tls_context()
+        try:
+            self.stream.start_tls(context, self.server.host)
+        except OSError as error:
+            raise self._tls_error(error) from error
+        self.fresh_tls = True
+
+    def _tls_error(self, error: BaseException) -> TLSError:
+        return TLSError(
+            f"No encrypted connection to {self.server}: {_os_reason(error)}."
+            + _tls_hint(error, self.server),
+            phase=Phase.TLS,
+            temporary=not _is_certificate(error),
+        )
+
+    def _broken(self, error: StreamError) -> DeferredError:
+        """The stream broke: which step was it, and what is the likely cause?"""
+        if self.fresh_tls and not isinstance(error, TimedOutError | ProtocolError):
+            # With TLS 1.3 a client certificate that is missing or refused shows only now.
+            return self._tls_error(error.__cause__ or error)
+        hint = ""
+        if self.phase is Phase.GREETING and self.server.security != "tls":
+            hint = (
+                " If the port speaks TLS from the first octet, as 465 does, set"
+                " MAIL_SECURITY = 'tls'."
+            )
+        kind = {Phase.TLS: TLSError, Phase.AUTH: LoginError}.get(self.phase, ConnectError)
+        return kind(f"{self.server} at {self.phase}: {error}.{hint}", phase=self.phase)
+
+
+def _os_reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer within the time allowed"
+    verify = getattr(error, "verify_message", "")
+    if verify:
+        return f"its certificate was not accepted: {verify.rstrip('.')}"
+    reason = getattr(error, "reason", "") or getattr(error, "strerror", "") or str(error)
+    return str(reason).rstrip(".") or type(error).__name__
+
+
+def _connect_hint(error: OSError) -> str:
+    if isinstance(error, socket.gaierror):
+        return " Check MAIL_HOST." if error.errno == socket.EAI_NONAME else ""
+    if isinstance(error, TimeoutError):
+        return " A firewall may block the port; providers accept mail on 587 or 465."
+    return " Check MAIL_HOST and MAIL_PORT."
+
+
+def _is_certificate(error: BaseException) -> bool:
+    return hasattr(error, "verify_message")
+
+
+def _tls_hint(error: BaseException, server: Server) -> str:
+    """Cause and cure of a handshake that failed."""
+    reason = str(getattr(error, "reason", "") or "").upper().replace(" ", "_")
+    verify = str(getattr(error, "verify_message", "") or "").lower()
+    if verify:
+        if "mismatch" in verify or "not valid for" in verify:
+            return " Set MAIL_HOST to the name in the certificate."
+        if "expired" in verify:
+            return " The server needs a new certificate."
+        return " If it comes from an own authority, set MAIL_TLS_CA_FILE to its certificate."
+    plain_speaker = {
+        "WRONG_VERSION_NUMBER",
+        "RECORD_LAYER_FAILURE",
+        "UNKNOWN_PROTOCOL",
+        "HTTP_REQUEST",
+    }
+    if server.security == "tls" and reason in plain_speaker:
+        return (
+            " The server speaks plain SMTP first: set MAIL_SECURITY = 'starttls', or use port 465."
+        )
+    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+        return " It may want a client certificate: set MAIL_TLS_CERT_FILE and MAIL_TLS_KEY_FILE."
+    return ""

@@ -1,0 +1,103 @@
+"""What a server says, strictly read (RFC 5321 section 4.2)."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+
+from ..report import State
+from .stream import ProtocolError
+
+# https://www.rfc-editor.org/rfc/rfc5321#section-4.2: three digits, then a hyphen on all lines
+# but the last, or a space and text, or nothing. int() would also take b"+25" and b"2_0".
+_LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.S)
+# https://www.rfc-editor.org/rfc/rfc3463#section-2
+_ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z)")
+MAX_REPLY = 1 << 16
+# So much of a server's text is shown in errors and reports.
+_SHOWN = 500
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply of one line or several."""
+
+    code: int
+    enhanced_code: str | None
+    lines: tuple[str, ...]
+    """The text of each line without codes, control characters escaped."""
+
+    @property
+    def state(self) -> State:
+        """What the reply means for what it answers, if it is 2yz, 4yz or 5yz."""
+        return {2: State.ACCEPTED, 4: State.DEFERRED, 5: State.REFUSED}[self.code // 100]
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server ends the session: 421, or 221 that nobody asked for."""
+        return self.code in (421, 221)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the server gives up on an idle connection: 421, or SES's 451 4.4.2."""
+        return self.code == 421 or (self.code // 100 == 4 and self.enhanced_code == "4.4.2")
+
+    @property
+    def too_many(self) -> bool:
+        """Whether a reply to RCPT says that the transaction holds enough recipients: 452 without
+        a code or with x.5.3, and 552 5.5.3, which RFC 5321 section 4.5.3.1.10 takes for it."""
+        if self.code == 452:
+            return self.enhanced_code is None or self.enhanced_code.endswith(".5.3")
+        return self.code == 552 and self.enhanced_code == "5.5.3"
+
+    @property
+    def text(self) -> str:
+        """The text in one line, cut for people's eyes."""
+        text = " ".join(filter(None, self.lines))
+        return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (str(self.code), self.enhanced_code, self.text)))
+
+
+def read_reply(read_line: Callable[[], bytes]) -> Reply:
+    """Read one reply.
+
+    :param read_line: Gives the next line without its line end.
+    :raises ProtocolError: for anything that is no reply.
+    :raises StreamError: as *read_line* does.
+    """
+    code: bytes | None = None
+    texts: list[str] = []
+    size = 0
+    while True:
+        line = read_line()
+        size += len(line) + 2
+        found = _LINE.match(line)
+        if not found:
+            raise ProtocolError(f"the server said {escape(line)!r}, which is no SMTP reply")
+        if code is not None and found[1] != code:
+            raise ProtocolError(f"the server changed from {code!r} to {found[1]!r} within a reply")
+        if size > MAX_REPLY:
+            raise ProtocolError(f"the server's reply is longer than {MAX_REPLY} octets")
+        code = found[1]
+        texts.append(escape(found[3] or b""))
+        if found[2] != b"-":
+            return _reply(int(code), texts)
+
+
+def _reply(code: int, texts: list[str]) -> Reply:
+    found = _ENHANCED.match(texts[-1]) or _ENHANCED.match(texts[0])
+    # An enhanced code whose class is not the reply's would contradict it.
+    if not found or int(found[1]) != code // 100:
+        return Reply(code, None, tuple(texts))
+    enhanced = found[0].strip()
+    lines = tuple(text.removeprefix(enhanced).lstrip() for text in texts)
+    return Reply(code, enhanced, lines)
+
+
+def escape(octets: bytes) -> str:
+    """Make a server's octets safe to print: UTF-8 where it is, controls escaped."""
+    text = octets.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

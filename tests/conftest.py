@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import threading
@@ -10,8 +11,13 @@ import typing as t
 import pytest
 
 from servers import ScriptedServer
+from servers.aiosmtpd_server import AiosmtpdServer
 from servers.certificates import Certificates
 from servers.certificates import make
+from servers.postfix import missing as postfix_missing
+from servers.postfix import Postfix
+from servers.smtp_sink import missing as smtp_sink_missing
+from servers.smtp_sink import SmtpSink
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +28,30 @@ if t.TYPE_CHECKING:
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Server contexts, good and bad, and the files a client needs."""
     return make(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def postfix(certificates: Certificates) -> Iterator[Postfix]:
+    """One Postfix for the session (of each xdist worker). Mark the test ``services``.
+
+    Where it cannot be started the test is skipped, or, with MAILHANDLER_REQUIRE_SERVICES=1, fails.
+    """
+    _skip_or_fail("Postfix", postfix_missing())
+    server = Postfix(certificates)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def smtp_sink(request: pytest.FixtureRequest) -> Iterator[Callable[..., SmtpSink]]:
+    """Start Debian's smtp-sink: ``sink = smtp_sink("-q", ".")``. Mark the test ``services``."""
+    _skip_or_fail("smtp-sink", smtp_sink_missing())
+    _leaks_are_looked_for_last(request)
+    with contextlib.ExitStack() as stack:
+        yield lambda *flags: stack.enter_context(SmtpSink(*flags))
 
 
 @pytest.fixture
@@ -46,6 +76,14 @@ def scripted(request: pytest.FixtureRequest) -> Iterator[Callable[..., ScriptedS
 
 
 @pytest.fixture
+def aiosmtpd_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., AiosmtpdServer]]:
+    """Start aiosmtpd: ``server = aiosmtpd_server(starttls=certificates.valid, users={...})``."""
+    _leaks_are_looked_for_last(request)
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(AiosmtpdServer(**options))
+
+
+@pytest.fixture
 def no_leaks() -> Iterator[None]:
     """Threads and descriptors are the same after the test as before it."""
     before = _open_things()
@@ -53,6 +91,13 @@ def no_leaks() -> Iterator[None]:
     gc.collect()
     after = _open_things()
     assert after - before == set()
+
+
+def _skip_or_fail(service: str, why: str) -> None:
+    if why and os.environ.get("MAILHANDLER_REQUIRE_SERVICES") == "1":
+        pytest.fail(f"MAILHANDLER_REQUIRE_SERVICES is set, but there is no {service}: {why}")
+    if why:
+        pytest.skip(f"There is no {service} here: {why}")
 
 
 def _leaks_are_looked_for_last(request: pytest.FixtureRequest) -> None:

@@ -1,0 +1,104 @@
+"""The header fields of a message, as they are written."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable
+
+from ..address import Address
+from .encoded_words import encoded_words
+from .folding import fold
+from .folding import MUST
+from .folding import SHOULD
+
+# https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: atoms, with single spaces between
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?: [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*\Z")
+_PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
+# A longer display name is not worth looking for a form that can be folded.
+_NAME = 60
+
+# Independent of the locale: https://www.rfc-editor.org/rfc/rfc5322#section-3.3
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAY = 24 * 60
+
+
+def date_field(name: str, date: datetime.datetime) -> str:
+    """Write a date with its zone. A zone that is not of whole minutes is written as UTC."""
+    offset = date.utcoffset() or datetime.timedelta()
+    if offset.seconds % 60 or offset.microseconds:
+        date, offset = date.astimezone(datetime.UTC), datetime.timedelta()
+    minutes = offset.days * _DAY + offset.seconds // 60
+    zone = abs(minutes) // 60 * 100 + abs(minutes) % 60
+    return (
+        f"{name}: {_DAYS[date.weekday()]}, {date.day:02} {_MONTHS[date.month - 1]} {date.year:04}"
+        f" {date.hour:02}:{date.minute:02}:{date.second:02} {'-' if minutes < 0 else '+'}{zone:04}"
+    )
+
+
+def text_field(name: str, text: str) -> str:
+    """Write unstructured text (RFC 5322 section 2.2.1). It stands for itself if it is ASCII
+    that no reader can take for something else, and is all in encoded words if not."""
+    if not text:
+        return f"{name}:"
+    if _stands_for_itself(text):
+        if len(name) + 2 + len(text) <= SHOULD:
+            return f"{name}: {text}"
+        words = text.split(" ")
+        if max(map(len, words)) < MUST:
+            return fold(name, words)
+    return fold(name, encoded_words(text, SHOULD - len(name) - 2))
+
+
+def _stands_for_itself(text: str) -> bool:
+    # White space at an edge, in runs, or a TAB is lost or changed by some that fold and unfold.
+    return _PRINTABLE.match(text) is not None and "  " not in text and "=?" not in text
+
+
+def address_field(name: str, addresses: Iterable[Address]) -> str:
+    """Write addresses (RFC 5322 section 3.4), folded between them, and within a name if it
+    needs more than a line. A mailbox is written as it was checked, octet by octet."""
+    words: list[str] = []
+    for address in addresses:
+        if not address.name:
+            words.append(address + ",")
+            continue
+        whole = f"{_phrase(address.name)} <{address}>,"
+        if len(whole) < SHOULD:
+            words.append(whole)
+        else:
+            words += whole.split(" ") if whole[0] != '"' else whole.rsplit(" ", 1)
+    words[-1] = words[-1][:-1]
+    return fold(name, words)
+
+
+def _phrase(name: str) -> str:
+    """Write a display name: as atoms, as a quoted-string, or in encoded words."""
+    if len(name) <= _NAME and "=?" not in name:
+        if _ATOMS.match(name):
+            return name
+        if "  " not in name and _PRINTABLE.match(name):
+            return '"' + name.replace("\\", r"\\").replace('"', r"\"") + '"'
+    return " ".join(encoded_words(name))
+
+
+# Fields of a known structure, which are folded between their words and never encoded.
+_IDS = ("in-reply-to", "references")
+_URLS = ("list-unsubscribe", "list-subscribe", "list-help", "list-owner", "list-archive")
+# https://www.rfc-editor.org/rfc/rfc2919#section-3: phrase "<" list-id ">"
+_LIST_ID = re.compile(r"([^<>]*[^<> \t])[ \t]*(<[!-;=?-~]+>)\Z")
+
+
+def custom_field(name: str, value: str) -> str:
+    """Write a field of the message's ``headers``, in the way of its kind."""
+    lower = name.lower()
+    if lower == "sender":
+        return address_field(name, [Address(value)])
+    if lower in _IDS:
+        return fold(name, value.split())
+    if lower in _URLS:
+        return fold(name, re.sub(r">\s*,\s*<", ">, <", value).split())
+    if lower == "list-id" and not value.isascii() and (found := _LIST_ID.match(value)):
+        return fold(name, [*encoded_words(found[1], SHOULD - len(name) - 2), found[2]])
+    return text_field(name, value)

@@ -1,0 +1,65 @@
+"""Parameters of Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2231)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from .folding import fold
+
+# The tokens that look like one to everybody. https://www.rfc-editor.org/rfc/rfc2045#section-5.1
+_TOKEN = re.compile(r"[A-Za-z0-9._-]+\Z")
+# A quoted-string that every reader takes the same way: no escapes, which some keep, no runs of
+# white space, which some shorten, nothing like an encoded word, which some decode even here.
+_PLAIN = re.compile(r"(?!.*(?:  |=\?))[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?\Z")
+# Of a line of 78: the leading space and the ";" behind.
+_ROOM = 76
+
+# https://www.rfc-editor.org/rfc/rfc2231#section-7: attribute-char
+_ATTRIBUTE = re.compile(r"[!#$&+\-.^_`{|}~0-9A-Za-z]")
+_ESCAPED = [chr(octet) if _ATTRIBUTE.match(chr(octet)) else f"%{octet:02X}" for octet in range(256)]
+
+
+def with_parameters(name: str, value: str, parameters: Iterable[tuple[str, str]]) -> str:
+    """Write a field: *value*, then each parameter in the simplest form that carries it."""
+    words = [value]
+    for parameter, text in parameters:
+        for word in _written(parameter, text):
+            words[-1] += ";"
+            words.append(word)
+    return fold(name, words)
+
+
+def _written(name: str, text: str) -> Iterator[str]:
+    """Token, quoted-string, or the extended form in UTF-8; the last in several sections if it
+    does not fit a line. There is no fallback in ASCII beside it: every reader of this century
+    knows RFC 2231, and two names for one file are what filters and readers disagree about."""
+    if len(name) + len(text) + 3 <= _ROOM:
+        if _TOKEN.match(text):
+            yield f"{name}={text}"
+            return
+        if _PLAIN.match(text):
+            yield f'{name}="{text}"'
+            return
+    escaped = "utf-8''" + "".join([_ESCAPED[octet] for octet in text.encode()])
+    if len(name) + 2 + len(escaped) <= _ROOM:
+        yield f"{name}*={escaped}"
+        return
+    # https://www.rfc-editor.org/rfc/rfc2231#section-4.1
+    start = section = 0
+    while start < len(escaped):
+        head = f"{name}*{section}*="
+        end = _cut(escaped, start + _ROOM - len(head))
+        yield head + escaped[start:end]
+        start, section = end, section + 1
+
+
+def _cut(escaped: str, end: int) -> int:
+    """Move *end* back so that it splits neither an escape nor a character."""
+    if end >= len(escaped):
+        return len(escaped)
+    end -= 1 if escaped[end - 1] == "%" else 2 if escaped[end - 2] == "%" else 0
+    while escaped[end] == "%" and escaped[end + 1] in "89AB":
+        end -= 3
+    return end

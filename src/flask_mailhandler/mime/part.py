@@ -1,0 +1,71 @@
+"""The parts of a message: what one consists of, and how several become one."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+from ..content import Piece
+from .guard import header_block
+from .parameters import with_parameters
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """An entity of RFC 2045: the fields that describe it, and its body ending with CRLF."""
+
+    fields: tuple[str, ...]
+    body: Sequence[bytes | Piece]
+
+
+class Boundaries:
+    """Boundaries for the multiparts of one message, which follow from its Message-ID, so that
+    the same message is the same octets.
+
+    ``=_`` cannot occur in quoted-printable, nor in base64, and text with a line that begins like
+    a delimiter is sent in one of them. Only a message that is attached must stay as it is, and
+    is looked at.
+
+    :param message_id: Of the message.
+    :param verbatim: Octets that may not contain a delimiter.
+    """
+
+    def __init__(self, message_id: str, verbatim: Iterable[bytes] = ()) -> None:
+        seed = message_id.encode()
+        stem = _stem(seed)
+        while any(f"--{stem}".encode() in octets for octets in verbatim):
+            seed += b"+"
+            stem = _stem(seed)
+        self._stem = stem
+        self._made = 0
+
+    def next(self) -> str:
+        self._made += 1
+        # All of one length, so that none is the beginning of another.
+        return f"{self._stem}_{self._made:02}"
+
+
+def _stem(seed: bytes) -> str:
+    # https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1: 70 characters at most
+    return "=_" + hashlib.sha256(seed).hexdigest()[:32]
+
+
+def multipart(
+    subtype: str,
+    parts: Sequence[Part],
+    boundaries: Boundaries,
+    parameters: Iterable[tuple[str, str]] = (),
+) -> Part:
+    """Put parts into a multipart; one alone needs none (RFC 2046 section 5.1)."""
+    if len(parts) == 1:
+        return parts[0]
+    boundary = boundaries.next()
+    delimiter = f"--{boundary}\r\n".encode()
+    body: list[bytes | Piece] = []
+    for part in parts:
+        body += (delimiter + header_block(part.fields), *part.body)
+    body.append(f"--{boundary}--\r\n".encode())
+    given = (*parameters, ("boundary", boundary))
+    return Part((with_parameters("Content-Type", f"multipart/{subtype}", given),), body)

@@ -1,0 +1,132 @@
+"""Transfer encodings (RFC 2045 section 6): any octets as lines of 7-bit ones.
+
+Whatever comes from here ends with CRLF. Behind base64 that is the end of its last line; behind
+text it is added, and belongs to what follows: the delimiter, or the end of the message.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import struct
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from ..attachment import File
+from .folding import MUST
+
+# Octets that may stand for themselves in a text: printable ASCII, TAB, LF.
+_PLAIN = bytes([9, 10, *range(32, 127)])
+# What a boundary of ours begins with; see boundary.py.
+DELIMITER = b"--=_"
+
+# 512 lines of 57 octets, 76 in base64.
+_LINES = 512
+_STEP = _LINES * 57
+_SPLIT = struct.Struct("76s" * _LINES)
+
+
+def encode_text(data: bytes) -> tuple[str, bytes]:
+    """Choose the encoding of a text and apply it.
+
+    :param data: The text, its lines ending with LF.
+    :returns: ``7bit`` for ASCII in short lines, else ``quoted-printable`` or ``base64``,
+        whichever is shorter, and the octets.
+    """
+    odd = len(data.translate(None, _PLAIN))
+    if not odd and not has_long_line(data) and not _is_touchy(data):
+        return "7bit", data.replace(b"\n", b"\r\n") + b"\r\n"
+    return encode_safely(data.replace(b"\n", b"\r\n"), odd)
+
+
+def encode_safely(data: bytes, odd: int | None = None) -> tuple[str, bytes]:
+    """Encode a text so that nothing on its way finds anything to change.
+
+    :param data: The text, its lines ending with CRLF.
+    :param odd: How many octets quoted-printable must escape, if that is known.
+    """
+    if odd is None:
+        odd = len(data.translate(None, _PLAIN)) - data.count(b"\r\n")
+    base64_size = base64_length(len(data))
+    if len(data) + 2 * odd + 2 <= base64_size:
+        quoted = quoted_printable(data)
+        if len(quoted) <= base64_size:
+            return "quoted-printable", quoted
+    return "base64", b"".join(base64_lines(data))
+
+
+def has_long_line(data: bytes) -> bool:
+    """Say whether a line, which ends with LF, is longer than 998 octets."""
+    start = 0
+    # Each step goes to the last LF within reach, so there are few of them in a long text.
+    while len(data) - start > MUST:
+        start = data.rfind(b"\n", start, start + MUST + 1) + 1
+        if not start:
+            return True
+    return False
+
+
+def _is_touchy(data: bytes) -> bool:
+    """Say whether a line begins as a delimiter does, or as mailbox files separate messages:
+    some relays change "From " to ">From "."""
+    return data.startswith((DELIMITER, b"From ")) or b"\n" + DELIMITER in data or b"\nFrom " in data
+
+
+# https://www.rfc-editor.org/rfc/rfc2045#section-6.7 (5): 76 characters at most
+_TOO_LONG = re.compile(rb"^(?=[^\r\n]{77})([^\r\n]{70,72})(?<!=)(?<!=[0-9A-F])", re.M)
+
+
+def quoted_printable(data: bytes) -> bytes:
+    """Write a text, its lines ending with CRLF, in quoted-printable."""
+    # The last CRLF also tells the standard library how lines end here.
+    quoted = binascii.b2a_qp(data + b"\r\n", istext=True)
+    if quoted.startswith(b"From "):
+        quoted = b"=46" + quoted[1:]
+    quoted = quoted.replace(b"\nFrom ", b"\n=46rom ")
+    # Escaping the F, and the standard library's escape of a space at the end of a line, may
+    # make a line a little too long.
+    return _TOO_LONG.sub(rb"\1=\r\n", quoted)
+
+
+def base64_length(size: int) -> int:
+    """The octets that :func:`base64_lines` makes of *size* octets."""
+    encoded = (size + 2) // 3 * 4
+    return encoded + 2 * ((encoded + 75) // 76) if size else 2
+
+
+def base64_lines(data: bytes | Iterable[bytes]) -> Iterator[bytes]:
+    """Write octets as lines of base64, many at once.
+
+    :param data: All of them, or pieces of :data:`_STEP` octets.
+    """
+    empty = True
+    for piece in _pieces(data) if isinstance(data, bytes) else data:
+        empty = False
+        encoded = binascii.b2a_base64(piece, newline=False)
+        if len(piece) == _STEP:
+            yield b"\r\n".join((*_SPLIT.unpack(encoded), b""))
+        else:
+            lines = [encoded[start : start + 76] for start in range(0, len(encoded), 76)]
+            yield b"\r\n".join((*lines, b""))
+    if empty:
+        yield b"\r\n"
+
+
+def _pieces(data: bytes) -> Iterator[memoryview]:
+    view = memoryview(data)
+    for start in range(0, len(data), _STEP):
+        yield view[start : start + _STEP]
+
+
+class Base64:
+    """Octets or a file, encoded while being read, as a piece of a content."""
+
+    __slots__ = ("_source", "size")
+
+    def __init__(self, source: bytes | File) -> None:
+        self._source = source
+        self.size = base64_length(source.size if isinstance(source, File) else len(source))
+
+    def __iter__(self) -> Iterator[bytes]:
+        source = self._source
+        return base64_lines(source.read(_STEP) if isinstance(source, File) else source)

@@ -1,0 +1,75 @@
+"""The tree of a message's parts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..attachment import parse_mimetype
+from .leaf import attachment_part
+from .leaf import text_part
+from .part import Boundaries
+from .part import multipart
+from .part import Part
+
+if t.TYPE_CHECKING:
+    from ..message import Message
+
+
+def tree(message: Message) -> Part:
+    """Build the parts of a message. What has nothing in it is left out, and a multipart of one
+    part is that part::
+
+        multipart/mixed
+        ├── multipart/alternative           the same in several forms, the simplest first
+        │   ├── text/plain                  text, or one made from the HTML
+        │   ├── multipart/related           HTML and what it shows
+        │   │   ├── text/html
+        │   │   └── image/png               inline_attachments
+        │   └── text/calendar               alternatives
+        └── application/pdf                 attachments
+    """
+    if not (message.attachments or message.inline_attachments or message.alternatives):
+        return _text_and_html(message)
+    attached = [attachment_part(item, "attachment") for item in message.attachments]
+    shown = [attachment_part(item, "inline") for item in message.inline_attachments]
+    others = [attachment_part(item, None) for item in message.alternatives]
+    boundaries = Boundaries(message.message_id or "", _verbatim(message, attached))
+    forms = _texts(message) if message.text or message.html or not others else []
+    if message.html:
+        # https://www.rfc-editor.org/rfc/rfc2387#section-3.1: the type is that of the first part
+        forms[-1] = multipart("related", [forms[-1], *shown], boundaries, [("type", "text/html")])
+        shown = []
+    body = multipart("alternative", [*forms, *others], boundaries)
+    return multipart("mixed", [body, *shown, *attached], boundaries)
+
+
+def _text_and_html(message: Message) -> Part:
+    forms = _texts(message)
+    if len(forms) == 1:
+        return forms[0]
+    return multipart("alternative", forms, Boundaries(message.message_id or ""))
+
+
+def _texts(message: Message) -> list[Part]:
+    if not message.html:
+        return [text_part(message.text, "plain")]
+    html = text_part(message.html, "html")
+    text = message.text or _made_of(message.html)
+    return [text_part(text, "plain"), html] if text else [html]
+
+
+def _made_of(html: str) -> str:
+    from ..plaintext import plaintext  # loads html.parser
+
+    return plaintext(html)
+
+
+def _verbatim(message: Message, attached: list[Part]) -> list[bytes]:
+    """The bodies of attached messages, which nothing hides from a delimiter."""
+    return [
+        octets
+        for item, part in zip(message.attachments, attached, strict=True)
+        if parse_mimetype(item.mimetype)[0] == "message"
+        for octets in part.body
+        if isinstance(octets, bytes)
+    ]

@@ -1,1 +1,100 @@
-"""Send email from Flask, and know what became of it."""
+"""Mail for Flask: nothing lost, nothing sent twice, safe by default.
+
+Every public name is exported here, and loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    from .address import Address as Address
+    from .attachment import Attachment as Attachment
+    from .content import Content as Content
+    from .envelope import Envelope as Envelope
+    from .errors import BatchError as BatchError
+    from .errors import ConfigurationError as ConfigurationError
+    from .errors import ConfigurationWarning as ConfigurationWarning
+    from .errors import ConnectError as ConnectError
+    from .errors import DeferredError as DeferredError
+    from .errors import DeliveryError as DeliveryError
+    from .errors import LoginError as LoginError
+    from .errors import MailError as MailError
+    from .errors import MailWarning as MailWarning
+    from .errors import MessageError as MessageError
+    from .errors import RefusedError as RefusedError
+    from .errors import TLSError as TLSError
+    from .errors import UnknownOutcomeError as UnknownOutcomeError
+    from .extension import current_mail as current_mail
+    from .extension import Mail as Mail
+    from .handlers.base import EmailHandler as EmailHandler
+    from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
+    from .handlers.file import FileEmailHandler as FileEmailHandler
+    from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
+    from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
+    from .message import Message as Message
+    from .message import MessageFields as MessageFields
+    from .outbox import Captured as Captured
+    from .outbox import Outbox as Outbox
+    from .report import conclude as conclude
+    from .report import Job as Job
+    from .report import Outcome as Outcome
+    from .report import Phase as Phase
+    from .report import Report as Report
+    from .report import State as State
+    from .secret import Secret as Secret
+    from .signals import message_failed as message_failed
+    from .signals import message_sent as message_sent
+
+_HOMES = {
+    "address": ["Address"],
+    "attachment": ["Attachment"],
+    "content": ["Content"],
+    "envelope": ["Envelope"],
+    "errors": [
+        "BatchError",
+        "ConfigurationError",
+        "ConfigurationWarning",
+        "ConnectError",
+        "DeferredError",
+        "DeliveryError",
+        "LoginError",
+        "MailError",
+        "MailWarning",
+        "MessageError",
+        "RefusedError",
+        "TLSError",
+        "UnknownOutcomeError",
+    ],
+    "extension": ["Mail", "current_mail"],
+    "handlers.base": ["EmailHandler"],
+    "handlers.console": ["ConsoleEmailHandler"],
+    "handlers.file": ["FileEmailHandler"],
+    "handlers.memory": ["MemoryEmailHandler"],
+    "handlers.smtp": ["SMTPEmailHandler"],
+    "message": ["Message", "MessageFields"],
+    "outbox": ["Captured", "Outbox"],
+    "report": ["Job", "Outcome", "Phase", "Report", "State", "conclude"],
+    "secret": ["Secret"],
+    "signals": ["message_failed", "message_sent"],
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    *sorted(_HOME)
+]
+
+
+def __getattr__(name: str) -> t.Any:
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    found = getattr(importlib.import_module(f".{module}", __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

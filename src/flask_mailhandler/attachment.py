@@ -239,7 +239,7 @@ def _mimetype(value: object, filename: str | None, source: bytes | str | File) -
     text = plain(value)
     if text is None:
         raise MessageError(f"mimetype takes a string, not {shorten(value)}.")
-    maintype, subtype, parameters = parse_mimetype(check_text(text, "mimetype"))
+    maintype, _, parameters = parse_mimetype(check_text(text, "mimetype"))
     if maintype == "multipart":
         raise MessageError(
             f"An attachment cannot be {text!r}: its boundary would be a part of the message."
@@ -269,6 +269,7 @@ def _cid(value: object) -> str:
     text = plain(value)
     if text is None or not _CID.match(text) or len(text) > 200:
         raise MessageError(
-            f"cid takes an id like 'logo@example.com', without angle brackets, not {shorten(value)}."
+            "cid takes an id like 'logo@example.com', without angle brackets,"
+            f" not {shorten(value)}."
         )
     return text

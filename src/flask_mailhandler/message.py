@@ -221,7 +221,7 @@ class Message:
 
         :raises MessageError: for an unknown version, or values that are wrong.
         """
-        if not isinstance(data, Mapping) or data.get("version") != 1:
+        if data.get("version") != 1:
             raise MessageError("from_dict takes what to_dict of version 1 has made.")
         try:
             fields = {name: from_json(name, data[name]) for name in _NAMES}

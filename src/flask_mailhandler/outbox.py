@@ -6,7 +6,7 @@ import dataclasses
 import re
 import typing as t
 from collections.abc import Callable
-from email.message import EmailMessage
+from email.message import Message as MIMEMessage
 
 from .address import Addresses
 from .attachment import Attachment
@@ -32,7 +32,7 @@ class Captured:
     ``subject``, ``from_addr``, ``to``, ``cc``, ``bcc``, ``reply_to``, ``text``, ``html``,
     ``headers``, ``attachments``."""
 
-    message: Message | EmailMessage
+    message: Message | MIMEMessage
     """The message as it was sent, with the defaults filled in."""
     envelope: Envelope
     """Who would have got it."""

@@ -16,7 +16,7 @@ from .errors import RefusedError
 from .errors import UnknownOutcomeError
 
 if t.TYPE_CHECKING:
-    from email.message import EmailMessage
+    from email.message import Message as MIMEMessage
 
     from .content import Content
     from .envelope import Envelope
@@ -78,7 +78,7 @@ class Outcome:
 class Report:
     """What has become of one message. A handler makes it by :func:`conclude`."""
 
-    message: Message | EmailMessage
+    message: Message | MIMEMessage
     """The message as it was sent: with the defaults filled in."""
     message_id: str
     """The Message-ID with its angle brackets."""
@@ -138,7 +138,7 @@ class Report:
 class Job:
     """What a handler's ``deliver`` is given: a message, and all that sending it needs."""
 
-    message: Message | EmailMessage
+    message: Message | MIMEMessage
     message_id: str
     envelope: Envelope
     content: Content
@@ -163,7 +163,7 @@ def conclude(job: Job, outcomes: Iterable[Outcome], error: DeliveryError | None 
 
 
 def report_on(
-    message: Message | EmailMessage,
+    message: Message | MIMEMessage,
     message_id: str,
     outcomes: Iterable[Outcome],
     error: DeliveryError | None = None,

@@ -49,7 +49,8 @@ def find(wanted: object, name: str = "MAIL_HANDLER") -> type[EmailHandler]:
     if not isinstance(found, type) or not issubclass(found, EmailHandler):
         raise ConfigurationError(
             f"{name} must be one of {', '.join(map(repr, BUILT_IN))}, the name of an installed"
-            f" handler, 'package.module:Class', or a class derived from EmailHandler, not {found!r}."
+            f" handler, 'package.module:Class', or a class derived from EmailHandler, not"
+            f" {found!r}."
         )
     return found
 

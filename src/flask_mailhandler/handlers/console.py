@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import email
-import email.policy
 import sys
 import typing as t
 from collections.abc import Iterable
@@ -43,6 +41,8 @@ class ConsoleEmailHandler(EmailHandler):
 def block(job: Job) -> str:
     """A message as text: the envelope with all recipients, the header, the text, and what is
     attached. Control characters are shown, not obeyed by the terminal."""
+    import email.policy  # 10 ms, and most processes print no mail
+
     parsed = email.message_from_bytes(bytes(job.content), policy=email.policy.default)
     body = t.cast(t.Any, parsed).get_body(("plain", "html"))
     lines = [
@@ -68,7 +68,8 @@ def _attached(parsed: t.Any) -> Iterator[str]:
     for part in parts:
         size = len(part.get_payload(decode=True) or b"")
         name = part.get_filename() or part.get("Content-ID") or "no name"
-        yield f"[{part.get_content_disposition()}: {name}, {part.get_content_type()}, {size} octets]"
+        kind = f"{part.get_content_disposition()}: {name}, {part.get_content_type()}"
+        yield f"[{kind}, {size} octets]"
 
 
 def visible(text: str) -> str:

@@ -25,6 +25,10 @@ class MemoryEmailHandler(EmailHandler):
     using: str = "default"
     """The account that it stands for."""
 
+    def into(self, outbox: Outbox, using: str) -> MemoryEmailHandler:
+        """Return the same handler with another list, for another account."""
+        return dataclasses.replace(self, outbox=outbox, using=using)
+
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Capture the jobs."""
         for job in jobs:

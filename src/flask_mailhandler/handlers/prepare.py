@@ -7,7 +7,6 @@ import logging
 import typing as t
 from collections.abc import Callable
 from collections.abc import Sequence
-from email.message import EmailMessage
 from email.message import Message as MIMEMessage
 
 from ..address import Address
@@ -27,8 +26,9 @@ from ..report import State
 if t.TYPE_CHECKING:
     from .base import EmailHandler
 
-AnyMessage: t.TypeAlias = Message | EmailMessage
-Before: t.TypeAlias = "Callable[[t.Any], Message | EmailMessage | None]"
+AnyMessage: t.TypeAlias = Message | MIMEMessage
+"""Ours, or the standard library's: ``EmailMessage``, and ``MIMEText`` and its like."""
+Before: t.TypeAlias = "Callable[[t.Any], AnyMessage | None]"
 
 logger = logging.getLogger("flask_mailhandler")
 
@@ -101,10 +101,10 @@ def _ready(
     envelope = message.envelope()
     envelope = envelope.to(recipients) if recipients else envelope
     if handler.redirect_to:
-        original = {ORIGINAL: ", ".join(envelope.recipients)}
-        others = {name: value for name, value in message.headers.pairs if name != ORIGINAL}
+        others = [pair for pair in message.headers.pairs if pair[0].lower() != ORIGINAL.lower()]
+        original = (ORIGINAL, ", ".join(envelope.recipients))
         message = message.completed(
-            to=handler.redirect_to, cc=None, bcc=None, headers={**others, **original}
+            to=handler.redirect_to, cc=None, bcc=None, headers=[*others, original]
         )
         envelope = envelope.to(handler.redirect_to)
     content = render(message)
@@ -113,7 +113,7 @@ def _ready(
 
 
 def _ready_mime(
-    handler: EmailHandler, message: EmailMessage, recipients: Addresses, timeout: float | None
+    handler: EmailHandler, message: MIMEMessage, recipients: Addresses, timeout: float | None
 ) -> Prepared:
     """As :func:`_ready`, for a message of the standard library. Its own To, Cc and Subject
     stay; only a missing From is filled in, and the staging guard holds."""

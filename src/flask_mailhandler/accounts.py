@@ -1,0 +1,241 @@
+"""From ``MAIL_*`` keys to accounts, and from an account to a handler.
+
+::
+
+    app.config ── read_settings ── Settings ── Account ── choose ── handler
+                  aliases, URL,                TESTING, debug
+                  inheritance, checks
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+import warnings
+from collections.abc import Callable
+from collections.abc import Mapping
+
+from . import config
+from .aliases import IGNORED
+from .aliases import translate
+from .config import key
+from .config import Limits
+from .config import Option
+from .errors import ConfigurationError
+from .errors import ConfigurationWarning
+from .handlers import BUILT_IN
+from .handlers import find
+from .handlers.base import EmailHandler
+
+Values: t.TypeAlias = "Mapping[str, object]"
+
+DEFAULT = "default"
+# Keys of an account beside the options of its handler.
+_ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit"})
+# Keys of the whole app.
+_APP_KEYS = frozenset({"accounts", "testing_handler"})
+# An account that names one of these has a connection of its own and inherits none of them.
+_CONNECTION = frozenset(
+    [
+        "handler",
+        "url",
+        "host",
+        "port",
+        "security",
+        "tls_context",
+        "tls_ca_file",
+        "tls_cert_file",
+        "tls_key_file",
+        "username",
+        "password",
+        "oauth_token",
+        "dangerous_plaintext_login",
+        "folder",
+        "stream",
+    ]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """A sender: what kind of handler, and its options."""
+
+    name: str
+    handler: object
+    """As it was written, or None if nobody chose one."""
+    options: Mapping[str, object]
+    """The values of all options, by name."""
+    connected: bool
+    """Whether any key says where mail is to go."""
+    rate_limit: Limits | None
+    label: Callable[[str], str]
+    """How the writer knows an option."""
+
+    def build(self, wanted: object) -> EmailHandler:
+        """Build a handler of the *wanted* kind with this account's options.
+
+        :raises ConfigurationError: naming the key whose value is wrong.
+        """
+        cls = find(wanted, self.label("handler"))
+        known = config.options(cls)
+        if "from_config" in vars(cls):
+            return cls.from_config(self.options)
+        return cls(**config.read(known, self.options, self.label))
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the keys of one app say."""
+
+    accounts: Mapping[str, Account]
+    testing_handler: object
+
+    def account(self, using: str | None) -> Account:
+        """Return the account of that name; None is the default.
+
+        :raises ConfigurationError: if there is none.
+        """
+        try:
+            return self.accounts[using or DEFAULT]
+        except KeyError:
+            raise ConfigurationError(
+                f"There is no account {using!r} in MAIL_ACCOUNTS; there are"
+                f" {', '.join(map(repr, self.accounts))}."
+            ) from None
+
+    def choose(self, account: Account, *, testing: bool, debug: bool) -> object:
+        """Say which kind of handler is in force: in tests the one for tests, else the one that
+        was chosen, else in debug mode the console if nothing says where mail is to go."""
+        if testing and self.testing_handler != "configured":
+            return self.testing_handler
+        if account.handler is not None:
+            return account.handler
+        return "console" if debug and not account.connected else "smtp"
+
+
+def read_settings(values: Values) -> Settings:
+    """Read the ``MAIL_*`` keys of an app.
+
+    :param values: The keys in lower case and without ``MAIL_``, such as
+        ``app.config.get_namespace("MAIL_")`` gives.
+    :raises ConfigurationError: for the first value that is wrong, naming its key.
+    """
+    known = _known_options()
+    _warn_of_unknown(values, known)
+    own = translate({name: value for name, value in values.items() if value is not None})
+    testing_handler = own.pop("testing_handler", "memory")
+    if testing_handler != "configured":
+        _check_handler(testing_handler, "MAIL_TESTING_HANDLER")
+    accounts = {DEFAULT: _account(DEFAULT, own, known, key)}
+    for name, given in _accounts(own.pop("accounts", {})).items():
+        accounts[name] = _account(name, _inherit(own, given), known, _label_of(name))
+    return Settings(accounts, testing_handler)
+
+
+def _known_options() -> dict[str, Option[t.Any, t.Any]]:
+    known: dict[str, Option[t.Any, t.Any]] = {}
+    for name in ("smtp", "console", "memory", "file"):
+        known |= config.options(find(name))
+    return known
+
+
+def _account(
+    name: str, own: Values, known: Mapping[str, Option[t.Any, t.Any]], label: Callable[[str], str]
+) -> Account:
+    from_url = config.parse_url(own["url"], label("url")) if "url" in own else {}
+    if stray := from_url.keys() - known.keys() - {"handler"}:
+        names = ", ".join(sorted(stray))
+        raise ConfigurationError(f"{label('url')} has unknown options: {names}.")
+
+    def named(option: str) -> str:
+        return f"{option!r} in {label('url')}" if option in from_url else label(option)
+
+    merged = {**own, **from_url}
+    limit = merged.pop("rate_limit", None)
+    handler = merged.pop("handler", None)
+    checked = {**merged, **config.read(known, merged, named)}
+    checked.pop("url", None)
+    account = Account(
+        name=name,
+        handler=handler,
+        options=checked,
+        connected=not _CONNECTION.isdisjoint(own),
+        rate_limit=None if limit is None else config.rate(limit, named("rate_limit")),
+        label=label,
+    )
+    if handler is None or handler in BUILT_IN:
+        # Options that do not go together show only when they come together.
+        account.build(handler or "smtp")
+    else:
+        _check_handler(handler, label("handler"))
+    return account
+
+
+def _check_handler(handler: object, name: str) -> None:
+    """Check what can be checked without importing anybody's module."""
+    if not isinstance(handler, str) or ":" not in handler:
+        find(handler, name)
+
+
+def _accounts(value: object) -> dict[str, dict[str, object]]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(
+            'MAIL_ACCOUNTS must be like {"bulk": {"url": "smtps://...", "rate_limit": "14/s"}}.'
+        )
+    found = {}
+    for name, given in value.items():
+        if not isinstance(given, Mapping) or not isinstance(name, str) or name == DEFAULT:
+            raise ConfigurationError(
+                f"MAIL_ACCOUNTS[{name!r}] must be a mapping of options; the account 'default' is"
+                " made of the MAIL_* keys themselves."
+            )
+        own = {str(option).lower(): item for option, item in given.items() if item is not None}
+        unknown = own.keys() - _known_options().keys() - _ACCOUNT_KEYS
+        handler = own.get("handler")
+        if unknown and (handler is None or handler in BUILT_IN):
+            raise ConfigurationError(
+                f"MAIL_ACCOUNTS[{name!r}] has unknown options: {', '.join(sorted(unknown))}. They"
+                " are written as the keys are, in lower case and without MAIL_."
+            )
+        found[name] = own
+    return found
+
+
+def _inherit(flat: Values, given: Values) -> dict[str, object]:
+    """An account takes over every key that it leaves out; but if it says where its mail goes,
+    no part of another connection."""
+    own_connection = not _CONNECTION.isdisjoint(given)
+    taken = {
+        name: value
+        for name, value in flat.items()
+        if name not in _APP_KEYS and not (own_connection and name in _CONNECTION)
+    }
+    return {**taken, **given}
+
+
+def _label_of(account: str) -> Callable[[str], str]:
+    return lambda name: f"MAIL_ACCOUNTS[{account!r}][{name!r}]"
+
+
+def _warn_of_unknown(values: Values, known: Mapping[str, object]) -> None:
+    """Warn of keys that nobody reads and that look like a slip of the pen. Others may belong
+    to a handler of somebody else."""
+    import difflib
+
+    all_known = {*known, *_ACCOUNT_KEYS, *_APP_KEYS}
+    for name in values:
+        if name in all_known or name in IGNORED:
+            continue
+        near = difflib.get_close_matches(name, sorted(all_known), 1, 0.8)
+        if near:
+            warnings.warn(
+                f"MAIL_{name.upper()} is not a key. Is {key(near[0])} meant?",
+                ConfigurationWarning,
+                stacklevel=4,
+            )

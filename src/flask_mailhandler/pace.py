@@ -1,0 +1,33 @@
+"""Keeping to a rate limit."""
+
+from __future__ import annotations
+
+import collections
+import time
+
+from .config import Limits
+
+
+class Pace:
+    """Lets through as many as the limits allow in any stretch of time.
+
+    :param limits: ``((14, 1.0), (500, 3600.0))``: 14 in each second, and 500 in each hour.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._windows = [(collections.deque[float](maxlen=number), span) for number, span in limits]
+
+    def pause(self) -> float:
+        """Seconds to wait until the next may pass."""
+        now = time.monotonic()
+        waits = (
+            window[0] + span - now for window, span in self._windows if len(window) == window.maxlen
+        )
+        return max((wait for wait in waits if wait > 0), default=0.0)
+
+    def wait(self) -> None:
+        """Wait until the next may pass, and count it."""
+        while (pause := self.pause()) > 0:
+            time.sleep(pause)
+        for window, _ in self._windows:
+            window.append(time.monotonic())

@@ -1,0 +1,28 @@
+"""Signals: one for each message. A receiver is called with the app, and by keyword with the
+message as it was sent and its report. What a receiver raises is logged and changes nothing."""
+
+from __future__ import annotations
+
+import typing as t
+
+from blinker import NamedSignal
+from blinker import Namespace
+from flask import Flask
+
+from .log import logger
+
+_signals = Namespace()
+
+#: Somebody accepted the message: ``receiver(app, message=, report=)``.
+message_sent = _signals.signal("mail-message-sent")
+#: Nobody accepted the message: ``receiver(app, message=, report=)``.
+message_failed = _signals.signal("mail-message-failed")
+
+
+def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:
+    """Call every receiver; a success must not become a failure because one of them raises."""
+    for receiver in signal.receivers_for(app):
+        try:
+            receiver(app, **facts)
+        except Exception:
+            logger.exception("A receiver of the signal %s raised.", signal.name)

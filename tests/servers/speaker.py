@@ -62,7 +62,7 @@ class Speaker:
     def flights(self) -> int:
         """How often the client spoke after hearing something: the round trips it took.
 
-        A TLS handshake is not counted.
+        Each flight of a TLS handshake aside; the last QUIT counts, although nobody waits for it.
         """
         return self._wire.flights
 

@@ -58,29 +58,22 @@ class File:
         :raises MessageError: if the file is not the pinned one, or changes while it is read.
         """
         try:
-            # Not blocking: what is now a FIFO must be found out, not waited for.
-            handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            yield from self._pieces(piece)
         except OSError as error:
             raise MessageError(f"The attachment {self.path!r} cannot be read: {error}.") from None
-        with open(handle, "rb", buffering=0) as file:
+
+    def _pieces(self, piece: int) -> Iterator[bytes]:
+        # Not blocking: what is now a FIFO must be found out, not waited for.
+        handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
             self._check(handle)
             left = self.size
-            while left:
-                data = file.read(min(piece, left))
-                if not data:
-                    break
-                # A short read is filled up, so that base64 stays in step.
-                while len(data) < min(piece, left) and (
-                    more := file.read(min(piece, left) - len(data))
-                ):
-                    data += more
+            while left and (data := file.read(min(piece, left))):
                 left -= len(data)
                 yield data
             self._check(handle)
             if left:
-                raise MessageError(
-                    f"The attachment {self.path!r} became shorter while it was read."
-                )
+                raise MessageError(f"The attachment {self.path!r} ended before its size was read.")
 
     def _check(self, handle: int) -> None:
         found = os.fstat(handle)

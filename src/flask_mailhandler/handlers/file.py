@@ -23,6 +23,8 @@ from ..config import Option
 from ..content import Content
 from ..envelope import Envelope
 from ..errors import DeferredError
+from ..errors import MessageError
+from ..errors import RefusedError
 from ..report import conclude
 from ..report import Job
 from ..report import Observe
@@ -53,7 +55,10 @@ class FileEmailHandler(EmailHandler):
             try:
                 store(self.folder, job.envelope, job.content, report.outcomes, job.message_id)
             except OSError as error:
-                report = _not_written(job, self.folder, error)
+                reason = f"{self.folder!r} cannot be written: {error.strerror or error}"
+                report = _failed(job, DeferredError(f"{reason}. Check MAIL_FOLDER."))
+            except MessageError as error:  # an attached file that changed
+                report = _failed(job, RefusedError(str(error)))
             yield report
 
 
@@ -100,9 +105,8 @@ def _write(path: str, pieces: Iterable[bytes]) -> None:
             file.write(piece)
 
 
-def _not_written(job: Job, folder: str, error: OSError) -> Report:
-    reason = f"{folder!r} cannot be written: {error.strerror or error}"
-    outcomes = [Outcome(a, State.DEFERRED, text=reason) for a in job.envelope.recipients]
-    return conclude(
-        job, outcomes, DeferredError(f"{reason}. Check MAIL_FOLDER.", phase=Phase.CONTENT)
-    )
+def _failed(job: Job, error: DeferredError | RefusedError) -> Report:
+    error.phase = Phase.CONTENT
+    state = State.DEFERRED if isinstance(error, DeferredError) else State.REFUSED
+    outcomes = [Outcome(a, state, text=str(error)) for a in job.envelope.recipients]
+    return conclude(job, outcomes, error)

@@ -1,0 +1,129 @@
+"""The fixtures that the package brings, in test suites of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+APP = """
+import threading
+import pytest
+from flask import Flask
+from flask_mailhandler import Mail
+
+mail = Mail()
+
+
+def create_app():
+    app = Flask("shop")
+    app.config.update(MAIL_HOST="mx.example.com", MAIL_DEFAULT_FROM="shop@example.com")
+    mail.init_app(app)
+
+    @app.post("/reset")
+    def reset():
+        mail.send("Hello", subject="Reset your password", to=["ann@example.com"])
+        return "ok"
+
+    @app.post("/thread")
+    def thread():
+        def work():
+            with app.app_context():
+                mail.send("Hello", subject="From a thread", to=["ann@example.com"])
+        worker = threading.Thread(target=work)
+        worker.start()
+        worker.join()
+        return "ok"
+
+    return app
+"""
+
+CONFTEST = """
+import pytest
+from shop import create_app
+
+@pytest.fixture
+def app():
+    return create_app()
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+"""
+
+TESTS = """
+def test_reset(client, outbox):
+    client.post("/reset")
+    message = outbox.one(to="ann@example.com", subject="Reset your password")
+    assert message.text == "Hello"
+
+def test_is_empty_again(client, outbox):
+    assert outbox == []
+    client.post("/thread")
+    assert len(outbox) == 1
+
+def test_other_name(mailoutbox, outbox, client):
+    client.post("/reset")
+    assert mailoutbox is outbox
+    assert len(mailoutbox) == 1
+"""
+
+
+@pytest.fixture
+def shop(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyfile(shop=APP, test_shop=TESTS)
+    pytester.makeconftest(CONFTEST)
+    return pytester
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-p", "no:flask"], ["-p", "flask"], ["-p", "no:flask", "-n", "2"]],
+    ids=["alone", "pytest-flask", "xdist"],
+)
+def test_outbox(shop: pytest.Pytester, arguments: list[str]) -> None:
+    """outbox works over the user's own app, with and without pytest-flask, and under xdist."""
+    result = shop.runpytest_subprocess(*arguments)
+
+    result.assert_outcomes(passed=3)
+
+
+def test_without_an_app_fixture(pytester: pytest.Pytester) -> None:
+    """Where there is no app fixture the fixture says what to write."""
+    pytester.makepyfile("def test_it(outbox): pass")
+
+    result = pytester.runpytest_subprocess("-p", "no:flask")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*needs a fixture named 'app'*"])
+
+
+def test_an_app_without_mail(pytester: pytest.Pytester) -> None:
+    """Where the app has no Mail the fixture says what to write."""
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(
+        shop="from flask import Flask\ncreate_app = lambda: Flask('bare')",
+        test_it="def test_it(outbox): pass",
+    )
+
+    result = pytester.runpytest_subprocess("-p", "no:flask")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*The app 'bare' has no Mail: call mail.init_app(app)*"])
+
+
+def test_the_plugin_loads_only_pytest() -> None:
+    """pytest loads the plugin always; until it is used it costs nothing but pytest."""
+    code = (
+        "import pytest, sys; before = {*sys.modules}; import flask_mailhandler.pytest_plugin;"
+        "print(sorted({*sys.modules} - before))"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert found.strip() == "['flask_mailhandler', 'flask_mailhandler.pytest_plugin']"

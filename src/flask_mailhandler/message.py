@@ -21,6 +21,7 @@ from .errors import MessageError
 from .field import Field
 from .headers import Headers
 from .headers import HeadersInput
+from .headers import make_message_id
 from .message_fields import AlternativesInput
 from .message_fields import AttachmentsInput
 from .message_json import from_json
@@ -133,7 +134,7 @@ class Message:
 
     def _identify(self) -> None:
         if self.message_id is None and self.from_addr is not None:
-            self.__dict__["message_id"] = f"<{self.__dict__['_left']}@{_right(self.from_addr)}>"
+            self.__dict__["message_id"] = make_message_id(self.__dict__["_left"], self.from_addr)
 
     def _check_cids(self) -> None:
         known = {attachment.cid for attachment in self.inline_attachments}
@@ -289,12 +290,6 @@ _HINTS = {
     "mail_options": "leave it out, what the server offers is used",
     "rcpt_options": "leave it out, what the server offers is used",
 }
-
-
-def _right(address: Address) -> str:
-    """The right side of a Message-ID: the domain of the From, an address literal as a name."""
-    domain = address.domain
-    return re.sub(r"[^0-9A-Za-z.]+", "-", domain.strip("[]")) if domain[:1] == "[" else domain
 
 
 def _shown(value: object) -> str:

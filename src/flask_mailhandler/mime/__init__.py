@@ -19,6 +19,8 @@ its own messages are read or made: ``foreign`` and ``convert``.
 from __future__ import annotations
 
 from .convert import to_mime
+from .foreign import adopt
+from .foreign import Adopted
 from .render import render
 
-__all__ = ["render", "to_mime"]
+__all__ = ["Adopted", "adopt", "render", "to_mime"]

@@ -17,6 +17,8 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?: [A-Za-z0-9!#$%&'*+\-/=
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 # A longer display name is not worth looking for a form that can be folded.
 _NAME = 60
+# An address that fits a line, with its comma, stays together.
+_LINE = SHOULD - 2
 
 # Independent of the locale: https://www.rfc-editor.org/rfc/rfc5322#section-3.3
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -61,26 +63,29 @@ def address_field(name: str, addresses: Iterable[Address]) -> str:
     needs more than a line. A mailbox is written as it was checked, octet by octet."""
     words: list[str] = []
     for address in addresses:
-        if not address.name:
-            words.append(address + ",")
-            continue
-        whole = f"{_phrase(address.name)} <{address}>,"
-        if len(whole) < SHOULD:
-            words.append(whole)
-        else:
-            words += whole.split(" ") if whole[0] != '"' else whole.rsplit(" ", 1)
+        words += address_words(address)
+        words[-1] += ","
     words[-1] = words[-1][:-1]
     return fold(name, words)
 
 
-def _phrase(name: str) -> str:
-    """Write a display name: as atoms, as a quoted-string, or in encoded words."""
+def address_words(address: Address) -> list[str]:
+    """Write an address as words that a line may be folded between."""
+    if not address.name:
+        return [str.__str__(address)]
+    words = phrase(address.name)
+    whole = f"{' '.join(words)} <{address}>"
+    return [whole] if len(whole) < _LINE else [*words, f"<{address}>"]
+
+
+def phrase(name: str) -> list[str]:
+    """Write a display name as words: atoms, a quoted-string, or encoded words."""
     if len(name) <= _NAME and "=?" not in name:
         if _ATOMS.match(name):
-            return name
+            return name.split(" ")
         if "  " not in name and _PRINTABLE.match(name):
-            return '"' + name.replace("\\", r"\\").replace('"', r"\"") + '"'
-    return " ".join(encoded_words(name))
+            return ['"' + name.replace("\\", r"\\").replace('"', r"\"") + '"']
+    return encoded_words(name)
 
 
 # Fields of a known structure, which are folded between their words and never encoded.

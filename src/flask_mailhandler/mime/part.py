@@ -28,12 +28,11 @@ class Boundaries:
     a delimiter is sent in one of them. Only a message that is attached must stay as it is, and
     is looked at.
 
-    :param message_id: Of the message.
+    :param seed: What they follow from.
     :param verbatim: Octets that may not contain a delimiter.
     """
 
-    def __init__(self, message_id: str, verbatim: Iterable[bytes] = ()) -> None:
-        seed = message_id.encode()
+    def __init__(self, seed: bytes, verbatim: Iterable[bytes] = ()) -> None:
         stem = _stem(seed)
         while any(f"--{stem}".encode() in octets for octets in verbatim):
             seed += b"+"

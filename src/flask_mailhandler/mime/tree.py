@@ -33,7 +33,7 @@ def tree(message: Message) -> Part:
     attached = [attachment_part(item, "attachment") for item in message.attachments]
     shown = [attachment_part(item, "inline") for item in message.inline_attachments]
     others = [attachment_part(item, None) for item in message.alternatives]
-    boundaries = Boundaries(message.message_id or "", _verbatim(message, attached))
+    boundaries = Boundaries(_seed(message), _verbatim(message, attached))
     forms = _texts(message) if message.text or message.html or not others else []
     if message.html:
         # https://www.rfc-editor.org/rfc/rfc2387#section-3.1: the type is that of the first part
@@ -47,7 +47,11 @@ def _text_and_html(message: Message) -> Part:
     forms = _texts(message)
     if len(forms) == 1:
         return forms[0]
-    return multipart("alternative", forms, Boundaries(message.message_id or ""))
+    return multipart("alternative", forms, Boundaries(_seed(message)))
+
+
+def _seed(message: Message) -> bytes:
+    return (message.message_id or "").encode()
 
 
 def _texts(message: Message) -> list[Part]:

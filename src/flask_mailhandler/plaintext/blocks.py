@@ -1,0 +1,262 @@
+"""A tree of blocks, made from the events of markup in any order and number."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Mapping
+
+from .links import cite
+from .links import shown
+from .markup import End
+from .markup import Start
+from .space import collapse
+from .space import squeeze
+
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_ROW = ("caption", "td", "th", "tr")
+_SECTIONS = ("tbody", "tfoot", "thead")
+_EMPTY_TAGS = "area base br col embed hr img input link meta param source track wbr"
+_EMPTY = frozenset(_EMPTY_TAGS.split())
+_UNSEEN = frozenset(("datalist", "noscript", "template", "xml"))
+
+# The end of an element may not reach across anything of a higher rank.
+_INLINE, _BLOCK, _CELL, _TABLE = range(4)
+_BLOCK_TAGS = """
+    address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption
+    figure footer form header hgroup hr legend li main menu nav ol p pre search section summary ul
+"""
+_RANKS = {
+    **dict.fromkeys((*_BLOCK_TAGS.split(), *HEADINGS), _BLOCK),
+    **dict.fromkeys((*_ROW, *_SECTIONS), _CELL),
+    "table": _TABLE,
+}
+# A start tag, the elements that it ends, and what may not lie between.
+_ENDS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
+    "a": (("a",), (_CELL, _TABLE)),
+    "li": (("li",), ("ul", "ol", _CELL, _TABLE)),
+    "dd": (("dd", "dt"), ("dl", _CELL, _TABLE)),
+    "dt": (("dd", "dt"), ("dl", _CELL, _TABLE)),
+    "td": (("td", "th", "caption"), (_TABLE,)),
+    "th": (("td", "th", "caption"), (_TABLE,)),
+    "tr": (_ROW, (_TABLE,)),
+    **dict.fromkeys(HEADINGS, (HEADINGS, (_CELL, _TABLE))),
+    **dict.fromkeys(_SECTIONS, ((*_ROW, *_SECTIONS), (_TABLE,))),
+}
+
+# Declarations in a style from which white space was taken.
+_ZERO = r"0(?:\.0+)?(?:px|pt|r?em|%)?"
+_NO_SIZE = re.compile(_ZERO)
+_HIDDEN = re.compile(
+    r"(?:^|;)(?:display:none|visibility:(?:hidden|collapse)"
+    rf"|(?:max-height|opacity):{_ZERO})(?:;|!|$)"
+)
+_MSO_HIDDEN = re.compile(r"(?:^|;)mso-hide:all(?:;|!|$)")
+_FONT_SIZE = re.compile(r"(?:^|;)font-size:([^;!]*)")
+_VERBATIM = re.compile(r"(?:^|;)white-space:(?:pre|pre-wrap|break-spaces)(?:;|!|$)")
+_PIXEL = re.compile(r"(?:^|;)(?:width|height):[01](?:px)?(?:;|!|$)")
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Block:
+    """A paragraph, a list, a cell: what begins and ends a line.
+
+    ``children`` are blocks, and pieces of text before, between and behind them. A newline in a
+    piece breaks the line; spaces are not collapsed over several pieces yet.
+    """
+
+    tag: str
+    attributes: Mapping[str, str]
+    verbatim: bool = False
+    children: list[Block | str] = dataclasses.field(default_factory=list)
+    # Of an item in a numbered list; of such a list, of its next item.
+    number: int | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """An element whose end was not read yet, and what holds for the text in it."""
+
+    tag: str
+    rank: int
+    block: Block
+    hidden: bool = False
+    # A font size of 0 hides text, but unlike the others neither an image nor an element that has a
+    # size of its own: many tools write it on each cell of a layout, against gaps between images.
+    no_size: bool = False
+
+
+@dataclasses.dataclass(slots=True)
+class _Link:
+    """An ``<a>``, and where its text, or the last block of it, stands."""
+
+    url: str
+    label: str
+    block: Block
+    start: int
+    end: int
+    picture: bool = False
+
+
+def build(events: Iterable[Start | End | str]) -> Block:
+    """The root of the blocks that *events* make."""
+    tree = _Tree()
+    for event in events:
+        match event:
+            case Start(tag, attributes):
+                tree.start(tag, attributes)
+            case End(tag):
+                tree.end(tag)
+            case text:
+                tree.text(text)
+    return tree.close()
+
+
+class _Tree:
+    """Builds the tree from start tags, end tags and text, in any order and number."""
+
+    def __init__(self) -> None:
+        self._root = Block("body", {})
+        self._open = [_Open("body", _TABLE, self._root)]
+        # By tag and by rank, where such elements stand in _open: nothing is ever searched for.
+        self._where: defaultdict[str | int, list[int]] = defaultdict(list)
+        self._link: _Link | None = None
+        # The block that just got a link or a picture, which a word right behind must not touch.
+        self._set_apart: Block | None = None
+
+    def close(self) -> Block:
+        """Give the root, whatever is still open."""
+        self._end_link()
+        return self._root
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        rank = _RANKS.get(tag, _INLINE)
+        if rank:
+            self._end_nearest(("p",), (_CELL, _TABLE))
+        if tag in _ENDS:
+            self._end_nearest(*_ENDS[tag])
+        around = self._open[-1]
+        style = _style(attributes)
+        if around.hidden or tag in _UNSEEN or _is_hidden(tag, attributes, style):
+            opened = _Open(tag, rank, around.block, hidden=True)
+        else:
+            melts = rank == _INLINE or tag in _SECTIONS
+            block = around.block if melts else self._block(tag, attributes, style)
+            size = _FONT_SIZE.findall(style)
+            no_size = _NO_SIZE.fullmatch(size[-1]) is not None if size else around.no_size
+            opened = _Open(tag, rank, block, no_size=no_size)
+        if tag in _EMPTY:
+            if not opened.hidden:
+                self._empty(tag, attributes, style)
+            return
+        self._where[tag].append(len(self._open))
+        self._where[rank].append(len(self._open))
+        self._open.append(opened)
+        if tag == "a" and not opened.hidden:
+            self._start_link(attributes)
+
+    def end(self, tag: str) -> None:
+        rank = _RANKS.get(tag, _INLINE)
+        self._end_nearest((tag,), range(rank + 1, _TABLE + 1))
+
+    def text(self, text: str) -> None:
+        around = self._open[-1]
+        if text and not around.hidden and not around.no_size:
+            self._add(text if around.block.verbatim else collapse(text))
+
+    def _end_nearest(self, tags: Iterable[str], unless: Iterable[str | int]) -> None:
+        """End the nearest element of each of *tags*, and what is open in it, unless something of
+        *unless* was opened since."""
+        border = max((self._where[key][-1] for key in unless if self._where[key]), default=0)
+        nearest = [self._where[tag][-1] for tag in tags if self._where[tag]]
+        last = min((position for position in nearest if position > border), default=None)
+        while last is not None and len(self._open) > last:
+            ended = self._open.pop()
+            self._where[ended.tag].pop()
+            self._where[ended.rank].pop()
+            if ended.tag == "a":
+                self._end_link()
+
+    def _block(self, tag: str, attributes: Mapping[str, str], style: str) -> Block:
+        around = self._open[-1].block
+        verbatim = tag == "pre" or around.verbatim or _VERBATIM.search(style) is not None
+        block = Block(tag, attributes, verbatim)
+        if tag == "ol":
+            start = re.fullmatch(r"\s*(-?\d{1,9})\s*", attributes.get("start", ""))
+            block.number = int(start[1]) if start else 1
+        elif tag == "li" and around.number is not None:
+            block.number = around.number
+            around.number += 1
+        around.children.append(block)
+        return block
+
+    def _empty(self, tag: str, attributes: Mapping[str, str], style: str) -> None:
+        if tag == "br":
+            self._add("\n")
+        elif tag == "img" and not _is_pixel(attributes, style):
+            if alt := squeeze(attributes.get("alt", "")):
+                self._add(alt)
+                self._set_apart = self._open[-1].block
+            if self._link:
+                self._link.picture = True
+
+    def _add(self, text: str) -> None:
+        block = self._open[-1].block
+        if block is self._set_apart and text[:1].isalnum():
+            text = " " + text
+        self._set_apart = None
+        here = len(block.children)
+        block.children.append(text)
+        if (link := self._link) is None:
+            return
+        if link.block is block and link.end == here:
+            link.end += 1
+        elif not text.isspace():
+            link.block, link.start, link.end = block, here, here + 1
+
+    def _start_link(self, attributes: Mapping[str, str]) -> None:
+        self._end_link()
+        if url := shown(attributes.get("href", "")):
+            label = squeeze(attributes.get("aria-label") or attributes.get("title", ""))
+            block = self._open[-1].block
+            here = len(block.children)
+            self._link = _Link(url, label, block, here, here)
+
+    def _end_link(self) -> None:
+        """Write the link's URL behind its text, in the block that has it."""
+        link, self._link = self._link, None
+        if link is None:
+            return
+        children = link.block.children
+        # Strings all of them: a block in between would have moved the start behind itself.
+        source = "".join(map(str, children[link.start : link.end]))
+        if squeeze(source):
+            text = source.strip()
+        elif link.label or link.picture:
+            text = link.label or link.url
+        else:
+            return
+        before, _, after = source.partition(text)
+        children[link.start : link.end] = [before + cite(text, link.url) + after]
+        self._set_apart = link.block
+
+
+def _style(attributes: Mapping[str, str]) -> str:
+    return "".join(attributes.get("style", "").lower().split())
+
+
+def _is_hidden(tag: str, attributes: Mapping[str, str], style: str) -> bool:
+    if "hidden" in attributes or _HIDDEN.search(style):
+        return True
+    # On anything else it hides from Outlook alone what all others show: the very button, say, that
+    # Outlook gets drawn in a conditional comment.
+    return tag in ("div", "p", "span") and _MSO_HIDDEN.search(style) is not None
+
+
+def _is_pixel(attributes: Mapping[str, str], style: str) -> bool:
+    sizes = (attributes.get("width", ""), attributes.get("height", ""))
+    return any(re.fullmatch(r"\s*[01](?:px)?\s*", size) for size in sizes) or (
+        _PIXEL.search(style) is not None
+    )

@@ -1,40 +1,42 @@
-"""The links of an HTML text."""
+"""The links of a message."""
 
 from __future__ import annotations
 
-import html.parser
+import re
+import typing as t
 from collections.abc import Iterator
 
-
-def html_links(source: str) -> Iterator[tuple[str, str]]:
-    """Give URL and visible text of every ``<a href>``, in order; an image counts as its alt
-    text."""
-    parser = _Links()
-    parser.feed(source)
-    parser.close()
-    for url, pieces in parser.found:
-        yield url, " ".join("".join(pieces).split())
+from .plaintext.markup import End
+from .plaintext.markup import events
+from .plaintext.markup import Start
 
 
-class _Links(html.parser.HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, list[str]]] = []
-        self._open = False
+class Link(t.NamedTuple):
+    """A link: where it leads, and what the reader sees of it."""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "a":
-            self._open = bool(given.get("href"))
-            if self._open:
-                self.found.append((str(given["href"]), []))
-        elif tag == "img" and self._open:
-            self.found[-1][1].append(given.get("alt") or "")
+    url: str
+    text: str
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "a":
-            self._open = False
 
-    def handle_data(self, data: str) -> None:
-        if self._open:
-            self.found[-1][1].append(data)
+def html_links(html: str) -> Iterator[Link]:
+    """Give every ``<a href>`` in order; an image counts as its alt text."""
+    url, seen = "", ""
+    for event in events(html):
+        if isinstance(event, str):
+            seen += event
+        elif event.tag == "a":
+            # A second <a> ends the first, as its </a> does.
+            if url:
+                yield Link(url, " ".join(seen.split()))
+            url, seen = event.attributes.get("href", "") if isinstance(event, Start) else "", ""
+        elif event.tag == "img" and not isinstance(event, End):
+            seen += event.attributes.get("alt", "")
+    if url:
+        yield Link(url, " ".join(seen.split()))
+
+
+def text_links(text: str) -> Iterator[Link]:
+    """Give every URL of a text. A full stop or a bracket behind it belongs to the sentence."""
+    for found in re.findall(r"https?://[^\s<>\"]+", text):
+        url = found.rstrip(".,;:!?)]")
+        yield Link(url, url)

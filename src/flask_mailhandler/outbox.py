@@ -15,15 +15,10 @@ from .envelope import Envelope
 from .message import Message
 from .report import Report
 
+if t.TYPE_CHECKING:
+    from .links import Link
+
 Criterion: t.TypeAlias = "str | re.Pattern[str] | Callable[[t.Any], object] | None"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Link:
-    """A link of a message: where it leads, and what the reader sees of it."""
-
-    url: str
-    text: str
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -117,7 +112,11 @@ class Captured:
     @property
     def links(self) -> tuple[Link, ...]:
         """The links in reading order: of the HTML if there is any, else of the text."""
-        return tuple(_html_links(self.html) if self.html else _text_links(self.text))
+        # Only a test asks, and reading HTML takes more to load than capturing mail.
+        from .links import html_links
+        from .links import text_links
+
+        return tuple(html_links(self.html) if self.html else text_links(self.text))
 
     def link(self, text: str | re.Pattern[str]) -> str:
         """Return the URL of the one link whose text, or whose URL, has *text* in it.
@@ -224,15 +223,3 @@ def _table(captured: Outbox, criteria: list[tuple[str, Criterion]]) -> str:
 
 def _shown(wanted: Criterion) -> str:
     return f"/{wanted.pattern}/" if isinstance(wanted, re.Pattern) else repr(wanted)
-
-
-def _text_links(text: str) -> list[Link]:
-    found = re.findall(r"https?://[^\s<>\"]+", text)
-    # A full stop or a bracket behind an URL belongs to the sentence.
-    return [Link(url, url) for url in (url.rstrip(".,;:!?)]") for url in found)]
-
-
-def _html_links(html: str) -> list[Link]:
-    from .links import html_links
-
-    return [Link(url, text) for url, text in html_links(html)]

@@ -18,9 +18,10 @@ its own messages are read or made: ``foreign`` and ``convert``.
 
 from __future__ import annotations
 
+from .convert import from_mime
 from .convert import to_mime
 from .foreign import adopt
 from .foreign import Adopted
 from .render import render
 
-__all__ = ["Adopted", "adopt", "render", "to_mime"]
+__all__ = ["Adopted", "adopt", "from_mime", "render", "to_mime"]

@@ -68,14 +68,14 @@ def read_body(message: Message, fields: Sequence[Source], built: bool, depth: in
     if parts is None and kind.startswith("message/"):
         parts = [parse(signed_body.octets(message))]
     if parts is None:
-        return _leaf(message, kind, _encoding(fields))
+        return _leaf(message, kind, encoding_of(fields))
     if not parts:
         raise MessageError(f"The message has a {kind} with nothing in it (RFC 2046).")
     if not kind.startswith("message/"):
         return _multipart(message, fields, parts, built, depth)
-    if _encoding(fields) not in _IDENTITY:
+    if encoding_of(fields) not in _IDENTITY:
         raise MessageError(
-            f"A {kind} part may not be in {_encoding(fields)} (RFC 2046 section 5.2.1):"
+            f"A {kind} part may not be in {encoding_of(fields)} (RFC 2046 section 5.2.1):"
             " attach the message itself."
         )
     if kind == "message/delivery-status":
@@ -131,7 +131,8 @@ def content_type(message: Message, fields: Sequence[Source]) -> str:
     return "text/plain"
 
 
-def _encoding(fields: Sequence[Source]) -> str:
+def encoding_of(fields: Sequence[Source]) -> str:
+    """Return the transfer encoding in lower case."""
     field = first(fields, "content-transfer-encoding")
     return (field.value.strip().lower() if field else "") or "7bit"
 
@@ -139,7 +140,7 @@ def _encoding(fields: Sequence[Source]) -> str:
 def _composite(fields: Sequence[Source], octets: Sequence[bytes], eightbit: bool) -> Body:
     # https://www.rfc-editor.org/rfc/rfc2045#section-6.4: 7bit, 8bit or binary, and no other
     needed = "8bit" if eightbit else "7bit"
-    return Body(octets, None if _encoding(fields) == needed else needed, None, eightbit)
+    return Body(octets, None if encoding_of(fields) == needed else needed, None, eightbit)
 
 
 def _multipart(

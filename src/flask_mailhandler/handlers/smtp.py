@@ -51,7 +51,9 @@ def _hostname(value: object, name: str) -> str:
 def _host(value: object, name: str) -> str:
     """A name or an address to connect to; a name beyond ASCII in its ASCII form."""
     host = config.text(value, name).strip()
-    if not host or re.search(r"[\s/@\[\]]", host):
+    # The length of each label, which connecting would stumble over (RFC 1035 section 2.3.4).
+    labels = host.removesuffix(".").split(".")
+    if re.search(r"[\s/@\[\]]", host) or not all(0 < len(label) < 64 for label in labels):
         raise ConfigurationError(
             f"{name} must be a host name or an IP address, without scheme and port, not {host!r}."
         )

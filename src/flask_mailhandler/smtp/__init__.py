@@ -6,6 +6,7 @@ stream    a socket with a deadline: lines in, octets out, TLS in between
 reply     what a server says, strictly read
 server    whom to speak to, and how
 auth      the login
+stuffing  dots at the start of a line
 session   one connection, from the greeting to QUIT
 delivery  what has become of one job so far
 ========  ===================================================================

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import json
+import re
 import typing as t
 from collections.abc import Callable
 from collections.abc import Generator
@@ -81,9 +83,9 @@ def login(server: Server, offered: str, ask: Callable[[bytes | Secret], Reply]) 
             phase=Phase.AUTH,
             temporary=False,
         )
-    reply, detail = None, ""
+    reply, detail, token = None, "", _token(server)
     for name in names:
-        reply, detail = _try(name, mechanisms[name](server, _token(server)), ask)
+        reply, detail = _try(name, mechanisms[name](server, token), ask)
         if reply.code == 235:
             return name
         # 504 and 534 say that this mechanism will not do; 535 that the secret is wrong.
@@ -102,7 +104,17 @@ def login(server: Server, offered: str, ask: Callable[[bytes | Secret], Reply]) 
 def _token(server: Server) -> Secret | None:
     if server.token is None or isinstance(server.token, Secret):
         return server.token
-    return Secret(server.token())
+    try:
+        token = Secret(server.token())
+        if not re.fullmatch(rb"[!-~]+", token.octets()):
+            raise ValueError("this is no token")
+    except Exception as error:  # the user's code: whatever it is, there is no login
+        raise LoginError(
+            f"No login at {server}: the callable of MAIL_OAUTH_TOKEN gave no token"
+            f" ({type(error).__name__}).",
+            phase=Phase.AUTH,
+        ) from error
+    return token
 
 
 def _try(
@@ -111,22 +123,34 @@ def _try(
     """Run one mechanism; return the last reply and what a token's error says."""
     initial, detail = next(exchange), ""
     command = b"AUTH " + name.encode()
-    line = Secret(command)
-    if initial is not None:
-        # https://www.rfc-editor.org/rfc/rfc4954#section-4: an empty initial response is "="
-        line = Secret(b"%s %s" % (command, base64.b64encode(initial.octets()) or b"="))
-    challenged = initial is not None and len(line.octets()) + 2 > MAX_COMMAND
-    reply = ask(Secret(command) if challenged else line)
+    line = Secret(b"%s %s" % (command, _encoded(initial).octets())) if initial else None
+    if line is not None and len(line.octets()) + 2 <= MAX_COMMAND:
+        first, reply = None, _unechoed(ask(line), line)
+    else:
+        first, reply = initial, ask(command)
     while reply.code == 334:
-        if challenged:
-            challenged, answer = False, initial
-        else:
+        answer, first = first, None
+        if answer is None:
             challenge = _decoded(reply)
             detail = _token_error(challenge) or detail
             answer = _next(exchange, challenge)
-        # An unexpected challenge is cancelled (section 4).
-        reply = ask(b"*" if answer is None else Secret(base64.b64encode(answer.octets())))
+        if answer is None:  # an unexpected challenge is cancelled (section 4)
+            return ask(b"*"), detail
+        line = _encoded(answer)
+        reply = _unechoed(ask(line), line)
     return reply, detail
+
+
+def _encoded(response: Secret) -> Secret:
+    return Secret(base64.b64encode(response.octets()))
+
+
+def _unechoed(reply: Reply, said: Secret) -> Reply:
+    """Some servers repeat the line that they did not understand."""
+    if len(said.octets()) < 4 or said.reveal().split()[-1] not in " ".join(reply.lines):
+        return reply
+    lines = tuple(line.replace(said.reveal().split()[-1], "***") for line in reply.lines)
+    return dataclasses.replace(reply, lines=lines)
 
 
 def _next(exchange: Exchange, challenge: bytes) -> Secret | None:
@@ -138,7 +162,7 @@ def _next(exchange: Exchange, challenge: bytes) -> Secret | None:
 
 def _decoded(reply: Reply) -> bytes:
     try:
-        return base64.b64decode(reply.text)
+        return base64.b64decode("".join(reply.lines))
     except (binascii.Error, ValueError):
         return b""
 
@@ -176,3 +200,15 @@ def provider_hint(reply: Reply) -> str:
     if reply.code == 538:
         return ". The server wants encryption before a login: set MAIL_SECURITY = 'starttls'"
     return ""
+
+
+def login_missing(server: Server, reply: Reply) -> LoginError:
+    """What a 530 to MAIL means (RFC 4954 section 6)."""
+    what = "set MAIL_USERNAME and MAIL_PASSWORD"
+    if server.security == "none" and "TLS" in reply.text.upper():
+        what = "set MAIL_SECURITY = 'starttls'"
+    return LoginError(
+        f"{server} takes no mail from this session: {reply}. Probably {what}.",
+        phase=Phase.MAIL,
+        temporary=False,
+    )

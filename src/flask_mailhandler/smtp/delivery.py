@@ -91,6 +91,11 @@ class Delivery:
         if state is not State.ACCEPTED:
             self._blame(state, str(said), phase, settled)
 
+    def leave_the_rest(self, reply: Reply, phase: Phase) -> None:
+        """Defer who waits still, for an earlier batch was not taken: a further one would fare
+        the same."""
+        self.settle([*self.waiting], f"not tried, for an earlier batch got: {reply}", phase)
+
     def fail(self, error: DeliveryError) -> None:
         """Defer everybody who waits, for the session could not be had."""
         self.settle(self.waiting, str(error), error.phase or Phase.CONNECT)

@@ -40,13 +40,11 @@ class Offer:
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.extensions
 
-    def limit(self, name: str) -> int | None:
-        """A limit that the server announces: https://www.rfc-editor.org/rfc/rfc9422"""
-        for limit in self.extensions.get("LIMITS", "").upper().split():
-            key, _, value = limit.partition("=")
-            if key == name:
-                return _number(value)
-        return None
+    def at_most(self, name: str, *limits: int | None) -> int | None:
+        """The smallest of *limits* and of the one that the server announces as *name*
+        (https://www.rfc-editor.org/rfc/rfc9422); None if there is none."""
+        announced = re.findall(rf"\b{name}=([0-9]+)\b", self.extensions.get("LIMITS", "").upper())
+        return min(filter(None, (*map(_number, announced), *limits)), default=None)
 
     @property
     def size(self) -> int | None:
@@ -54,13 +52,17 @@ class Offer:
         told (SIZE without a number, or 0)."""
         return _number(self.extensions.get("SIZE", ""))
 
+    @property
+    def _smtputf8(self) -> bool:
+        # https://www.rfc-editor.org/rfc/rfc6531#section-3.1: it comes with 8BITMIME
+        return "SMTPUTF8" in self and "8BITMIME" in self
+
     def parameters(self, job: Job, batch: Iterable[Address]) -> str:
         """The parameters of MAIL for a job and the recipients of one transaction."""
         parameters = f" SIZE={job.content.size}" if "SIZE" in self else ""
         paths = (job.envelope.sender, *batch)
         utf8 = job.content.smtputf8 or not all(path.isascii() for path in paths)
-        # https://www.rfc-editor.org/rfc/rfc6531#section-3.4: SMTPUTF8 goes with 8BITMIME
-        if (job.content.eightbit or utf8) and "8BITMIME" in self:
+        if job.content.eightbit or utf8:
             parameters += " BODY=8BITMIME"
         return parameters + (" SMTPUTF8" if utf8 else "")
 
@@ -83,7 +85,7 @@ class Offer:
                 f"the signed message is 8-bit, and {server} takes only 7-bit: sign after"
                 " encoding to 7 bit",
             )
-        elif "SMTPUTF8" not in self:
+        elif not self._smtputf8:
             paths = (envelope.sender, *envelope.recipients)
             named = next((str(path) for path in paths if not path.isascii()), "an address")
             if content.smtputf8 or not envelope.sender.isascii():

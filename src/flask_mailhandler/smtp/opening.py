@@ -9,6 +9,7 @@ Every failure here is an error of its own kind, for the message is not at fault:
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 
@@ -73,6 +74,12 @@ class Opening:
         except StreamError as error:
             self.stream.close()
             raise self._broken(error) from error
+        except (ConnectError, LoginError):
+            # The server said no, in good order, and waits for this (RFC 5321 section 3.1).
+            with contextlib.suppress(StreamError):
+                self.stream.write(b"QUIT\r\n")
+            self.stream.close()
+            raise
         except BaseException:
             # Whatever ends the opening, the half-open connection is of no use to anybody.
             self.stream.close()
@@ -152,7 +159,9 @@ class Opening:
         reply = self._ask(b"STARTTLS")
         if reply.code != 220:
             raise TLSError(
-                f"{self.server} refuses STARTTLS: {reply}. Nothing was sent.", phase=Phase.TLS
+                f"{self.server} refuses STARTTLS: {reply}. Nothing was sent.",
+                phase=Phase.TLS,
+                temporary=reply.code // 100 == 4,
             )
         # Section 5: what stands behind the 220 was put there by somebody in the middle, to be
         # taken for the server's words after the handshake.

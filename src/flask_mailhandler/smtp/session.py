@@ -17,13 +17,13 @@ import itertools
 from collections.abc import Iterator
 
 from ..address import Address
-from ..content import Content
 from ..errors import LoginError
 from ..errors import MessageError
 from ..report import Job
 from ..report import Observe
 from ..report import Phase
 from ..report import State
+from .auth import login_missing
 from .deadline import Deadline
 from .delivery import Delivery
 from .delivery import Waiting
@@ -36,12 +36,11 @@ from .stream import LostError
 from .stream import ProtocolError
 from .stream import StreamError
 from .stream import TimedOutError
+from .stuffing import stuffed
 
 # The end of data is not given when less than this many seconds remain, or half of what was
 # allowed: a deferred message is better than an unknown one.
 _PATIENCE_AT_END = 10.0
-# So much of the content is doubled and written at once.
-_PIECE = 1 << 18
 # After a failed write, so long is waited for a reply that explains it.
 _LAST_WORDS = 0.5
 
@@ -61,8 +60,8 @@ class Session:
         self._phase = Phase.MAIL
         self.usable = True
         """Whether another transaction may begin."""
-        self.finished = 0
-        """Transactions that ended with a reply to the end of data."""
+        self.begun = 0
+        """Transactions. All but the last of them were brought to their end by replies."""
         self._clean = True
 
     @classmethod
@@ -96,14 +95,16 @@ class Session:
         :raises StreamError: if the connection breaks.
         """
         self._stream.deadline = Deadline(timeout)
-        mail = self._ask(f"MAIL FROM:<{sender}>")
-        rcpt = self._ask(f"RCPT TO:<{recipient}>") if mail.code // 10 == 25 else None
-        self._ask("RSET")
+        with self._closed_on_exception():
+            mail = self._ask(f"MAIL FROM:<{sender}>")
+            rcpt = self._ask(f"RCPT TO:<{recipient}>") if mail.code // 10 == 25 else None
+            if not (rcpt or mail).closing:
+                self._ask("RSET")
         return mail, rcpt
 
     def close(self) -> None:
         """Say QUIT if the connection is in order, without waiting for the answer, and close."""
-        if self.usable and not self._stream.closed:
+        if self.usable:
             with contextlib.suppress(StreamError):
                 self._stream.deadline = Deadline(1)
                 self._stream.write(b"QUIT\r\n")
@@ -116,19 +117,40 @@ class Session:
     # What goes out, and what comes back
 
     def _ask(self, command: str) -> Reply:
-        # Only a mailbox may be more than ASCII, and only where SMTPUTF8 was agreed on.
-        self._stream.write(command.encode() + b"\r\n")
+        try:
+            if self._phase is Phase.MAIL:
+                # Between transactions a server may close, or say that it will.
+                self._stream.check_quiet()
+            elif self._stream.buffered:
+                # It would be taken for the reply to this command.
+                raise ProtocolError("the server said more than was asked")
+            # Only a mailbox may be more than ASCII, and only where SMTPUTF8 was agreed on.
+            self._stream.write(command.encode() + b"\r\n")
+        except LostError:
+            # Often the server has said why before it closed.
+            reply = self._last_words()
+            if reply and reply.closing:
+                return reply
+            raise
         return self._read()
 
     def _read(self) -> Reply:
         return read_reply(self._stream.read_line)
 
+    def _last_words(self) -> Reply | None:
+        self._stream.deadline = Deadline(_LAST_WORDS)
+        with contextlib.suppress(StreamError):
+            return self._read()
+        return None
+
     # One transaction
 
     def _transact(self, delivery: Delivery, observe: Observe) -> None:
-        batch = [*itertools.islice(delivery.waiting, self._batch_size(delivery))]
+        limits = (self.server.recipients_per_message, delivery.limit)
+        batch = [*itertools.islice(delivery.waiting, self.offer.at_most("RCPTMAX", *limits))]
         accepted: list[Address] = []
         self._phase = Phase.MAIL
+        self.begun += 1
         try:
             # An exception that is not ours, a KeyboardInterrupt among them, finds the stream in
             # the middle of something: nobody may use it again.
@@ -139,13 +161,17 @@ class Session:
                     self._give_content(delivery, accepted, observe)
         except StreamError as error:
             self._settle_broken(delivery, accepted, error)
-        if self.finished and self.finished == self._most_messages():
-            self.close()
+        if self.usable:
+            delivery.repeated = False
+            if self.begun == self.offer.at_most("MAILMAX", self.server.messages_per_connection):
+                self.close()
 
     @contextlib.contextmanager
     def _closed_on_exception(self) -> Iterator[None]:
         try:
             yield
+        except LoginError:  # the server said no, in good order
+            raise
         except BaseException:
             self._abandon()
             raise
@@ -167,11 +193,9 @@ class Session:
         if reply.code // 10 == 25:
             self._clean = False
             return True
-        if reply.idle and self._may_move(delivery):
-            self._move(delivery)
-        elif reply.code == 530:
-            raise self._need_login(reply)
-        else:
+        if reply.code == 530:
+            raise login_missing(self.server, reply)
+        if not (reply.idle and self._moved(delivery)):
             # An unclean state is cheaper to assume than to be wrong about.
             self._clean = False
             self._settle(delivery, [*delivery.waiting], reply)
@@ -200,16 +224,18 @@ class Session:
     def _data(self, delivery: Delivery, accepted: list[Address], observe: Observe) -> bool:
         self._enter(Phase.DATA, delivery.job, observe)
         reply = self._ask("DATA")
-        if reply.code == 354:
-            return True
-        self._settle(delivery, accepted, reply)
-        self._leave_the_rest(delivery, reply)
-        return False
+        if reply.code != 354:
+            self._settle(delivery, accepted, reply)
+            delivery.leave_the_rest(reply, self._phase)
+        return reply.code == 354
 
     def _give_content(self, delivery: Delivery, accepted: list[Address], observe: Observe) -> None:
         self._enter(Phase.CONTENT, delivery.job, observe)
         try:
-            ended = self._write_content(delivery.job.content)
+            for octets in stuffed(delivery.job.content):
+                self._stream.write(octets)
+            # A server that has spoken or closed by now does not have the message.
+            self._stream.check_quiet()
         except MessageError as error:
             # A file that changed: the server has a part of the message and must not get its end.
             delivery.settle([*delivery.waiting], str(error), Phase.CONTENT, State.REFUSED)
@@ -221,26 +247,12 @@ class Session:
         left, allowed = delivery.deadline.remaining(), delivery.deadline.allowed
         if left < min(_PATIENCE_AT_END, allowed / 2):
             raise TimedOutError("too little time was left to wait for the reply to the content")
-        self._end_data(delivery, accepted, ended, observe)
+        self._end_data(delivery, accepted, observe)
 
-    def _write_content(self, content: Content) -> bool:
-        """Write the content with its dots doubled (RFC 5321 section 4.5.2); whether it ended
-        with a line end."""
-        tail = b"\r\n"
-        for piece in content:
-            for start in range(0, len(piece), _PIECE):
-                # A line's dot and the line end before it may stand in different pieces.
-                octets = tail + piece[start : start + _PIECE]
-                self._stream.write(octets.replace(b"\r\n.", b"\r\n..")[len(tail) :])
-                tail = octets[-2:]
-        return tail == b"\r\n"
-
-    def _end_data(
-        self, delivery: Delivery, accepted: list[Address], ended: bool, observe: Observe
-    ) -> None:
+    def _end_data(self, delivery: Delivery, accepted: list[Address], observe: Observe) -> None:
         self._enter(Phase.END_OF_DATA, delivery.job, observe)
         try:
-            self._stream.write(b".\r\n" if ended else b"\r\n.\r\n")
+            self._stream.write(b".\r\n")
         except StreamError as error:
             # The kernel did not take all of it, so the server cannot have the whole message.
             self._phase = Phase.CONTENT
@@ -248,13 +260,10 @@ class Session:
             return
         reply = self._read()
         self._settle(delivery, accepted, reply)
-        self._phase = Phase.DONE
         self._clean = True
-        self.finished += 1
-        delivery.repeated = False
-        observe(Phase.DONE, delivery.job)
         if reply.code // 10 != 25:
-            self._leave_the_rest(delivery, reply)
+            delivery.leave_the_rest(reply, self._phase)
+        self._enter(Phase.DONE, delivery.job, observe)
 
     # What a reply, or its absence, means
 
@@ -275,21 +284,12 @@ class Session:
         else:
             raise ProtocolError(f"the server answered {self._phase} with {reply}")
 
-    def _leave_the_rest(self, delivery: Delivery, reply: Reply) -> None:
-        """No further batch of a message whose content was not taken: it would fare the same."""
-        reason = f"not tried, for an earlier batch got: {reply}"
-        delivery.settle([*delivery.waiting], reason, self._phase, State.DEFERRED)
-
     def _settle_broken(
         self, delivery: Delivery, accepted: list[Address], error: StreamError
     ) -> None:
         self._abandon()
-        if (
-            isinstance(error, LostError)
-            and self._phase < Phase.CONTENT
-            and self._may_move(delivery)
-        ):
-            self._move(delivery)
+        before_content = isinstance(error, LostError) and self._phase < Phase.CONTENT
+        if before_content and self._moved(delivery):
             return
         reason = f"{self.server}: {error}"
         if self._phase is Phase.END_OF_DATA:
@@ -300,45 +300,24 @@ class Session:
     def _settle_last_words(
         self, delivery: Delivery, accepted: list[Address], error: StreamError
     ) -> None:
-        """A write failed. Often the server has said why before it closed: read that first."""
-        reply = None
-        with contextlib.suppress(StreamError):
-            self._stream.deadline = Deadline(_LAST_WORDS)
-            reply = self._read()
+        """The end of data was not given, for the server stopped taking the content. Often it
+        has said why."""
+        reply = self._last_words()
         self._abandon()
         if reply is None or reply.code // 100 not in (4, 5):
             raise error
         delivery.settle(accepted, reply, self._phase)
+        delivery.leave_the_rest(reply, self._phase)
 
-    def _may_move(self, delivery: Delivery) -> bool:
-        """Whether the transaction may be repeated on a fresh connection: this one has finished
-        one before, nothing of the content was written, and it is the first time."""
-        return self.finished > 0 and not delivery.repeated
-
-    def _move(self, delivery: Delivery) -> None:
+    def _moved(self, delivery: Delivery) -> bool:
+        """Leave the transaction to a fresh connection, if that is safe and new: this one has
+        finished one before, nothing of the content was written, and it is the first time."""
+        if self.begun == 1 or delivery.repeated:
+            return False
         delivery.repeated = True
         self._abandon()
-
-    def _need_login(self, reply: Reply) -> LoginError:
-        what = "set MAIL_USERNAME and MAIL_PASSWORD"
-        if self.server.security == "none" and "TLS" in reply.text.upper():
-            what = "set MAIL_SECURITY = 'starttls'"
-        return LoginError(
-            f"{self.server} takes no mail from this session: {reply}. Probably {what}.",
-            phase=Phase.MAIL,
-            temporary=False,
-        )
-
-    # How much at once
-
-    def _batch_size(self, delivery: Delivery) -> int:
-        limits = (self.server.recipients_per_message, delivery.limit, self.offer.limit("RCPTMAX"))
-        return min((limit for limit in limits if limit), default=len(delivery.waiting))
-
-    def _most_messages(self) -> int | None:
-        limits = (self.server.messages_per_connection, self.offer.limit("MAILMAX"))
-        return min((limit for limit in limits if limit), default=None)
+        return True
 
     def __repr__(self) -> str:
         state = "usable" if self.usable else "closed"
-        return f"<Session {self.server} {state}, {self.finished} sent, {self._phase}>"
+        return f"<Session {self.server} {state}, {self.begun} begun, {self._phase}>"

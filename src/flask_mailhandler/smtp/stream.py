@@ -22,8 +22,8 @@ if t.TYPE_CHECKING:
 MAX_LINE = 4096
 _READ = 1 << 16
 # A write is cut into pieces of this size, so that the deadline is looked at between them: a
-# TLS socket starts its time-out anew for every record.
-_WRITE = 1 << 16
+# TLS socket starts its time-out anew for every record, and this is the largest one.
+_WRITE = 1 << 14
 # https://www.rfc-editor.org/rfc/rfc8305#section-5: Connection Attempt Delay
 _NEXT_ATTEMPT = 0.25
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
@@ -70,6 +70,7 @@ class Stream:
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
         self._buffer = bytearray()
+        self._would_block: type[OSError] = BlockingIOError
         self.deadline = deadline
         self.closed = False
 
@@ -82,6 +83,11 @@ class Stream:
     def local_address(self) -> str:
         """The IP address of this end."""
         return str(self._sock.getsockname()[0])
+
+    @property
+    def peer_address(self) -> str:
+        """The IP address of the other end."""
+        return str(self._sock.getpeername()[0])
 
     @property
     def tls(self) -> ssl.SSLSocket | None:
@@ -107,14 +113,29 @@ class Stream:
         :raises StreamError: if it was not all given to the kernel.
         """
         with _mapped():
-            if isinstance(data, Secret):  # never bound to a name: tracebacks show locals
+            if isinstance(data, Secret):
                 self._sock.settimeout(self._left())
-                self._sock.sendall(data.octets())
+                _send_secret(self._sock, data)
                 return
             view = memoryview(data)
             for start in range(0, len(view), _WRITE):
                 self._sock.settimeout(self._left())
                 self._sock.sendall(view[start : start + _WRITE])
+
+    def check_quiet(self) -> None:
+        """See, without waiting, that the other side is there and has said nothing unasked.
+
+        :raises LostError: if it has closed, or has spoken, which can be read then.
+        """
+        if not self._buffer:
+            with _mapped():
+                self._sock.settimeout(0)
+                try:
+                    data = self._sock.recv(_READ)
+                except self._would_block:
+                    return
+            self._take(data)
+        raise LostError("the server spoke without being asked")
 
     def start_tls(self, context: ssl.SSLContext, hostname: str) -> None:
         """Encrypt the connection; the certificate must be good for *hostname*.
@@ -122,12 +143,14 @@ class Stream:
         :raises OSError: as the handshake does, ``ssl.SSLError`` among them.
         :raises TimedOutError: at the deadline.
         """
+        import ssl  # loaded already, for the context
+
+        self._would_block = ssl.SSLWantReadError
         self._sock.settimeout(self._left())
         self._sock = context.wrap_socket(
             self._sock, server_hostname=hostname, do_handshake_on_connect=False
         )
-        # The handshake is several reads and writes, each with a time-out of its own.
-        self._sock.do_handshake()
+        self._sock.do_handshake()  # the time-out is for all of its reads and writes together
 
     def close(self) -> None:
         """Close the socket. Never raises and never waits: what was written is sent by the
@@ -144,6 +167,9 @@ class Stream:
                 # writes in two pieces: 44 ms with Postfix. The option is not sticky.
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             data = self._sock.recv(_READ)
+        self._take(data)
+
+    def _take(self, data: bytes) -> None:
         if not data:
             raise LostError("the server closed the connection")
         self._buffer += data
@@ -157,6 +183,14 @@ class Stream:
     def __repr__(self) -> str:
         state = "closed" if self.closed else "TLS" if self.tls else "plain"
         return f"<Stream {state}, {len(self._buffer)} octets unread>"
+
+
+def _send_secret(sock: socket.socket, secret: Secret) -> None:
+    try:
+        sock.sendall(secret.octets())
+    except BaseException as error:
+        # A traceback can show what its frames hold, and those of a TLS socket hold the octets.
+        raise error.with_traceback(None) from None
 
 
 def connect(host: str, port: int, deadline: Deadline) -> Stream:

@@ -1,0 +1,26 @@
+"""Dots at the start of a line (RFC 5321 section 4.5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+# So much is doubled at once.
+_PIECE = 1 << 18
+
+
+def stuffed(content: Iterable[bytes]) -> Iterator[bytes]:
+    """Give the octets of *content* with each dot that begins a line doubled, and with a line end
+    behind the last line if it has none. A lone ``.`` CRLF then ends the data.
+
+    :param content: CRLF lines, in pieces that may be cut anywhere.
+    """
+    tail = b"\r\n"
+    for piece in content:
+        for start in range(0, len(piece), _PIECE):
+            # A line's dot and the line end before it may stand in different pieces.
+            octets = tail + piece[start : start + _PIECE]
+            yield octets.replace(b"\r\n.", b"\r\n..")[len(tail) :]
+            tail = octets[-2:]
+    if tail != b"\r\n":
+        yield b"\r\n"

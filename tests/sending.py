@@ -1,0 +1,77 @@
+"""What the tests of the session send, and through what."""
+
+from __future__ import annotations
+
+import typing as t
+
+from flask_mailhandler import Message
+from flask_mailhandler.content import Content
+from flask_mailhandler.envelope import Envelope
+from flask_mailhandler.handlers.smtp import SMTPEmailHandler
+from flask_mailhandler.report import Job
+from flask_mailhandler.report import Report
+from flask_mailhandler.report import State
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+
+    from flask_mailhandler.content import Piece
+    from servers import ScriptedServer
+
+Scripted: t.TypeAlias = "Callable[..., ScriptedServer]"
+ACCEPTED, DEFERRED, REFUSED, UNKNOWN = State
+
+
+class Listener(t.Protocol):
+    """A server, whichever."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+def smtp(server: Listener, **options: t.Any) -> SMTPEmailHandler:
+    """A handler that speaks to *server*, and does not wait long."""
+    given: dict[str, t.Any] = {"host": server.host, "port": server.port, "timeout": 5.0}
+    return SMTPEmailHandler(**(given | options))
+
+
+def letter(*to: str, text: str = "Hello.\n", subject: str = "Hi") -> Message:
+    """A small message."""
+    recipients = to or ("b@example.com",)
+    return Message(subject=subject, text=text, from_addr="a@example.com", to=list(recipients))
+
+
+def letters(number: int) -> list[Message]:
+    """Small messages, numbered from 1 by their subjects."""
+    return [letter(f"r{count}@example.com", subject=str(count)) for count in range(1, number + 1)]
+
+
+def job(
+    content: bytes | list[bytes | Piece] = b"Subject: Hi\r\n\r\nHello.\r\n",
+    to: Iterable[str] = ("b@example.com",),
+    *,
+    sender: str = "a@example.com",
+    eightbit: bool = False,
+    smtputf8: bool = False,
+) -> Job:
+    """Octets of one's own, below every check of messages."""
+    octets = Content(content, eightbit=eightbit, smtputf8=smtputf8)
+    return Job(letter(*to), "<1@example.com>", Envelope(sender, to), octets)
+
+
+def deliver(handler: SMTPEmailHandler, *jobs: Job) -> list[Report]:
+    """The reports of what was delivered, without observing it."""
+    return [*handler.deliver(jobs, lambda phase, job: None)]
+
+
+def states(report: Report) -> list[State]:
+    """What became of each recipient, in order."""
+    return [outcome.state for outcome in report.outcomes]
+
+
+def codes(report: Report) -> list[int | None]:
+    """The reply that decided about each recipient, in order."""
+    return [outcome.code for outcome in report.outcomes]

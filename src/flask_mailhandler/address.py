@@ -41,6 +41,16 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 # An encoded word in a local part is read as another mailbox by some receivers.
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[^?]*\?[^?]*\?=")
 
+# Most addresses are like this: lower-case domain, nothing in quotes. What this finds is within
+# all limits if the mailbox is not longer than a local part may be; all else takes the long way.
+_MAILBOX = (
+    r"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+"
+    r"@[a-z0-9]++(?:-++[a-z0-9]++)*+(?:\.[a-z0-9]++(?:-++[a-z0-9]++)*+)*+"
+)
+_NAME = r"""[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff()<>\[\]:;@\\,"]*+"""
+_COMMON = re.compile(rf"(?:({_NAME})<({_MAILBOX})>|({_MAILBOX}))\Z")
+_SHORT = 128
+
 _ONE = "write one address per string, and several as a list of strings"
 
 
@@ -91,6 +101,15 @@ class Address(str):
     def __new__(cls, value: str, name: str = "", *, field: str = "address") -> t.Self:
         if type(value) is cls and not name:
             return value
+        if type(value) is str and not name and len(value) <= _SHORT:
+            common = _COMMON.match(value)
+            if common:
+                found, bracketed, bare = common.groups()
+                mailbox = bracketed or bare
+                if len(mailbox) <= MAX_LOCAL:
+                    self = str.__new__(cls, mailbox)
+                    self.name = found.strip(" ") if found else ""
+                    return self
         text = plain(value)
         if text is None:
             raise MessageError(f"{field} takes a string, not {shorten(value)}.")
@@ -159,6 +178,8 @@ def parse_address(value: object, field: str = "address") -> Address:
     """
     if isinstance(value, Address):
         return value
+    if type(value) is str:
+        return Address(value, field=field)
     if isinstance(value, tuple | list) and len(value) == 2:
         name, mailbox = value
         return Address(mailbox, "" if name is None else name, field=field)
@@ -178,6 +199,13 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
     """
     if value is None:
         return Addresses()
+    if type(value) is list:
+        return Addresses(
+            [
+                Address(item, field=field) if type(item) is str else parse_address(item, field)
+                for item in value
+            ]
+        )
     if plain(value) is not None or _is_pair(value):
         return Addresses((parse_address(value, field),))
     if isinstance(value, Addresses):

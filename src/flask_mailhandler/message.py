@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import os
 import re
-import secrets
 import typing as t
 from collections.abc import Mapping
 
@@ -110,7 +110,9 @@ class Message:
     message_id: Field[str | None, str | None] = Field(convert.message_id, None)
     """``<left@right>``. If it is left out it is made with the domain of the From, and is None
     as long as there is no From."""
-    date: Field[datetime.datetime | None, datetime.datetime] = Field(convert.date, None)
+    date: Field[datetime.datetime | None, datetime.datetime] = Field(
+        convert.date, None, fresh=True
+    )
     """With a time zone. If it is left out it is the time of construction."""
 
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
@@ -127,7 +129,7 @@ class Message:
         return self
 
     def __post_init__(self) -> None:
-        self.__dict__["_left"] = secrets.token_hex(16)
+        self.__dict__["_left"] = os.urandom(16).hex()
         self._identify()
         if "cid:" in self.html:
             self._check_cids()

@@ -71,10 +71,11 @@ def address_field(name: str, addresses: Iterable[Address]) -> str:
 
 def address_words(address: Address) -> list[str]:
     """Write an address as words that a line may be folded between."""
-    if not address.name:
+    name = address.name
+    if not name:
         return [str.__str__(address)]
-    words = phrase(address.name)
-    whole = f"{' '.join(words)} <{address}>"
+    words = [name] if len(name) <= _NAME and _ATOMS.match(name) else phrase(name)
+    whole = " ".join(words) + " <" + address + ">"
     return [whole] if len(whole) < _LINE else [*words, f"<{address}>"]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..attachment import Attachment
 from ..attachment import File
 from ..attachment import parse_mimetype
 from ..content import Piece
 from ..errors import MessageError
+from .guard import header_block
 from .parameters import with_parameters
 from .part import Part
 from .transfer import Base64
@@ -18,15 +21,20 @@ from .transfer import has_long_line
 # Up to here octets are encoded when the message is rendered, beyond while it is sent.
 _AT_ONCE = 1 << 16
 
-_TEXT_FIELDS = {
-    (subtype, charset, encoding): (
-        f"Content-Type: text/{subtype}; charset={charset}",
-        f"Content-Transfer-Encoding: {encoding}",
-    )
-    for subtype in ("plain", "html")
-    for charset in ("us-ascii", "utf-8")
-    for encoding in ("7bit", "quoted-printable", "base64")
-}
+
+def _text_prototypes() -> Iterator[tuple[tuple[str, str, str], Part]]:
+    for subtype in ("plain", "html"):
+        for charset in ("us-ascii", "utf-8"):
+            for encoding in ("7bit", "quoted-printable", "base64"):
+                fields = (
+                    f"Content-Type: text/{subtype}; charset={charset}",
+                    f"Content-Transfer-Encoding: {encoding}",
+                )
+                yield (subtype, charset, encoding), Part(fields, (), header_block(fields))
+
+
+# The few headers that a text can have.
+_TEXTS = dict(_text_prototypes())
 
 
 def text_part(text: str, subtype: str) -> Part:
@@ -34,7 +42,8 @@ def text_part(text: str, subtype: str) -> Part:
     data = text.encode()
     encoding, body = encode_text(data)
     charset = "us-ascii" if len(data) == len(text) else "utf-8"
-    return Part(_TEXT_FIELDS[subtype, charset, encoding], (body,))
+    fields, _, block = _TEXTS[subtype, charset, encoding]
+    return Part(fields, (body,), block)
 
 
 def attachment_part(attachment: Attachment, disposition: str | None) -> Part:

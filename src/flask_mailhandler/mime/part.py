@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
+import typing as t
 from collections.abc import Iterable
 from collections.abc import Sequence
 
 from ..content import Piece
 from .guard import header_block
-from .parameters import with_parameters
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Part:
-    """An entity of RFC 2045: the fields that describe it, and its body ending with CRLF."""
+class Part(t.NamedTuple):
+    """An entity of RFC 2045: the fields that describe it, and its body ending with CRLF.
+
+    :param block: The fields as a header block, where that is known already.
+    """
 
     fields: tuple[str, ...]
     body: Sequence[bytes | Piece]
+    block: bytes = b""
 
 
 class Boundaries:
@@ -52,19 +54,20 @@ def _stem(seed: bytes) -> str:
 
 
 def multipart(
-    subtype: str,
-    parts: Sequence[Part],
-    boundaries: Boundaries,
-    parameters: Iterable[tuple[str, str]] = (),
+    subtype: str, parts: Sequence[Part], boundaries: Boundaries, parameter: str = ""
 ) -> Part:
-    """Put parts into a multipart; one alone needs none (RFC 2046 section 5.1)."""
+    """Put parts into a multipart; one alone needs none (RFC 2046 section 5.1).
+
+    :param parameter: ``type="text/html"``, of multipart/related.
+    """
     if len(parts) == 1:
         return parts[0]
     boundary = boundaries.next()
     delimiter = f"--{boundary}\r\n".encode()
     body: list[bytes | Piece] = []
     for part in parts:
-        body += (delimiter + header_block(part.fields), *part.body)
+        body += (delimiter, part.block or header_block(part.fields), *part.body)
     body.append(f"--{boundary}--\r\n".encode())
-    given = (*parameters, ("boundary", boundary))
-    return Part((with_parameters("Content-Type", f"multipart/{subtype}", given),), body)
+    more = f" {parameter};" if parameter else ""
+    field = f'Content-Type: multipart/{subtype};{more}\r\n boundary="{boundary}"'
+    return Part((field,), body)

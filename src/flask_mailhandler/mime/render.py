@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Sequence
 
+from ..address import Address
 from ..content import Content
 from ..content import Piece
 from ..errors import MessageError
@@ -29,44 +30,44 @@ def render(message: Message) -> Content:
     :raises MessageError: if it has no From, or an attachment cannot be sent as it is.
     """
     root = tree(message)
-    smtputf8 = _needs_smtputf8(message)
+    smtputf8 = not _is_ascii(message)
     fields = [*_fields(message), "MIME-Version: 1.0", *root.fields]
     return Content(_join([header_block(fields, smtputf8=smtputf8), *root.body]), smtputf8=smtputf8)
 
 
 def _fields(message: Message) -> list[str]:
-    if message.from_addr is None or message.message_id is None:
+    author, message_id = message.from_addr, message.message_id
+    if author is None or message_id is None:
         raise MessageError("The message has no From: give it from_addr=, or set MAIL_DEFAULT_FROM.")
-    fields = [date_field("Date", message.date), address_field("From", [message.from_addr])]
+    fields = [date_field("Date", message.date), address_field("From", (author,))]
     custom = message.headers.pairs
-    for name, value in custom:
-        if name.lower() == "sender":
-            fields.append(custom_field("Sender", value))
-    if message.reply_to:
-        fields.append(address_field("Reply-To", message.reply_to))
-    if message.to:
-        fields.append(address_field("To", message.to))
-    elif not message.cc:
+    fields += [custom_field(name, value) for name, value in custom if name.lower() == "sender"]
+    reply_to, to, cc, subject = message.reply_to, message.to, message.cc, message.subject
+    if reply_to:
+        fields.append(address_field("Reply-To", reply_to))
+    if to:
+        fields.append(address_field("To", to))
+    elif not cc:
         # https://www.rfc-editor.org/rfc/rfc5322#section-3.4: a group without members
         fields.append("To: undisclosed-recipients:;")
-    if message.cc:
-        fields.append(address_field("Cc", message.cc))
-    if message.subject:
-        fields.append(text_field("Subject", message.subject))
-    fields.append(f"Message-ID: {message.message_id}")
+    if cc:
+        fields.append(address_field("Cc", cc))
+    if subject:
+        fields.append(text_field("Subject", subject))
+    fields.append(f"Message-ID: {message_id}")
     fields += [custom_field(name, value) for name, value in custom if name.lower() != "sender"]
     return fields
 
 
-def _needs_smtputf8(message: Message) -> bool:
-    """https://www.rfc-editor.org/rfc/rfc6531: only a local part that is not ASCII is written
-    raw, for it has no other form. Bcc is in no header."""
-    shown = (message.from_addr, *message.reply_to, *message.to, *message.cc)
-    return not all(address is None or address.isascii() for address in shown) or not all(
-        value.rpartition("<")[2].isascii()
-        for name, value in message.headers.pairs
-        if name.lower() == "sender"
-    )
+def _is_ascii(message: Message) -> bool:
+    """Say whether all addresses that are shown are ASCII. Another local part has no other form
+    than raw UTF-8 (RFC 6531). Bcc is in no header."""
+    author = message.from_addr
+    shown = [*message.reply_to, *message.to, *message.cc, *((author,) if author else ())]
+    for name, value in message.headers.pairs:
+        if name.lower() == "sender":
+            shown.append(Address(value))
+    return all(map(str.isascii, shown))
 
 
 def _join(pieces: Sequence[bytes | Piece]) -> bytes | Sequence[bytes | Piece]:

@@ -66,10 +66,13 @@ def has_long_line(data: bytes) -> bool:
     return False
 
 
+_TOUCHY = re.compile(rb"\n(?:From |" + re.escape(DELIMITER) + rb")")
+
+
 def _is_touchy(data: bytes) -> bool:
     """Say whether a line begins as a delimiter does, or as mailbox files separate messages:
     some relays change "From " to ">From "."""
-    return data.startswith((DELIMITER, b"From ")) or b"\n" + DELIMITER in data or b"\nFrom " in data
+    return data.startswith((b"From ", DELIMITER)) or _TOUCHY.search(data) is not None
 
 
 # https://www.rfc-editor.org/rfc/rfc2045#section-6.7 (5): 76 characters at most

@@ -37,7 +37,8 @@ def tree(message: Message) -> Part:
     forms = _texts(message) if message.text or message.html or not others else []
     if message.html:
         # https://www.rfc-editor.org/rfc/rfc2387#section-3.1: the type is that of the first part
-        forms[-1] = multipart("related", [forms[-1], *shown], boundaries, [("type", "text/html")])
+        related = [forms[-1], *shown]
+        forms[-1] = multipart("related", related, boundaries, 'type="text/html"')
         shown = []
     body = multipart("alternative", [*forms, *others], boundaries)
     return multipart("mixed", [body, *shown, *attached], boundaries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import typing as t
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -61,7 +62,14 @@ class Content:
                 yield from piece
 
     def __bytes__(self) -> bytes:
-        return b"".join(self)
+        if len(self._pieces) == 1 and isinstance(self._pieces[0], bytes):
+            return self._pieces[0]
+        # Joining would hold all pieces beside their sum. This buffer has its final size from the
+        # start, and is given away without a copy.
+        buffer = io.BytesIO(bytes(self.size))
+        for octets in self:
+            buffer.write(octets)
+        return buffer.getvalue()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Content) and bytes(self) == bytes(other)

@@ -54,8 +54,7 @@ class Reply:
     @property
     def text(self) -> str:
         """The text in one line, cut for people's eyes."""
-        text = " ".join(filter(None, self.lines))
-        return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
+        return _cut(" ".join(filter(None, self.lines)))
 
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.enhanced_code, self.text)))
@@ -76,9 +75,11 @@ def read_reply(read_line: Callable[[], bytes]) -> Reply:
         size += len(line) + 2
         found = _LINE.match(line)
         if not found:
-            raise ProtocolError(f"the server said {escape(line)!r}, which is no SMTP reply")
+            raise ProtocolError(f"the server said '{_cut(escape(line))}', which is no SMTP reply")
         if code is not None and found[1] != code:
-            raise ProtocolError(f"the server changed from {code!r} to {found[1]!r} within a reply")
+            raise ProtocolError(
+                f"the server changed from {escape(code)} to {escape(found[1])} within a reply"
+            )
         if size > MAX_REPLY:
             raise ProtocolError(f"the server's reply is longer than {MAX_REPLY} octets")
         code = found[1]
@@ -101,3 +102,7 @@ def escape(octets: bytes) -> str:
     """Make a server's octets safe to print: UTF-8 where it is, controls escaped."""
     text = octets.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."

@@ -38,6 +38,10 @@ Limits: t.TypeAlias = "tuple[tuple[int, float], ...]"
 class Option(Field[In, Out]):
     """An option of a handler. None, given as a value, means that it is left out."""
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        # The default is what the option reads as when it is left out; it is not converted.
+        self.name = name
+
     def __set__(self, instance: object, value: In) -> None:
         left_out = value is None or value is self.default
         found = self.default if left_out else self.convert(value, f"{self.name}=")

@@ -26,10 +26,9 @@ from .reply import read_reply
 from .reply import Reply
 from .server import Server
 from .stream import connect
-from .stream import ProtocolError
+from .stream import LostError
 from .stream import Stream
 from .stream import StreamError
-from .stream import TimedOutError
 
 
 class Opening:
@@ -91,9 +90,11 @@ class Opening:
         self.step(phase)
 
     def _ask(self, line: bytes | Secret) -> Reply:
-        self.stream.write(
-            Secret(line.octets() + b"\r\n") if isinstance(line, Secret) else line + b"\r\n"
-        )
+        # What has arrived tells more than a write that failed: a refusal, or an alert of TLS.
+        with contextlib.suppress(LostError):
+            self.stream.write(
+                Secret(line.octets() + b"\r\n") if isinstance(line, Secret) else line + b"\r\n"
+            )
         return self._read()
 
     def _read(self) -> Reply:
@@ -186,14 +187,14 @@ class Opening:
     def _tls_error(self, error: BaseException) -> TLSError:
         return TLSError(
             f"No encrypted connection to {self.server}: {_os_reason(error)}."
-            + _tls_hint(error, self.server),
+            + (_tls_hint(error, self.server) or (_CERTIFICATE_HINT if self.fresh_tls else "")),
             phase=Phase.TLS,
             temporary=not _is_certificate(error),
         )
 
     def _broken(self, error: StreamError) -> DeferredError:
         """The stream broke: which step was it, and what is the likely cause?"""
-        if self.fresh_tls and not isinstance(error, TimedOutError | ProtocolError):
+        if self.fresh_tls and isinstance(error, LostError):
             # With TLS 1.3 a client certificate that is missing or refused shows only now.
             return self._tls_error(error.__cause__ or error)
         hint = ""
@@ -248,6 +249,9 @@ def _tls_hint(error: BaseException, server: Server) -> str:
         return (
             " The server speaks plain SMTP first: set MAIL_SECURITY = 'starttls', or use port 465."
         )
-    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return " It may want a client certificate: set MAIL_TLS_CERT_FILE and MAIL_TLS_KEY_FILE."
-    return ""
+    return _CERTIFICATE_HINT if "HANDSHAKE_FAILURE" in reason else ""
+
+
+_CERTIFICATE_HINT = (
+    " It may want a client certificate: set MAIL_TLS_CERT_FILE and MAIL_TLS_KEY_FILE."
+)

@@ -147,6 +147,8 @@ class Stream:
 
         self._would_block = ssl.SSLWantReadError
         self._sock.settimeout(self._left())
+        # Of a connection that is gone, wrap_socket would leave a descriptor open.
+        self._sock.getpeername()
         self._sock = context.wrap_socket(
             self._sock, server_hostname=hostname, do_handshake_on_connect=False
         )

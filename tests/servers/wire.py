@@ -133,11 +133,15 @@ class Wire:
 
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Shake hands. Raises :exc:`Over` if that fails."""
-        with self._lock:
-            self._socket = context.wrap_socket(
-                self._socket, server_side=True, do_handshake_on_connect=False
-            )
-        tls = self._socket
+        try:
+            # Of a connection that is gone, wrap_socket would leave a descriptor open.
+            self._socket.getpeername()
+            with self._lock:
+                self._socket = tls = context.wrap_socket(
+                    self._socket, server_side=True, do_handshake_on_connect=False
+                )
+        except (OSError, ValueError) as error:
+            raise Over(f"client, before the handshake: {error}") from None
         while True:
             try:
                 return tls.do_handshake()

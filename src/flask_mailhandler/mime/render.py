@@ -32,7 +32,17 @@ def render(message: Message) -> Content:
     root = tree(message)
     smtputf8 = not _is_ascii(message)
     fields = [*_fields(message), "MIME-Version: 1.0", *root.fields]
-    return Content(_join([header_block(fields, smtputf8=smtputf8), *root.body]), smtputf8=smtputf8)
+    body = _alone(root.body)
+    return Content(_join([header_block(fields, smtputf8=smtputf8), *body]), smtputf8=smtputf8)
+
+
+def _alone(body: Sequence[bytes | Piece]) -> Sequence[bytes | Piece]:
+    """The line end that is added to a part belongs to the delimiter behind it. Where there is
+    none, a text that ends with a line end needs no second one."""
+    (*_, last) = body
+    if len(body) == 1 and isinstance(last, bytes) and last.endswith(b"\r\n\r\n"):
+        return (last[:-2],)
+    return body
 
 
 def _fields(message: Message) -> list[str]:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import typing as t
 import warnings
@@ -18,6 +19,7 @@ from collections.abc import Mapping
 
 from . import config
 from .aliases import IGNORED
+from .aliases import origin
 from .aliases import translate
 from .config import key
 from .config import Limits
@@ -29,6 +31,8 @@ from .handlers import find
 from .handlers.base import EmailHandler
 
 Values: t.TypeAlias = "Mapping[str, object]"
+Label: t.TypeAlias = Callable[[str], str]
+"""How the writer knows an option."""
 
 DEFAULT = "default"
 # Keys of an account beside the options of its handler.
@@ -69,8 +73,10 @@ class Account:
     connected: bool
     """Whether any key says where mail is to go."""
     rate_limit: Limits | None
-    label: Callable[[str], str]
-    """How the writer knows an option."""
+    label: Label
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The key that each option, and ``handler``, was read from: its own, an alias, or the one
+    of a URL."""
 
     def build(self, wanted: object) -> EmailHandler:
         """Build a handler of the *wanted* kind with this account's options.
@@ -127,9 +133,14 @@ def read_settings(values: Values) -> Settings:
     testing_handler = own.pop("testing_handler", "memory")
     if testing_handler != "configured":
         _check_handler(testing_handler, "MAIL_TESTING_HANDLER")
-    accounts = {DEFAULT: _account(DEFAULT, own, known, key)}
+    from_key = functools.partial(origin, values=values)
+    accounts = {DEFAULT: _account(DEFAULT, own, known, key, from_key)}
     for name, given in _accounts(own.pop("accounts", {})).items():
-        accounts[name] = _account(name, _inherit(own, given), known, _label_of(name))
+        merged, label = _inherit(own, given), _label_of(name)
+        sources = {
+            option: label(option) if option in given else from_key(option) for option in merged
+        }
+        accounts[name] = _account(name, merged, known, label, sources.__getitem__)
     return Settings(accounts, testing_handler)
 
 
@@ -141,7 +152,11 @@ def _known_options() -> dict[str, Option[t.Any, t.Any]]:
 
 
 def _account(
-    name: str, own: Values, known: Mapping[str, Option[t.Any, t.Any]], label: Callable[[str], str]
+    name: str,
+    own: Values,
+    known: Mapping[str, Option[t.Any, t.Any]],
+    label: Label,
+    source: Label,
 ) -> Account:
     from_url = config.parse_url(own["url"], label("url")) if "url" in own else {}
     if stray := from_url.keys() - known.keys() - {"handler"}:
@@ -163,6 +178,10 @@ def _account(
         connected=not _CONNECTION.isdisjoint(own),
         rate_limit=None if limit is None else config.rate(limit, named("rate_limit")),
         label=label,
+        sources={
+            option: source("url" if option in from_url else option)
+            for option in {**own, **from_url}
+        },
     )
     if handler is None or handler in BUILT_IN:
         # Options that do not go together show only when they come together.
@@ -219,7 +238,7 @@ def _inherit(flat: Values, given: Values) -> dict[str, object]:
     return {**taken, **given}
 
 
-def _label_of(account: str) -> Callable[[str], str]:
+def _label_of(account: str) -> Label:
     return lambda name: f"MAIL_ACCOUNTS[{account!r}][{name!r}]"
 
 

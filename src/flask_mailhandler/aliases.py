@@ -28,10 +28,18 @@ _BACKENDS = {
     "locmem": "memory",
     "dummy": "memory",
 }
+# Ours -> those that decide it, the first one first.
+_DECIDED_BY = {
+    **{ours: (theirs,) for theirs, ours in _SAME.items()},
+    "security": ("use_ssl", "use_tls"),
+    "handler": ("suppress_send", "backend"),
+    "testing_handler": ("suppress_send",),
+}
 _READ_HERE = frozenset({*_SAME, "use_tls", "use_ssl", "suppress_send", "backend"})
 # Known, and of no effect here.
 _NO_EFFECT = frozenset({"debug", "ascii_attachments", "use_localtime", "fail_silently"})
 IGNORED = _READ_HERE | _NO_EFFECT
+_OFF = ("false", "no", "off", "0", "")
 
 
 def translate(values: Mapping[str, object]) -> dict[str, t.Any]:
@@ -54,6 +62,16 @@ def translate(values: Mapping[str, object]) -> dict[str, t.Any]:
         backend = config.text(values["backend"], "MAIL_BACKEND")
         own.setdefault("handler", _BACKENDS.get(backend.split(".")[-1], backend))
     return own
+
+
+def origin(name: str, values: Mapping[str, object]) -> str:
+    """Say by which key the own option *name* came out of :func:`translate`."""
+    if values.get(name) is not None:
+        return config.key(name)
+    theirs = [other for other in _DECIDED_BY.get(name, ()) if values.get(other) is not None]
+    # Of two that are there, one that is switched off has decided nothing.
+    on = [other for other in theirs if str(values[other]).lower() not in _OFF]
+    return config.key((on or theirs or [name])[0])
 
 
 def _security(values: Mapping[str, object]) -> str | None:

@@ -1,0 +1,241 @@
+"""A local SMTP server that keeps every message in a folder and sends none on, on aiosmtpd.
+
+The folder is as :class:`.FileEmailHandler` writes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import email.errors
+import email.header
+import email.parser
+import email.policy
+import threading
+import typing as t
+from collections.abc import Callable
+
+from .content import Content
+from .envelope import Envelope
+from .errors import ConfigurationError
+from .errors import MessageError
+from .handlers.file import store
+from .report import Outcome
+from .report import State
+
+try:
+    from aiosmtpd.smtp import MISSING
+    from aiosmtpd.smtp import SMTP
+except ImportError as error:
+    raise ConfigurationError(
+        "Catching mail needs aiosmtpd: pip install Flask-MailHandler[catch]"
+    ) from error
+
+if t.TYPE_CHECKING:
+    from aiosmtpd.smtp import Envelope as Transaction
+    from aiosmtpd.smtp import Session
+
+_START = 10.0
+_LOGIN = ("User Name", "Password")
+
+
+@dataclasses.dataclass(frozen=True)
+class Caught:
+    """A message that was kept."""
+
+    name: str
+    """Of its two files, without an ending."""
+    envelope: Envelope
+    message_id: str
+    """As its header has it; "" if it has none."""
+    subject: str
+    """For people: decoded as far as it can be."""
+    size: int
+    """Octets."""
+
+
+def _unheard(caught: Caught) -> None:
+    """Tell nobody."""
+
+
+class Catcher:
+    """Listens as long as its ``with`` block is open (in a thread of its own), or as
+    :meth:`serve` runs.
+
+    :param folder: Where messages are kept. It is made when the first one comes.
+    :param host: Who can reach it can fill the folder, so it should be a loopback address.
+    :param port: 0 for any free one; :attr:`port` then tells which.
+    :param size: The octets of the largest message.
+    :param caught: Called with each message that was kept, before its sender is answered.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        size: int = 33_554_432,
+        caught: Callable[[Caught], None] = _unheard,
+    ) -> None:
+        self.folder = folder
+        self.host = host
+        self.port = port
+        self.kept = 0
+        """Messages kept so far."""
+        self._size = size
+        self._caught = caught
+        self._protocols: list[SMTP] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+
+    async def serve(self, ready: Callable[[], None]) -> None:
+        """Listen until :meth:`stop_soon` is called.
+
+        :param ready: Called when a client can connect.
+        :raises ConfigurationError: if the address cannot be had.
+        """
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            server = await self._loop.create_server(self._connection, self.host, self.port)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.host}:{self.port} cannot be listened on: {error.strerror or error}. Is"
+                " something listening there already? Choose another port."
+            ) from error
+        self.port = server.sockets[0].getsockname()[1]
+        ready()
+        await self._stop.wait()
+        server.close()
+        for protocol in self._protocols:
+            if isinstance(protocol.transport, asyncio.WriteTransport):
+                protocol.transport.abort()
+        conversations = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*conversations, return_exceptions=True)
+
+    def stop_soon(self) -> None:
+        """Let :meth:`serve` end: for its own thread, such as from a signal handler of its loop."""
+        if self._stop is not None:
+            self._stop.set()
+
+    def __enter__(self) -> t.Self:
+        return self.start()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+    def start(self) -> t.Self:
+        """Listen, in a thread. Returns when a client can connect.
+
+        :raises ConfigurationError: if the address cannot be had.
+        """
+        failures: list[BaseException] = []
+        ready = threading.Event()
+
+        def run() -> None:
+            try:
+                asyncio.run(self.serve(ready.set))
+            except BaseException as error:
+                failures.append(error)
+            finally:
+                ready.set()
+
+        # A daemon, because a worker that nobody told to stop must still be able to end.
+        self._thread = threading.Thread(target=run, name="catcher", daemon=True)
+        self._thread.start()
+        ready.wait(_START)
+        if failures:
+            self._thread.join()
+            raise failures[0]
+        return self
+
+    def stop(self) -> None:
+        """Close every connection, and wait for the thread."""
+        if self._thread is None or self._loop is None:
+            return
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self.stop_soon)
+        self._thread.join()
+        self._thread = None
+
+    def _connection(self) -> SMTP:
+        self._protocols = [known for known in self._protocols if known.transport is not None]
+        protocol = _Protocol(
+            _Keeper(self),
+            hostname="localhost",  # else aiosmtpd asks the DNS
+            ident="Flask-MailHandler catches mail",
+            data_size_limit=self._size,
+            enable_SMTPUTF8=True,
+            auth_require_tls=False,
+        )
+        self._protocols.append(protocol)
+        return protocol
+
+    def keep(self, transaction: Transaction) -> str:
+        """Keep what was sent, and say how to answer."""
+        octets = transaction.original_content or b""
+        path = str(transaction.mail_from or "")
+        try:
+            # aiosmtpd gives the null reverse-path as it is written.
+            envelope = Envelope("" if path == "<>" else path, map(str, transaction.rcpt_tos))
+        except MessageError as error:
+            return f"553 5.1.3 {error}".encode("ascii", "backslashreplace").decode()[:500]
+        message_id, subject = _header(octets)
+        content = Content(
+            octets,
+            smtputf8=bool(transaction.smtp_utf8),
+            eightbit=not octets.isascii(),
+        )
+        outcomes = [Outcome(address, State.ACCEPTED, code=250) for address in envelope.recipients]
+        try:
+            name = store(self.folder, envelope, content, outcomes, message_id)
+        except OSError as error:
+            return f"452 4.3.1 The folder cannot be written: {error.strerror}"
+        self.kept += 1
+        self._caught(Caught(name, envelope, message_id, subject, content.size))
+        return f"250 2.0.0 Kept as {name}"
+
+    def __repr__(self) -> str:
+        return f"<Catcher {self.host}:{self.port} in {self.folder!r}, {self.kept} kept>"
+
+
+class _Protocol(SMTP):
+    # What other servers would refuse is to be seen here, so that it can be found out.
+    line_length_limit = 1 << 20
+
+
+class _Keeper:
+    """aiosmtpd's hooks."""
+
+    def __init__(self, catcher: Catcher) -> None:
+        self._catcher = catcher
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Transaction) -> str:
+        return self._catcher.keep(envelope)
+
+    # These names alone let aiosmtpd offer the mechanisms, beside its own PLAIN and LOGIN.
+    auth_XOAUTH2 = auth_OAUTHBEARER = None
+
+    async def handle_AUTH(
+        self, server: SMTP, session: Session, envelope: Transaction, args: list[str]
+    ) -> str | None:
+        """Accept any login; what its mechanism asks for is read and forgotten."""
+        asked = _LOGIN if args[0].upper() == "LOGIN" else ("",)
+        for challenge in asked[len(args) - 1 :]:
+            if await server.challenge_auth(challenge) is MISSING:
+                return None  # that has been answered
+        session.authenticated = True
+        return "235 2.7.0 Any login will do"
+
+
+def _header(octets: bytes) -> tuple[str, str]:
+    """The Message-ID and the subject, whatever has been sent as a header."""
+    parser = email.parser.BytesHeaderParser(policy=email.policy.compat32)
+    found = parser.parsebytes(octets)
+    message_id, subject = str(found["Message-ID"] or ""), str(found["Subject"] or "")
+    # An encoded word that is none is shown as it came.
+    with contextlib.suppress(ValueError, LookupError, email.errors.MessageError):
+        subject = str(email.header.make_header(email.header.decode_header(subject)))
+    return message_id.strip(), " ".join(subject.split())

@@ -1,0 +1,52 @@
+"""Asking for what was left out, when there is somebody to ask."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import click
+
+from ..address import Address
+from ..errors import MessageError
+from ..secret import Secret
+
+
+def interactive() -> bool:
+    """Whether a person can answer: standard input is a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def ask(question: str, default: str | None = None, check: Callable[[str], str] = str) -> str:
+    """Ask for one line; again, if *check* raises a :exc:`.MessageError`. Questions are printed
+    to standard error."""
+
+    def checked(answer: str) -> str:
+        try:
+            return check(answer)
+        except MessageError as error:
+            raise click.BadParameter(str(error)) from None
+
+    answer: str = click.prompt(question, default=default, value_proc=checked, err=True)
+    return answer
+
+
+def ask_address(question: str, default: str | None = None) -> str:
+    """Ask for one address."""
+    return ask(question, default, lambda answer: Address(answer, field="It").formatted)
+
+
+def ask_password(question: str) -> Secret:
+    """Ask for a password; what is typed is not shown."""
+    return Secret(click.prompt(question, hide_input=True, err=True))
+
+
+def ask_text() -> str:
+    """Ask for several lines."""
+    click.echo("Text, up to a line with only a dot, or Ctrl-D:", err=True)
+    lines = []
+    for line in sys.stdin:
+        if line.rstrip("\r\n") == ".":
+            break
+        lines.append(line)
+    return "".join(lines)

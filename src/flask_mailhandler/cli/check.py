@@ -1,0 +1,115 @@
+"""``flask mail check``: which settings are in force, and whether a server would take mail."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import click
+
+from .. import config
+from ..address import Address
+from ..handlers.base import EmailHandler
+from ..handlers.console import ConsoleEmailHandler
+from ..handlers.file import FileEmailHandler
+from ..handlers.memory import MemoryEmailHandler
+from ..handlers.smtp import SMTPEmailHandler
+from ..secret import Secret
+from .table import print_table
+
+if t.TYPE_CHECKING:
+    from .in_force import InForce
+
+_SECRET = re.compile(r"passw|secret|token|credential|api_?key", re.I)
+
+
+def check(in_force: InForce, to: str | None) -> int:
+    """Print what is in force, and for SMTP try it.
+
+    :param to: The recipient to ask about.
+    :return: The exit code: 0 if mail would be taken.
+    :raises MailError: if a setting or *to* cannot be used.
+    """
+    recipient = None if to is None else Address(to, field="--to")
+    handler = in_force.handler
+    click.echo(
+        f"Account {in_force.account.name!r}: {type(handler).__name__}, chosen"
+        f" {in_force.decided_by}\n"
+    )
+    if settings := [*_settings(in_force)]:
+        print_table(settings)
+        click.echo()
+    if isinstance(handler, SMTPEmailHandler):
+        from .trial import Trial
+
+        return Trial(handler, in_force.account.connected).run(recipient)
+    click.echo(_what_it_does(handler))
+    return 0
+
+
+def _settings(in_force: InForce) -> t.Iterator[tuple[str, str, str]]:
+    """Each option that has a value: its name, the value, and where it comes from."""
+    handler, sources = in_force.handler, in_force.account.sources
+    for name, option in sorted(config.options(type(handler)).items(), key=_connection_first):
+        value = getattr(handler, name)
+        source = sources.get(name, "default")
+        if value == option.default:
+            # A key may say what would hold anyway, or be left out.
+            source = source if name in in_force.account.options else "default"
+        if name in ("port", "security") and value is None:
+            yield _chosen(t.cast(SMTPEmailHandler, handler), name)
+        elif value not in (None, "", (), False):
+            yield name, _shown(name, value), source
+    if in_force.account.rate_limit:
+        limits = (f"{number} in {seconds:g} s" for number, seconds in in_force.account.rate_limit)
+        yield "rate_limit", "; ".join(limits), sources["rate_limit"]
+
+
+def _connection_first(item: tuple[str, object]) -> bool:
+    """Sort what every handler has behind what this one has."""
+    return item[0] in config.options(EmailHandler)
+
+
+def _chosen(handler: SMTPEmailHandler, name: str) -> tuple[str, str, str]:
+    """What a handler has chosen itself, and why."""
+    server = handler.server
+    if name == "port":
+        return name, str(server.port), f"default with security {server.security}"
+    why = {
+        "tls": "default on port 465",
+        "none": "default on this machine",
+        "starttls": "default on other machines",
+    }
+    return name, server.security, why[server.security]
+
+
+def _shown(name: str, value: object) -> str:
+    if isinstance(value, Secret) or callable(value) or _SECRET.search(name):
+        return "***"
+    if isinstance(value, tuple):
+        return ", ".join(map(_readable, value))
+    if isinstance(value, float):
+        return f"{value:g} s"
+    return _readable(value)
+
+
+def _readable(value: object) -> str:
+    if isinstance(value, Address):
+        return value.formatted
+    return str(value) if isinstance(value, str | int) else f"a {type(value).__name__}"
+
+
+def _what_it_does(handler: EmailHandler) -> str:
+    match handler:
+        case ConsoleEmailHandler():
+            return "Messages are printed. Nothing is sent."
+        case MemoryEmailHandler():
+            return "Messages are kept in memory, in the outbox of tests. Nothing is sent."
+        case FileEmailHandler():
+            return f"Messages are written into {Path(handler.folder).absolute()}. Nothing is sent."
+    kind = type(handler)
+    return (
+        f"Messages are given to {kind.__module__}:{kind.__qualname__}, of which this command knows"
+        " no more. 'flask mail send' tries it."
+    )

@@ -1,0 +1,141 @@
+"""What would send a message now, and what decided so."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import logging
+import typing as t
+from collections.abc import Callable
+from collections.abc import Iterator
+
+from .. import config
+from ..accounts import Account
+from ..accounts import read_settings
+from ..errors import DeliveryError
+from ..handlers.base import EmailHandler
+from ..handlers.smtp import SMTPEmailHandler
+from .ask import ask_password
+from .ask import interactive
+
+if t.TYPE_CHECKING:
+    from ..message import Message
+    from ..report import Report
+
+NOT_SET = (
+    " Neither MAIL_URL nor MAIL_HOST is set: set one to your provider's server. To try things out,"
+    " run 'flask mail catch' and set MAIL_URL to smtp://127.0.0.1:2525."
+)
+"""What is added to the error of a connection that nobody has configured."""
+
+
+@dataclasses.dataclass(frozen=True)
+class InForce:
+    """An account with the kind of handler that is in force for it."""
+
+    account: Account
+    kind: object
+    """As a handler is named: see :meth:`.Account.build`."""
+    decided_by: str
+    """What chose the handler: ``by MAIL_URL``."""
+    deliver: Callable[[InForce, Message], Report]
+
+    @functools.cached_property
+    def handler(self) -> EmailHandler:
+        """The handler.
+
+        :raises ConfigurationError: if its options do not go together.
+        """
+        return self.account.build(self.kind)
+
+    @property
+    def unconfigured(self) -> bool:
+        """Whether mail is to go over the network, and nothing says where."""
+        return not self.account.connected and isinstance(self.handler, SMTPEmailHandler)
+
+    def connected(self, **options: object) -> InForce:
+        """Return the same with the answers to what was asked."""
+        known = config.options(SMTPEmailHandler)
+        asked = config.read(known, options, lambda name: f"the {name}")
+        account = dataclasses.replace(
+            self.account, options={**self.account.options, **asked}, connected=True
+        )
+        return dataclasses.replace(self, account=account)
+
+    def send(self, message: Message) -> Report:
+        """Send a message; what fails is in the report.
+
+        :raises MessageError: if it cannot be sent as it is.
+        """
+        with _quiet():
+            return self.deliver(self, message)
+
+
+def of_app(using: str | None) -> InForce:
+    """What is in force in the current app.
+
+    :raises ConfigurationError: if there is no such account.
+    """
+    from ..extension import current_mail
+
+    # The settings are no part of Mail's interface, but this is the same package.
+    mine = current_mail._registration()
+    app, settings = mine.app, mine.settings
+    account = settings.account(using)
+    kind = settings.choose(account, testing=app.testing, debug=app.debug)
+    decided_by = _decided_by(account)
+    if app.testing and settings.testing_handler != "configured":
+        decided_by = "by MAIL_TESTING_HANDLER, because TESTING is on"
+    elif account.handler is None and kind != "smtp":
+        decided_by = "because of debug mode, and no key says where mail is to go"
+
+    def deliver(in_force: InForce, message: Message) -> Report:
+        accounts = {**settings.accounts, account.name: in_force.account}
+        mine.settings = dataclasses.replace(settings, accounts=accounts)
+        try:
+            return current_mail.send(message, using=using)
+        except DeliveryError as error:
+            return t.cast("Report", error.report)
+        finally:
+            mine.settings = settings
+
+    return InForce(account, kind, decided_by, deliver)
+
+
+def of_url(url: str | None) -> InForce:
+    """What a URL says, where there is no app. A password that is missing is asked for.
+
+    :raises ConfigurationError: if it cannot be used.
+    """
+    values: dict[str, object] = {} if url is None else {"url": url}
+    said = {} if url is None else config.parse_url(url, "MAIL_URL")
+    if "username" in said and not {"password", "oauth_token"} & said.keys() and interactive():
+        values["password"] = ask_password(f"Password of {said['username']}")
+    settings = read_settings(values)
+    account = settings.account(None)
+    kind = settings.choose(account, testing=False, debug=False)
+
+    def deliver(in_force: InForce, message: Message) -> Report:
+        (report,) = in_force.handler.send([message])
+        return report
+
+    return InForce(account, kind, _decided_by(account), deliver)
+
+
+def _decided_by(account: Account) -> str:
+    return "by default" if account.handler is None else f"by {account.sources['handler']}"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the log of failures from being printed beside the report, where nobody has set up
+    any logging."""
+    logger = logging.getLogger("flask_mailhandler")
+    nobody = logging.NullHandler()
+    if not logger.hasHandlers():
+        logger.addHandler(nobody)
+    try:
+        yield
+    finally:
+        logger.removeHandler(nobody)

@@ -1,0 +1,180 @@
+"""``flask mail send``."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import click
+
+from ..address import Address
+from ..address import check_text
+from ..attachment import Attachment
+from ..errors import ConnectError
+from ..handlers.console import ConsoleEmailHandler
+from ..handlers.file import FileEmailHandler
+from ..handlers.memory import MemoryEmailHandler
+from ..handlers.smtp import SMTPEmailHandler
+from ..message import Message
+from ..report import State
+from .ask import ask
+from .ask import ask_address
+from .ask import ask_password
+from .ask import ask_text
+from .ask import interactive
+from .in_force import NOT_SET
+from .table import print_error
+from .table import print_table
+
+if t.TYPE_CHECKING:
+    from ..report import Report
+    from .in_force import InForce
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What was written on the command line."""
+
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    from_addr: str | None = None
+    subject: str | None = None
+    text: str | None = None
+    html: str | None = None
+    attach: tuple[str, ...] = ()
+
+
+def send(in_force: InForce, arguments: Arguments) -> int:
+    """Send one message and print the report.
+
+    :return: The exit code: 0 if everybody was accepted.
+    :raises MailError: if there is nothing that can be sent.
+    """
+    if in_force.unconfigured and interactive():
+        in_force, arguments = _connect(in_force, arguments)
+    message = _message(in_force, arguments)
+    began = time.monotonic()
+    report = in_force.send(message)
+    return _print(report, in_force, time.monotonic() - began)
+
+
+def _connect(in_force: InForce, arguments: Arguments) -> tuple[InForce, Arguments]:
+    """Ask for a login where nothing is configured: an address, its password, and the server,
+    which is spoken to by STARTTLS."""
+    click.echo("Neither MAIL_URL nor MAIL_HOST is set, so please say who sends.", err=True)
+    address = Address(arguments.from_addr or ask_address("Your email address"))
+    password = ask_password("Your password")
+    host = ask("Your provider's server", f"smtp.{address.domain}")
+    in_force = in_force.connected(
+        host=host, security="starttls", username=str(address), password=password
+    )
+    return in_force, dataclasses.replace(arguments, from_addr=address.formatted)
+
+
+def _message(in_force: InForce, arguments: Arguments) -> Message:
+    handler, html = in_force.handler, _html(arguments.html)
+    sender = arguments.from_addr
+    if sender is None and handler.default_from is None:
+        sender = _given_or_asked("--from", ask_address, "From")
+    to = arguments.to
+    nobody = not (to or arguments.cc or arguments.bcc)
+    if nobody and not (handler.default_to or handler.default_cc or handler.default_bcc):
+        to = (_given_or_asked("--to", ask_address, "To"),)
+    subject = arguments.subject
+    if subject is None and not handler.default_subject:
+        line = functools.partial(check_text, field="It")
+        subject = _given_or_asked("--subject", functools.partial(ask, check=line), "Subject")
+    return Message(
+        from_addr=sender,
+        to=to,
+        cc=arguments.cc,
+        bcc=arguments.bcc,
+        subject=subject or "",
+        text=_text(arguments),
+        html=html,
+        attachments=[Attachment.from_path(path) for path in arguments.attach],
+    )
+
+
+def _given_or_asked(option: str, question: t.Callable[[str], str], name: str) -> str:
+    if interactive():
+        return question(name)
+    key = {"--from": "MAIL_DEFAULT_FROM", "--to": "MAIL_DEFAULT_TO"}.get(option)
+    raise click.ClickException(f"Give {option}, or set {key or 'MAIL_DEFAULT_SUBJECT'}.")
+
+
+def _text(arguments: Arguments) -> str:
+    piped = arguments.text == "-" or (arguments.text is None and arguments.html is None)
+    if not piped:
+        return arguments.text or ""
+    text = ask_text() if interactive() else _piped()
+    if not text.strip() and not arguments.html and not arguments.attach:
+        raise click.ClickException("There is no text: give --text or --html, or pipe it in.")
+    return text
+
+
+def _piped() -> str:
+    return "" if sys.stdin is None else _decoded(sys.stdin.buffer.read(), "standard input")
+
+
+def _html(path: str | None) -> str:
+    if path is None:
+        return ""
+    try:
+        return _decoded(Path(path).read_bytes(), path)
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _decoded(octets: bytes, name: str) -> str:
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{name} is not UTF-8: {error.reason}.") from error
+
+
+def _print(report: Report, in_force: InForce, seconds: float) -> int:
+    if not report.outcomes:
+        print_error("A before_send function has stopped the message; nobody gets it.")
+        return 1
+    why = str(report.error or "")
+    rows = []
+    for outcome in report.outcomes:
+        reply = " ".join(filter(None, (str(outcome.code or ""), outcome.enhanced_code)))
+        # What is said below as the error need not be said for each recipient.
+        text = "" if outcome.text == why else outcome.text
+        rows.append((str(outcome.state), str(outcome.recipient), f"{reply} {text}".strip()))
+    print_table(rows)
+    click.echo(f"\n{report.message_id}\n{_what_was_done(report, in_force)} in {seconds:.2f} s.")
+    if report.ok:
+        return 0
+    failed = [outcome for outcome in report.outcomes if outcome.state is not State.ACCEPTED]
+    if all(outcome.code for outcome in failed):  # the server has said why
+        print_error(f"{len(failed)} of {len(rows)} recipients were not accepted.")
+    else:
+        unset = isinstance(report.error, ConnectError) and in_force.unconfigured
+        print_error(why + (NOT_SET if unset else ""))
+    return 1
+
+
+def _what_was_done(report: Report, in_force: InForce) -> str:
+    handler = in_force.handler
+    match handler:
+        case SMTPEmailHandler():
+            return f"{'Taken' if report.accepted else 'Not taken'} by {handler.server}"
+        case ConsoleEmailHandler():
+            done = "Printed and not sent"
+        case MemoryEmailHandler():
+            done = "Kept in memory, until this command ended, and not sent"
+        case FileEmailHandler():
+            done = f"Written into {Path(handler.folder).absolute()} and not sent"
+        case _:
+            done = f"Given to {type(handler).__name__}"
+    return (
+        done if isinstance(handler, SMTPEmailHandler) else f"{done} (chosen {in_force.decided_by})"
+    )

@@ -1,0 +1,44 @@
+"""Printing columns. What comes from outside is made safe for a terminal here."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Sequence
+
+import click
+
+from ..handlers.console import visible
+
+_COLORS = {"accepted": "green", "deferred": "yellow", "refused": "red", "unknown": "red"}
+_COLORS |= {"failed": "red"}
+_WIDEST = 100
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows with their columns aligned; the last column is wrapped."""
+    widths = [max(len(visible(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print_row(row, widths[:-1])
+
+
+def print_row(cells: Sequence[str], widths: Sequence[int]) -> None:
+    """Print one row, its columns but the last of these widths."""
+    safe = [visible(cell) for cell in cells]
+    padded = [cell.ljust(width) for cell, width in zip(safe, widths, strict=False)]
+    first = "  ".join(["", *padded])
+    room = max(30, min(shutil.get_terminal_size((_WIDEST, 24)).columns, _WIDEST) - len(first) - 2)
+    wrapped = textwrap.wrap(safe[-1], room, break_long_words=False, break_on_hyphens=False) or [""]
+    click.echo("  ".join(["", *map(_colored, padded), _colored(wrapped[0])]).rstrip())
+    for line in wrapped[1:]:
+        click.echo(" " * (len(first) + 2) + line)
+
+
+def _colored(cell: str) -> str:
+    color = _COLORS.get(cell.strip())
+    return click.style(cell, color) if color else cell
+
+
+def print_error(text: str) -> None:
+    """Print what is wrong, to standard error, as click does."""
+    click.echo(f"Error: {visible(text)}", err=True)

@@ -1,0 +1,237 @@
+"""A session that sends nothing, step by step, for people who want to know why."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+import click
+
+from ..address import Address
+from ..errors import ConfigurationError
+from ..errors import ConnectError
+from ..errors import DeferredError
+from ..errors import MessageError
+from ..report import Phase
+from ..smtp.deadline import Deadline
+from ..smtp.opening import Opening
+from ..smtp.session import Session
+from ..smtp.stream import StreamError
+from .in_force import NOT_SET
+from .table import print_error
+from .table import print_row
+
+if t.TYPE_CHECKING:
+    import ssl
+
+    from ..handlers.base import EmailHandler
+    from ..handlers.smtp import SMTPEmailHandler
+    from ..smtp.reply import Reply
+
+_NAMES = {
+    Phase.CONNECT: "connect",
+    Phase.GREETING: "greeting",
+    Phase.EHLO: "extensions",
+    Phase.TLS: "TLS",
+    Phase.AUTH: "login",
+    Phase.MAIL: "sender",
+    Phase.RCPT: "recipient",
+}
+_WIDTHS = (max(map(len, _NAMES.values())), len("10000 ms"))
+# Certificates are renewed about this many days before their end.
+_SOON = 21
+_DAY = 86400
+
+
+class Trial:
+    """Opens a session as sending would and asks whether a message would be taken, printing
+    each step with its time.
+
+    :param handler: Whose server is tried.
+    :param configured: Whether any key says where mail is to go.
+    """
+
+    def __init__(self, handler: SMTPEmailHandler, configured: bool) -> None:
+        self.handler = handler
+        self.server = handler.server
+        self.configured = configured
+        self._phase: Phase | None = None
+        self._began = 0.0
+        self.opening = Opening(self.server, Deadline(self.server.connect_timeout), self._begin)
+
+    def run(self, recipient: Address | None) -> int:
+        """Take all steps.
+
+        :param recipient: Whom to ask about: if it is None, a default recipient or the sender.
+        :return: The exit code.
+        """
+        try:
+            session = Session(self.server, self.opening)
+        except (DeferredError, ConfigurationError) as error:
+            return self._fail(str(error) + self._hint(error))
+        self._end()
+        try:
+            return self._probe(session, recipient)
+        except StreamError as error:
+            return self._fail(f"{self.server}: {error}.")
+        finally:
+            session.close()
+
+    # Steps
+
+    def _begin(self, phase: Phase) -> None:
+        self._end()
+        self._phase = phase
+        self._began = time.monotonic()
+
+    def _end(self) -> None:
+        if self._phase is not None:
+            first, *more = _FOUND[self._phase](self.opening)
+            self._print(self._phase, first, *more)
+        self._phase = None
+
+    def _print(self, phase: Phase, first: str, *more: str) -> None:
+        elapsed = f"{(time.monotonic() - self._began) * 1000:.0f} ms".rjust(_WIDTHS[1])
+        print_row((_NAMES[phase], elapsed, first), _WIDTHS)
+        for line in more:
+            print_row(("", "", line), _WIDTHS)
+
+    def _fail(self, why: str) -> int:
+        if self._phase is not None:
+            self._print(self._phase, "failed")
+        click.echo()
+        print_error(why if why.endswith(".") else f"{why}.")
+        return 1
+
+    def _hint(self, error: Exception) -> str:
+        return NOT_SET if isinstance(error, ConnectError) and not self.configured else ""
+
+    # MAIL, RCPT, RSET
+
+    def _probe(self, session: Session, wanted: Address | None) -> int:
+        sender = self._sender() or wanted
+        recipient = wanted or next(iter([*self._defaults(), *filter(None, [sender])]), None)
+        if sender is None or recipient is None:
+            return self._conclude(
+                "answers as it should. Whether it would take a message was not asked: give --to, or"
+                " set MAIL_DEFAULT_FROM"
+            )
+        if "SMTPUTF8" not in session.offer and not (sender + recipient).isascii():
+            return self._fail(
+                f"{self.server} offers no SMTPUTF8, which {sender} or {recipient} needs."
+            )
+        self._begin(Phase.MAIL)
+        mail, rcpt = session.probe(sender, recipient, self.server.timeout)
+        self._print(Phase.MAIL, f"{sender}: {mail}")
+        if rcpt is not None:
+            self._began = time.monotonic()
+            print_row((_NAMES[Phase.RCPT], "", f"{recipient}: {rcpt}"), _WIDTHS)
+        self._phase = None
+        if mail.code // 10 != 25:
+            return self._fail(f"{self.server} takes no mail from {sender}.{self._mail_hint(mail)}")
+        if rcpt is not None and rcpt.code // 10 != 25:
+            return self._fail(f"{self.server} takes no mail to {recipient}.{self._rcpt_hint(rcpt)}")
+        return self._conclude(f"would take mail from {sender} to {recipient}")
+
+    def _sender(self) -> Address | None:
+        handler: EmailHandler = self.handler  # mypy loses a field's type in a derived class
+        if handler.default_from is not None:
+            return handler.default_from
+        try:
+            return Address(self.server.username or "")
+        except MessageError:
+            return None
+
+    def _defaults(self) -> tuple[Address, ...]:
+        handler: EmailHandler = self.handler
+        return handler.redirect_to or (
+            *handler.default_to,
+            *handler.default_cc,
+            *handler.default_bcc,
+        )
+
+    def _mail_hint(self, reply: Reply) -> str:
+        if reply.code == 530:
+            return " It wants a login: set MAIL_USERNAME and MAIL_PASSWORD."
+        if reply.code // 100 == 4:
+            return " It may later."
+        if self.server.username is not None:
+            return " Set MAIL_DEFAULT_FROM to an address that this login may send from."
+        return " Set MAIL_DEFAULT_FROM to an address of yours; it may also want a login."
+
+    def _rcpt_hint(self, reply: Reply) -> str:
+        if reply.code // 100 == 4:
+            return " It may later: some servers first put off whom they do not know."
+        if self.server.username is None and ("relay" in reply.text.lower() or reply.code == 530):
+            return " It sends on only after a login: set MAIL_USERNAME and MAIL_PASSWORD."
+        return " Try another with --to."
+
+    def _conclude(self, what: str) -> int:
+        click.echo()
+        if self.server.security == "none" and not self.server.loopback:
+            click.echo("Warning: nothing is encrypted on the way: see MAIL_SECURITY.")
+        click.echo(f"{self.server} {what}. Nothing was sent.")
+        return 0
+
+
+# What each step has found out
+
+
+def _connected(opening: Opening) -> list[str]:
+    server, address = opening.server, opening.stream.peer_address
+    at = "" if server.host == address else f" at {address}"
+    return [f"{server.host}{at}, port {server.port}"]
+
+
+def _greeting(opening: Opening) -> list[str]:
+    return [str(opening.greeting)]
+
+
+def _extensions(opening: Opening) -> list[str]:
+    offered = [f"{name} {value}".strip() for name, value in opening.extensions.items()]
+    return [", ".join(offered) or "none"]
+
+
+def _encryption(opening: Opening) -> list[str]:
+    tls = opening.stream.tls
+    assert tls is not None
+    cipher = tls.cipher()
+    return [f"{tls.version()}, {cipher[0] if cipher else 'no cipher'}", *_certificate(tls)]
+
+
+def _certificate(tls: ssl.SSLSocket) -> list[str]:
+    found = tls.getpeercert()
+    if not found:  # a context of the user's own may look at no certificate
+        return ["Warning: the certificate is not verified: see MAIL_TLS_CONTEXT."]
+    import ssl
+
+    left = (ssl.cert_time_to_seconds(str(found["notAfter"])) - time.time()) / _DAY
+    names = [str(value) for kind, value in _pairs(found.get("subjectAltName"))]
+    lines = [
+        f"certificate of {_name(found.get('subject'), 'commonName') or ', '.join(names[:3])}",
+        f"by {_name(found.get('issuer'), 'organizationName', 'commonName')}, {left:.0f} days left",
+    ]
+    return lines if left > _SOON else [*lines, "Warning: it ends soon; the server needs a new one."]
+
+
+def _pairs(found: t.Any) -> t.Iterator[tuple[str, str]]:
+    yield from found or ()
+
+
+def _name(found: t.Any, *attributes: str) -> str:
+    """These attributes of a distinguished name, as far as it has them."""
+    names = dict(pair for group in found or () for pair in group)
+    return " ".join(str(names[attribute]) for attribute in attributes if attribute in names)
+
+
+def _login(opening: Opening) -> list[str]:
+    return [f"{opening.mechanism}, as {opening.server.username}"]
+
+
+_FOUND: dict[Phase, t.Callable[[Opening], list[str]]] = {
+    Phase.CONNECT: _connected,
+    Phase.GREETING: _greeting,
+    Phase.EHLO: _extensions,
+    Phase.TLS: _encryption,
+    Phase.AUTH: _login,
+}

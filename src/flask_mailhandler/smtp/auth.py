@@ -125,9 +125,10 @@ def _try(
     command = b"AUTH " + name.encode()
     line = Secret(b"%s %s" % (command, _encoded(initial).octets())) if initial else None
     if line is not None and len(line.octets()) + 2 <= MAX_COMMAND:
-        first, reply = None, _unechoed(ask(line), line)
+        first, said = None, [line]
     else:
-        first, reply = initial, ask(command)
+        first, said = initial, []
+    reply = _unechoed(ask(said[0] if said else command), said)
     while reply.code == 334:
         answer, first = first, None
         if answer is None:
@@ -135,9 +136,9 @@ def _try(
             detail = _token_error(challenge) or detail
             answer = _next(exchange, challenge)
         if answer is None:  # an unexpected challenge is cancelled (section 4)
-            return ask(b"*"), detail
-        line = _encoded(answer)
-        reply = _unechoed(ask(line), line)
+            return _unechoed(ask(b"*"), said), detail
+        said.append(_encoded(answer))
+        reply = _unechoed(ask(said[-1]), said)
     return reply, detail
 
 
@@ -145,12 +146,14 @@ def _encoded(response: Secret) -> Secret:
     return Secret(base64.b64encode(response.octets()))
 
 
-def _unechoed(reply: Reply, said: Secret) -> Reply:
-    """Some servers repeat the line that they did not understand."""
-    if len(said.octets()) < 4 or said.reveal().split()[-1] not in " ".join(reply.lines):
-        return reply
-    lines = tuple(line.replace(said.reveal().split()[-1], "***") for line in reply.lines)
-    return dataclasses.replace(reply, lines=lines)
+def _unechoed(reply: Reply, said: list[Secret]) -> Reply:
+    """Take out of a reply what the server repeats of our lines, as some do with what they did
+    not understand."""
+    for secret in said:
+        if len(secret.octets()) >= 4:
+            lines = (line.replace(secret.reveal().split()[-1], "***") for line in reply.lines)
+            reply = dataclasses.replace(reply, lines=tuple(lines))
+    return reply
 
 
 def _next(exchange: Exchange, challenge: bytes) -> Secret | None:
@@ -197,7 +200,7 @@ def provider_hint(reply: Reply) -> str:
         )
     if reply.code == 535:
         return ". Check MAIL_USERNAME and MAIL_PASSWORD"
-    if reply.code == 538:
+    if reply.code == 538 or (reply.code == 530 and "tls" in text):
         return ". The server wants encryption before a login: set MAIL_SECURITY = 'starttls'"
     return ""
 

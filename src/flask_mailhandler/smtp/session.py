@@ -55,14 +55,14 @@ class Session:
     def __init__(self, server: Server, opening: Opening) -> None:
         self.server = server
         self.opening = opening
-        self._stream = opening.run()
-        self.offer = Offer(opening.extensions)
         self._phase = Phase.MAIL
         self.usable = True
         """Whether another transaction may begin."""
         self.begun = 0
         """Transactions. All but the last of them were brought to their end by replies."""
         self._clean = True
+        self._stream = opening.run()
+        self.offer = Offer(opening.extensions)
 
     @classmethod
     def open(cls, server: Server, delivery: Delivery, observe: Observe) -> Session:
@@ -160,7 +160,7 @@ class Session:
                 if accepted and self._data(delivery, accepted, observe):
                     self._give_content(delivery, accepted, observe)
         except StreamError as error:
-            self._settle_broken(delivery, accepted, error)
+            self._break_off(delivery, accepted, error)
         if self.usable:
             delivery.repeated = False
             if self.begun == self.offer.at_most("MAILMAX", self.server.messages_per_connection):
@@ -242,7 +242,7 @@ class Session:
             self._abandon()
             return
         except StreamError as error:
-            self._settle_last_words(delivery, accepted, error)
+            self._cut_short(delivery, accepted, error)
             return
         left, allowed = delivery.deadline.remaining(), delivery.deadline.allowed
         if left < min(_PATIENCE_AT_END, allowed / 2):
@@ -256,7 +256,7 @@ class Session:
         except StreamError as error:
             # The kernel did not take all of it, so the server cannot have the whole message.
             self._phase = Phase.CONTENT
-            self._settle_last_words(delivery, accepted, error)
+            self._cut_short(delivery, accepted, error)
             return
         reply = self._read()
         self._settle(delivery, accepted, reply)
@@ -284,9 +284,7 @@ class Session:
         else:
             raise ProtocolError(f"the server answered {self._phase} with {reply}")
 
-    def _settle_broken(
-        self, delivery: Delivery, accepted: list[Address], error: StreamError
-    ) -> None:
+    def _break_off(self, delivery: Delivery, accepted: list[Address], error: StreamError) -> None:
         self._abandon()
         before_content = isinstance(error, LostError) and self._phase < Phase.CONTENT
         if before_content and self._moved(delivery):
@@ -297,9 +295,7 @@ class Session:
             reason = f"not tried, for the outcome of an earlier batch is unknown ({error})"
         delivery.settle([*delivery.waiting], reason, self._phase, State.DEFERRED)
 
-    def _settle_last_words(
-        self, delivery: Delivery, accepted: list[Address], error: StreamError
-    ) -> None:
+    def _cut_short(self, delivery: Delivery, accepted: list[Address], error: StreamError) -> None:
         """The end of data was not given, for the server stopped taking the content. Often it
         has said why."""
         reply = self._last_words()

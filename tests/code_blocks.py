@@ -1,0 +1,74 @@
+"""The code in the documentation, for the tests that run it.
+
+A block is run unless a comment above it says why not::
+
+    .. not run: Flask-Mail
+
+    .. code-block:: python
+
+        ...
+
+A block that begins with a file's name, ``# conftest.py``, is that file.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import textwrap
+import typing as t
+from pathlib import Path
+
+_DIRECTIVE = re.compile(r"( *)\.\. code-block:: python\n")
+_NOT_RUN = re.compile(r" *\.\. not run: (.+)")
+_FILE = re.compile(r"# ([a-z_]+\.py)\n")
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A block of Python code."""
+
+    page: Path
+    line: int
+    """Where it begins."""
+    code: str
+    not_run: str
+    """Why it is not run, or ""."""
+
+    @property
+    def file(self) -> str:
+        """The name of the file that it is, or ""."""
+        found = _FILE.match(self.code)
+        return found[1] if found else ""
+
+    def run(self, namespace: dict[str, t.Any]) -> None:
+        """Run it. A traceback shows the page and its line."""
+        source = "\n" * (self.line - 1) + self.code
+        # Not under this file's own "from __future__ import annotations".
+        exec(compile(source, str(self.page), "exec", dont_inherit=True), namespace)
+
+
+def code_blocks(page: Path) -> list[Block]:
+    """Return the blocks of Python code of a page, in order."""
+    lines = page.read_text(encoding="utf-8").splitlines(keepends=True)
+    found = []
+    for number, line in enumerate(lines):
+        directive = _DIRECTIVE.match(line)
+        if not directive:
+            continue
+        body = _indented(lines[number + 1 :], len(directive[1]))
+        reason = _NOT_RUN.match(lines[number - 2]) if number > 1 else None
+        skipped = len(body) - len(body.lstrip("\n"))
+        code = textwrap.dedent(body.strip("\n")) + "\n"
+        found.append(Block(page, number + 2 + skipped, code, reason[1] if reason else ""))
+    return found
+
+
+def _indented(lines: list[str], indent: int) -> str:
+    """The lines of a directive that stands so far to the right."""
+    body = []
+    for line in lines:
+        if line.strip() and not line.startswith(" " * (indent + 1)):
+            break
+        body.append(line if line.strip() else "\n")
+    return "".join(body)

@@ -1,0 +1,255 @@
+"""What the documentation says is true: its code runs, and nothing is left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from werkzeug.datastructures import ImmutableDict
+
+import flask_mailhandler
+from code_blocks import Block
+from code_blocks import code_blocks
+from flask_mailhandler import config
+from flask_mailhandler import errors
+from flask_mailhandler import Mail
+from flask_mailhandler import Message
+from flask_mailhandler.accounts import _ACCOUNT_KEYS
+from flask_mailhandler.accounts import _APP_KEYS
+from flask_mailhandler.accounts import _CONNECTION
+from flask_mailhandler.aliases import IGNORED
+from flask_mailhandler.config import key
+from flask_mailhandler.handlers import BUILT_IN
+from flask_mailhandler.handlers import find
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted(DOCS.glob("*.rst"))
+RUN = [page for page in PAGES if any(not block.file for block in code_blocks(page))]
+
+
+def text_of(page: str) -> str:
+    return (DOCS / page).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, t.Any]:
+    """What stands before the first line of a page: an app and its Mail. Every app is in a test,
+    so nothing is sent."""
+    defaults = ImmutableDict({**Flask.default_config, "TESTING": True})
+    monkeypatch.setattr(Flask, "default_config", defaults)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bill.pdf").write_bytes(b"%PDF-1.7")
+    app = Flask("page")
+    app.config["MAIL_DEFAULT_FROM"] = "shop@example.com"
+    return {
+        "__name__": "page",
+        "app": app,
+        "mail": Mail(app),
+        "Flask": Flask,
+        "Mail": Mail,
+        "Message": Message,
+        "data": b"%PDF-1.7",
+        "access_token": lambda: "token",
+    }
+
+
+def run(blocks: list[Block], namespace: dict[str, t.Any]) -> None:
+    for block in blocks:
+        if not block.file and not block.not_run:
+            block.run(namespace)
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_code_runs(page: Path, namespace: dict[str, t.Any]) -> None:
+    """The blocks of a page run, in order, in one namespace."""
+    # A page shows sending without the context in which a view has it.
+    with namespace["app"].app_context():
+        run(code_blocks(page), namespace)
+
+
+def test_what_is_not_run() -> None:
+    """Only other people's code is not run."""
+    reasons = [block.not_run for page in PAGES for block in code_blocks(page) if block.not_run]
+
+    assert sorted(reasons) == [
+        "Cement",
+        "Email-Simplified",
+        "Flask-Mail",
+        "Flask-Mailman",
+        "smtplib",
+    ]
+
+
+@pytest.mark.parametrize("client", ["pytest-flask", "your own"])
+def test_testing_page(client: str, tmp_path: Path) -> None:
+    """The files of the testing page pass, with pytest-flask and without."""
+    for block in code_blocks(DOCS / "testing.rst"):
+        (tmp_path / block.file).write_text(block.code, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    if client == "your own":
+        command += ["-p", "no:flask"]
+    else:
+        conftest = tmp_path / "conftest.py"
+        whole = conftest.read_text(encoding="utf-8")
+        conftest.write_text(whole[: whole.rindex("@pytest.fixture")], encoding="utf-8")
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 passed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("script", "ok", "said"),
+    [
+        ('#!/bin/sh\necho "$@" > arguments; cat > content\n', True, ""),
+        ('#!/bin/sh\ncat > /dev/null; echo "queue is full" >&2; exit 75\n', False, "queue is full"),
+        ("", False, "No such file"),
+    ],
+)
+def test_the_handler_of_the_page(
+    script: str, ok: bool, said: str, namespace: dict[str, t.Any], tmp_path: Path
+) -> None:
+    """The handler that the page writes gives a message to a program, and reports what it said."""
+    run(code_blocks(DOCS / "handlers.rst"), namespace)
+    program = tmp_path / "sendmail"
+    if script:
+        program.write_text(script, encoding="utf-8")
+        program.chmod(0o755)
+    handler = namespace["SendmailEmailHandler"](sendmail=str(program))
+    message = Message(text="Hi", from_addr="me@example.com", to="ann@example.com", bcc="b@x.org")
+
+    (report,) = handler.send([message])
+
+    assert report.ok is ok
+    assert said in report.outcomes[0].text
+    if ok:
+        arguments = (tmp_path / "arguments").read_text(encoding="utf-8")
+        assert arguments == "-i -f me@example.com -- ann@example.com b@x.org\n"
+        assert b"b@x.org" not in (tmp_path / "content").read_bytes()
+    else:
+        assert report.deferred == ["ann@example.com", "b@x.org"]
+
+
+def options() -> frozenset[str]:
+    """The name of every option of every handler, account and app."""
+    return _ACCOUNT_KEYS.union(_APP_KEYS, *(config.options(find(name)) for name in BUILT_IN))
+
+
+def test_every_key_is_explained() -> None:
+    """docs/config.rst has an entry for every key, and for nothing else."""
+    entries = re.findall(r"^\.\. data:: (MAIL_[A-Z_]+)$", text_of("config.rst"), re.M)
+
+    assert sorted(entries) == sorted(map(key, options()))
+
+
+def test_every_alias_is_explained() -> None:
+    """docs/config.rst names every key of other extensions that is understood."""
+    page = text_of("config.rst")
+
+    assert [name for name in sorted(IGNORED) if f"``{key(name)}``" not in page] == []
+
+
+def test_what_an_account_does_not_inherit() -> None:
+    """docs/config.rst lists what comes with a connection of an account's own."""
+    (listed,) = re.findall(
+        r"none of them comes from the keys[^:]*:(.*?)\.\n", text_of("config.rst"), re.S
+    )
+
+    assert set(re.findall(r"``([a-z_]+)``", listed)) == _CONNECTION
+
+
+def test_keys_that_are_named_exist() -> None:
+    """No page names a key that nobody reads."""
+    known = {key(name) for name in {*options(), *IGNORED}}
+    named = {
+        (page.stem, name)
+        for page in [*PAGES, DOCS.parent / "README.rst", DOCS.parent / "CHANGES.rst"]
+        for name in re.findall(r"\bMAIL_[A-Z]+(?:_[A-Z]+)*\b", page.read_text(encoding="utf-8"))
+    }
+    on_purpose = {
+        ("config", "MAIL_PASWORD"),  # a slip of the pen
+        ("handlers", "MAIL_SENDMAIL"),  # the key of the handler that is written there
+        ("migrating", "MAIL_DEFAULT_CHARSET"),  # Flask-Mailman's
+        ("migrating", "MAIL_SEND_OPTIONS"),
+    }
+
+    assert {item for item in named if item[1] not in known} == on_purpose
+
+
+def test_every_public_name_is_in_the_api() -> None:
+    """docs/api.rst has every name that can be imported from the package."""
+    entries = r"^\.\. (?:auto[a-z]+|data):: flask_mailhandler\.(\w+)(?:\(.*)?$"
+    documented = re.findall(entries, text_of("api.rst"), re.M)
+
+    assert sorted(documented) == sorted(flask_mailhandler.__all__)
+
+
+def test_code_fits_the_page() -> None:
+    """No code is cut off at the edge of the page, which is 90 characters away."""
+    wide = [
+        (page.stem, line)
+        for page in PAGES
+        for block in code_blocks(page)
+        for line in block.code.splitlines()
+        if len(line) > 89
+    ]
+
+    assert wide == []
+
+
+def test_the_signature_of_a_message() -> None:
+    """docs/api.rst writes down all fields of a message, which autodoc cannot see."""
+    (signature,) = re.findall(r"flask_mailhandler\.Message\(\*, (.*)\)\n", text_of("api.rst"))
+
+    assert re.findall(r"(\w+)=", signature) == [field.name for field in dataclasses.fields(Message)]
+
+
+def test_every_error_is_in_the_tree() -> None:
+    """The tree above the errors shows every one of them under its parent."""
+    tree = errors.__doc__ or ""
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    ours = [kind for kind in kinds if kind.__module__ == errors.__name__]
+    drawn = {name: len(indent) for indent, name in re.findall(r"^([^\w\n]*)(\w+)", tree, re.M)}
+
+    assert ours
+    for kind in ours:
+        parents = [base.__name__ for base in kind.__bases__ if base in ours]
+        assert all(drawn[kind.__name__] == drawn[parent] + 4 for parent in parents), kind
+
+
+def test_every_page_is_reached() -> None:
+    """The table of contents has every page."""
+    listed = re.findall(r"^    ([a-z]+)$", text_of("index.rst"), re.M)
+
+    assert sorted(listed) == sorted(page.stem for page in PAGES if page.stem != "index")
+
+
+@pytest.mark.services
+def test_it_builds(tmp_path: Path) -> None:
+    """Sphinx has nothing to complain about."""
+    sphinx = [sys.executable, "-m", "sphinx", "-q", "-E", "-W", "--keep-going", "-b", "html"]
+    # A copy, so that two workers do not write into one folder.
+    shutil.copytree(
+        DOCS.parent,
+        tmp_path / "copy",
+        ignore=lambda folder, names: [
+            name for name in names if Path(folder) == DOCS.parent and name not in _NEEDED
+        ],
+    )
+
+    done = subprocess.run(
+        [*sphinx, tmp_path / "copy" / "docs", tmp_path / "html"], capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+_NEEDED = {"docs", "CHANGES.rst", "CONTRIBUTING.rst", "LICENSE.txt"}

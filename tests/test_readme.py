@@ -1,0 +1,57 @@
+"""What README.rst says is true."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from code_blocks import code_blocks
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.rst"
+
+
+def test_the_example(tmp_path: Path) -> None:
+    """The app of the README and its test pass, as files of a project of their own."""
+    blocks = code_blocks(README)
+    for block in blocks:
+        (tmp_path / block.file).write_text(block.code, encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert [block.file for block in blocks] == ["app.py", "test_app.py"]
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+
+def test_the_example_is_short_enough() -> None:
+    """The example is the size of an example."""
+    assert sum(block.code.count("\n") for block in code_blocks(README)) < 60
+
+
+@pytest.mark.parametrize("page", ["README.rst", "CONTRIBUTING.rst"])
+def test_commands(page: str) -> None:
+    """Every make command that is named exists."""
+    named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / page).read_text(encoding="utf-8")))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    assert named
+    assert named - set(re.findall(r"^([a-z]+):", makefile, re.M)) == set()
+
+
+def test_links() -> None:
+    """A file that the README links to is there."""
+    linked = re.findall(r"<([A-Za-z/]+\.rst)>`_", README.read_text(encoding="utf-8"))
+
+    assert linked
+    assert [path for path in linked if not (ROOT / path).is_file()] == []

@@ -21,6 +21,9 @@ autodoc_preserve_defaults = True
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 
+# In the sidebar, a name without its class.
+toc_object_entries_show_parents = "hide"
+
 html_theme = "flask"
 html_title = f"Flask-MailHandler ({version}.x)"
 html_show_sourcelink = False

@@ -1,7 +1,7 @@
 """What can go wrong, as a tree::
 
     MailError
-    ├── ConfigurationError          a ``MAIL_*`` key or a handler's argument is wrong
+    ├── ConfigurationError          a MAIL_* key or a handler's argument is wrong
     ├── MessageError (ValueError)   a message, an address or an attachment is wrong
     ├── DeliveryError               nobody got the message; carries its report
     │   ├── DeferredError           not taken now: sending it again later is safe
@@ -13,7 +13,7 @@
     └── BatchError                  some messages of a list failed; carries all reports
 
     MailWarning (UserWarning)
-    └── ConfigurationWarning        a ``MAIL_*`` key that looks like a slip of the pen
+    └── ConfigurationWarning        a MAIL_* key that looks like a slip of the pen
 
 Handlers return reports and never raise a :class:`DeliveryError`; :meth:`.Mail.send` raises.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 import typing as t
 import warnings
 
@@ -121,6 +122,7 @@ def test_which_handler(keys: dict[str, object], expect: type) -> None:
         (True, False, {"testing_handler": "console"}, ConsoleEmailHandler),
         (False, True, {}, ConsoleEmailHandler),
         (False, True, {"default_from": "me@example.com"}, ConsoleEmailHandler),
+        (False, True, {"stream": sys.stderr, "folder": "mail"}, ConsoleEmailHandler),
         (False, True, {"host": "mx.example.com"}, SMTPEmailHandler),
         (False, True, {"url": "smtp://mx.example.com"}, SMTPEmailHandler),
         (False, False, {}, SMTPEmailHandler),

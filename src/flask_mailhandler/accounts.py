@@ -59,6 +59,8 @@ _CONNECTION = frozenset(
         "stream",
     ]
 )
+# Those of them that belong to handlers which send nothing: they name no server.
+_OF_OTHERS = frozenset({"folder", "stream"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +177,7 @@ def _account(
         name=name,
         handler=handler,
         options=checked,
-        connected=not _CONNECTION.isdisjoint(own),
+        connected=not (_CONNECTION - _OF_OTHERS).isdisjoint(own),
         rate_limit=None if limit is None else config.rate(limit, named("rate_limit")),
         label=label,
         sources={

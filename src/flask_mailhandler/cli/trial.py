@@ -112,11 +112,10 @@ class Trial:
         sender = self._sender() or wanted
         recipient = wanted or next(iter([*self._defaults(), *filter(None, [sender])]), None)
         if sender is None or recipient is None:
-            return self._conclude(
-                "answers as it should. Whether it would take a message was not asked: give --to, or"
-                " set MAIL_DEFAULT_FROM"
-            )
-        if "SMTPUTF8" not in session.offer and not (sender + recipient).isascii():
+            return self._not_asked("give --to, or set MAIL_DEFAULT_FROM")
+        if not (sender + recipient).isascii():
+            if "SMTPUTF8" in session.offer:
+                return self._not_asked("it offers SMTPUTF8, which these addresses need")
             return self._fail(
                 f"{self.server} offers no SMTPUTF8, which {sender} or {recipient} needs."
             )
@@ -165,6 +164,11 @@ class Trial:
         if self.server.username is None and ("relay" in reply.text.lower() or reply.code == 530):
             return " It sends on only after a login: set MAIL_USERNAME and MAIL_PASSWORD."
         return " Try another with --to."
+
+    def _not_asked(self, why: str) -> int:
+        return self._conclude(
+            f"answers as it should. Whether it would take a message was not asked: {why}"
+        )
 
     def _conclude(self, what: str) -> int:
         click.echo()

@@ -65,13 +65,18 @@ def send(in_force: InForce, arguments: Arguments) -> int:
 
 def _connect(in_force: InForce, arguments: Arguments) -> tuple[InForce, Arguments]:
     """Ask for a login where nothing is configured: an address, its password, and the server,
-    which is spoken to by STARTTLS."""
+    perhaps with a port. It is encrypted in any case."""
     click.echo("Neither MAIL_URL nor MAIL_HOST is set, so please say who sends.", err=True)
     address = Address(arguments.from_addr or ask_address("Your email address"))
     password = ask_password("Your password")
-    host = ask("Your provider's server", f"smtp.{address.domain}")
+    server = ask("Your provider's server", f"smtp.{address.domain}")
+    host, _, port = server.partition(":")
     in_force = in_force.connected(
-        host=host, security="starttls", username=str(address), password=password
+        host=host,
+        port=port or None,
+        security="tls" if port == "465" else "starttls",
+        username=str(address),
+        password=password,
     )
     return in_force, dataclasses.replace(arguments, from_addr=address.formatted)
 

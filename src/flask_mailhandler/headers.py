@@ -22,6 +22,8 @@ HeadersInput: t.TypeAlias = (
 # 76 the name, its colon and a space fit into a line of 78.
 _NAME = re.compile(r"[!-9;-~]{1,76}\Z")
 
+_WORD = 900
+
 _ARGUMENTS = {
     "subject": "subject=",
     "from": "from_addr=",
@@ -139,6 +141,9 @@ def _check(name: object, value: object) -> tuple[str, str]:
     text = check_text(text, f"the header {known!r}").strip(" \t")
     if check := _SYNTAX.get(lower):
         check(known, text)
+        # Ids and URLs are neither encoded nor split, and a line has 998 octets.
+        if any(len(word) > _WORD for word in text.split()):
+            raise MessageError(f"{known} has a part longer than {_WORD} characters.")
     return known, text
 
 

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from ..attachment import Attachment
 from ..errors import MessageError
 from . import signed_body
-from .encoded_words import decoded
 from .foreign_body import content_type
 from .foreign_body import encoding_of
 from .foreign_body import is_built
 from .foreign_body import read_body
+from .foreign_header import parameters
 from .source import first
 from .source import parts_of
 from .source import read_fields
@@ -138,33 +138,33 @@ def _octets(part: MIMEMessage, fields: Sequence[Source]) -> bytes:
 
 
 def _attachment(part: MIMEMessage, fields: Sequence[Source], kind: str, built: bool) -> Attachment:
-    parameters = dict(_parameters(part))
+    described = _parameters(fields, "content-type")
     data: bytes | str
     if kind.startswith("message/"):
         data = b"".join(read_body(part, fields, built).octets)
     else:
         data = _octets(part, fields)
-        # The encoding writes the line end behind quoted-printable as the delimiter's.
-        charset = parameters.get("charset", "").lower()
+        charset = described.get("charset", "").lower()
         if kind.startswith("text/") and (text := _as_text(data, charset)) is not None:
             data = text
             if charset in ("us-ascii", "utf-8"):
-                del parameters["charset"]
-    name = part.get_filename()
-    if name is not None:
-        parameters.pop("name", None)
+                del described["charset"]
+    old_name = described.pop("name", None)
+    name = _parameters(fields, "content-disposition").get("filename", old_name)
     field = first(fields, "content-id")
     cid = field.value.strip("<>") if field else None
     made = cid if cid and _MADE.match(cid) else None
-    attachment = Attachment(
-        data,
-        filename=decoded(name) if name else None,
-        mimetype="; ".join([kind, *map(_written, parameters.items())]),
-        cid=None if made else cid,
-    )
+    mimetype = "; ".join([kind, *map(_written, described.items())])
+    attachment = Attachment(data, filename=name, mimetype=mimetype, cid=None if made else cid)
     if made:
         object.__setattr__(attachment, "_made_cid", made)
     return attachment
+
+
+def _parameters(fields: Sequence[Source], name: str) -> dict[str, str]:
+    field = first(fields, name)
+    found = parameters(field) if field else {}
+    return {parameter.lower(): value for parameter, value in found.items()}
 
 
 def _as_text(data: bytes, charset: str) -> str | None:
@@ -175,13 +175,6 @@ def _as_text(data: bytes, charset: str) -> str | None:
         return text if text.replace("\n", "\r\n").encode(charset) == data else None
     except (LookupError, UnicodeError):
         return None
-
-
-def _parameters(part: MIMEMessage) -> list[tuple[str, str]]:
-    from email.utils import collapse_rfc2231_value
-
-    found = part.get_params(failobj=[])[1:]
-    return [(name.lower(), collapse_rfc2231_value(value)) for name, value in found]
 
 
 def _written(parameter: tuple[str, str]) -> str:

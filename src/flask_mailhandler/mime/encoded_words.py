@@ -28,7 +28,7 @@ def encoded_words(text: str, room: int = WORD) -> list[str]:
     2047 section 6.2), so all white space of the text is inside.
 
     :param room: Characters that the first word may take; the others take up to 75. If it is too
-        little, the first takes up to 75 as well and will be folded to a line of its own.
+        little, the first takes up to 75 as well.
     """
     data = text.encode()
     first = (WORD if room < _LEAST else min(room, WORD)) - _FRAME

@@ -12,27 +12,30 @@ SHOULD = 78
 MUST = 998
 
 
-def fold(name: str, words: Iterable[str]) -> str:
+def fold(name: str, words: Iterable[str], *, leading: bool = False) -> str:
     """Write a field of *words*, with one space or one fold between each two.
 
     A line stays within 78 characters if no word is longer than that. No line is ever of white
     space only, because a fold comes before a word.
 
+    :param leading: Whether a fold may come before the first word. In text some parsers, Python
+        before 3.13 among them, take it for a leading space; in addresses it means nothing.
     :raises MessageError: if a word is longer than a line can be.
     """
     written = [name, ":"]
     length = len(name) + 1
+    first = not leading
     for word in words:
         size = len(word)
-        if length + 1 + size <= SHOULD:
+        if first or length + 1 + size <= SHOULD:
             written.append(" ")
             length += 1 + size
+            first = False
         else:
             written.append("\r\n ")
             length = 1 + size
-            # A character is up to four octets; raw UTF-8 stands in addresses only.
-            if length > MUST:
-                _refuse(name)
+        if length > MUST:
+            _refuse(name)
         written.append(word)
     return "".join(written)
 

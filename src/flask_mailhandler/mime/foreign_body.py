@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from email.message import Message
 
 _DEPTH = 50
+_ENCODED_LINE = 76
 _IDENTITY = ("7bit", "8bit", "binary")
 # Octets that a 7-bit line may hold (RFC 2045 section 2.7), and LF.
 _SEVEN_BIT = bytes(octet for octet in range(1, 128) if octet != 13)
@@ -204,9 +205,12 @@ def _leaf(message: Message, kind: str, encoding: str) -> Body:
     lines = _lines(octets)
     safe = not lines.translate(None, _SEVEN_BIT) and not has_long_line(lines)
     if encoding not in _IDENTITY:
-        if safe:
+        # https://www.rfc-editor.org/rfc/rfc2045#section-6.7: lines of up to 76
+        if safe and max(map(len, lines.split(b"\n"))) <= _ENCODED_LINE:
             return Body([lines.replace(b"\n", b"\r\n")])
         if encoding not in ("base64", "quoted-printable"):
+            if safe:
+                return Body([lines.replace(b"\n", b"\r\n")])
             raise MessageError(f"The message has a part in {encoding!r} that is not 7-bit.")
         octets = t.cast(bytes, message.get_payload(decode=True))
         lines = _lines(octets)

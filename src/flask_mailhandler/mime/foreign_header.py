@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..address import Address
@@ -39,8 +40,8 @@ _STRUCTURED = re.compile(
     r"|resent-|list-|message-id\Z|in-reply-to\Z|references\Z|date\Z|mime-version\Z|auto-submitted\Z"
 )
 
-# Parameters that only the standard library's parser can read are not read without limit.
-_RAW = 4000
+# What only the standard library's parser can read is not read without limit.
+_PARSED = 4000
 
 
 def write(source: Source) -> str:
@@ -51,10 +52,9 @@ def write(source: Source) -> str:
     if source.wire:
         return _as_it_is(source)
     if source.key in ADDRESS_FIELDS:
-        return fold(source.name, _list_words(addresses(source)))
+        return fold(source.name, _list_words(addresses(source)), leading=True)
     if source.parameters is not None:
-        kind = source.value.partition(";")[0].strip()
-        return with_parameters(source.name, kind, source.parameters.items())
+        return _with_parameters(source)
     if not _STRUCTURED.match(source.key):
         return custom_field(source.name, source.value)
     if source.value.isascii():
@@ -62,7 +62,7 @@ def write(source: Source) -> str:
     if source.key == "list-id":
         return custom_field(source.name, source.value)
     if source.key in ("content-type", "content-disposition"):
-        return _with_raw_parameters(source)
+        return _with_parameters(source)  # with a raw 8-bit file name
     if source.key == "content-description":
         return text_field(source.name, source.value)
     raise MessageError(
@@ -127,6 +127,11 @@ def _list_words(entries: Iterable[Address | Group]) -> list[str]:
     return words
 
 
+def _with_parameters(source: Source) -> str:
+    kind = source.value.partition(";")[0].strip()
+    return with_parameters(source.name, kind, parameters(source).items())
+
+
 def _as_it_is(source: Source) -> str:
     # A folding line of white space only is obsolete syntax that some read as the header's end.
     lines = [line for line in source.lines if line.strip(" \t")]
@@ -148,15 +153,17 @@ def _fits(name: str, lines: Sequence[str], limit: int = MUST) -> bool:
     )
 
 
-def _with_raw_parameters(source: Source) -> str:
-    """Write a Content-Type or -Disposition with a raw 8-bit file name, as many forwarded
-    messages have it."""
+def parameters(source: Source) -> Mapping[str, str]:
+    """Read the parameters of a Content-Type or -Disposition, RFC 2231 and the encoded words that
+    many writers put into a quoted-string undone.
+
+    :raises MessageError: if the field is too long to be read by the standard library's parser.
+    """
+    if source.parameters is not None:
+        return source.parameters
     import email.policy
 
-    if len(source.value) > _RAW:
-        raise MessageError(f"The field {source.name} is longer than {_RAW} characters.")
+    if len(source.value) > _PARSED:
+        raise MessageError(f"The field {source.name} is longer than {_PARSED} characters.")
     found = email.policy.default.header_factory(source.name, source.value)
-    kind = getattr(found, "content_type", None) or getattr(found, "content_disposition", None)
-    return with_parameters(
-        source.name, kind or source.value.partition(";")[0], found.params.items()
-    )
+    return t.cast("Mapping[str, str]", getattr(found, "params", {}))

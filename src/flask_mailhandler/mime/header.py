@@ -12,11 +12,11 @@ from .folding import fold
 from .folding import MUST
 from .folding import SHOULD
 
-# https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: atoms, with single spaces between
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?: [A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*\Z")
+# https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: atoms, with single spaces between; without
+# "?", so that none is an encoded word
+_ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]+"
+_ATOMS = re.compile(rf"{_ATOM}(?: {_ATOM})*\Z")
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
-# A longer display name is not worth looking for a form that can be folded.
-_NAME = 60
 # An address that fits a line, with its comma, stays together.
 _LINE = SHOULD - 2
 
@@ -48,7 +48,7 @@ def text_field(name: str, text: str) -> str:
         if len(name) + 2 + len(text) <= SHOULD:
             return f"{name}: {text}"
         words = text.split(" ")
-        if max(map(len, words)) < MUST:
+        if max(map(len, words)) + len(name) + 2 <= MUST:
             return fold(name, words)
     return fold(name, encoded_words(text, SHOULD - len(name) - 2))
 
@@ -66,7 +66,7 @@ def address_field(name: str, addresses: Iterable[Address]) -> str:
         words += address_words(address)
         words[-1] += ","
     words[-1] = words[-1][:-1]
-    return fold(name, words)
+    return fold(name, words, leading=True)
 
 
 def address_words(address: Address) -> list[str]:
@@ -74,18 +74,24 @@ def address_words(address: Address) -> list[str]:
     name = address.name
     if not name:
         return [str.__str__(address)]
-    words = [name] if len(name) <= _NAME and _ATOMS.match(name) else phrase(name)
+    words = [name] if len(name) < _LINE and _ATOMS.match(name) else phrase(name)
     whole = " ".join(words) + " <" + address + ">"
     return [whole] if len(whole) < _LINE else [*words, f"<{address}>"]
 
 
 def phrase(name: str) -> list[str]:
-    """Write a display name as words: atoms, a quoted-string, or encoded words."""
-    if len(name) <= _NAME and "=?" not in name:
-        if _ATOMS.match(name):
-            return name.split(" ")
-        if "  " not in name and _PRINTABLE.match(name):
-            return ['"' + name.replace("\\", r"\\").replace('"', r"\"") + '"']
+    """Write a display name as words: atoms, a quoted-string, or encoded words.
+
+    ASCII is encoded only if it must be: in a phrase, unlike in text, the standard library takes
+    the white space between two encoded words for a space.
+    """
+    if _stands_for_itself(name):
+        quoted = name
+        if not _ATOMS.match(name):
+            quoted = '"' + name.replace("\\", r"\\").replace('"', r"\"") + '"'
+        words = quoted.split(" ")
+        if max(map(len, words)) < MUST:
+            return words
     return encoded_words(name)
 
 

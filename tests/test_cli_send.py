@@ -83,7 +83,7 @@ def test_send_by_arguments(scripted: Scripted, tmp_path: Path) -> None:
             "--cc",
             "c@example.com",
             "--bcc",
-            "d@example.com",
+            "hidden@example.com",
             "--subject",
             "Grüße",
             "--text",
@@ -95,10 +95,10 @@ def test_send_by_arguments(scripted: Scripted, tmp_path: Path) -> None:
 
     assert result.exit_code == 0
     assert result.output.startswith(
-        "  accepted  ann@example.com  250 2.0.0 accepted\n"
-        "  accepted  b@example.com    250 2.0.0 accepted\n"
-        "  accepted  c@example.com    250 2.0.0 accepted\n"
-        "  accepted  d@example.com    250 2.0.0 accepted\n\n<"
+        "  accepted  ann@example.com     250 2.0.0 accepted\n"
+        "  accepted  b@example.com       250 2.0.0 accepted\n"
+        "  accepted  c@example.com       250 2.0.0 accepted\n"
+        "  accepted  hidden@example.com  250 2.0.0 accepted\n\n<"
     )
     assert f"\nTaken by {server.host}:{server.port} in 0." in result.output
     (accepted,) = server.accepted
@@ -106,7 +106,7 @@ def test_send_by_arguments(scripted: Scripted, tmp_path: Path) -> None:
     assert (message["Subject"], message["From"]) == ("Grüße", "Me <me@example.com>")
     assert (text_of(message), text_of(message, "html")) == ("Hallo", "<p>Grüße</p>")
     assert [part.get_filename() for part in message.iter_attachments()] == ["a.pdf", "b.txt"]
-    assert b"d@example.com" not in accepted.content
+    assert b"hidden" not in accepted.content
 
 
 @pytest.mark.parametrize("arguments", [(), ("--text", "-")])

@@ -1,0 +1,101 @@
+"""``flask mail catch``."""
+
+from __future__ import annotations
+
+import re
+import signal
+import smtplib
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from flask_mailhandler import Mail
+from servers.dead_ends import closed_port
+
+if t.TYPE_CHECKING:
+    from click.testing import Result
+
+MESSAGE = "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe_=1B[31m?=\r\n\r\nHello\r\n"
+
+
+def run(*arguments: str) -> Result:
+    app = Flask("catcher")
+    Mail(app)
+    return app.test_cli_runner().invoke(args=["mail", "catch", *arguments])
+
+
+def start(folder: Path) -> tuple[subprocess.Popen[str], int]:
+    """Start it on a free port; the program and the port."""
+    program = subprocess.Popen(
+        [sys.executable, "-m", "flask_mailhandler", "catch", "--port", "0"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert program.stdout is not None
+    first = program.stdout.readline()
+    found = re.fullmatch(
+        r"Catching mail on 127\.0\.0\.1:(\d+); none is sent on\. Ctrl-C stops it\.\n", first
+    )
+    assert found is not None, first
+    return program, int(found[1])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_keeps_and_tells(tmp_path: Path, number: signal.Signals) -> None:
+    """Each message is kept and told in a line of its own, safe for the terminal; Ctrl-C and
+    SIGTERM end it in order."""
+    program, port = start(tmp_path)
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="localhost", timeout=20) as client:
+        client.login("anybody", "anything")
+        client.sendmail("me@example.com", [f"{name}@example.com" for name in "abcd"], MESSAGE)
+    program.send_signal(number)
+    assert program.stdout is not None
+    with program.stdout:
+        printed = program.stdout.read()
+
+    assert program.wait(20) == 0
+    (eml,) = (tmp_path / "mail").glob("*.eml")
+    lines = printed.splitlines()
+    assert lines[:2] == [
+        f"For an app: MAIL_URL=smtp://127.0.0.1:{port}",
+        f"Messages are kept in {tmp_path / 'mail'}",
+    ]
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d  me@example\.com -> a@example\.com, b@example\.com and 2 more"
+        r"  Grüße \\x1b\[31m  \(\d+ octets\)",
+        lines[3],
+    )
+    assert lines[4:] == [f"          mail/{eml.name}", "Stopped; 1 message kept."]
+
+
+def test_a_port_that_is_taken() -> None:
+    """A port that somebody else has is said in one line."""
+    with closed_port() as port:
+        result = run("--port", str(port))
+
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: 127.0.0.1:{port} cannot be listened on: ")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "mail.example.com", ""])
+def test_not_on_the_network(host: str) -> None:
+    """It listens on this machine alone, unless somebody writes how dangerous that is."""
+    result = run("--host", host)
+
+    assert result.exit_code == 1
+    assert "--dangerously-listen-on-network" in result.output
+
+
+def test_on_the_network_if_it_must_be() -> None:
+    """With the option another host is taken as it is."""
+    result = run("--host", "192.0.2.1", "--dangerously-listen-on-network")
+
+    assert result.exit_code == 1
+    assert "Error: 192.0.2.1:2525 cannot be listened on" in result.output

@@ -1,0 +1,171 @@
+"""The demo: a form, a real SMTP session, and what has arrived."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import io
+import os
+import re
+import subprocess
+import sys
+import typing as t
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from servers.dead_ends import free_port
+from servers.waiting import until
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+DEMO = Path(__file__).parents[1] / "examples" / "demo"
+FORM = {"to": "Ann <ann@example.com>", "subject": "Hi", "text": "Hello"}
+HOSTILE = "<script>alert('x')</script>"
+
+
+@pytest.fixture
+def demo() -> Iterator[Flask]:
+    """The demo's app, with its server."""
+    specification = importlib.util.spec_from_file_location("demo_app", DEMO / "app.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["demo_app"] = module
+    specification.loader.exec_module(module)
+    app: Flask = module.create_app()
+    yield app
+    app.extensions["postbox"].close()
+
+
+@pytest.fixture
+def browser(demo: Flask) -> FlaskClient:
+    return demo.test_client()
+
+
+def test_once() -> None:
+    """With ONCE=1 a message is sent and found again, and the exit code is 0."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", DEMO / "app.py"],
+        env={**os.environ, "ONCE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "  Subject: Grüße 🙂\n" in done.stdout
+    assert re.search(r"\nann@example\.com accepted: 250 2\.0\.0 Kept as ", done.stdout)
+    assert done.stdout.endswith("Everything has arrived as it was sent.\n")
+
+
+def test_what_has_arrived_is_shown(browser: FlaskClient) -> None:
+    """The page after sending shows header, text, attachments and report; the form lists it."""
+    file = (io.BytesIO(b"x" * 1234), "Übersicht.pdf")
+
+    page = browser.post("/", data={**FORM, "attachment": file}, follow_redirects=True)
+    form = browser.get("/")
+
+    assert page.status_code == 200
+    for shown in (
+        "It has arrived.",
+        "Ann &lt;ann@example.com&gt;",
+        "Hello",
+        "Übersicht.pdf",
+        "1234",
+    ):
+        assert shown in page.text
+    assert '<td class="accepted">accepted</td>' in page.text
+    assert page.request.path in form.text
+
+
+def test_everything_is_escaped(browser: FlaskClient) -> None:
+    """Whatever is sent, no page has a script in it."""
+    form = {**FORM, "subject": HOSTILE, "text": HOSTILE, "to": f'"{HOSTILE}" <ann@example.com>'}
+    file = (io.BytesIO(b""), f"{HOSTILE.replace('/', '')}.txt")
+
+    pages = [
+        browser.post("/", data={**form, "attachment": file}, follow_redirects=True),
+        browser.post("/", data={**form, "to": HOSTILE}),
+        browser.get("/"),
+    ]
+
+    assert [page.status_code for page in pages] == [200, 422, 200]
+    assert not any("<script" in page.text for page in pages)
+    assert all("default-src 'none'" in page.headers["Content-Security-Policy"] for page in pages)
+
+
+@pytest.mark.parametrize(
+    "change", [{"to": "nobody"}, {"to": ""}, {"subject": "a\nBcc: b@example.com"}]
+)
+def test_what_cannot_be_sent(browser: FlaskClient, change: dict[str, str]) -> None:
+    """What cannot be sent is said above the form, which keeps what was written."""
+    page = browser.post("/", data={**FORM, **change})
+
+    assert page.status_code == 422
+    assert '<p class="error" role="alert">' in page.text
+    assert "Hello</textarea>" in page.text
+
+
+def test_what_is_not_there(browser: FlaskClient) -> None:
+    """A name that nobody has given is not found, and no path is followed."""
+    for path in ("/arrived/x", "/arrived/..%2f..%2fapp.py", "/static/../app.py"):
+        assert browser.get(path).status_code == 404
+
+
+@pytest.mark.services
+def test_gunicorn() -> None:
+    """A real worker of gunicorn serves the demo, and sends."""
+    port = free_port()
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1"),
+            *("--chdir", str(DEMO), "app:create_app()"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        until(lambda: server.poll() is not None or _answers(port), 30, "gunicorn")
+        status, location = _post(port, urllib.parse.urlencode(FORM))
+        page = _get(port, location)
+    finally:
+        server.terminate()
+        log, _ = server.communicate(timeout=40)
+
+    assert status == 303, log
+    assert "It has arrived." in page
+    assert server.returncode == 0, log
+
+
+def _answers(port: int) -> bool:
+    try:
+        return bool(_get(port, "/"))
+    except OSError:
+        return False
+
+
+def _get(port: int, path: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def _post(port: int, body: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", "/", body, headers)
+        response = connection.getresponse()
+        return response.status, response.headers["Location"] or ""
+    finally:
+        connection.close()

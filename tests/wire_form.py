@@ -1,4 +1,4 @@
-"""What every content must be, whoever made it: the clauses of the standards that need no context."""
+"""What every content must be, whoever made it: clauses of the standards that need no context."""
 
 from __future__ import annotations
 

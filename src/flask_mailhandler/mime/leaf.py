@@ -109,7 +109,7 @@ def _message(attachment: Attachment, subtype: str) -> bytes:
     if subtype == "rfc822":
         from .foreign import seven_bit
 
-        return seven_bit(data)
+        return seven_bit(data) + b"\r\n"
     raise MessageError(
         f"The attachment {attachment!r} must be ASCII in lines of up to 998 octets"
         " (RFC 2046 section 5.2)."

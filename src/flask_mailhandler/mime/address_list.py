@@ -55,8 +55,11 @@ def parse_list(text: str, field: str) -> list[Address | Group]:
     group: str | None = None
     members: list[Address] = []
     words: list[Token] = []
+    bracket = False
     for token in [*_tokens(text, field), Token("special", ",")]:
-        if token.kind != "special" or token.text not in ",:;" or _is_open(words):
+        # What separates elsewhere is wrong within brackets, and refused with the mailbox.
+        if token.kind != "special" or token.text in "<>@" or bracket:
+            bracket = token.text == "<" or (bracket and token.text != ">")
             words.append(token)
             continue
         if token.text == ":":
@@ -110,11 +113,6 @@ def _skip_comment(text: str, end: int, field: str) -> int:
     return end
 
 
-def _is_open(words: list[Token]) -> bool:
-    """Say whether a bracket is open: what separates elsewhere is wrong there, and refused."""
-    return bool(words) and words[-1].text != ">" and any(word.text == "<" for word in words)
-
-
 def _mailbox(words: list[Token], field: str, text: str) -> list[Address]:
     words = _strip(words)
     if not words:
@@ -131,6 +129,8 @@ def _mailbox(words: list[Token], field: str, text: str) -> list[Address]:
 def _joined(words: list[Token], field: str, text: str) -> str:
     if any(word.kind == "space" for word in words):
         raise _error(field, text, "has white space or a comment within a mailbox")
+    if any(word.text in "<>" for word in words):
+        raise _error(field, text, "has a bracket within brackets")
     return "".join(word.text for word in words)
 
 

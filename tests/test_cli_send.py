@@ -163,7 +163,7 @@ def test_some_are_refused(scripted: Scripted) -> None:
         "  refused   b@example.com          550 5.1.1 no such \\x1b[31muser\n"
         "  deferred  long.name@example.com  450 4.2.1 later\n"
     )
-    assert result.output.endswith("Error: 2 of 3 recipients were not accepted.\n")
+    assert result.output.endswith("Error: 2 of 3 recipients not accepted.\n")
 
 
 def test_no_server() -> None:

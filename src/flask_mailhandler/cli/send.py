@@ -160,7 +160,7 @@ def _print(report: Report, in_force: InForce, seconds: float) -> int:
         return 0
     failed = [outcome for outcome in report.outcomes if outcome.state is not State.ACCEPTED]
     if all(outcome.code for outcome in failed):  # the server has said why
-        print_error(f"{len(failed)} of {len(rows)} recipients were not accepted.")
+        print_error(f"{len(failed)} of {len(rows)} recipients not accepted.")
     else:
         unset = isinstance(report.error, ConnectError) and in_force.unconfigured
         print_error(why + (NOT_SET if unset else ""))

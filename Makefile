@@ -10,7 +10,7 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check format lint types docs package clean
+.PHONY: help demo test quick check format lint types docs package bench clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,10 +51,16 @@ package: $(VENV)/ready-dev  ## build sdist and wheel, and install the wheel wher
 	$(PY) -m build --no-isolation --outdir dist
 	$(PY) -m pytest -q tests/test_packaging.py
 
+# Of other people's libraries there are those versions that pyproject.toml and package.json name.
+bench:  ## measure against other libraries (ONLY=rendering, memory or imports)
+	@$(MAKE) --no-print-directory VENV=.venv-bench .venv-bench/ready-bench
+	@! command -v npm >/dev/null || npm --prefix benchmarks ci --silent --no-audit --no-fund
+	@.venv-bench/bin/python -m benchmarks $(ONLY)
+
 clean:  ## remove what the commands made
-	rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.*
+	rm -rf $(VENV) .venv-bench benchmarks/node_modules tests/node/node_modules build dist docs/_build htmlcov .coverage .coverage.*
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find src tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests examples docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Made again only when pyproject.toml changes; an environment cut short is made anew.
 $(VENV)/ready-%: pyproject.toml

@@ -1,0 +1,73 @@
+"""The time of an import after Flask's own, and the modules that come with it.
+
+Each import is measured in fresh interpreters, the libraries taking turns.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+
+from .table import table
+from .targets import Target
+
+OURS = "import flask_mailhandler"
+OURS_USED = "from flask_mailhandler import Mail, Message"
+FLASK_MAIL = "import flask_mail"
+STATEMENTS = (OURS, OURS_USED, FLASK_MAIL, "import flask_mailman", "import email_simplified")
+# What `import flask_mailhandler` promises not to load.
+HEAVY = ("asyncio", "email.message", "email.parser", "html.parser", "smtplib", "ssl")
+
+_MEASURE = """
+import json, sys, time
+import flask
+before = set(sys.modules)
+start = time.perf_counter()
+{statement}
+seconds = time.perf_counter() - start
+print(json.dumps([seconds, sorted(set(sys.modules) - before)]))
+"""
+
+
+def run(rounds: int) -> list[Target]:
+    """Measure, print the tables, and return what is promised.
+
+    :param rounds: Interpreters for each import.
+    """
+    seconds: dict[str, list[float]] = {statement: [] for statement in STATEMENTS}
+    modules: dict[str, list[str]] = {}
+    for _ in range(rounds):
+        for statement in STATEMENTS:
+            took, modules[statement] = _measure(statement)
+            seconds[statement].append(took)
+    median = {statement: statistics.median(found) for statement, found in seconds.items()}
+    print("\nImports after `import flask`, in fresh interpreters\n")
+    head = ["statement", "milliseconds", "modules", *HEAVY]
+    rows = [
+        [
+            statement,
+            f"{median[statement] * 1e3:.2f}",
+            str(len(modules[statement])),
+            *("yes" if heavy in modules[statement] else "-" for heavy in HEAVY),
+        ]
+        for statement in STATEMENTS
+    ]
+    print(table(head, rows))
+    print("\nLoaded by", OURS_USED + ":", ", ".join(modules[OURS_USED]))
+    loaded = [heavy for heavy in HEAVY if heavy in modules[OURS]]
+    return [
+        Target("import, beside Flask-Mail's", median[OURS] / median[FLASK_MAIL], "times", most=1),
+        Target(f"heavy modules loaded {loaded}", len(loaded), "modules", most=0),
+    ]
+
+
+def _measure(statement: str) -> tuple[float, list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", _MEASURE.format(statement=statement)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    took, modules = json.loads(done.stdout)
+    return float(took), list(modules)

@@ -1,0 +1,170 @@
+"""The time from a mail's fields to its octets.
+
+All libraries take turns, in many rounds, so that whatever else the machine does meets all of
+them. What is given is each one's median. The garbage collector runs as it does in an
+application.
+"""
+
+from __future__ import annotations
+
+import binascii
+import contextlib
+import statistics
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+
+from .agreement import check
+from .cases import attached
+from .cases import Case
+from .cases import SHORT
+from .cases import SMALL
+from .nodemailer import missing
+from .nodemailer import Nodemailer
+from .peers import OURS
+from .peers import PEERS
+from .peers import WRITERS
+from .table import microseconds
+from .table import table
+from .table import times
+from .targets import Target
+
+# Builds a number of times, and says how many seconds that took.
+Timed = Callable[[int], float]
+
+NODE = "Nodemailer"
+BASE64 = "b2a_base64"
+# A turn takes about so many seconds.
+_TURN = 0.02
+
+
+def run(rounds: int) -> list[Target]:
+    """Measure, print the tables, and return what is promised.
+
+    :param rounds: Turns of each library in each case.
+    """
+    with _writers() as (load, timed):
+        short = {case: _measure(case, load, timed, rounds) for case in SHORT}
+        long = {
+            megabytes: _measure(attached(megabytes), load, timed, max(rounds // 10, 5))
+            for megabytes in (1, 10)
+        }
+    print("\nMicroseconds from the fields to the octets\n")
+    print(table(["case", *WRITERS, *_also(short[SMALL])], [_row(c, r) for c, r in short.items()]))
+    print("\nTimes as long as Flask-MailHandler takes\n")
+    print(
+        table(["case", "quickest in Python", "", NODE], [_ratios(c, r) for c, r in short.items()])
+    )
+    print("\nMB/s of an attachment from octets\n")
+    print(table(["writer", "1 MB", "10 MB"], _throughput(long)))
+    return [*_short_targets(short), *_long_targets(long[10])]
+
+
+@contextlib.contextmanager
+def _writers() -> Iterator[tuple[Callable[[Case], None], dict[str, Timed]]]:
+    """Give a function that tells all writers the case, having looked whether what they write
+    says the same, and each writer's way to be timed."""
+    built = {name: make() for name, make in WRITERS.items()}
+    now: list[Case] = [SMALL]
+
+    def timed(name: str) -> Timed:
+        build = built[name]
+
+        def measure(number: int) -> float:
+            case = now[0]
+            start = time.perf_counter()
+            for _ in range(number):
+                build(case)
+            return time.perf_counter() - start
+
+        return measure
+
+    measured = {name: timed(name) for name in built}
+    measured[BASE64] = lambda number: _base64_alone(now[0], number)
+    with contextlib.ExitStack() as stack:
+        node = None
+        if why := missing():
+            print(f"Without Nodemailer: {why}.")
+        else:
+            node = stack.enter_context(Nodemailer())
+            measured[NODE] = node.time
+
+        def load(case: Case) -> None:
+            now[0] = case
+            for name, build in built.items():
+                check(name, case, build(case))
+            if node:
+                node.load(case)
+                check(NODE, case, node.build()[0])
+
+        yield load, measured
+
+
+def _base64_alone(case: Case, number: int) -> float:
+    start = time.perf_counter()
+    for _ in range(number):
+        for file in case.files:
+            binascii.b2a_base64(file.data)
+    return time.perf_counter() - start
+
+
+def _measure(
+    case: Case, load: Callable[[Case], None], timed: dict[str, Timed], rounds: int
+) -> dict[str, float]:
+    """The median seconds of each writer to build the case once."""
+    load(case)
+    running = {name: measure for name, measure in timed.items() if case.files or name != BASE64}
+    # The first of these is thrown away: caches fill, and Node compiles.
+    for measure in running.values():
+        measure(1 if case.files else 200)
+    numbers = {
+        name: 1 if case.files else max(1, round(_TURN / (measure(20) / 20)))
+        for name, measure in running.items()
+    }
+    found: dict[str, list[float]] = {name: [] for name in running}
+    for _ in range(rounds):
+        for name, measure in running.items():
+            found[name].append(measure(numbers[name]) / numbers[name])
+    return {name: statistics.median(seconds) for name, seconds in found.items()}
+
+
+def quickest(found: dict[str, float]) -> str:
+    """The quickest other library in Python."""
+    return min(PEERS, key=found.__getitem__)
+
+
+def _also(found: dict[str, float]) -> list[str]:
+    return [NODE] if NODE in found else []
+
+
+def _row(case: Case, found: dict[str, float]) -> list[str]:
+    return [case.name, *(microseconds(found[name]) for name in [*WRITERS, *_also(found)])]
+
+
+def _ratios(case: Case, found: dict[str, float]) -> list[str]:
+    peer = quickest(found)
+    node = times(found[NODE] / found[OURS]) if NODE in found else "-"
+    return [case.name, times(found[peer] / found[OURS]), peer, node]
+
+
+def _throughput(long: dict[int, dict[str, float]]) -> list[list[str]]:
+    return [
+        [name, *(f"{megabytes / found[name]:,.0f}" for megabytes, found in long.items())]
+        for name in sorted(long[10], key=long[10].__getitem__)
+    ]
+
+
+def _short_targets(short: dict[Case, dict[str, float]]) -> Iterator[Target]:
+    for case, found in short.items():
+        peer = quickest(found)
+        least = None if case is SMALL else 8
+        if least:
+            yield Target(f"{case.name}, {peer}", found[peer] / found[OURS], "times", least)
+
+
+def _long_targets(found: dict[str, float]) -> Iterator[Target]:
+    peer = quickest(found)
+    yield Target(f"10 MB attachment, {peer}", found[peer] / found[OURS], "times", 8)
+    if NODE in found:
+        yield Target("10 MB attachment, Nodemailer", found[NODE] / found[OURS], "times", 1)
+    yield Target("10 MB attachment, b2a_base64 alone", found[BASE64] / found[OURS], "of it", 0.5)

@@ -90,7 +90,7 @@ def test_every_step_over_tls(scripted: Scripted, certificates: Certificates) -> 
         "recipient: ann@example.com: 250 2.1.5 recipient ok",
     ]
     assert result.output.endswith(
-        "would take mail from me@example.com to ann@example.com. Nothing was sent.\n"
+        "would take mail from me@example.com to ann@example.com.\nNothing was sent.\n"
     )
     assert "hunter2" not in result.output
     server.settle()
@@ -310,7 +310,7 @@ def test_nobody_to_ask_about(scripted: Scripted) -> None:
     assert result.exit_code == 0
     assert result.output.endswith(
         "answers as it should. Whether it would take a message was not asked: give --to, or set"
-        " MAIL_DEFAULT_FROM. Nothing was sent.\n"
+        " MAIL_DEFAULT_FROM.\nNothing was sent.\n"
     )
     assert not any(command.startswith("MAIL") for command in server.commands)
 
@@ -401,7 +401,7 @@ def test_without_an_app(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> 
 
     assert result.exit_code == 0, result.output
     assert f"  port                     {server.port}" in result.output
-    assert result.output.endswith("from me@example.com to me@example.com. Nothing was sent.\n")
+    assert result.output.endswith("from me@example.com to me@example.com.\nNothing was sent.\n")
 
 
 def test_a_wrong_url_is_not_shown() -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from ..address import Address
-from ..address import check_text
 from ..attachment import Attachment
 from ..errors import ConnectError
 from ..handlers.console import ConsoleEmailHandler
@@ -21,6 +20,7 @@ from ..handlers.memory import MemoryEmailHandler
 from ..handlers.smtp import SMTPEmailHandler
 from ..message import Message
 from ..report import State
+from ..text import check_text
 from .ask import ask
 from .ask import ask_address
 from .ask import ask_password

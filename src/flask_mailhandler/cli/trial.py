@@ -15,6 +15,7 @@ from ..errors import MessageError
 from ..report import Phase
 from ..smtp.deadline import Deadline
 from ..smtp.opening import Opening
+from ..smtp.server import Server
 from ..smtp.session import Session
 from ..smtp.stream import StreamError
 from .in_force import NOT_SET
@@ -53,11 +54,13 @@ class Trial:
 
     def __init__(self, handler: SMTPEmailHandler, configured: bool) -> None:
         self.handler = handler
-        self.server = handler.server
+        self.server: Server = handler.server
         self.configured = configured
         self._phase: Phase | None = None
         self._began = 0.0
-        self.opening = Opening(self.server, Deadline(self.server.connect_timeout), self._begin)
+        self.opening: Opening = Opening(
+            self.server, Deadline(self.server.connect_timeout), self._begin
+        )
 
     def run(self, recipient: Address | None) -> int:
         """Take all steps.
@@ -174,7 +177,7 @@ class Trial:
         click.echo()
         if self.server.security == "none" and not self.server.loopback:
             click.echo("Warning: nothing is encrypted on the way: see MAIL_SECURITY.")
-        click.echo(f"{self.server} {what}. Nothing was sent.")
+        click.echo(f"{self.server} {what}.\nNothing was sent.")
         return 0
 
 

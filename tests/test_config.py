@@ -30,7 +30,7 @@ def app_with(**keys: object) -> Flask:
     return app
 
 
-def handler_of(using: str | None = None, **keys: object) -> EmailHandler:
+def handler_of(using: str | None = None, /, **keys: object) -> EmailHandler:
     """The handler that these keys make."""
     app = app_with(**keys)
     mail = Mail(app, cli=None)
@@ -38,7 +38,7 @@ def handler_of(using: str | None = None, **keys: object) -> EmailHandler:
         return mail.handler_for(using)
 
 
-def smtp_of(using: str | None = None, **keys: object) -> SMTPEmailHandler:
+def smtp_of(using: str | None = None, /, **keys: object) -> SMTPEmailHandler:
     handler = handler_of(using, **keys)
     assert isinstance(handler, SMTPEmailHandler)
     return handler
@@ -316,8 +316,8 @@ def test_a_flask_mail_configuration() -> None:
 
     assert handler.server.security == "starttls"
     assert handler.messages_per_connection == 7
-    assert handler.default_from == "app@example.com"
-    assert handler.default_from.name == "The App"
+    assert handler.default_from is not None
+    assert handler.default_from.formatted == "The App <app@example.com>"
 
 
 @pytest.mark.parametrize(

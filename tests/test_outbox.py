@@ -223,7 +223,8 @@ def test_an_email_message_reads_the_same(app: Flask) -> None:
         mail.send(message)
 
     captured: Captured = outbox.one(subject="Grüße", to="boss@example.com")
-    assert (captured.to, captured.bcc) == (["ann@example.com"], ["boss@example.com"])
+    assert captured.to == ["ann@example.com"]
+    assert captured.bcc == ["boss@example.com"]
     assert captured.text == "Hello\n"
     assert captured.html.strip() == "<p>Hello"
     assert captured.headers["X-Tag"] == "yes"

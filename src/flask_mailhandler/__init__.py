@@ -11,6 +11,7 @@ if t.TYPE_CHECKING:
     from .address import Address as Address
     from .attachment import Attachment as Attachment
     from .content import Content as Content
+    from .current import current_mail as current_mail
     from .envelope import Envelope as Envelope
     from .errors import BatchError as BatchError
     from .errors import ConfigurationError as ConfigurationError
@@ -25,7 +26,6 @@ if t.TYPE_CHECKING:
     from .errors import RefusedError as RefusedError
     from .errors import TLSError as TLSError
     from .errors import UnknownOutcomeError as UnknownOutcomeError
-    from .extension import current_mail as current_mail
     from .extension import Mail as Mail
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
@@ -66,7 +66,8 @@ _HOMES = {
         "TLSError",
         "UnknownOutcomeError",
     ],
-    "extension": ["Mail", "current_mail"],
+    "current": ["current_mail"],
+    "extension": ["Mail"],
     "handlers.base": ["EmailHandler"],
     "handlers.console": ["ConsoleEmailHandler"],
     "handlers.file": ["FileEmailHandler"],
@@ -81,7 +82,43 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
-    *sorted(_HOME)
+    "Address",
+    "Attachment",
+    "BatchError",
+    "Captured",
+    "ConfigurationError",
+    "ConfigurationWarning",
+    "ConnectError",
+    "ConsoleEmailHandler",
+    "Content",
+    "DeferredError",
+    "DeliveryError",
+    "EmailHandler",
+    "Envelope",
+    "FileEmailHandler",
+    "Job",
+    "LoginError",
+    "Mail",
+    "MailError",
+    "MailWarning",
+    "MemoryEmailHandler",
+    "Message",
+    "MessageError",
+    "MessageFields",
+    "Outbox",
+    "Outcome",
+    "Phase",
+    "RefusedError",
+    "Report",
+    "SMTPEmailHandler",
+    "Secret",
+    "State",
+    "TLSError",
+    "UnknownOutcomeError",
+    "conclude",
+    "current_mail",
+    "message_failed",
+    "message_sent",
 ]
 
 

@@ -10,10 +10,10 @@ import stat
 import typing as t
 from collections.abc import Iterator
 
-from .address import check_text
-from .address import plain
-from .address import shorten
 from .errors import MessageError
+from .text import check_text
+from .text import plain
+from .text import shorten
 
 # https://www.rfc-editor.org/rfc/rfc2045#section-5.1: token
 TOKEN = r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]+"

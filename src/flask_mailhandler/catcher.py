@@ -27,10 +27,10 @@ from .report import State
 try:
     from aiosmtpd.smtp import MISSING
     from aiosmtpd.smtp import SMTP
-except ImportError as error:
+except ImportError as _error:
     raise ConfigurationError(
         "Catching mail needs aiosmtpd: pip install Flask-MailHandler[catch]"
-    ) from error
+    ) from _error
 
 if t.TYPE_CHECKING:
     from aiosmtpd.smtp import Envelope as Transaction
@@ -81,8 +81,8 @@ class Catcher:
     ) -> None:
         self.folder = folder
         self.host = host
-        self.port = port
-        self.kept = 0
+        self.port: int = port
+        self.kept: int = 0
         """Messages kept so far."""
         self._size = size
         self._caught = caught

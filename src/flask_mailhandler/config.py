@@ -18,17 +18,17 @@ from collections.abc import Mapping
 
 from .address import Address
 from .address import Addresses
-from .address import check_text
 from .address import parse_address
 from .address import parse_addresses
-from .address import plain
-from .address import shorten
 from .errors import ConfigurationError
 from .errors import MessageError
 from .field import Field
 from .field import In
 from .field import Out
 from .secret import Secret
+from .text import check_text
+from .text import plain
+from .text import shorten
 
 T = t.TypeVar("T")
 Reader: t.TypeAlias = Callable[[t.Any, str], T]

@@ -14,6 +14,7 @@ class Piece(t.Protocol):
     @property
     def size(self) -> int:
         """The number of octets that reading it gives, known beforehand."""
+        ...
 
     def __iter__(self) -> Iterator[bytes]: ...
 
@@ -43,12 +44,12 @@ class Content:
         self._pieces: tuple[bytes | Piece, ...] = (
             (pieces,) if isinstance(pieces, bytes) else tuple(pieces)
         )
-        self.size = sum(
+        self.size: int = sum(
             len(piece) if isinstance(piece, bytes) else piece.size for piece in self._pieces
         )
         """Octets in all, CRLF counted, before dot-stuffing: the SIZE of RFC 1870."""
-        self.smtputf8 = smtputf8
-        self.eightbit = eightbit
+        self.smtputf8: bool = smtputf8
+        self.eightbit: bool = eightbit
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the octets in pieces.
@@ -74,7 +75,7 @@ class Content:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Content) and bytes(self) == bytes(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: t.ClassVar[None] = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         marks = (" smtputf8" if self.smtputf8 else "") + (" 8bit" if self.eightbit else "")

@@ -106,7 +106,7 @@ class BatchError(MailError):
     """
 
     def __init__(self, reports: Sequence[Report]) -> None:
-        self.reports = tuple(reports)
+        self.reports: tuple[Report, ...] = tuple(reports)
         failed = [report for report in self.reports if report.failed]
         first = failed[0].error if failed else None
         super().__init__(

@@ -9,15 +9,13 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
 
-from flask import current_app
 from flask import Flask
 from flask import has_app_context
-from werkzeug.local import LocalProxy
 
 from .accounts import read_settings
 from .address import AddressesInput
-from .address import plain
-from .address import shorten
+from .current import current_app_object
+from .current import NAME
 from .errors import BatchError
 from .errors import MessageError
 from .handlers.base import EmailHandler
@@ -29,10 +27,10 @@ from .outbox import Outbox
 from .pace import Pace
 from .registration import Registration
 from .report import Report
+from .text import plain
+from .text import shorten
 
 B = t.TypeVar("B", bound=Before)
-
-NAME = "mailhandler"
 
 
 class Mail:
@@ -270,7 +268,7 @@ class Mail:
             that of every app this ``Mail`` is registered on.
         """
         outbox = Outbox()
-        target = app or (_app() if has_app_context() else None)
+        target = app or (current_app_object() if has_app_context() else None)
         all_mine = [self._registration_of(target)] if target else [*self._registrations.values()]
         for mine in all_mine:
             mine.captures.append(outbox)
@@ -287,7 +285,7 @@ class Mail:
                 "Mail is sent on behalf of an app, and there is no app context here. In a script,"
                 " wrap the code in 'with app.app_context():'; in a thread, push one there."
             )
-        return self._registration_of(_app())
+        return self._registration_of(current_app_object())
 
     def _registration_of(self, app: Flask) -> Registration:
         try:
@@ -303,10 +301,6 @@ class Mail:
         return f"<Mail on {apps}>"
 
 
-def _app() -> Flask:
-    return t.cast("LocalProxy[Flask]", current_app)._get_current_object()
-
-
 def _from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Message:
     if not fields.get("subject") and not default_subject:
         raise MessageError(
@@ -320,21 +314,3 @@ def _paced(messages: Iterable[AnyMessage], pace: Pace) -> Iterator[AnyMessage]:
     for message in messages:
         pace.wait()
         yield message
-
-
-def _current_mail() -> Mail:
-    if not has_app_context():
-        raise RuntimeError(
-            "current_mail is the Mail of the current app, and there is no app context here: wrap"
-            " the code in 'with app.app_context():'."
-        )
-    mail = current_app.extensions.get(NAME)
-    if mail is None:
-        raise RuntimeError(
-            f"The app {current_app.name!r} has no Mail: write Mail(app), or mail.init_app(app)."
-        )
-    return t.cast(Mail, mail)
-
-
-current_mail: Mail = t.cast(Mail, LocalProxy(_current_mail))
-"""The :class:`Mail` of the current app."""

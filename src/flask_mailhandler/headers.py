@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 
 from .address import Address
-from .address import check_text
-from .address import plain
-from .address import shorten
 from .errors import MessageError
+from .text import check_text
+from .text import plain
+from .text import shorten
 
 HeadersInput: t.TypeAlias = (
     "Mapping[str, str] | Mapping[str, str | list[str]] | Iterable[tuple[str, str]] | None"

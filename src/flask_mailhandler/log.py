@@ -7,7 +7,7 @@ import re
 
 from .report import Report
 
-logger = logging.getLogger("flask_mailhandler")
+logger: logging.Logger = logging.getLogger("flask_mailhandler")
 
 _MAILBOX = re.compile(r"([^\s<>@,;:\"']{1,2})[^\s<>@,;:\"']*@(?=[\w\[])")
 

@@ -29,6 +29,7 @@ from .message_json import to_json
 
 if t.TYPE_CHECKING:
     from email.message import EmailMessage
+    from email.message import Message as MIMEMessage
 
 
 class MessageFields(t.TypedDict, total=False):
@@ -110,9 +111,7 @@ class Message:
     message_id: Field[str | None, str | None] = Field(convert.message_id, None)
     """``<left@right>``. If it is left out it is made with the domain of the From, and is None
     as long as there is no From."""
-    date: Field[datetime.datetime | None, datetime.datetime] = Field(
-        convert.date, None, fresh=True
-    )
+    date: Field[datetime.datetime | None, datetime.datetime] = Field(convert.date, None, fresh=True)
     """With a time zone. If it is left out it is the time of construction."""
 
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
@@ -198,7 +197,7 @@ class Message:
         return to_mime(self)
 
     @classmethod
-    def from_mime(cls, message: EmailMessage) -> Message:
+    def from_mime(cls, message: MIMEMessage) -> Message:
         """Read a standard library's message.
 
         :raises MessageError: for what a :class:`Message` cannot hold, such as a signature;

@@ -7,13 +7,13 @@ import typing as t
 from collections.abc import Iterable
 
 from .address import Address
-from .address import check_text
 from .address import parse_address
-from .address import plain
-from .address import shorten
 from .attachment import Attachment
 from .errors import MessageError
 from .headers import MESSAGE_ID
+from .text import check_text
+from .text import plain
+from .text import shorten
 
 AttachmentsInput: t.TypeAlias = "Attachment | Iterable[Attachment] | None"
 AlternativesInput: t.TypeAlias = (

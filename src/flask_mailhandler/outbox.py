@@ -42,9 +42,8 @@ class Captured:
 
     @property
     def _words(self) -> Message:
-        if isinstance(self.message, Message):
-            return self.message
-        return Message.from_mime(self.message)
+        message = self.message
+        return Message.from_mime(message) if isinstance(message, MIMEMessage) else message
 
     @property
     def subject(self) -> str:

@@ -40,7 +40,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and self.octets() == other.octets()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: t.ClassVar[None] = None  # type: ignore[assignment]
 
     def __copy__(self) -> Secret:
         return self

@@ -14,9 +14,9 @@ from .log import logger
 _signals = Namespace()
 
 #: Somebody accepted the message: ``receiver(app, message=, report=)``.
-message_sent = _signals.signal("mail-message-sent")
+message_sent: NamedSignal = _signals.signal("mail-message-sent")
 #: Nobody accepted the message: ``receiver(app, message=, report=)``.
-message_failed = _signals.signal("mail-message-failed")
+message_failed: NamedSignal = _signals.signal("mail-message-failed")
 
 
 def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:

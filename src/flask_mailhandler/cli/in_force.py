@@ -77,7 +77,7 @@ def of_app(using: str | None) -> InForce:
 
     :raises ConfigurationError: if there is no such account.
     """
-    from ..extension import current_mail
+    from ..current import current_mail
 
     # The settings are no part of Mail's interface, but this is the same package.
     mine = current_mail._registration()

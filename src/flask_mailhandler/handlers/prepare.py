@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import typing as t
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -13,8 +12,8 @@ from ..address import Address
 from ..address import Addresses
 from ..address import AddressesInput
 from ..address import parse_addresses
-from ..address import shorten
 from ..errors import MessageError
+from ..log import logger
 from ..message import Message
 from ..message import MessageFields
 from ..mime import adopt
@@ -22,6 +21,7 @@ from ..mime import render
 from ..report import Job
 from ..report import Outcome
 from ..report import State
+from ..text import shorten
 
 if t.TYPE_CHECKING:
     from .base import EmailHandler
@@ -29,8 +29,6 @@ if t.TYPE_CHECKING:
 AnyMessage: t.TypeAlias = Message | MIMEMessage
 """Ours, or the standard library's: ``EmailMessage``, and ``MIMEText`` and its like."""
 Before: t.TypeAlias = "Callable[[t.Any], AnyMessage | None]"
-
-logger = logging.getLogger("flask_mailhandler")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,8 +54,7 @@ def prepare(
 
     :raises MessageError: if it cannot be sent as it is.
     """
-    if not isinstance(message, Message | MIMEMessage):
-        raise MessageError(f"send takes a Message or an EmailMessage, not {shorten(message)}.")
+    _check_type(message, "send was given")
     completed = _complete(handler, message) if isinstance(message, Message) else message
     for function in before:
         changed = function(completed)
@@ -65,15 +62,21 @@ def prepare(
             name = getattr(function, "__qualname__", repr(function))
             logger.info("A message was stopped by the before_send function %s.", name)
             return Prepared(completed, _message_id(completed), None)
+        _check_type(changed, f"The before_send function {function!r} returned")
         # A copy that the function has changed is the same mail still.
         if isinstance(changed, Message) and isinstance(completed, Message):
             completed = changed if changed is completed else changed.same_mail_as(completed)
         else:
             completed = changed
     override = parse_addresses(recipients, "recipients")
-    if isinstance(completed, Message):
-        return _ready(handler, completed, override, timeout)
-    return _ready_mime(handler, completed, override, timeout)
+    if isinstance(completed, MIMEMessage):
+        return _ready_mime(handler, completed, override, timeout)
+    return _ready(handler, completed, override, timeout)
+
+
+def _check_type(message: object, source: str) -> None:
+    if not isinstance(message, Message | MIMEMessage):
+        raise MessageError(f"{source} {shorten(message)}, not a Message or an EmailMessage.")
 
 
 def _complete(handler: EmailHandler, message: Message) -> Message:
@@ -157,5 +160,6 @@ def _is_allowed(address: Address, allowed: Sequence[str]) -> bool:
 
 
 def _message_id(message: AnyMessage) -> str:
-    found = message.message_id if isinstance(message, Message) else message["Message-ID"]
-    return str(found or "")
+    if isinstance(message, MIMEMessage):
+        return str(message["Message-ID"] or "")
+    return message.message_id or ""

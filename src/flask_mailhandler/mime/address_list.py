@@ -21,9 +21,9 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..address import Address
-from ..address import check_text
-from ..address import shorten
 from ..errors import MessageError
+from ..text import check_text
+from ..text import shorten
 
 _TOKEN = re.compile(
     r'(?P<space>[ \t]+)|(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<literal>\[[^\[\]\\]*\])'

@@ -164,10 +164,12 @@ def _multipart(
             " boundary out, and one is made."
         )
     delimiter = f"--{boundary}".encode("ascii", "replace")
-    body = [_around(message.preamble, b"", b"\r\n")]
+    body = [] if message.preamble is None else [_around(message.preamble), b"\r\n"]
     for whole in octets:
         body += (delimiter, b"\r\n", whole, b"\r\n")
-    body += (delimiter, b"--", _around(message.epilogue, b"\r\n", b""))
+    body += (delimiter, b"--")
+    if message.epilogue is not None:
+        body += (b"\r\n", _around(message.epilogue))
     found = _composite(fields, body, any(eightbit for _, eightbit in wholes))
     return dataclasses.replace(found, content_type=made)
 
@@ -186,12 +188,12 @@ def _is_in(boundary: str, parts: Sequence[bytes]) -> bool:
     return any(delimiter.search(part) for part in parts)
 
 
-def _around(text: str | None, before: bytes, behind: bytes) -> bytes:
+def _around(text: str) -> bytes:
     """Write what stands around the parts and is shown by nobody; left out if it needs encoding."""
-    octets = _lines((text or "").encode("ascii", "replace"))
-    if not octets or has_long_line(octets) or octets.translate(None, _SEVEN_BIT):
+    octets = _lines(text.encode("ascii", "replace"))
+    if has_long_line(octets) or octets.translate(None, _SEVEN_BIT):
         return b""
-    return before + octets.replace(b"\n", b"\r\n") + behind
+    return octets.replace(b"\n", b"\r\n")
 
 
 def _delivery_status(blocks: Sequence[Message]) -> Body:
@@ -217,10 +219,10 @@ def _leaf(message: Message, kind: str, encoding: str) -> Body:
     elif safe and (encoding != "binary" or lines == octets):
         return Body([lines.replace(b"\n", b"\r\n")], None if encoding == "7bit" else "7bit")
     if kind.startswith("text/") and _is_ascii_like(message):
-        data = lines.replace(b"\n", b"\r\n")
+        octets = lines.replace(b"\n", b"\r\n")
         # Quoted-printable would show a line that begins as a delimiter does.
-        if not data.startswith(b"--") and b"\n--" not in data:
-            chosen, encoded = encode_safely(data)
+        if not octets.startswith(b"--") and b"\n--" not in octets:
+            chosen, encoded = encode_safely(octets)
             return Body([encoded.removesuffix(b"\r\n")], chosen)
     return Body([b"".join(base64_lines(octets)).removesuffix(b"\r\n")], "base64")
 

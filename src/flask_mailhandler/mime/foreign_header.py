@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..address import Address
-from ..address import CONTROLS
-from ..address import shorten
 from ..errors import MessageError
+from ..text import CONTROLS
+from ..text import shorten
 from .address_list import Group
 from .address_list import parse_list
 from .encoded_words import decoded

@@ -23,6 +23,8 @@ def header_block(fields: Sequence[str], *, smtputf8: bool = False) -> bytes:
     :param smtputf8: Whether raw UTF-8 is allowed (RFC 6532).
     :raises MessageError: if the block is not what was meant.
     """
+    if not fields:
+        return b"\r\n"  # a part may have none (RFC 2046 section 5.1)
     block = "\r\n".join([*fields, "\r\n"]).encode("utf-8", "surrogatepass")
     ends = block.count(b"\r\n")
     folds = block.count(b"\r\n ") + block.count(b"\r\n\t")

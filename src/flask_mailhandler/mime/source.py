@@ -13,9 +13,9 @@ import typing as t
 from collections.abc import Iterable
 from collections.abc import Mapping
 
-from ..address import CONTROLS
-from ..address import shorten
 from ..errors import MessageError
+from ..text import CONTROLS
+from ..text import shorten
 
 if t.TYPE_CHECKING:
     from email.message import Message

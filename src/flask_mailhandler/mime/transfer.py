@@ -128,7 +128,7 @@ class Base64:
 
     def __init__(self, source: bytes | File) -> None:
         self._source = source
-        self.size = base64_length(source.size if isinstance(source, File) else len(source))
+        self.size: int = base64_length(source.size if isinstance(source, File) else len(source))
 
     def __iter__(self) -> Iterator[bytes]:
         source = self._source

@@ -15,8 +15,8 @@ class Deadline:
     __slots__ = ("allowed", "at")
 
     def __init__(self, seconds: float) -> None:
-        self.allowed = seconds
-        self.at = time.monotonic() + seconds
+        self.allowed: float = seconds
+        self.at: float = time.monotonic() + seconds
 
     def remaining(self) -> float:
         """Seconds left; not less than 0."""

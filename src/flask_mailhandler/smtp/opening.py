@@ -44,12 +44,12 @@ class Opening:
         self.server = server
         self.deadline = deadline
         self.step = step
-        self.phase = Phase.CONNECT
+        self.phase: Phase = Phase.CONNECT
         self.greeting: Reply | None = None
         self.extensions: dict[str, str] = {}
         self.mechanism: str | None = None
         """The login that was accepted."""
-        self.fresh_tls = False
+        self.fresh_tls: bool = False
         """Whether no reply has been read since the TLS handshake."""
         self.stream: Stream
 

@@ -67,7 +67,7 @@ def read_reply(read_line: Callable[[], bytes]) -> Reply:
     :raises ProtocolError: for anything that is no reply.
     :raises StreamError: as *read_line* does.
     """
-    code: bytes | None = None
+    code = b""
     texts: list[str] = []
     size = 0
     while True:
@@ -76,7 +76,7 @@ def read_reply(read_line: Callable[[], bytes]) -> Reply:
         found = _LINE.match(line)
         if not found:
             raise ProtocolError(f"the server said '{_cut(escape(line))}', which is no SMTP reply")
-        if code is not None and found[1] != code:
+        if code and found[1] != code:
             raise ProtocolError(
                 f"the server changed from {escape(code)} to {escape(found[1])} within a reply"
             )

@@ -56,13 +56,13 @@ class Session:
         self.server = server
         self.opening = opening
         self._phase = Phase.MAIL
-        self.usable = True
+        self.usable: bool = True
         """Whether another transaction may begin."""
-        self.begun = 0
+        self.begun: int = 0
         """Transactions. All but the last of them were brought to their end by replies."""
         self._clean = True
         self._stream = opening.run()
-        self.offer = Offer(opening.extensions)
+        self.offer: Offer = Offer(opening.extensions)
 
     @classmethod
     def open(cls, server: Server, delivery: Delivery, observe: Observe) -> Session:

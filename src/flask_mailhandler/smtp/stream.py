@@ -72,7 +72,7 @@ class Stream:
         self._buffer = bytearray()
         self._would_block: type[OSError] = BlockingIOError
         self.deadline = deadline
-        self.closed = False
+        self.closed: bool = False
 
     @property
     def buffered(self) -> bool:

@@ -1,0 +1,163 @@
+"""The grammar of a mailbox, read in one pass.
+
+::
+
+    address = [ name ] "<" mailbox ">"  /  mailbox
+    mailbox = local "@" domain                          RFC 5321 section 4.1.2
+    local   = dot-atom / quoted-string                  RFC 5322 section 3.4.1, RFC 6531
+    domain  = label *("." label) / "[" literal "]"      RFC 5321 sections 2.3.5 and 4.1.3
+
+Comments, routes, groups and lists of addresses are refused with a hint.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .errors import MessageError
+from .text import shorten
+
+# RFC 5321 section 4.5.3.1: octets of a local part and of a domain; 254 is what is left of the
+# 256 of a path when its angle brackets are taken away.
+MAX_LOCAL = 64
+MAX_DOMAIN = 255
+MAX_MAILBOX = 254
+
+# https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3 with the UTF8-non-ascii of
+# https://www.rfc-editor.org/rfc/rfc6532#section-3.2
+_ATOM = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\U0010ffff]+"
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
+# https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2 Quoted-string: qtextSMTP / quoted-pairSMTP
+_QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\x9f]|\\[\x20-\x7e])*"')
+# https://www.rfc-editor.org/rfc/rfc5321#section-2.3.5: letters, digits, hyphens not at an edge
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+# An encoded word in a local part is read as another mailbox by some receivers.
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[^?]*\?[^?]*\?=")
+
+_ONE = "write one address per string, and several as a list of strings"
+
+
+def split_name(text: str, field: str) -> tuple[str, str]:
+    """Split ``name <mailbox>``; the name is "" where there is only a mailbox."""
+    quoted = _QUOTED.match(text)
+    if quoted:
+        rest = text[quoted.end() :]
+        if rest.startswith("@"):  # a quoted local part
+            return "", text
+        name, bracket = re.sub(r"\\(.)", r"\1", quoted[0][1:-1]), rest.lstrip(" \t")
+        if not bracket.startswith("<"):
+            raise MessageError(
+                f"{field} has neither an @ nor a <mailbox> behind the quotes: {shorten(text)}."
+            )
+    else:
+        name, found, _ = text.partition("<")
+        if not found:
+            return "", text
+        bracket = text[len(name) :]
+        name = name.rstrip(" \t")
+        if clash := re.search(r'[()<>\[\]:;@\\,"]', name):
+            raise MessageError(
+                f"{field} has {clash[0]!r} in an unquoted name: {shorten(text)}."
+                f" Give the pair (name, mailbox), or {_ONE}."
+            )
+    if not bracket.endswith(">"):
+        raise MessageError(
+            f"{field} must end at its '>': {shorten(text)}. If it is a list, {_ONE}."
+        )
+    return name, bracket[1:-1]
+
+
+def read_mailbox(text: str, field: str) -> str:
+    """Check ``local@domain`` and return it with its domain in lower-case ASCII."""
+    if not text:
+        raise MessageError(f"{field} is empty: write a mailbox like ann@example.com.")
+    quoted = _QUOTED.match(text)
+    end = quoted.end() if quoted else text.find("@")
+    local, at, domain = text[:end], text[end : end + 1], text[end + 1 :]
+    if end < 0 or at != "@":
+        hint = " Its \uff20 is not the ASCII @." if "\uff20" in text else ""
+        raise MessageError(f"{field} is no mailbox: {shorten(text)} has no @.{hint}")
+    if (not quoted and not _DOT_ATOM.match(local)) or re.search(r"\s", local if not quoted else ""):
+        raise MessageError(_local_hint(text, local, field))
+    if _ENCODED_WORD.search(local):
+        raise MessageError(f"{field} has an encoded word before the @: {shorten(text)}.")
+    ascii_domain = _domain(domain, text, field)
+    if len(local.encode()) > MAX_LOCAL:
+        raise MessageError(
+            f"{field} has more than {MAX_LOCAL} octets before the @: {shorten(text)}."
+        )
+    if len(local.encode()) + 1 + len(ascii_domain) > MAX_MAILBOX:
+        raise MessageError(f"{field} is longer than {MAX_MAILBOX} octets: {shorten(text)}.")
+    return f"{local}@{ascii_domain}"
+
+
+def _local_hint(text: str, local: str, field: str) -> str:
+    start = f"{field} is no mailbox: {shorten(text)}"
+    if not local:
+        return f"{start} has nothing before the @."
+    if "(" in local or ")" in local:
+        return f"{start} has a comment; leave out what is in brackets."
+    if "," in local or ";" in local:
+        return f"{start} looks like several addresses; {_ONE}."
+    if ":" in local:
+        return f"{start} looks like a group or a route; write only the mailbox."
+    if ".." in local or local.startswith(".") or local.endswith("."):
+        quoted = '"' + local + '"'
+        return f"{start} has a dot too many before the @; if it is right, write {quoted}@..."
+    return f"{start} has a character before the @ that must be in quotes, or is not allowed."
+
+
+def _domain(domain: str, text: str, field: str) -> str:
+    if domain.startswith("["):
+        return _literal(domain, text, field)
+    if "@" in domain or "," in domain or ";" in domain:
+        raise MessageError(f"{field} is not one address: {shorten(text)}; {_ONE}.")
+    if len(domain) > MAX_DOMAIN:
+        raise MessageError(
+            f"{field} has a domain longer than {MAX_DOMAIN} octets: {shorten(text)}."
+        )
+    lower = domain.lower()
+    labels = lower.split(".")
+    if not lower.isascii():
+        labels = [_a_label(label, text, field) for label in labels]
+    if not all(_LABEL.match(label) for label in labels):
+        raise MessageError(
+            f"{field} has no valid domain behind the @: {shorten(text)}. A domain is made of"
+            " letters, digits and hyphens, with single dots between."
+        )
+    if len(".".join(labels)) > MAX_DOMAIN:
+        raise MessageError(
+            f"{field} has a domain longer than {MAX_DOMAIN} octets: {shorten(text)}."
+        )
+    return ".".join(labels)
+
+
+def _a_label(label: str, text: str, field: str) -> str:
+    """The ASCII form of one label: IDNA 2008, strict. The standard library's codec is IDNA
+    2003, which makes another domain of faß.de."""
+    if label.isascii():
+        return label
+    import idna  # costs 3 ms to import, and most domains are ASCII
+
+    try:
+        return idna.alabel(label).decode("ascii")
+    except (idna.IDNAError, UnicodeError) as error:
+        raise MessageError(
+            f"{field} has a domain that IDNA 2008 does not allow: {shorten(text)} ({error})."
+        ) from None
+
+
+def _literal(domain: str, text: str, field: str) -> str:
+    """``[192.0.2.1]`` or ``[IPv6:2001:db8::1]``, RFC 5321 section 4.1.3."""
+    import ipaddress
+
+    inner = domain[1:-1] if domain.endswith("]") else ""
+    try:
+        if inner[:5].lower() == "ipv6:" and "%" not in inner:
+            return f"[IPv6:{ipaddress.IPv6Address(inner[5:])}]"
+        return f"[{ipaddress.IPv4Address(inner)}]"
+    except ValueError:
+        raise MessageError(
+            f"{field} has no valid address literal behind the @: {shorten(text)}."
+            " Write [192.0.2.1] or [IPv6:2001:db8::1]."
+        ) from None

@@ -98,7 +98,8 @@ def adopt(
         written.append("MIME-Version: 1.0")
     smtputf8 = not all(map(str.isascii, written))
     head = header_block(written, smtputf8=smtputf8)
-    end = b"" if body.octets and body.octets[-1].endswith(b"\r\n") else b"\r\n"
+    last = next((octets for octets in reversed(body.octets) if octets), b"")
+    end = b"" if last.endswith(b"\r\n") else b"\r\n"
     content = Content([head, *body.octets, end], smtputf8=smtputf8, eightbit=body.eightbit)
     return Adopted(message_id, envelope, content)
 

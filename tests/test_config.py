@@ -10,6 +10,7 @@ import warnings
 import pytest
 from flask import Flask
 
+from flask_mailhandler import Address
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import ConfigurationWarning
 from flask_mailhandler import ConsoleEmailHandler
@@ -316,8 +317,7 @@ def test_a_flask_mail_configuration() -> None:
 
     assert handler.server.security == "starttls"
     assert handler.messages_per_connection == 7
-    assert handler.default_from is not None
-    assert handler.default_from.formatted == "The App <app@example.com>"
+    assert t.cast(Address, handler.default_from).formatted == "The App <app@example.com>"
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ class Connection(Speaker):
         match command.verb:
             case "EHLO":
                 lines = ["scripted.example", *self._server.offers(self.tls)]
-                return "\n".join(f"250-{line}" for line in lines[:-1]) + f"\n250 {lines[-1]}"
+                return "\n".join([*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}"])
             case "HELO":
                 return "250 scripted.example"
             case "STARTTLS" if self._server.starttls and not self.tls:

@@ -10,6 +10,8 @@ import typing as t
 
 import pytest
 
+from mail_reader import MailReader
+from mail_reader import missing as reader_missing
 from servers import ScriptedServer
 from servers.aiosmtpd_server import AiosmtpdServer
 from servers.certificates import Certificates
@@ -52,6 +54,15 @@ def smtp_sink(request: pytest.FixtureRequest) -> Iterator[Callable[..., SmtpSink
     _leaks_are_looked_for_last(request)
     with contextlib.ExitStack() as stack:
         yield lambda *flags: stack.enter_context(SmtpSink(*flags))
+
+
+@pytest.fixture(scope="session")
+def reader() -> Iterator[MailReader]:
+    """npm's mailparser, which is installed when it is first asked for. Mark the test
+    ``services``."""
+    _skip_or_fail("mailparser", reader_missing())
+    with MailReader() as found:
+        yield found
 
 
 @pytest.fixture

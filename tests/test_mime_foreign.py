@@ -332,7 +332,8 @@ def test_smtputf8() -> None:
         (b"Content-Type: text/plain; charset=utf-16\nContent-Transfer-Encoding: 8bit\n\n"
          b"\xff\xfea\0",
          (b"\xff\xfea\0", "base64")),
-        (b"Content-Transfer-Encoding: base64\n\n" + b"eHh4" * 300, (b"xxx" * 300, "quoted-printable")),
+        (b"Content-Transfer-Encoding: base64\n\n" + b"eHh4" * 300,
+         (b"xxx" * 300, "quoted-printable")),
         (b"Content-Transfer-Encoding: quoted-printable\n\n" + b"=C3=A9" * 30,
          (b"\xc3\xa9" * 30, "base64")),
         (b"Content-Transfer-Encoding: 8bit\n\nplain\n", (b"plain\r\n", "7bit")),
@@ -396,8 +397,10 @@ def test_delivery_status() -> None:
     text = (
         "From: ann@example.com\nTo: bob@example.net\nMIME-Version: 1.0\n"
         'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\n\n'
-        "--b\n\nSorry.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; example.com\n\n"
-        "Final-Recipient: rfc822; x@example.com\nAction: failed\n\n--b--\n"
+        "--b\n\nSorry.\n--b\nContent-Type: message/delivery-status\n\n"
+        "Reporting-MTA: dns; example.com\n\nFinal-Recipient: rfc822; x@example.com\n"
+        "Action: failed\n\n"
+        "--b--\n"
     )
 
     found = judge(adopt(parsed(text)).content)

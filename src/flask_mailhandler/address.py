@@ -126,6 +126,9 @@ def parse_address(value: object, field: str = "address") -> Address:
         return Address(value, field=field)
     if isinstance(value, tuple | list) and len(value) == 2:
         name, mailbox = value
+        # A list of two addresses is no pair, though the first could be a name.
+        if isinstance(value, list) and "@" in (plain(name) or ""):
+            raise MessageError(f"{field} takes one address, not {shorten(value)}.")
         return Address(mailbox, "" if name is None else name, field=field)
     if plain(value) is None:
         raise MessageError(

@@ -1,0 +1,365 @@
+"""The message: frozen, checked where it is written, and the same mail wherever it goes."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import json
+import pathlib
+import pickle
+import typing as t
+
+import pytest
+
+from flask_mailhandler import Address
+from flask_mailhandler import Attachment
+from flask_mailhandler import Message
+from flask_mailhandler import MessageError
+
+DATE = datetime.datetime(2026, 11, 20, 14, 5, 6, tzinfo=datetime.UTC)
+
+
+class Lazy:
+    """A lazy string of a translation library."""
+
+    def __str__(self) -> str:
+        return "Grüße"
+
+    encode = format = property(lambda self: None)
+
+
+def test_fields() -> None:
+    """Fields read as what they were converted to."""
+    message = Message(
+        subject="Hi", text="a\r\nb\rc", to="Ann <ann@example.com>", cc=[("Bob", "bob@example.com")]
+    )
+
+    assert message.to == ["ann@example.com"]
+    assert message.to[0].name == "Ann"
+    assert message.cc.named == (("Bob", "bob@example.com"),)
+    assert message.text == "a\nb\nc"
+    assert message.html == ""
+    assert message.bcc == []
+    assert message.attachments == ()
+    assert message.headers == {}
+
+
+@pytest.mark.parametrize(
+    "field", ["subject", "text", "html", "to", "from_addr", "headers", "attachments", "date"]
+)
+def test_none_is_left_out(field: str) -> None:
+    """None is the same as leaving a field out."""
+    fields: t.Any = {field: None}
+
+    assert Message(**fields, message_id="<1@example.com>") == Message(message_id="<1@example.com>")
+
+
+@pytest.mark.parametrize("field", ["subject", "text", "html"])
+def test_lazy_strings(field: str) -> None:
+    """A lazy string becomes a string when the message is made."""
+    fields: t.Any = {field: Lazy()}
+
+    value = getattr(Message(**fields), field)
+
+    assert value == "Grüße"
+    assert type(value) is str
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"subject": "a\r\nBcc: x@example.com"}, "subject has the control character"),
+        ({"subject": "a\x00"}, "subject"),
+        ({"subject": "a\n b"}, "subject"),
+        ({"subject": "\ud800"}, "subject"),
+        ({"subject": 1}, "subject takes a string"),
+        ({"subject": b"x"}, "subject takes a string"),
+        ({"text": b"x"}, "text takes a string"),
+        ({"text": "\ud800"}, "text cannot be written as UTF-8"),
+        ({"html": 1}, "html takes a string"),
+        ({"to": "a, b"}, "to is no mailbox"),
+        ({"to": "a@example.com, b@example.com"}, "to is not one address"),
+        ({"cc": ["a@example.com", ""]}, "cc is empty"),
+        ({"bcc": 1}, "bcc takes addresses"),
+        ({"reply_to": "x"}, "reply_to"),
+        ({"from_addr": ["a@example.com", "b@example.com"]}, "from_addr"),
+        ({"envelope_sender": "x"}, "envelope_sender"),
+        ({"headers": {"Bcc": "x@example.com"}}, "bcc="),
+        ({"attachments": b"x"}, "attachments takes Attachments"),
+        ({"attachments": ["x"]}, r"write Attachment\(data"),
+        ({"inline_attachments": 1}, "inline_attachments takes Attachments"),
+        ({"alternatives": "x"}, "alternatives takes Attachments"),
+        ({"alternatives": [("x", "nonsense")]}, "mimetype"),
+        ({"message_id": "x"}, "message_id takes '<left@right>'"),
+        ({"message_id": "<a@b>\r\nBcc: x"}, "message_id"),
+        ({"message_id": f"<{'a' * 250}@b>"}, "up to 250"),
+        ({"message_id": 1}, "message_id"),
+        ({"date": "today"}, "date takes a datetime"),
+        ({"date": datetime.datetime(2026, 1, 1)}, "date has no time zone"),  # noqa: DTZ001
+        ({"html": "<img src='cid:logo'>"}, "no attachment has it"),
+    ],
+)
+def test_refused(fields: dict[str, t.Any], named: str) -> None:
+    """A wrong value raises where it is written, and the error names the field."""
+    with pytest.raises(MessageError, match=named):
+        Message(**fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("sender", "write from_addr="),
+        ("recipients", "write to="),
+        ("body", "write text="),
+        ("extra_headers", "write headers="),
+        ("nonsense", "it has alternatives, attachments, bcc"),
+    ],
+)
+def test_unknown_fields(name: str, hint: str) -> None:
+    """What people write who come from elsewhere is answered with our name for it."""
+    fields: t.Any = {name: "x"}
+    with pytest.raises(TypeError, match=hint):
+        Message(**fields)
+
+
+def test_keywords_only() -> None:
+    """A Message has no first argument."""
+    with pytest.raises(TypeError, match=r"Message\(text="):
+        Message("x")  # type: ignore[call-arg]
+
+
+def test_it_does_not_change() -> None:
+    """Whatever would change it says what to write instead."""
+    message = Message(text="x")
+
+    with pytest.raises(AttributeError, match=r"message.replace\(subject="):
+        message.subject = "x"  # type: ignore[misc]
+    with pytest.raises(AttributeError, match=r"message.replace\(subject="):
+        del message.subject
+    with pytest.raises(AttributeError, match="attachments="):
+        message.attach("x.pdf", b"x")
+    with pytest.raises(AttributeError, match=r"\*message.to, address"):
+        message.add_recipient("a@example.com")
+
+
+def test_the_callers_lists_do_not_matter_later() -> None:
+    """What was given may change afterwards; the message does not."""
+    to, headers = ["a@example.com"], {"X-A": "1"}
+    message = Message(to=to, headers=headers)
+    to.append("b@example.com")
+    headers["X-B"] = "2"
+
+    assert message.to == ["a@example.com"]
+    assert message.headers == {"X-A": "1"}
+
+
+def test_identity() -> None:
+    """C-32: Message-ID and Date are made once, with the domain of the From."""
+    message = Message(from_addr="ann@example.com", text="x")
+
+    assert message.message_id == message.message_id
+    assert message.message_id
+    assert message.message_id.endswith("@example.com>")
+    assert message.date.utcoffset() is not None
+    assert Message(text="x").message_id is None
+    assert Message(from_addr="a@[IPv6:2001:db8::1]").message_id.endswith("@IPv6-2001-db8-1>")  # type: ignore[union-attr]
+
+
+def test_replace() -> None:
+    """A changed copy is another mail, unless its identity was given."""
+    made = Message(from_addr="ann@example.com", text="x", subject="s")
+    given = Message(from_addr="ann@example.com", message_id="<1@example.com>", date=DATE)
+
+    changed = made.replace(text="y")
+
+    assert (changed.text, changed.subject) == ("y", "s")
+    assert changed.message_id != made.message_id
+    assert given.replace(text="y").message_id == "<1@example.com>"
+    assert given.replace(text="y").date == DATE
+    assert made.text == "x"
+
+
+def test_replace_is_checked() -> None:
+    """A copy is checked as a new message is."""
+    with pytest.raises(MessageError, match="subject"):
+        Message().replace(subject="a\nb")
+
+
+def test_completed() -> None:
+    """What a handler fills in leaves the mail the same."""
+    message = Message(text="x")
+
+    first = message.completed(from_addr="ann@example.com")
+    second = message.completed(from_addr="ann@example.com", subject="s")
+
+    assert first.message_id == second.message_id
+    assert first.date == second.date == message.date
+
+
+def test_same_mail_as() -> None:
+    """A copy that was changed on the way may stay the same mail."""
+    message = Message(from_addr="ann@example.com", text="x")
+
+    changed = message.replace(text="y").same_mail_as(message)
+
+    assert changed.text == "y"
+    assert (changed.message_id, changed.date) == (message.message_id, message.date)
+
+
+def test_equality() -> None:
+    """Equal is what the writer gave, display names included; a made identity does not count."""
+    assert Message(text="x") == Message(text="x")
+    assert hash(Message(text="x")) == hash(Message(text="x"))
+    assert Message(text="x") != Message(text="y")
+    assert Message(to="Ann <a@example.com>") != Message(to="Bob <a@example.com>")
+    assert Message(from_addr="Ann <a@example.com>") != Message(from_addr="a@example.com")
+    assert Message(message_id="<1@example.com>") != Message(message_id="<2@example.com>")
+    assert Message() != "x"
+
+
+def test_repr() -> None:
+    """A message shows who, to whom and what about."""
+    message = Message(
+        subject="Hi",
+        from_addr="Ann <a@example.com>",
+        to=["b@example.com", "C <c@example.com>"],
+        message_id="<1@example.com>",
+    )
+
+    assert repr(message) == (
+        "<Message <1@example.com> subject='Hi' from_addr=Ann <a@example.com>"
+        " to=[b@example.com, C <c@example.com>]>"
+    )
+
+
+def test_envelope() -> None:
+    """To, Cc and Bcc in this order, each mailbox once; notifications go to the From."""
+    message = Message(
+        from_addr="ann@example.com",
+        to=["b@example.com", "c@example.com"],
+        cc="b@EXAMPLE.com",
+        bcc="d@example.com",
+    )
+
+    envelope = message.envelope()
+
+    assert envelope.sender == "ann@example.com"
+    assert envelope.recipients == ["b@example.com", "c@example.com", "d@example.com"]
+
+
+@pytest.mark.parametrize(("given", "expect"), [("x@example.com", "x@example.com"), ("", "")])
+def test_envelope_sender(given: str, expect: str) -> None:
+    """C-20: an envelope sender of its own, or none for what must not be answered."""
+    message = Message(from_addr="a@example.com", to="b@example.com", envelope_sender=given)
+
+    assert message.envelope().sender == expect
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [({"to": "a@example.com"}, "no sender"), ({"from_addr": "a@example.com"}, "no recipient")],
+)
+def test_no_envelope(fields: dict[str, t.Any], hint: str) -> None:
+    """Nobody to send, or nobody to send to, is an error that says what to give."""
+    with pytest.raises(MessageError, match=hint):
+        Message(**fields).envelope()
+
+
+@pytest.mark.parametrize(
+    "html",
+    ['<img src="cid:{}">', "<img src='cid:{}'>", "<IMG SRC=cid:{}>", '<td background="cid:{}">'],
+)
+def test_inline(html: str) -> None:
+    """C-48: an image that the HTML shows is there."""
+    logo = Attachment(b"x", filename="logo.png")
+
+    message = Message(html=html.format(logo.cid), inline_attachments=logo)
+
+    assert message.inline_attachments == (logo,)
+    with pytest.raises(MessageError, match="no attachment has it"):
+        message.replace(inline_attachments=None)
+
+
+def test_alternatives() -> None:
+    """Other forms of the body are Attachments or (data, type) pairs."""
+    message = Message(alternatives=[("BEGIN", "text/calendar"), Attachment("x")])
+
+    assert [item.mimetype for item in message.alternatives] == ["text/calendar", "text/plain"]
+
+
+@pytest.fixture
+def everything(tmp_path: pathlib.Path) -> Message:
+    path = tmp_path / "x.bin"
+    path.write_bytes(b"\0\1")
+    logo = Attachment(b"png", filename="logo.png")
+    return Message(
+        subject="Grüße",
+        text="a\n",
+        html=f'<img src="cid:{logo.cid}">',
+        from_addr="Zoë <zoe@faß.de>",
+        to=["Ann <ann@example.com>", '"a b"@example.com'],
+        reply_to="r@example.com",
+        bcc="jörg@example.com",
+        envelope_sender="",
+        headers=[("X-A", "1"), ("X-A", "2")],
+        attachments=[Attachment.from_path(path), Attachment("é", filename="é.txt", cid="a@b")],
+        inline_attachments=[logo],
+        alternatives=[("BEGIN", "text/calendar; method=REQUEST")],
+    )
+
+
+def test_json(everything: Message) -> None:
+    """A message goes through JSON and is the same mail."""
+    found = Message.from_dict(json.loads(json.dumps(everything.to_dict())))
+
+    assert found == everything
+    assert found.message_id == everything.message_id
+    assert found.date == everything.date
+    assert found.inline_attachments[0].cid == everything.inline_attachments[0].cid
+    assert found.attachments[0].data == b"\0\1"
+    assert found.envelope() == everything.envelope()
+
+
+def test_json_of_a_message_without_from() -> None:
+    """The identity is fixed before the From is known."""
+    message = Message(text="x")
+
+    found = Message.from_dict(message.to_dict())
+
+    from_addr = Address("ann@example.com")
+    expect = message.completed(from_addr=from_addr).message_id
+    assert found.completed(from_addr=from_addr).message_id == expect
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"version": 2}, {"version": None}, {"subject": "a\nb"}, {"to": [["", "nobody"]]},
+     {"to": 1}, {"made": {}}, {"date": "x"}, {"attachments": [{}]},
+     {"attachments": [{"base64": "!", "filename": None, "mimetype": "a/b", "cid": "",
+                       "cid_given": False}]}],
+)  # fmt: skip
+def test_damaged_json(change: dict[str, t.Any]) -> None:
+    """What to_dict() has not made is a MessageError."""
+    with pytest.raises(MessageError):
+        Message.from_dict({**Message(text="x").to_dict(), **change})
+
+
+def test_missing_json() -> None:
+    """A missing field is damage too."""
+    data = Message().to_dict()
+    del data["subject"]
+
+    with pytest.raises(MessageError, match="damaged"):
+        Message.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_copies(everything: Message, again: t.Callable[[Message], Message]) -> None:
+    """A copy, through a process's pickle too, is the same mail."""
+    found = again(everything)
+
+    assert found == everything
+    assert found.message_id == everything.message_id
+    assert found.to.named == everything.to.named

@@ -198,12 +198,14 @@ class Oracle:
             self.blame(f"C-59: content although no recipient was accepted: {raw[:40]!r}")
         if whole and opened and not opened.accepted:
             self.blame("C-59: end of data after a refused MAIL")
-        self.breaches += syntax.stuffing_faults(raw)
         if not whole:
-            # The end may be cut anywhere, in the middle of a CRLF too.
-            self.breaches += syntax.content_faults(raw.removesuffix(b"\r"))
+            # The end may be cut anywhere, in the middle of a CRLF or of the end of data too.
+            raw = raw.removesuffix(b"\r")
+            raw = raw[:-1] if raw == b"." or raw.endswith(b"\n.") else raw
+            self.breaches += syntax.content_faults(raw)
         elif opened and opened.recipients:
             self.content(syntax.unstuffed(raw), opened)
+        self.breaches += syntax.stuffing_faults(raw)
 
     def content(self, octets: bytes, opened: Transaction) -> None:
         """A whole content, unstuffed."""

@@ -1,0 +1,149 @@
+"""The connection is cut after every single octet, in each direction.
+
+A proxy stands between client and server and closes both sides when so many octets have passed.
+Whatever the place, these hold of every message: the server took it at the most once; who is
+reported accepted has it; who is reported deferred has it not; unknown is only what was given
+whole.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+import typing as t
+
+import pytest
+
+from flask_mailhandler.report import Job
+from flask_mailhandler.report import Phase
+from sending import ACCEPTED
+from sending import DEFERRED
+from sending import job
+from sending import Scripted
+from sending import smtp
+from sending import states
+from sending import UNKNOWN
+
+if t.TYPE_CHECKING:
+    from servers import ScriptedServer
+
+UP, DOWN = "up", "down"
+#: The octets are spread over so many tests, for several workers.
+PARTS = 4
+
+
+class Cutter:
+    """Passes connections on to a server, the first of them until *limit* octets went one way.
+
+    :param direction: UP is from the client to the server.
+    :param limit: None never cuts.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(self, server: ScriptedServer, direction: str, limit: int | None) -> None:
+        self.server = server
+        self.direction = direction
+        self.limit = limit
+        #: Octets of the first connection, each way.
+        self.passed = {UP: 0, DOWN: 0}
+        self._listener = socket.create_server((self.host, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+
+    def __enter__(self) -> t.Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        # More threads come as long as the first one runs.
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(client, len(self._threads) == 1))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, client: socket.socket, first: bool) -> None:
+        server = socket.create_connection((self.server.host, self.server.port))
+        with client, server:
+            sides = {client: (server, UP), server: (client, DOWN)}
+            while all(self._pass_on(side, *sides[side], first) for side in _readable(sides)):
+                pass
+
+    def _pass_on(
+        self, source: socket.socket, target: socket.socket, direction: str, first: bool
+    ) -> bool:
+        octets = _received(source)
+        cut = first and direction == self.direction and self.limit is not None
+        if cut and self.limit is not None:
+            octets = octets[: self.limit - self.passed[direction]]
+        if first:
+            self.passed[direction] += len(octets)
+        try:
+            target.sendall(octets)
+        except OSError:
+            return False
+        return bool(octets) and not (cut and self.passed[direction] == self.limit)
+
+
+def _readable(sides: t.Iterable[socket.socket]) -> list[socket.socket]:
+    return select.select(list(sides), [], [])[0]
+
+
+def _received(source: socket.socket) -> bytes:
+    try:
+        return source.recv(65536)
+    except OSError:
+        return b""
+
+
+#: Small, and with a dot to double.
+CONTENT = b"Subject: x\r\n\r\n.\r\n"
+TO = ["r1@example.com", "r2@example.com"]
+
+
+def session(server: ScriptedServer, direction: str, limit: int | None) -> Cutter:
+    """Send two messages through a cutter, and judge what became of them."""
+    given: list[str] = []
+
+    def observe(phase: Phase, job: Job) -> None:
+        if phase is Phase.END_OF_DATA:
+            given.extend(job.envelope.recipients)
+
+    server.accepted.clear()
+    with Cutter(server, direction, limit) as cutter:
+        reports = smtp(cutter).deliver([job(CONTENT, [to]) for to in TO], observe)
+        found = [states(report)[0] for report in reports]
+    server.settle()
+
+    arrived = [accepted.recipients[0] for accepted in server.accepted]
+    assert len(arrived) == len(set(arrived))
+    for to, state in zip(TO, found, strict=True):
+        assert state is UNKNOWN or (state is ACCEPTED) == (to in arrived)
+        assert state is not UNKNOWN or to in given
+    # A connection that is cut while it is opened costs both messages, and later one at the most.
+    lost = [state for state in found if state is not ACCEPTED]
+    assert len(lost) <= 1 or lost == [DEFERRED, DEFERRED]
+    return cutter
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("direction", [UP, DOWN])
+def test_cut(scripted: Scripted, direction: str, part: int) -> None:
+    """F-22, F-28, F-37, F-45, F-46, F-53, F-55, F-57, F-76: after every octet."""
+    server = scripted()
+    octets = session(server, direction, None).passed[direction]
+    assert octets > 150
+
+    for limit in range(part, octets + 1, PARTS):
+        session(server, direction, limit)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import pickle
 import re
-import time
 import typing as t
 
 import pytest
@@ -165,19 +164,16 @@ def test_refused(value: str, hint: str) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        sign * 10_000
+        sign * 100_000
         for sign in ('"', ",", "<", ">", "@", ".", "\\", "(", "a", "a.", "é", '"\\', "<@", "[", " ")
     ]
-    + ["a" * 10_000 + "@example.com", "a@" + "b-" * 10_000, "x " * 10_000 + "<a@b.c"],
+    + ["a" * 100_000 + "@example.com", "a@" + "b-" * 100_000, "x " * 100_000 + "<a@b.c"],
 )  # fmt: skip
 def test_linear(value: str) -> None:
-    """Ten thousand of anything are refused at once."""
-    start = time.perf_counter()
-
+    """Of a hundred thousand of anything the refusal is no more work than reading them: time
+    with their square would not end within a test run."""
     with pytest.raises(MessageError):
         Address(value)
-
-    assert time.perf_counter() - start < 0.1
 
 
 @settings(deadline=None, max_examples=300)

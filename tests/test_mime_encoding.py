@@ -5,7 +5,6 @@ from __future__ import annotations
 import binascii
 import email
 import quopri
-import time
 import typing as t
 
 import pytest
@@ -187,12 +186,10 @@ def test_attached_text(
 
 
 def test_text_in_linear_time() -> None:
-    """Two megabytes of any text are encoded at once."""
+    """Two megabytes of any text are encoded; time with their square would not end."""
     for text in ("x", "é", "x\n", " ", "=", "From ", "\n--=_"):
         data = (text * 2_000_000)[: 2_000_000 // len(text.encode())].encode()
-        start = time.perf_counter()
         encode_text(data)
-        assert time.perf_counter() - start < 1
 
 
 def test_decoded_by_the_standard_library() -> None:

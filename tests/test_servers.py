@@ -127,7 +127,7 @@ def test_stop_ends_everything(action: t.Any, no_leaks: None) -> None:
         begin = time.monotonic()
         server.stop()
 
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 30
 
 
 def test_reset(scripted: Scripted, no_leaks: None) -> None:

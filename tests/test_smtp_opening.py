@@ -107,7 +107,7 @@ def test_black_hole(no_leaks: None) -> None:
     with black_hole() as port:
         error = failure(SMTPEmailHandler(host="127.0.0.1", port=port, connect_timeout=0.1))
 
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 9  # the default is 10
     assert isinstance(error, ConnectError)
     assert "no answer within the time allowed" in str(error)
     assert "firewall" in str(error)

@@ -357,7 +357,7 @@ def test_quit(scripted: Scripted, said: t.Any, no_leaks: None) -> None:
     (report,) = smtp(server).send([letter()])
 
     assert report.ok
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 20  # the default is 25
     server.settle()
     assert server.commands[-1] == "QUIT"
 

@@ -1,0 +1,249 @@
+"""Everything ends, at the time that was allowed for it in all."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import typing as t
+
+import pytest
+
+from flask_mailhandler.report import State
+from flask_mailhandler.smtp.deadline import Deadline
+from flask_mailhandler.smtp.delivery import Delivery
+from flask_mailhandler.smtp.delivery import Waiting
+from flask_mailhandler.smtp.session import Session
+from sending import ACCEPTED
+from sending import DEFERRED
+from sending import deliver
+from sending import job
+from sending import letter
+from sending import letters
+from sending import Scripted
+from sending import smtp
+from sending import states
+from sending import UNKNOWN
+from servers import Delay
+from servers import Drip
+from servers import SILENCE
+from servers import STOP_READING
+from servers import Then
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from servers.certificates import Certificates
+
+BIG = b"Subject: big\r\n\r\n" + (b"x" * 78 + b"\r\n") * 200_000
+
+
+@contextlib.contextmanager
+def within(seconds: float, at_least: float = 0.0) -> Iterator[None]:
+    """It takes so long; half a second is left to a busy machine."""
+    begin = time.monotonic()
+    yield
+    assert at_least <= time.monotonic() - begin < seconds + 0.5
+
+
+def dripping(octets: bytes) -> Drip:
+    """Far slower than any deadline here, and never silent for long."""
+    return Drip(octets + b"x" * 1000, every=0.02)
+
+
+LINES = b"250-and more\r\n" * 100
+
+
+@pytest.mark.parametrize(
+    "on",
+    [
+        {"greeting": dripping(b"220 ")},
+        {"greeting": dripping(b"220-a\r\n220-b\r\n")},
+        {"EHLO": dripping(b"250-me\r\n")},
+        {"EHLO": Drip(LINES, every=0.005)},
+        {"EHLO": "500 no", "HELO": dripping(b"250 ")},
+    ],
+)
+def test_slow_opening(scripted: Scripted, on: dict[str, t.Any], no_leaks: None) -> None:
+    """F-81: a server that drips does not hold a connection open for longer than allowed."""
+    server = scripted(on=on)
+
+    with within(0.3, at_least=0.25):
+        (report,) = smtp(server, connect_timeout=0.3).send([letter()])
+
+    assert states(report) == [DEFERRED]
+    assert "no answer within the time allowed" in str(report.error)
+
+
+@pytest.mark.parametrize(
+    "on",
+    [
+        {"handshake": SILENCE},
+        # A record that says it is long, and comes octet by octet.
+        {"handshake": dripping(b"\x16\x03\x03\x30\x00")},
+        {"greeting": dripping(b"220 ")},
+    ],
+)
+def test_slow_tls(
+    scripted: Scripted, certificates: Certificates, on: dict[str, t.Any], no_leaks: None
+) -> None:
+    """F-81: within the handshake, and within TLS, the time is for all reads together."""
+    server = scripted(tls=certificates.valid, on=on)
+    handler = smtp(server, connect_timeout=0.3, security="tls", tls_context=certificates.client())
+
+    with within(0.3, at_least=0.25):
+        (report,) = handler.send([letter()])
+
+    assert states(report) == [DEFERRED]
+
+
+@pytest.mark.parametrize(
+    ("on", "state"),
+    [
+        ({"MAIL": dripping(b"250 ")}, DEFERRED),
+        ({"RCPT": dripping(b"250-a\r\n")}, DEFERRED),
+        ({"DATA": dripping(b"354 ")}, DEFERRED),
+        ({"end of data": dripping(b"250 ")}, UNKNOWN),
+        ({"end of data": Drip(LINES, every=0.005)}, UNKNOWN),
+        ({"end of data": SILENCE}, UNKNOWN),
+        # Each of them is in time.
+        ({"MAIL": Delay(0.15, "250 ok"), "RCPT": Delay(0.15, "250 ok"), "DATA": SILENCE}, DEFERRED),
+    ],
+)
+@pytest.mark.parametrize("secure", [False, True])
+def test_slow_transaction(
+    scripted: Scripted,
+    certificates: Certificates,
+    on: dict[str, t.Any],
+    state: State,
+    secure: bool,
+    no_leaks: None,
+) -> None:
+    """F-54, F-81: one message, all in all."""
+    server = scripted(on=on, tls=certificates.valid if secure else None)
+    options = {"security": "tls", "tls_context": certificates.client()} if secure else {}
+
+    with within(0.4, at_least=0.35):
+        (report,) = smtp(server, timeout=0.4, **options).send([letter()])
+
+    assert states(report) == [state]
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("said", [b"", b"452 4.3.1 no space\r\n"])
+def test_server_stops_reading(
+    scripted: Scripted, certificates: Certificates, said: bytes, secure: bool, no_leaks: None
+) -> None:
+    """F-47: nobody takes the content: the write ends in time, and what was said before is used."""
+    action = Then(said, SILENCE) if said else STOP_READING
+    server = scripted(
+        on={"content": action}, extensions=[], tls=certificates.valid if secure else None
+    )
+    options = {"security": "tls", "tls_context": certificates.client()} if secure else {}
+    handler = smtp(server, **options)
+    # Not through the handler, which allows a large content a second for each 100 kB.
+    delivery = Delivery(job(BIG), timeout=0.4)
+
+    with within(0.4 + 0.5, at_least=0.35):
+        session = Session.open(handler.server, delivery, lambda phase, job: None)
+        (settled,) = session.send(Waiting([delivery]), lambda phase, job: None)
+        session.close()
+
+    (outcome,) = settled.ordered()
+    assert outcome.state is DEFERRED
+    assert outcome.code == (452 if said else None)
+
+
+def test_too_late_for_the_end(scripted: Scripted, no_leaks: None) -> None:
+    """PROTOCOL 17: with less than half of the time left the end of data is not given: deferred is
+    better than unknown."""
+    server = scripted(on={"DATA": [Delay(0.35, "354 go")]})
+
+    late, next_one = smtp(server, timeout=0.5).send(letters(2))
+
+    assert states(late) == [DEFERRED]
+    assert "too little time was left" in str(late.error)
+    assert next_one.ok
+    assert len(server.received) == 1
+
+
+def test_in_time_for_the_end(scripted: Scripted) -> None:
+    """PROTOCOL 17: what is left then is all for the reply to the end of data."""
+    server = scripted(on={"DATA": Delay(0.2, "354 go"), "end of data": Delay(0.4, "250 ok")})
+
+    (report,) = smtp(server, timeout=0.8).send([letter()])
+
+    assert states(report) == [ACCEPTED]
+
+
+def test_each_message_has_its_time(scripted: Scripted) -> None:
+    """The time of a message begins when it is its turn."""
+    server = scripted(on={"end of data": Delay(0.2, "250 ok")})
+
+    reports = smtp(server, timeout=0.5).send(letters(4))
+
+    assert [states(report) for report in reports] == [[ACCEPTED]] * 4
+
+
+def test_opening_counts(scripted: Scripted) -> None:
+    """The time of a message includes the opening of its connection."""
+    server = scripted(on={"greeting": SILENCE})
+
+    with within(0.3):
+        (report,) = smtp(server, timeout=0.3).send([letter()])
+
+    assert states(report) == [DEFERRED]
+
+
+def test_time_of_one_sending(scripted: Scripted) -> None:
+    """``timeout=`` of a sending counts instead of the handler's."""
+    server = scripted(on={"MAIL": SILENCE})
+
+    with within(0.3):
+        (report,) = smtp(server, timeout=60).send([letter()], timeout=0.3)
+
+    assert states(report) == [DEFERRED]
+
+
+def test_time_for_size(scripted: Scripted) -> None:
+    """A second more for each 100 kB."""
+    server = scripted(on={"end of data": Delay(0.5, "250 ok")})
+
+    (report,) = deliver(smtp(server, timeout=0.3), job(BIG[: 16 + 80 * 1250]))
+
+    assert states(report) == [ACCEPTED]
+
+
+def test_clock_that_jumps(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F-104: the system's time is not looked at."""
+    message = letter()
+
+    def never() -> t.NoReturn:
+        raise AssertionError("the system's time was asked")
+
+    server = scripted()
+    handler = smtp(server)
+    handler.send([message])
+    monkeypatch.setattr(time, "time", never)
+
+    assert handler.send([message])[0].ok
+
+
+def test_deadlines() -> None:
+    """The nearer of two deadlines counts, and none is negative."""
+    deadline = Deadline(10)
+
+    assert 9 < deadline.remaining() <= 10
+    assert deadline.within(5).remaining() <= 5
+    assert deadline.within(50).remaining() <= 10
+    assert Deadline(-1).remaining() == 0
+
+
+def test_closing_is_quick(scripted: Scripted, certificates: Certificates, no_leaks: None) -> None:
+    """F-106: letting go of a handler whose server is dead takes no time and warns of nothing."""
+    server = scripted(tls=certificates.valid, on={"end of data": SILENCE, "QUIT": SILENCE})
+    handler = smtp(server, timeout=0.2, security="tls", tls_context=certificates.client())
+
+    with within(0.2):
+        handler.send([letter()])
+        handler.close()
+        del handler

@@ -724,3 +724,91 @@ def test_from_mime_of_a_wrong_date(date: str) -> None:
 
     with pytest.raises(MessageError, match="no date"):
         from_mime(message)
+
+
+@every_policy
+def test_signed_with_an_attached_message(policy: t.Any) -> None:
+    """A message within what is signed keeps its octets too."""
+    body = (
+        "--b\nContent-Type: message/rfc822\n\nSubject: a  b\nX-Long: "
+        + "word " * 30
+        + "end\n\n.trailing \n--b\nContent-Type: application/x-signature\n\nx\n--b--\n"
+    )
+    text = f'{HEAD}MIME-Version: 1.0\nContent-Type: multipart/signed; boundary="b"\n\n{body}'
+
+    octets = bytes(adopt(parsed(text, policy)).content)
+
+    assert octets.partition(b"\r\n\r\n")[2] == body.replace("\n", "\r\n").encode()
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        ("Content-Type: message/delivery-status\n\nA: b\n\nC: d\n", "message/delivery-status"),
+        ("Subject: é\n\nx\n", "Subject is under a signature"),
+        (f"X-Long: {'x' * 1000}\n\nx\n", "X-Long is under a signature"),
+        ("X-Blank: a\n \n b\n\nx\n", "X-Blank is under a signature"),
+    ],
+)
+def test_signed_parts_that_cannot_be_kept(part: str, reason: str) -> None:
+    """What could not be given back octet by octet is refused, with the reason."""
+    text = f'{HEAD}Content-Type: multipart/signed; boundary="b"\n\n--b\n{part}\n--b--\n'
+
+    with pytest.raises(MessageError, match=reason):
+        adopt(parsed(text))
+
+
+def test_signed_without_a_boundary() -> None:
+    """A boundary that would be made now cannot be what was signed."""
+    message = email.mime.multipart.MIMEMultipart("signed")
+    message["To"] = "bob@example.net"
+    message.attach(email.mime.text.MIMEText("x"))
+
+    with pytest.raises(MessageError, match="it has no boundary"):
+        adopt(message, default_from=DEFAULT_FROM)
+
+
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [
+        ("two  spaces " * 10, 1),
+        ("two  spaces " * 100, None),
+        ("TAB\there " * 200, None),
+    ],
+)
+def test_wire_form_with_runs_of_white_space(value: str, lines: int | None) -> None:
+    """White space of others stays as long as the line can be sent."""
+    octets = bytes(
+        adopt(parsed(f"Subject: {value}\n{HEAD.replace('Subject: x', 'X: y')}\nz")).content
+    )
+
+    field = octets.partition(b"Subject: ")[2].partition(b"\r\nFrom:")[0]
+    if lines == 1:
+        assert field.decode() == value
+    else:
+        assert max(map(len, field.split(b"\r\n"))) <= 78
+        assert field.decode().split() == value.split()
+
+
+def test_from_without_an_address() -> None:
+    """C-29: a From that names nobody is none."""
+    with pytest.raises(MessageError, match="From has no address"):
+        adopt(parsed("From: nobody:;\nTo: b@example.com\n\nx"))
+
+
+def test_a_name_that_hides_a_line_break() -> None:
+    """An encoded word may hide a control character in a name: it is not written anew."""
+    text = (
+        "From: =?utf-8?q?a=0D=0ABcc=3A_x?= <a@example.com>, Zoë <z@example.com>\nSender: s@x.org\n"
+    )
+
+    octets = bytes(adopt(parsed(f"{text}To: b@example.com\n\nx")).content)
+
+    assert b"\r\nBcc" not in octets
+    assert b"z@example.com" in octets
+
+
+def test_too_long_parameters_are_not_parsed() -> None:
+    """The standard library's parser of parameters is not given what could keep it busy."""
+    with pytest.raises(MessageError, match="longer than 4000"):
+        adopt(parsed(f"{HEAD}Content-Disposition: attachment; filename={'é' * 5000}\n\nx"))

@@ -1,6 +1,6 @@
 """The wire form: a message as the octets that are sent, and back.
 
-The way down, each file knowing only those above it::
+A message of our own goes straight down, each file knowing only those above it::
 
     folding          a field as lines                      RFC 5322 2.2.3
     encoded_words    text beyond ASCII in a header         RFC 2047
@@ -12,8 +12,17 @@ The way down, each file knowing only those above it::
     tree             which parts it has, and where
     render           Message -> Content
 
-Nothing of the standard library's ``email`` is on this way. It is loaded, in functions, where
-its own messages are read or made: ``foreign`` and ``convert``.
+Nothing of the standard library's ``email`` is on this way. It is loaded, in functions, where its
+own messages come in::
+
+    address_list     lists of addresses, in one pass       RFC 5322 3.4
+    source           the fields as they are in there
+    foreign_header   a field in a form that can be sent
+    foreign_envelope who sends it, who gets it             RFC 5322 3.6.6
+    signed_body      what must stay octet for octet        RFC 1847, 6376
+    foreign_body     the other bodies
+    foreign          EmailMessage -> Adopted
+    convert_parts, convert   Message <-> EmailMessage
 """
 
 from __future__ import annotations

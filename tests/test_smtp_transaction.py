@@ -337,6 +337,35 @@ def test_end_of_data(
     assert len(server.received) == 1
 
 
+@pytest.mark.parametrize(
+    ("action", "state", "code"),
+    [
+        (RESET, DEFERRED, None),
+        (Then("451 4.3.0 later", RESET), DEFERRED, 451),
+        (Then("554 5.7.1 spam", RESET), REFUSED, 554),
+        (DROP, UNKNOWN, None),
+    ],
+)
+def test_end_of_data_cannot_be_written(
+    scripted: Scripted, action: t.Any, state: State, code: int | None, no_leaks: None
+) -> None:
+    """PROTOCOL 16: the write of the end fails: the server cannot have the whole, so deferred, or
+    what it said; a write that the kernel took leaves it unknown."""
+    server = scripted()
+
+    def observe(phase: Phase, job: object) -> None:
+        if phase is Phase.END_OF_DATA:
+            assert server.connections[0].do(action)
+
+    (report,) = smtp(server).send([letter()], observe=observe)
+
+    assert states(report) == [state]
+    assert codes(report) == [code]
+    assert server.received == []
+    if state is DEFERRED and code is None:
+        assert report.error is not None and report.error.phase is Phase.CONTENT
+
+
 def test_unknown_says_what_it_means(scripted: Scripted) -> None:
     """F-53: the error of an unknown outcome warns of a second copy."""
     report = send(scripted(on={"end of data": DROP}), ANN, BOB)

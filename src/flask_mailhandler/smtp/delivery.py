@@ -57,11 +57,6 @@ class Delivery:
             self._deadline = Deadline(self.timeout)
         return self._deadline
 
-    @property
-    def accepted(self) -> list[Address]:
-        """The recipients whose mail has been taken."""
-        return [o.recipient for o in self.outcomes.values() if o.state is State.ACCEPTED]
-
     def settle(
         self,
         recipients: Iterable[Address],
@@ -103,7 +98,7 @@ class Delivery:
 
     def _blame(self, state: State, said: str, phase: Phase, settled: Sequence[Address]) -> None:
         """Keep the gravest failure as the error: unknown before deferred before refused."""
-        if self.error is not None and _state(self.error) >= _GRAVITY.index(state):
+        if self.error is not None and _gravity(self.error) >= _GRAVITY.index(state):
             return
         names = str(settled[0]) + (f" and {len(settled) - 1} more" if len(settled) > 1 else "")
         hint = (
@@ -121,11 +116,8 @@ class Delivery:
         return f"<Delivery {len(self.outcomes)} settled, {len(self.waiting)} waiting>"
 
 
-def _state(error: DeliveryError) -> int:
-    for state, kind in _ERRORS.items():
-        if isinstance(error, kind):
-            return _GRAVITY.index(state)
-    return 0
+def _gravity(error: DeliveryError) -> int:
+    return next(_GRAVITY.index(state) for state, kind in _ERRORS.items() if isinstance(error, kind))
 
 
 class Waiting:

@@ -18,7 +18,6 @@ from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler.address import Addresses
-from flask_mailhandler.address import CONTROLS
 from flask_mailhandler.mime import adopt
 from flask_mailhandler.mime import render
 from flask_mailhandler.mime.address_list import mailboxes
@@ -29,6 +28,7 @@ from flask_mailhandler.mime.transfer import base64_length
 from flask_mailhandler.mime.transfer import base64_lines
 from flask_mailhandler.mime.transfer import encode_safely
 from flask_mailhandler.mime.transfer import encode_text
+from flask_mailhandler.text import CONTROLS
 from wire_form import judge
 
 quickly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)

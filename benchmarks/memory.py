@@ -38,11 +38,11 @@ def run() -> list[Target]:
         with Nodemailer() as node:
             node.load(attached(_SIZE))
             rows.append(["Nodemailer", "", f"{node.build()[1] / (_SIZE * 10**6):.2f} x"])
-    print(f"\nMemory of a {_SIZE} MB attachment from octets, in its size\n")
+    print(f"\nMemory of a {_SIZE} MB attachment from octets, in its size:\n")
     print(table(["writer", "asked for", "process grew"], rows))
 
     files = {size: (_asked("file", size, True), _asked("file", size)) for size in (1, 25, 100)}
-    print("\nMemory of an attachment from a path, read while it is sent, in KiB\n")
+    print("\nMemory of an attachment from a path, read while it is sent, in KiB:\n")
     print(
         table(
             ["size of the file", "asked for", "process grew"],

@@ -24,6 +24,14 @@ def missing() -> str:
     return ""
 
 
+def version() -> str:
+    """Name it with its version, for the table's caption; "" if it cannot be measured."""
+    if missing():
+        return ""
+    package = json.loads((_HERE / "node_modules" / "nodemailer" / "package.json").read_text())
+    return f", Nodemailer {package['version']}"
+
+
 class Nodemailer:
     """Builds the case it was given, as often as it is asked to. A context manager."""
 

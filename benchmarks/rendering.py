@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from .agreement import check
 from .cases import attached
+from .cases import BOTH
 from .cases import Case
 from .cases import SHORT
 from .cases import SMALL
@@ -49,13 +50,13 @@ def run(rounds: int) -> list[Target]:
             megabytes: _measure(attached(megabytes), load, timed, max(rounds // 10, 5))
             for megabytes in (1, 10)
         }
-    print("\nMicroseconds from the fields to the octets\n")
-    print(table(["case", *WRITERS, *_also(short[SMALL])], [_row(c, r) for c, r in short.items()]))
-    print("\nTimes as long as Flask-MailHandler takes\n")
+    print("\nMicroseconds from the fields to the octets:\n")
+    print(table(["writer", *(case.name for case in short)], _microseconds(short)))
+    print("\nHow many times as long others take:\n")
     print(
         table(["case", "quickest in Python", "", NODE], [_ratios(c, r) for c, r in short.items()])
     )
-    print("\nMB/s of an attachment from octets\n")
+    print("\nMB/s of an attachment from octets:\n")
     print(table(["writer", "1 MB", "10 MB"], _throughput(long)))
     return [*_short_targets(short), *_long_targets(long[10])]
 
@@ -133,12 +134,9 @@ def quickest(found: dict[str, float]) -> str:
     return min(PEERS, key=found.__getitem__)
 
 
-def _also(found: dict[str, float]) -> list[str]:
-    return [NODE] if NODE in found else []
-
-
-def _row(case: Case, found: dict[str, float]) -> list[str]:
-    return [case.name, *(microseconds(found[name]) for name in [*WRITERS, *_also(found)])]
+def _microseconds(short: dict[Case, dict[str, float]]) -> list[list[str]]:
+    writers = sorted(short[BOTH], key=short[BOTH].__getitem__)
+    return [[name, *(microseconds(found[name]) for found in short.values())] for name in writers]
 
 
 def _ratios(case: Case, found: dict[str, float]) -> list[str]:

@@ -101,6 +101,18 @@ def test_without_an_app_fixture(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*needs a fixture named 'app'*"])
 
 
+def test_an_app_fixture_that_needs_another(pytester: pytest.Pytester) -> None:
+    """Where the app fixture needs one that is not there, pytest says which."""
+    pytester.makeconftest("import pytest\n@pytest.fixture\ndef app(db): return db")
+    pytester.makepyfile("def test_it(outbox): pass")
+
+    result = pytester.runpytest_subprocess("-p", "no:flask")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'db' not found*"])
+    result.stdout.no_fnmatch_line("*needs a fixture named 'app'*")
+
+
 def test_an_app_without_mail(pytester: pytest.Pytester) -> None:
     """Where the app has no Mail the fixture says what to write."""
     pytester.makeconftest(CONFTEST)

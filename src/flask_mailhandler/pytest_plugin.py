@@ -26,7 +26,9 @@ def outbox(request: pytest.FixtureRequest) -> Iterator[Outbox]:
     :class:`.Captured` that is empty at the start, whatever the configuration and the thread."""
     try:
         app = request.getfixturevalue("app")
-    except pytest.FixtureLookupError:
+    except pytest.FixtureLookupError as error:
+        if error.argname != "app":
+            raise  # there is an app, and what it needs is not there
         pytest.fail(_NO_APP, pytrace=False)
     mail = app.extensions.get("mailhandler")
     if mail is None:

@@ -16,6 +16,7 @@ from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import Outbox
 from flask_mailhandler import SMTPEmailHandler
+from flask_mailhandler.links import text_links
 
 RESET = Message(
     subject="Reset your password",
@@ -81,6 +82,21 @@ def test_links(outbox: Outbox) -> None:
         "https://app.example/news",
         "https://app.example/all",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://en.wikipedia.org/wiki/A_(b)", "https://en.wikipedia.org/wiki/A_(b)"),
+        ("(see https://a.example/A_(b)).", "https://a.example/A_(b)"),
+        ("(see https://a.example/b)!", "https://a.example/b"),
+        ("[https://a.example/?q[]=1]", "https://a.example/?q[]=1"),
+        ("https://a.example/x...", "https://a.example/x"),
+    ],
+)
+def test_where_a_link_in_a_text_ends(text: str, url: str) -> None:
+    """What ends the sentence is not of the URL; a bracket that the URL opens is."""
+    assert [link.url for link in text_links(text)] == [url]
 
 
 def test_link(outbox: Outbox) -> None:

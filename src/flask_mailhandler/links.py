@@ -10,6 +10,8 @@ from .plaintext.markup import End
 from .plaintext.markup import events
 from .plaintext.markup import Start
 
+_OPENING = {")": "(", "]": "["}
+
 
 class Link(t.NamedTuple):
     """A link: where it leads, and what the reader sees of it."""
@@ -36,7 +38,17 @@ def html_links(html: str) -> Iterator[Link]:
 
 
 def text_links(text: str) -> Iterator[Link]:
-    """Give every URL of a text. A full stop or a bracket behind it belongs to the sentence."""
+    """Give every URL of a text. A full stop behind it belongs to the sentence, and so does a
+    bracket that is not opened in it."""
     for found in re.findall(r"https?://[^\s<>\"]+", text):
-        url = found.rstrip(".,;:!?)]")
+        url = _without_end_of_sentence(found)
         yield Link(url, url)
+
+
+def _without_end_of_sentence(url: str) -> str:
+    while url[-1] in ".,;:!?)]":
+        opening = _OPENING.get(url[-1])
+        if opening and url.count(opening) >= url.count(url[-1]):
+            break
+        url = url[:-1]
+    return url

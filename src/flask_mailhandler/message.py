@@ -138,12 +138,16 @@ class Message:
             self.__dict__["message_id"] = make_message_id(self.__dict__["_left"], self.from_addr)
 
     def _check_cids(self) -> None:
+        from html import unescape
+        from urllib.parse import unquote
+
         known = {attachment.cid for attachment in self.inline_attachments}
-        # https://www.rfc-editor.org/rfc/rfc2392: a cid: URL names a part of this message.
+        # https://www.rfc-editor.org/rfc/rfc2392: a cid: URL names a part of this message. It is
+        # percent-encoded, and in an attribute of HTML; many write the id as it is.
         for cid in re.findall(
             r"""(?:src|background)\s*=\s*["']?cid:([^"'\s>]+)""", self.html, re.I
         ):
-            if cid not in known:
+            if cid not in known and unquote(unescape(cid)) not in known:
                 raise MessageError(
                     f"html shows 'cid:{cid}', and no attachment has it: give it in"
                     " inline_attachments=, and write cid:{attachment.cid}."
@@ -223,17 +227,9 @@ class Message:
 
         :raises MessageError: for an unknown version, or values that are wrong.
         """
-        if data.get("version") != 1:
-            raise MessageError("from_dict takes what to_dict of version 1 has made.")
-        try:
-            fields = {name: from_json(name, data[name]) for name in _NAMES}
-            message = cls(**fields)
-            message.__dict__["_left"] = str(data["made"]["left"])
-            message.__dict__["_given"] = frozenset(data["given"])
-        except (KeyError, TypeError, ValueError) as error:
-            if isinstance(error, MessageError):
-                raise
-            raise MessageError(f"from_dict found a damaged message: {error!r}.") from None
+        fields, left, given = from_json(data, _ORDER)
+        message = cls(**fields)
+        message.__dict__.update(_left=left, _given=given)
         return message
 
     def _fields(self) -> dict[str, t.Any]:

@@ -1,0 +1,135 @@
+"""A message as JSON, and through a process's pickle: the same mail, or an error."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pathlib
+import pickle
+import typing as t
+
+import pytest
+
+from flask_mailhandler import Address
+from flask_mailhandler import Attachment
+from flask_mailhandler import Message
+from flask_mailhandler import MessageError
+
+
+@pytest.fixture
+def everything(tmp_path: pathlib.Path) -> Message:
+    path = tmp_path / "x.bin"
+    path.write_bytes(b"\0\1")
+    logo = Attachment(b"png", filename="logo.png")
+    return Message(
+        subject="Grüße",
+        text="a\n",
+        html=f'<img src="cid:{logo.cid}">',
+        from_addr="Zoë <zoe@faß.de>",
+        to=["Ann <ann@example.com>", '"a b"@example.com'],
+        reply_to="r@example.com",
+        bcc="jörg@example.com",
+        envelope_sender="",
+        headers=[("X-A", "1"), ("X-A", "2")],
+        attachments=[Attachment.from_path(path), Attachment("é", filename="é.txt", cid="a@b")],
+        inline_attachments=[logo],
+        alternatives=[("BEGIN", "text/calendar; method=REQUEST")],
+    )
+
+
+def test_json(everything: Message) -> None:
+    """A message goes through JSON and is the same mail."""
+    found = Message.from_dict(json.loads(json.dumps(everything.to_dict())))
+
+    assert found == everything
+    assert found.message_id == everything.message_id
+    assert found.date == everything.date
+    assert found.inline_attachments[0].cid == everything.inline_attachments[0].cid
+    assert found.attachments[0].data == b"\0\1"
+    assert found.envelope() == everything.envelope()
+
+
+def test_json_of_a_message_without_from() -> None:
+    """The identity is fixed before the From is known."""
+    message = Message(text="x")
+
+    found = Message.from_dict(message.to_dict())
+
+    from_addr = Address("ann@example.com")
+    expect = message.completed(from_addr=from_addr).message_id
+    assert found.completed(from_addr=from_addr).message_id == expect
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"version": 2}, {"version": None}, {"subject": "a\nb"}, {"to": [["", "nobody"]]},
+     {"to": 1}, {"made": {}}, {"date": "x"}, {"attachments": [{}]},
+     {"attachments": [{"base64": "!", "filename": None, "mimetype": "a/b", "cid": "",
+                       "cid_given": False}]}],
+)  # fmt: skip
+def test_damaged_json(change: dict[str, t.Any]) -> None:
+    """What to_dict() has not made is a MessageError."""
+    with pytest.raises(MessageError):
+        Message.from_dict({**Message(text="x").to_dict(), **change})
+
+
+LEFT = "0123456789abcdef" * 2
+PLAIN: dict[str, t.Any] = {
+    "text": "x", "filename": None, "mimetype": "text/plain", "cid": "a@b", "cid_given": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"made": {"left": left}} for left in ("x> y", "a\r\nBcc: x@y.z", 5, None, "", LEFT + "\n")),
+        *({"made": made} for made in ([], None, "left")),
+        *({"given": given} for given in (None, "date", ["subject"], [[]], 5)),
+        *({"from_addr": value} for value in ("a", "ab", [], [1, 2], ["", ""], {}, 5, "")),
+        *({"envelope_sender": value} for value in ("a", [None, "a@b.c"], 5)),
+        *({"to": value} for value in ("ab", ["ab"], [[None, "a@b.c"]], [5], {"a": "b"}, None)),
+        *({"headers": value} for value in (5, "x", [["a"]])),
+        *({"date": value} for value in (5, None, "2026-11-20T14:05:06")),
+        *({"attachments": [{**PLAIN, "file": file}]} for file in (
+            [5, "a", None, None], ["x", 1, 2], ["x", 1, 2, True], "abcd", None, 5,
+        )),
+        *({"attachments": [{**PLAIN, **item}]} for item in (
+            {"text": 5}, {"base64": 5}, {"base64": "\xe4"}, {"filename": 5}, {"mimetype": 5},
+            {"cid": "x>\r\nBcc: y", "cid_given": False}, {"cid": 5},
+        )),
+        {"attachments": 5}, {"attachments": ["x"]}, {"attachments": [None]}, {"alternatives": "x"},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_any_damage(change: dict[str, t.Any]) -> None:
+    """A queue's row comes from outside: each damaged shape is a MessageError and nothing else."""
+    with pytest.raises(MessageError):
+        Message.from_dict({**Message(text="x").to_dict(), **change})
+
+
+@pytest.mark.parametrize("data", [[], None, "x", 5, [("version", 1)]], ids=repr)
+def test_json_of_something_else(data: t.Any) -> None:
+    """What is no mapping was not made by to_dict()."""
+    with pytest.raises(MessageError, match="to_dict of version 1"):
+        Message.from_dict(data)
+
+
+def test_missing_json() -> None:
+    """A missing field is damage too."""
+    data = Message().to_dict()
+    del data["subject"]
+
+    with pytest.raises(MessageError, match="damaged"):
+        Message.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
+def test_copies(everything: Message, again: t.Callable[[Message], Message]) -> None:
+    """A copy, through a process's pickle too, is the same mail."""
+    found = again(everything)
+
+    assert found == everything
+    assert found.message_id == everything.message_id
+    assert found.to.named == everything.to.named

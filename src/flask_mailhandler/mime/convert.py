@@ -12,6 +12,7 @@ from ..headers import MESSAGE_ID
 from .convert_parts import cannot_hold
 from .convert_parts import read_parts
 from .encoded_words import decoded
+from .foreign_body import parse
 from .foreign_header import addresses
 from .render import render
 from .source import first
@@ -33,11 +34,10 @@ def to_mime(message: Message) -> EmailMessage:
     """Return the message as the standard library's, parsed from the octets that are sent. Bcc
     is not in it.
 
-    :raises MessageError: as :func:`render` does.
+    :raises MessageError: as :func:`render` does, and if messages are attached in messages too
+        deep to be parsed.
     """
-    import email.policy
-
-    return email.message_from_bytes(bytes(render(message)), policy=email.policy.default)
+    return t.cast("EmailMessage", parse(bytes(render(message))))
 
 
 def from_mime(message: MIMEMessage) -> Message:

@@ -241,7 +241,13 @@ def _is_ascii_like(message: Message) -> bool:
 
 
 def parse(octets: bytes) -> Message:
-    """Read a message with the standard library."""
+    """Read a message with the standard library.
+
+    :raises MessageError: if messages are nested in it deeper than its parser goes.
+    """
     import email.policy
 
-    return email.message_from_bytes(octets, policy=email.policy.default)
+    try:
+        return email.message_from_bytes(octets, policy=email.policy.default)
+    except RecursionError:
+        raise MessageError("The message has messages nested in it too deep to be read.") from None

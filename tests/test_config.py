@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
+import traceback
 import typing as t
 import warnings
 
@@ -162,6 +163,9 @@ def test_testing_and_debug(
         ({"default_to": "a@example.com, b@"}, "MAIL_DEFAULT_TO has no valid domain"),
         ({"default_subject": "a\nb"}, "MAIL_DEFAULT_SUBJECT has the control character"),
         ({"allow_to": "@"}, "MAIL_ALLOW_TO has no valid domain"),
+        ({"allow_to": ""}, "MAIL_ALLOW_TO is empty"),
+        ({"allow_to": " , "}, "MAIL_ALLOW_TO is empty"),
+        ({"redirect_to": []}, "MAIL_REDIRECT_TO is empty"),
         ({"rate_limit": "fast"}, "MAIL_RATE_LIMIT must be like '14/s; 500/h'"),
         ({"username": 1e5, "password": "x"}, "FLASK_MAIL_USERNAME='\"...\"'"),
         ({"username": "me", "password": 1e5}, "FLASK_MAIL_PASSWORD='\"...\"'"),
@@ -278,6 +282,67 @@ def test_accounts_inherit() -> None:
     assert bulk.subject_prefix == same.subject_prefix == "[app]"
     assert bulk.redirect_to == ["staging@example.com"]
     assert (bulk.default_from, same.default_from) == ("news@example.com", "other@example.com")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"handler": "console"},
+        {"url": "memory:"},
+        {"suppress_send": True, "url": "smtp://mx.example.com"},
+        {"suppress_send": True, "handler": "smtp"},
+    ],
+)
+@pytest.mark.parametrize("bulk", [{"host": "mx.example.com"}, {"url": "smtps://mx.example.com"}])
+def test_an_app_that_sends_nothing(keys: dict[str, object], bulk: dict[str, object]) -> None:
+    """Where the app prints, keeps or suppresses its mail, no account sends any."""
+    for using in (None, "bulk"):
+        assert not isinstance(handler_of(using, **keys, accounts={"bulk": bulk}), SMTPEmailHandler)
+
+
+def test_an_account_may_insist() -> None:
+    """An account that names its handler has it, whatever the app's own."""
+    bulk = {"handler": "smtp", "host": "bulk.example.com"}
+
+    assert smtp_of("bulk", handler="console", accounts={"bulk": bulk}).host == "bulk.example.com"
+
+
+def test_empty_is_left_out() -> None:
+    """What a compose file makes of a variable that is not set is left out."""
+    handler = smtp_of(
+        host="mx.example.com",
+        username="",
+        password="",
+        port="",
+        url="",
+        default_from="",
+        timeout="",
+    )
+
+    assert (handler.username, handler.server.port) == (None, 587)
+
+
+def test_a_wrong_configuration_leaves_no_secret_in_the_traceback() -> None:
+    """The traceback of a wrong key does not hold the values of the others."""
+    app = app_with(password="oober-secret", username="me", port="x")
+
+    with pytest.raises(ConfigurationError) as caught:
+        Mail(app, cli=None)
+
+    shown = "".join(
+        traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    )
+    assert "MAIL_PORT" in shown
+    assert "oober-secret" not in shown.replace(repr(app.config), "")
+
+
+def test_accounts_do_not_print_their_secrets() -> None:
+    """The settings of an app print no password, of an account neither."""
+    bulk = {"host": "mx.example.com", "username": "me", "password": "oober-secret"}
+
+    settings = read_settings({"accounts": {"bulk": bulk}, "api_key": "oober-secret"})
+
+    assert "oober-secret" not in repr(settings)
 
 
 def test_an_unknown_account() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import typing as t
 from email.message import EmailMessage
@@ -14,9 +15,11 @@ from flask import current_app
 from flask import Flask
 
 from flask_mailhandler import BatchError
+from flask_mailhandler import ConfigurationError
 from flask_mailhandler import ConnectError
 from flask_mailhandler import current_mail
 from flask_mailhandler import DeferredError
+from flask_mailhandler import FileEmailHandler
 from flask_mailhandler import Mail
 from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import Message
@@ -389,6 +392,7 @@ def test_before_send_stops_a_message(caplog: pytest.LogCaptureFixture) -> None:
         reports = mail.send([HI, HI.replace(to="bob@example.com"), HI.replace()])
 
     assert [len(report.outcomes) for report in reports] == [1, 0, 1]
+    assert [report.ok for report in reports] == [True, False, True]
     assert len(outbox) == 2
     assert "unsubscribed" in caplog.text
 
@@ -556,8 +560,8 @@ def test_somebody_elses_attribute_is_kept() -> None:
 @pytest.mark.parametrize(
     ("arguments", "fields", "said"),
     [
-        ((3,), {}, "send takes a Message, a text, or several Messages, not 3"),
-        ((b"Hello",), {}, "send takes a Message"),
+        ((3,), {}, "send takes several messages here, such as [message], not 3"),
+        ((b"Hello",), {}, "send takes several messages here, such as [message], not b'Hello'"),
         (([HI, "Hello"],), {}, "send was given 'Hello', not a Message"),
     ],
 )
@@ -583,6 +587,128 @@ def test_fields_beside_a_message() -> None:
             send(HI, subject="Ho")
         with pytest.raises(TypeError, match="recipients= only for a single message"):
             send([HI], recipients=["bob@example.com"])
+
+
+def test_nobody_is_left() -> None:
+    """recipients=[] is not everybody: a retry to nobody must not double the mail."""
+    app = create_app(handler="memory")
+
+    with app.app_context():
+        report = mail_of(app).send(HI)
+        with pytest.raises(MessageError, match="recipients= is empty"):
+            mail_of(app).send(HI, recipients=report.deferred)
+
+
+def test_a_single_message_is_not_several() -> None:
+    """A message is iterable in its way, and must not vanish where several are expected."""
+    app = create_app(handler="memory")
+    single: t.Any = EmailMessage()
+
+    with app.app_context():
+        with pytest.raises(MessageError, match=r"send_each takes several.*\[message\]"):
+            list(mail_of(app).send_each(single))
+        with pytest.raises(MessageError, match=r"send takes several.*\[message\]"):
+            mail_of(app).handler.send(t.cast(t.Any, HI))
+
+
+def test_the_prefix_stands_once() -> None:
+    """A message that was completed gets no second prefix when it is sent again."""
+    app = create_app(handler="memory", subject_prefix="[app]")
+
+    with app.app_context(), mail_of(app).capture() as outbox:
+        report = mail_of(app).send(HI)
+        mail_of(app).send(report.message)
+
+    assert [captured.subject for captured in outbox] == ["[app] Hi", "[app] Hi"]
+
+
+@pytest.mark.parametrize("timeout", ["soon", 0, -1, float("nan"), float("inf"), True, [1]])
+def test_a_wrong_timeout(timeout: t.Any) -> None:
+    """A timeout that is none is refused by every handler, before anything is sent."""
+    app = create_app(handler="memory")
+
+    with app.app_context(), pytest.raises(ConfigurationError, match="timeout= must be a number"):
+        mail_of(app).send(HI, timeout=timeout)
+
+
+def test_before_send_does_not_write_into_the_callers_message() -> None:
+    """What a before_send function does to an EmailMessage is done to a copy."""
+    app = create_app(handler="memory")
+    mail = mail_of(app)
+    message = EmailMessage()
+    message["To"] = "ann@example.com"
+    message.set_content("Hello")
+
+    @mail.before_send
+    def tag(message: EmailMessage) -> EmailMessage:
+        message["X-Tag"] = "yes"
+        return message
+
+    with app.app_context(), mail.capture() as outbox:
+        mail.send(message)
+
+    assert b"X-Tag: yes" in bytes(outbox[0].content)
+    assert "X-Tag" not in message
+
+
+def test_before_send_that_returns_no_message() -> None:
+    """A before_send function that returns something else is named."""
+    app = create_app(handler="memory")
+    mail_of(app).before_send(lambda message: t.cast(t.Any, True))
+
+    with (
+        app.app_context(),
+        pytest.raises(MessageError, match=r"before_send function.*returned True"),
+    ):
+        mail_of(app).send(HI)
+
+
+def test_captures_in_threads_are_not_lost() -> None:
+    """F-94: captures that come and go in threads neither vanish nor stay."""
+    app = create_app(handler="file", folder="/nowhere")
+    mail = mail_of(app)
+    interval = sys.getswitchinterval()
+    lost: list[int] = []
+
+    def work() -> None:
+        for _ in range(300):
+            with app.app_context(), mail.capture(app):
+                if not isinstance(mail.handler, MemoryEmailHandler):
+                    lost.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert lost == []
+    with app.app_context():
+        assert isinstance(mail.handler, FileEmailHandler)
+
+
+def test_the_rate_is_shared_by_all_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MAIL_RATE_LIMIT holds for the account, not for each call of send_each."""
+    pauses: list[float] = []
+    clock = [100.0]
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr("flask_mailhandler.pace.time.sleep", sleep)
+    monkeypatch.setattr("flask_mailhandler.pace.time.monotonic", lambda: clock[0])
+    app = create_app(handler="memory", rate_limit="1/s")
+
+    with app.app_context():
+        for _ in range(3):
+            list(mail_of(app).send_each([HI]))
+
+    assert pauses == pytest.approx([1, 1])
 
 
 def test_nothing_configured_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -19,6 +19,7 @@ from flask_mailhandler import Attachment
 from flask_mailhandler import conclude
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import ConsoleEmailHandler
+from flask_mailhandler import DeferredError
 from flask_mailhandler import EmailHandler
 from flask_mailhandler import FileEmailHandler
 from flask_mailhandler import Job
@@ -33,6 +34,7 @@ from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler import State
 from flask_mailhandler.config import integer
 from flask_mailhandler.config import Option
+from flask_mailhandler.handlers.base import accept
 from flask_mailhandler.report import Observe
 from servers import ScriptedServer
 
@@ -241,6 +243,80 @@ def test_a_handler_without_deliver() -> None:
     """A handler that does not write deliver() says so."""
     with pytest.raises(NotImplementedError, match=r"does not write deliver\(\)"):
         EmailHandler().send([FULL])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class SloppyEmailHandler(EmailHandler):
+    """A handler that does not keep to the contract."""
+
+    how: str = "silent"
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        if self.how == "silent":
+            for _ in jobs:
+                pass
+        elif self.how == "early":
+            yield accept(next(iter(jobs)))
+        elif self.how == "raises":
+            yield accept(next(iter(jobs)))
+            next(iter(jobs))
+            raise DeferredError("closed for today")
+        else:
+            for job in jobs:
+                yield accept(job)
+                yield accept(job)
+
+
+@pytest.mark.parametrize(
+    ("how", "expect"),
+    [
+        ("silent", ["unknown", "unknown", "unknown"]),
+        ("early", ["accepted", "deferred", "deferred"]),
+        ("raises", ["accepted", "deferred", "deferred"]),
+    ],
+)
+def test_every_message_is_reported(how: str, expect: list[str]) -> None:
+    """Whatever deliver does, there is one report for each message, and nothing vanishes."""
+    messages = [FULL.replace(to=f"{name}@example.com", cc=None, bcc=None) for name in "abc"]
+
+    reports = SloppyEmailHandler(how=how).send(messages)
+
+    assert [outcome.state for report in reports for outcome in report.outcomes] == expect
+    assert [report.message for report in reports] == messages
+
+
+def test_more_reports_than_messages() -> None:
+    """A handler that reports more than it was given is a mistake in its code."""
+    with pytest.raises(TypeError, match=r"SloppyEmailHandler\.deliver\(\) reports more"):
+        SloppyEmailHandler(how="twice").send([FULL])
+
+
+def test_outcomes_are_in_the_order_of_the_envelope() -> None:
+    """Those whom the staging guard withholds stand where they were named."""
+    message = FULL.replace(
+        to=["x@bad.example", "ann@example.com", "y@bad.example"], cc=None, bcc=None
+    )
+
+    (report,) = MemoryEmailHandler(allow_to=["*@example.com"]).send([message])
+
+    assert [outcome.recipient for outcome in report.outcomes] == [*message.to]
+    assert report.accepted == ["ann@example.com"]
+
+
+class ForgotEmailHandler(EmailHandler):
+    """Somebody forgot the decorator."""
+
+    wings: Option[int | None, int] = Option(integer(1, 9), 2)
+
+
+def test_a_handler_that_is_no_dataclass() -> None:
+    """A handler with options that is no dataclass is told what to write."""
+    app = Flask("forgot")
+    app.config["MAIL_HANDLER"] = ForgotEmailHandler
+    mail = Mail(app, cli=None)
+
+    with app.app_context(), pytest.raises(ConfigurationError, match="write @dataclass"):
+        mail.send(FULL)
 
 
 def test_a_handler_prints_itself() -> None:

@@ -28,6 +28,7 @@ from .errors import ConfigurationError
 from .errors import ConfigurationWarning
 from .handlers import BUILT_IN
 from .handlers import find
+from .handlers import SILENT
 from .handlers.base import EmailHandler
 
 Values: t.TypeAlias = "Mapping[str, object]"
@@ -70,7 +71,7 @@ class Account:
     name: str
     handler: object
     """As it was written, or None if nobody chose one."""
-    options: Mapping[str, object]
+    options: Mapping[str, object] = dataclasses.field(repr=False)
     """The values of all options, by name."""
     connected: bool
     """Whether any key says where mail is to go."""
@@ -86,10 +87,10 @@ class Account:
         :raises ConfigurationError: naming the key whose value is wrong.
         """
         cls = find(wanted, self.label("handler"))
-        known = config.options(cls)
-        if "from_config" in vars(cls):
+        own_way = t.cast(t.Any, cls.from_config).__func__
+        if own_way is not t.cast(t.Any, EmailHandler.from_config).__func__:
             return cls.from_config(self.options)
-        return cls(**config.read(known, self.options, self.label))
+        return cls.from_config(self.options, self.label)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,13 +105,14 @@ class Settings:
 
         :raises ConfigurationError: if there is none.
         """
-        try:
-            return self.accounts[using or DEFAULT]
-        except KeyError:
+        name = DEFAULT if using is None else using
+        account = self.accounts.get(name)
+        if account is None:
             raise ConfigurationError(
                 f"There is no account {using!r} in MAIL_ACCOUNTS; there are"
                 f" {', '.join(map(repr, self.accounts))}."
-            ) from None
+            )
+        return account
 
     def choose(self, account: Account, *, testing: bool, debug: bool) -> object:
         """Say which kind of handler is in force: in tests the one for tests, else the one that
@@ -131,19 +133,42 @@ def read_settings(values: Values) -> Settings:
     """
     known = _known_options()
     _warn_of_unknown(values, known)
-    own = translate({name: value for name, value in values.items() if value is not None})
+    own = translate(_given(values))
+    accounts = _accounts(own.pop("accounts", {}))
     testing_handler = own.pop("testing_handler", "memory")
     if testing_handler != "configured":
         _check_handler(testing_handler, "MAIL_TESTING_HANDLER")
     from_key = functools.partial(origin, values=values)
-    accounts = {DEFAULT: _account(DEFAULT, own, known, key, from_key)}
-    for name, given in _accounts(own.pop("accounts", {})).items():
+    if own.pop("suppress", False):
+        # It means that nothing is sent at all, whoever says where.
+        own = {**_without_connection(own), "handler": "memory"}
+        accounts = {name: _without_connection(given) for name, given in accounts.items()}
+    default = _account(DEFAULT, own, known, key, from_key)
+    built = {DEFAULT: default}
+    for name, given in accounts.items():
+        if default.handler in SILENT and "handler" not in given:
+            # An app that prints or keeps its mail does so by whatever account.
+            given = _without_connection(given)
         merged, label = _inherit(own, given), _label_of(name)
         sources = {
             option: label(option) if option in given else from_key(option) for option in merged
         }
-        accounts[name] = _account(name, merged, known, label, sources.__getitem__)
-    return Settings(accounts, testing_handler)
+        built[name] = _account(name, merged, known, label, sources.__getitem__)
+    return Settings(built, testing_handler)
+
+
+def _given(values: Values) -> dict[str, object]:
+    """Leave out what is None, and what is empty, as in ``FLASK_MAIL_USERNAME=``; but a guard
+    that guards nothing is told so."""
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and (value != "" or name in ("redirect_to", "allow_to"))
+    }
+
+
+def _without_connection(given: Values) -> dict[str, object]:
+    return {name: value for name, value in given.items() if name not in _CONNECTION}
 
 
 def _known_options() -> dict[str, Option[t.Any, t.Any]]:
@@ -216,7 +241,7 @@ def _accounts(value: object) -> dict[str, dict[str, object]]:
                 f"MAIL_ACCOUNTS[{name!r}] must be a mapping of options; the account 'default' is"
                 " made of the MAIL_* keys themselves."
             )
-        own = {str(option).lower(): item for option, item in given.items() if item is not None}
+        own = _given({str(option).lower(): item for option, item in given.items()})
         unknown = own.keys() - _known_options().keys() - _ACCOUNT_KEYS
         handler = own.get("handler")
         if unknown and (handler is None or handler in BUILT_IN):

@@ -115,6 +115,10 @@ class Addresses(tuple[Address, ...]):
         return tuple((address.name, str.__str__(address)) for address in self)
 
 
+NOBODY = Addresses()
+"""No addresses."""
+
+
 def parse_address(value: object, field: str = "address") -> Address:
     """Read one address: a string, a ``(name, mailbox)`` pair, or an :class:`Address`.
 

@@ -55,7 +55,7 @@ def translate(values: Mapping[str, object]) -> dict[str, t.Any]:
         own.setdefault("security", security)
     if "suppress_send" in values:
         if config.boolean(values["suppress_send"], "MAIL_SUPPRESS_SEND"):
-            own.setdefault("handler", "memory")
+            own["suppress"] = True
         else:  # it was there to send from tests
             own.setdefault("testing_handler", "configured")
     if "backend" in values:

@@ -103,9 +103,23 @@ def secret(value: object, name: str) -> Secret:
             f"{name} must be text, and it is a {type(value).__name__}. In the environment, quote a"
             f""" value that would be read as a number or a word of JSON: FLASK_{name}='"..."'."""
         )
-    if any(ord(letter) < 32 or ord(letter) == 127 for letter in found):
-        raise ConfigurationError(f"{name} has a control character. Is there a line end in it?")
+    if re.search("[\x00-\x1f\x7f\ud800-\udfff]", found):
+        raise ConfigurationError(
+            f"{name} has a control character, or is not in UTF-8. Is there a line end in it?"
+        )
     return Secret(found)
+
+
+def refuse_url(value: object, name: str) -> None:
+    """Refuse a URL where none belongs, without showing it: there may be a password in it.
+
+    :raises ConfigurationError: naming the right place for it.
+    """
+    if re.search("@|://", repr(value)):
+        raise ConfigurationError(
+            f"{name} has '@' or '://' in it, as a URL has. Set MAIL_URL to the URL, or the 'url' of"
+            " an account."
+        )
 
 
 def token(value: object, name: str) -> Secret | Callable[[], str]:
@@ -193,6 +207,7 @@ def allowed(value: object, name: str) -> tuple[str, ...]:
     found = []
     for item in items:
         # A domain is checked as that of an address is.
+        item = item.removeprefix("*") if isinstance(item, str) else item
         domain = isinstance(item, str) and item.startswith("@")
         checked = address(f"anybody{item}" if domain else item, name)
         found.append(f"@{checked.domain}" if domain else str(checked))
@@ -251,13 +266,19 @@ def parse_url(value: object, name: str) -> dict[str, object]:
     from urllib.parse import urlsplit
 
     found: dict[str, object] = {}
+    # What a file or a shell gives may end a line. Within a URL, urlsplit would drop line ends.
+    given = secret(value.strip() if isinstance(value, str) else value, name)
     try:
-        url = urlsplit(text(value, name))
+        url = urlsplit(given.reveal())
         # Of an unescaped '#', '/' or '?' in a password all that follows would be lost.
         if url.fragment or not url.scheme:
             raise ValueError
         query = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
-        host, port, user, password = url.hostname, url.port, url.username, url.password
+        host, port = url.hostname, url.port
+        user, password = (
+            escaped and unquote(escaped, errors="strict")
+            for escaped in (url.username, url.password)
+        )
     except ValueError:
         raise ConfigurationError(
             f"{name} must be like 'smtps://user:password@host' or 'console:'. In the user name and"
@@ -268,8 +289,7 @@ def parse_url(value: object, name: str) -> dict[str, object]:
         if not host or url.path.strip("/"):
             raise ConfigurationError(f"{name} needs a host, and nothing behind it but a query.")
         found = {"host": host, "port": port, "security": "tls" if url.scheme == "smtps" else None}
-        found["username"] = None if user is None else unquote(user, errors="strict")
-        found["password"] = None if password is None else unquote(password, errors="strict")
+        found |= {"username": user, "password": password}
     elif handler == "file":
         found = {"folder": unquote(url.path) or None}
     elif url.netloc or url.path:

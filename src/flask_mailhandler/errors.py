@@ -111,7 +111,7 @@ class BatchError(MailError):
         first = failed[0].error if failed else None
         super().__init__(
             f"{len(failed)} of {len(self.reports)} messages were accepted by nobody;"
-            f" the first: {first}. See .reports for each of them."
+            f" the first: {str(first).rstrip('.')}. See .reports for each of them."
         )
 
     def __reduce__(self) -> tuple[t.Any, ...]:

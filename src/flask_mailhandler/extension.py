@@ -17,10 +17,12 @@ from .address import AddressesInput
 from .current import current_app_object
 from .current import NAME
 from .errors import BatchError
+from .errors import ConfigurationError
 from .errors import MessageError
 from .handlers.base import EmailHandler
 from .handlers.prepare import AnyMessage
 from .handlers.prepare import Before
+from .handlers.prepare import several
 from .message import Message
 from .message import MessageFields
 from .outbox import Outbox
@@ -60,9 +62,12 @@ class Mail:
             raise RuntimeError(
                 "This app has a Mail already. Create one Mail, and register it once on each app."
             )
-        self._registrations[app] = Registration(
-            app, read_settings(app.config.get_namespace("MAIL_"))
-        )
+        try:
+            settings = read_settings(app.config.get_namespace("MAIL_"))
+        except ConfigurationError as error:
+            # The text tells it all, and the frames between hold passwords as they were written.
+            raise error.with_traceback(None)  # noqa: B904
+        self._registrations[app] = Registration(app, settings)
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
@@ -159,11 +164,7 @@ class Mail:
             return report
         if recipients is not None:
             raise TypeError("send() takes recipients= only for a single message.")
-        if not isinstance(message, Iterable) or isinstance(message, bytes):
-            raise MessageError(
-                f"send takes a Message, a text, or several Messages, not {shorten(message)}."
-            )
-        reports = self._send(mine, message, using, None, timeout)
+        reports = self._send(mine, several(message, "send"), using, None, timeout)
         if any(report.failed for report in reports):
             raise BatchError(reports)
         return reports
@@ -209,13 +210,12 @@ class Mail:
         mine = self._registration()
         handler = mine.handler(using)
         before = tuple(self._before)
-        limits = mine.settings.account(using).rate_limit
-        pace = Pace(limits or ())
+        pace = mine.pace(using)
 
         def reports() -> Iterator[Report]:
             for report in handler.dispatch(
                 handler.prepare(message, timeout=timeout, before=before)
-                for message in _paced(messages, pace)
+                for message in _paced(several(messages, "send_each"), pace)
             ):
                 mine.tell(report, using)
                 yield report
@@ -271,13 +271,12 @@ class Mail:
         target = app or (current_app_object() if has_app_context() else None)
         all_mine = [self._registration_of(target)] if target else [*self._registrations.values()]
         for mine in all_mine:
-            mine.captures.append(outbox)
+            mine.start_capture(outbox)
         try:
             yield outbox
         finally:
             for mine in all_mine:
-                # By identity: two empty outboxes are equal.
-                mine.captures[:] = [box for box in mine.captures if box is not outbox]
+                mine.end_capture(outbox)
 
     def _registration(self) -> Registration:
         if not has_app_context():
@@ -302,6 +301,8 @@ class Mail:
 
 
 def _from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Message:
+    if "text" in fields:
+        raise TypeError("send() takes the text as its first argument; leave out text=.")
     if not fields.get("subject") and not default_subject:
         raise MessageError(
             f"send({shorten(text, 40)}) has no subject: the first argument is the text; write"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import collections
+import threading
 import time
 
 from .config import Limits
 
 
 class Pace:
-    """Lets through as many as the limits allow in any stretch of time.
+    """Lets through as many as the limits allow in any stretch of time, from any thread.
 
     :param limits: ``((14, 1.0), (500, 3600.0))``: 14 in each second, and 500 in each hour.
     """
 
     def __init__(self, limits: Limits) -> None:
+        self._counting = threading.Lock()
         self._windows = [(collections.deque[float](maxlen=number), span) for number, span in limits]
 
     def pause(self) -> float:
@@ -27,7 +29,14 @@ class Pace:
 
     def wait(self) -> None:
         """Wait until the next may pass, and count it."""
-        while (pause := self.pause()) > 0:
+        while pause := self._count():
             time.sleep(pause)
-        for window, _ in self._windows:
-            window.append(time.monotonic())
+
+    def _count(self) -> float:
+        """Count one if it may pass now; else return the seconds to wait."""
+        with self._counting:
+            if pause := self.pause():
+                return pause
+            for window, _ in self._windows:
+                window.append(time.monotonic())
+            return 0.0

@@ -7,7 +7,6 @@ import weakref
 
 from flask import Flask
 
-from .accounts import Account
 from .accounts import DEFAULT
 from .accounts import Settings
 from .handlers.base import EmailHandler
@@ -15,6 +14,7 @@ from .handlers.memory import MemoryEmailHandler
 from .log import log_report
 from .log import logger
 from .outbox import Outbox
+from .pace import Pace
 from .report import Report
 from .signals import announce
 from .signals import message_failed
@@ -30,9 +30,12 @@ class Registration:
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._app = weakref.ref(app)
         self.settings = settings
-        self.captures: list[Outbox] = []
+        # Replaced as a whole, so that whoever reads it while another thread captures sees one
+        # state or the other.
+        self._captures: tuple[Outbox, ...] = ()
+        self._capturing = threading.Lock()
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
-        self._lock = threading.Lock()
+        self._paces: dict[str, Pace] = {}
 
     @property
     def app(self) -> Flask:
@@ -44,25 +47,39 @@ class Registration:
         """The handler that is in force now. TESTING and debug are looked at every time, for they
         may be set after init_app."""
         account = self.settings.account(using)
-        if self.captures:
-            return self._capturing(account, self.captures[-1])
+        if captures := self._captures:
+            memory = account.build(MemoryEmailHandler)
+            assert isinstance(memory, MemoryEmailHandler)
+            return memory.into(captures[-1], account.name)
         app = self.app
         kind = self.settings.choose(account, testing=app.testing, debug=app.debug)
-        with self._lock:
-            handler = self._handlers.get((account.name, kind))
-            if handler is None:
-                handler = account.build(kind)
-                if kind == "smtp" and not account.connected:
-                    logger.warning(
-                        "Neither MAIL_URL nor MAIL_HOST is set: mail is given to localhost:25."
-                    )
-                self._handlers[account.name, kind] = handler
+        handler = self._handlers.get((account.name, kind))
+        if handler is None:
+            # No lock: a child of a fork could find it held by a thread that it has not. If two
+            # threads build one, both take the first.
+            built = account.build(kind)
+            handler = self._handlers.setdefault((account.name, kind), built)
+            if handler is built and kind == "smtp" and not account.connected:
+                logger.warning(
+                    "Neither MAIL_URL nor MAIL_HOST is set: mail is given to localhost:25."
+                )
         return handler
 
-    def _capturing(self, account: Account, outbox: Outbox) -> MemoryEmailHandler:
-        handler = account.build(MemoryEmailHandler)
-        assert isinstance(handler, MemoryEmailHandler)
-        return handler.into(outbox, account.name)
+    def pace(self, using: str | None) -> Pace:
+        """The rate limit of an account, which all its callers in this process share."""
+        account = self.settings.account(using)
+        return self._paces.setdefault(account.name, Pace(account.rate_limit or ()))
+
+    def start_capture(self, outbox: Outbox) -> None:
+        """Put mail into *outbox* until :meth:`end_capture`; the last one started gets it."""
+        with self._capturing:
+            self._captures = (*self._captures, outbox)
+
+    def end_capture(self, outbox: Outbox) -> None:
+        """Undo :meth:`start_capture`, whatever else was started meanwhile."""
+        with self._capturing:
+            # By identity: two empty outboxes are equal.
+            self._captures = tuple(box for box in self._captures if box is not outbox)
 
     def tell(self, report: Report, using: str | None) -> None:
         """Log a report and send its signal."""

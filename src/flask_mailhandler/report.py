@@ -90,8 +90,11 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether every recipient was accepted."""
-        return all(outcome.state is State.ACCEPTED for outcome in self.outcomes)
+        """Whether every recipient was accepted. Not, if a ``before_send`` function has stopped
+        the message: then nobody got it."""
+        return bool(self.outcomes) and all(
+            outcome.state is State.ACCEPTED for outcome in self.outcomes
+        )
 
     @property
     def failed(self) -> bool:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..config import refuse_url
 from ..errors import ConfigurationError
 
 if t.TYPE_CHECKING:
@@ -30,6 +31,8 @@ BUILT_IN = {
     "test": "flask_mailhandler.handlers.memory:MemoryEmailHandler",
     "file": "flask_mailhandler.handlers.file:FileEmailHandler",
 }
+SILENT = frozenset({"console", "dummy", "memory", "test", "file"})
+"""Those that send nothing."""
 ENTRY_POINTS = "flask_mailhandler.handlers"
 
 
@@ -39,6 +42,7 @@ def find(wanted: object, name: str = "MAIL_HANDLER") -> type[EmailHandler]:
 
     :raises ConfigurationError: if there is none, or it is no :class:`.EmailHandler`.
     """
+    refuse_url(wanted, name)
     if isinstance(wanted, str):
         place = BUILT_IN.get(wanted, wanted)
         found = _load(place, name) if ":" in place else _entry_point(wanted, name)

@@ -11,8 +11,10 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import typing as t
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -23,7 +25,13 @@ from ..address import Address
 from ..address import Addresses
 from ..address import AddressesInput
 from ..address import AddressInput
+from ..address import NOBODY
 from ..config import Option
+from ..config import Reader
+from ..errors import ConfigurationError
+from ..errors import DeferredError
+from ..errors import DeliveryError
+from ..errors import UnknownOutcomeError
 from ..report import conclude
 from ..report import Job
 from ..report import Observe
@@ -36,8 +44,21 @@ from .prepare import AnyMessage
 from .prepare import Before
 from .prepare import prepare
 from .prepare import Prepared
+from .prepare import several
 
-NOBODY = Addresses()
+T = t.TypeVar("T", bound=t.Sized)
+
+
+def _guard(read: Reader[T]) -> Reader[T]:
+    """A reader for a guard: one that guards nothing is a mistake that nobody would notice."""
+
+    def reader(value: object, name: str) -> T:
+        found = read(value, name)
+        if not found:
+            raise ConfigurationError(f"{name} is empty: write an address, or leave it out.")
+        return found
+
+    return reader
 
 
 def unobserved(phase: Phase, job: Job) -> None:
@@ -67,20 +88,31 @@ class EmailHandler:
     """The subject of a message that has none."""
     subject_prefix: Option[str | None, str] = Option(config.text, "")
     """Stands before every subject, with one space between."""
-    redirect_to: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
+    redirect_to: Option[AddressesInput, Addresses] = Option(_guard(config.addresses), NOBODY)
     """Everything goes to these addresses instead."""
-    allow_to: Option[Iterable[str] | str | None, tuple[str, ...]] = Option(config.allowed, ())
+    allow_to: Option[Iterable[str] | str | None, tuple[str, ...]] = Option(
+        _guard(config.allowed), ()
+    )
     """Only these addresses and ``@domains`` get mail; the others are reported refused. Nobody
     is kept out if it is empty."""
 
     @classmethod
-    def from_config(cls, values: Mapping[str, object]) -> t.Self:
+    def from_config(
+        cls, values: Mapping[str, object], label: Callable[[str], str] = config.key
+    ) -> t.Self:
         """Make a handler from configuration; what it does not know it leaves alone.
 
         :param values: Option names, in lower case and without ``MAIL_``, to values.
+        :param label: How the writer knows an option, for the errors.
         :raises ConfigurationError: naming the key whose value is wrong.
         """
-        return cls(**config.read(config.options(cls), values, config.key))
+        known = config.options(cls)
+        if strangers := known.keys() - {field.name for field in dataclasses.fields(cls)}:
+            raise ConfigurationError(
+                f"{cls.__name__} has the option {min(strangers)!r} and is no dataclass: write"
+                " @dataclass(frozen=True, kw_only=True, eq=False, repr=False) above it."
+            )
+        return cls(**config.read(known, values, label))
 
     def send(
         self,
@@ -104,7 +136,7 @@ class EmailHandler:
         """
         prepared = [
             self.prepare(message, recipients=recipients, timeout=timeout, before=before)
-            for message in messages
+            for message in several(messages, "send")
         ]
         return [*self.dispatch(prepared, observe)]
 
@@ -125,8 +157,13 @@ class EmailHandler:
     def dispatch(
         self, prepared: Iterable[Prepared], observe: Observe = unobserved
     ) -> Iterator[Report]:
-        """Deliver what :meth:`prepare` has made, lazily; one report for each, in order."""
-        passed: list[Prepared] = []  # those that deliver has been given or that need no delivery
+        """Deliver what :meth:`prepare` has made, lazily; one report for each, in order, whatever
+        :meth:`deliver` does.
+
+        :raises TypeError: if :meth:`deliver` reports more than it was given.
+        """
+        # Those that deliver has been given, and those between that need no delivery.
+        passed: collections.deque[Prepared] = collections.deque()
 
         def jobs() -> Iterator[Job]:
             for item in prepared:
@@ -134,11 +171,20 @@ class EmailHandler:
                 if item.job is not None:
                     yield item.job
 
-        delivered = self.deliver(jobs(), observe)
-        for report in delivered:
-            yield from _without_delivery(passed)
-            yield _with_withheld(passed.pop(0), report)
-        yield from _without_delivery(passed)
+        given = jobs()
+        name = f"{type(self).__name__}.deliver()"
+        missing: DeliveryError = UnknownOutcomeError(f"{name} did not report what became of it.")
+        try:
+            for report in self.deliver(given, observe):
+                yield from _without_delivery(passed)
+                if not passed:
+                    raise TypeError(f"{name} reports more messages than it was given.")
+                yield _with_withheld(passed.popleft(), report)
+        except DeliveryError as error:  # it was to be reported, not raised
+            missing = error
+        yield from _unreported(passed, missing)
+        for _ in given:
+            yield from _unreported(passed, DeferredError(f"{name} ended before it was tried."))
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Deliver jobs and report on each, in order. This is what a handler writes.
@@ -167,14 +213,29 @@ def accept(job: Job) -> Report:
     return conclude(job, [Outcome(address, State.ACCEPTED) for address in job.envelope.recipients])
 
 
-def _without_delivery(passed: list[Prepared]) -> Iterator[Report]:
+def _without_delivery(passed: collections.deque[Prepared]) -> Iterator[Report]:
     while passed and passed[0].job is None:
-        item = passed.pop(0)
+        item = passed.popleft()
         yield report_on(item.message, item.message_id, item.withheld)
 
 
+def _unreported(passed: collections.deque[Prepared], error: DeliveryError) -> Iterator[Report]:
+    """Report on those that deliver should have reported on, by an error that holds for them."""
+    states = ((UnknownOutcomeError, State.UNKNOWN), (DeferredError, State.DEFERRED))
+    state = next((state for kind, state in states if isinstance(error, kind)), State.REFUSED)
+    while passed:
+        yield from _without_delivery(passed)
+        if passed and (job := passed[0].job) is not None:
+            own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
+            outcomes = [Outcome(a, state, text=str(error)) for a in job.envelope.recipients]
+            yield _with_withheld(passed.popleft(), conclude(job, outcomes, own))
+
+
 def _with_withheld(item: Prepared, report: Report) -> Report:
+    """Put whom the staging guard has withheld back into the order of the envelope."""
     if not item.withheld:
         return report
     assert item.job is not None
-    return conclude(item.job, (*report.outcomes, *item.withheld), report.error)
+    outcomes = {outcome.recipient: outcome for outcome in (*report.outcomes, *item.withheld)}
+    ordered = [outcomes[recipient] for recipient in item.recipients if recipient in outcomes]
+    return conclude(item.job, ordered, report.error)

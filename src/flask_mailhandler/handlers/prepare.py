@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import typing as t
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from email.message import Message as MIMEMessage
 
+from .. import config
 from ..address import Address
 from ..address import Addresses
 from ..address import AddressesInput
+from ..address import NOBODY
 from ..address import parse_addresses
 from ..errors import MessageError
 from ..log import logger
@@ -41,6 +46,8 @@ class Prepared:
     """None if nobody is to get it."""
     withheld: tuple[Outcome, ...] = ()
     """Whom the staging guard keeps from getting it."""
+    recipients: Addresses = NOBODY
+    """All of the envelope, in order, those that are withheld among them."""
 
 
 def prepare(
@@ -55,23 +62,55 @@ def prepare(
     :raises MessageError: if it cannot be sent as it is.
     """
     _check_type(message, "send was given")
-    completed = _complete(handler, message) if isinstance(message, Message) else message
+    if timeout is not None:
+        timeout = config.seconds(timeout, "timeout=")
+    override = _override(recipients)
+    if isinstance(message, Message):
+        completed: AnyMessage = _complete(handler, message)
+    else:
+        # A before_send function may write into it, and the caller's is not to change.
+        completed = copy.deepcopy(message) if before else message
     for function in before:
         changed = function(completed)
         if changed is None:
             name = getattr(function, "__qualname__", repr(function))
-            logger.info("A message was stopped by the before_send function %s.", name)
-            return Prepared(completed, _message_id(completed), None)
+            message_id = _message_id(completed)
+            logger.info("%s was stopped by the before_send function %s.", message_id, name)
+            return Prepared(completed, message_id, None)
         _check_type(changed, f"The before_send function {function!r} returned")
         # A copy that the function has changed is the same mail still.
         if isinstance(changed, Message) and isinstance(completed, Message):
             completed = changed if changed is completed else changed.same_mail_as(completed)
         else:
             completed = changed
-    override = parse_addresses(recipients, "recipients")
     if isinstance(completed, MIMEMessage):
         return _ready_mime(handler, completed, override, timeout)
     return _ready(handler, completed, override, timeout)
+
+
+def several(messages: object, caller: str) -> Iterable[AnyMessage]:
+    """Check that *messages* may be several. A single one is iterable too, and would be lost.
+
+    :raises MessageError: if they are not.
+    """
+    single = isinstance(messages, Message | MIMEMessage | str | bytes | Mapping)
+    if single or not isinstance(messages, Iterable):
+        raise MessageError(
+            f"{caller} takes several messages here, such as [message], not {shorten(messages)}."
+        )
+    return messages
+
+
+def _override(recipients: AddressesInput) -> Addresses | None:
+    if recipients is None:
+        return None
+    found = parse_addresses(recipients, "recipients")
+    if not found:
+        raise MessageError(
+            "recipients= is empty, so nobody is left to send to. Leave it out to send to all whom"
+            " the message names."
+        )
+    return found
 
 
 def _check_type(message: object, source: str) -> None:
@@ -91,15 +130,16 @@ def _complete(handler: EmailHandler, message: Message) -> Message:
     if not message.reply_to and handler.default_reply_to:
         changes["reply_to"] = handler.default_reply_to
     subject = message.subject or handler.default_subject
-    if handler.subject_prefix:
-        subject = f"{handler.subject_prefix.rstrip()} {subject}".rstrip()
+    prefix = handler.subject_prefix.rstrip()
+    if prefix and not subject.startswith(prefix):  # as a message that is sent again has it
+        subject = f"{prefix} {subject}".rstrip()
     if subject != message.subject:
         changes["subject"] = subject
     return message.completed(**changes) if changes else message
 
 
 def _ready(
-    handler: EmailHandler, message: Message, recipients: Addresses, timeout: float | None
+    handler: EmailHandler, message: Message, recipients: Addresses | None, timeout: float | None
 ) -> Prepared:
     envelope = message.envelope()
     envelope = envelope.to(recipients) if recipients else envelope
@@ -116,7 +156,7 @@ def _ready(
 
 
 def _ready_mime(
-    handler: EmailHandler, message: MIMEMessage, recipients: Addresses, timeout: float | None
+    handler: EmailHandler, message: MIMEMessage, recipients: Addresses | None, timeout: float | None
 ) -> Prepared:
     """As :func:`_ready`, for a message of the standard library. Its own To, Cc and Subject
     stay; only a missing From is filled in, and the staging guard holds."""
@@ -142,17 +182,16 @@ def _withhold(handler: EmailHandler, job: Job) -> Prepared:
     """Take out of the envelope whom the staging guard does not allow."""
     if not handler.allow_to:
         return Prepared(job.message, job.message_id, job)
-    allowed = [a for a in job.envelope.recipients if _is_allowed(a, handler.allow_to)]
-    reason = "not allowed by MAIL_ALLOW_TO"
-    withheld = tuple(
-        Outcome(address, State.REFUSED, text=reason)
-        for address in job.envelope.recipients
-        if address not in allowed
+    allowed, withheld = [], []
+    for address in job.envelope.recipients:
+        if _is_allowed(address, handler.allow_to):
+            allowed.append(address)
+        else:
+            withheld.append(Outcome(address, State.REFUSED, text="not allowed by MAIL_ALLOW_TO"))
+    kept = dataclasses.replace(job, envelope=job.envelope.to(allowed)) if allowed else None
+    return Prepared(
+        job.message, job.message_id, kept, tuple(withheld), Addresses(job.envelope.recipients)
     )
-    if not allowed:
-        return Prepared(job.message, job.message_id, None, withheld)
-    job = dataclasses.replace(job, envelope=job.envelope.to(allowed))
-    return Prepared(job.message, job.message_id, job, withheld)
 
 
 def _is_allowed(address: Address, allowed: Sequence[str]) -> bool:

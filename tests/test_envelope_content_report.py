@@ -113,7 +113,7 @@ ACCEPTED, DEFERRED, REFUSED, UNKNOWN = State
         ((REFUSED, REFUSED, REFUSED), False, True, RefusedError),
         ((DEFERRED, REFUSED, REFUSED), False, True, DeferredError),
         ((DEFERRED, UNKNOWN, REFUSED), False, True, UnknownOutcomeError),
-        ((), True, False, None),
+        ((), False, False, None),
     ],
 )
 def test_report(

@@ -44,15 +44,12 @@ class Address(str):
     def __new__(cls, value: str, name: str = "", *, field: str = "address") -> t.Self:
         if type(value) is cls and not name:
             return value
-        if type(value) is str and not name and len(value) <= _SHORT:
-            common = _COMMON.match(value)
-            if common:
-                found, bracketed, bare = common.groups()
-                mailbox = bracketed or bare
-                if len(mailbox) <= MAX_LOCAL:
-                    self = str.__new__(cls, mailbox)
-                    self.name = found.strip(" ") if found else ""
-                    return self
+        common = _common(cls, value)
+        if common is not None and not name:
+            return common
+        if common is not None and not common.name and type(name) is str:
+            common.name = check_text(name, f"the name in {field}").strip(" \t")
+            return common
         text = plain(value)
         if text is None:
             raise MessageError(f"{field} takes a string, not {shorten(value)}.")
@@ -88,6 +85,21 @@ class Address(str):
 
     def __reduce__(self) -> tuple[t.Any, ...]:
         return type(self), (str.__str__(self), self.name)
+
+
+A = t.TypeVar("A", bound=Address)
+
+
+def _common(cls: type[A], value: object) -> A | None:
+    """Read what is like most addresses; None for what needs a second look."""
+    if type(value) is str and len(value) <= _SHORT and (common := _COMMON.match(value)):
+        name, bracketed, bare = common.groups()
+        mailbox = bracketed or bare
+        if len(mailbox) <= MAX_LOCAL:
+            self = str.__new__(cls, mailbox)
+            self.name = name.strip(" ") if name else ""
+            return self
+    return None
 
 
 AddressInput: t.TypeAlias = "str | tuple[str, str]"
@@ -151,12 +163,7 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
     if value is None:
         return Addresses()
     if type(value) is list:
-        return Addresses(
-            [
-                Address(item, field=field) if type(item) is str else parse_address(item, field)
-                for item in value
-            ]
-        )
+        return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
     if plain(value) is not None or _is_pair(value):
         return Addresses((parse_address(value, field),))
     if isinstance(value, Addresses):

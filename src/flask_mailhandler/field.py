@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import typing as t
 from collections.abc import Callable
 
@@ -44,3 +46,37 @@ class Field(t.Generic[In, Out]):
             if value is self.default and not self.fresh
             else self.convert(value, self.name)
         )
+
+
+T = t.TypeVar("T")
+
+
+def filled_at_once(cls: type[T]) -> type[T]:
+    """Let the constructor of a frozen dataclass, whose fields are all :class:`Field`, fill
+    ``__dict__`` at once, and reading find it there. The generated one calls a descriptor for
+    each field, and most of them are left out."""
+    fields: dict[str, Field[t.Any, t.Any]] = {
+        field.name: vars(cls)[field.name]
+        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+    }
+    left_out = {
+        name: field.convert(field.default, name)
+        for name, field in fields.items()
+        if not field.fresh
+    }
+    fresh = fields.keys() - left_out.keys()
+
+    @functools.wraps(cls.__init__)
+    def fill(self: t.Any, **given: t.Any) -> None:
+        found = self.__dict__
+        found.update(left_out)
+        for name, value in given.items():
+            found[name] = fields[name].convert(value, name)
+        for name in fresh - given.keys():
+            found[name] = fields[name].convert(fields[name].default, name)
+        self.__post_init__()
+
+    cls.__init__ = fill  # type: ignore[method-assign]
+    for name in fields:
+        delattr(cls, name)
+    return cls

@@ -19,6 +19,7 @@ from .attachment import Attachment
 from .envelope import Envelope
 from .errors import MessageError
 from .field import Field
+from .field import filled_at_once
 from .headers import Headers
 from .headers import HeadersInput
 from .headers import make_message_id
@@ -67,6 +68,7 @@ def _says_how_to_change(cls: type[Message]) -> type[Message]:
 
 
 @_says_how_to_change
+@filled_at_once
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Message:
     """A message. Frozen: it is checked where it is written and nothing that sends it changes
@@ -117,13 +119,14 @@ class Message:
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
         if args:
             raise TypeError("A Message takes keyword arguments only: Message(text=...).")
-        for name in fields.keys() - _NAMES:
+        if not fields.keys() <= _NAMES:
+            name = min(fields.keys() - _NAMES)
             hint = _HINTS.get(name) or f"it has {', '.join(sorted(_NAMES))}"
             raise TypeError(f"A Message has no field {name!r}: {hint}.")
         # What the writer gave stays when the message is copied; what is made does not.
         self = super().__new__(cls)
         self.__dict__["_given"] = frozenset(
-            name for name in ("message_id", "date") if fields.get(name) is not None
+            [name for name in _IDENTITY if fields.get(name) is not None]
         )
         return self
 
@@ -275,6 +278,7 @@ class Message:
 
 _ORDER = tuple(field.name for field in dataclasses.fields(Message))
 _NAMES = frozenset(_ORDER)
+_IDENTITY = ("message_id", "date")
 # What people write who come from elsewhere.
 _HINTS = {
     "sender": "write from_addr=",

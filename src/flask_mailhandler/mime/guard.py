@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ..errors import MessageError
 from .folding import MUST
+from .transfer import has_long_line
 
 _PRINTABLE = bytes([9, *range(32, 127)])
 _UTF8 = _PRINTABLE + bytes(range(128, 256))
@@ -27,7 +28,7 @@ def header_block(fields: Sequence[str], *, smtputf8: bool = False) -> bytes:
         return b"\r\n"  # a part may have none (RFC 2046 section 5.1)
     block = "\r\n".join([*fields, "\r\n"]).encode("utf-8", "surrogatepass")
     ends = block.count(b"\r\n")
-    folds = block.count(b"\r\n ") + block.count(b"\r\n\t")
+    folds = block.count(b"\r\n ") + (block.count(b"\r\n\t") if b"\t" in block else 0)
     if block.translate(None, _UTF8 if smtputf8 else _PRINTABLE) != b"\r\n" * ends:
         _stop("a control character or raw 8-bit text", fields)
     # Every line but the folded ones and the last, which is empty, is the start of a field.
@@ -35,7 +36,7 @@ def header_block(fields: Sequence[str], *, smtputf8: bool = False) -> bytes:
         _stop("a field that nobody wrote", fields)
     if block.find(b"\r\n\r\n") != len(block) - 4 or (folds and _BLANK.search(block)):
         _stop("an empty line", fields)
-    if len(block) > MUST and max(map(len, block.split(b"\r\n"))) > MUST:
+    if has_long_line(block, MUST + 1):  # its CR is counted
         _stop("a line that is too long", fields)
     return block
 

@@ -19,24 +19,21 @@ _ATOMS = re.compile(rf"{_ATOM}(?: {_ATOM})*\Z")
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
 # An address that fits a line, with its comma, stays together.
 _LINE = SHOULD - 2
+_SHORT = _LINE - len(" <>")
 
 # Independent of the locale: https://www.rfc-editor.org/rfc/rfc5322#section-3.3
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAY = 24 * 60
 
 
 def date_field(name: str, date: datetime.datetime) -> str:
     """Write a date with its zone. A zone that is not of whole minutes is written as UTC."""
-    offset = date.utcoffset() or datetime.timedelta()
-    if offset.seconds % 60 or offset.microseconds:
-        date, offset = date.astimezone(datetime.UTC), datetime.timedelta()
-    minutes = offset.days * _DAY + offset.seconds // 60
-    zone = abs(minutes) // 60 * 100 + abs(minutes) % 60
-    return (
-        f"{name}: {_DAYS[date.weekday()]}, {date.day:02} {_MONTHS[date.month - 1]} {date.year:04}"
-        f" {date.hour:02}:{date.minute:02}:{date.second:02} {'-' if minutes < 0 else '+'}{zone:04}"
-    )
+    iso = date.isoformat(" ", "seconds")
+    if len(iso) != len("2026-11-20 14:26:53+01:00"):
+        date = date.astimezone(datetime.UTC)
+        iso = date.isoformat(" ", "seconds")
+    day, month = _DAYS[date.weekday()], _MONTHS[date.month - 1]
+    return f"{name}: {day}, {iso[8:10]} {month} {iso[:4]} {iso[11:19]} {iso[19:22]}{iso[23:]}"
 
 
 def text_field(name: str, text: str) -> str:
@@ -58,15 +55,20 @@ def _stands_for_itself(text: str) -> bool:
     return _PRINTABLE.match(text) is not None and "  " not in text and "=?" not in text
 
 
-def address_field(name: str, addresses: Iterable[Address]) -> str:
+def address_field(field: str, addresses: Iterable[Address]) -> str:
     """Write addresses (RFC 5322 section 3.4), folded between them, and within a name if it
     needs more than a line. A mailbox is written as it was checked, octet by octet."""
     words: list[str] = []
     for address in addresses:
-        words += address_words(address)
-        words[-1] += ","
+        name = address.name
+        # Most are like this, and most fit a line.
+        if _ATOMS.match(name) and len(name) + len(address) < _SHORT:
+            words.append("".join((name, " <", address, ">,")))
+        else:
+            words += address_words(address)
+            words[-1] += ","
     words[-1] = words[-1][:-1]
-    return fold(name, words, leading=True)
+    return fold(field, words, leading=True)
 
 
 def address_words(address: Address) -> list[str]:
@@ -74,7 +76,7 @@ def address_words(address: Address) -> list[str]:
     name = address.name
     if not name:
         return [str.__str__(address)]
-    words = [name] if len(name) < _LINE and _ATOMS.match(name) else phrase(name)
+    words = phrase(name)
     whole = " ".join(words) + " <" + address + ">"
     return [whole] if len(whole) < _LINE else [*words, f"<{address}>"]
 

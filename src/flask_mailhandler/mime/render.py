@@ -72,12 +72,11 @@ def _fields(message: Message) -> list[str]:
 def _is_ascii(message: Message) -> bool:
     """Say whether all addresses that are shown are ASCII. Another local part has no other form
     than raw UTF-8 (RFC 6531). Bcc is in no header."""
-    author = message.from_addr
-    shown = [*message.reply_to, *message.to, *message.cc, *((author,) if author else ())]
+    shown = [message.from_addr or "", *message.reply_to, *message.to, *message.cc]
     for name, value in message.headers.pairs:
         if name.lower() == "sender":
             shown.append(Address(value))
-    return all(map(str.isascii, shown))
+    return "".join(shown).isascii()
 
 
 def _join(pieces: Sequence[bytes | Piece]) -> bytes | Sequence[bytes | Piece]:

@@ -55,12 +55,12 @@ def encode_safely(data: bytes, odd: int | None = None) -> tuple[str, bytes]:
     return "base64", b"".join(base64_lines(data))
 
 
-def has_long_line(data: bytes) -> bool:
-    """Say whether a line, which ends with LF, is longer than 998 octets."""
+def has_long_line(data: bytes, limit: int = MUST) -> bool:
+    """Say whether a line, which ends with LF, is longer than *limit* octets."""
     start = 0
     # Each step goes to the last LF within reach, so there are few of them in a long text.
-    while len(data) - start > MUST:
-        start = data.rfind(b"\n", start, start + MUST + 1) + 1
+    while len(data) - start > limit:
+        start = data.rfind(b"\n", start, start + limit + 1) + 1
         if not start:
             return True
     return False

@@ -25,7 +25,8 @@ MAX_MAILBOX = 254
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3 with the UTF8-non-ascii of
 # https://www.rfc-editor.org/rfc/rfc6532#section-3.2
-_ATOM = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\U0010ffff]+"
+# (What is left of ASCII without the specials. Said the other way round it takes 8 ms to compile.)
+_ATOM = r'[^\x00-\x20()<>\[\]:;@\\,."\x7f-\x9f]+'
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2 Quoted-string: qtextSMTP / quoted-pairSMTP
 _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\x9f]|\\[\x20-\x7e])*"')

@@ -7,7 +7,6 @@ import typing as t
 
 import pytest
 
-from flask_mailhandler import Address
 from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError

@@ -79,32 +79,39 @@ PLAIN: dict[str, t.Any] = {
 }  # fmt: skip
 
 
+DAMAGE: dict[str, list[t.Any]] = {
+    "made": [[], None, "left"],
+    "given": [None, "date", ["subject"], [[]], 5],
+    "from_addr": ["a", "ab", [], [1, 2], ["", ""], {}, 5, ""],
+    "envelope_sender": ["a", [None, "a@b.c"], 5],
+    "to": ["ab", ["ab"], [[None, "a@b.c"]], [5], {"a": "b"}, None],
+    "headers": [5, "x", [["a"]]],
+    "date": [5, None, "2026-11-20T14:05:06"],
+    "attachments": [5, ["x"], [None]],
+    "alternatives": ["x"],
+}
+LEFTS: list[t.Any] = ["x> y", "a\r\nBcc: x@y.z", 5, None, "", LEFT.upper(), LEFT + "\n"]
+ATTACHED: list[dict[str, t.Any]] = [
+    *({"file": file} for file in ([5, "a", None, None], ["x", 1], ["x", 1, 2, True])),
+    *({"file": file} for file in ("abcd", None, 5)),
+    {"text": 5}, {"base64": 5}, {"base64": "\xe4"}, {"filename": 5}, {"mimetype": 5},
+    {"cid": "x>\r\nBcc: y", "cid_given": False}, {"cid": 5},
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("field", "value"),
     [
-        *({"made": {"left": left}} for left in ("x> y", "a\r\nBcc: x@y.z", 5, None, "", LEFT + "\n")),
-        *({"made": made} for made in ([], None, "left")),
-        *({"given": given} for given in (None, "date", ["subject"], [[]], 5)),
-        *({"from_addr": value} for value in ("a", "ab", [], [1, 2], ["", ""], {}, 5, "")),
-        *({"envelope_sender": value} for value in ("a", [None, "a@b.c"], 5)),
-        *({"to": value} for value in ("ab", ["ab"], [[None, "a@b.c"]], [5], {"a": "b"}, None)),
-        *({"headers": value} for value in (5, "x", [["a"]])),
-        *({"date": value} for value in (5, None, "2026-11-20T14:05:06")),
-        *({"attachments": [{**PLAIN, "file": file}]} for file in (
-            [5, "a", None, None], ["x", 1, 2], ["x", 1, 2, True], "abcd", None, 5,
-        )),
-        *({"attachments": [{**PLAIN, **item}]} for item in (
-            {"text": 5}, {"base64": 5}, {"base64": "\xe4"}, {"filename": 5}, {"mimetype": 5},
-            {"cid": "x>\r\nBcc: y", "cid_given": False}, {"cid": 5},
-        )),
-        {"attachments": 5}, {"attachments": ["x"]}, {"attachments": [None]}, {"alternatives": "x"},
+        *((field, value) for field, values in DAMAGE.items() for value in values),
+        *(("made", {"left": left}) for left in LEFTS),
+        *(("attachments", [{**PLAIN, **item}]) for item in ATTACHED),
     ],
     ids=repr,
-)  # fmt: skip
-def test_any_damage(change: dict[str, t.Any]) -> None:
+)
+def test_any_damage(field: str, value: object) -> None:
     """A queue's row comes from outside: each damaged shape is a MessageError and nothing else."""
     with pytest.raises(MessageError):
-        Message.from_dict({**Message(text="x").to_dict(), **change})
+        Message.from_dict({**Message(text="x").to_dict(), field: value})
 
 
 @pytest.mark.parametrize("data", [[], None, "x", 5, [("version", 1)]], ids=repr)

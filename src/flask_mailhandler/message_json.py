@@ -74,9 +74,7 @@ def _field(name: str, value: t.Any) -> t.Any:
         return [_attachment_from_json(item) for item in value]
     if name == "date":
         return datetime.datetime.fromisoformat(value)
-    if name == "from_addr" and value is not None:
-        return _address(value, name)
-    if name == "envelope_sender" and value not in (None, ""):
+    if name in ("from_addr", "envelope_sender") and value:
         return _address(value, name)
     if name in ("to", "cc", "bcc", "reply_to"):
         return [_address(item, name) for item in value]
@@ -89,9 +87,10 @@ def _address(value: t.Any, name: str) -> Address:
 
 
 def _exactly(value: t.Any, *kinds: type) -> list[t.Any]:
-    if not isinstance(value, list | tuple) or [type(item) for item in value] != [*kinds]:
+    items = [*value] if isinstance(value, list | tuple) else []
+    if [type(item) for item in items] != [*kinds]:
         raise TypeError(f"{shorten(value)} in place of {len(kinds)} values")
-    return [*value]
+    return items
 
 
 def _attachment_from_json(item: Mapping[str, t.Any]) -> Attachment:

@@ -8,68 +8,95 @@ import typing as t
 from collections.abc import Iterable
 from collections.abc import Iterator
 
-from .. import config
 from ..config import Option
+from ..errors import ConfigurationError
+from ..errors import DeferredError
+from ..errors import MessageError
+from ..errors import RefusedError
 from ..report import Job
 from ..report import Observe
 from ..report import Phase
 from ..report import Report
+from ..text import shorten
 from .base import accept
 from .base import EmailHandler
+from .failure import failed
+
+if t.TYPE_CHECKING:
+    from ..mime.reading import Leaf
 
 _WIDTH = 78
+
+
+def _stream(value: object, name: str) -> t.TextIO | None:
+    if value is not None and not (hasattr(value, "write") and hasattr(value, "flush")):
+        raise ConfigurationError(
+            f"{name} takes a text file that is open for writing, not {shorten(value)}."
+        )
+    return t.cast("t.TextIO | None", value)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ConsoleEmailHandler(EmailHandler):
     """Prints every message as a block that a person can read, and sends nothing."""
 
-    stream: Option[t.TextIO | None, t.TextIO | None] = Option(config.anything, None)
+    stream: Option[t.TextIO | None, t.TextIO | None] = Option(_stream, None)
     """Where to print: standard output as it is at that time, if it is left out."""
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Print the jobs."""
         for job in jobs:
             observe(Phase.END_OF_DATA, job)
-            stream = self.stream or sys.stdout
-            # One write, so that the lines of two threads do not mix.
-            stream.write(block(job))
-            stream.flush()
+            try:
+                printed = block(job)
+            except MessageError as error:  # an attached file that changed
+                yield failed(job, RefusedError(str(error)))
+                continue
+            try:
+                _print(printed, self.stream or sys.stdout)
+            except (OSError, ValueError) as error:  # ValueError: it is closed
+                yield failed(job, DeferredError(f"The console cannot be written: {error}."))
+                continue
             yield accept(job)
+
+
+def _print(text: str, stream: t.TextIO) -> None:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    # One write, so that the lines of two threads do not mix.
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
 
 
 def block(job: Job) -> str:
     """A message as text: the envelope with all recipients, the header, the text, and what is
-    attached. Control characters are shown, not obeyed by the terminal."""
-    import email.policy  # 10 ms, and most processes print no mail
+    attached. Control characters are shown, not obeyed by the terminal.
 
-    parsed = email.message_from_bytes(bytes(job.content), policy=email.policy.default)
-    body = t.cast(t.Any, parsed).get_body(("plain", "html"))
+    :raises MessageError: if an attached file has changed.
+    """
+    from ..mime.reading import read_content  # loads email, and most processes print no mail
+
+    message = read_content(bytes(job.content))
     lines = [
         " mail ".center(_WIDTH, "="),
         f"Envelope from: {job.envelope.sender or '<>'}",
         f"Envelope to:   {', '.join(job.envelope.recipients)}",
         "-" * _WIDTH,
-        *(f"{name}: {value}" for name, value in parsed.items()),
+        *(f"{name}: {value}" for name, value in message.fields),
         "",
-        *(str(body.get_content()) if body else "").rstrip().splitlines(),
-        *_attached(parsed),
+        *(message.text or message.html).rstrip().splitlines(),
+        *_attached(leaf for leaf in message.leaves if not leaf.is_body),
         "=" * _WIDTH,
     ]
     return "\n".join(visible(line) for line in lines) + "\n"
 
 
-def _attached(parsed: t.Any) -> Iterator[str]:
-    parts = [
-        part for part in parsed.walk() if part.get_filename() or part.get_content_disposition()
-    ]
-    if parts:
-        yield ""
-    for part in parts:
-        size = len(part.get_payload(decode=True) or b"")
-        name = part.get_filename() or part.get("Content-ID") or "no name"
-        kind = f"{part.get_content_disposition()}: {name}, {part.get_content_type()}"
-        yield f"[{kind}, {size} octets]"
+def _attached(leaves: Iterable[Leaf]) -> Iterator[str]:
+    before = [""]
+    for leaf in leaves:
+        yield from before
+        before = []
+        name = leaf.filename or leaf.cid or "no name"
+        yield f"[{leaf.shown or 'part'}: {name}, {leaf.kind}, {len(leaf.data)} octets]"
 
 
 def visible(text: str) -> str:

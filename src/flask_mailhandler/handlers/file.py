@@ -25,15 +25,14 @@ from ..envelope import Envelope
 from ..errors import DeferredError
 from ..errors import MessageError
 from ..errors import RefusedError
-from ..report import conclude
 from ..report import Job
 from ..report import Observe
 from ..report import Outcome
 from ..report import Phase
 from ..report import Report
-from ..report import State
 from .base import accept
 from .base import EmailHandler
+from .failure import failed
 
 VERSION = 1
 
@@ -56,9 +55,9 @@ class FileEmailHandler(EmailHandler):
                 store(self.folder, job.envelope, job.content, report.outcomes, job.message_id)
             except OSError as error:
                 reason = f"{self.folder!r} cannot be written: {error.strerror or error}"
-                report = _failed(job, DeferredError(f"{reason}. Check MAIL_FOLDER."))
+                report = failed(job, DeferredError(f"{reason}. Check MAIL_FOLDER."))
             except MessageError as error:  # an attached file that changed
-                report = _failed(job, RefusedError(str(error)))
+                report = failed(job, RefusedError(str(error)))
             yield report
 
 
@@ -103,10 +102,3 @@ def _write(path: str, pieces: Iterable[bytes]) -> None:
     with open(handle, "wb") as file:
         for piece in pieces:
             file.write(piece)
-
-
-def _failed(job: Job, error: DeferredError | RefusedError) -> Report:
-    error.phase = Phase.CONTENT
-    state = State.DEFERRED if isinstance(error, DeferredError) else State.REFUSED
-    outcomes = [Outcome(a, state, text=str(error)) for a in job.envelope.recipients]
-    return conclude(job, outcomes, error)

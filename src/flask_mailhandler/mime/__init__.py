@@ -23,6 +23,7 @@ own messages come in::
     foreign_body     the other bodies
     foreign          EmailMessage -> Adopted
     convert_parts, convert   Message <-> EmailMessage
+    reading          any octets as their reader sees them, for a console and for tests
 """
 
 from __future__ import annotations

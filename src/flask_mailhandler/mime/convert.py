@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
 _ADDRESS_FIELDS = {"reply-to": "reply_to", "to": "to", "cc": "cc", "bcc": "bcc"}
 # What follows from other fields, or is written by the last server.
 _NOT_KEPT = ("from", "subject", "date", "message-id", "mime-version", "return-path")
+NOT_CUSTOM = (*_NOT_KEPT, *_ADDRESS_FIELDS)
 
 
 def to_mime(message: Message) -> EmailMessage:
@@ -78,7 +79,7 @@ def _custom(fields: Sequence[Source]) -> list[tuple[str, str]]:
     return [
         (field.name, text_of(field))
         for field in fields
-        if field.key not in (*_NOT_KEPT, *_ADDRESS_FIELDS) and not field.key.startswith("content-")
+        if field.key not in NOT_CUSTOM and not field.key.startswith("content-")
     ]
 
 

@@ -1,0 +1,20 @@
+"""Failures of a handler itself, where no server has said a word."""
+
+from __future__ import annotations
+
+from ..errors import DeferredError
+from ..errors import RefusedError
+from ..report import conclude
+from ..report import Job
+from ..report import Outcome
+from ..report import Phase
+from ..report import Report
+from ..report import State
+
+
+def failed(job: Job, error: DeferredError | RefusedError) -> Report:
+    """Report everybody deferred or refused, before anything was taken."""
+    error.phase = Phase.CONTENT
+    state = State.DEFERRED if isinstance(error, DeferredError) else State.REFUSED
+    outcomes = [Outcome(a, state, text=str(error)) for a in job.envelope.recipients]
+    return conclude(job, outcomes, error)

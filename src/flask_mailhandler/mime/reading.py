@@ -1,0 +1,206 @@
+"""What a reader sees of the octets that are sent.
+
+They may be anybody's: signed, in unknown charsets, nested without end. Nothing is refused here,
+and nothing raises. The standard library's parser of header fields is not asked, for some ids and
+names that others accept make it fail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+from collections.abc import Callable
+from collections.abc import Iterator
+
+from ..address import Address
+from ..address import Addresses
+from ..attachment import Attachment
+from ..errors import MessageError
+from ..headers import Headers
+from .address_list import mailboxes
+from .convert import from_mime
+from .convert import NOT_CUSTOM
+from .encoded_words import decoded
+from .foreign_body import parse
+from .foreign_header import addresses
+from .source import parts_of
+from .source import read
+
+if t.TYPE_CHECKING:
+    from email.message import Message as MIMEMessage
+
+    from ..message import Message
+
+T = t.TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Leaf:
+    """A part without parts, or an attached message.
+
+    :param kind: Its type, such as ``text/plain``.
+    :param shown: ``inline``, ``attachment``, or "" if it does not say.
+    :param data: Its octets, without their transfer encoding.
+    """
+
+    kind: str
+    shown: str
+    filename: str
+    cid: str
+    charset: str
+    data: bytes
+
+    @property
+    def is_body(self) -> bool:
+        """Whether it may be what the reader reads first."""
+        return self.kind in ("text/plain", "text/html") and not (self.shown or self.filename)
+
+    @property
+    def text(self) -> str:
+        """The octets as text, with LF as line end."""
+        try:
+            text = self.data.decode(self.charset)
+        except (LookupError, ValueError):
+            text = self.data.decode("utf-8", "replace")
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """A message as it is read. What can be asked of a :class:`Message` is called as there.
+
+    :param fields: Names and values, decoded.
+    :param leaves: First to last.
+    """
+
+    fields: tuple[tuple[str, str], ...]
+    leaves: tuple[Leaf, ...]
+    _wire: tuple[tuple[str, str], ...]
+
+    @property
+    def subject(self) -> str:
+        return next((value for name, value in self.fields if name.lower() == "subject"), "")
+
+    @property
+    def from_addr(self) -> Address | None:
+        return next(iter(self._addresses("from")), None)
+
+    @property
+    def reply_to(self) -> Addresses:
+        return self._addresses("reply-to")
+
+    @property
+    def to(self) -> Addresses:
+        return self._addresses("to")
+
+    @property
+    def cc(self) -> Addresses:
+        return self._addresses("cc")
+
+    @property
+    def text(self) -> str:
+        return self._body("text/plain")
+
+    @property
+    def html(self) -> str:
+        return self._body("text/html")
+
+    @property
+    def headers(self) -> t.Mapping[str, str]:
+        """The custom header fields; those that a Message may not have, too."""
+        custom: dict[str, str] = {}
+        for name, value in self.fields:
+            if name.lower() not in NOT_CUSTOM and not name.lower().startswith("content-"):
+                custom.setdefault(name, value)
+        return _or(lambda: Headers(custom), custom)
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """All leaves but the texts."""
+        return tuple(_attachment(leaf) for leaf in self.leaves if not leaf.is_body)
+
+    def _body(self, kind: str) -> str:
+        return next((leaf.text for leaf in self.leaves if leaf.is_body and leaf.kind == kind), "")
+
+    def _addresses(self, wanted: str) -> Addresses:
+        """Those of a field; none if it is no list of addresses."""
+        found: list[Address] = []
+        for name, value in self._wire:
+            if name.lower() == wanted:
+                with contextlib.suppress(MessageError):
+                    found += mailboxes(addresses(read(name, value)))
+        return Addresses(found)
+
+
+def read_content(octets: bytes) -> Reading:
+    """Read the octets of a message."""
+    message = _parsed(octets)
+    wire = tuple((name, str(value)) for name, value in message.raw_items())
+    fields = tuple((name, decoded(_unfolded(value))) for name, value in wire)
+    return Reading(fields, tuple(map(_leaf, _leaves(message))), wire)
+
+
+def as_read(octets: bytes) -> Message | Reading:
+    """Return the octets of a message as a :class:`Message`, or, where that cannot hold them
+    (signed, resent, of two authors), as far as they can be read."""
+    return _or(lambda: from_mime(parse(octets)), None) or read_content(octets)
+
+
+def _or(ask: Callable[[], T], otherwise: T) -> T:
+    """What the standard library says of a damaged message, or *otherwise*: it should not raise,
+    and does, now this and now that."""
+    try:
+        return ask()
+    except Exception:
+        return otherwise
+
+
+def _parsed(octets: bytes) -> MIMEMessage:
+    import email.parser
+    import email.policy
+
+    policy = email.policy.compat32
+    whole = _or(lambda: email.parser.BytesParser(policy=policy).parsebytes(octets), None)
+    # Of what is nested too deep the header is still read.
+    return whole or email.parser.BytesHeaderParser(policy=policy).parsebytes(octets)
+
+
+def _unfolded(value: str) -> str:
+    octets = value.encode("utf-8", "surrogateescape")
+    return "".join(octets.decode("utf-8", "replace").splitlines()).strip(" \t")
+
+
+def _leaves(message: MIMEMessage) -> Iterator[MIMEMessage]:
+    left = [message]
+    while left:
+        part = left.pop()
+        if part.get_content_maintype() == "multipart" and (parts := parts_of(part)):
+            left += reversed(parts)
+        else:
+            yield part
+
+
+def _leaf(part: MIMEMessage) -> Leaf:
+    filename = _or(lambda: decoded(part.get_filename() or ""), "")
+    return Leaf(
+        kind=part.get_content_type(),
+        shown=_or(part.get_content_disposition, None) or "",
+        filename=filename.encode("utf-8", "replace").decode(),
+        cid=_unfolded(str(part.get("Content-ID", ""))),
+        charset=_or(part.get_content_charset, None) or "utf-8",
+        data=_or(lambda: _data(part), b""),
+    )
+
+
+def _data(part: MIMEMessage) -> bytes:
+    if parts := parts_of(part):
+        return b"".join(attached.as_bytes() for attached in parts)
+    return t.cast("bytes | None", part.get_payload(decode=True)) or b""
+
+
+def _attachment(leaf: Leaf) -> Attachment:
+    try:
+        return Attachment(leaf.data, filename=leaf.filename or None, mimetype=leaf.kind)
+    except MessageError:
+        return Attachment(leaf.data)  # the name has a control character, or the type no form

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import typing as t
 from collections.abc import Callable
 from email.message import Message as MIMEMessage
 
+from .address import Address
 from .address import Addresses
 from .attachment import Attachment
 from .content import Content
 from .envelope import Envelope
+from .errors import MessageError
 from .message import Message
 from .report import Report
 
 if t.TYPE_CHECKING:
     from .links import Link
+    from .mime.reading import Reading
 
 Criterion: t.TypeAlias = "str | re.Pattern[str] | Callable[[t.Any], object] | None"
 
@@ -40,10 +44,15 @@ class Captured:
     queued: bool = False
     """Whether it was to be sent later."""
 
-    @property
-    def _words(self) -> Message:
-        message = self.message
-        return Message.from_mime(message) if isinstance(message, MIMEMessage) else message
+    @functools.cached_property
+    def _words(self) -> Message | Reading:
+        """What was written; of an ``EmailMessage`` what would have been sent, which has the
+        defaults and the redirection in it."""
+        if isinstance(self.message, Message):
+            return self.message
+        from .mime.reading import as_read
+
+        return as_read(bytes(self.content))
 
     @property
     def subject(self) -> str:
@@ -150,8 +159,9 @@ class Outbox(list[Captured]):
     ) -> list[Captured]:
         """Return the messages that meet every criterion.
 
-        A string must be one of the recipients, be the subject, or stand in the text or HTML; a
-        pattern must be found; a predicate must return something true.
+        A string must be one of the recipients, whatever its name and the spelling of its domain,
+        be the subject, or stand in the text or HTML; a pattern must be found; a predicate must
+        return something true.
 
         :param to: Any recipient of the envelope, Cc and Bcc included.
         """
@@ -195,11 +205,19 @@ def _meets(captured: Captured, name: str, wanted: Criterion) -> bool:
             return any(wanted(recipient) for recipient in recipients)
         if isinstance(wanted, re.Pattern):
             return any(wanted.search(recipient) for recipient in recipients)
-        return wanted in recipients
+        return wanted is not None and _mailbox(wanted) in recipients
     value = getattr(captured, name)
     if callable(wanted):
         return bool(wanted(value))
     return value == wanted if name == "subject" and isinstance(wanted, str) else _has(value, wanted)
+
+
+def _mailbox(wanted: str) -> str:
+    """The mailbox as envelopes have it: without a name, the domain in ASCII and lower case."""
+    try:
+        return Address(wanted)
+    except MessageError:
+        return wanted
 
 
 def _has(value: str, wanted: str | re.Pattern[str] | None) -> bool:

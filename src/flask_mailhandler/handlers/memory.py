@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Iterable
 from collections.abc import Iterator
 
+from ..attachment import Attachment
+from ..attachment import File
+from ..content import Content
+from ..errors import MessageError
+from ..errors import RefusedError
+from ..message import Message
 from ..outbox import Captured
 from ..outbox import Outbox
 from ..report import Job
@@ -14,6 +21,8 @@ from ..report import Phase
 from ..report import Report
 from .base import accept
 from .base import EmailHandler
+from .failure import failed
+from .prepare import AnyMessage
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -33,7 +42,38 @@ class MemoryEmailHandler(EmailHandler):
         """Capture the jobs."""
         for job in jobs:
             observe(Phase.END_OF_DATA, job)
+            try:
+                message, content = _in_memory(job)
+            except MessageError as error:  # an attached file that changed
+                yield failed(job, RefusedError(str(error)))
+                continue
             report = accept(job)
             # list.append is one step for other threads.
-            self.outbox.append(Captured(job.message, job.envelope, job.content, report, self.using))
+            self.outbox.append(Captured(message, job.envelope, content, report, self.using))
             yield report
+
+
+def _in_memory(job: Job) -> tuple[AnyMessage, Content]:
+    """Read the attached files, as sending would: a test may look when they are gone.
+
+    :raises MessageError: if one of them has changed.
+    """
+    read = job.content
+    content = Content(bytes(read), smtputf8=read.smtputf8, eightbit=read.eightbit)
+    message = job.message
+    if not isinstance(message, Message):
+        return message, content
+    slots = (message.attachments, message.inline_attachments, message.alternatives)
+    if not any(isinstance(one.source, File) for slot in slots for one in slot):
+        return message, content
+    attached, inline, alternatives = ([_pinned(one) for one in slot] for slot in slots)
+    message = message.completed(
+        attachments=attached, inline_attachments=inline, alternatives=alternatives
+    )
+    return message, content
+
+
+def _pinned(attachment: Attachment) -> Attachment:
+    copied = copy.copy(attachment)  # with its Content-ID
+    object.__setattr__(copied, "source", attachment.data)
+    return copied

@@ -301,6 +301,17 @@ def test_nothing_configured() -> None:
     assert "Check MAIL_HOST and MAIL_PORT. Neither MAIL_URL nor MAIL_HOST is set" in result.output
 
 
+@pytest.mark.parametrize("step", ["greeting", "MAIL"])
+def test_the_timeout_holds(scripted: Scripted, step: str) -> None:
+    """MAIL_TIMEOUT is the time for what is asked, as for sending."""
+    server = scripted(on={step: SILENCE})
+
+    result = run(over(server, default_from="me@example.com", timeout=0.3, connect_timeout=300))
+
+    assert result.exit_code == 1
+    assert "no answer within the time allowed." in result.output
+
+
 def test_nobody_to_ask_about(scripted: Scripted) -> None:
     """Without any address the server is not asked whether it would take a message."""
     server = scripted()

@@ -59,7 +59,9 @@ class Trial:
         self._phase: Phase | None = None
         self._began = 0.0
         self.opening: Opening = Opening(
-            self.server, Deadline(self.server.connect_timeout), self._begin
+            self.server,
+            Deadline(self.server.timeout).within(self.server.connect_timeout),
+            self._begin,
         )
 
     def run(self, recipient: Address | None) -> int:

@@ -42,7 +42,7 @@ def find(wanted: object, name: str = "MAIL_HANDLER") -> type[EmailHandler]:
 
     :raises ConfigurationError: if there is none, or it is no :class:`.EmailHandler`.
     """
-    refuse_url(wanted, name)
+    refuse_url(wanted, name, "the name of a handler")
     if isinstance(wanted, str):
         place = BUILT_IN.get(wanted, wanted)
         found = _load(place, name) if ":" in place else _entry_point(wanted, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import ipaddress
 import os
 import re
 import typing as t
@@ -35,6 +36,8 @@ if t.TYPE_CHECKING:
 
 # A second more for so many octets: what a slow line of 100 kB/s needs.
 _OCTETS_PER_SECOND = 100_000
+# The length of each label, which connecting would stumble over (RFC 1035 section 2.3.4).
+_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
 
@@ -50,14 +53,28 @@ def _hostname(value: object, name: str) -> str:
 
 def _host(value: object, name: str) -> str:
     """A name or an address to connect to; a name beyond ASCII in its ASCII form."""
+    config.refuse_url(value, name, "a host name")
     host = config.text(value, name).strip()
-    # The length of each label, which connecting would stumble over (RFC 1035 section 2.3.4).
-    labels = host.removesuffix(".").split(".")
-    if re.search(r"[\s/@\[\]]", host) or not all(0 < len(label) < 64 for label in labels):
+    alone, _, port = host.partition(":")
+    if port.isdecimal():
+        raise ConfigurationError(
+            f"{name} has a port in it: write MAIL_HOST = {alone!r} and MAIL_PORT = {port}."
+        )
+    if not host.isascii():
+        host = _hostname(host, name)
+    if not (_NAME.fullmatch(host) or _is_address(host)):
         raise ConfigurationError(
             f"{name} must be a host name or an IP address, without scheme and port, not {host!r}."
         )
-    return host if host.isascii() else _hostname(host, name)
+    return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -81,9 +98,9 @@ class SMTPEmailHandler(EmailHandler):
     security: Option[str | None, str | None] = Option(
         config.choice("tls", "starttls", "none"), None
     )
-    """``"tls"`` from the first octet, ``"starttls"`` required before anything else is said, or
-    ``"none"``. If it is left out: ``"tls"`` on port 465, ``"none"`` on this machine, and
-    ``"starttls"`` elsewhere."""
+    """``"tls"`` from the first octet, ``"starttls"`` required after the greetings and before
+    login and mail, or ``"none"``. If it is left out: ``"tls"`` on port 465, ``"none"`` on this
+    machine, and ``"starttls"`` elsewhere."""
     tls_context: Option[ssl.SSLContext | None, ssl.SSLContext | None] = Option(
         config.instance_of("ssl", "SSLContext"), None
     )
@@ -133,6 +150,17 @@ class SMTPEmailHandler(EmailHandler):
                 "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE and"
                 " MAIL_TLS_CERT_FILE into it yourself."
             )
+        self._check_files()
+
+    def _check_files(self) -> None:
+        # Found now, and not when the first message is sent.
+        for name in ("tls_ca_file", "tls_cert_file", "tls_key_file"):
+            path = getattr(self, name)
+            if path and not os.access(path, os.R_OK):
+                raise ConfigurationError(
+                    f"{config.key(name)} = {path!r} cannot be read. Is the file there, and may the"
+                    " app read it?"
+                )
 
     def _check_login(self) -> None:
         if self.password is not None and self.username is None:
@@ -170,6 +198,7 @@ class SMTPEmailHandler(EmailHandler):
             token=self.oauth_token,
             local_hostname=self.local_hostname,
             connect_timeout=self.connect_timeout,
+            timeout=self.timeout,
             recipients_per_message=self.recipients_per_message,
             messages_per_connection=self.messages_per_connection,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import json
 import logging
 import pickle
 import re
@@ -448,6 +449,18 @@ def test_callable_that_raises(scripted: Scripted) -> None:
     assert isinstance(error.__cause__, OSError)
 
 
+def test_deep_json(scripted: Scripted) -> None:
+    """C-93: a challenge that no parser can take is not told and not stumbled over."""
+    said = base64.b64encode(b"[" * 3000).decode()
+    server = scripted(
+        extensions=["AUTH XOAUTH2"],
+        tokens={NAME: TOKEN},
+        on={"AUTH": f"334 {said}", "response": "535 5.7.8 no"},
+    )
+
+    assert "535 5.7.8 no" in str(failure(with_token(server)))
+
+
 # Secrets
 
 
@@ -494,6 +507,9 @@ SPOILT: list[dict[str, t.Any]] = [
     # Servers that repeat what they did not understand.
     {"AUTH": lambda line, connection: f"500 5.5.1 unknown command: {line}"},
     {"AUTH": "334 ", "response": lambda line, connection: f"502 what is {line}?"},
+    {"AUTH": lambda line, connection: f"unknown: {line}"},
+    {"AUTH": "334 ", "response": lambda line, connection: f"{line} what?"},
+    {"AUTH": lambda line, connection: Then(f"535-unknown: {line}", DROP)},
     {"MAIL": "550 no"},
     {"end of data": DROP},
 ]
@@ -538,6 +554,58 @@ def test_secrets(
     if report.error:
         seen += [everything_about(report.error), *(o.text for o in report.outcomes)]
         assert pickle.loads(pickle.dumps(report.error)).args == report.error.args
+    assert shown_in("\n".join(seen)) == []
+
+
+def challenge(secret: str, ascii_only: bool) -> str:
+    """A challenge that holds what no challenge should."""
+    said = json.dumps({"status": "401", "tried": [secret]}, ensure_ascii=ascii_only)
+    return f"334 {base64.b64encode(said.encode()).decode()}"
+
+
+REPEATED: list[t.Callable[[str], dict[str, t.Any]]] = [
+    lambda secret: {"AUTH": f"535 5.7.8 wrong: {secret}"},
+    lambda secret: {"AUTH": f"535-5.7.8 wrong: {secret}\n535 5.7.8 {secret * 100}"},
+    lambda secret: {"AUTH": Then(f"{'x' * 480} {secret}\r\n".encode(), DROP)},
+    lambda secret: {"AUTH": Then(f"535-wrong: {secret}\r\n".encode(), DROP)},
+    lambda secret: {"AUTH": Then(f"535-wrong: {secret}\r\n".encode(), SILENCE)},
+    lambda secret: {"AUTH": challenge(secret, True), "response": "535 5.7.8 no"},
+    lambda secret: {"AUTH": challenge(secret, False), "response": "535 5.7.8 no"},
+    # Long after the login.
+    lambda secret: {"MAIL": f"550 5.7.1 hello {secret}"},
+    lambda secret: {"MAIL": f"530 5.7.1 hello {secret}"},
+    lambda secret: {"MAIL": f"{secret} is no reply\r\n".encode()},
+    lambda secret: {"end of data": f"550 hello {secret}"},
+    lambda secret: {"end of data": f"{secret} is no reply\r\n".encode()},
+]
+
+
+@pytest.mark.parametrize("repeated", REPEATED)
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2"])
+@pytest.mark.parametrize("odd", ["", ' "\\quoted\\"\u00a0'])
+def test_secrets_that_the_server_repeats(
+    scripted: Scripted,
+    caplog: pytest.LogCaptureFixture,
+    mechanism: str,
+    odd: str,
+    repeated: t.Callable[[str], dict[str, t.Any]],
+) -> None:
+    """Secrets: what a server tells of them, at the login or later, is not told any further."""
+    caplog.set_level(logging.DEBUG)
+    by_password = mechanism in ("PLAIN", "LOGIN")
+    secret = PASSWORD + odd if by_password else TOKEN
+    server = scripted(
+        extensions=[f"AUTH {mechanism}"],
+        users={NAME: secret},
+        tokens={NAME: secret},
+        on=repeated(secret),
+    )
+    login = {"password": secret} if by_password else {"oauth_token": secret}
+
+    (report,) = smtp(server, username=NAME, connect_timeout=0.3, **login).send([letter()])
+
+    assert report.error is not None
+    seen = [repr(report), *map(str, report.outcomes), caplog.text, everything_about(report.error)]
     assert shown_in("\n".join(seen)) == []
 
 

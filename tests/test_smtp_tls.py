@@ -281,14 +281,17 @@ def test_tls_port(scripted: Scripted, certificates: Certificates) -> None:
 
 @pytest.mark.parametrize("key", ["tls_ca_file", "tls_cert_file"])
 def test_unusable_files(scripted: Scripted, key: str, tmp_path: Path, no_leaks: None) -> None:
-    """A file that is missing or no certificate is a configuration error, and says which keys."""
+    """A file that is no certificate is a configuration error that says which keys, and comes
+    before any connection."""
     (tmp_path / "empty.pem").write_text("nothing")
     server = scripted()
 
-    for name in ("missing.pem", "empty.pem"):
-        handler = smtp(server, security="tls", **{key: tmp_path / name})
+    for security in ("tls", "starttls"):
+        handler = smtp(server, security=security, **{key: tmp_path / "empty.pem"})
         with pytest.raises(ConfigurationError, match="MAIL_TLS_CA_FILE, MAIL_TLS_CERT_FILE or"):
             handler.send([letter()])
+
+    assert server.connections == []
 
 
 @pytest.mark.parametrize(

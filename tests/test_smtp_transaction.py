@@ -576,3 +576,11 @@ def test_other_recipients(scripted: Scripted) -> None:
     assert server.accepted[1].recipients == (BOB,)
     to = [re.search(rb"^To:.*$", accepted.content, re.M) for accepted in server.accepted]
     assert to[0] and to[1] and to[0][0] == to[1][0]
+
+
+@pytest.mark.parametrize("said", ["550 5.1.1 no such user", "550 5.1.1 no such user."])
+def test_an_error_is_a_sentence(scripted: Scripted, said: str) -> None:
+    """An error ends in one full stop, whether or not the server has written one."""
+    (report,) = smtp(scripted(on={"RCPT": said})).send([letter()])
+
+    assert str(report.error).endswith("refused at rcpt: 550 5.1.1 no such user.")

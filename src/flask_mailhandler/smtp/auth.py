@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import dataclasses
 import json
 import re
 import typing as t
@@ -21,6 +20,7 @@ from ..report import Phase
 from ..secret import Secret
 from .reply import escape
 from .reply import Reply
+from .reply import unechoed
 from .server import Server
 
 Exchange: t.TypeAlias = Generator["Secret | None", bytes, None]
@@ -67,11 +67,14 @@ _PASSWORD = {"PLAIN": _plain, "LOGIN": _login}
 _TOKEN = {"OAUTHBEARER": _oauthbearer, "XOAUTH2": _xoauth2}
 
 
-def login(server: Server, offered: str, ask: Callable[[bytes | Secret], Reply]) -> str:
+def login(
+    server: Server, offered: str, ask: Callable[[bytes | Secret], Reply], secrets: list[Secret]
+) -> str:
     """Log in and return the name of the mechanism.
 
     :param offered: The parameters of AUTH in the last EHLO.
     :param ask: Sends a line and returns its reply.
+    :param secrets: Is added to, in every form, before a secret is sent.
     :raises LoginError: if the server does not take it.
     """
     mechanisms = _TOKEN if server.token is not None else _PASSWORD
@@ -84,8 +87,9 @@ def login(server: Server, offered: str, ask: Callable[[bytes | Secret], Reply]) 
             temporary=False,
         )
     reply, detail, token = None, "", _token(server)
+    secrets += [secret for secret in (server.password, token) if secret is not None]
     for name in names:
-        reply, detail = _try(name, mechanisms[name](server, token), ask)
+        reply, detail = _try(name, mechanisms[name](server, token), ask, secrets)
         if reply.code == 235:
             return name
         # 504 and 534 say that this mechanism will not do; 535 that the secret is wrong.
@@ -118,42 +122,35 @@ def _token(server: Server) -> Secret | None:
 
 
 def _try(
-    name: str, exchange: Exchange, ask: Callable[[bytes | Secret], Reply]
+    name: str,
+    exchange: Exchange,
+    ask: Callable[[bytes | Secret], Reply],
+    secrets: list[Secret],
 ) -> tuple[Reply, str]:
     """Run one mechanism; return the last reply and what a token's error says."""
     initial, detail = next(exchange), ""
-    command = b"AUTH " + name.encode()
-    line = Secret(b"%s %s" % (command, _encoded(initial).octets())) if initial else None
-    if line is not None and len(line.octets()) + 2 <= MAX_COMMAND:
-        first, said = None, [line]
-    else:
-        first, said = initial, []
-    reply = _unechoed(ask(said[0] if said else command), said)
+    command: bytes | Secret = b"AUTH " + name.encode()
+    if initial is not None:
+        secrets.append(_encoded(initial))
+        line = Secret(b"AUTH %s %s" % (name.encode(), secrets[-1].octets()))
+        if len(line.octets()) + 2 <= MAX_COMMAND:
+            command, initial = line, None
+    reply = ask(command)
     while reply.code == 334:
-        answer, first = first, None
+        answer, initial = initial, None
         if answer is None:
             challenge = _decoded(reply)
-            detail = _token_error(challenge) or detail
+            detail = _token_error(challenge, secrets) or detail
             answer = _next(exchange, challenge)
         if answer is None:  # an unexpected challenge is cancelled (section 4)
-            return _unechoed(ask(b"*"), said), detail
-        said.append(_encoded(answer))
-        reply = _unechoed(ask(said[-1]), said)
+            return ask(b"*"), detail
+        secrets.append(_encoded(answer))
+        reply = ask(secrets[-1])
     return reply, detail
 
 
 def _encoded(response: Secret) -> Secret:
     return Secret(base64.b64encode(response.octets()))
-
-
-def _unechoed(reply: Reply, said: list[Secret]) -> Reply:
-    """Take out of a reply what the server repeats of our lines, as some do with what they did
-    not understand."""
-    for secret in said:
-        if len(secret.octets()) >= 4:
-            lines = (line.replace(secret.reveal().split()[-1], "***") for line in reply.lines)
-            reply = dataclasses.replace(reply, lines=tuple(lines))
-    return reply
 
 
 def _next(exchange: Exchange, challenge: bytes) -> Secret | None:
@@ -170,13 +167,21 @@ def _decoded(reply: Reply) -> bytes:
         return b""
 
 
-def _token_error(challenge: bytes) -> str:
+def _token_error(challenge: bytes, secrets: list[Secret]) -> str:
     """What RFC 7628 section 3.2.2 puts into the challenge: JSON with a status."""
     try:
         found = json.loads(challenge)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
-    return escape(challenge)[:200] if isinstance(found, dict) else ""
+    if not isinstance(found, dict):
+        return ""
+    # Written anew, for JSON has many ways to write a secret.
+    quoted = [Secret(_json(secret.reveal())[1:-1]) for secret in secrets]
+    return unechoed(escape(_json(found).encode(errors="backslashreplace")), quoted)[:200]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _missing_hint(server: Server) -> str:

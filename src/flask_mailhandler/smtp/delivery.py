@@ -106,7 +106,8 @@ class Delivery:
             if state is State.UNKNOWN
             else ""
         )
-        self.error = _ERRORS[state](f"{names} {state} at {phase}: {said}.{hint}", phase=phase)
+        why = said.removesuffix(".")
+        self.error = _ERRORS[state](f"{names} {state} at {phase}: {why}.{hint}", phase=phase)
 
     def ordered(self) -> Iterator[Outcome]:
         """The outcomes in the order of the envelope."""

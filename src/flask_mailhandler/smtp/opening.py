@@ -51,6 +51,8 @@ class Opening:
         """The login that was accepted."""
         self.fresh_tls: bool = False
         """Whether no reply has been read since the TLS handshake."""
+        self.secrets: list[Secret] = []
+        """What has been said at the login, which the server may repeat at any time."""
         self.stream: Stream
 
     def run(self) -> Stream:
@@ -69,9 +71,13 @@ class Opening:
                 self._hello()
             if self.server.username is not None or self.server.token is not None:
                 self._enter(Phase.AUTH)
-                self.mechanism = auth.login(self.server, self.extensions.get("AUTH", ""), self._ask)
+                offered = self.extensions.get("AUTH", "")
+                self.mechanism = auth.login(self.server, offered, self._ask, self.secrets)
         except StreamError as error:
             self.stream.close()
+            if self.secrets:
+                # The frames where lines are read may hold what the server repeated.
+                error.__traceback__ = None
             raise self._broken(error) from error
         except (ConnectError, LoginError):
             # The server said no, in good order, and waits for this (RFC 5321 section 3.1).
@@ -98,11 +104,14 @@ class Opening:
         return self._read()
 
     def _read(self) -> Reply:
-        reply = read_reply(self.stream.read_line)
+        reply = read_reply(self.stream.read_line, self.secrets)
         self.fresh_tls = False
         return reply
 
     def _connect(self) -> None:
+        if self.server.security != "none":
+            # What cannot be used shows before anybody is spoken to.
+            self.server.tls_context()
         self._enter(Phase.CONNECT)
         try:
             self.stream = connect(self.server.host, self.server.port, self.deadline)

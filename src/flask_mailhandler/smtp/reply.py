@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
+from collections.abc import Iterable
 
 from ..report import State
+from ..secret import Secret
 from .stream import ProtocolError
 
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.2: three digits, then a hyphen on all lines
@@ -17,6 +19,8 @@ _ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z)")
 MAX_REPLY = 1 << 16
 # So much of a server's text is shown in errors and reports.
 _SHOWN = 500
+# A shorter secret would be found in any text.
+_FOUND = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,10 +64,11 @@ class Reply:
         return " ".join(filter(None, (str(self.code), self.enhanced_code, self.text)))
 
 
-def read_reply(read_line: Callable[[], bytes]) -> Reply:
+def read_reply(read_line: Callable[[], bytes], secrets: Iterable[Secret] = ()) -> Reply:
     """Read one reply.
 
     :param read_line: Gives the next line without its line end.
+    :param secrets: What nobody is to see though the server may repeat it.
     :raises ProtocolError: for anything that is no reply.
     :raises StreamError: as *read_line* does.
     """
@@ -75,7 +80,8 @@ def read_reply(read_line: Callable[[], bytes]) -> Reply:
         size += len(line) + 2
         found = _LINE.match(line)
         if not found:
-            raise ProtocolError(f"the server said '{_cut(escape(line))}', which is no SMTP reply")
+            said = _cut(unechoed(escape(line), secrets))
+            raise ProtocolError(f"the server said '{said}', which is no SMTP reply")
         if code and found[1] != code:
             raise ProtocolError(
                 f"the server changed from {escape(code)} to {escape(found[1])} within a reply"
@@ -83,7 +89,7 @@ def read_reply(read_line: Callable[[], bytes]) -> Reply:
         if size > MAX_REPLY:
             raise ProtocolError(f"the server's reply is longer than {MAX_REPLY} octets")
         code = found[1]
-        texts.append(escape(found[3] or b""))
+        texts.append(unechoed(escape(found[3] or b""), secrets))
         if found[2] != b"-":
             return _reply(int(code), texts)
 
@@ -102,6 +108,16 @@ def escape(octets: bytes) -> str:
     """Make a server's octets safe to print: UTF-8 where it is, controls escaped."""
     text = octets.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def unechoed(text: str, secrets: Iterable[Secret]) -> str:
+    """Take out of a server's text what it repeats of our secrets, as some servers do with what
+    they did not understand."""
+    # The longest first, for a shorter one may be a part of it.
+    for secret in sorted(secrets, key=lambda secret: len(secret.octets()), reverse=True):
+        if len(secret.octets()) >= _FOUND:
+            text = text.replace(escape(secret.octets()), "***")
+    return text
 
 
 def _cut(text: str) -> str:

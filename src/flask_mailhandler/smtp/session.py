@@ -135,7 +135,7 @@ class Session:
         return self._read()
 
     def _read(self) -> Reply:
-        return read_reply(self._stream.read_line)
+        return read_reply(self._stream.read_line, self.opening.secrets)
 
     def _last_words(self) -> Reply | None:
         self._stream.deadline = Deadline(_LAST_WORDS)

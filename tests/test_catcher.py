@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import smtplib
 import socket
 import subprocess
@@ -196,24 +197,68 @@ def test_the_size_is_limited(tmp_path: Path) -> None:
     assert len(kept(tmp_path)) == 1
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """The sender is told to try later, and nothing is half there."""
+def test_a_folder_that_cannot_be_had(tmp_path: Path, no_leaks: None) -> None:
+    """A folder that can never be written is said at the start, not to each client."""
     (tmp_path / "file").touch()
 
-    with (
-        Catcher(str(tmp_path / "file")) as catcher,
-        client(catcher) as session,
-        pytest.raises(smtplib.SMTPDataError) as caught,
-    ):
-        session.sendmail(*PEOPLE, HI)
+    for folder in (tmp_path / "file", tmp_path / "file" / "mail"):
+        with pytest.raises(ConfigurationError, match=re.escape(f"cannot be kept in '{folder}'")):
+            Catcher(str(folder)).start()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """The sender is told to try later, and nothing is half there."""
+    folder = tmp_path / "mail"
+
+    with Catcher(str(folder)) as catcher, client(catcher) as session:
+        folder.rmdir()
+        folder.touch()
+        with pytest.raises(smtplib.SMTPDataError) as caught:
+            session.sendmail(*PEOPLE, HI)
 
     assert caught.value.smtp_code == 452
 
 
-def test_a_port_that_is_taken() -> None:
-    """A port that somebody else has is said, on the caller's line."""
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """A port that somebody else has is said, on the caller's line, and leaves no folder behind."""
+    folder = tmp_path / "mail"
+
     with closed_port() as port, pytest.raises(ConfigurationError, match=f"127.0.0.1:{port} cannot"):
-        Catcher("mail", port=port).start()
+        Catcher(str(folder), port=port).start()
+
+    assert not folder.exists()
+
+
+def test_what_a_client_says_is_logged_visibly(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A client's control characters reach no log, and so no terminal."""
+    with Catcher(str(tmp_path)) as catcher, client(catcher) as session:
+        code, _ = session.docmd("\x1b]0;owned\x07", "x")
+        session.ehlo()
+        session.docmd("MAIL FROM:<me@example.com> \x1b[2J=\x07")
+
+    assert code == 500
+    assert r"\x1b]0;OWNED\x07" in caplog.text
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", caplog.text)
+
+
+def test_a_failure_is_logged_visibly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A failure of what is told is logged in one line, without control characters."""
+
+    def fail(caught: Caught) -> None:
+        raise RuntimeError(f"{caught.subject}\x1b[2J")
+
+    with Catcher(str(tmp_path), caught=fail) as catcher, client(catcher) as session:
+        session.ehlo()
+        session.mail(PEOPLE[0])
+        session.rcpt(PEOPLE[1][0])
+        code, _ = session.data(HI)
+
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert code == 500
+    assert record.getMessage().endswith(r"RuntimeError('Hi\x1b[2J')")
+    assert record.exc_info is None
 
 
 def test_stop_closes_connections(tmp_path: Path, no_leaks: None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import smtplib
+import socket
 import subprocess
 import sys
 import typing as t
@@ -74,6 +75,45 @@ def test_keeps_and_tells(tmp_path: Path, number: signal.Signals) -> None:
     assert lines[4:] == [f"          mail/{eml.name}", "Stopped; 1 message kept."]
 
 
+def test_what_clients_say_does_not_reach_the_terminal(tmp_path: Path) -> None:
+    """No control character of a client is printed, on standard error either."""
+    program, port = start(tmp_path)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        for line in (b"\x1b]0;owned\x07 x", b"EHLO \x1b[2J", b"MAIL \x1b[2J", b"QUIT"):
+            client.sendall(line + b"\r\n")
+        while client.recv(1000):
+            pass
+    program.send_signal(signal.SIGTERM)
+    assert program.stdout is not None
+    with program.stdout:
+        printed = program.stdout.read()
+
+    assert program.wait(20) == 0
+    assert not re.search(r"[\x00-\x09\x0b-\x1f]", printed)
+
+
+def test_a_folder_that_cannot_be_had(tmp_path: Path) -> None:
+    """A folder that can never be written is said in one line, before anybody connects."""
+    (tmp_path / "file").touch()
+
+    result = run("--port", "0", "--folder", str(tmp_path / "file" / "mail"))
+
+    assert result.exit_code == 1
+    assert result.output == (
+        f"Error: Messages cannot be kept in '{tmp_path}/file/mail': Not a directory. Choose"
+        " another folder.\n"
+    )
+
+
+def test_a_host_that_is_none() -> None:
+    """Only of a port that is taken is it asked who listens there."""
+    result = run("--host", "nohost.invalid", "--dangerously-listen-on-network")
+
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: nohost.invalid:2525 cannot be listened on: ")
+    assert "already" not in result.output
+
+
 def test_a_port_that_is_taken() -> None:
     """A port that somebody else has is said in one line."""
     with closed_port() as port:
@@ -81,6 +121,7 @@ def test_a_port_that_is_taken() -> None:
 
     assert result.exit_code == 1
     assert result.output.startswith(f"Error: 127.0.0.1:{port} cannot be listened on: ")
+    assert "Is something listening there already? Choose another port." in result.output
     assert result.output.count("\n") == 1
 
 

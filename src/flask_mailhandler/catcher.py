@@ -12,14 +12,19 @@ import email.errors
 import email.header
 import email.parser
 import email.policy
+import errno
+import logging
+import os
 import threading
 import typing as t
 from collections.abc import Callable
+from collections.abc import Iterator
 
 from .content import Content
 from .envelope import Envelope
 from .errors import ConfigurationError
 from .errors import MessageError
+from .handlers.console import visible
 from .handlers.file import store
 from .report import Outcome
 from .report import State
@@ -63,7 +68,7 @@ class Catcher:
     """Listens as long as its ``with`` block is open (in a thread of its own), or as
     :meth:`serve` runs.
 
-    :param folder: Where messages are kept. It is made when the first one comes.
+    :param folder: Where messages are kept. It is made if it is not there.
     :param host: Who can reach it can fill the folder, so it should be a loopback address.
     :param port: 0 for any free one; :attr:`port` then tells which.
     :param size: The octets of the largest message.
@@ -95,20 +100,43 @@ class Catcher:
         """Listen until :meth:`stop_soon` is called.
 
         :param ready: Called when a client can connect.
-        :raises ConfigurationError: if the address cannot be had.
+        :raises ConfigurationError: if the address or the folder cannot be had.
         """
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        with _harmless_log(), contextlib.closing(await self._listen(self._loop)) as server:
+            self.port = server.sockets[0].getsockname()[1]
+            self._make_folder()
+            ready()
+            await self._stop.wait()
+            server.close()
+            await self._hang_up()
+
+    async def _listen(self, loop: asyncio.AbstractEventLoop) -> asyncio.Server:
         try:
-            server = await self._loop.create_server(self._connection, self.host, self.port)
+            return await loop.create_server(self._connection, self.host, self.port)
         except OSError as error:
+            hint = (
+                " Is something listening there already? Choose another port."
+                if error.errno == errno.EADDRINUSE
+                else ""
+            )
             raise ConfigurationError(
-                f"{self.host}:{self.port} cannot be listened on: {error.strerror or error}. Is"
-                " something listening there already? Choose another port."
+                f"{self.host}:{self.port} cannot be listened on: {error.strerror or error}.{hint}"
             ) from error
-        self.port = server.sockets[0].getsockname()[1]
-        ready()
-        await self._stop.wait()
-        server.close()
+
+    def _make_folder(self) -> None:
+        reason = "it may not be written"
+        try:
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            if os.access(self.folder, os.W_OK | os.X_OK):
+                return
+        except OSError as error:
+            reason = error.strerror or str(error)
+        raise ConfigurationError(
+            f"Messages cannot be kept in {self.folder!r}: {reason}. Choose another folder."
+        )
+
+    async def _hang_up(self) -> None:
         for protocol in self._protocols:
             if isinstance(protocol.transport, asyncio.WriteTransport):
                 protocol.transport.abort()
@@ -129,7 +157,7 @@ class Catcher:
     def start(self) -> t.Self:
         """Listen, in a thread. Returns when a client can connect.
 
-        :raises ConfigurationError: if the address cannot be had.
+        :raises ConfigurationError: if the address or the folder cannot be had.
         """
         failures: list[BaseException] = []
         ready = threading.Event()
@@ -199,6 +227,27 @@ class Catcher:
 
     def __repr__(self) -> str:
         return f"<Catcher {self.host}:{self.port} in {self.folder!r}, {self.kept} kept>"
+
+
+@contextlib.contextmanager
+def _harmless_log() -> Iterator[None]:
+    """Make visible what aiosmtpd's log repeats of a client's words: it may be printed on a
+    terminal, which must not obey them."""
+
+    def make_visible(record: logging.LogRecord) -> bool:
+        record.msg, record.args = visible(record.getMessage()), None
+        if record.exc_info:
+            # A traceback would be printed as it is: what it ends with stands in the line.
+            record.msg += visible(f": {record.exc_info[1]!r}")
+            record.exc_info = None
+        return True
+
+    log = logging.getLogger("mail.log")
+    log.addFilter(make_visible)
+    try:
+        yield
+    finally:
+        log.removeFilter(make_visible)
 
 
 class _Protocol(SMTP):

@@ -35,9 +35,11 @@ def parsed(*fields: str, text: str = "Hello") -> Parsed:
 
 
 @pytest.mark.parametrize("charset", ["x-foo", "rot13", "idna", "undefined", "utf-16", '"a b"'])
-def test_charsets(charset: str) -> None:
+@pytest.mark.parametrize("text", ["Hello", "Grüße"])
+def test_charsets(charset: str, text: str) -> None:
     """C-100: a text in a charset that nobody knows is shown as far as it can be."""
-    message = parsed(f"Content-Type: text/plain; charset={charset}", "MIME-Version: 1.0")
+    kind = f"Content-Type: text/plain; charset={charset}"
+    message = parsed(kind, "MIME-Version: 1.0", text=text)
 
     assert "From: shop@example.com" in printed(message)
 

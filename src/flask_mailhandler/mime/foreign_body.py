@@ -236,7 +236,7 @@ def _is_ascii_like(message: Message) -> bool:
     charset = message.get_content_charset() or "us-ascii"
     try:
         return "\r\n".encode(charset) == b"\r\n"
-    except LookupError:
+    except (LookupError, UnicodeError):  # "undefined" is a charset, and raises for everything
         return False
 
 

@@ -51,7 +51,7 @@ def octets(message: Message) -> bytes:
         charset = message.get_content_charset()
     try:
         return str(payload).encode(charset or "ascii")
-    except (LookupError, UnicodeEncodeError):
+    except (LookupError, UnicodeError):
         raise MessageError(
             f"The message has a text that is not in its charset {charset!r}: write"
             " set_payload(text, 'utf-8'), or set_content(text)."

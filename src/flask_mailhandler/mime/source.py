@@ -66,8 +66,8 @@ def read_fields(message: Message) -> list[Source]:
 
 def parts_of(message: Message) -> list[Message] | None:
     """Return the parts of a multipart, or what is in a ``message/...``; None of another part."""
-    payload = message.get_payload()
-    return t.cast("list[Message]", payload) if isinstance(payload, list) else None
+    # get_payload() of a text would decode it, by whatever its charset says.
+    return t.cast("list[Message]", message.get_payload()) if message.is_multipart() else None
 
 
 def first(fields: Iterable[Source], name: str) -> Source | None:

@@ -23,7 +23,7 @@ from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler.mime import render
-from flask_mailhandler.mime import to_mime
+from flask_mailhandler.mime.convert import to_mime
 from wire_form import judge
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "mime"

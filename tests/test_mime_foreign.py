@@ -17,8 +17,8 @@ from flask_mailhandler import Address
 from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
-from flask_mailhandler.mime import adopt
-from flask_mailhandler.mime import from_mime
+from flask_mailhandler.mime.convert import from_mime
+from flask_mailhandler.mime.foreign import adopt
 from wire_form import judge
 
 Parsed: t.TypeAlias = email.message.Message

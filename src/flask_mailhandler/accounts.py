@@ -210,12 +210,16 @@ def _account(
             for option in {**own, **from_url}
         },
     )
-    if handler is None or handler in BUILT_IN:
+    if _is_built_in(handler or "smtp"):
         # Options that do not go together show only when they come together.
         account.build(handler or "smtp")
     else:
         _check_handler(handler, label("handler"))
     return account
+
+
+def _is_built_in(handler: object) -> bool:
+    return isinstance(handler, str) and handler in BUILT_IN
 
 
 def _check_handler(handler: object, name: str) -> None:
@@ -244,7 +248,7 @@ def _accounts(value: object) -> dict[str, dict[str, object]]:
         own = _given({str(option).lower(): item for option, item in given.items()})
         unknown = own.keys() - _known_options().keys() - _ACCOUNT_KEYS
         handler = own.get("handler")
-        if unknown and (handler is None or handler in BUILT_IN):
+        if unknown and _is_built_in(handler or "smtp"):
             raise ConfigurationError(
                 f"MAIL_ACCOUNTS[{name!r}] has unknown options: {', '.join(sorted(unknown))}. They"
                 " are written as the keys are, in lower case and without MAIL_."

@@ -199,7 +199,7 @@ class Message:
     def to_mime(self) -> EmailMessage:
         """Return the message as the standard library's, parsed from the octets that are sent.
         Bcc is not in it."""
-        from .mime import to_mime
+        from .mime.convert import to_mime
 
         return to_mime(self)
 
@@ -210,7 +210,7 @@ class Message:
         :raises MessageError: for what a :class:`Message` cannot hold, such as a signature;
             :meth:`.Mail.send` takes the ``EmailMessage`` itself.
         """
-        from .mime import from_mime
+        from .mime.convert import from_mime
 
         return from_mime(message)
 

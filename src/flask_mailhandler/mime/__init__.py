@@ -12,8 +12,8 @@ A message of our own goes straight down, each file knowing only those above it::
     tree             which parts it has, and where
     render           Message -> Content
 
-Nothing of the standard library's ``email`` is on this way. It is loaded, in functions, where its
-own messages come in::
+Nothing of the standard library's ``email`` is on this way, and this is all that most processes
+load. The files for its own messages are imported where they are used::
 
     address_list     lists of addresses, in one pass       RFC 5322 3.4
     source           the fields as they are in there
@@ -28,10 +28,6 @@ own messages come in::
 
 from __future__ import annotations
 
-from .convert import from_mime
-from .convert import to_mime
-from .foreign import adopt
-from .foreign import Adopted
 from .render import render
 
-__all__ = ["Adopted", "adopt", "from_mime", "render", "to_mime"]
+__all__ = ["render"]

@@ -384,3 +384,13 @@ def test_long_text_is_written_at_once(text: str) -> None:
     octets = bytes(render(Message(subject=text, **fields)))
 
     assert max(map(len, octets.split(b"\r\n"))) <= 998
+
+
+@pytest.mark.parametrize("name", ["", "Ann", "Ann Archer", "Ann B. Archer", "Bö", "a  b", "=?x?="])
+def test_an_address_is_written_in_one_way(name: str) -> None:
+    """However an address was given, as text or as a pair, its octets are the same."""
+    text = Address(f"{name} <ann@example.com>" if name else "ann@example.com")
+    pair = Address("ann@example.com", name)
+
+    assert address_field("To", [text, pair]) == address_field("To", [pair, text])
+    assert address_field("To", [text]) == address_field("To", [pair])

@@ -26,6 +26,8 @@ _MAILBOX = (
 )
 _NAME = r"""[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff()<>\[\]:;@\\,"]*+"""
 _COMMON = re.compile(rf"(?:({_NAME})<({_MAILBOX})>|({_MAILBOX}))\Z")
+# A name of atoms, so that the address is written as it is.
+_AS_WRITTEN = re.compile(rf"((?:[A-Za-z0-9!#$%&'*+\-/=^_`{{|}}~]++ )++)<({_MAILBOX})>\Z")
 _SHORT = 128
 
 
@@ -38,8 +40,10 @@ class Address(str):
     :raises MessageError: if it is not exactly one mailbox.
     """
 
-    __slots__ = ("name",)
+    __slots__ = ("name", "written")
     name: str
+    written: str
+    """The address as it is written in a header, if that is what was given; else ""."""
 
     def __new__(cls, value: str, name: str = "", *, field: str = "address") -> t.Self:
         if type(value) is cls and not name:
@@ -49,6 +53,7 @@ class Address(str):
             return common
         if common is not None and not common.name and type(name) is str:
             common.name = check_text(name, f"the name in {field}").strip(" \t")
+            common.written = ""
             return common
         text = plain(value)
         if text is None:
@@ -62,6 +67,7 @@ class Address(str):
             raise MessageError(f"{field} has two names, {shorten(found)} and {shorten(name)}.")
         self = super().__new__(cls, read_mailbox(mailbox, field))
         self.name = check_text(given, f"the name in {field}").strip(" \t")
+        self.written = ""
         return self
 
     @property
@@ -92,12 +98,22 @@ A = t.TypeVar("A", bound=Address)
 
 def _common(cls: type[A], value: object) -> A | None:
     """Read what is like most addresses; None for what needs a second look."""
-    if type(value) is str and len(value) <= _SHORT and (common := _COMMON.match(value)):
+    if type(value) is not str or len(value) > _SHORT:
+        return None
+    if common := _AS_WRITTEN.match(value):
+        name, mailbox = common.groups()
+        if len(mailbox) <= MAX_LOCAL:
+            self = str.__new__(cls, mailbox)
+            self.name = name[:-1]
+            self.written = value
+            return self
+    if common := _COMMON.match(value):
         name, bracketed, bare = common.groups()
         mailbox = bracketed or bare
         if len(mailbox) <= MAX_LOCAL:
             self = str.__new__(cls, mailbox)
             self.name = name.strip(" ") if name else ""
+            self.written = "" if name else mailbox
             return self
     return None
 

@@ -60,10 +60,9 @@ def address_field(field: str, addresses: Iterable[Address]) -> str:
     needs more than a line. A mailbox is written as it was checked, octet by octet."""
     words: list[str] = []
     for address in addresses:
-        name = address.name
-        # Most are like this, and most fit a line.
-        if _ATOMS.match(name) and len(name) + len(address) < _SHORT:
-            words.append("".join((name, " <", address, ">,")))
+        written = address.written
+        if written and len(written) < _LINE:
+            words.append(written + ",")
         else:
             words += address_words(address)
             words[-1] += ","

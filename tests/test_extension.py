@@ -53,6 +53,19 @@ def over(server: ScriptedServer, **keys: object) -> Flask:
     return create_app(host=server.host, port=server.port, **keys)
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses of a rate limit, on a clock that only they move."""
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("flask_mailhandler.pace.time.sleep", sleep)
+    monkeypatch.setattr("flask_mailhandler.pace.time.monotonic", lambda: 100 + sum(pauses))
+    return pauses
+
+
 HI = Message(subject="Hi", text="Hello\n", to="ann@example.com")
 
 
@@ -267,17 +280,8 @@ def test_send_each_may_be_given_up(scripted: Scripted) -> None:
     assert server.connections[0].closed_by == "QUIT"
 
 
-def test_send_each_keeps_to_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_send_each_keeps_to_the_rate(pauses: list[float]) -> None:
     """MAIL_RATE_LIMIT is kept by send_each."""
-    pauses: list[float] = []
-    clock = [100.0]
-
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        clock[0] += seconds
-
-    monkeypatch.setattr("flask_mailhandler.pace.time.sleep", sleep)
-    monkeypatch.setattr("flask_mailhandler.pace.time.monotonic", lambda: clock[0])
     app = create_app(handler="memory", rate_limit="2/s; 5/min")
 
     with app.app_context():
@@ -691,17 +695,8 @@ def test_captures_in_threads_are_not_lost() -> None:
         assert isinstance(mail.handler, FileEmailHandler)
 
 
-def test_the_rate_is_shared_by_all_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rate_is_shared_by_all_callers(pauses: list[float]) -> None:
     """MAIL_RATE_LIMIT holds for the account, not for each call of send_each."""
-    pauses: list[float] = []
-    clock = [100.0]
-
-    def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        clock[0] += seconds
-
-    monkeypatch.setattr("flask_mailhandler.pace.time.sleep", sleep)
-    monkeypatch.setattr("flask_mailhandler.pace.time.monotonic", lambda: clock[0])
     app = create_app(handler="memory", rate_limit="1/s")
 
     with app.app_context():

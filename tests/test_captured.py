@@ -88,7 +88,7 @@ def test_an_email_message_has_the_default_from() -> None:
     (captured,) = handler.outbox
     assert captured.from_addr == "shop@example.com"
     assert captured.bcc == ["boss@example.com"]
-    assert captured.text == "Hello"
+    assert captured.text == "Hello\n"
 
 
 def test_an_email_message_that_is_redirected() -> None:

@@ -28,6 +28,7 @@ from flask_mailhandler.mime.transfer import base64_length
 from flask_mailhandler.mime.transfer import base64_lines
 from flask_mailhandler.mime.transfer import encode_safely
 from flask_mailhandler.mime.transfer import encode_text
+from flask_mailhandler.plaintext import plaintext
 from flask_mailhandler.text import CONTROLS
 from wire_form import judge
 
@@ -40,9 +41,11 @@ def lines(value: str) -> str:
 
 
 def tidy(message: Message) -> Message:
-    """A message that is one text ends with a line end, whether the text does or not."""
+    """What the octets cannot tell apart: a message that is one text ends with a line end,
+    whether the text does or not; and a text may be the one that is made of the HTML."""
+    made = message.html and message.text == plaintext(message.html)
     return message.replace(
-        text=message.text.removesuffix("\n"), html=message.html.removesuffix("\n")
+        text="" if made else message.text.removesuffix("\n"), html=message.html.removesuffix("\n")
     )
 
 

@@ -45,7 +45,7 @@ class Parts:
         it will be made again."""
         text, html = self.text or "", self.html or ""
         if text and html:
-            from ..plaintext import plaintext  # loads html.parser
+            from ..plaintext import plaintext  # only where there is HTML
 
             text = "" if text == plaintext(html) else text
         return {
@@ -64,11 +64,9 @@ def read_parts(message: MIMEMessage) -> MessageFields:
     """
     found = Parts()
     _read(message, "mixed", found, is_built(message))
-    # The last line end of a message that is one text ends the message, not the text, as that
-    # in front of a delimiter belongs to the delimiter.
-    if parts_of(message) is None and encoding_of(read_fields(message)) != "base64":
-        found.text = found.text and found.text.removesuffix("\n")
-        found.html = found.html and found.html.removesuffix("\n")
+    # A message that is one text ends with a line end even if the text is empty.
+    found.text = None if found.text == "\n" else found.text
+    found.html = None if found.html == "\n" else found.html
     return found.fields()
 
 

@@ -64,7 +64,7 @@ def _texts(message: Message) -> list[Part]:
 
 
 def _made_of(html: str) -> str:
-    from ..plaintext import plaintext  # loads html.parser
+    from ..plaintext import plaintext  # only where there is HTML and no text
 
     return plaintext(html)
 

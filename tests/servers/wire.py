@@ -178,6 +178,7 @@ class Wire:
         with self._lock:
             if self.closed:
                 return False
-            self._orders.put(work)
+            # In this order: whoever finds the work finds the octet that was sent for it.
             self._bell.send(b"!")
+            self._orders.put(work)
             return True

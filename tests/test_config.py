@@ -352,10 +352,15 @@ def test_an_unknown_account() -> None:
         handler_of("bulk")
 
 
-def test_a_slip_of_the_pen_warns() -> None:
+@pytest.mark.parametrize(
+    ("slip", "meant"), [("pasword", "password"), ("prot", "port"), ("hots", "host")]
+)
+def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
     """A key that nobody reads and that is close to a known one warns."""
-    with pytest.warns(ConfigurationWarning, match="MAIL_PASWORD is not a key. Is MAIL_PASSWORD"):
-        Mail(app_with(pasword="x"), cli=None)
+    said = f"MAIL_{slip.upper()} is not a key. Is MAIL_{meant.upper()} meant"
+
+    with pytest.warns(ConfigurationWarning, match=said):
+        Mail(app_with(**{slip: "x"}), cli=None)
 
 
 def test_keys_of_others_do_not_warn() -> None:

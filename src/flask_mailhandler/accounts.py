@@ -282,7 +282,8 @@ def _warn_of_unknown(values: Values, known: Mapping[str, object]) -> None:
     for name in values:
         if name in all_known or name in IGNORED:
             continue
-        near = difflib.get_close_matches(name, sorted(all_known), 1, 0.8)
+        # Two letters of four exchanged, as in MAIL_PROT, are three quarters alike.
+        near = difflib.get_close_matches(name, sorted(all_known), 1, 0.75)
         if near:
             warnings.warn(
                 f"MAIL_{name.upper()} is not a key. Is {key(near[0])} meant?",

@@ -11,11 +11,12 @@ import typing as t
 import pytest
 
 from mail_reader import MailReader
-from mail_reader import missing as reader_missing
+from npm import missing as npm_missing
 from servers import ScriptedServer
 from servers.aiosmtpd_server import AiosmtpdServer
 from servers.certificates import Certificates
 from servers.certificates import make
+from servers.node_smtp_server import NodeSmtpServer
 from servers.postfix import missing as postfix_missing
 from servers.postfix import Postfix
 from servers.smtp_sink import missing as smtp_sink_missing
@@ -56,11 +57,25 @@ def smtp_sink(request: pytest.FixtureRequest) -> Iterator[Callable[..., SmtpSink
         yield lambda *flags: stack.enter_context(SmtpSink(*flags))
 
 
+@pytest.fixture
+def node_smtp_server(
+    request: pytest.FixtureRequest, certificates: Certificates
+) -> Iterator[Callable[..., NodeSmtpServer]]:
+    """Start npm's smtp-server: ``server = node_smtp_server("starttls", users={...})``. Mark the
+    test ``services``."""
+    _skip_or_fail("smtp-server", npm_missing())
+    _leaks_are_looked_for_last(request)
+    with contextlib.ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(
+            NodeSmtpServer(certificates, *args, **options)
+        )
+
+
 @pytest.fixture(scope="session")
 def reader() -> Iterator[MailReader]:
     """npm's mailparser, which is installed when it is first asked for. Mark the test
     ``services``."""
-    _skip_or_fail("mailparser", reader_missing())
+    _skip_or_fail("mailparser", npm_missing())
     with MailReader() as found:
         yield found
 

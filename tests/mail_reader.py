@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
-import shutil
 import struct
 import subprocess
 import typing as t
-from pathlib import Path
 
-NODE = Path(__file__).parent / "node"
+from npm import NODE
 
 
 class ReadFile(t.NamedTuple):
@@ -33,27 +30,6 @@ class ReadMail(t.NamedTuple):
     html: str
     headers: dict[str, t.Any]
     attachments: list[ReadFile]
-
-
-def missing() -> str:
-    """Say why there is no reader, having installed it if it can be; "" if there is one."""
-    if not shutil.which("node"):
-        return "node is not installed"
-    # Only one of xdist's workers installs; the others wait.
-    with (NODE / "package.json").open() as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)
-        if (NODE / "node_modules" / ".package-lock.json").exists():
-            return ""
-        if not shutil.which("npm"):
-            return "npm is not installed"
-        done = subprocess.run(
-            ["npm", "ci", "--silent", "--no-audit", "--no-fund"],
-            cwd=NODE,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        return f"npm failed: {done.stdout}{done.stderr}" if done.returncode else ""
 
 
 class MailReader:

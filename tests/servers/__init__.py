@@ -1,4 +1,4 @@
-"""Real servers for the tests: one whose every reply is declared, aiosmtpd, Postfix."""
+"""Real servers for the tests: one whose every reply is declared, aiosmtpd, smtp-server, Postfix."""
 
 from __future__ import annotations
 

@@ -112,6 +112,8 @@ def _token(server: Server) -> Secret | None:
         token = Secret(server.token())
         if not re.fullmatch(rb"[!-~]+", token.octets()):
             raise ValueError("this is no token")
+    except LoginError:
+        raise  # it says what to do
     except Exception as error:  # the user's code: whatever it is, there is no login
         raise LoginError(
             f"No login at {server}: the callable of MAIL_OAUTH_TOKEN gave no token"

@@ -34,6 +34,7 @@ if t.TYPE_CHECKING:
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message import Message as Message
     from .message import MessageFields as MessageFields
+    from .oauth import OAuthToken as OAuthToken
     from .outbox import Captured as Captured
     from .outbox import Outbox as Outbox
     from .report import conclude as conclude
@@ -74,6 +75,7 @@ _HOMES = {
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
     "message": ["Message", "MessageFields"],
+    "oauth": ["OAuthToken"],
     "outbox": ["Captured", "Outbox"],
     "report": ["Job", "Outcome", "Phase", "Report", "State", "conclude"],
     "secret": ["Secret"],
@@ -105,6 +107,7 @@ __all__ = [
     "Message",
     "MessageError",
     "MessageFields",
+    "OAuthToken",
     "Outbox",
     "Outcome",
     "Phase",

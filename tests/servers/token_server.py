@@ -1,0 +1,105 @@
+"""An OAuth token endpoint: a real HTTP server whose answers are given to it one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import http.server
+import json
+import queue
+import socketserver
+import threading
+import typing as t
+import urllib.parse
+
+if t.TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from collections.abc import Iterable
+    from collections.abc import Mapping
+
+#: Pieces that are written one after the other, or what makes them when the request is there.
+Said: t.TypeAlias = "bytes | Callable[[], Iterable[bytes]]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What was posted."""
+
+    target: str
+    headers: Mapping[str, str]
+    form: dict[str, str]
+
+
+def answer(status: int = 200, **fields: t.Any) -> bytes:
+    """A JSON answer as RFC 6749 draws it."""
+    return page(status, json.dumps(fields).encode(), "Content-Type: application/json")
+
+
+def page(status: int, body: bytes, *headers: str) -> bytes:
+    """Any answer."""
+    length = f"Content-Length: {len(body)}"
+    return "\r\n".join([f"HTTP/1.1 {status} x", length, *headers, "", ""]).encode() + body
+
+
+class TokenServer:
+    """Gives the answers in order, the last one again and again.
+
+    :param tls: The context, for https.
+    """
+
+    def __init__(self, *answers: Said, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: queue.Queue[Request] = queue.Queue()
+        self._answers = [*answers]
+        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self.port: int = self._server.server_address[1]
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/token"
+        if tls:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+
+    def asked(self) -> Request:
+        """Wait for the next request."""
+        return self.requests.get(timeout=10)
+
+    def __enter__(self) -> TokenServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
+        requests, answers = self.requests, self._answers
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                said = answers.pop(0) if len(answers) > 1 else answers[0]
+                requests.put(
+                    Request(self.path, dict(self.headers), dict(urllib.parse.parse_qsl(body)))
+                )
+                for piece in [said] if isinstance(said, bytes) else said():
+                    self.wfile.write(piece)
+
+            def log_message(self, *_: object) -> None:
+                """Into nobody's output."""
+
+        return Handler
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    # So that closing waits for the threads.
+    daemon_threads = False
+
+    def shutdown_request(self, request: t.Any) -> None:
+        # A client that went away, or never finished the handshake.
+        with contextlib.suppress(OSError):
+            super().shutdown_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients break off on purpose here."""

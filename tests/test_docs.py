@@ -49,6 +49,10 @@ def namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, t.An
     monkeypatch.setattr(Flask, "default_config", defaults)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bill.pdf").write_bytes(b"%PDF-1.7")
+    (tmp_path / "refresh-token").write_text("token\n", encoding="utf-8")
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN", "TENANT_ID"):
+        for owner in ("GMAIL", "MICROSOFT", "OAUTH"):
+            monkeypatch.setenv(f"{owner}_{name}", "from-the-environment")
     app = Flask("page")
     app.config["MAIL_DEFAULT_FROM"] = "shop@example.com"
     return {
@@ -59,7 +63,6 @@ def namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, t.An
         "Mail": Mail,
         "Message": Message,
         "data": b"%PDF-1.7",
-        "access_token": lambda: "token",
     }
 
 

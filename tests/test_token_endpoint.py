@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import logging
 import socket
@@ -13,7 +14,10 @@ import urllib.parse
 
 import pytest
 
+from flask_mailhandler import OAuthToken
 from flask_mailhandler.report import Phase
+from servers.dead_ends import black_hole
+from servers.dead_ends import closed_port
 from servers.token_server import answer
 from servers.token_server import page
 from servers.token_server import TokenServer
@@ -145,25 +149,28 @@ def test_slow(said: Callable[[], Iterable[bytes]], no_leaks: None) -> None:
 
 def test_nobody_there(no_leaks: None) -> None:
     """No connection: temporary, and it says to whom."""
-    with TokenServer(GIVEN) as server:
-        token = of_client(server)
+    with closed_port() as port:
+        token = OAuthToken(f"http://localhost:{port}/", client_id="app", client_secret=SECRET)
 
-    error = failure(token)
+        error = failure(token)
 
-    assert str(error) == "No OAuth token from 127.0.0.1: Connection refused."
+    assert str(error) == "No OAuth token from localhost: Connection refused."
     assert error.temporary
 
 
-def test_the_next_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An address that does not answer leaves time for the next one."""
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        nobody = closed.getsockname()
-    with TokenServer(GIVEN) as server:
-        there = ("127.0.0.1", server.port)
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", to) for to in (nobody, there)]
+@pytest.mark.parametrize("dead_end", [closed_port, black_hole])
+def test_the_next_address(
+    dead_end: Callable[[], contextlib.AbstractContextManager[int]],
+    monkeypatch: pytest.MonkeyPatch,
+    no_leaks: None,
+) -> None:
+    """An address that refuses or is silent leaves time for the next one."""
+    with TokenServer(GIVEN) as server, dead_end() as dead:
+        addresses = [("127.0.0.1", dead), ("127.0.0.1", server.port)]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
-        assert of_client(server)() == TOKEN
+        assert of_client(server, timeout=1.0)() == TOKEN
 
 
 # TLS

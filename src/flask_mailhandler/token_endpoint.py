@@ -211,21 +211,18 @@ def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     failed: OSError = TimeoutError()
     for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(_left(deadline) / (len(addresses) - number))
-            sock.connect(address)
-            sock.settimeout(_left(deadline))
-            # The header and the form are two writes.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            sock.close()
+            with contextlib.ExitStack() as undone:
+                sock = undone.enter_context(socket.socket(family, kind, protocol))
+                sock.settimeout(_left(deadline) / (len(addresses) - number))
+                sock.connect(address)
+                # The header and the form are two writes.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.settimeout(_left(deadline))
+                undone.pop_all()
+                return sock
+        except OSError as error:  # of a family that this machine has not, among others
             failed = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
     raise failed
 
 

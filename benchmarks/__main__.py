@@ -1,10 +1,11 @@
-"""Measure, and print the tables: ``python -m benchmarks [rendering] [memory] [imports]``."""
+"""Measure, and print the tables: ``python -m benchmarks [part ...]``."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import io
+import itertools
 import os
 import platform
 import sys
@@ -14,34 +15,51 @@ from . import imports
 from . import memory
 from . import nodemailer
 from . import rendering
+from . import sending_large
+from . import sending_many
+from . import sending_one
+from . import sending_wide
 from .peers import versions
+from .servers import Missing
 from .targets import Target
 
 PARTS = {
     "rendering": lambda rounds: rendering.run(rounds),
     "memory": lambda rounds: memory.run(),
     "imports": lambda rounds: imports.run(max(rounds // 4, 5)),
+    "sending_one": lambda rounds: sending_one.run(rounds),
+    "sending_many": lambda rounds: sending_many.run(rounds),
+    "sending_wide": lambda rounds: sending_wide.run(rounds),
+    "sending_large": lambda rounds: sending_large.run(rounds),
 }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS) + "; all")
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", help=", ".join(PARTS) + "; or how they begin; all"
+    )
     parser.add_argument("--rounds", type=int, default=50, help="turns of each library (50)")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the tables there, too")
     parser.add_argument("--check", action="store_true", help="fail if a promise is not kept")
     given = parser.parse_args()
-    if unknown := set(given.parts) - PARTS.keys():
+    # "sending" is all whose names begin with it.
+    named = {part: [one for one in PARTS if one.startswith(part)] for part in given.parts}
+    if unknown := [part for part, found in named.items() if not found]:
         parser.error(f"there is no part {', '.join(unknown)}: take {', '.join(PARTS)}")
 
     python = f"{platform.python_implementation()} {platform.python_version()}"
     about = f"{os.cpu_count()} cores, {python}; {versions()}{nodemailer.version()}."
     print(about, flush=True)
     targets: list[Target] = []
-    for part in given.parts or PARTS:
+    for part in itertools.chain(*named.values()) if named else PARTS:
         shown = io.StringIO()
-        with contextlib.redirect_stdout(shown):
-            targets += PARTS[part](given.rounds)
+        try:
+            with contextlib.redirect_stdout(shown):
+                targets += PARTS[part](given.rounds)
+        except Missing as why:
+            print(f"\n{part} is not measured: there is {why}.", flush=True)
+            continue
         print(shown.getvalue(), flush=True)
         if given.write:
             page = f"{about}\n{shown.getvalue()}"

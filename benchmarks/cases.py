@@ -25,6 +25,7 @@ class Case:
     sender: str = "Example Shop <shop@example.com>"
     recipients: tuple[str, ...] = ("Ann Archer <ann@example.org>",)
     files: tuple[File, ...] = ()
+    bcc: tuple[str, ...] = ()
 
 
 _LINE = "Your order has left our house and will be with you in two or three days.\n"

@@ -68,7 +68,7 @@ def _asked(what: str, which: object, trace: bool = False) -> int:
     return int(json.loads(done.stdout))
 
 
-def _peak(act: Callable[[], object], trace: bool) -> int:
+def peak(act: Callable[[], object], trace: bool) -> int:
     """The octets that *act* took at its peak."""
     if trace:
         tracemalloc.start()
@@ -88,11 +88,11 @@ def _resident(which: str) -> int:
 
 def _attached(name: str, trace: bool) -> int:
     if name == PIECES:
-        return _peak(*_pieces(trace))
+        return peak(*_pieces(trace))
     build = WRITERS[name]()
     build(SMALL)
     case = attached(_SIZE)
-    return _peak(lambda: build(case), trace)
+    return peak(lambda: build(case), trace)
 
 
 def _pieces(trace: bool) -> tuple[Callable[[], object], bool]:
@@ -136,7 +136,7 @@ def _file(megabytes: int, trace: bool) -> int:
             with one.open("wb") as file:
                 file.truncate(size)
         act(first)
-        return _peak(lambda: act(path), trace)
+        return peak(lambda: act(path), trace)
 
 
 def _drain(pieces: Iterator[bytes]) -> None:

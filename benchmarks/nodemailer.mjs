@@ -1,14 +1,19 @@
-// Builds mail with Nodemailer: a request is a line of JSON, and so is its answer.
+// Builds and sends mail with Nodemailer: a request is a line of JSON, and so is its answer.
 //
-//   {"load": CASE}    the mail to build from now on    {}
-//   {"build": true}   build it once                    {"octets": BASE64, "grown": OCTETS}
-//   {"times": N}      build it N times                 {"seconds": S}
+//   {"load": CASE}         the mail from now on                {}
+//   {"build": true}        build it once                       {"octets": BASE64, "grown": OCTETS}
+//   {"times": N}           build it N times                    {"seconds": S}
+//   {"connect": OPTIONS}   the transport from now on           {}
+//   {"send": N}            send it N times, in turn            {"seconds": [S, ...]}
+//   {"all": [BCC, ...]}    send it to each BCC, all at once    {"seconds": S, "cpu": S, "grown": OCTETS}
 
+import nodemailer from "nodemailer";
 import MailComposer from "nodemailer/lib/mail-composer";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 let mail = {};
+let transport = null;
 
 function load(wanted) {
     mail = {
@@ -17,6 +22,7 @@ function load(wanted) {
         html: wanted.html || undefined,
         from: wanted.sender,
         to: wanted.recipients,
+        bcc: wanted.bcc,
         attachments: wanted.files.map((file) => ({
             filename: file.filename,
             contentType: file.mimetype,
@@ -33,20 +39,59 @@ const resident = (which) =>
 // Nodemailer notes in the object that it was given what it found out: a new one each time.
 const build = () => new MailComposer({ ...mail }).compile().build();
 
+const seconds = (start) => Number(process.hrtime.bigint() - start) / 1e9;
+
+// How much the process grows meanwhile.
+async function growing(act) {
+    writeFileSync("/proc/self/clear_refs", "5"); // The peak so far is forgotten.
+    const before = resident("VmRSS");
+    const found = await act();
+    return [found, resident("VmHWM") - before];
+}
+
+function connect(options) {
+    transport?.close();
+    if (options.ca) options.tls = { ca: readFileSync(options.ca) };
+    transport = nodemailer.createTransport(options);
+    return {};
+}
+
+async function sendInTurn(times) {
+    const found = [];
+    for (let n = 0; n < times; n++) {
+        const start = process.hrtime.bigint();
+        await transport.sendMail({ ...mail });
+        found.push(seconds(start));
+    }
+    return found;
+}
+
+async function sendAll(groups) {
+    const cpu = process.cpuUsage();
+    const start = process.hrtime.bigint();
+    await Promise.all(groups.map((bcc) => transport.sendMail(bcc.length ? { ...mail, bcc } : { ...mail })));
+    const used = process.cpuUsage(cpu);
+    return { seconds: seconds(start), cpu: (used.user + used.system) / 1e6 };
+}
+
 async function answer(request) {
     if (request.load) return load(request.load);
     if (request.build) {
-        writeFileSync("/proc/self/clear_refs", "5"); // The peak so far is forgotten.
-        const before = resident("VmRSS");
-        const octets = await build();
-        const grown = resident("VmHWM") - before;
+        const [octets, grown] = await growing(build);
         return { octets: octets.toString("base64"), grown };
+    }
+    if (request.connect) return connect(request.connect);
+    if (request.send) return { seconds: await sendInTurn(request.send) };
+    if (request.all) {
+        const [found, grown] = await growing(() => sendAll(request.all));
+        return { ...found, grown };
     }
     const start = process.hrtime.bigint();
     for (let n = 0; n < request.times; n++) await build();
-    return { seconds: Number(process.hrtime.bigint() - start) / 1e9 };
+    return { seconds: seconds(start) };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
     process.stdout.write(JSON.stringify(await answer(JSON.parse(line))) + "\n");
 }
+transport?.close();

@@ -1,4 +1,4 @@
-"""Nodemailer, in a process of its own that is asked over pipes."""
+"""Nodemailer, in a process of its own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import base64
 import dataclasses
 import json
 import shutil
-import subprocess
 import typing as t
+from collections.abc import Sequence
 from pathlib import Path
 
 from .cases import Case
+from .program import Program
+from .senders import Spent
+from .servers import Site
+
+NODE = "Nodemailer"
 
 _HERE = Path(__file__).parent
 
@@ -32,41 +37,74 @@ def version() -> str:
     return f", Nodemailer {package['version']}"
 
 
-class Nodemailer:
-    """Builds the case it was given, as often as it is asked to. A context manager."""
+class Nodemailer(Program):
+    """Builds and sends the case it was given, as often as it is asked to. A context manager."""
 
-    def __enter__(self) -> t.Self:
-        self._process = subprocess.Popen(
-            ["node", "nodemailer.mjs"],
-            cwd=_HERE,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate()
+    def __init__(self) -> None:
+        super().__init__("node", "nodemailer.mjs", folder=_HERE)
 
     def load(self, case: Case) -> None:
-        """Take the mail that is built from now on."""
+        """Take the mail that is built or sent from now on."""
         fields = dataclasses.asdict(case)
         for file in fields["files"]:
             file["data"] = base64.b64encode(file["data"]).decode("ascii")
-        self._ask({"load": fields})
+        self.ask({"load": fields})
 
     def build(self) -> tuple[bytes, int]:
         """Build it once; the octets, and by how many the process has grown."""
-        answer = self._ask({"build": True})
+        answer = self.ask({"build": True})
         return base64.b64decode(answer["octets"]), answer["grown"]
 
     def time(self, times: int) -> float:
         """Build it that often; the seconds it took."""
-        return float(self._ask({"times": times})["seconds"])
+        return float(self.ask({"times": times})["seconds"])
 
-    def _ask(self, request: dict[str, t.Any]) -> dict[str, t.Any]:
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, t.Any] = json.loads(self._process.stdout.readline())
-        return answer
+    def connect(self, options: dict[str, t.Any]) -> None:
+        """Send from now on by a transport with these options."""
+        self.ask({"connect": options})
+
+    def send(self, times: int) -> list[float]:
+        """Send it that often, one after the other; the seconds that each took."""
+        return t.cast("list[float]", self.ask({"send": times})["seconds"])
+
+    def send_all(self, recipients: Sequence[Sequence[str]]) -> dict[str, float]:
+        """Send it to each of these groups of Bcc, or as it is where a group is empty, all at
+        once: ``seconds``, ``cpu`` in seconds, and by how many octets the process has ``grown``."""
+        return t.cast("dict[str, float]", self.ask({"all": recipients}))
+
+
+class Node:
+    """It as a sender, with its pool of one connection.
+
+    :param ca_file: Whom to trust.
+    """
+
+    def __init__(self, node: Nodemailer, site: Site, ca_file: str = "", pool: bool = True) -> None:
+        self._node = node
+        self._options = {
+            "host": site.host,
+            "port": site.port,
+            "secure": site.security == "tls",
+            "requireTLS": site.security == "starttls",
+            "ignoreTLS": site.security == "none",
+            "auth": site.login and dict(zip(("user", "pass"), site.login, strict=True)),
+            "pool": pool,
+            "maxConnections": 1,
+            "maxMessages": 1_000_000,
+            "ca": ca_file,
+        }
+
+    def open(self) -> t.Self:
+        """A fresh pool."""
+        self._node.connect(self._options)
+        return self
+
+    def one(self, case: Case, times: int) -> list[float]:
+        self._node.load(case)
+        return self._node.send(times)
+
+    def many(self, cases: Sequence[Case]) -> Spent:
+        self.open()
+        self._node.load(cases[0])
+        found = self._node.send_all([case.bcc for case in cases])
+        return Spent(found["seconds"], found["cpu"])

@@ -21,6 +21,7 @@ from .cases import Case
 from .cases import SHORT
 from .cases import SMALL
 from .nodemailer import missing
+from .nodemailer import NODE
 from .nodemailer import Nodemailer
 from .peers import OURS
 from .peers import PEERS
@@ -33,7 +34,6 @@ from .targets import Target
 # Builds a number of times, and says how many seconds that took.
 Timed = Callable[[int], float]
 
-NODE = "Nodemailer"
 BASE64 = "b2a_base64"
 # A turn takes about so many seconds.
 _TURN = 0.02

@@ -9,6 +9,7 @@ import threading
 import typing as t
 
 import pytest
+from hypothesis import settings
 
 from mail_reader import MailReader
 from npm import missing as npm_missing
@@ -25,6 +26,9 @@ from servers.smtp_sink import SmtpSink
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
+
+# For a night: pytest --hypothesis-profile=thorough
+settings.register_profile("thorough", max_examples=2000)
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +101,8 @@ def scripted(request: pytest.FixtureRequest) -> Iterator[Callable[..., ScriptedS
 
     yield start
     for server in servers:
+        for client in server.clients:
+            client.close()
         server.stop()
     assert [breach for server in servers for breach in server.breaches] == []
 

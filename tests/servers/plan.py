@@ -1,0 +1,89 @@
+"""A script that is made anew before each sending: at the n-th of a step, something goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import typing as t
+from collections import Counter
+from pathlib import Path
+
+from .actions import Script
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+
+    from .actions import Action
+
+# Of /proc/net/tcp: connected; being connected; closed by the other side and not yet by this one.
+HELD = {"01", "02", "08"}
+ESTABLISHED = {"01"}
+
+
+class Fault(t.NamedTuple):
+    """At the *number*-th *step* from now on, counted from 1, this."""
+
+    step: str
+    action: Action
+    number: int = 1
+
+
+class Plan(Script):
+    """A server's script: ``server.script = plan``. What is not planned is answered as usual.
+
+    :param at_greeting: called at the beginning of each connection.
+    """
+
+    def __init__(self, at_greeting: Callable[[], None]) -> None:
+        super().__init__({})
+        #: Those that came true, in order.
+        self.fired: list[Fault] = []
+        self._at_greeting = at_greeting
+        self._planned: list[Fault] = []
+        self._passed: Counter[str] = Counter()
+        self._alone = threading.Lock()
+
+    def expect(self, faults: Iterable[Fault]) -> None:
+        """Forget what was planned, and plan these."""
+        with self._alone:
+            self._planned = list(faults)
+            self._passed.clear()
+            self.fired = []
+
+    def take(self, step: str, line: str = "") -> Action | None:
+        if step == "greeting":
+            self._at_greeting()
+        with self._alone:
+            self._passed[step] += 1
+            for fault in self._planned:
+                if (fault.step, fault.number) == (step, self._passed[step]):
+                    self._planned.remove(fault)
+                    self.fired.append(fault)
+                    return fault.action
+        return None
+
+
+def clients(port: int, states: set[str] = HELD) -> int:
+    """How many sockets of this process are connected to that port of this machine, and not
+    closed yet (Linux, IPv4).
+
+    What a server knows of them lags behind; the kernel's table does not.
+    """
+    rows = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
+    columns = [row.split() for row in rows]
+    sockets = {
+        f"socket:[{column[9]}]"
+        for column in columns
+        if column[3] in states and int(column[2].rpartition(":")[2], 16) == port
+    }
+    return len(sockets & _own()) if sockets else 0
+
+
+def _own() -> set[str]:
+    found = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # Closed meanwhile.
+            found.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return found

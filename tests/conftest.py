@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
-import threading
 import typing as t
 
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import settings
 
 from mail_reader import MailReader
 from npm import missing as npm_missing
+from open_things import open_things
 from servers import ScriptedServer
 from servers.aiosmtpd_server import AiosmtpdServer
 from servers.certificates import Certificates
@@ -118,11 +117,9 @@ def aiosmtpd_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., Ai
 @pytest.fixture
 def no_leaks() -> Iterator[None]:
     """Threads and descriptors are the same after the test as before it."""
-    before = _open_things()
+    before = open_things()
     yield
-    gc.collect()
-    after = _open_things()
-    assert after - before == set()
+    assert open_things() - before == set()
 
 
 def _skip_or_fail(service: str, why: str) -> None:
@@ -136,14 +133,3 @@ def _leaks_are_looked_for_last(request: pytest.FixtureRequest) -> None:
     """A fixture that is set up first is torn down last."""
     if "no_leaks" in request.fixturenames:
         request.getfixturevalue("no_leaks")
-
-
-def _open_things() -> set[str]:
-    things = {f"thread {thread.name} {thread.ident}" for thread in threading.enumerate()}
-    for descriptor in os.listdir("/proc/self/fd"):
-        try:
-            target = os.readlink(f"/proc/self/fd/{descriptor}")
-        except FileNotFoundError:  # The folder's own, closed again.
-            continue
-        things.add(f"descriptor {descriptor}: {target}")
-    return things

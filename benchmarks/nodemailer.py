@@ -79,7 +79,8 @@ class Node:
     :param ca_file: Whom to trust.
     """
 
-    def __init__(self, node: Nodemailer, site: Site, ca_file: str = "", pool: bool = True) -> None:
+    def __init__(self, node: Nodemailer, site: Site, ca_file: str = "") -> None:
+        user, password = site.login or ("", "")
         self._node = node
         self._options = {
             "host": site.host,
@@ -87,8 +88,8 @@ class Node:
             "secure": site.security == "tls",
             "requireTLS": site.security == "starttls",
             "ignoreTLS": site.security == "none",
-            "auth": site.login and dict(zip(("user", "pass"), site.login, strict=True)),
-            "pool": pool,
+            "auth": {"user": user, "pass": password} if user else None,
+            "pool": True,
             "maxConnections": 1,
             "maxMessages": 1_000_000,
             "ca": ca_file,

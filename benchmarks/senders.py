@@ -210,7 +210,7 @@ def aiosmtplib(site: Site) -> Library:
         "start_tls": site.security == "starttls",
         "tls_context": _context(site),
     }
-    loop = asyncio.Runner()
+    runner = asyncio.Runner()
 
     async def send_all(cases: Iterable[Case]) -> None:
         async with aiosmtplib.SMTP(**options) as client:
@@ -218,8 +218,8 @@ def aiosmtplib(site: Site) -> Library:
                 await client.send_message(message(case))
 
     return Library(
-        lambda case: loop.run(aiosmtplib.send(message(case), **options)),
-        lambda cases: loop.run(send_all(cases)),
+        lambda case: runner.run(aiosmtplib.send(message(case), **options)),
+        lambda cases: runner.run(send_all(cases)),
     )
 
 

@@ -11,13 +11,13 @@ from flask_mailhandler.handlers.smtp import SMTPEmailHandler
 from flask_mailhandler.report import Job
 from flask_mailhandler.report import Report
 from flask_mailhandler.report import State
+from servers import ScriptedServer
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterable
 
     from flask_mailhandler.content import Piece
-    from servers import ScriptedServer
 
 Scripted: t.TypeAlias = "Callable[..., ScriptedServer]"
 ACCEPTED, DEFERRED, REFUSED, UNKNOWN = State
@@ -35,7 +35,10 @@ class Listener(t.Protocol):
 def smtp(server: Listener, **options: t.Any) -> SMTPEmailHandler:
     """A handler that speaks to *server*, and does not wait long."""
     given: dict[str, t.Any] = {"host": server.host, "port": server.port, "timeout": 5.0}
-    return SMTPEmailHandler(**(given | options))
+    handler = SMTPEmailHandler(**(given | options))
+    if isinstance(server, ScriptedServer):
+        server.clients.append(handler)
+    return handler
 
 
 def letter(*to: str, text: str = "Hello.\n", subject: str = "Hi") -> Message:

@@ -348,6 +348,7 @@ def session_parts() -> Iterator[list[object]]:
 
     with ScriptedServer() as server:
         opening = Opening(smtp(server).server, Deadline(5), lambda phase: None)
+        opening.run()
         session = Session(smtp(server).server, opening)
         yield [Deadline(5), Delivery(job(), 5), opening.stream, session]
         session.close()
@@ -360,7 +361,7 @@ def test_reprs(session_parts: list[object]) -> None:
     assert re.fullmatch(r"<Deadline [45]\.\d of 5 s left>", repr(deadline))
     assert repr(delivery) == "<Delivery 0 settled, 1 waiting>"
     assert repr(stream) == "<Stream plain, 0 octets unread>"
-    assert re.fullmatch(r"<Session 127.0.0.1:\d+ usable, 0 begun, mail>", repr(session))
+    assert re.fullmatch(r"<Session 127.0.0.1:\d+ idle, 0 begun>", repr(session))
 
 
 @pytest.mark.parametrize(
@@ -391,7 +392,9 @@ def test_probe(scripted: Scripted) -> None:
     server = scripted(on={"RCPT": ["550 5.1.1 no", "421 bye"], "MAIL": ["451 later"]})
     found: list[tuple[Reply, Reply | None]] = []
     handler = smtp(server)
-    session = Session(handler.server, Opening(handler.server, Deadline(5), lambda phase: None))
+    opening = Opening(handler.server, Deadline(5), lambda phase: None)
+    opening.run()
+    session = Session(handler.server, opening)
     for _ in range(3):
         found.append(session.probe("a@example.com", Address("b@example.com"), 5))
     session.close()

@@ -12,13 +12,13 @@ from email.message import Message as MIMEMessage
 from flask import Flask
 from flask import has_app_context
 
+from . import config
 from .accounts import read_settings
 from .address import AddressesInput
 from .current import current_app_object
 from .current import NAME
 from .errors import BatchError
 from .errors import ConfigurationError
-from .errors import MessageError
 from .handlers.base import EmailHandler
 from .handlers.prepare import AnyMessage
 from .handlers.prepare import Before
@@ -26,11 +26,11 @@ from .handlers.prepare import several
 from .message import Message
 from .message import MessageFields
 from .outbox import Outbox
-from .pace import Pace
 from .registration import Registration
 from .report import Report
+from .sending import from_text
+from .sending import Sender
 from .text import plain
-from .text import shorten
 
 B = t.TypeVar("B", bound=Before)
 
@@ -148,46 +148,25 @@ class Mail:
             :exc:`.DeferredError` or :exc:`.RefusedError`, with the report.
         :raises BatchError: if of several messages at least one was accepted by nobody.
         """
-        mine = self._registration()
+        sender = self._sender(using, recipients=recipients, timeout=timeout)
         text = plain(message)
         if text is not None:
-            message = _from_text(text, fields, mine.handler(using).default_subject)
+            message = from_text(text, fields, sender.handler.default_subject)
         elif fields:
             raise TypeError(
                 f"send() takes {', '.join(sorted(fields))} only beside a text; a message has its"
                 " own: write message.replace(...)."
             )
         if isinstance(message, Message | MIMEMessage):
-            (report,) = self._send(mine, [message], using, recipients, timeout)
+            (report,) = sender.send([message])
             if report.failed and report.error is not None:
                 raise report.error
             return report
         if recipients is not None:
             raise TypeError("send() takes recipients= only for a single message.")
-        reports = self._send(mine, several(message, "send"), using, None, timeout)
+        reports = sender.send(several(message, "send"))
         if any(report.failed for report in reports):
             raise BatchError(reports)
-        return reports
-
-    def _send(
-        self,
-        mine: Registration,
-        messages: Iterable[AnyMessage],
-        using: str | None,
-        recipients: AddressesInput,
-        timeout: float | None,
-    ) -> list[Report]:
-        handler = mine.handler(using)
-        prepared = [
-            handler.prepare(
-                message, recipients=recipients, timeout=timeout, before=tuple(self._before)
-            )
-            for message in messages
-        ]
-        reports = []
-        for report in handler.dispatch(prepared):
-            mine.tell(report, using)
-            reports.append(report)
         return reports
 
     def send_each(
@@ -196,31 +175,27 @@ class Mail:
         /,
         *,
         using: str | None = None,
+        connections: int = 1,
         timeout: float | None = None,
     ) -> Iterator[Report]:
-        """Send any number of messages, each made, sent and reported before the next is asked
-        for, over as few connections as possible and no faster than ``MAIL_RATE_LIMIT``.
+        """Send any number of messages, lazily, no faster than ``MAIL_RATE_LIMIT``, and report on
+        each in their order. Nothing is sent until the result is iterated. What fails is in its
+        report, and is not raised.
 
-        Nothing is sent until the result is iterated. What fails is in its report, and is not
-        raised.
+        From a generator each message is made, sent and reported before the next is asked for.
+        Of a list, and with several connections, some messages are prepared ahead; and while the
+        result is iterated its connections are in use, so that sending something else meanwhile
+        needs one more (``MAIL_POOL_SIZE``).
 
+        :param connections: So many are used at once, at most ``MAIL_POOL_SIZE``. What is under way
+            on the others when the iteration is given up is finished, without a report.
+        :raises ConfigurationError: if there are not so many.
         :raises MessageError: while iterating, if a message cannot be sent as it is; those before
             it have been reported.
         """
-        mine = self._registration()
-        handler = mine.handler(using)
-        before = tuple(self._before)
-        pace = mine.pace(using)
-
-        def reports() -> Iterator[Report]:
-            for report in handler.dispatch(
-                handler.prepare(message, timeout=timeout, before=before)
-                for message in _paced(several(messages, "send_each"), pace)
-            ):
-                mine.tell(report, using)
-                yield report
-
-        return reports()
+        connections = config.integer(1, 1000)(connections, "connections=")
+        sender = self._sender(using, timeout=timeout)
+        return sender.send_each(several(messages, "send_each"), sender.at_once(connections))
 
     @t.overload
     async def send_async(
@@ -278,6 +253,12 @@ class Mail:
             for mine in all_mine:
                 mine.end_capture(outbox)
 
+    def _sender(
+        self, using: str | None, *, recipients: AddressesInput = None, timeout: float | None
+    ) -> Sender:
+        before = tuple(self._before)
+        return Sender(self._registration(), using, before, recipients=recipients, timeout=timeout)
+
     def _registration(self) -> Registration:
         if not has_app_context():
             raise RuntimeError(
@@ -298,20 +279,3 @@ class Mail:
     def __repr__(self) -> str:
         apps = ", ".join(sorted(app.name for app in self._registrations)) or "no app"
         return f"<Mail on {apps}>"
-
-
-def _from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Message:
-    if "text" in fields:
-        raise TypeError("send() takes the text as its first argument; leave out text=.")
-    if not fields.get("subject") and not default_subject:
-        raise MessageError(
-            f"send({shorten(text, 40)}) has no subject: the first argument is the text; write"
-            " subject=..., or set MAIL_DEFAULT_SUBJECT."
-        )
-    return Message(text=text, **fields)
-
-
-def _paced(messages: Iterable[AnyMessage], pace: Pace) -> Iterator[AnyMessage]:
-    for message in messages:
-        pace.wait()
-        yield message

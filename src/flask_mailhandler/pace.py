@@ -19,6 +19,11 @@ class Pace:
         self._counting = threading.Lock()
         self._windows = [(collections.deque[float](maxlen=number), span) for number, span in limits]
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return bool(self._windows)
+
     def pause(self) -> float:
         """Seconds to wait until the next may pass."""
         now = time.monotonic()

@@ -26,8 +26,8 @@ ALLOWANCES = {
 }
 #: RFC 2920 3.1: these may stand in a group only as its last command.
 LAST_IN_GROUP = {"EHLO", "HELO", "DATA", "VRFY", "EXPN", "NOOP", "QUIT", "AUTH", "STARTTLS"}
-#: PROTOCOL, rule 5.
-MOST_OUTSTANDING = 100
+#: PROTOCOL, rule 5: the replies to 100 recipients and to what is around them.
+MOST_OUTSTANDING = 103
 VERBS = LAST_IN_GROUP | {"MAIL", "RCPT", "RSET", "BDAT"}
 PARAMETER_OF = {
     "BODY": "8BITMIME",
@@ -58,7 +58,7 @@ class Oracle:
             self.blame(f"C-56: PIPELINING was not offered, but {seen}")
         elif command.verb in LAST_IN_GROUP:
             self.blame(f"C-57: {command.verb} must be the last of its group, but {seen}")
-        elif b"BDAT" not in octets and (lines := octets.count(b"\r\n")) > MOST_OUTSTANDING:
+        elif b"BDAT" not in octets and (lines := octets.count(b"\r\n") + 1) > MOST_OUTSTANDING:
             self.blame(f"C-60: {lines} commands unanswered: {seen}")
 
     # Commands

@@ -49,6 +49,12 @@ class Accepted:
     connection: int
 
 
+class Closable(t.Protocol):
+    """A client."""
+
+    def close(self) -> None: ...
+
+
 class ScriptedServer:
     """Listens from :meth:`start` to :meth:`stop`, or as long as the ``with`` block is open.
 
@@ -94,6 +100,8 @@ class ScriptedServer:
         self.connections: list[Connection] = []
         #: Each breach of the clauses of the standards by the client. Empty is right.
         self.breaches: list[str] = []
+        #: Those that keep connections to it; they close them before it settles.
+        self.clients: list[Closable] = []
         self._listener: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
         self._change = threading.Condition()
@@ -144,10 +152,13 @@ class ScriptedServer:
                 raise RuntimeError(f"{connection!r} does not end.")
 
     def settle(self, timeout: float = 5.0) -> None:
-        """Wait until every connection is closed, so that a last QUIT has been read.
+        """Have the clients close what they keep, and wait until every connection is closed, so
+        that a last QUIT has been read.
 
         :raises TimeoutError: if one is still open after *timeout* seconds.
         """
+        for client in self.clients:
+            client.close()
         with self._change:
             if not self._change.wait_for(self._is_idle, timeout):
                 raise TimeoutError(f"{self!r} still has an open connection.")

@@ -71,10 +71,11 @@ class Trial:
         :return: The exit code.
         """
         try:
-            session = Session(self.server, self.opening)
+            self.opening.run()
         except (DeferredError, ConfigurationError) as error:
             return self._fail(str(error) + self._hint(error))
         self._end()
+        session = Session(self.server, self.opening)
         try:
             return self._probe(session, recipient)
         except StreamError as error:

@@ -40,6 +40,7 @@ from ..report import Phase
 from ..report import Report
 from ..report import report_on
 from ..report import State
+from .jobs import Jobs
 from .prepare import AnyMessage
 from .prepare import Before
 from .prepare import prepare
@@ -155,23 +156,29 @@ class EmailHandler:
         return prepare(self, message, recipients, timeout, before)
 
     def dispatch(
-        self, prepared: Iterable[Prepared], observe: Observe = unobserved
+        self,
+        prepared: Iterable[Prepared],
+        observe: Observe = unobserved,
+        *,
+        ready: Callable[[], bool] | None = None,
+        connections: int = 1,
     ) -> Iterator[Report]:
         """Deliver what :meth:`prepare` has made, lazily; one report for each, in order, whatever
         :meth:`deliver` does.
 
+        :param ready: Whether the next can be had without waiting for anybody; if it is left out,
+            what a list holds is ready.
+        :param connections: How many to use at once; see :meth:`at_once`.
         :raises TypeError: if :meth:`deliver` reports more than it was given.
         """
+        if connections > 1:
+            from .several import dispatch  # few use it
+
+            yield from dispatch(self, prepared, observe, connections)
+            return
         # Those that deliver has been given, and those between that need no delivery.
         passed: collections.deque[Prepared] = collections.deque()
-
-        def jobs() -> Iterator[Job]:
-            for item in prepared:
-                passed.append(item)
-                if item.job is not None:
-                    yield item.job
-
-        given = jobs()
+        given = Jobs(prepared, passed.append, ready)
         name = f"{type(self).__name__}.deliver()"
         missing: DeliveryError = UnknownOutcomeError(f"{name} did not report what became of it.")
         try:
@@ -185,6 +192,14 @@ class EmailHandler:
         yield from _unreported(passed, missing)
         for _ in given:
             yield from _unreported(passed, DeferredError(f"{name} ended before it was tried."))
+
+    def at_once(self, connections: int) -> int:
+        """How many of so many connections the handler can use at once: one, unless it says
+        otherwise.
+
+        :raises ConfigurationError: if they are more than its options allow.
+        """
+        return 1
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Deliver jobs and report on each, in order. This is what a handler writes.

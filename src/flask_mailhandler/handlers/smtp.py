@@ -11,6 +11,7 @@ import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from .. import config
 from ..address import Address
@@ -25,11 +26,12 @@ from ..report import Report
 from ..secret import Secret
 from ..smtp.delivery import Delivery
 from ..smtp.delivery import Waiting
+from ..smtp.pool import Pool
 from ..smtp.server import is_loopback
 from ..smtp.server import Security
 from ..smtp.server import Server
-from ..smtp.session import Session
 from .base import EmailHandler
+from .jobs import Jobs
 
 if t.TYPE_CHECKING:
     import ssl
@@ -75,6 +77,42 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+class _Context:
+    """Makes the TLS context when it is first asked for, and keeps it: it costs 20 ms of CPU."""
+
+    def __init__(
+        self,
+        own: ssl.SSLContext | None,
+        ca_file: str | None,
+        cert_file: str | None,
+        key_file: str | None,
+    ) -> None:
+        self._context = own
+        self._files = (ca_file, cert_file, key_file)
+
+    def __call__(self) -> ssl.SSLContext:
+        # No lock, which a child of a fork could find held for ever.
+        if self._context is None:
+            self._context = self._make()
+        return self._context
+
+    def _make(self) -> ssl.SSLContext:
+        import ssl  # 10 ms, and a handler that does not encrypt needs none of it
+
+        ca_file, cert_file, key_file = self._files
+        try:
+            context = ssl.create_default_context(cafile=ca_file)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if cert_file:
+                context.load_cert_chain(cert_file, key_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigurationError(
+                "MAIL_TLS_CA_FILE, MAIL_TLS_CERT_FILE or MAIL_TLS_KEY_FILE cannot be used:"
+                f" {error.strerror or error}."
+            ) from error
+        return context
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -134,6 +172,13 @@ class SMTPEmailHandler(EmailHandler):
     """The most recipients of one transaction; more are split into batches of one content."""
     messages_per_connection: Option[int | None, int] = Option(config.integer(1, 1_000_000), 100)
     """After so many messages a new connection is opened."""
+    pool_size: Option[int | None, int] = Option(config.integer(1, 1000), 2)
+    """The most connections at one time, for each process."""
+    pool_idle: Option[float | None, float] = Option(config.seconds, 5.0)
+    """Seconds that an idle connection is kept for the next message."""
+    one_flight: Option[bool | None, bool] = Option(config.boolean, False)
+    """Whether a small message may go in one write, to a relay of one's own that offers PIPELINING
+    and CHUNKING. If the connection breaks then, more outcomes are unknown."""
     use_tls: dataclasses.InitVar[bool | None] = None
     use_starttls: dataclasses.InitVar[bool | None] = None
 
@@ -192,7 +237,9 @@ class SMTPEmailHandler(EmailHandler):
             host=self.host,
             port=self.port or _PORTS[security],
             security=t.cast(Security, security),
-            tls_context=lambda: self._context,
+            tls_context=_Context(
+                self.tls_context, self.tls_ca_file, self.tls_cert_file, self.tls_key_file
+            ),
             username=self.username,
             password=self.password,
             token=self.oauth_token,
@@ -201,42 +248,50 @@ class SMTPEmailHandler(EmailHandler):
             timeout=self.timeout,
             recipients_per_message=self.recipients_per_message,
             messages_per_connection=self.messages_per_connection,
+            one_flight=self.one_flight,
         )
 
-    @functools.cached_property
-    def _context(self) -> ssl.SSLContext:
-        import ssl  # 10 ms, and a handler that does not encrypt needs none of it
-
-        if self.tls_context is not None:
-            return self.tls_context
-        try:
-            context = ssl.create_default_context(cafile=self.tls_ca_file)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if self.tls_cert_file:
-                context.load_cert_chain(self.tls_cert_file, self.tls_key_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise ConfigurationError(
-                "MAIL_TLS_CA_FILE, MAIL_TLS_CERT_FILE or MAIL_TLS_KEY_FILE cannot be used:"
-                f" {error.strerror or error}."
-            ) from error
-        return context
+    @property
+    def pool(self) -> Pool:
+        """The connections."""
+        # No cached_property: up to Python 3.11 it has a lock, which a child of a fork could find
+        # held for ever.
+        kept: dict[str, t.Any] = self.__dict__
+        found: Pool = kept.get("_pool") or kept.setdefault(
+            "_pool", Pool(self.server, self.pool_size, self.pool_idle)
+        )
+        return found
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
-        """Send the jobs over one connection after the other, most often over one."""
-        waiting = Waiting(Delivery(job, self._time_for(job)) for job in jobs)
+        """Send the jobs, over a connection of the pool as long as it lasts."""
+        at_hand = isinstance(jobs, Sequence)
+        ready = jobs.ready if isinstance(jobs, Jobs) else lambda: at_hand
+        waiting = Waiting((Delivery(job, self._time_for(job)) for job in jobs), ready)
         while delivery := waiting.first():
-            session = None
+            if not delivery.waiting:  # it was settled together with the one before
+                yield _report(waiting.take())
+                continue
             try:
-                session = Session.open(self.server, delivery, observe)
-                for settled in session.send(waiting, observe):
-                    yield conclude(settled.job, settled.ordered(), settled.error)
+                with self.pool.session(delivery, observe) as session:
+                    for settled in session.send(waiting, observe):
+                        yield _report(settled)
             except DeferredError as error:
                 # The session cannot be had: what the server has against one message it would
                 # have against all of them.
                 yield from _fail_all(waiting, error)
-            finally:
-                if session is not None:
-                    session.close()
+
+    def at_once(self, connections: int) -> int:
+        """As many as the pool may hold."""
+        if connections > self.pool_size:
+            raise ConfigurationError(
+                f"connections={connections} is more than MAIL_POOL_SIZE = {self.pool_size}: set it"
+                f" to {connections} or more, if the server allows so many for each process."
+            )
+        return connections
+
+    def close(self) -> None:
+        """Close the connections that are idle. The handler may be used again."""
+        self.pool.close()
 
     def _time_for(self, job: Job) -> float:
         allowed = self.timeout if job.timeout is None else job.timeout
@@ -250,4 +305,8 @@ def _fail_all(waiting: Waiting, error: DeferredError) -> Iterator[Report]:
         own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
         own.__cause__ = error.__cause__
         delivery.fail(own)
-        yield conclude(delivery.job, delivery.ordered(), delivery.error)
+        yield _report(delivery)
+
+
+def _report(delivery: Delivery) -> Report:
+    return conclude(delivery.job, delivery.ordered(), delivery.error)

@@ -68,13 +68,18 @@ _TOKEN = {"OAUTHBEARER": _oauthbearer, "XOAUTH2": _xoauth2}
 
 
 def login(
-    server: Server, offered: str, ask: Callable[[bytes | Secret], Reply], secrets: list[Secret]
+    server: Server,
+    offered: str,
+    ask: Callable[[bytes | Secret], Reply],
+    secrets: list[Secret],
+    token: Secret | None = None,
 ) -> str:
     """Log in and return the name of the mechanism.
 
     :param offered: The parameters of AUTH in the last EHLO.
     :param ask: Sends a line and returns its reply.
     :param secrets: Is added to, in every form, before a secret is sent.
+    :param token: What :func:`read_token` gave.
     :raises LoginError: if the server does not take it.
     """
     mechanisms = _TOKEN if server.token is not None else _PASSWORD
@@ -86,7 +91,7 @@ def login(
             phase=Phase.AUTH,
             temporary=False,
         )
-    reply, detail, token = None, "", _token(server)
+    reply, detail = None, ""
     secrets += [secret for secret in (server.password, token) if secret is not None]
     for name in names:
         reply, detail = _try(name, mechanisms[name](server, token), ask, secrets)
@@ -105,7 +110,11 @@ def login(
     )
 
 
-def _token(server: Server) -> Secret | None:
+def read_token(server: Server) -> Secret | None:
+    """The token to log in with, if it is to be one.
+
+    :raises LoginError: if the callable that is to give it does not.
+    """
     if server.token is None or isinstance(server.token, Secret):
         return server.token
     try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import functools
+import itertools
 import typing as t
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -126,21 +129,46 @@ class Waiting:
     one in hand for the next session.
 
     :param deliveries: May be made while it is read.
+    :param ready: Whether the next of them can be had without waiting for anybody.
     """
 
-    def __init__(self, deliveries: Iterable[Delivery]) -> None:
+    def __init__(
+        self, deliveries: Iterable[Delivery], ready: Callable[[], bool] = lambda: True
+    ) -> None:
         self._rest = iter(deliveries)
-        self._first: Delivery | None = None
+        self._ready = ready
+        self._drawn: collections.deque[Delivery] = collections.deque()
+        self._error: Exception | None = None
 
     def first(self) -> Delivery | None:
-        """The one in hand, or None when all are settled."""
-        if self._first is None:
-            self._first = next(self._rest, None)
-        return self._first
+        """The one in hand, or None when all are settled. May wait for who makes them."""
+        if not self._drawn:
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            self._draw()
+        return self._drawn[0] if self._drawn else None
+
+    def at_hand(self) -> Delivery | None:
+        """The one in hand, or None if there is none without waiting."""
+        return self.first() if self._drawn or self._ready() else None
+
+    def following(self) -> Delivery | None:
+        """The one after that in hand, or None if there is none without waiting. An error in
+        making it is kept for when its turn comes."""
+        if len(self._drawn) == 1 and self._error is None and self._ready():
+            try:
+                self._draw()
+            except Exception as error:
+                self._error = error
+        return self._drawn[1] if len(self._drawn) > 1 else None
 
     def take(self) -> Delivery:
         """Give the one in hand away."""
         delivery = self.first()
         assert delivery is not None
-        self._first = None
+        self._drawn.popleft()
         return delivery
+
+    def _draw(self) -> None:
+        self._drawn.extend(itertools.islice(self._rest, 1))

@@ -36,21 +36,20 @@ class Offer:
 
     def __init__(self, extensions: Mapping[str, str]) -> None:
         self.extensions = extensions
+        # https://www.rfc-editor.org/rfc/rfc9422: MAILMAX and RCPTMAX, transactions and recipients
+        limits = re.findall(r"\b([A-Z]+)=([0-9]+)\b", extensions.get("LIMITS", "").upper())
+        self._limits = {name: _number(number) for name, number in limits}
+        self.size: int | None = _number(extensions.get("SIZE", ""))
+        """The octets of the largest message (RFC 1870); None if there is no limit or none is
+        told (SIZE without a number, or 0)."""
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.extensions
 
     def at_most(self, name: str, *limits: int | None) -> int | None:
-        """The smallest of *limits* and of the one that the server announces as *name*
-        (https://www.rfc-editor.org/rfc/rfc9422); None if there is none."""
-        announced = re.findall(rf"\b{name}=([0-9]+)\b", self.extensions.get("LIMITS", "").upper())
-        return min(filter(None, (*map(_number, announced), *limits)), default=None)
-
-    @property
-    def size(self) -> int | None:
-        """The octets of the largest message (RFC 1870); None if there is no limit or none is
-        told (SIZE without a number, or 0)."""
-        return _number(self.extensions.get("SIZE", ""))
+        """The smallest of *limits* and of the one that the server announces as *name*; None if
+        there is none."""
+        return min(filter(None, (self._limits.get(name), *limits)), default=None)
 
     @property
     def _smtputf8(self) -> bool:

@@ -32,15 +32,23 @@ from .stream import StreamError
 
 
 class Opening:
-    """The steps of opening, and what each has found out. :func:`open_stream` takes them all;
+    """The steps of opening, and what each has found out. :meth:`run` takes them all;
     ``flask mail check`` shows them.
 
     :param server: Whom to speak to.
     :param deadline: For all steps together.
     :param step: Is told each phase before it begins.
+    :param token: To log in with, instead of the one that the server's configuration gives.
     """
 
-    def __init__(self, server: Server, deadline: Deadline, step: Callable[[Phase], None]) -> None:
+    def __init__(
+        self,
+        server: Server,
+        deadline: Deadline,
+        step: Callable[[Phase], None],
+        *,
+        token: Secret | None = None,
+    ) -> None:
         self.server = server
         self.deadline = deadline
         self.step = step
@@ -51,11 +59,14 @@ class Opening:
         """The login that was accepted."""
         self.fresh_tls: bool = False
         """Whether no reply has been read since the TLS handshake."""
+        self.token: Secret | None = token
+        self.last: Reply | None = None
+        """The last reply that was read; the one that was a refusal, if there was one."""
         self.secrets: list[Secret] = []
         """What has been said at the login, which the server may repeat at any time."""
         self.stream: Stream
 
-    def run(self) -> Stream:
+    def run(self) -> None:
         """Take all steps.
 
         :raises DeferredError: if one of them fails; the socket is closed then.
@@ -70,9 +81,7 @@ class Opening:
                 self._upgrade()
                 self._hello()
             if self.server.username is not None or self.server.token is not None:
-                self._enter(Phase.AUTH)
-                offered = self.extensions.get("AUTH", "")
-                self.mechanism = auth.login(self.server, offered, self._ask, self.secrets)
+                self._log_in()
         except StreamError as error:
             self.stream.close()
             if self.secrets:
@@ -89,7 +98,38 @@ class Opening:
             # Whatever ends the opening, the half-open connection is of no use to anybody.
             self.stream.close()
             raise
-        return self.stream
+
+    @property
+    def login_refused(self) -> bool:
+        """Whether the server does not know these credentials."""
+        return self.phase is Phase.AUTH and self.last is not None and self.last.code // 100 == 5
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the server has too many connections already: 421 before there is a session,
+        or 432 4.3.2, as Exchange says."""
+        last = self.last
+        if last is None:
+            return False
+        return last.code == 421 or (last.code == 432 and last.enhanced_code == "4.3.2")
+
+    def fresh_token(self) -> Secret | None:
+        """Another token, if this one was refused and it came from a callable. A callable with a
+        method ``forget`` is told which one is of no use."""
+        if self.token is None or not callable(self.server.token) or not self.login_refused:
+            return None
+        forget = getattr(self.server.token, "forget", None)
+        if forget is not None:
+            forget(self.token.reveal())
+        fresh = auth.read_token(self.server)
+        return None if fresh == self.token else fresh
+
+    def _log_in(self) -> None:
+        self._enter(Phase.AUTH)
+        if self.token is None:
+            self.token = auth.read_token(self.server)
+        offered = self.extensions.get("AUTH", "")
+        self.mechanism = auth.login(self.server, offered, self._ask, self.secrets, self.token)
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -104,9 +144,9 @@ class Opening:
         return self._read()
 
     def _read(self) -> Reply:
-        reply = read_reply(self.stream.read_line, self.secrets)
+        self.last = read_reply(self.stream.read_line, self.secrets)
         self.fresh_tls = False
-        return reply
+        return self.last
 
     def _connect(self) -> None:
         if self.server.security != "none":

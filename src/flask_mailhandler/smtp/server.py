@@ -37,6 +37,8 @@ class Server:
     recipients_per_message: int | None = None
     """Recipients in one transaction."""
     messages_per_connection: int | None = 100
+    one_flight: bool = False
+    """Whether a small message may go in one write (RFC 3030)."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

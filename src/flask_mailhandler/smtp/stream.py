@@ -32,6 +32,9 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 class StreamError(Exception):
     """The stream is of no more use."""
 
+    given: int = 0
+    """If a write failed: so many of its octets the kernel has taken."""
+
 
 class LostError(StreamError):
     """The other side has closed or reset the connection."""
@@ -112,15 +115,21 @@ class Stream:
 
         :raises StreamError: if it was not all given to the kernel.
         """
-        with _mapped():
-            if isinstance(data, Secret):
+        if isinstance(data, Secret):
+            with _mapped():
                 self._sock.settimeout(self._left())
                 _send_secret(self._sock, data)
-                return
-            view = memoryview(data)
-            for start in range(0, len(view), _WRITE):
-                self._sock.settimeout(self._left())
-                self._sock.sendall(view[start : start + _WRITE])
+            return
+        view, given = memoryview(data), 0
+        try:
+            with _mapped():
+                while given < len(view):
+                    self._sock.settimeout(self._left())
+                    # Of a TLS record that is not written whole the other side has nothing.
+                    given += self._sock.send(view[given : given + _WRITE])
+        except StreamError as error:
+            error.given = given
+            raise
 
     def check_quiet(self) -> None:
         """See, without waiting, that the other side is there and has said nothing unasked.

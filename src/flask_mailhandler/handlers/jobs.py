@@ -1,0 +1,43 @@
+"""What :meth:`.EmailHandler.deliver` is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from ..report import Job
+from .prepare import Prepared
+
+
+class Jobs(Iterator[Job]):
+    """The jobs of prepared messages, drawn one at a time.
+
+    :param prepared: May be made while it is read.
+    :param passed: Is told each that was drawn, those that need no delivery among them.
+    :param ready: See :meth:`ready`; if it is left out, what a list holds is ready.
+    """
+
+    def __init__(
+        self,
+        prepared: Iterable[Prepared],
+        passed: Callable[[Prepared], None],
+        ready: Callable[[], bool] | None = None,
+    ) -> None:
+        self._rest = iter(prepared)
+        self._passed = passed
+        at_hand = isinstance(prepared, Sequence)
+        self._ready = ready or (lambda: at_hand)
+
+    def __next__(self) -> Job:
+        for item in self._rest:
+            self._passed(item)
+            if item.job is not None:
+                return item.job
+        raise StopIteration
+
+    def ready(self) -> bool:
+        """Whether the next one can be had without waiting for anybody, so that a handler may ask
+        for it before the one in hand is settled."""
+        return self._ready()

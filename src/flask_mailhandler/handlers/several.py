@@ -1,0 +1,122 @@
+"""One delivery over several connections at once."""
+
+from __future__ import annotations
+
+import collections
+import contextvars
+import itertools
+import queue
+import threading
+import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from ..report import Observe
+from ..report import Report
+from .prepare import Prepared
+
+if t.TYPE_CHECKING:
+    from .base import EmailHandler
+
+# So many messages are prepared ahead for each connection: one in hand, one to follow it, and one
+# more, so that nobody waits for the thread that prepares.
+_AHEAD = 3
+
+
+class _Place:
+    """Where the report of one message is put."""
+
+    def __init__(self, item: Prepared) -> None:
+        self.item = item
+        self.found: queue.SimpleQueue[Report | BaseException] = queue.SimpleQueue()
+
+    def take(self) -> Report:
+        found = self.found.get()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+
+class _Worker:
+    """A thread that delivers its share."""
+
+    def __init__(self, handler: EmailHandler, observe: Observe, number: int) -> None:
+        self._handler = handler
+        self._observe = observe
+        # Its own, so that what it sees there nobody else takes.
+        self._given: queue.SimpleQueue[_Place | None] = queue.SimpleQueue()
+        # A token's callable may want the app.
+        run = contextvars.copy_context().run
+        self._thread = threading.Thread(
+            target=run, args=(self._work,), name=f"mail-{number}", daemon=True
+        )
+        self._thread.start()
+
+    def give(self, item: Prepared) -> _Place:
+        """Have it delivered."""
+        place = _Place(item)
+        self._given.put(place)
+        return place
+
+    def finish(self) -> None:
+        """No more will come."""
+        self._given.put(None)
+
+    def join(self) -> None:
+        """Wait until all is delivered."""
+        self._thread.join()
+
+    def _work(self) -> None:
+        drawn: collections.deque[_Place] = collections.deque()
+
+        def share() -> Iterator[Prepared]:
+            while place := self._given.get():
+                drawn.append(place)
+                yield place.item
+
+        try:
+            for report in self._handler.dispatch(
+                share(), self._observe, ready=lambda: not self._given.empty()
+            ):
+                drawn.popleft().found.put(report)
+        except BaseException as error:  # whatever it is, the caller's thread is to raise it
+            for place in (*drawn, *iter(self._given.get, None)):
+                place.found.put(error)
+
+
+def dispatch(
+    handler: EmailHandler, prepared: Iterable[Prepared], observe: Observe, connections: int
+) -> Iterator[Report]:
+    """Deliver lazily, in threads of which each has a connection; see
+    :meth:`.EmailHandler.dispatch`. The reports come in the order of the messages.
+
+    What is under way when the caller stops iterating is finished.
+
+    :param prepared: Is read in the caller's thread, some messages ahead.
+    """
+    workers = [_Worker(handler, observe, number + 1) for number in range(connections)]
+    turns = itertools.cycle(workers)
+    places: collections.deque[_Place] = collections.deque()
+    rest = iter(prepared)
+    try:
+        while (item := _next(rest)) is not None:
+            if isinstance(item, Exception):
+                # Those before the one that could not be prepared are delivered.
+                yield from (place.take() for place in places)
+                raise item
+            places.append(next(turns).give(item))
+            if len(places) == _AHEAD * connections:
+                yield places.popleft().take()
+        yield from (place.take() for place in places)
+    finally:
+        for worker in workers:
+            worker.finish()
+        for worker in workers:
+            worker.join()
+
+
+def _next(prepared: Iterator[Prepared]) -> Prepared | Exception | None:
+    try:
+        return next(prepared, None)
+    except Exception as error:
+        return error

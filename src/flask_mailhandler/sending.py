@@ -1,0 +1,99 @@
+"""One call of an app that sends."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from .address import AddressesInput
+from .errors import MessageError
+from .handlers.base import EmailHandler
+from .handlers.prepare import AnyMessage
+from .handlers.prepare import Before
+from .handlers.prepare import Prepared
+from .message import Message
+from .pace import Pace
+from .registration import Registration
+from .report import Report
+from .text import shorten
+
+
+class Sender:
+    """Sends by an account of an app, logs each report and sends its signal.
+
+    :param before: The ``before_send`` functions.
+    :param recipients: Who gets each message, whatever its header says.
+    :param timeout: Seconds for each message.
+    """
+
+    def __init__(
+        self,
+        registration: Registration,
+        using: str | None,
+        before: Sequence[Before],
+        *,
+        recipients: AddressesInput,
+        timeout: float | None,
+    ) -> None:
+        self.handler: EmailHandler = registration.handler(using)
+        self._registration = registration
+        self._using = using
+        self._before = before
+        self._recipients = recipients
+        self._timeout = timeout
+
+    def send(self, messages: Iterable[AnyMessage]) -> list[Report]:
+        """Send after all are checked."""
+        prepared = [self._prepare(message) for message in messages]
+        reports: list[Report] = []
+        try:
+            for report in self.handler.dispatch(prepared):
+                reports.append(report)
+        finally:
+            # Not before: a receiver of the signal may want a connection of its own.
+            for report in reports:
+                self._registration.tell(report, self._using)
+        return reports
+
+    def at_once(self, connections: int) -> int:
+        """How many of so many connections are used."""
+        return self.handler.at_once(connections)
+
+    def send_each(self, messages: Iterable[AnyMessage], connections: int) -> Iterator[Report]:
+        """Send lazily, in the pace of the account."""
+        pace = self._registration.pace(self._using)
+        at_hand = isinstance(messages, Sequence) and not pace.limited
+        prepared = (self._prepare(message) for message in _paced(messages, pace))
+        for report in self.handler.dispatch(
+            prepared, ready=lambda: at_hand, connections=connections
+        ):
+            self._registration.tell(report, self._using)
+            yield report
+
+    def _prepare(self, message: AnyMessage) -> Prepared:
+        return self.handler.prepare(
+            message, recipients=self._recipients, timeout=self._timeout, before=self._before
+        )
+
+
+def from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Message:
+    """Make the message of ``send(text, ...)``.
+
+    :raises MessageError: if it has no subject.
+    """
+    if "text" in fields:
+        raise TypeError("send() takes the text as its first argument; leave out text=.")
+    if not fields.get("subject") and not default_subject:
+        raise MessageError(
+            f"send({shorten(text, 40)}) has no subject: the first argument is the text; write"
+            " subject=..., or set MAIL_DEFAULT_SUBJECT."
+        )
+    return Message(text=text, **fields)
+
+
+def _paced(messages: Iterable[AnyMessage], pace: Pace) -> Iterator[AnyMessage]:
+    for message in messages:
+        pace.wait()
+        yield message

@@ -12,6 +12,7 @@ from flask_mailhandler.report import Job
 from flask_mailhandler.report import Report
 from flask_mailhandler.report import State
 from servers import ScriptedServer
+from servers.scripted import DEFAULT_EXTENSIONS
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,21 @@ def smtp(server: Listener, **options: t.Any) -> SMTPEmailHandler:
     if isinstance(server, ScriptedServer):
         server.clients.append(handler)
     return handler
+
+
+def in_groups(scripted: Scripted) -> Scripted:
+    """The same servers, with PIPELINING: a client says whole command groups to them."""
+
+    def start(**declared: t.Any) -> ScriptedServer:
+        offered = [*declared.pop("extensions", DEFAULT_EXTENSIONS), "PIPELINING"]
+        return scripted(extensions=offered, **declared)
+
+    return start
+
+
+def grouped(server: ScriptedServer) -> bool:
+    """Whether a client says whole command groups to it."""
+    return "PIPELINING" in server.offers(encrypted=False)
 
 
 def letter(*to: str, text: str = "Hello.\n", subject: str = "Hi") -> Message:

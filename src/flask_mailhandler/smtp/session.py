@@ -213,7 +213,9 @@ class Session:
             transaction.end(announce_next)
         except StreamError as error:
             self.abandon()
-            if following is not None and isinstance(error, TimedOutError):
+            # A further batch of the same delivery is settled together with this one.
+            another = following is not None and following.delivery is not transaction.delivery
+            if following is not None and another and isinstance(error, TimedOutError):
                 following.break_off(error)
             raise
         finally:

@@ -1,0 +1,216 @@
+"""MAIL_ONE_FLIGHT: envelope and content in one write, to a relay of one's own (PROTOCOL 4)."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+import pytest
+
+from flask_mailhandler.handlers.smtp import SMTPEmailHandler
+from flask_mailhandler.report import Phase
+from flask_mailhandler.report import Report
+from sending import ACCEPTED
+from sending import DEFERRED
+from sending import job
+from sending import letter
+from sending import REFUSED
+from sending import Scripted
+from sending import smtp
+from sending import states
+from sending import UNKNOWN
+from servers import DROP
+from servers import RESET
+from servers import ScriptedServer
+from servers import SILENCE
+from servers import Then
+
+ANN, BOB = "ann@example.com", "bob@example.com"
+OFFER = ["PIPELINING", "CHUNKING", "8BITMIME", "SIZE 1000000"]
+
+
+def warm(server: ScriptedServer, **options: t.Any) -> SMTPEmailHandler:
+    """A handler that has seen that the server knows BDAT."""
+    handler = smtp(server, one_flight=True, **options)
+    handler.send([letter()])
+    return handler
+
+
+def verbs(server: ScriptedServer) -> str:
+    return " ".join(command.split(" ")[0] for command in server.commands)
+
+
+def flights(server: ScriptedServer, handler: SMTPEmailHandler, *to: str, **fields: t.Any) -> int:
+    """Round trips of one message on the first connection."""
+    before = server.connections[0].flights
+    handler.send([letter(*to, **fields)])
+    return server.connections[0].flights - before
+
+
+def test_one_flight(scripted: Scripted) -> None:
+    """PROTOCOL 4, C-62 ... C-65: the first message takes two flights, and each one after it one."""
+    server = scripted(extensions=OFFER)
+    handler = warm(server)
+
+    assert flights(server, handler, ANN, text=".dot\n") == 1
+    assert flights(server, handler, ANN, BOB) == 1
+    assert verbs(server) == "EHLO MAIL RCPT BDAT MAIL RCPT BDAT MAIL RCPT RCPT BDAT"
+    assert server.accepted[1].content.endswith(b"\r\n\r\n.dot\r\n")
+    assert server.connections[0].flights == 1 + 2 + 1 + 1
+
+
+@pytest.mark.parametrize(
+    ("extensions", "options", "text"),
+    [
+        (["CHUNKING"], {}, "Hello.\n"),
+        (["PIPELINING"], {}, "Hello.\n"),
+        (OFFER, {"one_flight": False}, "Hello.\n"),
+        (OFFER, {}, "Large\n" * 1000),
+    ],
+)
+def test_not_for_everybody(
+    scripted: Scripted, extensions: list[str], options: dict[str, t.Any], text: str
+) -> None:
+    """PROTOCOL 4: only with PIPELINING and CHUNKING, and only up to 4,096 octets; else DATA."""
+    server = scripted(extensions=extensions)
+    handler = smtp(server, **({"one_flight": True} | options))
+
+    for _ in range(2):
+        handler.send([letter(text=text)])
+
+    assert "BDAT" not in verbs(server)
+    assert len(server.accepted) == 2
+
+
+def test_two_flights_after_a_refusal(scripted: Scripted) -> None:
+    """PROTOCOL 4: after a 4yz or 5yz in two flights, until one was taken again."""
+    server = scripted(extensions=OFFER, on={"RCPT TO:<bob": "550 5.1.1 no"})
+    handler = warm(server)
+
+    assert flights(server, handler, ANN, BOB) == 1
+    assert flights(server, handler, ANN) == 2
+    assert flights(server, handler, ANN) == 1
+
+
+def test_two_flights_after_a_pause(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PROTOCOL 4: when the last reply is more than 2 s old."""
+    server = scripted(extensions=OFFER)
+    handler = warm(server, pool_idle=60)
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 2.1)
+
+    assert flights(server, handler) == 2
+
+
+@pytest.mark.parametrize(
+    ("on", "expect"),
+    [
+        ({"MAIL": ["250 ok", "550 5.7.1 no"]}, REFUSED),
+        ({"MAIL": ["250 ok", "421 4.4.2 idle"]}, DEFERRED),
+        ({"RCPT": ["250 ok", "550 5.1.1 no"]}, REFUSED),
+        ({"RCPT": ["250 ok", "450 4.2.1 later"]}, DEFERRED),
+        ({"end of data": ["250 ok", "451 4.3.0 later"]}, DEFERRED),
+        ({"end of data": ["250 ok", "554 5.7.1 spam"]}, REFUSED),
+        ({"end of data": ["250 ok", "421 4.3.0 bye"]}, DEFERRED),
+        ({"end of data": ["250 ok", DROP]}, UNKNOWN),
+        ({"end of data": ["250 ok", RESET]}, UNKNOWN),
+        ({"end of data": ["250 ok", SILENCE]}, UNKNOWN),
+        ({"end of data": ["250 ok", Then(b"25", DROP)]}, UNKNOWN),
+        ({"end of data": ["250 ok", b"250 a\r\n250 b\r\n"]}, UNKNOWN),
+        ({"MAIL": ["250 ok", DROP]}, UNKNOWN),
+        ({"RCPT": ["250 ok", RESET]}, UNKNOWN),
+        ({"RCPT": ["250 ok", "354 what"]}, UNKNOWN),
+    ],
+)
+def test_what_becomes_of_it(
+    scripted: Scripted, on: dict[str, t.Any], expect: str, no_leaks: None
+) -> None:
+    """F-65, PROTOCOL 4: a reply settles it; without one it is unknown from the first octet on, and
+    is never repeated."""
+    server = scripted(extensions=OFFER, on=on)
+    handler = warm(server, timeout=0.5)
+
+    (report,) = handler.send([letter(ANN)])
+    (after,) = handler.send([letter(BOB)])
+    server.settle()
+
+    assert states(report) == [expect]
+    assert after.ok
+    assert [accepted.recipients for accepted in server.accepted].count((ANN,)) <= 1
+
+
+@pytest.mark.parametrize(
+    "refused", [{"MAIL": ["250 ok", "550 no"]}, {"RCPT": ["250 ok", "550 no"]}]
+)
+def test_closed_after_a_refusal(scripted: Scripted, refused: dict[str, t.Any]) -> None:
+    """PROTOCOL 4: a content followed that nobody was to get: close after the replies."""
+    server = scripted(extensions=OFFER, on=refused)
+    handler = warm(server)
+
+    handler.send([letter(ANN)])
+    server.settle()
+
+    assert server.connections[0].closed_by == "client"
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504])
+@pytest.mark.parametrize("place", [0, 1])
+def test_bdat_is_not_known(scripted: Scripted, code: int, place: int) -> None:
+    """F-65, PROTOCOL 14, repeat (c): BDAT is refused: DATA on a new connection, and from now on."""
+    replies = [*["250 ok"] * place, f"{code} 5.5.1 what"]
+    server = scripted(extensions=OFFER, on={"BDAT": replies})
+    handler = smtp(server, one_flight=True)
+
+    reports: list[Report] = []
+    for _ in range(4):
+        reports += handler.send([letter(ANN)])
+    server.settle()
+
+    assert [report.ok for report in reports] == [True] * 4
+    assert len(server.accepted) == 4
+    assert verbs(server).count("BDAT") == place + 1
+    assert len(server.connections) == 2
+
+
+def test_part_of_the_recipients(scripted: Scripted) -> None:
+    """PROTOCOL 4, 7: 250 to BDAT is acceptance for those that were answered 25z."""
+    server = scripted(extensions=OFFER, on={"RCPT TO:<bob": "550 5.1.1 no"})
+
+    (report,) = warm(server).send([letter(ANN, BOB)])
+
+    assert states(report) == [ACCEPTED, REFUSED]
+
+
+def test_unknown_are_those_without_a_reply(scripted: Scripted) -> None:
+    """PROTOCOL 4, 7: who was refused before the connection broke stays refused."""
+    server = scripted(
+        extensions=OFFER, on={"RCPT TO:<bob": "550 5.1.1 no", "end of data": ["250 ok", DROP]}
+    )
+
+    (report,) = warm(server).send([letter(BOB, ANN)])
+
+    assert states(report) == [REFUSED, UNKNOWN]
+
+
+def test_phase(scripted: Scripted) -> None:
+    """PROTOCOL 4: the phase is end of data before the first octet is written."""
+    server = scripted(extensions=OFFER)
+    handler = warm(server)
+    seen: list[tuple[Phase, int]] = []
+
+    [*handler.deliver([job()], lambda phase, job: seen.append((phase, len(server.commands))))]
+
+    assert [phase for phase, _ in seen] == [Phase.END_OF_DATA, Phase.DONE]
+    assert seen[0][1] == 4
+
+
+def test_list(scripted: Scripted) -> None:
+    """PROTOCOL 4: of a list, too, each message is one flight."""
+    server = scripted(extensions=OFFER)
+    handler = smtp(server, one_flight=True)
+
+    reports = handler.send([letter() for _ in range(10)])
+    server.settle()
+
+    assert all(report.ok for report in reports)
+    assert server.connections[0].flights == 1 + 2 + 9 + 1

@@ -107,6 +107,8 @@ def _reply(code: int, texts: list[str]) -> Reply:
 def escape(octets: bytes) -> str:
     """Make a server's octets safe to print: UTF-8 where it is, controls escaped."""
     text = octets.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

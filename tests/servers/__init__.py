@@ -12,6 +12,7 @@ from .actions import Flood as Flood
 from .actions import RESET as RESET
 from .actions import SILENCE as SILENCE
 from .actions import STOP_READING as STOP_READING
+from .actions import Taken as Taken
 from .actions import Then as Then
 from .scripted import Accepted as Accepted
 from .scripted import ScriptedServer as ScriptedServer

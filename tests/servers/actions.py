@@ -12,6 +12,7 @@
 ``SILENCE``           never answer and never read; over when the client closes or the server stops
 ``Flood()``           continuation lines for ever
 ``After(n, a)``       at the steps "content" and "handshake": when *n* octets were read
+``Taken(a)``           at the step "end of data": take the message, whatever is said of it
 ``f(line, conn)``     a function that returns one of these
 ====================  ==========================================================================
 """
@@ -88,8 +89,15 @@ class After:
     action: Action
 
 
+@dataclass(frozen=True)
+class Taken:
+    """At end of data: take the message, then do this. A server may die between the two."""
+
+    action: Action
+
+
 Action: t.TypeAlias = (
-    "str | bytes | Close | Silence | Then | Delay | Drip | Flood | After"
+    "str | bytes | Close | Silence | Then | Delay | Drip | Flood | After | Taken"
     " | Callable[[str, Connection], Action]"
 )
 Actions: t.TypeAlias = "Action | Sequence[Action]"
@@ -119,7 +127,7 @@ def spoken(action: Action) -> bytes:
             return action
         case Then():
             return spoken(action.first) + spoken(action.second)
-        case Delay() | After():
+        case Delay() | After() | Taken():
             return spoken(action.action)
         case Drip():
             return action.octets

@@ -11,6 +11,7 @@ from .actions import After
 from .actions import CLOSE_NOTIFY
 from .actions import DROP
 from .actions import spoken
+from .actions import Taken
 from .dialogue import Command
 from .dialogue import Transaction
 from .speaker import END_OF_DATA
@@ -227,7 +228,8 @@ class Connection(Speaker):
         action = action or script.take("end of data") or default
 
         def accept(code: int | None) -> None:
-            if code is not None and code < 300 and opened.recipients:
+            taken = isinstance(action, Taken) or (code is not None and code < 300)
+            if taken and opened.recipients:
                 self._server.accepted.append(record)
             self.dialogue.transaction = None
 

@@ -13,6 +13,7 @@ from .actions import DROP
 from .actions import Flood
 from .actions import Silence
 from .actions import spoken
+from .actions import Taken
 from .actions import Then
 from .dialogue import Command
 from .dialogue import Dialogue
@@ -167,7 +168,7 @@ class Speaker:
                 self.closed_by = self.closed_by or "server"
                 self._wire.close(action.how)
                 raise Over("server")
-            case After():
+            case After() | Taken():
                 self._perform(action.action)
             case _:
                 self._perform(self._resolve(action, ""))

@@ -1,0 +1,231 @@
+"""Faults and clauses that hold at every step, in lock-step and in groups."""
+
+from __future__ import annotations
+
+import typing as t
+from email.message import EmailMessage
+
+import pytest
+
+from flask_mailhandler import Attachment
+from flask_mailhandler import RefusedError
+from sending import ACCEPTED
+from sending import DEFERRED
+from sending import letter
+from sending import letters
+from sending import Scripted
+from sending import smtp
+from sending import states
+from sending import UNKNOWN
+from servers import SILENCE
+from servers import Then
+
+if t.TYPE_CHECKING:
+    from flask_mailhandler import Message
+    from servers.actions import Action
+    from servers.certificates import Certificates
+
+LOCK_STEP: list[str] = []
+IN_GROUPS = ["PIPELINING"]
+EXTENSIONS = pytest.mark.parametrize("extensions", [LOCK_STEP, IN_GROUPS])
+BYE = "421 4.3.2 bye"
+
+
+@pytest.mark.parametrize("step", ["greeting", "EHLO", "STARTTLS", "AUTH"])
+def test_bye_while_opening(scripted: Scripted, certificates: Certificates, step: str) -> None:
+    """C-15: 421 before there is a session: all are deferred, and nothing but QUIT is said."""
+    server = scripted(starttls=certificates.valid, users={"ann": "secret"}, on={step: BYE})
+    login = {"username": "ann", "password": "secret"}
+
+    reports = smtp(
+        server, security="starttls", tls_ca_file=certificates.ca_file, timeout=1, **login
+    ).send(letters(2))
+
+    assert [states(report) for report in reports] == [[DEFERRED], [DEFERRED]]
+    assert all(BYE in str(report.error) for report in reports)
+    assert not any(command.startswith("MAIL") for command in server.commands)
+
+
+@EXTENSIONS
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "end of data"])
+def test_bye(scripted: Scripted, step: str, last: bool, extensions: list[str]) -> None:
+    """C-15, F-52: 421 within a transaction, whether the server closes or not: this message is
+    deferred, the next goes over another connection, and nothing more is said on this one."""
+    server = scripted(extensions=extensions, on={step: [BYE if last else Then(BYE, b"")]})
+
+    first, second = smtp(server).send(letters(2))
+
+    assert states(first) == [DEFERRED] and first.outcomes[0].code == 421
+    assert second.ok
+    assert [accepted.connection for accepted in server.accepted] == [1]
+
+
+@EXTENSIONS
+def test_longest_commands(scripted: Scripted, extensions: list[str]) -> None:
+    """C-6, C-7: the longest mailbox there may be, with all parameters, is within the limit."""
+    server = scripted(extensions=[*extensions, "SIZE 10000000", "8BITMIME", "SMTPUTF8"])
+    domain = ".".join(["d" * 61] * 3) + ".com"
+    longest = f"{'l' * (254 - 1 - len(domain))}@{domain}"
+    message = letter(longest).replace(envelope_sender=longest)
+
+    (report,) = smtp(server).send([message])
+
+    assert len(longest) == 254
+    assert report.accepted == [longest]
+    assert max(len(command) for command in server.commands) + 2 <= 512
+
+
+@EXTENSIONS
+def test_no_recipient(scripted: Scripted, extensions: list[str]) -> None:
+    """C-10, F-32: DATA in lock-step only after an accepted RCPT; in a group it gets no content."""
+    server = scripted(extensions=extensions, on={"RCPT TO:<r1@": "550 5.1.1 no"})
+
+    refused, accepted = smtp(server).send(letters(2))
+
+    assert isinstance(refused.error, RefusedError)
+    assert accepted.ok
+    assert len(server.accepted) == 1
+    assert server.commands.count("DATA") == (2 if extensions else 1)
+
+
+@EXTENSIONS
+def test_commands_used(scripted: Scripted, extensions: list[str]) -> None:
+    """C-24, PROTOCOL 10: no VRFY, EXPN, HELP, TURN, and no NOOP."""
+    server = scripted(extensions=extensions, on={"MAIL": ["250 ok", "451 4.3.0 later"]})
+    handler = smtp(server)
+
+    handler.send(letters(3))
+    handler.send([letter()])
+    server.settle()
+
+    verbs = {command.partition(" ")[0] for command in server.commands}
+    assert verbs <= {"EHLO", "MAIL", "RCPT", "DATA", "RSET", "QUIT"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        letter(),
+        letter().replace(html="<p>Hello</p>"),
+        letter().replace(attachments=[Attachment(b"x", filename="x.bin")]),
+        letter().replace(attachments=[Attachment("MIME-Version: 1.0\n", filename="x.txt")]),
+    ],
+)
+def test_mime_version(scripted: Scripted, message: Message) -> None:
+    """C-38: MIME-Version stands once, in the header of the whole, whatever the parts are."""
+    server = scripted()
+
+    smtp(server).send([message, message.to_mime()])
+
+    for accepted in server.accepted:
+        header, _, body = accepted.content.partition(b"\r\n\r\n")
+        assert header.lower().count(b"mime-version: 1.0") == 1
+        assert b"\r\nMIME-Version" not in body.partition(b"filename=")[0]
+
+
+def test_mime_version_of_others(scripted: Scripted) -> None:
+    """C-38: one that is there is kept, and none is added."""
+    server = scripted()
+    message = EmailMessage()
+    message["From"], message["To"] = "a@example.com", "b@example.com"
+    message.set_content("Hello.\n")
+    assert message["MIME-Version"] == "1.0"
+
+    smtp(server).send([message])
+
+    assert server.accepted[0].content.count(b"MIME-Version: 1.0") == 1
+
+
+@EXTENSIONS
+def test_after_login(scripted: Scripted, extensions: list[str]) -> None:
+    """C-95: what EHLO offered before AUTH holds after it, without another EHLO."""
+    server = scripted(extensions=[*extensions, "SIZE 1000"], users={"ann": "secret"})
+
+    large, small = smtp(server, username="ann", password="secret").send(
+        [letter(text="x\n" * 1000), letter()]
+    )
+
+    assert isinstance(large.error, RefusedError) and "1000" in str(large.error)
+    assert small.ok
+    verbs = [command.partition(" ")[0] for command in server.commands]
+    assert verbs[:3] == ["EHLO", "AUTH", "MAIL"] and verbs.count("EHLO") == 1
+    assert "SIZE" in server.accepted[0].parameters
+
+
+@EXTENSIONS
+@pytest.mark.parametrize(
+    "on",
+    [
+        {"MAIL": [b"250 a\r\n250 b\r\n"]},
+        {"MAIL": [b"250 a\r\n354 b\r\n"]},
+        {"MAIL": [b"250 a\r\n550 b\r\n"]},
+        {"RCPT": [b"250 a\r\n250 b\r\n"]},
+        {"RCPT": [b"250 a\r\n354 b\r\n"]},
+        {"RCPT": [b"250 a\r\n550 b\r\n"]},
+        {"RCPT": ["250 a", b"250 a\r\n250 b\r\n"]},
+        {"DATA": [b"354 a\r\n250 b\r\n"]},
+        {"DATA": [b"354 a\r\n354 b\r\n"]},
+    ],
+)
+def test_too_many_replies(
+    scripted: Scripted, on: dict[str, list[Action]], extensions: list[str]
+) -> None:
+    """F-62, PROTOCOL 11: more replies than commands: nobody is reported accepted by a reply that
+    was not his, and the next message goes over another connection."""
+    server = scripted(extensions=extensions, on=on)
+
+    first, second = smtp(server).send([letter("r1@example.com", "r2@example.com"), letter()])
+
+    assert ACCEPTED not in states(first)
+    assert second.ok
+    assert [accepted.connection for accepted in server.accepted] == [1]
+
+
+@EXTENSIONS
+def test_a_reply_that_looks_right(scripted: Scripted, extensions: list[str]) -> None:
+    """F-62: one too many that could be the reply to DATA, in the place of that: nobody is reported
+    accepted, and nobody deferred who has it."""
+    server = scripted(extensions=extensions, on={"RCPT": [b"250 a\r\n354 b\r\n"]})
+
+    first, second = smtp(server).send([letter("r1@example.com"), letter("r2@example.com")])
+
+    (state,) = states(first)
+    there = ("r1@example.com",) in [accepted.recipients for accepted in server.accepted]
+    assert state is UNKNOWN or (state is DEFERRED and not there)
+    assert second.ok
+    # In a group the client cannot know that the server was not ready for the content.
+    assert all(breach.startswith("C-57: DATA") for breach in server.breaches)
+    assert extensions or server.breaches == []
+    server.breaches.clear()
+
+
+@EXTENSIONS
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_too_few_replies(
+    scripted: Scripted, step: str, earlier: int, extensions: list[str]
+) -> None:
+    """F-62, F-74, PROTOCOL 12: a reply that never comes, from a server that hangs or is not there
+    any more: deferred in time, not repeated, and the next message goes over another connection."""
+    usual = "354 go" if step == "DATA" else "250 ok"
+    server = scripted(extensions=extensions, on={step: [*[usual] * earlier, SILENCE]})
+
+    reports = smtp(server, timeout=0.6).send(letters(3))
+
+    assert [report.ok for report in reports] == [each != earlier for each in range(3)]
+    assert states(reports[earlier]) == [DEFERRED]
+    assert len(server.connections) == 2
+
+
+@EXTENSIONS
+def test_same_recipient(scripted: Scripted, extensions: list[str]) -> None:
+    """C-10, PROTOCOL 2: several messages to the same recipients are a transaction each."""
+    server = scripted(extensions=extensions)
+    to = ["r1@example.com", "r2@example.com"]
+
+    reports = smtp(server).send([letter(*to), letter(*to[:1]), letter(*to)])
+
+    assert all(report.ok for report in reports)
+    assert [[*accepted.recipients] for accepted in server.accepted] == [to, to[:1], to]
+    assert len([command for command in server.commands if command.startswith("MAIL")]) == 3

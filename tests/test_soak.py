@@ -1,0 +1,22 @@
+"""A short one of `make soak`."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from soak import Soak
+from soak import WAYS
+
+if t.TYPE_CHECKING:
+    from servers.certificates import Certificates
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_soak(certificates: Certificates, way: str) -> None:
+    """F-94, F-107: eight threads share one handler while the server fails at random: each message
+    once, each report true, and nothing is left open."""
+    said = Soak(way, 150, "1", certificates).run()
+
+    assert "150 messages" in said and " 0 troubles" not in said

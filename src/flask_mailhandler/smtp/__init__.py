@@ -12,7 +12,8 @@ dialogue     commands and replies, in command groups
 session      one connection, message after message, until QUIT
 transaction  one envelope and content
 chunk        a small message in one write
-pool         the connections of a handler
+pool         the connections of a handler: lent, and opened
+places       who has which of them, who waits, and which are kept
 delivery     what has become of one job so far
 ===========  ================================================================
 

@@ -192,6 +192,7 @@ class EmailHandler:
         yield from _unreported(passed, missing)
         for _ in given:
             yield from _unreported(passed, DeferredError(f"{name} ended before it was tried."))
+        given.check()
 
     def at_once(self, connections: int) -> int:
         """How many of so many connections the handler can use at once: one, unless it says

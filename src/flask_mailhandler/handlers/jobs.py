@@ -12,7 +12,8 @@ from .prepare import Prepared
 
 
 class Jobs(Iterator[Job]):
-    """The jobs of prepared messages, drawn one at a time.
+    """The jobs of prepared messages, drawn one at a time. An error in making one ends them, and
+    is kept for the caller: whoever delivers could take it for one of his own.
 
     :param prepared: May be made while it is read.
     :param passed: Is told each that was drawn, those that need no delivery among them.
@@ -26,16 +27,29 @@ class Jobs(Iterator[Job]):
         ready: Callable[[], bool] | None = None,
     ) -> None:
         self._rest = iter(prepared)
+        self._error: Exception | None = None
         self._passed = passed
         at_hand = isinstance(prepared, Sequence)
         self._ready = ready or (lambda: at_hand)
 
     def __next__(self) -> Job:
-        for item in self._rest:
+        while (item := self._draw()) is not None:
             self._passed(item)
             if item.job is not None:
                 return item.job
         raise StopIteration
+
+    def _draw(self) -> Prepared | None:
+        try:
+            return next(self._rest, None) if self._error is None else None
+        except Exception as error:
+            self._error = error
+            return None
+
+    def check(self) -> None:
+        """Raise the error that has ended them, if one has."""
+        if self._error is not None:
+            raise self._error
 
     def ready(self) -> bool:
         """Whether the next one can be had without waiting for anybody, so that a handler may ask

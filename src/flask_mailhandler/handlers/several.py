@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import contextvars
 import itertools
 import queue
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 
 from ..report import Observe
 from ..report import Report
+from ..report import report_on
 from .prepare import Prepared
 
 if t.TYPE_CHECKING:
@@ -29,6 +31,9 @@ class _Place:
     def __init__(self, item: Prepared) -> None:
         self.item = item
         self.found: queue.SimpleQueue[Report | BaseException] = queue.SimpleQueue()
+
+    def is_filled(self) -> bool:
+        return not self.found.empty()
 
     def take(self) -> Report:
         found = self.found.get()
@@ -55,16 +60,25 @@ class _Worker:
     def give(self, item: Prepared) -> _Place:
         """Have it delivered."""
         place = _Place(item)
-        self._given.put(place)
+        if item.job is None:
+            # Whoever works would look for the next one behind it, and perhaps wait.
+            place.found.put(report_on(item.message, item.message_id, item.withheld))
+        else:
+            self._given.put(place)
         return place
 
     def finish(self) -> None:
-        """No more will come."""
+        """No more will come, and what was not begun is not wanted any more."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._given.get_nowait()
         self._given.put(None)
 
     def join(self) -> None:
-        """Wait until all is delivered."""
-        self._thread.join()
+        """Wait until all that was begun is delivered."""
+        # The garbage collector may end a dispatch that was given up, in any thread.
+        if self._thread is not threading.current_thread():
+            self._thread.join()
 
     def _work(self) -> None:
         drawn: collections.deque[_Place] = collections.deque()
@@ -80,7 +94,7 @@ class _Worker:
             ):
                 drawn.popleft().found.put(report)
         except BaseException as error:  # whatever it is, the caller's thread is to raise it
-            for place in (*drawn, *iter(self._given.get, None)):
+            for place in itertools.chain(drawn, iter(self._given.get, None)):
                 place.found.put(error)
 
 
@@ -90,24 +104,26 @@ def dispatch(
     """Deliver lazily, in threads of which each has a connection; see
     :meth:`.EmailHandler.dispatch`. The reports come in the order of the messages.
 
-    What is under way when the caller stops iterating is finished.
+    What is under way when the caller stops iterating is finished; what was not begun is not sent.
 
     :param prepared: Is read in the caller's thread, some messages ahead.
     """
-    workers = [_Worker(handler, observe, number + 1) for number in range(connections)]
-    turns = itertools.cycle(workers)
+    workers: collections.deque[_Worker] = collections.deque()
     places: collections.deque[_Place] = collections.deque()
     rest = iter(prepared)
     try:
-        while (item := _next(rest)) is not None:
-            if isinstance(item, Exception):
-                # Those before the one that could not be prepared are delivered.
-                yield from (place.take() for place in places)
-                raise item
-            places.append(next(turns).give(item))
-            if len(places) == _AHEAD * connections:
+        while isinstance(item := _next(rest), Prepared):
+            if len(workers) < connections:
+                workers.append(_Worker(handler, observe, len(workers) + 1))
+            else:
+                workers.rotate(-1)
+            places.append(workers[-1].give(item))
+            while places and (places[0].is_filled() or len(places) == _AHEAD * connections):
                 yield places.popleft().take()
+        # Those before one that could not be prepared are delivered.
         yield from (place.take() for place in places)
+        if isinstance(item, Exception):
+            raise item
     finally:
         for worker in workers:
             worker.finish()

@@ -109,8 +109,10 @@ def flask_mailhandler(
             mail.send(message(case)).raise_for_failures()
 
     def send_all(cases: Iterable[Case]) -> None:
+        # Of a list the next one is at hand, so that its envelope goes with the end of the last.
+        messages = [message(case) for case in cases]
         with app.app_context():
-            for report in mail.send_each(map(message, cases), connections=connections):
+            for report in mail.send_each(messages, connections=connections):
                 report.raise_for_failures()
 
     return Library(send, send_all)

@@ -54,9 +54,9 @@ class Took(t.NamedTuple):
 def run(rounds: int) -> list[Target]:
     """Measure, print the table, and return what is promised.
 
-    :param rounds: A twentieth of them are the turns of each library.
+    :param rounds: A sixteenth of them are the turns of each library.
     """
-    turns = max(rounds // 20, 1)
+    turns = max(rounds // 16, 1)
     with smtp_sink() as site:
         found: dict[str, list[Took]] = {name: [] for name in MADE}
         if not missing():

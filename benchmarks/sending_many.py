@@ -56,9 +56,9 @@ Found = dict[str, Spent]
 def run(rounds: int) -> list[Target]:
     """Measure, print the tables, and return what is promised.
 
-    :param rounds: A twentieth of them are the turns of each library.
+    :param rounds: A sixteenth of them are the turns of each library.
     """
-    turns = max(rounds // 20, 1)
+    turns = max(rounds // 16, 1)
     with contextlib.ExitStack() as stack:
         node = None if missing() else stack.enter_context(Nodemailer())
         made = stack.enter_context(certificates())

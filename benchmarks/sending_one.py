@@ -36,7 +36,7 @@ COLD = f"{OURS}, cold"
 MODES = {"none": "plain", "starttls": "STARTTLS, login", "tls": "TLS, login"}
 _MILLISECONDS = 20
 # Turns, and mails that count in each.
-_NEAR, _FAR = 10, (3, 2)
+_NEAR, _FAR = 10, (5, 2)
 
 # The median seconds of each sender, by the server's security.
 Found = dict[str, dict[str, float]]

@@ -43,12 +43,12 @@ _MILLISECONDS = 20
 def run(rounds: int) -> list[Target]:
     """Measure, print the tables, and return what is promised.
 
-    :param rounds: A twentieth of them are the turns of each library where the server is near.
+    :param rounds: A sixteenth of them are the turns of each library where the server is near.
     """
     with contextlib.ExitStack() as stack:
         node = None if missing() else stack.enter_context(Nodemailer())
         sink = stack.enter_context(smtp_sink())
-        near = _near(_senders(sink, node), max(rounds // 20, 1))
+        near = _near(_senders(sink, node), max(rounds // 16, 1))
         with delayed(sink, _MILLISECONDS) as line:
             far = _far(_senders(line, node))
     print(f"\nSeconds to send one mail to {_RECIPIENTS:,} recipients in batches of {BATCH}:\n")

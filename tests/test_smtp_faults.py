@@ -229,3 +229,60 @@ def test_same_recipient(scripted: Scripted, extensions: list[str]) -> None:
     assert all(report.ok for report in reports)
     assert [[*accepted.recipients] for accepted in server.accepted] == [to, to[:1], to]
     assert len([command for command in server.commands if command.startswith("MAIL")]) == 3
+
+
+@pytest.mark.parametrize(
+    ("extensions", "options"),
+    [(IN_GROUPS, {}), (["PIPELINING", "CHUNKING"], {"one_flight": True})],
+)
+def test_one_end_of_data(
+    scripted: Scripted, extensions: list[str], options: dict[str, t.Any]
+) -> None:
+    """PROTOCOL 3: the next content is not given before the reply to the one in front, so a list
+    takes a round trip a message, and no fewer."""
+    server = scripted(extensions=extensions)
+    handler = smtp(server, **options)
+
+    reports = handler.send(letters(7))
+    handler.close()
+    server.settle()
+
+    assert all(report.ok for report in reports)
+    # EHLO, the envelope of the first, seven contents, QUIT.
+    assert server.connections[0].flights == 10
+
+
+def test_each_its_own_reply(scripted: Scripted) -> None:
+    """C-58: in a group each recipient has its own reply, in order."""
+    said = {"r1": 250, "r2": 550, "r3": 251, "r4": 450, "r5": 553, "r6": 252, "r7": 451}
+    on = {f"RCPT TO:<{name}@": f"{code} so {name}" for name, code in said.items()}
+    server = scripted(extensions=IN_GROUPS, on=on | {"end of data": "250 all"})
+
+    (report,) = smtp(server).send([letter(*(f"{name}@example.com" for name in said))])
+
+    refused = {str(each.recipient)[:2]: each.code for each in report.outcomes if each.code != 250}
+    assert refused == {name: code for name, code in said.items() if code >= 400}
+    assert report.accepted == ["r1@example.com", "r3@example.com", "r6@example.com"]
+    assert all(str(each.recipient)[:2] in each.text for each in report.outcomes if each.code != 250)
+
+
+@pytest.mark.parametrize("one_flight", [True, False])
+def test_alone(scripted: Scripted, certificates: Certificates, one_flight: bool) -> None:
+    """C-57, C-61, C-66: EHLO, STARTTLS and AUTH are alone in their groups, however much is offered,
+    outside TLS too; and BINARYMIME is not used."""
+    server = scripted(
+        extensions=["PIPELINING", "CHUNKING", "BINARYMIME", "8BITMIME"],
+        starttls=certificates.valid,
+        users={"ann": "secret"},
+        require_tls=True,
+    )
+    options = {"security": "starttls", "tls_ca_file": certificates.ca_file}
+    login = {"username": "ann", "password": "secret"}
+
+    reports = smtp(server, one_flight=one_flight, **options, **login).send(letters(4))
+
+    assert all(report.ok for report in reports)
+    verbs = [command.partition(" ")[0] for command in server.commands]
+    assert verbs[:5] == ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL"]
+    assert not any("BINARYMIME" in command for command in server.commands)
+    assert ("BDAT" in verbs) is one_flight

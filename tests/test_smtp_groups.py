@@ -70,6 +70,19 @@ def test_list(scripted: Scripted) -> None:
     assert server.connections[0].flights == 1 + 1 + 20 + 1
 
 
+def test_the_same_people(scripted: Scripted) -> None:
+    """Each message of a list is one transaction, also if its recipients got the one before."""
+    server = scripted()
+
+    smtp(server).send([letter(ANN, BOB), letter(BOB, CID), letter(ANN, BOB)])
+
+    assert [accepted.recipients for accepted in server.accepted] == [
+        (ANN, BOB),
+        (BOB, CID),
+        (ANN, BOB),
+    ]
+
+
 def test_batches(scripted: Scripted) -> None:
     """PROTOCOL 2, 5: also each batch of 100 recipients costs one round trip."""
     server = scripted()

@@ -205,7 +205,9 @@ class Session:
         def announce_next() -> None:
             nonlocal following
             if delivery is not None:
-                following = self._begin(delivery, transaction.observe, set(transaction.accepted))
+                # Of the same delivery, those accepted now are not settled yet.
+                taken = transaction.accepted if delivery is transaction.delivery else ()
+                following = self._begin(delivery, transaction.observe, set(taken))
                 following.announce(following.commands(self.offer), "DATA")
 
         self._reset = False  # what follows comes behind a reply to the end of data

@@ -5,7 +5,7 @@
 //   {"times": N}           build it N times                    {"seconds": S}
 //   {"connect": OPTIONS}   the transport from now on           {}
 //   {"send": N}            send it N times, in turn            {"seconds": [S, ...]}
-//   {"all": [BCC, ...]}    send it to each BCC, all at once    {"seconds": S, "cpu": S, "grown": OCTETS}
+//   {"all": [FIELDS, ...]} send it with each, all at once      {"seconds": S, "cpu": S, "grown": OCTETS}
 
 import nodemailer from "nodemailer";
 import MailComposer from "nodemailer/lib/mail-composer";
@@ -66,10 +66,10 @@ async function sendInTurn(times) {
     return found;
 }
 
-async function sendAll(groups) {
+async function sendAll(several) {
     const cpu = process.cpuUsage();
     const start = process.hrtime.bigint();
-    await Promise.all(groups.map((bcc) => transport.sendMail(bcc.length ? { ...mail, bcc } : { ...mail })));
+    await Promise.all(several.map((fields) => transport.sendMail({ ...mail, ...fields })));
     const used = process.cpuUsage(cpu);
     return { seconds: seconds(start), cpu: (used.user + used.system) / 1e6 };
 }

@@ -109,7 +109,7 @@ def _nodemailer(site: Site) -> Took:
         sender = Node(node, site).open()
         sender.one(SMALL, 1)
         node.load(attached(_SIZE))
-        found = node.send_all([[]])
+        found = node.send_all([{}])
         return Took(found["seconds"], found["grown"])
 
 

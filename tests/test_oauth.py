@@ -17,6 +17,8 @@ from flask_mailhandler import ConfigurationError
 from flask_mailhandler import LoginError
 from flask_mailhandler import OAuthToken
 from flask_mailhandler import Secret
+from pooling import Call
+from pooling import Hold
 from sending import letter
 from sending import smtp
 from servers.token_server import answer
@@ -454,6 +456,53 @@ def test_login(scripted: Scripted) -> None:
             (report,) = smtp(server, username="ann", oauth_token=token).send([letter()])
             assert report.ok
         assert endpoint.requests.qsize() == 1
+
+
+def test_fresh_login(scripted: Scripted) -> None:
+    """PROTOCOL 14: a token that the mail server has revoked before its end is asked for anew, once,
+    and kept from then on."""
+    first = answer(access_token="first", expires_in=3600)
+    second = answer(access_token="second", expires_in=3600)
+    with TokenServer(first, second) as endpoint:
+        server = scripted(tokens={"ann": "second"})
+        token = of_client(endpoint)
+        for _ in range(2):
+            (report,) = smtp(server, username="ann", oauth_token=token).send([letter()])
+            assert report.ok
+        assert endpoint.requests.qsize() == 2
+
+    assert [accepted.connection for accepted in server.accepted] == [1, 2]
+
+
+def test_fresh_logins_at_once(scripted: Scripted) -> None:
+    """PROTOCOL 14: sessions whose token is refused at the same time share a fresh one."""
+    first = answer(access_token="first", expires_in=3600)
+    second = answer(access_token="second", expires_in=3600)
+    refusal = Hold("535 5.7.8 no")
+    with TokenServer(first, second) as endpoint:
+        server = scripted(tokens={"ann": "second"}, on={"AUTH": [refusal] * 3})
+        handler = smtp(server, username="ann", oauth_token=of_client(endpoint), pool_size=3)
+        calls = [Call(lambda: handler.send([letter()])) for _ in range(3)]
+        for _ in calls:
+            refusal.reached()
+        refusal.let_go()
+        assert all(call.result()[0].ok for call in calls)
+        assert endpoint.requests.qsize() == 2
+
+
+def test_no_fresh_login(scripted: Scripted) -> None:
+    """PROTOCOL 14: what the token endpoint says to that is the error, and the next message asks it
+    again."""
+    second = answer(access_token="second", expires_in=3600)
+    with TokenServer(GIVEN, answer(503, error="temporarily_unavailable"), second) as endpoint:
+        server = scripted(tokens={"ann": "second"})
+        handler = smtp(server, username="ann", oauth_token=of_client(endpoint))
+        (failed,) = handler.send([letter()])
+        (report,) = handler.send([letter()])
+
+    assert isinstance(failed.error, LoginError) and failed.error.temporary
+    assert "it answered 503 temporarily_unavailable." in str(failed.error)
+    assert report.ok
 
 
 @pytest.mark.parametrize(("status", "temporary"), [(400, False), (503, True)])

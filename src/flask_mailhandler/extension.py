@@ -188,7 +188,8 @@ class Mail:
         needs one more (``MAIL_POOL_SIZE``).
 
         :param connections: So many are used at once, at most ``MAIL_POOL_SIZE``. What is under way
-            on the others when the iteration is given up is finished, without a report.
+            on the others when the iteration is given up is finished, without a report; what was
+            not begun is not sent.
         :raises ConfigurationError: if there are not so many.
         :raises MessageError: while iterating, if a message cannot be sent as it is; those before
             it have been reported.

@@ -108,15 +108,16 @@ class Places:
                 continue
             if session is not None:
                 self.idle.pop()
-            elif len(self.busy) >= self.most(now):
+            elif len(self.busy) >= self.most:
                 break
             self.line.popleft()
             self.busy.add(turn)
             turn.call(session)
 
-    def most(self, now: float) -> int:
+    @property
+    def most(self) -> int:
         """How many connections there may be."""
-        return self.limit if now < self.limited_until else self.size
+        return self.limit if time.monotonic() < self.limited_until else self.size
 
     def _discard(self, sessions: Iterable[Session]) -> None:
         for session in sessions:
@@ -186,6 +187,15 @@ class Places:
         for session in [*self.idle, *lent]:
             if session is not None:
                 session.abandon()
+
+    def __str__(self) -> str:
+        idle, busy, waiting = len(self.idle), len(self.busy), len(self.line)
+        facts = [f"{idle} idle", f"{busy} in use", f"{waiting} waiting"]
+        if self.most < self.size:
+            facts.append(f"at most {self.most} for now")
+        if self.login_refused:
+            facts.append("login refused")
+        return ", ".join(facts)
 
 
 def again(error: LoginError) -> LoginError:

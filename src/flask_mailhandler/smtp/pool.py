@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 import weakref
 from collections.abc import Iterator
 
@@ -85,15 +84,12 @@ class Pool:
         return turn.session
 
     def _too_late(self, places: Places, deadline: Deadline) -> ConnectError:
-        most = places.most(time.monotonic())
-        advice = (
-            "Set MAIL_POOL_SIZE higher, if the server allows it."
-            if most == self.size
-            else "A short while ago more were too many for the server."
-        )
+        advice = "Set MAIL_POOL_SIZE higher, if the server allows it."
+        if places.most < self.size:
+            advice = "A short while ago more were too many for the server."
         return ConnectError(
-            f"No connection to {self.server} within {deadline.allowed:g} s: {len(places.busy)} of"
-            f" {most} are in use by others. {advice}",
+            f"No connection to {self.server} within {round(deadline.allowed, 1):g} s: {len(places.busy)} of"
+            f" {places.most} are in use by others. {advice}",
             phase=Phase.CONNECT,
         )
 
@@ -126,14 +122,7 @@ class Pool:
             raise error
 
     def __repr__(self) -> str:
-        places, now = self._holder[0], time.monotonic()
-        idle, busy, waiting = len(places.idle), len(places.busy), len(places.line)
-        facts = [f"{idle} idle", f"{busy} in use", f"{waiting} waiting"]
-        if now < places.limited_until:
-            facts.append(f"at most {places.limit} for now")
-        if places.login_refused:
-            facts.append("login refused")
-        return f"<Pool {self.server} of {self.size}: {', '.join(facts)}>"
+        return f"<Pool {self.server} of {self.size}: {self._holder[0]}>"
 
 
 def _end(holder: list[Places]) -> None:

@@ -1,0 +1,126 @@
+"""What the tests of the pool share: a server that keeps connections busy, who waits for one, and a
+clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+import types
+import typing as t
+
+from flask import Flask
+
+from flask_mailhandler import Mail
+from sending import letter
+from servers import SILENCE
+from servers.waiting import until
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+    from flask_mailhandler import Message
+    from flask_mailhandler import Report
+    from flask_mailhandler.handlers.smtp import SMTPEmailHandler
+    from servers import ScriptedServer
+    from servers.actions import Action
+    from servers.connection import Connection
+
+T = t.TypeVar("T")
+
+
+class Hold:
+    """An action of a server: the reply is kept back, and so the connection is in use, until
+    :meth:`let_go`."""
+
+    def __init__(self, reply: str = "250 2.0.0 ok") -> None:
+        self._reply = reply
+        self._reached = threading.Semaphore(0)
+        self._over = threading.Event()
+
+    def __call__(self, line: str, connection: Connection) -> Action:
+        self._reached.release()
+        return self._reply if self._over.wait(10) else SILENCE
+
+    def reached(self) -> None:
+        """Wait until a connection is there; once for each."""
+        assert self._reached.acquire(timeout=10)
+
+    def let_go(self) -> None:
+        self._over.set()
+
+
+class Call(t.Generic[T]):
+    """A call in a thread of its own. One that hangs does not hang the tests."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._call = call
+        self._result: T | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._call()
+        except BaseException as error:
+            self._error = error
+
+    def result(self, timeout: float = 10) -> T:
+        self._thread.join(timeout)
+        assert not self._thread.is_alive(), "It hangs."
+        if self._error is not None:
+            raise self._error
+        return t.cast("T", self._result)
+
+
+def one(handler: SMTPEmailHandler, message: Message | None = None, **options: t.Any) -> Report:
+    """Send one message; its report."""
+    (report,) = handler.send([message or letter()], **options)
+    return report
+
+
+def used(server: ScriptedServer) -> list[int]:
+    """Over which connection each accepted message came."""
+    return [accepted.connection for accepted in server.accepted]
+
+
+def state(handler: SMTPEmailHandler) -> str:
+    """What the pool says of itself."""
+    return repr(handler.pool).partition(": ")[2].removesuffix(">")
+
+
+def wait_for(handler: SMTPEmailHandler, said: str) -> None:
+    """Wait until the pool says so."""
+    until(lambda: said in state(handler), 10, f"{said} and not {state(handler)}")
+
+
+def two_idle(handler: SMTPEmailHandler, hold: Hold) -> None:
+    """Have two connections: the first, which is held, is given back last."""
+    first = Call(lambda: one(handler))
+    hold.reached()
+    assert one(handler).ok
+    hold.let_go()
+    assert first.result().ok
+    assert state(handler) == "2 idle, 0 in use, 0 waiting"
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Have the pool believe that so many seconds have passed since the test began."""
+    clock = types.SimpleNamespace(monotonic=lambda: time.monotonic() + seconds)
+    monkeypatch.setattr("flask_mailhandler.smtp.places.time", clock)
+
+
+def app_for(server: ScriptedServer | None, **keys: object) -> tuple[Flask, Mail]:
+    """An app that sends to this server."""
+    app = Flask("pool")
+    given: dict[str, object] = {"default_from": "a@example.com", "timeout": 5}
+    if server is not None:
+        given |= {"host": server.host, "port": server.port}
+    app.config.update({f"MAIL_{name.upper()}": value for name, value in (given | keys).items()})
+    mail = Mail(app, cli=None)
+    if server is not None:
+        with app.app_context():
+            server.clients.append(mail.handler)
+    return app, mail

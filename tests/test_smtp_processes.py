@@ -27,7 +27,9 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from servers import ScriptedServer
+    from servers.actions import Action
     from servers.certificates import Certificates
+    from servers.connection import Connection
 
 MODES = pytest.mark.parametrize("mode", ["plain", "starttls", "tls"])
 
@@ -283,8 +285,13 @@ def test_greenlets(scripted: Scripted) -> None:
 def test_greenlet_killed(scripted: Scripted) -> None:
     """F-80: a greenlet is killed while it waits for a reply: its connection is closed, and its
     place is free for the next one."""
-    server = scripted(on={"end of data": [SILENCE]})
+
+    def silent_at_first(line: str, connection: Connection) -> Action:
+        return SILENCE if connection.number == 0 else "250 2.0.0 ok"
+
+    server = scripted(on={"end of data": silent_at_first})
 
     assert run(KILLED, server) == "True"
+    server.settle()
     assert [accepted.recipients for accepted in server.accepted] == [("c@example.com",)]
     assert server.connections[0].closed_by in {"client", "client, by reset"}

@@ -49,6 +49,8 @@ class Dialogue:
         self._unsaid: collections.deque[bytes] = collections.deque()
         self._unanswered = 0
         self._resting = True
+        # A server says the same few lines again and again.
+        self._known: dict[bytes, Reply] = {}
         self.open: bool = True
         self.heard: float = time.monotonic()
         """When the last reply was read."""
@@ -162,7 +164,12 @@ class Dialogue:
             self.check_nothing_more()
 
     def _read(self) -> Reply:
-        reply = read_reply(self._stream.read_line, self._secrets)
+        line = self._stream.read_line()
+        reply = self._known.get(line)
+        if reply is None:
+            reply = read_reply(self._stream.read_line, self._secrets, line)
+            if len(reply.lines) == 1 and len(line) < 100 and len(self._known) < 50:
+                self._known[line] = reply
         self.heard = time.monotonic()
         self.refused |= reply.code >= 400
         return reply

@@ -64,10 +64,13 @@ class Reply:
         return " ".join(filter(None, (str(self.code), self.enhanced_code, self.text)))
 
 
-def read_reply(read_line: Callable[[], bytes], secrets: Iterable[Secret] = ()) -> Reply:
+def read_reply(
+    read_line: Callable[[], bytes], secrets: Iterable[Secret] = (), first: bytes | None = None
+) -> Reply:
     """Read one reply.
 
     :param read_line: Gives the next line without its line end.
+    :param first: The first line, if it has been read.
     :param secrets: What nobody is to see though the server may repeat it.
     :raises ProtocolError: for anything that is no reply.
     :raises StreamError: as *read_line* does.
@@ -76,7 +79,7 @@ def read_reply(read_line: Callable[[], bytes], secrets: Iterable[Secret] = ()) -
     texts: list[str] = []
     size = 0
     while True:
-        line = read_line()
+        line, first = read_line() if first is None else first, None
         size += len(line) + 2
         found = _LINE.match(line)
         if not found:

@@ -10,7 +10,6 @@ import os
 import selectors
 import socket
 import typing as t
-from collections.abc import Iterator
 
 from ..secret import Secret
 from .deadline import Deadline
@@ -48,15 +47,15 @@ class ProtocolError(StreamError):
     """The other side does not speak SMTP, or not correctly."""
 
 
-@contextlib.contextmanager
-def _mapped() -> Iterator[None]:
-    """Turn the socket's errors into ours, here and nowhere else."""
-    try:
-        yield
-    except TimeoutError:
-        raise TimedOutError("no answer within the time allowed") from None
-    except OSError as error:  # ssl.SSLError is one
-        raise LostError(f"the connection was lost ({_reason(error)})") from error
+def _mapped(error: OSError, given: int = 0) -> StreamError:
+    """Turn a socket's error into ours, here and nowhere else."""
+    found: StreamError
+    if isinstance(error, TimeoutError):
+        found = TimedOutError("no answer within the time allowed")
+    else:  # ssl.SSLError is one
+        found = LostError(f"the connection was lost ({_reason(error)})")
+    found.given = given
+    return found
 
 
 def _reason(error: OSError) -> str:
@@ -115,18 +114,17 @@ class Stream:
 
         :raises StreamError: if it was not all given to the kernel.
         """
-        if isinstance(data, Secret):
-            with _mapped():
+        view, given = memoryview(b"" if isinstance(data, Secret) else data), 0
+        try:
+            if isinstance(data, Secret):
                 self._sock.settimeout(self._left())
                 _send_secret(self._sock, data)
-            return
-        view, given = memoryview(data), 0
-        try:
-            with _mapped():
-                while given < len(view):
-                    self._sock.settimeout(self._left())
-                    # Of a TLS record that is not written whole the other side has nothing.
-                    given += self._sock.send(view[given : given + _WRITE])
+            while given < len(view):
+                self._sock.settimeout(self._left())
+                # Of a TLS record that is not written whole the other side has nothing.
+                given += self._sock.send(view[given : given + _WRITE])
+        except OSError as error:
+            raise _mapped(error, given) from error
         except StreamError as error:
             error.given = given
             raise
@@ -137,12 +135,13 @@ class Stream:
         :raises LostError: if it has closed, or has spoken, which can be read then.
         """
         if not self._buffer:
-            with _mapped():
+            try:
                 self._sock.settimeout(0)
-                try:
-                    data = self._sock.recv(_READ)
-                except self._would_block:
-                    return
+                data = self._sock.recv(_READ)
+            except self._would_block:
+                return
+            except OSError as error:
+                raise _mapped(error) from error
             self._take(data)
         raise LostError("the server spoke without being asked")
 
@@ -171,13 +170,15 @@ class Stream:
             self._sock.close()
 
     def _receive(self) -> None:
-        with _mapped():
+        try:
             self._sock.settimeout(self._left())
             if _QUICKACK is not None:
                 # A delayed acknowledgement holds back the rest of a reply that the server
                 # writes in two pieces: 44 ms with Postfix. The option is not sticky.
                 self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             data = self._sock.recv(_READ)
+        except OSError as error:
+            raise _mapped(error) from error
         self._take(data)
 
     def _take(self, data: bytes) -> None:

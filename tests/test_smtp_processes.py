@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import subprocess
 import sys
 import typing as t
@@ -20,7 +21,6 @@ from sending import Scripted
 from sending import smtp
 from servers import Delay
 from servers import SILENCE
-from servers.dead_ends import free_port
 from servers.waiting import until
 
 if t.TYPE_CHECKING:
@@ -143,8 +143,20 @@ def on_exit(server):
 """
 
 
-def post(port: int, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+class Local(http.client.HTTPConnection):
+    """HTTP over a socket in the file system, a port that nobody else can take meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=20)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self.path))
+
+
+def post(server: Path, path: str) -> tuple[int, str]:
+    connection = Local(server)
     try:
         connection.request("POST", path)
         response = connection.getresponse()
@@ -153,9 +165,9 @@ def post(port: int, path: str) -> tuple[int, str]:
         connection.close()
 
 
-def listens(port: int) -> bool:
+def listens(server: Path) -> bool:
     try:
-        return bool(post(port, "/"))
+        return bool(post(server, "/"))
     except OSError:
         return False
 
@@ -174,9 +186,9 @@ def test_gunicorn(
     keys = {"security": "none"} | options
     keys |= {"host": server.host, "port": str(server.port), "pool_idle": "60"}
     keys |= {"default_from": "a@example.com"}
-    port = free_port()
+    http_server = tmp_path / "http"
     gunicorn = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "app:app"],
+        [sys.executable, "-m", "gunicorn", "--bind", f"unix:{http_server}", "app:app"],
         cwd=tmp_path,
         env=os.environ | {f"FLASK_MAIL_{name.upper()}": value for name, value in keys.items()},
         stdout=subprocess.PIPE,
@@ -184,9 +196,9 @@ def test_gunicorn(
         text=True,
     )
     try:
-        until(lambda: gunicorn.poll() is not None or listens(port), 30, "gunicorn")
+        until(lambda: gunicorn.poll() is not None or listens(http_server), 30, "gunicorn")
         with ThreadPoolExecutor(4) as threads:
-            answers = [*threads.map(lambda each: post(port, f"/{each}"), range(24))]
+            answers = [*threads.map(lambda each: post(http_server, f"/{each}"), range(24))]
     finally:
         gunicorn.terminate()
         log, _ = gunicorn.communicate(timeout=40)

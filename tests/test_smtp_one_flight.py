@@ -181,6 +181,24 @@ def test_part_of_the_recipients(scripted: Scripted) -> None:
     assert states(report) == [ACCEPTED, REFUSED]
 
 
+@pytest.mark.parametrize(
+    ("then", "expect"),
+    [("250 ok", ACCEPTED), ("554 5.7.1 spam", REFUSED), (DROP, DEFERRED), (SILENCE, DEFERRED)],
+)
+def test_421_to_a_recipient(scripted: Scripted, then: t.Any, expect: str, no_leaks: None) -> None:
+    """F-36, PROTOCOL 9: read on to the last expected reply, which may be that the others have the
+    message; if there is none, the server was closing before it had taken anything."""
+    server = scripted(
+        extensions=OFFER, on={"RCPT TO:<bob": "421 4.3.2 bye", "end of data": ["250 ok", then]}
+    )
+
+    (report,) = warm(server, timeout=0.5).send([letter(ANN, BOB)])
+    server.breaches[:] = [breach for breach in server.breaches if "421" not in breach]
+
+    assert states(report) == [expect, DEFERRED]
+    assert len(server.connections) == 1
+
+
 def test_unknown_are_those_without_a_reply(scripted: Scripted) -> None:
     """PROTOCOL 4, 7: who was refused before the connection broke stays refused."""
     server = scripted(

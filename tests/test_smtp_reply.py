@@ -274,3 +274,17 @@ def test_offered_limits(limits: str, expect: int) -> None:
     """PROTOCOL 19: the smaller of what the server announces (RFC 9422) and what we set."""
     assert Offer({"LIMITS": limits}).at_most("MAILMAX", 10, None) == expect
     assert Offer({}).at_most("MAILMAX", None) is None
+
+
+def test_a_line_that_has_come_before(scripted: Scripted) -> None:
+    """Secrets: replies that came before are known; one with a secret in it is never kept."""
+    said = ["250 2.1.5 Ok", "250 it is opensesame", "250 2.1.5 Ok"]
+    server = scripted(users={"ann": "opensesame"}, on={"RCPT": said}, extensions=["PIPELINING"])
+    handler = smtp(server, username="ann", password="opensesame")
+
+    handler.send([letter(), letter(), letter()])
+
+    (session,) = handler.pool._places.idle
+    known = [*session._dialogue._known]
+    assert b"250 2.1.5 Ok" in known
+    assert not any(b"opensesame" in line for line in known)

@@ -100,7 +100,7 @@ def _common(cls: type[A], value: object) -> A | None:
     """Read what is like most addresses; None for what needs a second look."""
     if type(value) is not str or len(value) > _SHORT:
         return None
-    if common := _AS_WRITTEN.match(value):
+    if "<" in value and (common := _AS_WRITTEN.match(value)):
         name, mailbox = common.groups()
         if len(mailbox) <= MAX_LOCAL:
             self = str.__new__(cls, mailbox)

@@ -194,7 +194,7 @@ class Message:
             raise MessageError(
                 "The message has no sender: give it from_addr=, or set MAIL_DEFAULT_FROM."
             )
-        return Envelope(sender, [*self.to, *self.cc, *self.bcc])
+        return Envelope(sender, Addresses((*self.to, *self.cc, *self.bcc)))
 
     def to_mime(self) -> EmailMessage:
         """Return the message as the standard library's, parsed from the octets that are sent.

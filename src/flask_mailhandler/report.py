@@ -189,9 +189,10 @@ _GRAVEST: tuple[tuple[State, type[DeliveryError]], ...] = (
 
 
 def _summary(outcomes: tuple[Outcome, ...]) -> DeliveryError | None:
+    states = {outcome.state for outcome in outcomes}
     for state, error in _GRAVEST:
-        found = [outcome for outcome in outcomes if outcome.state is state]
-        if found:
+        if state in states:
+            found = [outcome for outcome in outcomes if outcome.state is state]
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""
             return error(f"{len(found)} of {len(outcomes)} recipients {state}: {found[0]}{more}")
     return None

@@ -22,6 +22,12 @@ class Deadline:
         """Seconds left; not less than 0."""
         return max(0.0, self.at - time.monotonic())
 
+    @property
+    def nearly_over(self) -> bool:
+        """Whether too little remains to wait for a reply that decides: less than 10 seconds, and
+        less than half of what was allowed."""
+        return self.remaining() < min(10.0, self.allowed / 2)
+
     def within(self, seconds: float) -> Deadline:
         """Return the nearer of this deadline and one in so many seconds."""
         return Deadline(min(seconds, self.remaining()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import functools
 import itertools
 import typing as t
 from collections.abc import Callable
@@ -77,14 +76,12 @@ class Delivery:
             return
         if isinstance(said, Reply):
             state = state or said.state
-            facts = functools.partial(
-                Outcome, code=said.code, enhanced_code=said.enhanced_code, text=said.text
-            )
+            facts: tuple[t.Any, ...] = (state, said.code, said.enhanced_code, said.text)
         else:
             state = state or State.DEFERRED
-            facts = functools.partial(Outcome, text=said)
+            facts = (state, None, None, said)
         for recipient in settled:
-            self.outcomes[recipient] = facts(recipient, state)
+            self.outcomes[recipient] = Outcome(recipient, *facts)
             self.waiting.pop(recipient, None)
         if state is not State.ACCEPTED:
             self._blame(state, str(said), phase, settled)

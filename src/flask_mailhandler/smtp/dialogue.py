@@ -19,6 +19,7 @@ from collections.abc import Iterable
 
 from ..secret import Secret
 from .deadline import Deadline
+from .reply import escape
 from .reply import read_reply
 from .reply import Reply
 from .stream import LostError
@@ -30,6 +31,8 @@ from .stream import StreamError
 # section 4.5.3.1.8) and to three more commands: what is in front of MAIL, MAIL, and DATA. More
 # would wait in buffers that neither side may be reading.
 _WINDOW = 103
+# So many lines, of so many octets, are kept because they are likely to come again.
+_KNOWN, _SHORT = 50, 100
 # After a failed write, so long is waited for a reply that explains it.
 _LAST_WORDS = 0.5
 
@@ -168,7 +171,7 @@ class Dialogue:
         reply = self._known.get(line)
         if reply is None:
             reply = read_reply(self._stream.read_line, self._secrets, line)
-            if len(reply.lines) == 1 and len(line) < 100 and len(self._known) < 50:
+            if len(self._known) < _KNOWN and _may_be_kept(line, reply):
                 self._known[line] = reply
         self.heard = time.monotonic()
         self.refused |= reply.code >= 400
@@ -177,3 +180,8 @@ class Dialogue:
     def __repr__(self) -> str:
         state = "open" if self.open else "closed"
         return f"<Dialogue {state}, {len(self._unsaid)} unsaid, {self._unanswered} unanswered>"
+
+
+def _may_be_kept(line: bytes, reply: Reply) -> bool:
+    """Whether a reply is of one short line, and no secret was taken out of it."""
+    return len(line) <= _SHORT and len(reply.lines) == 1 and escape(line).endswith(reply.lines[0])

@@ -29,9 +29,6 @@ from .stream import StreamError
 from .stream import TimedOutError
 from .stuffing import stuffed
 
-# The end of data is not given when less than this many seconds remain, or half of what was
-# allowed: a deferred message is better than an unknown one.
-_PATIENCE_AT_END = 10.0
 _END = b".\r\n"
 
 
@@ -63,6 +60,8 @@ class Transaction:
         """Whether it must be ended by RSET, for no reply to an end of data has ended it."""
         self.whole: bool = False
         """Whether the server may have the whole content, so that no reply leaves it unknown."""
+        self.bye: Reply | None = None
+        """A 421 behind which there may be more replies."""
         self.chunk_refused: bool = False
         """Whether the server offers CHUNKING and does not know BDAT."""
         self.doubtful: list[Address] = self.accepted
@@ -123,9 +122,7 @@ class Transaction:
         if reply.code // 10 == 25:
             return True
         if reply.code == 530:
-            if self.dialogue.left and self.dialogue.pipelining:
-                self.dialogue.close()
-            self.dialogue.drop()
+            self._leave(Phase.MAIL)
             raise login_missing(self.server, reply)
         if reply.idle and self._may_move():
             self.dialogue.close()
@@ -145,6 +142,10 @@ class Transaction:
                 # RFC 5321 section 4.5.3.1.10: the rest goes in further transactions.
                 self.delivery.limit = len(self.accepted)
                 self.dialogue.drop(keep=last)
+            elif reply.closing and self.whole:
+                # The content is with the server: perhaps it is taken for the others all the same.
+                self.bye = reply
+                self.delivery.settle([recipient], reply, self.phase, State.DEFERRED)
             elif reply.closing:
                 # Nothing was taken of those before, and nobody will take those behind.
                 self.accepted.clear()
@@ -216,8 +217,8 @@ class Transaction:
         except StreamError as error:
             self.cut_short(error)
             return False
-        deadline = self.delivery.deadline
-        if deadline.remaining() < min(_PATIENCE_AT_END, deadline.allowed / 2):
+        if self.delivery.deadline.nearly_over:
+            # A deferred message is better than an unknown one.
             raise TimedOutError("too little time was left to wait for the reply to the content")
         return True
 
@@ -234,8 +235,7 @@ class Transaction:
             self.dialogue.say(_END)
         except StreamError as error:
             if error.given < len(_END):
-                self.not_whole(error)
-                return
+                return self.not_whole(error)
             reply = self.dialogue.last_words()
             if reply is None:
                 raise
@@ -254,6 +254,8 @@ class Transaction:
         if reply.code // 10 != 25:
             self.delivery.leave_the_rest(reply, self.phase)
         self.enter(Phase.DONE)
+        if self.bye:
+            self.dialogue.close()
 
     # What a reply, or its absence, means
 
@@ -278,13 +280,13 @@ class Transaction:
         """Settle everybody who waits, for the connection has broken; or leave the transaction to
         a fresh connection, if that is safe."""
         self.dialogue.close()
-        lost = isinstance(error, LostError)
-        if lost and self.phase < Phase.CONTENT and self._may_move():
+        if isinstance(error, LostError) and self.phase < Phase.CONTENT and self._may_move():
             return
         reason = f"{self.server}: {error}"
         if self.whole:
             doubtful = [perhaps for perhaps in self.doubtful if perhaps in self.delivery.waiting]
-            self.delivery.settle(doubtful, reason, self.phase, State.UNKNOWN)
+            state = State.DEFERRED if self.bye else State.UNKNOWN
+            self.delivery.settle(doubtful, self.bye or reason, self.phase, state)
             reason = f"not tried, for the outcome of an earlier batch is unknown ({error})"
         self.delivery.settle([*self.delivery.waiting], reason, self.phase, State.DEFERRED)
 
@@ -297,15 +299,13 @@ class Transaction:
         return True
 
     def spoilt(self, error: MessageError) -> None:
-        """A file has changed: the server may have a part of the message and must not get its
-        end."""
+        """A file has changed: the server must not get the end of what it may have a part of."""
         waiting = [*self.delivery.waiting]
         self.delivery.settle(waiting, str(error), Phase.CONTENT, State.REFUSED)
         self.dialogue.close()
 
     def not_whole(self, error: StreamError) -> None:
-        """The write that would have ended the content failed: the kernel did not take all of it,
-        and the server cannot have the whole message."""
+        """The kernel did not take the last octets: the server cannot have the whole message."""
         self.phase, self.whole = Phase.CONTENT, False
         self.cut_short(error)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
+import types
 import typing as t
 from collections import Counter
 
@@ -15,11 +17,11 @@ from flask_mailhandler import LoginError
 from flask_mailhandler import Message
 from flask_mailhandler import message_sent
 from flask_mailhandler import MessageError
+from flask_mailhandler.handlers.several import _Worker
 from pooling import app_for
 from pooling import Call
 from pooling import Hold
 from pooling import state
-from pooling import used
 from sending import ACCEPTED
 from sending import DEFERRED
 from sending import letter
@@ -30,6 +32,7 @@ from sending import states
 from sending import UNKNOWN
 from servers import Delay
 from servers import DROP
+from servers.waiting import until
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator
@@ -71,7 +74,7 @@ def subjects(server: ScriptedServer) -> list[str]:
 def test_each_once(
     scripted: Scripted, connections: int, extensions: list[str], no_leaks: None
 ) -> None:
-    """F-94, F-107: each message once, over so many connections, and the reports in their order."""
+    """F-94, F-107: each message once, over at most so many connections, and the reports in their order."""
     server = scripted(extensions=extensions, on={"end of data": Delay(0.005, "250 ok")})
     handler = smtp(server, pool_size=4)
 
@@ -82,8 +85,7 @@ def test_each_once(
         [f"r{each}@example.com"] for each in range(1, 26)
     ]
     assert Counter(subjects(server)) == Counter(map(str, range(1, 26)))
-    assert len(server.connections) == connections
-    assert len(set(used(server))) == connections
+    assert len(server.connections) <= connections
 
 
 def test_at_once(scripted: Scripted) -> None:
@@ -254,22 +256,37 @@ def test_a_handler_that_raises(scripted: Scripted, tmp_path: Path, no_leaks: Non
     assert state(handler) == "0 idle, 0 in use, 0 waiting"
 
 
+def waits_for_workers() -> bool:
+    """Whether some thread has come to where it waits for those that deliver."""
+    for frame in sys._current_frames().values():
+        caller: types.FrameType | None = frame
+        while caller is not None:
+            if caller.f_code is _Worker.join.__code__:
+                return True
+            caller = caller.f_back
+    return False
+
+
 def test_given_up(scripted: Scripted, no_leaks: None) -> None:
     """Who gives up the iteration waits for what is under way; what was not begun is not sent."""
     hold = Hold()
-    server = scripted(on={"end of data": ["250 ok", hold, hold]})
+    server = scripted(on={"end of data": hold})
     handler = smtp(server)
-    reports = sending(handler, letters(100), 2)
-    assert next(reports).ok
 
-    closing = Call(reports.close)
-    hold.reached()
-    hold.reached()
+    def newsletter() -> Iterator[Message]:
+        yield from letters(5)
+        hold.reached()
+        hold.reached()
+        raise KeyboardInterrupt
+
+    call = Call(lambda: send(handler, newsletter(), 2))
+    until(waits_for_workers, 10, "the end of the iteration")
     hold.let_go()
-    closing.result()
+    with pytest.raises(KeyboardInterrupt):
+        call.result()
 
-    assert 3 <= len(server.accepted) <= 5
-    assert "0 in use, 0 waiting" in state(handler)
+    assert sorted(subjects(server)) == ["1", "2"]
+    assert state(handler) == "2 idle, 0 in use, 0 waiting"
     handler.close()
 
 
@@ -307,4 +324,3 @@ def test_signals_and_app(scripted: Scripted) -> None:
         assert all(report.ok for report in mail.send_each(letters(6), connections=2))
 
     assert found == [(str(each), threading.current_thread()) for each in range(1, 7)]
-    assert server.commands.count("QUIT") == 0 and len(server.connections) == 2

@@ -273,7 +273,8 @@ def test_fork_after_threads(scripted: Scripted) -> None:
         assert send()
 
     assert len(server.accepted) == 12
-    assert [set(used(server)[each : each + 4]) for each in (0, 4, 8)] == [{0, 1}, {2, 3}, {0, 1}]
+    before, childs, after = (set(used(server)[each : each + 4]) for each in (0, 4, 8))
+    assert not childs & (before | after)
 
 
 # At exit

@@ -74,7 +74,7 @@ def subjects(server: ScriptedServer) -> list[str]:
 def test_each_once(
     scripted: Scripted, connections: int, extensions: list[str], no_leaks: None
 ) -> None:
-    """F-94, F-107: each message once, over at most so many connections, and the reports in their order."""
+    """F-94, F-107: each message once, over so many connections at most, the reports in order."""
     server = scripted(extensions=extensions, on={"end of data": Delay(0.005, "250 ok")})
     handler = smtp(server, pool_size=4)
 

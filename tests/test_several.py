@@ -135,6 +135,26 @@ def test_as_they_come(scripted: Scripted) -> None:
     assert len(made) == 100
 
 
+def test_at_once_reported(scripted: Scripted) -> None:
+    """A report that is there is given before another message is made."""
+    server = scripted()
+    handler = smtp(server, pool_idle=60)
+    found: list[Report] = []
+
+    def newsletter() -> Iterator[Message]:
+        first, second, third = letters(3)
+        yield first
+        until(lambda: "1 idle" in state(handler), 10, "the first to be delivered")
+        yield second
+        assert len(found) == 1
+        yield third
+
+    for report in sending(handler, newsletter(), 2):
+        found.append(report)
+
+    assert len(found) == 3
+
+
 def test_too_many(scripted: Scripted) -> None:
     """More connections than MAIL_POOL_SIZE are refused where they are asked for."""
     server = scripted()

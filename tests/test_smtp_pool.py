@@ -223,6 +223,19 @@ def test_dead(
     assert server.connections[0].commands[4:] in ([], ["QUIT"])
 
 
+def test_dead_beside_another(scripted: Scripted) -> None:
+    """F-71, PROTOCOL 18: a look is enough to pass a dead one over; the others are not dropped."""
+    hold = Hold()
+    server = scripted(on={"end of data": [hold]})
+    handler = smtp(server, pool_idle=60)
+    two_idle(handler, hold)
+
+    assert server.connections[0].do(DROP)
+    assert one(handler).ok
+
+    assert used(server) == [1, 0, 1]
+
+
 @pytest.mark.parametrize("mode", ["tls", "starttls"])
 def test_alive(scripted: Scripted, certificates: Certificates, mode: str) -> None:
     """PROTOCOL 18: the session tickets of TLS 1.3 are no sign of death."""

@@ -31,6 +31,7 @@ from sending import letters
 from sending import Scripted
 from sending import smtp
 from servers import DROP
+from servers.plan import clients
 
 if t.TYPE_CHECKING:
     from collections.abc import Generator
@@ -230,6 +231,20 @@ def test_fork_while_lent(scripted: Scripted, certificates: Certificates) -> None
     assert [report.ok for report in reports] == [True, True, True]
     assert used(server) == [0, 1, 0, 0, 0]
     assert state(handler) == "1 idle, 0 in use, 0 waiting"
+
+
+@pytest.mark.parametrize("lent", [True, False])
+def test_fork_closes(scripted: Scripted, lent: bool) -> None:
+    """F-95: a child closes the descriptors that it has inherited, so that the connections end when
+    its parent ends them."""
+    server = scripted()
+    handler = smtp(server, pool_idle=60)
+    reports = begin(handler)
+    if not lent:
+        reports.close()
+
+    assert in_child(lambda: (one(handler).ok, clients(server.port))) == (True, 1)
+    reports.close()
 
 
 def test_fork_at_work(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from flask_mailhandler import ConnectError
 from flask_mailhandler import LoginError
+from forking import in_child
 from pooling import Call
 from pooling import Hold
 from pooling import one
@@ -104,6 +105,45 @@ def test_refused_beside_others(scripted: Scripted) -> None:
     assert one(handler).ok
     assert used(server) == [0, 0]
     assert len(server.connections) == 2
+
+
+def test_accepted_meanwhile(scripted: Scripted) -> None:
+    """A login that is accepted after that shows that nothing is wrong with it."""
+    welcome = Hold(WELCOME)
+    server = scripted(extensions=[], users={"ann": "secret"}, on={"AUTH": [welcome, WRONG]})
+    handler = login(server)
+
+    accepted = Call(lambda: one(handler))
+    welcome.reached()
+    assert isinstance(one(handler).error, LoginError)
+    assert state(handler) == "0 idle, 1 in use, 0 waiting, login refused"
+    welcome.let_go()
+
+    assert accepted.result().ok
+    assert state(handler) == "1 idle, 0 in use, 0 waiting"
+
+
+def test_refused_before_a_fork(scripted: Scripted) -> None:
+    """Nor does a child of a fork try it again."""
+    server = scripted(users={"ann": "other"})
+    handler = login(server)
+
+    first = one(handler)
+
+    assert in_child(lambda: str(one(handler).error)) == str(first.error)
+    assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
+def test_login_wanted(scripted: Scripted, extensions: list[str]) -> None:
+    """A connection that wants a login before it takes mail (530) is of use to nobody."""
+    server = scripted(extensions=extensions, on={"MAIL": ["530 5.7.0 log in first"]})
+    handler = smtp(server)
+
+    assert isinstance(one(handler).error, LoginError)
+    assert state(handler) == "0 idle, 0 in use, 0 waiting"
+    assert one(handler).ok
+    assert used(server) == [1]
 
 
 def test_the_message_is_not_kept(scripted: Scripted) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-import weakref
 from collections.abc import Iterable
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
@@ -28,6 +27,7 @@ from .message import MessageFields
 from .outbox import Outbox
 from .pace import Pace
 from .registration import Registration
+from .registration import Registrations
 from .report import Report
 from .text import plain
 from .text import shorten
@@ -46,9 +46,7 @@ class Mail:
     def __init__(self, app: Flask | None = None, *, cli: str | None = "mail") -> None:
         self._cli = cli
         self._before: list[Before] = []
-        self._registrations: weakref.WeakKeyDictionary[Flask, Registration] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._registrations = Registrations()
         if app is not None:
             self.init_app(app)
 
@@ -67,7 +65,7 @@ class Mail:
         except ConfigurationError as error:
             # The text tells it all, and the frames between hold passwords as they were written.
             raise error.with_traceback(None)  # noqa: B904
-        self._registrations[app] = Registration(app, settings)
+        self._registrations.add(app, settings)
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
@@ -269,7 +267,7 @@ class Mail:
         """
         outbox = Outbox()
         target = app or (current_app_object() if has_app_context() else None)
-        all_mine = [self._registration_of(target)] if target else [*self._registrations.values()]
+        all_mine = [self._registrations.of(target)] if target else [*self._registrations]
         for mine in all_mine:
             mine.start_capture(outbox)
         try:
@@ -279,25 +277,10 @@ class Mail:
                 mine.end_capture(outbox)
 
     def _registration(self) -> Registration:
-        if not has_app_context():
-            raise RuntimeError(
-                "Mail is sent on behalf of an app, and there is no app context here. In a script,"
-                " wrap the code in 'with app.app_context():'; in a thread, push one there."
-            )
-        return self._registration_of(current_app_object())
-
-    def _registration_of(self, app: Flask) -> Registration:
-        try:
-            return self._registrations[app]
-        except KeyError:
-            raise RuntimeError(
-                f"This Mail is not registered on the app {app.name!r}: call mail.init_app(app) in"
-                " the function that creates the app."
-            ) from None
+        return self._registrations.current()
 
     def __repr__(self) -> str:
-        apps = ", ".join(sorted(app.name for app in self._registrations)) or "no app"
-        return f"<Mail on {apps}>"
+        return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"
 
 
 def _from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Message:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Iterator
 
 from flask import Flask
+from flask import has_app_context
 
 from .accounts import DEFAULT
 from .accounts import Settings
+from .current import current_app_object
 from .handlers.base import EmailHandler
 from .handlers.memory import MemoryEmailHandler
 from .log import log_report
@@ -88,3 +91,45 @@ class Registration:
             return
         signal = message_sent if report.accepted else message_failed
         announce(signal, self.app, message=report.message, report=report)
+
+
+class Registrations:
+    """The apps that one :class:`.Mail` is registered on, as long as they live."""
+
+    def __init__(self) -> None:
+        self._by_app: weakref.WeakKeyDictionary[Flask, Registration] = weakref.WeakKeyDictionary()
+
+    def add(self, app: Flask, settings: Settings) -> None:
+        self._by_app[app] = Registration(app, settings)
+
+    def current(self) -> Registration:
+        """That of the current app.
+
+        :raises RuntimeError: outside an app context.
+        """
+        if not has_app_context():
+            raise RuntimeError(
+                "Mail is sent on behalf of an app, and there is no app context here. In a script,"
+                " wrap the code in 'with app.app_context():'; in a thread, push one there."
+            )
+        return self.of(current_app_object())
+
+    def of(self, app: Flask) -> Registration:
+        """That of an app.
+
+        :raises RuntimeError: if there is none.
+        """
+        try:
+            return self._by_app[app]
+        except KeyError:
+            raise RuntimeError(
+                f"This Mail is not registered on the app {app.name!r}: call mail.init_app(app) in"
+                " the function that creates the app."
+            ) from None
+
+    def names(self) -> list[str]:
+        """The names of the apps."""
+        return sorted(app.name for app in self._by_app)
+
+    def __iter__(self) -> Iterator[Registration]:
+        return iter([*self._by_app.values()])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
+from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
@@ -17,20 +19,21 @@ from .current import current_app_object
 from .current import NAME
 from .errors import BatchError
 from .errors import ConfigurationError
-from .errors import MessageError
 from .handlers.base import EmailHandler
 from .handlers.prepare import AnyMessage
 from .handlers.prepare import Before
+from .handlers.prepare import from_text
 from .handlers.prepare import several
 from .message import Message
 from .message import MessageFields
 from .outbox import Outbox
-from .pace import Pace
+from .previews.preview import F
+from .previews.preview import Previews
+from .previews.preview import Variants
 from .registration import Registration
 from .registration import Registrations
 from .report import Report
 from .text import plain
-from .text import shorten
 
 B = t.TypeVar("B", bound=Before)
 
@@ -47,6 +50,8 @@ class Mail:
         self._cli = cli
         self._before: list[Before] = []
         self._registrations = Registrations()
+        self.previews = Previews()
+        """The previews by their names."""
         if app is not None:
             self.init_app(app)
 
@@ -91,6 +96,27 @@ class Mail:
         returns the message, a changed copy, or None to stop it. May be used as a decorator."""
         self._before.append(function)
         return function
+
+    def preview(
+        self,
+        name: str,
+        /,
+        *,
+        variants: Variants | None = None,
+        locales: Collection[str] = (),
+        allow: Collection[str] = (),
+    ) -> Callable[[F], F]:
+        """Register a function that returns a message with sample data, to be looked at and tested.
+        It is called only then; what it writes into a database is undone, and it cannot send.
+
+        :param name: What it is called, with slashes between groups: ``"Account/Welcome"``.
+        :param variants: More than one: names, and the keyword arguments of each.
+        :param locales: Each is given to the function as ``locale=``.
+        :param allow: The names of rules of :func:`.lint` that do not hold for it.
+        :raises ValueError: for a name that is taken or cannot be one, or no name of a rule.
+        :raises TypeError: if the function does not take these arguments.
+        """
+        return self.previews.adder(name, variants, locales, allow)
 
     @t.overload
     def send(
@@ -149,7 +175,7 @@ class Mail:
         mine = self._registration()
         text = plain(message)
         if text is not None:
-            message = _from_text(text, fields, mine.handler(using).default_subject)
+            message = from_text(text, fields, mine.handler(using).default_subject)
         elif fields:
             raise TypeError(
                 f"send() takes {', '.join(sorted(fields))} only beside a text; a message has its"
@@ -213,7 +239,7 @@ class Mail:
         def reports() -> Iterator[Report]:
             for report in handler.dispatch(
                 handler.prepare(message, timeout=timeout, before=before)
-                for message in _paced(several(messages, "send_each"), pace)
+                for message in pace.each(several(messages, "send_each"))
             ):
                 mine.tell(report, using)
                 yield report
@@ -281,20 +307,3 @@ class Mail:
 
     def __repr__(self) -> str:
         return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"
-
-
-def _from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Message:
-    if "text" in fields:
-        raise TypeError("send() takes the text as its first argument; leave out text=.")
-    if not fields.get("subject") and not default_subject:
-        raise MessageError(
-            f"send({shorten(text, 40)}) has no subject: the first argument is the text; write"
-            " subject=..., or set MAIL_DEFAULT_SUBJECT."
-        )
-    return Message(text=text, **fields)
-
-
-def _paced(messages: Iterable[AnyMessage], pace: Pace) -> Iterator[AnyMessage]:
-    for message in messages:
-        pace.wait()
-        yield message

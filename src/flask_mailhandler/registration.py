@@ -18,6 +18,7 @@ from .log import log_report
 from .log import logger
 from .outbox import Outbox
 from .pace import Pace
+from .previews.guard import refuse
 from .report import Report
 from .signals import announce
 from .signals import message_failed
@@ -48,7 +49,11 @@ class Registration:
 
     def handler(self, using: str | None) -> EmailHandler:
         """The handler that is in force now. TESTING and debug are looked at every time, for they
-        may be set after init_app."""
+        may be set after init_app.
+
+        :raises RuntimeError: in a preview, which sends nothing.
+        """
+        refuse()
         account = self.settings.account(using)
         if captures := self._captures:
             memory = account.build(MemoryEmailHandler)

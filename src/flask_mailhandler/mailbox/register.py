@@ -1,0 +1,67 @@
+"""The mailbox of an app: its blueprint."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+
+from flask import abort
+from flask import Blueprint
+from flask import current_app
+from flask import Flask
+from flask import request
+
+from ..handlers.console import visible
+from ..log import logger
+from .guard import refusal
+from .pages import Pages
+from .shell import PACKAGE
+from .shell import Shell
+from .store import Store
+
+NAME = "mailhandler"
+"""The name of the blueprint: ``url_for("mailhandler.inbox")``."""
+PREFIX = "/_mail"
+
+
+def register(
+    app: Flask,
+    folder: str,
+    *,
+    agrees: Callable[[], bool],
+    remote: bool = False,
+    about: str = "",
+    more: t.Sequence[Callable[[Blueprint, Shell], None]] = (),
+) -> None:
+    """Put the pages on an app.
+
+    :param folder: Of the messages.
+    :param agrees: Whether the request in hand may see them, though the app is not in debug mode.
+    :param remote: Whether *agrees* decides on requests from other machines, too.
+    :param about: A word for who sees no message yet.
+    :param more: Whoever adds pages of its own, which the guard and the shell hold for.
+    """
+    blueprint = Blueprint(
+        NAME,
+        __name__,
+        url_prefix=PREFIX,
+        static_folder=str(PACKAGE / "mailbox" / "static"),
+        static_url_path="/static",
+    )
+    told: set[str] = set()
+
+    @blueprint.before_request
+    def guard() -> None:
+        reason = refusal(request, debug=current_app.debug, agrees=agrees, remote=remote)
+        if reason is None:
+            return
+        if reason not in told and len(told) < 10:
+            told.add(reason)
+            logger.warning("%s was answered 404: %s.", visible(request.path)[:80], visible(reason))
+        abort(404)
+
+    store, shell = Store(folder), Shell(PACKAGE / "previews" / "templates")
+    Pages(store, shell, about).add_to(blueprint)
+    for add in more:
+        add(blueprint, shell)
+    app.register_blueprint(blueprint)

@@ -27,9 +27,9 @@ def an_app(**config: object) -> tuple[Flask, Mail]:
     return app, Mail(app)
 
 
-def made(app: Flask, mail: Mail, name: str, variant: str = "", locale: str = "") -> Reading:
+def made(app: Flask, mail: Mail, key: str) -> Reading:
     """The message of a preview, as its reader sees it."""
-    sample = mail.previews[name].sample(variant, locale)
+    sample = mail.previews.find(key)
     assert sample is not None
     rendered = render(app, sample)
     assert rendered.failure is None, rendered.failure.lines
@@ -37,7 +37,7 @@ def made(app: Flask, mail: Mail, name: str, variant: str = "", locale: str = "")
 
 
 def failed(app: Flask, mail: Mail, name: str) -> Failure:
-    sample = mail.previews[name].sample("", "")
+    sample = mail.previews.find(name)
     assert sample is not None
     rendered = render(app, sample)
     assert rendered.failure is not None
@@ -87,10 +87,22 @@ def test_variants_and_locales() -> None:
         "Bill[due, de]",
     ]
     assert made(app, mail, "Bill").subject == "en True"
-    assert made(app, mail, "Bill", "due").subject == "en False"
-    assert made(app, mail, "Bill", "due", "de").subject == "de False"
-    assert mail.previews["Bill"].sample("other", "") is None
-    assert mail.previews["Bill"].sample("", "fr") is None
+    assert made(app, mail, "Bill:due:en").subject == "en False"
+    assert made(app, mail, "Bill:due:de").subject == "de False"
+
+
+@pytest.mark.parametrize("key", ["", ":", "Bill:", "Bill:due", "Bill:due:fr", "Bill:due:en:", "x"])
+def test_there_is_no_such_sample(key: str) -> None:
+    """Only a whole key finds a sample, or the name alone the first."""
+    _, mail = an_app()
+    variants: dict[str, dict[str, object]] = {"paid": {}, "due": {}}
+    mail.preview("Bill", variants=variants, locales=["en", "de"])(a_message)
+
+    assert mail.previews.find(key) is None
+    assert [sample.key for sample in mail.previews.samples()][:2] == [
+        "Bill:paid:en",
+        "Bill:paid:de",
+    ]
 
 
 def test_sorted() -> None:
@@ -111,6 +123,10 @@ def test_sorted() -> None:
         ("a/../b", {}, a_message, ValueError, "cannot be the name of a preview"),
         ("a/ b", {}, a_message, ValueError, "cannot be the name of a preview"),
         ("a\nb", {}, a_message, ValueError, "cannot be the name of a preview"),
+        ("a:b", {}, a_message, ValueError, "cannot be the name of a preview"),
+        ("a", {"variants": {"": {}}}, a_message, ValueError, "'' cannot be the name of a variant"),
+        ("a", {"variants": {1: {}}}, a_message, ValueError, "1 cannot be the name of a variant"),
+        ("a", {"locales": ["x:y"]}, a_message, ValueError, "'x:y' cannot be the name"),
         ("Taken", {}, a_message, ValueError, "There is a preview 'Taken' already"),
         ("a", {"allow": ["colour"]}, a_message, ValueError, "not 'colour'"),
         ("a", {"locales": "de"}, a_message, TypeError, r"such as \['de'\]"),
@@ -321,7 +337,7 @@ def test_inline_images() -> None:
         html = f'<p>Hi<img src="cid:{logo.cid}" alt="">'
         return Message(subject="Hi", html=html, inline_attachments=[logo])
 
-    sample = mail.previews["Hi"].sample("", "")
+    sample = mail.previews.find("Hi")
     assert sample is not None
     rendered = render(app, sample)
 

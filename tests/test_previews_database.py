@@ -47,7 +47,7 @@ class Shop:
             names = self.db.session.scalars(self.db.select(self.user.name).order_by("name"))
             return Message(subject=" ".join(names), text="x")
 
-        sample = self.mail.previews["Hi"].sample("", "")
+        sample = self.mail.previews.find("Hi")
         assert sample is not None
         return render(self.app, sample)
 

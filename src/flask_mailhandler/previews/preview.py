@@ -27,9 +27,14 @@ class Sample:
 
     @property
     def label(self) -> str:
-        """``Account/Welcome[paid, de]``."""
+        """``Account/Welcome[paid, de]``, for people."""
         which = ", ".join(filter(None, [self.variant, self.locale]))
         return f"{self.preview.name}[{which}]" if which else self.preview.name
+
+    @property
+    def key(self) -> str:
+        """``Account/Welcome:paid:de``, which no other sample of the app has."""
+        return ":".join(filter(None, [self.preview.name, self.variant, self.locale]))
 
     def message(self) -> AnyMessage:
         """Call the function. What it does besides is up to :func:`.rendering.render`."""
@@ -63,13 +68,6 @@ class Preview:
             for locale in self.locales or [""]:
                 yield Sample(self, variant, locale)
 
-    def sample(self, variant: str, locale: str) -> Sample | None:
-        """The one with these; "" is the first. None if there is none."""
-        for sample in self.samples():
-            if variant in ("", sample.variant) and locale in ("", sample.locale):
-                return sample
-        return None
-
     def arguments(self, variant: str, locale: str) -> dict[str, object]:
         """What the function is called with."""
         return {**self.variants.get(variant, {}), **({"locale": locale} if locale else {})}
@@ -95,6 +93,12 @@ class Previews(Mapping[str, Preview]):
         for preview in self.values():
             yield from preview.samples()
 
+    def find(self, key: str) -> Sample | None:
+        """The sample of that key; that of a preview alone is its first one."""
+        name, _, _ = key.partition(":")
+        samples = [*self._found[name].samples()] if name in self._found else []
+        return next((one for one in samples if key in (one.key, name)), None)
+
     def adder(
         self,
         name: str,
@@ -107,10 +111,12 @@ class Previews(Mapping[str, Preview]):
         :raises ValueError: for a name that is taken, or has an empty part.
         """
         _check_name(name)
-        if name in self._found:
-            raise ValueError(f"There is a preview {name!r} already: choose another name.")
         if isinstance(locales, str):
             raise TypeError(f"locales= takes a list, such as [{locales!r}].")
+        for word in [*(variants or {}), *locales]:
+            _check_word(word)
+        if name in self._found:
+            raise ValueError(f"There is a preview {name!r} already: choose another name.")
         if allow:
             from ..lint import check_names  # reading mail takes more to load than this
 
@@ -130,10 +136,18 @@ def _check_name(name: object) -> None:
         raise TypeError(f'Write @mail.preview("Account/Welcome"): {shorten(name)} is no name.')
     # They stand in addresses of pages, where "." and ".." would be another place.
     wrong = [part for part in name.split("/") if part.strip(" .") == "" or part != part.strip()]
-    if wrong or not name.isprintable():
+    if wrong or not name.isprintable() or ":" in name:
         raise ValueError(
             f"{name!r} cannot be the name of a preview: write words with a slash between groups,"
             ' such as "Account/Welcome".'
+        )
+
+
+def _check_word(word: object) -> None:
+    if not isinstance(word, str) or not word.strip() or not word.isprintable() or ":" in word:
+        raise ValueError(
+            f"{shorten(word)} cannot be the name of a variant or a locale: write words, without a"
+            " colon."
         )
 
 

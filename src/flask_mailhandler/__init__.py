@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
     from .handlers.file import FileEmailHandler as FileEmailHandler
+    from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message import Message as Message
@@ -71,6 +72,7 @@ _HOMES = {
     "handlers.base": ["EmailHandler"],
     "handlers.console": ["ConsoleEmailHandler"],
     "handlers.file": ["FileEmailHandler"],
+    "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
     "message": ["Message", "MessageFields"],
@@ -101,6 +103,7 @@ __all__ = [
     "Mail",
     "MailError",
     "MailWarning",
+    "MailboxEmailHandler",
     "MemoryEmailHandler",
     "Message",
     "MessageError",

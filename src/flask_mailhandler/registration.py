@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from flask import Flask
 from flask import has_app_context
 
+from .accounts import Account
 from .accounts import DEFAULT
 from .accounts import Settings
 from .current import current_app_object
@@ -65,13 +67,20 @@ class Registration:
         if handler is None:
             # No lock: a child of a fork could find it held by a thread that it has not. If two
             # threads build one, both take the first.
-            built = account.build(kind)
+            built = self._build(account, kind)
             handler = self._handlers.setdefault((account.name, kind), built)
             if handler is built and kind == "smtp" and not account.connected:
                 logger.warning(
                     "Neither MAIL_URL nor MAIL_HOST is set: mail is given to localhost:25."
                 )
         return handler
+
+    def _build(self, account: Account, kind: object) -> EmailHandler:
+        if kind == "mailbox":
+            from .kept import in_app  # few apps in production keep mail
+
+            return in_app(account, self.app)
+        return account.build(kind)
 
     def pace(self, using: str | None) -> Pace:
         """The rate limit of an account, which all its callers in this process share."""
@@ -131,6 +140,20 @@ class Registrations:
                 f"This Mail is not registered on the app {app.name!r}: call mail.init_app(app) in"
                 " the function that creates the app."
             ) from None
+
+    @contextlib.contextmanager
+    def capture(self, app: Flask | None) -> Iterator[Outbox]:
+        """Capture the mail of an app; without one, of the current app, or of all."""
+        outbox = Outbox()
+        target = app or (current_app_object() if has_app_context() else None)
+        captured = [self.of(target)] if target else [*self]
+        for mine in captured:
+            mine.start_capture(outbox)
+        try:
+            yield outbox
+        finally:
+            for mine in captured:
+                mine.end_capture(outbox)
 
     def names(self) -> list[str]:
         """The names of the apps."""

@@ -11,7 +11,10 @@ from flask import current_app
 from flask import Flask
 from flask import request
 
+from ..accounts import Settings
 from ..handlers.console import visible
+from ..kept import folder_of
+from ..kept import PAGE
 from ..log import logger
 from .guard import refusal
 from .pages import Pages
@@ -19,9 +22,15 @@ from .shell import PACKAGE
 from .shell import Shell
 from .store import Store
 
-NAME = "mailhandler"
-"""The name of the blueprint: ``url_for("mailhandler.inbox")``."""
 PREFIX = "/_mail"
+
+
+def register_on(app: Flask, settings: Settings, agrees: Callable[[], bool]) -> None:
+    """Put the pages on an app that sends mail.
+
+    :param agrees: What the app's ``allow_mailbox`` function says.
+    """
+    register(app, folder_of(app, settings), agrees=agrees, remote=settings.remote_mailbox)
 
 
 def register(
@@ -42,7 +51,7 @@ def register(
     :param more: Whoever adds pages of its own, which the guard and the shell hold for.
     """
     blueprint = Blueprint(
-        NAME,
+        PAGE,
         __name__,
         url_prefix=PREFIX,
         static_folder=str(PACKAGE / "mailbox" / "static"),

@@ -18,9 +18,9 @@ import secrets
 import time
 import typing as t
 
+from ..handlers.file import NAME
 from ..mime.summary import summary
 
-_ID = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{16}")
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 # A folder that changes twice within a tick of its clock shows one time for both.
 _TICK = 2.0
@@ -58,8 +58,14 @@ class Entry:
     @functools.cached_property
     def origin(self) -> tuple[tuple[str, str], ...]:
         """What only the app that sent it knew, a label and a text each."""
-        told = self.facts.get("origin")
-        return tuple((str(k), str(v)) for k, v in told.items()) if isinstance(told, dict) else ()
+        found, site = self.facts, self.facts.get("site")
+        told = [("Template", str(found["template"]))] if found.get("template") else []
+        if isinstance(site, dict):
+            file = _short(str(site.get("file")))
+            told.append(("Sent by", f"{site.get('function')}, {file}:{site.get('line')}"))
+        if isinstance(duration := found.get("duration"), float):
+            told.append(("Took", f"{1000 * duration:.1f} ms"))
+        return tuple(told)
 
     @functools.cached_property
     def words(self) -> str:
@@ -92,7 +98,7 @@ class Store:
             return listed[2]
         names = self._names()
         ids = sorted((name[:-5] for name in names if name.endswith(".json")), reverse=True)
-        entries = [entry for id in ids if _ID.fullmatch(id) and (entry := self._entry(id))]
+        entries = [entry for id in ids if NAME.fullmatch(id) and (entry := self._entry(id))]
         seen = frozenset(entry.id for entry in entries if f"{entry.id}.seen" in names)
         listing = Listing(tuple(entries), seen)
         for gone in self._known.keys() - set(ids):
@@ -204,6 +210,11 @@ def _read_entry(id: str, facts: t.Any) -> Entry:
         recipients=tuple(map(str, envelope["recipients"])),
         size=int(facts["size"]),
     )
+
+
+def _short(path: str) -> str:
+    """A path from where the app runs, if it is below."""
+    return os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
 
 
 def _write_new(path: str, text: str) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from email.message import Message as MIMEMessage
 
 from flask import Flask
-from flask import has_app_context
 
 from .accounts import read_settings
 from .address import AddressesInput
-from .current import current_app_object
 from .current import NAME
 from .errors import BatchError
 from .errors import ConfigurationError
@@ -35,6 +34,7 @@ from .registration import Registrations
 from .report import Report
 from .text import plain
 
+A = t.TypeVar("A", bound=Callable[[], bool])
 B = t.TypeVar("B", bound=Before)
 
 
@@ -50,6 +50,7 @@ class Mail:
         self._cli = cli
         self._before: list[Before] = []
         self._registrations = Registrations()
+        self._may_look: Callable[[], bool] = lambda: False
         self.previews = Previews()
         """The previews by their names."""
         if app is not None:
@@ -74,6 +75,10 @@ class Mail:
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
+        if app.debug if settings.mailbox is None else settings.mailbox:
+            from .mailbox.register import register_on
+
+            register_on(app, settings, lambda: self._may_look())
         if self._cli is not None:
             from .cli import group
 
@@ -95,6 +100,12 @@ class Mail:
         """Register a function that sees every message after the defaults are filled in. It
         returns the message, a changed copy, or None to stop it. May be used as a decorator."""
         self._before.append(function)
+        return function
+
+    def allow_mailbox(self, function: A) -> A:
+        """Register a function that says whether the page of the mailbox may be seen though the app
+        is not in debug mode. It is called in the request for it. May be used as a decorator."""
+        self._may_look = function
         return function
 
     def preview(
@@ -283,24 +294,37 @@ class Mail:
         send: t.Callable[..., Report | list[Report]] = self.send
         return await asyncio.to_thread(send, message, **arguments)
 
-    @contextlib.contextmanager
-    def capture(self, app: Flask | None = None) -> Iterator[Outbox]:
+    def render(
+        self,
+        template: str,
+        context: Mapping[str, t.Any] | None = None,
+        /,
+        *,
+        locale: object = None,
+        **fields: t.Unpack[MessageFields],
+    ) -> Message:
+        """Make a message of templates: ``mail/welcome`` is ``mail/welcome.html`` and ``.txt``, or
+        ``.md``, or ``.mail`` with a block for each part.
+
+        :param context: The variables of the templates.
+        :param locale: ``de``, ``de_AT`` or a ``babel.Locale``: the language to write it in.
+        :param fields: The other fields of the message.
+        :raises MessageError: if a link or an image of the HTML is dead in a mail.
+        :raises jinja2.TemplateNotFound: if there is no such template.
+        """
+        from .templating import render
+
+        mine = self._registration()
+        return render(mine.app, mine.settings.base_url, template, context, locale, fields)
+
+    def capture(self, app: Flask | None = None) -> AbstractContextManager[Outbox]:
         """Capture all mail instead of sending it, whatever the configuration and whichever the
         thread, as long as the context is open.
 
         :param app: Whose mail. If it is left out: the current app's; outside an app context
             that of every app this ``Mail`` is registered on.
         """
-        outbox = Outbox()
-        target = app or (current_app_object() if has_app_context() else None)
-        all_mine = [self._registrations.of(target)] if target else [*self._registrations]
-        for mine in all_mine:
-            mine.start_capture(outbox)
-        try:
-            yield outbox
-        finally:
-            for mine in all_mine:
-                mine.end_capture(outbox)
+        return self._registrations.capture(app)
 
     def _registration(self) -> Registration:
         return self._registrations.current()

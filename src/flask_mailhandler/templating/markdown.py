@@ -1,0 +1,104 @@
+"""Markdown to HTML, by markdown-it, the extra ``markdown``.
+
+What the template's writer wrote is Markdown, and what a variable brings is not::
+
+    Dear {{ name }},                 name = "*Ann* [win](https://evil.example)"
+      |
+      | hide        the punctuation of the value becomes private characters
+      v
+    Dear ␀Ann␀ ␀win␀␀https␀...
+      |
+      | convert     so to Markdown the value is one long word, in code and in a link too
+      v
+    <p>Dear *Ann* [win](https://evil.example)</p>       show
+"""
+
+from __future__ import annotations
+
+import numbers
+import typing as t
+from collections.abc import Callable
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import escape
+from markupsafe import Markup
+
+from ..errors import ConfigurationError
+
+# https://spec.commonmark.org/0.31.2/#ascii-punctuation-character, and the white space that makes
+# lines and blocks; in a plane that is nobody's, of which nothing else gets through.
+_PRIVATE = 0xF0000
+_ASCII = [code for code in range(1, 0x80) if not chr(code).isalnum()]
+_HIDE = {
+    0: "\N{REPLACEMENT CHARACTER}",
+    **{_PRIVATE + code: "\N{REPLACEMENT CHARACTER}" for code in range(0x80)},
+    **{code: chr(_PRIVATE + code) for code in _ASCII},
+}
+_SHOW = {_PRIVATE + code: chr(code) for code in _ASCII}
+_SHOW_ESCAPED = {_PRIVATE + code: str(escape(chr(code))) for code in _ASCII}
+_GETTEXT = ("gettext", "ngettext", "pgettext", "npgettext")
+
+
+def hide(value: object) -> Markup:
+    """A value of a variable, as a word that means nothing to Markdown. ``Markup`` is taken as
+    Markdown: what a macro or ``super()`` brings, or was marked ``|safe``."""
+    return value if isinstance(value, Markup) else Markup(str(value).translate(_HIDE))
+
+
+def filters() -> dict[str, Callable[..., t.Any]]:
+    """Those of Jinja's filters that escape for HTML, to escape for Markdown."""
+    return {name: lambda value, *_, **__: hide(value) for name in _ESCAPING}
+
+
+_ESCAPING = ("e", "escape", "forceescape", "urlize")
+
+
+def gettext(globals_: t.Mapping[str, t.Any], newstyle: bool) -> dict[str, Callable[..., t.Any]]:
+    """The functions of ``{% trans %}`` and ``_()``, whose text is Markdown, and whose variables
+    are values.
+
+    :param newstyle: Whether the app's own put the variables into the text.
+    """
+
+    def hiding(function: t.Any) -> Callable[..., t.Any]:
+        @pass_context
+        def translate(context: Context, /, *texts: t.Any, **variables: t.Any) -> Markup:
+            hidden: dict[str, t.Any] = {
+                name: value if isinstance(value, numbers.Number) else hide(value)
+                for name, value in variables.items()
+            }
+            if newstyle:
+                return Markup(context.call(function, *texts, **hidden))
+            # The last one of ngettext's is the number.
+            return Markup(context.call(function, *texts)) % {"num": [*texts][-1], **hidden}
+
+        return translate
+
+    return {name: hiding(globals_[name]) for name in _GETTEXT if name in globals_}
+
+
+def converter() -> Callable[[str], Markup]:
+    """Return a function that makes HTML of Markdown. HTML in it is shown as it is written.
+
+    :raises ConfigurationError: if markdown-it-py is not installed.
+    """
+    try:
+        from markdown_it import MarkdownIt
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "A template in Markdown needs markdown-it-py: pip install Flask-MailHandler[markdown]."
+        ) from None
+
+    class Markdown(MarkdownIt):
+        def normalizeLink(self, url: str) -> str:
+            return super().normalizeLink(url.translate(_SHOW))
+
+        def validateLink(self, url: str) -> bool:
+            # Every link of a mail is looked at, whatever it was written in.
+            return True
+
+    parser = Markdown("commonmark", {"html": False}).enable("table")
+    # As the layout knows tables of data.
+    parser.add_render_rule("table_open", lambda *_: '<table class="data">\n')
+    return lambda text: Markup(parser.render(text).translate(_SHOW_ESCAPED))

@@ -1,0 +1,123 @@
+"""The parts of one mail, from its templates."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Callable
+from collections.abc import Mapping
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from ..errors import MessageError
+from .blocks import Rendered
+from .environments import Environments
+from .lookup import Files
+
+# Words about the mail, which stand in a template's file and not in its text.
+_ABOUT = frozenset({"subject", "preheader"})
+_LAYOUT = "mailhandler/layout.html"
+# https://www.unicode.org/standard/reports/tr13/tr13-5.html: all that ends a line for somebody. A
+# no-break space is meant to be there.
+_SPACE = re.compile("[ \t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]+")
+_PROLOGUE = re.compile(
+    r"\s*(?:<!doctype[^>]*>\s*)?(?:<html\b[^>]*>\s*)?(?:<head\b.*?</head>\s*)?", re.I | re.S
+)
+_BODY = re.compile(r"<body\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.I)
+
+
+def one_line(text: str) -> str:
+    """The rule for subjects: whatever ends a line, and any row of blanks, is one space."""
+    return _SPACE.sub(" ", text).strip()
+
+
+class Parts:
+    """What a mail says, part by part.
+
+    :param convert: Makes HTML of Markdown.
+    :param subject: What the caller wants it to be, or None.
+    """
+
+    def __init__(
+        self,
+        environments: Environments,
+        convert: Callable[[str], Markup],
+        files: Files,
+        variables: Mapping[str, t.Any],
+        subject: str | None,
+    ) -> None:
+        self._environments = environments
+        self._convert = convert
+        self._files = files
+        self._variables = {**variables, "mail_subject": self.subject}
+        self._subject = subject
+        self._main: Rendered | None = None
+
+    def subject(self) -> str:
+        """The caller's, or that of the block; "" if there is none."""
+        if self._subject is None:
+            self._subject = one_line(self._as_text().block("subject"))
+        return self._subject
+
+    def text(self) -> str:
+        """The text as it was written; "" if it was not."""
+        files = self._files
+        text = ""
+        if files.single:
+            text = self._as_text().block("text")
+        elif files.text:
+            text = self._render(self._environments.text, files.text, _ABOUT).text
+        text = re.sub(r"\A\s*\n", "", text).rstrip()
+        return f"{text}\n" if text else ""
+
+    def html(self) -> str:
+        """The HTML with its preheader, which is what a list of mails shows behind the subject."""
+        files = self._files
+        if files.single:
+            page = self._render(self._environments.html, files.single, None)
+            html = page.block("html")
+            if "html" not in page and "text" not in page:
+                raise MessageError(f"{files.single} has neither a block html nor a block text.")
+        elif files.html:
+            page = self._render(self._environments.html, files.html)
+            html = page.text
+        elif files.markdown:
+            page, html = self._from_markdown(files.markdown)
+        else:
+            return ""
+        return _with_preheader(html, page.block("preheader").strip()) if html.strip() else ""
+
+    def _from_markdown(self, name: str) -> tuple[Rendered, str]:
+        written = self._render(self._environments.markdown, name, _ABOUT)
+        variables = {
+            **self._variables,
+            "mail_content": self._convert(written.text),
+            "mail_layout": written.variable("layout") or _LAYOUT,
+        }
+        frame = self._environments.html.get_template("mailhandler/markdown.html")
+        about = self._render(self._environments.html, name, None)
+        return about, Rendered(frame, variables).text
+
+    def _as_text(self) -> Rendered:
+        """The file that says most, with nothing escaped, for its blocks."""
+        if self._main is None:
+            self._main = self._render(self._environments.text, self._files.main, None)
+        return self._main
+
+    def _render(
+        self, environment: Environment, name: str, silent: frozenset[str] | None = frozenset()
+    ) -> Rendered:
+        return Rendered(environment.get_template(name), self._variables, silent)
+
+
+def _with_preheader(html: str, preheader: str) -> str:
+    """Put the preheader at the beginning, for no reader to see, unless a layout shows it."""
+    if not preheader or preheader in html:
+        return html
+    start = _BODY.search(html) or _PROLOGUE.match(html)
+    place = start.end() if start else 0
+    hidden = (
+        f'<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{preheader}</div>'
+    )
+    return f"{html[:place]}{hidden}{html[place:]}"

@@ -91,6 +91,8 @@ def sealed(
     """Make an answer."""
     response = Sealed(body, status, mimetype=mimetype)
     response.seal = seal
+    # An app with a response_class of its own makes one of it, and that knows no seal.
+    response.headers.update(seal)
     return response
 
 

@@ -12,6 +12,7 @@ from flask import Flask
 from flask import request
 
 from ..accounts import Settings
+from ..gallery.pages import add as add_previews
 from ..handlers.console import visible
 from ..kept import folder_of
 from ..kept import PAGE
@@ -30,7 +31,13 @@ def register_on(app: Flask, settings: Settings, agrees: Callable[[], bool]) -> N
 
     :param agrees: What the app's ``allow_mailbox`` function says.
     """
-    register(app, folder_of(app, settings), agrees=agrees, remote=settings.remote_mailbox)
+    register(
+        app,
+        folder_of(app, settings),
+        agrees=agrees,
+        remote=settings.remote_mailbox,
+        more=[add_previews],
+    )
 
 
 def register(
@@ -69,7 +76,7 @@ def register(
             logger.warning("%s was answered 404: %s.", visible(request.path)[:80], visible(reason))
         abort(404)
 
-    store, shell = Store(folder), Shell(PACKAGE / "previews" / "templates")
+    store, shell = Store(folder), Shell(PACKAGE / "gallery" / "templates")
     Pages(store, shell, about).add_to(blueprint)
     for add in more:
         add(blueprint, shell)

@@ -1,4 +1,4 @@
-"""Nothing is sent by a preview."""
+"""Nothing is sent by a preview, and all can know that there is one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def nothing_is_sent(label: str) -> Iterator[None]:
         yield
     finally:
         _SAMPLE.reset(token)
+
+
+def is_preview() -> bool:
+    """Whether a preview is being made. Then the request is one of ours, too."""
+    return bool(_SAMPLE.get())
 
 
 def refuse() -> None:

@@ -62,6 +62,14 @@ class Preview:
         """The first paragraph of the function's docstring, as one line."""
         return " ".join((inspect.getdoc(self.function) or "").partition("\n\n")[0].split())
 
+    @property
+    def place(self) -> str:
+        """The module and the line of the function, or only its module."""
+        function = inspect.unwrap(self.function)
+        code = getattr(function, "__code__", None)
+        line = f", line {code.co_firstlineno}" if code else ""
+        return f"{function.__module__}{line}"
+
     def samples(self) -> Iterator[Sample]:
         """Every variant in every locale."""
         for variant in self.variants or [""]:

@@ -16,6 +16,7 @@ from ..handlers.memory import MemoryEmailHandler
 from ..lint import Finding
 from ..lint import lint
 from ..message import Message
+from ..templating.origin import origin_of
 from ..text import shorten
 from .database import rolled_back
 from .guard import nothing_is_sent
@@ -64,11 +65,13 @@ class Rendered:
     """What became of a sample.
 
     :param content: The octets that would be sent; none if it failed.
+    :param template: What it was rendered from, if that is known.
     """
 
     sample: Sample
     content: bytes = b""
     findings: tuple[Finding, ...] = ()
+    template: str = ""
     failure: Failure | None = None
 
 
@@ -103,7 +106,9 @@ def _rendered(app: Flask, sample: Sample) -> Rendered:
     if ready.job is None:
         raise MessageError("A before_send function has stopped the message: nobody would get it.")
     content = bytes(ready.job.content)
-    return Rendered(sample, content, tuple(lint(content, allow=sample.preview.allow)))
+    findings = tuple(lint(content, allow=sample.preview.allow))
+    template = origin_of(message) if isinstance(message, Message) else None
+    return Rendered(sample, content, findings, template or "")
 
 
 def _handler(mail: Mail, app: Flask) -> EmailHandler:

@@ -10,6 +10,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from .address import Address as Address
     from .attachment import Attachment as Attachment
+    from .captured import Captured as Captured
     from .content import Content as Content
     from .current import current_mail as current_mail
     from .envelope import Envelope as Envelope
@@ -35,7 +36,6 @@ if t.TYPE_CHECKING:
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message import Message as Message
     from .message import MessageFields as MessageFields
-    from .outbox import Captured as Captured
     from .outbox import Outbox as Outbox
     from .report import conclude as conclude
     from .report import Job as Job
@@ -46,10 +46,14 @@ if t.TYPE_CHECKING:
     from .secret import Secret as Secret
     from .signals import message_failed as message_failed
     from .signals import message_sent as message_sent
+    from .testing.element import Element as Element
+    from .testing.script import Scripted as Scripted
+    from .testing.server import SMTPServer as SMTPServer
 
 _HOMES = {
     "address": ["Address"],
     "attachment": ["Attachment"],
+    "captured": ["Captured"],
     "content": ["Content"],
     "envelope": ["Envelope"],
     "errors": [
@@ -76,10 +80,13 @@ _HOMES = {
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
     "message": ["Message", "MessageFields"],
-    "outbox": ["Captured", "Outbox"],
+    "outbox": ["Outbox"],
     "report": ["Job", "Outcome", "Phase", "Report", "State", "conclude"],
     "secret": ["Secret"],
     "signals": ["message_failed", "message_sent"],
+    "testing.element": ["Element"],
+    "testing.script": ["Scripted"],
+    "testing.server": ["SMTPServer"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -95,6 +102,7 @@ __all__ = [
     "Content",
     "DeferredError",
     "DeliveryError",
+    "Element",
     "EmailHandler",
     "Envelope",
     "FileEmailHandler",
@@ -114,6 +122,8 @@ __all__ = [
     "RefusedError",
     "Report",
     "SMTPEmailHandler",
+    "SMTPServer",
+    "Scripted",
     "Secret",
     "State",
     "TLSError",

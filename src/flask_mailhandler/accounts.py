@@ -96,6 +96,10 @@ class Account:
             return cls.from_config(self.options)
         return cls.from_config(self.options, self.label)
 
+    def elsewhere(self, **connection: object) -> dict[str, object]:
+        """Its options, but with another connection and nothing left of its own."""
+        return {**_without_connection(self.options), **connection}
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import typing as t
 import weakref
 from collections.abc import Iterator
 
@@ -13,9 +14,11 @@ from flask import has_app_context
 from .accounts import Account
 from .accounts import DEFAULT
 from .accounts import Settings
+from .captures import Capture
+from .captures import InMemory
+from .captures import OverSMTP
 from .current import current_app_object
 from .handlers.base import EmailHandler
-from .handlers.memory import MemoryEmailHandler
 from .log import log_report
 from .log import logger
 from .outbox import Outbox
@@ -25,6 +28,9 @@ from .report import Report
 from .signals import announce
 from .signals import message_failed
 from .signals import message_sent
+
+if t.TYPE_CHECKING:
+    from .testing.server import SMTPServer
 
 
 class Registration:
@@ -38,7 +44,7 @@ class Registration:
         self.settings = settings
         # Replaced as a whole, so that whoever reads it while another thread captures sees one
         # state or the other.
-        self._captures: tuple[Outbox, ...] = ()
+        self._captures: tuple[Capture, ...] = ()
         self._capturing = threading.Lock()
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
         self._paces: dict[str, Pace] = {}
@@ -58,9 +64,7 @@ class Registration:
         refuse()
         account = self.settings.account(using)
         if captures := self._captures:
-            memory = account.build(MemoryEmailHandler)
-            assert isinstance(memory, MemoryEmailHandler)
-            return memory.into(captures[-1], account.name)
+            return captures[-1].handler(account)
         app = self.app
         kind = self.settings.choose(account, testing=app.testing, debug=app.debug)
         handler = self._handlers.get((account.name, kind))
@@ -87,16 +91,16 @@ class Registration:
         account = self.settings.account(using)
         return self._paces.setdefault(account.name, Pace(account.rate_limit or ()))
 
-    def start_capture(self, outbox: Outbox) -> None:
-        """Put mail into *outbox* until :meth:`end_capture`; the last one started gets it."""
+    def start_capture(self, capture: Capture) -> None:
+        """Give mail to *capture* until :meth:`end_capture`; the last one started gets it."""
         with self._capturing:
-            self._captures = (*self._captures, outbox)
+            self._captures = (*self._captures, capture)
 
-    def end_capture(self, outbox: Outbox) -> None:
+    def end_capture(self, capture: Capture) -> None:
         """Undo :meth:`start_capture`, whatever else was started meanwhile."""
         with self._capturing:
-            # By identity: two empty outboxes are equal.
-            self._captures = tuple(box for box in self._captures if box is not outbox)
+            self._captures = tuple(other for other in self._captures if other is not capture)
+        capture.close()
 
     def tell(self, report: Report, using: str | None) -> None:
         """Log a report and send its signal."""
@@ -142,18 +146,16 @@ class Registrations:
             ) from None
 
     @contextlib.contextmanager
-    def capture(self, app: Flask | None) -> Iterator[Outbox]:
+    def capture(self, app: Flask | None, server: SMTPServer | None) -> Iterator[Outbox]:
         """Capture the mail of an app; without one, of the current app, or of all."""
-        outbox = Outbox()
+        outbox = Outbox() if server is None else server.outbox
         target = app or (current_app_object() if has_app_context() else None)
-        captured = [self.of(target)] if target else [*self]
-        for mine in captured:
-            mine.start_capture(outbox)
-        try:
+        with contextlib.ExitStack() as captures:
+            for mine in [self.of(target)] if target else self:
+                capture = OverSMTP(server, mine.settings) if server else InMemory(outbox)
+                mine.start_capture(capture)
+                captures.callback(mine.end_capture, capture)
             yield outbox
-        finally:
-            for mine in captured:
-                mine.end_capture(outbox)
 
     def names(self) -> list[str]:
         """The names of the apps."""

@@ -25,6 +25,9 @@ from .registration import Registrations
 from .report import Report
 from .text import plain
 
+if t.TYPE_CHECKING:
+    from .testing.server import SMTPServer
+
 B = t.TypeVar("B", bound=Before)
 
 
@@ -218,14 +221,18 @@ class Sender:
         send: t.Callable[..., Report | list[Report]] = self.send
         return await asyncio.to_thread(send, message, **arguments)
 
-    def capture(self, app: Flask | None = None) -> AbstractContextManager[Outbox]:
+    def capture(
+        self, app: Flask | None = None, *, server: SMTPServer | None = None
+    ) -> AbstractContextManager[Outbox]:
         """Capture all mail instead of sending it, whatever the configuration and whichever the
         thread, as long as the context is open.
 
         :param app: Whose mail. If it is left out: the current app's; outside an app context
             that of every app this ``Mail`` is registered on.
+        :param server: A test server that mail is sent to, and captured by, instead: encrypted and
+            logged in as each account would be.
         """
-        return self._registrations.capture(app)
+        return self._registrations.capture(app, server)
 
     def _registration(self) -> Registration:
         return self._registrations.current()

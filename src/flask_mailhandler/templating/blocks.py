@@ -45,6 +45,7 @@ def _nothing(context: Context) -> Iterator[str]:
 class Rendered:
     """A template, rendered, and the blocks of all that it extends.
 
+    :param variables: All that it may name, globals included. Not changed.
     :param silent: The blocks that say nothing where they stand; None for all of them, for a
         template that is nothing but blocks. What it sets and imports at its top is there for each.
     """
@@ -52,11 +53,11 @@ class Rendered:
     def __init__(
         self,
         template: Template,
-        variables: Mapping[str, t.Any],
+        variables: dict[str, t.Any],
         silent: Collection[str] | None = (),
     ) -> None:
         self._template = template
-        self._context = template.new_context(dict(variables))
+        self._context = template.new_context(variables, shared=True)
         blocks = _Silent(self._context.blocks, silent)
         self._context.blocks = blocks
         self.text = self._render(template.root_render_func)

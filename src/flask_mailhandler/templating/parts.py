@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 
-from jinja2 import Environment
 from markupsafe import Markup
 
 from ..errors import MessageError
 from .blocks import Rendered
 from .environments import Environments
+from .environments import Escaping
 from .lookup import Files
 
 # Words about the mail, which stand in a template's file and not in its text.
@@ -95,9 +96,8 @@ class Parts:
             "mail_content": self._convert(written.text),
             "mail_layout": written.variable("layout") or _LAYOUT,
         }
-        frame = self._environments.html.get_template("mailhandler/markdown.html")
         about = self._render(self._environments.html, name, None)
-        return about, Rendered(frame, variables).text
+        return about, self._environments.html.render("mailhandler/markdown.html", variables).text
 
     def _as_text(self) -> Rendered:
         """The file that says most, with nothing escaped, for its blocks."""
@@ -106,9 +106,9 @@ class Parts:
         return self._main
 
     def _render(
-        self, environment: Environment, name: str, silent: frozenset[str] | None = frozenset()
+        self, escaping: Escaping, name: str, silent: Collection[str] | None = ()
     ) -> Rendered:
-        return Rendered(environment.get_template(name), self._variables, silent)
+        return escaping.render(name, self._variables, silent)
 
 
 def _with_preheader(html: str, preheader: str) -> str:

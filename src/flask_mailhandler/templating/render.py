@@ -118,7 +118,7 @@ class Templates:
 
     def _exists(self, name: str) -> bool:
         try:
-            self._environments.text.get_template(name)
+            self._environments.text.environment.get_template(name)
         except TemplateNotFound as error:
             if error.name != name:
                 raise

@@ -32,7 +32,7 @@ def run(*arguments: str) -> Result:
 def start(folder: Path) -> tuple[subprocess.Popen[str], int]:
     """Start it on a free port; the program and the port."""
     program = subprocess.Popen(
-        [sys.executable, "-m", "flask_mailhandler", "catch", "--port", "0"],
+        [sys.executable, "-m", "flask_mailhandler", "catch", "--port", "0", "--page-port", "0"],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -67,12 +67,13 @@ def test_keeps_and_tells(tmp_path: Path, number: signal.Signals) -> None:
         f"For an app: MAIL_URL=smtp://127.0.0.1:{port}",
         f"Messages are kept in {tmp_path / 'mail'}",
     ]
+    assert re.fullmatch(r"Look at them at http://127\.0\.0\.1:\d+/_mail/", lines[2])
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d  me@example\.com -> a@example\.com, b@example\.com and 2 more"
         r"  Grüße \\x1b\[31m  \(\d+ octets\)",
-        lines[3],
+        lines[4],
     )
-    assert lines[4:] == [f"          mail/{eml.name}", "Stopped; 1 message kept."]
+    assert lines[5:] == [f"          mail/{eml.name}", "Stopped; 1 message kept."]
 
 
 def test_what_clients_say_does_not_reach_the_terminal(tmp_path: Path) -> None:

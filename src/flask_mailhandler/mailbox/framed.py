@@ -24,6 +24,10 @@ MAX_IMAGES = 8 << 20
 _CID = re.compile(r"""(?<=["'(=\s])cid:([^"'()\s<>]{1,300})""", re.IGNORECASE)
 _IMAGE = re.compile(r"image/[a-z0-9.+-]{1,60}\Z")
 _ASKED = re.compile(r"prefers-color-scheme\s*:\s*(light|dark)", re.IGNORECASE)
+_DECLARED = re.compile(
+    r"(?<!prefers-)\b(color-scheme\s*:)[^;}\"']{0,60}\bdark\b[^;}\"']{0,60}", re.I
+)
+_META = re.compile(r"<meta[^>]{0,200}\bcolor-schemes?\b[^>]{0,200}\bdark\b", re.IGNORECASE)
 _REMOTE = re.compile(
     r"""(?:\b(?:src|srcset|background|poster)\s*=\s*["']?|url\(\s*["']?)(?:https?:)?//""",
     re.IGNORECASE,
@@ -32,20 +36,30 @@ _REMOTE = re.compile(
 _DOCTYPE = re.compile(r"\s*(?:<!doctype[^>]{0,400}>)?", re.IGNORECASE)
 
 
-def framed(message: Opened, scheme: Scheme) -> str:
+def framed(message: Opened, scheme: Scheme, head: str = "") -> str:
     """Return the document of the frame.
 
     :param scheme: What ``prefers-color-scheme`` is to be, whatever the reader's own is.
+    :param head: What stands before all of the message's.
     """
     html = _with_images(message.html[:MAX_HTML], message)
     # What is always true, and what never is.
     html = _ASKED.sub(
         lambda asked: "min-width:0" if asked[1].lower() == scheme else "max-width:0", html
     )
+    # A message that says nothing of dark is shown on white, as mail clients do.
+    follows = _META.search(html) or _DECLARED.search(html)
+    html = _DECLARED.sub(rf"\1 {scheme}", html)
     doctype = _DOCTYPE.match(html)
     start = doctype.end() if doctype else 0
-    colours = f'<meta name="color-scheme" content="{scheme}">'
-    return f'{html[:start] or "<!doctype html>"}<base target="_blank">{colours}{html[start:]}'
+    colours = f'<meta name="color-scheme" content="{scheme if follows else "light"}">'
+    return f'{html[:start] or "<!doctype html>"}{head}<base target="_blank">{colours}{html[start:]}'
+
+
+def has_dark(html: str) -> bool:
+    """Whether it has colours of its own for dark clients."""
+    cut = html[:MAX_HTML]
+    return any(pattern.search(cut) for pattern in (_ASKED, _META, _DECLARED))
 
 
 def has_remote(html: str) -> bool:

@@ -11,6 +11,7 @@ from flask import abort
 from flask import request
 
 from .framed import framed
+from .framed import has_dark
 from .framed import has_remote
 from .framed import MAX_HTML
 from .framed import Scheme
@@ -48,6 +49,15 @@ class Panel:
         """The address of the HTML as it was chosen."""
         chosen = {"scheme": self.scheme, **({"images": "1"} if self.images else {})}
         return f"{self.frame}?{urllib.parse.urlencode(chosen)}"
+
+    @property
+    def has_dark(self) -> bool:
+        return has_dark(self.message.html)
+
+    @property
+    def pattern(self) -> str:
+        """The address of the HTML for a script, which chooses otherwise."""
+        return f"{self.frame}?scheme={{scheme}}&images={{images}}"
 
     @property
     def has_remote(self) -> bool:

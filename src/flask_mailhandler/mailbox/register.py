@@ -17,6 +17,7 @@ from ..handlers.console import visible
 from ..kept import folder_of
 from ..kept import PAGE
 from ..log import logger
+from .api import API
 from .guard import refusal
 from .pages import Pages
 from .shell import PACKAGE
@@ -78,6 +79,7 @@ def register(
 
     store, shell = Store(folder), Shell(PACKAGE / "gallery" / "templates")
     Pages(store, shell, about).add_to(blueprint)
+    API(store).add_to(blueprint)
     for add in more:
         add(blueprint, shell)
     app.register_blueprint(blueprint)

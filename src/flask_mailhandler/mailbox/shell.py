@@ -89,7 +89,9 @@ def sealed(
     status: int = 200,
 ) -> Sealed:
     """Make an answer."""
-    response = Sealed(body, status, mimetype=mimetype)
+    # A text in some charsets decodes to halves of characters, which cannot be written.
+    octets = body.encode("utf-8", "replace") if isinstance(body, str) else body
+    response = Sealed(octets, status, mimetype=mimetype)
     response.seal = seal
     # An app with a response_class of its own makes one of it, and that knows no seal.
     response.headers.update(seal)

@@ -7,6 +7,7 @@ names that others accept make it fail.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import dataclasses
 import typing as t
@@ -33,6 +34,9 @@ if t.TYPE_CHECKING:
     from ..message import Message
 
 T = t.TypeVar("T")
+
+# Codecs of Python that no mail is written in. Some take time with the square of the length.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class Leaf:
     def text(self) -> str:
         """The octets as text, with LF as line end."""
         try:
+            if codecs.lookup(self.charset).name in _NO_CHARSETS:
+                raise LookupError
             text = self.data.decode(self.charset)
         except (LookupError, ValueError):
             text = self.data.decode("utf-8", "replace")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from .bounds import within_bounds
 from .reading import read_content
 from .reading import Reading
 
+_NO_WORD = re.compile(r"\(?https?://[^\s()]*\)?|[-=_*~#|]{3,}")
 _LINE = 300
 _MOST = 50
 _TEXT = 160
@@ -34,11 +36,16 @@ def summary(octets: bytes) -> Summary:
         from_addr=next(iter(_named(message, "from")), ""),
         to=_named(message, "to"),
         cc=_named(message, "cc"),
-        text=" ".join((message.text or _plain(message.html))[: 8 * _TEXT].split())[:_TEXT],
+        text=_beginning(message.text or _plain(message.html)),
         attachments=[
             (leaf.filename or leaf.kind)[:_LINE] for leaf in message.leaves if leaf.is_file
         ][:_MOST],
     )
+
+
+def _beginning(text: str) -> str:
+    """The first words, without the links and rules between them."""
+    return " ".join(_NO_WORD.sub(" ", text[: 10 * _TEXT]).split())[:_TEXT]
 
 
 def _named(message: Reading, field: str) -> list[str]:

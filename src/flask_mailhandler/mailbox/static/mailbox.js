@@ -151,10 +151,10 @@ function showFrame(link) {
     link.dataset.images = link.dataset.images ? "" : "1";
     $("span", link).textContent = link.dataset.images ? "Block remote images" : "Load remote images";
   }
-  const images = $(".images")?.dataset.images ? "&images=1" : "";
+  const images = $(".images")?.dataset.images ? "1" : "0";
   // Replaced, not navigated: going back should leave the message, not its colours.
   const fresh = frame.cloneNode();
-  fresh.src = `${frame.dataset.src}?scheme=${frame.dataset.scheme}${images}`;
+  fresh.src = frame.dataset.src.replace("{scheme}", frame.dataset.scheme).replace("{images}", images);
   frame.replaceWith(fresh);
 }
 

@@ -25,7 +25,9 @@ def group(name: str) -> click.Group:
     from flask.cli import with_appcontext
 
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
-    return _group(name, lambda function: using(with_appcontext(function)), with_appcontext)
+    mail = _group(name, lambda function: using(with_appcontext(function)), with_appcontext)
+    mail.add_command(_preview_command(with_appcontext))
+    return mail
 
 
 def alone() -> click.Group:
@@ -127,6 +129,24 @@ def _catch_command(within: _Decorator) -> click.Command:
             catch(**arguments)
 
     return catch
+
+
+def _preview_command(within: _Decorator) -> click.Command:
+    @click.command("preview")
+    @click.option("--export", metavar="FOLDER", help="Write them into a folder, for a browser.")
+    @within
+    def preview(export: str | None) -> None:
+        """List the previews of the app, or write them as pages that need no app.
+
+        The exit code is 0 if every preview that was written could be made.
+        """
+        with _errors_in_one_line():
+            from .preview import list_previews
+            from .preview import write_previews
+
+            _exit(list_previews() if export is None else write_previews(export))
+
+    return preview
 
 
 def _in_force(using: str | None, url: str | None) -> InForce:

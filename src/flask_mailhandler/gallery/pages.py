@@ -93,6 +93,7 @@ class PreviewPages:
             sample=sample,
             preview=sample and sample.preview,
             address=_address,
+            marks={},  # they would take making all of them
             **context,
         )
 

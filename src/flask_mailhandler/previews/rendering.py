@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sysconfig
 import traceback
 import typing as t
 from email.message import Message as MIMEMessage
@@ -46,18 +48,21 @@ class Failure:
     @classmethod
     def of(cls, error: Exception) -> Failure:
         """Say what an exception says."""
-        # The first frame is our own call.
-        frames = traceback.extract_tb(error.__traceback__)[1:]
-        ours = __name__.partition(".")[0]
-        own = [frame for frame in frames if f"/{ours}/" not in frame.filename.replace("\\", "/")]
-        last = next(iter([*own[-1:], *frames[-1:]]), None)
-        lines = traceback.format_exception(error)
-        return cls(
-            kind=type(error).__name__,
-            text=str(error),
-            place=f"{last.filename}, line {last.lineno}" if last else "",
-            lines="".join(lines),
-        )
+        start = error.__traceback__
+        while start and start.tb_next and start.tb_frame.f_code.co_filename == __file__:
+            start = start.tb_next  # that is only how we came there
+        own = [frame for frame in traceback.extract_tb(start) if _is_the_apps(frame.filename)]
+        place = f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
+        lines = traceback.format_exception(type(error), error, start)
+        return cls(type(error).__name__, str(error), place, "".join(lines))
+
+
+def _is_the_apps(filename: str) -> bool:
+    """Whether a file is neither ours nor of another library."""
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    paths = sysconfig.get_paths()
+    libraries = (ours, paths["stdlib"], paths["purelib"], paths["platlib"], "<")
+    return not filename.startswith(libraries)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,6 +52,13 @@ class Captured:
 
         return as_read(bytes(self.content))
 
+    @functools.cached_property
+    def _document(self) -> Element:
+        """The HTML, read once, so that the elements of two questions can be compared."""
+        from .testing.element import document
+
+        return document(self.html)
+
     @property
     def subject(self) -> str:
         """The subject, prefix included."""
@@ -167,11 +174,9 @@ class Captured:
         :raises AssertionError: if there is no HTML to choose from.
         :raises ValueError: for what is no selector.
         """
-        from .testing.element import select  # only here is its library needed
-
         if not self.html:
             raise AssertionError(f"{self!r} has no HTML that {css!r} could be looked for in.")
-        return select(self.html, css)
+        return self._document.select(css)
 
     def code(
         self, pattern: str | re.Pattern[str] | None = None, *, length: int | None = None

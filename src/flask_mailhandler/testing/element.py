@@ -9,14 +9,6 @@ from ..errors import ConfigurationError
 from ..plaintext.markup import End
 from ..plaintext.markup import events
 
-try:
-    from selectolax.lexbor import LexborHTMLParser
-    from selectolax.lexbor import SelectolaxError
-except ImportError as _error:
-    raise ConfigurationError(
-        "select() needs selectolax: pip install Flask-MailHandler[testing]"
-    ) from _error
-
 if t.TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
@@ -62,6 +54,8 @@ class Element:
 
         :raises ValueError: for what is no selector.
         """
+        from selectolax.lexbor import SelectolaxError  # loaded already
+
         try:
             found = self._node.css(css)
         except SelectolaxError:
@@ -87,17 +81,20 @@ class Element:
         return f"<Element {self.tag}{shown}: {self.text[:60]!r}>"
 
 
-def select(html: str, css: str) -> list[Element]:
-    """Return the elements of a document that a selector chooses, in their order.
+def document(html: str) -> Element:
+    """Read HTML as a browser does: whatever it is, it is a document.
 
-    :raises ValueError: for what is no selector.
+    :raises ConfigurationError: where the library is not installed.
     """
+    try:
+        from selectolax.lexbor import LexborHTMLParser  # the extra testing
+    except ImportError as error:
+        raise ConfigurationError(
+            "select() needs selectolax: pip install Flask-MailHandler[testing]"
+        ) from error
     root = LexborHTMLParser(html).root
-    if root is None:
-        return []
-    found = Element(root).select(css)
-    # The document itself is chosen too.
-    return [Element(root), *found] if root.css_matches(css) else found
+    assert root is not None and root.parent is not None  # the document, which <html> is in
+    return Element(root.parent)
 
 
 def _words(event: object) -> str:

@@ -6,6 +6,7 @@ Each rule answers an attack: see the table in tests/test_mailbox_guard.py.
 from __future__ import annotations
 
 import hmac
+import re
 import typing as t
 
 from ..smtp.server import is_loopback
@@ -16,6 +17,8 @@ if t.TYPE_CHECKING:
 # What a proxy or a tunnel adds: then the peer on this machine is not who asks.
 _PROXIES = ("forwarded", "via", "client-ip", "true-client-ip", "x-real-ip", "x-client-ip")
 _PROXY_STARTS = ("x-forwarded-", "x-original-", "x-envoy-", "cf-", "fly-", "ngrok-", "tailscale-")
+# https://www.rfc-editor.org/rfc/rfc9110#section-7.2
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 TOKEN_HEADER = "X-Mail-Token"
 
 
@@ -43,7 +46,8 @@ def _from_elsewhere(request: Request) -> str | None:
         return f"it comes from {request.remote_addr or 'an unknown peer'}"
     if not _is_local_name(_name_of(request)):
         # DNS rebinding: a site's own name leads here, and its script reads the answer.
-        return f"it was asked of {_name_of(request)[:80]!r}, which is no name of this machine"
+        host = request.headers.get("Host", "")[:80]
+        return f"it was asked of {host!r}, which is no name of this machine"
     for name in request.headers.keys():  # noqa: SIM118
         lower = name.lower()
         if lower in _PROXIES or lower.startswith(_PROXY_STARTS):
@@ -59,11 +63,9 @@ def _plain_peer(address: str) -> str:
 
 
 def _name_of(request: Request) -> str:
-    """The Host without its port and brackets."""
-    host = request.headers.get("Host", "")
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] if ":" in host else host
+    """The Host without its port and brackets; "" if it is none."""
+    found = _HOST.fullmatch(request.headers.get("Host", ""))
+    return found[1] or found[2] if found else ""
 
 
 def _is_local_name(name: str) -> bool:

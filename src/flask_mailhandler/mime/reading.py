@@ -7,7 +7,6 @@ names that others accept make it fail.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import dataclasses
 import typing as t
@@ -20,6 +19,7 @@ from ..attachment import Attachment
 from ..errors import MessageError
 from ..headers import Headers
 from .address_list import mailboxes
+from .charset import text_of
 from .convert import from_mime
 from .convert import NOT_CUSTOM
 from .encoded_words import decoded
@@ -34,9 +34,6 @@ if t.TYPE_CHECKING:
     from ..message import Message
 
 T = t.TypeVar("T")
-
-# Codecs of Python that no mail is written in. Some take time with the square of the length.
-_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,9 +66,7 @@ class Leaf:
     def text(self) -> str:
         """The octets as text, with LF as line end."""
         try:
-            if codecs.lookup(self.charset).name in _NO_CHARSETS:
-                raise LookupError
-            text = self.data.decode(self.charset)
+            text = text_of(self.data, self.charset)
         except (LookupError, ValueError):
             text = self.data.decode("utf-8", "replace")
         return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -35,7 +35,7 @@ def check_links(html: str, template: str) -> None:
     if _all_plain(html.lower()):
         return
     for event in events(html):
-        if isinstance(event, Start) and event.attributes:
+        if isinstance(event, Start):
             for url, image in _urls(event):
                 _check(url, image, template)
     for style in _STYLE.findall(html):

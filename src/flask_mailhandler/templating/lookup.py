@@ -27,9 +27,9 @@ class Files:
     markdown: str = ""
 
     @property
-    def main(self) -> str:
-        """The one that says what else there is: subject and preheader."""
-        return self.single or self.html or self.markdown or self.text
+    def written(self) -> list[str]:
+        """Those that are there, the one that says most first."""
+        return [name for name in (self.single, self.html, self.markdown, self.text) if name]
 
 
 def find(name: str, locales: Iterable[str], exists: Callable[[str], bool]) -> Files:

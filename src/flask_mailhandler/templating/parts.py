@@ -53,12 +53,14 @@ class Parts:
         self._files = files
         self._variables = {**variables, "mail_subject": self.subject}
         self._subject = subject
-        self._main: Rendered | None = None
+        self._in_words: dict[str, Rendered] = {}
 
     def subject(self) -> str:
         """The caller's, or that of the block; "" if there is none."""
         if self._subject is None:
-            self._subject = one_line(self._as_text().block("subject"))
+            blocks = (self._words(name) for name in self._files.written)
+            found = next((words for words in blocks if "subject" in words), None)
+            self._subject = one_line(found.block("subject")) if found else ""
         return self._subject
 
     def text(self) -> str:
@@ -66,7 +68,7 @@ class Parts:
         files = self._files
         text = ""
         if files.single:
-            text = self._as_text().block("text")
+            text = self._words(files.single).block("text")
         elif files.text:
             text = self._render(self._environments.text, files.text, _ABOUT).text
         text = re.sub(r"\A\s*\n", "", text).rstrip()
@@ -99,11 +101,12 @@ class Parts:
         about = self._render(self._environments.html, name, None)
         return about, self._environments.html.render("mailhandler/markdown.html", variables).text
 
-    def _as_text(self) -> Rendered:
-        """The file that says most, with nothing escaped, for its blocks."""
-        if self._main is None:
-            self._main = self._render(self._environments.text, self._files.main, None)
-        return self._main
+    def _words(self, name: str) -> Rendered:
+        """A file with nothing escaped, for its blocks."""
+        found = self._in_words.get(name)
+        if found is None:
+            found = self._in_words[name] = self._render(self._environments.text, name, None)
+        return found
 
     def _render(
         self, escaping: Escaping, name: str, silent: Collection[str] | None = ()

@@ -66,7 +66,7 @@ def test_a_url_for_of_somebody_else() -> None:
 
 
 def test_warns_of_the_hosts_header() -> None:
-    """Without MAIL_BASE_URL the Host of a request is taken, with a warning that says what to set."""
+    """Without MAIL_BASE_URL the Host of a request is taken, and a warning says what to set."""
     app = app_with(RESET, base_url=None)
 
     with pytest.warns(ConfigurationWarning, match="set MAIL_BASE_URL .* or TRUSTED_HOSTS"):
@@ -284,7 +284,7 @@ def test_links_that_are_alive(url: str) -> None:
 )
 def test_what_refers_to_nothing(tag: str) -> None:
     """Nothing in the HTML that refers to something refers to nothing, however it is written."""
-    with pytest.raises(MessageError, match="mail.html: the (link|image)"):
+    with pytest.raises(MessageError, match=r"mail\.html: the (link|image)"):
         render_html(f"<p>{tag}")
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import numbers
 import typing as t
 from collections.abc import Callable
+from collections.abc import Mapping
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -37,6 +38,7 @@ _HIDE = {
 }
 _SHOW = {_PRIVATE + code: chr(code) for code in _ASCII}
 _SHOW_ESCAPED = {_PRIVATE + code: str(escape(chr(code))) for code in _ASCII}
+_ESCAPING = ("e", "escape", "forceescape", "urlize")
 _GETTEXT = ("gettext", "ngettext", "pgettext", "npgettext")
 
 
@@ -48,13 +50,26 @@ def hide(value: object) -> Markup:
 
 def filters() -> dict[str, Callable[..., t.Any]]:
     """Those of Jinja's filters that escape for HTML, to escape for Markdown."""
-    return {name: lambda value, *_, **__: hide(value) for name in _ESCAPING}
+    escaping = {name: lambda value, *_, **__: hide(value) for name in _ESCAPING}
+    return {**escaping, "format": _format}
 
 
-_ESCAPING = ("e", "escape", "forceescape", "urlize")
+def _format(value: object, /, *arguments: t.Any, **named: t.Any) -> str:
+    if not isinstance(value, Markup):
+        return str(value) % (named or arguments)
+    return value % (_hide_all(named) or tuple(map(_hide_word, arguments)))
 
 
-def gettext(globals_: t.Mapping[str, t.Any], newstyle: bool) -> dict[str, Callable[..., t.Any]]:
+def _hide_word(value: object) -> object:
+    """Hide what will be put into a text. A number stays one, for ``%d``."""
+    return value if isinstance(value, numbers.Number) else hide(value)
+
+
+def _hide_all(values: Mapping[str, object]) -> dict[str, t.Any]:
+    return {name: _hide_word(value) for name, value in values.items()}
+
+
+def gettext(globals_: Mapping[str, t.Any], newstyle: bool) -> dict[str, Callable[..., t.Any]]:
     """The functions of ``{% trans %}`` and ``_()``, whose text is Markdown, and whose variables
     are values.
 
@@ -64,14 +79,15 @@ def gettext(globals_: t.Mapping[str, t.Any], newstyle: bool) -> dict[str, Callab
     def hiding(function: t.Any) -> Callable[..., t.Any]:
         @pass_context
         def translate(context: Context, /, *texts: t.Any, **variables: t.Any) -> Markup:
-            hidden: dict[str, t.Any] = {
-                name: value if isinstance(value, numbers.Number) else hide(value)
-                for name, value in variables.items()
-            }
+            hidden = _hide_all(variables)
             if newstyle:
                 return Markup(context.call(function, *texts, **hidden))
             # The last one of ngettext's is the number.
-            return Markup(context.call(function, *texts)) % {"num": [*texts][-1], **hidden}
+            if isinstance(number := [*texts][-1], int):
+                hidden.setdefault("num", number)
+            text = Markup(context.call(function, *texts))
+            # Without variables it may be for a filter to put them in.
+            return text % hidden if hidden else text.replace("%%", "%")
 
         return translate
 

@@ -24,6 +24,28 @@ _NO_APP = (
 _NO_MAIL = "The app {name!r} has no Mail: call mail.init_app(app) in the function that creates it."
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--mail-previews``, and the key that names the app."""
+    group = parser.getgroup("mail", "mail")
+    group.addoption(
+        "--mail-previews",
+        action="store_true",
+        help="Test every preview of the app: make it in each variant and locale, and lint it.",
+    )
+    parser.addini(
+        "mail_previews_app", "The app with the previews, as for 'flask --app'.", default=""
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # before -k and -m choose
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add a test for each preview, if it was asked for."""
+    if session.config.getoption("mail_previews"):
+        from .gallery import items as previews
+
+        items += previews.items(session, items)
+
+
 @pytest.fixture
 def outbox(request: pytest.FixtureRequest) -> Iterator[Outbox]:
     """The mail that the app sends in this test, captured instead of sent: a list of

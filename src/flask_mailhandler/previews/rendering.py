@@ -49,7 +49,8 @@ class Failure:
     def of(cls, error: Exception) -> Failure:
         """Say what an exception says."""
         start = error.__traceback__
-        while start and start.tb_next and start.tb_frame.f_code.co_filename == __file__:
+        here = os.path.dirname(__file__) + os.sep
+        while start and start.tb_next and start.tb_frame.f_code.co_filename.startswith(here):
             start = start.tb_next  # that is only how we came there
         own = [frame for frame in traceback.extract_tb(start) if _is_the_apps(frame.filename)]
         place = f"{own[-1].filename}, line {own[-1].lineno}" if own else ""

@@ -1,0 +1,130 @@
+"""``pytest --mail-previews``: every preview is a test that makes it and lints it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import pytest
+from flask import Flask
+from flask.cli import ScriptInfo
+
+from ..current import NAME
+from ..previews.preview import Sample
+from ..previews.rendering import render
+from ..previews.rendering import Rendered
+
+if t.TYPE_CHECKING:
+    from ..extension import Mail
+
+_NAME = "mail-previews"
+
+
+def items(session: pytest.Session, others: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
+    """One test for each sample of the app that Flask finds, as ``flask`` does.
+
+    :param others: The tests that were collected. Those of the previews see the fixtures that these
+        have in common, with preference for those that use ``app``.
+    :raises UsageError: if there is no such app.
+    """
+    app = _find_app(session.config)
+    with_app = [item for item in others if "app" in getattr(item, "fixturenames", ())]
+    folder = _folder(with_app or others) or session
+    module: _Module = _Module.from_parent(folder, path=folder.path, name=_NAME, nodeid=_NAME)
+    for sample in _mail_of(app).previews.samples():
+        yield pytest.Function.from_parent(
+            module, name=_item_name(sample), callobj=_test(app, sample.key)
+        )
+
+
+class _Module(pytest.Module):
+    """Stands for a file, because fixtures may be made once for each."""
+
+    def _getobj(self) -> types.ModuleType:
+        return sys.modules[__name__]
+
+
+def _find_app(config: pytest.Config) -> Flask:
+    path = config.getini("mail_previews_app") or os.environ.get("FLASK_APP")
+    try:
+        app = ScriptInfo(app_import_path=path, set_debug_flag=False).load_app()
+    except Exception as error:
+        raise pytest.UsageError(
+            f"--mail-previews cannot make the app: {error} Name it as for 'flask --app':"
+            " mail_previews_app in the configuration of pytest, or FLASK_APP."
+        ) from error
+    if NAME not in app.extensions:
+        raise pytest.UsageError(f"--mail-previews: the app {app.name!r} has no Mail.")
+    return app
+
+
+def _folder(tests: Iterable[pytest.Item]) -> pytest.Directory | None:
+    """The deepest folder that all tests are in."""
+    common: list[pytest.Directory] | None = None
+    for item in tests:
+        chain = [node for node in item.listchain() if isinstance(node, pytest.Directory)]
+        if common is None:
+            common = chain
+        else:
+            common = [one for one, other in zip(common, chain, strict=False) if one is other]
+    return common[-1] if common else None
+
+
+def _item_name(sample: Sample) -> str:
+    which = "-".join(filter(None, [sample.variant, sample.locale]))
+    return f"{sample.preview.name}[{which}]" if which else sample.preview.name
+
+
+def _test(found: Flask, key: str) -> t.Callable[[pytest.FixtureRequest], None]:
+    def test(request: pytest.FixtureRequest) -> None:
+        app = _app_of(request, found)
+        sample = _mail_of(app).previews.find(key)
+        if sample is None:
+            pytest.fail(
+                f"The app of the fixture 'app' has no preview {key!r}: import its module in the"
+                " function that makes the app.",
+                pytrace=False,
+            )
+        if told := _told(render(app, sample)):
+            pytest.fail(told, pytrace=False)
+
+    return test
+
+
+def _app_of(request: pytest.FixtureRequest, found: Flask) -> Flask:
+    """The app of the fixture, which has a configuration for tests; without one, what was found."""
+    try:
+        app: Flask = request.getfixturevalue("app")
+    except pytest.FixtureLookupError as error:
+        if error.argname != "app":
+            raise  # there is an app, and what it needs is not there
+        return found
+    return app
+
+
+def _mail_of(app: Flask) -> Mail:
+    mail: Mail = app.extensions[NAME]
+    return mail
+
+
+def _told(rendered: Rendered) -> str:
+    """What is wrong with a sample, for a person; "" if nothing is. The first line is all that the
+    summary shows."""
+    label = rendered.sample.label
+    if failure := rendered.failure:
+        what = f"The preview {label} cannot be made."
+        return f"{failure.kind}: {failure.text}\n{what}\n\n{failure.lines}"
+    if not rendered.findings:
+        return ""
+    rules = list(dict.fromkeys(finding.rule for finding in rendered.findings))
+    lines = [
+        f"{', '.join(rules)}: what the readers of {label} would find wrong\n",
+        *(f"  {found}\n      {found.why}\n      {found.link}" for found in rendered.findings),
+        f"\nIf a rule does not hold for this mail, write @mail.preview(..., allow={rules!r}).",
+    ]
+    return "\n".join(lines)

@@ -65,6 +65,8 @@ class Entry:
             told.append(("Sent by", f"{site.get('function')}, {file}:{site.get('line')}"))
         if isinstance(duration := found.get("duration"), float):
             told.append(("Took", f"{1000 * duration:.1f} ms"))
+        if original := self.facts["summary"].get("original_to"):
+            told.append(("Redirected", f"from {original}"))
         return tuple(told)
 
     @functools.cached_property

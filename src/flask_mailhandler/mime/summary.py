@@ -11,6 +11,7 @@ from .reading import Reading
 
 _NO_WORD = re.compile(r"\(?https?://[^\s()]*\)?|[-=_*~#|]{3,}")
 _LINE = 300
+_LONG = 100_000
 _MOST = 50
 _TEXT = 160
 
@@ -26,6 +27,8 @@ class Summary(t.TypedDict):
     """How the text begins, in one line."""
     attachments: list[str]
     """The names of the files that are attached; what the HTML shows is none."""
+    original_to: str
+    """For whom it was, before a staging guard sent it elsewhere."""
 
 
 def summary(octets: bytes) -> Summary:
@@ -33,25 +36,27 @@ def summary(octets: bytes) -> Summary:
     message = read_content(within_bounds(octets))
     return Summary(
         subject=message.subject[:_LINE],
-        from_addr=next(iter(_named(message, "from")), ""),
+        from_addr=", ".join(_named(message, "from")),
         to=_named(message, "to"),
         cc=_named(message, "cc"),
         text=_beginning(message.text or _plain(message.html)),
         attachments=[
             (leaf.filename or leaf.kind)[:_LINE] for leaf in message.leaves if leaf.is_file
         ][:_MOST],
+        original_to=", ".join(_named(message, "x-original-to"))[:_LINE],
     )
 
 
 def _beginning(text: str) -> str:
     """The first words, without the links and rules between them."""
-    return " ".join(_NO_WORD.sub(" ", text[: 10 * _TEXT]).split())[:_TEXT]
+    return " ".join(_NO_WORD.sub(" ", text[: 10 * _TEXT]).split())[:_TEXT].rstrip()
 
 
 def _named(message: Reading, field: str) -> list[str]:
     """The addresses of a field, or where it is no list of addresses what it says."""
-    found = [address.formatted for address in message.addresses(field)]
     said = [value for name, value in message.fields if name.lower() == field]
+    short = sum(map(len, said)) <= _LONG
+    found = [address.formatted for address in message.addresses(field)] if short else []
     return [text[:_LINE] for text in (found or said)][:_MOST]
 
 

@@ -2,7 +2,7 @@
 
 ::
 
-    octets ── Mail.read ── the rules of RULES, each in turn ── findings
+    octets ── Examined.read ── the rules of RULES, each in turn ── findings
 
 A mail may be anybody's, so nothing here raises for it, and time is linear in its size.
 """
@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Collection
 from collections.abc import Iterator
 
-from .mail import Mail
+from .examined import Examined
 from .rule import Finding
 from .rule import Found
 from .rule import Rule
@@ -33,7 +33,7 @@ def lint(content: bytes, *, allow: Collection[str] = ()) -> list[Finding]:
     :raises ValueError: for a name in *allow* that no rule has.
     """
     check_names(allow)
-    mail = Mail.read(content)
+    mail = Examined.read(content)
     return [
         finding
         for rule in RULES

@@ -7,7 +7,7 @@ import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
 
-from .mail import Mail
+from .examined import Examined
 
 Severity: t.TypeAlias = t.Literal["error", "warning"]
 """``error`` where something does not work for the reader, ``warning`` where it may not."""
@@ -35,7 +35,7 @@ class Rule:
     severity: Severity
     why: str
     link: str
-    check: Callable[[Mail], Iterator[Found]]
+    check: Callable[[Examined], Iterator[Found]]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
 from urllib.parse import unquote
 
+from ..links import why_dead
 from ..plaintext.markup import Start
 from ..text import shorten
-from .mail import Mail
+from .examined import Examined
 from .rule import Found
 from .rule import Rule
 from .rule import Where
@@ -21,25 +21,19 @@ CLIPPED = 102 * 1024
 
 # Bounded, so that a million braces are read once.
 _BRACES = re.compile(r"\{\{[^{}]{0,60}(?:\}\})?|\{%[^{}]{0,60}\}?|\{[A-Za-z_][\w.]{0,60}\}")
-# https://url.spec.whatwg.org/#concept-basic-url-parser: what browsers take away.
-_IGNORED = re.compile("[\t\n\r]")
-_BLANK = "".join(map(chr, range(0x21)))
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.I)
-_HOST = re.compile(r"https?://[^/?#\s]", re.I)
-_DEAD = frozenset({"about", "blob", "data", "file", "javascript", "vbscript"})
 
 
-def _subject(mail: Mail) -> Iterator[Found]:
+def _subject(mail: Examined) -> Iterator[Found]:
     if not any(value.strip() for value in mail.values("subject")):
         yield Found("header", "There is no subject.")
 
 
-def _text_part(mail: Mail) -> Iterator[Found]:
+def _text_part(mail: Examined) -> Iterator[Found]:
     if not mail.text.strip():
         yield Found("text", "There is no text beside the HTML." if mail.html else "It is empty.")
 
 
-def _braces(mail: Mail) -> Iterator[Found]:
+def _braces(mail: Examined) -> Iterator[Found]:
     inside = [value for tag in mail.tags for value in tag.attributes.values()]
     yield from _unfilled("header", mail.values("subject"))
     yield from _unfilled("html", [mail.words, *inside])
@@ -52,46 +46,42 @@ def _unfilled(where: Where, texts: list[str]) -> Iterator[Found]:
             yield Found(where, f"{shorten(found)} was not filled in.")
 
 
-def _size(mail: Mail) -> Iterator[Found]:
+def _size(mail: Examined) -> Iterator[Found]:
     if mail.size > CLIPPED:
         yield Found("html", f"It has {mail.size:,} octets; Gmail shows {CLIPPED:,}.")
 
 
-def _alt(mail: Mail) -> Iterator[Found]:
+def _alt(mail: Examined) -> Iterator[Found]:
     for tag in mail.tags:
         if tag.tag == "img" and "alt" not in tag.attributes:
             source = shorten(tag.attributes.get("src", ""))
             yield Found("html", f"The image {source} has no alt.")
 
 
-def _link(mail: Mail) -> Iterator[Found]:
+def _link(mail: Examined) -> Iterator[Found]:
     for link in mail.links:
-        url = _cleaned(link.url)
-        name = shorten(link.text or link.url)
-        scheme = _SCHEME.match(url)
-        if url in ("", "#"):
-            yield Found("html", f"The link {name} leads nowhere.")
-        elif not scheme:
-            if not url.startswith("#") and not _BRACES.search(url):
-                yield Found("html", f"The link {name} leads to {shorten(url)}, which is relative.")
-        elif scheme[1].lower() in _DEAD or _without_host(url):
-            yield Found("html", f"The link {name} leads to {shorten(url)}, which is no place.")
+        name, url = shorten(link.text or link.url), shorten(link.url)
+        match why_dead(link.url):
+            case "empty":
+                yield Found("html", f"The link {name} leads nowhere.")
+            case "relative" if not _BRACES.search(link.url):
+                yield Found("html", f"The link {name} leads to {url}, which is relative.")
+            case "no place":
+                yield Found("html", f"The link {name} leads to {url}, which is no place.")
 
 
-def _image(mail: Mail) -> Iterator[Found]:
+def _image(mail: Examined) -> Iterator[Found]:
     for url in filter(None, map(_image_url, mail.tags)):
-        url = _cleaned(url)
-        scheme = _SCHEME.match(url)
-        kind = scheme[1].lower() if scheme else ""
-        if not url:
+        why = why_dead(url, image=True)
+        kind, _, rest = url.strip().partition(":")
+        if why == "empty":
             yield Found("html", "An image has no src.")
-        elif kind == "cid":
-            if not {url[4:], unquote(unescape(url[4:]))} & mail.cids:
-                yield Found("html", f"The image {shorten(url)} is not in the mail.")
-        elif kind == "data":
-            yield Found("html", f"The image {shorten(url, 30)} is in the HTML itself.")
-        elif not _HOST.match(url) and not _BRACES.search(url):
+        elif why and not _BRACES.search(url):
             yield Found("html", f"The image {shorten(url)} is at no address.")
+        elif kind.lower() == "data":
+            yield Found("html", f"The image {shorten(url, 30)} is in the HTML itself.")
+        elif kind.lower() == "cid" and not {rest, unquote(rest)} & mail.cids:
+            yield Found("html", f"The image {shorten(url)} is not in the mail.")
 
 
 def _image_url(tag: Start) -> str | None:
@@ -99,14 +89,6 @@ def _image_url(tag: Start) -> str | None:
     if tag.tag == "img":
         return tag.attributes.get("src") or " "
     return tag.attributes.get("background") or None
-
-
-def _cleaned(url: str) -> str:
-    return _IGNORED.sub("", url).strip(_BLANK)
-
-
-def _without_host(url: str) -> bool:
-    return url.lower().startswith("http") and not _HOST.match(url)
 
 
 RULES = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..headers import ONE_CLICK
 from ..text import shorten
-from .mail import Mail
+from .examined import Examined
 from .rule import Found
 
 _FIELD, _POST = "List-Unsubscribe", "List-Unsubscribe-Post"
@@ -17,7 +17,7 @@ _URIS = re.compile(r"<([^<>]*)>")
 _USABLE = re.compile(r"(?:https?://[^/?#\s]|mailto:[^\s@]+@)[!-~]*\Z", re.I)
 
 
-def syntax(mail: Mail) -> Iterator[Found]:
+def syntax(mail: Examined) -> Iterator[Found]:
     """What a reader would not understand of the two."""
     fields = mail.values(_FIELD.lower())
     posts = mail.values(_POST.lower())
@@ -49,7 +49,7 @@ def _uris(value: str) -> Iterator[Found]:
             )
 
 
-def one_click(mail: Mail) -> Iterator[Found]:
+def one_click(mail: Examined) -> Iterator[Found]:
     """Whether a mail that can be unsubscribed from can be so at once."""
     if mail.values(_FIELD.lower()) and not mail.values(_POST.lower()):
         yield Found("header", f"{_FIELD} stands without {_POST}: {ONE_CLICK}.")

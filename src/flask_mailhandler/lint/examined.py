@@ -25,7 +25,7 @@ class Link(t.NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Mail:
+class Examined:
     """What rules ask about.
 
     :param fields: Names and values of the header, decoded.
@@ -45,7 +45,7 @@ class Mail:
     cids: frozenset[str]
 
     @classmethod
-    def read(cls, content: bytes) -> Mail:
+    def read(cls, content: bytes) -> Examined:
         """Take the octets of a mail apart."""
         reading = read_content(content)
         html = reading.html

@@ -138,7 +138,7 @@ RECEIPT = """<!doctype html><style>td { color: red }</style>
   <tr><td>Tea<td class="price total">4.20 €
   <tr><td>Cake<br>with cream<td class=price>3.10&nbsp;€
 </table>
-<p><a href="https://shop.example/r/1?a=1&amp;b=2" data-id=7 download><b>Down</b>load <img alt=now></a>
+<p><a href="https://shop.example/r/1?a=1&amp;b=2" download><b>Down</b>load <img alt=now></a>
 """
 
 

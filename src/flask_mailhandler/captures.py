@@ -51,9 +51,13 @@ class OverSMTP:
 
     The handlers are built at once, for a process that is forked from this one must not make a
     certificate of its own.
+
+    :raises RuntimeError: if the server does not listen.
     """
 
     def __init__(self, server: SMTPServer, settings: Settings) -> None:
+        if not server.port:
+            raise RuntimeError("The server is not started: write 'with SMTPServer() as server:'.")
         self._handlers = {
             name: _sending_to(server, account) for name, account in settings.accounts.items()
         }

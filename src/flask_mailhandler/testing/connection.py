@@ -118,8 +118,8 @@ class Connection:
         return code
 
     def _line(self) -> str:
-        while (end := self._buffer.find(b"\n")) < 0:
-            if len(self._buffer) > _MAX_LINE:
+        while (end := self._buffer.find(b"\n", 0, _MAX_LINE)) < 0:
+            if len(self._buffer) >= _MAX_LINE:
                 self._say("421 4.7.0 That is no line")
             self._receive()
         line = bytes(self._buffer[:end])

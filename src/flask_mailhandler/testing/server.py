@@ -102,6 +102,7 @@ class SMTPServer:
         for connection in self._connections:
             connection.stop()
         self._listeners, self._threads, self._connections = [], [], []
+        self.port = self.tls_port = 0
 
     def __enter__(self) -> t.Self:
         return self.start()

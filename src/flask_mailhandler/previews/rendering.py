@@ -91,13 +91,21 @@ def render(app: Flask, sample: Sample) -> Rendered:
     try:
         with (
             app.app_context(),
-            app.test_request_context(),
+            app.test_request_context(base_url=_base_url(app)),
             nothing_is_sent(sample.label),
             rolled_back(app),
         ):
             return _rendered(app, sample)
     except Exception as error:
         return Rendered(sample, failure=Failure.of(error))
+
+
+def _base_url(app: Flask) -> str | None:
+    """The address of the request, if Flask's own would be none of TRUSTED_HOSTS."""
+    trusted = app.config.get("TRUSTED_HOSTS")
+    if not trusted or app.config["SERVER_NAME"]:
+        return None
+    return f"{app.config['PREFERRED_URL_SCHEME']}://{str(trusted[0]).lstrip('.')}/"
 
 
 def _rendered(app: Flask, sample: Sample) -> Rendered:

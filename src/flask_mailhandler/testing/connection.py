@@ -23,6 +23,8 @@ if t.TYPE_CHECKING:
 MAX_SIZE = 1 << 26
 _MAX_LINE = 1 << 16
 _READ = 1 << 16
+# Seconds that a client is left to hang up as well.
+_LINGER = 0.5
 _PATH = re.compile(r"(?:FROM|TO):<(?P<mailbox>.*)>(?P<parameters>(?: .*)?)", re.IGNORECASE)
 
 
@@ -61,10 +63,19 @@ class Connection:
             with contextlib.suppress(OSError, _Over):
                 self._converse()
         finally:
-            # A child of a fork may have the descriptor too, and must not keep the client waiting.
-            with contextlib.suppress(OSError):
-                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+            self._hang_up()
             self._sock.close()
+
+    def _hang_up(self) -> None:
+        """Let what was said last arrive: with octets of the client unread, closing would reset the
+        connection. A child of a fork may have the descriptor too, so closing is not enough."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._sock, socket.SHUT_WR)
+            self._sock.settimeout(_LINGER)
+            while socket.socket.recv(self._sock, _READ):
+                pass
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self._sock, socket.SHUT_RD)
 
     def _converse(self) -> None:
         if self._server.outbox.script.take("connect"):

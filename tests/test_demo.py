@@ -65,23 +65,19 @@ def test_once() -> None:
 
 
 def test_what_has_arrived_is_shown(browser: FlaskClient) -> None:
-    """The page after sending shows header, text, attachments and report; the form lists it."""
+    """The page after sending shows the report and leads to the message in the mailbox, which
+    shows text and attachments."""
     file = (io.BytesIO(b"x" * 1234), "Übersicht.pdf")
 
     page = browser.post("/", data={**FORM, "attachment": file}, follow_redirects=True)
-    form = browser.get("/")
+    found = re.search(r'href="(/_mail/messages/[^"]+)">Open it in the mailbox', page.text)
+    assert found is not None
+    message = browser.get(found[1]).text
 
-    assert page.status_code == 200
-    for shown in (
-        "It has arrived.",
-        "Ann &lt;ann@example.com&gt;",
-        "Hello",
-        "Übersicht.pdf",
-        "1234",
-    ):
-        assert shown in page.text
+    assert "It has arrived." in page.text
     assert '<td class="accepted">accepted</td>' in page.text
-    assert page.request.path in form.text
+    for shown in ("Ann &lt;ann@example.com&gt;", "Hello", "Übersicht.pdf", "1.2 kB"):
+        assert shown in message
 
 
 def test_everything_is_escaped(browser: FlaskClient) -> None:
@@ -114,7 +110,7 @@ def test_what_cannot_be_sent(browser: FlaskClient, change: dict[str, str]) -> No
 
 def test_what_is_not_there(browser: FlaskClient) -> None:
     """A name that nobody has given is not found, and no path is followed."""
-    for path in ("/arrived/x", "/arrived/..%2f..%2fapp.py", "/static/../app.py"):
+    for path in ("/sent/x", "/sent/..%2f..%2fapp.py", "/static/../app.py"):
         assert browser.get(path).status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""Measure, and print the tables: ``python -m benchmarks [rendering] [memory] [imports]``."""
+"""Measure, and print the tables: ``python -m benchmarks [part ...]``."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from . import imports
 from . import memory
 from . import nodemailer
 from . import rendering
+from . import templates
 from .peers import versions
 from .targets import Target
 
 PARTS = {
     "rendering": lambda rounds: rendering.run(rounds),
     "memory": lambda rounds: memory.run(),
+    "templates": lambda rounds: templates.run(rounds),
     "imports": lambda rounds: imports.run(max(rounds // 4, 5)),
 }
 

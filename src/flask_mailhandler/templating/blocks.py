@@ -58,10 +58,13 @@ class Rendered:
     ) -> None:
         self._template = template
         self._context = template.new_context(variables, shared=True)
-        blocks = _Silent(self._context.blocks, silent)
-        self._context.blocks = blocks
-        self.text = self._render(template.root_render_func)
-        self._context.blocks = blocks.loud()
+        if silent is None or silent:
+            blocks = _Silent(self._context.blocks, silent)
+            self._context.blocks = blocks
+            self.text = self._render(template.root_render_func)
+            self._context.blocks = blocks.loud()
+        else:
+            self.text = self._render(template.root_render_func)
 
     def __contains__(self, block: str) -> bool:
         return block in self._context.blocks

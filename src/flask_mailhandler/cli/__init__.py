@@ -136,7 +136,7 @@ def _preview_command(within: _Decorator) -> click.Command:
     @click.option("--export", metavar="FOLDER", help="Write them into a folder, for a browser.")
     @within
     def preview(export: str | None) -> None:
-        """List the previews of the app, or write them as pages that need no app.
+        """List the previews of the app, or write their pages as files.
 
         The exit code is 0 if every preview that was written could be made.
         """

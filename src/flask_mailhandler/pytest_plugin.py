@@ -21,6 +21,11 @@ _NO_APP = (
     " returns it, as pytest-flask and Flask's documentation have it. Write it, or use"
     " 'with mail.capture(app) as outbox:'."
 )
+_FORKED = (
+    "The process of 'live_server' was forked before 'smtp_server' could tell its app where to send."
+    " Capture in the fixture 'app', which it needs: 'with SMTPServer() as server,"
+    " mail.capture(app, server=server): yield app'."
+)
 _NO_MAIL = "The app {name!r} has no Mail: call mail.init_app(app) in the function that creates it."
 
 
@@ -61,6 +66,10 @@ def smtp_server(request: pytest.FixtureRequest) -> Iterator[SMTPServer]:
     would send it: by SMTP, encrypted and logged in as it is configured. Processes that are forked
     while it is there send to it too."""
     app, mail = _app_and_mail(request)
+    if "live_server" in request.fixturenames:
+        live = request.getfixturevalue("live_server")
+        if getattr(live, "_process", None) is not None:
+            pytest.fail(_FORKED, pytrace=False)
     from .testing.server import SMTPServer
 
     with SMTPServer() as server, mail.capture(app, server=server):

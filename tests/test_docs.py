@@ -16,6 +16,7 @@ from werkzeug.datastructures import ImmutableDict
 
 import flask_mailhandler
 from code_blocks import Block
+from code_blocks import captioned
 from code_blocks import code_blocks
 from flask_mailhandler import config
 from flask_mailhandler import errors
@@ -51,6 +52,8 @@ def namespace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, t.An
     (tmp_path / "bill.pdf").write_bytes(b"%PDF-1.7")
     app = Flask("page")
     app.config["MAIL_DEFAULT_FROM"] = "shop@example.com"
+    app.config["MAIL_BASE_URL"] = "https://shop.example"
+    app.add_url_rule("/confirm/<token>", "confirm")
     return {
         "__name__": "page",
         "app": app,
@@ -72,6 +75,10 @@ def run(blocks: list[Block], namespace: dict[str, t.Any]) -> None:
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_code_runs(page: Path, namespace: dict[str, t.Any]) -> None:
     """The blocks of a page run, in order, in one namespace."""
+    for name, text in captioned(page).items():
+        file = Path(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
     if page.stem in WITHOUT_MAIL:
         namespace["app"] = Flask("page")
     # A page shows sending without the context in which a view has it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 import threading
 import typing as t
 
@@ -15,6 +16,7 @@ from jinja2 import TemplateNotFound
 from jinja2 import UndefinedError
 
 from flask_mailhandler import Attachment
+from flask_mailhandler import ConfigurationError
 from flask_mailhandler import current_mail
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
@@ -415,6 +417,19 @@ def test_debug_sees_new_files() -> None:
 
     assert render(debug, "x").html == "<p>Hi</p>"
     assert render(live, "x").html == ""
+
+
+def test_without_the_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without css-inline the CSS stays where it is, and without markdown-it-py only a template in
+    Markdown is an error, which says what to install."""
+    monkeypatch.setitem(sys.modules, "css_inline", None)
+    monkeypatch.setitem(sys.modules, "markdown_it", None)
+    page = "<style>p { color: red }</style><p>Hi"
+    app = app_with({"x.html": page, "y.md": "Hi"})
+
+    assert render(app, "x").html == page
+    with pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[markdown\]"):
+        render(app, "y")
 
 
 def test_css_is_moved_and_kept() -> None:

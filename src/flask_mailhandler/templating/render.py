@@ -84,7 +84,7 @@ class Templates:
             subject = plain(fields.get("subject"))
             parts = Parts(
                 self._environments,
-                self._convert,
+                lambda text: self._convert(text),
                 files,
                 self._variables(context, language_),
                 None if subject is None else one_line(subject),

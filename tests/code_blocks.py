@@ -23,7 +23,7 @@ from pathlib import Path
 _DIRECTIVE = re.compile(r"( *)\.\. code-block:: python\n")
 _CAPTION = re.compile(r"\.\. code-block:: \S+\n    :caption: (\S+)\n\n")
 _NOT_RUN = re.compile(r" *\.\. not run: (.+)")
-_FILE = re.compile(r"# ([a-z_]+\.py)\n")
+_FILE = re.compile(r"# ([a-z_/]+\.py)\n")
 
 
 @dataclasses.dataclass(frozen=True)

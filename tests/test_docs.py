@@ -103,11 +103,15 @@ def test_what_is_not_run() -> None:
 def test_testing_page(client: str, tmp_path: Path) -> None:
     """The files of the testing page pass, with pytest-flask and without."""
     for block in code_blocks(DOCS / "testing.rst"):
-        (tmp_path / block.file).write_text(block.code, encoding="utf-8")
+        file = tmp_path / block.file
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(block.code, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     if client == "your own":
-        command += ["-p", "no:flask"]
+        command += ["-p", "no:flask", "--ignore=live"]
     else:
+        # What Python 3.12 and newer say of any process that has threads and is forked.
+        command += ["-W", "ignore:This process:DeprecationWarning"]
         conftest = tmp_path / "conftest.py"
         whole = conftest.read_text(encoding="utf-8")
         conftest.write_text(whole[: whole.rindex("@pytest.fixture")], encoding="utf-8")
@@ -115,7 +119,7 @@ def test_testing_page(client: str, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "6 passed" in done.stdout
+    assert f"{14 if client == 'your own' else 15} passed" in done.stdout
 
 
 @pytest.mark.parametrize(

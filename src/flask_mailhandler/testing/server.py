@@ -28,19 +28,21 @@ class SMTPServer:
     """A server on a loopback port, from :meth:`start` to :meth:`stop` or as long as its ``with``
     block is open. It offers STARTTLS, and logins.
 
-    What was sent is :attr:`outbox`, and ``outbox.fail()`` lets it fail.
+    What it was sent is in :attr:`outbox`, and ``outbox.fail()`` lets it fail.
 
     :param outbox: Where messages are kept.
     :param users: Names and passwords (or tokens): then a login is required, and must be right. If
         it is left out none is required, and any is right.
     """
 
-    host = "127.0.0.1"
+    host: str = "127.0.0.1"
+    """Where it listens."""
 
     def __init__(
         self, *, outbox: Outbox | None = None, users: Mapping[str, str] | None = None
     ) -> None:
         self.outbox: Outbox = Outbox() if outbox is None else outbox
+        """What it was sent."""
         self.port: int = 0
         """Where it speaks plain text, and TLS after STARTTLS."""
         self.tls_port: int = 0

@@ -219,6 +219,13 @@ def test_colour_schemes(html: str, light: str, dark: str) -> None:
     assert has_dark(html) is (html != "<p>white</p>")
 
 
+@pytest.mark.parametrize("name", ["link", "LINK", "iframe", "frame", "object", "Embed"])
+def test_what_connects(name: str) -> None:
+    """Attack: an element for which a browser connects to a server, so that this knows that the
+    message is read, though the policy then stops the request."""
+    assert f"<{name}" not in framed(opened(f'<{name} rel=preconnect href="//x.example">'), "light")
+
+
 @pytest.mark.parametrize(
     ("html", "start"),
     [

@@ -1,8 +1,9 @@
 """A message's HTML for a frame of its own.
 
-Nothing is taken out of it: the frame's headers allow no script, no request and no form, whatever is
-written. It is changed only to be seen as in a mail client: the images that are in the message, the
-colour scheme that was chosen, links that open a new tab.
+The frame's headers allow no script, no request and no form, whatever is written, so little is taken
+out of it: only elements for which a browser connects to their server before it asks the policy.
+Else it is changed to be seen as in a mail client: the images that are in the message, the colour
+scheme that was chosen, links that open a new tab.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _REMOTE = re.compile(
     r"""(?:\b(?:src|srcset|background|poster)\s*=\s*["']?|url\(\s*["']?)(?:https?:)?//""",
     re.IGNORECASE,
 )
+_CONNECTS = re.compile("<(link|i?frame|frameset|object|embed)", re.IGNORECASE)
 # What stands before the document would make an old page of it.
 _DOCTYPE = re.compile(r"\s*(?:<!doctype[^>]{0,400}>)?", re.IGNORECASE)
 
@@ -42,7 +44,7 @@ def framed(message: Opened, scheme: Scheme, head: str = "") -> str:
     :param scheme: What ``prefers-color-scheme`` is to be, whatever the reader's own is.
     :param head: What stands before all of the message's.
     """
-    html = _with_images(message.html[:MAX_HTML], message)
+    html = _with_images(_CONNECTS.sub(r"<no-\1", message.html[:MAX_HTML]), message)
     # What is always true, and what never is.
     html = _ASKED.sub(
         lambda asked: "min-width:0" if asked[1].lower() == scheme else "max-width:0", html

@@ -12,12 +12,15 @@ from email.message import EmailMessage
 
 import pytest
 from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import ConnectError
 from flask_mailhandler import DeferredError
 from flask_mailhandler import LoginError
 from flask_mailhandler import Mail
+from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import Message
 from flask_mailhandler import RefusedError
 from flask_mailhandler import SMTPEmailHandler
@@ -70,6 +73,46 @@ def test_what_arrives(server: SMTPServer) -> None:
     assert arrived.message_id == report.message_id
     assert arrived.report.accepted == [ANN, BOB]
     assert report.outcomes[0].text == "Taken"
+
+
+WORDS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=60
+)
+
+
+@given(
+    subject=WORDS, lines=st.lists(WORDS, max_size=4), data=st.binary(max_size=200), filename=WORDS
+)
+def test_both_ways_read_the_same(
+    shared: SMTPServer, subject: str, lines: list[str], data: bytes, filename: str
+) -> None:
+    """Whatever is sent reads the same over the wire as it does in memory."""
+    sent = message(
+        subject=subject,
+        text="\n".join([*lines, "."]),
+        html="<p>".join([*lines, "."]),
+        from_addr="shop@example.com",
+        attachments=Attachment(data, filename=filename.strip("/\\. ") or "x"),
+    )
+    memory = MemoryEmailHandler()
+    memory.send([sent])
+    wire = SMTPEmailHandler(host=shared.host, port=shared.port)
+    wire.send([sent])
+    wire.close()
+
+    here, there = memory.outbox[0], shared.outbox[-1]
+    assert there.content == here.content
+    assert there.envelope == here.envelope
+    assert (there.subject, there.text, there.html) == (here.subject, here.text, here.html)
+    assert [(a.filename, a.data) for a in there.attachments] == [
+        (a.filename, a.data) for a in here.attachments
+    ]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[SMTPServer]:
+    with SMTPServer() as server:
+        yield server
 
 
 @pytest.mark.parametrize(

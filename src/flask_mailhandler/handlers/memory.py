@@ -47,23 +47,21 @@ class MemoryEmailHandler(EmailHandler):
             from ..testing.failing import deliver
 
             for job, report in deliver(jobs, observe, self.outbox.script, self.session):
-                if report.accepted:
-                    self._capture(job, report)
-                yield report
+                yield self._captured(job, report) if report.accepted else report
             return
         for job in jobs:
             observe(Phase.END_OF_DATA, job)
-            report = accept(job)
-            try:
-                self._capture(job, report)
-            except MessageError as error:  # an attached file that changed
-                report = failed(job, RefusedError(str(error)))
-            yield report
+            yield self._captured(job, accept(job))
 
-    def _capture(self, job: Job, report: Report) -> None:
-        message, content = _in_memory(job)
+    def _captured(self, job: Job, report: Report) -> Report:
+        """Keep the message of those who have accepted it, and report on it."""
+        try:
+            message, content = _in_memory(job)
+        except MessageError as error:  # an attached file that changed
+            return failed(job, RefusedError(str(error)))
         envelope = job.envelope if report.ok else job.envelope.to(report.accepted)
         self.outbox.append(Captured(message, envelope, content, report, self.using))
+        return report
 
 
 def _in_memory(job: Job) -> tuple[AnyMessage, Content]:

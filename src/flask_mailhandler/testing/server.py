@@ -29,6 +29,7 @@ class SMTPServer:
     block is open. It offers STARTTLS, and logins.
 
     What it was sent is in :attr:`outbox`, and ``outbox.fail()`` lets it fail.
+    Which account has sent it is not known here.
 
     :param outbox: Where messages are kept.
     :param users: Names and passwords (or tokens): then a login is required, and must be right. If

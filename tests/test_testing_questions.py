@@ -8,6 +8,7 @@ import typing as t
 import pytest
 from hypothesis import example
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from flask_mailhandler import Attachment
@@ -112,6 +113,7 @@ def test_a_code_of_another_form(pattern: str | re.Pattern[str], code: str) -> No
     assert captured(text="Enter WDJB-MJHT, G-1234 or PIN x9").code(pattern) == code
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80))
 @example("0" * 70 + "@" * 10)
 def test_code_never_fails_otherwise(text: str) -> None:

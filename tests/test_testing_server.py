@@ -13,6 +13,7 @@ from email.message import EmailMessage
 import pytest
 from flask import Flask
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from flask_mailhandler import Attachment
@@ -80,6 +81,7 @@ WORDS = st.text(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     subject=WORDS, lines=st.lists(WORDS, max_size=4), data=st.binary(max_size=200), filename=WORDS
 )

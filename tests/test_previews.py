@@ -309,6 +309,25 @@ def test_what_is_no_message(function: t.Any, kind: str, says: str) -> None:
     assert says in failure.text
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def test_an_error_that_cannot_be_told() -> None:
+    """An exception whose text cannot be made is told by its name."""
+    app, mail = an_app()
+
+    @mail.preview("Hi")
+    def hi() -> Message:
+        raise Unspeakable
+
+    failure = failed(app, mail, "Hi")
+
+    assert failure.kind == "Unspeakable"
+    assert "Unspeakable: <exception str() failed>" in failure.lines
+
+
 def test_a_message_that_is_stopped() -> None:
     """A message that a before_send function stops is told."""
     app, mail = an_app()

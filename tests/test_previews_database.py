@@ -6,6 +6,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import sqlalchemy.orm
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
@@ -179,3 +180,33 @@ def test_a_session_in_a_transaction_of_a_test(shop: Shop) -> None:
 def add_user(shop: Shop) -> None:
     shop.db.session.add(shop.user(name="Bob"))
     shop.db.session.commit()
+
+
+def test_a_session_that_is_no_registry(tmp_path: Path) -> None:
+    """Where the extension has the session of the context itself, as Flask-SQLAlchemy-Lite, it is
+    rolled back as well."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table user (name text)")
+
+    class Lite:
+        session = sqlalchemy.orm.Session(engine)
+
+    app = Flask("shop")
+    app.extensions["sqlalchemy"] = Lite
+    mail = Mail(app)
+
+    @mail.preview("Hi")
+    def hi() -> Message:
+        Lite.session.execute(sqlalchemy.text("insert into user values ('Ann')"))
+        Lite.session.commit()
+        found = Lite.session.scalars(sqlalchemy.text("select name from user"))
+        return Message(subject=" ".join(found), text="x")
+
+    (sample,) = mail.previews.samples()
+    rendered = render(app, sample)
+
+    assert b"Subject: Ann\r\n" in rendered.content
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("select count(*) from user").scalar_one() == 0
+    engine.dispose()

@@ -171,11 +171,17 @@ def _octets(part: t.Any) -> bytes:
     return t.cast(bytes, part.get_payload(decode=True))
 
 
+@mail.preview("Welcome")
+def greeting(address: str = "http://127.0.0.1:5000/") -> Message:
+    """What is in the mailbox at the start."""
+    html = render_template("welcome.html", address=address)
+    return Message(to="you@example.com", subject="Welcome to your mailbox", html=html)
+
+
 def welcome(app: Flask, address: str) -> None:
     """Send the first message, so that the mailbox is not empty."""
     with app.app_context():
-        html = render_template("welcome.html", address=address)
-        mail.send(Message(to="you@example.com", subject="Welcome to your mailbox", html=html))
+        mail.send(greeting(address))
 
 
 def main() -> int:

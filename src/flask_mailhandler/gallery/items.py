@@ -35,15 +35,17 @@ def items(session: pytest.Session, others: Sequence[pytest.Item]) -> Iterator[py
     app = _find_app(session.config)
     with_app = [item for item in others if "app" in getattr(item, "fixturenames", ())]
     folder = _folder(with_app or others) or session
-    module: _Module = _Module.from_parent(folder, path=folder.path, name=_NAME, nodeid=_NAME)
+    module: MailPreviews = MailPreviews.from_parent(
+        folder, path=folder.path, name=_NAME, nodeid=_NAME
+    )
     for sample in _mail_of(app).previews.samples():
         yield pytest.Function.from_parent(
             module, name=_item_name(sample), callobj=_test(app, sample.key)
         )
 
 
-class _Module(pytest.Module):
-    """Stands for a file, because fixtures may be made once for each."""
+class MailPreviews(pytest.Module):
+    """Stands for a file of tests, because fixtures may be made once for each."""
 
     def _getobj(self) -> types.ModuleType:
         return sys.modules[__name__]
@@ -55,8 +57,8 @@ def _find_app(config: pytest.Config) -> Flask:
         app = ScriptInfo(app_import_path=path, set_debug_flag=False).load_app()
     except Exception as error:
         raise pytest.UsageError(
-            f"--mail-previews cannot make the app: {error} Name it as for 'flask --app':"
-            " mail_previews_app in the configuration of pytest, or FLASK_APP."
+            f"--mail-previews cannot make the app: {type(error).__name__}: {error}\nIt is named as"
+            " for 'flask --app': by mail_previews_app in pytest's configuration, or FLASK_APP."
         ) from error
     if NAME not in app.extensions:
         raise pytest.UsageError(f"--mail-previews: the app {app.name!r} has no Mail.")

@@ -22,7 +22,7 @@ def rolled_back(app: Flask) -> Iterator[None]:
 
     No connection is opened before the session needs it.
     """
-    session = getattr(app.extensions.get("sqlalchemy"), "session", None)
+    session: t.Any = getattr(app.extensions.get("sqlalchemy"), "session", None)
     if session is None:
         yield
         return

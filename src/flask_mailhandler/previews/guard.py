@@ -12,7 +12,8 @@ _SAMPLE: ContextVar[str] = ContextVar("flask_mailhandler.preview", default="")
 
 @contextlib.contextmanager
 def nothing_is_sent(label: str) -> Iterator[None]:
-    """Let :func:`refuse` refuse, here and nowhere else: other requests go on sending."""
+    """Let :func:`refuse` refuse, here and nowhere else: other requests go on sending, and so does a
+    thread that is started here."""
     token = _SAMPLE.set(label)
     try:
         yield

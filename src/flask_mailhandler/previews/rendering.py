@@ -54,8 +54,9 @@ class Failure:
             start = start.tb_next  # that is only how we came there
         own = [frame for frame in traceback.extract_tb(start) if _is_the_apps(frame.filename)]
         place = f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
-        lines = traceback.format_exception(type(error), error, start)
-        return cls(type(error).__name__, str(error), place, "".join(lines))
+        # Unlike str(), it takes an exception whose own text cannot be made.
+        told = traceback.TracebackException(type(error), error, start)
+        return cls(type(error).__name__, str(told), place, "".join(told.format()))
 
 
 def _is_the_apps(filename: str) -> bool:

@@ -15,7 +15,7 @@ PYTEST_ARGS ?= -n auto
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/ready-catch  ## send a real message to a catcher here and show it (ONCE=1: and exit)
+demo: $(VENV)/ready-catch  ## send mail to a catcher here and look at it in the mailbox (ONCE=1: and exit)
 	@$(PY) examples/demo/app.py
 
 test: $(VENV)/ready-dev  ## run all tests, with branch coverage

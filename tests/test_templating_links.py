@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from pathlib import Path
 
@@ -160,6 +161,7 @@ def test_url_for_knows_the_apps_habits() -> None:
         ("https://faß.de", "https://xn--fa-hia.de"),
         ("http://[::1]:8080", "http://[::1]:8080"),
         ("http://127.0.0.1", "http://127.0.0.1"),
+        ("https://shop.example/Bäckerei/", "https://shop.example/B%C3%A4ckerei"),
     ],
 )
 def test_base_url(value: str, host: str) -> None:
@@ -295,6 +297,8 @@ def test_what_refers_to_nothing(tag: str) -> None:
         "<p>href= src= background=",
         '<img src="https://shop.example/x.png" srcset="https://shop.example/y.png 2x">',
         "<img src='data:image/png;base64,AAAA'>",
+        "<img src='https://shop.example' srcset='data:image/png;base64,A 2x,https://a.example/x,y'>",
+        "<img src='https://shop.example' srcset=' https://a.example/x, https://a.example/y 2x '>",
         "<td background='https://shop.example/bg.png' style=\"background:url('https://x.example/y')\">",
         "<!-- <a href=''> -->",
         '<style>p { background: url("https://shop.example/x") }</style>',
@@ -308,9 +312,15 @@ def test_what_is_left_alone(html: str) -> None:
 
 def test_many_tags_take_linear_time() -> None:
     """A million tags that do not end are read once."""
-    for html in ("<img " * 200_000, "<a href" * 200_000, "href =" * 200_000, "url(" * 200_000):
-        message = render(app_with({"x.html": "{{ html }}"}), "x", html=Markup(html))
-        assert message.html == html
+    parts = ["<img ", "<a href", "href =", "url(", "<style>", "<style ", "<body ", "<body '"]
+    for html in [part * 200_000 for part in parts]:
+        source = "{% block preheader %}{% endblock %}{{ html }}"
+        message = render(app_with({"x.html": source}), "x", html=Markup(html))
+        assert message.html
+    for value in ("url(" * 50_000, "url('" * 50_000, 'url("' * 50_000, ", " * 50_000):
+        page = "<p style='{{ v }}'><img src='https://shop.example' srcset='{{ v }}'>"
+        with contextlib.suppress(MessageError):
+            render_html(page, v=value)
 
 
 def test_too_deep() -> None:

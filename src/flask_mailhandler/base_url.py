@@ -17,9 +17,6 @@ class BaseURL(t.NamedTuple):
     path: str
     """Where the app is mounted, ``/`` at least."""
 
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.host}{self.path.rstrip('/')}"
-
 
 def read_base_url(value: object, name: str) -> BaseURL:
     """Read ``https://shop.example``, with the path where the app is mounted, if it is at one.
@@ -28,6 +25,7 @@ def read_base_url(value: object, name: str) -> BaseURL:
     :raises ConfigurationError: for anything else. The text does not show the value: there may be a
         password in it.
     """
+    from urllib.parse import quote
     from urllib.parse import urlsplit
 
     text = config.text(value, name).strip()
@@ -42,9 +40,8 @@ def read_base_url(value: object, name: str) -> BaseURL:
             f"{name} must be like 'https://shop.example' or 'https://shop.example/app', without a"
             " user name and without '?' and '#'."
         ) from None
-    return BaseURL(
-        url.scheme, shown if port is None else f"{shown}:{port}", f"{url.path.rstrip('/')}/"
-    )
+    path = quote(url.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
+    return BaseURL(url.scheme, shown if port is None else f"{shown}:{port}", f"{path}/")
 
 
 def _host(host: str, name: str) -> str:

@@ -17,8 +17,10 @@ _LINKS = frozenset({"a", "area"})
 _PLAIN_LINK = re.compile(r'href="(?:https?://[\w\[]|mailto:|tel:)')
 _PLAIN_IMAGE = re.compile(r'src="(?:https?://[\w\[]|cid:)')
 _BACKGROUND = re.compile(r"background\s*=")
-_CSS_URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^)]*?))\s*\)""", re.I)
-_STYLE = re.compile(r"<style(?=[\s>])[^>]*>(.*?)</style", re.I | re.S)
+# https://html.spec.whatwg.org/multipage/images.html#parsing-a-srcset-attribute
+_CANDIDATE = re.compile(r"([^\s,]\S*?)(?:,(?=\s|\Z)|\s[^,]*|\Z)")
+_CSS_URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^()"']*))""", re.I)
+_STYLE = re.compile(r"<style(?=[\s>])[^<>]*>(.*?)(?:</style|\Z)", re.I | re.S)
 _WHY = {
     "empty": "is empty",
     "relative": "is relative, and a mail has no page that it could be relative to",
@@ -74,9 +76,8 @@ def _urls(tag: Start) -> Iterator[tuple[str, bool]]:
         yield given.get("src", ""), True
     if "background" in given:
         yield given["background"], True
-    for candidate in given.get("srcset", "").split(","):
-        if candidate.strip():
-            yield candidate.split()[0], True
+    for candidate in _CANDIDATE.findall(given.get("srcset", "")):
+        yield candidate, True
     if "url(" in given.get("style", "").lower():
         for url in _css_urls(given["style"]):
             yield url, True

@@ -81,7 +81,9 @@ class Environments:
         )
         # {% trans %} gives the variables to our functions.
         t.cast(t.Any, made.environment).newstyle_gettext = True
-        made.environment.filters = _chain(markdown.filters(), self._shared.filters)
+        made.environment.filters = _chain(
+            markdown.filters(self._shared.filters), self._shared.filters
+        )
         return made
 
 

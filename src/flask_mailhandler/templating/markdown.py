@@ -21,6 +21,8 @@ from collections.abc import Callable
 from collections.abc import Mapping
 
 from jinja2 import pass_context
+from jinja2 import pass_eval_context
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from markupsafe import escape
 from markupsafe import Markup
@@ -39,6 +41,8 @@ _HIDE = {
 _SHOW = {_PRIVATE + code: chr(code) for code in _ASCII}
 _SHOW_ESCAPED = {_PRIVATE + code: str(escape(chr(code))) for code in _ASCII}
 _ESCAPING = ("e", "escape", "forceescape", "urlize")
+# What these make is safe in HTML, which is not to be safe here.
+_MAKING = ("tojson", "xmlattr")
 _GETTEXT = ("gettext", "ngettext", "pgettext", "npgettext")
 
 
@@ -48,10 +52,24 @@ def hide(value: object) -> Markup:
     return value if isinstance(value, Markup) else Markup(str(value).translate(_HIDE))
 
 
-def filters() -> dict[str, Callable[..., t.Any]]:
-    """Those of Jinja's filters that escape for HTML, to escape for Markdown."""
-    escaping = {name: lambda value, *_, **__: hide(value) for name in _ESCAPING}
-    return {**escaping, "format": _format}
+def filters(shared: Mapping[str, t.Any]) -> dict[str, Callable[..., t.Any]]:
+    """Those of Jinja's filters that escape for HTML, to escape for Markdown.
+
+    :param shared: The app's filters.
+    """
+
+    def hiding(function: t.Any) -> Callable[..., t.Any]:
+        @pass_eval_context
+        def made(context: EvalContext, /, *arguments: t.Any, **named: t.Any) -> Markup:
+            return hide(str.__str__(function(context, *arguments, **named)))
+
+        return made
+
+    return {
+        **{name: lambda value, *_, **__: hide(value) for name in _ESCAPING},
+        **{name: hiding(shared[name]) for name in _MAKING if name in shared},
+        "format": _format,
+    }
 
 
 def _format(value: object, /, *arguments: t.Any, **named: t.Any) -> str:

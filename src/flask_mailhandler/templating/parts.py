@@ -76,30 +76,32 @@ class Parts:
 
     def html(self) -> str:
         """The HTML with its preheader, which is what a list of mails shows behind the subject."""
+        html, preheader = self._page()
+        return _with_preheader(html, preheader) if html.strip() else ""
+
+    def _page(self) -> tuple[str, str]:
         files = self._files
         if files.single:
             page = self._render(self._environments.html, files.single, None)
-            html = page.block("html")
             if "html" not in page and "text" not in page:
                 raise MessageError(f"{files.single} has neither a block html nor a block text.")
-        elif files.html:
+            return page.block("html"), page.block("preheader")
+        if files.html:
             page = self._render(self._environments.html, files.html)
-            html = page.text
-        elif files.markdown:
-            page, html = self._from_markdown(files.markdown)
-        else:
-            return ""
-        return _with_preheader(html, page.block("preheader").strip()) if html.strip() else ""
+            return page.text, page.block("preheader")
+        return self._from_markdown(files.markdown) if files.markdown else ("", "")
 
-    def _from_markdown(self, name: str) -> tuple[Rendered, str]:
+    def _from_markdown(self, name: str) -> tuple[str, str]:
         written = self._render(self._environments.markdown, name, _ABOUT)
         variables = {
             **self._variables,
             "mail_content": self._convert(written.text),
             "mail_layout": written.variable("layout") or _LAYOUT,
         }
-        about = self._render(self._environments.html, name, None)
-        return about, self._environments.html.render("mailhandler/markdown.html", variables).text
+        page = self._environments.html.render("mailhandler/markdown.html", variables)
+        if "preheader" not in written:
+            return page.text, ""
+        return page.text, self._render(self._environments.html, name, None).block("preheader")
 
     def _words(self, name: str) -> Rendered:
         """A file with nothing escaped, for its blocks."""
@@ -116,9 +118,10 @@ class Parts:
 
 def _with_preheader(html: str, preheader: str) -> str:
     """Put the preheader at the beginning, for no reader to see, unless a layout shows it."""
+    preheader = preheader.strip()
     if not preheader or preheader in html:
         return html
-    start = _BODY.search(html) or _PROLOGUE.match(html)
+    start = _BODY.match(html, html.lower().find("<body")) or _PROLOGUE.match(html)
     place = start.end() if start else 0
     hidden = (
         f'<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{preheader}</div>'

@@ -78,15 +78,15 @@ class Templates:
         locale: object,
         fields: MessageFields,
     ) -> Message:
-        language_ = language.read_locale(locale)
-        with language.speaking(self._app, language_), collecting(self._app) as images:
-            files = self._files(template, language_)
+        known = language.read_locale(locale)
+        with language.speaking(self._app, known), collecting(self._app) as images:
+            files = self._files(template, known)
             subject = plain(fields.get("subject"))
             parts = Parts(
                 self._environments,
                 lambda text: self._convert(text),
                 files,
-                self._variables(context, language_),
+                self._variables(context, known),
                 None if subject is None else one_line(subject),
             )
             html = parts.html()
@@ -119,8 +119,6 @@ class Templates:
     def _exists(self, name: str) -> bool:
         try:
             self._environments.text.environment.get_template(name)
-        except TemplateNotFound as error:
-            if error.name != name:
-                raise
+        except TemplateNotFound:
             return False
         return True

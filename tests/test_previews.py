@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
 import typing as t
 from pathlib import Path
@@ -377,3 +380,18 @@ def test_an_attached_file_that_is_not_there(tmp_path: Path) -> None:
         return message
 
     assert failed(app, mail, "Hi").kind == "MessageError"
+
+
+def test_registering_loads_little() -> None:
+    """An app with previews that nobody looks at loads nothing of what shows them."""
+    code = (
+        "import sys, flask; from flask_mailhandler import Mail; mail = Mail(flask.Flask('x'))\n"
+        "mail.preview('Hi', variants={'a': {}})(lambda: None)\nprint(*sys.modules, sep='\\n')"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    ours = {name for name in done.stdout.split() if name.startswith("flask_mailhandler.")}
+    shows = re.compile(r"\w+\.(gallery|lint|mailbox|templating|previews\.(rendering|database))")
+    assert "flask_mailhandler.previews.preview" in ours
+    assert [name for name in ours if shows.match(name)] == []

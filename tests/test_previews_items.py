@@ -84,6 +84,8 @@ def test_each_sample_is_a_test(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(
         [
+            "*collected 4 items",
+            "",
             "mail-previews::Account/Welcome[[]new-en[]] PASSED*",
             "mail-previews::Account/Welcome[[]new-de[]] PASSED*",
             "mail-previews::Account/Welcome[[]old-en[]] PASSED*",

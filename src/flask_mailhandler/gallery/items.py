@@ -7,7 +7,6 @@ import sys
 import types
 import typing as t
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Sequence
 
 import pytest
@@ -25,8 +24,8 @@ if t.TYPE_CHECKING:
 _NAME = "mail-previews"
 
 
-def items(session: pytest.Session, others: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
-    """One test for each sample of the app that Flask finds, as ``flask`` does.
+def items(session: pytest.Session, others: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Collect a test for each sample of the app that Flask finds, as ``flask`` does.
 
     :param others: The tests that were collected. Those of the previews see the fixtures that these
         have in common, with preference for those that use ``app``.
@@ -38,10 +37,14 @@ def items(session: pytest.Session, others: Sequence[pytest.Item]) -> Iterator[py
     module: MailPreviews = MailPreviews.from_parent(
         folder, path=folder.path, name=_NAME, nodeid=_NAME
     )
-    for sample in _mail_of(app).previews.samples():
-        yield pytest.Function.from_parent(
-            module, name=_item_name(sample), callobj=_test(app, sample.key)
-        )
+    found: list[pytest.Item] = [
+        pytest.Function.from_parent(module, name=_item_name(sample), callobj=_test(app, sample.key))
+        for sample in _mail_of(app).previews.samples()
+    ]
+    # So that they are counted when pytest says how many it has collected.
+    report = pytest.CollectReport(_NAME, "passed", None, [*found])
+    session.ihook.pytest_collectreport(report=report)
+    return found
 
 
 class MailPreviews(pytest.Module):

@@ -46,12 +46,17 @@ def text_links(text: str) -> Iterator[Link]:
 
 
 def _without_end_of_sentence(url: str) -> str:
-    while url[-1] in ".,;:!?)]":
-        opening = _OPENING.get(url[-1])
-        if opening and url.count(opening) >= url.count(url[-1]):
-            break
-        url = url[:-1]
-    return url
+    end = len(url)
+    # Counted once: a URL may be a hundred thousand brackets.
+    open_brackets = {closing: url.count(opening) for closing, opening in _OPENING.items()}
+    closed = {closing: url.count(closing) for closing in _OPENING}
+    while (last := url[end - 1]) in ".,;:!?)]":
+        if last in _OPENING:
+            if open_brackets[last] >= closed[last]:
+                break
+            closed[last] -= 1
+        end -= 1
+    return url[:end]
 
 
 # https://url.spec.whatwg.org/#concept-basic-url-parser: what is taken away before it is read.

@@ -88,10 +88,14 @@ def test_a_host_that_is_not_trusted() -> None:
     """With TRUSTED_HOSTS no mail with another host is made, whatever the version of Flask."""
     app = app_with(RESET, base_url=None, TRUSTED_HOSTS=["shop.example"])
 
-    assert rendered_by_view(app, "attacker.example") == ""
+    html = ""
+    with contextlib.suppress(MessageError):  # Flask 3.1 answers the request itself.
+        html = rendered_by_view(app, "attacker.example")
+
+    assert html == ""
 
 
-def test_not_even_if_flask_lets_it_through(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_even_if_flask_lets_it_through() -> None:
     """Flask 3.0 does not look at TRUSTED_HOSTS; a mail's link does."""
     app = app_with(RESET, base_url=None)
 

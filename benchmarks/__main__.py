@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from . import imports
+from . import mailbox
 from . import memory
 from . import nodemailer
 from . import rendering
@@ -21,6 +22,7 @@ from .targets import Target
 PARTS = {
     "rendering": lambda rounds: rendering.run(rounds),
     "memory": lambda rounds: memory.run(),
+    "mailbox": lambda rounds: mailbox.run(rounds),
     "templates": lambda rounds: templates.run(rounds),
     "imports": lambda rounds: imports.run(max(rounds // 4, 5)),
 }

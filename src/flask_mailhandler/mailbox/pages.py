@@ -9,7 +9,6 @@ import typing as t
 from flask import abort
 from flask import Blueprint
 from flask import request
-from flask import Response
 from flask import url_for
 from markupsafe import Markup
 
@@ -44,6 +43,7 @@ class Pages:
         self._about = about
         # A list costs milliseconds to write, and is asked for again and again.
         self._rows: tuple[object, Markup] | None = None
+        self._inbox: tuple[object, str] | None = None
 
     def add_to(self, blueprint: Blueprint) -> None:
         """Give the views their addresses."""
@@ -61,15 +61,24 @@ class Pages:
 
     def inbox(self) -> Sealed:
         """The list."""
-        return self._page("inbox.html", entry=None)
+        listing, token = self._store.list(), self._store.token()
+        key = (self._key(listing), token)
+        kept = self._inbox
+        if kept is None or kept[0] != key:
+            kept = self._inbox = key, self._page("inbox.html", listing, token, entry=None)
+        return sealed(kept[1])
 
-    def list(self) -> Response:
+    def list(self) -> Sealed:
         """The list alone, for a page that is open: 304 if nothing has changed."""
         listing = self._store.list()
-        response = sealed(self._rows_of(listing))
-        response.set_etag(self._state(listing), weak=True)
-        response.headers["X-Mail-Unread"] = str(listing.unread)
-        return t.cast(Response, response.make_conditional(request.environ))
+        state = self._state(listing)
+        if request.if_none_match.contains_weak(state):
+            response = sealed("", status=304)
+        else:
+            response = sealed(self._rows_of(listing))
+            response.headers["X-Mail-Unread"] = str(listing.unread)
+        response.set_etag(state, weak=True)
+        return response
 
     def message(self, id: str) -> Sealed:
         """One message, beside the list."""
@@ -81,7 +90,10 @@ class Pages:
             part=lambda part: url_for(".part", id=id, number=part.number),
         )
         findings = lint(self._octets(entry))
-        return self._page("message.html", entry=entry, panel=panel, findings=findings)
+        listing, token = self._store.list(), self._store.token()
+        return sealed(
+            self._page("message.html", listing, token, entry=entry, panel=panel, findings=findings)
+        )
 
     def frame(self, id: str) -> Sealed:
         """The HTML of a message, for its frame."""
@@ -118,29 +130,27 @@ class Pages:
         response.location = url_for(".inbox", q=request.args.get("q"))
         return response
 
-    def _page(self, template: str, *, entry: Entry | None, **context: t.Any) -> Sealed:
-        listing = self._store.list()
-        return self._shell.page(
+    def _page(self, template: str, listing: Listing, token: str, **context: t.Any) -> str:
+        return self._shell.render_page(
             template,
             section="Mailbox",
             rows=self._rows_of(listing),
             state=self._state(listing),
             unread=listing.unread,
-            total=len(listing.entries),
-            entry=entry,
             q=request.args.get("q", ""),
             query=_query(),
-            token=self._store.token(),
-            folder=self._store.folder,
-            about=self._about,
+            token=token,
             **context,
         )
 
+    def _key(self, listing: Listing) -> tuple[object, ...]:
+        """What the list as HTML depends on."""
+        return listing.version, request.args.get("q", ""), request.script_root, _today()
+
     def _rows_of(self, listing: Listing) -> Markup:
         """The list as HTML, kept for the next who asks for the same."""
-        today = datetime.datetime.now().astimezone().date()
-        key = (listing, request.args.get("q", ""), request.script_root, today)
-        if self._rows is None or self._rows[0] != key:
+        key, kept = self._key(listing), self._rows
+        if kept is None or kept[0] != key:
             found = [*read_query(request.args.get("q", "")).within(listing)]
             rows = self._shell.render(
                 "rows.html",
@@ -148,16 +158,16 @@ class Pages:
                 more=max(len(found) - _MANY, 0),
                 seen=listing.seen,
                 searched=bool(request.args.get("q")),
-                when=functools.partial(_when, today),
+                when=functools.partial(_when, _today()),
                 query=_query(),
                 about=self._about,
             )
-            self._rows = key, Markup(rows)
-        return self._rows[1]
+            kept = self._rows = key, Markup(rows)
+        return kept[1]
 
     def _state(self, listing: Listing) -> str:
         """What changes when the list does."""
-        return f"{listing.version}-{datetime.datetime.now().astimezone():%d}"
+        return f"{listing.version}-{_today():%d}"
 
     def _find(self, id: str) -> Entry:
         return self._store.find(id) or abort(404)
@@ -178,6 +188,10 @@ class Pages:
 def _query() -> dict[str, str]:
     """The search, for an address that keeps it."""
     return {"q": q} if (q := request.args.get("q")) else {}
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now().astimezone().date()
 
 
 def _when(today: datetime.date, entry: Entry) -> str:

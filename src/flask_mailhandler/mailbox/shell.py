@@ -123,6 +123,10 @@ class Shell:
         """Render a part of a page; every value is escaped."""
         return self._templates.get_template(f"mailhandler/{template}").render(context)
 
-    def page(self, template: str, *, status: int = 200, **context: t.Any) -> Sealed:
+    def render_page(self, template: str, **context: t.Any) -> str:
         """Render a page, which extends ``mailhandler/base.html``."""
-        return sealed(self.render(template, sections=self.sections, **context), status=status)
+        return self.render(template, sections=self.sections, **context)
+
+    def page(self, template: str, *, status: int = 200, **context: t.Any) -> Sealed:
+        """Answer with a page."""
+        return sealed(self.render_page(template, **context), status=status)

@@ -86,7 +86,7 @@ class Store:
         self.folder = folder
         self._known: dict[str, Entry | None] = {}
         # Replaced as a whole, so that no thread sees half of it.
-        self._listed: tuple[tuple[int, int], float, Listing] | None = None
+        self._listed: tuple[tuple[int, int], float, set[str], Listing] | None = None
         self._token = ""
 
     def list(self) -> Listing:
@@ -96,16 +96,12 @@ class Store:
         except OSError:
             return Listing((), frozenset())
         state, now = (found.st_ino, found.st_mtime_ns), time.time()
-        if (listed := self._listed) and listed[0] == state and listed[1] > _TICK:
-            return listed[2]
+        listed = self._listed
+        if listed and listed[0] == state and listed[1] > _TICK:
+            return listed[3]
         names = self._names()
-        ids = sorted((name[:-5] for name in names if name.endswith(".json")), reverse=True)
-        entries = [entry for id in ids if NAME.fullmatch(id) and (entry := self._entry(id))]
-        seen = frozenset(entry.id for entry in entries if f"{entry.id}.seen" in names)
-        listing = Listing(tuple(entries), seen)
-        for gone in self._known.keys() - set(ids):
-            self._known.pop(gone, None)
-        self._listed = state, now - found.st_mtime, listing
+        listing = listed[3] if listed and listed[2] == names else self._read(names)
+        self._listed = state, now - found.st_mtime, names, listing
         return listing
 
     def find(self, id: str) -> Entry | None:
@@ -150,6 +146,14 @@ class Store:
         # The folder cannot be written; then this process is the only one that it holds for.
         self._token = self._token or secrets.token_hex(32)
         return self._token
+
+    def _read(self, names: set[str]) -> Listing:
+        ids = sorted((name[:-5] for name in names if name.endswith(".json")), reverse=True)
+        entries = [entry for id in ids if NAME.fullmatch(id) and (entry := self._entry(id))]
+        for gone in self._known.keys() - set(ids):
+            self._known.pop(gone, None)
+        seen = frozenset(entry.id for entry in entries if f"{entry.id}.seen" in names)
+        return Listing(tuple(entries), seen)
 
     def _names(self) -> set[str]:
         try:

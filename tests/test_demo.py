@@ -7,6 +7,7 @@ import importlib.util
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 import typing as t
@@ -112,6 +113,28 @@ def test_what_is_not_there(browser: FlaskClient) -> None:
     """A name that nobody has given is not found, and no path is followed."""
     for path in ("/sent/x", "/sent/..%2f..%2fapp.py", "/static/../app.py"):
         assert browser.get(path).status_code == 404
+
+
+def test_opens_on_the_mailbox() -> None:
+    """The demo prints the address of the mailbox, where its first message is; Ctrl-C ends it."""
+    program = subprocess.Popen(
+        [sys.executable, "-W", "error", DEMO / "app.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert program.stdout is not None
+    printed = program.stdout.readline()
+    found = re.match(r"Open the mailbox at http://127\.0\.0\.1:(\d+)(/_mail/) in", printed)
+    assert found is not None, printed
+
+    page = _get(int(found[1]), found[2])
+    program.send_signal(signal.SIGINT)
+    with program.stdout:
+        program.stdout.read()
+
+    assert program.wait(20) == 0
+    assert "Welcome to your mailbox" in page
 
 
 @pytest.mark.services

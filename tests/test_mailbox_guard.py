@@ -82,6 +82,26 @@ def test_other_machines(tmp_path: Path, path: str, peer: str) -> None:
     assert status(app_with_mailbox(tmp_path), path, peer) == 404
 
 
+@pytest.mark.parametrize("path", ["/_mail", "/_mail/", "/_mail/clear", "/_mail/x", "/_mail/list/"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
+def test_strangers_learn_nothing(tmp_path: Path, path: str, method: str) -> None:
+    """Whatever a stranger asks for, and how, the answer is that of an app without a mailbox."""
+    app = app_with_mailbox(tmp_path)
+
+    found = app.test_client().open(path, method=method, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+
+    assert (found.status_code, "Allow" in found.headers) == (404, False)
+
+
+def test_the_rest_of_the_app(tmp_path: Path) -> None:
+    """The guard keeps nobody from the other pages of the app."""
+    app = app_with_mailbox(tmp_path)
+    app.add_url_rule("/_mailing", "mailing", lambda: "x")
+
+    assert status(app, "/_mailing", "192.0.2.7") == 200
+    assert status(app, "/_mail") == 200
+
+
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
 def test_this_machine(tmp_path: Path, peer: str) -> None:
     """Every address of this machine may look."""

@@ -48,7 +48,7 @@ class Pages:
     def add_to(self, blueprint: Blueprint) -> None:
         """Give the views their addresses."""
         get, post = blueprint.get, blueprint.post
-        get("/", endpoint="inbox")(self.inbox)
+        get("/", endpoint="inbox", strict_slashes=False)(self.inbox)
         get("/list", endpoint="list")(self.list)
         get("/messages/<id>", endpoint="message")(self.message)
         get("/messages/<id>/html", endpoint="frame")(self.frame)

@@ -67,8 +67,11 @@ def register(
     )
     told: set[str] = set()
 
-    @blueprint.before_request
+    # Of the whole app, so that a wrong method or a missing slash tells strangers no more.
+    @blueprint.before_app_request
     def guard() -> None:
+        if request.blueprint != PAGE and not f"{request.path}/".startswith(f"{PREFIX}/"):
+            return
         reason = refusal(request, debug=current_app.debug, agrees=agrees, remote=remote)
         if reason is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import typing as t
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import Captured
+from flask_mailhandler import ConfigurationError
 from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import Message
 
@@ -183,6 +185,14 @@ def test_select_without_html() -> None:
     """Where there is no HTML, select() does not pass for finding nothing."""
     with pytest.raises(AssertionError, match="has no HTML"):
         captured(text="x").select("p")
+
+
+def test_select_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the extra is missing, select() says what to install."""
+    monkeypatch.setitem(sys.modules, "selectolax.lexbor", None)
+
+    with pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[testing\]"):
+        captured(html="<p>x").select("p")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import contextlib
 import smtplib
 import socket
 import ssl
+import sys
 import threading
 import typing as t
 from email.message import EmailMessage
@@ -17,6 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from flask_mailhandler import Attachment
+from flask_mailhandler import ConfigurationError
 from flask_mailhandler import ConnectError
 from flask_mailhandler import DeferredError
 from flask_mailhandler import LoginError
@@ -354,6 +356,20 @@ def test_waiting_for_mail_of_a_thread(server: SMTPServer) -> None:
 
     assert server.outbox.wait_for(to=ANN).subject == "Hi"
     thread.join()
+
+
+def test_without_the_extra(server: SMTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is to encrypt says what to install, before anything is sent."""
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    monkeypatch.delitem(sys.modules, "flask_mailhandler.testing.certificates", raising=False)
+
+    with (
+        pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[testing\]"),
+        captured(server, MAIL_URL="smtps://mx.example.com"),
+    ):
+        pass
+    with captured(server, MAIL_URL="smtp://localhost") as mail:
+        assert mail.send(message()).ok
 
 
 def test_start_and_stop(no_leaks: None) -> None:

@@ -19,9 +19,9 @@ class Certificates:
 
     def __init__(self) -> None:
         authority = trustme.CA()
-        self.server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.server: ssl.SSLContext = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("localhost", "127.0.0.1").configure_cert(self.server)
         self.authority: bytes = authority.cert_pem.bytes()
         """What a client must trust (PEM)."""
-        self.client = ssl.create_default_context(cadata=self.authority.decode())
+        self.client: ssl.SSLContext = ssl.create_default_context(cadata=self.authority.decode())
         self.client.minimum_version = ssl.TLSVersion.TLSv1_2

@@ -49,7 +49,9 @@ class Connection:
         self._parameters = ""
         self._recipients: list[Address] = []
         # A daemon: an interpreter that ends does not wait for a client that stays.
-        self.thread = threading.Thread(target=self._run, name="smtp_server client", daemon=True)
+        self.thread: threading.Thread = threading.Thread(
+            target=self._run, name="smtp_server client", daemon=True
+        )
 
     def stop(self) -> None:
         """Hang up, and wait for the thread."""

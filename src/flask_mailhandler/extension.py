@@ -34,7 +34,7 @@ class Mail(Sender):
         super().__init__()
         self._cli = cli
         self._may_look: Callable[[], bool] = lambda: False
-        self.previews = Previews()
+        self.previews: Previews = Previews()
         """The previews by their names."""
         if app is not None:
             self.init_app(app)

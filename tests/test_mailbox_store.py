@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -298,3 +301,45 @@ def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
     assert report.deferred == ["ann@example.com"]
     assert "Check MAIL_FOLDER" in str(report.error)
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_nobody_to_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message is kept though the console is closed."""
+    app = app_with_mailbox(tmp_path)
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr("sys.stderr", closed)
+
+    with app.app_context():
+        report = current_mail.send(HELLO)
+
+    assert report.ok
+    assert len(names(tmp_path)) == 1
+
+
+def test_a_background_process(tmp_path: Path) -> None:
+    """Outside a request, where nobody knows the server's address, the path of the page is said."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", BACKGROUND],
+        env={**os.environ, "FLASK_MAIL_FOLDER": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    (name,) = names(tmp_path)
+    assert done.stderr == f"Mail to ann@example.com: Hi -> /_mail/messages/{name}\n"
+    facts = json.loads((tmp_path / f"{name}.json").read_text())
+    assert facts["site"] == {"file": "<string>", "line": 9, "function": "<module>"}
+
+
+BACKGROUND = """
+from flask import Flask
+from flask_mailhandler import Mail
+app = Flask("worker")
+app.debug = True
+app.config.from_prefixed_env()
+mail = Mail(app)
+with app.app_context():
+    mail.send("Hello", subject="Hi", to="ann@example.com", from_addr="me@example.com")
+"""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import sys
 
 from flask import current_app
 from flask import Flask
+from flask import has_app_context
 from flask import has_request_context
 from flask import request
 from flask import url_for
@@ -54,15 +56,17 @@ def _tell(kept: Kept) -> None:
     if len(kept.recipients) > 2:
         who += f" and {len(kept.recipients) - 2} more"
     line = f"Mail to {who}: {kept.subject or '(no subject)'}"
-    print(visible(f"{line} -> {_place(kept)}"), file=sys.stderr, flush=True)
+    # The message is kept, though nobody may be there to be told.
+    with contextlib.suppress(OSError, ValueError):
+        print(visible(f"{line} -> {_place(kept)}"), file=sys.stderr, flush=True)
 
 
 def _place(kept: Kept) -> str:
     """The address of the message on the page, as far as it is known here."""
-    app = current_app
-    if PAGE not in app.blueprints:
+    if has_app_context() and PAGE not in current_app.blueprints:
         return f"{kept.folder} (to see it in a browser, set MAIL_MAILBOX to True)"
     if has_request_context():
+        # In the address that the request was made to, so that it can be followed.
         return request.host_url.rstrip("/") + url_for(f"{PAGE}.message", id=kept.name)
     # A background process does not know where the app is served.
     return f"/_mail/messages/{kept.name}"

@@ -107,7 +107,9 @@ class MailboxEmailHandler(FileEmailHandler):
             facts["duration"] = round(time.perf_counter() - job.started, 6)
         path = FileEmailHandler.write(self, job, outcomes, facts)
         folder, name = os.path.split(path)
-        drop_oldest(folder, self.mailbox_messages, self.mailbox_size)
+        # The message is there, whatever becomes of the others.
+        with contextlib.suppress(OSError):
+            drop_oldest(folder, self.mailbox_messages, self.mailbox_size)
         self.kept(Kept(folder, name, told["subject"], job.envelope.recipients))
         return path
 

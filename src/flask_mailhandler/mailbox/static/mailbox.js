@@ -8,7 +8,7 @@ const EVERY = 2000;
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
 const list = $("#list");
-const status = $("#status");
+const live = $("#status");
 let waiting = null; // the request for the list that is under way
 let asked = null; // the message that is being opened
 
@@ -19,7 +19,7 @@ function kept(key, value) {
   } catch { return null; } // storage is switched off
 }
 
-function say(text) { status.textContent = text; }
+function say(text) { live.textContent = text; }
 
 function write(html) { return new DOMParser().parseFromString(html, "text/html"); }
 
@@ -86,7 +86,7 @@ function move(step) {
 
 // A message
 
-async function open(address, remember = true) {
+async function openMessage(address, remember = true) {
   const mine = asked = {};
   const response = await fetch(address, { cache: "no-store" }).catch(() => null);
   if (mine !== asked) return;
@@ -125,7 +125,7 @@ async function remove() {
   await post(form.action);
   say("Deleted");
   const narrow = matchMedia("(max-width: 48rem)").matches;
-  await open(next && !narrow ? next.href : $(".back").href);
+  await openMessage(next && !narrow ? next.href : $(".back").href);
   await refresh(true);
 }
 
@@ -188,7 +188,7 @@ document.addEventListener("click", (event) => {
   }
   const act = link.matches("[role=tab]") ? () => showTab(link)
     : link.matches(".tools a") ? () => showFrame(link)
-      : list && link.matches(".row, .back") ? () => open(link.href)
+      : list && link.matches(".row, .back") ? () => openMessage(link.href)
         : null;
   if (!act) return;
   event.preventDefault();
@@ -252,7 +252,7 @@ if (list) {
   addEventListener("popstate", () => {
     $(".search input").value = searched();
     refresh(true);
-    open(location.href, false);
+    openMessage(location.href, false);
   });
   setInterval(() => { if (!document.hidden) refresh(); }, EVERY);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });

@@ -392,6 +392,17 @@ def test_start_and_stop(no_leaks: None) -> None:
         pass
 
 
+@pytest.mark.parametrize("said", [b"", b"EHLO x\r\nSTARTTLS\r\n", b"DATA\r\n", b"AUTH LOGIN\r\n"])
+def test_stopping_while_a_client_is_silent(no_leaks: None, said: bytes) -> None:
+    """The server stops whatever a client has left undone, a TLS handshake among them."""
+    with contextlib.ExitStack() as clients, SMTPServer() as server:
+        for port in (server.port, server.tls_port):
+            client = clients.enter_context(socket.create_connection((server.host, port)))
+            client.sendall(said if port == server.port else b"")
+            if port == server.port:
+                client.recv(1)
+
+
 def test_a_certificate_of_somebody_else(server: SMTPServer) -> None:
     """The certificate is trusted by nobody else."""
     with (

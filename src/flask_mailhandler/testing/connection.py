@@ -25,6 +25,7 @@ _MAX_LINE = 1 << 16
 _READ = 1 << 16
 # Seconds that a client is left to hang up as well.
 _LINGER = 0.5
+_AGAIN = 0.1
 _PATH = re.compile(r"(?:FROM|TO):<(?P<mailbox>.*)>(?P<parameters>(?: .*)?)", re.IGNORECASE)
 
 
@@ -55,10 +56,11 @@ class Connection:
 
     def stop(self) -> None:
         """Hang up, and wait for the thread."""
-        with contextlib.suppress(OSError):
-            # Not the TLS socket's own, which forgets its encryption under the thread's hands.
-            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
-        self.thread.join()
+        while self.thread.is_alive():  # it may be about to encrypt, with another socket
+            with contextlib.suppress(OSError):
+                # Not the TLS socket's own, which forgets its encryption under the thread's hands.
+                socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
+            self.thread.join(_AGAIN)
 
     def _run(self) -> None:
         try:
@@ -165,7 +167,9 @@ class Connection:
         self._buffer.clear()
         self._reset()
         context = self._server.certificates.server
-        self._sock = context.wrap_socket(self._sock, server_side=True)
+        encrypted = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
+        self._sock = encrypted  # before the handshake, which may be waited for when it is stopped
+        encrypted.do_handshake()
         self._encrypted = True
 
     def _login(self, argument: str) -> None:

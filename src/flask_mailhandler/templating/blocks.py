@@ -61,7 +61,7 @@ class Rendered:
         if silent is None or silent:
             blocks = _Silent(self._context.blocks, silent)
             self._context.blocks = blocks
-            self.text = self._render(template.root_render_func)
+            self.text: str = self._render(template.root_render_func)
             self._context.blocks = blocks.loud()
         else:
             self.text = self._render(template.root_render_func)

@@ -54,9 +54,9 @@ class Environments:
         self._shared = app.jinja_env
         loaders = [self._shared.loader, FileSystemLoader(_OURS)]
         self._loader = ChoiceLoader([loader for loader in loaders if loader is not None])
-        self.html = self._escaping(functions, autoescape=True)
-        self.text = self._escaping(functions, autoescape=False)
-        self.markdown = self._markdown(functions)
+        self.html: Escaping = self._escaping(functions, autoescape=True)
+        self.text: Escaping = self._escaping(functions, autoescape=False)
+        self.markdown: Escaping = self._markdown(functions)
 
     def _escaping(self, functions: Functions, **rules: t.Any) -> Escaping:
         made = self._shared.overlay(

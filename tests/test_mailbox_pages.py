@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
+import logging
 import re
 import threading
 import typing as t
@@ -12,6 +15,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import current_mail
@@ -319,6 +323,26 @@ def test_polling(app: Flask, browser: FlaskClient) -> None:
     assert change(browser, f"{page}/read") == 204
     assert other.get("/_mail/list", headers=now).headers["X-Mail-Unread"] == "0"
     assert change(browser, f"{page}/read") == 204  # once is enough
+
+
+def test_the_log_of_the_server(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    """An open page, which asks all the time, does not fill the log of the development server."""
+    server = make_server("127.0.0.1", 0, app)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    with caplog.at_level(logging.INFO, "werkzeug"), contextlib.closing(connection):
+        connection.request("GET", "/_mail/list")
+        with connection.getresponse() as first:
+            state = first.headers["ETag"]
+        connection.request("GET", "/_mail/list?q=x", headers={"If-None-Match": state})
+        connection.getresponse().close()
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert '"GET /_mail/list HTTP/1.1" 200' in line
 
 
 def test_deleting(app: Flask, browser: FlaskClient, tmp_path: Path) -> None:

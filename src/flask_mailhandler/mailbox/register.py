@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import typing as t
 from collections.abc import Callable
 
@@ -86,3 +87,12 @@ def register(
     for add in more:
         add(blueprint, shell)
     app.register_blueprint(blueprint)
+    # The same function is added once, however many apps there are.
+    logging.getLogger("werkzeug").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of the development server's log tells more than that an open page has asked,
+    and nothing had changed. It asks every two seconds."""
+    line = record.getMessage()
+    return not (f"GET {PREFIX}/list" in line and " 304 " in line)

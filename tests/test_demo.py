@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import importlib.util
 import io
@@ -122,19 +123,21 @@ def test_opens_on_the_mailbox() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # What a shell starts in the background ignores Ctrl-C.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
-    assert program.stdout is not None
-    printed = program.stdout.readline()
-    found = re.match(r"Open the mailbox at http://127\.0\.0\.1:(\d+)(/_mail/) in", printed)
-    assert found is not None, printed
+    try:
+        assert program.stdout is not None
+        printed = program.stdout.readline()
+        found = re.match(r"Open the mailbox at http://127\.0\.0\.1:(\d+)(/_mail/) in", printed)
+        page = _get(int(found[1]), found[2]) if found else printed
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=20)
+    finally:
+        program.kill()
 
-    page = _get(int(found[1]), found[2])
-    program.send_signal(signal.SIGINT)
-    with program.stdout:
-        program.stdout.read()
-
-    assert program.wait(20) == 0
     assert "Welcome to your mailbox" in page
+    assert program.returncode == 0
 
 
 @pytest.mark.services

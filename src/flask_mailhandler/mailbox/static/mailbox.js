@@ -103,6 +103,7 @@ async function openMessage(address, remember = true) {
 function arrive() {
   const message = $(".message");
   if (!message) return;
+  reveal($("[aria-selected=true]", message));
   const width = kept("mailbox-width");
   for (const choice of $$("input[name=width]")) choice.checked = choice.value === (width || "desktop");
   const row = $(`.row[data-id="${CSS.escape(message.dataset.id)}"]`, list);
@@ -136,8 +137,10 @@ function showTab(tab) {
     other.tabIndex = chosen ? 0 : -1;
     $(`#sheet-${other.dataset.tab}`).hidden = !chosen;
   }
-  tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+  reveal(tab);
 }
+
+function reveal(tab) { tab?.scrollIntoView({ block: "nearest", inline: "nearest" }); }
 
 function showFrame(link) {
   const frame = $(".stage iframe");

@@ -17,6 +17,8 @@ from servers.aiosmtpd_server import AiosmtpdServer
 from servers.certificates import Certificates
 from servers.certificates import make
 from servers.node_smtp_server import NodeSmtpServer
+from servers.chromium import Chromium
+from servers.chromium import missing as chromium_missing
 from servers.postfix import missing as postfix_missing
 from servers.postfix import Postfix
 from servers.smtp_sink import missing as smtp_sink_missing
@@ -28,6 +30,7 @@ if t.TYPE_CHECKING:
 
 # For a night: pytest --hypothesis-profile=thorough
 settings.register_profile("thorough", max_examples=2000)
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +84,15 @@ def reader() -> Iterator[MailReader]:
     _skip_or_fail("mailparser", npm_missing())
     with MailReader() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser, for the tests of a module: its driver does not get on with their asyncio.
+    Mark the test ``services``."""
+    _skip_or_fail("Chromium", chromium_missing())
+    with Chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -27,10 +27,10 @@ from servers.smtp_sink import SmtpSink
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
+    from playwright.sync_api import Browser
 
 # For a night: pytest --hypothesis-profile=thorough
 settings.register_profile("thorough", max_examples=2000)
-    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ from servers import ScriptedServer
 from servers.aiosmtpd_server import AiosmtpdServer
 from servers.certificates import Certificates
 from servers.certificates import make
-from servers.node_smtp_server import NodeSmtpServer
 from servers.chromium import Chromium
 from servers.chromium import missing as chromium_missing
+from servers.node_smtp_server import NodeSmtpServer
 from servers.postfix import missing as postfix_missing
 from servers.postfix import Postfix
 from servers.smtp_sink import missing as smtp_sink_missing
@@ -27,6 +27,7 @@ from servers.smtp_sink import SmtpSink
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
+
     from playwright.sync_api import Browser
 
 # For a night: pytest --hypothesis-profile=thorough

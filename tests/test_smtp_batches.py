@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 import pytest
@@ -250,4 +249,6 @@ def test_messages_per_connection_within_a_message(scripted: Scripted) -> None:
 
     assert report.ok
     assert [accepted.connection for accepted in server.accepted] == [0, 0, 1, 1]
-    assert re.fullmatch("(EMRRDMRR?DQ){2}", verbs(server))
+    # By connection: QUIT is not waited for, and may be read behind the next EHLO.
+    said = ["".join(line[0] for line in one.commands) for one in server.connections]
+    assert said == ["EMRRDMRRDQ", "EMRRDMRDQ"]

@@ -271,6 +271,10 @@ def test_wrong_password(scripted: Scripted) -> None:
             "Microsoft 365 wants OAuth instead of a password: set MAIL_OAUTH_TOKEN",
         ),
         (
+            "550 5.7.30 Basic authentication is not supported for Client Submission.",
+            "set MAIL_OAUTH_TOKEN to OAuthToken.microsoft365(...)",
+        ),
+        (
             "535 5.7.3 Authentication unsuccessful, SmtpClientAuthentication is disabled",
             "'Authenticated SMTP' for the mailbox",
         ),

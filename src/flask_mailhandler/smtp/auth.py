@@ -204,15 +204,18 @@ def _missing_hint(server: Server) -> str:
 def provider_hint(reply: Reply) -> str:
     """What the large providers mean, where their reply shows who they are."""
     text = " ".join(reply.lines).lower()
-    if reply.code == 535 and (reply.enhanced_code == "5.7.139" or "smtpclientauth" in text):
+    # 550 5.7.30 is "Basic authentication is not supported".
+    if reply.enhanced_code in ("5.7.139", "5.7.30") or "smtpclientauth" in text:
         return (
-            ". Microsoft 365 wants OAuth instead of a password: set MAIL_OAUTH_TOKEN, and let an"
-            " administrator switch on 'Authenticated SMTP' for the mailbox"
+            ". Microsoft 365 wants OAuth instead of a password: set MAIL_OAUTH_TOKEN to"
+            " OAuthToken.microsoft365(...), and let an administrator switch on 'Authenticated SMTP'"
+            " for the mailbox"
         )
     if reply.code in (534, 535) and ("gsmtp" in text or "support.google.com" in text):
         return (
             ". Gmail takes no account password here: make an app password (2-Step Verification"
-            " must be on) and set MAIL_PASSWORD to it, or set MAIL_OAUTH_TOKEN"
+            " must be on) and set MAIL_PASSWORD to it, or set MAIL_OAUTH_TOKEN to"
+            " OAuthToken.gmail(...)"
         )
     if reply.code == 535:
         return ". Check MAIL_USERNAME and MAIL_PASSWORD"

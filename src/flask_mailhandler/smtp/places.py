@@ -55,18 +55,18 @@ class Places:
     fork, so that a child begins with a state of its own."""
 
     def __init__(self, size: int, idle: float) -> None:
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self.size = size
         self.keep = idle
         self.line: collections.deque[Turn] = collections.deque()
         self.idle: list[Session] = []
         self.busy: set[Turn | Session] = set()
         """Who has a connection or opens one, and connections that are being closed."""
-        self.limit = size
-        self.limited_until = 0.0
+        self.limit: int = size
+        self.limited_until: float = 0.0
         self.login: tuple[LoginError, float] | None = None
         """The login that was refused, and how long it need not be tried again."""
-        self.chunking = True
+        self.chunking: bool = True
         self._useless: list[Session] = []
         self._changes: collections.deque[Callable[[], None]] = collections.deque()
         self._changing = threading.Lock()

@@ -88,8 +88,8 @@ class Pool:
         if places.most < self.size:
             advice = "A short while ago more were too many for the server."
         return ConnectError(
-            f"No connection to {self.server} within {round(deadline.allowed, 1):g} s: {len(places.busy)} of"
-            f" {places.most} are in use by others. {advice}",
+            f"No connection to {self.server} within {round(deadline.allowed, 1):g} s:"
+            f" {len(places.busy)} of {places.most} are in use by others. {advice}",
             phase=Phase.CONNECT,
         )
 

@@ -15,7 +15,7 @@ PYTEST_ARGS ?= -n auto
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/ready-catch  ## send a real message to a catcher here and show it (ONCE=1: and exit)
+demo: $(VENV)/ready-catch  ## send mail to a catcher here and look at it in the mailbox (ONCE=1: and exit)
 	@$(PY) examples/demo/app.py
 
 test: $(VENV)/ready-dev  ## run all tests, with branch coverage
@@ -55,7 +55,7 @@ package: $(VENV)/ready-dev  ## build sdist and wheel, and install the wheel wher
 	$(PY) -m pytest -q tests/test_packaging.py
 
 # Of other people's libraries there are those versions that pyproject.toml and package.json name.
-bench:  ## measure against other libraries (ONLY=rendering, memory, imports or sending)
+bench:  ## measure against other libraries (ONLY=rendering, memory, templates, mailbox, imports or sending)
 	@$(MAKE) --no-print-directory VENV=.venv-bench .venv-bench/ready-bench
 	@! command -v npm >/dev/null || npm --prefix benchmarks ci --silent --no-audit --no-fund
 	@.venv-bench/bin/python -m benchmarks $(ONLY)

@@ -15,6 +15,8 @@
     program        processes of our own, and how they are asked
     rendering      the time that writing takes
     memory         the memory that it takes
+    templates      the time from a template, beside Jinja, css-inline and the writer alone
+    mailbox        the time of the page of a full mailbox
     imports        the time and the modules of the import
     sending_one    the time that a view waits for one mail
     sending_many   a list of mails in one call

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from . import imports
+from . import mailbox
 from . import memory
 from . import nodemailer
 from . import rendering
@@ -19,6 +20,7 @@ from . import sending_large
 from . import sending_many
 from . import sending_one
 from . import sending_wide
+from . import templates
 from .peers import versions
 from .servers import Missing
 from .targets import Target
@@ -26,6 +28,8 @@ from .targets import Target
 PARTS = {
     "rendering": lambda rounds: rendering.run(rounds),
     "memory": lambda rounds: memory.run(),
+    "mailbox": lambda rounds: mailbox.run(rounds),
+    "templates": lambda rounds: templates.run(rounds),
     "imports": lambda rounds: imports.run(max(rounds // 4, 5)),
     "sending_one": lambda rounds: sending_one.run(rounds),
     "sending_many": lambda rounds: sending_many.run(rounds),

@@ -8,7 +8,8 @@ A block is run unless a comment above it says why not::
 
         ...
 
-A block that begins with a file's name, ``# conftest.py``, is that file.
+A block that begins with a file's name, ``# conftest.py``, is that file. A block of another language
+with a caption is the file that the caption names.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import typing as t
 from pathlib import Path
 
 _DIRECTIVE = re.compile(r"( *)\.\. code-block:: python\n")
+_CAPTION = re.compile(r"\.\. code-block:: \S+\n    :caption: (\S+)\n\n")
 _NOT_RUN = re.compile(r" *\.\. not run: (.+)")
-_FILE = re.compile(r"# ([a-z_]+\.py)\n")
+_FILE = re.compile(r"# ([a-z_/]+\.py)\n")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +64,15 @@ def code_blocks(page: Path) -> list[Block]:
         code = textwrap.dedent(body.strip("\n")) + "\n"
         found.append(Block(page, number + 2 + skipped, code, reason[1] if reason else ""))
     return found
+
+
+def captioned(page: Path) -> dict[str, str]:
+    """Return the files that captions name, each with its text."""
+    text = page.read_text(encoding="utf-8")
+    return {
+        found[1]: textwrap.dedent(_indented(text[found.end() :].splitlines(keepends=True), 0))
+        for found in _CAPTION.finditer(text)
+    }
 
 
 def _indented(lines: list[str], indent: int) -> str:

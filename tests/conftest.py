@@ -16,6 +16,8 @@ from servers import ScriptedServer
 from servers.aiosmtpd_server import AiosmtpdServer
 from servers.certificates import Certificates
 from servers.certificates import make
+from servers.chromium import Chromium
+from servers.chromium import missing as chromium_missing
 from servers.node_smtp_server import NodeSmtpServer
 from servers.postfix import missing as postfix_missing
 from servers.postfix import Postfix
@@ -25,6 +27,8 @@ from servers.smtp_sink import SmtpSink
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
 
 # For a night: pytest --hypothesis-profile=thorough
 settings.register_profile("thorough", max_examples=2000)
@@ -81,6 +85,15 @@ def reader() -> Iterator[MailReader]:
     _skip_or_fail("mailparser", npm_missing())
     with MailReader() as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A real browser, for the tests of a module: its driver does not get on with their asyncio.
+    Mark the test ``services``."""
+    _skip_or_fail("Chromium", chromium_missing())
+    with Chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ PACKAGE = ROOT / "src" / "flask_mailhandler"
 DOORS = {
     ("message", "mime"),
     ("extension", "cli"),
+    ("extension", "mailbox"),
 }
 FILES, LIBRARIES = 1, 2
 
@@ -200,9 +201,30 @@ def test_registering_loads_little() -> None:
         "app = flask.Flask('x'); app.config['MAIL_URL'] = 'smtps://mx.example.com'; Mail(app)"
     )
     heavy = {"ssl", "asyncio", "smtplib", "html.parser", "mimetypes", "email.policy", "idna"}
+    heavy |= {"flask_mailhandler.mailbox", "flask_mailhandler.templating"}
     heavy |= {"aiosmtpd", "pytest", "email.headerregistry", "email._header_value_parser"}
 
     assert loaded & heavy == set()
+
+
+def test_templates_are_loaded_when_used() -> None:
+    """An app that renders no template pays for none; one without Markdown pays for no Markdown."""
+    app = (
+        "from flask_mailhandler import Mail, Message\n"
+        "app = flask.Flask('x'); app.config['MAIL_BASE_URL'] = 'https://shop.example'\n"
+        "mail = Mail(app, cli=None)\n"
+    )
+    rendered = (
+        "import jinja2; app.jinja_loader = jinja2.DictLoader({'x.html': '<style></style>Hi'})\n"
+        "with app.app_context(): mail.render('x')"
+    )
+    libraries = {"css_inline", "markdown_it", "flask_babel", "babel"}
+
+    idle, busy = loaded_by(app), loaded_by(app + rendered)
+
+    assert not [name for name in idle if name.startswith("flask_mailhandler.templating")]
+    assert idle & libraries == set()
+    assert busy & libraries == {"css_inline"}
 
 
 @pytest.mark.parametrize("optional", ["aiosmtpd", "pytest", "idna", "ssl", "asyncio"])

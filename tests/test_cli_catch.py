@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import smtplib
@@ -9,6 +10,8 @@ import socket
 import subprocess
 import sys
 import typing as t
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -32,7 +35,7 @@ def run(*arguments: str) -> Result:
 def start(folder: Path) -> tuple[subprocess.Popen[str], int]:
     """Start it on a free port; the program and the port."""
     program = subprocess.Popen(
-        [sys.executable, "-m", "flask_mailhandler", "catch", "--port", "0"],
+        [sys.executable, "-m", "flask_mailhandler", "catch", "--port", "0", "--page-port", "0"],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -67,12 +70,60 @@ def test_keeps_and_tells(tmp_path: Path, number: signal.Signals) -> None:
         f"For an app: MAIL_URL=smtp://127.0.0.1:{port}",
         f"Messages are kept in {tmp_path / 'mail'}",
     ]
+    assert re.fullmatch(r"Look at them at http://127\.0\.0\.1:\d+/_mail/", lines[2])
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d  me@example\.com -> a@example\.com, b@example\.com and 2 more"
         r"  Grüße \\x1b\[31m  \(\d+ octets\)",
-        lines[3],
+        lines[4],
     )
-    assert lines[4:] == [f"          mail/{eml.name}", "Stopped; 1 message kept."]
+    assert lines[5:] == [f"          mail/{eml.name}", "Stopped; 1 message kept."]
+
+
+def test_the_page(tmp_path: Path) -> None:
+    """What is kept is shown on a page of this machine, until the program ends."""
+    program, port = start(tmp_path)
+    assert program.stdout is not None
+    lines = [program.stdout.readline() for _ in range(4)]
+    address = lines[2].rpartition(" ")[2].strip()
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="localhost", timeout=20) as client:
+        client.sendmail("me@example.com", ["ann@example.com"], MESSAGE)
+
+    with urllib.request.urlopen(f"{address}api/wait?to=ann", timeout=20) as found:
+        message = json.load(found)
+    with urllib.request.urlopen(address.removesuffix("_mail/"), timeout=20) as found:
+        page = found.read().decode()
+    stranger = urllib.request.Request(address, headers={"Host": "attacker.example"})
+    with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+        urllib.request.urlopen(stranger, timeout=20)
+    refused.value.close()
+    program.send_signal(signal.SIGTERM)
+    with program.stdout:
+        program.stdout.read()
+
+    assert program.wait(20) == 0
+    assert message["subject"].startswith("Grüße")
+    assert message["id"] in page
+
+
+def test_the_page_of_an_app(tmp_path: Path) -> None:
+    """Beside an app the folder is that of its mailbox, so that one page shows all mail."""
+    app = Flask("shop", instance_path=str(tmp_path / "instance"))
+    Mail(app)
+    (tmp_path / "instance").touch()
+
+    result = app.test_cli_runner().invoke(args=["mail", "catch", "--port", "0"])
+
+    assert f"Messages cannot be kept in '{tmp_path}/instance/mail'" in result.output
+
+
+def test_a_page_port_that_is_taken(tmp_path: Path) -> None:
+    """A port of the page that somebody else has is said in one line."""
+    with closed_port() as port:
+        result = run("--port", "0", "--page-port", str(port), "--folder", str(tmp_path))
+
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: 127.0.0.1:{port} cannot be listened on for the page: ")
+    assert result.output.count("\n") == 1
 
 
 def test_what_clients_say_does_not_reach_the_terminal(tmp_path: Path) -> None:

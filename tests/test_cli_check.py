@@ -383,7 +383,7 @@ def test_why_debug_mode_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(create_app())
 
     assert result.output.startswith(
-        "Account 'default': ConsoleEmailHandler, chosen because of debug mode, and no key says"
+        "Account 'default': MailboxEmailHandler, chosen because of debug mode, and no key says"
     )
 
 

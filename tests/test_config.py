@@ -18,6 +18,7 @@ from flask_mailhandler import ConsoleEmailHandler
 from flask_mailhandler import EmailHandler
 from flask_mailhandler import FileEmailHandler
 from flask_mailhandler import Mail
+from flask_mailhandler import MailboxEmailHandler
 from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler.accounts import read_settings
@@ -122,9 +123,9 @@ def test_which_handler(keys: dict[str, object], expect: type) -> None:
         (True, False, {"handler": "console", "testing_handler": "configured"}, ConsoleEmailHandler),
         (True, False, {"handler": "console", "suppress_send": False}, ConsoleEmailHandler),
         (True, False, {"testing_handler": "console"}, ConsoleEmailHandler),
-        (False, True, {}, ConsoleEmailHandler),
-        (False, True, {"default_from": "me@example.com"}, ConsoleEmailHandler),
-        (False, True, {"stream": sys.stderr, "folder": "mail"}, ConsoleEmailHandler),
+        (False, True, {}, MailboxEmailHandler),
+        (False, True, {"default_from": "me@example.com"}, MailboxEmailHandler),
+        (False, True, {"stream": sys.stderr, "folder": "mail"}, MailboxEmailHandler),
         (False, True, {"host": "mx.example.com"}, SMTPEmailHandler),
         (False, True, {"url": "smtp://mx.example.com"}, SMTPEmailHandler),
         (False, False, {}, SMTPEmailHandler),
@@ -133,7 +134,7 @@ def test_which_handler(keys: dict[str, object], expect: type) -> None:
 def test_testing_and_debug(
     testing: bool, debug: bool, keys: dict[str, object], expect: type
 ) -> None:
-    """TESTING comes first, then the configured handler, then debug mode's console; they count
+    """TESTING comes first, then the configured handler, then debug mode's mailbox; they count
     when set after init_app too."""
     app = app_with(**keys)
     mail = Mail(app, cli=None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import importlib.util
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 import typing as t
@@ -65,23 +67,19 @@ def test_once() -> None:
 
 
 def test_what_has_arrived_is_shown(browser: FlaskClient) -> None:
-    """The page after sending shows header, text, attachments and report; the form lists it."""
+    """The page after sending shows the report and leads to the message in the mailbox, which
+    shows text and attachments."""
     file = (io.BytesIO(b"x" * 1234), "Übersicht.pdf")
 
     page = browser.post("/", data={**FORM, "attachment": file}, follow_redirects=True)
-    form = browser.get("/")
+    found = re.search(r'href="(/_mail/messages/[^"]+)">Open it in the mailbox', page.text)
+    assert found is not None
+    message = browser.get(found[1]).text
 
-    assert page.status_code == 200
-    for shown in (
-        "It has arrived.",
-        "Ann &lt;ann@example.com&gt;",
-        "Hello",
-        "Übersicht.pdf",
-        "1234",
-    ):
-        assert shown in page.text
+    assert "It has arrived." in page.text
     assert '<td class="accepted">accepted</td>' in page.text
-    assert page.request.path in form.text
+    for shown in ("Ann &lt;ann@example.com&gt;", "Hello", "Übersicht.pdf", "1.2 kB"):
+        assert shown in message
 
 
 def test_everything_is_escaped(browser: FlaskClient) -> None:
@@ -114,8 +112,32 @@ def test_what_cannot_be_sent(browser: FlaskClient, change: dict[str, str]) -> No
 
 def test_what_is_not_there(browser: FlaskClient) -> None:
     """A name that nobody has given is not found, and no path is followed."""
-    for path in ("/arrived/x", "/arrived/..%2f..%2fapp.py", "/static/../app.py"):
+    for path in ("/sent/x", "/sent/..%2f..%2fapp.py", "/static/../app.py"):
         assert browser.get(path).status_code == 404
+
+
+def test_opens_on_the_mailbox() -> None:
+    """The demo prints the address of the mailbox, where its first message is; Ctrl-C ends it."""
+    program = subprocess.Popen(
+        [sys.executable, "-W", "error", DEMO / "app.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # What a shell starts in the background ignores Ctrl-C.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        assert program.stdout is not None
+        printed = program.stdout.readline()
+        found = re.match(r"Open the mailbox at http://127\.0\.0\.1:(\d+)(/_mail/) in", printed)
+        page = _get(int(found[1]), found[2]) if found else printed
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=20)
+    finally:
+        program.kill()
+
+    assert "Welcome to your mailbox" in page
+    assert program.returncode == 0
 
 
 @pytest.mark.services

@@ -12,9 +12,11 @@ from flask import Flask
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import Captured
+from flask_mailhandler import Content
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import Outbox
+from flask_mailhandler import Report
 from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler.links import text_links
 
@@ -99,6 +101,14 @@ def test_where_a_link_in_a_text_ends(text: str, url: str) -> None:
     assert [link.url for link in text_links(text)] == [url]
 
 
+@pytest.mark.parametrize("ending", [")", "].", ".", "([", "?)"])
+def test_the_end_of_a_huge_url(ending: str) -> None:
+    """A URL that ends with half a million brackets takes no time."""
+    (link,) = text_links("https://a.example/" + ending * (500_000 // len(ending)))
+
+    assert link.url.rstrip("([") == "https://a.example/"
+
+
 def test_link(outbox: Outbox) -> None:
     """link() gives the one URL by the link's text, a pattern, or a part of the URL."""
     captured = outbox[0]
@@ -168,6 +178,48 @@ def test_nothing_was_captured() -> None:
     """An empty outbox says so."""
     with pytest.raises(AssertionError, match=r"0 of 0.*\n  Nothing was captured"):
         Outbox().one(to="ann@example.com")
+
+
+def test_waiting(app: Flask) -> None:
+    """wait_for() returns the message as soon as a thread has sent it, others before or not."""
+    mail = t.cast(Mail, app.extensions["mailhandler"])
+    waiting = threading.Event()
+
+    def is_news(subject: str) -> bool:
+        waiting.set()
+        return subject == "News"
+
+    def work() -> None:
+        waiting.wait()
+        with app.app_context():
+            mail.send(RESET)
+            mail.send(NEWS)
+
+    with mail.capture() as outbox:
+        outbox.append(Captured(RESET, RESET.envelope(), Content(b""), Report(RESET, "", ())))
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert outbox.wait_for(subject=is_news, timeout=60).subject == "News"
+        assert outbox.wait_for(subject="News") is outbox[2]
+        thread.join()
+
+
+def test_waiting_in_vain(outbox: Outbox) -> None:
+    """What does not come in time is told with what came instead."""
+    with pytest.raises(AssertionError) as caught:
+        outbox.wait_for(to="cid@example.com", timeout=0.01)
+
+    assert str(caught.value).splitlines() == [
+        "0 of 2 captured messages match to='cid@example.com' after 0.01 s.",
+        "  [0] 'Reset your password' to ann@example.com, boss@example.com  <- to",
+        "  [1] 'News' to bob@example.com  <- to",
+    ]
+
+
+def test_waiting_for_one_of_two(outbox: Outbox) -> None:
+    """Several that match are as wrong as with one(), at once."""
+    with pytest.raises(AssertionError, match="2 of 2 captured messages match anything"):
+        outbox.wait_for(timeout=3600)
 
 
 def test_capture_works_in_threads(app: Flask) -> None:

@@ -91,14 +91,101 @@ def test_outbox(shop: pytest.Pytester, arguments: list[str]) -> None:
     result.assert_outcomes(passed=3)
 
 
+WIRE = """
+import pytest
+from flask_mailhandler import LoginError
+
+
+def test_reset(client, smtp_server):
+    client.post("/reset")
+    message = smtp_server.outbox.one(to="ann@example.com", subject="Reset your password")
+    assert message.text == "Hello\\n"
+    assert "STARTTLS" in smtp_server.commands
+
+def test_is_empty_again(client, smtp_server):
+    assert smtp_server.outbox == []
+    client.post("/thread")
+    assert smtp_server.outbox.wait_for(subject="From a thread")
+
+def test_that_fails(client, smtp_server, app):
+    app.testing = True
+    smtp_server.reply("MAIL", "530 5.7.0 Log in first")
+    with pytest.raises(LoginError):
+        client.post("/reset")
+
+def test_both(client, outbox, smtp_server):
+    client.post("/reset")
+    assert outbox == []
+    assert len(smtp_server.outbox) == 1
+"""
+
+
+@pytest.mark.parametrize("arguments", [["-p", "no:flask"], ["-p", "no:flask", "-n", "2"]])
+def test_smtp_server(shop: pytest.Pytester, arguments: list[str]) -> None:
+    """smtp_server has the mail of the user's own app, sent over the wire."""
+    shop.makepyfile(test_shop=WIRE)
+
+    result = shop.runpytest_subprocess(*arguments, "-W", "error")
+
+    result.assert_outcomes(passed=4)
+
+
+LIVE_CONFTEST = """
+import pytest
+from flask_mailhandler import SMTPServer
+from shop import create_app
+from shop import mail
+
+@pytest.fixture(scope="session")
+def mail_server():
+    with SMTPServer() as server:
+        yield server
+
+@pytest.fixture(scope="session")
+def app(mail_server):
+    app = create_app()
+    with mail.capture(app, server=mail_server):
+        yield app
+"""
+
+LIVE = """
+import urllib.request
+import pytest
+
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_reset(mail_server, live_server, time):
+    mail_server.outbox.clear()
+    with urllib.request.urlopen(live_server.url("/reset"), data=b"") as response:
+        assert response.status == 200
+    assert mail_server.outbox.wait_for(to="ann@example.com").text == "Hello\\n"
+    assert "STARTTLS" in mail_server.commands
+
+def test_too_late(live_server, smtp_server):
+    pass
+"""
+
+
+def test_a_live_server(shop: pytest.Pytester) -> None:
+    """The process that pytest-flask's live_server forks sends to a server that was there before;
+    one that comes too late says what to write."""
+    shop.makepyfile(test_shop=LIVE)
+    shop.makeconftest(LIVE_CONFTEST)
+
+    result = shop.runpytest_subprocess("-p", "flask")
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*was forked before 'smtp_server' could tell its app*"])
+
+
 def test_without_an_app_fixture(pytester: pytest.Pytester) -> None:
     """Where there is no app fixture the fixture says what to write."""
-    pytester.makepyfile("def test_it(outbox): pass")
+    pytester.makepyfile("def test_it(outbox): pass\ndef test_wire(smtp_server): pass")
 
     result = pytester.runpytest_subprocess("-p", "no:flask")
 
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*needs a fixture named 'app'*"])
+    result.assert_outcomes(errors=2)
+    for fixture in ("outbox", "smtp_server"):
+        result.stdout.fnmatch_lines([f"*'{fixture}'*needs a fixture named 'app'*"])
 
 
 def test_an_app_fixture_that_needs_another(pytester: pytest.Pytester) -> None:

@@ -1,18 +1,18 @@
-"""A form that sends mail to a server which keeps it, both in this process.
+"""A form that sends mail to a server which keeps it, and the mailbox, all in this process.
 
-``python app.py`` prints the address of the page. With ONCE=1 in the environment it sends one
+``python app.py`` prints the address of the mailbox. With ONCE=1 in the environment it sends one
 message through the form, looks whether it has arrived, prints the report and ends.
 """
 
 from __future__ import annotations
 
 import atexit
+import email
 import email.policy
 import os
 import sys
 import tempfile
 import typing as t
-from dataclasses import dataclass
 from pathlib import Path
 
 from flask import abort
@@ -33,59 +33,29 @@ from flask_mailhandler import Report
 from flask_mailhandler.catcher import Catcher
 from flask_mailhandler.catcher import Caught
 
-if t.TYPE_CHECKING:
-    from email.message import EmailMessage
-
 mail = Mail()
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """What the server has kept, and what the sender was told."""
-
-    report: Report
-    caught: Caught
-    message: EmailMessage
-
-    @property
-    def text(self) -> str:
-        """What a reader without HTML sees."""
-        part = self.message.get_body(("plain",))
-        return "" if part is None else part.get_content().replace("\r\n", "\n")
-
-    @property
-    def attachments(self) -> list[tuple[str, str, int]]:
-        """Name, type and octets of each."""
-        return [
-            (str(part.get_filename()), part.get_content_type(), len(_octets(part)))
-            for part in self.message.iter_attachments()
-        ]
-
-
-def _octets(part: t.Any) -> bytes:
-    return t.cast(bytes, part.get_payload(decode=True))
-
-
 class Postbox:
-    """A mail server on a free port of this machine, and what has arrived there."""
+    """A mail server on a free port of this machine, and the folder where it keeps mail."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="demo-mail-")
-        self._caught: dict[str, Caught] = {}
-        self.arrivals: dict[str, Arrival] = {}
+        self._names: dict[str, str] = {}
+        self.folder = Path(self._folder.name)
+        self.reports: dict[str, Report] = {}
+        """What the sender of each message was told, by the name of its files."""
         self.server = Catcher(self._folder.name, caught=self._note).start()
         atexit.register(self.close)
 
     def _note(self, caught: Caught) -> None:
-        self._caught[caught.message_id] = caught
+        self._names[caught.message_id] = caught.name
 
-    def find(self, report: Report) -> str:
-        """Find the message that was reported on; its name."""
-        caught = self._caught.pop(report.message_id)
-        octets = Path(self._folder.name, f"{caught.name}.eml").read_bytes()
-        message = email.message_from_bytes(octets, policy=email.policy.default)
-        self.arrivals[caught.name] = Arrival(report, caught, message)
-        return caught.name
+    def remember(self, report: Report) -> str:
+        """Remember a report; the name of its message's files."""
+        name = self._names.pop(report.message_id)
+        self.reports[name] = report
+        return name
 
     def close(self) -> None:
         """End the server, and forget what it has kept."""
@@ -100,6 +70,9 @@ def create_app() -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 10_000_000
     app.config["MAIL_URL"] = f"smtp://{postbox.server.host}:{postbox.server.port}"
     app.config["MAIL_DEFAULT_FROM"] = "Flask-MailHandler <demo@example.com>"
+    # The page shows what the server keeps, to whoever sits at this machine.
+    app.config["MAIL_FOLDER"] = str(postbox.folder)
+    app.config["MAIL_MAILBOX"] = True
     mail.init_app(app)
     app.extensions["postbox"] = postbox
 
@@ -116,12 +89,12 @@ def create_app() -> Flask:
                 "form.html", values=request.form, postbox=postbox, error=str(error)
             )
             return page, 422
-        return redirect(url_for("show", name=postbox.find(report)), 303)
+        return redirect(url_for("sent", name=postbox.remember(report)), 303)
 
-    @app.get("/arrived/<name>")
-    def show(name: str) -> str:
-        arrival = postbox.arrivals.get(name) or abort(404)
-        return render_template("arrival.html", arrival=arrival, postbox=postbox)
+    @app.get("/sent/<name>")
+    def sent(name: str) -> str:
+        report = postbox.reports.get(name) or abort(404)
+        return render_template("sent.html", name=name, report=report, postbox=postbox)
 
     @app.after_request
     def allow_no_scripts(response: Response) -> Response:
@@ -131,6 +104,12 @@ def create_app() -> Flask:
         return response
 
     return app
+
+
+@mail.allow_mailbox
+def everybody() -> bool:
+    """Let everybody at this machine look, though the demo is not in debug mode."""
+    return True
 
 
 def compose() -> Message:
@@ -151,34 +130,58 @@ def compose() -> Message:
 
 def send_once(app: Flask) -> int:
     """Send a message by the form, say whether it has arrived, and return the exit code."""
-    sent = {"to": "Ann <ann@example.com>", "subject": "Grüße 🙂", "text": "Hello Ann,\nit works!\n"}
+    given = {
+        "to": "Ann <ann@example.com>",
+        "subject": "Grüße 🙂",
+        "text": "Hello Ann,\nit works!\n",
+    }
     file = Path(__file__)
     with file.open("rb") as attached:
-        form = {**sent, "attachment": (attached, file.name)}
+        form = {**given, "attachment": (attached, file.name)}
         response = app.test_client().post("/", data=form)
     postbox = t.cast(Postbox, app.extensions["postbox"])
-    arrival = postbox.arrivals.get(
-        response.location.rpartition("/")[2] if response.location else ""
-    )
-    if arrival is None:
+    name = response.location.rpartition("/")[2] if response.location else ""
+    if name not in postbox.reports:
         print("The message did not arrive:", response.text, sep="\n", file=sys.stderr)
         return 1
+    octets = postbox.folder.joinpath(f"{name}.eml").read_bytes()
+    message = email.message_from_bytes(octets, policy=email.policy.default)
+    body = message.get_body(("plain",))
+    text = "" if body is None else body.get_content().replace("\r\n", "\n")
+    files = [(part.get_filename(), len(_octets(part))) for part in message.iter_attachments()]
+    report = postbox.reports[name]
     print(f"Sent by SMTP to {postbox.server.host}:{postbox.server.port}, and arrived:\n")
-    for name, value in arrival.message.items():
-        print(f"  {name}: {value}")
-    print("", *(f"  {line}" for line in arrival.text.splitlines()), "", sep="\n")
-    for name, mimetype, size in arrival.attachments:
-        print(f"  [{name}, {mimetype}, {size} octets]")
-    print(f"\n{arrival.report}", *arrival.report.outcomes, sep="\n")
+    for field, value in message.items():
+        print(f"  {field}: {value}")
+    print("", *(f"  {line}" for line in text.splitlines()), "", sep="\n")
+    for filename, size in files:
+        print(f"  [{filename}, {size} octets]")
+    print(f"\n{report}", *report.outcomes, sep="\n")
     as_sent = (
-        arrival.report.ok
-        and arrival.message["Subject"] == sent["subject"]
-        and arrival.text == sent["text"]
-        and [(name, size) for name, _, size in arrival.attachments]
-        == [(file.name, file.stat().st_size)]
+        report.ok
+        and message["Subject"] == given["subject"]
+        and text == given["text"]
+        and files == [(file.name, file.stat().st_size)]
     )
     print("\nEverything has arrived as it was sent." if as_sent else "\nIt is not what was sent.")
     return 0 if as_sent else 1
+
+
+def _octets(part: t.Any) -> bytes:
+    return t.cast(bytes, part.get_payload(decode=True))
+
+
+@mail.preview("Welcome")
+def greeting(address: str = "http://127.0.0.1:5000/") -> Message:
+    """What is in the mailbox at the start."""
+    html = render_template("welcome.html", address=address)
+    return Message(to="you@example.com", subject="Welcome to your mailbox", html=html)
+
+
+def welcome(app: Flask, address: str) -> None:
+    """Send the first message, so that the mailbox is not empty."""
+    with app.app_context():
+        mail.send(greeting(address))
 
 
 def main() -> int:
@@ -187,8 +190,12 @@ def main() -> int:
     if os.environ.get("ONCE") == "1":
         return send_once(app)
     server = make_server("127.0.0.1", int(os.environ.get("PORT", "0")), app, threaded=True)
+    address = f"http://127.0.0.1:{server.port}/"
+    welcome(app, address)
     print(
-        f"Open http://127.0.0.1:{server.port}/ in your browser. Ctrl-C ends the demo.", flush=True
+        f"Open the mailbox at {address}_mail/ in your browser, and send a message from {address}"
+        "\nCtrl-C ends the demo.",
+        flush=True,
     )
     try:
         server.serve_forever()

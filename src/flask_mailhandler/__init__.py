@@ -10,6 +10,7 @@ import typing as t
 if t.TYPE_CHECKING:
     from .address import Address as Address
     from .attachment import Attachment as Attachment
+    from .captured import Captured as Captured
     from .content import Content as Content
     from .current import current_mail as current_mail
     from .envelope import Envelope as Envelope
@@ -30,12 +31,12 @@ if t.TYPE_CHECKING:
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
     from .handlers.file import FileEmailHandler as FileEmailHandler
+    from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message import Message as Message
     from .message import MessageFields as MessageFields
     from .oauth import OAuthToken as OAuthToken
-    from .outbox import Captured as Captured
     from .outbox import Outbox as Outbox
     from .report import conclude as conclude
     from .report import Job as Job
@@ -46,10 +47,14 @@ if t.TYPE_CHECKING:
     from .secret import Secret as Secret
     from .signals import message_failed as message_failed
     from .signals import message_sent as message_sent
+    from .testing.element import Element as Element
+    from .testing.script import Scripted as Scripted
+    from .testing.server import SMTPServer as SMTPServer
 
 _HOMES = {
     "address": ["Address"],
     "attachment": ["Attachment"],
+    "captured": ["Captured"],
     "content": ["Content"],
     "envelope": ["Envelope"],
     "errors": [
@@ -72,14 +77,18 @@ _HOMES = {
     "handlers.base": ["EmailHandler"],
     "handlers.console": ["ConsoleEmailHandler"],
     "handlers.file": ["FileEmailHandler"],
+    "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
     "message": ["Message", "MessageFields"],
     "oauth": ["OAuthToken"],
-    "outbox": ["Captured", "Outbox"],
+    "outbox": ["Outbox"],
     "report": ["Job", "Outcome", "Phase", "Report", "State", "conclude"],
     "secret": ["Secret"],
     "signals": ["message_failed", "message_sent"],
+    "testing.element": ["Element"],
+    "testing.script": ["Scripted"],
+    "testing.server": ["SMTPServer"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -95,6 +104,7 @@ __all__ = [
     "Content",
     "DeferredError",
     "DeliveryError",
+    "Element",
     "EmailHandler",
     "Envelope",
     "FileEmailHandler",
@@ -103,6 +113,7 @@ __all__ = [
     "Mail",
     "MailError",
     "MailWarning",
+    "MailboxEmailHandler",
     "MemoryEmailHandler",
     "Message",
     "MessageError",
@@ -114,6 +125,8 @@ __all__ = [
     "RefusedError",
     "Report",
     "SMTPEmailHandler",
+    "SMTPServer",
+    "Scripted",
     "Secret",
     "State",
     "TLSError",

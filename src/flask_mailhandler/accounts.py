@@ -21,6 +21,8 @@ from . import config
 from .aliases import IGNORED
 from .aliases import origin
 from .aliases import translate
+from .base_url import BaseURL
+from .base_url import read_base_url
 from .config import key
 from .config import Limits
 from .config import Option
@@ -39,7 +41,9 @@ DEFAULT = "default"
 # Keys of an account beside the options of its handler.
 _ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit"})
 # Keys of the whole app.
-_APP_KEYS = frozenset({"accounts", "testing_handler"})
+_APP_KEYS = frozenset(
+    {"accounts", "base_url", "dangerous_remote_mailbox", "mailbox", "testing_handler"}
+)
 # An account that names one of these has a connection of its own and inherits none of them.
 _CONNECTION = frozenset(
     [
@@ -92,6 +96,10 @@ class Account:
             return cls.from_config(self.options)
         return cls.from_config(self.options, self.label)
 
+    def elsewhere(self, **connection: object) -> dict[str, object]:
+        """Its options, but with another connection and nothing left of its own."""
+        return {**_without_connection(self.options), **connection}
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -99,6 +107,11 @@ class Settings:
 
     accounts: Mapping[str, Account]
     testing_handler: object
+    mailbox: bool | None = None
+    """Whether there is a page of the mailbox; None if debug mode decides."""
+    remote_mailbox: bool = False
+    """Whether an ``allow_mailbox`` function is enough for requests from other machines."""
+    base_url: BaseURL | None = None
 
     def account(self, using: str | None) -> Account:
         """Return the account of that name; None is the default.
@@ -116,12 +129,12 @@ class Settings:
 
     def choose(self, account: Account, *, testing: bool, debug: bool) -> object:
         """Say which kind of handler is in force: in tests the one for tests, else the one that
-        was chosen, else in debug mode the console if nothing says where mail is to go."""
+        was chosen, else in debug mode the mailbox if nothing says where mail is to go."""
         if testing and self.testing_handler != "configured":
             return self.testing_handler
         if account.handler is not None:
             return account.handler
-        return "console" if debug and not account.connected else "smtp"
+        return "mailbox" if debug and not account.connected else "smtp"
 
 
 def read_settings(values: Values) -> Settings:
@@ -138,6 +151,10 @@ def read_settings(values: Values) -> Settings:
     testing_handler = own.pop("testing_handler", "memory")
     if testing_handler != "configured":
         _check_handler(testing_handler, "MAIL_TESTING_HANDLER")
+    base_url = own.pop("base_url", None)
+    base = None if base_url is None else read_base_url(base_url, "MAIL_BASE_URL")
+    mailbox = own.pop("mailbox", None)
+    remote = own.pop("dangerous_remote_mailbox", False)
     from_key = functools.partial(origin, values=values)
     if own.pop("suppress", False):
         # It means that nothing is sent at all, whoever says where.
@@ -154,7 +171,13 @@ def read_settings(values: Values) -> Settings:
             option: label(option) if option in given else from_key(option) for option in merged
         }
         built[name] = _account(name, merged, known, label, sources.__getitem__)
-    return Settings(built, testing_handler)
+    return Settings(
+        built,
+        testing_handler,
+        None if mailbox is None else config.boolean(mailbox, "MAIL_MAILBOX"),
+        config.boolean(remote, "MAIL_DANGEROUS_REMOTE_MAILBOX"),
+        base,
+    )
 
 
 def _given(values: Values) -> dict[str, object]:
@@ -173,7 +196,7 @@ def _without_connection(given: Values) -> dict[str, object]:
 
 def _known_options() -> dict[str, Option[t.Any, t.Any]]:
     known: dict[str, Option[t.Any, t.Any]] = {}
-    for name in ("smtp", "console", "memory", "file"):
+    for name in ("smtp", "console", "memory", "mailbox"):
         known |= config.options(find(name))
     return known
 

@@ -10,10 +10,10 @@ import re
 import typing as t
 from collections.abc import Iterable
 
+from .addr_spec import MAX_LOCAL
+from .addr_spec import read_mailbox
+from .addr_spec import split_name
 from .errors import MessageError
-from .mailbox import MAX_LOCAL
-from .mailbox import read_mailbox
-from .mailbox import split_name
 from .text import check_text
 from .text import plain
 from .text import shorten

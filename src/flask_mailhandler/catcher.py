@@ -26,6 +26,7 @@ from .errors import ConfigurationError
 from .errors import MessageError
 from .handlers.console import visible
 from .handlers.file import store
+from .mime.summary import summary
 from .report import Outcome
 from .report import State
 
@@ -218,7 +219,8 @@ class Catcher:
         )
         outcomes = [Outcome(address, State.ACCEPTED, code=250) for address in envelope.recipients]
         try:
-            name = store(self.folder, envelope, content, outcomes, message_id)
+            facts = {"summary": summary(octets)}
+            name = store(self.folder, envelope, content, outcomes, message_id, facts)
         except OSError as error:
             return f"452 4.3.1 The folder cannot be written: {error.strerror}"
         self.kept += 1

@@ -13,7 +13,7 @@
     └── BatchError                  some messages of a list failed; carries all reports
 
     MailWarning (UserWarning)
-    └── ConfigurationWarning        a MAIL_* key that looks like a slip of the pen
+    └── ConfigurationWarning        a MAIL_* key that looks like a slip of the pen, or is missing
 
 Handlers return reports and never raise a :class:`DeliveryError`; :meth:`.Mail.send` raises.
 """
@@ -123,4 +123,4 @@ class MailWarning(UserWarning):
 
 
 class ConfigurationWarning(MailWarning):
-    """A ``MAIL_*`` key is unknown and very like a known one."""
+    """A ``MAIL_*`` key is unknown and very like a known one, or should be set for safety's sake."""

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
-import weakref
-from collections.abc import Iterable
-from collections.abc import Iterator
-from email.message import Message as MIMEMessage
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
 
 from flask import Flask
-from flask import has_app_context
 
-from . import config
 from .accounts import read_settings
-from .address import AddressesInput
-from .current import current_app_object
 from .current import NAME
-from .errors import BatchError
 from .errors import ConfigurationError
-from .handlers.base import EmailHandler
-from .handlers.prepare import AnyMessage
-from .handlers.prepare import Before
-from .handlers.prepare import several
 from .message import Message
 from .message import MessageFields
-from .outbox import Outbox
-from .registration import Registration
-from .report import Report
-from .sending import from_text
-from .sending import Sender
-from .text import plain
+from .previews.preview import F
+from .previews.preview import Previews
+from .previews.preview import Variants
+from .sender import Sender
 
-B = t.TypeVar("B", bound=Before)
+A = t.TypeVar("A", bound=Callable[[], bool])
 
 
-class Mail:
+class Mail(Sender):
     """Mail for Flask apps. It reads the ``MAIL_*`` keys of each app it is registered on, and is
     then ``app.extensions["mailhandler"]``, ``app.mail`` and :data:`.current_mail`.
 
@@ -44,11 +31,11 @@ class Mail:
     """
 
     def __init__(self, app: Flask | None = None, *, cli: str | None = "mail") -> None:
+        super().__init__()
         self._cli = cli
-        self._before: list[Before] = []
-        self._registrations: weakref.WeakKeyDictionary[Flask, Registration] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._may_look: Callable[[], bool] = lambda: False
+        self.previews: Previews = Previews()
+        """The previews by their names."""
         if app is not None:
             self.init_app(app)
 
@@ -67,216 +54,68 @@ class Mail:
         except ConfigurationError as error:
             # The text tells it all, and the frames between hold passwords as they were written.
             raise error.with_traceback(None)  # noqa: B904
-        self._registrations[app] = Registration(app, settings)
+        self._registrations.add(app, settings)
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
+        if app.debug if settings.mailbox is None else settings.mailbox:
+            from .mailbox.register import register_on
+
+            register_on(app, settings, lambda: self._may_look())
         if self._cli is not None:
             from .cli import group
 
             app.cli.add_command(group(self._cli))
 
-    @property
-    def handler(self) -> EmailHandler:
-        """The handler in force for the default account of the current app."""
-        return self._registration().handler(None)
-
-    def handler_for(self, using: str | None) -> EmailHandler:
-        """The handler in force for an account of the current app.
-
-        :raises ConfigurationError: if there is no such account.
-        """
-        return self._registration().handler(using)
-
-    def before_send(self, function: B) -> B:
-        """Register a function that sees every message after the defaults are filled in. It
-        returns the message, a changed copy, or None to stop it. May be used as a decorator."""
-        self._before.append(function)
+    def allow_mailbox(self, function: A) -> A:
+        """Register a function that says whether the page of the mailbox may be seen though the app
+        is not in debug mode. It is called in the request for it. May be used as a decorator."""
+        self._may_look = function
         return function
 
-    @t.overload
-    def send(
+    def preview(
         self,
-        message: AnyMessage,
+        name: str,
         /,
         *,
-        using: str | None = None,
-        recipients: AddressesInput = None,
-        timeout: float | None = None,
-    ) -> Report: ...
-    @t.overload
-    def send(
+        variants: Variants | None = None,
+        locales: Collection[str] = (),
+        allow: Collection[str] = (),
+    ) -> Callable[[F], F]:
+        """Register a function that returns a message with sample data, to be looked at and tested.
+        It is called only then; what it writes into a database is undone, and it cannot send.
+
+        :param name: What it is called, with slashes between groups: ``"Account/Welcome"``.
+        :param variants: More than one: names, and the keyword arguments of each.
+        :param locales: Each is given to the function as ``locale=``.
+        :param allow: The names of rules of :func:`.lint` that do not hold for it.
+        :raises ValueError: for a name that is taken or cannot be one, or no name of a rule.
+        :raises TypeError: if the function does not take these arguments.
+        """
+        return self.previews.adder(name, variants, locales, allow)
+
+    def render(
         self,
-        message: str,
+        template: str,
+        context: Mapping[str, t.Any] | None = None,
         /,
         *,
-        using: str | None = None,
-        timeout: float | None = None,
+        locale: object = None,
         **fields: t.Unpack[MessageFields],
-    ) -> Report: ...
-    @t.overload
-    def send(
-        self,
-        message: Iterable[AnyMessage],
-        /,
-        *,
-        using: str | None = None,
-        timeout: float | None = None,
-    ) -> list[Report]: ...
-    def send(
-        self,
-        message: t.Any,
-        /,
-        *,
-        using: str | None = None,
-        recipients: AddressesInput = None,
-        timeout: float | None = None,
-        **fields: t.Any,
-    ) -> Report | list[Report]:
-        """Send a message, a text, or several messages, and return when the server has them.
+    ) -> Message:
+        """Make a message of templates: ``mail/welcome`` is ``mail/welcome.html`` and ``.txt``, or
+        ``.md``, or ``.mail`` with a block for each part.
 
-        :param message: A :class:`.Message` or an ``EmailMessage``; or a text, with the other
-            fields of the message by keyword, ``subject`` among them; or several messages, tens
-            rather than thousands: see :meth:`send_each`.
-        :param using: The account of ``MAIL_ACCOUNTS`` to send by.
-        :param recipients: Who gets the message this time, whatever its header says: for another
-            try with ``report.deferred``.
-        :param timeout: Seconds for each message all in all, instead of ``MAIL_TIMEOUT``.
-        :return: A report, or for several messages a list of them.
-        :raises MessageError: if a message cannot be sent as it is. Then nothing was sent.
-        :raises DeliveryError: if nobody accepted the message: :exc:`.UnknownOutcomeError`,
-            :exc:`.DeferredError` or :exc:`.RefusedError`, with the report.
-        :raises BatchError: if of several messages at least one was accepted by nobody.
+        :param context: The variables of the templates.
+        :param locale: ``de``, ``de_AT`` or a ``babel.Locale``: the language to write it in.
+        :param fields: The other fields of the message.
+        :raises MessageError: if a link or an image of the HTML is dead in a mail.
+        :raises jinja2.TemplateNotFound: if there is no such template.
         """
-        sender = self._sender(using, recipients=recipients, timeout=timeout)
-        text = plain(message)
-        if text is not None:
-            message = from_text(text, fields, sender.handler.default_subject)
-        elif fields:
-            raise TypeError(
-                f"send() takes {', '.join(sorted(fields))} only beside a text; a message has its"
-                " own: write message.replace(...)."
-            )
-        if isinstance(message, Message | MIMEMessage):
-            (report,) = sender.send([message])
-            if report.failed and report.error is not None:
-                raise report.error
-            return report
-        if recipients is not None:
-            raise TypeError("send() takes recipients= only for a single message.")
-        reports = sender.send(several(message, "send"))
-        if any(report.failed for report in reports):
-            raise BatchError(reports)
-        return reports
+        from .templating import render
 
-    def send_each(
-        self,
-        messages: Iterable[AnyMessage],
-        /,
-        *,
-        using: str | None = None,
-        connections: int = 1,
-        timeout: float | None = None,
-    ) -> Iterator[Report]:
-        """Send any number of messages, lazily, no faster than ``MAIL_RATE_LIMIT``, and report on
-        each in their order. Nothing is sent until the result is iterated. What fails is in its
-        report, and is not raised.
-
-        From a generator each message is made, sent and reported before the next is asked for.
-        Of a list, and with several connections, some messages are prepared ahead; and while the
-        result is iterated its connections are in use, so that sending something else meanwhile
-        needs one more (``MAIL_POOL_SIZE``).
-
-        :param connections: So many are used at once, at most ``MAIL_POOL_SIZE``. What is under way
-            on the others when the iteration is given up is finished, without a report; what was
-            not begun is not sent.
-        :raises ConfigurationError: if there are not so many.
-        :raises MessageError: while iterating, if a message cannot be sent as it is; those before
-            it have been reported.
-        """
-        connections = config.integer(1, 1000)(connections, "connections=")
-        sender = self._sender(using, timeout=timeout)
-        return sender.send_each(several(messages, "send_each"), sender.at_once(connections))
-
-    @t.overload
-    async def send_async(
-        self,
-        message: AnyMessage,
-        /,
-        *,
-        using: str | None = None,
-        recipients: AddressesInput = None,
-        timeout: float | None = None,
-    ) -> Report: ...
-    @t.overload
-    async def send_async(
-        self,
-        message: str,
-        /,
-        *,
-        using: str | None = None,
-        timeout: float | None = None,
-        **fields: t.Unpack[MessageFields],
-    ) -> Report: ...
-    @t.overload
-    async def send_async(
-        self,
-        message: Iterable[AnyMessage],
-        /,
-        *,
-        using: str | None = None,
-        timeout: float | None = None,
-    ) -> list[Report]: ...
-    async def send_async(self, message: t.Any, /, **arguments: t.Any) -> Report | list[Report]:
-        """As :meth:`send`, in a thread, for an ``async`` view. Cancelling the wait does not stop
-        the sending: its report still goes to the signal and the log."""
-        import asyncio  # only who awaits pays for it
-
-        send: t.Callable[..., Report | list[Report]] = self.send
-        return await asyncio.to_thread(send, message, **arguments)
-
-    @contextlib.contextmanager
-    def capture(self, app: Flask | None = None) -> Iterator[Outbox]:
-        """Capture all mail instead of sending it, whatever the configuration and whichever the
-        thread, as long as the context is open.
-
-        :param app: Whose mail. If it is left out: the current app's; outside an app context
-            that of every app this ``Mail`` is registered on.
-        """
-        outbox = Outbox()
-        target = app or (current_app_object() if has_app_context() else None)
-        all_mine = [self._registration_of(target)] if target else [*self._registrations.values()]
-        for mine in all_mine:
-            mine.start_capture(outbox)
-        try:
-            yield outbox
-        finally:
-            for mine in all_mine:
-                mine.end_capture(outbox)
-
-    def _sender(
-        self, using: str | None, *, recipients: AddressesInput = None, timeout: float | None
-    ) -> Sender:
-        before = tuple(self._before)
-        return Sender(self._registration(), using, before, recipients=recipients, timeout=timeout)
-
-    def _registration(self) -> Registration:
-        if not has_app_context():
-            raise RuntimeError(
-                "Mail is sent on behalf of an app, and there is no app context here. In a script,"
-                " wrap the code in 'with app.app_context():'; in a thread, push one there."
-            )
-        return self._registration_of(current_app_object())
-
-    def _registration_of(self, app: Flask) -> Registration:
-        try:
-            return self._registrations[app]
-        except KeyError:
-            raise RuntimeError(
-                f"This Mail is not registered on the app {app.name!r}: call mail.init_app(app) in"
-                " the function that creates the app."
-            ) from None
+        mine = self._registration()
+        return render(mine.app, mine.settings.base_url, template, context, locale, fields)
 
     def __repr__(self) -> str:
-        apps = ", ".join(sorted(app.name for app in self._registrations)) or "no app"
-        return f"<Mail on {apps}>"
+        return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"

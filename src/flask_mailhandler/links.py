@@ -46,9 +46,44 @@ def text_links(text: str) -> Iterator[Link]:
 
 
 def _without_end_of_sentence(url: str) -> str:
-    while url[-1] in ".,;:!?)]":
-        opening = _OPENING.get(url[-1])
-        if opening and url.count(opening) >= url.count(url[-1]):
-            break
-        url = url[:-1]
-    return url
+    end = len(url)
+    # Counted once: a URL may be a hundred thousand brackets.
+    open_brackets = {closing: url.count(opening) for closing, opening in _OPENING.items()}
+    closed = {closing: url.count(closing) for closing in _OPENING}
+    while (last := url[end - 1]) in ".,;:!?)]":
+        if last in _OPENING:
+            if open_brackets[last] >= closed[last]:
+                break
+            closed[last] -= 1
+        end -= 1
+    return url[:end]
+
+
+# https://url.spec.whatwg.org/#concept-basic-url-parser: what is taken away before it is read.
+_DROPPED = re.compile("[\t\n\r]")
+_TRIMMED = "".join(map(chr, range(0x21)))
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.I)
+_HTTP = re.compile(r"https?://[^/?#\s]", re.I)
+# What such a link does stays in the browser, or is done by it.
+_NO_PLACES = frozenset({"about", "blob", "data", "file", "javascript", "vbscript", "view-source"})
+
+
+def why_dead(url: str, *, image: bool = False) -> str:
+    """Say why a link, or the source of an image, is dead in a mail: "empty", "relative", or
+    "no place"; or "" if it is not.
+
+    :param url: The value of the attribute, its character references read.
+    """
+    url = _DROPPED.sub("", url).strip(_TRIMMED)
+    if url in ("", "#"):
+        return "empty"
+    scheme = _SCHEME.match(url)
+    if not scheme:
+        # A place further down in the mail itself.
+        return "" if url.startswith("#") and not image else "relative"
+    kind = scheme[1].lower()
+    if kind in ("http", "https"):
+        return "" if _HTTP.match(url) else "relative"
+    if image:
+        return "" if kind == "cid" or url.lower().startswith("data:image/") else "no place"
+    return "no place" if kind in _NO_PLACES else ""

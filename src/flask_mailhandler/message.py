@@ -162,7 +162,10 @@ class Message:
 
         :raises MessageError: as the constructor does.
         """
-        return type(self)(**{**self._given_fields(), **changes})
+        copy = type(self)(**{**self._given_fields(), **changes})
+        if "_origin" in self.__dict__:  # what it was made from, which is no part of it
+            copy.__dict__["_origin"] = self.__dict__["_origin"]
+        return copy
 
     def completed(self, **changes: t.Unpack[MessageFields]) -> t.Self:
         """Return a copy that is the same mail: what a handler fills in does not change the

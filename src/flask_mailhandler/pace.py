@@ -5,8 +5,13 @@ from __future__ import annotations
 import collections
 import threading
 import time
+import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
 
 from .config import Limits
+
+T = t.TypeVar("T")
 
 
 class Pace:
@@ -36,6 +41,12 @@ class Pace:
         """Wait until the next may pass, and count it."""
         while pause := self._count():
             time.sleep(pause)
+
+    def each(self, items: Iterable[T]) -> Iterator[T]:
+        """Give each as soon as it may pass."""
+        for item in items:
+            self.wait()
+            yield item
 
     def _count(self) -> float:
         """Count one if it may pass now; else return the seconds to wait."""

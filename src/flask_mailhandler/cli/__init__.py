@@ -14,6 +14,7 @@ if t.TYPE_CHECKING:
     from .in_force import InForce
 
 _Function: t.TypeAlias = Callable[..., t.Any]
+_Decorator: t.TypeAlias = Callable[[_Function], _Function]
 
 
 def group(name: str) -> click.Group:
@@ -24,7 +25,9 @@ def group(name: str) -> click.Group:
     from flask.cli import with_appcontext
 
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
-    return _group(name, lambda function: using(with_appcontext(function)))
+    mail = _group(name, lambda function: using(with_appcontext(function)), with_appcontext)
+    mail.add_command(_preview_command(with_appcontext))
+    return mail
 
 
 def alone() -> click.Group:
@@ -38,18 +41,19 @@ def alone() -> click.Group:
             help="Where mail goes, such as smtps://ann%40example.com@smtp.example.com; a"
             " password that it leaves out is asked for.",
         ),
+        lambda function: function,
     )
 
 
-def _group(name: str, by: Callable[[_Function], _Function]) -> click.Group:
+def _group(name: str, by: _Decorator, within: _Decorator) -> click.Group:
     mail = click.Group(name, help="Send mail, see whether it can be sent, or catch it.")
     mail.add_command(_send_command(by))
     mail.add_command(_check_command(by))
-    mail.add_command(_catch_command())
+    mail.add_command(_catch_command(within))
     return mail
 
 
-def _send_command(by: Callable[[_Function], _Function]) -> click.Command:
+def _send_command(by: _Decorator) -> click.Command:
     @click.command("send")
     @click.option("--to", multiple=True, metavar="ADDRESS", help="A recipient; may be repeated.")
     @click.option("--cc", multiple=True, metavar="ADDRESS", help="Gets a copy.")
@@ -74,7 +78,7 @@ def _send_command(by: Callable[[_Function], _Function]) -> click.Command:
     return send
 
 
-def _check_command(by: Callable[[_Function], _Function]) -> click.Command:
+def _check_command(by: _Decorator) -> click.Command:
     @click.command("check")
     @click.option("--to", metavar="ADDRESS", help="A recipient to ask the server about.")
     @by
@@ -91,11 +95,16 @@ def _check_command(by: Callable[[_Function], _Function]) -> click.Command:
     return check
 
 
-def _catch_command() -> click.Command:
+def _catch_command(within: _Decorator) -> click.Command:
     @click.command("catch")
     @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
     @click.option("--port", default=2525, show_default=True, type=click.IntRange(0, 65535))
-    @click.option("--folder", default="mail", show_default=True, help="Where messages are kept.")
+    @click.option("--folder", help="Where messages are kept; that of the app's mailbox, or 'mail'.")
+    @click.option(
+        "--page-port",
+        type=click.IntRange(0, 65535),
+        help="Where the page is served on this machine; 8025, or any other if that is taken.",
+    )
     @click.option(
         "--size",
         default=33_554_432,
@@ -108,10 +117,11 @@ def _catch_command() -> click.Command:
         is_flag=True,
         help="Allow a host that is not this machine: anybody who reaches it may fill the folder.",
     )
+    @within
     def catch(**arguments: t.Any) -> None:
         """Keep every message that is sent here, and send none of them on.
 
-        A server for development. Any login is accepted.
+        A server for development, with a page that shows the messages. Any login is accepted.
         """
         with _errors_in_one_line():
             from .catch import catch
@@ -119,6 +129,24 @@ def _catch_command() -> click.Command:
             catch(**arguments)
 
     return catch
+
+
+def _preview_command(within: _Decorator) -> click.Command:
+    @click.command("preview")
+    @click.option("--export", metavar="FOLDER", help="Write them into a folder, for a browser.")
+    @within
+    def preview(export: str | None) -> None:
+        """List the previews of the app, or write their pages as files.
+
+        The exit code is 0 if every preview that was written could be made.
+        """
+        with _errors_in_one_line():
+            from .preview import list_previews
+            from .preview import write_previews
+
+            _exit(list_previews() if export is None else write_previews(export))
+
+    return preview
 
 
 def _in_force(using: str | None, url: str | None) -> InForce:

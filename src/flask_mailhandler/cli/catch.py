@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import functools
 import signal
@@ -10,9 +11,13 @@ import typing as t
 from pathlib import Path
 
 import click
+from flask import has_app_context
 
 from ..catcher import Catcher
+from ..current import current_mail
 from ..handlers.console import visible
+from ..kept import folder_of
+from ..mailbox.server import PageServer
 from ..smtp.server import is_loopback
 
 if t.TYPE_CHECKING:
@@ -22,7 +27,13 @@ _SHOWN = 2
 
 
 def catch(
-    *, host: str, port: int, folder: str, size: int, dangerously_listen_on_network: bool
+    *,
+    host: str,
+    port: int,
+    folder: str | None,
+    page_port: int | None,
+    size: int,
+    dangerously_listen_on_network: bool,
 ) -> None:
     """Keep messages until SIGINT (Ctrl-C) or SIGTERM comes.
 
@@ -33,29 +44,46 @@ def catch(
             f"{host} is not this machine alone: whoever reaches it could fill the folder. If you"
             " must, add --dangerously-listen-on-network."
         )
+    folder = folder or _folder()
     catcher = Catcher(
         folder, host=host, port=port, size=size, caught=functools.partial(_print, folder)
     )
-    asyncio.run(_serve(catcher))
+    asyncio.run(_serve(catcher, page_port))
     kept = catcher.kept
     click.echo(f"Stopped; {kept} message{'' if kept == 1 else 's'} kept.")
 
 
-async def _serve(catcher: Catcher) -> None:
+def _folder() -> str:
+    """That of the app's mailbox, so that one page shows what the app sends and what others do."""
+    if not has_app_context():
+        return "mail"
+    mine = current_mail._registration()
+    return folder_of(mine.app, mine.settings)
+
+
+async def _serve(catcher: Catcher, page_port: int | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, catcher.stop_soon)
-    await catcher.serve(lambda: _announce(catcher))
+    with contextlib.ExitStack() as stack:
+
+        def ready() -> None:
+            url = f"smtp://{_where(catcher)}"
+            folder = str(Path(catcher.folder).absolute())
+            page = stack.enter_context(PageServer(folder, page_port, f"MAIL_URL={url}"))
+            click.echo(
+                f"Catching mail on {_where(catcher)}; none is sent on. Ctrl-C stops it.\n"
+                f"For an app: MAIL_URL={url}\n"
+                f"Messages are kept in {visible(folder)}\n"
+                f"Look at them at {page.url}\n"
+            )
+
+        await catcher.serve(ready)
 
 
-def _announce(catcher: Catcher) -> None:
-    where = f"[{catcher.host}]" if ":" in catcher.host else catcher.host
-    folder = Path(catcher.folder).absolute()
-    click.echo(
-        f"Catching mail on {where}:{catcher.port}; none is sent on. Ctrl-C stops it.\n"
-        f"For an app: MAIL_URL=smtp://{where}:{catcher.port}\n"
-        f"Messages are kept in {visible(str(folder))}\n"
-    )
+def _where(catcher: Catcher) -> str:
+    host = f"[{catcher.host}]" if ":" in catcher.host else catcher.host
+    return f"{host}:{catcher.port}"
 
 
 def _print(folder: str, caught: Caught) -> None:

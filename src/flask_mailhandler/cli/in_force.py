@@ -16,6 +16,7 @@ from ..accounts import read_settings
 from ..errors import DeliveryError
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
+from ..kept import settled
 from .ask import ask_password
 from .ask import interactive
 
@@ -89,6 +90,8 @@ def of_app(using: str | None) -> InForce:
         decided_by = "by MAIL_TESTING_HANDLER, because TESTING is on"
     elif account.handler is None and kind != "smtp":
         decided_by = "because of debug mode, and no key says where mail is to go"
+    if kind == "mailbox":
+        account = settled(account, app)
 
     def deliver(in_force: InForce, message: Message) -> Report:
         accounts = {**settings.accounts, account.name: in_force.account}

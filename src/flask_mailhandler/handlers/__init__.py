@@ -7,6 +7,7 @@ smtp       :class:`.SMTPEmailHandler`         sends it
 console    :class:`.ConsoleEmailHandler`      prints it (also called ``dummy``)
 memory     :class:`.MemoryEmailHandler`       keeps it in a list (also called ``test``)
 file       :class:`.FileEmailHandler`         writes it into a folder
+mailbox    :class:`.MailboxEmailHandler`      writes it into a folder that a page shows
 =========  =================================  ============================================
 
 All of them complete, check and render a message in the same way: what SMTP would refuse fails
@@ -30,8 +31,9 @@ BUILT_IN = {
     "memory": "flask_mailhandler.handlers.memory:MemoryEmailHandler",
     "test": "flask_mailhandler.handlers.memory:MemoryEmailHandler",
     "file": "flask_mailhandler.handlers.file:FileEmailHandler",
+    "mailbox": "flask_mailhandler.handlers.mailbox:MailboxEmailHandler",
 }
-SILENT = frozenset({"console", "dummy", "memory", "test", "file"})
+SILENT = frozenset({"console", "dummy", "memory", "test", "file", "mailbox"})
 """Those that send nothing."""
 ENTRY_POINTS = "flask_mailhandler.handlers"
 

@@ -5,7 +5,8 @@ For each message there are two files of one random name, beside each other::
     20261120T101500.123456Z-4f1c2a9b7d3e5f60.eml     the octets as SMTP would send them
     20261120T101500.123456Z-4f1c2a9b7d3e5f60.json    envelope, report, time
 
-The ``.json`` is written last and in one step: a message is there when its ``.json`` is there.
+The ``.json`` is written last and in one step: a message is there when its ``.json`` is there. What
+shows the folder adds a ``.seen`` to a message that somebody has read.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ import dataclasses
 import datetime
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 from .. import config
 from ..config import Option
@@ -35,6 +39,8 @@ from .base import EmailHandler
 from .failure import failed
 
 VERSION = 1
+NAME = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{16}")
+"""Of a message's files, without an ending."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -52,13 +58,25 @@ class FileEmailHandler(EmailHandler):
             observe(Phase.END_OF_DATA, job)
             report = accept(job)
             try:
-                store(self.folder, job.envelope, job.content, report.outcomes, job.message_id)
+                self.write(job, report.outcomes)
             except OSError as error:
                 reason = f"{self.folder!r} cannot be written: {error.strerror or error}"
                 report = failed(job, DeferredError(f"{reason}. Check MAIL_FOLDER."))
             except MessageError as error:  # an attached file that changed
                 report = failed(job, RefusedError(str(error)))
             yield report
+
+    def write(
+        self, job: Job, outcomes: Sequence[Outcome], more: Mapping[str, object] | None = None
+    ) -> str:
+        """Write one message, and return the path of its files, without an ending.
+
+        :param more: What else is to stand in its ``.json``.
+        :raises OSError: if it cannot be written.
+        :raises MessageError: if an attached file has changed.
+        """
+        name = store(self.folder, job.envelope, job.content, outcomes, job.message_id, more)
+        return os.path.join(self.folder, name)
 
 
 def store(
@@ -67,9 +85,11 @@ def store(
     content: Content,
     outcomes: Iterable[Outcome],
     message_id: str,
+    more: Mapping[str, object] | None = None,
 ) -> str:
     """Write one message and return its name, without an ending.
 
+    :param more: What else is to stand in its ``.json``.
     :raises OSError: if it cannot be written; then nothing of it is there.
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -83,6 +103,7 @@ def store(
         "envelope": {"sender": envelope.sender, "recipients": [*envelope.recipients]},
         "size": content.size,
         "report": [dataclasses.asdict(outcome) for outcome in outcomes],
+        **(more or {}),
     }
     try:
         _write(path + ".eml", content)

@@ -6,14 +6,15 @@ import copy
 import dataclasses
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 from ..attachment import Attachment
 from ..attachment import File
+from ..captured import Captured
 from ..content import Content
 from ..errors import MessageError
 from ..errors import RefusedError
 from ..message import Message
-from ..outbox import Captured
 from ..outbox import Outbox
 from ..report import Job
 from ..report import Observe
@@ -33,24 +34,34 @@ class MemoryEmailHandler(EmailHandler):
     """What was captured so far, until somebody clears it."""
     using: str = "default"
     """The account that it stands for."""
+    session: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    """The options of :class:`.SMTPEmailHandler` that hold when sending is to fail."""
 
-    def into(self, outbox: Outbox, using: str) -> MemoryEmailHandler:
+    def into(self, outbox: Outbox, using: str, session: Mapping[str, object]) -> MemoryEmailHandler:
         """Return the same handler with another list, for another account."""
-        return dataclasses.replace(self, outbox=outbox, using=using)
+        return dataclasses.replace(self, outbox=outbox, using=using, session=session)
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
-        """Capture the jobs."""
+        """Capture the jobs; where some are to fail, those that do not."""
+        if self.outbox.script.pending:
+            from ..testing.failing import deliver
+
+            for job, report in deliver(jobs, observe, self.outbox.script, self.session):
+                yield self._captured(job, report) if report.accepted else report
+            return
         for job in jobs:
             observe(Phase.END_OF_DATA, job)
-            try:
-                message, content = _in_memory(job)
-            except MessageError as error:  # an attached file that changed
-                yield failed(job, RefusedError(str(error)))
-                continue
-            report = accept(job)
-            # list.append is one step for other threads.
-            self.outbox.append(Captured(message, job.envelope, content, report, self.using))
-            yield report
+            yield self._captured(job, accept(job))
+
+    def _captured(self, job: Job, report: Report) -> Report:
+        """Keep the message of those who have accepted it, and report on it."""
+        try:
+            message, content = _in_memory(job)
+        except MessageError as error:  # an attached file that changed
+            return failed(job, RefusedError(str(error)))
+        envelope = job.envelope if report.ok else job.envelope.to(report.accepted)
+        self.outbox.append(Captured(message, envelope, content, report, self.using))
+        return report
 
 
 def _in_memory(job: Job) -> tuple[AnyMessage, Content]:

@@ -100,6 +100,21 @@ def several(messages: object, caller: str) -> Iterable[AnyMessage]:
     return messages
 
 
+def from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Message:
+    """Make a message of a text and the other fields, as ``send`` was given them.
+
+    :raises MessageError: if it has no subject.
+    """
+    if "text" in fields:
+        raise TypeError("send() takes the text as its first argument; leave out text=.")
+    if not fields.get("subject") and not default_subject:
+        raise MessageError(
+            f"send({shorten(text, 40)}) has no subject: the first argument is the text; write"
+            " subject=..., or set MAIL_DEFAULT_SUBJECT."
+        )
+    return Message(text=text, **fields)
+
+
 def _override(recipients: AddressesInput) -> Addresses | None:
     if recipients is None:
         return None

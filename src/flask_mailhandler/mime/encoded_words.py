@@ -7,6 +7,8 @@ import re
 import typing as t
 from collections.abc import Iterator
 
+from .charset import text_of
+
 # https://www.rfc-editor.org/rfc/rfc2047#section-2: 75 characters at most, of which "=?utf-8?q?"
 # and "?=" take twelve.
 WORD = 75
@@ -104,6 +106,6 @@ def _octets(encoding: str, text: str) -> bytes | None:
 
 def _text(charset: str, octets: bytes) -> str:
     try:
-        return octets.decode(charset, "replace")
+        return text_of(octets, charset, "replace")
     except (LookupError, UnicodeError):
         return octets.decode("ascii", "replace")

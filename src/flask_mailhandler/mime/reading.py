@@ -19,6 +19,7 @@ from ..attachment import Attachment
 from ..errors import MessageError
 from ..headers import Headers
 from .address_list import mailboxes
+from .charset import text_of
 from .convert import from_mime
 from .convert import NOT_CUSTOM
 from .encoded_words import decoded
@@ -57,10 +58,15 @@ class Leaf:
         return self.kind in ("text/plain", "text/html") and not (self.shown or self.filename)
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is there for itself: no body, and no image that the HTML shows."""
+        return not (self.is_body or (self.cid and self.shown != "attachment"))
+
+    @property
     def text(self) -> str:
         """The octets as text, with LF as line end."""
         try:
-            text = self.data.decode(self.charset)
+            text = text_of(self.data, self.charset)
         except (LookupError, ValueError):
             text = self.data.decode("utf-8", "replace")
         return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -84,19 +90,19 @@ class Reading:
 
     @property
     def from_addr(self) -> Address | None:
-        return next(iter(self._addresses("from")), None)
+        return next(iter(self.addresses("from")), None)
 
     @property
     def reply_to(self) -> Addresses:
-        return self._addresses("reply-to")
+        return self.addresses("reply-to")
 
     @property
     def to(self) -> Addresses:
-        return self._addresses("to")
+        return self.addresses("to")
 
     @property
     def cc(self) -> Addresses:
-        return self._addresses("cc")
+        return self.addresses("cc")
 
     @property
     def text(self) -> str:
@@ -123,8 +129,8 @@ class Reading:
     def _body(self, kind: str) -> str:
         return next((leaf.text for leaf in self.leaves if leaf.is_body and leaf.kind == kind), "")
 
-    def _addresses(self, wanted: str) -> Addresses:
-        """Those of a field; none if it is no list of addresses."""
+    def addresses(self, wanted: str) -> Addresses:
+        """Those of a field, whose name is in lower case; none if it is no list of addresses."""
         found: list[Address] = []
         for name, value in self._wire:
             if name.lower() == wanted:
@@ -135,10 +141,10 @@ class Reading:
 
 def read_content(octets: bytes) -> Reading:
     """Read the octets of a message."""
-    message = _parsed(octets)
+    message = parsed(octets)
     wire = tuple((name, str(value)) for name, value in message.raw_items())
-    fields = tuple((name, decoded(_unfolded(value))) for name, value in wire)
-    return Reading(fields, tuple(map(_leaf, _leaves(message))), wire)
+    fields = tuple((name, decoded(unfolded(value))) for name, value in wire)
+    return Reading(fields, tuple(map(leaf_of, _leaves(message))), wire)
 
 
 def as_read(octets: bytes) -> Message | Reading:
@@ -156,7 +162,8 @@ def _or(ask: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
-def _parsed(octets: bytes) -> MIMEMessage:
+def parsed(octets: bytes) -> MIMEMessage:
+    """Parse with the standard library, as far as it can."""
     import email.parser
     import email.policy
 
@@ -166,7 +173,8 @@ def _parsed(octets: bytes) -> MIMEMessage:
     return whole or email.parser.BytesHeaderParser(policy=policy).parsebytes(octets)
 
 
-def _unfolded(value: str) -> str:
+def unfolded(value: str) -> str:
+    """The value of a parsed field in one line."""
     octets = value.encode("utf-8", "surrogateescape")
     return "".join(octets.decode("utf-8", "replace").splitlines()).strip(" \t")
 
@@ -181,13 +189,14 @@ def _leaves(message: MIMEMessage) -> Iterator[MIMEMessage]:
             yield part
 
 
-def _leaf(part: MIMEMessage) -> Leaf:
+def leaf_of(part: MIMEMessage) -> Leaf:
+    """Read a part that is not taken apart."""
     filename = _or(lambda: decoded(part.get_filename() or ""), "")
     return Leaf(
         kind=part.get_content_type(),
         shown=_or(part.get_content_disposition, None) or "",
         filename=filename.encode("utf-8", "replace").decode(),
-        cid=_unfolded(str(part.get("Content-ID", ""))),
+        cid=unfolded(str(part.get("Content-ID", ""))),
         charset=_or(part.get_content_charset, None) or "utf-8",
         data=_or(lambda: _data(part), b""),
     )

@@ -1,4 +1,4 @@
-"""The grammar of a mailbox, read in one pass.
+"""The grammar of a mailbox (addr-spec, RFC 5322 section 3.4.1), read in one pass.
 
 ::
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import typing as t
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 from .address import AddressesInput
-from .errors import MessageError
 from .handlers.base import EmailHandler
 from .handlers.prepare import AnyMessage
 from .handlers.prepare import Before
 from .handlers.prepare import Prepared
-from .message import Message
-from .pace import Pace
 from .registration import Registration
 from .report import Report
-from .text import shorten
 
 
-class Sender:
+class Dispatch:
     """Sends by an account of an app, logs each report and sends its signal.
 
     :param before: The ``before_send`` functions.
@@ -65,7 +60,7 @@ class Sender:
         """Send lazily, in the pace of the account."""
         pace = self._registration.pace(self._using)
         at_hand = isinstance(messages, Sequence) and not pace.limited
-        prepared = (self._prepare(message) for message in _paced(messages, pace))
+        prepared = (self._prepare(message) for message in pace.each(messages))
         for report in self.handler.dispatch(
             prepared, ready=lambda: at_hand, connections=connections
         ):
@@ -76,24 +71,3 @@ class Sender:
         return self.handler.prepare(
             message, recipients=self._recipients, timeout=self._timeout, before=self._before
         )
-
-
-def from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Message:
-    """Make the message of ``send(text, ...)``.
-
-    :raises MessageError: if it has no subject.
-    """
-    if "text" in fields:
-        raise TypeError("send() takes the text as its first argument; leave out text=.")
-    if not fields.get("subject") and not default_subject:
-        raise MessageError(
-            f"send({shorten(text, 40)}) has no subject: the first argument is the text; write"
-            " subject=..., or set MAIL_DEFAULT_SUBJECT."
-        )
-    return Message(text=text, **fields)
-
-
-def _paced(messages: Iterable[AnyMessage], pace: Pace) -> Iterator[AnyMessage]:
-    for message in messages:
-        pace.wait()
-        yield message

@@ -1,0 +1,79 @@
+"""``flask mail preview``: which previews there are, and their pages as files."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import click
+
+from ..current import current_app_object
+from ..current import NAME
+from ..handlers.console import visible
+from .table import print_table
+
+if t.TYPE_CHECKING:
+    from ..extension import Mail
+    from ..previews.preview import Preview
+    from ..previews.preview import Previews
+    from ..previews.rendering import Rendered
+
+
+def list_previews() -> int:
+    """Print the previews of the current app, each in a line.
+
+    :return: The exit code.
+    """
+    previews = _previews()
+    if not previews:
+        click.echo(
+            'There are no previews. Write @mail.preview("Account/Welcome") above a function that'
+            " returns a message, and import its module where the app is made."
+        )
+        return 0
+    print_table([(name, _samples(preview), preview.about) for name, preview in previews.items()])
+    return 0
+
+
+def write_previews(folder: str) -> int:
+    """Write the pages, and print which previews could not be made and what the others' readers
+    would find wrong.
+
+    :return: The exit code: 0 if all could be made.
+    """
+    from ..gallery.export import export
+
+    previews = _previews()
+    try:
+        made = export(current_app_object(), previews, Path(folder))
+    except OSError as error:
+        raise click.ClickException(
+            f"{visible(folder)} cannot be written: {error.strerror or error}"
+        ) from error
+    failed = [rendered for rendered in made if rendered.failure]
+    if told := [row for rendered in made for row in _told(rendered)]:
+        print_table(told)
+        click.echo()
+    index = visible(str(Path(folder, "index.html")))
+    click.echo(f"{len(made)} samples of {len(previews)} previews are in {index}.")
+    if failed:
+        click.echo(f"Error: {len(failed)} of {len(made)} could not be made.", err=True)
+    return 1 if failed else 0
+
+
+def _previews() -> Previews:
+    mail: Mail = current_app_object().extensions[NAME]
+    return mail.previews
+
+
+def _samples(preview: Preview) -> str:
+    words = [", ".join(preview.variants), ", ".join(preview.locales)]
+    return "; ".join(filter(None, words))
+
+
+def _told(rendered: Rendered) -> t.Iterator[tuple[str, str, str]]:
+    label, failure = rendered.sample.label, rendered.failure
+    if failure:
+        yield label, "failed", f"{failure.kind}: {failure.text}"
+    for finding in rendered.findings:
+        yield label, finding.severity, f"{finding.text} [{finding.rule}]"

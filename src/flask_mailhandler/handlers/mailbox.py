@@ -1,0 +1,145 @@
+"""Writing messages into a folder that a page shows, and forgetting the oldest."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sys
+import time
+import typing as t
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from types import FrameType
+
+from .. import config
+from ..address import AddressesInput
+from ..config import Option
+from ..report import Job
+from ..report import Outcome
+from .file import FileEmailHandler
+from .file import NAME
+from .prepare import AnyMessage
+from .prepare import Before
+from .prepare import Prepared
+
+_OURS = ("eml", "json", "json~", "seen")
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_LIBRARY = os.path.dirname(os.path.abspath(contextlib.__file__)) + os.sep
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kept:
+    """A message that was written.
+
+    :param name: Of its files, without an ending.
+    """
+
+    folder: str
+    name: str
+    subject: str
+    recipients: Sequence[str]
+
+
+def _no_template(message: AnyMessage) -> str | None:
+    return None
+
+
+def _unheard(kept: Kept) -> None:
+    """Tell nobody."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Traced(Job):
+    """A job that knows where it comes from."""
+
+    started: float = 0.0
+    site: t.Mapping[str, object] | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MailboxEmailHandler(FileEmailHandler):
+    """Writes every message into a folder as :class:`.FileEmailHandler` does, with what the page
+    of the mailbox shows beside it, and drops the oldest when there are too many. In an app the
+    folder is ``mail`` in the instance path, if it is left out."""
+
+    mailbox_messages: Option[int | None, int] = Option(config.integer(1, 100_000), 200)
+    """How many messages are kept."""
+    mailbox_size: Option[int | None, int] = Option(config.integer(1, 999_999_999), 64 << 20)
+    """How many octets all messages may have together; the newest is kept whatever its size."""
+    template_of: Callable[[t.Any], str | None] = dataclasses.field(default=_no_template)
+    """Tells which template a message was rendered from."""
+    kept: Callable[[Kept], None] = dataclasses.field(default=_unheard)
+    """Called with each message that was written."""
+
+    def prepare(
+        self,
+        message: AnyMessage,
+        *,
+        recipients: AddressesInput = None,
+        timeout: float | None = None,
+        before: Sequence[Before] = (),
+    ) -> Prepared:
+        """As :meth:`.EmailHandler.prepare`; when and where that began is noted."""
+        started, site = time.perf_counter(), _call_site()
+        prepared = FileEmailHandler.prepare(
+            self, message, recipients=recipients, timeout=timeout, before=before
+        )
+        if (job := prepared.job) is None:
+            return prepared
+        traced = _Traced(
+            job.message, job.message_id, job.envelope, job.content, job.timeout, started, site
+        )
+        return dataclasses.replace(prepared, job=traced)
+
+    def write(
+        self, job: Job, outcomes: Sequence[Outcome], more: Mapping[str, object] | None = None
+    ) -> str:
+        """Write one message, and drop the oldest ones."""
+        from ..mime.summary import summary  # loads email, as whoever shows the message will
+
+        told = summary(bytes(job.content))
+        facts: dict[str, object] = {"summary": told, **(more or {})}
+        if isinstance(job, _Traced):
+            facts["template"] = self.template_of(job.message)
+            facts["site"] = job.site
+            facts["duration"] = round(time.perf_counter() - job.started, 6)
+        path = FileEmailHandler.write(self, job, outcomes, facts)
+        folder, name = os.path.split(path)
+        # The message is there, whatever becomes of the others.
+        with contextlib.suppress(OSError):
+            drop_oldest(folder, self.mailbox_messages, self.mailbox_size)
+        self.kept(Kept(folder, name, told["subject"], job.envelope.recipients))
+        return path
+
+
+def drop_oldest(folder: str, most: int, size: int) -> None:
+    """Delete the oldest messages, until there are at most that many with at most that many octets.
+    The newest one stays. Others may do the same at the same time."""
+    names: dict[str, list[str]] = {}
+    for file in sorted(os.listdir(folder), reverse=True):
+        name, _, ending = file.rpartition(".")
+        if ending in _OURS and NAME.fullmatch(name):  # the folder may hold anything
+            names.setdefault(name, []).append(file)
+    total = 0
+    for place, (name, files) in enumerate(names.items()):
+        with contextlib.suppress(OSError):
+            total += os.path.getsize(os.path.join(folder, f"{name}.eml"))
+        if place and (place >= most or total > size):
+            # The .json first: a message is there as long as that is there.
+            for file in sorted(files, key=lambda file: not file.endswith(".json")):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(folder, file))
+
+
+def _call_site() -> dict[str, object] | None:
+    """The line that sends: the nearest one that is neither ours nor the standard library's. None
+    in a thread that does nothing else, such as ``send_async`` has."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((_PACKAGE, _LIBRARY)):
+            return {"file": file, "line": frame.f_lineno, "function": frame.f_code.co_name}
+        frame = frame.f_back
+    return None

@@ -1,0 +1,85 @@
+"""A mail, taken apart for the rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..mime.reading import read_content
+from ..plaintext.markup import End
+from ..plaintext.markup import events
+from ..plaintext.markup import Start
+
+_LONGEST = 1_000_000  # characters of HTML that are looked at; Gmail shows a tenth of it
+
+
+class Link(t.NamedTuple):
+    """An ``<a href>`` or ``<area href>``.
+
+    :param url: As it was written; "" may be in it.
+    :param text: What the reader sees of it.
+    """
+
+    url: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Examined:
+    """What rules ask about.
+
+    :param fields: Names and values of the header, decoded.
+    :param size: The octets of the HTML.
+    :param words: The text in the HTML, without style sheets and comments.
+    :param tags: Its start tags.
+    :param cids: The Content-IDs of its parts.
+    """
+
+    fields: tuple[tuple[str, str], ...]
+    text: str
+    html: str
+    size: int
+    words: str
+    tags: tuple[Start, ...]
+    links: tuple[Link, ...]
+    cids: frozenset[str]
+
+    @classmethod
+    def read(cls, content: bytes) -> Examined:
+        """Take the octets of a mail apart."""
+        reading = read_content(content)
+        html = reading.html
+        found = [*events(html[:_LONGEST])]
+        return cls(
+            fields=reading.fields,
+            text=reading.text,
+            html=html,
+            size=len(html.encode("utf-8", "replace")),
+            words=" ".join(event for event in found if isinstance(event, str)),
+            tags=tuple(event for event in found if isinstance(event, Start)),
+            links=tuple(_links(found)),
+            cids=frozenset(leaf.cid.strip("<> ") for leaf in reading.leaves if leaf.cid),
+        )
+
+    def values(self, name: str) -> list[str]:
+        """The values of all fields of that name, which is in lower case."""
+        return [value for found, value in self.fields if found.lower() == name]
+
+
+def _links(found: t.Iterable[Start | End | str]) -> t.Iterator[Link]:
+    url: str | None = None
+    seen: list[str] = []
+    for event in found:
+        if isinstance(event, str):
+            seen.append(event)
+        elif event.tag == "a":
+            # A second <a> ends the first, as its </a> does.
+            if url is not None:
+                yield Link(url, " ".join("".join(seen).split()))
+            url, seen = event.attributes.get("href") if isinstance(event, Start) else None, []
+        elif isinstance(event, Start) and event.tag == "img":
+            seen.append(event.attributes.get("alt", ""))
+        elif isinstance(event, Start) and event.tag == "area" and "href" in event.attributes:
+            yield Link(event.attributes["href"], event.attributes.get("alt", ""))
+    if url is not None:
+        yield Link(url, " ".join("".join(seen).split()))

@@ -1,0 +1,55 @@
+"""List-Unsubscribe (RFC 2369 section 3.2) and List-Unsubscribe-Post (RFC 8058)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..headers import ONE_CLICK
+from ..text import shorten
+from .examined import Examined
+from .rule import Found
+
+_FIELD, _POST = "List-Unsubscribe", "List-Unsubscribe-Post"
+# https://www.rfc-editor.org/rfc/rfc2369#section-2: each in angle brackets, commas between, and
+# comments that many write and few understand.
+_URIS = re.compile(r"<([^<>]*)>")
+_USABLE = re.compile(r"(?:https?://[^/?#\s]|mailto:[^\s@]+@)[!-~]*\Z", re.I)
+
+
+def syntax(mail: Examined) -> Iterator[Found]:
+    """What a reader would not understand of the two."""
+    fields = mail.values(_FIELD.lower())
+    posts = mail.values(_POST.lower())
+    for name, values in ((_FIELD, fields), (_POST, posts)):
+        if len(values) > 1:
+            yield Found("header", f"{name} is there {len(values)} times.")
+    for value in fields[:1]:
+        yield from _uris(value)
+    for value in posts[:1]:
+        if value.strip() != ONE_CLICK:
+            yield Found("header", f"{_POST} is {shorten(value)}, and must be {ONE_CLICK!r}.")
+        https = len(re.findall("<https://", " ".join(fields), re.I))
+        if https != 1:
+            yield Found("header", f"{_POST} wants one https: URL in {_FIELD}; there are {https}.")
+
+
+def _uris(value: str) -> Iterator[Found]:
+    uris = _URIS.findall(value)
+    if not uris:
+        yield Found("header", f"{_FIELD} has no URL in angle brackets: {shorten(value)}.")
+    elif _URIS.sub("", value).replace(",", "").strip():
+        yield Found("header", f"{_FIELD} has more than URLs in angle brackets: {shorten(value)}.")
+    elif not re.fullmatch(r"\s*<[^<>]*>(?:\s*,\s*<[^<>]*>)*\s*", value):
+        yield Found("header", f"{_FIELD} needs one comma between two URLs: {shorten(value)}.")
+    for uri in uris:
+        if not _USABLE.match(uri):
+            yield Found(
+                "header", f"{_FIELD} has {shorten(uri)}, which is no https: or mailto: URL."
+            )
+
+
+def one_click(mail: Examined) -> Iterator[Found]:
+    """Whether a mail that can be unsubscribed from can be so at once."""
+    if mail.values(_FIELD.lower()) and not mail.values(_POST.lower()):
+        yield Found("header", f"{_FIELD} stands without {_POST}: {ONE_CLICK}.")

@@ -1,0 +1,202 @@
+"""The pages of the mailbox."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import typing as t
+
+from flask import abort
+from flask import Blueprint
+from flask import request
+from flask import url_for
+from markupsafe import Markup
+
+from ..lint import lint
+from .guard import may_change
+from .opened import open_message
+from .opened import Opened
+from .panel import download
+from .panel import frame_of
+from .panel import panel_of
+from .panel import part_of
+from .search import read_query
+from .shell import Sealed
+from .shell import sealed
+from .shell import Shell
+from .store import Entry
+from .store import Listing
+from .store import Store
+
+_MANY = 200
+
+
+class Pages:
+    """The views of one mailbox.
+
+    :param about: What an empty list says, beside that it is empty.
+    """
+
+    def __init__(self, store: Store, shell: Shell, about: str = "") -> None:
+        self._store = store
+        self._shell = shell
+        self._about = about
+        # A list costs milliseconds to write, and is asked for again and again.
+        self._rows: tuple[object, Markup] | None = None
+        self._inbox: tuple[object, str] | None = None
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Give the views their addresses."""
+        get, post = blueprint.get, blueprint.post
+        get("/", endpoint="inbox", strict_slashes=False)(self.inbox)
+        get("/list", endpoint="list")(self.list)
+        get("/messages/<id>", endpoint="message")(self.message)
+        get("/messages/<id>/html", endpoint="frame")(self.frame)
+        get("/messages/<id>/source", endpoint="source")(self.source)
+        get("/messages/<id>/parts/<number>", endpoint="part")(self.part)
+        post("/messages/<id>/read", endpoint="read")(self.read)
+        post("/messages/<id>/delete", endpoint="delete")(self.delete)
+        post("/clear", endpoint="clear")(self.clear)
+        self._shell.sections.append(("Mailbox", ".inbox"))
+
+    def inbox(self) -> Sealed:
+        """The list."""
+        listing, token = self._store.list(), self._store.token()
+        key = (self._key(listing), token)
+        kept = self._inbox
+        if kept is None or kept[0] != key:
+            kept = self._inbox = key, self._page("inbox.html", listing, token, entry=None)
+        return sealed(kept[1])
+
+    def list(self) -> Sealed:
+        """The list alone, for a page that is open: 304 if nothing has changed."""
+        listing = self._store.list()
+        state = self._state(listing)
+        if request.if_none_match.contains_weak(state):
+            response = sealed("", status=304)
+        else:
+            response = sealed(self._rows_of(listing))
+            response.headers["X-Mail-Unread"] = str(listing.unread)
+        response.set_etag(state, weak=True)
+        return response
+
+    def message(self, id: str) -> Sealed:
+        """One message, beside the list."""
+        entry, message = self._open(id)
+        panel = panel_of(
+            message,
+            frame=url_for(".frame", id=id),
+            source=url_for(".source", id=id),
+            part=lambda part: url_for(".part", id=id, number=part.number),
+        )
+        findings = lint(self._octets(entry))
+        listing, token = self._store.list(), self._store.token()
+        return sealed(
+            self._page("message.html", listing, token, entry=entry, panel=panel, findings=findings)
+        )
+
+    def frame(self, id: str) -> Sealed:
+        """The HTML of a message, for its frame."""
+        return frame_of(self._open(id)[1])
+
+    def source(self, id: str) -> Sealed:
+        """The octets of a message, as a file."""
+        return download(self._octets(self._find(id)), f"{id}.eml")
+
+    def part(self, id: str, number: str) -> Sealed:
+        """A part of a message, as a file."""
+        return part_of(self._open(id)[1], number)
+
+    def read(self, id: str) -> Sealed:
+        """Note that somebody has read a message."""
+        self._check()
+        self._store.mark_read(self._find(id))
+        return sealed("", status=204)
+
+    def delete(self, id: str) -> Sealed:
+        """Delete a message."""
+        self._check()
+        self._store.delete(self._find(id))
+        return self._back()
+
+    def clear(self) -> Sealed:
+        """Delete the messages that are there."""
+        self._check()
+        self._store.delete(*self._store.list().entries)
+        return self._back()
+
+    def _back(self) -> Sealed:
+        response = sealed("", status=303)
+        response.location = url_for(".inbox", q=request.args.get("q"))
+        return response
+
+    def _page(self, template: str, listing: Listing, token: str, **context: t.Any) -> str:
+        return self._shell.render_page(
+            template,
+            section="Mailbox",
+            rows=self._rows_of(listing),
+            state=self._state(listing),
+            unread=listing.unread,
+            q=request.args.get("q", ""),
+            query=_query(),
+            token=token,
+            **context,
+        )
+
+    def _key(self, listing: Listing) -> tuple[object, ...]:
+        """What the list as HTML depends on."""
+        return listing.version, request.args.get("q", ""), request.script_root, _today()
+
+    def _rows_of(self, listing: Listing) -> Markup:
+        """The list as HTML, kept for the next who asks for the same."""
+        key, kept = self._key(listing), self._rows
+        if kept is None or kept[0] != key:
+            found = [*read_query(request.args.get("q", "")).within(listing)]
+            rows = self._shell.render(
+                "rows.html",
+                entries=found[:_MANY],
+                more=max(len(found) - _MANY, 0),
+                seen=listing.seen,
+                searched=bool(request.args.get("q")),
+                when=functools.partial(_when, _today()),
+                query=_query(),
+                about=self._about,
+            )
+            kept = self._rows = key, Markup(rows)
+        return kept[1]
+
+    def _state(self, listing: Listing) -> str:
+        """What changes when the list does."""
+        return f"{listing.version}-{_today():%d}"
+
+    def _find(self, id: str) -> Entry:
+        return self._store.find(id) or abort(404)
+
+    def _octets(self, entry: Entry) -> bytes:
+        octets = self._store.octets(entry)
+        return abort(404) if octets is None else octets
+
+    def _open(self, id: str) -> tuple[Entry, Opened]:
+        entry = self._find(id)
+        return entry, open_message(self._octets(entry))
+
+    def _check(self) -> None:
+        if not may_change(request, self._store.token()):
+            abort(403)
+
+
+def _query() -> dict[str, str]:
+    """The search, for an address that keeps it."""
+    return {"q": q} if (q := request.args.get("q")) else {}
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now().astimezone().date()
+
+
+def _when(today: datetime.date, entry: Entry) -> str:
+    """The time for people, in the zone of this machine."""
+    local = entry.time.astimezone()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    return f"{local.day} {local:%b}" if local.year == today.year else f"{local:%Y-%m-%d}"

@@ -1,0 +1,98 @@
+"""The mailbox of an app: its blueprint."""
+
+from __future__ import annotations
+
+import logging
+import typing as t
+from collections.abc import Callable
+
+from flask import abort
+from flask import Blueprint
+from flask import current_app
+from flask import Flask
+from flask import request
+
+from ..accounts import Settings
+from ..gallery.pages import add as add_previews
+from ..handlers.console import visible
+from ..kept import folder_of
+from ..kept import PAGE
+from ..log import logger
+from .api import API
+from .guard import refusal
+from .pages import Pages
+from .shell import PACKAGE
+from .shell import Shell
+from .store import Store
+
+PREFIX = "/_mail"
+
+
+def register_on(app: Flask, settings: Settings, agrees: Callable[[], bool]) -> None:
+    """Put the pages on an app that sends mail.
+
+    :param agrees: What the app's ``allow_mailbox`` function says.
+    """
+    register(
+        app,
+        folder_of(app, settings),
+        agrees=agrees,
+        remote=settings.remote_mailbox,
+        more=[add_previews],
+    )
+
+
+def register(
+    app: Flask,
+    folder: str,
+    *,
+    agrees: Callable[[], bool],
+    remote: bool = False,
+    about: str = "",
+    more: t.Sequence[Callable[[Blueprint, Shell], None]] = (),
+) -> None:
+    """Put the pages on an app.
+
+    :param folder: Of the messages.
+    :param agrees: Whether the request in hand may see them, though the app is not in debug mode.
+    :param remote: Whether *agrees* decides on requests from other machines, too.
+    :param about: A word for who sees no message yet.
+    :param more: Whoever adds pages of its own, which the guard and the shell hold for.
+    """
+    blueprint = Blueprint(
+        PAGE,
+        __name__,
+        url_prefix=PREFIX,
+        static_folder=str(PACKAGE / "mailbox" / "static"),
+        static_url_path="/static",
+    )
+    told: set[str] = set()
+
+    # Of the whole app, so that a wrong method or a missing slash tells strangers no more.
+    @blueprint.before_app_request
+    def guard() -> None:
+        if request.blueprint != PAGE and not f"{request.path}/".startswith(f"{PREFIX}/"):
+            return
+        reason = refusal(request, debug=current_app.debug, agrees=agrees, remote=remote)
+        if reason is None:
+            return
+        if reason not in told and len(told) < 10:
+            told.add(reason)
+            logger.warning("%s was answered 404: %s.", visible(request.path)[:80], visible(reason))
+        abort(404)
+
+    store, shell = Store(folder), Shell(PACKAGE / "gallery" / "templates")
+    Pages(store, shell, about).add_to(blueprint)
+    API(store).add_to(blueprint)
+    for add in more:
+        add(blueprint, shell)
+    app.register_blueprint(blueprint)
+    # The same function is added once, however many apps there are.
+    logging.getLogger("werkzeug").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of the development server's log tells more than that an open page has asked,
+    and nothing had changed. It asks every two seconds."""
+    line = record.getMessage()
+    return not (f"GET {PREFIX}/list" in line and " 304 " in line)

@@ -1,0 +1,38 @@
+"""Nothing is sent by a preview, and all can know that there is one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+# The label of the sample that is being made, in this thread or task and in those it waits for.
+_SAMPLE: ContextVar[str] = ContextVar("flask_mailhandler.preview", default="")
+
+
+@contextlib.contextmanager
+def nothing_is_sent(label: str) -> Iterator[None]:
+    """Let :func:`refuse` refuse, here and nowhere else: other requests go on sending, and so does a
+    thread that is started here."""
+    token = _SAMPLE.set(label)
+    try:
+        yield
+    finally:
+        _SAMPLE.reset(token)
+
+
+def is_preview() -> bool:
+    """Whether a preview is being made. Then the request is one of ours, too."""
+    return bool(_SAMPLE.get())
+
+
+def refuse() -> None:
+    """Refuse to send while a preview is being made.
+
+    :raises RuntimeError: saying what to write.
+    """
+    if label := _SAMPLE.get():
+        raise RuntimeError(
+            f"The preview {label!r} was about to send mail. A preview is never sent: let its"
+            " function return the message, made by what your app makes it with."
+        )

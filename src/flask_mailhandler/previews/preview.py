@@ -1,0 +1,172 @@
+"""What an app says of its previews: a name, a function, and with what it is called."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing as t
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from ..handlers.prepare import AnyMessage
+from ..text import shorten
+
+F = t.TypeVar("F", bound=Callable[..., AnyMessage])
+Variants: t.TypeAlias = "Mapping[str, Mapping[str, object]]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """A preview with one variant and one locale, "" where it has none."""
+
+    preview: Preview
+    variant: str = ""
+    locale: str = ""
+
+    @property
+    def label(self) -> str:
+        """``Account/Welcome[paid, de]``, for people."""
+        which = ", ".join(filter(None, [self.variant, self.locale]))
+        return f"{self.preview.name}[{which}]" if which else self.preview.name
+
+    @property
+    def key(self) -> str:
+        """``Account/Welcome:paid:de``, which no other sample of the app has."""
+        return ":".join(filter(None, [self.preview.name, self.variant, self.locale]))
+
+    def message(self) -> AnyMessage:
+        """Call the function. What it does besides is up to :func:`.rendering.render`."""
+        return self.preview.function(**self.preview.arguments(self.variant, self.locale))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Preview:
+    """A function that returns a message with sample data.
+
+    :param name: With slashes between groups: ``Account/Welcome``.
+    :param variants: The keyword arguments of each.
+    :param locales: Each is given as ``locale=``.
+    :param allow: The rules of :func:`.lint` that do not hold for it.
+    """
+
+    name: str
+    function: Callable[..., AnyMessage]
+    variants: Variants
+    locales: tuple[str, ...]
+    allow: frozenset[str]
+
+    @property
+    def about(self) -> str:
+        """The first paragraph of the function's docstring, as one line."""
+        return " ".join((inspect.getdoc(self.function) or "").partition("\n\n")[0].split())
+
+    @property
+    def place(self) -> str:
+        """The module and the line of the function, or only its module."""
+        function = inspect.unwrap(self.function)
+        code = getattr(function, "__code__", None)
+        line = f", line {code.co_firstlineno}" if code else ""
+        return f"{function.__module__}{line}"
+
+    def samples(self) -> Iterator[Sample]:
+        """Every variant in every locale."""
+        for variant in self.variants or [""]:
+            for locale in self.locales or [""]:
+                yield Sample(self, variant, locale)
+
+    def arguments(self, variant: str, locale: str) -> dict[str, object]:
+        """What the function is called with."""
+        return {**self.variants.get(variant, {}), **({"locale": locale} if locale else {})}
+
+
+class Previews(Mapping[str, Preview]):
+    """The previews of a :class:`.Mail` by their names, which they are sorted by."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Preview] = {}
+
+    def __getitem__(self, name: str) -> Preview:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._found, key=lambda name: name.casefold().split("/")))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def samples(self) -> Iterator[Sample]:
+        """Every variant of every preview in every locale."""
+        for preview in self.values():
+            yield from preview.samples()
+
+    def find(self, key: str) -> Sample | None:
+        """The sample of that key; that of a preview alone is its first one."""
+        name, _, _ = key.partition(":")
+        samples = [*self._found[name].samples()] if name in self._found else []
+        return next((one for one in samples if key in (one.key, name)), None)
+
+    def adder(
+        self,
+        name: str,
+        variants: Variants | None,
+        locales: Collection[str],
+        allow: Collection[str],
+    ) -> Callable[[F], F]:
+        """Return the decorator that adds a function.
+
+        :raises ValueError: for a name that is taken, or has an empty part.
+        """
+        _check_name(name)
+        if isinstance(locales, str):
+            raise TypeError(f"locales= takes a list, such as [{locales!r}].")
+        for word in [*(variants or {}), *locales]:
+            _check_word(word)
+        if name in self._found:
+            raise ValueError(f"There is a preview {name!r} already: choose another name.")
+        if allow:
+            from ..lint import check_names  # reading mail takes more to load than this
+
+            check_names(allow)
+
+        def add(function: F) -> F:
+            preview = Preview(name, function, variants or {}, tuple(locales), frozenset(allow))
+            _check_arguments(preview)
+            self._found[name] = preview
+            return function
+
+        return add
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f'Write @mail.preview("Account/Welcome"): {shorten(name)} is no name.')
+    # They stand in addresses of pages, where "." and ".." would be another place.
+    wrong = [part for part in name.split("/") if part.strip(" .") == "" or part != part.strip()]
+    if wrong or not name.isprintable() or ":" in name:
+        raise ValueError(
+            f"{name!r} cannot be the name of a preview: write words with a slash between groups,"
+            ' such as "Account/Welcome".'
+        )
+
+
+def _check_word(word: object) -> None:
+    if not isinstance(word, str) or not word.strip() or not word.isprintable() or ":" in word:
+        raise ValueError(
+            f"{shorten(word)} cannot be the name of a variant or a locale: write words, without a"
+            " colon."
+        )
+
+
+def _check_arguments(preview: Preview) -> None:
+    """Call nothing, but see whether it can be called: the mistake is on this line."""
+    signature = inspect.signature(preview.function)
+    for sample in preview.samples():
+        try:
+            signature.bind(**preview.arguments(sample.variant, sample.locale))
+        except TypeError as error:
+            raise TypeError(
+                f"The preview {sample.label!r} cannot be made: {error}. Its function takes the"
+                " arguments of each of variants=, and locale= if there are locales=."
+            ) from None

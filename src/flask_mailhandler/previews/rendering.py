@@ -1,0 +1,135 @@
+"""A sample as the message that would be sent, or as what went wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sysconfig
+import traceback
+import typing as t
+from email.message import Message as MIMEMessage
+
+from flask import Flask
+
+from ..current import NAME
+from ..errors import MessageError
+from ..handlers.base import EmailHandler
+from ..handlers.memory import MemoryEmailHandler
+from ..lint import Finding
+from ..lint import lint
+from ..message import Message
+from ..templating.origin import origin_of
+from ..text import shorten
+from .database import rolled_back
+from .guard import nothing_is_sent
+from .preview import Sample
+
+if t.TYPE_CHECKING:
+    from ..extension import Mail
+
+# Who is in the message where neither it nor MAIL_DEFAULT_FROM or MAIL_DEFAULT_TO names anybody.
+_NOBODY = {"default_from": "sender@example.com", "default_to": "recipient@example.com"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why there is no message.
+
+    :param kind: The name of the exception.
+    :param place: The file and the line of the app where it happened.
+    :param lines: The traceback. There are no values of variables in it.
+    """
+
+    kind: str
+    text: str
+    place: str
+    lines: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """Say what an exception says."""
+        start = error.__traceback__
+        here = os.path.dirname(__file__) + os.sep
+        while start and start.tb_next and start.tb_frame.f_code.co_filename.startswith(here):
+            start = start.tb_next  # that is only how we came there
+        own = [frame for frame in traceback.extract_tb(start) if _is_the_apps(frame.filename)]
+        place = f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
+        # Unlike str(), it takes an exception whose own text cannot be made.
+        told = traceback.TracebackException(type(error), error, start)
+        return cls(type(error).__name__, str(told), place, "".join(told.format()))
+
+
+def _is_the_apps(filename: str) -> bool:
+    """Whether a file is neither ours nor of another library."""
+    ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    paths = sysconfig.get_paths()
+    libraries = (ours, paths["stdlib"], paths["purelib"], paths["platlib"], "<")
+    return not filename.startswith(libraries)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rendered:
+    """What became of a sample.
+
+    :param content: The octets that would be sent; none if it failed.
+    :param template: What it was rendered from, if that is known.
+    """
+
+    sample: Sample
+    content: bytes = b""
+    findings: tuple[Finding, ...] = ()
+    template: str = ""
+    failure: Failure | None = None
+
+
+def render(app: Flask, sample: Sample) -> Rendered:
+    """Make the message of a sample as it would be sent: with the app's defaults, and changed by
+    its ``before_send`` functions. Nothing is sent and nothing is kept, and an exception is in the
+    result.
+
+    The function is called in an app context and a request of its own, whoever looks.
+    """
+    try:
+        with (
+            app.app_context(),
+            app.test_request_context(base_url=_base_url(app)),
+            nothing_is_sent(sample.label),
+            rolled_back(app),
+        ):
+            return _rendered(app, sample)
+    except Exception as error:
+        return Rendered(sample, failure=Failure.of(error))
+
+
+def _base_url(app: Flask) -> str | None:
+    """The address of the request, if Flask's own would be none of TRUSTED_HOSTS."""
+    trusted = app.config.get("TRUSTED_HOSTS")
+    if not trusted or app.config["SERVER_NAME"]:
+        return None
+    return f"{app.config['PREFERRED_URL_SCHEME']}://{str(trusted[0]).lstrip('.')}/"
+
+
+def _rendered(app: Flask, sample: Sample) -> Rendered:
+    mail: Mail = app.extensions[NAME]
+    message = sample.message()
+    if not isinstance(message, Message | MIMEMessage):
+        raise TypeError(
+            f"The function of the preview {sample.preview.name!r} returned {shorten(message)}, not"
+            " a Message: write return before what makes it."
+        )
+    ready = _handler(mail, app).prepare(message, before=tuple(mail._before))
+    if ready.job is None:
+        raise MessageError("A before_send function has stopped the message: nobody would get it.")
+    content = bytes(ready.job.content)
+    findings = tuple(lint(content, allow=sample.preview.allow))
+    template = origin_of(message) if isinstance(message, Message) else None
+    return Rendered(sample, content, findings, template or "")
+
+
+def _handler(mail: Mail, app: Flask) -> EmailHandler:
+    """A handler with the defaults of the app, and without its staging guard: what is looked at is
+    what a customer would get."""
+    account = mail._registrations.of(app).settings.account(None)
+    guard = ("redirect_to", "allow_to")
+    options = {name: value for name, value in account.options.items() if name not in guard}
+    return MemoryEmailHandler.from_config(_NOBODY | options, account.label)

@@ -1,0 +1,88 @@
+"""Links and images that nobody would see the other end of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..errors import MessageError
+from ..links import why_dead
+from ..plaintext.markup import events
+from ..plaintext.markup import Start
+from ..text import shorten
+
+# Elements whose href or src is looked at in no other way.
+_LINKS = frozenset({"a", "area"})
+# What most links and images are like.
+_PLAIN_LINK = re.compile(r'href="(?:https?://[\w\[]|mailto:|tel:)')
+_PLAIN_IMAGE = re.compile(r'src="(?:https?://[\w\[]|cid:)')
+_BACKGROUND = re.compile(r"background\s*=")
+# https://html.spec.whatwg.org/multipage/images.html#parsing-a-srcset-attribute
+_CANDIDATE = re.compile(r"([^\s,]\S*?)(?:,(?=\s|\Z)|\s[^,]*|\Z)")
+_CSS_URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^()"']*))""", re.I)
+_STYLE = re.compile(r"<style(?=[\s>])[^<>]*>(.*?)(?:</style|\Z)", re.I | re.S)
+_WHY = {
+    "empty": "is empty",
+    "relative": "is relative, and a mail has no page that it could be relative to",
+    "no place": "leads to no place that a mail client goes to",
+}
+
+
+def check_links(html: str, template: str) -> None:
+    """Look whether everything that the HTML links to or shows can be found from a mail client.
+
+    :param template: Where it was written, for the error.
+    :raises MessageError: naming the first link or image that is dead.
+    """
+    if _all_plain(html.lower()):
+        return
+    for event in events(html):
+        if isinstance(event, Start):
+            for url, image in _urls(event):
+                _check(url, image, template)
+    for style in _STYLE.findall(html):
+        for url in _css_urls(style):
+            _check(url, True, template)
+
+
+def _all_plain(html: str) -> bool:
+    """Whether all links and images are plain ones, which is seen by counting; to read all tags
+    takes longer than to render them."""
+    return (
+        html.count("href") == len(_PLAIN_LINK.findall(html))
+        and html.count("<img") == html.count("src") == len(_PLAIN_IMAGE.findall(html))
+        and "url(" not in html
+        and not _BACKGROUND.search(html)
+    )
+
+
+def _check(url: str, image: bool, template: str) -> None:
+    if why := why_dead(url, image=image):
+        kind = "image" if image else "link"
+        hint = (
+            "mail_image(...), or a whole https: address"
+            if image
+            else "url_for(...), or a whole https: address"
+        )
+        raise MessageError(f"{template}: the {kind} {shorten(url)} {_WHY[why]}. Write {hint}.")
+
+
+def _urls(tag: Start) -> Iterator[tuple[str, bool]]:
+    """What a tag refers to, and whether that is shown rather than gone to."""
+    given = tag.attributes
+    if "href" in given:
+        yield given["href"], tag.tag not in _LINKS
+    if tag.tag == "img" or "src" in given:
+        yield given.get("src", ""), True
+    if "background" in given:
+        yield given["background"], True
+    for candidate in _CANDIDATE.findall(given.get("srcset", "")):
+        yield candidate, True
+    if "url(" in given.get("style", "").lower():
+        for url in _css_urls(given["style"]):
+            yield url, True
+
+
+def _css_urls(css: str) -> Iterator[str]:
+    for found in _CSS_URL.findall(css):
+        yield "".join(found)

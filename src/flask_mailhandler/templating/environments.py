@@ -1,0 +1,91 @@
+"""Where an app's mail templates live: its own loader, filters and globals, with other rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from collections import ChainMap
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from flask import Flask
+from jinja2 import ChoiceLoader
+from jinja2 import Environment
+from jinja2 import FileSystemLoader
+from jinja2 import StrictUndefined
+
+from . import markdown
+from .blocks import Rendered
+
+_OURS = Path(__file__).parent / "templates"
+
+Functions: t.TypeAlias = "dict[str, Callable[..., t.Any]]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Escaping:
+    """One way to escape, for whatever is rendered in it, its layouts and macros included."""
+
+    environment: Environment
+    shared: Mapping[str, t.Any]
+    """The app's globals."""
+    functions: Functions
+    """Ours."""
+
+    def render(
+        self, name: str, variables: Mapping[str, t.Any], silent: Collection[str] | None = ()
+    ) -> Rendered:
+        """Render a template; see :class:`.Rendered`."""
+        template = self.environment.get_template(name)
+        return Rendered(template, {**self.shared, **self.functions, **variables}, silent)
+
+
+class Environments:
+    """An app's three ways to escape. Which one is taken depends on the part, and not on how the
+    name of the file ends.
+
+    :param functions: Globals that are there in mail templates only.
+    """
+
+    def __init__(self, app: Flask, functions: Functions) -> None:
+        self._shared = app.jinja_env
+        loaders = [self._shared.loader, FileSystemLoader(_OURS)]
+        self._loader = ChoiceLoader([loader for loader in loaders if loader is not None])
+        self.html: Escaping = self._escaping(functions, autoescape=True)
+        self.text: Escaping = self._escaping(functions, autoescape=False)
+        self.markdown: Escaping = self._markdown(functions)
+
+    def _escaping(self, functions: Functions, **rules: t.Any) -> Escaping:
+        made = self._shared.overlay(
+            loader=self._loader,
+            undefined=StrictUndefined,
+            # What the app has compiled and kept does not escape as we do.
+            bytecode_cache=None,
+            enable_async=False,
+            **rules,
+        )
+        # For macros that are imported. What is added to the app's globals later is there, too.
+        made.globals = _chain(functions, self._shared.globals)
+        return Escaping(made, self._shared.globals, functions)
+
+    def _markdown(self, functions: Functions) -> Escaping:
+        finalize = t.cast("Callable[[t.Any], t.Any] | None", self._shared.finalize)
+        newstyle = bool(getattr(self._shared, "newstyle_gettext", False))
+        made = self._escaping(
+            {**functions, **markdown.gettext(self._shared.globals, newstyle)},
+            autoescape=True,
+            finalize=lambda value: markdown.hide(finalize(value) if finalize else value),
+        )
+        # {% trans %} gives the variables to our functions.
+        t.cast(t.Any, made.environment).newstyle_gettext = True
+        made.environment.filters = _chain(
+            markdown.filters(self._shared.filters), self._shared.filters
+        )
+        return made
+
+
+def _chain(ours: dict[str, t.Any], theirs: MutableMapping[str, t.Any]) -> t.Any:
+    return ChainMap(ours, theirs)

@@ -1,0 +1,79 @@
+"""``mail_image``: a static file of the app, shown in the mail."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+
+from flask import Flask
+from flask import g
+from werkzeug.security import safe_join
+
+from ..attachment import Attachment
+from ..attachment import File
+from ..errors import MessageError
+from ..text import shorten
+
+_KEY = "_mailhandler_images"
+
+
+class Images:
+    """The images of one mail, each of them once."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._by_name: dict[str, Attachment] = {}
+
+    def url(self, name: str) -> str:
+        """The ``cid:`` of an image, for the ``src`` of an ``<img>``.
+
+        :param name: Its path in the static folder of the app.
+        :raises MessageError: if there is no such image.
+        """
+        image = self._by_name.get(name)
+        if image is None:
+            image = self._by_name[name] = self._read(name)
+        return f"cid:{image.cid}"
+
+    def shown_in(self, html: str) -> list[Attachment]:
+        """Those that the HTML shows."""
+        return [image for image in self._by_name.values() if f"cid:{image.cid}" in html]
+
+    def _read(self, name: str) -> Attachment:
+        folder = self._app.static_folder
+        path = folder and safe_join(folder, name)
+        if not path:
+            raise MessageError(
+                f"mail_image({shorten(name)}) takes the path of an image in the static folder of"
+                f" the app, which is {folder!r}."
+            )
+        # Its octets, not its path: the mail may be sent after the next release is installed.
+        data = b"".join(File.pin(path).read())
+        # The same image has the same id, so that the same mail has the same octets.
+        cid = f"{hashlib.sha256(data).hexdigest()[:32]}@inline"
+        found = Attachment(data, filename=path, cid=cid)
+        if not found.mimetype.startswith("image/"):
+            raise MessageError(
+                f"mail_image({shorten(name)}) is no image but {found.mimetype}: give it in"
+                " attachments=."
+            )
+        return found
+
+
+def mail_image(name: str) -> str:
+    """What templates call; see :meth:`Images.url`."""
+    images: Images = g.get(_KEY)
+    return images.url(name)
+
+
+@contextlib.contextmanager
+def collecting(app: Flask) -> Iterator[Images]:
+    """Collect what :func:`mail_image` is asked for, in this thread or task."""
+    outer = g.get(_KEY)
+    images = Images(app)
+    setattr(g, _KEY, images)
+    try:
+        yield images
+    finally:
+        setattr(g, _KEY, outer)

@@ -1,0 +1,129 @@
+"""The parts of one mail, from its templates."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+
+from markupsafe import Markup
+
+from ..errors import MessageError
+from .blocks import Rendered
+from .environments import Environments
+from .environments import Escaping
+from .lookup import Files
+
+# Words about the mail, which stand in a template's file and not in its text.
+_ABOUT = frozenset({"subject", "preheader"})
+_LAYOUT = "mailhandler/layout.html"
+# https://www.unicode.org/standard/reports/tr13/tr13-5.html: all that ends a line for somebody. A
+# no-break space is meant to be there.
+_SPACE = re.compile("[ \t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]+")
+_PROLOGUE = re.compile(
+    r"\s*(?:<!doctype[^>]*>\s*)?(?:<html\b[^>]*>\s*)?(?:<head\b.*?</head>\s*)?", re.I | re.S
+)
+_BODY = re.compile(r"<body\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.I)
+
+
+def one_line(text: str) -> str:
+    """The rule for subjects: whatever ends a line, and any row of blanks, is one space."""
+    return _SPACE.sub(" ", text).strip()
+
+
+class Parts:
+    """What a mail says, part by part.
+
+    :param convert: Makes HTML of Markdown.
+    :param subject: What the caller wants it to be, or None.
+    """
+
+    def __init__(
+        self,
+        environments: Environments,
+        convert: Callable[[str], Markup],
+        files: Files,
+        variables: Mapping[str, t.Any],
+        subject: str | None,
+    ) -> None:
+        self._environments = environments
+        self._convert = convert
+        self._files = files
+        self._variables = {**variables, "mail_subject": self.subject}
+        self._subject = subject
+        self._in_words: dict[str, Rendered] = {}
+
+    def subject(self) -> str:
+        """The caller's, or that of the block; "" if there is none."""
+        if self._subject is None:
+            blocks = (self._words(name) for name in self._files.written)
+            found = next((words for words in blocks if "subject" in words), None)
+            self._subject = one_line(found.block("subject")) if found else ""
+        return self._subject
+
+    def text(self) -> str:
+        """The text as it was written; "" if it was not."""
+        files = self._files
+        text = ""
+        if files.single:
+            text = self._words(files.single).block("text")
+        elif files.text:
+            text = self._render(self._environments.text, files.text, _ABOUT).text
+        text = re.sub(r"\A\s*\n", "", text).rstrip()
+        return f"{text}\n" if text else ""
+
+    def html(self) -> str:
+        """The HTML with its preheader, which is what a list of mails shows behind the subject."""
+        html, preheader = self._page()
+        return _with_preheader(html, preheader) if html.strip() else ""
+
+    def _page(self) -> tuple[str, str]:
+        files = self._files
+        if files.single:
+            page = self._render(self._environments.html, files.single, None)
+            if "html" not in page and "text" not in page:
+                raise MessageError(f"{files.single} has neither a block html nor a block text.")
+            return page.block("html"), page.block("preheader")
+        if files.html:
+            page = self._render(self._environments.html, files.html)
+            return page.text, page.block("preheader")
+        return self._from_markdown(files.markdown) if files.markdown else ("", "")
+
+    def _from_markdown(self, name: str) -> tuple[str, str]:
+        written = self._render(self._environments.markdown, name, _ABOUT)
+        variables = {
+            **self._variables,
+            "mail_content": self._convert(written.text),
+            "mail_layout": written.variable("layout") or _LAYOUT,
+        }
+        page = self._environments.html.render("mailhandler/markdown.html", variables)
+        if "preheader" not in written:
+            return page.text, ""
+        return page.text, self._render(self._environments.html, name, None).block("preheader")
+
+    def _words(self, name: str) -> Rendered:
+        """A file with nothing escaped, for its blocks."""
+        found = self._in_words.get(name)
+        if found is None:
+            found = self._in_words[name] = self._render(self._environments.text, name, None)
+        return found
+
+    def _render(
+        self, escaping: Escaping, name: str, silent: Collection[str] | None = ()
+    ) -> Rendered:
+        return escaping.render(name, self._variables, silent)
+
+
+def _with_preheader(html: str, preheader: str) -> str:
+    """Put the preheader at the beginning, for no reader to see, unless a layout shows it."""
+    preheader = preheader.strip()
+    if not preheader or preheader in html:
+        return html
+    start = _BODY.match(html, html.lower().find("<body")) or _PROLOGUE.match(html)
+    place = start.end() if start else 0
+    hidden = (
+        f'<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{preheader}</div>'
+    )
+    return f"{html[:place]}{hidden}{html[place:]}"

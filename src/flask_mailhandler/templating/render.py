@@ -1,0 +1,124 @@
+"""From the name of a template to a message."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from collections.abc import Mapping
+
+from flask import Flask
+from jinja2 import TemplateNotFound
+from markupsafe import Markup
+
+from .. import message_fields
+from ..base_url import BaseURL
+from ..message import Message
+from ..message import MessageFields
+from ..text import plain
+from . import language
+from . import lookup
+from . import markdown
+from .css import inliner
+from .dead_links import check_links
+from .environments import Environments
+from .images import collecting
+from .images import mail_image
+from .origin import mark
+from .parts import one_line
+from .parts import Parts
+from .urls import url_for_of
+
+_KEY = "mailhandler.templates"
+
+
+def render(
+    app: Flask,
+    base: BaseURL | None,
+    template: str,
+    context: Mapping[str, t.Any] | None,
+    locale: object,
+    fields: MessageFields,
+) -> Message:
+    """What :meth:`.Mail.render` does.
+
+    :param base: What ``MAIL_BASE_URL`` says.
+    """
+    for part in ("html", "text"):
+        if part in fields:
+            raise TypeError(f"render() takes the {part} from the templates; leave out {part}=.")
+    return mark(_templates(app, base).render(template, context, locale, fields), template)
+
+
+def _templates(app: Flask, base: BaseURL | None) -> Templates:
+    # The app holds them, because they hold the app.
+    found: Templates | None = app.extensions.get(_KEY)
+    if found is None:
+        # If two threads make them, both take the first.
+        found = t.cast(Templates, app.extensions.setdefault(_KEY, Templates(app, base)))
+    return found
+
+
+class Templates:
+    """An app's mail templates, with all that is made once for them."""
+
+    def __init__(self, app: Flask, base: BaseURL | None) -> None:
+        self._app = app
+        self._url_for = url_for_of(app, base)
+        functions = {"url_for": self._url_for, "mail_image": mail_image}
+        self._environments = Environments(app, functions)
+        self._inline = inliner()
+        # As Jinja does with templates: what was not there is looked for again in debug mode only.
+        remembered = functools.lru_cache(256)(self._find)
+        self._files = self._find if app.jinja_env.auto_reload else remembered
+
+    def render(
+        self,
+        template: str,
+        context: Mapping[str, t.Any] | None,
+        locale: object,
+        fields: MessageFields,
+    ) -> Message:
+        known = language.read_locale(locale)
+        with language.speaking(self._app, known), collecting(self._app) as images:
+            files = self._files(template, known)
+            subject = plain(fields.get("subject"))
+            parts = Parts(
+                self._environments,
+                lambda text: self._convert(text),
+                files,
+                self._variables(context, known),
+                None if subject is None else one_line(subject),
+            )
+            html = parts.html()
+            check_links(html, files.single or files.html or files.markdown)
+            html = self._inline(html)
+            name = "inline_attachments"
+            inline = message_fields.attachments(fields.get(name), name)
+            made: MessageFields = {
+                **fields,
+                "subject": parts.subject(),
+                "text": parts.text(),
+                "html": html,
+                "inline_attachments": [*inline, *images.shown_in(html)],
+            }
+            return Message(**made)
+
+    def _variables(self, context: Mapping[str, t.Any] | None, locale: str) -> dict[str, t.Any]:
+        variables = {"mail_locale": locale.replace("_", "-"), **(context or {})}
+        self._app.update_template_context(variables)
+        # A context processor may have brought its own, and it would not be safe.
+        return {**variables, "url_for": self._url_for}
+
+    @functools.cached_property
+    def _convert(self) -> t.Callable[[str], Markup]:
+        return markdown.converter()
+
+    def _find(self, template: str, locale: str) -> lookup.Files:
+        return lookup.find(template, language.fallbacks(locale), self._exists)
+
+    def _exists(self, name: str) -> bool:
+        try:
+            self._environments.text.environment.get_template(name)
+        except TemplateNotFound:
+            return False
+        return True

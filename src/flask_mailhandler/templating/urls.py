@@ -1,0 +1,95 @@
+"""``url_for`` in a mail: always a whole URL, and built from ``MAIL_BASE_URL``.
+
+The Host header of a request is written by who sends the request. A link built from it would let
+anybody have the victim's password reset sent to a server of their own.
+"""
+
+from __future__ import annotations
+
+import typing as t
+import warnings
+from urllib.parse import quote
+
+from flask import Flask
+from flask import has_request_context
+from flask import request
+from werkzeug.routing import BuildError
+from werkzeug.sansio.utils import host_is_trusted
+
+from ..base_url import BaseURL
+from ..errors import ConfigurationError
+from ..errors import ConfigurationWarning
+from ..errors import MessageError
+from ..previews.guard import is_preview
+
+URLFor: t.TypeAlias = "t.Callable[..., str]"
+
+# https://url.spec.whatwg.org/#fragment-percent-encode-set, as Flask has it.
+_IN_ANCHOR = "%!#$&'()*+,/:;=?@"
+
+
+def url_for_of(app: Flask, base: BaseURL | None) -> URLFor:
+    """The ``url_for`` of an app's mail templates. It takes what Flask's takes.
+
+    :param base: What ``MAIL_BASE_URL`` says.
+    """
+
+    def url_for(endpoint: str, /, **values: t.Any) -> str:
+        values["_external"] = True
+        if base is not None:
+            return _build(app, base, endpoint, values)
+        _check_host(app)
+        return app.url_for(endpoint, **values)
+
+    return url_for
+
+
+def _build(app: Flask, base: BaseURL, endpoint: str, values: dict[str, t.Any]) -> str:
+    """As :meth:`flask.Flask.url_for`, with an adapter that knows no request."""
+    special = {name: values.pop(name, None) for name in ("_anchor", "_method", "_scheme")}
+    del values["_external"]
+    if endpoint.startswith("."):
+        blueprint = request.blueprint if has_request_context() else None
+        endpoint = f"{blueprint}{endpoint}" if blueprint else endpoint[1:]
+    adapter = app.url_map.bind(base.host, script_name=base.path, url_scheme=base.scheme)
+    app.inject_url_defaults(endpoint, values)
+    try:
+        url = adapter.build(
+            endpoint,
+            values,
+            method=special["_method"],
+            url_scheme=special["_scheme"],
+            force_external=True,
+        )
+    except BuildError as error:
+        values.update(special, _external=True)
+        return app.handle_url_build_error(error, endpoint, values)
+    anchor = special["_anchor"]
+    return url if anchor is None else f"{url}#{quote(anchor, safe=_IN_ANCHOR)}"
+
+
+def _check_host(app: Flask) -> None:
+    """Look whether the request's own host may be taken.
+
+    :raises ConfigurationError: outside a request.
+    :raises MessageError: if it is not one of ``TRUSTED_HOSTS``.
+    """
+    if not has_request_context():
+        raise ConfigurationError(
+            "url_for in a mail needs MAIL_BASE_URL where there is no request: set it to the address"
+            " of the app, such as 'https://shop.example'."
+        )
+    if is_preview():
+        return  # nobody has written the Host of that request
+    trusted = app.config.get("TRUSTED_HOSTS")
+    if trusted:
+        # Flask 3.0 does not look at the key.
+        if not host_is_trusted(request.host, trusted):
+            raise MessageError(f"The host {request.host!r} is not one of TRUSTED_HOSTS.")
+    elif not app.debug:
+        warnings.warn(
+            "The links of this mail are built from the Host header, which anybody may forge: set"
+            " MAIL_BASE_URL to the address of the app, or TRUSTED_HOSTS.",
+            ConfigurationWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,72 @@
+"""One-time codes in a text."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import unicodedata
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+# Digits of any alphabet, 4 to 8 of them, in a row or in two or three groups of one length; or one
+# by one, as in a row of boxes. What stands beside them must not make a number, a date, a time, a
+# price or a name of them. Every repetition is bounded, so the time is linear.
+_GAP = r"[ \u00a0\u202f-]"
+_CODE = re.compile(
+    rf"""
+    (?<! \w ) (?<! \d[.,:/ \u00a0\u202f-] ) (?<! [-+/=\#$€£¥] ) (?<! [$€£¥][ \u00a0\u202f] )
+    (?: \d{{4,8}} | \d{{2}}(?:{_GAP}\d{{2}}){{1,3}} | \d{{3}}{_GAP}\d{{3}} | \d{{4}}{_GAP}\d{{4}}
+      | \d(?:[ ]\d){{3,7}} )
+    (?! \w ) (?! [.,:/ \u00a0\u202f-]\d ) (?! [ \u00a0\u202f]?[%$€£¥] ) (?! / )
+    """,
+    re.VERBOSE,
+)
+# Marks of direction, which stand around the digits of one alphabet in a line of another.
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+
+class Code(t.NamedTuple):
+    """What may be a code."""
+
+    code: str
+    """In ASCII, without gaps."""
+    line: str
+    """Where it was found."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing else is in its line."""
+        return len(self.line) <= 2 * len(self.code) and bool(_CODE.fullmatch(self.line))
+
+
+def codes(text: str, pattern: str | re.Pattern[str] | None) -> list[Code]:
+    """Everything in *text* that may be a code, each once.
+
+    :param pattern: What a code looks like, instead of digits; of a group in it the code is made.
+    """
+    if pattern is not None:
+        found = re.finditer(pattern, text)
+        given = ((m[1] if m.re.groups else m[0]) or "" for m in found)
+        return [Code(code, "") for code in dict.fromkeys(given) if code]
+    every = [code for line in text.splitlines() for code in _in_line(line)]
+    # A code that stands alone somewhere is remembered as such.
+    return [*{code.code: code for code in sorted(every, key=lambda code: code.alone)}.values()]
+
+
+def _in_line(line: str) -> Iterator[Code]:
+    """The candidates of a line, leaving out its URLs and addresses."""
+    words = _UNSEEN.sub("", line).split(" ")
+    clean = " ".join(word for word in words if "://" not in word and "@" not in word).strip()
+    for match in _CODE.finditer(clean):
+        yield Code("".join(_ascii(match[0])), clean)
+
+
+def _ascii(digits: str) -> Iterator[str]:
+    return (str(unicodedata.decimal(c)) for c in digits if c.isdecimal())
+
+
+def the_one(found: Iterable[Code], length: int | None) -> list[Code]:
+    """What is left of the candidates by the rules: those of the wanted length, and of these the
+    ones that stand alone in their line if there are any."""
+    fitting = [code for code in found if length in (None, len(code.code))]
+    return [code for code in fitting if code.alone] or fitting

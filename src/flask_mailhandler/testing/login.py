@@ -1,0 +1,53 @@
+"""The other side of a login (RFC 4954): what a client says of itself."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import typing as t
+from collections.abc import Generator
+
+MECHANISMS = ("PLAIN", "LOGIN", "OAUTHBEARER", "XOAUTH2")
+
+_LOGIN = (b"Username:", b"Password:")
+# The user and the token of OAUTHBEARER (RFC 7628 section 3.1) and of XOAUTH2.
+_BEARER = re.compile(
+    r"(?:n,a=|user=)(?P<user>[^,\x01]*).*?\x01auth=Bearer (?P<token>[^\x01]*)", re.S
+)
+
+
+class Credentials(t.NamedTuple):
+    """Who logs in, and what proves it: a password or a token."""
+
+    user: str
+    proof: str
+
+
+def exchange(mechanism: str, initial: str) -> Generator[bytes, str, Credentials | None]:
+    """Give challenges and take responses, in base64, and return what was said; None if it cannot
+    be understood.
+
+    :param initial: What stood in the command itself.
+    """
+    if mechanism == "LOGIN":
+        user = initial or (yield base64.b64encode(_LOGIN[0]))
+        proof = yield base64.b64encode(_LOGIN[1])
+        return _credentials(_decoded(user), _decoded(proof))
+    said = _decoded(initial or (yield b""))
+    if mechanism == "PLAIN":
+        _, _, rest = (said or "").partition("\0")
+        return _credentials(*rest.split("\0", 1)) if "\0" in rest else None
+    found = _BEARER.match(said or "")
+    return Credentials(found["user"], found["token"]) if found else None
+
+
+def _credentials(user: str | None, proof: str | None) -> Credentials | None:
+    return None if user is None or proof is None else Credentials(user, proof)
+
+
+def _decoded(said: str) -> str | None:
+    try:
+        return base64.b64decode(said, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None

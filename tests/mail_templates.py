@@ -1,0 +1,57 @@
+"""Apps with mail templates, for the tests of templating."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from flask import Blueprint
+from flask import Flask
+from jinja2 import DictLoader
+
+from flask_mailhandler import current_mail
+from flask_mailhandler import Mail
+from flask_mailhandler import Message
+
+BASE_URL = "https://shop.example"
+SAMPLES = Path(__file__).parent / "golden" / "templates"
+
+
+def app_with(templates: dict[str, str], **keys: object) -> Flask:
+    """An app whose templates are these, with ``MAIL_BASE_URL``, unless *keys* say otherwise."""
+    app = Flask("shop", root_path=str(SAMPLES))
+    app.jinja_loader = DictLoader(templates)
+    set_up(app, **keys)
+    return app
+
+
+def sample_app(**keys: object) -> Flask:
+    """An app with the three real mails."""
+    app = Flask("shop", root_path=str(SAMPLES))
+    set_up(app, **keys)
+    return app
+
+
+def set_up(app: Flask, **keys: object) -> None:
+    app.config["MAIL_BASE_URL"] = BASE_URL
+    app.config["MAIL_DEFAULT_FROM"] = "shop@example.com"
+    for name, value in keys.items():
+        app.config[name if name.isupper() else f"MAIL_{name.upper()}"] = value
+    for path in ("reset/<token>", "order/<number>", "post/<int:number>", "leave/<group>"):
+        app.add_url_rule(f"/{path}", path.partition("/")[0], lambda **values: "")
+    app.add_url_rule("/account", "account", lambda: "")
+    pages = Blueprint("pages", __name__, url_prefix="/pages")
+    pages.add_url_rule("/about", "about", lambda: "")
+    app.register_blueprint(pages)
+    Mail(app, cli=None)
+
+
+def render(app: Flask, name: str, /, locale: object = None, **variables: t.Any) -> Message:
+    """Render outside a request."""
+    with app.app_context():
+        return current_mail.render(name, variables, locale=locale, to="ann@example.com")
+
+
+def render_html(source: str, /, **variables: t.Any) -> Message:
+    """Render a mail of which there is only HTML."""
+    return render(app_with({"mail.html": source}), "mail", **variables)

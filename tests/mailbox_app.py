@@ -1,0 +1,40 @@
+"""An app whose mail is kept in a folder and shown on the page of the mailbox."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+from flask import Flask
+
+from flask_mailhandler import Mail
+from flask_mailhandler import MailboxEmailHandler
+
+ME = "The Shop <shop@example.com>"
+
+
+def app_with_mailbox(folder: Path, *, debug: bool = True, **keys: t.Any) -> Flask:
+    """An app in debug mode; *keys* are those of the configuration without ``MAIL_``."""
+    app = Flask("shop")
+    app.debug = debug
+    config = {"folder": str(folder), "default_from": ME, **keys}
+    app.config.update({f"MAIL_{name.upper()}": value for name, value in config.items()})
+    Mail(app)
+    return app
+
+
+def keep(folder: Path, octets: bytes, recipient: str = "ann@example.com") -> str:
+    """Put octets into the folder as a catcher does, whatever they are; the id."""
+    from flask_mailhandler import Content
+    from flask_mailhandler import Envelope
+    from flask_mailhandler.handlers.file import store
+    from flask_mailhandler.mime.summary import summary
+
+    content = Content(octets, eightbit=not octets.isascii())
+    facts = {"summary": summary(octets)}
+    return store(str(folder), Envelope("", [recipient]), content, [], "", facts)
+
+
+def handler(folder: Path, **options: t.Any) -> MailboxEmailHandler:
+    """The handler alone."""
+    return MailboxEmailHandler(folder=folder, default_from=ME, **options)

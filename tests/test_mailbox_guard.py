@@ -1,0 +1,347 @@
+"""Who may look into the mailbox, and from where: each rule with the attack that it answers."""
+
+from __future__ import annotations
+
+import logging
+import typing as t
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask import request
+from flask import Response
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_mailhandler import ConfigurationError
+from flask_mailhandler import Mail
+from mailbox_app import app_with_mailbox
+from mailbox_app import keep
+
+Headers: t.TypeAlias = "dict[str, str]"
+PATHS = ["/_mail/", "/_mail/list", "/_mail/api/messages", "/_mail/static/mailbox.js"]
+SAME = {"Origin": "http://localhost"}
+
+
+def status(app: Flask, path: str = "/_mail/", peer: str = "127.0.0.1", **headers: str) -> int:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    with app.test_client().get(path, headers=named, environ_base={"REMOTE_ADDR": peer}) as found:
+        return found.status_code
+
+
+def allow(app: Flask, answer: bool) -> None:
+    app.extensions["mailhandler"].allow_mailbox(lambda: answer)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("debug", "mailbox", "allowed", "registered", "seen"),
+    [
+        (False, None, False, False, False),  # production with nothing set: there is no route
+        (False, None, True, False, False),
+        (False, True, False, True, False),  # switched on, and nobody agrees
+        (False, True, True, True, True),
+        (True, None, False, True, True),
+        (True, True, False, True, True),
+        (True, False, False, False, False),  # switched off in debug mode
+        (True, False, True, False, False),
+    ],
+)
+def test_when_there_is_a_page(
+    tmp_path: Path,
+    path: str,
+    debug: bool,
+    mailbox: bool | None,
+    allowed: bool,
+    registered: bool,
+    seen: bool,
+) -> None:
+    """There is a route in debug mode or with MAIL_MAILBOX, and it answers 404 unless the app is
+    in debug mode or its function agrees."""
+    app = app_with_mailbox(tmp_path, debug=debug, mailbox=mailbox)
+    if allowed:
+        allow(app, True)
+
+    assert ("mailhandler" in app.blueprints) is registered
+    assert status(app, path) == (200 if seen else 404)
+
+
+def test_debug_mode_counts_at_each_request(tmp_path: Path) -> None:
+    """An app that leaves debug mode after init_app shows nothing any more."""
+    app = app_with_mailbox(tmp_path)
+    app.debug = False
+
+    assert status(app) == 404
+
+
+@pytest.mark.parametrize(
+    "peer", ["192.0.2.7", "10.0.0.2", "172.17.0.1", "::ffff:192.0.2.7", "", "unix:"]
+)
+@pytest.mark.parametrize("path", PATHS)
+def test_other_machines(tmp_path: Path, path: str, peer: str) -> None:
+    """Attack: the debug server listens on 0.0.0.0, and somebody in the same network looks."""
+    assert status(app_with_mailbox(tmp_path), path, peer) == 404
+
+
+@pytest.mark.parametrize("path", ["/_mail", "/_mail/", "/_mail/clear", "/_mail/x", "/_mail/list/"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
+def test_strangers_learn_nothing(tmp_path: Path, path: str, method: str) -> None:
+    """Whatever a stranger asks for, and how, the answer is that of an app without a mailbox."""
+    app = app_with_mailbox(tmp_path)
+
+    found = app.test_client().open(path, method=method, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+
+    assert (found.status_code, "Allow" in found.headers) == (404, False)
+
+
+def test_the_rest_of_the_app(tmp_path: Path) -> None:
+    """The guard keeps nobody from the other pages of the app."""
+    app = app_with_mailbox(tmp_path)
+    app.add_url_rule("/_mailing", "mailing", lambda: "x")
+
+    assert status(app, "/_mailing", "192.0.2.7") == 200
+    assert status(app, "/_mail") == 200
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
+def test_this_machine(tmp_path: Path, peer: str) -> None:
+    """Every address of this machine may look."""
+    assert status(app_with_mailbox(tmp_path), peer=peer) == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "seen"),
+    [
+        ("localhost", True),
+        ("localhost:5000", True),
+        ("LOCALHOST", True),
+        ("shop.localhost:5000", True),
+        ("127.0.0.1:5000", True),
+        ("[::1]:5000", True),
+        ("attacker.example", False),
+        ("attacker.example:5000", False),
+        ("localhost.attacker.example", False),
+        ("127.0.0.1.attacker.example", False),
+        ("127.0.0.1@attacker.example", False),
+        ("attacker.example#localhost", False),
+        ("localhost:80:attacker.example", False),
+        ("192.0.2.7:5000", False),
+        ("0.0.0.0:5000", False),
+        ("[::1].attacker.example", False),
+        ("", False),
+    ],
+)
+def test_dns_rebinding(tmp_path: Path, host: str, seen: bool) -> None:
+    """Attack: a site's name is made to lead to 127.0.0.1, so that its script is of one origin with
+    the page. The Host tells."""
+    found = status(app_with_mailbox(tmp_path), Host=host)
+
+    assert (found == 200) is seen
+    assert found in (200, 400, 404)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"),
+        *("X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Cf-Ray"),
+        *("X-Original-Host", "Ngrok-Trace-Id", "Tailscale-User-Login", "Fly-Client-IP"),
+    ],
+)
+def test_proxies(tmp_path: Path, header: str) -> None:
+    """Attack: a tunnel or a proxy on this machine lets the world in; its peer is loopback, and the
+    Host may be made so."""
+    app = app_with_mailbox(tmp_path)
+
+    found = app.test_client().get("/_mail/", headers={header: "127.0.0.1"})
+
+    assert found.status_code == 404
+
+
+def test_a_proxy_that_is_believed(tmp_path: Path) -> None:
+    """Attack: behind ProxyFix a client writes X-Forwarded-For: 127.0.0.1 itself."""
+    app = app_with_mailbox(tmp_path)
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_host=1)  # type: ignore[method-assign]
+
+    assert status(app, X_Forwarded_For="127.0.0.1", X_Forwarded_Host="localhost") == 404
+    assert status(app) == 404
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "dest", "seen"),
+    [
+        ("none", "navigate", "document", True),  # typed, or a bookmark
+        ("same-origin", "cors", "empty", True),
+        ("cross-site", "navigate", "document", True),  # a link; who wrote it cannot read the page
+        ("cross-site", "no-cors", "script", False),
+        ("cross-site", "no-cors", "image", False),
+        ("cross-site", "cors", "empty", False),
+        ("cross-site", "navigate", "iframe", False),
+        ("same-site", "cors", "empty", False),  # another port of this machine
+    ],
+)
+def test_other_sites(tmp_path: Path, site: str, mode: str, dest: str, seen: bool) -> None:
+    """Attack: a page that the developer visits loads the mailbox as script, image or frame, or
+    fetches it where the app allows every origin."""
+    found = status(
+        app_with_mailbox(tmp_path),
+        "/_mail/api/messages",
+        Sec_Fetch_Site=site,
+        Sec_Fetch_Mode=mode,
+        Sec_Fetch_Dest=dest,
+    )
+
+    assert (found == 200) is seen
+
+
+def test_an_app_that_opens_all_its_answers(tmp_path: Path) -> None:
+    """Attack: the app sends headers of its own with every answer, which would let every site read
+    mail, a frame of another site show it, or a cache keep it."""
+    app = app_with_mailbox(tmp_path)
+    id = keep(tmp_path, b"Subject: x\r\nContent-Type: text/html\r\n\r\n<p>x")
+
+    @app.after_request
+    def open_everything(response: Response) -> Response:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers["Access-Control-Allow-Credentials"] = "true"
+        response.headers["Content-Security-Policy"] = "default-src * 'unsafe-inline'"
+        response.headers["Cache-Control"] = "public, max-age=3600"
+        response.headers["X-Frame-Options"] = "ALLOWALL"
+        return response
+
+    for path in ("", "list", "api/messages", f"messages/{id}", f"messages/{id}/html"):
+        headers = app.test_client().get(f"/_mail/{path}").headers
+        assert not [name for name, _ in headers if name.lower().startswith("access-control")]
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers.getlist("Cache-Control") == ["no-store"]
+        assert headers["X-Frame-Options"] in ("DENY", "SAMEORIGIN")
+
+
+@pytest.mark.parametrize(
+    ("remote", "allowed", "seen"),
+    [(False, False, False), (False, True, False), (True, False, False), (True, True, True)],
+)
+@pytest.mark.parametrize("debug", [True, False])
+def test_from_elsewhere(
+    tmp_path: Path, debug: bool, remote: bool, allowed: bool, seen: bool
+) -> None:
+    """Other machines see it only with MAIL_DANGEROUS_REMOTE_MAILBOX and a function that agrees;
+    debug mode never opens it to them."""
+    app = app_with_mailbox(tmp_path, debug=debug, mailbox=True, dangerous_remote_mailbox=remote)
+    allow(app, allowed)
+
+    assert status(app, peer="192.0.2.7", Host="staging.example.com") == (200 if seen else 404)
+    assert status(app, peer="127.0.0.1", X_Forwarded_For="192.0.2.7") == (200 if seen else 404)
+
+
+def test_the_function_sees_the_request(tmp_path: Path) -> None:
+    """The function that agrees is called in the request, for it alone."""
+    app = app_with_mailbox(tmp_path, debug=False, mailbox=True)
+    mail: Mail = app.extensions["mailhandler"]
+
+    @mail.allow_mailbox
+    def staff() -> bool:
+        return request.authorization is not None and request.authorization.password == "letmein"
+
+    assert app.test_client().get("/_mail/", auth=("ann", "letmein")).status_code == 200
+    assert app.test_client().get("/_mail/", auth=("ann", "guess")).status_code == 404
+    assert app.test_client().get("/_mail/").status_code == 404
+
+
+def test_the_log_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A refusal looks as if there were no page; the log says why, once for each reason."""
+    app = app_with_mailbox(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            status(app, peer="172.17.0.1")
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "/_mail/ was answered 404: it comes from 172.17.0.1."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "known", "done"),
+    [
+        (SAME, True, True),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, True, True),  # a form of the page
+        (SAME, False, False),  # a page of this site that is not ours
+        ({}, True, False),  # a program that says nothing of where it comes from
+        ({"Origin": "null"}, True, False),  # the frame of a message
+        ({"Origin": "http://attacker.example"}, True, False),
+        ({"Origin": "http://localhost:3000"}, True, False),  # another app of this machine
+        ({"Origin": "https://localhost"}, True, False),
+        ({**SAME, "Sec-Fetch-Site": "cross-site"}, True, False),
+        ({**SAME, "Sec-Fetch-Site": "same-site"}, True, False),
+    ],
+)
+@pytest.mark.parametrize("way", ["header", "form"])
+@pytest.mark.parametrize(
+    "path", ["clear", "messages/{}/delete", "api/clear", "api/messages/{}/delete"]
+)
+def test_forged_requests(
+    tmp_path: Path, path: str, way: str, headers: Headers, known: bool, done: bool
+) -> None:
+    """Attack: another site's form posts to the mailbox. The token is not known to it, and the
+    browser tells where the request comes from."""
+    app = app_with_mailbox(tmp_path)
+    id = keep(tmp_path, b"Subject: x\r\n\r\nx")
+    client = app.test_client()
+    token = client.get("/_mail/api/messages").json["token"] if known else "0" * 64  # type: ignore[index]
+    given = (
+        {"headers": {**headers, "X-Mail-Token": token}}
+        if way == "header"
+        else {
+            "headers": headers,
+            "data": {"token": token},
+        }
+    )
+
+    found = client.post(f"/_mail/{path.format(id)}", **t.cast("dict[str, t.Any]", given))
+
+    assert found.status_code in ((204, 303) if done else (403, 404))
+    assert ([*tmp_path.glob("*.eml")] == []) is done
+
+
+@pytest.mark.parametrize("path", ["clear", "messages/{}/delete", "messages/{}/read"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
+def test_only_post_changes(tmp_path: Path, path: str, method: str) -> None:
+    """Attack: an image or a link whose address deletes."""
+    app = app_with_mailbox(tmp_path)
+    id = keep(tmp_path, b"Subject: x\r\n\r\nx")
+
+    found = app.test_client().open(f"/_mail/{path.format(id)}", method=method)
+
+    assert found.status_code == 405
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+def test_the_token_is_one_for_all_processes(tmp_path: Path) -> None:
+    """The token of one worker is that of another, and only the owner of the folder reads it."""
+    apps = [app_with_mailbox(tmp_path / "mail") for _ in range(2)]
+
+    tokens = {app.test_client().get("/_mail/api/messages").json["token"] for app in apps}  # type: ignore[index]
+
+    (token,) = tokens
+    assert len(token) == 64
+    assert (tmp_path / "mail" / ".token").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "mail").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """Where the folder cannot be had the page is empty, and has a token of this process."""
+    (tmp_path / "file").touch()
+    client = app_with_mailbox(tmp_path / "file" / "mail").test_client()
+
+    found = client.get("/_mail/api/messages").json
+
+    assert found is not None
+    assert found["messages"] == []
+    assert len(found["token"]) == 64
+    assert found == client.get("/_mail/api/messages").json
+
+
+@pytest.mark.parametrize("key", ["mailbox", "dangerous_remote_mailbox"])
+def test_wrong_values(tmp_path: Path, key: str) -> None:
+    """A value that is neither true nor false is refused, naming the key."""
+    with pytest.raises(ConfigurationError, match=f"MAIL_{key.upper()} must be true or false"):
+        app_with_mailbox(tmp_path, **t.cast("dict[str, t.Any]", {key: "perhaps"}))

@@ -1,0 +1,479 @@
+"""The pages of the mailbox, and its JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import logging
+import re
+import threading
+import typing as t
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.serving import make_server
+
+from flask_mailhandler import Attachment
+from flask_mailhandler import current_mail
+from flask_mailhandler import Message
+from mailbox_app import app_with_mailbox
+from mailbox_app import keep
+
+ATTACK = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}{% raw %}"
+ENCODED = "=?utf-8?q?" + "".join(f"={octet:02X}" for octet in ATTACK.encode()) + "?="
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    return app_with_mailbox(tmp_path)
+
+
+@pytest.fixture
+def browser(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def send(app: Flask, **fields: t.Any) -> str:
+    """Send a message; the address of its page."""
+    message = Message(**{"subject": "Hi", "to": "Ann <ann@example.com>", "text": "Hello", **fields})
+    with app.app_context():
+        current_mail.send(message)
+    return str(app.test_client().get("/_mail/api/messages").get_json()["messages"][0]["page"])
+
+
+def change(browser: FlaskClient, path: str) -> int:
+    token = browser.get("/_mail/api/messages").get_json()["token"]
+    headers = {"X-Mail-Token": token, "Sec-Fetch-Site": "same-origin"}
+    return browser.post(path, headers=headers).status_code
+
+
+def test_a_message(app: Flask, browser: FlaskClient) -> None:
+    """The page shows who, what, when and where from; the list shows it with its first words."""
+    page = send(
+        app,
+        subject="Grüße",
+        html="<p>Hello",
+        bcc="boss@example.com",
+        attachments=[Attachment(b"x" * 1234, filename="Übersicht.pdf")],
+    )
+
+    shown, listed = browser.get(page).text, browser.get("/_mail/").text
+
+    for text in (
+        "Grüße",
+        "The Shop &lt;shop@example.com&gt;",
+        "Ann &lt;ann@example.com&gt;",
+        "boss@example.com",
+        "Übersicht.pdf",
+        "1.2 kB",
+        "multipart/alternative",
+        "MIME-Version",
+        "send, ",
+        "test_mailbox_pages.py:",
+        " ms</li>",
+    ):
+        assert text in shown
+    assert "Grüße" in listed
+    assert "Hello" in listed
+    assert page in listed
+
+
+def test_a_redirected_message(tmp_path: Path) -> None:
+    """The page says for whom a message was before the staging guard sent it elsewhere."""
+    app = app_with_mailbox(tmp_path, redirect_to="me@example.com")
+
+    shown = app.test_client().get(send(app, to=["ann@example.com", "ben@example.com"])).text
+
+    assert re.search(r"Redirected</b> from ann@example\.com, ben@example\.com", shown)
+
+
+HOSTILE = {
+    "subject": f"Subject: {ENCODED}",
+    "from": f"From: {ENCODED} <a@b.example>",
+    "no address": f"From: {ATTACK}",
+    "to": f"To: {ENCODED} <a@b.example>, {ATTACK}",
+    "cc": f"Cc: {ENCODED} <a@b.example>",
+    "name of a field": "X<script>alert(1)</script>: x",
+    "value of a field": f"X-Value: {ENCODED}",
+    "type": f'Content-Type: text/<script>alert(1)</script>; name="{ATTACK}"',
+    "encoding": f"Content-Transfer-Encoding: {ATTACK}",
+    "date": f"Date: {ATTACK}",
+    "id": f"Message-ID: <{ATTACK}>",
+    "charset": f'Content-Type: text/plain; charset="{ATTACK}"',
+    "file name": f'Content-Disposition: attachment; filename="{ENCODED}"',
+    "plain file name": "Content-Disposition: attachment; filename=<script>alert(1)</script>",
+    "Content-ID": f"Content-ID: <{ATTACK}>",
+    "unsubscribe": f"List-Unsubscribe: <javascript:alert(1)>, <{ATTACK}>",
+    "text": f"\r\n{ATTACK}",
+    "body of HTML": f"Content-Type: text/html\r\n\r\n</iframe></pre></section>{ATTACK}",
+}
+
+
+OURS = {
+    *("a", "article", "b", "body", "button", "caption", "circle", "code", "dd", "div", "dl", "dt"),
+    *("fieldset", "form", "h1", "h2", "head", "header", "html", "iframe", "input", "kbd", "label"),
+    *("legend", "li", "link", "main", "meta", "nav", "ol", "p", "path", "pre", "rect", "script"),
+    *("section", "span", "svg", "table", "tbody", "td", "th", "time", "title", "tr", "ul"),
+}
+"""The elements of our own pages."""
+
+
+@pytest.mark.parametrize("field", HOSTILE)
+def test_every_field_is_escaped(
+    app: Flask, browser: FlaskClient, tmp_path: Path, field: str
+) -> None:
+    """Attack: a script in a field of a message, which the page would run."""
+    id = keep(tmp_path, HOSTILE[field].encode() + b"\r\n\r\n" + ATTACK.encode())
+
+    pages = [
+        browser.get(path).text
+        for path in (f"/_mail/messages/{id}", "/_mail/", "/_mail/list", f"/_mail/?q={ATTACK}")
+    ]
+
+    for page in pages:
+        tags = Tags(page)
+        assert {*tags.names} <= OURS
+        assert {name for name, _ in tags.attributes if name.startswith("on")} == set()
+        for name, value in tags.attributes:
+            if name in ("src", "href", "action", "data-src", "data-read", "data-list"):
+                assert re.match(r"/_mail/|\?|#main|https://", value), value
+        assert "49" not in re.sub(r"[0-9A-Fa-f.:TZ-]{12,}", "", page)
+
+
+class Tags(HTMLParser):
+    """The tags of a page as a browser reads them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append("inline script" if tag == "script" and not dict(attrs) else tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+
+def test_an_app_that_escapes_nothing(tmp_path: Path) -> None:
+    """Attack: the app has switched escaping off, or has templates of our names."""
+    app = app_with_mailbox(tmp_path)
+    app.jinja_options = {"autoescape": False}
+    (tmp_path / "templates" / "mailhandler").mkdir(parents=True)
+    (tmp_path / "templates" / "mailhandler" / "base.html").write_text("<script>mine()</script>")
+    app.template_folder = str(tmp_path / "templates")
+    keep(tmp_path, HOSTILE["subject"].encode() + b"\r\n\r\n")
+
+    page = app.test_client().get("/_mail/").text
+
+    assert "<script>" not in page
+
+
+def test_headers_of_a_page(app: Flask, browser: FlaskClient) -> None:
+    """A page runs only its own files, is framed by nobody, and is kept nowhere."""
+    headers = browser.get(send(app)).headers
+
+    assert headers["Content-Security-Policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        " connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none';"
+        " frame-ancestors 'none'"
+    )
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_headers_of_the_frame(app: Flask, browser: FlaskClient) -> None:
+    """Attack: a script, a form, a font or a remote image in the HTML. Its frame may do nothing;
+    opened by itself it may do no more."""
+    page = send(app, html="<p>Hello")
+
+    frame = browser.get(f"{page}/html")
+    policy = frame.headers["Content-Security-Policy"]
+
+    assert policy == (
+        "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none';"
+        " style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'self'"
+    )
+    assert "allow-scripts" not in browser.get(page).text
+    assert "allow-same-origin" not in browser.get(page).text
+    assert frame.headers["Referrer-Policy"] == "no-referrer"
+    remote = browser.get(f"{page}/html?images=1").headers["Content-Security-Policy"]
+    assert remote == policy.replace("img-src data:", "img-src data: http: https:")
+
+
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("Übersicht 1.pdf", "%C3%9Cbersicht%201.pdf"),
+        ("page.html", "page.html"),
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\autoexec.bat", "autoexec.bat"),
+        ("/etc/cron.d/x", "x"),
+        ("..", "file"),
+        (".bashrc", "bashrc"),
+        ('a";filename=b.exe', "a%22%3Bfilename%3Db.exe"),
+        ("a\u202egpj.exe", "a_gpj.exe"),
+        ("x" * 500, "x" * 200),
+    ],
+)
+@pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/pdf"])
+def test_attachments_are_saved(
+    app: Flask, browser: FlaskClient, tmp_path: Path, kind: str, name: str, saved: str
+) -> None:
+    """Attack: a document that the browser would show as a page of the app, or a name that leads
+    elsewhere. Every file is a download, of no type, with the last part of its name."""
+    encoded = "=?utf-8?q?" + "".join(f"={octet:02X}" for octet in name.encode()) + "?="
+    id = keep(
+        tmp_path,
+        f'Content-Type: {kind}\r\nContent-Disposition: attachment; filename="{encoded}"\r\n\r\n'
+        "<script>alert(1)</script>".encode(),
+    )
+    before = sorted(tmp_path.iterdir())
+
+    found = browser.get(f"/_mail/messages/{id}/parts/1")
+
+    assert found.data == b"<script>alert(1)</script>"
+    assert found.headers["Content-Type"] == "application/octet-stream"
+    assert found.headers["X-Content-Type-Options"] == "nosniff"
+    assert found.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    disposition = found.headers["Content-Disposition"]
+    assert re.fullmatch(
+        r"attachment; filename=\"[^\"\\/]+\"; filename\*=UTF-8''[\w.%~-]+", disposition
+    )
+    assert disposition.endswith(f"''{saved}")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "x",
+        "..%2f..%2fetc%2fpasswd",
+        "%2e%2e",
+        ".token",
+        "20261120T101500.123456Z-4f1c2a9b7d3e5f60",
+        "20261120T101500.123456Z-4F1C2A9B7D3E5F60",
+        "20261120T101500.123456Z-4f1c2a9b7d3e5f60%00",
+        "20261120T101500.123456Z-4f1c2a9b7d3e5f60%0a",
+        "..%2f20261120T101500.123456Z-4f1c2a9b7d3e5f60",
+        "\u0662\u0660261120T101500.123456Z-4f1c2a9b7d3e5f60",
+    ],
+)
+@pytest.mark.parametrize("end", ["", "/html", "/source", "/parts/1"])
+def test_ids(browser: FlaskClient, tmp_path: Path, id: str, end: str) -> None:
+    """Attack: an id that names another file. An id is looked for in the list, and never a path."""
+    (tmp_path / "secret.eml").write_text("Subject: secret\r\n\r\n")
+    (tmp_path / "secret.json").write_text("{}")
+
+    assert browser.get(f"/_mail/messages/{id}{end}").status_code in (404, 308)
+    assert browser.get("/_mail/messages/secret").status_code == 404
+    assert "secret" not in browser.get("/_mail/").text
+
+
+@pytest.mark.parametrize("number", ["0", "2", "1.1", "x", "1.", "01", "..%2f1", "1" * 5000])
+def test_parts_that_are_not_there(browser: FlaskClient, tmp_path: Path, number: str) -> None:
+    """A part is found by its place in the tree, and only there."""
+    id = keep(tmp_path, b"Subject: x\r\n\r\nx")
+
+    assert browser.get(f"/_mail/messages/{id}/parts/{number}").status_code == 404
+
+
+def test_source(app: Flask, browser: FlaskClient, tmp_path: Path) -> None:
+    """The octets are downloaded as they were kept."""
+    page = send(app, text="Grüße\n.\n")
+    (eml,) = tmp_path.glob("*.eml")
+
+    found = browser.get(f"{page}/source")
+
+    assert found.data == eml.read_bytes()
+    assert eml.name in found.headers["Content-Disposition"]
+
+
+def test_halves_of_characters(browser: FlaskClient, tmp_path: Path) -> None:
+    """Attack: a text that cannot be written as UTF-8, so that the page fails."""
+    id = keep(
+        tmp_path,
+        b"Subject: =?utf-7?q?+2AA-?=\r\nContent-Type: text/html; charset=utf-7\r\n\r\n+2AA-",
+    )
+
+    for path in ("", f"messages/{id}", f"messages/{id}/html", "api/messages", f"api/messages/{id}"):
+        assert browser.get(f"/_mail/{path}").status_code == 200
+
+
+def test_polling(app: Flask, browser: FlaskClient) -> None:
+    """The list is sent again only if it has changed, whichever process is asked."""
+    other = app_with_mailbox(Path(app.config["MAIL_FOLDER"])).test_client()
+    first = browser.get("/_mail/list")
+    same = {"If-None-Match": first.headers["ETag"]}
+
+    assert browser.get("/_mail/list", headers=same).status_code == 304
+    assert other.get("/_mail/list", headers=same).status_code == 304
+    page = send(app)
+    changed = other.get("/_mail/list", headers=same)
+    assert (changed.status_code, changed.headers["X-Mail-Unread"]) == (200, "1")
+    assert page in changed.text
+    now = {"If-None-Match": changed.headers["ETag"]}
+    assert change(browser, f"{page}/read") == 204
+    assert other.get("/_mail/list", headers=now).headers["X-Mail-Unread"] == "0"
+    assert change(browser, f"{page}/read") == 204  # once is enough
+
+
+def test_the_log_of_the_server(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    """An open page, which asks all the time, does not fill the log of the development server."""
+    server = make_server("127.0.0.1", 0, app)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    with caplog.at_level(logging.INFO, "werkzeug"), contextlib.closing(connection):
+        connection.request("GET", "/_mail/list")
+        with connection.getresponse() as first:
+            state = first.headers["ETag"]
+        connection.request("GET", "/_mail/list?q=x", headers={"If-None-Match": state})
+        connection.getresponse().close()
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert '"GET /_mail/list HTTP/1.1" 200' in line
+
+
+def test_deleting(app: Flask, browser: FlaskClient, tmp_path: Path) -> None:
+    """A message is deleted with all its files, and all messages at once; nothing else is."""
+    (tmp_path / "notes.txt").touch()
+    first, second = send(app, subject="first"), send(app, subject="second")
+
+    assert change(browser, f"{first}/read") == 204
+    assert change(browser, f"{first}/delete?q=x") == 303
+    assert browser.get(first).status_code == 404
+    assert browser.get(second).status_code == 200
+    assert change(browser, "/_mail/clear") == 303
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt", ".token"}
+
+
+def test_the_list_of_a_search(app: Flask, browser: FlaskClient) -> None:
+    """The list shows what was searched for, and says what can be written if nothing is found."""
+    send(app, subject="Receipt")
+    send(app, subject="Reset")
+
+    assert "Receipt" in browser.get("/_mail/?q=subject:receipt").text
+    assert "Reset" not in browser.get("/_mail/list?q=subject:receipt").text
+    assert "has:attachment" in browser.get("/_mail/list?q=nothing").text
+    assert "No mail yet" not in browser.get("/_mail/list?q=nothing").text
+
+
+def test_api_list(app: Flask, browser: FlaskClient) -> None:
+    """The JSON holds the newest first, by address, subject, words, and after another one."""
+    for name in ("ann", "ben", "cleo"):
+        send(app, to=f"{name}@example.com", subject=f"For {name}")
+
+    def found(query: str) -> list[str]:
+        messages = browser.get(f"/_mail/api/messages?{query}").get_json()["messages"]
+        return [message["to"][0].partition("@")[0] for message in messages]
+
+    oldest = browser.get("/_mail/api/messages").get_json()["messages"][-1]["id"]
+    assert found("") == ["cleo", "ben", "ann"]
+    assert found("limit=1") == ["cleo"]
+    assert found("to=BEN@example.com") == ["ben"]
+    assert found("subject=for&from=shop&q=is:unread") == ["cleo", "ben", "ann"]
+    assert found("to=nobody") == []
+    assert found(f"after={oldest}") == ["cleo", "ben"]
+
+
+@pytest.mark.parametrize("query", ["limit=x", "limit=-1", "limit=nan", "limit=1e9"])
+def test_api_wrong_numbers(browser: FlaskClient, query: str) -> None:
+    """A number that is none is said."""
+    found = browser.get(f"/_mail/api/messages?{query}")
+
+    assert found.status_code == 400
+    assert found.get_json() == {"error": "limit must be a number from 0 to 1000."}
+
+
+def test_api_message(app: Flask, browser: FlaskClient) -> None:
+    """One message as JSON: texts, header, links, envelope, files with their addresses, and what
+    the app knew."""
+    send(
+        app,
+        html='<a href="https://shop.example/reset">Reset</a>',
+        text="https://shop.example/text",
+        bcc="boss@example.com",
+        attachments=[Attachment("a,b\n", filename="a.csv")],
+    )
+    (listed,) = browser.get("/_mail/api/messages").get_json()["messages"]
+
+    found = browser.get(listed["url"]).get_json()
+
+    assert {**found, **listed} == found
+    assert found["links"] == [
+        {"url": "https://shop.example/text", "text": "https://shop.example/text"},
+        {"url": "https://shop.example/reset", "text": "Reset"},
+    ]
+    assert found["envelope"]["recipients"] == ["ann@example.com", "boss@example.com"]
+    assert ["Subject", "Hi"] in found["headers"]
+    assert found["site"]["function"] == "send"
+    assert 0 < found["duration"] < 60
+    (file,) = found["files"]
+    assert browser.get(file["url"]).data == b"a,b\r\n"
+    assert browser.get("/_mail/api/messages/x").status_code == 404
+
+
+def test_api_wait(app: Flask, browser: FlaskClient) -> None:
+    """A test waits for the next message that fits; without one it is told so in time."""
+    send(app, to="old@example.com")
+    last = browser.get("/_mail/api/messages").get_json()["messages"][0]["id"]
+    found: list[t.Any] = []
+    threaded = {"wsgi.multithread": True}
+
+    def wait() -> None:
+        path = f"/_mail/api/wait?to=new&after={last}&timeout=20"
+        found.append(app.test_client().get(path, environ_overrides=threaded).get_json())
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    send(app, to="other@example.com")
+    send(app, to="new@example.com", subject="first")
+    waiting.join()
+    send(app, to="new@example.com", subject="second")
+
+    assert found[0]["subject"] == "first"
+    again = browser.get(f"/_mail/api/wait?to=new&after={last}").get_json()
+    assert again["subject"] == "first"
+    assert browser.get("/_mail/api/wait?to=new").get_json()["subject"] == "second"
+    late = browser.get("/_mail/api/wait?to=nobody&timeout=0", environ_overrides=threaded)
+    assert (late.status_code, late.get_json()) == (
+        404,
+        {"error": "No message that fits has come."},
+    )
+
+
+def test_api_wait_alone(browser: FlaskClient) -> None:
+    """A server of one thread answers at once: the message could not be sent meanwhile."""
+    alone = {"wsgi.multithread": False, "wsgi.multiprocess": False}
+
+    found = browser.get("/_mail/api/wait?timeout=25", environ_overrides=alone)
+
+    assert found.status_code == 404
+
+
+def test_files_that_are_no_messages(browser: FlaskClient, tmp_path: Path) -> None:
+    """What else is in the folder is left out: damaged files, files of others, half of a message."""
+    name = "20261120T101500.123456Z-4f1c2a9b7d3e5f6"
+    good = keep(tmp_path, b"Subject: good\r\n\r\n")
+    for number, text in enumerate(["", "[]", "{}", '{"summary": 1}', "\x00", json.dumps("x")]):
+        (tmp_path / f"{name}{number}.json").write_text(text)
+        (tmp_path / f"{name}{number}.eml").touch()
+    (tmp_path / f"{name}a.eml").touch()
+    gone = keep(tmp_path, b"Subject: gone\r\n\r\n")
+    (tmp_path / f"{gone}.eml").unlink()
+
+    found = browser.get("/_mail/api/messages").get_json()["messages"]
+
+    assert [message["id"] for message in found] == [gone, good]
+    assert browser.get(f"/_mail/messages/{gone}").status_code == 404

@@ -1,0 +1,90 @@
+"""The mailbox as people see it: three real mails, on a desk and on a phone, light and dark.
+
+With ``MAILHANDLER_SCREENSHOTS=docs/images`` in the environment the pictures are those of the
+documentation. Look at them when the page has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from flask_mailhandler import Attachment
+from flask_mailhandler import current_mail
+from mail_templates import sample_app
+from test_mailbox_browser import DESKTOP
+from test_mailbox_browser import PHONE
+from test_mailbox_browser import served
+from test_mailbox_browser import wait_for_rows
+from test_templating_mails import MAILS
+
+if t.TYPE_CHECKING:
+    from flask import Flask
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.services
+
+
+def shop(folder: Path) -> Flask:
+    """An app in debug mode that has sent its mails."""
+    app = sample_app(folder=str(folder), mailbox=True, handler="mailbox")
+    app.debug = True
+    receipt = [Attachment(b"%PDF" * 12_000, filename="receipt-HP-20488.pdf")]
+    with app.app_context():
+        mail = current_mail
+        mail.send(mail.render("mail/digest", MAILS["digest"], to="Noor Haddad <noor@example.org>"))
+        mail.send("412 files, 1.8 GB, no errors.", subject="Backup done", to="ops@example.com")
+        mail.send(mail.render("mail/reset", MAILS["reset"], to="Ann Lee <ann@example.com>"))
+        mail.send(
+            mail.render(
+                "mail/receipt",
+                MAILS["receipt"],
+                to="Ann Lee <ann@example.com>",
+                bcc="books@shop.example",
+                attachments=receipt,
+            )
+        )
+    return app
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+def test_screenshots(
+    tmp_path: Path, chromium: Browser, device: str, scheme: t.Literal["light", "dark"]
+) -> None:
+    """Nothing is wider than the screen, and the page has the colours that were asked for."""
+    folder = Path(os.environ.get("MAILHANDLER_SCREENSHOTS", tmp_path))
+    context = chromium.new_context(
+        viewport=t.cast("t.Any", DESKTOP if device == "desktop" else PHONE),
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    with served(shop(tmp_path / "mail")) as address:
+        page.goto(f"{address}/_mail/")
+        wait_for_rows(page, 4)
+        check(page, scheme)
+        if device == "phone":
+            page.screenshot(path=folder / f"mailbox-phone-list-{scheme}.png")
+        page.click(".row")
+        page.wait_for_selector(".row[aria-current]:not(.unread)", state="attached")
+        page.click(f"[data-scheme={scheme}]")
+        page.frame_locator(f"iframe[data-scheme={scheme}]").locator("h1").wait_for()
+        check(page, scheme)
+        page.screenshot(path=folder / f"mailbox-{device}-{scheme}.png")
+        # It must not go on asking while the server is stopped.
+        page.close()
+    context.close()
+
+
+def check(page: Page, scheme: str) -> None:
+    width, background = page.evaluate(
+        "[document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert page.viewport_size is not None
+    assert width == page.viewport_size["width"]
+    assert background == {"light": "rgb(244, 243, 239)", "dark": "rgb(22, 26, 27)"}[scheme]

@@ -1,0 +1,448 @@
+"""Mails as templates: which files are found, and which part comes from where."""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+import threading
+import typing as t
+
+import pytest
+from flask import Flask
+from flask import g
+from flask import request
+from jinja2 import TemplateNotFound
+from jinja2 import UndefinedError
+
+from flask_mailhandler import Attachment
+from flask_mailhandler import ConfigurationError
+from flask_mailhandler import current_mail
+from flask_mailhandler import Message
+from flask_mailhandler import MessageError
+from flask_mailhandler.templating import origin_of
+from mail_templates import app_with
+from mail_templates import render
+from mail_templates import render_html
+
+ONE_FILE = """\
+{% set greeting = "Hello " ~ name %}
+{% block subject %}Welcome, {{ name }}{% endblock %}
+{% block preheader %}Good to see you & yours{% endblock %}
+{% block html %}<body><p>{{ greeting }}</p></body>{% endblock %}
+{% block text %}
+
+{{ greeting }}
+{% endblock %}
+"""
+
+
+@pytest.mark.parametrize("suffix", ["", ".j2", ".jinja", ".jinja2"])
+def test_a_file_for_each_part(suffix: str) -> None:
+    """``mail/welcome`` is ``mail/welcome.html`` and ``.txt``, whatever stands behind the ending."""
+    app = app_with(
+        {
+            f"mail/welcome.html{suffix}": "<p>Hi {{ name }}</p>",
+            f"mail/welcome.txt{suffix}": "Hi {{ name }}",
+        }
+    )
+
+    with app.app_context():
+        message = current_mail.render(
+            "mail/welcome", {"name": "Ann"}, subject="Hi", to=["ann@example.com"]
+        )
+
+    assert message == Message(
+        subject="Hi", html="<p>Hi Ann</p>", text="Hi Ann\n", to="ann@example.com"
+    )
+
+
+def test_one_file_with_blocks() -> None:
+    """A ``.mail`` has a block for each part; what it sets at its top is there in each."""
+    message = render(app_with({"welcome.mail": ONE_FILE}), "welcome", name="Ann & Bob")
+
+    assert message.subject == "Welcome, Ann & Bob"
+    assert message.text == "Hello Ann & Bob\n"
+    assert "<p>Hello Ann &amp; Bob</p>" in message.html
+    assert ">Good to see you & yours</div>" in message.html
+
+
+def test_blocks_of_layouts() -> None:
+    """A block that a mail leaves out is that of its layout, and ``super()`` is it too."""
+    app = app_with(
+        {
+            "base.mail": "{% block subject %}Shop{% endblock %}"
+            "{% block html %}<h1>{% block title %}Shop{% endblock %}</h1>{% endblock %}"
+            "{% block text %}{{ self.title() }}{% endblock %}",
+            "sale.mail": "{% extends 'base.mail' %}"
+            "{% block subject %}{{ super() }}: sale{% endblock %}"
+            "{% block title %}{{ super() }} & sale{% endblock %}",
+        }
+    )
+
+    message = render(app, "sale")
+
+    assert (message.subject, message.html, message.text) == (
+        "Shop: sale",
+        "<h1>Shop & sale</h1>",
+        "Shop & sale\n",
+    )
+
+
+def test_an_own_layout_in_place_of_ours() -> None:
+    """An app's ``mailhandler/layout.html`` replaces ours, for Markdown too."""
+    app = app_with(
+        {
+            "mailhandler/layout.html": "<main>{% block content %}{% endblock %}</main>",
+            "note.md": "Hi *{{ name }}*",
+            "page.html": "{% extends 'mailhandler/layout.html' %}"
+            "{% block content %}{{ name }}{% endblock %}",
+        }
+    )
+
+    assert render(app, "note", name="Ann").html == "<main><p>Hi <em>Ann</em></p>\n</main>"
+    assert render(app, "page", name="Ann").html == "<main>Ann</main>"
+
+
+def test_markdown_chooses_its_layout() -> None:
+    """``{% set layout %}`` names the layout of a mail in Markdown; it may depend on variables."""
+    app = app_with(
+        {
+            "plain.html": "<body>{% block content %}{% endblock %}</body>",
+            "note.md": "{% set layout = kind ~ '.html' %}\nHi",
+        }
+    )
+
+    assert render(app, "note", kind="plain").html == "<body><p>Hi</p>\n</body>"
+
+
+def test_about_the_mail_is_not_in_its_text() -> None:
+    """In text and Markdown the blocks subject and preheader are not printed where they stand."""
+    about = "{% block subject %}S{% endblock %}{% block preheader %}P{% endblock %}\nHi"
+    app = app_with({"a.txt": about, "b.html": "<p>Hi</p>", "b.txt": about, "c.md": about})
+
+    assert render(app, "a").text == render(app, "b").text == "Hi\n"
+    assert [render(app, name).subject for name in "abc"] == ["S", "S", "S"]
+    assert ">Hi</p>" in render(app, "c").html
+
+
+def test_the_layout_shows_the_subject() -> None:
+    """The title of a page is its subject, also if that was given as an argument."""
+    app = app_with(
+        {"x.html": "{% extends 'mailhandler/layout.html' %}{% block subject %}A & B{% endblock %}"}
+    )
+
+    with app.app_context():
+        given = current_mail.render("x", subject="C & D")
+
+    assert "<title>A &amp; B</title>" in render(app, "x").html
+    assert "<title>C &amp; D</title>" in given.html
+    assert given.subject == "C & D"
+
+
+@pytest.mark.parametrize(
+    ("page", "expect"),
+    [
+        ("<p>Hi", "{}<p>Hi"),
+        ("<body>Hi", "<body>{}Hi"),
+        ("<BODY\nclass='a>b'>Hi", "<BODY\nclass='a>b'>{}Hi"),
+        ("<!doctype html>\n<html lang=en><p>Hi", "<!doctype html>\n<html lang=en>{}<p>Hi"),
+        ("<html><head><title>x</title></head><p>Hi", "<html><head><title>x</title></head>{}<p>Hi"),
+        ("<p>News and more</p>", "<p>News and more</p>"),
+    ],
+)
+def test_preheader(page: str, expect: str) -> None:
+    """A preheader stands first in the body, for no reader to see, unless the page shows it."""
+    source = (
+        f"{{% block html %}}{page}{{% endblock %}}{{% block preheader %}} News {{% endblock %}}"
+    )
+    hidden = '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">News</div>'
+
+    message = render(app_with({"x.mail": source}), "x")
+
+    assert message.html == expect.format(hidden)
+
+
+def test_text_is_made_from_the_html() -> None:
+    """Where no text is written it is made from the HTML, the preheader not in it."""
+    message = render(
+        app_with({"x.html": "{% block preheader %}{% endblock %}<p>Hi <b>{{ n }}</b></p>"}),
+        "x",
+        n=1,
+    ).replace(from_addr="shop@example.com")
+
+    body = message.to_mime().get_body(("plain",))
+
+    assert message.text == ""
+    assert body is not None
+    assert body.get_content() == "Hi 1\r\n" or body.get_content() == "Hi 1\n"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ nothing }}",
+        "{% if nothing %}{% endif %}",
+        "{% for x in nothing %}{% endfor %}",
+        "{{ user.nothing }}",
+        "{% block subject %}{{ nothing }}{% endblock %}",
+        "{% extends 'mailhandler/layout.html' %}{% block content %}{{ nothing }}{% endblock %}",
+    ],
+)
+@pytest.mark.parametrize("ending", ["html", "txt", "md"])
+def test_undefined(source: str, ending: str) -> None:
+    """A variable that is not there is an error in every part, with the template's line."""
+    app = app_with({f"mail.{ending}": source})
+    app.jinja_env.globals["user"] = object()
+
+    with pytest.raises(UndefinedError, match="nothing") as caught:
+        render(app, "mail")
+
+    assert any(str(entry.path).endswith("<template>") for entry in caught.traceback)
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "said"),
+    [
+        ([], "mail/welcome", "There is no mail template 'mail/welcome': none of .mail, .html"),
+        (["w.html"], "w.html", r"Leave out the ending: render\('w'\)"),
+        (["a/w.html"], "a/w.html.j2", r"render\('a/w'\)"),
+        ([], "../secrets", "no mail template"),
+    ],
+)
+def test_not_found(files: list[str], name: str, said: str) -> None:
+    """A template that is not there is told as one, with what was looked for."""
+    app = app_with(dict.fromkeys(files, "Hi"))
+
+    with pytest.raises(TemplateNotFound, match=said):
+        render(app, name)
+
+
+def test_a_layout_that_is_not_there() -> None:
+    """That a template extends what is not there does not make the template itself missing."""
+    app = app_with({"x.html": "{% extends 'gone.html' %}"})
+
+    with pytest.raises(TemplateNotFound, match=r"gone\.html"):
+        render(app, "x")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["x.html", "x.md"], "has its HTML in x.html and in x.md"),
+        (["x.mail", "x.txt"], "in one file, or in one for each part"),
+        (["x.mail"], "neither a block html nor a block text"),
+    ],
+)
+def test_two_that_say_the_same(files: list[str], said: str) -> None:
+    """Two files for one part, and one file without any, are errors."""
+    with pytest.raises(MessageError, match=said):
+        render(app_with(dict.fromkeys(files, "Hi")), "x")
+
+
+@pytest.mark.parametrize("part", ["html", "text"])
+def test_parts_come_from_templates(part: str) -> None:
+    """A part cannot be given beside its template."""
+    app = app_with({"x.html": "Hi"})
+
+    with app.app_context(), pytest.raises(TypeError, match=f"leave out {part}="):
+        current_mail.render("x", **t.cast(t.Any, {part: "Hi"}))
+
+
+def test_the_apps_own_filters_and_globals() -> None:
+    """What is added to the app's environment is there, before the first mail and after it."""
+    app = app_with({"x.html": "{{ shop }} {{ 'a'|loud }}", "y.html": "{{ 'b'|low }} {{ town }}"})
+    app.template_filter("loud")(str.upper)
+    app.jinja_env.globals["shop"] = "Pine"
+
+    assert render(app, "x").html == "Pine A"
+
+    app.jinja_env.filters["low"] = lambda text: f"_{text}_"
+    app.jinja_env.globals["town"] = "Oslo"
+    assert render(app, "y").html == "_b_ Oslo"
+
+
+def test_the_app_is_left_alone() -> None:
+    """The app's own templates still escape and forgive as they did."""
+    app = app_with(
+        {"x.html": "{{ n }}", "page.txt": "{{ nothing }}{{ '<' }}{{ url_for('account') }}"}
+    )
+    render(app, "x", n=1)
+
+    with app.test_request_context():
+        page = app.jinja_env.get_template("page.txt").render()
+
+    assert page == "</account"
+    assert "mail_image" not in app.jinja_env.globals
+
+
+def test_context_processors() -> None:
+    """They run as they do for a page, and what the caller gives goes before them."""
+    app = app_with({"x.html": "{{ shop }} {{ name }} {{ g.user }}"})
+
+    @app.context_processor
+    def about() -> dict[str, str]:
+        return {"shop": "Pine", "name": "nobody"}
+
+    with app.app_context():
+        g.user = "u1"
+        message = current_mail.render("x", {"name": "Ann"})
+
+    assert message.html == "Pine Ann u1"
+
+
+def test_view_job_and_script(no_leaks: None) -> None:
+    """The same mail comes from a view, a thread with an app context, and a script."""
+    app = app_with(
+        {"x.mail": "{% block html %}<a href='{{ url_for('account') }}'>x</a>{% endblock %}"}
+    )
+    found: list[Message] = []
+
+    @app.get("/view")
+    def view() -> str:
+        assert request.host == "forged.example"
+        found.append(current_mail.render("x"))
+        return ""
+
+    thread = threading.Thread(target=lambda: found.append(render(app, "x").replace(to=())))
+    thread.start()
+    thread.join()
+    app.test_client().get("/view", base_url="http://forged.example")
+    found.append(render(app, "x").replace(to=()))
+
+    assert [message.html for message in found] == [
+        "<a href='https://shop.example/account'>x</a>"
+    ] * 3
+    assert found[0] == found[1] == found[2]
+
+
+def test_without_context() -> None:
+    """Without an app context the error says what to do."""
+    app = app_with({})
+
+    with pytest.raises(RuntimeError, match="no app context here"):
+        app.extensions["mailhandler"].render("x")
+
+
+def test_threads_do_not_share() -> None:
+    """Mails that are rendered at once have each their own variables and images."""
+    app = app_with({"x.html": "{% for i in range(50) %}{{ name }}{% endfor %}"})
+    found: dict[int, str] = {}
+
+    def work(number: int) -> None:
+        for _ in range(20):
+            found[number] = render(app, "x", name=number).html
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == {number: str(number) * 50 for number in range(8)}
+
+
+def test_a_mail_within_a_mail() -> None:
+    """A template function may render another mail; the images stay apart."""
+    app = app_with(
+        {
+            "in.html": "<img src='{{ mail_image('logo.png') }}' alt=''>",
+            "out.html": "{{ inner() }}{% set x = mail_image('logo.png') %}",
+        }
+    )
+    app.jinja_env.globals["inner"] = lambda: len(current_mail.render("in").inline_attachments)
+
+    message = render(app, "out")
+
+    assert message.html == "1"
+    assert message.inline_attachments == ()
+
+
+def test_given_attachments_stay() -> None:
+    """What the caller attaches inline is there beside the images of the template."""
+    photo = Attachment(b"x", filename="photo.jpg")
+    app = app_with(
+        {
+            "x.html": "<img alt='' src='cid:{{ cid }}'>"
+            "<img alt='' src='{{ mail_image('logo.png') }}'>"
+        }
+    )
+
+    with app.app_context():
+        message = current_mail.render("x", {"cid": photo.cid}, inline_attachments=photo)
+
+    assert [image.filename for image in message.inline_attachments] == ["photo.jpg", "logo.png"]
+
+
+def test_origin() -> None:
+    """A message, its copies and what is made of it on the way know the template; it is no part of
+    the message."""
+    message = render(app_with({"mail/x.txt": "Hi"}), "mail/x")
+    plain = Message(text="Hi\n", to="ann@example.com")
+
+    changed = message.replace(subject="x").completed(from_addr="shop@example.com")
+
+    assert origin_of(message) == origin_of(changed) == origin_of(copy.copy(message)) == "mail/x"
+    assert origin_of(plain) is None
+    assert message == plain
+    assert "mail/x" not in json.dumps(message.to_dict())
+
+
+def test_an_app_is_forgotten() -> None:
+    """Rendering does not keep an app alive."""
+    import gc
+    import weakref
+
+    app: Flask | None = app_with({"x.txt": "Hi"})
+    assert app is not None
+    mail = app.extensions["mailhandler"]
+    render(app, "x")
+    seen = weakref.ref(app)
+    app = None
+
+    gc.collect()
+
+    assert seen() is None
+    assert repr(mail) == "<Mail on no app>"
+
+
+def test_debug_sees_new_files() -> None:
+    """In debug mode a file that is written later is found; elsewhere what was found stays."""
+    templates = {"x.txt": "Hi"}
+    debug, live = app_with(templates, TEMPLATES_AUTO_RELOAD=True), app_with(templates)
+    for app in (debug, live):
+        assert render(app, "x").html == ""
+
+    templates["x.html"] = "<p>Hi</p>"
+
+    assert render(debug, "x").html == "<p>Hi</p>"
+    assert render(live, "x").html == ""
+
+
+def test_without_the_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without css-inline the CSS stays where it is, and without markdown-it-py only a template in
+    Markdown is an error, which says what to install."""
+    monkeypatch.setitem(sys.modules, "css_inline", None)
+    monkeypatch.setitem(sys.modules, "markdown_it", None)
+    page = "<style>p { color: red }</style><p>Hi"
+    app = app_with({"x.html": page, "y.md": "Hi"})
+
+    assert render(app, "x").html == page
+    with pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[markdown\]"):
+        render(app, "y")
+
+
+def test_css_is_moved_and_kept() -> None:
+    """CSS goes into style=""; media queries, :hover and !important stay. Markup without CSS is not
+    touched at all."""
+    css = (
+        "p { color: red !important } p:hover { color: blue }"
+        " @media (max-width: 600px) { p { color: green !important } }"
+    )
+
+    html = render_html(f"<style>{css}</style><p>Hi<br/></p>").html
+
+    assert '<p style="color: red !important;">Hi' in html
+    assert "p:hover" in html
+    assert "@media (max-width: 600px) { p { color: green !important } }" in html
+    assert render_html("<p>Hi<br/></P>").html == "<p>Hi<br/></P>"

@@ -1,0 +1,243 @@
+"""What a test asks of one message: its code, its elements, its attachments."""
+
+from __future__ import annotations
+
+import re
+import sys
+import typing as t
+
+import pytest
+from hypothesis import example
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from flask_mailhandler import Attachment
+from flask_mailhandler import Captured
+from flask_mailhandler import ConfigurationError
+from flask_mailhandler import MemoryEmailHandler
+from flask_mailhandler import Message
+
+
+def captured(**fields: t.Any) -> Captured:
+    handler = MemoryEmailHandler()
+    handler.send([Message(from_addr="app@example.com", to="ann@example.com", **fields)])
+    return handler.outbox[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Your code is 482913.", "482913"),
+        ("Your code: 4829", "4829"),
+        ("Code:48291375", "48291375"),
+        ("(482 913)", "482913"),
+        ("482-913 is your code", "482913"),
+        ("4829\u00a01375", "48291375"),
+        ("12 34 56", "123456"),
+        ("4 8 2 9 1 3", "482913"),
+        ("482913, and once more: 482913", "482913"),
+        ("482 913 is 482913", "482913"),
+        ("Der Code 082913 gilt bis 12:30 Uhr am 21.11.2026.", "082913"),
+        ("Since 2026-11-21, for 1234.56 or €1234 or 99 %, the code is 482913", "482913"),
+        ("Code 482913, see https://example.com/123456 or mail 654321@example.com", "482913"),
+        ("Order #7777, part AB1234, ref A-5555, at /reset/8888?x=9999: 482913", "482913"),
+        ("Call +4930123456, or enter 482913", "482913"),
+        ("رمزك هو ٤٨٢٩١٣", "482913"),
+        ("رمزك هو \u2066٤٨٢ ٩١٣\u2069.", "482913"),
+        ("コード：４８２９１３です", ""),
+        ("コード ４８２９１３ です", "482913"),
+        ("आपका कोड ४८२९१३ है", "482913"),
+        ("© 2026 Shop\n\n  482913  \n\nPostal code 10115", "482913"),
+        ("123456789", ""),
+        ("1,234,567", ""),
+        ("1 234 567", ""),
+        ("10.0.2026", ""),
+        ("v4829.1", ""),
+        ("¼½¾⅓ ①②③④ ²³¹²", ""),
+        ("", ""),
+    ],
+)
+def test_codes_in_a_text(text: str, code: str) -> None:
+    """code() finds digits of any alphabet that are no part of something else."""
+    message = captured(subject="Hello", text=text)
+
+    if code:
+        assert message.code() == code
+    else:
+        with pytest.raises(AssertionError, match="0 numbers may be the code"):
+            message.code()
+
+
+def test_a_code_in_the_subject() -> None:
+    """The subject is looked at too."""
+    assert captured(subject="482913 is your code", text="Hello").code() == "482913"
+
+
+def test_a_code_in_html() -> None:
+    """A code that only the HTML has is read as a reader sees it, one box for each digit too."""
+    boxes = "".join(f"<span class=box>{digit}</span>" for digit in "482913")
+
+    assert captured(html=f"<h1>Your code</h1><p>{boxes}</p><p>© 2026 Shop").code() == "482913"
+
+
+def test_several_codes() -> None:
+    """Several candidates are listed, each with its line; a length may tell which is meant."""
+    message = captured(text="Enter 482913 before 2100 h.\n© 2026 Shop, 10115 Berlin")
+
+    with pytest.raises(AssertionError) as caught:
+        message.code()
+
+    assert "4 numbers may be the code" in str(caught.value)
+    assert "  482913 in 'Enter 482913 before 2100 h.'" in str(caught.value)
+    assert "  2026 in '© 2026 Shop, 10115 Berlin'" in str(caught.value)
+    assert message.code(length=6) == "482913"
+
+
+def test_several_codes_alone() -> None:
+    """Two that stand alone in their lines are ambiguous as well."""
+    message = captured(text="482913\n\n111111")
+
+    with pytest.raises(AssertionError, match="2 numbers may be the code"):
+        message.code()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "code"),
+    [
+        (r"[A-Z]{4}-[A-Z]{4}", "WDJB-MJHT"),
+        (re.compile(r"g-(\d+)", re.I), "1234"),
+        (r"(?:PIN (\w+))?", "x9"),
+    ],
+)
+def test_a_code_of_another_form(pattern: str | re.Pattern[str], code: str) -> None:
+    """A pattern says what a code looks like, and its first group what of it is meant."""
+    assert captured(text="Enter WDJB-MJHT, G-1234 or PIN x9").code(pattern) == code
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80))
+@example("0" * 70 + "@" * 10)
+def test_code_never_fails_otherwise(text: str) -> None:
+    """Whatever the text, there is a code of 4 to 8 ASCII digits, or an AssertionError."""
+    try:
+        code = captured(text=text or "x").code()
+    except AssertionError:
+        return
+    assert re.fullmatch(r"[0-9]{4,8}", code)
+
+
+@pytest.mark.parametrize("piece", ["1", "1 ", "12-", "x@", "://", "1234 ", "\u2066", "1.", " 12"])
+def test_a_huge_text_takes_no_time(piece: str) -> None:
+    """Five million characters of anything end at once, in one line too."""
+    message = captured(text=piece * (5_000_000 // len(piece)))
+
+    with pytest.raises(AssertionError):
+        message.code()
+
+
+RECEIPT = """<!doctype html><style>td { color: red }</style>
+<h1>Your receipt</h1>
+<table class=items>
+  <tr><td>Tea<td class="price total">4.20 €
+  <tr><td>Cake<br>with cream<td class=price>3.10&nbsp;€
+</table>
+<p><a href="https://shop.example/r/1?a=1&amp;b=2" download><b>Down</b>load <img alt=now></a>
+"""
+
+
+def test_select() -> None:
+    """select() gives the elements that a browser would choose, with their text and attributes."""
+    message = captured(html=RECEIPT)
+    prices = message.select("table.items td.price")
+    (link,) = message.select("p > a[href]")
+
+    assert [price.text for price in prices] == ["4.20 €", "3.10 €"]
+    assert message.select("tr:nth-child(2) td:first-child")[0].text == "Cake with cream"
+    assert message.select("td.total") == [prices[0]]
+    assert len({*prices, *message.select("td.total")}) == 2
+    assert (link.tag, link.text) == ("a", "Download now")
+    assert link["href"] == "https://shop.example/r/1?a=1&b=2"
+    assert link.attributes["download"] == ""
+    assert link.html.startswith("<a href=")
+    assert repr(prices[0]) == "<Element td class='price total': '4.20 €'>"
+    assert message.select("blink") == []
+    assert [element.tag for element in message.select("html, :root > body > h1")] == ["html", "h1"]
+
+
+def test_select_within() -> None:
+    """An element is asked as the whole is; it is not in itself."""
+    (table,) = captured(html=RECEIPT).select("table")
+
+    assert [cell.text for cell in table.select("tr:first-child td")] == ["Tea", "4.20 €"]
+    assert table.select("table") == []
+    assert table.select("h1") == []
+
+
+@pytest.mark.parametrize("css", ["td[", "", "a:contains('x')", "p::before"])
+def test_no_selector(css: str) -> None:
+    """What is no selector is told so, and not taken for one that chooses nothing."""
+    with pytest.raises(ValueError, match="is no CSS selector"):
+        captured(html="<p>x").select(css)
+
+
+def test_select_without_html() -> None:
+    """Where there is no HTML, select() does not pass for finding nothing."""
+    with pytest.raises(AssertionError, match="has no HTML"):
+        captured(text="x").select("p")
+
+
+def test_select_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the extra is missing, select() says what to install."""
+    monkeypatch.setitem(sys.modules, "selectolax.lexbor", None)
+
+    with pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[testing\]"):
+        captured(html="<p>x").select("p")
+
+
+@pytest.mark.parametrize(
+    ("html", "number"),
+    [
+        ("<p>a<p>b</div></p></p>", 3),
+        ("<table><p>x</table>", 1),
+        ("<p title='never ends", 0),
+        ("<!-- never ends <p>", 0),
+        ("<b>" * 20_000 + "<p>x", 1),
+        ("<div>" * 5_000 + "<p>x", 1),
+        ("<p>\ufffd&#0;&#xD800;&#99999999999;", 1),
+        ("<tr><td>1</td></tr>" * 5 + "<p>1</p>" * 1_000_000, 1_000_000),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_broken_html(html: str, number: int) -> None:
+    """Broken, deep and huge HTML is read as a browser reads it."""
+    chosen = captured(html=html, text="x").select("p")
+
+    assert len(chosen) == number
+    assert {element.tag for element in chosen} <= {"p"}
+
+
+def test_attachment() -> None:
+    """An attachment, or an inline image, is found by its name."""
+    bill = Attachment(b"%PDF", filename="bill-7.pdf")
+    logo = Attachment(b"PNG", filename="logo.png")
+    message = captured(
+        html=f"<img src='cid:{logo.cid}'>",
+        attachments=[bill, Attachment("a,b", filename="t.csv"), Attachment("x")],
+        inline_attachments=logo,
+    )
+
+    assert message.attachment("bill-7.pdf").data == b"%PDF"
+    assert message.attachment(re.compile(r"^bill-\d\.pdf$")).data == b"%PDF"
+    assert message.attachment("logo.png").data == b"PNG"
+
+
+@pytest.mark.parametrize(("name", "number"), [("bill", 0), (re.compile("a"), 2), ("", 0)])
+def test_no_such_attachment(name: str | re.Pattern[str], number: int) -> None:
+    """One that is not there, or not the only one, shows what there is."""
+    files = [Attachment("x", filename="a.txt"), Attachment("x", filename="ba.txt")]
+
+    with pytest.raises(AssertionError, match=f"{number} attachments match") as caught:
+        captured(text="x", attachments=files).attachment(name)
+
+    assert "There are: 'a.txt', 'ba.txt'" in str(caught.value)

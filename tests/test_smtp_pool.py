@@ -329,7 +329,7 @@ def test_kept(scripted: Scripted, on: dict[str, t.Any], extensions: list[str]) -
         {"end of data": ["421 4.3.2 bye"]},
         {"end of data": ["354 what"]},
         {"end of data": [b"what\r\n"]},
-        {"end of data": [Delay(0.2, "250 late")]},
+        {"end of data": [Delay(1, "250 late")]},
     ],
 )
 @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
@@ -340,7 +340,8 @@ def test_doubtful(
     server = scripted(extensions=extensions, on=on)
     handler = smtp(server, pool_size=1)
 
-    assert not one(handler, timeout=0.15).ok
+    slow = {SILENCE, Delay(1, "250 late")} & {actions[0] for actions in on.values()}
+    assert not one(handler, timeout=0.5 if slow else None).ok
     assert state(handler) == "0 idle, 0 in use, 0 waiting"
     assert one(handler).ok
 

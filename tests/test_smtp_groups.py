@@ -131,6 +131,20 @@ def test_phases(scripted: Scripted) -> None:
     assert seen.index((BOB, Phase.MAIL)) == seen.index((ANN, Phase.END_OF_DATA)) + 1
 
 
+def test_phases_of_batches(scripted: Scripted) -> None:
+    """F-100: the end of data is told of those whom the batch may reach, and of no others."""
+    server = scripted(on={"RCPT TO:<bob": "550 5.1.1 no"})
+    seen: list[list[str]] = []
+
+    def observe(phase: Phase, job: Job) -> None:
+        if phase is Phase.END_OF_DATA:
+            seen.append([*job.envelope.recipients])
+
+    [*smtp(server, recipients_per_message=2).deliver([job(to=[ANN, BOB, CID])], observe)]
+
+    assert seen == [[ANN], [CID]]
+
+
 # Groups that are refused
 
 

@@ -151,7 +151,8 @@ class Job:
 
 Observe: t.TypeAlias = Callable[[Phase, Job], None]
 """Is told each phase before it begins: ``observe(Phase.END_OF_DATA, job)`` comes before the
-octets that end the content are given to the kernel."""
+octets that end the content are given to the kernel. The envelope of the job names the recipients of
+the batch that it is about; from the end of data on, those who may have got the message then."""
 
 
 def conclude(job: Job, outcomes: Iterable[Outcome], error: DeliveryError | None = None) -> Report:

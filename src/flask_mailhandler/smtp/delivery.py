@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import itertools
 import typing as t
 from collections.abc import Callable
@@ -58,6 +59,12 @@ class Delivery:
         if self._deadline is None:
             self._deadline = Deadline(self.timeout)
         return self._deadline
+
+    def job_to(self, recipients: Sequence[Address]) -> Job:
+        """The job, to these recipients of a batch."""
+        if len(recipients) == len(self.job.envelope.recipients):
+            return self.job
+        return dataclasses.replace(self.job, envelope=self.job.envelope.to(recipients))
 
     def settle(
         self,

@@ -73,11 +73,10 @@ class Transaction:
     def enter(self, phase: Phase) -> None:
         """Say, before it begins, which phase is next."""
         self.phase = phase
-        if phase is Phase.END_OF_DATA:
-            self.whole = True
-        elif self.whole and phase < Phase.END_OF_DATA:
+        if self.whole and phase < Phase.END_OF_DATA:
             return  # its commands went with the content, in one write
-        self.observe(phase, self.delivery.job)
+        self.whole = phase >= Phase.END_OF_DATA
+        self.observe(phase, self.delivery.job_to(self.doubtful if self.whole else self.batch))
 
     def commands(self, offer: Offer) -> list[str]:
         """RSET if it must be, MAIL, and RCPT for each recipient."""

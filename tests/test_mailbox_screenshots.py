@@ -15,9 +15,9 @@ import pytest
 from flask_mailhandler import Attachment
 from flask_mailhandler import current_mail
 from mail_templates import sample_app
+from servers.flask_server import served
 from test_mailbox_browser import DESKTOP
 from test_mailbox_browser import PHONE
-from test_mailbox_browser import served
 from test_mailbox_browser import wait_for_rows
 from test_templating_mails import MAILS
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import smtplib
@@ -18,6 +19,7 @@ import pytest
 from flask import Flask
 
 from flask_mailhandler import Mail
+from mailbox_app import keep
 from servers.dead_ends import closed_port
 
 if t.TYPE_CHECKING:
@@ -32,11 +34,28 @@ def run(*arguments: str) -> Result:
     return app.test_cli_runner().invoke(args=["mail", "catch", *arguments])
 
 
-def start(folder: Path) -> tuple[subprocess.Popen[str], int]:
+APP = """
+from flask import Flask
+from flask_mailhandler import Mail
+app = Flask("shop", instance_path=__file__ + "-instance")
+app.config.from_prefixed_env()
+Mail(app)
+"""
+ALONE = ("flask_mailhandler",)
+
+
+def start(
+    folder: Path,
+    *arguments: str,
+    module: tuple[str, ...] = ALONE,
+    keys: dict[str, str] | None = None,
+) -> tuple[subprocess.Popen[str], int]:
     """Start it on a free port; the program and the port."""
+    ports = ["--port", "0", "--page-port", "0"]
     program = subprocess.Popen(
-        [sys.executable, "-m", "flask_mailhandler", "catch", "--port", "0", "--page-port", "0"],
+        [sys.executable, "-m", *module, "catch", *ports, *arguments],
         cwd=folder,
+        env={**os.environ, **(keys or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -114,6 +133,63 @@ def test_the_page_of_an_app(tmp_path: Path) -> None:
     result = app.test_cli_runner().invoke(args=["mail", "catch", "--port", "0"])
 
     assert f"Messages cannot be kept in '{tmp_path}/instance/mail'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys", "kept"),
+    [
+        (["--keep", "2"], None, 2),
+        ([], None, 5),
+        ([], {}, 5),
+        ([], {"MAILBOX_MESSAGES": "3"}, 3),
+        ([], {"MAILBOX_SIZE": "1", "URL": "smtp://127.0.0.1:2525"}, 1),
+        (["--keep", "2"], {"MAILBOX_MESSAGES": "3"}, 2),
+        # What the handler "file" writes stays, so what is beside it does.
+        ([], {"HANDLER": "file", "MAILBOX_MESSAGES": "3"}, 5),
+        (["--folder", "../archive"], {"HANDLER": "file", "FOLDER": ".", "MAILBOX_SIZE": "1"}, 5),
+        (["--folder", "other"], {"HANDLER": "file", "FOLDER": ".", "MAILBOX_SIZE": "1"}, 1),
+        (["--keep", "2"], {"HANDLER": "file"}, 2),
+    ],
+)
+def test_no_more_than_a_mailbox(
+    tmp_path: Path, arguments: list[str], keys: dict[str, str] | None, kept: int
+) -> None:
+    """Attack: a program that sends without end fills the disk. The oldest messages go."""
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    (folder / "app.py").write_text(APP)
+    program, port = start(
+        folder,
+        *arguments,
+        module=ALONE if keys is None else ("flask", "--app", "app.py", "mail"),
+        keys={f"FLASK_MAIL_{name}": value for name, value in (keys or {}).items()},
+    )
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="localhost", timeout=20) as client:
+        for _ in range(5):
+            client.sendmail("me@example.com", ["ann@example.com"], MESSAGE)
+    program.send_signal(signal.SIGTERM)
+    assert program.stdout is not None
+    with program.stdout:
+        assert "Stopped; 5 messages kept." in program.stdout.read()
+
+    assert program.wait(20) == 0
+    assert len([*folder.rglob("*.eml")]) == kept
+
+
+def test_as_many_as_a_mailbox(tmp_path: Path) -> None:
+    """What was in the folder before counts, and goes first: 200 messages stay."""
+    for _ in range(201):
+        keep(tmp_path / "mail", b"Subject: old\r\n\r\n")
+    program, port = start(tmp_path)
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="localhost", timeout=20) as client:
+        client.sendmail("me@example.com", ["ann@example.com"], MESSAGE)
+    program.send_signal(signal.SIGTERM)
+    assert program.stdout is not None
+    with program.stdout:
+        program.stdout.read()
+
+    assert program.wait(20) == 0
+    assert len([*tmp_path.rglob("*.eml")]) == 200
 
 
 def test_a_page_port_that_is_taken(tmp_path: Path) -> None:

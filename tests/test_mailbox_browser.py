@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import importlib.util
 import sys
@@ -12,11 +11,10 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
-from werkzeug.serving import WSGIRequestHandler
 
 from mailbox_app import app_with_mailbox
 from mailbox_app import keep
+from servers.flask_server import served
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,25 +27,6 @@ pytestmark = pytest.mark.services
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo"
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-
-
-class Silent(WSGIRequestHandler):
-    def log(self, type: str, message: str, *args: object) -> None:
-        """Print nothing."""
-
-
-@contextlib.contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """The address of an app that is served."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Silent)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture

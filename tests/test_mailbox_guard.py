@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import typing as t
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from flask_mailhandler import ConfigurationError
 from flask_mailhandler import Mail
 from mailbox_app import app_with_mailbox
 from mailbox_app import keep
+from servers.flask_server import served
 
 Headers: t.TypeAlias = "dict[str, str]"
 PATHS = ["/_mail/", "/_mail/list", "/_mail/api/messages", "/_mail/static/mailbox.js"]
@@ -128,6 +130,8 @@ def test_this_machine(tmp_path: Path, peer: str) -> None:
         ("0.0.0.0:5000", False),
         ("[::1].attacker.example", False),
         ("", False),
+        # Whatever is cut off when it is told, all of it is judged.
+        (f"{'x' * 70}.localhost.attacker.example", False),
     ],
 )
 def test_dns_rebinding(tmp_path: Path, host: str, seen: bool) -> None:
@@ -145,6 +149,9 @@ def test_dns_rebinding(tmp_path: Path, host: str, seen: bool) -> None:
         *("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"),
         *("X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Cf-Ray"),
         *("X-Original-Host", "Ngrok-Trace-Id", "Tailscale-User-Login", "Fly-Client-IP"),
+        *("X-Amzn-Trace-Id", "X-Amz-Cf-Id", "X-Cluster-Client-Ip", "CDN-Loop"),
+        *("X-Cloud-Trace-Context", "X-Azure-Ref", "X-Azure-ClientIP", "X-Vercel-Id"),
+        *("Fastly-Client-IP", "Fastly-SSL", "X-AppEngine-Country"),
     ],
 )
 def test_proxies(tmp_path: Path, header: str) -> None:
@@ -155,6 +162,39 @@ def test_proxies(tmp_path: Path, header: str) -> None:
     found = app.test_client().get("/_mail/", headers={header: "127.0.0.1"})
 
     assert found.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("protocol", "seen"),
+    [("HTTP/0.9", 404), ("HTTP/1.0", 404), ("HTTP/1.1", 200), ("HTTP/2", 200), ("HTTP/3", 200)],
+)
+def test_a_plain_proxy(tmp_path: Path, protocol: str, seen: int) -> None:
+    """Attack: a plain nginx lets the world in by HTTP/1.0 with a Host of its own and no other
+    header. No browser speaks that."""
+    found = (
+        app_with_mailbox(tmp_path)
+        .test_client()
+        .get(
+            "/_mail/",
+            environ_overrides={"SERVER_PROTOCOL": protocol},
+            headers={"Host": "127.0.0.1:5000"},
+        )
+    )
+
+    assert found.status_code == seen
+
+
+@pytest.mark.parametrize(("version", "seen"), [(b"1.0", b"404"), (b"1.1", b"200")])
+def test_a_plain_proxy_by_the_wire(tmp_path: Path, version: bytes, seen: bytes) -> None:
+    """The development server tells which HTTP was spoken, and answers in its own."""
+    with served(app_with_mailbox(tmp_path)) as address:
+        port = int(address.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), 20) as connection:
+            connection.sendall(
+                b"GET /_mail/ HTTP/%b\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n"
+                % (version, port)
+            )
+            assert connection.makefile("rb").readline().split()[1] == seen
 
 
 def test_a_proxy_that_is_believed(tmp_path: Path) -> None:
@@ -191,6 +231,42 @@ def test_other_sites(tmp_path: Path, site: str, mode: str, dest: str, seen: bool
     )
 
     assert (found == 200) is seen
+
+
+@pytest.mark.parametrize(
+    ("origin", "seen"),
+    [
+        ("http://localhost", True),
+        ("http://localhost:3000", True),  # another app of this machine; it cannot read the answer
+        ("http://[::1]:5000", True),
+        ("https://attacker.example", False),
+        ("http://localhost.attacker.example", False),
+        ("http://attacker.example:5000", False),
+        ("http://192.0.2.7", False),
+        ("null", False),  # a sandboxed frame
+        ("localhost", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_foreign_origins(tmp_path: Path, method: str, origin: str, seen: bool) -> None:
+    """Attack: a page that is visited with a browser without Sec-Fetch-Site fetches the mailbox
+    across origins."""
+    client = app_with_mailbox(tmp_path).test_client()
+
+    found = client.open("/_mail/api/messages", method=method, headers={"Origin": origin})
+
+    assert found.status_code == (200 if seen else 404)
+
+
+def test_the_origin_of_a_remote_mailbox(tmp_path: Path) -> None:
+    """A mailbox that is shown elsewhere takes its own origin, and no other."""
+    app = app_with_mailbox(tmp_path, mailbox=True, dangerous_remote_mailbox=True)
+    allow(app, True)
+    host = "staging.example.com"
+
+    assert status(app, Host=host, Origin=f"http://{host}") == 200
+    assert status(app, Host=host, Origin="http://attacker.example") == 404
 
 
 def test_an_app_that_opens_all_its_answers(tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import Message
+from flask_mailhandler.lint import lint
 from flask_mailhandler.mailbox.framed import framed
 from flask_mailhandler.mailbox.framed import has_dark
 from flask_mailhandler.mailbox.framed import has_remote
 from flask_mailhandler.mailbox.opened import MAX_DEPTH
 from flask_mailhandler.mailbox.opened import MAX_FIELDS
+from flask_mailhandler.mailbox.opened import MAX_HTML
 from flask_mailhandler.mailbox.opened import MAX_PARTS
 from flask_mailhandler.mailbox.opened import open_message
 from flask_mailhandler.mailbox.opened import Opened
@@ -116,6 +118,8 @@ def test_an_attached_message() -> None:
         (b"Subject: deep\r\n" + b"X: " + b"=?utf-8?q?x?= " * 100_000, ""),
         (b"Subject: deep\r\nTo: " + b"a@b.example, " * 100_000, ""),
         (b"Subject: deep\r\nX: =?punycode?q?" + b"a" * 200_000 + b"?=\r\n" * 50, ""),
+        (b'Subject: deep\r\nContent-Type: text/plain; x="' + b";" * 9**6, ""),
+        (b"Subject: deep\r\nContent-Disposition: attachment; " + b"a*0=b;" * 9**6, ""),
         (b"Subject: deep\r\nContent-Type: text/plain; charset=punycode\r\n\r\n" + b"a" * 9**7, ""),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -124,6 +128,7 @@ def test_bounds(octets: bytes, says: str) -> None:
     """Attack: a message that takes the page, or who keeps it, for ever: depth, parts, fields and
     size are bounded, and what is left out is told. (It would take hours.)"""
     found, told = open_message(octets), summary(octets)
+    lint(octets)
 
     assert found.subject == told["subject"] == "deep"
     assert len(found.parts) <= MAX_PARTS
@@ -217,6 +222,66 @@ def test_colour_schemes(html: str, light: str, dark: str) -> None:
     assert light in framed(message, "light")
     assert dark in framed(message, "dark")
     assert has_dark(html) is (html != "<p>white</p>")
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<meta content="light dark" name=color-scheme>',
+        '<META name="supported-color-schemes" content="light dark">',
+        f"{'x' * 60_000}<meta name=color-scheme content=dark>",
+    ],
+)
+def test_dark_is_declared(html: str) -> None:
+    """A <meta> says that a message can be dark, in whatever order and by whichever name."""
+    assert has_dark(html)
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<meta name=color-scheme content=light><p class=dark>",
+        "<meta name=color-scheme content=darkest>",
+        "<meta name=color-scheme <dark>",
+        "<metal color-scheme dark>",
+    ],
+)
+def test_dark_is_not_declared(html: str) -> None:
+    """What only looks like it leaves a message on white."""
+    assert not has_dark(html)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '"<meta color-scheme "',
+        "<meta " + "color-scheme " * 40,
+        "color-scheme:",
+        "prefers-color-scheme ",
+        "<!doctype ",
+        " ",
+        '"cid:',
+        'background =" ',
+        "url( ",
+        "<link",
+    ],
+)
+def test_html_that_takes_for_ever(piece: str) -> None:
+    """Attack: HTML that keeps whoever looks at it waiting, for minutes where the time grows with
+    more than its length."""
+    message = opened(piece * (12_000_000 // len(piece)))
+
+    assert len(framed(message, "dark")) > MAX_HTML
+    assert not has_dark(piece * (12_000_000 // len(piece)))
+    assert not has_remote(message.html)
+
+
+def test_long_html() -> None:
+    """No more HTML is given to anybody than is shown, and that it is cut is told."""
+    long, short = opened("x" * (MAX_HTML + 1)), opened("x" * MAX_HTML)
+
+    assert (len(long.html), long.is_html_cut) == (MAX_HTML, True)
+    assert (len(short.html), short.is_html_cut) == (MAX_HTML, False)
 
 
 @pytest.mark.parametrize("name", ["link", "LINK", "iframe", "frame", "object", "Embed"])

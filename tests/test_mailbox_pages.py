@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
-import logging
 import re
 import threading
 import typing as t
@@ -15,11 +12,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.serving import make_server
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import current_mail
 from flask_mailhandler import Message
+from flask_mailhandler.mailbox.opened import MAX_HTML
 from mailbox_app import app_with_mailbox
 from mailbox_app import keep
 
@@ -325,26 +322,6 @@ def test_polling(app: Flask, browser: FlaskClient) -> None:
     assert change(browser, f"{page}/read") == 204  # once is enough
 
 
-def test_the_log_of_the_server(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    """An open page, which asks all the time, does not fill the log of the development server."""
-    server = make_server("127.0.0.1", 0, app)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
-    with caplog.at_level(logging.INFO, "werkzeug"), contextlib.closing(connection):
-        connection.request("GET", "/_mail/list")
-        with connection.getresponse() as first:
-            state = first.headers["ETag"]
-        connection.request("GET", "/_mail/list?q=x", headers={"If-None-Match": state})
-        connection.getresponse().close()
-    server.shutdown()
-    serving.join()
-    server.server_close()
-
-    (line,) = [record.getMessage() for record in caplog.records]
-    assert '"GET /_mail/list HTTP/1.1" 200' in line
-
-
 def test_deleting(app: Flask, browser: FlaskClient, tmp_path: Path) -> None:
     """A message is deleted with all its files, and all messages at once; nothing else is."""
     (tmp_path / "notes.txt").touch()
@@ -422,6 +399,16 @@ def test_api_message(app: Flask, browser: FlaskClient) -> None:
     (file,) = found["files"]
     assert browser.get(file["url"]).data == b"a,b\r\n"
     assert browser.get("/_mail/api/messages/x").status_code == 404
+
+
+def test_api_long_html(browser: FlaskClient, tmp_path: Path) -> None:
+    """Attack: a message whose HTML is longer than a page shows; a program gets no more."""
+    id = keep(tmp_path, b"Content-Type: text/html\r\n\r\n" + b"x" * (MAX_HTML + 1))
+
+    found = browser.get(f"/_mail/api/messages/{id}").get_json()
+
+    assert len(found["html"]) == MAX_HTML
+    assert "its end is not shown" in browser.get(f"/_mail/messages/{id}").text
 
 
 def test_api_wait(app: Flask, browser: FlaskClient) -> None:

@@ -15,9 +15,11 @@ import pytest
 from flask_mailhandler import Attachment
 from flask_mailhandler import current_mail
 from mail_templates import sample_app
+from mailbox_app import app_with_mailbox
+from mailbox_app import keep
+from servers.flask_server import served
 from test_mailbox_browser import DESKTOP
 from test_mailbox_browser import PHONE
-from test_mailbox_browser import served
 from test_mailbox_browser import wait_for_rows
 from test_templating_mails import MAILS
 
@@ -79,6 +81,28 @@ def test_screenshots(
         # It must not go on asking while the server is stopped.
         page.close()
     context.close()
+
+
+def test_long_names(tmp_path: Path, chromium: Browser) -> None:
+    """On a phone a long subject leaves room for the message, and a long file name for the type of
+    its part, which stands in one line."""
+    keep(
+        tmp_path,
+        b"Subject: %b\r\nContent-Type: text/csv; name=%b.csv\r\n\r\na,b" % (b"W" * 900, b"x" * 200),
+    )
+    page = chromium.new_page(viewport=t.cast("t.Any", PHONE))
+    with served(app_with_mailbox(tmp_path)) as address:
+        page.goto(f"{address}/_mail/")
+        page.click(".row")
+        page.click("[data-tab=parts]")
+        kind = page.locator(".tree code").bounding_box()
+        tabs = page.locator(".tabs").bounding_box()
+        page.close()
+
+    assert kind is not None
+    assert kind["height"] < 30
+    assert tabs is not None
+    assert tabs["y"] < PHONE["height"] / 2
 
 
 def check(page: Page, scheme: str) -> None:

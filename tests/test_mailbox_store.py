@@ -9,6 +9,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,16 @@ from mailbox_app import handler
 from mailbox_app import keep
 
 HELLO = Message(subject="Hi", text="Hello", to="ann@example.com", from_addr="me@example.com")
+
+
+@pytest.fixture(params=["UTC", "America/New_York", "Asia/Tokyo"])
+def zone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The zone of this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
 
 
 def names(folder: Path, ending: str = "json") -> list[str]:
@@ -62,6 +74,58 @@ def test_the_plain_file_handler(tmp_path: Path) -> None:
 
     assert (entry.subject, entry.to, entry.text) == ("Hi", ("ann@example.com",), "Hello")
     assert entry.origin == ()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "null",
+        "[]",
+        '"summary"',
+        "{",
+        "[" * 200_000,
+        '{"a":' * 200_000,
+        "\x00",
+        "9" * 5000,
+        {"summary": "text"},
+        {"summary": []},
+        {"summary": {"subject": "x"}},
+        {"envelope": None},
+        {"envelope": {"sender": "x", "recipients": 1}},
+        {"size": float("inf")},
+        {"size": float("nan")},
+        {"size": []},
+        {"time": "0001-01-01T00:00:00"},
+        {"time": "0001-01-01T00:00:00+00:00"},
+        {"time": "9999-12-31T23:59:59+00:00"},
+        {"time": "9999-12-31T23:59:59-14:00"},
+        {"time": "yesterday"},
+        {"time": 1},
+        {"site": []},
+        {"site": {"file": {}}},
+        {"duration": float("nan")},
+        {"duration": {}},
+        {"template": []},
+    ],
+    ids=lambda damage: str(damage)[:30],
+)
+@pytest.mark.usefixtures("zone")
+def test_a_damaged_file(tmp_path: Path, damage: str | dict[str, object]) -> None:
+    """Attack: one .json that cannot be read must not take the list of all others away."""
+    path = tmp_path / f"{keep(tmp_path, b'Subject: damaged')}.json"
+    facts = json.loads(path.read_text())
+    path.write_text(damage if isinstance(damage, str) else json.dumps({**facts, **damage}))
+    whole = keep(tmp_path, b"Subject: whole")
+    browser = app_with_mailbox(tmp_path).test_client()
+
+    listed = browser.get("/_mail/api/messages")
+
+    assert "whole" in browser.get("/_mail/").text
+    assert listed.get_json()["messages"][0]["id"] == whole
+    for message in listed.get_json()["messages"]:
+        assert browser.get(message["page"]).status_code == 200
+        assert browser.get(message["url"]).status_code == 200
 
 
 def test_a_full_store_is_read_once(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from flask_mailhandler import Attachment
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler.gallery.export import export
+from mailbox_app import app_with_mailbox
 from servers.flask_server import served
 
 if t.TYPE_CHECKING:
@@ -182,3 +183,14 @@ def test_screenshots(app: Flask, chromium: Browser) -> None:
                         word = place.partition("/")[0].lower() or "list"
                         page.screenshot(path=f"{folder}/previews-{word}-{name}-{scheme}.png")
                 context.close()
+
+
+def test_no_previews_on_a_phone(tmp_path: Path, chromium: Browser) -> None:
+    """Where there is no preview the page says how to write one, on a phone too."""
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    with served(app_with_mailbox(tmp_path)) as address:
+        page.goto(f"{address}/_mail/previews/")
+        assert page.locator(".howto").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+    context.close()

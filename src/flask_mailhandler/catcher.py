@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import email.errors
-import email.header
 import email.parser
 import email.policy
 import errno
@@ -56,7 +54,7 @@ class Caught:
     message_id: str
     """As its header has it; "" if it has none."""
     subject: str
-    """For people: decoded as far as it can be."""
+    """For people: decoded as far as it can be, and cut."""
     size: int
     """Octets."""
 
@@ -211,20 +209,20 @@ class Catcher:
             envelope = Envelope("" if path == "<>" else path, map(str, transaction.rcpt_tos))
         except MessageError as error:
             return f"553 5.1.3 {error}".encode("ascii", "backslashreplace").decode()[:500]
-        message_id, subject = _header(octets)
         content = Content(
             octets,
             smtputf8=bool(transaction.smtp_utf8),
             eightbit=not octets.isascii(),
         )
+        message_id, told = _message_id(octets), summary(octets)
         outcomes = [Outcome(address, State.ACCEPTED, code=250) for address in envelope.recipients]
         try:
-            facts = {"summary": summary(octets)}
+            facts = {"summary": told}
             name = store(self.folder, envelope, content, outcomes, message_id, facts)
         except OSError as error:
             return f"452 4.3.1 The folder cannot be written: {error.strerror}"
         self.kept += 1
-        self._caught(Caught(name, envelope, message_id, subject, content.size))
+        self._caught(Caught(name, envelope, message_id, told["subject"], content.size))
         return f"250 2.0.0 Kept as {name}"
 
     def __repr__(self) -> str:
@@ -281,12 +279,7 @@ class _Keeper:
         return "235 2.7.0 Any login will do"
 
 
-def _header(octets: bytes) -> tuple[str, str]:
-    """The Message-ID and the subject, whatever has been sent as a header."""
+def _message_id(octets: bytes) -> str:
+    """The Message-ID, whatever has been sent as a header."""
     parser = email.parser.BytesHeaderParser(policy=email.policy.compat32)
-    found = parser.parsebytes(octets)
-    message_id, subject = str(found["Message-ID"] or ""), str(found["Subject"] or "")
-    # An encoded word that is none is shown as it came.
-    with contextlib.suppress(ValueError, LookupError, email.errors.MessageError):
-        subject = str(email.header.make_header(email.header.decode_header(subject)))
-    return message_id.strip(), " ".join(subject.split())
+    return str(parser.parsebytes(octets)["Message-ID"] or "").strip()

@@ -16,7 +16,6 @@ from flask import url_for
 
 from .accounts import Account
 from .accounts import Settings
-from .handlers.base import EmailHandler
 from .handlers.console import visible
 from .handlers.file import FileEmailHandler
 from .handlers.mailbox import Kept
@@ -40,7 +39,7 @@ def settled(account: Account, app: Flask) -> Account:
     return dataclasses.replace(account, options={"folder": folder, **account.options})
 
 
-def in_app(account: Account, app: Flask) -> EmailHandler:
+def in_app(account: Account, app: Flask) -> MailboxEmailHandler:
     """Build the handler ``mailbox`` of an app: it keeps mail where the app does, knows its
     templates, and tells the console."""
     from .templating.origin import origin_of

@@ -21,9 +21,9 @@ class _Silent(WSGIRequestHandler):
 
 
 @contextlib.contextmanager
-def served(app: Flask) -> Iterator[str]:
+def served(app: Flask, handler: type[WSGIRequestHandler] = _Silent) -> Iterator[str]:
     """Serve an app on a free port of this machine, and give its address."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Silent)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

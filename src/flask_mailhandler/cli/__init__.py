@@ -106,6 +106,11 @@ def _catch_command(within: _Decorator) -> click.Command:
         help="Where the page is served on this machine; 8025, or any other if that is taken.",
     )
     @click.option(
+        "--keep",
+        type=click.IntRange(1, 100_000),
+        help="How many messages are kept in the folder; MAIL_MAILBOX_MESSAGES, or 200.",
+    )
+    @click.option(
         "--size",
         default=33_554_432,
         show_default=True,

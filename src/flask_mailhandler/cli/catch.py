@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime
 import functools
+import os
 import signal
 import typing as t
 from pathlib import Path
@@ -16,7 +18,10 @@ from flask import has_app_context
 from ..catcher import Catcher
 from ..current import current_mail
 from ..handlers.console import visible
+from ..handlers.mailbox import drop_oldest
+from ..handlers.mailbox import MailboxEmailHandler
 from ..kept import folder_of
+from ..kept import in_app
 from ..mailbox.server import PageServer
 from ..smtp.server import is_loopback
 
@@ -26,12 +31,26 @@ if t.TYPE_CHECKING:
 _SHOWN = 2
 
 
+@dataclasses.dataclass(frozen=True)
+class _Folder:
+    """Where messages are kept.
+
+    :param most: How many; None if nothing is dropped.
+    :param size: How many octets they may have together.
+    """
+
+    path: str
+    most: int | None
+    size: int
+
+
 def catch(
     *,
     host: str,
     port: int,
     folder: str | None,
     page_port: int | None,
+    keep: int | None,
     size: int,
     dangerously_listen_on_network: bool,
 ) -> None:
@@ -44,21 +63,30 @@ def catch(
             f"{host} is not this machine alone: whoever reaches it could fill the folder. If you"
             " must, add --dangerously-listen-on-network."
         )
-    folder = folder or _folder()
-    catcher = Catcher(
-        folder, host=host, port=port, size=size, caught=functools.partial(_print, folder)
-    )
+    kept_in = _folder(folder, keep)
+    caught = functools.partial(_arrived, kept_in)
+    catcher = Catcher(kept_in.path, host=host, port=port, size=size, caught=caught)
     asyncio.run(_serve(catcher, page_port))
     kept = catcher.kept
     click.echo(f"Stopped; {kept} message{'' if kept == 1 else 's'} kept.")
 
 
-def _folder() -> str:
+def _folder(path: str | None, most: int | None) -> _Folder:
     """That of the app's mailbox, so that one page shows what the app sends and what others do."""
     if not has_app_context():
-        return "mail"
+        alone = MailboxEmailHandler(mailbox_messages=most)
+        return _Folder(path or "mail", alone.mailbox_messages, alone.mailbox_size)
     mine = current_mail._registration()
-    return folder_of(mine.app, mine.settings)
+    account, own = mine.settings.account(None), folder_of(mine.app, mine.settings)
+    # What the app's handler "file" writes is an archive, of which nobody drops unasked.
+    if account.handler == "file" and most is None and _is_same(path or own, own):
+        return _Folder(own, None, 0)
+    mailbox = in_app(account, mine.app)
+    return _Folder(path or own, most or mailbox.mailbox_messages, mailbox.mailbox_size)
+
+
+def _is_same(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 async def _serve(catcher: Catcher, page_port: int | None) -> None:
@@ -84,6 +112,24 @@ async def _serve(catcher: Catcher, page_port: int | None) -> None:
 def _where(catcher: Catcher) -> str:
     host = f"[{catcher.host}]" if ":" in catcher.host else catcher.host
     return f"{host}:{catcher.port}"
+
+
+def _is_archive(folder: str) -> bool:
+    if not has_app_context():
+        return False
+    mine = current_mail._registration()
+    is_file = mine.settings.account(None).handler == "file"
+    return is_file and os.path.abspath(folder) == os.path.abspath(
+        folder_of(mine.app, mine.settings)
+    )
+
+
+def _arrived(folder: _Folder, caught: Caught) -> None:
+    _print(folder.path, caught)
+    if folder.most is not None:
+        # The message is there, whatever becomes of the others.
+        with contextlib.suppress(OSError):
+            drop_oldest(folder.path, folder.most, folder.size)
 
 
 def _print(folder: str, caught: Caught) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ..mime.bounds import within_bounds
 from ..mime.reading import read_content
 from ..plaintext.markup import End
 from ..plaintext.markup import events
@@ -47,7 +48,7 @@ class Examined:
     @classmethod
     def read(cls, content: bytes) -> Examined:
         """Take the octets of a mail apart."""
-        reading = read_content(content)
+        reading = read_content(within_bounds(content))
         html = reading.html
         found = [*events(html[:_LONGEST])]
         return cls(

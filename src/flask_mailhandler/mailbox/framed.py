@@ -17,8 +17,6 @@ from .opened import Opened
 
 Scheme: t.TypeAlias = t.Literal["light", "dark"]
 
-MAX_HTML = 4 << 20
-"""The characters of an HTML that are shown."""
 MAX_IMAGES = 8 << 20
 """The octets of all images that are put into the HTML."""
 
@@ -28,7 +26,11 @@ _ASKED = re.compile(r"prefers-color-scheme\s*:\s*(light|dark)", re.IGNORECASE)
 _DECLARED = re.compile(
     r"(?<!prefers-)\b(color-scheme\s*:)[^;}\"']{0,60}\bdark\b[^;}\"']{0,60}", re.I
 )
-_META = re.compile(r"<meta[^>]{0,200}\bcolor-schemes?\b[^>]{0,200}\bdark\b", re.IGNORECASE)
+# Without "<", so that no character is looked at for two tags.
+_META = re.compile(r"<meta\b([^<>]{0,400})", re.IGNORECASE)
+_SCHEMES = re.compile(r"\b(?:color-schemes?|dark)\b", re.IGNORECASE)
+_HEAD = 1 << 16
+"""The characters in which a ``<meta>`` is looked for."""
 _REMOTE = re.compile(
     r"""(?:\b(?:src|srcset|background|poster)\s*=\s*["']?|url\(\s*["']?)(?:https?:)?//""",
     re.IGNORECASE,
@@ -44,13 +46,13 @@ def framed(message: Opened, scheme: Scheme, head: str = "") -> str:
     :param scheme: What ``prefers-color-scheme`` is to be, whatever the reader's own is.
     :param head: What stands before all of the message's.
     """
-    html = _with_images(_CONNECTS.sub(r"<no-\1", message.html[:MAX_HTML]), message)
+    html = _with_images(_CONNECTS.sub(r"<no-\1", message.html), message)
     # What is always true, and what never is.
     html = _ASKED.sub(
         lambda asked: "min-width:0" if asked[1].lower() == scheme else "max-width:0", html
     )
     # A message that says nothing of dark is shown on white, as mail clients do.
-    follows = _META.search(html) or _DECLARED.search(html)
+    follows = _declares_dark(html)
     html = _DECLARED.sub(rf"\1 {scheme}", html)
     doctype = _DOCTYPE.match(html)
     start = doctype.end() if doctype else 0
@@ -60,13 +62,21 @@ def framed(message: Opened, scheme: Scheme, head: str = "") -> str:
 
 def has_dark(html: str) -> bool:
     """Whether it has colours of its own for dark clients."""
-    cut = html[:MAX_HTML]
-    return any(pattern.search(cut) for pattern in (_ASKED, _META, _DECLARED))
+    return _ASKED.search(html) is not None or _declares_dark(html)
 
 
 def has_remote(html: str) -> bool:
     """Whether it would fetch images from elsewhere, if it were let."""
-    return _REMOTE.search(html[:MAX_HTML]) is not None
+    return _REMOTE.search(html) is not None
+
+
+def _declares_dark(html: str) -> bool:
+    """Whether it has said that it can be dark, in a ``<meta>`` or in its style."""
+    for meta in _META.finditer(html[:_HEAD]):
+        words = {word.lower() for word in _SCHEMES.findall(meta[1])}
+        if len(words) > 1 and "dark" in words:
+            return True
+    return _DECLARED.search(html) is not None
 
 
 def _with_images(html: str, message: Opened) -> str:

@@ -15,8 +15,16 @@ if t.TYPE_CHECKING:
     from werkzeug import Request
 
 # What a proxy or a tunnel adds: then the peer on this machine is not who asks.
-_PROXIES = ("forwarded", "via", "client-ip", "true-client-ip", "x-real-ip", "x-client-ip")
-_PROXY_STARTS = ("x-forwarded-", "x-original-", "x-envoy-", "cf-", "fly-", "ngrok-", "tailscale-")
+_PROXIES = frozenset(
+    {
+        *("forwarded", "via", "client-ip", "true-client-ip", "x-client-ip", "x-real-ip"),
+        *("x-cluster-client-ip", "x-cloud-trace-context", "cdn-loop"),
+    }
+)
+_PROXY_STARTS = (
+    *("x-forwarded-", "x-original-", "x-envoy-", "x-amz-", "x-amzn-", "x-appengine-", "x-azure-"),
+    *("x-vercel-", "cf-", "fastly-", "fly-", "ngrok-", "tailscale-"),
+)
 # https://www.rfc-editor.org/rfc/rfc9110#section-7.2
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?")
 TOKEN_HEADER = "X-Mail-Token"
@@ -44,16 +52,20 @@ def refusal(
 def _from_elsewhere(request: Request) -> str | None:
     if not is_loopback(_plain_peer(request.remote_addr or "")):
         return f"it comes from {request.remote_addr or 'an unknown peer'}"
-    if not _is_local_name(_name_of(request)):
+    host = request.headers.get("Host", "")
+    if not _is_local_name(_name_of(host)):
         # DNS rebinding: a site's own name leads here, and its script reads the answer.
-        host = request.headers.get("Host", "")[:80]
-        return f"it was asked of {host!r}, which is no name of this machine"
+        return f"it was asked of {host[:80]!r}, which is no name of this machine"
     for name in request.headers.keys():  # noqa: SIM118
         lower = name.lower()
         if lower in _PROXIES or lower.startswith(_PROXY_STARTS):
             return f"it came through a proxy, which has added {name}"
     if "werkzeug.proxy_fix.orig" in request.environ:
         return "it came through a proxy"
+    protocol = request.environ.get("SERVER_PROTOCOL", "")
+    if protocol in ("HTTP/0.9", "HTTP/1.0"):
+        # A plain nginx speaks so, in its own name and with no word of whom it asks for.
+        return f"it was made in {protocol}, which proxies speak and browsers do not"
     return None
 
 
@@ -62,9 +74,9 @@ def _plain_peer(address: str) -> str:
     return address.removeprefix("::ffff:")
 
 
-def _name_of(request: Request) -> str:
-    """The Host without its port and brackets; "" if it is none."""
-    found = _HOST.fullmatch(request.headers.get("Host", ""))
+def _name_of(host: str) -> str:
+    """A Host without its port and brackets; "" if it is none."""
+    found = _HOST.fullmatch(host)
     return found[1] or found[2] if found else ""
 
 
@@ -76,6 +88,9 @@ def _is_local_name(name: str) -> bool:
 def _of_this_site(request: Request) -> bool:
     """Whether no page of another origin has made the request. Links and typed addresses may:
     their page is not read by who made them."""
+    # Browsers that do not send Sec-Fetch-Site say by this who wants to read the answer.
+    if request.method in ("GET", "HEAD") and _has_foreign_origin(request):
+        return False
     site = request.headers.get("Sec-Fetch-Site", "none")
     if site in ("same-origin", "none"):
         return True
@@ -83,6 +98,17 @@ def _of_this_site(request: Request) -> bool:
         request.headers.get("Sec-Fetch-Mode"),
         request.headers.get("Sec-Fetch-Dest"),
     ) == ("navigate", "document")
+
+
+def _has_foreign_origin(request: Request) -> bool:
+    origin = request.headers.get("Origin")
+    if origin is None or origin == _own_origin(request):
+        return False
+    return not _is_local_name(_name_of(origin.partition("://")[2]))
+
+
+def _own_origin(request: Request) -> str:
+    return request.host_url.rstrip("/")
 
 
 def may_change(request: Request, token: str) -> bool:
@@ -96,4 +122,4 @@ def _same_origin(request: Request) -> bool:
     # A form of a page with no-referrer sends "Origin: null", and this beside it.
     if site := request.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"
-    return request.headers.get("Origin") == request.host_url.rstrip("/")
+    return request.headers.get("Origin") == _own_origin(request)

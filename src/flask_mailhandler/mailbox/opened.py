@@ -24,7 +24,9 @@ MAX_PARTS = 200
 MAX_FIELDS = 200
 MAX_VALUE = 4_000
 MAX_SHOWN = 400_000
-"""The characters of a text, an HTML or a source that are shown."""
+"""The characters of a text or a source that are shown."""
+MAX_HTML = 4 << 20
+"""The characters of an HTML that are shown."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,7 +83,12 @@ class Opened:
 
     @property
     def html(self) -> str:
-        return self._body("text/html")
+        return self._body("text/html")[:MAX_HTML]
+
+    @property
+    def is_html_cut(self) -> bool:
+        """Whether there is more of the HTML than is shown."""
+        return len(self._body("text/html")) > MAX_HTML
 
     @property
     def files(self) -> tuple[Part, ...]:

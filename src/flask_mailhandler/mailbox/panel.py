@@ -13,7 +13,6 @@ from flask import request
 from .framed import framed
 from .framed import has_dark
 from .framed import has_remote
-from .framed import MAX_HTML
 from .framed import Scheme
 from .opened import Opened
 from .opened import Part
@@ -62,10 +61,6 @@ class Panel:
     @property
     def has_remote(self) -> bool:
         return has_remote(self.message.html)
-
-    @property
-    def is_cut(self) -> bool:
-        return len(self.message.html) > MAX_HTML
 
 
 def panel_of(message: Opened, *, frame: str, source: str, part: t.Callable[[Part], str]) -> Panel:

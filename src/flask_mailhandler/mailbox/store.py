@@ -175,8 +175,9 @@ class Store:
                 self._known[id] = _read_entry(id, facts)
             except OSError:
                 return None  # it was deleted meanwhile
-            except (ValueError, LookupError, TypeError, AttributeError):
-                self._known[id] = None  # no file of ours
+            except Exception:
+                # No file of ours, or a damaged one: nested too deep, a time before year 1.
+                self._known[id] = None
         return self._known[id]
 
 
@@ -202,9 +203,11 @@ class Listing:
 
 def _read_entry(id: str, facts: t.Any) -> Entry:
     told, envelope = facts["summary"], facts["envelope"]
+    when = datetime.datetime.fromisoformat(facts["time"]).astimezone(datetime.UTC)
+    when.astimezone()  # what has no time in the zone of this machine cannot be shown
     return Entry(
         id=id,
-        time=datetime.datetime.fromisoformat(facts["time"]).astimezone(datetime.UTC),
+        time=when,
         facts=facts,
         subject=str(told["subject"]),
         from_addr=str(told["from_addr"]),

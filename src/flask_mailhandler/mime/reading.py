@@ -165,9 +165,10 @@ def _or(ask: Callable[[], T], otherwise: T) -> T:
 def parsed(octets: bytes) -> MIMEMessage:
     """Parse with the standard library, as far as it can."""
     import email.parser
-    import email.policy
 
-    policy = email.policy.compat32
+    from .bounds import FieldsWithinBounds
+
+    policy = FieldsWithinBounds()
     whole = _or(lambda: email.parser.BytesParser(policy=policy).parsebytes(octets), None)
     # Of what is nested too deep the header is still read.
     return whole or email.parser.BytesHeaderParser(policy=policy).parsebytes(octets)

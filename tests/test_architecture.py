@@ -25,6 +25,7 @@ PACKAGE = ROOT / "src" / "flask_mailhandler"
 DOORS = {
     ("message", "mime"),
     ("extension", "cli"),
+    ("later", "queue"),
 }
 FILES, LIBRARIES = 1, 2
 

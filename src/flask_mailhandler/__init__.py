@@ -23,6 +23,7 @@ if t.TYPE_CHECKING:
     from .errors import MailError as MailError
     from .errors import MailWarning as MailWarning
     from .errors import MessageError as MessageError
+    from .errors import QueueError as QueueError
     from .errors import RefusedError as RefusedError
     from .errors import TLSError as TLSError
     from .errors import UnknownOutcomeError as UnknownOutcomeError
@@ -36,6 +37,9 @@ if t.TYPE_CHECKING:
     from .message import MessageFields as MessageFields
     from .outbox import Captured as Captured
     from .outbox import Outbox as Outbox
+    from .queue.mail_queue import MailQueue as MailQueue
+    from .queue.mail_queue import QueueStats as QueueStats
+    from .queue.ticket import Ticket as Ticket
     from .report import conclude as conclude
     from .report import Job as Job
     from .report import Outcome as Outcome
@@ -43,7 +47,9 @@ if t.TYPE_CHECKING:
     from .report import Report as Report
     from .report import State as State
     from .secret import Secret as Secret
+    from .signals import message_expired as message_expired
     from .signals import message_failed as message_failed
+    from .signals import message_queued as message_queued
     from .signals import message_sent as message_sent
 
 _HOMES = {
@@ -62,6 +68,7 @@ _HOMES = {
         "MailError",
         "MailWarning",
         "MessageError",
+        "QueueError",
         "RefusedError",
         "TLSError",
         "UnknownOutcomeError",
@@ -75,9 +82,11 @@ _HOMES = {
     "handlers.smtp": ["SMTPEmailHandler"],
     "message": ["Message", "MessageFields"],
     "outbox": ["Captured", "Outbox"],
+    "queue.mail_queue": ["MailQueue", "QueueStats"],
+    "queue.ticket": ["Ticket"],
     "report": ["Job", "Outcome", "Phase", "Report", "State", "conclude"],
     "secret": ["Secret"],
-    "signals": ["message_failed", "message_sent"],
+    "signals": ["message_expired", "message_failed", "message_queued", "message_sent"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -100,6 +109,7 @@ __all__ = [
     "LoginError",
     "Mail",
     "MailError",
+    "MailQueue",
     "MailWarning",
     "MemoryEmailHandler",
     "Message",
@@ -108,16 +118,21 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Phase",
+    "QueueError",
+    "QueueStats",
     "RefusedError",
     "Report",
     "SMTPEmailHandler",
     "Secret",
     "State",
     "TLSError",
+    "Ticket",
     "UnknownOutcomeError",
     "conclude",
     "current_mail",
+    "message_expired",
     "message_failed",
+    "message_queued",
     "message_sent",
 ]
 

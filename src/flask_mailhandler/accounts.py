@@ -30,6 +30,9 @@ from .handlers import BUILT_IN
 from .handlers import find
 from .handlers import SILENT
 from .handlers.base import EmailHandler
+from .queue_settings import KEYS as QUEUE_KEYS
+from .queue_settings import QueueSettings
+from .queue_settings import read_queue
 
 Values: t.TypeAlias = "Mapping[str, object]"
 Label: t.TypeAlias = Callable[[str], str]
@@ -39,7 +42,7 @@ DEFAULT = "default"
 # Keys of an account beside the options of its handler.
 _ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit"})
 # Keys of the whole app.
-_APP_KEYS = frozenset({"accounts", "testing_handler"})
+_APP_KEYS = frozenset({"accounts", "testing_handler"}) | QUEUE_KEYS
 # An account that names one of these has a connection of its own and inherits none of them.
 _CONNECTION = frozenset(
     [
@@ -99,6 +102,7 @@ class Settings:
 
     accounts: Mapping[str, Account]
     testing_handler: object
+    queue: QueueSettings
 
     def account(self, using: str | None) -> Account:
         """Return the account of that name; None is the default.
@@ -138,6 +142,7 @@ def read_settings(values: Values) -> Settings:
     testing_handler = own.pop("testing_handler", "memory")
     if testing_handler != "configured":
         _check_handler(testing_handler, "MAIL_TESTING_HANDLER")
+    queue = read_queue({name: own.pop(name) for name in QUEUE_KEYS & own.keys()})
     from_key = functools.partial(origin, values=values)
     if own.pop("suppress", False):
         # It means that nothing is sent at all, whoever says where.
@@ -154,7 +159,7 @@ def read_settings(values: Values) -> Settings:
             option: label(option) if option in given else from_key(option) for option in merged
         }
         built[name] = _account(name, merged, known, label, sources.__getitem__)
-    return Settings(built, testing_handler)
+    return Settings(built, testing_handler, queue)
 
 
 def _given(values: Values) -> dict[str, object]:

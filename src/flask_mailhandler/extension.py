@@ -23,6 +23,8 @@ from .handlers.base import EmailHandler
 from .handlers.prepare import AnyMessage
 from .handlers.prepare import Before
 from .handlers.prepare import several
+from .later import look_after_queue
+from .later import SendsLater
 from .message import Message
 from .message import MessageFields
 from .outbox import Outbox
@@ -35,7 +37,7 @@ from .text import shorten
 B = t.TypeVar("B", bound=Before)
 
 
-class Mail:
+class Mail(SendsLater):
     """Mail for Flask apps. It reads the ``MAIL_*`` keys of each app it is registered on, and is
     then ``app.extensions["mailhandler"]``, ``app.mail`` and :data:`.current_mail`.
 
@@ -67,7 +69,8 @@ class Mail:
         except ConfigurationError as error:
             # The text tells it all, and the frames between hold passwords as they were written.
             raise error.with_traceback(None)  # noqa: B904
-        self._registrations[app] = Registration(app, settings)
+        mine = self._registrations[app] = Registration(app, settings)
+        look_after_queue(app, mine)
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import typing as t
 import weakref
 
 from flask import Flask
@@ -36,6 +37,19 @@ class Registration:
         self._capturing = threading.Lock()
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
         self._paces: dict[str, Pace] = {}
+        self.edges: dict[str, t.Any] = {}
+        """What the edges keep for this app, by their names."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether there is no app any more."""
+        return self._app() is None
+
+    @property
+    def sends_at_once(self) -> bool:
+        """Whether mail that is to be sent later is sent at once, into the outbox of a test."""
+        in_test = bool(self._captures) or self.app.testing
+        return in_test and self.settings.queue.testing_queue == "memory"
 
     @property
     def app(self) -> Flask:

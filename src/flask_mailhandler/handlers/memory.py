@@ -33,6 +33,14 @@ class MemoryEmailHandler(EmailHandler):
     """What was captured so far, until somebody clears it."""
     using: str = "default"
     """The account that it stands for."""
+    queued: bool = False
+    """Whether what it captures was to be sent later."""
+    key: str = ""
+    """The key of what it captures."""
+
+    def queuing(self, key: str = "") -> MemoryEmailHandler:
+        """Return the same handler, with the same list, for messages that were to be sent later."""
+        return dataclasses.replace(self, queued=True, key=key)
 
     def into(self, outbox: Outbox, using: str) -> MemoryEmailHandler:
         """Return the same handler with another list, for another account."""
@@ -49,7 +57,9 @@ class MemoryEmailHandler(EmailHandler):
                 continue
             report = accept(job)
             # list.append is one step for other threads.
-            self.outbox.append(Captured(message, job.envelope, content, report, self.using))
+            self.outbox.append(
+                Captured(message, job.envelope, content, report, self.using, self.queued, self.key)
+            )
             yield report
 
 

@@ -1,0 +1,352 @@
+"""The queue of one app: what is behind ``mail.queue``."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+import typing as t
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from ..accounts import Account
+from ..errors import MessageError
+from ..errors import QueueError
+from ..handlers.base import EmailHandler
+from ..handlers.memory import MemoryEmailHandler
+from ..handlers.prepare import AnyMessage
+from ..handlers.prepare import Before
+from ..log import logger
+from ..report import Report
+from ..signals import announce
+from ..signals import message_queued
+from . import outcomes
+from . import transition
+from .accepting import accept
+from .accepting import Accepted
+from .accepting import ready
+from .accepting import Wish
+from .bell import Bell
+from .places import engine_of
+from .places import store_of
+from .row import FINISHED
+from .row import Row
+from .row import RowState
+from .store import Filter
+from .store import Pause
+from .telling import tell
+from .ticket import Ticket
+from .worker import Worker
+
+if t.TYPE_CHECKING:
+    from flask.ctx import AppContext
+
+    from ..queue_settings import QueueSettings
+    from ..registration import Registration
+    from .engines.base import Engine
+    from .store import Store
+
+_COMMIT = 100
+_COMMIT_OCTETS = 4_000_000
+_PAGE = 500
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QueueStats:
+    """How a queue is doing, for a health check."""
+
+    counts: Mapping[RowState, int]
+    """Messages of each state; none of a state that nothing is in."""
+    lag: float
+    """Seconds for which the message has waited that should have been sent first; 0 if nothing
+    is due."""
+    paused: Mapping[str, str]
+    """The accounts that pause, and why: their servers could not be spoken to."""
+
+
+class MailQueue:
+    """The queue of one app, which :attr:`.Mail.queue` gives.
+
+    :param mine: The app's part of its ``Mail``.
+    """
+
+    def __init__(self, mine: Registration) -> None:
+        self._mine = mine
+        self.settings: QueueSettings = mine.settings.queue
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """Where the rows are."""
+        return store_of(self._mine.app, self.settings)
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """Who is told that mail waits."""
+        return engine_of(self, self.settings)
+
+    # Taking mail in
+
+    def add(
+        self, message: AnyMessage, wish: Wish, before: Sequence[Before], session: t.Any = None
+    ) -> Ticket:
+        """Take one message: see :meth:`.Mail.send_later`."""
+        if self._mine.sends_at_once:
+            return self._send_at_once(message, wish, before)
+        accepted = self._accept(message, wish, before)
+        return self._keep([accepted], session)[0]
+
+    def add_each(
+        self, messages: Iterable[AnyMessage], wish: Wish, before: Sequence[Before]
+    ) -> Iterator[Ticket]:
+        """Take messages in few transactions: see :meth:`.Mail.send_later_each`."""
+        if self._mine.sends_at_once:
+            yield from (self._send_at_once(message, wish, before) for message in messages)
+            return
+        ready_: list[Accepted] = []
+        octets = 0
+        try:
+            for message in messages:
+                ready_.append(self._accept(message, wish, before))
+                octets += ready_[-1].row.size
+                if len(ready_) == _COMMIT or octets > _COMMIT_OCTETS:
+                    full, ready_, octets = ready_, [], 0
+                    yield from self._keep(full)
+        except MessageError:
+            yield from self._keep(ready_)
+            raise
+        yield from self._keep(ready_)
+
+    def _accept(self, message: AnyMessage, wish: Wish, before: Sequence[Before]) -> Accepted:
+        handler = self._mine.handler(wish.account)
+        prepared = ready(handler, message, wish, before)
+        return accept(prepared, wish, self._mine.app.name, self.settings.queue_max_size)
+
+    def _keep(self, accepted: Sequence[Accepted], session: t.Any = None) -> list[Ticket]:
+        rows = [(item.row, item.content) for item in accepted]
+        tickets = self.store.add(rows) if session is None else self.store.add_to(session, rows)
+        self._announce(accepted, tickets)
+        waiting = [
+            ticket.id
+            for item, ticket in zip(accepted, tickets, strict=True)
+            if ticket.created and item.row.state is RowState.WAITING
+        ]
+        if waiting:
+            self._ring(waiting, min(item.row.due for item in accepted))
+        return tickets
+
+    def _announce(self, accepted: Sequence[Accepted], tickets: Sequence[Ticket]) -> None:
+        for item, ticket in zip(accepted, tickets, strict=True):
+            if ticket.created and item.row.state is RowState.WAITING:
+                announce(
+                    message_queued, self._mine.app, message=item.prepared.message, ticket=ticket
+                )
+
+    def _ring(self, ids: Sequence[int], due: float) -> None:
+        try:
+            self.engine.ring(ids, due)
+        except Exception as error:
+            # The rows are kept. Whoever looks next finds them.
+            logger.error("The engine %s could not be told: %s", type(self.engine).__name__, error)
+
+    def _send_at_once(self, message: AnyMessage, wish: Wish, before: Sequence[Before]) -> Ticket:
+        """In a test: into the outbox, as if its time had come."""
+        handler = self._mine.handler(wish.account)
+        if isinstance(handler, MemoryEmailHandler):
+            for number, captured in enumerate(handler.outbox, 1):
+                if wish.key and (captured.using, captured.key) == (wish.account, wish.key):
+                    return Ticket(number, captured.message_id, created=False)
+            handler = handler.queuing(wish.key or "")
+        prepared = ready(handler, message, wish, before)
+        accept(prepared, wish, self._mine.app.name, self.settings.queue_max_size)
+        (report,) = handler.dispatch([prepared])
+        number = len(handler.outbox) if isinstance(handler, MemoryEmailHandler) else 1
+        ticket = Ticket(number, report.message_id)
+        if report.outcomes:
+            announce(message_queued, self._mine.app, message=report.message, ticket=ticket)
+        self._mine.tell(report, wish.account)
+        return ticket
+
+    # Sending it
+
+    def run_once(self) -> int:
+        """Send all that is due now, in this thread, and return the number of messages that were
+        taken in hand: for a test, or for a job that something else starts.
+
+        :raises QueueError: if the store cannot be used.
+        """
+        return Worker(self).run_once()
+
+    def run_these(self, ids: Collection[int]) -> int:
+        """Send those of these messages that are due and that nobody else has in hand: what an
+        engine calls whose bell has rung.
+
+        :raises QueueError: if the store cannot be used.
+        """
+        return Worker(self).run_these(ids)
+
+    def worker(self, bell: Bell | None = None) -> Worker:
+        """A worker, to be run in a thread or process of its own."""
+        return Worker(self, bell)
+
+    # For the workers
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """The accounts of the app."""
+        return self._mine.settings.accounts
+
+    @property
+    def retry_unknown(self) -> bool:
+        """Whether to try again those of whom nobody knows whether they have got it."""
+        return self.settings.queue_unknown == "retry"
+
+    @property
+    def gone(self) -> bool:
+        """Whether there is no app any more."""
+        return self._mine.gone
+
+    def handler(self, account: str) -> EmailHandler:
+        """The handler that is in force for an account.
+
+        :raises ConfigurationError: if its options cannot be used.
+        """
+        handler = self._mine.handler(account)
+        return handler.queuing() if isinstance(handler, MemoryEmailHandler) else handler
+
+    def app_context(self) -> AppContext:
+        """A context of the app: handlers and receivers of signals may want one."""
+        return self._mine.app.app_context()
+
+    def tell(self, row: Row, report: Report | None) -> None:
+        """Log what a row has become, and send its signal."""
+        tell(self._mine, self.store, row, report)
+
+    # Seeing it, and changing it
+
+    def stats(self) -> QueueStats:
+        """How the queue is doing.
+
+        :raises QueueError: if the store cannot be used.
+        """
+        now = time.time()
+        due = [due for account in self.accounts for _, due in self.store.due(account)]
+        pauses = {account: self.store.pause(account) for account in self.accounts}
+        return QueueStats(
+            counts=self.store.counts(),
+            lag=max(0.0, now - min(due, default=now)),
+            paused={account: pause.why for account, pause in pauses.items() if pause.until > now},
+        )
+
+    def rows(
+        self,
+        *,
+        state: RowState | str | None = None,
+        using: str | None = None,
+        older_than: float | None = None,
+        limit: int = 100,
+    ) -> list[Row]:
+        """Messages of the queue, the last changed first.
+
+        :param state: Only those.
+        :param using: Only those of this account.
+        :param older_than: Only those that have not changed for so many seconds.
+        """
+        return self.store.rows(_filter(state, using, older_than), limit)
+
+    def get(self, row_id: int) -> Row | None:
+        """One message, by the number of its ticket."""
+        return self.store.get(row_id)
+
+    def retry(self, ids: Collection[int]) -> int:
+        """Have failed, held, expired and cancelled messages sent again now, to everybody who has
+        not accepted them; and those that wait, without waiting. Pauses of their accounts end.
+
+        :return: How many there are.
+        """
+        now = time.time()
+        found = [row for row in self.store.rows(Filter(ids=ids), len(ids)) if _has_content(row)]
+        again = [
+            transition.again(
+                row, outcomes.from_json(row.recipients), now, self.settings.queue_max_age
+            )
+            for row in found
+        ]
+        changed = self.store.rewrite(again, _RETRIED)
+        for account in {row.account for row in again}:
+            self.store.set_pause(account, Pause())
+        if changed:
+            self._ring([row.id for row in again], now)
+        return changed
+
+    def cancel(self, ids: Collection[int]) -> int:
+        """Do not send messages that wait or are held. One that a worker has in hand is not
+        stopped.
+
+        :return: How many there were.
+        """
+        now = time.time()
+        found = self.store.rows(Filter(_CANCELLED, ids=ids), len(ids))
+        return self.store.rewrite([transition.cancelled(row, now) for row in found], _CANCELLED)
+
+    def purge(
+        self,
+        *,
+        state: RowState | str | None = None,
+        using: str | None = None,
+        older_than: float | None = None,
+    ) -> int:
+        """Delete finished messages, with their keys.
+
+        :param state: Only those; also ``held``, if it is named.
+        :return: How many there were.
+        :raises ValueError: for a state in which a message is not finished.
+        """
+        wanted = _filter(state, using, older_than)
+        if not wanted.states:
+            wanted = dataclasses.replace(wanted, states=FINISHED)
+        if not {*wanted.states} <= FINISHED | {RowState.HELD}:
+            raise ValueError(f"Messages that are {state} are not finished: cancel them first.")
+        total = 0
+        while number := self.store.purge(wanted, _PAGE):
+            total += number
+        return total
+
+    def wake(self) -> None:
+        """Have the engine look for what an earlier process has left behind."""
+        try:
+            self.engine.wake()
+        except QueueError as error:
+            logger.error("%s", error)
+
+    def close(self) -> None:
+        """Let go of the thread and the file of this process. It may be used again."""
+        self.engine.close()
+        self.store.close()
+
+    def __repr__(self) -> str:
+        return f"<MailQueue {self.store!r}>"
+
+
+_RETRIED = frozenset(
+    [RowState.WAITING, RowState.FAILED, RowState.HELD, RowState.EXPIRED, RowState.CANCELLED]
+)
+_CANCELLED = frozenset([RowState.WAITING, RowState.HELD])
+
+
+def _has_content(row: Row) -> bool:
+    return row.size > 0 and row.state is not RowState.SENT
+
+
+def _filter(state: RowState | str | None, using: str | None, older_than: float | None) -> Filter:
+    states = () if state is None else (RowState(state),)
+    return Filter(states, using, None if older_than is None else time.time() - older_than)
+
+
+def queue_of(mine: Registration) -> MailQueue:
+    """The queue of an app, made when it is first asked for."""
+    # No lock: a child of a fork could find it held. If two threads make one, both take the first.
+    queue: MailQueue = mine.edges.setdefault("queue", MailQueue(mine))
+    return queue

@@ -1,0 +1,54 @@
+"""Building what the ``MAIL_QUEUE*`` keys name: the store and the engine."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ..errors import ConfigurationError
+from ..log import logger
+from ..secret import Secret
+from .engines import find
+from .sqlite import SqliteStore
+
+if t.TYPE_CHECKING:
+    from flask import Flask
+
+    from ..queue_settings import QueueSettings
+    from .engines.base import Engine
+    from .mail_queue import MailQueue
+    from .store import Store
+
+FILE = "mail-queue.sqlite"
+"""The file of the default store, in the app's instance folder."""
+
+
+def store_of(app: Flask, settings: QueueSettings) -> Store:
+    """Build the store of an app. Nothing is opened.
+
+    :raises ConfigurationError: if MAIL_QUEUE names none.
+    """
+    place = settings.queue
+    if isinstance(place, Secret) or place == "sqlalchemy":
+        raise ConfigurationError(
+            "MAIL_QUEUE must be 'sqlite' or the path of a file; other databases are not there yet."
+        )
+    if place == "sqlite":
+        path = os.path.join(app.instance_path, FILE)
+        if not (app.debug or app.testing):
+            logger.warning(
+                "Mail that is sent later is kept in %s: in a container without a volume there it is"
+                " lost with the container. MAIL_QUEUE names another place.",
+                path,
+            )
+    else:
+        path = os.path.join(app.instance_path, place)
+    return SqliteStore(path, app.name)
+
+
+def engine_of(queue: MailQueue, settings: QueueSettings) -> Engine:
+    """Build the engine of a queue.
+
+    :raises ConfigurationError: if MAIL_QUEUE_ENGINE names none.
+    """
+    return find(settings.queue_engine)(queue)

@@ -73,7 +73,7 @@ class SendsLater:
         """
         mine = self._registration()
         wish = _wish(mine, delay, at, expires, key, priority, using)
-        return _queue_of(mine).add(message, wish, tuple(self._before), session)
+        return _queue_of(mine).intake.add(message, wish, tuple(self._before), session)
 
     def send_later_each(
         self,
@@ -98,7 +98,7 @@ class SendsLater:
         mine = self._registration()
         wish = _wish(mine, delay, at, expires, None, priority, using)
         checked = several(messages, "send_later_each")
-        return _queue_of(mine).add_each(checked, wish, tuple(self._before))
+        return _queue_of(mine).intake.add_each(checked, wish, tuple(self._before))
 
 
 def look_after_queue(app: Flask, mine: Registration) -> None:

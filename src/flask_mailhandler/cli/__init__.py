@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 import click
 
+from .queue_group import queue_group
+from .queue_group import worker_command
+
 if t.TYPE_CHECKING:
     from .in_force import InForce
 
@@ -24,7 +27,12 @@ def group(name: str) -> click.Group:
     from flask.cli import with_appcontext
 
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
-    return _group(name, lambda function: using(with_appcontext(function)))
+    mail = _group(name, lambda function: using(with_appcontext(function)))
+    mail.add_command(
+        queue_group(lambda function: using(with_appcontext(function)), _run_in("queue"))
+    )
+    mail.add_command(worker_command(with_appcontext, _run_in("worker")))
+    return mail
 
 
 def alone() -> click.Group:
@@ -119,6 +127,18 @@ def _catch_command() -> click.Command:
             catch(**arguments)
 
     return catch
+
+
+def _run_in(module: str) -> Callable[..., None]:
+    """What calls a function of a module that is imported only then."""
+
+    def run(name: str, *arguments: t.Any) -> None:
+        import importlib
+
+        with _errors_in_one_line():
+            _exit(getattr(importlib.import_module(f".{module}", __name__), name)(*arguments))
+
+    return run
 
 
 def _in_force(using: str | None, url: str | None) -> InForce:

@@ -38,9 +38,9 @@ class MemoryEmailHandler(EmailHandler):
     key: str = ""
     """The key of what it captures."""
 
-    def queuing(self, key: str = "") -> MemoryEmailHandler:
+    def queuing(self, key: str, using: str) -> MemoryEmailHandler:
         """Return the same handler, with the same list, for messages that were to be sent later."""
-        return dataclasses.replace(self, queued=True, key=key)
+        return dataclasses.replace(self, queued=True, key=key, using=using)
 
     def into(self, outbox: Outbox, using: str) -> MemoryEmailHandler:
         """Return the same handler with another list, for another account."""

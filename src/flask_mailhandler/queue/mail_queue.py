@@ -6,30 +6,21 @@ import dataclasses
 import functools
 import time
 import typing as t
+from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..accounts import Account
-from ..errors import MessageError
 from ..errors import QueueError
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler
-from ..handlers.prepare import AnyMessage
-from ..handlers.prepare import Before
 from ..log import logger
 from ..report import Report
-from ..signals import announce
-from ..signals import message_queued
 from . import outcomes
 from . import transition
-from .accepting import accept
-from .accepting import Accepted
-from .accepting import ready
-from .accepting import Wish
 from .bell import Bell
+from .intake import Intake
 from .places import engine_of
 from .places import store_of
 from .row import FINISHED
@@ -38,7 +29,6 @@ from .row import RowState
 from .store import Filter
 from .store import Pause
 from .telling import tell
-from .ticket import Ticket
 from .worker import Worker
 
 if t.TYPE_CHECKING:
@@ -49,8 +39,6 @@ if t.TYPE_CHECKING:
     from .engines.base import Engine
     from .store import Store
 
-_COMMIT = 100
-_COMMIT_OCTETS = 4_000_000
 _PAGE = 500
 
 
@@ -87,87 +75,18 @@ class MailQueue:
         """Who is told that mail waits."""
         return engine_of(self, self.settings)
 
-    # Taking mail in
+    @functools.cached_property
+    def intake(self) -> Intake:
+        """Where mail is taken in."""
+        return Intake(self, self._mine)
 
-    def add(
-        self, message: AnyMessage, wish: Wish, before: Sequence[Before], session: t.Any = None
-    ) -> Ticket:
-        """Take one message: see :meth:`.Mail.send_later`."""
-        if self._mine.sends_at_once:
-            return self._send_at_once(message, wish, before)
-        accepted = self._accept(message, wish, before)
-        return self._keep([accepted], session)[0]
-
-    def add_each(
-        self, messages: Iterable[AnyMessage], wish: Wish, before: Sequence[Before]
-    ) -> Iterator[Ticket]:
-        """Take messages in few transactions: see :meth:`.Mail.send_later_each`."""
-        if self._mine.sends_at_once:
-            yield from (self._send_at_once(message, wish, before) for message in messages)
-            return
-        ready_: list[Accepted] = []
-        octets = 0
-        try:
-            for message in messages:
-                ready_.append(self._accept(message, wish, before))
-                octets += ready_[-1].row.size
-                if len(ready_) == _COMMIT or octets > _COMMIT_OCTETS:
-                    full, ready_, octets = ready_, [], 0
-                    yield from self._keep(full)
-        except MessageError:
-            yield from self._keep(ready_)
-            raise
-        yield from self._keep(ready_)
-
-    def _accept(self, message: AnyMessage, wish: Wish, before: Sequence[Before]) -> Accepted:
-        handler = self._mine.handler(wish.account)
-        prepared = ready(handler, message, wish, before)
-        return accept(prepared, wish, self._mine.app.name, self.settings.queue_max_size)
-
-    def _keep(self, accepted: Sequence[Accepted], session: t.Any = None) -> list[Ticket]:
-        rows = [(item.row, item.content) for item in accepted]
-        tickets = self.store.add(rows) if session is None else self.store.add_to(session, rows)
-        self._announce(accepted, tickets)
-        waiting = [
-            ticket.id
-            for item, ticket in zip(accepted, tickets, strict=True)
-            if ticket.created and item.row.state is RowState.WAITING
-        ]
-        if waiting:
-            self._ring(waiting, min(item.row.due for item in accepted))
-        return tickets
-
-    def _announce(self, accepted: Sequence[Accepted], tickets: Sequence[Ticket]) -> None:
-        for item, ticket in zip(accepted, tickets, strict=True):
-            if ticket.created and item.row.state is RowState.WAITING:
-                announce(
-                    message_queued, self._mine.app, message=item.prepared.message, ticket=ticket
-                )
-
-    def _ring(self, ids: Sequence[int], due: float) -> None:
+    def ring(self, ids: Sequence[int], due: float) -> None:
+        """Tell the engine that rows wait. Where it cannot be told, nothing is lost: whoever looks
+        next finds them."""
         try:
             self.engine.ring(ids, due)
         except Exception as error:
-            # The rows are kept. Whoever looks next finds them.
             logger.error("The engine %s could not be told: %s", type(self.engine).__name__, error)
-
-    def _send_at_once(self, message: AnyMessage, wish: Wish, before: Sequence[Before]) -> Ticket:
-        """In a test: into the outbox, as if its time had come."""
-        handler = self._mine.handler(wish.account)
-        if isinstance(handler, MemoryEmailHandler):
-            for number, captured in enumerate(handler.outbox, 1):
-                if wish.key and (captured.using, captured.key) == (wish.account, wish.key):
-                    return Ticket(number, captured.message_id, created=False)
-            handler = handler.queuing(wish.key or "")
-        prepared = ready(handler, message, wish, before)
-        accept(prepared, wish, self._mine.app.name, self.settings.queue_max_size)
-        (report,) = handler.dispatch([prepared])
-        number = len(handler.outbox) if isinstance(handler, MemoryEmailHandler) else 1
-        ticket = Ticket(number, report.message_id)
-        if report.outcomes:
-            announce(message_queued, self._mine.app, message=report.message, ticket=ticket)
-        self._mine.tell(report, wish.account)
-        return ticket
 
     # Sending it
 
@@ -187,9 +106,15 @@ class MailQueue:
         """
         return Worker(self).run_these(ids)
 
-    def worker(self, bell: Bell | None = None) -> Worker:
-        """A worker, to be run in a thread or process of its own."""
-        return Worker(self, bell)
+    def worker(
+        self, bell: Bell | None = None, progress: Callable[[Row], None] | None = None
+    ) -> Worker:
+        """A worker, to be run in a thread or process of its own.
+
+        :param bell: Wakes it and ends it.
+        :param progress: Called with each row whenever something has become of it.
+        """
+        return Worker(self, bell, progress)
 
     # For the workers
 
@@ -214,7 +139,9 @@ class MailQueue:
         :raises ConfigurationError: if its options cannot be used.
         """
         handler = self._mine.handler(account)
-        return handler.queuing() if isinstance(handler, MemoryEmailHandler) else handler
+        if isinstance(handler, MemoryEmailHandler):
+            return handler.queuing("", account)
+        return handler
 
     def app_context(self) -> AppContext:
         """A context of the app: handlers and receivers of signals may want one."""
@@ -278,7 +205,7 @@ class MailQueue:
         for account in {row.account for row in again}:
             self.store.set_pause(account, Pause())
         if changed:
-            self._ring([row.id for row in again], now)
+            self.ring([row.id for row in again], now)
         return changed
 
     def cancel(self, ids: Collection[int]) -> int:

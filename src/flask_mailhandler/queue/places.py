@@ -33,17 +33,17 @@ def store_of(app: Flask, settings: QueueSettings) -> Store:
         raise ConfigurationError(
             "MAIL_QUEUE must be 'sqlite' or the path of a file; other databases are not there yet."
         )
-    if place == "sqlite":
-        path = os.path.join(app.instance_path, FILE)
-        if not (app.debug or app.testing):
-            logger.warning(
-                "Mail that is sent later is kept in %s: in a container without a volume there it is"
-                " lost with the container. MAIL_QUEUE names another place.",
-                path,
-            )
-    else:
-        path = os.path.join(app.instance_path, place)
-    return SqliteStore(path, app.name)
+    by_default = place == "sqlite"
+    path = os.path.join(app.instance_path, FILE if by_default else place)
+    return SqliteStore(path, app.name, _warn if by_default and not app.debug else None)
+
+
+def _warn(path: str) -> None:
+    logger.warning(
+        "Mail that is sent later is kept in the new file %s: in a container without a volume there"
+        " it is lost with the container. MAIL_QUEUE names another place.",
+        path,
+    )
 
 
 def engine_of(queue: MailQueue, settings: QueueSettings) -> Engine:

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import typing as t
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 
@@ -46,10 +47,11 @@ class SqliteStore:
 
     :param path: Of the file.
     :param app: The name of the app.
+    :param made: Called with the path when the file is made.
     """
 
-    def __init__(self, path: str, app: str) -> None:
-        self.file = SqliteFile(path)
+    def __init__(self, path: str, app: str, made: Callable[[str], None] | None = None) -> None:
+        self.file = SqliteFile(path, made)
         self.app = app
 
     @property
@@ -277,6 +279,9 @@ class SqliteStore:
                 parts.append(part)
                 values.append(value)
         return " AND ".join(parts), values
+
+    def __str__(self) -> str:
+        return self.file.path
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self.file.path}>"

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import weakref
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from ..errors import QueueError
 
 VERSION = 1
 """Of the tables, as it stands in the file."""
+PATIENCE = 10.0
+"""Seconds to wait for another process that writes."""
 
 # What is written often is kept apart from the octets: SQLite writes a row as a whole.
 _TABLES = """
@@ -61,12 +64,12 @@ class SqliteFile:
     time anyway, and a connection of each thread would be left open by every thread that ends.
 
     :param path: Of the file, made with mode 0600 when it is first needed.
-    :param patience: Seconds to wait for other processes that write.
+    :param made: Called with the path when the file is made.
     """
 
-    def __init__(self, path: str, patience: float = 10.0) -> None:
+    def __init__(self, path: str, made: Callable[[str], None] | None = None) -> None:
         self.path = path
-        self._patience = patience
+        self._made = made
         # By process id. A child of a fork must neither use nor close what it has inherited, and
         # could find the lock held by a thread that it has not.
         self._opened: dict[int, _Opened] = {}
@@ -115,15 +118,14 @@ class SqliteFile:
     def _open(self) -> sqlite3.Connection:
         try:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            # SQLite gives the files beside it the mode of this one.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._make_file()
         except OSError as error:
             raise QueueError(
                 f"MAIL_QUEUE: the file {self.path} cannot be written: {error.strerror}. Name"
                 " another place, or let the app write there."
             ) from error
         connection = sqlite3.connect(
-            self.path, timeout=self._patience, isolation_level=None, check_same_thread=False
+            self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -134,6 +136,16 @@ class SqliteFile:
             raise
         weakref.finalize(self, _close, connection, os.getpid())
         return connection
+
+    def _make_file(self) -> None:
+        # SQLite gives the files beside it the mode of this one.
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            os.close(os.open(self.path, os.O_RDWR))
+            return
+        if self._made is not None:
+            self._made(self.path)
 
     def _make(self, connection: sqlite3.Connection) -> None:
         """Make the tables if there are none, and check that they are these.

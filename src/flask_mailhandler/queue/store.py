@@ -44,7 +44,8 @@ class Pause:
 
 
 class Store(t.Protocol):
-    """Rows of one app. Every error of the store itself is a :exc:`.QueueError`.
+    """Rows of one app; its ``str()`` says where they are. Every error of the store itself is a
+    :exc:`.QueueError`.
 
     :meth:`add_to` is for stores that can write into a transaction of the app's.
     """

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import time
 import typing as t
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ from ..errors import MailError
 from ..errors import QueueError
 from ..log import logger
 from ..log import masked
+from ..report import Report
 from . import outcomes
 from . import transition
 from .attempt import Attempt
@@ -51,12 +53,19 @@ class Worker:
     """Delivers what is due in the queue of an app.
 
     :param bell: Wakes it; and ends it, after the message in hand.
+    :param progress: Called with each row whenever something has become of it.
     """
 
-    def __init__(self, queue: MailQueue, bell: Bell | None = None) -> None:
+    def __init__(
+        self,
+        queue: MailQueue,
+        bell: Bell | None = None,
+        progress: Callable[[Row], None] | None = None,
+    ) -> None:
         self._queue = queue
         self._store = queue.store
         self.bell = bell or Bell()
+        self._progress = progress
         self.owner = os.urandom(12).hex()
         """Nobody else's, so that a lease is never mistaken for that of another."""
         self._rests: dict[str, float] = {}
@@ -120,7 +129,7 @@ class Worker:
             if after.state is RowState.HELD:
                 after = dataclasses.replace(after, lease_owner=row.lease_owner)
             if self._store.settle(after, row.lease_owner or ""):
-                self._queue.tell(after, None)
+                self._tell(after, None)
 
     def _interrupted(self, row: Row, now: float) -> Row:
         try:
@@ -193,7 +202,7 @@ class Worker:
             handler,
             self.owner,
             retry_unknown=self._queue.retry_unknown,
-            told=self._queue.tell,
+            told=self._tell,
             stopped=lambda: self.bell.stopped,
         )
         attempt.run(rows)
@@ -212,6 +221,11 @@ class Worker:
             masked(str(error)),
         )
         self._store.set_pause(account, Pause(time.time() + seconds, times, str(error)))
+
+    def _tell(self, row: Row, report: Report | None) -> None:
+        self._queue.tell(row, report)
+        if self._progress is not None:
+            self._progress(row)
 
     # Between the deliveries
 

@@ -68,7 +68,6 @@ class _Running:
         with self._starting:
             if self._thread is not None and self._thread.is_alive():
                 return
-            # Not the bound method: an app that is dropped takes its thread with it.
             thread = threading.Thread(target=self._run, name="mail-queue", daemon=True)
             try:
                 thread.start()
@@ -79,10 +78,7 @@ class _Running:
             atexit.register(_drain, weakref.ref(self), os.getpid())
 
     def _run(self) -> None:
-        try:
-            Worker(self._queue, self.bell).run()
-        finally:
-            self._queue.store.close()
+        Worker(self._queue, self.bell).run()
 
     def drain(self) -> None:
         """Let the thread send what is due, for a while."""
@@ -93,6 +89,7 @@ class _Running:
         self._thread.join(max(0.0, end - time.monotonic()))
         self.stop()
         self._tell_the_rest()
+        self._queue.store.close()
 
     def _tell_the_rest(self) -> None:
         try:

@@ -13,6 +13,8 @@ from .retry import next_step
 from .row import Row
 from .row import RowState
 
+_CRASHES = 5
+
 
 def _free(row: Row, now: float, state: RowState, **changes: t.Any) -> Row:
     return dataclasses.replace(
@@ -58,13 +60,18 @@ def interrupted(
     now: float,
     *,
     retry_unknown: bool,
+    at_once: bool = False,
 ) -> Row:
     """The row after an attempt of which nobody will tell the end. Nobody knows about those whose
-    end of data was announced; all others have not got it."""
+    end of data was announced; all others have not got it.
+
+    :param at_once: Whether to try again without waiting: most often a process was stopped, and
+        only what stops one again and again has to wait. A worker claims many rows at once, so a
+        few times say nothing about one of them.
+    """
     known = outcomes.with_unknown(recipients, announced, why)
     after = tried(row, known, why, now, retry_unknown=retry_unknown)
-    if after.state is RowState.WAITING and row.attempts <= 1:
-        # Most often a process was stopped. Only what stops one again and again has to wait.
+    if after.state is RowState.WAITING and row.attempts <= _CRASHES and at_once:
         return dataclasses.replace(after, due=row.due)
     return after
 

@@ -139,7 +139,13 @@ class Worker:
             return transition.damaged(row, str(error), now)
         why = "Its worker ended before it could tell what has become of it."
         return transition.interrupted(
-            row, recipients, announced, why, now, retry_unknown=self._queue.retry_unknown
+            row,
+            recipients,
+            announced,
+            why,
+            now,
+            retry_unknown=self._queue.retry_unknown,
+            at_once=True,
         )
 
     # Which rows

@@ -1,0 +1,438 @@
+"""The SQLite store: on the disk, in many hands, and in trouble."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import typing as t
+
+import pytest
+
+from flask_mailhandler import QueueError
+from flask_mailhandler.queue import sqlite_file
+from flask_mailhandler.queue.row import Row
+from flask_mailhandler.queue.row import RowState
+from flask_mailhandler.queue.sqlite import SqliteStore
+from flask_mailhandler.queue.store import Filter
+from flask_mailhandler.queue.store import Lease
+from flask_mailhandler.queue.store import Pause
+from queueing import shop
+from sending import letter
+from sending import Scripted
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flask_mailhandler.queue.ticket import Ticket
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    """A store of the app "shop"."""
+    made = SqliteStore(str(tmp_path / "queue.sqlite"), "shop")
+    yield made
+    made.close()
+
+
+def row(**changes: t.Any) -> Row:
+    """A row that is due."""
+    plain: dict[str, t.Any] = {
+        "app": "shop",
+        "account": "default",
+        "message_id": "<1@example.com>",
+        "due": NOW,
+        "expires": NOW + 100,
+        "created": NOW,
+        "changed": NOW,
+        "options": "{}",
+        "recipients": "[]",
+        "size": 1,
+    }
+    return Row(**(plain | changes))
+
+
+def add(store: SqliteStore, *rows: Row) -> list[Ticket]:
+    return store.add([(one, b"x") for one in rows])
+
+
+def lease(owner: str = "me", until: float = NOW + 60) -> Lease:
+    return Lease(owner, until)
+
+
+def test_the_file(store: SqliteStore) -> None:
+    """The file and those beside it are nobody else's, and are written in full before a call
+    returns."""
+    assert not store.begun
+    add(store, row())
+
+    assert store.begun
+    files = [store.file.path + end for end in ("", "-wal", "-shm")]
+    assert [stat.S_IMODE(os.stat(file).st_mode) for file in files] == [0o600] * 3
+    with store.file.read() as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_numbers_are_never_given_twice(store: SqliteStore) -> None:
+    """An engine may ring for a row that was deleted long ago: its number is not another's."""
+    (first,) = add(store, row(state=RowState.SENT))
+    assert store.purge(Filter(), 10) == 1
+
+    assert add(store, row())[0].id > first.id
+
+
+def test_all_or_none(store: SqliteStore) -> None:
+    """Rows that are added together are added all or none."""
+    with pytest.raises(QueueError, match="NOT NULL"):
+        add(store, row(), row(message_id=None))
+
+    assert store.counts() == {}
+
+
+def test_apps_do_not_see_each_other(store: SqliteStore) -> None:
+    """Two apps may share a file: each has its own rows, keys, limits and pauses."""
+    other = SqliteStore(store.file.path, "blog")
+    add(store, row(key="k"))
+    (ticket,) = add(other, row(app="blog", key="k"))
+    other.set_pause("default", Pause(NOW, 1, "why"))
+
+    assert ticket.created
+    assert (store.counts(), other.counts()) == ({"waiting": 1}, {"waiting": 1})
+    assert [one.app for one in other.claim("default", lease(), NOW, 10)] == ["blog"]
+    assert store.pause("default") == Pause()
+    other.close()
+
+
+def test_a_row_is_claimed_once(tmp_path: Path) -> None:
+    """Of any number of workers one gets a row: threads and processes alike."""
+    stores = [SqliteStore(str(tmp_path / "queue.sqlite"), "shop") for _ in range(4)]
+    add(stores[0], *[row(message_id=f"<{number}@example.com>") for number in range(200)])
+    claimed: list[int] = []
+
+    def claim(store: SqliteStore, owner: str) -> None:
+        while found := store.claim("default", lease(owner), NOW, 7):
+            claimed.extend(one.id for one in found)
+
+    threads = [
+        threading.Thread(target=claim, args=(stores[number % 4], str(number)))
+        for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(claimed) == [*range(1, 201)]
+    for store in stores:
+        store.close()
+
+
+def test_claiming(store: SqliteStore) -> None:
+    """What is claimed is due, of one account and of the highest priority that there is."""
+    add(
+        store,
+        row(priority=2),
+        row(priority=1, due=NOW - 1),
+        row(priority=1, due=NOW - 2),
+        row(priority=0, due=NOW + 1),
+        row(priority=0, account="news"),
+    )
+
+    assert [one.id for one in store.claim("default", lease(), NOW, 10)] == [3, 2]
+    assert [one.id for one in store.claim("default", lease(), NOW, 10)] == [1]
+    assert store.claim("default", lease(), NOW, 10) == []
+    (found,) = store.claim("default", lease(), NOW + 1, 10)
+    assert (found.id, found.attempts, found.lease_owner) == (4, 1, "me")
+    assert store.due("default") == []
+    assert store.due("news") == [(0, NOW)]
+
+
+def test_claiming_by_number(store: SqliteStore) -> None:
+    """What an engine rings for is claimed if it waits and is due."""
+    add(store, row(), row(due=NOW + 1), row(state=RowState.SENT), row())
+
+    assert [one.id for one in store.claim_these([4, 2, 3, 99, 1], lease(), NOW)] == [1, 4]
+    assert store.claim_these([], lease(), NOW) == []
+
+
+def test_a_lost_lease(store: SqliteStore) -> None:
+    """Who has lost its lease may not announce the end of data, and its result does not count
+    where another has the row; but it does where the row was only held."""
+    add(store, row(), row())
+    first, second = store.claim("default", lease("slow", NOW + 60), NOW, 2)
+    assert store.announce(first.id, "slow", "[]")
+    assert [one.id for one in store.lost(NOW + 61, 120)] == [1, 2]
+    held = dataclasses.replace(first, state=RowState.HELD)
+    again = dataclasses.replace(second, state=RowState.WAITING, lease_owner=None)
+    assert store.settle(held, "slow")
+    assert store.settle(again, "slow")
+    store.claim("default", lease("quick"), NOW, 1)
+
+    assert not store.announce(second.id, "slow", "[]")
+    assert not store.settle(dataclasses.replace(second, state=RowState.SENT), "slow")
+    assert store.settle(dataclasses.replace(first, state=RowState.SENT), "slow", drop=True)
+    assert store.counts() == {"sent": 1, "claimed": 1}
+    assert (store.content(first.id), store.content(second.id)) == (None, b"x")
+
+
+def test_releasing_and_renewing(store: SqliteStore) -> None:
+    """A row that was not tried is given back with its attempt; a lease is put off."""
+    add(store, row(), row())
+    store.claim("default", lease("me", NOW), NOW, 2)
+    store.renew(lease("me", NOW + 60))
+    store.release([1], "me")
+    store.release([2], "somebody else")
+    store.release([], "me")
+
+    assert store.lost(NOW + 59, 120) == []
+    found = {one.id: (one.state, one.attempts, one.lease_owner) for one in store.rows(Filter(), 9)}
+    assert found == {1: ("waiting", 0, None), 2: ("claimed", 1, "me")}
+
+
+def test_a_clock_that_was_ahead(store: SqliteStore) -> None:
+    """F-104: when a clock is put back, what was due soon by the old one is due soon by the new
+    one, a lease that ends too late is over, and what is due at a certain time stays so."""
+    ahead = NOW + 7200
+    add(
+        store,
+        row(created=ahead, changed=ahead, due=ahead, expires=ahead + 100),
+        row(created=ahead, changed=ahead, due=ahead + 86400, expires=ahead + 90000),
+        row(),
+        row(created=ahead, changed=ahead, due=ahead, expires=ahead + 100, account="news"),
+    )
+    store.claim("news", lease("dead", ahead + 60), ahead, 1)
+
+    assert (store.pull(NOW, 3600), store.pull(NOW, 3600)) == (1, 0)
+    found = {one.id: one.due for one in store.rows(Filter([RowState.WAITING]), 9)}
+    assert found == {1: NOW, 2: ahead + 86400, 3: NOW}
+    assert [one.id for one in store.lost(NOW, 120)] == [4]
+
+
+def test_rows_and_counts(store: SqliteStore) -> None:
+    """Rows are found by state, account, age and number, the last changed first."""
+    add(
+        store,
+        row(changed=NOW - 30),
+        row(changed=NOW - 20, state=RowState.FAILED),
+        row(changed=NOW - 10, state=RowState.FAILED, account="news"),
+    )
+
+    def found(**wanted: t.Any) -> list[int]:
+        return [one.id for one in store.rows(Filter(**wanted), 10)]
+
+    assert found() == [3, 2, 1]
+    assert found(states=[RowState.FAILED]) == [3, 2]
+    assert found(states=[RowState.FAILED], account="news") == [3]
+    assert found(before=NOW - 15) == [2, 1]
+    assert found(ids=[1, 3]) == [3, 1]
+    assert (store.counts(), store.counts("news")) == ({"waiting": 1, "failed": 2}, {"failed": 1})
+    assert store.get(2) == store.rows(Filter(ids=[2]), 1)[0]
+    assert store.get(99) is None
+
+
+def test_rates_are_shared(tmp_path: Path) -> None:
+    """All workers take from one limit, which is kept in the store."""
+    stores = [SqliteStore(str(tmp_path / "queue.sqlite"), "shop") for _ in range(2)]
+    limits = ((5, 60.0),)
+
+    taken = [store.take_rate("default", limits, NOW, 3)[0] for store in (*stores, *stores)]
+
+    assert taken == [3, 2, 0, 0]
+    number, wait = stores[0].take_rate("default", limits, NOW, 3)
+    assert (number, 60 <= wait <= 62) == (0, True)
+    assert stores[1].take_rate("default", limits, NOW + wait, 3)[0] == 3
+    assert stores[1].take_rate("news", limits, NOW, 3)[0] == 3
+    for store in stores:
+        store.close()
+
+
+# Trouble
+
+
+def test_another_version(store: SqliteStore) -> None:
+    """A file of another version is left alone, with an error that says what to do."""
+    connection = sqlite3.connect(store.file.path)
+    connection.execute("PRAGMA user_version = 7")
+    connection.close()
+
+    with pytest.raises(QueueError, match=r"has version 7.*knows version 1.*MAIL_QUEUE"):
+        store.counts()
+
+
+def test_no_database(store: SqliteStore) -> None:
+    """A file that is no database is an error that names it."""
+    with open(store.file.path, "wb") as file:
+        file.write(b"Dear diary, " * 1000)
+
+    with pytest.raises(QueueError, match=re.escape(store.file.path)):
+        add(store, row())
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    """A folder that cannot be made is an error that names the file and the key."""
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    store = SqliteStore(str(tmp_path / "file" / "queue.sqlite"), "shop")
+
+    with pytest.raises(QueueError, match=r"MAIL_QUEUE: the file .*queue.sqlite cannot be written"):
+        store.counts()
+
+
+def test_a_full_disk(tmp_path: Path, scripted: Scripted) -> None:
+    """When the disk is full nothing is accepted, nothing is sent that cannot be noted, and nothing
+    is lost: when there is room again all is sent once."""
+    server = scripted()
+    with shop(tmp_path, server) as here:
+        here.mail.send_later(letter())
+        with here.queue.store.file.read() as connection:  # type: ignore[attr-defined]
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+            with pytest.raises(QueueError, match="full"):
+                here.mail.send_later(letter(text="x\n" * 100_000))
+            assert len(here.rows) == 1
+            connection.execute("PRAGMA max_page_count = 1000000")
+        here.queue.run_once()
+
+        assert (here.states, len(server.accepted)) == (["sent"], 1)
+
+
+def test_an_announcement_that_cannot_be_written(tmp_path: Path, scripted: Scripted) -> None:
+    """If the end of data cannot be noted it is not given; the message is sent when it can."""
+    server = scripted()
+    with shop(tmp_path, server) as here:
+        here.mail.send_later(letter())
+        with here.queue.store.file.read() as connection:  # type: ignore[attr-defined]
+            connection.execute(
+                "CREATE TRIGGER no BEFORE UPDATE OF ended ON mail_queue WHEN new.ended IS NOT NULL"
+                " BEGIN SELECT raise(ABORT, 'disk I/O error'); END"
+            )
+            here.queue.run_once()
+            assert (here.states, server.received) == (["waiting"], [])
+            connection.execute("DROP TRIGGER no")
+        here.all_later()
+        here.queue.run_once()
+
+        assert (here.states, len(server.accepted)) == (["sent"], 1)
+
+
+def test_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that another program keeps locked is waited for, and then an error."""
+    monkeypatch.setattr(sqlite_file, "PATIENCE", 0.05)
+    with shop(tmp_path) as here:
+        here.mail.send_later(letter())
+        other = sqlite3.connect(str(here.queue.store), isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(QueueError, match="locked"):
+            here.mail.send_later(letter())
+        other.execute("ROLLBACK")
+        other.close()
+
+        assert here.mail.send_later(letter()).created
+
+
+def test_a_lock_is_waited_for(store: SqliteStore) -> None:
+    """Who finds the file locked waits until the other is done."""
+    add(store, row())
+    other = sqlite3.connect(store.file.path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    adding = threading.Thread(target=add, args=(store, row()))
+    adding.start()
+    other.execute("COMMIT")
+    adding.join()
+    other.close()
+
+    assert store.counts() == {"waiting": 2}
+
+
+def test_after_a_fork(store: SqliteStore) -> None:
+    """F-96: a child of a fork opens the file itself, even if a thread of its parent had the
+    connection in hand; the parent's stays good."""
+    add(store, row())
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.file.read():
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        try:
+            add(store, row())
+        finally:
+            os._exit(0 if store.counts() == {"waiting": 2} else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    done.set()
+    thread.join()
+
+    assert store.counts() == {"waiting": 2}
+
+
+def test_two_processes_make_one_file(tmp_path: Path) -> None:
+    """Processes that start together find one set of tables."""
+    program = (
+        "import sys; from flask_mailhandler.queue.sqlite import SqliteStore;"
+        "sys.stdin.readline(); store = SqliteStore(sys.argv[1], 'x');"
+        "print(store.counts()); store.close()"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path / "queue.sqlite")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    outputs = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        outputs.append(process.communicate()[0])
+
+    assert outputs == ["{}\n"] * 4
+
+
+def test_no_question_reads_the_whole_table(store: SqliteStore) -> None:
+    """What a worker asks for each message is answered by an index: a million rows cost no more."""
+    asked: list[str] = []
+    with store.file.read() as connection:
+        connection.set_trace_callback(asked.append)
+    add(store, row(key="k"))
+    store.due("default")
+    store.claim("default", lease(), NOW, 10)
+    store.claim_these([1], lease(), NOW)
+    store.announce(1, "me", "[]")
+    store.renew(lease())
+    store.lost(NOW, 120)
+    store.pull(NOW, 3600)
+    store.pause("default")
+    store.take_rate("default", ((1, 1.0),), NOW, 1)
+    store.content(1)
+    store.settle(row(id=1), "me", drop=True)
+    with store.file.read() as connection:
+        connection.set_trace_callback(None)
+        questions = [one for one in asked if re.match("SELECT|UPDATE|DELETE", one)]
+        plans = {
+            one: [step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {one}")]
+            for one in questions
+        }
+
+    assert len(plans) > 12
+    scans = [step for plan in plans.values() for step in plan if step.startswith("SCAN")]
+    # Of the claimed rows, which are never many, those of one owner.
+    assert {*scans} <= {"SCAN mail_queue USING INDEX mail_queue_lease"}

@@ -106,7 +106,7 @@ def look_after_queue(app: Flask, mine: Registration) -> None:
     earlier process has left behind."""
 
     def first(sender: Flask, **extra: object) -> None:
-        request_started.disconnect(first, app)
+        request_started.disconnect(first, sender)  # not app: this function is not to keep it
         if not mine.sends_at_once:
             _queue_of(mine).wake()
 

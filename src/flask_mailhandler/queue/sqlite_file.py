@@ -63,6 +63,10 @@ class SqliteFile:
     """One connection for each process, which its threads take in turn: SQLite lets one write at a
     time anyway, and a connection of each thread would be left open by every thread that ends.
 
+    It is closed while the process forks. SQLite keeps its locks in the memory of the process: a
+    child that inherits an open connection believes that it has locks that it has not, and opening
+    another one does not help (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+
     :param path: Of the file, made with mode 0600 when it is first needed.
     :param made: Called with the path when the file is made.
     """
@@ -70,9 +74,11 @@ class SqliteFile:
     def __init__(self, path: str, made: Callable[[str], None] | None = None) -> None:
         self.path = path
         self._made = made
-        # By process id. A child of a fork must neither use nor close what it has inherited, and
-        # could find the lock held by a thread that it has not.
-        self._opened: dict[int, _Opened] = {}
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._inherited: list[sqlite3.Connection] = []
+        self._ready_for_forks = False
+        self._held = False
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -80,12 +86,11 @@ class SqliteFile:
 
         :raises QueueError: for every error of SQLite.
         """
-        mine = self._opened.setdefault(os.getpid(), _Opened())
-        with mine.lock:
+        with self._lock:
             try:
-                if mine.connection is None:
-                    mine.connection = self._open()
-                yield mine.connection
+                if self._connection is None:
+                    self._connection = self._open()
+                yield self._connection
             except sqlite3.Error as error:
                 raise QueueError(f"The queue in {self.path} cannot be used: {error}.") from error
 
@@ -108,14 +113,14 @@ class SqliteFile:
                 raise
 
     def close(self) -> None:
-        """Close the connection of this process."""
-        mine = self._opened.pop(os.getpid(), None)
-        if mine is not None:
-            with mine.lock:
-                if mine.connection is not None:
-                    mine.connection.close()
+        """Close the connection. It is opened again when it is needed."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def _open(self) -> sqlite3.Connection:
+        self._prepare_for_forks()
         try:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             self._make_file()
@@ -171,6 +176,33 @@ class SqliteFile:
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         return int(found)
 
+    # Forks
+
+    def _prepare_for_forks(self) -> None:
+        if self._ready_for_forks:
+            return
+        self._ready_for_forks = True
+        steps = (self._before_fork, self._after_in_parent, self._after_in_child)
+        before, parent, child = (_weakly(weakref.WeakMethod(step)) for step in steps)
+        os.register_at_fork(before=before, after_in_parent=parent, after_in_child=child)
+
+    def _before_fork(self) -> None:
+        # Who has the connection in hand gives it back in a moment. A fork is not to hang for ever.
+        self._held = self._lock.acquire(timeout=PATIENCE)
+        if self._held:
+            self.close()
+
+    def _after_in_parent(self) -> None:
+        if self._held:
+            self._lock.release()
+
+    def _after_in_child(self) -> None:
+        # The lock may be that of a thread which the child has not.
+        self._lock = threading.RLock()
+        if self._connection is not None:  # the fork did not wait for it: never use or close it
+            self._inherited.append(self._connection)
+            self._connection = None
+
     def __repr__(self) -> str:
         return f"<SqliteFile {self.path}>"
 
@@ -181,9 +213,12 @@ def _close(connection: sqlite3.Connection, process: int) -> None:
         connection.close()
 
 
-class _Opened:
-    """What one process has."""
+def _weakly(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
+    """Call a method as long as its object is there: what runs at a fork cannot be taken back."""
 
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.connection: sqlite3.Connection | None = None
+    def call() -> None:
+        found = method()
+        if found is not None:
+            found()
+
+    return call

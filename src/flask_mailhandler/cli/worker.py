@@ -35,13 +35,18 @@ def work(once: bool) -> int:
     # In a thread, for a signal is handled in this one: it must not find the bell locked by itself.
     thread = threading.Thread(target=worker.run, name="mail-worker")
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: bell.stop())
-    click.echo(f"Sending from {queue.store}. Ctrl-C ends it after the message in hand.", err=True)
+        signal.signal(number, lambda *_: _stop(bell))
+    click.echo(f"Sending from {queue.store}; Ctrl-C stops it.", err=True)
     thread.start()
     thread.join()
     queue.close()
     progress.end()
     return 0
+
+
+def _stop(bell: Bell) -> None:
+    bell.stop()
+    click.echo("Finishing the message in hand.", err=True)
 
 
 class _Progress:

@@ -82,12 +82,32 @@ def test_the_file(store: SqliteStore) -> None:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
+def test_what_is_on_the_disk_at_once(store: SqliteStore) -> None:
+    """What is accepted and what is announced is on the disk at once; all the rest when the next of
+    these is."""
+
+    def synchronous() -> int:
+        with store.file.read() as connection:
+            return int(connection.execute("PRAGMA synchronous").fetchone()[0])
+
+    add(store, row())
+    added = synchronous()
+    (claimed,) = store.claim("default", lease(), NOW, 1)
+    between = synchronous()
+    store.announce(claimed.id, "me", "[]")
+    announced = synchronous()
+    store.settle(claimed, "me")
+
+    assert (added, between, announced, synchronous()) == (2, 1, 2, 1)
+
+
 def test_numbers_are_never_given_twice(store: SqliteStore) -> None:
     """An engine may ring for a row that was deleted long ago: its number is not another's."""
-    (first,) = add(store, row(state=RowState.SENT))
-    assert store.purge(Filter(), 10) == 1
+    tickets = add(store, *[row(state=RowState.SENT) for _ in range(3)])
+    assert store.purge(Filter(), 10) == 3
 
-    assert add(store, row())[0].id > first.id
+    assert add(store, row())[0].id > tickets[-1].id
+    assert store.purge(Filter(), 10) == 0
 
 
 def test_all_or_none(store: SqliteStore) -> None:

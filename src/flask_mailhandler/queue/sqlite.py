@@ -35,6 +35,7 @@ _CLAIM = (
     " lease_owner = ?, lease_until = ?, changed = ? WHERE state = 'waiting' AND id IN ({})"
     f" RETURNING {_NAMES}"
 )
+_INDEXED = ("state = 'waiting'", "state = 'claimed'", "state NOT IN ('waiting', 'claimed')")
 _CHANGING = (
     *("priority", "due", "expires", "changed", "state", "attempts"),
     *("lease_owner", "lease_until", "ended", "options", "recipients", "error"),
@@ -88,7 +89,7 @@ class SqliteStore:
                 " AND state = 'waiting' AND due <= ? ORDER BY due LIMIT ?"
             )
             chosen = (self.app, account, priority, now, limit)
-            with self.file.write() as connection:
+            with self.file.write(at_once=False) as connection:
                 found = connection.execute(
                     _CLAIM.format(first), (lease.owner, lease.until, now, *chosen)
                 ).fetchall()
@@ -99,7 +100,7 @@ class SqliteStore:
     def claim_these(self, ids: Collection[int], lease: Lease, now: float) -> list[Row]:
         marks = ", ".join("?" * len(ids))
         chosen = f"SELECT id FROM mail_queue WHERE id IN ({marks}) AND app = ? AND due <= ?"
-        with self.file.write() as connection:
+        with self.file.write(at_once=False) as connection:
             found = connection.execute(
                 _CLAIM.format(chosen), (lease.owner, lease.until, now, *ids, self.app, now)
             ).fetchall()
@@ -128,6 +129,7 @@ class SqliteStore:
         self._change(
             "UPDATE mail_queue SET lease_until = ? WHERE state = 'claimed' AND lease_owner = ?",
             (lease.until, lease.owner),
+            at_once=False,
         )
 
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
@@ -139,10 +141,9 @@ class SqliteStore:
         return changed == 1
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
-        return (
-            self._rewrite([row], "state IN ('claimed', 'held') AND lease_owner = ?", (owner,), drop)
-            == 1
-        )
+        mine = "state IN ('claimed', 'held') AND lease_owner = ?"
+        # If it is gone when the power fails, the row is held: nobody knows about it then.
+        return self._rewrite([row], mine, (owner,), drop, at_once=False) == 1
 
     def release(self, ids: Collection[int], owner: str) -> None:
         self._change(
@@ -150,6 +151,7 @@ class SqliteStore:
             f" lease_until = NULL WHERE id IN ({', '.join('?' * len(ids))})"
             " AND state = 'claimed' AND lease_owner = ?",
             (*ids, owner),
+            at_once=False,
         )
 
     def lost(self, now: float, longest: float) -> list[Row]:
@@ -163,19 +165,15 @@ class SqliteStore:
 
     def pull(self, now: float, longest: float) -> int:
         # A minute is what clocks of several machines may differ by.
-        ahead = "app = ? AND state = 'waiting' AND changed > ? AND due <= changed + ?"
-        values = (self.app, now + 60, longest)
-        with self.file.read() as connection:
-            if not connection.execute(f"SELECT 1 FROM mail_queue WHERE {ahead}", values).fetchone():
-                return 0
         return self._change(
             "UPDATE mail_queue SET due = due - (changed - ?), expires = expires - (changed - ?),"
-            f" changed = ? WHERE {ahead}",
-            (now, now, now, *values),
+            " changed = ? WHERE app = ? AND state = 'waiting' AND changed > ?"
+            " AND due <= changed + ?",
+            (now, now, now, self.app, now + 60, longest),
         )
 
     def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
-        with self.file.write() as connection:
+        with self.file.write(at_once=False) as connection:
             self._account(connection, account)
             where = "WHERE app = ? AND account = ?"
             (found,) = connection.execute(
@@ -198,7 +196,7 @@ class SqliteStore:
         return Pause(*found) if found else Pause()
 
     def set_pause(self, account: str, pause: Pause) -> None:
-        with self.file.write() as connection:
+        with self.file.write(at_once=False) as connection:
             self._account(connection, account)
             connection.execute(
                 "UPDATE mail_queue_account SET paused_until = ?, pauses = ?, why = ?"
@@ -226,11 +224,17 @@ class SqliteStore:
 
     def counts(self, account: str | None = None) -> dict[RowState, int]:
         where, values = self._where(Filter(account=account))
+        found: dict[RowState, int] = {}
         with self.file.read() as connection:
-            found = connection.execute(
-                f"SELECT state, count(*) FROM mail_queue WHERE {where} GROUP BY state", values
-            ).fetchall()
-        return {RowState(state): number for state, number in found}
+            # One question for each index.
+            for states in _INDEXED:
+                numbers = connection.execute(
+                    f"SELECT state, count(*) FROM mail_queue WHERE {where} AND {states}"
+                    " GROUP BY state",
+                    values,
+                )
+                found |= {RowState(state): number for state, number in numbers}
+        return found
 
     def rewrite(self, rows: Sequence[Row], was: Collection[RowState], *, drop: bool = False) -> int:
         states = [str(state) for state in was]
@@ -240,7 +244,8 @@ class SqliteStore:
         where, values = self._where(wanted)
         with self.file.write() as connection:
             found = connection.execute(
-                f"SELECT id FROM mail_queue WHERE {where} ORDER BY changed LIMIT ?",
+                f"SELECT id FROM mail_queue WHERE {where} AND {_INDEXED[-1]}"
+                " ORDER BY changed LIMIT ?",
                 (*values, limit),
             ).fetchall()
             connection.executemany("DELETE FROM mail_queue_content WHERE id = ?", found)
@@ -250,15 +255,21 @@ class SqliteStore:
     def close(self) -> None:
         self.file.close()
 
-    def _change(self, statement: str, values: Sequence[t.Any]) -> int:
-        with self.file.write() as connection:
+    def _change(self, statement: str, values: Sequence[t.Any], *, at_once: bool = True) -> int:
+        with self.file.write(at_once=at_once) as connection:
             return connection.execute(statement, values).rowcount
 
     def _rewrite(
-        self, rows: Sequence[Row], condition: str, values: Sequence[t.Any], drop: bool
+        self,
+        rows: Sequence[Row],
+        condition: str,
+        values: Sequence[t.Any],
+        drop: bool,
+        *,
+        at_once: bool = True,
     ) -> int:
         written = 0
-        with self.file.write() as connection:
+        with self.file.write(at_once=at_once) as connection:
             for row in rows:
                 now = [getattr(row, name) for name in _CHANGING]
                 changed = connection.execute(f"{_REWRITE} AND {condition}", (*now, row.id, *values))

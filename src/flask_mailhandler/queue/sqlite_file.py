@@ -18,7 +18,9 @@ VERSION = 1
 PATIENCE = 10.0
 """Seconds to wait for another process that writes."""
 
-# What is written often is kept apart from the octets: SQLite writes a row as a whole.
+# What is written often is kept apart from the octets: SQLite writes a row as a whole. Each state
+# has an index of its own, so that a new row is written into one of them, and a sent one into
+# another, once. AUTOINCREMENT, for a number must not be given again when its row is purged.
 _TABLES = """
 CREATE TABLE mail_queue (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -45,7 +47,8 @@ CREATE UNIQUE INDEX mail_queue_key ON mail_queue (app, account, key) WHERE key I
 CREATE INDEX mail_queue_due ON mail_queue (app, account, priority, due)
     WHERE state = 'waiting';
 CREATE INDEX mail_queue_lease ON mail_queue (lease_until) WHERE state = 'claimed';
-CREATE INDEX mail_queue_state ON mail_queue (app, state, changed);
+CREATE INDEX mail_queue_finished ON mail_queue (app, state, changed)
+    WHERE state NOT IN ('waiting', 'claimed');
 CREATE TABLE mail_queue_content (id INTEGER PRIMARY KEY, octets BLOB NOT NULL);
 CREATE TABLE mail_queue_account (
     app TEXT NOT NULL,
@@ -77,6 +80,7 @@ class SqliteFile:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._inherited: list[sqlite3.Connection] = []
+        self._at_once = True
         self._ready_for_forks = False
         self._held = False
 
@@ -95,13 +99,19 @@ class SqliteFile:
                 raise QueueError(f"The queue in {self.path} cannot be used: {error}.") from error
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection in a transaction, which is on the disk at the end of the context,
-        or, after an exception, has not happened.
+    def write(self, *, at_once: bool = True) -> Iterator[sqlite3.Connection]:
+        """Lend the connection in a transaction, which is there for everybody at the end of the
+        context, or, after an exception, has not happened.
 
+        :param at_once: Whether it is on the disk then too. If not, a killed process changes
+            nothing, but where the power fails it may be gone, and everything behind it.
         :raises QueueError: for every error of SQLite.
         """
         with self.read() as connection:
+            if at_once is not self._at_once:
+                mode = "FULL" if at_once else "NORMAL"
+                connection.execute(f"PRAGMA synchronous = {mode}")
+                self._at_once = at_once
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -135,6 +145,9 @@ class SqliteFile:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            self._at_once = True
+            # Most pages are written again and again before they have to stand in the file itself.
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
             self._make(connection)
         except BaseException:
             connection.close()

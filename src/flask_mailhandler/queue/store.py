@@ -1,5 +1,10 @@
 """What a store of rows can do. Each call is one transaction, safe with any number of threads and
-processes, and is on the disk when it returns."""
+processes, and holds when it returns, whoever is killed then.
+
+What is accepted, and the note that an end of data is about to be given, are also on the disk when
+the call returns, and so is all that was written before them. Of the rest the last changes may be
+gone where the power fails: then a row that was sent is held, and one that was claimed waits.
+"""
 
 from __future__ import annotations
 
@@ -152,7 +157,8 @@ class Store(t.Protocol):
         ...
 
     def purge(self, wanted: Filter, limit: int) -> int:
-        """Delete up to *limit* rows with their contents. How many there were."""
+        """Delete up to *limit* rows that neither wait nor are claimed, with their contents. Their
+        numbers are not given again. How many there were."""
         ...
 
     def close(self) -> None:

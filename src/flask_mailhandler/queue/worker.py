@@ -47,6 +47,7 @@ POLL = 5.0
 BATCH = 20
 """Rows claimed at once, which are sent over one connection."""
 _SWEEP = 3600.0
+_JUMP = 30.0
 
 
 class Worker:
@@ -70,12 +71,14 @@ class Worker:
         """Nobody else's, so that a lease is never mistaken for that of another."""
         self._rests: dict[str, float] = {}
         self._swept = float("-inf")
+        self._ahead = float("inf")
 
     def run(self) -> None:
         """Deliver until the bell ends it. Trouble with the store is logged, and waited out."""
         while not (self.bell.stopped or self._queue.gone):
             last = self.bell.finishing
             try:
+                self._watch_clock()
                 self.run_once()
                 self._sweep()
                 pause = self._until_next()
@@ -117,12 +120,11 @@ class Worker:
         return taken
 
     def recover(self) -> None:
-        """See to rows whose worker is dead, and to a clock that was ahead.
+        """See to rows whose worker is dead.
 
         :raises QueueError: if the store cannot be used.
         """
         now = time.time()
-        self._store.pull(now, LONGEST)
         for row in self._store.lost(now, 2 * LEASE):
             after = self._interrupted(row, now)
             # If its worker is alive after all, what it finds out counts still: see Store.settle.
@@ -249,6 +251,14 @@ class Worker:
                     )
                 )
         return max(min(wakes), 0.0)
+
+    def _watch_clock(self) -> None:
+        """Find out, at the start and later on, whether the clock was put back: what is due by the
+        old one would wait for so long."""
+        ahead = time.time() - time.monotonic()
+        if ahead < self._ahead - _JUMP:
+            self._store.pull(time.time(), LONGEST)
+        self._ahead = ahead
 
     def _sweep(self) -> None:
         """Delete what has been kept long enough, once in a while."""

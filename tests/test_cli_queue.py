@@ -131,6 +131,7 @@ def test_a_damaged_row(full: Shop) -> None:
 
     assert "damaged: its recipients" in run(full, "queue", "list")[1]
     assert run(full, "queue", "show", "4")[0] == 1
+    assert run(full, "queue", "retry", "4") == (0, "0 messages to be sent again.\n")
 
 
 def test_retry(full: Shop) -> None:

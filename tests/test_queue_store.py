@@ -238,21 +238,22 @@ def test_a_clock_that_was_ahead(store: SqliteStore) -> None:
 
 
 def test_rows_and_counts(store: SqliteStore) -> None:
-    """Rows are found by state, account, age and number, the last changed first."""
+    """Rows are found by state, account, age and number."""
     add(
         store,
         row(changed=NOW - 30),
-        row(changed=NOW - 20, state=RowState.FAILED),
-        row(changed=NOW - 10, state=RowState.FAILED, account="news"),
+        row(changed=NOW - 10, state=RowState.FAILED),
+        row(changed=NOW - 20, state=RowState.FAILED, account="news"),
     )
 
     def found(**wanted: t.Any) -> list[int]:
         return [one.id for one in store.rows(Filter(**wanted), 10)]
 
     assert found() == [3, 2, 1]
-    assert found(states=[RowState.FAILED]) == [3, 2]
+    assert found(states=[RowState.FAILED]) == [2, 3]
+    assert found(states=[RowState.FAILED, RowState.WAITING]) == [2, 3, 1]
     assert found(states=[RowState.FAILED], account="news") == [3]
-    assert found(before=NOW - 15) == [2, 1]
+    assert found(before=NOW - 15) == [3, 1]
     assert found(ids=[1, 3]) == [3, 1]
     assert (store.counts(), store.counts("news")) == ({"waiting": 1, "failed": 2}, {"failed": 1})
     assert store.get(2) == store.rows(Filter(ids=[2]), 1)[0]
@@ -307,8 +308,8 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_full_disk(tmp_path: Path, scripted: Scripted) -> None:
-    """When the disk is full nothing is accepted, nothing is sent that cannot be noted, and nothing
-    is lost: when there is room again all is sent once."""
+    """F-102: when the disk is full nothing is accepted, and nothing is lost: when there is room
+    again all is sent once."""
     server = scripted()
     with shop(tmp_path, server) as here:
         here.mail.send_later(letter())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import signal
@@ -14,8 +15,13 @@ import weakref
 
 import pytest
 
+from flask_mailhandler import ConfigurationError
+from flask_mailhandler import EmailHandler
+from flask_mailhandler import Message
 from flask_mailhandler import message_sent
+from flask_mailhandler import Phase
 from flask_mailhandler import QueueError
+from flask_mailhandler.handlers.base import accept
 from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.engines.base import Engine
@@ -29,11 +35,16 @@ from sending import Scripted
 from servers.waiting import until
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
     from collections.abc import Sequence
     from pathlib import Path
 
     from flask import Flask
 
+    from flask_mailhandler import Job
+    from flask_mailhandler import Report
+    from flask_mailhandler.report import Observe
     from servers import ScriptedServer
     from servers.connection import Connection
 
@@ -375,6 +386,82 @@ def test_old_rows_are_deleted(tmp_path: Path, scripted: Scripted) -> None:
 
         assert here.rows == []
         assert here.mail.send_later(letter(), key="k").created
+
+
+def test_a_clock_that_was_put_back(tmp_path: Path, scripted: Scripted) -> None:
+    """F-104: what was accepted while the clock was an hour ahead is sent when a worker starts."""
+    server = scripted()
+    bell = Bell()
+    bell.finish()
+    with shop(tmp_path, server) as here:
+        here.mail.send_later(letter())
+        with here.queue.store.file.write() as connection:  # type: ignore[attr-defined]
+            connection.execute(
+                "UPDATE mail_queue SET created = created + 3600, changed = changed + 3600,"
+                " due = due + 3600, expires = expires + 3600"
+            )
+        here.queue.worker(bell).run()
+
+        assert (here.states, len(server.accepted)) == (["sent"], 1)
+
+
+def test_an_account_that_is_gone(
+    tmp_path: Path, scripted: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Mail of an account that is configured no more waits, and a worker says so."""
+    server = scripted()
+    bell = Bell()
+    bell.finish()
+    with shop(tmp_path, server, MAIL_ACCOUNTS={"news": {}}) as before:
+        before.mail.send_later(letter(), using="news")
+    with shop(tmp_path, server) as here:
+        here.mail.send_later(letter())
+        here.queue.worker(bell).run()
+
+        assert here.states == ["waiting", "sent"]
+    assert "the account 'news', which MAIL_ACCOUNTS does not have" in caplog.text
+
+
+def test_a_configuration_that_cannot_be_used(tmp_path: Path, scripted: Scripted) -> None:
+    """If the handler of an account cannot be built, or finds its options wrong, the account
+    pauses, and its mail waits without an attempt."""
+    server = scripted()
+    news = {"handler": "no.such:Handler"}
+    with shop(tmp_path, server) as before:
+        before.mail.send_later(letter())
+    with shop(tmp_path, server, MAIL_ACCOUNTS={"news": news}) as here:
+        with here.queue.store.file.write() as connection:  # type: ignore[attr-defined]
+            connection.execute("UPDATE mail_queue SET account = 'news'")
+        here.queue.run_once()
+
+        assert "no.such:Handler" in here.queue.stats().paused["news"]
+        assert [(row.state, row.attempts) for row in here.rows] == [("waiting", 0)]
+
+
+class Misled(EmailHandler):
+    """Finds out while sending that its options are wrong; makes jobs of its own."""
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        for job in jobs:
+            if job.message_id.startswith("<stop"):
+                raise ConfigurationError("MAIL_SENDMAIL cannot be used.")
+            copied = Message.from_mime(Message(text="x", from_addr="a@example.com").to_mime())
+            observe(Phase.END_OF_DATA, dataclasses.replace(job, message=copied))
+            yield accept(job)
+
+
+def test_a_handler_of_ones_own(tmp_path: Path) -> None:
+    """A handler may observe a job of its own with the same Message-ID; if it finds its
+    configuration wrong nothing is lost."""
+    with shop(tmp_path, MAIL_HANDLER=Misled) as here:
+        here.mail.send_later(letter())
+        here.mail.send_later(letter().replace(message_id="<stop@example.com>"))
+        here.mail.send_later(letter())
+        here.queue.run_once()
+
+        assert here.states == ["sent", "waiting", "waiting"]
+        assert [row.attempts for row in here.rows] == [1, 0, 0]
+        assert here.queue.stats().paused == {"default": "MAIL_SENDMAIL cannot be used."}
 
 
 def test_progress_and_signals_of_another_thread(tmp_path: Path, scripted: Scripted) -> None:

@@ -33,7 +33,7 @@ def queue_group(by: Callable[[_Function], _Function], run: Callable[..., None]) 
     @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
     @by
     def list_(limit: int, **choice: t.Any) -> None:
-        """List messages, the last changed first."""
+        """List messages: of a state the last changed first, of all the newest first."""
         run("list_rows", _choice(choice), limit)
 
     @queue.command("show")

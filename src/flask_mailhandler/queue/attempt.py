@@ -150,8 +150,7 @@ class Attempt:
     def _observe(self, phase: Phase, job: Job) -> None:
         if phase is not Phase.END_OF_DATA:
             return
-        # By the message: a handler may have made another job of the one it was given.
-        drawn = next(one for one in self._drawn if one.prepared.message is job.message)
+        drawn = self._drawn_for(job)
         announced = drawn.announced | dict.fromkeys(map(str.__str__, job.envelope.recipients))
         note = json.dumps([*announced], ensure_ascii=False)
         if not self._store.announce(drawn.row.id, self._owner, note):
@@ -160,6 +159,17 @@ class Attempt:
                 " not sent here."
             )
         drawn.announced = announced
+
+    def _drawn_for(self, job: Job) -> _Drawn:
+        """The row of a job. A handler may have made another job of the one it was given, and even
+        another message; the same mail may be there twice, but not before the other is settled."""
+        for one in self._drawn:
+            if one.prepared.message is job.message:
+                return one
+        for one in self._drawn:
+            if one.prepared.message_id == job.message_id:
+                return one
+        raise LookupError(f"The handler sends {job.message_id}, which it was not given.")
 
     def _settle(self, drawn: _Drawn, report: Report) -> None:
         no_session = isinstance(report.error, NO_SESSION)

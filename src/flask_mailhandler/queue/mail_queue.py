@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+import itertools
 import time
 import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -21,6 +24,7 @@ from . import outcomes
 from . import transition
 from .bell import Bell
 from .intake import Intake
+from .outcomes import DamagedRowError
 from .places import engine_of
 from .places import store_of
 from .row import FINISHED
@@ -175,7 +179,7 @@ class MailQueue:
         older_than: float | None = None,
         limit: int = 100,
     ) -> list[Row]:
-        """Messages of the queue, the last changed first.
+        """Messages of the queue: of a state the last changed first, of all the newest first.
 
         :param state: Only those.
         :param using: Only those of this account.
@@ -193,14 +197,17 @@ class MailQueue:
 
         :return: How many there are.
         """
-        now = time.time()
-        found = [row for row in self.store.rows(Filter(ids=ids), len(ids)) if _has_content(row)]
-        again = [
-            transition.again(
-                row, outcomes.from_json(row.recipients), now, self.settings.queue_max_age
-            )
-            for row in found
-        ]
+        return sum(map(self._retry, _pages(ids)))
+
+    def _retry(self, ids: Sequence[int]) -> int:
+        now, age = time.time(), self.settings.queue_max_age
+        again = []
+        for row in self.store.rows(Filter(ids=ids), len(ids)):
+            if row.size and row.state is not RowState.SENT:
+                # One that is damaged stays as it is.
+                with contextlib.suppress(DamagedRowError):
+                    found = outcomes.from_json(row.recipients)
+                    again.append(transition.again(row, found, now, age))
         changed = self.store.rewrite(again, _RETRIED)
         for account in {row.account for row in again}:
             self.store.set_pause(account, Pause())
@@ -214,6 +221,9 @@ class MailQueue:
 
         :return: How many there were.
         """
+        return sum(map(self._cancel, _pages(ids)))
+
+    def _cancel(self, ids: Sequence[int]) -> int:
         now = time.time()
         found = self.store.rows(Filter(_CANCELLED, ids=ids), len(ids))
         return self.store.rewrite([transition.cancelled(row, now) for row in found], _CANCELLED)
@@ -263,8 +273,10 @@ _RETRIED = frozenset(
 _CANCELLED = frozenset([RowState.WAITING, RowState.HELD])
 
 
-def _has_content(row: Row) -> bool:
-    return row.size > 0 and row.state is not RowState.SENT
+def _pages(ids: Collection[int]) -> Iterator[Sequence[int]]:
+    rest = iter(ids)
+    while page := [*itertools.islice(rest, _PAGE)]:
+        yield page
 
 
 def _filter(state: RowState | str | None, using: str | None, older_than: float | None) -> Filter:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import sqlite3
 import typing as t
@@ -11,17 +9,15 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 
-from ..config import Limits
 from ..errors import ConfigurationError
-from .rate import take
 from .row import COLUMNS
 from .row import PRIORITIES
 from .row import Row
 from .row import RowState
+from .sqlite_accounts import SqliteAccounts
 from .sqlite_file import SqliteFile
 from .store import Filter
 from .store import Lease
-from .store import Pause
 from .ticket import Ticket
 
 _NAMES = ", ".join(COLUMNS)
@@ -35,7 +31,12 @@ _CLAIM = (
     " lease_owner = ?, lease_until = ?, changed = ? WHERE state = 'waiting' AND id IN ({})"
     f" RETURNING {_NAMES}"
 )
-_INDEXED = ("state = 'waiting'", "state = 'claimed'", "state NOT IN ('waiting', 'claimed')")
+# The conditions of the indexes, as they stand there.
+_INDEXES = {
+    "state = 'waiting'": {RowState.WAITING},
+    "state = 'claimed'": {RowState.CLAIMED},
+    "state NOT IN ('waiting', 'claimed')": {*RowState} - {RowState.WAITING, RowState.CLAIMED},
+}
 _CHANGING = (
     *("priority", "due", "expires", "changed", "state", "attempts"),
     *("lease_owner", "lease_until", "ended", "options", "recipients", "error"),
@@ -43,7 +44,7 @@ _CHANGING = (
 _REWRITE = f"UPDATE mail_queue SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ?"
 
 
-class SqliteStore:
+class SqliteStore(SqliteAccounts):
     """The rows of one app in a file.
 
     :param path: Of the file.
@@ -52,8 +53,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: str, app: str, made: Callable[[str], None] | None = None) -> None:
-        self.file = SqliteFile(path, made)
-        self.app = app
+        super().__init__(SqliteFile(path, made), app)
 
     @property
     def begun(self) -> bool:
@@ -172,52 +172,23 @@ class SqliteStore:
             (now, now, now, self.app, now + 60, longest),
         )
 
-    def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
-        with self.file.write(at_once=False) as connection:
-            self._account(connection, account)
-            where = "WHERE app = ? AND account = ?"
-            (found,) = connection.execute(
-                f"SELECT rate FROM mail_queue_account {where}", (self.app, account)
-            ).fetchone()
-            granted = take(json.loads(found), limits, now, wanted)
-            connection.execute(
-                f"UPDATE mail_queue_account SET rate = ? {where}",
-                (json.dumps(granted.counters), self.app, account),
-            )
-        return granted.number, granted.wait
-
-    def pause(self, account: str) -> Pause:
-        with self.file.read() as connection:
-            found = connection.execute(
-                "SELECT paused_until, pauses, why FROM mail_queue_account"
-                " WHERE app = ? AND account = ?",
-                (self.app, account),
-            ).fetchone()
-        return Pause(*found) if found else Pause()
-
-    def set_pause(self, account: str, pause: Pause) -> None:
-        with self.file.write(at_once=False) as connection:
-            self._account(connection, account)
-            connection.execute(
-                "UPDATE mail_queue_account SET paused_until = ?, pauses = ?, why = ?"
-                " WHERE app = ? AND account = ?",
-                (*dataclasses.astuple(pause), self.app, account),
-            )
-
-    def _account(self, connection: sqlite3.Connection, account: str) -> None:
-        connection.execute(
-            "INSERT INTO mail_queue_account (app, account) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (self.app, account),
-        )
-
     def get(self, row_id: int) -> Row | None:
         return next(iter(self.rows(Filter(ids=[row_id]), 1)), None)
 
-    def rows(self, wanted: Filter, limit: int) -> list[Row]:
-        where, values = self._where(wanted)
+    def accounts(self) -> set[str]:
         with self.file.read() as connection:
             found = connection.execute(
-                f"SELECT {_NAMES} FROM mail_queue WHERE {where} ORDER BY changed DESC LIMIT ?",
+                "SELECT DISTINCT account FROM mail_queue WHERE app = ? AND state = 'waiting'",
+                (self.app,),
+            ).fetchall()
+        return {account for (account,) in found}
+
+    def rows(self, wanted: Filter, limit: int) -> list[Row]:
+        where, values = self._where(wanted)
+        order = "changed" if wanted.states else "id"  # what an index has
+        with self.file.read() as connection:
+            found = connection.execute(
+                f"SELECT {_NAMES} FROM mail_queue WHERE {where} ORDER BY {order} DESC LIMIT ?",
                 (*values, limit),
             ).fetchall()
         return [*map(_row, found)]
@@ -227,7 +198,7 @@ class SqliteStore:
         found: dict[RowState, int] = {}
         with self.file.read() as connection:
             # One question for each index.
-            for states in _INDEXED:
+            for states in _INDEXES:
                 numbers = connection.execute(
                     f"SELECT state, count(*) FROM mail_queue WHERE {where} AND {states}"
                     " GROUP BY state",
@@ -244,7 +215,7 @@ class SqliteStore:
         where, values = self._where(wanted)
         with self.file.write() as connection:
             found = connection.execute(
-                f"SELECT id FROM mail_queue WHERE {where} AND {_INDEXED[-1]}"
+                f"SELECT id FROM mail_queue WHERE {where} AND {[*_INDEXES][-1]}"
                 " ORDER BY changed LIMIT ?",
                 (*values, limit),
             ).fetchall()
@@ -281,10 +252,14 @@ class SqliteStore:
     def _where(self, wanted: Filter) -> tuple[str, list[t.Any]]:
         parts = ["app = ?"]
         values: list[t.Any] = [self.app]
-        for name, found in (("id", wanted.ids), ("state", [str(s) for s in wanted.states])):
-            if found:
-                parts.append(f"{name} IN ({', '.join('?' * len(found))})")
-                values += found
+        if wanted.ids:
+            parts.append(f"id IN ({', '.join('?' * len(wanted.ids))})")
+            values += wanted.ids
+        if wanted.states:
+            # In words and not as values: an index is for certain states.
+            names = ", ".join(f"'{RowState(state)}'" for state in wanted.states)
+            parts.append(f"state IN ({names})")
+            parts += [index for index, states in _INDEXES.items() if {*wanted.states} <= states]
         for part, value in (("account = ?", wanted.account), ("changed < ?", wanted.before)):
             if value is not None:
                 parts.append(part)

@@ -141,8 +141,12 @@ class Store(t.Protocol):
         """One row."""
         ...
 
+    def accounts(self) -> set[str]:
+        """The accounts for which rows wait."""
+        ...
+
     def rows(self, wanted: Filter, limit: int) -> list[Row]:
-        """Rows, the last changed first."""
+        """Rows: of certain states the last changed first, of all the newest first."""
         ...
 
     def counts(self, account: str | None = None) -> dict[RowState, int]:

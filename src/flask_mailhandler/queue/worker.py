@@ -261,10 +261,15 @@ class Worker:
         self._ahead = ahead
 
     def _sweep(self) -> None:
-        """Delete what has been kept long enough, once in a while."""
+        """Once in a while delete what has been kept long enough, and look for mail that nobody
+        will send."""
         if time.monotonic() - self._swept < _SWEEP:
             return
         self._swept = time.monotonic()
+        for account in sorted(self._store.accounts() - {*self._queue.accounts}):
+            logger.error(
+                "Mail waits for the account %r, which MAIL_ACCOUNTS does not have.", account
+            )
         old = Filter(FINISHED, before=time.time() - self._queue.settings.queue_keep)
         while self._store.purge(old, 500) == 500 and not self.bell.stopped:
             pass

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import click
 
-from .queue_group import queue_group
+from .queue_group import queue_commands
 from .queue_group import worker_command
 
 if t.TYPE_CHECKING:
@@ -29,7 +29,7 @@ def group(name: str) -> click.Group:
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
     mail = _group(name, lambda function: using(with_appcontext(function)))
     mail.add_command(
-        queue_group(lambda function: using(with_appcontext(function)), _run_in("queue"))
+        queue_commands(lambda function: using(with_appcontext(function)), _run_in("queue"))
     )
     mail.add_command(worker_command(with_appcontext, _run_in("worker")))
     return mail

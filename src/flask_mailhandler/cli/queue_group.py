@@ -14,7 +14,7 @@ _Function: t.TypeAlias = Callable[..., t.Any]
 _STATES = ("waiting", "claimed", "sent", "failed", "held", "cancelled", "expired")
 
 
-def queue_group(by: Callable[[_Function], _Function], run: Callable[..., None]) -> click.Group:
+def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None]) -> click.Group:
     """The commands about the queue of an app.
 
     :param by: Adds the option ``--using`` and the app context.

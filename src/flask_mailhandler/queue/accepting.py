@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from email.message import Message as MIMEMessage
 from email.utils import format_datetime
 
 from ..errors import MessageError
@@ -13,7 +14,6 @@ from ..handlers.base import EmailHandler
 from ..handlers.prepare import AnyMessage
 from ..handlers.prepare import Before
 from ..handlers.prepare import Prepared
-from ..message import Message
 from ..text import check_text
 from ..text import shorten
 from . import outcomes
@@ -120,13 +120,12 @@ def _dated(message: AnyMessage, date: datetime.datetime | None) -> AnyMessage:
     """The same mail with another Date, unless its writer has given one."""
     if date is None:
         return message
-    if isinstance(message, Message):
-        return message if message.has_given("date") else message.completed(date=date)
-    if message.get("Date") is not None:
+    if isinstance(message, MIMEMessage):
+        if message["Date"] is None:
+            message = copy.deepcopy(message)
+            message["Date"] = format_datetime(date)
         return message
-    dated = copy.deepcopy(message)
-    dated["Date"] = format_datetime(date)
-    return dated
+    return message if message.has_given("date") else message.completed(date=date)
 
 
 def _key(key: object) -> str | None:

@@ -21,8 +21,8 @@ class SqliteAccounts:
     """
 
     def __init__(self, file: SqliteFile, app: str) -> None:
-        self.file = file
-        self.app = app
+        self.file: SqliteFile = file
+        self.app: str = app
 
     def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
         with self.file.write(at_once=False) as connection:

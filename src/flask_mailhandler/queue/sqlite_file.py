@@ -75,7 +75,7 @@ class SqliteFile:
     """
 
     def __init__(self, path: str, made: Callable[[str], None] | None = None) -> None:
-        self.path = path
+        self.path: str = path
         self._made = made
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from email.message import Message as MIMEMessage
 
 from ..address import Address
 from ..address import Addresses
@@ -17,9 +18,6 @@ from . import outcomes
 from .outcomes import DamagedRowError
 from .outcomes import Settled
 from .row import Row
-
-if t.TYPE_CHECKING:
-    from email.message import Message as MIMEMessage
 
 VERSION = 1
 """Of the JSON in a row."""
@@ -38,12 +36,12 @@ def options(prepared: Prepared) -> str:
         "smtputf8": job is not None and job.content.smtputf8,
         "eightbit": job is not None and job.content.eightbit,
     }
-    if isinstance(message, Message):
-        found["subject"] = message.subject[:_SUBJECT]
-        found["bcc"] = [str.__str__(address) for address in message.bcc]
-    else:
+    if isinstance(message, MIMEMessage):
         found["subject"] = str(message["Subject"] or "")[:_SUBJECT]
         found["foreign"] = True
+    else:
+        found["subject"] = message.subject[:_SUBJECT]
+        found["bcc"] = [str.__str__(address) for address in message.bcc]
     return json.dumps(found, ensure_ascii=False)
 
 

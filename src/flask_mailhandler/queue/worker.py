@@ -65,9 +65,9 @@ class Worker:
     ) -> None:
         self._queue = queue
         self._store = queue.store
-        self.bell = bell or Bell()
+        self.bell: Bell = bell or Bell()
         self._progress = progress
-        self.owner = os.urandom(12).hex()
+        self.owner: str = os.urandom(12).hex()
         """Nobody else's, so that a lease is never mistaken for that of another."""
         self._rests: dict[str, float] = {}
         self._swept = float("-inf")

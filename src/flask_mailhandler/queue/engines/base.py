@@ -18,7 +18,7 @@ class Engine:
     """
 
     def __init__(self, queue: MailQueue) -> None:
-        self.queue = queue
+        self.queue: MailQueue = queue
 
     def ring(self, ids: Sequence[int], due: float) -> None:
         """Tell that rows wait. They are in the store. What this raises is logged.

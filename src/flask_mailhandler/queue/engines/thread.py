@@ -61,7 +61,7 @@ class _Running:
         self._queue = queue
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        self.bell = Bell()
+        self.bell: Bell = Bell()
 
     def start(self) -> None:
         """Start the thread unless it runs."""

@@ -258,3 +258,13 @@ def test_a_queue_that_cannot_be_used(tmp_path: Path) -> None:
             code, said = run(here, *command)
             assert code == 1
             assert said.startswith("Error: The queue in ") and said.count("\n") == 1
+
+
+def test_looking_makes_no_file(tmp_path: Path) -> None:
+    """Who looks into a queue that was never used makes no file, which would be his."""
+    with shop(tmp_path) as here:
+        assert run(here, "queue", "status")[1].startswith("Nothing was ever put into the queue in")
+        assert run(here, "queue", "list") == (0, "There are none.\n")
+        assert run(here, "queue", "show", "1")[0] == 1
+        assert here.queue.stats().lag == 0.0
+        assert [*tmp_path.iterdir()] == []

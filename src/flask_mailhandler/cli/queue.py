@@ -65,6 +65,10 @@ class Choice:
 def status(using: str | None) -> int:
     """Print how many messages there are of each state."""
     queue = current_mail.queue
+    if not queue.store.begun:
+        # It is the app's user who is to make it.
+        click.echo(f"Nothing was ever put into the queue in {queue.store}.")
+        return 0
     stats = queue.stats()
     counts = stats.counts if using is None else queue.store.counts(using)
     click.echo(f"The queue in {queue.store}:\n")

@@ -163,6 +163,8 @@ class MailQueue:
         :raises QueueError: if the store cannot be used.
         """
         now = time.time()
+        if not self.store.begun:
+            return QueueStats({}, 0.0, {})
         due = [due for account in self.accounts for _, due in self.store.due(account)]
         pauses = {account: self.store.pause(account) for account in self.accounts}
         return QueueStats(
@@ -185,11 +187,12 @@ class MailQueue:
         :param using: Only those of this account.
         :param older_than: Only those that have not changed for so many seconds.
         """
-        return self.store.rows(_filter(state, using, older_than), limit)
+        wanted = _filter(state, using, older_than)
+        return self.store.rows(wanted, limit) if self.store.begun else []
 
     def get(self, row_id: int) -> Row | None:
         """One message, by the number of its ticket."""
-        return self.store.get(row_id)
+        return self.store.get(row_id) if self.store.begun else None
 
     def retry(self, ids: Collection[int]) -> int:
         """Have failed, held, expired and cancelled messages sent again now, to everybody who has

@@ -15,7 +15,9 @@ import typing as t
 import pytest
 
 from flask_mailhandler import QueueError
+from flask_mailhandler.queue import boot
 from flask_mailhandler.queue import sqlite_file
+from flask_mailhandler.queue.boot import boot_id
 from flask_mailhandler.queue.row import Row
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.sqlite import SqliteStore
@@ -82,23 +84,59 @@ def test_the_file(store: SqliteStore) -> None:
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
-def test_what_is_on_the_disk_at_once(store: SqliteStore) -> None:
-    """What is accepted and what is announced is on the disk at once; all the rest when the next of
-    these is."""
+@pytest.mark.parametrize(("this", "announced"), [("b00f", 1), ("", 2)])
+def test_what_is_on_the_disk_at_once(
+    this: str, announced: int, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is accepted and what is claimed is on the disk at once; and what is announced too,
+    where nobody could tell that the machine went down since."""
+    monkeypatch.setattr(store, "_boot", this)
+    modes = []
 
-    def synchronous() -> int:
+    def note() -> None:
         with store.file.read() as connection:
-            return int(connection.execute("PRAGMA synchronous").fetchone()[0])
+            modes.append(connection.execute("PRAGMA synchronous").fetchone()[0])
 
     add(store, row())
-    added = synchronous()
+    note()
     (claimed,) = store.claim("default", lease(), NOW, 1)
-    between = synchronous()
+    note()
     store.announce(claimed.id, "me", "[]")
-    announced = synchronous()
+    note()
     store.settle(claimed, "me")
+    note()
 
-    assert (added, between, announced, synchronous()) == (2, 1, 2, 1)
+    assert modes == [2, 2, announced, 1]
+
+
+def test_a_machine_that_went_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker had claimed when its machine went down is held: an announcement may be gone.
+    What was settled before stays settled."""
+    with shop(tmp_path) as here:
+        for _ in range(2):
+            here.mail.send_later(letter())
+        worker = here.queue.worker()
+        here.queue.store.claim("default", Lease(worker.owner, 1.0), here.rows[0].due, 1)
+        assert here.queue.store.remembers(worker.owner)
+        monkeypatch.setattr(here.queue.store, "_boot", "another")
+        assert not here.queue.store.remembers(worker.owner)
+        here.queue.worker().recover()
+
+        assert here.states == ["held", "waiting"]
+        assert "went down" in here.rows[0].error
+
+
+def test_this_machine() -> None:
+    """The id of a boot is the same each time."""
+    assert boot_id() == boot_id()
+    assert re.fullmatch("[0-9a-f]{32}", boot_id())
+
+
+def test_another_kind_of_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where there is no such id it is empty."""
+    monkeypatch.setattr(boot, "_LINUX", tmp_path / "nothing")
+
+    assert boot_id() == ""
 
 
 def test_numbers_are_never_given_twice(store: SqliteStore) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from collections.abc import Sequence
 
 from ..errors import ConfigurationError
+from .boot import boot_id
 from .row import COLUMNS
 from .row import PRIORITIES
 from .row import Row
@@ -54,6 +55,7 @@ class SqliteStore(SqliteAccounts):
 
     def __init__(self, path: str, app: str, made: Callable[[str], None] | None = None) -> None:
         super().__init__(SqliteFile(path, made), app)
+        self._boot = boot_id()
 
     @property
     def begun(self) -> bool:
@@ -89,7 +91,7 @@ class SqliteStore(SqliteAccounts):
                 " AND state = 'waiting' AND due <= ? ORDER BY due LIMIT ?"
             )
             chosen = (self.app, account, priority, now, limit)
-            with self.file.write(at_once=False) as connection:
+            with self.file.write() as connection:
                 found = connection.execute(
                     _CLAIM.format(first), (lease.owner, lease.until, now, *chosen)
                 ).fetchall()
@@ -100,7 +102,7 @@ class SqliteStore(SqliteAccounts):
     def claim_these(self, ids: Collection[int], lease: Lease, now: float) -> list[Row]:
         marks = ", ".join("?" * len(ids))
         chosen = f"SELECT id FROM mail_queue WHERE id IN ({marks}) AND app = ? AND due <= ?"
-        with self.file.write(at_once=False) as connection:
+        with self.file.write() as connection:
             found = connection.execute(
                 _CLAIM.format(chosen), (lease.owner, lease.until, now, *ids, self.app, now)
             ).fetchall()
@@ -125,6 +127,13 @@ class SqliteStore(SqliteAccounts):
             ).fetchone()
         return None if found is None else bytes(found[0])
 
+    def new_owner(self) -> str:
+        return f"{self._boot}.{os.urandom(12).hex()}"
+
+    def remembers(self, owner: str) -> bool:
+        # Without such an id every announcement is written to the disk at once.
+        return owner.partition(".")[0] == self._boot
+
     def renew(self, lease: Lease) -> None:
         self._change(
             "UPDATE mail_queue SET lease_until = ? WHERE state = 'claimed' AND lease_owner = ?",
@@ -137,12 +146,12 @@ class SqliteStore(SqliteAccounts):
             "UPDATE mail_queue SET ended = ?"
             " WHERE id = ? AND state = 'claimed' AND lease_owner = ?",
             (ended, row_id, owner),
+            at_once=not self._boot,
         )
         return changed == 1
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
         mine = "state IN ('claimed', 'held') AND lease_owner = ?"
-        # If it is gone when the power fails, the row is held: nobody knows about it then.
         return self._rewrite([row], mine, (owner,), drop, at_once=False) == 1
 
     def release(self, ids: Collection[int], owner: str) -> None:

@@ -104,7 +104,7 @@ class SqliteFile:
         context, or, after an exception, has not happened.
 
         :param at_once: Whether it is on the disk then too. If not, a killed process changes
-            nothing, but where the power fails it may be gone, and everything behind it.
+            nothing, but where the machine goes down it may be gone, and everything behind it.
         :raises QueueError: for every error of SQLite.
         """
         with self.read() as connection:

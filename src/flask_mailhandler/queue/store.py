@@ -1,9 +1,8 @@
 """What a store of rows can do. Each call is one transaction, safe with any number of threads and
 processes, and holds when it returns, whoever is killed then.
 
-What is accepted, and the note that an end of data is about to be given, are also on the disk when
-the call returns, and so is all that was written before them. Of the rest the last changes may be
-gone where the power fails: then a row that was sent is held, and one that was claimed waits.
+What is accepted and what is claimed is also on the disk then. A store may write the rest to the
+disk later, if it can tell afterwards that something may be missing: see :meth:`Store.remembers`.
 """
 
 from __future__ import annotations
@@ -87,6 +86,15 @@ class Store(t.Protocol):
 
     def content(self, row_id: int) -> bytes | None:
         """The octets of a row, or None if they are gone."""
+        ...
+
+    def new_owner(self) -> str:
+        """A name for a worker that no other worker has or had."""
+        ...
+
+    def remembers(self, owner: str) -> bool:
+        """Whether all that this owner has announced and settled is there. If not, for the machine
+        went down since, nobody knows about the rows that it has claimed."""
         ...
 
     def renew(self, lease: Lease) -> None:

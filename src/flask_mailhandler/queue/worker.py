@@ -6,7 +6,6 @@ Any number of workers may be at work on one store, in threads, processes and mac
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 import typing as t
 from collections.abc import Callable
@@ -67,7 +66,7 @@ class Worker:
         self._store = queue.store
         self.bell: Bell = bell or Bell()
         self._progress = progress
-        self.owner: str = os.urandom(12).hex()
+        self.owner: str = self._store.new_owner()
         """Nobody else's, so that a lease is never mistaken for that of another."""
         self._rests: dict[str, float] = {}
         self._swept = float("-inf")
@@ -140,6 +139,9 @@ class Worker:
         except DamagedRowError as error:
             return transition.damaged(row, str(error), now)
         why = "Its worker ended before it could tell what has become of it."
+        if not self._store.remembers(row.lease_owner or ""):
+            announced = [str.__str__(item.recipient) for item in recipients]
+            why = "The machine of its worker went down before that could tell what became of it."
         return transition.interrupted(
             row,
             recipients,

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import QueueError
+from .forks import around_forks
 
 VERSION = 1
 """Of the tables, as it stands in the file."""
@@ -195,9 +196,7 @@ class SqliteFile:
         if self._ready_for_forks:
             return
         self._ready_for_forks = True
-        steps = (self._before_fork, self._after_in_parent, self._after_in_child)
-        before, parent, child = (_weakly(weakref.WeakMethod(step)) for step in steps)
-        os.register_at_fork(before=before, after_in_parent=parent, after_in_child=child)
+        around_forks(self._before_fork, self._after_in_parent, self._after_in_child)
 
     def _before_fork(self) -> None:
         # Who has the connection in hand gives it back in a moment. A fork is not to hang for ever.
@@ -224,14 +223,3 @@ def _close(connection: sqlite3.Connection, process: int) -> None:
     """Close a connection in the process that has opened it, and leave it alone in a child."""
     if process == os.getpid():
         connection.close()
-
-
-def _weakly(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
-    """Call a method as long as its object is there: what runs at a fork cannot be taken back."""
-
-    def call() -> None:
-        found = method()
-        if found is not None:
-            found()
-
-    return call

@@ -44,6 +44,7 @@ if t.TYPE_CHECKING:
 
     from flask_mailhandler import Job
     from flask_mailhandler import Report
+    from flask_mailhandler.queue.row import Row
     from flask_mailhandler.report import Observe
     from servers import ScriptedServer
     from servers.connection import Connection
@@ -438,12 +439,59 @@ def test_a_configuration_that_cannot_be_used(tmp_path: Path, scripted: Scripted)
         assert [(row.state, row.attempts) for row in here.rows] == [("waiting", 0)]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Unbuilt(EmailHandler):
+    """Cannot be built, and nobody knows why."""
+
+    def __post_init__(self) -> None:
+        raise ZeroDivisionError("no reason")
+
+
+def test_a_handler_that_cannot_be_built(tmp_path: Path) -> None:
+    """F-101: whatever a handler raises when it is built pauses its account."""
+    with shop(tmp_path) as before:
+        before.mail.send_later(letter())
+    with shop(tmp_path, MAIL_HANDLER=Unbuilt) as here:
+        here.queue.run_once()
+
+        assert here.queue.stats().paused == {"default": "ZeroDivisionError: no reason"}
+        assert [(row.state, row.attempts) for row in here.rows] == [("waiting", 0)]
+
+
+def test_the_worker_survives_everything(
+    tmp_path: Path, scripted: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    """F-101: a worker goes on after an error that nobody has thought of."""
+    server = scripted()
+
+    def progress(row: Row) -> None:
+        if len(server.accepted) == 1:
+            raise ZeroDivisionError("not thought of")
+
+    bell = Bell()
+    with shop(tmp_path, server) as here:
+        for message in letters(2):
+            here.mail.send_later(message)
+        running = threading.Thread(target=here.queue.worker(bell, progress).run)
+        running.start()
+        until(lambda: "not thought of" in caplog.text, 20.0, "the log")
+        here.all_later()
+        bell.ring()
+        assert accepted(server, 2)
+        bell.stop()
+        running.join()
+
+        assert here.states == ["sent", "sent"]
+
+
 class Misled(EmailHandler):
     """Finds out while sending that its options are wrong; makes jobs of its own."""
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         for job in jobs:
-            if job.message_id.startswith("<stop"):
+            if job.message_id.startswith("<late"):
+                observe(Phase.END_OF_DATA, job)
+            if job.message_id.startswith(("<stop", "<late")):
                 raise ConfigurationError("MAIL_SENDMAIL cannot be used.")
             copied = Message.from_mime(Message(text="x", from_addr="a@example.com").to_mime())
             observe(Phase.END_OF_DATA, dataclasses.replace(job, message=copied))
@@ -456,12 +504,16 @@ def test_a_handler_of_ones_own(tmp_path: Path) -> None:
     with shop(tmp_path, MAIL_HANDLER=Misled) as here:
         here.mail.send_later(letter())
         here.mail.send_later(letter().replace(message_id="<stop@example.com>"))
-        here.mail.send_later(letter())
+        here.mail.send_later(letter().replace(message_id="<late@example.com>"))
         here.queue.run_once()
 
         assert here.states == ["sent", "waiting", "waiting"]
         assert [row.attempts for row in here.rows] == [1, 0, 0]
         assert here.queue.stats().paused == {"default": "MAIL_SENDMAIL cannot be used."}
+        here.queue.cancel([2])
+        here.all_later()
+        here.queue.run_once()
+        assert here.states == ["sent", "cancelled", "held"]
 
 
 def test_progress_and_signals_of_another_thread(tmp_path: Path, scripted: Scripted) -> None:

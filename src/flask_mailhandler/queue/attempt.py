@@ -103,15 +103,16 @@ class Attempt:
                 self._settle(self._drawn.popleft(), report)
         except ConfigurationError as error:
             self.error = error
-            self._release(drawn.row for drawn in self._drawn)
+            self._release(drawn.row for drawn in self._drawn if not drawn.announced)
+            self._interrupted(str(error), [drawn for drawn in self._drawn if drawn.announced])
         except LeaseLostError as error:
             logger.warning("%s", error)
-            self._interrupted(str(error))
+            self._interrupted(str(error), self._drawn)
         except Exception as error:
             logger.exception("%s raised.", type(self._handler).__name__)
-            self._interrupted(f"{type(error).__name__}: {error}")
+            self._interrupted(f"{type(error).__name__}: {error}", self._drawn)
         except BaseException:
-            self._interrupted("The worker was stopped.")
+            self._interrupted("The worker was stopped.", self._drawn)
             raise
         finally:
             self._release(left)
@@ -182,8 +183,8 @@ class Attempt:
             step(drawn.row, recipients, why, now, retry_unknown=self._retry_unknown), report
         )
 
-    def _interrupted(self, why: str) -> None:
-        for drawn in self._drawn:
+    def _interrupted(self, why: str, rows: t.Iterable[_Drawn]) -> None:
+        for drawn in rows:
             after = transition.interrupted(
                 drawn.row,
                 drawn.recipients,

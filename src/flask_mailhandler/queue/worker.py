@@ -84,6 +84,9 @@ class Worker:
             except QueueError as error:
                 logger.error("%s", error)
                 pause = POLL
+            except Exception:
+                logger.exception("A worker of the queue goes on after this.")
+                pause = POLL
             if last:
                 return
             self.bell.wait(pause)
@@ -204,9 +207,11 @@ class Worker:
         """Deliver rows, and say why no session could be had."""
         try:
             handler = self._queue.handler(account)
-        except ConfigurationError as error:
+        except Exception as error:  # of a handler of somebody else's
             self._store.release([row.id for row in rows], self.owner)
-            return error
+            if isinstance(error, MailError):
+                return error
+            return ConfigurationError(f"{type(error).__name__}: {error}")
         attempt = Attempt(
             self._store,
             handler,

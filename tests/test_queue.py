@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import email
 import logging
@@ -24,6 +25,7 @@ from flask_mailhandler import message_sent
 from flask_mailhandler import MessageError
 from flask_mailhandler import Outcome
 from flask_mailhandler import Phase
+from flask_mailhandler import QueueError
 from flask_mailhandler import State
 from queueing import Shop
 from queueing import shop
@@ -585,6 +587,23 @@ def test_signals(tmp_path: Path, scripted: Scripted) -> None:
         assert message.subject == "Hi"
         assert message.bcc == ["c@example.com"]
         assert report.message_id == message.message_id == ticket.message_id
+
+
+def test_the_report_of_a_row(tmp_path: Path, scripted: Scripted) -> None:
+    """What has become of each recipient can be asked at any time, with the message."""
+    server = scripted(on={"RCPT TO:<r@example.com>": "550 5.1.1 no such user"})
+    with shop(tmp_path, server) as here:
+        here.mail.send_later(letter("r@example.com", subject="Hi"))
+        before = here.queue.report(here.rows[0])
+        here.queue.run_once()
+        after = here.queue.report(here.rows[0])
+
+        assert (before.deferred, after.refused) == (("r@example.com",), ("r@example.com",))
+        assert after.outcomes[0].text == "no such user"
+        assert isinstance(after.message, Message)
+        assert after.message.subject == "Hi"
+        with pytest.raises(QueueError, match="Row 1 is damaged"):
+            here.queue.report(dataclasses.replace(here.rows[0], recipients="{"))
 
 
 def test_a_foreign_message(tmp_path: Path, scripted: Scripted) -> None:

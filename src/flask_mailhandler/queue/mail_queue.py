@@ -32,6 +32,7 @@ from .row import Row
 from .row import RowState
 from .store import Filter
 from .store import Pause
+from .telling import report_of
 from .telling import tell
 from .worker import Worker
 
@@ -193,6 +194,17 @@ class MailQueue:
     def get(self, row_id: int) -> Row | None:
         """One message, by the number of its ticket."""
         return self.store.get(row_id) if self.store.begun else None
+
+    def report(self, row: Row) -> Report:
+        """The message of a row, as far as it can be read, and what has become of each recipient;
+        who was not tried yet is deferred. The text of what was sent is gone with its content.
+
+        :raises QueueError: if the row is damaged.
+        """
+        try:
+            return report_of(self.store, row)
+        except DamagedRowError as error:
+            raise QueueError(f"Row {row.id} is damaged: {error}.") from error
 
     def retry(self, ids: Collection[int]) -> int:
         """Have failed, held, expired and cancelled messages sent again now, to everybody who has

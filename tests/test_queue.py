@@ -194,8 +194,8 @@ def test_arguments(
     [
         ({"delay": 3600}, 3600.0),
         ({"delay": HOUR}, 3600.0),
-        ({"at": NOW + HOUR}, 3600.0),
-        ({"at": NOW - HOUR}, 0.0),
+        ({"at": HOUR}, 3600.0),
+        ({"at": -HOUR}, 0.0),
         ({"delay": 0}, 0.0),
         ({}, 0.0),
     ],
@@ -204,6 +204,8 @@ def test_the_due_time(arguments: dict[str, t.Any], seconds: float, tmp_path: Pat
     """delay and at say when a message is due; what is due in the past is due now."""
     with shop(tmp_path) as here:
         before = time.time()
+        if "at" in arguments:
+            arguments = {"at": datetime.datetime.now(datetime.UTC) + arguments["at"]}
         here.mail.send_later(letter(), **arguments)
 
         (row,) = here.rows

@@ -10,9 +10,6 @@ from collections.abc import Iterator
 
 import click
 
-from .queue_group import queue_commands
-from .queue_group import worker_command
-
 if t.TYPE_CHECKING:
     from .in_force import InForce
 
@@ -25,6 +22,9 @@ def group(name: str) -> click.Group:
     :param name: Of the group: ``mail`` in ``flask mail send``.
     """
     from flask.cli import with_appcontext
+
+    from .queue_group import queue_commands
+    from .queue_group import worker_command
 
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
     mail = _group(name, lambda function: using(with_appcontext(function)))

@@ -52,7 +52,7 @@ package: $(VENV)/ready-dev  ## build sdist and wheel, and install the wheel wher
 	$(PY) -m pytest -q tests/test_packaging.py
 
 # Of other people's libraries there are those versions that pyproject.toml and package.json name.
-bench:  ## measure against other libraries (ONLY=rendering, memory or imports)
+bench:  ## measure against other libraries (ONLY=rendering, memory, queue or imports)
 	@$(MAKE) --no-print-directory VENV=.venv-bench .venv-bench/ready-bench
 	@! command -v npm >/dev/null || npm --prefix benchmarks ci --silent --no-audit --no-fund
 	@.venv-bench/bin/python -m benchmarks $(ONLY)

@@ -8,6 +8,7 @@
     agreement    whether what was written says the same
     rendering    the time it takes
     memory       the memory it takes
+    queueing     the time that the queue takes for a message
     imports      the time and the modules of the import
     table        results as a table of reStructuredText
     targets      what is promised

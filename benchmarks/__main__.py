@@ -1,4 +1,4 @@
-"""Measure, and print the tables: ``python -m benchmarks [rendering] [memory] [imports]``."""
+"""Measure, and print the tables: ``python -m benchmarks [part ...]``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from . import imports
 from . import memory
 from . import nodemailer
+from . import queueing
 from . import rendering
 from .peers import versions
 from .targets import Target
@@ -20,6 +21,7 @@ from .targets import Target
 PARTS = {
     "rendering": lambda rounds: rendering.run(rounds),
     "memory": lambda rounds: memory.run(),
+    "queue": lambda rounds: queueing.run(rounds),
     "imports": lambda rounds: imports.run(max(rounds // 4, 5)),
 }
 

@@ -18,6 +18,8 @@ from servers.certificates import Certificates
 from servers.certificates import make
 from servers.postfix import missing as postfix_missing
 from servers.postfix import Postfix
+from servers.postgresql import missing as postgresql_missing
+from servers.postgresql import Postgresql
 from servers.smtp_sink import missing as smtp_sink_missing
 from servers.smtp_sink import SmtpSink
 
@@ -45,6 +47,18 @@ def postfix(certificates: Certificates) -> Iterator[Postfix]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """One PostgreSQL for the session (of each xdist worker). Mark the test ``services``."""
+    _skip_or_fail("PostgreSQL", postgresql_missing())
+    server = Postgresql()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture

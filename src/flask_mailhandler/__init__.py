@@ -39,6 +39,7 @@ if t.TYPE_CHECKING:
     from .outbox import Outbox as Outbox
     from .queue.mail_queue import MailQueue as MailQueue
     from .queue.mail_queue import QueueStats as QueueStats
+    from .queue.sqlalchemy_tables import mail_queue_tables as mail_queue_tables
     from .queue.ticket import Ticket as Ticket
     from .report import conclude as conclude
     from .report import Job as Job
@@ -83,6 +84,7 @@ _HOMES = {
     "message": ["Message", "MessageFields"],
     "outbox": ["Captured", "Outbox"],
     "queue.mail_queue": ["MailQueue", "QueueStats"],
+    "queue.sqlalchemy_tables": ["mail_queue_tables"],
     "queue.ticket": ["Ticket"],
     "report": ["Job", "Outcome", "Phase", "Report", "State", "conclude"],
     "secret": ["Secret"],
@@ -130,6 +132,7 @@ __all__ = [
     "UnknownOutcomeError",
     "conclude",
     "current_mail",
+    "mail_queue_tables",
     "message_expired",
     "message_failed",
     "message_queued",

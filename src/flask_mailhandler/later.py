@@ -69,6 +69,7 @@ class SendsLater:
         :param session: A session of SQLAlchemy, for ``MAIL_QUEUE = "sqlalchemy"``: the message is
             queued when its transaction commits, and never if it is rolled back.
         :raises MessageError: if the message cannot be sent as it is, or an argument is wrong.
+        :raises ConfigurationError: if *session* is given, and the queue is not in its database.
         :raises QueueError: if the queue cannot be used. The message is not in it.
         """
         mine = self._registration()
@@ -85,12 +86,13 @@ class SendsLater:
         expires: Span | datetime.datetime | None = None,
         priority: str = "bulk",
         using: str | None = None,
+        session: t.Any = None,
     ) -> Iterator[Ticket]:
         """Put any number of messages into the queue, a hundred at a time, as :meth:`send_later`
         does with one.
 
         Nothing is queued until the result is iterated. A ticket comes when its message is on the
-        disk.
+        disk, or, with *session*, in its transaction.
 
         :raises MessageError: while iterating, if a message cannot be sent as it is; those before
             it are in the queue, and their tickets have come.
@@ -98,7 +100,7 @@ class SendsLater:
         mine = self._registration()
         wish = _wish(mine, delay, at, expires, None, priority, using)
         checked = several(messages, "send_later_each")
-        return _queue_of(mine).intake.add_each(checked, wish, tuple(self._before))
+        return _queue_of(mine).intake.add_each(checked, wish, tuple(self._before), session)
 
 
 def look_after_queue(app: Flask, mine: Registration) -> None:

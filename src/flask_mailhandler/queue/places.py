@@ -30,12 +30,22 @@ def store_of(app: Flask, settings: QueueSettings) -> Store:
     """
     place = settings.queue
     if isinstance(place, Secret) or place == "sqlalchemy":
-        raise ConfigurationError(
-            "MAIL_QUEUE must be 'sqlite' or the path of a file; other databases are not there yet."
-        )
+        return _sqlalchemy_store(app, place)
     by_default = place == "sqlite"
     path = os.path.join(app.instance_path, FILE if by_default else place)
     return SqliteStore(path, app.name, _warn if by_default and not app.debug else None)
+
+
+def _sqlalchemy_store(app: Flask, place: str | Secret) -> Store:
+    try:
+        from .sqlalchemy_places import store_at
+    except ModuleNotFoundError as error:
+        if error.name != "sqlalchemy":
+            raise
+        raise ConfigurationError(
+            "MAIL_QUEUE needs SQLAlchemy: pip install 'Flask-MailHandler[sqlalchemy]'."
+        ) from None
+    return store_at(app, place if isinstance(place, Secret) else None)
 
 
 def _warn(path: str) -> None:

@@ -18,6 +18,7 @@ from .row import RowState
 from .sqlite_accounts import SqliteAccounts
 from .sqlite_file import SqliteFile
 from .store import Filter
+from .store import Joined
 from .store import Lease
 from .ticket import Ticket
 
@@ -77,7 +78,7 @@ class SqliteStore(SqliteAccounts):
         connection.execute("INSERT INTO mail_queue_content VALUES (?, ?)", (new[0], content))
         return Ticket(new[0], row.message_id)
 
-    def add_to(self, session: t.Any, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
+    def join(self, session: t.Any) -> Joined:
         raise ConfigurationError(
             "session= writes the row in your transaction, so the queue must be in your database:"
             " set MAIL_QUEUE = 'sqlalchemy'."

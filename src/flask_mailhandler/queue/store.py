@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 
@@ -47,11 +48,32 @@ class Pause:
     why: str = ""
 
 
+class Joined(t.Protocol):
+    """A transaction of the app's own."""
+
+    def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
+        """Write rows in it, as :meth:`Store.add` does in one of its own."""
+        ...
+
+    def at_commit(
+        self, action: Callable[[], object], message_id: str, name: tuple[str, str] | None = None
+    ) -> None:
+        """Do something when it has committed, and nothing if it is rolled back.
+
+        :param name: The account and the key of the message, if it has one.
+        """
+        ...
+
+    def promised(self, name: tuple[str, str]) -> str | None:
+        """The Message-ID that is to be queued in it by that account and key."""
+        ...
+
+
 class Store(t.Protocol):
     """Rows of one app; its ``str()`` says where they are. Every error of the store itself is a
     :exc:`.QueueError`.
 
-    :meth:`add_to` is for stores that can write into a transaction of the app's.
+    :meth:`join` is for stores that can write into a transaction of the app's.
     """
 
     @property
@@ -64,8 +86,8 @@ class Store(t.Protocol):
         first ticket, with ``created=False``."""
         ...
 
-    def add_to(self, session: t.Any, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
-        """The same in a transaction of the app's own, which commits or rolls back later.
+    def join(self, session: t.Any) -> Joined:
+        """Join a transaction of the app's own, which commits or rolls back later.
 
         :raises ConfigurationError: if this store cannot.
         """

@@ -22,10 +22,12 @@ from servers.postgresql import missing as postgresql_missing
 from servers.postgresql import Postgresql
 from servers.smtp_sink import missing as smtp_sink_missing
 from servers.smtp_sink import SmtpSink
+from storing import Place
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +61,23 @@ def postgresql() -> Iterator[Postgresql]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(
+    params=["sqlite", "sqlalchemy", pytest.param("postgresql", marks=pytest.mark.services)]
+)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where mail waits: a file, a database of SQLAlchemy in a file, and one of PostgreSQL. The test
+    is run for each."""
+    with contextlib.ExitStack() as stack:
+        named = str(tmp_path / "queue.sqlite")
+        if request.param == "sqlalchemy":
+            named = f"sqlite:///{tmp_path}/app.sqlite"
+        if request.param == "postgresql":
+            server: Postgresql = request.getfixturevalue("postgresql")
+            named = stack.enter_context(server.database())
+        found = stack.enter_context(contextlib.closing(Place(named, tmp_path)))
+        yield found
 
 
 @pytest.fixture

@@ -19,6 +19,9 @@ from functools import cached_property
 from pathlib import Path
 
 import psycopg
+import sqlalchemy as sa
+
+from flask_mailhandler import mail_queue_tables
 
 from .waiting import until
 
@@ -75,11 +78,18 @@ class Postgresql:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """The URL, for SQLAlchemy, of a place in it that is empty and is removed at the end."""
+        """The URL, for SQLAlchemy, of a place in it that holds the tables of the queue and nothing
+        else, and is removed at the end."""
         name = f"t{uuid.uuid4().hex}"
         self.execute(f"CREATE SCHEMA {name}")
+        url = f"{self.url}&options=-csearch_path%3D{name}"
         try:
-            yield f"{self.url}&options=-csearch_path%3D{name}"
+            engine = sa.create_engine(url)
+            metadata = sa.MetaData()
+            mail_queue_tables(metadata)
+            metadata.create_all(engine)
+            engine.dispose()
+            yield url
         finally:
             self.execute(f"DROP SCHEMA {name} CASCADE")
 

@@ -77,18 +77,18 @@ class Postgresql:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
+    def database(self, *, tables: bool = True) -> Iterator[str]:
         """The URL, for SQLAlchemy, of a place in it that holds the tables of the queue and nothing
-        else, and is removed at the end."""
+        else, and is removed at the end.
+
+        :param tables: Whether it holds those.
+        """
         name = f"t{uuid.uuid4().hex}"
         self.execute(f"CREATE SCHEMA {name}")
         url = f"{self.url}&options=-csearch_path%3D{name}"
         try:
-            engine = sa.create_engine(url)
-            metadata = sa.MetaData()
-            mail_queue_tables(metadata)
-            metadata.create_all(engine)
-            engine.dispose()
+            if tables:
+                _make_tables(url)
             yield url
         finally:
             self.execute(f"DROP SCHEMA {name} CASCADE")
@@ -145,6 +145,14 @@ class Postgresql:
             self._command(program, *arguments), capture_output=True, text=True, cwd=self.folder
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _make_tables(url: str) -> None:
+    engine = sa.create_engine(url)
+    metadata = sa.MetaData()
+    mail_queue_tables(metadata)
+    metadata.create_all(engine)
+    engine.dispose()
 
 
 def _programs() -> Path:

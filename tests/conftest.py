@@ -20,6 +20,10 @@ from servers.postfix import missing as postfix_missing
 from servers.postfix import Postfix
 from servers.postgresql import missing as postgresql_missing
 from servers.postgresql import Postgresql
+from servers.rabbitmq_server import missing as rabbitmq_missing
+from servers.rabbitmq_server import RabbitMQServer
+from servers.redis_server import missing as redis_missing
+from servers.redis_server import RedisServer
 from servers.smtp_sink import missing as smtp_sink_missing
 from servers.smtp_sink import SmtpSink
 from storing import Place
@@ -87,6 +91,23 @@ def smtp_sink(request: pytest.FixtureRequest) -> Iterator[Callable[..., SmtpSink
     _leaks_are_looked_for_last(request)
     with contextlib.ExitStack() as stack:
         yield lambda *flags: stack.enter_context(SmtpSink(*flags))
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """A Redis that forgets everything. Mark the test ``services``."""
+    _skip_or_fail("Redis", redis_missing())
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQServer]:
+    """One RabbitMQ for the session; a test that stops it starts it again. Mark the test
+    ``services``, and of the xdist group ``rabbitmq``."""
+    _skip_or_fail("RabbitMQ", rabbitmq_missing())
+    with RabbitMQServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

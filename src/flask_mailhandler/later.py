@@ -22,6 +22,9 @@ if t.TYPE_CHECKING:
     from .queue.ticket import Ticket
     from .queue.when import Span
 
+# What no other program has to know of.
+_OWN_ENGINES = ("thread", "none")
+
 
 class SendsLater:
     """What a :class:`.Mail` can do with a queue, which is loaded when it is first used."""
@@ -105,13 +108,16 @@ class SendsLater:
 
 def look_after_queue(app: Flask, mine: Registration) -> None:
     """When the app has its first request in a process, have its engine look for mail that an
-    earlier process has left behind."""
+    earlier process has left behind. An engine with a broker is made now, so that the broker's
+    workers, who register the app too, know its task."""
 
     def first(sender: Flask, **extra: object) -> None:
         request_started.disconnect(first, sender)  # not app: this function is not to keep it
         if not mine.sends_at_once:
             _queue_of(mine).wake()
 
+    if mine.settings.queue.queue_engine not in _OWN_ENGINES:
+        _ = _queue_of(mine).engine
     mine.edges["first request"] = first  # the signal holds it weakly
     request_started.connect(first, app)
 

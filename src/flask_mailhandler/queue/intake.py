@@ -93,6 +93,7 @@ class Intake:
     def _keep(self, accepted: Sequence[Accepted], joined: Joined | None) -> list[Ticket]:
         if not accepted:
             return []
+        self._queue.engine.check()
         tickets = (joined or self._queue.store).add([(item.row, item.content) for item in accepted])
         waiting = [
             (ticket, item)

@@ -37,6 +37,7 @@ from .telling import tell
 from .worker import Worker
 
 if t.TYPE_CHECKING:
+    from flask import Flask
     from flask.ctx import AppContext
 
     from ..queue_settings import QueueSettings
@@ -95,13 +96,14 @@ class MailQueue:
 
     # Sending it
 
-    def run_once(self) -> int:
+    def run_once(self, seconds: float = float("inf")) -> int:
         """Send all that is due now, in this thread, and return the number of messages that were
         taken in hand: for a test, or for a job that something else starts.
 
+        :param seconds: After them no more is begun.
         :raises QueueError: if the store cannot be used.
         """
-        return Worker(self).run_once()
+        return Worker(self).run_once(seconds)
 
     def run_these(self, ids: Collection[int]) -> int:
         """Send those of these messages that are due and that nobody else has in hand: what an
@@ -122,6 +124,11 @@ class MailQueue:
         return Worker(self, bell, progress)
 
     # For the workers
+
+    @property
+    def app(self) -> Flask:
+        """The app."""
+        return self._mine.app
 
     @property
     def accounts(self) -> Mapping[str, Account]:

@@ -77,9 +77,9 @@ class Worker:
         while not (self.bell.stopped or self._queue.gone):
             last = self.bell.finishing
             try:
-                self._watch_clock()
+                self.watch_clock()
                 self.run_once()
-                self._sweep()
+                self.sweep()
                 pause = self._until_next()
             except QueueError as error:
                 logger.error("%s", error)
@@ -91,18 +91,21 @@ class Worker:
                 return
             self.bell.wait(pause)
 
-    def run_once(self) -> int:
+    def run_once(self, seconds: float = float("inf")) -> int:
         """Deliver everything that is due now.
 
+        :param seconds: After them nothing more is claimed.
         :return: The number of messages that were taken in hand.
         :raises QueueError: if the store cannot be used.
         """
         self.recover()
-        taken = 0
+        taken, end = 0, time.monotonic() + seconds
         while not self.bell.stopped and (account := self._next_account()) is not None:
             taken += self._attempt(
                 account, self._store.claim(account, self._lease(), time.time(), BATCH)
             )
+            if time.monotonic() > end:
+                break
         return taken
 
     def run_these(self, ids: Collection[int]) -> int:
@@ -259,7 +262,7 @@ class Worker:
                 )
         return max(min(wakes), 0.0)
 
-    def _watch_clock(self) -> None:
+    def watch_clock(self) -> None:
         """Find out, at the start and later on, whether the clock was put back: what is due by the
         old one would wait for so long."""
         ahead = time.time() - time.monotonic()
@@ -267,7 +270,7 @@ class Worker:
             self._store.pull(time.time(), LONGEST)
         self._ahead = ahead
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Once in a while delete what has been kept long enough, and look for mail that nobody
         will send."""
         if time.monotonic() - self._swept < _SWEEP:

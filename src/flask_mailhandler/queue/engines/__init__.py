@@ -5,6 +5,9 @@ name        class                             who sends
 ==========  ================================  =====================================================
 thread      :class:`.ThreadEngine`            a thread of this process, started when it is needed
 none        :class:`.NoEngine`                ``flask mail worker``, which looks for itself
+celery      :class:`.CeleryEngine`            workers of the app's Celery app
+rq          :class:`.RQEngine`                workers of Flask-RQ
+dramatiq    :class:`.DramatiqEngine`          workers of Dramatiq's global broker
 ==========  ================================  =====================================================
 """
 
@@ -16,6 +19,9 @@ from .base import Engine
 BUILT_IN = {
     "thread": "flask_mailhandler.queue.engines.thread:ThreadEngine",
     "none": "flask_mailhandler.queue.engines.none:NoEngine",
+    "celery": "flask_mailhandler.queue.engines.celery:CeleryEngine",
+    "rq": "flask_mailhandler.queue.engines.rq:RQEngine",
+    "dramatiq": "flask_mailhandler.queue.engines.dramatiq:DramatiqEngine",
 }
 ENTRY_POINTS = "flask_mailhandler.engines"
 
@@ -46,8 +52,10 @@ def _load(place: str) -> object:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
+        name = next((name for name, built_in in BUILT_IN.items() if built_in == place), "")
+        what_to_do = f" Write pip install 'Flask-MailHandler[{name}]'." if name else ""
         raise ConfigurationError(
-            f"MAIL_QUEUE_ENGINE = {place!r} cannot be imported: {error}."
+            f"MAIL_QUEUE_ENGINE = {name or place!r} cannot be imported: {error}.{what_to_do}"
         ) from error
 
 

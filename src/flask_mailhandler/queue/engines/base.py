@@ -14,11 +14,20 @@ class Engine:
     :meth:`.MailQueue.run_these` with the numbers, in an app of the same configuration. If a ring
     is lost or comes twice no mail is: the row is the queue.
 
+    It is made when the app is registered, so that processes of a broker's workers know its task;
+    what it needs of the app may not be there yet.
+
     :param queue: Of the app.
     """
 
     def __init__(self, queue: MailQueue) -> None:
         self.queue: MailQueue = queue
+
+    def check(self) -> None:
+        """Find out, before mail is taken in, whether there is somebody to tell.
+
+        :raises ConfigurationError: if not, saying what to write.
+        """
 
     def ring(self, ids: Sequence[int], due: float) -> None:
         """Tell that rows wait. They are in the store. What this raises is logged.

@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from servers import Accepted
     from servers import ScriptedServer
     from servers.connection import Connection
+    from storing import Place
 
 _WORKER = """
 import json, os, sys
@@ -101,11 +102,13 @@ def ids(received: list[Accepted]) -> collections.Counter[str]:
 
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "content"])
-def test_killed_before_the_end_of_data(step: str, tmp_path: Path, scripted: Scripted) -> None:
+def test_killed_before_the_end_of_data(
+    step: str, tmp_path: Path, scripted: Scripted, place: Place
+) -> None:
     """F-100: killed before the end of data, a message is sent again, at once, and once."""
-    killer = Killer(tmp_path)
+    killer = Killer(tmp_path, MAIL_QUEUE=place.named)
     server = scripted()
-    with shop(tmp_path, server) as here:
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         for message in letters(3):
             here.mail.send_later(message)
         # The second of three, so that one is settled and one not begun.
@@ -129,12 +132,15 @@ def _none(line: str, connection: Connection) -> t.Any:
 
 
 @pytest.mark.parametrize("policy", ["hold", "retry"])
-def test_killed_at_the_end_of_data(policy: str, tmp_path: Path, scripted: Scripted) -> None:
+def test_killed_at_the_end_of_data(
+    policy: str, tmp_path: Path, scripted: Scripted, place: Place
+) -> None:
     """F-100: killed after the end of data was given, nobody knows: it is held, or with "retry"
     sent again; what was settled before is never touched again."""
-    killer = Killer(tmp_path, MAIL_QUEUE_UNKNOWN=policy)
+    keys = {"MAIL_QUEUE": place.named, "MAIL_QUEUE_UNKNOWN": policy}
+    killer = Killer(tmp_path, **keys)
     server = scripted(on={"end of data": killer.at("end of data", 2, answer="250 2.0.0 ok")})
-    with shop(tmp_path, server, MAIL_QUEUE_UNKNOWN=policy) as here:
+    with shop(tmp_path, server, **keys) as here:
         for message in letters(3):
             here.mail.send_later(message)
 
@@ -147,16 +153,16 @@ def test_killed_at_the_end_of_data(policy: str, tmp_path: Path, scripted: Script
         assert [*ids(server.received).values()] == [1, 1 if held else 2, 1]
 
 
-def test_killed_between_two_attempts(tmp_path: Path, scripted: Scripted) -> None:
+def test_killed_between_two_attempts(tmp_path: Path, scripted: Scripted, place: Place) -> None:
     """F-100: who has accepted in an earlier attempt is not asked again after a kill."""
-    killer = Killer(tmp_path)
+    killer = Killer(tmp_path, MAIL_QUEUE=place.named)
     server = scripted(
         on={
             "RCPT TO:<d@example.com>": ["450 4.2.0 greylisted"],
             "end of data": killer.at("end of data", 2, answer="250 2.0.0 ok"),
         }
     )
-    with shop(tmp_path, server) as here:
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         here.mail.send_later(letter("a@example.com", "d@example.com"))
         assert killer.work(server)
         here.all_later()
@@ -169,10 +175,12 @@ def test_killed_between_two_attempts(tmp_path: Path, scripted: Scripted) -> None
 
 
 @pytest.mark.parametrize("policy", ["hold", "retry"])
-def test_forty_mails_and_three_kills(policy: str, tmp_path: Path, scripted: Scripted) -> None:
+def test_forty_mails_and_three_kills(
+    policy: str, tmp_path: Path, scripted: Scripted, place: Place
+) -> None:
     """F-100: of 40 mails and 3 kills at chosen steps none is lost; none is doubled with "hold",
     and with "retry" at most those whose end of data had come."""
-    keys = {"MAIL_QUEUE_UNKNOWN": policy}
+    keys = {"MAIL_QUEUE": place.named, "MAIL_QUEUE_UNKNOWN": policy}
     killer = Killer(tmp_path, **keys)
     server = scripted(
         on={
@@ -194,7 +202,7 @@ def test_forty_mails_and_three_kills(policy: str, tmp_path: Path, scripted: Scri
         assert here.states.count("sent") == (38 if policy == "hold" else 40)
 
 
-def test_killed_while_accepting(tmp_path: Path, scripted: Scripted) -> None:
+def test_killed_while_accepting(tmp_path: Path, scripted: Scripted, place: Place) -> None:
     """F-100: a message whose ticket was given is there after a kill, and no half of one is."""
     program = """
 import json, os, sys
@@ -202,13 +210,13 @@ sys.path[:0] = json.loads(sys.argv[1])
 from pathlib import Path
 from queueing import Shop
 from sending import letters
-here = Shop(Path(sys.argv[2]))
+here = Shop(Path(sys.argv[2]), MAIL_QUEUE=sys.argv[3])
 with here.app.app_context():
     for ticket in here.mail.send_later_each(letters(100_000)):
         print(ticket.message_id, flush=True)
 """
     with subprocess.Popen(
-        [sys.executable, "-c", program, json.dumps(sys.path), str(tmp_path)],
+        [sys.executable, "-c", program, json.dumps(sys.path), str(tmp_path), place.named],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -217,7 +225,7 @@ with here.app.app_context():
         process.kill()
         given += [line.strip() for line in process.stdout.read().split("\n")[:-1]]
     server = scripted()
-    with shop(tmp_path, server) as here:
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         kept = here.rows
         assert {*given} <= {row.message_id for row in kept}
         assert all(here.queue.store.content(row.id) for row in kept)

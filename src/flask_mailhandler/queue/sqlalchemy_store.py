@@ -69,7 +69,7 @@ class SqlalchemyStore(SqlalchemyAccounts):
         # Only who finds something writes.
         for priority in [found for found, due in self.due(account) if due <= now]:
             first = self._waiting_rows(account, priority).where(columns.due <= now)
-            first = first.order_by(columns.due).limit(limit)
+            first = first.order_by(columns.due, columns.id).limit(limit)
             if found := self._claim(first, lease, now):
                 return sorted(found, key=lambda row: (row.due, row.id))
         return []

@@ -89,7 +89,7 @@ def _indexes() -> list[Index]:
 
     return [
         index("mail_queue_key", "app account key", "key IS NOT NULL", unique=True),
-        index("mail_queue_due", "app account priority due", "state = 'waiting'"),
+        index("mail_queue_due", "app account priority due id", "state = 'waiting'"),
         index("mail_queue_lease", "lease_until", "state = 'claimed'"),
         index("mail_queue_finished", "app state changed", "state NOT IN ('waiting', 'claimed')"),
     ]

@@ -103,8 +103,8 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[RabbitMQServer]:
-    """One RabbitMQ for the session; a test that stops it starts it again. Mark the test
-    ``services``, and of the xdist group ``rabbitmq``."""
+    """One RabbitMQ for the session (of each xdist worker), for it takes long to start; a test that
+    stops it starts it again. Mark the test ``services``."""
     _skip_or_fail("RabbitMQ", rabbitmq_missing())
     with RabbitMQServer() as server:
         yield server

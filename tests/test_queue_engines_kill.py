@@ -29,8 +29,6 @@ if t.TYPE_CHECKING:
     from servers.connection import Connection
 
 pytestmark = pytest.mark.services
-# One server for all that need one: it takes long to start.
-rabbitmq_tests = pytest.mark.xdist_group("rabbitmq")
 
 HONEST = {"RCPT": "250 2.1.5 ok", "end of data": "250 2.0.0 accepted"}
 
@@ -92,7 +90,6 @@ def test_redis(
     forty_mails_and_three_kills(example, policy, redis.url, tmp_path, scripted)
 
 
-@rabbitmq_tests
 @pytest.mark.parametrize(
     ("example", "policy"),
     [(CELERY, "hold"), (CELERY, "retry"), (DRAMATIQ_RABBITMQ, "hold")],
@@ -134,7 +131,6 @@ def test_redis_is_gone(
     gone_for_a_while(example, redis, tmp_path, scripted)
 
 
-@rabbitmq_tests
 def test_rabbitmq_is_gone(rabbitmq: RabbitMQServer, tmp_path: Path, scripted: Scripted) -> None:
     """The same with RabbitMQ."""
     gone_for_a_while(CELERY, rabbitmq, tmp_path, scripted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 import typing as t
 
@@ -12,13 +13,20 @@ from flask_mailhandler import QueueError
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.store import Filter
 from flask_mailhandler.queue.store import Pause
+from queueing import shop
+from sending import letters
+from sending import Scripted
 from storing import add
 from storing import lease
 from storing import NOW
 from storing import row
+from workers import together
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from flask_mailhandler.queue.store import Store
+    from flask_mailhandler.queue.ticket import Ticket
     from storing import Place
 
 
@@ -196,3 +204,82 @@ def test_rates_are_shared(place: Place) -> None:
     assert (number, 60 <= wait <= 62) == (0, True)
     assert stores[1].take_rate("default", limits, NOW + wait, 3)[0] == 3
     assert stores[1].take_rate("news", limits, NOW, 3)[0] == 3
+
+
+def test_a_key_is_one_row(place: Place) -> None:
+    """Of any number that add the same key at the same time one has made the row, and all get its
+    ticket."""
+    stores = [place.store() for _ in range(4)]
+    tickets: list[Ticket] = []
+
+    def keep(store: Store) -> None:
+        for number in range(10):
+            tickets.extend(add(store, row(key=f"k{number}")))
+
+    threads = [threading.Thread(target=keep, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(ticket.created for ticket in tickets) == 10
+    assert len({ticket.id for ticket in tickets}) == 10
+    assert stores[0].counts() == {"waiting": 10}
+
+
+def test_many_rows_at_once(store: Store) -> None:
+    """Rows that are added together get their tickets in order, and each its own octets."""
+    rows = [row(message_id=f"<{number}@example.com>") for number in range(300)]
+    tickets = store.add([(one, one.message_id.encode()) for one in rows])
+
+    assert [ticket.message_id for ticket in tickets] == [one.message_id for one in rows]
+    found = {ticket.id: store.content(ticket.id) for ticket in tickets}
+    assert found == {ticket.id: ticket.message_id.encode() for ticket in tickets}
+
+
+def test_after_a_fork(place: Place) -> None:
+    """F-96: a fork while other threads write leaves parent and child a queue each can use."""
+    store = place.store()
+    add(store, row())
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            store.set_pause("default", Pause(NOW))
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    children = []
+    for _ in range(10):
+        child = os.fork()
+        if child == 0:  # pragma: no cover
+            code = 1
+            try:
+                add(store, row())
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitpid(child, 0)[1] for child in children]
+    over.set()
+    for thread in threads:
+        thread.join()
+
+    assert codes == [0] * 10
+    assert store.counts() == {"waiting": 11}
+
+
+def test_workers_in_several_processes(place: Place, tmp_path: Path, scripted: Scripted) -> None:
+    """Four processes send 200 messages from one queue, each of them once."""
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        sent = letters(200)
+        assert len([*here.mail.send_later_each(sent)]) == 200
+        url = here.app.config["MAIL_URL"]
+        taken = together(4, tmp_path, MAIL_QUEUE=place.named, MAIL_URL=url)
+
+        assert sum(taken) == 200
+        assert {*here.states} == {"sent"}
+    came = [recipient for one in server.accepted for recipient in one.recipients]
+    assert sorted(came) == sorted(message.to[0] for message in sent)

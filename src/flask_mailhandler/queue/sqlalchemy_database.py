@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.schema import CreateTable
 
@@ -34,7 +35,7 @@ class Database:
 
     def __init__(self, engine: sa.Engine, schema: str | None, *, ours: bool) -> None:
         self.engine: sa.Engine = engine
-        self.name: str = engine.url.set(password=None, query={}).render_as_string()
+        self.name: str = engine.url.set(query={}).render_as_string()
         self.postgresql: bool = engine.dialect.name == "postgresql"
         self.rows, self.contents, self.accounts = mail_queue_tables(sa.MetaData(schema=schema))
         self._ours = ours
@@ -88,8 +89,8 @@ class Database:
         they are somebody's mail."""
         try:
             yield
-        except sa.exc.SQLAlchemyError as error:
-            cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        except exc.SQLAlchemyError as error:
+            cause = error.orig if isinstance(error, exc.DBAPIError) else error
             why = str(cause).strip().partition("\n")[0]
             if "locked" in why or "lock timeout" in why:
                 why += "; has this thread a transaction of its own that waits for its commit? Then"

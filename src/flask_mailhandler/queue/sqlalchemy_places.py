@@ -9,6 +9,7 @@ import typing as t
 import sqlalchemy as sa
 from flask import appcontext_tearing_down
 from flask import current_app
+from sqlalchemy import exc
 
 from ..errors import ConfigurationError
 from ..secret import Secret
@@ -63,7 +64,7 @@ def _at(url: Secret, folder: str) -> sa.Engine:
             f"MAIL_QUEUE: the driver {error.name} is not installed. Install it, or name another in"
             " the URL, as in 'postgresql+psycopg://'."
         ) from None
-    except sa.exc.ArgumentError:
+    except exc.ArgumentError:
         raise ConfigurationError(
             "MAIL_QUEUE is no URL of SQLAlchemy: write it as in"
             " 'postgresql+psycopg://user@host/database' or 'sqlite:////srv/shop/app.db'."

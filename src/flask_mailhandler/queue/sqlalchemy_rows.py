@@ -64,9 +64,13 @@ def insert_of(connection: sa.Connection) -> Callable[[sa.Table], postgresql.Inse
 def values_of(row: Row) -> dict[str, t.Any]:
     """The values of all columns but the number."""
     found = {name: getattr(row, name) for name in COLUMNS[1:]}
-    # PostgreSQL takes neither NUL nor half a character in a text; an error may quote anything.
-    error = row.error.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
-    return found | {"state": row.state.value, "error": error}
+    plain = {"recipients": _text(row.recipients), "error": _text(row.error)}
+    return found | plain | {"state": row.state.value}
+
+
+def _text(words: str) -> str:
+    """Without NUL and half characters, which PostgreSQL refuses: an error may quote anything."""
+    return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def row_of(found: sa.Row[t.Any]) -> Row:

@@ -121,7 +121,8 @@ class SqlalchemyStore(SqlalchemyAccounts):
             first = rows.with_only_columns(sa.literal(priority).label("priority"), columns.due)
             firsts.append(first.subquery().select())
         with self.database.single() as connection:
-            return sorted((row[0], row[1]) for row in connection.execute(sa.union_all(*firsts)))
+            found = connection.execute(sa.union_all(*firsts)).all()
+        return sorted((int(priority), float(due)) for priority, due in found)
 
     def content(self, row_id: int) -> bytes | None:
         with self.database.single() as connection:

@@ -6,11 +6,12 @@ import dataclasses
 import json
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite
 
 from ..config import Limits
 from .rate import take
 from .sqlalchemy_database import Database
-from .sqlalchemy_rows import insert_of
 from .store import Pause
 
 
@@ -51,7 +52,8 @@ class SqlalchemyAccounts:
             connection.execute(sa.update(table).where(self._mine(account)).values(values))
 
     def _account(self, connection: sa.Connection, account: str) -> None:
-        new = insert_of(connection)(self.database.accounts).values(app=self.app, account=account)
+        insert = postgresql.insert if self.database.postgresql else sqlite.insert
+        new = insert(self.database.accounts).values(app=self.app, account=account)
         connection.execute(new.on_conflict_do_nothing())
 
     def _mine(self, account: str) -> sa.ColumnElement[bool]:

@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateTable
 from ..errors import ConfigurationError
 from ..errors import QueueError
 from .forks import around_forks
+from .sqlalchemy_rows import Insertion
 from .sqlalchemy_tables import mail_queue_tables
 
 PATIENCE = 10.0
@@ -38,6 +39,7 @@ class Database:
         self.name: str = engine.url.set(query={}).render_as_string()
         self.postgresql: bool = engine.dialect.name == "postgresql"
         self.rows, self.contents, self.accounts = mail_queue_tables(sa.MetaData(schema=schema))
+        self.insertion: Insertion = Insertion(self.rows, self.contents)
         self._ours = ours
         self._ready = False
         _check(engine)

@@ -6,59 +6,65 @@ import typing as t
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite
 
+from . import sqlalchemy_postgresql as postgresql
 from .row import COLUMNS
 from .row import Row
 from .row import RowState
 from .ticket import Ticket
 
-if t.TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from .sqlalchemy_database import Database
+class Insertion:
+    """Inserts rows and their contents.
 
+    :param rows: The table of the rows.
+    :param contents: The table of their contents.
+    """
 
-def insert(
-    database: Database, connection: sa.Connection, rows: Sequence[tuple[Row, bytes]]
-) -> list[Ticket]:
-    """Insert rows and their contents; of a key that is there already return its first ticket, with
-    ``created=False``."""
-    if any(row.key is not None for row, _ in rows):
-        return [_insert_with_key(database, connection, row, content) for row, content in rows]
-    new = sa.insert(database.rows).returning(database.rows.c.id, sort_by_parameter_order=True)
-    ids = [*connection.execute(new, [values_of(row) for row, _ in rows]).scalars()]
-    contents = [
-        {"id": number, "octets": content} for number, (_, content) in zip(ids, rows, strict=True)
-    ]
-    connection.execute(sa.insert(database.contents), contents)
-    return [Ticket(number, row.message_id) for number, (row, _) in zip(ids, rows, strict=True)]
+    def __init__(self, rows: sa.Table, contents: sa.Table) -> None:
+        self._rows = rows
+        self._contents = contents
+        self._whole = postgresql.insertion(rows, contents)
 
+    def insert(self, connection: sa.Connection, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
+        """Insert them; of a key that is there already return its first ticket, with
+        ``created=False``."""
+        if len(rows) == 1 or any(row.key is not None for row, _ in rows):
+            return [self._insert_one(connection, row, content) for row, content in rows]
+        new = sa.insert(self._rows).returning(self._rows.c.id, sort_by_parameter_order=True)
+        ids = [*connection.execute(new, [values_of(row) for row, _ in rows]).scalars()]
+        contents = [
+            {"id": number, "octets": content}
+            for number, (_, content) in zip(ids, rows, strict=True)
+        ]
+        connection.execute(sa.insert(self._contents), contents)
+        return [Ticket(number, row.message_id) for number, (row, _) in zip(ids, rows, strict=True)]
 
-def _insert_with_key(
-    database: Database, connection: sa.Connection, row: Row, content: bytes
-) -> Ticket:
-    columns = database.rows.c
-    new = insert_of(connection)(database.rows).on_conflict_do_nothing(
-        index_elements=["app", "account", "key"], index_where=sa.text("key IS NOT NULL")
-    )
-    first = sa.select(columns.id, columns.message_id).where(
-        columns.app == row.app, columns.account == row.account, columns.key == row.key
-    )
-    while True:
-        number = connection.execute(new.returning(columns.id), values_of(row)).scalar()
+    def _insert_one(self, connection: sa.Connection, row: Row, content: bytes) -> Ticket:
+        columns = self._rows.c
+        first = sa.select(columns.id, columns.message_id).where(
+            columns.app == row.app, columns.account == row.account, columns.key == row.key
+        )
+        while True:
+            number = self._insert_new(connection, row, content)
+            if number is not None:
+                return Ticket(number, row.message_id)
+            if found := connection.execute(first).first():
+                return Ticket(found.id, found.message_id, created=False)
+            # It was there, and was purged at this very moment.
+
+    def _insert_new(self, connection: sa.Connection, row: Row, content: bytes) -> int | None:
+        values = values_of(row)
+        if connection.dialect.name == "postgresql":
+            return connection.execute(self._whole, {**values, "octets": content}).scalar()
+        new = sqlite.insert(self._rows).on_conflict_do_nothing(
+            index_elements=["app", "account", "key"], index_where=sa.text("key IS NOT NULL")
+        )
+        number: int | None = connection.execute(new.returning(self._rows.c.id), values).scalar()
         if number is not None:
-            connection.execute(sa.insert(database.contents), [{"id": number, "octets": content}])
-            return Ticket(number, row.message_id)
-        if found := connection.execute(first).first():
-            return Ticket(found.id, found.message_id, created=False)
-        # It was there, and was purged at this very moment.
-
-
-def insert_of(connection: sa.Connection) -> Callable[[sa.Table], postgresql.Insert | sqlite.Insert]:
-    """The INSERT of a database that knows ON CONFLICT."""
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            connection.execute(sa.insert(self._contents), {"id": number, "octets": content})
+        return number
 
 
 def values_of(row: Row) -> dict[str, t.Any]:

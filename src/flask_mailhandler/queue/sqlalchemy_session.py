@@ -27,7 +27,6 @@ from ..errors import ConfigurationError
 from ..errors import MessageError
 from ..log import logger
 from .row import Row
-from .sqlalchemy_rows import insert
 from .ticket import Ticket
 
 if t.TYPE_CHECKING:
@@ -112,7 +111,7 @@ class JoinedSession:
                     " rows would not be found there. MAIL_QUEUE takes the URL of the right one."
                 )
             database.prepare(connection)
-            return insert(database, connection, rows)
+            return database.insertion.insert(connection, rows)
 
     def at_commit(
         self, action: Callable[[], object], message_id: str, name: tuple[str, str] | None = None

@@ -14,7 +14,7 @@ from .row import Row
 from .row import RowState
 from .sqlalchemy_accounts import SqlalchemyAccounts
 from .sqlalchemy_database import Database
-from .sqlalchemy_rows import insert
+from .sqlalchemy_postgresql import settlement
 from .sqlalchemy_rows import row_of
 from .sqlalchemy_rows import values_of
 from .sqlalchemy_session import JoinedSession
@@ -51,15 +51,21 @@ class SqlalchemyStore(SqlalchemyAccounts):
         self._announce = sa.update(self._rows).where(columns.id == this, self._claimed, owner)
         mine = columns.state.in_([_literal(RowState.CLAIMED), _literal(RowState.HELD)])
         self._settle = sa.update(self._rows).where(columns.id == this, mine, owner)
+        self._settlement = settlement(self._settle, database.contents, _CHANGING)
 
     @property
     def begun(self) -> bool:
         return True  # perhaps by another process, on another machine
 
     def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
+        keyed = any(row.key is not None for row, _ in rows)
+        if len(rows) == 1 and self.database.postgresql and not keyed:
+            with self.database.single() as connection:
+                return self.database.insertion.insert(connection, rows)
         with self.database.write() as connection:
-            self.database.be_patient(connection)
-            return insert(self.database, connection, rows)
+            if keyed:  # and another transaction may have this very key
+                self.database.be_patient(connection)
+            return self.database.insertion.insert(connection, rows)
 
     def join(self, session: t.Any) -> JoinedSession:
         return JoinedSession.of(session, self.database)
@@ -121,8 +127,8 @@ class SqlalchemyStore(SqlalchemyAccounts):
             first = rows.with_only_columns(sa.literal(priority).label("priority"), columns.due)
             firsts.append(first.subquery().select())
         with self.database.single() as connection:
-            found = connection.execute(sa.union_all(*firsts)).all()
-        return sorted((int(priority), float(due)) for priority, due in found)
+            found: Sequence[t.Any] = connection.execute(sa.union_all(*firsts)).all()
+        return sorted((row[0], row[1]) for row in found)
 
     def content(self, row_id: int) -> bytes | None:
         with self.database.single() as connection:
@@ -152,6 +158,10 @@ class SqlalchemyStore(SqlalchemyAccounts):
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
         # If it is gone when the database's machine goes down, the row is held.
+        if self.database.postgresql:
+            values = {**_changing(row), "owner": owner, "drop": drop}
+            with self.database.single() as connection:
+                return connection.execute(self._settlement, values).first() is not None
         with self.database.write(at_once=False) as connection:
             found = connection.execute(self._settle, {**_changing(row), "owner": owner})
             if drop and found.rowcount:

@@ -10,7 +10,7 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick check format lint types docs package bench clean
+.PHONY: help demo test quick soak check format lint types docs package bench clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: $(VENV)/ready-dev  ## run all tests, with branch coverage
 
 quick: $(VENV)/ready-dev  ## run the tests that need no other program
 	$(PY) -m pytest -m "not services" $(PYTEST_ARGS)
+
+soak: $(VENV)/ready-dev  ## kill the queue's workers at random moments, with every engine (minutes)
+	MAILHANDLER_REQUIRE_SERVICES=1 $(PY) -m pytest tests/soak_queue.py $(PYTEST_ARGS)
 
 check: lint types docs package  ## everything a machine can judge, except the tests
 

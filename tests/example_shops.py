@@ -70,6 +70,12 @@ CELERY = Example(
     "FLASK_CELERY__broker_url",
 )
 RQ = Example("queue_rq", ("-m", "flask", "--app", "shop", "rq", "worker"), "FLASK_RQ_CONNECTION")
+# The same shop, with the worker of this package alone.
+WORKER = Example(
+    "queue_celery",
+    ("-m", "flask", "--app", "shop", "mail", "worker"),
+    "FLASK_CELERY__broker_url",
+)
 DRAMATIQ = Example(
     "queue_dramatiq",
     ("-m", "dramatiq", "shop", "--processes", "1", "--threads", "1"),

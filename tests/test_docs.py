@@ -257,4 +257,4 @@ def test_it_builds(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-_NEEDED = {"docs", "CHANGES.rst", "CONTRIBUTING.rst", "LICENSE.txt"}
+_NEEDED = {"docs", "examples", "CHANGES.rst", "CONTRIBUTING.rst", "LICENSE.txt"}

@@ -6,6 +6,7 @@ The mail server kills the worker: it knows the phase, and nothing has to be time
 from __future__ import annotations
 
 import collections
+import functools
 import typing as t
 
 import pytest
@@ -20,13 +21,18 @@ from sending import Scripted
 from servers import DROP
 from servers.rabbitmq_server import RabbitMQServer
 from servers.redis_server import RedisServer
+from servers.waiting import until
+from test_queue_gunicorn import Gunicorn
+from test_queue_gunicorn import gunicorn
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from example_shops import Example
+    from queueing import Shop
     from servers.connection import Connection
+    from servers.postgresql import Postgresql
 
 pytestmark = pytest.mark.services
 
@@ -54,7 +60,12 @@ class Steps:
 
 
 def forty_mails_and_three_kills(
-    example: Example, policy: str, broker: str, folder: Path, scripted: Scripted
+    example: Example,
+    policy: str,
+    broker: str,
+    folder: Path,
+    scripted: Scripted,
+    place: str = "sqlite",
 ) -> None:
     steps = Steps()
     server = scripted(
@@ -64,8 +75,10 @@ def forty_mails_and_three_kills(
         }
     )
     with (
-        ExampleShop(example, folder, broker, server, MAIL_QUEUE_UNKNOWN=policy) as running,
-        shop(running.instance, server) as here,
+        ExampleShop(
+            example, folder, broker, server, MAIL_QUEUE_UNKNOWN=policy, MAIL_QUEUE=place
+        ) as running,
+        shop(running.instance, server, MAIL_QUEUE=place) as here,
     ):
         steps.act = running.kill
         running.take(5, 35)
@@ -100,6 +113,56 @@ def test_rabbitmq(
 ) -> None:
     """F-100: the same with workers that RabbitMQ tells."""
     forty_mails_and_three_kills(example, policy, rabbitmq.url, tmp_path, scripted)
+
+
+@pytest.mark.parametrize("example", [CELERY, RQ, DRAMATIQ], ids=str)
+def test_postgresql(
+    example: Example,
+    redis: RedisServer,
+    postgresql: Postgresql,
+    tmp_path: Path,
+    scripted: Scripted,
+) -> None:
+    """F-100: the same, with the rows in PostgreSQL."""
+    with postgresql.database() as url:
+        forty_mails_and_three_kills(example, "hold", redis.url, tmp_path, scripted, url)
+
+
+def test_gunicorn(tmp_path: Path, scripted: Scripted) -> None:
+    """F-100: of 40 mails and 3 kills of a whole gunicorn, whose loaded app has forked, none is lost
+    and none is doubled."""
+    steps = Steps()
+    server = scripted(
+        on={
+            "RCPT": steps.at("RCPT", 7),
+            "end of data": steps.at("end of data", 15, 30, answer=HONEST["end of data"]),
+        }
+    )
+    left, kills = [f"n{number}" for number in range(39)], -1  # and one when the app is loaded
+    with shop(tmp_path, server) as here:
+        over = False
+        while not over:
+            kills += 1
+            with gunicorn(tmp_path, server) as running:
+                steps.act = running.kill
+                left = running.post(left)
+                ended = functools.partial(_ended, running, here, left)
+                over = until(ended, 60, "the end or a kill") == "end"
+        states = here.states
+
+    came = collections.Counter(one.recipients[0] for one in server.received)
+    assert kills == 3
+    assert len(states) == 40
+    assert max(came.values()) == 1
+    # Each of its three processes may have one in hand.
+    assert 2 <= states.count("held") <= 9
+    assert len(came) >= states.count("sent") == 40 - states.count("held")
+
+
+def _ended(running: Gunicorn, here: Shop, left: list[str]) -> str:
+    if running.process.poll() is not None:
+        return "kill"
+    return "end" if not left and {*here.states} <= {"sent", "held"} else ""
 
 
 def gone_for_a_while(

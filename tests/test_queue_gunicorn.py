@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -88,6 +89,15 @@ class Gunicorn:
         with urllib.request.urlopen(request, timeout=10) as answer:
             (number,) = json.load(answer).values()
             return int(number)
+
+    def post(self, names: list[str]) -> list[str]:
+        """Post until the server is gone; what is left, of which the first was perhaps taken."""
+        for place, name in enumerate(names):
+            try:
+                self.ask("POST", name)
+            except (OSError, http.client.HTTPException):
+                return names[place:]
+        return []
 
     def kill(self) -> None:
         """SIGKILL to the whole server."""

@@ -28,7 +28,7 @@ quick: $(VENV)/ready-dev  ## run the tests that need no other program
 	$(PY) -m pytest -m "not services" $(PYTEST_ARGS)
 
 soak: $(VENV)/ready-dev  ## kill the queue's workers at random moments, with every engine (minutes)
-	MAILHANDLER_REQUIRE_SERVICES=1 $(PY) -m pytest tests/soak_queue.py $(PYTEST_ARGS)
+	MAILHANDLER_REQUIRE_SERVICES=1 $(PY) -m pytest tests/soak_*.py $(PYTEST_ARGS)
 
 check: lint types docs package  ## everything a machine can judge, except the tests
 

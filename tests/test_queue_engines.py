@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import sys
 import threading
 import time
 import typing as t
 import warnings
+import weakref
 
 import pytest
 from flask import Flask
@@ -20,6 +22,7 @@ from flask_mailhandler.queue.engines.broker import BrokerEngine
 from flask_mailhandler.queue.engines.broker import TASK
 from flask_mailhandler.queue.store import Lease
 from flask_mailhandler.queue.store import Pause
+from queueing import Shop
 from queueing import shop
 from sending import letter
 from sending import letters
@@ -33,8 +36,6 @@ if t.TYPE_CHECKING:
 
     from celery import Celery
     from dramatiq import Broker
-
-    from queueing import Shop
 
 
 class Noting(BrokerEngine):
@@ -209,6 +210,29 @@ def test_a_lookout_survives(
         here.mail.send_later(letter())
 
         until(lambda: ([], 0.0) in engine.told, 20, "the lookout")
+
+
+def test_an_app_that_is_dropped(looks: None, tmp_path: Path) -> None:
+    """A lookout does not keep its app, and ends with it."""
+    before = {*threading.enumerate()}
+    app = _used_and_dropped(tmp_path)
+    (mine,) = {*threading.enumerate()} - before
+
+    def dropped() -> bool:
+        gc.collect()
+        return app() is None
+
+    until(dropped, 20, "the app to be dropped")
+    mine.join(20)
+    assert not mine.is_alive()
+    gc.collect()
+
+
+def _used_and_dropped(folder: Path) -> weakref.ref[Flask]:
+    here = Shop(folder, None, MAIL_QUEUE_ENGINE=Noting)
+    with here.app.app_context():
+        here.mail.send_later(letter())
+    return weakref.ref(here.app)
 
 
 def test_nothing_to_look_at(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ def test_few_rows_at_a_time(tmp_path: Path) -> None:
     looks out ends with the queue."""
     with noting_shop(tmp_path) as (here, engine):
         tickets = [*here.mail.send_later_each(letters(50))]
+        engine.close()
 
         assert [len(ids) for ids, _ in engine.told] == [20, 20, 10]
         assert [one for ids, _ in engine.told for one in ids] == [one.id for one in tickets]
@@ -99,6 +100,7 @@ def test_a_delay(delay: float, told: bool, tmp_path: Path) -> None:
     """A broker is asked to hold a ring back for a while, not for long."""
     with noting_shop(tmp_path) as (here, engine):
         here.mail.send_later(letter(), delay=delay)
+        engine.close()
 
         assert [pytest.approx(given, abs=5) for _, given in engine.told] == [delay] * told
 
@@ -111,21 +113,38 @@ def test_a_broker_that_is_gone(
     with noting_shop(tmp_path) as (here, engine):
         engine.gone = True
         here.mail.send_later(letter())
-        assert caplog.text.count("the broker is gone") == 1
+        until(lambda: "the broker is gone" in caplog.text, 20, "the log")
         engine.gone = False
         here.mail.send_later(letter())
+        engine.close()
         assert (here.states, engine.told) == (["waiting"] * 2, [])
         assert caplog.text.count("the broker is gone") == 1
 
 
+def test_a_broker_that_does_not_answer(tmp_path: Path) -> None:
+    """Who sends mail never waits for a broker."""
+    answering = threading.Event()
+
+    class Silent(BrokerEngine):
+        def tell(self, ids: Sequence[int], delay: float) -> None:
+            answering.wait()
+
+    with shop(tmp_path, None, MAIL_QUEUE_ENGINE=Silent) as here:
+        for _ in range(3):
+            here.mail.send_later(letter())
+        assert here.states == ["waiting"] * 3
+        answering.set()
+
+
 def test_a_broker_that_is_back(
-    looks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    looks: None, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the broker is back it is told that mail waits."""
     monkeypatch.setattr(lookout, "QUIET", 0.01)
     with noting_shop(tmp_path) as (here, engine):
         engine.gone = True
         here.mail.send_later(letter())
+        until(lambda: "could not be told" in caplog.text, 20, "the log")
         engine.gone = False
 
         until(lambda: ([], 0.0) in engine.told, 20, "the lookout")
@@ -160,9 +179,9 @@ def test_what_is_not_neglected(tmp_path: Path) -> None:
         cancelled = here.mail.send_later(letter())
         here.queue.store.claim_these([claimed.id], Lease("me", time.time() + 60), time.time())
         here.queue.cancel([cancelled.id])
-        here.queue.engine.close()
+        engine.close()
         engine.gone = False
-        here.queue.engine.wake()
+        engine.wake()
         a_few_looks(here)
 
         assert engine.told == []
@@ -336,6 +355,7 @@ def test_rq(queues: list[str], redis: t.Any, tmp_path: Path, scripted: Scripted)
         rq = RQ(here.app)
         here.mail.send_later(letter())
         here.mail.send_later(letter(), delay=60)
+        here.queue.engine.close()
 
         (job,) = rq.get_queue(queues[0]).jobs
         job.perform()

@@ -178,7 +178,7 @@ def gone_for_a_while(
         broker.kill()
         running.take(2, 3)
         assert here.states == ["sent"] * 2 + ["waiting"] * 5
-        assert "could not be told" in running.log
+        running.until(lambda: "could not be told" in running.log)
         broker.start()
         running.until(lambda: here.states == ["sent"] * 7)
 

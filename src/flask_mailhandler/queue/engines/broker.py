@@ -42,7 +42,7 @@ class BrokerEngine(Engine):
         self._lookouts: dict[int, Lookout] = {}
 
     def tell(self, ids: Sequence[int], delay: float) -> None:
-        """Have a worker call :meth:`answer`.
+        """Have a worker call :meth:`answer`. What this raises is logged.
 
         :param ids: The numbers of rows; none, if it is to look for itself.
         :param delay: Seconds to wait before.
@@ -61,13 +61,14 @@ class BrokerEngine(Engine):
             self.queue.run_once(_TURN)
 
     def ring(self, ids: Sequence[int], due: float) -> None:
-        """Tell the broker, of few rows at a time, so that several workers share many."""
+        """Have the broker told, of few rows at a time, so that several workers share many."""
         lookout = self._lookout()
-        lookout.start()
         delay = max(0.0, due - time.time())
-        if delay <= LONGEST_DELAY:
-            for first in range(0, len(ids), BATCH):
-                lookout.tell(ids[first : first + BATCH], delay)
+        if delay > LONGEST_DELAY:
+            lookout.start()
+            return
+        for first in range(0, len(ids), BATCH):
+            lookout.ring(ids[first : first + BATCH], delay)
 
     def wake(self) -> None:
         """Look out for what an earlier process has left."""
@@ -75,7 +76,7 @@ class BrokerEngine(Engine):
             self._lookout().start()
 
     def close(self) -> None:
-        """End the thread that looks out."""
+        """End the thread, when it has told what it was rung for."""
         if lookout := self._lookouts.pop(os.getpid(), None):
             lookout.stop()
 

@@ -1,8 +1,9 @@
-"""Looking out for mail that waits although its bell was rung, in a thread of a process."""
+"""Telling a broker, and looking out for mail that waits nevertheless: a thread of a process."""
 
 from __future__ import annotations
 
 import atexit
+import collections
 import os
 import threading
 import time
@@ -32,11 +33,12 @@ _LAST = 2.0
 
 
 class Lookout:
-    """Looks into the store again and again. If there is something that somebody should have in
-    hand, it tells the broker once more. It sends nothing.
+    """Tells the broker, so that nobody who sends mail waits for it; and looks into the store again
+    and again: if there is something that somebody should have in hand, it tells the broker once
+    more. It sends nothing.
 
-    What needs it: a broker that forgets, a worker that is killed, mail that is due later or is to
-    be tried again, a pause that is over.
+    What needs it: a broker that is gone or forgets, a worker that is killed, mail that is due later
+    or is to be tried again, a pause that is over.
 
     :param tell: Tells the broker; of no numbers, that something waits.
     """
@@ -45,6 +47,8 @@ class Lookout:
         self._queue = queue
         self._tell = tell
         self._bell = Bell()
+        # What is left out if the broker is slow is found by a look.
+        self._rings: collections.deque[tuple[Sequence[int], float]] = collections.deque(maxlen=1000)
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._quiet_until = float("-inf")
@@ -62,34 +66,43 @@ class Lookout:
             self._thread = thread
             atexit.register(_stop, weakref.ref(self), os.getpid())
 
-    def tell(self, ids: Sequence[int], delay: float) -> None:
-        """Tell the broker. After a failure it is left alone for a while, for a view must not wait
-        for it again and again: the mail is found by the next look."""
+    def ring(self, ids: Sequence[int], delay: float) -> None:
+        """Have the thread tell the broker."""
+        self._rings.append((ids, delay))
+        self.start()
+        self._bell.ring()
+
+    def _run(self) -> None:
+        worker, next_look, stopped = Worker(self._queue), float("-inf"), False
+        while not (stopped or self._queue.gone):
+            stopped = self._bell.stopped  # what was rung for before is told still
+            try:
+                while self._rings:
+                    self._pass_on(*self._rings.popleft())
+                if not stopped and time.monotonic() >= next_look:
+                    next_look = time.monotonic() + EVERY
+                    self._look(worker)
+            except QueueError as error:
+                logger.error("%s", error)
+            if not stopped:
+                self._bell.wait(max(0.0, next_look - time.monotonic()))
+
+    def _pass_on(self, ids: Sequence[int], delay: float) -> None:
+        """Tell the broker. After a failure it is left alone for a while."""
         if time.monotonic() < self._quiet_until:
             return
         try:
             self._tell(ids, delay)
-        except Exception:
+        except Exception as error:
             self._quiet_until = time.monotonic() + QUIET
-            raise
-
-    def _run(self) -> None:
-        worker = Worker(self._queue)
-        while not (self._bell.stopped or self._queue.gone):
-            try:
-                self._look(worker)
-            except QueueError as error:
-                logger.error("%s", error)
-            except Exception as error:
-                logger.error("Mail waits, and its engine could not be told: %s", error)
-            self._bell.wait(EVERY)
+            logger.error("Mail waits in the queue, and its engine could not be told: %s", error)
 
     def _look(self, worker: Worker) -> None:
         if not self._queue.store.begun:
             return
         worker.watch_clock()
         if self._neglected():
-            self.tell((), 0.0)
+            self._pass_on((), 0.0)
         worker.sweep()
 
     def _neglected(self) -> bool:
@@ -105,7 +118,7 @@ class Lookout:
         )
 
     def stop(self) -> None:
-        """End the thread, or leave it to its fate."""
+        """End the thread when it has told what it was rung for, or leave it to its fate."""
         self._bell.stop()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(_LAST)

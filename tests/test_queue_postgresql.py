@@ -10,6 +10,7 @@ import pytest
 
 from flask_mailhandler import message_sent
 from flask_mailhandler import QueueError
+from flask_mailhandler.queue import sqlalchemy_places
 from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.sqlalchemy_store import SqlalchemyStore
@@ -38,10 +39,15 @@ def url(postgresql: Postgresql) -> Iterator[str]:
 
 
 def test_connections_that_were_cut(
-    url: str, tmp_path: Path, scripted: Scripted, postgresql: Postgresql
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Connections that were idle when the database was restarted are replaced, and nobody sees
     it."""
+    monkeypatch.setattr(sqlalchemy_places, "IDLE", 0.0)
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE=url) as here:
         here.mail.send_later(letter())
@@ -56,7 +62,8 @@ def test_connections_that_were_cut(
 def test_cut_in_the_middle_of_a_message(
     url: str, tmp_path: Path, scripted: Scripted, postgresql: Postgresql
 ) -> None:
-    """If a worker loses its database while it sends, the message is sent, once, and settled."""
+    """If a worker loses its database before it can announce the end of data it does not give it;
+    the message is sent when it has the database again, once."""
 
     def cut(line: str, connection: object) -> str:
         postgresql.disconnect_all()
@@ -65,6 +72,9 @@ def test_cut_in_the_middle_of_a_message(
     server = scripted(on={"MAIL": [cut]})
     with shop(tmp_path, server, MAIL_QUEUE=url) as here:
         here.mail.send_later(letter())
+        here.queue.run_once()
+        assert (here.states, server.received) == (["waiting"], [])
+        here.all_later()
         here.queue.run_once()
 
         assert (here.states, len(server.accepted)) == (["sent"], 1)
@@ -115,6 +125,7 @@ def test_a_machine_that_goes_down(
         here.queue.run_once()
         postgresql.stop(signal.SIGQUIT)
         postgresql.start()
+        here.queue.close()  # and with it connections that are none any more
         here.forget_workers()
         here.queue.run_once()
 
@@ -123,9 +134,28 @@ def test_a_machine_that_goes_down(
         assert len(server.accepted) == 20
 
 
+@pytest.mark.parametrize("crash", [True, False])
+def test_what_a_worker_had_claimed(
+    crash: bool, url: str, tmp_path: Path, postgresql: Postgresql
+) -> None:
+    """What a worker had claimed when the database went down, and not when it was restarted in
+    order, is held: an announcement may be gone."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        dead = here.queue.worker()
+        here.queue.store.claim("default", Lease(dead.owner, 1.0), here.rows[0].due, 1)
+        postgresql.stop(signal.SIGQUIT if crash else signal.SIGINT)
+        postgresql.start()
+        here.queue.close()
+        here.queue.worker().recover()
+
+        assert here.states == ["held" if crash else "waiting"]
+        assert ("went down" in here.rows[0].error) is crash
+
+
 def test_what_is_on_the_disk_at_once(url: str, tmp_path: Path) -> None:
-    """What is accepted, claimed and announced is on the disk at once; the end of a message is when
-    the next of these is."""
+    """What is accepted and claimed is on the disk at once; the rest is when the next of these
+    is."""
     with shop(tmp_path, MAIL_QUEUE=url) as here:
         here.mail.send_later(letter())
         store = here.queue.store

@@ -100,7 +100,7 @@ class Postgresql:
 
     def execute(self, statement: str) -> None:
         """Carry out a statement on a connection of its own."""
-        with self._connect() as connection:
+        with self.connect() as connection:
             connection.execute(statement.encode())
 
     def disconnect_all(self) -> None:
@@ -110,7 +110,8 @@ class Postgresql:
             " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
 
-    def _connect(self) -> psycopg.Connection[t.Any]:
+    def connect(self) -> psycopg.Connection[t.Any]:
+        """A connection on which every statement is a transaction of its own."""
         return psycopg.connect(
             host=str(self.folder), port=_PORT, user=USER, dbname="postgres", autocommit=True
         )
@@ -120,7 +121,7 @@ class Postgresql:
         if self._process.poll() is not None:
             raise AssertionError((self.folder / "log").read_text(encoding="utf-8"))
         try:
-            self._connect().close()
+            self.connect().close()
         except psycopg.OperationalError:
             return False
         return True

@@ -14,6 +14,7 @@ from sqlalchemy.schema import CreateTable
 from ..errors import ConfigurationError
 from ..errors import QueueError
 from .forks import around_forks
+from .sqlalchemy_postgresql import LIFE
 from .sqlalchemy_rows import Insertion
 from .sqlalchemy_tables import mail_queue_tables
 
@@ -103,6 +104,18 @@ class Database:
         """Wait for locks, but not for ever: SQLite never does."""
         if self.postgresql:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE:g}s'")
+
+    def life(self) -> str:
+        """Which life of the database's server it is: what was not yet on the disk is gone with the
+        last one. "" where that cannot be told, and in SQLite.
+
+        :raises QueueError: for every error of the database.
+        """
+        if not self.postgresql:
+            return ""
+        with self.single() as connection:
+            found = connection.execute(LIFE).scalar()
+        return "" if found is None else str(found).replace(".", "-")
 
     def make_ready(self) -> None:
         """Make the tables in SQLite; elsewhere see whether they are there.

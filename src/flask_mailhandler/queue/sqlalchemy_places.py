@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import typing as t
 
 import sqlalchemy as sa
 from flask import appcontext_tearing_down
 from flask import current_app
+from sqlalchemy import event
 from sqlalchemy import exc
 
 from ..errors import ConfigurationError
@@ -19,6 +21,10 @@ from .sqlalchemy_store import SqlalchemyStore
 
 if t.TYPE_CHECKING:
     from flask import Flask
+
+IDLE = 1.0
+"""Seconds after which a connection is not trusted any more."""
+_KEY = "flask_mailhandler_idle"
 
 
 def store_at(app: Flask, url: Secret | None) -> SqlalchemyStore:
@@ -58,7 +64,7 @@ def _at(url: Secret, folder: str) -> sa.Engine:
         if here and place.database not in (None, "", ":memory:"):
             os.makedirs(folder, exist_ok=True)
             place = place.set(database=os.path.join(folder, str(place.database)))
-        return sa.create_engine(place, pool_pre_ping=not here)
+        engine = sa.create_engine(place)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"MAIL_QUEUE: the driver {error.name} is not installed. Install it, or name another in"
@@ -69,3 +75,26 @@ def _at(url: Secret, folder: str) -> sa.Engine:
             "MAIL_QUEUE is no URL of SQLAlchemy: write it as in"
             " 'postgresql+psycopg://user@host/database' or 'sqlite:////srv/shop/app.db'."
         ) from None
+    if not here:
+        _look_at_idle(engine)
+    return engine
+
+
+def _look_at_idle(engine: sa.Engine) -> None:
+    """Ask for a connection that was idle for a while whether it is there still: the server may have
+    been restarted. SQLAlchemy's own ``pool_pre_ping`` asks each time, which a worker feels."""
+
+    def checked_in(connection: object, record: t.Any) -> None:
+        record.info[_KEY] = time.monotonic()
+
+    def checked_out(connection: t.Any, record: t.Any, proxy: object) -> None:
+        since = record.info.pop(_KEY, None)
+        if since is None or time.monotonic() - since < IDLE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception:
+            raise exc.InvalidatePoolError from None
+
+    event.listen(engine, "checkin", checked_in)
+    event.listen(engine, "checkout", checked_out)

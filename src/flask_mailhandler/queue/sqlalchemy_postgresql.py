@@ -39,8 +39,18 @@ def settlement(settle: sa.Update, contents: sa.Table, names: t.Iterable[str]) ->
     done = settle.values(_named(names)).returning(number).cte("done")
     drop = sa.bindparam("drop", type_=sa.Boolean)
     gone = sa.delete(contents).where(drop, contents.c.id.in_(sa.select(done.c.id)))
-    later = sa.func.set_config("synchronous_commit", "off", True)
-    return sa.select(done.c.id, later).add_cte(gone.cte("gone"))
+    return sa.select(done.c.id, later()).add_cte(gone.cte("gone"))
+
+
+def later() -> sa.ColumnElement[str]:
+    """A column that lets the statement be written to the disk a moment later."""
+    return sa.func.set_config("synchronous_commit", "off", True)
+
+
+LIFE = sa.text("SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter")
+"""Which life of the server it is. Statistics are kept over an orderly restart, and reset where it
+was none, or another server has taken over
+(https://www.postgresql.org/docs/current/monitoring-stats.html)."""
 
 
 def _named(names: t.Iterable[str]) -> dict[str, sa.BindParameter[t.Any]]:

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from ..errors import QueueError
 from .row import PRIORITIES
 from .row import Row
 from .row import RowState
 from .sqlalchemy_accounts import SqlalchemyAccounts
 from .sqlalchemy_database import Database
+from .sqlalchemy_postgresql import later
 from .sqlalchemy_postgresql import settlement
 from .sqlalchemy_rows import row_of
 from .sqlalchemy_rows import values_of
@@ -48,7 +50,10 @@ class SqlalchemyStore(SqlalchemyAccounts):
         owner = columns.lease_owner == sa.bindparam("owner")
         self._content = sa.select(database.contents.c.octets).where(database.contents.c.id == this)
         self._drop = sa.delete(database.contents).where(database.contents.c.id == this)
-        self._announce = sa.update(self._rows).where(columns.id == this, self._claimed, owner)
+        announce = sa.update(self._rows).where(columns.id == this, self._claimed, owner)
+        announce = announce.values(ended=sa.bindparam("ended"))
+        self._announce = announce.returning(columns.id)
+        self._announce_later = announce.returning(columns.id, later())
         mine = columns.state.in_([_literal(RowState.CLAIMED), _literal(RowState.HELD)])
         self._settle = sa.update(self._rows).where(columns.id == this, mine, owner)
         self._settlement = settlement(self._settle, database.contents, _CHANGING)
@@ -136,10 +141,17 @@ class SqlalchemyStore(SqlalchemyAccounts):
         return None if found is None else bytes(found)
 
     def new_owner(self) -> str:
-        return os.urandom(12).hex()
+        try:
+            life = self.database.life()
+        except QueueError:
+            life = ""
+        return f"{life}.{os.urandom(12).hex()}"
 
     def remembers(self, owner: str) -> bool:
-        return True  # every announcement is on the disk before its end of data
+        # Without such a life every announcement is written to the disk at once. A worker that has
+        # outlived a crash is not believed either: then a person decides about a few rows more.
+        life = _life(owner)
+        return not life or life == self.database.life()
 
     def renew(self, lease: Lease) -> None:
         columns = self._rows.c
@@ -153,8 +165,9 @@ class SqlalchemyStore(SqlalchemyAccounts):
 
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
         values = {"this": row_id, "owner": owner, "ended": ended}
+        announce = self._announce_later if _life(owner) else self._announce
         with self.database.single() as connection:
-            return connection.execute(self._announce, values).rowcount == 1
+            return connection.execute(announce, values).first() is not None
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
         # If it is gone when the database's machine goes down, the row is held.
@@ -295,6 +308,12 @@ def _literal(state: RowState) -> sa.ColumnElement[str]:
 
 def _is(columns: t.Any, state: RowState) -> sa.ColumnElement[bool]:
     return t.cast("sa.ColumnElement[bool]", columns.state == _literal(state))
+
+
+def _life(owner: str) -> str:
+    """In which life of the database a worker has begun, if that can be told."""
+    life, dot, _ = owner.partition(".")
+    return life if dot else ""
 
 
 def _changing(row: Row) -> dict[str, t.Any]:

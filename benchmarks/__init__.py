@@ -9,6 +9,7 @@
     rendering    the time it takes
     memory       the memory it takes
     queueing     the time that the queue takes for a message
+    queue_stores  the same in each place where mail may wait, and beside Postfix
     imports      the time and the modules of the import
     table        results as a table of reStructuredText
     targets      what is promised

@@ -13,6 +13,7 @@ from pathlib import Path
 from . import imports
 from . import memory
 from . import nodemailer
+from . import queue_stores
 from . import queueing
 from . import rendering
 from .peers import versions
@@ -22,6 +23,7 @@ PARTS = {
     "rendering": lambda rounds: rendering.run(rounds),
     "memory": lambda rounds: memory.run(),
     "queue": lambda rounds: queueing.run(rounds),
+    "queue_stores": lambda rounds: queue_stores.run(rounds),
     "imports": lambda rounds: imports.run(max(rounds // 4, 5)),
 }
 

@@ -42,17 +42,18 @@ class Insertion:
         return [Ticket(number, row.message_id) for number, (row, _) in zip(ids, rows, strict=True)]
 
     def _insert_one(self, connection: sa.Connection, row: Row, content: bytes) -> Ticket:
-        columns = self._rows.c
-        first = sa.select(columns.id, columns.message_id).where(
-            columns.app == row.app, columns.account == row.account, columns.key == row.key
-        )
         while True:
             number = self._insert_new(connection, row, content)
             if number is not None:
                 return Ticket(number, row.message_id)
-            if found := connection.execute(first).first():
+            if found := connection.execute(self._first_of(row)).first():
                 return Ticket(found.id, found.message_id, created=False)
             # It was there, and was purged at this very moment.
+
+    def _first_of(self, row: Row) -> sa.Select[t.Any]:
+        columns = self._rows.c
+        same = (columns.app == row.app) & (columns.account == row.account)
+        return sa.select(self._rows).where(same, columns.key == row.key)
 
     def _insert_new(self, connection: sa.Connection, row: Row, content: bytes) -> int | None:
         values = values_of(row)

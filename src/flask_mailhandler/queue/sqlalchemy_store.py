@@ -13,14 +13,14 @@ from ..errors import QueueError
 from .row import PRIORITIES
 from .row import Row
 from .row import RowState
-from .sqlalchemy_accounts import SqlalchemyAccounts
 from .sqlalchemy_database import Database
+from .sqlalchemy_listing import literal
+from .sqlalchemy_listing import SqlalchemyListing
 from .sqlalchemy_postgresql import later
 from .sqlalchemy_postgresql import settlement
 from .sqlalchemy_rows import row_of
 from .sqlalchemy_rows import values_of
 from .sqlalchemy_session import JoinedSession
-from .store import Filter
 from .store import Lease
 from .ticket import Ticket
 
@@ -28,10 +28,11 @@ _CHANGING = (
     *("priority", "due", "expires", "changed", "state", "attempts"),
     *("lease_owner", "lease_until", "ended", "options", "recipients", "error"),
 )
-_OPEN = (RowState.WAITING, RowState.CLAIMED)
+# Octets that are fetched with many others, and rows of which they may lie about.
+_SMALL, _AT_HAND = 65_536, 100
 
 
-class SqlalchemyStore(SqlalchemyAccounts):
+class SqlalchemyStore(SqlalchemyListing):
     """The rows of one app in a database.
 
     :param app: The name of the app.
@@ -39,12 +40,8 @@ class SqlalchemyStore(SqlalchemyAccounts):
 
     def __init__(self, database: Database, app: str) -> None:
         super().__init__(database, app)
-        self._rows = database.rows
+        self._at_hand: dict[int, bytes] = {}
         columns = self._rows.c
-        # The conditions of the indexes, as they stand there.
-        self._waiting = _is(columns, RowState.WAITING)
-        self._claimed = _is(columns, RowState.CLAIMED)
-        self._finished = columns.state.not_in([_literal(state) for state in _OPEN])
         # What is asked for each message is put together once.
         this: sa.BindParameter[int] = sa.bindparam("this")
         owner = columns.lease_owner == sa.bindparam("owner")
@@ -54,7 +51,7 @@ class SqlalchemyStore(SqlalchemyAccounts):
         announce = announce.values(ended=sa.bindparam("ended"))
         self._announce = announce.returning(columns.id)
         self._announce_later = announce.returning(columns.id, later())
-        mine = columns.state.in_([_literal(RowState.CLAIMED), _literal(RowState.HELD)])
+        mine = columns.state.in_([literal(RowState.CLAIMED), literal(RowState.HELD)])
         self._settle = sa.update(self._rows).where(columns.id == this, mine, owner)
         self._settlement = settlement(self._settle, database.contents, _CHANGING)
 
@@ -111,13 +108,21 @@ class SqlalchemyStore(SqlalchemyAccounts):
             .returning(*columns)
         )
         with self.database.single() as connection:
-            return [*map(row_of, connection.execute(claim))]
+            rows = [*map(row_of, connection.execute(claim))]
+        self._fetch([row.id for row in rows if row.size <= _SMALL])
+        return rows
 
-    def _free(self, chosen: sa.Select[t.Any]) -> sa.Select[t.Any]:
-        """Those of the chosen rows that nobody has in hand at this moment. PostgreSQL carries out
-        the expression once, which it does not promise for what stands in an IN."""
-        expression = chosen.with_for_update(skip_locked=True).cte("chosen")
-        return sa.select(expression.c.id)
+    def _fetch(self, ids: Collection[int]) -> None:
+        """Have the octets of claimed rows at hand: one question for many of them."""
+        if not ids:
+            return
+        contents = self.database.contents.c
+        wanted = sa.select(contents.id, contents.octets).where(contents.id.in_(ids))
+        with self.database.single() as connection:
+            found = {number: bytes(octets) for number, octets in connection.execute(wanted)}
+        if len(self._at_hand) > _AT_HAND:  # of rows that were claimed, and then there was trouble
+            self._at_hand.clear()
+        self._at_hand.update(found)
 
     def _waiting_rows(self, account: str, priority: int) -> sa.Select[t.Any]:
         columns = self._rows.c
@@ -136,6 +141,8 @@ class SqlalchemyStore(SqlalchemyAccounts):
         return sorted((row[0], row[1]) for row in found)
 
     def content(self, row_id: int) -> bytes | None:
+        if (octets := self._at_hand.pop(row_id, None)) is not None:
+            return octets
         with self.database.single() as connection:
             found = connection.execute(self._content, {"this": row_id}).scalar()
         return None if found is None else bytes(found)
@@ -170,7 +177,7 @@ class SqlalchemyStore(SqlalchemyAccounts):
             return connection.execute(announce, values).first() is not None
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
-        # If it is gone when the database's machine goes down, the row is held.
+        self._at_hand.pop(row.id, None)
         if self.database.postgresql:
             values = {**_changing(row), "owner": owner, "drop": drop}
             with self.database.single() as connection:
@@ -184,6 +191,8 @@ class SqlalchemyStore(SqlalchemyAccounts):
     def release(self, ids: Collection[int], owner: str) -> None:
         if not ids:
             return
+        for row_id in ids:
+            self._at_hand.pop(row_id, None)
         columns = self._rows.c
         self._change(
             sa.update(self._rows)
@@ -212,33 +221,6 @@ class SqlalchemyStore(SqlalchemyAccounts):
             .values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
         )
 
-    def get(self, row_id: int) -> Row | None:
-        return next(iter(self.rows(Filter(ids=[row_id]), 1)), None)
-
-    def accounts(self) -> set[str]:
-        account = self._rows.c.account
-        found = sa.select(account).distinct().where(self._mine_all(), self._waiting)
-        with self.database.single() as connection:
-            return {*connection.execute(found).scalars()}
-
-    def rows(self, wanted: Filter, limit: int) -> list[Row]:
-        columns = self._rows.c
-        order = columns.changed if wanted.states else columns.id  # what an index has
-        found = sa.select(self._rows).where(*self._where(wanted))
-        return self._read(found.order_by(order.desc()).limit(limit))
-
-    def counts(self, account: str | None = None) -> dict[RowState, int]:
-        state = self._rows.c.state
-        where = self._where(Filter(account=account))
-        # One question for each index.
-        parts = [
-            sa.select(state, sa.func.count()).where(*where, index).group_by(state)
-            for index in (self._waiting, self._claimed, self._finished)
-        ]
-        with self.database.single() as connection:
-            found = connection.execute(sa.union_all(*parts)).all()
-        return {RowState(state): number for state, number in found}
-
     def rewrite(self, rows: Sequence[Row], was: Collection[RowState], *, drop: bool = False) -> int:
         columns = self._rows.c
         states = [RowState(state).value for state in was]
@@ -254,16 +236,6 @@ class SqlalchemyStore(SqlalchemyAccounts):
                     connection.execute(self._drop, {"this": row.id})
         return written
 
-    def purge(self, wanted: Filter, limit: int) -> int:
-        columns, contents = self._rows.c, self.database.contents
-        old = sa.select(columns.id).where(*self._where(wanted), self._finished)
-        old = old.order_by(columns.changed).limit(limit)
-        with self.database.write() as connection:
-            purge = sa.delete(self._rows).where(columns.id.in_(self._free(old)))
-            ids = [*connection.execute(purge.returning(columns.id)).scalars()]
-            connection.execute(sa.delete(contents).where(contents.c.id.in_(ids)))
-        return len(ids)
-
     def close(self) -> None:
         self.database.close()
 
@@ -271,43 +243,11 @@ class SqlalchemyStore(SqlalchemyAccounts):
         with self.database.write(at_once=False) as connection:
             return connection.execute(statement).rowcount
 
-    def _read(self, statement: sa.Select[t.Any]) -> list[Row]:
-        with self.database.single() as connection:
-            return [*map(row_of, connection.execute(statement))]
-
-    def _mine_all(self) -> sa.ColumnElement[bool]:
-        return self._rows.c.app == self.app
-
-    def _where(self, wanted: Filter) -> list[sa.ColumnElement[bool]]:
-        columns = self._rows.c
-        parts = [self._mine_all()]
-        if wanted.ids:
-            parts.append(columns.id.in_(wanted.ids))
-        if states := {*wanted.states}:
-            # In words and not as values: an index is for certain states.
-            parts.append(columns.state.in_([_literal(RowState(state)) for state in wanted.states]))
-            parts += [self._waiting] if states == {RowState.WAITING} else []
-            parts += [self._claimed] if states == {RowState.CLAIMED} else []
-            parts += [self._finished] if states.isdisjoint(_OPEN) else []
-        if wanted.account is not None:
-            parts.append(columns.account == wanted.account)
-        if wanted.before is not None:
-            parts.append(columns.changed < wanted.before)
-        return parts
-
     def __str__(self) -> str:
         return self.database.name
 
     def __repr__(self) -> str:
         return f"<SqlalchemyStore {self.database.name}>"
-
-
-def _literal(state: RowState) -> sa.ColumnElement[str]:
-    return sa.literal_column(f"'{state.value}'")
-
-
-def _is(columns: t.Any, state: RowState) -> sa.ColumnElement[bool]:
-    return t.cast("sa.ColumnElement[bool]", columns.state == _literal(state))
 
 
 def _life(owner: str) -> str:

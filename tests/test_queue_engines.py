@@ -18,6 +18,7 @@ from flask import Flask
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.engines import lookout
+from flask_mailhandler.queue.engines.base import Engine
 from flask_mailhandler.queue.engines.broker import BrokerEngine
 from flask_mailhandler.queue.engines.broker import TASK
 from flask_mailhandler.queue.store import Lease
@@ -433,3 +434,46 @@ def test_not_installed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         shop(tmp_path, None, MAIL_QUEUE_ENGINE=name),
     ):
         raise AssertionError("It was registered.")
+
+
+# In the processes of workers
+
+
+def lookouts() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name == "mail-queue-lookout"]
+
+
+def test_celery_looks_out(celery_app: Celery, tmp_path: Path) -> None:
+    """A process of Celery's workers looks out from its beginning."""
+    from celery.signals import worker_process_init
+
+    with shop(tmp_path, None, MAIL_QUEUE_ENGINE="celery") as here:
+        with_flask_tasks(celery_app, here.app)
+        here.mail.send_later(letter(), delay=3600)
+        here.queue.engine.close()
+        assert lookouts() == []
+        worker_process_init.send(sender=None)
+        assert len(lookouts()) == 1
+
+
+def test_dramatiq_looks_out(stub: Broker, tmp_path: Path) -> None:
+    """A process of Dramatiq's workers looks out from its beginning."""
+    with shop(tmp_path, None, MAIL_QUEUE_ENGINE="dramatiq") as here:
+        here.mail.send_later(letter(), delay=3600)
+        here.queue.engine.close()
+        assert lookouts() == []
+        stub.emit_after("process_boot")
+        assert len(lookouts()) == 1
+
+
+@pytest.mark.parametrize(("base", "method"), [(Engine, "ring"), (BrokerEngine, "tell")])
+def test_an_engine_that_is_not_written(
+    base: type[Engine], method: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An engine that lacks its one method is told of in the log; the mail is in the queue."""
+    with shop(tmp_path, None, MAIL_QUEUE_ENGINE=type("Bare", (base,), {})) as here:
+        here.mail.send_later(letter())
+        here.queue.engine.close()
+
+        assert f"Bare does not write {method}()" in caplog.text
+        assert here.states == ["waiting"]

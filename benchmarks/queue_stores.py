@@ -206,7 +206,8 @@ def _filled(folder: Path, stack: contextlib.ExitStack, rounds: int) -> tuple[flo
             for state in ("sent", "failed", "waiting"):
                 connection.execute(_FILL.format(number=number // 3, state=state).encode())
             connection.execute(b"ANALYZE")
-    return _in_turns(rounds, *turns, each=_TURN)
+    few, many = turns
+    return _in_turns(rounds, few, many, each=_TURN)
 
 
 def _sender(folder: Path, queue: str) -> Callable[[], object]:

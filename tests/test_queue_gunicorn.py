@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from servers import ScriptedServer
+    from storing import Place
 
 _APP = """
 import os
@@ -35,9 +36,8 @@ from sending import letter
 
 worker.LEASE = 3.0
 worker.POLL = 0.2
-here = Shop(
-    Path(os.environ["FOLDER"]), None, MAIL_QUEUE_ENGINE="thread", MAIL_URL=os.environ["MAIL_URL"]
-)
+keys = {key: os.environ[key] for key in ("MAIL_URL", "MAIL_QUEUE")}
+here = Shop(Path(os.environ["FOLDER"]), None, MAIL_QUEUE_ENGINE="thread", **keys)
 app = here.app
 # The file is open, and the thread runs, in the process that forks.
 with app.app_context():
@@ -56,7 +56,7 @@ def pid():
 class Gunicorn:
     """gunicorn with two workers that were forked from a loaded app."""
 
-    def __init__(self, folder: Path, server: ScriptedServer) -> None:
+    def __init__(self, folder: Path, server: ScriptedServer, queue: str) -> None:
         (folder / "preloaded.py").write_text(_APP, encoding="utf-8")
         self.port = free_port()
         self.process = subprocess.Popen(
@@ -70,6 +70,7 @@ class Gunicorn:
                 "PYTHONPATH": os.pathsep.join(sys.path),
                 "FOLDER": str(folder),
                 "MAIL_URL": f"smtp://{server.host}:{server.port}",
+                "MAIL_QUEUE": queue,
             },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -112,8 +113,8 @@ class Gunicorn:
 
 
 @contextlib.contextmanager
-def gunicorn(folder: Path, server: ScriptedServer) -> Iterator[Gunicorn]:
-    running = Gunicorn(folder, server)
+def gunicorn(folder: Path, server: ScriptedServer, queue: str = "sqlite") -> Iterator[Gunicorn]:
+    running = Gunicorn(folder, server, queue)
     try:
         yield running
     finally:
@@ -121,18 +122,21 @@ def gunicorn(folder: Path, server: ScriptedServer) -> Iterator[Gunicorn]:
 
 
 @pytest.mark.services
-def test_the_whole_server_is_killed(tmp_path: Path, scripted: Scripted) -> None:
+def test_the_whole_server_is_killed(tmp_path: Path, scripted: Scripted, place: Place) -> None:
     """F-95, F-97, F-100: of what workers forked from a loaded app accept nothing is lost and
     nothing doubled, though the whole server is killed twice; what is left is sent after the next
     request."""
     server = scripted()
     names = [f"n{number}" for number in range(60)]
     for part in (names[:20], names[20:40]):
-        with gunicorn(tmp_path, server) as running:
+        with gunicorn(tmp_path, server, place.named) as running:
             for name in part:
                 running.ask("POST", name)
             running.kill()
-    with gunicorn(tmp_path, server) as running, shop(tmp_path, server) as here:
+    with (
+        gunicorn(tmp_path, server, place.named) as running,
+        shop(tmp_path, server, MAIL_QUEUE=place.named) as here,
+    ):
         for name in names[40:]:
             running.ask("POST", name)
 
@@ -150,12 +154,12 @@ def test_the_whole_server_is_killed(tmp_path: Path, scripted: Scripted) -> None:
 
 
 @pytest.mark.services
-def test_the_server_ends_in_order(tmp_path: Path, scripted: Scripted) -> None:
+def test_the_server_ends_in_order(tmp_path: Path, scripted: Scripted, place: Place) -> None:
     """F-98: under gunicorn SIGTERM lets the workers send what is due."""
     server = scripted()
-    with gunicorn(tmp_path, server) as running:
+    with gunicorn(tmp_path, server, place.named) as running:
         for number in range(30):
             running.ask("POST", f"n{number}")
-    with shop(tmp_path, server) as here:
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         assert {*here.states} == {"sent"}
         assert len(server.accepted) == 31

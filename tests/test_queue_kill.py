@@ -87,6 +87,7 @@ class Killer:
         return said.endswith("done\n")
 
 
+_LARGE = ("x" * 70 + "\n") * 140_000
 _HONEST = {
     "MAIL": "250 2.1.0 ok",
     "RCPT": "250 2.1.5 ok",
@@ -109,7 +110,11 @@ def test_killed_before_the_end_of_data(
     killer = Killer(tmp_path, MAIL_QUEUE=place.named)
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
-        for message in letters(3):
+        messages = letters(3)
+        if step == "content":
+            # More than the buffers between client and server hold, so that it is not all given.
+            messages[1] = letter("r2@example.com", text=_LARGE)
+        for message in messages:
             here.mail.send_later(message)
         # The second of three, so that one is settled and one not begun.
         server.script.on = (

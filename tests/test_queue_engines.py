@@ -451,9 +451,10 @@ def test_celery_looks_out(celery_app: Celery, tmp_path: Path) -> None:
         with_flask_tasks(celery_app, here.app)
         here.mail.send_later(letter(), delay=3600)
         here.queue.engine.close()
-        assert lookouts() == []
+        gc.collect()  # what other tests have left
+        before = lookouts()
         worker_process_init.send(sender=None)
-        assert len(lookouts()) == 1
+        assert len(lookouts()) == len(before) + 1
 
 
 def test_dramatiq_looks_out(stub: Broker, tmp_path: Path) -> None:
@@ -461,9 +462,10 @@ def test_dramatiq_looks_out(stub: Broker, tmp_path: Path) -> None:
     with shop(tmp_path, None, MAIL_QUEUE_ENGINE="dramatiq") as here:
         here.mail.send_later(letter(), delay=3600)
         here.queue.engine.close()
-        assert lookouts() == []
+        gc.collect()  # what other tests have left
+        before = lookouts()
         stub.emit_after("process_boot")
-        assert len(lookouts()) == 1
+        assert len(lookouts()) == len(before) + 1
 
 
 @pytest.mark.parametrize(("base", "method"), [(Engine, "ring"), (BrokerEngine, "tell")])

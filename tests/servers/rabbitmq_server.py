@@ -101,6 +101,9 @@ class RabbitMQServer:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            # The server is the script's child: it may go on for a moment.
+            pid = Path(self._folder.name, "pid").read_text(encoding="ascii").strip()
+            until(lambda: not _runs(pid), 20, f"{self!r} to end")
 
     def __enter__(self) -> t.Self:
         return self.start()
@@ -111,3 +114,12 @@ class RabbitMQServer:
             self._mapper.terminate()
             self._mapper.wait()
         self._folder.cleanup()
+
+
+def _runs(pid: str) -> bool:
+    """Whether a thread of a process is left."""
+    for stat in Path("/proc", pid).glob("task/*/stat"):
+        with contextlib.suppress(OSError):
+            if stat.read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X"):
+                return True
+    return False

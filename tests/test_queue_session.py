@@ -282,6 +282,20 @@ def test_a_session_that_is_left_open(store: Store, caplog: pytest.LogCaptureFixt
     assert (rung(here), here.states) == ([ticket.id], ["waiting"])
 
 
+def test_another_context_that_ends(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    """What was given in one context is not missed when another one ends."""
+    here, db = store
+    with orm.Session(db.engine) as session:
+        here.mail.send_later(letter(), session=session)
+        with here.app.app_context():
+            inner = here.mail.send_later(letter(), session=session)
+        (record,) = warnings_of(caplog)
+        session.commit()
+
+    assert record.count("@") == record.count(inner.message_id) == 1
+    assert here.states == ["waiting"] * 2
+
+
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 def test_no_warning(end: str, store: Store, caplog: pytest.LogCaptureFixture) -> None:
     """Who commits, or rolls back, knows what becomes of the mail."""

@@ -39,7 +39,10 @@ class Database:
         self.engine: sa.Engine = engine
         self.name: str = engine.url.set(query={}).render_as_string()
         self.postgresql: bool = engine.dialect.name == "postgresql"
-        self.rows, self.contents, self.accounts = mail_queue_tables(sa.MetaData(schema=schema))
+        tables = mail_queue_tables(sa.MetaData(schema=schema))
+        self.rows: sa.Table = tables[0]
+        self.contents: sa.Table = tables[1]
+        self.accounts: sa.Table = tables[2]
         self.insertion: Insertion = Insertion(self.rows, self.contents)
         self._ours = ours
         self._ready = False
@@ -101,7 +104,7 @@ class Database:
             raise QueueError(f"The queue in {self.name} cannot be used: {why}.") from cause
 
     def be_patient(self, connection: sa.Connection) -> None:
-        """Wait for locks, but not for ever: SQLite never does."""
+        """Wait for locks, but not for ever, as SQLite's driver does anyway."""
         if self.postgresql:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE:g}s'")
 
@@ -152,7 +155,8 @@ class Database:
             return
         if self.postgresql:
             self._look(connection)
-        else:
+            self._ready = True
+        else:  # not to be relied on, for they are rolled back with it
             self.make_tables(connection)
 
     def close(self) -> None:

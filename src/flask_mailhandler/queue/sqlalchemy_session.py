@@ -52,6 +52,8 @@ class Promise:
     message_id: str
     name: tuple[str, str] | None
     action: Callable[[], object]
+    context: object
+    """The app's context that it was made in."""
     fate: _Fate = _Fate.OPEN
     warned: bool = False
 
@@ -123,15 +125,19 @@ class JoinedSession:
         """
         if not self._session.in_transaction():
             self._session.begin()
-        promise = Promise(self._innermost(), message_id, name, action)
-        self._promises.append(promise)
-        if has_app_context():
-            g.setdefault(_KEY, []).append(promise)
+        context = g._get_current_object() if has_app_context() else None
+        self._promises.append(Promise(self._innermost(), message_id, name, action, context))
+        if context is not None:
+            g.setdefault(_KEY, set()).add(self)
 
     def promised(self, name: tuple[str, str]) -> str | None:
         """The Message-ID that is to be queued by that account and key."""
         names = {promise.name: promise.message_id for promise in self._promises}
         return names.get(name)
+
+    def left_by(self, context: object) -> list[Promise]:
+        """What was promised in a context of the app, and is open still."""
+        return [one for one in self._promises if one.context is context]
 
     def _innermost(self) -> orm.SessionTransaction:
         found = self._session.get_nested_transaction() or self._session.get_transaction()
@@ -181,7 +187,9 @@ class JoinedSession:
 
 def context_ends(sender: object, **extra: object) -> None:
     """Warn of what was promised in a context of the app that is over, if its transaction is not."""
-    warn_of([one for one in g.pop(_KEY, ()) if one.fate is _Fate.OPEN])
+    context = g._get_current_object()
+    for joined in g.pop(_KEY, ()):
+        warn_of(joined.left_by(context))
 
 
 def warn_of(promises: Sequence[Promise]) -> None:

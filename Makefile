@@ -27,8 +27,9 @@ test: $(VENV)/ready-dev  ## run all tests, with branch coverage
 quick: $(VENV)/ready-dev  ## run the tests that need no other program
 	$(PY) -m pytest -m "not services" $(PYTEST_ARGS)
 
-soak: $(VENV)/ready-dev  ## send 10,000 messages while the server fails at random (SEED=, MESSAGES=)
+soak: $(VENV)/ready-dev  ## send while servers fail and workers are killed at random (SEED=, MESSAGES=)
 	@$(PY) tests/soak.py $(if $(SEED),--seed $(SEED)) $(if $(MESSAGES),--messages $(MESSAGES))
+	MAILHANDLER_REQUIRE_SERVICES=1 $(PY) -m pytest tests/soak_*.py $(PYTEST_ARGS)
 
 check: lint types docs package  ## everything a machine can judge, except the tests
 
@@ -55,7 +56,7 @@ package: $(VENV)/ready-dev  ## build sdist and wheel, and install the wheel wher
 	$(PY) -m pytest -q tests/test_packaging.py
 
 # Of other people's libraries there are those versions that pyproject.toml and package.json name.
-bench:  ## measure against other libraries (ONLY=rendering, memory, templates, mailbox, imports or sending)
+bench:  ## measure (ONLY=rendering, memory, templates, mailbox, queue, imports or sending)
 	@$(MAKE) --no-print-directory VENV=.venv-bench .venv-bench/ready-bench
 	@! command -v npm >/dev/null || npm --prefix benchmarks ci --silent --no-audit --no-fund
 	@.venv-bench/bin/python -m benchmarks $(ONLY)

@@ -16,6 +16,7 @@
     rendering      the time that writing takes
     memory         the memory that it takes
     templates      the time from a template, beside Jinja, css-inline and the writer alone
+    queueing       the time that the queue takes for a message
     mailbox        the time of the page of a full mailbox
     imports        the time and the modules of the import
     sending_one    the time that a view waits for one mail

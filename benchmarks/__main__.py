@@ -15,6 +15,8 @@ from . import imports
 from . import mailbox
 from . import memory
 from . import nodemailer
+from . import queue_stores
+from . import queueing
 from . import rendering
 from . import sending_large
 from . import sending_many
@@ -30,6 +32,8 @@ PARTS = {
     "memory": lambda rounds: memory.run(),
     "mailbox": lambda rounds: mailbox.run(rounds),
     "templates": lambda rounds: templates.run(rounds),
+    "queue": lambda rounds: queueing.run(rounds),
+    "queue_stores": lambda rounds: queue_stores.run(rounds),
     "imports": lambda rounds: imports.run(max(rounds // 4, 5)),
     "sending_one": lambda rounds: sending_one.run(rounds),
     "sending_many": lambda rounds: sending_many.run(rounds),

@@ -21,12 +21,20 @@ from servers.chromium import missing as chromium_missing
 from servers.node_smtp_server import NodeSmtpServer
 from servers.postfix import missing as postfix_missing
 from servers.postfix import Postfix
+from servers.postgresql import missing as postgresql_missing
+from servers.postgresql import Postgresql
+from servers.rabbitmq_server import missing as rabbitmq_missing
+from servers.rabbitmq_server import RabbitMQServer
+from servers.redis_server import missing as redis_missing
+from servers.redis_server import RedisServer
 from servers.smtp_sink import missing as smtp_sink_missing
 from servers.smtp_sink import SmtpSink
+from storing import Place
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser
 
@@ -55,6 +63,35 @@ def postfix(certificates: Certificates) -> Iterator[Postfix]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """One PostgreSQL for the session (of each xdist worker). Mark the test ``services``."""
+    _skip_or_fail("PostgreSQL", postgresql_missing())
+    server = Postgresql()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(
+    params=["sqlite", "sqlalchemy", pytest.param("postgresql", marks=pytest.mark.services)]
+)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where mail waits: a file, a database of SQLAlchemy in a file, and one of PostgreSQL. The test
+    is run for each."""
+    with contextlib.ExitStack() as stack:
+        named = str(tmp_path / "queue.sqlite")
+        if request.param == "sqlalchemy":
+            named = f"sqlite:///{tmp_path}/app.sqlite"
+        if request.param == "postgresql":
+            server: Postgresql = request.getfixturevalue("postgresql")
+            named = stack.enter_context(server.database())
+        found = stack.enter_context(contextlib.closing(Place(named, tmp_path)))
+        yield found
+
+
 @pytest.fixture
 def smtp_sink(request: pytest.FixtureRequest) -> Iterator[Callable[..., SmtpSink]]:
     """Start Debian's smtp-sink: ``sink = smtp_sink("-q", ".")``. Mark the test ``services``."""
@@ -76,6 +113,23 @@ def node_smtp_server(
         yield lambda *args, **options: stack.enter_context(
             NodeSmtpServer(certificates, *args, **options)
         )
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A Redis that forgets everything. Mark the test ``services``."""
+    _skip_or_fail("Redis", redis_missing())
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQServer]:
+    """One RabbitMQ for the session (of each xdist worker), for it takes long to start; a test that
+    stops it starts it again. Mark the test ``services``."""
+    _skip_or_fail("RabbitMQ", rabbitmq_missing())
+    with RabbitMQServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

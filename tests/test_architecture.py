@@ -26,6 +26,7 @@ DOORS = {
     ("message", "mime"),
     ("extension", "cli"),
     ("extension", "mailbox"),
+    ("later", "queue"),
 }
 FILES, LIBRARIES = 1, 2
 

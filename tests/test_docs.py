@@ -122,7 +122,7 @@ def test_testing_page(client: str, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{14 if client == 'your own' else 15} passed" in done.stdout
+    assert f"{15 if client == 'your own' else 16} passed" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -271,4 +271,4 @@ def test_it_builds(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-_NEEDED = {"docs", "CHANGES.rst", "CONTRIBUTING.rst", "LICENSE.txt"}
+_NEEDED = {"docs", "examples", "CHANGES.rst", "CONTRIBUTING.rst", "LICENSE.txt"}

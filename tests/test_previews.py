@@ -204,10 +204,12 @@ def test_in_a_request_of_its_own() -> None:
         lambda: current_mail.send(a_message()),
         lambda: current_mail.send("text", subject="x", to="ann@example.com"),
         lambda: [*current_mail.send_each([a_message()])],
+        lambda: current_mail.send_later(a_message()),
+        lambda: [*current_mail.send_later_each([a_message()])],
         lambda: current_mail.handler.send([a_message()]),
         lambda: current_mail.handler_for(None),
     ],
-    ids=["send", "text", "send_each", "handler", "handler_for"],
+    ids=["send", "text", "send_each", "send_later", "send_later_each", "handler", "handler_for"],
 )
 @pytest.mark.parametrize("testing", [True, False])
 def test_nothing_is_sent(send: t.Callable[[], object], testing: bool) -> None:

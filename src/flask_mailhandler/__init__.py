@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from .errors import MailError as MailError
     from .errors import MailWarning as MailWarning
     from .errors import MessageError as MessageError
+    from .errors import QueueError as QueueError
     from .errors import RefusedError as RefusedError
     from .errors import TLSError as TLSError
     from .errors import UnknownOutcomeError as UnknownOutcomeError
@@ -38,6 +39,10 @@ if t.TYPE_CHECKING:
     from .message import MessageFields as MessageFields
     from .oauth import OAuthToken as OAuthToken
     from .outbox import Outbox as Outbox
+    from .queue.mail_queue import MailQueue as MailQueue
+    from .queue.mail_queue import QueueStats as QueueStats
+    from .queue.sqlalchemy_tables import mail_queue_tables as mail_queue_tables
+    from .queue.ticket import Ticket as Ticket
     from .report import conclude as conclude
     from .report import Job as Job
     from .report import Outcome as Outcome
@@ -45,7 +50,9 @@ if t.TYPE_CHECKING:
     from .report import Report as Report
     from .report import State as State
     from .secret import Secret as Secret
+    from .signals import message_expired as message_expired
     from .signals import message_failed as message_failed
+    from .signals import message_queued as message_queued
     from .signals import message_sent as message_sent
     from .testing.element import Element as Element
     from .testing.script import Scripted as Scripted
@@ -68,6 +75,7 @@ _HOMES = {
         "MailError",
         "MailWarning",
         "MessageError",
+        "QueueError",
         "RefusedError",
         "TLSError",
         "UnknownOutcomeError",
@@ -83,9 +91,12 @@ _HOMES = {
     "message": ["Message", "MessageFields"],
     "oauth": ["OAuthToken"],
     "outbox": ["Outbox"],
+    "queue.mail_queue": ["MailQueue", "QueueStats"],
+    "queue.sqlalchemy_tables": ["mail_queue_tables"],
+    "queue.ticket": ["Ticket"],
     "report": ["Job", "Outcome", "Phase", "Report", "State", "conclude"],
     "secret": ["Secret"],
-    "signals": ["message_failed", "message_sent"],
+    "signals": ["message_expired", "message_failed", "message_queued", "message_sent"],
     "testing.element": ["Element"],
     "testing.script": ["Scripted"],
     "testing.server": ["SMTPServer"],
@@ -112,6 +123,7 @@ __all__ = [
     "LoginError",
     "Mail",
     "MailError",
+    "MailQueue",
     "MailWarning",
     "MailboxEmailHandler",
     "MemoryEmailHandler",
@@ -122,6 +134,8 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Phase",
+    "QueueError",
+    "QueueStats",
     "RefusedError",
     "Report",
     "SMTPEmailHandler",
@@ -130,10 +144,14 @@ __all__ = [
     "Secret",
     "State",
     "TLSError",
+    "Ticket",
     "UnknownOutcomeError",
     "conclude",
     "current_mail",
+    "mail_queue_tables",
+    "message_expired",
     "message_failed",
+    "message_queued",
     "message_sent",
 ]
 

@@ -32,6 +32,9 @@ from .handlers import BUILT_IN
 from .handlers import find
 from .handlers import SILENT
 from .handlers.base import EmailHandler
+from .queue_settings import KEYS as QUEUE_KEYS
+from .queue_settings import QueueSettings
+from .queue_settings import read_queue
 
 Values: t.TypeAlias = "Mapping[str, object]"
 Label: t.TypeAlias = Callable[[str], str]
@@ -41,28 +44,14 @@ DEFAULT = "default"
 # Keys of an account beside the options of its handler.
 _ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit"})
 # Keys of the whole app.
-_APP_KEYS = frozenset(
-    {"accounts", "base_url", "dangerous_remote_mailbox", "mailbox", "testing_handler"}
+_APP_KEYS = (
+    frozenset({"accounts", "base_url", "dangerous_remote_mailbox", "mailbox", "testing_handler"})
+    | QUEUE_KEYS
 )
 # An account that names one of these has a connection of its own and inherits none of them.
 _CONNECTION = frozenset(
-    [
-        "handler",
-        "url",
-        "host",
-        "port",
-        "security",
-        "tls_context",
-        "tls_ca_file",
-        "tls_cert_file",
-        "tls_key_file",
-        "username",
-        "password",
-        "oauth_token",
-        "dangerous_plaintext_login",
-        "folder",
-        "stream",
-    ]
+    "handler url host port security tls_context tls_ca_file tls_cert_file tls_key_file username"  # noqa: SIM905
+    " password oauth_token dangerous_plaintext_login folder stream".split()
 )
 # Those of them that belong to handlers which send nothing: they name no server.
 _OF_OTHERS = frozenset({"folder", "stream"})
@@ -107,6 +96,7 @@ class Settings:
 
     accounts: Mapping[str, Account]
     testing_handler: object
+    queue: QueueSettings
     mailbox: bool | None = None
     """Whether there is a page of the mailbox; None if debug mode decides."""
     remote_mailbox: bool = False
@@ -155,6 +145,7 @@ def read_settings(values: Values) -> Settings:
     base = None if base_url is None else read_base_url(base_url, "MAIL_BASE_URL")
     mailbox = own.pop("mailbox", None)
     remote = own.pop("dangerous_remote_mailbox", False)
+    queue = read_queue({name: own.pop(name) for name in QUEUE_KEYS & own.keys()})
     from_key = functools.partial(origin, values=values)
     if own.pop("suppress", False):
         # It means that nothing is sent at all, whoever says where.
@@ -174,6 +165,7 @@ def read_settings(values: Values) -> Settings:
     return Settings(
         built,
         testing_handler,
+        queue,
         None if mailbox is None else config.boolean(mailbox, "MAIL_MAILBOX"),
         config.boolean(remote, "MAIL_DANGEROUS_REMOTE_MAILBOX"),
         base,

@@ -41,6 +41,8 @@ class Captured:
     """The account that would have sent it."""
     queued: bool = False
     """Whether it was to be sent later."""
+    key: str = ""
+    """The key with which it was to be sent later, or ""."""
 
     @functools.cached_property
     def _words(self) -> Message | Reading:

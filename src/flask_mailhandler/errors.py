@@ -10,7 +10,8 @@
     │   │   └── LoginError          ─┘
     │   ├── RefusedError            will never be taken as it is
     │   └── UnknownOutcomeError     it may have been taken: sending it again may double it
-    └── BatchError                  some messages of a list failed; carries all reports
+    ├── BatchError                  some messages of a list failed; carries all reports
+    └── QueueError                  the queue could not be used; nothing was put into it
 
     MailWarning (UserWarning)
     └── ConfigurationWarning        a MAIL_* key that looks like a slip of the pen, or is missing
@@ -116,6 +117,11 @@ class BatchError(MailError):
 
     def __reduce__(self) -> tuple[t.Any, ...]:
         return type(self), (self.reports,)
+
+
+class QueueError(MailError):
+    """The queue's file or database could not be used. A message that was to be sent later is not
+    in the queue."""
 
 
 class MailWarning(UserWarning):

@@ -12,6 +12,8 @@ from flask import Flask
 from .accounts import read_settings
 from .current import NAME
 from .errors import ConfigurationError
+from .later import look_after_queue
+from .later import SendsLater
 from .message import Message
 from .message import MessageFields
 from .previews.preview import F
@@ -22,7 +24,7 @@ from .sender import Sender
 A = t.TypeVar("A", bound=Callable[[], bool])
 
 
-class Mail(Sender):
+class Mail(Sender, SendsLater):
     """Mail for Flask apps. It reads the ``MAIL_*`` keys of each app it is registered on, and is
     then ``app.extensions["mailhandler"]``, ``app.mail`` and :data:`.current_mail`.
 
@@ -54,7 +56,7 @@ class Mail(Sender):
         except ConfigurationError as error:
             # The text tells it all, and the frames between hold passwords as they were written.
             raise error.with_traceback(None)  # noqa: B904
-        self._registrations.add(app, settings)
+        look_after_queue(app, self._registrations.add(app, settings))
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]

@@ -187,6 +187,10 @@ class Message:
             self._identify()
         return self
 
+    def has_given(self, name: str) -> bool:
+        """Whether the writer has given this part of the identity, ``date`` or ``message_id``."""
+        return name in self.__dict__["_given"]
+
     def envelope(self) -> Envelope:
         """Say who gets it: To, Cc and Bcc in this order, each mailbox once.
 

@@ -48,6 +48,19 @@ class Registration:
         self._capturing = threading.Lock()
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
         self._paces: dict[str, Pace] = {}
+        self.edges: dict[str, t.Any] = {}
+        """What the edges keep for this app, by their names."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether there is no app any more."""
+        return self._app() is None
+
+    @property
+    def sends_at_once(self) -> bool:
+        """Whether mail that is to be sent later is sent at once, into the outbox of a test."""
+        in_test = bool(self._captures) or self.app.testing
+        return in_test and self.settings.queue.testing_queue == "memory"
 
     @property
     def app(self) -> Flask:
@@ -117,8 +130,9 @@ class Registrations:
     def __init__(self) -> None:
         self._by_app: weakref.WeakKeyDictionary[Flask, Registration] = weakref.WeakKeyDictionary()
 
-    def add(self, app: Flask, settings: Settings) -> None:
-        self._by_app[app] = Registration(app, settings)
+    def add(self, app: Flask, settings: Settings) -> Registration:
+        mine = self._by_app[app] = Registration(app, settings)
+        return mine
 
     def current(self) -> Registration:
         """That of the current app.

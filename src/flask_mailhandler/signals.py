@@ -17,6 +17,10 @@ _signals = Namespace()
 message_sent: NamedSignal = _signals.signal("mail-message-sent")
 #: Nobody accepted the message: ``receiver(app, message=, report=)``.
 message_failed: NamedSignal = _signals.signal("mail-message-failed")
+#: The message is in the queue: ``receiver(app, message=, ticket=)``.
+message_queued: NamedSignal = _signals.signal("mail-message-queued")
+#: The message was given up, for its time was over: ``receiver(app, message=, report=)``.
+message_expired: NamedSignal = _signals.signal("mail-message-expired")
 
 
 def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:

@@ -24,9 +24,16 @@ def group(name: str) -> click.Group:
     """
     from flask.cli import with_appcontext
 
+    from .queue_group import queue_commands
+    from .queue_group import worker_command
+
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
     mail = _group(name, lambda function: using(with_appcontext(function)), with_appcontext)
     mail.add_command(_preview_command(with_appcontext))
+    mail.add_command(
+        queue_commands(lambda function: using(with_appcontext(function)), _run_in("queue"))
+    )
+    mail.add_command(worker_command(with_appcontext, _run_in("worker")))
     return mail
 
 
@@ -152,6 +159,18 @@ def _preview_command(within: _Decorator) -> click.Command:
             _exit(list_previews() if export is None else write_previews(export))
 
     return preview
+
+
+def _run_in(module: str) -> Callable[..., None]:
+    """What calls a function of a module that is imported only then."""
+
+    def run(name: str, *arguments: t.Any) -> None:
+        import importlib
+
+        with _errors_in_one_line():
+            _exit(getattr(importlib.import_module(f".{module}", __name__), name)(*arguments))
+
+    return run
 
 
 def _in_force(using: str | None, url: str | None) -> InForce:

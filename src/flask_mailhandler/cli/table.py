@@ -11,7 +11,7 @@ import click
 from ..handlers.console import visible
 
 _COLORS = {"accepted": "green", "deferred": "yellow", "refused": "red", "unknown": "red"}
-_COLORS |= {"failed": "red"}
+_COLORS |= {"failed": "red", "sent": "green", "held": "red", "expired": "red"}
 _WIDEST = 100
 
 

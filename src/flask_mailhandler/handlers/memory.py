@@ -36,6 +36,14 @@ class MemoryEmailHandler(EmailHandler):
     """The account that it stands for."""
     session: Mapping[str, object] = dataclasses.field(default_factory=dict)
     """The options of :class:`.SMTPEmailHandler` that hold when sending is to fail."""
+    queued: bool = False
+    """Whether what it captures was to be sent later."""
+    key: str = ""
+    """The key of what it captures."""
+
+    def queuing(self, key: str, using: str) -> MemoryEmailHandler:
+        """Return the same handler, with the same list, for messages that were to be sent later."""
+        return dataclasses.replace(self, queued=True, key=key, using=using)
 
     def into(self, outbox: Outbox, using: str, session: Mapping[str, object]) -> MemoryEmailHandler:
         """Return the same handler with another list, for another account."""
@@ -60,7 +68,9 @@ class MemoryEmailHandler(EmailHandler):
         except MessageError as error:  # an attached file that changed
             return failed(job, RefusedError(str(error)))
         envelope = job.envelope if report.ok else job.envelope.to(report.accepted)
-        self.outbox.append(Captured(message, envelope, content, report, self.using))
+        self.outbox.append(
+            Captured(message, envelope, content, report, self.using, self.queued, self.key)
+        )
         return report
 
 

@@ -166,7 +166,7 @@ def _ready(
         envelope = envelope.to(handler.redirect_to)
     content = render(message)
     assert message.message_id is not None  # it has a From, or render would have refused it
-    return _withhold(handler, Job(message, message.message_id, envelope, content, timeout))
+    return withhold(handler, Job(message, message.message_id, envelope, content, timeout))
 
 
 def _ready_mime(
@@ -187,14 +187,14 @@ def _ready_mime(
             headers=[(ORIGINAL, original)],
         )
         envelope = envelope.to(handler.redirect_to)
-    return _withhold(handler, Job(message, adopted.message_id, envelope, adopted.content, timeout))
+    return withhold(handler, Job(message, adopted.message_id, envelope, adopted.content, timeout))
 
 
 ORIGINAL = "X-Original-To"
 """The field that tells whom a redirected message was for."""
 
 
-def _withhold(handler: EmailHandler, job: Job) -> Prepared:
+def withhold(handler: EmailHandler, job: Job) -> Prepared:
     """Take out of the envelope whom the staging guard does not allow."""
     if not handler.allow_to:
         return Prepared(job.message, job.message_id, job)

@@ -1,0 +1,184 @@
+"""``flask mail queue``: what is done."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import time
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import click
+
+from ..current import current_mail
+from ..queue import outcomes
+from ..queue.mail_queue import MailQueue
+from ..queue.outcomes import DamagedRowError
+from ..queue.row import PRIORITIES
+from ..queue.row import Row
+from ..queue.row import RowState
+from ..queue.stored import read_options
+from ..queue_settings import duration
+from .table import print_table
+
+_MOST = 1_000_000
+_SHOWN = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which messages are meant."""
+
+    numbers: tuple[int, ...] = ()
+    state: str | None = None
+    older_than: str | None = None
+    using: str | None = None
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last change.
+
+        :raises ConfigurationError: if that is no time.
+        """
+        return None if self.older_than is None else duration(self.older_than, "--older-than")
+
+    def rows(self, limit: int) -> list[Row]:
+        """The messages."""
+        return current_mail.queue.rows(
+            state=self.state, using=self.using, older_than=self.age, limit=limit
+        )
+
+    def ids(self) -> Sequence[int]:
+        """The numbers of the messages: those that were written, or those that were described.
+
+        :raises ClickException: if neither was done: nobody means all of them by saying nothing.
+        """
+        if self.numbers:
+            return self.numbers
+        if not (self.state or self.older_than or self.using):
+            raise click.ClickException(
+                "Give the numbers of messages, or --state, --older-than or --using."
+            )
+        return [row.id for row in self.rows(_MOST)]
+
+
+def status(using: str | None) -> int:
+    """Print how many messages there are of each state."""
+    queue = current_mail.queue
+    if not queue.store.begun:
+        # It is the app's user who is to make it.
+        click.echo(f"Nothing was ever put into the queue in {queue.store}.")
+        return 0
+    stats = queue.stats()
+    counts = stats.counts if using is None else queue.store.counts(using)
+    click.echo(f"The queue in {queue.store}:\n")
+    print_table([(str(state), str(counts.get(state, 0))) for state in RowState])
+    if stats.lag:
+        click.echo(f"\nThe first that is due has waited for {_span(stats.lag)}.")
+    for account, why in stats.paused.items():
+        left = _span(queue.store.pause(account).until - time.time())
+        click.echo(f"\nThe account {account!r} pauses, for {left} from now:")
+        print_table([(why,)])
+    return 0
+
+
+def list_rows(choice: Choice, limit: int) -> int:
+    """Print messages, one in a line."""
+    found = choice.rows(limit)
+    if found:
+        print_table([_line(row) for row in found])
+    else:
+        click.echo("There are none.")
+    return 0
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    """Number, state, time, account, and who gets what."""
+    moment = row.due if row.state is RowState.WAITING else row.changed
+    try:
+        names = [str(item.recipient) for item in outcomes.from_json(row.recipients)]
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        what = f"{', '.join(names[:_SHOWN])}{more}  {read_options(row).get('subject', '')}"
+    except DamagedRowError as error:
+        what = f"damaged: {error}"
+    return str(row.id), str(row.state), _moment(moment), row.account, what
+
+
+def show(number: int) -> int:
+    """Print everything about a message but its content."""
+    row = current_mail.queue.get(number)
+    if row is None:
+        raise click.ClickException(f"There is no message {number} in the queue.")
+    print_table([*_facts(row)])
+    try:
+        recipients = outcomes.from_json(row.recipients)
+    except DamagedRowError as error:
+        raise click.ClickException(f"The row is damaged: {error}.") from error
+    click.echo()
+    print_table(
+        [
+            (
+                str(item.state or "not tried"),
+                str(item.recipient),
+                " ".join(filter(None, (str(item.code or ""), item.enhanced_code, item.text))),
+            )
+            for item in recipients
+        ]
+    )
+    return 0
+
+
+def _facts(row: Row) -> Iterator[tuple[str, str]]:
+    yield "state", str(row.state)
+    yield "message id", row.message_id
+    yield "account", row.account
+    if row.key is not None:
+        yield "key", row.key
+    yield "priority", PRIORITIES[row.priority]
+    for name in ("created", "due", "expires", "changed"):
+        yield name, _moment(getattr(row, name))
+    yield "attempts", str(row.attempts)
+    yield "octets", str(row.size)
+    if row.error:
+        yield "error", row.error
+
+
+def retry(choice: Choice) -> int:
+    """Have messages sent again."""
+    return _changed(current_mail.queue.retry(choice.ids()), "to be sent again")
+
+
+def cancel(choice: Choice) -> int:
+    """Stop messages."""
+    return _changed(current_mail.queue.cancel(choice.ids()), "cancelled")
+
+
+def purge(choice: Choice) -> int:
+    """Delete messages.
+
+    :raises ClickException: for a state in which a message is not finished.
+    """
+    queue: MailQueue = current_mail.queue
+    try:
+        number = queue.purge(state=choice.state, using=choice.using, older_than=choice.age)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    return _changed(number, "deleted")
+
+
+def _changed(number: int, done: str) -> int:
+    click.echo(f"{number} message{'' if number == 1 else 's'} {done}.")
+    return 0
+
+
+def _moment(seconds: float) -> str:
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _span(seconds: float) -> str:
+    whole = round(seconds)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if whole >= 2 * size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"

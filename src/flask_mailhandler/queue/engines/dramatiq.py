@@ -1,0 +1,58 @@
+"""The engine "dramatiq": workers of Dramatiq's global broker."""
+
+from __future__ import annotations
+
+import typing as t
+import weakref
+from collections.abc import Sequence
+
+import dramatiq
+
+from ...errors import ConfigurationError
+from .broker import BrokerEngine
+from .broker import EXPIRES
+from .broker import TASK
+from .broker import TIME_LIMIT
+
+if t.TYPE_CHECKING:
+    from ..mail_queue import MailQueue
+
+
+class DramatiqEngine(BrokerEngine):
+    """Tells the broker that ``dramatiq.set_broker()`` has set before the app is made."""
+
+    def __init__(self, queue: MailQueue) -> None:
+        super().__init__(queue)
+        broker = dramatiq.get_broker()
+        name = f"{TASK}.{queue.app.name}"
+        broker.actors.pop(name, None)  # of an app that was made before in this process
+        # A broker knows those of the middleware it has.
+        wanted: dict[str, t.Any] = {"max_retries": 0, "time_limit": TIME_LIMIT * 1000}
+        known = {key: value for key, value in wanted.items() if key in broker.actor_options}
+        self._actor = dramatiq.actor(actor_name=name, broker=broker, **known)(self.answer)
+        broker.add_middleware(_Boot(self))
+
+    def check(self) -> None:
+        if self._actor.broker is not dramatiq.get_broker():
+            raise ConfigurationError(
+                "MAIL_QUEUE_ENGINE = 'dramatiq' uses the broker that is there when the app is made:"
+                " call dramatiq.set_broker() before Mail(app) or mail.init_app(app)."
+            )
+
+    def tell(self, ids: Sequence[int], delay: float) -> None:
+        self._actor.send_with_options(
+            args=([*ids],),
+            delay=int(delay * 1000) or None,
+            max_age=int((delay + EXPIRES) * 1000),
+        )
+
+
+class _Boot(dramatiq.Middleware):
+    """Has the engine look out in the processes of the workers."""
+
+    def __init__(self, engine: DramatiqEngine) -> None:
+        self._engine = weakref.ref(engine)
+
+    def after_process_boot(self, broker: dramatiq.Broker) -> None:
+        if engine := self._engine():
+            engine.wake()

@@ -1,0 +1,155 @@
+"""Taking mail in: from a message to a row on the disk, and a ring of the bell.
+
+In a test there is no queue: a message goes into the outbox at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from ..errors import MessageError
+from ..handlers.base import EmailHandler
+from ..handlers.memory import MemoryEmailHandler
+from ..handlers.prepare import AnyMessage
+from ..handlers.prepare import Before
+from ..handlers.prepare import Prepared
+from ..signals import announce
+from ..signals import message_queued
+from .accepting import accept
+from .accepting import Accepted
+from .accepting import ready
+from .accepting import Wish
+from .row import RowState
+from .ticket import Ticket
+
+if t.TYPE_CHECKING:
+    from ..registration import Registration
+    from .mail_queue import MailQueue
+    from .store import Joined
+
+# What is put into one transaction.
+_MESSAGES = 100
+_OCTETS = 4_000_000
+
+
+class Intake:
+    """Takes mail into the queue of one app.
+
+    :param queue: Of the app.
+    :param mine: The app's part of its ``Mail``.
+    """
+
+    def __init__(self, queue: MailQueue, mine: Registration) -> None:
+        self._queue = queue
+        self._mine = mine
+
+    def add(
+        self, message: AnyMessage, wish: Wish, before: Sequence[Before], session: t.Any = None
+    ) -> Ticket:
+        """Take one message: see :meth:`.Mail.send_later`."""
+        joined = self._join(session)
+        if self._mine.sends_at_once:
+            return self._send_at_once(message, wish, before, joined)
+        return self._keep([self._accept(message, wish, before)], joined)[0]
+
+    def add_each(
+        self,
+        messages: Iterable[AnyMessage],
+        wish: Wish,
+        before: Sequence[Before],
+        session: t.Any = None,
+    ) -> Iterator[Ticket]:
+        """Take messages in few transactions: see :meth:`.Mail.send_later_each`."""
+        joined = self._join(session)
+        if self._mine.sends_at_once:
+            yield from (self._send_at_once(message, wish, before, joined) for message in messages)
+            return
+        accepted: list[Accepted] = []
+        wrong: MessageError | None = None
+        rest = iter(messages)
+        while wrong is None and (message := next(rest, None)) is not None:
+            try:
+                accepted.append(self._accept(message, wish, before))
+            except MessageError as error:
+                wrong = error  # those before it are kept first
+            if wrong or _full(accepted):
+                yield from self._keep(accepted, joined)
+                accepted = []
+        if wrong is not None:
+            raise wrong
+        yield from self._keep(accepted, joined)
+
+    def _join(self, session: t.Any) -> Joined | None:
+        return None if session is None else self._queue.store.join(session)
+
+    def _accept(self, message: AnyMessage, wish: Wish, before: Sequence[Before]) -> Accepted:
+        prepared = ready(self._mine.handler(wish.account), message, wish, before)
+        return accept(prepared, wish, self._mine.app.name, self._queue.settings.queue_max_size)
+
+    def _keep(self, accepted: Sequence[Accepted], joined: Joined | None) -> list[Ticket]:
+        if not accepted:
+            return []
+        self._queue.engine.check()
+        tickets = (joined or self._queue.store).add([(item.row, item.content) for item in accepted])
+        waiting = [
+            (ticket, item)
+            for ticket, item in zip(tickets, accepted, strict=True)
+            if ticket.created and item.row.state is RowState.WAITING
+        ]
+        if joined is None:
+            self._tell(waiting)
+        else:
+            for pair in waiting:
+                joined.at_commit(functools.partial(self._tell, [pair]), pair[0].message_id)
+        return tickets
+
+    def _tell(self, waiting: Sequence[tuple[Ticket, Accepted]]) -> None:
+        """Tell the app and the engine that messages wait, now that this is so."""
+        for ticket, item in waiting:
+            message = item.prepared.message
+            announce(message_queued, self._mine.app, message=message, ticket=ticket)
+        if waiting:
+            first = min(item.row.due for _, item in waiting)
+            self._queue.ring([ticket.id for ticket, _ in waiting], first)
+
+    def _send_at_once(
+        self, message: AnyMessage, wish: Wish, before: Sequence[Before], joined: Joined | None
+    ) -> Ticket:
+        """In a test: send by the handler of tests, as if the time had come."""
+        handler = self._mine.handler(wish.account)
+        if isinstance(handler, MemoryEmailHandler):
+            for number, captured in enumerate(handler.outbox, 1):
+                if wish.key and (captured.using, captured.key) == (wish.account, wish.key):
+                    return Ticket(number, captured.message_id, created=False)
+            handler = handler.queuing(wish.key or "", wish.account)
+        name = (wish.account, wish.key) if wish.key else None
+        if joined and name and (found := joined.promised(name)):
+            return Ticket(_number(handler), found, created=False)
+        prepared = ready(handler, message, wish, before)
+        # What the queue would refuse fails in a test too.
+        accept(prepared, wish, self._mine.app.name, self._queue.settings.queue_max_size)
+        if joined is None:
+            return self._land(handler, prepared, wish.account)
+        land = functools.partial(self._land, handler, prepared, wish.account)
+        joined.at_commit(land, prepared.message_id, name)
+        return Ticket(_number(handler) + 1, prepared.message_id)
+
+    def _land(self, handler: EmailHandler, prepared: Prepared, account: str) -> Ticket:
+        (report,) = handler.dispatch([prepared])
+        ticket = Ticket(_number(handler), report.message_id)
+        if report.outcomes:
+            announce(message_queued, self._mine.app, message=report.message, ticket=ticket)
+        self._mine.tell(report, account)
+        return ticket
+
+
+def _full(accepted: Sequence[Accepted]) -> bool:
+    return len(accepted) == _MESSAGES or sum(item.row.size for item in accepted) > _OCTETS
+
+
+def _number(handler: EmailHandler) -> int:
+    return len(handler.outbox) if isinstance(handler, MemoryEmailHandler) else 1

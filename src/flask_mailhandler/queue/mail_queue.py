@@ -1,0 +1,313 @@
+"""The queue of one app: what is behind ``mail.queue``."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+import time
+import typing as t
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from ..accounts import Account
+from ..errors import QueueError
+from ..handlers.base import EmailHandler
+from ..handlers.memory import MemoryEmailHandler
+from ..log import logger
+from ..report import Report
+from . import outcomes
+from . import transition
+from .bell import Bell
+from .intake import Intake
+from .outcomes import DamagedRowError
+from .places import engine_of
+from .places import store_of
+from .row import FINISHED
+from .row import Row
+from .row import RowState
+from .store import Filter
+from .store import Pause
+from .telling import report_of
+from .telling import tell
+from .worker import Worker
+
+if t.TYPE_CHECKING:
+    from flask import Flask
+    from flask.ctx import AppContext
+
+    from ..queue_settings import QueueSettings
+    from ..registration import Registration
+    from .engines.base import Engine
+    from .store import Store
+
+_PAGE = 500
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QueueStats:
+    """How a queue is doing, for a health check."""
+
+    counts: Mapping[RowState, int]
+    """Messages of each state; none of a state that nothing is in."""
+    lag: float
+    """Seconds for which the message has waited that should have been sent first; 0 if nothing
+    is due."""
+    paused: Mapping[str, str]
+    """The accounts that pause, and why: their servers could not be spoken to."""
+
+
+class MailQueue:
+    """The queue of one app, which :attr:`.Mail.queue` gives.
+
+    :param mine: The app's part of its ``Mail``.
+    """
+
+    def __init__(self, mine: Registration) -> None:
+        self._mine = mine
+        self.settings: QueueSettings = mine.settings.queue
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """Where the rows are."""
+        return store_of(self._mine.app, self.settings)
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """Who is told that mail waits."""
+        return engine_of(self, self.settings)
+
+    @functools.cached_property
+    def intake(self) -> Intake:
+        """Where mail is taken in."""
+        return Intake(self, self._mine)
+
+    def ring(self, ids: Sequence[int], due: float) -> None:
+        """Tell the engine that rows wait. Where it cannot be told, nothing is lost: whoever looks
+        next finds them."""
+        try:
+            self.engine.ring(ids, due)
+        except Exception as error:
+            logger.error("The engine %s could not be told: %s", type(self.engine).__name__, error)
+
+    # Sending it
+
+    def run_once(self, seconds: float = float("inf")) -> int:
+        """Send all that is due now, in this thread, and return the number of messages that were
+        taken in hand: for a test, or for a job that something else starts.
+
+        :param seconds: After them no more is begun.
+        :raises QueueError: if the store cannot be used.
+        """
+        return Worker(self).run_once(seconds)
+
+    def run_these(self, ids: Collection[int]) -> int:
+        """Send those of these messages that are due and that nobody else has in hand: what an
+        engine calls whose bell has rung.
+
+        :raises QueueError: if the store cannot be used.
+        """
+        return Worker(self).run_these(ids)
+
+    def worker(
+        self, bell: Bell | None = None, progress: Callable[[Row], None] | None = None
+    ) -> Worker:
+        """A worker, to be run in a thread or process of its own.
+
+        :param bell: Wakes it and ends it.
+        :param progress: Called with each row whenever something has become of it.
+        """
+        return Worker(self, bell, progress)
+
+    # For the workers
+
+    @property
+    def app(self) -> Flask:
+        """The app."""
+        return self._mine.app
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """The accounts of the app."""
+        return self._mine.settings.accounts
+
+    @property
+    def retry_unknown(self) -> bool:
+        """Whether to try again those of whom nobody knows whether they have got it."""
+        return self.settings.queue_unknown == "retry"
+
+    @property
+    def gone(self) -> bool:
+        """Whether there is no app any more."""
+        return self._mine.gone
+
+    def handler(self, account: str) -> EmailHandler:
+        """The handler that is in force for an account.
+
+        :raises ConfigurationError: if its options cannot be used.
+        """
+        handler = self._mine.handler(account)
+        if isinstance(handler, MemoryEmailHandler):
+            return handler.queuing("", account)
+        return handler
+
+    def app_context(self) -> AppContext:
+        """A context of the app: handlers and receivers of signals may want one."""
+        return self._mine.app.app_context()
+
+    def tell(self, row: Row, report: Report | None) -> None:
+        """Log what a row has become, and send its signal."""
+        tell(self._mine, self.store, row, report)
+
+    # Seeing it, and changing it
+
+    def stats(self) -> QueueStats:
+        """How the queue is doing.
+
+        :raises QueueError: if the store cannot be used.
+        """
+        now = time.time()
+        if not self.store.begun:
+            return QueueStats({}, 0.0, {})
+        due = [due for account in self.accounts for _, due in self.store.due(account)]
+        pauses = {account: self.store.pause(account) for account in self.accounts}
+        return QueueStats(
+            counts=self.store.counts(),
+            lag=max(0.0, now - min(due, default=now)),
+            paused={account: pause.why for account, pause in pauses.items() if pause.until > now},
+        )
+
+    def rows(
+        self,
+        *,
+        state: RowState | str | None = None,
+        using: str | None = None,
+        older_than: float | None = None,
+        limit: int = 100,
+    ) -> list[Row]:
+        """Messages of the queue: of a state the last changed first, of all the newest first.
+
+        :param state: Only those.
+        :param using: Only those of this account.
+        :param older_than: Only those that have not changed for so many seconds.
+        """
+        wanted = _filter(state, using, older_than)
+        return self.store.rows(wanted, limit) if self.store.begun else []
+
+    def get(self, row_id: int) -> Row | None:
+        """One message, by the number of its ticket."""
+        return self.store.get(row_id) if self.store.begun else None
+
+    def report(self, row: Row) -> Report:
+        """The message of a row, as far as it can be read, and what has become of each recipient;
+        who was not tried yet is deferred. The text of what was sent is gone with its content.
+
+        :raises QueueError: if the row is damaged.
+        """
+        try:
+            return report_of(self.store, row)
+        except DamagedRowError as error:
+            raise QueueError(f"Row {row.id} is damaged: {error}.") from error
+
+    def retry(self, ids: Collection[int]) -> int:
+        """Have failed, held, expired and cancelled messages sent again now, to everybody who has
+        not accepted them; and those that wait, without waiting. Pauses of their accounts end.
+
+        :return: How many there are.
+        """
+        return sum(map(self._retry, _pages(ids)))
+
+    def _retry(self, ids: Sequence[int]) -> int:
+        now, age = time.time(), self.settings.queue_max_age
+        again = []
+        for row in self.store.rows(Filter(ids=ids), len(ids)):
+            if row.size and row.state is not RowState.SENT:
+                # One that is damaged stays as it is.
+                with contextlib.suppress(DamagedRowError):
+                    found = outcomes.from_json(row.recipients)
+                    again.append(transition.again(row, found, now, age))
+        changed = self.store.rewrite(again, _RETRIED)
+        for account in {row.account for row in again}:
+            self.store.set_pause(account, Pause())
+        if changed:
+            self.ring([row.id for row in again], now)
+        return changed
+
+    def cancel(self, ids: Collection[int]) -> int:
+        """Do not send messages that wait or are held. One that a worker has in hand is not
+        stopped.
+
+        :return: How many there were.
+        """
+        return sum(map(self._cancel, _pages(ids)))
+
+    def _cancel(self, ids: Sequence[int]) -> int:
+        now = time.time()
+        found = self.store.rows(Filter(_CANCELLED, ids=ids), len(ids))
+        return self.store.rewrite([transition.cancelled(row, now) for row in found], _CANCELLED)
+
+    def purge(
+        self,
+        *,
+        state: RowState | str | None = None,
+        using: str | None = None,
+        older_than: float | None = None,
+    ) -> int:
+        """Delete finished messages, with their keys.
+
+        :param state: Only those; also ``held``, if it is named.
+        :return: How many there were.
+        :raises ValueError: for a state in which a message is not finished.
+        """
+        wanted = _filter(state, using, older_than)
+        if not wanted.states:
+            wanted = dataclasses.replace(wanted, states=FINISHED)
+        if not {*wanted.states} <= FINISHED | {RowState.HELD}:
+            raise ValueError(f"Messages that are {state} are not finished: cancel them first.")
+        total = 0
+        while number := self.store.purge(wanted, _PAGE):
+            total += number
+        return total
+
+    def wake(self) -> None:
+        """Have the engine look for what an earlier process has left behind."""
+        try:
+            self.engine.wake()
+        except QueueError as error:
+            logger.error("%s", error)
+
+    def close(self) -> None:
+        """Let go of the thread and the file of this process. It may be used again."""
+        self.engine.close()
+        self.store.close()
+
+    def __repr__(self) -> str:
+        return f"<MailQueue {self.store!r}>"
+
+
+_RETRIED = frozenset(
+    [RowState.WAITING, RowState.FAILED, RowState.HELD, RowState.EXPIRED, RowState.CANCELLED]
+)
+_CANCELLED = frozenset([RowState.WAITING, RowState.HELD])
+
+
+def _pages(ids: Collection[int]) -> Iterator[Sequence[int]]:
+    rest = iter(ids)
+    while page := [*itertools.islice(rest, _PAGE)]:
+        yield page
+
+
+def _filter(state: RowState | str | None, using: str | None, older_than: float | None) -> Filter:
+    states = () if state is None else (RowState(state),)
+    return Filter(states, using, None if older_than is None else time.time() - older_than)
+
+
+def queue_of(mine: Registration) -> MailQueue:
+    """The queue of an app, made when it is first asked for."""
+    # No lock: a child of a fork could find it held. If two threads make one, both take the first.
+    queue: MailQueue = mine.edges.setdefault("queue", MailQueue(mine))
+    return queue

@@ -1,0 +1,261 @@
+"""Rows in the app's own database, SQLite or PostgreSQL, through SQLAlchemy."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from collections.abc import Collection
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ..errors import QueueError
+from .row import PRIORITIES
+from .row import Row
+from .row import RowState
+from .sqlalchemy_database import Database
+from .sqlalchemy_listing import literal
+from .sqlalchemy_listing import SqlalchemyListing
+from .sqlalchemy_postgresql import later
+from .sqlalchemy_postgresql import settlement
+from .sqlalchemy_rows import row_of
+from .sqlalchemy_rows import values_of
+from .sqlalchemy_session import JoinedSession
+from .store import Lease
+from .ticket import Ticket
+
+_CHANGING = (
+    *("priority", "due", "expires", "changed", "state", "attempts"),
+    *("lease_owner", "lease_until", "ended", "options", "recipients", "error"),
+)
+# Octets that are fetched with many others, and rows of which they may lie about.
+_SMALL, _AT_HAND = 65_536, 100
+
+
+class SqlalchemyStore(SqlalchemyListing):
+    """The rows of one app in a database.
+
+    :param app: The name of the app.
+    """
+
+    def __init__(self, database: Database, app: str) -> None:
+        super().__init__(database, app)
+        self._at_hand: dict[int, bytes] = {}
+        columns = self._rows.c
+        # What is asked for each message is put together once.
+        this: sa.BindParameter[int] = sa.bindparam("this")
+        owner = columns.lease_owner == sa.bindparam("owner")
+        self._content = sa.select(database.contents.c.octets).where(database.contents.c.id == this)
+        self._drop = sa.delete(database.contents).where(database.contents.c.id == this)
+        announce = sa.update(self._rows).where(columns.id == this, self._claimed, owner)
+        announce = announce.values(ended=sa.bindparam("ended"))
+        self._announce = announce.returning(columns.id)
+        self._announce_later = announce.returning(columns.id, later())
+        mine = columns.state.in_([literal(RowState.CLAIMED), literal(RowState.HELD)])
+        self._settle = sa.update(self._rows).where(columns.id == this, mine, owner)
+        self._settlement = settlement(self._settle, database.contents, _CHANGING)
+
+    @property
+    def begun(self) -> bool:
+        return True  # perhaps by another process, on another machine
+
+    def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
+        keyed = any(row.key is not None for row, _ in rows)
+        if len(rows) == 1 and self.database.postgresql and not keyed:
+            with self.database.single() as connection:
+                return self.database.insertion.insert(connection, rows)
+        with self.database.write() as connection:
+            if keyed:  # and another transaction may have this very key
+                self.database.be_patient(connection)
+            return self.database.insertion.insert(connection, rows)
+
+    def join(self, session: t.Any) -> JoinedSession:
+        return JoinedSession.of(session, self.database)
+
+    def claim(self, account: str, lease: Lease, now: float, limit: int) -> list[Row]:
+        columns = self._rows.c
+        # Only who finds something writes.
+        for priority in [found for found, due in self.due(account) if due <= now]:
+            first = self._waiting_rows(account, priority).where(columns.due <= now)
+            first = first.order_by(columns.due, columns.id).limit(limit)
+            if found := self._claim(first, lease, now):
+                return sorted(found, key=lambda row: (row.due, row.id))
+        return []
+
+    def claim_these(self, ids: Collection[int], lease: Lease, now: float) -> list[Row]:
+        if not ids:
+            return []
+        columns = self._rows.c
+        chosen = sa.select(columns.id).where(
+            columns.id.in_(ids), columns.app == self.app, self._waiting, columns.due <= now
+        )
+        found = self._claim(chosen, lease, now)
+        return sorted(found, key=lambda row: (row.priority, row.due, row.id))
+
+    def _claim(self, chosen: sa.Select[t.Any], lease: Lease, now: float) -> list[Row]:
+        columns = self._rows.c
+        claim = (
+            sa.update(self._rows)
+            .where(columns.id.in_(self._free(chosen)), self._waiting)
+            .values(
+                state=RowState.CLAIMED.value,
+                attempts=columns.attempts + 1,
+                ended=None,
+                lease_owner=lease.owner,
+                lease_until=lease.until,
+                changed=now,
+            )
+            .returning(*columns)
+        )
+        with self.database.single() as connection:
+            rows = [*map(row_of, connection.execute(claim))]
+        self._fetch([row.id for row in rows if row.size <= _SMALL])
+        return rows
+
+    def _fetch(self, ids: Collection[int]) -> None:
+        """Have the octets of claimed rows at hand: one question for many of them."""
+        if not ids:
+            return
+        contents = self.database.contents.c
+        wanted = sa.select(contents.id, contents.octets).where(contents.id.in_(ids))
+        with self.database.single() as connection:
+            found = {number: bytes(octets) for number, octets in connection.execute(wanted)}
+        if len(self._at_hand) > _AT_HAND:  # of rows that were claimed, and then there was trouble
+            self._at_hand.clear()
+        self._at_hand.update(found)
+
+    def _waiting_rows(self, account: str, priority: int) -> sa.Select[t.Any]:
+        columns = self._rows.c
+        mine = (columns.app == self.app) & (columns.account == account)
+        return sa.select(columns.id).where(mine, columns.priority == priority, self._waiting)
+
+    def due(self, account: str) -> list[tuple[int, float]]:
+        columns = self._rows.c
+        firsts = []
+        for priority in range(len(PRIORITIES)):
+            rows = self._waiting_rows(account, priority).order_by(columns.due).limit(1)
+            first = rows.with_only_columns(sa.literal(priority).label("priority"), columns.due)
+            firsts.append(first.subquery().select())
+        with self.database.single() as connection:
+            found: Sequence[t.Any] = connection.execute(sa.union_all(*firsts)).all()
+        return sorted((row[0], row[1]) for row in found)
+
+    def content(self, row_id: int) -> bytes | None:
+        if (octets := self._at_hand.pop(row_id, None)) is not None:
+            return octets
+        with self.database.single() as connection:
+            found = connection.execute(self._content, {"this": row_id}).scalar()
+        return None if found is None else bytes(found)
+
+    def new_owner(self) -> str:
+        try:
+            life = self.database.life()
+        except QueueError:
+            life = ""
+        return f"{life}.{os.urandom(12).hex()}"
+
+    def remembers(self, owner: str) -> bool:
+        # Without such a life every announcement is written to the disk at once. A worker that has
+        # outlived a crash is not believed either: then a person decides about a few rows more.
+        life = _life(owner)
+        return not life or life == self.database.life()
+
+    def renew(self, lease: Lease) -> None:
+        columns = self._rows.c
+        # Who has one of them in hand at this moment is about to give it back, or to settle it.
+        mine = sa.select(columns.id).where(self._claimed, columns.lease_owner == lease.owner)
+        self._change(
+            sa.update(self._rows)
+            .where(columns.id.in_(self._free(mine)), self._claimed)
+            .values(lease_until=lease.until)
+        )
+
+    def announce(self, row_id: int, owner: str, ended: str) -> bool:
+        values = {"this": row_id, "owner": owner, "ended": ended}
+        announce = self._announce_later if _life(owner) else self._announce
+        with self.database.single() as connection:
+            return connection.execute(announce, values).first() is not None
+
+    def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
+        self._at_hand.pop(row.id, None)
+        if self.database.postgresql:
+            values = {**_changing(row), "owner": owner, "drop": drop}
+            with self.database.single() as connection:
+                return connection.execute(self._settlement, values).first() is not None
+        with self.database.write(at_once=False) as connection:
+            found = connection.execute(self._settle, {**_changing(row), "owner": owner})
+            if drop and found.rowcount:
+                connection.execute(self._drop, {"this": row.id})
+        return found.rowcount == 1
+
+    def release(self, ids: Collection[int], owner: str) -> None:
+        if not ids:
+            return
+        for row_id in ids:
+            self._at_hand.pop(row_id, None)
+        columns = self._rows.c
+        self._change(
+            sa.update(self._rows)
+            .where(columns.id.in_(ids), self._claimed, columns.lease_owner == owner)
+            .values(
+                state=RowState.WAITING.value,
+                attempts=columns.attempts - 1,
+                lease_owner=None,
+                lease_until=None,
+            )
+        )
+
+    def lost(self, now: float, longest: float) -> list[Row]:
+        until = self._rows.c.lease_until
+        over = (until < now) | (until > now + longest)
+        return self._read(sa.select(self._rows).where(self._claimed, self._mine_all(), over))
+
+    def pull(self, now: float, longest: float) -> int:
+        columns = self._rows.c
+        ahead = columns.changed - now
+        # A minute is what clocks of several machines may differ by.
+        return self._change(
+            sa.update(self._rows)
+            .where(self._mine_all(), self._waiting, columns.changed > now + 60)
+            .where(columns.due <= columns.changed + longest)
+            .values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
+        )
+
+    def rewrite(self, rows: Sequence[Row], was: Collection[RowState], *, drop: bool = False) -> int:
+        columns = self._rows.c
+        states = [RowState(state).value for state in was]
+        rewrite = sa.update(self._rows).where(
+            columns.id == sa.bindparam("this"), columns.state.in_(states)
+        )
+        written = 0
+        with self.database.write() as connection:
+            for row in rows:
+                found = connection.execute(rewrite, _changing(row))
+                written += found.rowcount
+                if drop and found.rowcount:
+                    connection.execute(self._drop, {"this": row.id})
+        return written
+
+    def close(self) -> None:
+        self.database.close()
+
+    def _change(self, statement: sa.Update) -> int:
+        with self.database.write(at_once=False) as connection:
+            return connection.execute(statement).rowcount
+
+    def __str__(self) -> str:
+        return self.database.name
+
+    def __repr__(self) -> str:
+        return f"<SqlalchemyStore {self.database.name}>"
+
+
+def _life(owner: str) -> str:
+    """In which life of the database a worker has begun, if that can be told."""
+    life, dot, _ = owner.partition(".")
+    return life if dot else ""
+
+
+def _changing(row: Row) -> dict[str, t.Any]:
+    values = values_of(row)
+    return {"this": row.id, **{name: values[name] for name in _CHANGING}}

@@ -1,0 +1,95 @@
+"""The tables of the queue in a database of the app's own."""
+
+from __future__ import annotations
+
+import typing as t
+
+if t.TYPE_CHECKING:
+    from sqlalchemy import Column
+    from sqlalchemy import Index
+    from sqlalchemy import MetaData
+    from sqlalchemy import Table
+
+
+def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
+    """Add the tables of the queue to the metadata of an app, so that ``create_all`` makes them and
+    Flask-Migrate sees them: ``mail_queue_tables(db.metadata)``, beside the models.
+
+    :return: ``mail_queue``, ``mail_queue_content`` and ``mail_queue_account``, each time the same.
+    """
+    import sqlalchemy as sa
+
+    def table(name: str, *columns: Column[t.Any] | Index, **options: t.Any) -> Table:
+        known = f"{metadata.schema}.{name}" if metadata.schema else name
+        if known in metadata.tables:
+            return metadata.tables[known]
+        return sa.Table(name, metadata, *columns, **options)
+
+    def column(name: str, kind: t.Any, **options: t.Any) -> Column[t.Any]:
+        return sa.Column(name, kind, **{"nullable": False, **options})
+
+    number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    rows = table(
+        "mail_queue",
+        column("id", number, primary_key=True, autoincrement=True),
+        column("app", sa.Text),
+        column("account", sa.Text),
+        column("key", sa.Text, nullable=True),
+        column("message_id", sa.Text),
+        column("priority", sa.Integer),
+        column("due", sa.Double),
+        column("expires", sa.Double),
+        column("created", sa.Double),
+        column("changed", sa.Double),
+        column("state", sa.Text),
+        column("attempts", sa.Integer),
+        column("lease_owner", sa.Text, nullable=True),
+        column("lease_until", sa.Double, nullable=True),
+        column("ended", sa.Text, nullable=True),
+        column("options", sa.Text),
+        column("recipients", sa.Text),
+        column("size", sa.Integer),
+        column("error", sa.Text),
+        *_indexes(),
+        # A number must not be given again when its row is purged.
+        sqlite_autoincrement=True,
+    )
+    # What is written often is kept apart from the octets.
+    content = table(
+        "mail_queue_content",
+        column("id", number, primary_key=True, autoincrement=False),
+        column("octets", sa.LargeBinary),
+    )
+    accounts = table(
+        "mail_queue_account",
+        column("app", sa.Text, primary_key=True),
+        column("account", sa.Text, primary_key=True),
+        column("paused_until", sa.Double, server_default="0"),
+        column("pauses", sa.Integer, server_default="0"),
+        column("why", sa.Text, server_default=""),
+        column("rate", sa.Text, server_default="{}"),
+    )
+    return rows, content, accounts
+
+
+def _indexes() -> list[Index]:
+    """Each state has an index of its own, so that a new row is written into one of them, and a
+    sent one into another, once."""
+    import sqlalchemy as sa
+
+    def index(name: str, columns: str, where: str, *, unique: bool = False) -> Index:
+        condition = sa.text(where)
+        return sa.Index(
+            name,
+            *columns.split(),
+            unique=unique,
+            postgresql_where=condition,
+            sqlite_where=condition,
+        )
+
+    return [
+        index("mail_queue_key", "app account key", "key IS NOT NULL", unique=True),
+        index("mail_queue_due", "app account priority due id", "state = 'waiting'"),
+        index("mail_queue_lease", "lease_until", "state = 'claimed'"),
+        index("mail_queue_finished", "app state changed", "state NOT IN ('waiting', 'claimed')"),
+    ]

@@ -1,0 +1,96 @@
+"""What the ``MAIL_QUEUE*`` keys say: the options of the queue of one app."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import typing as t
+from collections.abc import Mapping
+
+from . import config
+from .config import Option
+from .errors import ConfigurationError
+from .secret import Secret
+from .text import shorten
+
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_OCTETS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
+_OCTETS |= {"kib": 1024, "mib": 1024**2, "gib": 1024**3}
+
+
+def duration(value: object, name: str) -> float:
+    """A time in seconds, more than 0: a number, ``"24h"`` (s, min, h, d or w), or a timedelta."""
+    if isinstance(value, datetime.timedelta):
+        value = value.total_seconds()
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]+)", str(value).strip().lower())
+    if found and found[2] in _SECONDS:
+        value = float(found[1]) * _SECONDS[found[2]]
+    try:
+        return config.seconds(value, name)
+    except ConfigurationError:
+        raise ConfigurationError(
+            f"{name} must be a time like '24h' (s, min, h, d or w) or a number of seconds over 0,"
+            f" not {shorten(value)}."
+        ) from None
+
+
+def octets(value: object, name: str) -> int:
+    """A number of octets, one at the least: a whole number, or ``"25MB"``."""
+    found = re.fullmatch(r"([0-9]{1,15}) ?([a-z]*)", str(value).strip().lower())
+    number = int(found[1]) * _OCTETS.get(found[2], 0) if found else 0
+    if isinstance(value, bool) or not number:
+        raise ConfigurationError(
+            f"{name} must be a size like '25MB' (kB, MB, GB, KiB, MiB or GiB) or a number of octets"
+            f" over 0, not {shorten(value)}."
+        )
+    return number
+
+
+def _place(value: object, name: str) -> str | Secret:
+    """``sqlite``, ``sqlalchemy``, the path of a file, or a URL, which may hold a password."""
+    if isinstance(value, Secret):
+        return value
+    found = config.path(value, name)
+    return Secret(found) if "://" in found else found
+
+
+def _engine(value: object, name: str) -> str | type:
+    return value if isinstance(value, type) else config.text(value, name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """Where mail waits, who sends it, and for how long it is kept.
+
+    :raises ConfigurationError: for a wrong value, naming the argument.
+    """
+
+    queue: Option[t.Any, str | Secret] = Option(_place, "sqlite")
+    """``"sqlite"``, the path of a file, ``"sqlalchemy"``, or a URL of SQLAlchemy."""
+    queue_engine: Option[t.Any, str | type] = Option(_engine, "thread")
+    """Who is told that mail waits: ``"thread"``, ``"none"``, or the name of an engine."""
+    queue_max_age: Option[t.Any, float] = Option(duration, 86400.0)
+    """Seconds after which a message is given up, counted from its due time."""
+    queue_keep: Option[t.Any, float] = Option(duration, 30 * 86400.0)
+    """Seconds for which finished messages and their keys are kept."""
+    queue_max_size: Option[t.Any, int] = Option(octets, 25_000_000)
+    """The octets of the largest message."""
+    queue_unknown: Option[str | None, str] = Option(config.choice("hold", "retry"), "hold")
+    """What becomes of a message of which nobody knows whether it was taken: ``"hold"`` for a
+    person, or ``"retry"``."""
+    testing_queue: Option[str | None, str] = Option(config.choice("memory", "configured"), "memory")
+    """With TESTING: ``"memory"`` sends at once by the handler of tests, ``"configured"`` uses
+    the queue."""
+
+
+KEYS = frozenset(config.options(QueueSettings))
+"""The names of these options."""
+
+
+def read_queue(values: Mapping[str, object]) -> QueueSettings:
+    """Read the options among the ``MAIL_*`` keys.
+
+    :raises ConfigurationError: for the first value that is wrong, naming its key.
+    """
+    return QueueSettings(**config.read(config.options(QueueSettings), values, config.key))

@@ -1,0 +1,172 @@
+"""A PostgreSQL of one's own, in a temporary folder, on a socket in that folder and on no port.
+
+Debian's package ``postgresql`` is needed. The system's own instance, if there is one, is neither
+used nor touched. PostgreSQL refuses to run as root, so that then it runs as the user ``postgres``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import typing as t
+import uuid
+from functools import cached_property
+from pathlib import Path
+
+import psycopg
+import sqlalchemy as sa
+
+from flask_mailhandler import mail_queue_tables
+
+from .waiting import until
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+USER = "postgres"
+_PORT = 5432  # of the socket's name only
+
+# Like a real one: what is committed is on the disk.
+_OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+}
+
+
+class Postgresql:
+    """One server, stopped by its process id."""
+
+    def __init__(self) -> None:
+        # A short path: the name of a socket has 107 characters at the most.
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self._data = self.folder / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Make the database files when there are none, and wait until it takes connections."""
+        if not self._data.exists():
+            self._own(self.folder)
+            self._run("initdb", "-D", str(self._data), "-U", USER, "-A", "trust", "-E", "UTF8")
+        options = [f"-c{name}={value}" for name, value in _OPTIONS.items()]
+        with open(self.folder / "log", "ab") as log:
+            self._process = subprocess.Popen(
+                self._command("postgres", "-D", str(self._data), f"-k{self.folder}", *options),
+                stdout=log,
+                stderr=log,
+            )
+        until(self._answers, 30, "PostgreSQL takes no connections")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it, at once unless told otherwise; :meth:`start` starts it again."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._process = None
+
+    def remove(self) -> None:
+        """Stop it, and remove its files."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def database(self, *, tables: bool = True) -> Iterator[str]:
+        """The URL, for SQLAlchemy, of a place in it that holds the tables of the queue and nothing
+        else, and is removed at the end.
+
+        :param tables: Whether it holds those.
+        """
+        name = f"t{uuid.uuid4().hex}"
+        self.execute(f"CREATE SCHEMA {name}")
+        url = f"{self.url}&options=-csearch_path%3D{name}"
+        try:
+            if tables:
+                _make_tables(url)
+            yield url
+        finally:
+            self.execute(f"DROP SCHEMA {name} CASCADE")
+
+    @property
+    def url(self) -> str:
+        """The URL, for SQLAlchemy, of its one database."""
+        return f"postgresql+psycopg://{USER}@/postgres?host={self.folder}&port={_PORT}"
+
+    def execute(self, statement: str) -> None:
+        """Carry out a statement on a connection of its own."""
+        with self.connect() as connection:
+            connection.execute(statement.encode())
+
+    def disconnect_all(self) -> None:
+        """Close all connections that it has, as a fail-over does."""
+        self.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+
+    def connect(self) -> psycopg.Connection[t.Any]:
+        """A connection on which every statement is a transaction of its own."""
+        return psycopg.connect(
+            host=str(self.folder), port=_PORT, user=USER, dbname="postgres", autocommit=True
+        )
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError((self.folder / "log").read_text(encoding="utf-8"))
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    @cached_property
+    def _programs(self) -> Path:
+        return _programs()
+
+    def _own(self, folder: Path) -> None:
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(USER)
+            os.chown(folder, user.pw_uid, user.pw_gid)
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        command = [str(self._programs / program), *arguments]
+        if os.geteuid() != 0:
+            return command
+        return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *command]
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            self._command(program, *arguments), capture_output=True, text=True, cwd=self.folder
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _make_tables(url: str) -> None:
+    engine = sa.create_engine(url)
+    metadata = sa.MetaData()
+    mail_queue_tables(metadata)
+    metadata.create_all(engine)
+    engine.dispose()
+
+
+def _programs() -> Path:
+    """Where the server's programs are: the newest of Debian's, or those in the PATH."""
+    versions = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    found = sorted(versions, key=lambda path: float(path.parts[-3]))
+    return found[-1].parent if found else Path(shutil.which("postgres") or "/").parent
+
+
+def missing() -> str:
+    """Why there can be no PostgreSQL here, or ""."""
+    if not (_programs() / "initdb").exists():
+        return "Debian's package postgresql is not installed"
+    if os.geteuid() == 0 and USER not in {user.pw_name for user in pwd.getpwall()}:
+        return f"there is no user {USER}, and it does not run as root"
+    return ""

@@ -1,0 +1,236 @@
+"""F-100: what kill -9 leaves behind, at every phase of a delivery, and what becomes of it.
+
+The server kills the client: it knows the phase, and nothing has to be timed.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from queueing import shop
+from queueing import who
+from sending import letter
+from sending import letters
+from sending import Scripted
+from servers import After
+from servers import DROP
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from servers import Accepted
+    from servers import ScriptedServer
+    from servers.connection import Connection
+    from storing import Place
+
+_WORKER = """
+import json, os, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from pathlib import Path
+from queueing import Shop
+here = Shop(Path(sys.argv[2]), None, **json.loads(sys.argv[3]))
+print("ready", flush=True)
+with here.app.app_context():
+    here.queue.run_once()
+print("done", flush=True)
+"""
+
+
+class Killer:
+    """Starts workers in processes of their own, and kills the one at work when the server has
+    come to a certain step for the n-th time."""
+
+    def __init__(self, folder: Path, **keys: t.Any) -> None:
+        self._folder = folder
+        self._keys = keys
+        self._process: subprocess.Popen[str] | None = None
+        self._steps: collections.Counter[str] = collections.Counter()
+        self.kills = 0
+
+    def at(self, step: str, *times: int, answer: t.Any = DROP) -> t.Any:
+        """An action of a scripted server: kill at these times, and answer; else None."""
+
+        def act(line: str, connection: Connection) -> t.Any:
+            self._steps[step] += 1
+            if self._steps[step] not in times:
+                return _HONEST[step]
+            self.kill()
+            return answer
+
+        return act
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it has come."""
+        assert self._process is not None
+        self.kills += 1
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def work(self, server: ScriptedServer) -> bool:
+        """Run a worker until it has nothing to do or is killed. Whether it came to its end."""
+        keys = {"MAIL_URL": f"smtp://{server.host}:{server.port}", **self._keys}
+        arguments = [json.dumps(sys.path), str(self._folder), json.dumps(keys)]
+        with subprocess.Popen(
+            [sys.executable, "-c", _WORKER, *arguments], stdout=subprocess.PIPE, text=True
+        ) as self._process:
+            assert self._process.stdout is not None
+            said = self._process.stdout.read()
+        return said.endswith("done\n")
+
+
+_LARGE = ("x" * 70 + "\n") * 140_000
+_HONEST = {
+    "MAIL": "250 2.1.0 ok",
+    "RCPT": "250 2.1.5 ok",
+    "DATA": "354 go ahead",
+    "end of data": "250 2.0.0 accepted",
+}
+
+
+def ids(received: list[Accepted]) -> collections.Counter[str]:
+    """How often each message came whole, by its Message-ID."""
+    found = [re.search(rb"Message-ID: (<.*>)", one.content) for one in received]
+    return collections.Counter(match[1].decode() for match in found if match)
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "content"])
+def test_killed_before_the_end_of_data(
+    step: str, tmp_path: Path, scripted: Scripted, place: Place
+) -> None:
+    """F-100: killed before the end of data, a message is sent again, at once, and once."""
+    killer = Killer(tmp_path, MAIL_QUEUE=place.named)
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        messages = letters(3)
+        if step == "content":
+            # More than the buffers between client and server hold, so that it is not all given.
+            messages[1] = letter("r2@example.com", text=_LARGE)
+        for message in messages:
+            here.mail.send_later(message)
+        # The second of three, so that one is settled and one not begun.
+        server.script.on = (
+            {"content": [After(0, _none), After(0, killer.at("content", 1))]}
+            if step == "content"
+            else {step: killer.at(step, 2)}
+        )
+        server.script.__post_init__()
+
+        assert not killer.work(server)
+        assert here.states == ["sent", "claimed", "claimed"]
+        here.forget_workers()
+        assert killer.work(server)
+        assert here.states == ["sent"] * 3
+        assert sorted(ids(server.received).values()) == [1, 1, 1]
+
+
+def _none(line: str, connection: Connection) -> t.Any:
+    return b""
+
+
+@pytest.mark.parametrize("policy", ["hold", "retry"])
+def test_killed_at_the_end_of_data(
+    policy: str, tmp_path: Path, scripted: Scripted, place: Place
+) -> None:
+    """F-100: killed after the end of data was given, nobody knows: it is held, or with "retry"
+    sent again; what was settled before is never touched again."""
+    keys = {"MAIL_QUEUE": place.named, "MAIL_QUEUE_UNKNOWN": policy}
+    killer = Killer(tmp_path, **keys)
+    server = scripted(on={"end of data": killer.at("end of data", 2, answer="250 2.0.0 ok")})
+    with shop(tmp_path, server, **keys) as here:
+        for message in letters(3):
+            here.mail.send_later(message)
+
+        assert not killer.work(server)
+        here.forget_workers()
+        assert killer.work(server)
+        held = policy == "hold"
+        assert here.states == ["sent", "held" if held else "sent", "sent"]
+        assert who(here.rows[1]) == {"r2@example.com": "unknown" if held else "accepted"}
+        assert [*ids(server.received).values()] == [1, 1 if held else 2, 1]
+
+
+def test_killed_between_two_attempts(tmp_path: Path, scripted: Scripted, place: Place) -> None:
+    """F-100: who has accepted in an earlier attempt is not asked again after a kill."""
+    killer = Killer(tmp_path, MAIL_QUEUE=place.named)
+    server = scripted(
+        on={
+            "RCPT TO:<d@example.com>": ["450 4.2.0 greylisted"],
+            "end of data": killer.at("end of data", 2, answer="250 2.0.0 ok"),
+        }
+    )
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        here.mail.send_later(letter("a@example.com", "d@example.com"))
+        assert killer.work(server)
+        here.all_later()
+        assert not killer.work(server)
+        here.forget_workers()
+        here.queue.run_once()
+
+        assert here.states == ["held"]
+        assert who(here.rows[0]) == {"a@example.com": "accepted", "d@example.com": "unknown"}
+
+
+@pytest.mark.parametrize("policy", ["hold", "retry"])
+def test_forty_mails_and_three_kills(
+    policy: str, tmp_path: Path, scripted: Scripted, place: Place
+) -> None:
+    """F-100: of 40 mails and 3 kills at chosen steps none is lost; none is doubled with "hold",
+    and with "retry" at most those whose end of data had come."""
+    keys = {"MAIL_QUEUE": place.named, "MAIL_QUEUE_UNKNOWN": policy}
+    killer = Killer(tmp_path, **keys)
+    server = scripted(
+        on={
+            "RCPT": killer.at("RCPT", 7),
+            "end of data": killer.at("end of data", 15, 30, answer="250 2.0.0 ok"),
+        }
+    )
+    with shop(tmp_path, server, **keys) as here:
+        tickets = [*here.mail.send_later_each(letters(40))]
+        while not killer.work(server):
+            here.forget_workers()
+
+        came = ids(server.received)
+        assert killer.kills == 3
+        assert {*came} == {ticket.message_id for ticket in tickets}
+        assert max(came.values()) == (1 if policy == "hold" else 2)
+        assert sum(number - 1 for number in came.values()) == (0 if policy == "hold" else 2)
+        assert here.states.count("held") == (2 if policy == "hold" else 0)
+        assert here.states.count("sent") == (38 if policy == "hold" else 40)
+
+
+def test_killed_while_accepting(tmp_path: Path, scripted: Scripted, place: Place) -> None:
+    """F-100: a message whose ticket was given is there after a kill, and no half of one is."""
+    program = """
+import json, os, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from pathlib import Path
+from queueing import Shop
+from sending import letters
+here = Shop(Path(sys.argv[2]), MAIL_QUEUE=sys.argv[3])
+with here.app.app_context():
+    for ticket in here.mail.send_later_each(letters(100_000)):
+        print(ticket.message_id, flush=True)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, json.dumps(sys.path), str(tmp_path), place.named],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        given = [process.stdout.readline().strip() for _ in range(250)]
+        process.kill()
+        given += [line.strip() for line in process.stdout.read().split("\n")[:-1]]
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        kept = here.rows
+        assert {*given} <= {row.message_id for row in kept}
+        assert all(here.queue.store.content(row.id) for row in kept)

@@ -1,0 +1,191 @@
+"""The queue in PostgreSQL, which is somewhere else and may go away."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import typing as t
+
+import pytest
+
+from flask_mailhandler import message_sent
+from flask_mailhandler import QueueError
+from flask_mailhandler.queue import sqlalchemy_places
+from flask_mailhandler.queue import worker
+from flask_mailhandler.queue.bell import Bell
+from flask_mailhandler.queue.sqlalchemy_store import SqlalchemyStore
+from flask_mailhandler.queue.store import Lease
+from queueing import Shop
+from queueing import shop
+from sending import letter
+from sending import letters
+from sending import Scripted
+from servers.waiting import until
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from servers.postgresql import Postgresql
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture
+def url(postgresql: Postgresql) -> Iterator[str]:
+    """The URL of a database with the tables of the queue."""
+    with postgresql.database() as found:
+        yield found
+
+
+def test_connections_that_were_cut(
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Connections that were idle when the database was restarted are replaced, and nobody sees
+    it."""
+    monkeypatch.setattr(sqlalchemy_places, "IDLE", 0.0)
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        postgresql.disconnect_all()
+        here.mail.send_later(letter())
+        postgresql.disconnect_all()
+        here.queue.run_once()
+
+        assert (here.states, len(server.accepted)) == (["sent"] * 2, 2)
+
+
+def test_cut_in_the_middle_of_a_message(
+    url: str, tmp_path: Path, scripted: Scripted, postgresql: Postgresql
+) -> None:
+    """If a worker loses its database before it can announce the end of data it does not give it;
+    the message is sent when it has the database again, once."""
+
+    def cut(line: str, connection: object) -> str:
+        postgresql.disconnect_all()
+        return "250 2.1.0 ok"
+
+    server = scripted(on={"MAIL": [cut]})
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert (here.states, server.received) == (["waiting"], [])
+        here.all_later()
+        here.queue.run_once()
+
+        assert (here.states, len(server.accepted)) == (["sent"], 1)
+
+
+def test_away_for_a_while(
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """F-101: while the database is away nothing is accepted, and an error says so; a worker waits
+    for it, and sends what was there before."""
+    monkeypatch.setattr(worker, "POLL", 0.05)
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        postgresql.stop()
+        try:
+            with pytest.raises(
+                QueueError, match=r"The queue in postgresql\+psycopg://postgres@/po"
+            ):
+                here.mail.send_later(letter())
+            bell, sent = Bell(), threading.Event()
+            message_sent.connect(lambda *_, **__: sent.set(), here.app, weak=False)
+            thread = threading.Thread(target=here.queue.worker(bell).run)
+            thread.start()
+            until(lambda: "cannot be used" in caplog.text, 30, "the worker to find out")
+        finally:
+            postgresql.start()
+        assert sent.wait(30)
+        bell.stop()
+        thread.join()
+
+        assert (here.states, len(server.accepted)) == (["sent"], 1)
+
+
+def test_a_machine_that_goes_down(
+    url: str, tmp_path: Path, scripted: Scripted, postgresql: Postgresql
+) -> None:
+    """F-100: when the database goes down without a word what was accepted is there, and what was
+    sent is not sent again: where that could not be written in time, it is held."""
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        assert len([*here.mail.send_later_each(letters(20))]) == 20
+        here.queue.run_once()
+        postgresql.stop(signal.SIGQUIT)
+        postgresql.start()
+        here.queue.close()  # and with it connections that are none any more
+        here.forget_workers()
+        here.queue.run_once()
+
+        assert len(here.states) == 20
+        assert {*here.states} <= {"sent", "held"}
+        assert len(server.accepted) == 20
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_what_a_worker_had_claimed(
+    crash: bool, url: str, tmp_path: Path, postgresql: Postgresql
+) -> None:
+    """What a worker had claimed when the database went down, and not when it was restarted in
+    order, is held: an announcement may be gone."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        dead = here.queue.worker()
+        here.queue.store.claim("default", Lease(dead.owner, 1.0), here.rows[0].due, 1)
+        postgresql.stop(signal.SIGQUIT if crash else signal.SIGINT)
+        postgresql.start()
+        here.queue.close()
+        here.queue.worker().recover()
+
+        assert here.states == ["held" if crash else "waiting"]
+        assert ("went down" in here.rows[0].error) is crash
+
+
+def test_what_is_on_the_disk_at_once(url: str, tmp_path: Path) -> None:
+    """What is accepted and claimed is on the disk at once; the rest is when the next of these
+    is."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        store = here.queue.store
+        assert isinstance(store, SqlalchemyStore)
+        with store.database.single() as connection:
+            assert _synchronous(connection) == "on"
+        with store.database.write() as connection:
+            assert _synchronous(connection) == "on"
+        with store.database.write(at_once=False) as connection:
+            assert _synchronous(connection) == "off"
+        with store.database.write() as connection:
+            assert _synchronous(connection) == "on"
+
+
+def _synchronous(connection: t.Any) -> str:
+    return str(connection.exec_driver_sql("SHOW synchronous_commit").scalar())
+
+
+def test_a_row_in_hand_is_left_alone(url: str, tmp_path: Path) -> None:
+    """A worker does not wait for a row that another transaction has in hand: it takes the next."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        first = here.mail.send_later(letter())
+        second = here.mail.send_later(letter())
+        assert [row.id for row in _claimed_beside(here, first.id)] == [second.id]
+
+
+def _claimed_beside(here: Shop, held: int) -> list[t.Any]:
+    store = here.queue.store
+    assert isinstance(store, SqlalchemyStore)
+    with store.database.write() as connection:
+        connection.exec_driver_sql(f"SELECT id FROM mail_queue WHERE id = {held} FOR UPDATE")
+        now = here.rows[0].due + 1
+        return store.claim("default", Lease("me", now + 60), now, 10)

@@ -1,0 +1,285 @@
+"""What every store does: rows are kept, claimed once, and found again."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import typing as t
+
+import pytest
+
+from flask_mailhandler import QueueError
+from flask_mailhandler.queue.row import RowState
+from flask_mailhandler.queue.store import Filter
+from flask_mailhandler.queue.store import Pause
+from queueing import shop
+from sending import letters
+from sending import Scripted
+from storing import add
+from storing import lease
+from storing import NOW
+from storing import row
+from workers import together
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from flask_mailhandler.queue.store import Store
+    from flask_mailhandler.queue.ticket import Ticket
+    from storing import Place
+
+
+@pytest.fixture
+def store(place: Place) -> Store:
+    """A store of the app "shop"."""
+    return place.store()
+
+
+def test_numbers_are_never_given_twice(store: Store) -> None:
+    """An engine may ring for a row that was deleted long ago: its number is not another's."""
+    tickets = add(store, *[row(state=RowState.SENT) for _ in range(3)])
+    assert store.purge(Filter(), 10) == 3
+
+    assert add(store, row())[0].id > tickets[-1].id
+    assert store.purge(Filter(), 10) == 0
+
+
+def test_all_or_none(store: Store) -> None:
+    """Rows that are added together are added all or none."""
+    with pytest.raises(QueueError, match=r"(?i)not.null"):
+        add(store, row(), row(message_id=None))
+
+    assert store.counts() == {}
+
+
+def test_apps_do_not_see_each_other(place: Place) -> None:
+    """Two apps may share a file: each has its own rows, keys, limits and pauses."""
+    store, other = place.store(), place.store("blog")
+    add(store, row(key="k"))
+    (ticket,) = add(other, row(app="blog", key="k"))
+    other.set_pause("default", Pause(NOW, 1, "why"))
+
+    assert ticket.created
+    assert (store.counts(), other.counts()) == ({"waiting": 1}, {"waiting": 1})
+    assert [one.app for one in other.claim("default", lease(), NOW, 10)] == ["blog"]
+    assert store.pause("default") == Pause()
+
+
+def test_a_row_is_claimed_once(place: Place) -> None:
+    """Of any number of workers one gets a row: threads and processes alike."""
+    stores = [place.store() for _ in range(4)]
+    add(stores[0], *[row(message_id=f"<{number}@example.com>") for number in range(200)])
+    claimed: list[int] = []
+
+    def claim(store: Store, owner: str) -> None:
+        while found := store.claim("default", lease(owner), NOW, 7):
+            claimed.extend(one.id for one in found)
+
+    threads = [
+        threading.Thread(target=claim, args=(stores[number % 4], str(number)))
+        for number in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(claimed) == [*range(1, 201)]
+
+
+def test_claiming(store: Store) -> None:
+    """What is claimed is due, of one account and of the highest priority that there is."""
+    add(
+        store,
+        row(priority=2),
+        row(priority=1, due=NOW - 1),
+        row(priority=1, due=NOW - 2),
+        row(priority=0, due=NOW + 1),
+        row(priority=0, account="news"),
+    )
+
+    assert [one.id for one in store.claim("default", lease(), NOW, 10)] == [3, 2]
+    assert [one.id for one in store.claim("default", lease(), NOW, 10)] == [1]
+    assert store.claim("default", lease(), NOW, 10) == []
+    (found,) = store.claim("default", lease(), NOW + 1, 10)
+    assert (found.id, found.attempts, found.lease_owner) == (4, 1, "me")
+    assert store.due("default") == []
+    assert store.due("news") == [(0, NOW)]
+
+
+def test_claiming_by_number(store: Store) -> None:
+    """What an engine rings for is claimed if it waits and is due."""
+    add(store, row(), row(due=NOW + 1), row(state=RowState.SENT), row())
+
+    assert [one.id for one in store.claim_these([4, 2, 3, 99, 1], lease(), NOW)] == [1, 4]
+    assert store.claim_these([], lease(), NOW) == []
+
+
+def test_a_lost_lease(store: Store) -> None:
+    """Who has lost its lease may not announce the end of data, and its result does not count
+    where another has the row; but it does where the row was only held."""
+    add(store, row(), row())
+    first, second = store.claim("default", lease("slow", NOW + 60), NOW, 2)
+    assert store.announce(first.id, "slow", "[]")
+    assert [one.id for one in store.lost(NOW + 61, 120)] == [1, 2]
+    held = dataclasses.replace(first, state=RowState.HELD)
+    again = dataclasses.replace(second, state=RowState.WAITING, lease_owner=None)
+    assert store.settle(held, "slow")
+    assert store.settle(again, "slow")
+    store.claim("default", lease("quick"), NOW, 1)
+
+    assert not store.announce(second.id, "slow", "[]")
+    assert not store.settle(dataclasses.replace(second, state=RowState.SENT), "slow")
+    assert store.settle(dataclasses.replace(first, state=RowState.SENT), "slow", drop=True)
+    assert store.counts() == {"sent": 1, "claimed": 1}
+    assert (store.content(first.id), store.content(second.id)) == (None, b"x")
+
+
+def test_releasing_and_renewing(store: Store) -> None:
+    """A row that was not tried is given back with its attempt; a lease is put off."""
+    add(store, row(), row())
+    store.claim("default", lease("me", NOW), NOW, 2)
+    store.renew(lease("me", NOW + 60))
+    store.release([1], "me")
+    store.release([2], "somebody else")
+    store.release([], "me")
+
+    assert store.lost(NOW + 59, 120) == []
+    found = {one.id: (one.state, one.attempts, one.lease_owner) for one in store.rows(Filter(), 9)}
+    assert found == {1: ("waiting", 0, None), 2: ("claimed", 1, "me")}
+
+
+def test_a_clock_that_was_ahead(store: Store) -> None:
+    """F-104: when a clock is put back, what was due soon by the old one is due soon by the new
+    one, a lease that ends too late is over, and what is due at a certain time stays so."""
+    ahead = NOW + 7200
+    add(
+        store,
+        row(created=ahead, changed=ahead, due=ahead, expires=ahead + 100),
+        row(created=ahead, changed=ahead, due=ahead + 86400, expires=ahead + 90000),
+        row(),
+        row(created=ahead, changed=ahead, due=ahead, expires=ahead + 100, account="news"),
+    )
+    store.claim("news", lease("dead", ahead + 60), ahead, 1)
+
+    assert (store.pull(NOW, 3600), store.pull(NOW, 3600)) == (1, 0)
+    found = {one.id: one.due for one in store.rows(Filter([RowState.WAITING]), 9)}
+    assert found == {1: NOW, 2: ahead + 86400, 3: NOW}
+    assert [one.id for one in store.lost(NOW, 120)] == [4]
+
+
+def test_rows_and_counts(store: Store) -> None:
+    """Rows are found by state, account, age and number."""
+    add(
+        store,
+        row(changed=NOW - 30),
+        row(changed=NOW - 10, state=RowState.FAILED),
+        row(changed=NOW - 20, state=RowState.FAILED, account="news"),
+    )
+
+    def found(**wanted: t.Any) -> list[int]:
+        return [one.id for one in store.rows(Filter(**wanted), 10)]
+
+    assert found() == [3, 2, 1]
+    assert found(states=[RowState.FAILED]) == [2, 3]
+    assert found(states=[RowState.FAILED, RowState.WAITING]) == [2, 3, 1]
+    assert found(states=[RowState.FAILED], account="news") == [3]
+    assert found(before=NOW - 15) == [3, 1]
+    assert found(ids=[1, 3]) == [3, 1]
+    assert (store.counts(), store.counts("news")) == ({"waiting": 1, "failed": 2}, {"failed": 1})
+    assert store.get(2) == store.rows(Filter(ids=[2]), 1)[0]
+    assert store.get(99) is None
+
+
+def test_rates_are_shared(place: Place) -> None:
+    """All workers take from one limit, which is kept in the store."""
+    stores = [place.store() for _ in range(2)]
+    limits = ((5, 60.0),)
+
+    taken = [store.take_rate("default", limits, NOW, 3)[0] for store in (*stores, *stores)]
+
+    assert taken == [3, 2, 0, 0]
+    number, wait = stores[0].take_rate("default", limits, NOW, 3)
+    assert (number, 60 <= wait <= 62) == (0, True)
+    assert stores[1].take_rate("default", limits, NOW + wait, 3)[0] == 3
+    assert stores[1].take_rate("news", limits, NOW, 3)[0] == 3
+
+
+def test_a_key_is_one_row(place: Place) -> None:
+    """Of any number that add the same key at the same time one has made the row, and all get its
+    ticket."""
+    stores = [place.store() for _ in range(4)]
+    tickets: list[Ticket] = []
+
+    def keep(store: Store) -> None:
+        for number in range(10):
+            tickets.extend(add(store, row(key=f"k{number}")))
+
+    threads = [threading.Thread(target=keep, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sum(ticket.created for ticket in tickets) == 10
+    assert len({ticket.id for ticket in tickets}) == 10
+    assert stores[0].counts() == {"waiting": 10}
+
+
+def test_many_rows_at_once(store: Store) -> None:
+    """Rows that are added together get their tickets in order, and each its own octets."""
+    rows = [row(message_id=f"<{number}@example.com>") for number in range(300)]
+    tickets = store.add([(one, one.message_id.encode()) for one in rows])
+
+    assert [ticket.message_id for ticket in tickets] == [one.message_id for one in rows]
+    found = {ticket.id: store.content(ticket.id) for ticket in tickets}
+    assert found == {ticket.id: ticket.message_id.encode() for ticket in tickets}
+
+
+def test_after_a_fork(place: Place) -> None:
+    """F-96: a fork while other threads write leaves parent and child a queue each can use."""
+    store = place.store()
+    add(store, row())
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            store.set_pause("default", Pause(NOW))
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    children = []
+    for _ in range(10):
+        child = os.fork()
+        if child == 0:  # pragma: no cover
+            code = 1
+            try:
+                add(store, row())
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitpid(child, 0)[1] for child in children]
+    over.set()
+    for thread in threads:
+        thread.join()
+
+    assert codes == [0] * 10
+    assert store.counts() == {"waiting": 11}
+
+
+def test_workers_in_several_processes(place: Place, tmp_path: Path, scripted: Scripted) -> None:
+    """Four processes send 200 messages from one queue, each of them once."""
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        sent = letters(200)
+        assert len([*here.mail.send_later_each(sent)]) == 200
+        url = here.app.config["MAIL_URL"]
+        taken = together(4, tmp_path, MAIL_QUEUE=place.named, MAIL_URL=url)
+
+        assert sum(taken) == 200
+        assert {*here.states} == {"sent"}
+    came = [recipient for one in server.accepted for recipient in one.recipients]
+    assert sorted(came) == sorted(message.to[0] for message in sent)

@@ -1,0 +1,126 @@
+"""Sending later in the tests of an app: into the outbox at once."""
+
+from __future__ import annotations
+
+import datetime
+import email
+import typing as t
+
+import pytest
+
+from flask_mailhandler import MemoryEmailHandler
+from flask_mailhandler import Message
+from flask_mailhandler import message_queued
+from flask_mailhandler import message_sent
+from flask_mailhandler import MessageError
+from queueing import shop
+from sending import letter
+from sending import letters
+from sending import Scripted
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_it_is_in_the_outbox_at_once(tmp_path: Path) -> None:
+    """With TESTING, what is sent later is captured at once, and marked; no file is made."""
+    with shop(tmp_path, TESTING=True) as here:
+        ticket = here.mail.send_later(letter(subject="Later"), delay=3600)
+        here.mail.send(letter(subject="Now"))
+
+        handler = here.mail.handler
+        assert isinstance(handler, MemoryEmailHandler)
+        later, now = handler.outbox
+        assert (later.queued, now.queued) == (True, False)
+        assert repr(later) == "<Captured 'Later' to b@example.com queued>"
+        assert later.message_id == ticket.message_id
+        assert [*tmp_path.iterdir()] == []
+
+
+def test_a_capture(tmp_path: Path) -> None:
+    """What is captured has its account, its key and its due time; a key is one message."""
+    with shop(tmp_path, MAIL_ACCOUNTS={"news": {}}) as here, here.mail.capture() as outbox:
+        at = datetime.datetime(2031, 5, 17, 12, 0, tzinfo=datetime.UTC)
+        first = here.mail.send_later(letter(), key="k", using="news", at=at)
+        again = here.mail.send_later(letter(), key="k", using="news")
+        other = here.mail.send_later(letter(), key="k")
+
+        assert (again.created, again.message_id) == (False, first.message_id)
+        assert (other.created, len(outbox)) == (True, 2)
+        assert (outbox[0].using, outbox[0].key, outbox[0].queued) == ("news", "k", True)
+        date = email.message_from_bytes(bytes(outbox[0].content))["Date"]
+        assert email.utils.parsedate_to_datetime(date) == at
+        assert isinstance(outbox[0].message, Message)
+        assert outbox[0].message.date == at
+
+
+def test_many(tmp_path: Path) -> None:
+    """send_later_each captures too, lazily."""
+    with shop(tmp_path, TESTING=True) as here, here.mail.capture() as outbox:
+        tickets = here.mail.send_later_each(letters(3))
+        assert outbox == []
+
+        assert [ticket.created for ticket in tickets] == [True] * 3
+        assert len(outbox) == 3
+
+
+def test_what_the_queue_would_refuse(tmp_path: Path) -> None:
+    """What the queue would refuse fails in a test too."""
+    with shop(tmp_path, TESTING=True, MAIL_QUEUE_MAX_SIZE="1kB") as here:
+        with pytest.raises(MessageError, match="MAIL_QUEUE_MAX_SIZE"):
+            here.mail.send_later(letter(text="x\n" * 1000))
+        with pytest.raises(MessageError, match="delay="):
+            here.mail.send_later(letter(), delay=-1)
+
+
+def test_what_is_stopped(tmp_path: Path) -> None:
+    """A message that a before_send function stops is not captured, and is no error."""
+    with shop(tmp_path, TESTING=True) as here, here.mail.capture() as outbox:
+        here.mail.before_send(lambda message: None)
+        here.mail.send_later(letter())
+
+        assert outbox == []
+
+
+def test_signals(tmp_path: Path) -> None:
+    """A test sees the signals that the app would see."""
+    told = []
+
+    def queued(sender: object, **facts: t.Any) -> None:
+        told.append(("queued", facts["ticket"].message_id))
+
+    def sent(sender: object, **facts: t.Any) -> None:
+        told.append(("sent", facts["report"].message_id))
+
+    with shop(tmp_path, TESTING=True) as here:
+        message_queued.connect(queued, here.app)
+        message_sent.connect(sent, here.app)
+        ticket = here.mail.send_later(letter())
+
+        assert told == [("queued", ticket.message_id), ("sent", ticket.message_id)]
+
+
+def test_the_real_queue(tmp_path: Path) -> None:
+    """With MAIL_TESTING_QUEUE = "configured" there is a queue, and what it sends is captured."""
+    with (
+        shop(tmp_path, TESTING=True, MAIL_TESTING_QUEUE="configured") as here,
+        here.mail.capture() as outbox,
+    ):
+        here.mail.send_later(letter(subject="Hi").replace(bcc="c@example.com"))
+        assert (outbox, here.states) == ([], ["waiting"])
+        here.queue.run_once()
+
+        (captured,) = outbox
+        assert captured.queued
+        assert captured.subject == "Hi"
+        assert captured.bcc == ["c@example.com"]
+        assert here.states == ["sent"]
+
+
+def test_another_handler_of_tests(tmp_path: Path, scripted: Scripted) -> None:
+    """With MAIL_TESTING_HANDLER = "configured" it is sent at once."""
+    server = scripted()
+    with shop(tmp_path, server, TESTING=True, MAIL_TESTING_HANDLER="configured") as here:
+        assert here.mail.send_later(letter(), delay=3600).created
+
+    assert len(server.accepted) == 1

@@ -439,33 +439,47 @@ def test_not_installed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 # In the processes of workers
 
 
-def lookouts() -> list[threading.Thread]:
-    return [one for one in threading.enumerate() if one.name == "mail-queue-lookout"]
-
-
-def test_celery_looks_out(celery_app: Celery, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("looks")
+def test_celery_looks_out(tmp_path: Path) -> None:
     """A process of Celery's workers looks out from its beginning."""
     from celery.signals import worker_process_init
 
-    with shop(tmp_path, None, MAIL_QUEUE_ENGINE="celery") as here:
-        with_flask_tasks(celery_app, here.app)
-        here.mail.send_later(letter(), delay=3600)
+    from flask_mailhandler.queue.engines.celery import CeleryEngine
+
+    told = threading.Event()
+
+    class Watched(CeleryEngine):
+        def check(self) -> None:
+            """There is no Celery app."""
+
+        def tell(self, ids: Sequence[int], delay: float) -> None:
+            told.set()
+
+    with shop(tmp_path, None, MAIL_QUEUE_ENGINE=Watched) as here:
+        here.mail.send_later(letter())
         here.queue.engine.close()
-        gc.collect()  # what other tests have left
-        before = lookouts()
+        told.clear()
         worker_process_init.send(sender=None)
-        assert len(lookouts()) == len(before) + 1
+        assert told.wait(20)
 
 
+@pytest.mark.usefixtures("looks")
 def test_dramatiq_looks_out(stub: Broker, tmp_path: Path) -> None:
     """A process of Dramatiq's workers looks out from its beginning."""
-    with shop(tmp_path, None, MAIL_QUEUE_ENGINE="dramatiq") as here:
-        here.mail.send_later(letter(), delay=3600)
+    from flask_mailhandler.queue.engines.dramatiq import DramatiqEngine
+
+    told = threading.Event()
+
+    class Watched(DramatiqEngine):
+        def tell(self, ids: Sequence[int], delay: float) -> None:
+            told.set()
+
+    with shop(tmp_path, None, MAIL_QUEUE_ENGINE=Watched) as here:
+        here.mail.send_later(letter())
         here.queue.engine.close()
-        gc.collect()  # what other tests have left
-        before = lookouts()
+        told.clear()
         stub.emit_after("process_boot")
-        assert len(lookouts()) == len(before) + 1
+        assert told.wait(20)
 
 
 @pytest.mark.parametrize(("base", "method"), [(Engine, "ring"), (BrokerEngine, "tell")])

@@ -20,7 +20,7 @@ from flask_mailhandler.mailbox.opened import MAX_HTML
 from mailbox_app import app_with_mailbox
 from mailbox_app import keep
 
-ATTACK = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}{% raw %}"
+ATTACK = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7191*7}}{% raw %}"
 ENCODED = "=?utf-8?q?" + "".join(f"={octet:02X}" for octet in ATTACK.encode()) + "?="
 
 
@@ -138,7 +138,7 @@ def test_every_field_is_escaped(
         for name, value in tags.attributes:
             if name in ("src", "href", "action", "data-src", "data-read", "data-list"):
                 assert re.match(r"/_mail/|\?|#main|https://", value), value
-        assert "49" not in re.sub(r"[0-9A-Fa-f.:TZ-]{12,}", "", page)
+        assert "50337" not in page
 
 
 class Tags(HTMLParser):

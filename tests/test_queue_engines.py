@@ -279,11 +279,20 @@ def test_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def celery_app() -> Celery:
-    """A Celery app with a broker in memory, and without tasks that know of Flask."""
+def celery_app() -> Iterator[Celery]:
+    """A Celery app with a broker in memory, and without tasks that know of Flask. Its worker in
+    this process leaves logging as it is."""
     from celery import Celery
+    from celery.signals import setup_logging
 
-    return Celery("shop", broker="memory://", set_as_current=False)
+    def keep(**_: object) -> None:
+        """Who listens to this signal does it instead of Celery."""
+
+    setup_logging.connect(keep)
+    try:
+        yield Celery("shop", broker="memory://", set_as_current=False)
+    finally:
+        setup_logging.disconnect(keep)
 
 
 def with_flask_tasks(celery: Celery, app: Flask) -> None:

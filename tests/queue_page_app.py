@@ -6,8 +6,8 @@ import typing as t
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import Message
+from mailbox_app import ME
 from queueing import Shop
-from sending import letter
 from servers import DROP
 
 if t.TYPE_CHECKING:
@@ -18,6 +18,11 @@ if t.TYPE_CHECKING:
     from sending import Listener
     from sending import Scripted
 
+PAGE = """<body style="margin: 0; padding: 40px; background: #eef3f1; font-family: sans-serif">
+<div style="max-width: 440px; margin: auto; padding: 32px; background: #fff; color: #1d2526">
+<h1 style="margin-top: 0; font-size: 24px">{}</h1><p>It is on its way, and arrives on Tuesday.</p>
+<p><a href="https://shop.example/parcels/17" style="color: #1f6b65">Where is it now?</a></p>
+</div></body>"""
 REPLIES: dict[str, t.Any] = {
     "RCPT TO:<gone@example.com>": "550 5.1.1 no such user",
     "RCPT TO:<full@example.com>": "452 4.2.2 mailbox full, try later",
@@ -58,9 +63,10 @@ def full(folder: Path, scripted: Scripted) -> Shop:
 
 
 def put(shop: Shop, subject: str, *to: str, **options: t.Any) -> None:
-    """Put a short message into the queue."""
+    """Put a message into the queue."""
+    message = Message(subject=subject, html=PAGE.format(subject), to=to, from_addr=ME)
     with shop.app.app_context():
-        shop.mail.send_later(letter(*to, subject=subject), **options)
+        shop.mail.send_later(message, **options)
 
 
 def token_of(browser: FlaskClient) -> str:

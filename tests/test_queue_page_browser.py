@@ -107,7 +107,6 @@ def test_without_script(shop: Shop, chromium: Browser) -> None:
         page.click(".row")
         page.click("#cancel")
         assert page.locator(".queued .about .state").inner_text() == "cancelled"
-        page.click(".back", force=True) if page.locator(".back").is_visible() else page.go_back()
     context.close()
 
 

@@ -299,6 +299,22 @@ def test_polling(shop: Shop, browser: FlaskClient) -> None:
     assert browser.get("/_mail/queue/list", headers=same).status_code == 200
 
 
+def test_an_app_database(tmp_path: Path) -> None:
+    """A queue in a database is shown and changed as one in a file is."""
+    shop = looking(tmp_path, MAIL_QUEUE=f"sqlite:///{tmp_path}/shop.sqlite")
+    browser = shop.app.test_client()
+
+    assert "Nothing in the queue" in page(browser)
+    put(shop, "Your order", "ann@example.com")
+    assert listed(browser, "?q=state:waiting") == [1]
+    assert "ann@example.com" in page(browser, "1")
+    assert browser.get(f"/_mail/queue/{2**63 - 1}").status_code == 404
+    assert change(browser, "queue/1/cancel").status_code == 303
+    assert change(browser, "queue/purge?q=state:cancelled").status_code == 303
+    assert shop.states == []
+    shop.queue.close()
+
+
 def test_what_is_wrong(shop: Shop, browser: FlaskClient) -> None:
     """The list says which account pauses, and that mail is late."""
     shop.queue.store.set_pause("news", Pause(9e9, 1, "no route to host"))

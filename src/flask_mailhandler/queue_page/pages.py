@@ -146,9 +146,10 @@ class QueuePages:
         """The list as HTML."""
         queue, choice = current_mail.queue, _choice()
         try:
-            found, wrong = queue.rows(**choice.criteria, limit=_MANY + 1), ""
+            criteria, wrong = choice.criteria, ""
         except ValueError as error:
-            found, wrong = [], str(error)
+            criteria, wrong = None, str(error)
+        found = queue.rows(**criteria, limit=_MANY + 1) if criteria else []
         stats = queue.stats()
         counts = queue.store.counts(choice.using) if choice.using and stats.counts else stats.counts
         return Markup(

@@ -75,7 +75,7 @@ function replaceRows(page, quietly) {
   }
   mark();
   if (focused) (document.getElementById(focused.id) || rowOf(focused.dataset.id))?.focus();
-  if (isStale()) openMessage(location.href, false);
+  if (!asked && isStale()) openMessage(location.href, false);
 }
 
 function rowOf(id) { return $(`.row[data-id="${CSS.escape(id)}"]`, list); }
@@ -99,6 +99,7 @@ async function openMessage(address, remember = true) {
   const mine = asked = {};
   const response = await fetch(address, { cache: "no-store" }).catch(() => null);
   if (mine !== asked) return;
+  asked = null;
   if (!response && !remember) return; // the app is being reloaded
   if (!response?.ok) return location.assign(remember ? address : $(".back")?.href || address);
   const page = write(await response.text());

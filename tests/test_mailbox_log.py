@@ -51,12 +51,14 @@ def test_an_open_page(
             state = ask("/_mail/list")
             for path in ("/_mail/list", "/_mail/list?q=x", "/_mail/static/mailbox.js", "/other"):
                 ask(path, state)
+            ask("/_mail/queue/list", ask("/_mail/queue/list"))
 
     told = [record.getMessage().partition('"')[2] for record in caplog.records]
     assert [line.replace("\x1b[36m", "").split()[1] for line in told] == [
         "/_mail/list",
         "/_mail/static/mailbox.js",
         "/other",
+        "/_mail/queue/list",
     ]
 
 

@@ -44,7 +44,7 @@ class PreviewPages:
         get("/preview-html/<path:key>", endpoint="preview_frame")(self.frame)
         get("/preview-source/<path:key>", endpoint="preview_source")(self.source)
         get("/preview-part/<number>/<path:key>", endpoint="preview_part")(self.part)
-        self._shell.sections.append(("Previews", ".previews"))
+        self._shell.add_section("Previews", ".previews")
 
     def index(self) -> Sealed:
         """All of them, and how to write one where there is none."""

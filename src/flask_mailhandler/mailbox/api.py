@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
 from collections.abc import Iterator
 
@@ -23,8 +22,9 @@ from flask import url_for
 from ..links import html_links
 from ..links import Link
 from ..links import text_links
-from .guard import may_change
-from .guard import TOKEN_HEADER
+from .answers import as_json
+from .answers import check
+from .answers import number
 from .opened import open_message
 from .opened import Opened
 from .search import Query
@@ -60,10 +60,10 @@ class API:
 
     def messages(self) -> Sealed:
         """The messages that fit, newest first."""
-        limit = int(_number("limit", _LIMIT, _MOST))
+        limit = int(number("limit", _LIMIT, _MOST))
         listing = self._store.list()
         found = [_listed(entry, listing) for entry in itertools.islice(_fitting(listing), limit)]
-        return _json({"messages": found, "token": self._token})
+        return as_json({"messages": found, "token": self._token})
 
     def message(self, id: str) -> Sealed:
         """All of one message but its files, which have addresses."""
@@ -72,7 +72,7 @@ class API:
         if octets is None:
             abort(404)
         opened = open_message(octets)
-        return _json(
+        return as_json(
             {
                 **_listed(entry, self._store.list()),
                 "text": opened.text,
@@ -101,13 +101,13 @@ class API:
         there; 404 if none comes in time."""
         # A server of one thread could not do meanwhile what sends the message.
         alone = not (request.environ["wsgi.multithread"] or request.environ["wsgi.multiprocess"])
-        end = time.monotonic() + (0 if alone else _number("timeout", 10, MAX_WAIT))
+        end = time.monotonic() + (0 if alone else number("timeout", 10, MAX_WAIT))
         while True:
             listing = self._store.list()
             if found := [*_fitting(listing)]:
-                return _json(_listed(found[-1 if request.args.get("after") else 0], listing))
+                return as_json(_listed(found[-1 if request.args.get("after") else 0], listing))
             if time.monotonic() >= end:
-                return _json({"error": "No message that fits has come."}, 404)
+                return as_json({"error": "No message that fits has come."}, 404)
             time.sleep(_EVERY)
 
     def clear(self) -> Sealed:
@@ -127,16 +127,7 @@ class API:
         return self._store.token()
 
     def _check(self) -> None:
-        if not may_change(request, self._token):
-            abort(
-                _json(
-                    {
-                        "error": f"Send the token of api/messages as {TOKEN_HEADER}, and"
-                        " Origin, which must be that of this page."
-                    },
-                    403,
-                )
-            )
+        check(self._token, "api/messages")
 
 
 def _fitting(listing: Listing) -> Iterator[Entry]:
@@ -183,17 +174,3 @@ def _query() -> Query:
         attachment=found.attachment,
         unread=found.unread,
     )
-
-
-def _number(name: str, default: float, most: float) -> float:
-    try:
-        found = float(request.args.get(name, default))
-    except ValueError:
-        found = -1
-    if not 0 <= found <= most:
-        abort(_json({"error": f"{name} must be a number from 0 to {most:g}."}, 400))
-    return found
-
-
-def _json(value: object, status: int = 200) -> Sealed:
-    return sealed(json.dumps(value), mimetype="application/json", status=status)

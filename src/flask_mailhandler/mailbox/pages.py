@@ -57,12 +57,12 @@ class Pages:
         post("/messages/<id>/read", endpoint="read")(self.read)
         post("/messages/<id>/delete", endpoint="delete")(self.delete)
         post("/clear", endpoint="clear")(self.clear)
-        self._shell.sections.append(("Mailbox", ".inbox"))
+        self._shell.add_section("Mailbox", ".inbox")
 
     def inbox(self) -> Sealed:
         """The list."""
         listing, token = self._store.list(), self._store.token()
-        key = (self._key(listing), token)
+        key = (self._key(listing), token, self._shell.sections)
         kept = self._inbox
         if kept is None or kept[0] != key:
             kept = self._inbox = key, self._page("inbox.html", listing, token, entry=None)
@@ -145,7 +145,7 @@ class Pages:
 
     def _key(self, listing: Listing) -> tuple[object, ...]:
         """What the list as HTML depends on."""
-        return listing.version, request.args.get("q", ""), request.script_root, _today()
+        return listing.version, request.args.get("q", ""), request.script_root, today()
 
     def _rows_of(self, listing: Listing) -> Markup:
         """The list as HTML, kept for the next who asks for the same."""
@@ -158,7 +158,7 @@ class Pages:
                 more=max(len(found) - _MANY, 0),
                 seen=listing.seen,
                 searched=bool(request.args.get("q")),
-                when=functools.partial(_when, _today()),
+                when=functools.partial(when, today()),
                 query=_query(),
                 about=self._about,
             )
@@ -167,7 +167,7 @@ class Pages:
 
     def _state(self, listing: Listing) -> str:
         """What changes when the list does."""
-        return f"{listing.version}-{_today():%d}"
+        return f"{listing.version}-{today():%d}"
 
     def _find(self, id: str) -> Entry:
         return self._store.find(id) or abort(404)
@@ -190,13 +190,14 @@ def _query() -> dict[str, str]:
     return {"q": q} if (q := request.args.get("q")) else {}
 
 
-def _today() -> datetime.date:
+def today() -> datetime.date:
+    """The day on this machine."""
     return datetime.datetime.now().astimezone().date()
 
 
-def _when(today: datetime.date, entry: Entry) -> str:
+def when(today: datetime.date, time: datetime.datetime) -> str:
     """The time for people, in the zone of this machine."""
-    local = entry.time.astimezone()
+    local = time.astimezone()
     if local.date() == today:
         return f"{local:%H:%M}"
     return f"{local.day} {local:%b}" if local.year == today.year else f"{local:%Y-%m-%d}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import typing as t
@@ -28,7 +29,7 @@ from .store import Store
 
 PREFIX = "/_mail"
 # As the development server writes it, perhaps in colours: GET /_mail/list?q=ann HTTP/1.1
-_POLL = re.compile(rf"(?:\x1b\[[0-9;]*m)*GET {PREFIX}/list[? ]")
+_POLL = re.compile(rf"(?:\x1b\[[0-9;]*m)*GET {PREFIX}/(?:queue/)?list[? ]")
 
 
 def register_on(app: Flask, settings: Settings, agrees: Callable[[], bool]) -> None:
@@ -36,12 +37,15 @@ def register_on(app: Flask, settings: Settings, agrees: Callable[[], bool]) -> N
 
     :param agrees: What the app's ``allow_mailbox`` function says.
     """
+    from ..queue_page.pages import add as add_queue
+
+    folder = folder_of(app, settings)
     register(
         app,
-        folder_of(app, settings),
+        folder,
         agrees=agrees,
         remote=settings.remote_mailbox,
-        more=[add_previews],
+        more=[add_previews, functools.partial(add_queue, token=Store(folder).token)],
     )
 
 
@@ -84,7 +88,8 @@ def register(
             logger.warning("%s was answered 404: %s.", visible(request.path)[:80], visible(reason))
         abort(404)
 
-    store, shell = Store(folder), Shell(PACKAGE / "gallery" / "templates")
+    store = Store(folder)
+    shell = Shell(*(PACKAGE / place / "templates" for place in ("gallery", "queue_page")))
     Pages(store, shell, about).add_to(blueprint)
     API(store).add_to(blueprint)
     for add in more:

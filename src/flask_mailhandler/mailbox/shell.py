@@ -108,8 +108,7 @@ class Shell:
 
     def __init__(self, *folders: Path) -> None:
         places = [PACKAGE / "mailbox" / "templates", *folders]
-        self.sections: list[tuple[str, str]] = []
-        """The label and the endpoint of each page that the header leads to."""
+        self._sections: list[tuple[str, str, t.Callable[[], bool]]] = []
         self._templates = Environment(
             loader=FileSystemLoader([str(place) for place in places]),
             autoescape=True,
@@ -118,6 +117,20 @@ class Shell:
             lstrip_blocks=True,
         )
         self._templates.globals["url_for"] = url_for
+
+    def add_section(
+        self, label: str, endpoint: str, shown: t.Callable[[], bool] = lambda: True
+    ) -> None:
+        """Have the header lead to a page.
+
+        :param shown: Asked whenever a page is rendered.
+        """
+        self._sections.append((label, endpoint, shown))
+
+    @property
+    def sections(self) -> tuple[tuple[str, str], ...]:
+        """The label and the endpoint of each page that the header leads to now."""
+        return tuple((label, endpoint) for label, endpoint, shown in self._sections if shown())
 
     def render(self, template: str, **context: t.Any) -> str:
         """Render a part of a page; every value is escaped."""

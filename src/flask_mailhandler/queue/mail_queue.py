@@ -269,7 +269,7 @@ class MailQueue:
         if not {*wanted.states} <= FINISHED | {RowState.HELD}:
             raise ValueError(f"Messages that are {state} are not finished: cancel them first.")
         total = 0
-        while number := self.store.purge(wanted, _PAGE):
+        while self.store.begun and (number := self.store.purge(wanted, _PAGE)):
             total += number
         return total
 

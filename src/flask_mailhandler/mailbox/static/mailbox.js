@@ -65,7 +65,7 @@ async function refresh(always = false) {
 
 function replaceRows(page, quietly) {
   const known = new Set($$(".row", list).map((row) => row.dataset.id));
-  const focused = list.contains(document.activeElement) && document.activeElement.dataset.id;
+  const focused = list.contains(document.activeElement) ? document.activeElement : null;
   list.replaceChildren(...page.body.childNodes);
   const fresh = $$(".row", list).filter((row) => !known.has(row.dataset.id));
   if (!quietly && fresh.length) {
@@ -74,7 +74,16 @@ function replaceRows(page, quietly) {
       : `${fresh.length} new messages`);
   }
   mark();
-  if (focused) $(`.row[data-id="${CSS.escape(focused)}"]`, list)?.focus();
+  if (focused) (document.getElementById(focused.id) || rowOf(focused.dataset.id))?.focus();
+  if (!asked && isStale()) openMessage(location.href, false);
+}
+
+function rowOf(id) { return $(`.row[data-id="${CSS.escape(id)}"]`, list); }
+
+// Messages of the mailbox never change; what has become of one of the queue does.
+function isStale() {
+  const { id, version } = $(".message")?.dataset ?? {};
+  return version !== undefined && version !== rowOf(id)?.dataset.version;
 }
 
 function move(step) {
@@ -90,10 +99,17 @@ async function openMessage(address, remember = true) {
   const mine = asked = {};
   const response = await fetch(address, { cache: "no-store" }).catch(() => null);
   if (mine !== asked) return;
-  if (!response?.ok) return location.assign(address);
+  asked = null;
+  if (!response && !remember) return; // the app is being reloaded
+  if (!response?.ok) return location.assign(remember ? address : $(".back")?.href || address);
   const page = write(await response.text());
   if (remember) history.pushState(null, "", address);
+  const again = current() === $(".message", page)?.dataset.id;
+  const chosen = again && $(".tabs [aria-selected=true]")?.id;
+  const focused = again && $("#main").contains(document.activeElement) && document.activeElement.id;
   $("#main").replaceWith(page.querySelector("#main"));
+  if (chosen && document.getElementById(chosen)) showTab(document.getElementById(chosen));
+  if (focused) document.getElementById(focused)?.focus();
   document.title = page.title;
   $(".panes").classList.toggle("open", Boolean(current()));
   mark();
@@ -106,8 +122,8 @@ function arrive() {
   reveal($("[aria-selected=true]", message));
   const width = kept("mailbox-width");
   for (const choice of $$("input[name=width]")) choice.checked = choice.value === (width || "desktop");
-  const row = $(`.row[data-id="${CSS.escape(message.dataset.id)}"]`, list);
-  if (!row || row.classList.contains("unread")) {
+  const row = rowOf(message.dataset.id);
+  if (message.dataset.read && (!row || row.classList.contains("unread"))) {
     post(message.dataset.read).then(() => refresh());
   }
 }
@@ -164,13 +180,18 @@ function showFrame(link) {
 function confirmClear(form) {
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-labelledby", "clear-title");
-  dialog.append(...write(`<h2 id="clear-title">Delete all messages?</h2>
-    <p>They are deleted from the folder, for everybody who looks at it.</p>
-    <form method="dialog"><button class="button" value="">Keep them</button>
-    <button class="button danger" value="yes">Delete all</button></form>`).body.childNodes);
+  dialog.append(...write(`<h2 id="clear-title"></h2><p></p>
+    <form method="dialog"><button class="button" value=""></button>
+    <button class="button danger" value="yes"></button></form>`).body.childNodes);
+  const { title, text, no, yes } = form.dataset;
+  [...dialog.querySelectorAll("h2, p, button")].forEach((element, place) => {
+    element.textContent = [title, text, no, yes][place];
+  });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (dialog.returnValue === "yes") form.submit();
+    if (dialog.returnValue !== "yes") return;
+    if (!form.isConnected) document.body.append(form); // the list has changed meanwhile
+    form.submit();
   });
   document.body.append(dialog);
   dialog.showModal();

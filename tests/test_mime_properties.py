@@ -32,6 +32,9 @@ from flask_mailhandler.plaintext import plaintext
 from flask_mailhandler.text import CONTROLS
 from wire_form import judge
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 quickly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 
 

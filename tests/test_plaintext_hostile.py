@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from flask_mailhandler.plaintext import plaintext
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 HOSTILE = [
     *("<", "<!--", "</", "<?", "<a ", "<a =", "<a href='", '<a x="', "</style", "<style></"),
     *("<div>", "</div>", "<p>", "<b>", "<b><div>", "</b><b><div>", "<h1>x", "<pre>\n", "<hr>"),

@@ -29,6 +29,9 @@ from sending import UNKNOWN
 if t.TYPE_CHECKING:
     from servers import ScriptedServer
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 UP, DOWN = "up", "down"
 #: The octets are spread over so many tests, for several workers.
 PARTS = 4

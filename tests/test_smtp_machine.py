@@ -49,6 +49,9 @@ if t.TYPE_CHECKING:
     from servers.certificates import Certificates
     from servers.connection import Connection
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 BYE = "421 4.3.2 bye"
 GONE: list[Action] = [DROP, RESET, Then(b"25", DROP), Then(BYE, DROP)]
 CLOSING: list[Action] = [*GONE, BYE]

@@ -222,6 +222,18 @@ def test_phase(scripted: Scripted) -> None:
     assert seen[0][1] == 4
 
 
+def test_list_without_chunking(scripted: Scripted) -> None:
+    """PROTOCOL 2: where the server has no CHUNKING a list overlaps, as without the option."""
+    server = scripted(extensions=["PIPELINING"])
+    handler = smtp(server, one_flight=True)
+
+    reports = handler.send([letter() for _ in range(10)])
+    server.settle()
+
+    assert all(report.ok for report in reports)
+    assert server.connections[0].flights == 1 + 1 + 10 + 1
+
+
 def test_list(scripted: Scripted) -> None:
     """PROTOCOL 4: of a list, too, each message is one flight."""
     server = scripted(extensions=OFFER)

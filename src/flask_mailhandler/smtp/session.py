@@ -159,7 +159,7 @@ class Session:
                 if said is None:
                     self._dialogue.rest()
                     commands = transaction.commands(self.offer)
-                    if self._may_chunk(transaction, commands):
+                    if self._chunks and chunk.fits(transaction, commands):
                         self._chunk(transaction, commands)
                     else:
                         transaction.announce(commands, "DATA")
@@ -238,7 +238,7 @@ class Session:
     def _following(self, transaction: Transaction, waiting: Waiting) -> Delivery | None:
         """Whose envelope may go with the end of this content: what is left of the same delivery,
         or else the next one, if that can be had without waiting."""
-        if not self._dialogue.pipelining or self._is_last() or self.server.one_flight:
+        if not self._dialogue.pipelining or self._chunks or self._is_last():
             return None
         delivery = transaction.delivery
         if len(delivery.waiting) > len(transaction.accepted):
@@ -254,10 +254,11 @@ class Session:
 
     # One flight (RFC 3030), for a relay of one's own
 
-    def _may_chunk(self, transaction: Transaction, commands: list[str]) -> bool:
-        if not (self.server.one_flight and self.chunking and self._dialogue.pipelining):
-            return False
-        return "CHUNKING" in self.offer and chunk.fits(transaction, commands)
+    @property
+    def _chunks(self) -> bool:
+        """Whether small messages go by BDAT here."""
+        wanted = self.server.one_flight and self.chunking
+        return wanted and self._dialogue.pipelining and "CHUNKING" in self.offer
 
     def _chunk(self, transaction: Transaction, commands: list[str]) -> None:
         """In one write if the server has shown that it can, and nothing has gone wrong since;

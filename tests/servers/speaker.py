@@ -60,6 +60,11 @@ class Speaker:
         return self.dialogue.logged_in
 
     @property
+    def left(self) -> bool:
+        """Whether the client closed it without QUIT, in order (FIN) or by a reset."""
+        return self.closed_by in {"client", "client, by reset"}
+
+    @property
     def flights(self) -> int:
         """How often the client spoke after hearing something: the round trips it took.
 

@@ -20,6 +20,7 @@ from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
 from servers.token_server import answer
 from servers.token_server import page
+from servers.token_server import Said
 from servers.token_server import TokenServer
 from tokens import failure
 from tokens import GIVEN
@@ -301,7 +302,9 @@ def test_secrets_of_an_interrupt(
         len(TOKEN),
         TOKEN.encode(),
     )
-    with TokenServer(lambda: iter([chunk]), GIVEN, tls=certificates.valid) as server:
+    # A request that was interrupted is not answered.
+    answers: list[Said] = [GIVEN] if where == "sendall" else [lambda: iter([chunk]), GIVEN]
+    with TokenServer(*answers, tls=certificates.valid) as server:
         token = of_user(server, tls_context=certificates.client())
         with monkeypatch.context() as patch:
             patch.setattr(ssl.SSLSocket, where, interrupted)

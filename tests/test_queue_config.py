@@ -139,7 +139,7 @@ def test_engines(wanted: object, found: type) -> None:
 def test_an_installed_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine is found by its entry point."""
     entry = importlib.metadata.EntryPoint(
-        "bell", f"{NoEngine.__module__}:NoEngine", engines.ENTRY_POINTS
+        "bell", f"{NoEngine.__module__}:NoEngine", engines.KIND.entry_points
     )
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [entry])
 
@@ -151,6 +151,15 @@ def test_no_engine(wanted: object) -> None:
     """What is no engine is an error that says what there is."""
     with pytest.raises(ConfigurationError, match="MAIL_QUEUE_ENGINE"):
         find(wanted)
+
+
+@pytest.mark.parametrize("wanted", ["redis://:geheim@127.0.0.1/0", ["amqp://mail:geheim@mq"]])
+def test_a_broker_is_no_engine(wanted: object) -> None:
+    """The URL of a broker may hold a password: it is not repeated, and its place is named."""
+    with pytest.raises(ConfigurationError, match="settings of Celery") as caught:
+        find(wanted)
+
+    assert "geheim" not in str(caught.value)
 
 
 def test_a_url_is_not_shown(tmp_path: Path) -> None:

@@ -110,16 +110,24 @@ def secret(value: object, name: str) -> Secret:
     return Secret(found)
 
 
-def refuse_url(value: object, name: str, wanted: str) -> None:
+SET_MAIL_URL = "Set MAIL_URL to the URL, or the 'url' of an account."
+
+
+def refuse_url(
+    value: object,
+    name: str,
+    wanted: str,
+    instead: str = SET_MAIL_URL,
+) -> None:
     """Refuse a URL where none belongs, without showing it: there may be a password in it.
 
     :param wanted: What belongs there.
+    :param instead: Where the URL belongs.
     :raises ConfigurationError: naming the right place for it.
     """
     if re.search("@|://", repr(value)):
         raise ConfigurationError(
-            f"{name} must be {wanted}, and it has '@' or '://' in it, as a URL has. Set MAIL_URL to"
-            " the URL, or the 'url' of an account."
+            f"{name} must be {wanted}, and it has '@' or '://' in it, as a URL has. {instead}"
         )
 
 

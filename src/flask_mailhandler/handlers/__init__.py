@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ..config import refuse_url
-from ..errors import ConfigurationError
+from ..config import SET_MAIL_URL
+from ..named import Kind
 
 if t.TYPE_CHECKING:
     from .base import EmailHandler
@@ -35,7 +35,8 @@ BUILT_IN = {
 }
 SILENT = frozenset({"console", "dummy", "memory", "test", "file", "mailbox"})
 """Those that send nothing."""
-ENTRY_POINTS = "flask_mailhandler.handlers"
+
+_KIND = Kind("handler", BUILT_IN, "flask_mailhandler.handlers", SET_MAIL_URL)
 
 
 def find(wanted: object, name: str = "MAIL_HANDLER") -> type[EmailHandler]:
@@ -44,39 +45,6 @@ def find(wanted: object, name: str = "MAIL_HANDLER") -> type[EmailHandler]:
 
     :raises ConfigurationError: if there is none, or it is no :class:`.EmailHandler`.
     """
-    refuse_url(wanted, name, "the name of a handler")
-    if isinstance(wanted, str):
-        place = BUILT_IN.get(wanted, wanted)
-        found = _load(place, name) if ":" in place else _entry_point(wanted, name)
-    else:
-        found = wanted
     from .base import EmailHandler
 
-    if not isinstance(found, type) or not issubclass(found, EmailHandler):
-        raise ConfigurationError(
-            f"{name} must be one of {', '.join(map(repr, BUILT_IN))}, the name of an installed"
-            f" handler, 'package.module:Class', or a class derived from EmailHandler, not"
-            f" {found!r}."
-        )
-    return found
-
-
-def _load(place: str, name: str) -> object:
-    import importlib
-
-    module, _, attribute = place.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"{name} = {place!r} cannot be imported: {error}.") from error
-
-
-def _entry_point(wanted: str, name: str) -> object:
-    from importlib.metadata import entry_points
-
-    for entry in entry_points(group=ENTRY_POINTS, name=wanted):
-        return _load(entry.value, name)
-    raise ConfigurationError(
-        f"{name} = {wanted!r} is no handler. There are {', '.join(map(repr, BUILT_IN))}; others are"
-        f" installed with an entry point {ENTRY_POINTS!r}, or written 'package.module:Class'."
-    )
+    return _KIND.find(wanted, name, EmailHandler)

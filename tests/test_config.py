@@ -149,6 +149,7 @@ def test_testing_and_debug(
     [
         ({"port": "smtp"}, "MAIL_PORT must be a whole number, not 'smtp'"),
         ({"port": 70000}, "MAIL_PORT must be from 1 to 65535"),
+        ({"port": -1}, "MAIL_PORT must be from 1 to 65535, not -1"),
         ({"port": True}, "MAIL_PORT must be a whole number"),
         ({"host": "smtp://mx.example.com"}, "MAIL_HOST must be a host name"),
         ({"host": "mx.example.com\r\n"}, "MAIL_HOST has the control character"),
@@ -187,7 +188,12 @@ def test_testing_and_debug(
         ({"url": "mx.example.com"}, "MAIL_URL must be like"),
         ({"url": "smtp://"}, "MAIL_URL needs a host"),
         ({"url": "smtp://mx.example.com/inbox"}, "MAIL_URL needs a host, and nothing behind it"),
-        ({"url": "console://terminal"}, "MAIL_URL is only 'console:'"),
+        ({"url": "smtp://mx.example.com:99999"}, "the port from 1 to 65535"),
+        ({"url": "localhost:25"}, "MAIL_URL begins with 'localhost:', behind"),
+        (
+            {"url": "console://terminal"},
+            "MAIL_URL begins with 'console:', behind which only options",
+        ),
         ({"url": "smtp://mx.example.com?colour=red"}, "MAIL_URL has unknown options: colour"),
         ({"url": "smtp://mx.example.com?port=0"}, "'port' in MAIL_URL must be from 1"),
         ({"accounts": "bulk"}, "MAIL_ACCOUNTS must be like"),
@@ -203,6 +209,15 @@ def test_wrong_values(keys: dict[str, object], said: str) -> None:
         Mail(app_with(**keys), cli=None)
 
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["username", "password"])
+def test_only_keys_are_read_from_the_environment(option: str) -> None:
+    """Where an argument is no text nothing is said of the environment, which does not set it."""
+    with pytest.raises(ConfigurationError, match=rf"\A{option}= must be text.*[^.]\.\Z") as caught:
+        SMTPEmailHandler(**{option: 1.5})  # type: ignore[arg-type]
+
+    assert "FLASK" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -354,10 +369,17 @@ def test_an_unknown_account() -> None:
 
 
 @pytest.mark.parametrize(
-    ("slip", "meant"), [("pasword", "password"), ("prot", "port"), ("hots", "host")]
+    ("slip", "meant"),
+    [
+        ("pasword", "password"),
+        ("prot", "port"),
+        ("hots", "host"),
+        ("use_tsl", "use_tls"),
+        ("supress_send", "suppress_send"),
+    ],
 )
 def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
-    """A key that nobody reads and that is close to a known one warns."""
+    """A key that nobody reads and that is close to a known one, Flask-Mail's too, warns."""
     said = f"MAIL_{slip.upper()} is not a key. Is MAIL_{meant.upper()} meant"
 
     with pytest.warns(ConfigurationWarning, match=said):

@@ -17,10 +17,8 @@ import warnings
 from collections.abc import Callable
 from collections.abc import Mapping
 
+from . import aliases
 from . import config
-from .aliases import IGNORED
-from .aliases import origin
-from .aliases import translate
 from .base_url import BaseURL
 from .base_url import read_base_url
 from .config import key
@@ -136,7 +134,7 @@ def read_settings(values: Values) -> Settings:
     """
     known = _known_options()
     _warn_of_unknown(values, known)
-    own = translate(_given(values))
+    own = aliases.translate(_given(values))
     accounts = _accounts(own.pop("accounts", {}))
     testing_handler = own.pop("testing_handler", "memory")
     if testing_handler != "configured":
@@ -146,7 +144,7 @@ def read_settings(values: Values) -> Settings:
     mailbox = own.pop("mailbox", None)
     remote = own.pop("dangerous_remote_mailbox", False)
     queue = read_queue({name: own.pop(name) for name in QUEUE_KEYS & own.keys()})
-    from_key = functools.partial(origin, values=values)
+    from_key = functools.partial(aliases.origin, values=values)
     if own.pop("suppress", False):
         # It means that nothing is sent at all, whoever says where.
         own = {**_without_connection(own), "handler": "memory"}
@@ -293,9 +291,10 @@ def _warn_of_unknown(values: Values, known: Mapping[str, object]) -> None:
     to a handler of somebody else."""
     import difflib
 
-    all_known = {*known, *_ACCOUNT_KEYS, *_APP_KEYS}
+    # A slip in MAIL_SUPPRESS_SEND would send what was to be suppressed.
+    all_known = {*known, *_ACCOUNT_KEYS, *_APP_KEYS, *aliases.KEYS}
     for name in values:
-        if name in all_known or name in IGNORED:
+        if name in all_known or name in aliases.IGNORED:
             continue
         # Two letters of four exchanged, as in MAIL_PROT, are three quarters alike.
         near = difflib.get_close_matches(name, sorted(all_known), 1, 0.75)

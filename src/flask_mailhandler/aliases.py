@@ -35,10 +35,10 @@ _DECIDED_BY = {
     "handler": ("suppress_send", "backend"),
     "testing_handler": ("suppress_send",),
 }
-_READ_HERE = frozenset({*_SAME, "use_tls", "use_ssl", "suppress_send", "backend"})
+KEYS = frozenset({*_SAME, "use_tls", "use_ssl", "suppress_send", "backend"})
 # Known, and of no effect here.
 _NO_EFFECT = frozenset({"debug", "ascii_attachments", "use_localtime", "fail_silently"})
-IGNORED = _READ_HERE | _NO_EFFECT
+IGNORED = KEYS | _NO_EFFECT
 _OFF = ("false", "no", "off", "0", "")
 
 

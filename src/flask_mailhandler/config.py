@@ -83,10 +83,7 @@ def text(value: object, name: str) -> str:
     """A string without control characters. An int is taken for the text it was."""
     found = str(value) if type(value) is int else plain(value)
     if found is None:
-        raise ConfigurationError(
-            f"{name} must be text, not {shorten(value)}. In the environment, quote a value that"
-            f""" would be read as a number or a word of JSON: FLASK_{name}='"..."'."""
-        )
+        raise ConfigurationError(f"{name} must be text, not {shorten(value)}.{_unquoted(name)}")
     try:
         return check_text(found, name)
     except MessageError as error:
@@ -99,15 +96,23 @@ def secret(value: object, name: str) -> Secret:
         return value
     found = str(value) if type(value) is int else plain(value)
     if found is None:
-        raise ConfigurationError(
-            f"{name} must be text, and it is a {type(value).__name__}. In the environment, quote a"
-            f""" value that would be read as a number or a word of JSON: FLASK_{name}='"..."'."""
-        )
+        kind = type(value).__name__
+        raise ConfigurationError(f"{name} must be text, and it is a {kind}.{_unquoted(name)}")
     if re.search("[\x00-\x1f\x7f\ud800-\udfff]", found):
         raise ConfigurationError(
             f"{name} has a control character, or is not in UTF-8. Is there a line end in it?"
         )
     return Secret(found)
+
+
+def _unquoted(name: str) -> str:
+    """Why a key may hold what nobody has written: ``from_prefixed_env`` reads JSON."""
+    if not (name.startswith("MAIL_") and name.isidentifier()):
+        return ""
+    return (
+        " In the environment, quote a value that would be read as a number or a word of JSON:"
+        f""" FLASK_{name}='"..."'."""
+    )
 
 
 SET_MAIL_URL = "Set MAIL_URL to the URL, or the 'url' of an account."
@@ -151,7 +156,7 @@ def integer(low: int, high: int) -> Reader[int]:
 
     def read(value: object, name: str) -> int:
         found = str(value).strip()
-        if isinstance(value, bool) or not re.fullmatch("[0-9]{1,9}", found):
+        if isinstance(value, bool) or not re.fullmatch("-?[0-9]{1,9}", found):
             raise ConfigurationError(f"{name} must be a whole number, not {shorten(value)}.")
         if not low <= int(found) <= high:
             raise ConfigurationError(f"{name} must be from {low} to {high}, not {found}.")
@@ -290,8 +295,9 @@ def parse_url(value: object, name: str) -> dict[str, object]:
         )
     except ValueError:
         raise ConfigurationError(
-            f"{name} must be like 'smtps://user:password@host' or 'console:'. In the user name and"
-            " the password, write '@', ':', '/', '?', '#' and '%' as %40, %3A, %2F, %3F, %23, %25."
+            f"{name} must be like 'smtps://user:password@host', 'smtp://host:587' or 'console:',"
+            " the port from 1 to 65535. In the user name and the password, write '@', ':', '/',"
+            " '?', '#' and '%' as %40, %3A, %2F, %3F, %23, %25."
         ) from None
     handler = {"smtps": "smtp"}.get(url.scheme, url.scheme)
     if handler == "smtp":
@@ -302,6 +308,10 @@ def parse_url(value: object, name: str) -> dict[str, object]:
     elif handler == "file":
         found = {"folder": unquote(url.path) or None}
     elif url.netloc or url.path:
-        raise ConfigurationError(f"{name} is only '{handler}:', with options as '?option=value'.")
+        raise ConfigurationError(
+            f"{name} begins with '{handler}:', behind which only options can stand, as in"
+            f" '{handler}:?option=value'. A server is written 'smtps://user:password@host' or"
+            " 'smtp://host:587', a folder 'file:///path'."
+        )
     found = {key: item for key, item in found.items() if item is not None}
     return {"handler": handler, **found, **dict(query)}

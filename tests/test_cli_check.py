@@ -9,6 +9,7 @@ import sys
 import typing as t
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
 from flask_mailhandler import Mail
@@ -299,6 +300,21 @@ def test_nothing_configured() -> None:
     assert result.exit_code == 1
     assert "  port                     25         default with security none\n" in result.output
     assert "Check MAIL_HOST and MAIL_PORT. Neither MAIL_URL nor MAIL_HOST is set" in result.output
+    assert "FLASK_MAIL_HOST, if the app calls app.config.from_prefixed_env()." in result.output
+
+
+def test_nothing_configured_without_an_app() -> None:
+    """Where there is no app MAIL_HOST is not read, so that only the URL is asked for."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("localhost", 25)) == 0:
+            pytest.skip("There is a server at localhost:25.")
+
+    result = CliRunner(env={"MAIL_URL": None}).invoke(alone(), ["check"])
+
+    assert result.exit_code == 1
+    assert "There is neither --url nor MAIL_URL: set one" in result.output
+    assert "'python -m flask_mailhandler catch'" in result.output
+    assert "MAIL_HOST is" not in result.output
 
 
 @pytest.mark.parametrize("step", ["greeting", "MAIL"])

@@ -324,6 +324,8 @@ def test_asks_as_the_tutorial_does(
         terminal.expect("Error: ")
         terminal.answer("Your email address: ", "me@example.com")
         terminal.answer("Your password: ", "hunter2")
+        terminal.answer("server [smtp.example.com]: ", "smtps://localhost")
+        terminal.expect("Error: the host must be a host name")
         terminal.answer("server [smtp.example.com]: ", f"localhost:{server.port}")
         terminal.answer("To: ", "Ann <ann@example.com>")
         terminal.answer("Subject: ", "Hi")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+import typing as t
 from collections.abc import Callable
 
 import click
 
 from ..address import Address
-from ..errors import MessageError
+from ..errors import MailError
 from ..secret import Secret
+
+T = t.TypeVar("T")
 
 
 def interactive() -> bool:
@@ -17,17 +20,17 @@ def interactive() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def ask(question: str, default: str | None = None, check: Callable[[str], str] = str) -> str:
-    """Ask for one line; again, if *check* raises a :exc:`.MessageError`. Questions are printed
-    to standard error."""
+def ask(question: str, default: str | None, check: Callable[[str], T]) -> T:
+    """Ask for one line and return what *check* makes of it; ask again, if that raises a
+    :exc:`.MailError`. Questions are printed to standard error."""
 
-    def checked(answer: str) -> str:
+    def checked(answer: str) -> T:
         try:
             return check(answer)
-        except MessageError as error:
+        except MailError as error:
             raise click.BadParameter(str(error)) from None
 
-    answer: str = click.prompt(question, default=default, value_proc=checked, err=True)
+    answer: T = click.prompt(question, default=default, value_proc=checked, err=True)
     return answer
 
 

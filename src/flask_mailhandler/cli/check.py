@@ -43,7 +43,8 @@ def check(in_force: InForce, to: str | None) -> int:
     if isinstance(handler, SMTPEmailHandler):
         from .trial import Trial
 
-        return Trial(handler, in_force.account.connected).run(recipient)
+        unset = "" if in_force.account.connected else in_force.not_set
+        return Trial(handler, unset).run(recipient)
     click.echo(_what_it_does(handler))
     return 0
 

@@ -24,11 +24,16 @@ if t.TYPE_CHECKING:
     from ..message import Message
     from ..report import Report
 
-NOT_SET = (
-    " Neither MAIL_URL nor MAIL_HOST is set: set one to your provider's server. To try things out,"
-    " run 'flask mail catch' and set MAIL_URL to smtp://127.0.0.1:2525."
+_NOT_SET = (
+    " Neither MAIL_URL nor MAIL_HOST is set: set one to your provider's server. In the environment"
+    " they are FLASK_MAIL_URL and FLASK_MAIL_HOST, if the app calls app.config.from_prefixed_env()."
+    " To try things out, run 'flask mail catch' and set MAIL_URL to smtp://127.0.0.1:2525."
 )
-"""What is added to the error of a connection that nobody has configured."""
+_NO_URL = (
+    " There is neither --url nor MAIL_URL: set one to your provider's server, such as"
+    " smtps://ann%40example.com@smtp.example.com. To try things out, run"
+    " 'python -m flask_mailhandler catch' and set MAIL_URL to smtp://127.0.0.1:2525."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +46,8 @@ class InForce:
     decided_by: str
     """What chose the handler: ``by MAIL_URL``."""
     deliver: Callable[[InForce, Message], Report]
+    not_set: str
+    """What is to be said of a connection that failed, for nobody has configured it."""
 
     @functools.cached_property
     def handler(self) -> EmailHandler:
@@ -103,7 +110,7 @@ def of_app(using: str | None) -> InForce:
         finally:
             mine.settings = settings
 
-    return InForce(account, kind, decided_by, deliver)
+    return InForce(account, kind, decided_by, deliver, _NOT_SET)
 
 
 def of_url(url: str | None) -> InForce:
@@ -123,7 +130,7 @@ def of_url(url: str | None) -> InForce:
         (report,) = in_force.handler.send([message])
         return report
 
-    return InForce(account, kind, _decided_by(account), deliver)
+    return InForce(account, kind, _decided_by(account), deliver, _NO_URL)
 
 
 def _decided_by(account: Account) -> str:

@@ -26,7 +26,6 @@ from .ask import ask_address
 from .ask import ask_password
 from .ask import ask_text
 from .ask import interactive
-from .in_force import NOT_SET
 from .table import print_error
 from .table import print_table
 
@@ -69,16 +68,20 @@ def _connect(in_force: InForce, arguments: Arguments) -> tuple[InForce, Argument
     click.echo("Neither MAIL_URL nor MAIL_HOST is set, so please say who sends.", err=True)
     address = Address(arguments.from_addr or ask_address("Your email address"))
     password = ask_password("Your password")
-    server = ask("Your provider's server", f"smtp.{address.domain}")
-    host, _, port = server.partition(":")
-    in_force = in_force.connected(
-        host=host,
-        port=port or None,
-        security="tls" if port == "465" else "starttls",
-        username=str(address),
-        password=password,
-    )
-    return in_force, dataclasses.replace(arguments, from_addr=address.formatted)
+
+    def connected(server: str) -> InForce:
+        # A URL is left whole, to be refused as one.
+        host, _, port = server.strip().partition(" " if "://" in server else ":")
+        return in_force.connected(
+            host=host,
+            port=port or None,
+            security="tls" if port == "465" else "starttls",
+            username=str(address),
+            password=password,
+        )
+
+    found = ask("Your provider's server", f"smtp.{address.domain}", connected)
+    return found, dataclasses.replace(arguments, from_addr=address.formatted)
 
 
 def _message(in_force: InForce, arguments: Arguments) -> Message:
@@ -93,7 +96,9 @@ def _message(in_force: InForce, arguments: Arguments) -> Message:
     subject = arguments.subject
     if subject is None and not handler.default_subject:
         line = functools.partial(check_text, field="It")
-        subject = _given_or_asked("--subject", functools.partial(ask, check=line), "Subject")
+        subject = _given_or_asked(
+            "--subject", functools.partial(ask, default=None, check=line), "Subject"
+        )
     return Message(
         from_addr=sender,
         to=to,
@@ -163,7 +168,7 @@ def _print(report: Report, in_force: InForce, seconds: float) -> int:
         print_error(f"{len(failed)} of {len(rows)} recipients not accepted.")
     else:
         unset = isinstance(report.error, ConnectError) and in_force.unconfigured
-        print_error(why + (NOT_SET if unset else ""))
+        print_error(why + (in_force.not_set if unset else ""))
     return 1
 
 

@@ -18,7 +18,6 @@ from ..smtp.opening import Opening
 from ..smtp.server import Server
 from ..smtp.session import Session
 from ..smtp.stream import StreamError
-from .in_force import NOT_SET
 from .table import print_error
 from .table import print_row
 
@@ -49,13 +48,13 @@ class Trial:
     each step with its time.
 
     :param handler: Whose server is tried.
-    :param configured: Whether any key says where mail is to go.
+    :param not_set: What is to be said of a connection that failed, if nobody has configured it.
     """
 
-    def __init__(self, handler: SMTPEmailHandler, configured: bool) -> None:
+    def __init__(self, handler: SMTPEmailHandler, not_set: str = "") -> None:
         self.handler = handler
         self.server: Server = handler.server
-        self.configured = configured
+        self.not_set = not_set
         self._phase: Phase | None = None
         self._began = 0.0
         self.opening: Opening = Opening(
@@ -110,7 +109,7 @@ class Trial:
         return 1
 
     def _hint(self, error: Exception) -> str:
-        return NOT_SET if isinstance(error, ConnectError) and not self.configured else ""
+        return self.not_set if isinstance(error, ConnectError) else ""
 
     # MAIL, RCPT, RSET
 

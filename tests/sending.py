@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from flask_mailhandler import Message
@@ -40,6 +41,12 @@ def smtp(server: Listener, **options: t.Any) -> SMTPEmailHandler:
     if isinstance(server, ScriptedServer):
         server.clients.append(handler)
     return handler
+
+
+def patience(declared: object) -> float:
+    """Seconds for a message to a server that is to do what is *declared*: few if it is to be
+    silent, for they are waited out, and otherwise more than a busy machine needs."""
+    return 1.5 if re.search("Silence|Delay", repr(declared)) else 5.0
 
 
 def in_groups(scripted: Scripted) -> Scripted:

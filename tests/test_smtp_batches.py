@@ -18,6 +18,7 @@ from sending import grouped
 from sending import in_groups
 from sending import job
 from sending import letter
+from sending import patience
 from sending import REFUSED
 from sending import Scripted
 from sending import smtp
@@ -186,7 +187,8 @@ def test_failed_batch(
     says so; what an earlier batch has settled stays."""
     server = scripted(on=on)
 
-    (report,) = smtp(server, recipients_per_message=3, timeout=0.5).send([letter(*TO[:6])])
+    handler = smtp(server, recipients_per_message=3, timeout=patience(on))
+    (report,) = handler.send([letter(*TO[:6])])
 
     assert "".join(state[0] for state in states(report)) == expect
     assert len(server.received) <= 2

@@ -159,9 +159,9 @@ def test_server_stops_reading(
 def test_too_late_for_the_end(scripted: Scripted, no_leaks: None) -> None:
     """PROTOCOL 17: with less than half of the time left the end of data is not given: deferred is
     better than unknown."""
-    server = scripted(on={"DATA": [Delay(0.35, "354 go")]})
+    server = scripted(on={"DATA": [Delay(1.4, "354 go")]})
 
-    late, next_one = smtp(server, timeout=0.5).send(letters(2))
+    late, next_one = smtp(server, timeout=2).send(letters(2))
 
     assert states(late) == [DEFERRED]
     assert "too little time was left" in str(late.error)
@@ -171,18 +171,18 @@ def test_too_late_for_the_end(scripted: Scripted, no_leaks: None) -> None:
 
 def test_in_time_for_the_end(scripted: Scripted) -> None:
     """PROTOCOL 17: what is left then is all for the reply to the end of data."""
-    server = scripted(on={"DATA": Delay(0.2, "354 go"), "end of data": Delay(0.4, "250 ok")})
+    server = scripted(on={"DATA": Delay(0.5, "354 go"), "end of data": Delay(1.5, "250 ok")})
 
-    (report,) = smtp(server, timeout=0.8).send([letter()])
+    (report,) = smtp(server, timeout=2.8).send([letter()])
 
     assert states(report) == [ACCEPTED]
 
 
 def test_each_message_has_its_time(scripted: Scripted) -> None:
     """The time of a message begins when it is its turn."""
-    server = scripted(on={"end of data": Delay(0.2, "250 ok")})
+    server = scripted(on={"end of data": Delay(0.4, "250 ok")})
 
-    reports = smtp(server, timeout=0.5).send(letters(4))
+    reports = smtp(server, timeout=1.5).send(letters(4))
 
     assert [states(report) for report in reports] == [[ACCEPTED]] * 4
 

@@ -22,6 +22,7 @@ from sending import in_groups
 from sending import job
 from sending import letter
 from sending import letters
+from sending import patience
 from sending import Scripted
 from sending import smtp
 from sending import states
@@ -167,7 +168,7 @@ def test_not_repeated(
     the content; the next message goes over a new connection."""
     server = scripted(on=on)
 
-    assert re.fullmatch(expect, send(server, 3, timeout=0.4))
+    assert re.fullmatch(expect, send(server, 3, timeout=patience(on)))
     assert len(server.connections) == connections
 
 

@@ -14,6 +14,7 @@ from sending import ACCEPTED
 from sending import DEFERRED
 from sending import job
 from sending import letter
+from sending import patience
 from sending import REFUSED
 from sending import Scripted
 from sending import smtp
@@ -128,7 +129,7 @@ def test_what_becomes_of_it(
     """F-65, PROTOCOL 4: a reply settles it; without one it is unknown from the first octet on, and
     is never repeated."""
     server = scripted(extensions=OFFER, on=on)
-    handler = warm(server, timeout=0.5)
+    handler = warm(server, timeout=patience(on))
 
     (report,) = handler.send([letter(ANN)])
     (after,) = handler.send([letter(BOB)])
@@ -192,7 +193,7 @@ def test_421_to_a_recipient(scripted: Scripted, then: t.Any, expect: str, no_lea
         extensions=OFFER, on={"RCPT TO:<bob": "421 4.3.2 bye", "end of data": ["250 ok", then]}
     )
 
-    (report,) = warm(server, timeout=0.5).send([letter(ANN, BOB)])
+    (report,) = warm(server, timeout=patience(then)).send([letter(ANN, BOB)])
     server.breaches[:] = [breach for breach in server.breaches if "421" not in breach]
 
     assert states(report) == [expect, DEFERRED]

@@ -177,7 +177,7 @@ def test_nested_in_a_list(scripted: Scripted, size: int) -> None:
     """Who sends while the reports of send_each are iterated needs one connection more, and is told
     so in time."""
     server = scripted()
-    app, mail = app_for(server, pool_size=size, timeout=0.2)
+    app, mail = app_for(server, pool_size=size, timeout=1)
     found: list[object] = []
 
     with app.app_context():

@@ -319,7 +319,7 @@ def test_crowded_in_time(scripted: Scripted) -> None:
 
     first = Call(lambda: one(handler))
     hold.reached()
-    second = one(handler, timeout=0.2)
+    second = one(handler, timeout=1)
     hold.let_go()
 
     assert first.result().ok

@@ -9,14 +9,20 @@ import pytest
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import RefusedError
+from flask_mailhandler.report import Phase
 from sending import ACCEPTED
 from sending import DEFERRED
+from sending import deliver
+from sending import job
 from sending import letter
 from sending import letters
 from sending import Scripted
 from sending import smtp
 from sending import states
 from sending import UNKNOWN
+from servers import After
+from servers import DROP
+from servers import RESET
 from servers import SILENCE
 from servers import Then
 
@@ -211,11 +217,49 @@ def test_too_few_replies(
     usual = "354 go" if step == "DATA" else "250 ok"
     server = scripted(extensions=extensions, on={step: [*[usual] * earlier, SILENCE]})
 
-    reports = smtp(server, timeout=0.6).send(letters(3))
+    reports = smtp(server, timeout=1.5).send(letters(3))
 
     assert [report.ok for report in reports] == [each != earlier for each in range(3)]
     assert states(reports[earlier]) == [DEFERRED]
     assert len(server.connections) == 2
+
+
+@EXTENSIONS
+@pytest.mark.parametrize("how", [DROP, RESET])
+@pytest.mark.parametrize("octets", [0, 1000])
+def test_lost_within_a_later_content(
+    scripted: Scripted, octets: int, how: Action, extensions: list[str]
+) -> None:
+    """F-46, PROTOCOL 12: also on a connection that has served before, a message of which something
+    was written is not moved to another: deferred, with the phase."""
+    server = scripted(extensions=extensions, on={"content": [b"", After(octets, how)]})
+    big = b"Subject: big\r\n\r\n" + (b"x" * 78 + b"\r\n") * 100_000
+
+    first, second, third = deliver(smtp(server), job(), job(big), job())
+    server.settle()
+
+    assert first.ok and third.ok
+    assert states(second) == [DEFERRED]
+    assert second.error is not None and second.error.phase is Phase.CONTENT
+    assert len(server.received) == len(server.connections) == 2
+
+
+@EXTENSIONS
+@pytest.mark.parametrize("bye", ["421 4.7.0 bye", b"421 4.7.0 bye\r\n354 go\r\n"])
+def test_nothing_begins_behind_a_bye(
+    scripted: Scripted, bye: Action, extensions: list[str]
+) -> None:
+    """PROTOCOL 9: behind a 421 to RCPT no further phase begins, for those neither who had been
+    accepted before it."""
+    server = scripted(extensions=extensions, on={"RCPT": ["250 ok", bye]})
+    seen: list[Phase] = []
+
+    (report,) = smtp(server).deliver(
+        [job(to=["r1@example.com", "r2@example.com"])], lambda phase, job: seen.append(phase)
+    )
+
+    assert states(report) == [DEFERRED] * 2
+    assert seen[-2:] == [Phase.MAIL, Phase.RCPT]
 
 
 @EXTENSIONS

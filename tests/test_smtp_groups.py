@@ -3,13 +3,24 @@ messages when a group goes wrong."""
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import typing as t
 
 import pytest
 
+from flask_mailhandler import Address
+from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.report import Job
 from flask_mailhandler.report import Phase
+from flask_mailhandler.report import State
+from flask_mailhandler.smtp.deadline import Deadline
+from flask_mailhandler.smtp.delivery import Delivery
+from flask_mailhandler.smtp.dialogue import Dialogue
+from flask_mailhandler.smtp.stream import connect
+from flask_mailhandler.smtp.stream import TimedOutError
+from flask_mailhandler.smtp.transaction import Transaction
 from sending import ACCEPTED
 from sending import codes
 from sending import deliver
@@ -17,6 +28,7 @@ from sending import in_groups
 from sending import job
 from sending import letter
 from sending import letters
+from sending import patience
 from sending import REFUSED
 from sending import Scripted
 from sending import smtp
@@ -275,7 +287,7 @@ def test_overlap(
     the second stands for itself, and is repeated once if the connection was lost."""
     server = scripted(on=on)
 
-    assert became(server, 4, timeout=0.5) == expect
+    assert became(server, 4, timeout=patience(on)) == expect
     assert len(server.connections) == connections
 
 
@@ -294,7 +306,8 @@ def test_overlapping_batches(scripted: Scripted, said: t.Any, expect: str, no_le
     empty one either, and the connection is closed."""
     server = scripted(on={"end of data": [said]})
 
-    (report,) = smtp(server, recipients_per_message=1, timeout=0.5).send([letter(ANN, BOB)])
+    handler = smtp(server, recipients_per_message=1, timeout=patience(said))
+    (report,) = handler.send([letter(ANN, BOB)])
     server.settle()
 
     assert "".join(state[0] for state in states(report)) == expect
@@ -302,6 +315,44 @@ def test_overlapping_batches(scripted: Scripted, said: t.Any, expect: str, no_le
     assert server.connections[0].closed_by != "QUIT"
     if expect[0] == "u":
         assert isinstance(report.error, UnknownOutcomeError)
+
+
+@pytest.mark.parametrize(
+    ("said", "expect"), [(b"554 5.7.1 spam\r\n", REFUSED), (b"250 ok\r\n", ACCEPTED), (b"", None)]
+)
+def test_written_in_part(said: bytes, expect: State | None, no_leaks: None) -> None:
+    """PROTOCOL 16: the end of data is written, and the envelope behind it is not: the reply that
+    has arrived counts, and without one nobody knows."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stream = connect("127.0.0.1", listener.getsockname()[1], Deadline(0.5))
+        theirs, _ = listener.accept()
+    with theirs:
+        dialogue = Dialogue(stream, pipelining=True)
+        delivery = Delivery(job(to=[ANN]), 5)
+        transaction = Transaction(
+            dialogue,
+            SMTPEmailHandler().server,
+            delivery,
+            [Address(ANN)],
+            lambda phase, job: None,
+            reset=False,
+            reused=False,
+        )
+        transaction.accepted.append(Address(ANN))
+        theirs.sendall(said)
+
+        def announce() -> None:
+            # More than the kernel holds of what nobody reads.
+            dialogue.put(["RCPT TO:<" + "r" * 200_000 + ">"] * 100)
+
+        with contextlib.ExitStack() as stack:
+            if expect is None:
+                stack.enter_context(pytest.raises(TimedOutError))
+            transaction.end(announce)
+        dialogue.close()
+
+    assert transaction.whole
+    assert [outcome.state for outcome in delivery.outcomes.values()] == [expect] * bool(expect)
 
 
 def test_too_many_in_an_overlap(scripted: Scripted) -> None:

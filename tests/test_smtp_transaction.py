@@ -24,6 +24,7 @@ from sending import grouped
 from sending import in_groups
 from sending import job
 from sending import letter
+from sending import patience
 from sending import REFUSED
 from sending import Scripted
 from sending import smtp
@@ -174,7 +175,7 @@ def test_recipients_cut_short(
     """F-36, F-37, PROTOCOL 6, 7, 9: what was refused stays refused, the others are deferred."""
     server = scripted(on={"RCPT": replies})
 
-    report = send(server, ANN, BOB, CID, timeout=0.4)
+    report = send(server, ANN, BOB, CID, timeout=patience(replies))
 
     assert "".join(state[0] for state in states(report)) == expect
     assert isinstance(report.error, DeferredError)
@@ -206,13 +207,18 @@ def test_recipients_cut_short(
     ],
 )
 def test_data(scripted: Scripted, said: t.Any, state: State, no_leaks: None) -> None:
-    """F-42 ... F-45, F-61, PROTOCOL 11: DATA is not answered 354, or by more than that; the
-    recipient that was refused before keeps its reply."""
+    """F-42 ... F-45, F-61, PROTOCOL 11: DATA is not answered 354, or by more than that: no content
+    is given; the recipient that was refused before keeps its reply."""
     server = scripted(on={"DATA": said, f"RCPT TO:<{BOB}>": "550 5.1.1 no"})
+    seen: list[Phase] = []
 
-    report = send(server, ANN, BOB, timeout=0.4)
+    (report,) = smtp(server, timeout=patience(said)).send(
+        [letter(ANN, BOB)], observe=lambda phase, job: seen.append(phase)
+    )
+    server.settle()
 
     assert states(report) == [state, REFUSED]
+    assert seen[-1] is Phase.DATA
     assert report.outcomes[1].code == 550
     assert len(server.connections) == 1
     assert server.accepted == []
@@ -337,7 +343,7 @@ def test_end_of_data(
     is repeated."""
     server = scripted(on={"end of data": said, f"RCPT TO:<{BOB}>": "550 5.1.1 no"})
 
-    report = send(server, ANN, BOB, timeout=0.4)
+    report = send(server, ANN, BOB, timeout=patience(said))
 
     assert states(report) == [state, REFUSED]
     assert type(report.error) is (error or RefusedError)

@@ -396,6 +396,11 @@ ENDPOINT = "https://login.example.com/token"
         (ENDPOINT, {"refresh_token": 5}, "refresh_token must be text"),
         (ENDPOINT, {"client_id": None}, "client_id must be text"),
         (ENDPOINT, {"timeout": 0}, "timeout must be a number of seconds"),
+        (ENDPOINT, {"scope": ["smtp.send"]}, "scope must be text"),
+        (ENDPOINT, {"on_refresh_token": "token.txt"}, "on_refresh_token must be a function"),
+        (ENDPOINT, {"tls_context": "ca.pem"}, "tls_context must be an ssl.SSLContext"),
+        (None, {}, "must be like"),
+        (5, {}, "must be like"),
         (f"http://login.example.com/{SECRET[:6]}", {}, "must have an https URL"),
         (f"ftp://127.0.0.1/{SECRET[:6]}", {}, "must have an https URL"),
         (f"https://app:{SECRET[:6]}@login.example.com/", {}, "must be like"),
@@ -410,7 +415,7 @@ ENDPOINT = "https://login.example.com/token"
         ("https://login.example.com/#token", {}, "must be like"),
     ],
 )
-def test_wrong_configuration(url: str, options: dict[str, t.Any], text: str) -> None:
+def test_wrong_configuration(url: t.Any, options: dict[str, t.Any], text: str) -> None:
     """What cannot be used is refused where it is written, without the secret in the text."""
     with pytest.raises(ConfigurationError, match=text) as caught:
         OAuthToken(url, **({"client_id": "app", "client_secret": SECRET} | options))

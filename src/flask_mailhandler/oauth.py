@@ -81,11 +81,19 @@ class OAuthToken:
                 "OAuthToken needs a client_secret, a refresh_token, or both. Is the environment"
                 " variable set?"
             )
+        if on_refresh_token is not None and not callable(on_refresh_token):
+            # Found out when the only copy of a new refresh token is to be stored, it is too late.
+            raise ConfigurationError(
+                "OAuthToken: on_refresh_token must be a function that stores the new refresh token,"
+                " such as Path('refresh-token').write_text."
+            )
+        if tls_context is not None:
+            config.instance_of("ssl", "SSLContext")(tls_context, "OAuthToken: tls_context")
         self._endpoint = TokenEndpoint(url, tls_context)
         self._client_id = _given(client_id, "client_id").reveal()
         self._client_secret = _optional(client_secret, "client_secret")
         self._refresh_token = _optional(refresh_token, "refresh_token")
-        self._scope = scope
+        self._scope = _given(scope, "scope").reveal() if scope else None
         self._on_refresh_token = on_refresh_token
         self._timeout = config.seconds(timeout, "timeout")
         self._held: _Held | None = None

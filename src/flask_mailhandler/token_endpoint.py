@@ -149,12 +149,14 @@ class TokenEndpoint:
                 yield encrypted
 
 
-def _checked(url: str) -> urllib.parse.SplitResult:
+def _checked(url: object) -> urllib.parse.SplitResult:
     """Take the URL apart. It is not shown in an error: there may be a secret in it."""
     wrong = ConfigurationError(
         "OAuthToken: the URL of the token endpoint must be like"
         " 'https://login.example.com/oauth2/token', without user name and fragment."
     )
+    if not isinstance(url, str):  # as of an environment variable that is not set
+        raise wrong
     try:
         parts = urllib.parse.urlsplit(url)
         host = parts.hostname or ""

@@ -317,6 +317,19 @@ def test_overlapping_batches(scripted: Scripted, said: t.Any, expect: str, no_le
         assert isinstance(report.error, UnknownOutcomeError)
 
 
+@pytest.mark.parametrize("said", ["451 4.3.0 later", "554 5.7.1 spam"])
+def test_an_envelope_that_is_left(scripted: Scripted, said: str) -> None:
+    """PROTOCOL 15: behind a batch that was said and gets no content, the next message goes over
+    another connection: in the old envelope it would reach somebody else."""
+    server = scripted(on={"end of data": [said]})
+
+    first, second = smtp(server, recipients_per_message=1).send([letter(ANN, BOB), letter(CID)])
+
+    assert not first.accepted
+    assert second.ok
+    assert [(taken.recipients, taken.connection) for taken in server.accepted] == [((CID,), 1)]
+
+
 @pytest.mark.parametrize(
     ("said", "expect"), [(b"554 5.7.1 spam\r\n", REFUSED), (b"250 ok\r\n", ACCEPTED), (b"", None)]
 )

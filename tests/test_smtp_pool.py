@@ -316,6 +316,22 @@ def test_kept(scripted: Scripted, on: dict[str, t.Any], extensions: list[str]) -
     assert server.commands.count("RSET") == ("end of data" not in on)
 
 
+@pytest.mark.parametrize("lost", [DROP, "421 4.3.2 bye"])
+def test_said_behind_a_lost_end(scripted: Scripted, lost: Action) -> None:
+    """PROTOCOL 2, 12: a message whose envelope was said behind an end of data that was lost goes
+    over a connection that is opened for it, and the idle one is dropped."""
+    hold = Hold()
+    server = scripted(extensions=["PIPELINING"], on={"end of data": [hold, "250 ok", lost]})
+    handler = smtp(server, pool_size=2)
+    two_idle(handler, hold)
+
+    first, second = handler.send(letters(2))
+
+    assert not first.ok and second.ok
+    assert used(server)[-1] == 2
+    assert state(handler) == "1 idle, 0 in use, 0 waiting"
+
+
 @pytest.mark.parametrize(
     "on",
     [

@@ -417,6 +417,21 @@ def test_one_that_cannot_be_made(scripted: Scripted) -> None:
     assert [accepted.recipients for accepted in server.accepted] == [(ANN,)]
 
 
+def test_given_up_in_an_overlap(scripted: Scripted, no_leaks: None) -> None:
+    """C-57, PROTOCOL 2: who asks no more while the next envelope has been said: the connection is
+    closed without a word, which might be taken for a content."""
+    server = scripted()
+    reports = smtp(server).deliver([job()] * 3, lambda phase, job: None)
+
+    assert next(reports).ok
+    t.cast("t.Any", reports).close()
+    server.settle()
+
+    assert len(server.received) == 1
+    assert server.connections[0].closed_by == "client"
+    assert "QUIT" not in server.commands
+
+
 def test_connection_lost_twice(scripted: Scripted) -> None:
     """PROTOCOL 12: the second message is repeated once, and then deferred."""
     server = scripted(on={"end of data": [DROP], "MAIL": ["250 ok", DROP]})

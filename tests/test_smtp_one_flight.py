@@ -193,11 +193,16 @@ def test_421_to_a_recipient(scripted: Scripted, then: t.Any, expect: str, no_lea
         extensions=OFFER, on={"RCPT TO:<bob": "421 4.3.2 bye", "end of data": ["250 ok", then]}
     )
 
-    (report,) = warm(server, timeout=patience(then)).send([letter(ANN, BOB)])
+    handler = warm(server, timeout=patience(then))
+
+    (report,) = handler.send([letter(ANN, BOB)])
+    (after,) = handler.send([letter()])
     server.breaches[:] = [breach for breach in server.breaches if "421" not in breach]
 
     assert states(report) == [expect, DEFERRED]
-    assert len(server.connections) == 1
+    assert after.ok
+    assert server.accepted[-1].connection == 1
+    assert len(server.connections) == 2
 
 
 def test_unknown_are_those_without_a_reply(scripted: Scripted) -> None:

@@ -21,6 +21,7 @@ from flask_mailhandler.smtp.dialogue import Dialogue
 from flask_mailhandler.smtp.stream import connect
 from flask_mailhandler.smtp.stream import TimedOutError
 from flask_mailhandler.smtp.transaction import Transaction
+from pooling import Hold
 from sending import ACCEPTED
 from sending import codes
 from sending import deliver
@@ -420,11 +421,13 @@ def test_one_that_cannot_be_made(scripted: Scripted) -> None:
 def test_given_up_in_an_overlap(scripted: Scripted, no_leaks: None) -> None:
     """C-57, PROTOCOL 2: who asks no more while the next envelope has been said: the connection is
     closed without a word, which might be taken for a content."""
-    server = scripted()
+    hold = Hold()
+    server = scripted(on={"MAIL": ["250 ok", hold]})
     reports = smtp(server).deliver([job()] * 3, lambda phase, job: None)
 
     assert next(reports).ok
     t.cast("t.Any", reports).close()
+    hold.let_go()
     server.settle()
 
     assert len(server.received) == 1

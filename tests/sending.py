@@ -101,3 +101,14 @@ def states(report: Report) -> list[State]:
 def codes(report: Report) -> list[int | None]:
     """The reply that decided about each recipient, in order."""
     return [outcome.code for outcome in report.outcomes]
+
+
+def became(server: ScriptedServer, number: int, **options: t.Any) -> str:
+    """Send a list; the initial of what became of each message."""
+    reports = smtp(server, **options).send(letters(number))
+    server.settle()
+    # Whatever happens, nothing is there twice, and what is reported accepted is there.
+    arrived = [accepted.recipients[0] for accepted in server.accepted]
+    assert len(arrived) == len(set(arrived))
+    assert {to for report in reports for to in report.accepted} <= set(arrived)
+    return "".join(states(report)[0][0] for report in reports)

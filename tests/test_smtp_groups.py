@@ -23,12 +23,12 @@ from flask_mailhandler.smtp.stream import TimedOutError
 from flask_mailhandler.smtp.transaction import Transaction
 from pooling import Hold
 from sending import ACCEPTED
+from sending import became
 from sending import codes
 from sending import deliver
 from sending import in_groups
 from sending import job
 from sending import letter
-from sending import letters
 from sending import patience
 from sending import REFUSED
 from sending import Scripted
@@ -36,7 +36,6 @@ from sending import smtp
 from sending import states
 from servers import DROP
 from servers import RESET
-from servers import ScriptedServer
 from servers import SILENCE
 from servers import Then
 
@@ -47,16 +46,6 @@ ANN, BOB, CID = "ann@example.com", "bob@example.com", "cid@example.com"
 def scripted(scripted: Scripted) -> Scripted:
     """Servers that offer PIPELINING."""
     return in_groups(scripted)
-
-
-def became(server: ScriptedServer, number: int, **options: t.Any) -> str:
-    """Send a list; the initial of what became of each message, of which none is there twice."""
-    reports = smtp(server, **options).send(letters(number))
-    server.settle()
-    arrived = [accepted.recipients[0] for accepted in server.accepted]
-    assert len(arrived) == len(set(arrived))
-    assert {to for report in reports for to in report.accepted} <= set(arrived)
-    return "".join(states(report)[0][0] for report in reports)
 
 
 # Round trips

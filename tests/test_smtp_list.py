@@ -14,6 +14,7 @@ from flask_mailhandler import MessageError
 from flask_mailhandler.report import Job
 from flask_mailhandler.report import Phase
 from sending import ACCEPTED
+from sending import became
 from sending import codes
 from sending import DEFERRED
 from sending import deliver
@@ -47,17 +48,6 @@ def scripted(request: pytest.FixtureRequest, scripted: Scripted) -> Scripted:
     return in_groups(scripted) if request.param == "groups" else scripted
 
 
-def send(server: ScriptedServer, number: int, **options: t.Any) -> str:
-    """Send messages; the initial of what became of each."""
-    reports = smtp(server, **options).send(letters(number))
-    server.settle()
-    # Whatever happens, nothing is there twice, and what is reported accepted is there.
-    arrived = [accepted.recipients[0] for accepted in server.accepted]
-    assert len(arrived) == len(set(arrived))
-    assert {to for report in reports for to in report.accepted} <= set(arrived)
-    return "".join(states(report)[0][0] for report in reports)
-
-
 def used(server: ScriptedServer) -> list[int]:
     """Over which connection each accepted message came."""
     return [accepted.connection for accepted in server.accepted]
@@ -67,7 +57,7 @@ def test_one_connection(scripted: Scripted, no_leaks: None) -> None:
     """One connection, one EHLO, no RSET between transactions that were finished."""
     server = scripted()
 
-    assert send(server, 3) == "aaa"
+    assert became(server, 3) == "aaa"
     assert used(server) == [0, 0, 0]
     verbs = [command.split(" ")[0] for command in server.commands]
     assert verbs == ["EHLO", *["MAIL", "RCPT", "DATA"] * 3, "QUIT"]
@@ -90,7 +80,7 @@ def test_messages_per_connection(
     """PROTOCOL 19: after so many a new connection, each closed in order."""
     server = scripted(extensions=extensions)
 
-    assert send(server, 5, **options) == "aaaaa"
+    assert became(server, 5, **options) == "aaaaa"
     assert used(server) == expect
     assert all(connection.closed_by == "QUIT" for connection in server.connections)
 
@@ -99,7 +89,7 @@ def test_refused_messages_count(scripted: Scripted) -> None:
     """PROTOCOL 19: MAILMAX counts transactions, also those that nobody was accepted in."""
     server = scripted(extensions=["LIMITS MAILMAX=2"], on={"RCPT": ["550 5.1.1 no"]})
 
-    assert send(server, 3) == "raa"
+    assert became(server, 3) == "raa"
     assert used(server) == [0, 1]
 
 
@@ -126,7 +116,7 @@ def test_next_message(scripted: Scripted, on: dict[str, t.Any], expect: str, res
     the next message on the same connection."""
     server = scripted(on=on)
 
-    assert send(server, 3) == expect
+    assert became(server, 3) == expect
     assert len(server.connections) == 1
     assert server.commands.count("RSET") == resets
 
@@ -136,7 +126,7 @@ def test_reset_refused(scripted: Scripted, said: t.Any) -> None:
     """F-70, PROTOCOL 10: RSET is not answered 250: close, and the next message goes elsewhere."""
     server = scripted(on={"RCPT": ["550 5.1.1 no"], "RSET": said})
 
-    assert send(server, 2) == "ra"
+    assert became(server, 2) == "ra"
     assert used(server) == [1]
 
 
@@ -168,7 +158,7 @@ def test_not_repeated(
     the content; the next message goes over a new connection."""
     server = scripted(on=on)
 
-    assert re.fullmatch(expect, send(server, 3, timeout=patience(on)))
+    assert re.fullmatch(expect, became(server, 3, timeout=patience(on)))
     assert len(server.connections) == connections
 
 
@@ -198,7 +188,7 @@ def test_moved(scripted: Scripted, on: dict[str, t.Any], no_leaks: None) -> None
     of the content: once more, over a new one."""
     server = scripted(on=on)
 
-    assert send(server, 4) == "aaaa"
+    assert became(server, 4) == "aaaa"
     assert used(server) == [0, 1, 1, 1]
 
 
@@ -216,7 +206,7 @@ def test_unasked(scripted: Scripted, said: bytes) -> None:
     new connection; if it had been begun, which shows at DATA, it is deferred."""
     server = scripted(on={"end of data": [said]})
 
-    assert send(server, 4) == ("adaa" if grouped(server) else "aaaa")
+    assert became(server, 4) == ("adaa" if grouped(server) else "aaaa")
     assert server.connections[0].left
 
 
@@ -225,7 +215,7 @@ def test_moved_once(scripted: Scripted, how: t.Any) -> None:
     """F-66, PROTOCOL 12: once; and the one after it has its own repeat."""
     server = scripted(on={"MAIL": ["250 ok", how, how, "250 ok", how]})
 
-    assert send(server, 5) == "adaaa"
+    assert became(server, 5) == "adaaa"
     assert used(server) == [0, 2, 3, 3]
 
 
@@ -233,7 +223,7 @@ def test_limit_of_one(scripted: Scripted) -> None:
     """F-68: a server that closes after every message: each is delivered once."""
     server = scripted(on={"end of data": Then("250 ok", DROP)})
 
-    assert send(server, 4) == "aaaa"
+    assert became(server, 4) == "aaaa"
     assert used(server) == [0, 1, 2, 3]
 
 
@@ -283,7 +273,7 @@ def test_partial_refusals(scripted: Scripted) -> None:
     """Each message has its own report."""
     server = scripted(on={"RCPT TO:<r2@": "550 5.1.1 no", "RCPT TO:<r3@": "450 4.2.0 later"})
 
-    assert send(server, 4) == "arda"
+    assert became(server, 4) == "arda"
 
 
 def test_results_are_given_as_they_come(scripted: Scripted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from flask_mailhandler import ConnectError
 from flask_mailhandler.report import Job
 from flask_mailhandler.report import Phase
+from flask_mailhandler.smtp.places import Places
+from flask_mailhandler.smtp.places import Turn
 from pooling import Call
 from pooling import Hold
 from pooling import one
@@ -87,6 +90,29 @@ def test_closed_before_another_is_opened(scripted: Scripted, fault: Fault) -> No
 
     assert len(plan.fired) == 7
     assert max(most) <= 2
+
+
+def test_a_place_is_free_when_its_connection_is_closed() -> None:
+    """F-94: who waits for a place is not called while the connection before is being closed."""
+    places, first, waits = Places(1, 60), Turn(fresh=False), Turn(fresh=False)
+    called: list[bool] = []
+
+    class Dead:
+        heard, idle, chunking = time.monotonic(), True, True
+
+        def is_quiet(self) -> bool:
+            return False
+
+        def close(self) -> None:
+            called.append(waits.wait(0))
+
+    places.enter(first)
+    first.session = t.cast("t.Any", Dead())
+    places.enter(waits)
+    places.leave(first, keep=True)
+
+    assert called == [False]
+    assert waits.wait(0)
 
 
 # Who is next

@@ -241,6 +241,18 @@ def test_deadlines() -> None:
     assert Deadline(-1).remaining() == 0
 
 
+@pytest.mark.parametrize(
+    ("allowed", "left", "over"),
+    [(10, 6, False), (10, 4, True), (60, 11, False), (60, 9, True), (600, 11, False)],
+)
+def test_nearly_over(allowed: float, left: float, over: bool) -> None:
+    """PROTOCOL 17: half of the time is enough for the last reply, and so are ten seconds."""
+    deadline = Deadline(allowed)
+    deadline.at = time.monotonic() + left
+
+    assert deadline.nearly_over is over
+
+
 def test_closing_is_quick(scripted: Scripted, certificates: Certificates, no_leaks: None) -> None:
     """F-106: letting go of a handler whose server is dead takes no time and warns of nothing."""
     server = scripted(tls=certificates.valid, on={"end of data": SILENCE, "QUIT": SILENCE})

@@ -433,6 +433,17 @@ def test_size(scripted: Scripted) -> None:
     assert verbs(server) == ["MAIL", "RCPT", "DATA", "QUIT"]
 
 
+@pytest.mark.parametrize(("less", "state"), [(0, ACCEPTED), (1, REFUSED)])
+def test_exactly_the_size(scripted: Scripted, less: int, state: State) -> None:
+    """C-69: what is as large as the server takes is not too large."""
+    content = b"Subject: Hi\r\n\r\nHello.\r\n"
+    server = scripted(extensions=[f"SIZE {len(content) - less}"])
+
+    (report,) = deliver(smtp(server), job(content))
+
+    assert states(report) == [state]
+
+
 @pytest.mark.parametrize("offered", ["SIZE", "SIZE 0"])
 def test_size_without_limit(scripted: Scripted, offered: str) -> None:
     """C-67, C-68: no number, or 0, is no limit; our size is told nevertheless, exactly."""

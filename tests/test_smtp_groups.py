@@ -225,7 +225,8 @@ def test_login_wanted(scripted: Scripted) -> None:
     server = scripted(on={"MAIL": "530 5.7.0 log in"})
 
     assert became(server, 3) == "ddd"
-    assert len(server.connections) == 1
+    (connection,) = server.connections
+    assert connection.closed_by == "QUIT"
 
 
 def test_many_recipients(scripted: Scripted) -> None:

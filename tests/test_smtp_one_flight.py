@@ -173,6 +173,22 @@ def test_bdat_is_not_known(scripted: Scripted, code: int, place: int) -> None:
     assert len(server.connections) == 2
 
 
+@pytest.mark.parametrize("flights", [1, 2])
+def test_cannot_be_written(scripted: Scripted, flights: int, no_leaks: None) -> None:
+    """PROTOCOL 16: a content that the kernel did not take whole cannot have arrived: deferred."""
+    server = scripted(extensions=OFFER)
+    handler = warm(server) if flights == 1 else smtp(server, one_flight=True)
+
+    def observe(phase: Phase, job: object) -> None:
+        if phase is Phase.END_OF_DATA:
+            assert server.connections[0].do(RESET)
+
+    (report,) = handler.send([letter(ANN)], observe=observe)
+
+    assert states(report) == [DEFERRED]
+    assert ("BDAT" in verbs(server)) is (flights == 1)
+
+
 def test_part_of_the_recipients(scripted: Scripted) -> None:
     """PROTOCOL 4, 7: 250 to BDAT is acceptance for those that were answered 25z."""
     server = scripted(extensions=OFFER, on={"RCPT TO:<bob": "550 5.1.1 no"})

@@ -520,6 +520,16 @@ def test_smtputf8(scripted: Scripted, field: str) -> None:
     assert octets in (server.accepted[0].sender, *server.accepted[0].recipients)
 
 
+def test_smtputf8_for_the_header(scripted: Scripted) -> None:
+    """C-51: a header that needs it asks for SMTPUTF8 also where the envelope is ASCII."""
+    server = scripted(extensions=["8BITMIME", "SMTPUTF8"])
+    content = "To: jörg@example.com\r\n\r\nHello.\r\n".encode()
+
+    deliver(smtp(server), job(content, smtputf8=True))
+
+    assert server.accepted[0].parameters == {"BODY": "8BITMIME", "SMTPUTF8": ""}
+
+
 def test_smtputf8_where_it_is_needed(scripted: Scripted) -> None:
     """C-51: a batch that needs no SMTPUTF8 does not ask for it."""
     server = scripted(extensions=["SMTPUTF8", "8BITMIME"])

@@ -249,6 +249,25 @@ def test_parts_come_from_templates(part: str) -> None:
         current_mail.render("x", **t.cast(t.Any, {part: "Hi"}))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "fields", "said"),
+    [
+        (["x"], {"name": "Ann"}, r"no field 'name'.* second argument: render\('x', \{...\}\)"),
+        (["x"], {"context": {}}, "no field 'context'.* second argument"),
+        (["x"], {"sender": "ann@example.com"}, "no field 'sender': write from_addr="),
+        (["x", "Ann"], {}, r"the variables in a dict, \{'name': ...\}, not 'Ann'"),
+        ([["x", "y"]], {}, "takes the name of a template, not "),
+        ([None], {}, "takes the name of a template, not None"),
+    ],
+)
+def test_wrong_arguments(arguments: list[t.Any], fields: dict[str, t.Any], said: str) -> None:
+    """A wrong argument is told before the template is blamed for a variable that is not there."""
+    app = app_with({"x.txt": "Hi {{ name }}"})
+
+    with app.app_context(), pytest.raises(TypeError, match=said):
+        current_mail.render(*arguments, **fields)
+
+
 def test_the_apps_own_filters_and_globals() -> None:
     """What is added to the app's environment is there, before the first mail and after it."""
     app = app_with({"x.html": "{{ shop }} {{ 'a'|loud }}", "y.html": "{{ 'b'|low }} {{ town }}"})

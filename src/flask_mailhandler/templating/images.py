@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator
 
 from flask import Flask
@@ -42,11 +43,11 @@ class Images:
 
     def _read(self, name: str) -> Attachment:
         folder = self._app.static_folder
-        path = folder and safe_join(folder, name)
-        if not path:
+        path = folder and safe_join(folder, str(name))
+        if not path or not os.path.isfile(path):
             raise MessageError(
                 f"mail_image({shorten(name)}) takes the path of an image in the static folder of"
-                f" the app, which is {folder!r}."
+                f" the app, which is {folder!r}: there is no such file."
             )
         # Its octets, not its path: the mail may be sent after the next release is installed.
         data = b"".join(File.pin(path).read())

@@ -15,6 +15,7 @@ from ..base_url import BaseURL
 from ..message import Message
 from ..message import MessageFields
 from ..text import plain
+from ..text import shorten
 from . import language
 from . import lookup
 from . import markdown
@@ -43,10 +44,32 @@ def render(
 
     :param base: What ``MAIL_BASE_URL`` says.
     """
+    _check_arguments(template, context, fields)
+    return mark(_templates(app, base).render(template, context, locale, fields), template)
+
+
+def _check_arguments(template: object, context: object, fields: MessageFields) -> None:
+    """Before a template is blamed for what it was not given.
+
+    :raises TypeError: saying what to write.
+    """
+    if not isinstance(template, str):
+        raise TypeError(f"render() takes the name of a template, not {shorten(template)}.")
+    if not isinstance(context, Mapping | None):
+        raise TypeError(
+            f"render() takes the variables in a dict, {{'name': ...}}, not {shorten(context)}."
+        )
     for part in ("html", "text"):
         if part in fields:
             raise TypeError(f"render() takes the {part} from the templates; leave out {part}=.")
-    return mark(_templates(app, base).render(template, context, locale, fields), template)
+    if not fields.keys() <= MessageFields.__optional_keys__:
+        try:
+            Message(**fields)
+        except TypeError as error:
+            raise TypeError(
+                f"{error} A variable of the template stands in the second argument:"
+                f" render({template!r}, {{...}})."
+            ) from None
 
 
 def _templates(app: Flask, base: BaseURL | None) -> Templates:

@@ -324,6 +324,19 @@ def test_what_no_server_does(kind: t.Any, options: dict[str, t.Any], said: str) 
         Outbox().fail(kind, **options)
 
 
+@pytest.mark.parametrize("ask", [Outbox.find, Outbox.one, Outbox.wait_for])
+def test_no_criterion(ask: t.Any) -> None:
+    """What nothing could ever meet is no criterion, and is told: a failure would never happen."""
+    said = r"to= takes a string, a pattern or a function, not \['ann@example.com'\]"
+
+    with pytest.raises(TypeError, match=said):
+        ask(Outbox(), to=[ANN])
+    with pytest.raises(TypeError, match=said):
+        Outbox().fail("refused", to=t.cast(t.Any, [ANN]))
+    with pytest.raises(TypeError, match="subject= takes a string"):
+        ask(Outbox(), subject=5)
+
+
 def test_a_failure_shows_itself(mail: Mail, outbox: Outbox) -> None:
     """A failure shows what it does and how often it was met."""
     failure = outbox.fail("refused", to=re.compile("^ann"), times=2)

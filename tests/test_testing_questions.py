@@ -115,6 +115,12 @@ def test_a_code_of_another_form(pattern: str | re.Pattern[str], code: str) -> No
     assert captured(text="Enter WDJB-MJHT, G-1234 or PIN x9").code(pattern) == code
 
 
+def test_a_length_is_no_pattern() -> None:
+    """Where a number stands for a pattern, the length is meant."""
+    with pytest.raises(TypeError, match=r"write code\(length=6\)"):
+        captured(text="123456").code(t.cast(t.Any, 6))
+
+
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80))
 @example("0" * 70 + "@" * 10)

@@ -43,8 +43,11 @@ def codes(text: str, pattern: str | re.Pattern[str] | None) -> list[Code]:
     """Everything in *text* that may be a code, each once.
 
     :param pattern: What a code looks like, instead of digits; of a group in it the code is made.
+    :raises TypeError: for what is no pattern.
     """
     if pattern is not None:
+        if not isinstance(pattern, str | re.Pattern):
+            raise TypeError(f"A pattern is text: write code(length={pattern!r}) for a length.")
         found = re.finditer(pattern, text)
         given = ((m[1] if m.re.groups else m[0]) or "" for m in found)
         return [Code(code, "") for code in dict.fromkeys(given) if code]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ..address import Address
 from ..errors import MessageError
+from ..text import shorten
 
 if t.TYPE_CHECKING:
     from ..captured import Captured
@@ -18,9 +19,22 @@ Criteria: t.TypeAlias = "list[tuple[str, Criterion]]"
 
 
 def criteria(to: Criterion, subject: Criterion, text: Criterion, html: Criterion) -> Criteria:
-    """Those that were given, with their names."""
+    """Those that were given, with their names.
+
+    :raises TypeError: for what none is.
+    """
     given = {"to": to, "subject": subject, "text": text, "html": html}
-    return [(name, value) for name, value in given.items() if value is not None]
+    return [(name, value) for name, value in given.items() if is_given(name, value)]
+
+
+def is_given(name: str, wanted: Criterion) -> bool:
+    """Whether there is a criterion.
+
+    :raises TypeError: for what none is, such as a list, which no message would ever meet.
+    """
+    if not (wanted is None or isinstance(wanted, str | re.Pattern) or callable(wanted)):
+        raise TypeError(f"{name}= takes a string, a pattern or a function, not {shorten(wanted)}.")
+    return wanted is not None
 
 
 def meets(captured: Captured, name: str, wanted: Criterion) -> bool:

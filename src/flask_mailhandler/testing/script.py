@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from ..address import Address
 from .criteria import Criterion
+from .criteria import is_given
 from .criteria import is_recipient
 from .criteria import shown
 
@@ -97,7 +98,7 @@ class Script:
         if kind not in _STEPS:
             raise ValueError(f"fail({kind!r}) is not known; there are {', '.join(_STEPS)}.")
         step, default, classes = _STEPS[kind]
-        if kind == "connect" and to is not None:
+        if is_given("to", to) and kind == "connect":
             raise ValueError(
                 "fail('connect') knows no recipient yet: leave out to=, or write"
                 " fail('deferred', to=...)."

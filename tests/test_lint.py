@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,13 @@ def test_allow_nothing_unknown(allow: list[str]) -> None:
     """A name that no rule has is an error that lists those there are."""
     with pytest.raises(ValueError, match=r"names of rules \(subject, text-part, link.*\), not '"):
         lint(b"", allow=allow)
+
+
+@pytest.mark.parametrize("content", ["Hello", Message(text="Hello")])
+def test_no_octets(content: t.Any) -> None:
+    """What is no message on the wire is told, with what to write."""
+    with pytest.raises(TypeError, match=r"takes octets: lint\(bytes\("):
+        lint(content)
 
 
 def test_many() -> None:

@@ -52,6 +52,10 @@ def a_message(**arguments: object) -> Message:
     return Message(subject="Hi", text=f"Hello {arguments}")
 
 
+async def a_coroutine() -> Message:
+    return a_message()
+
+
 def test_a_preview() -> None:
     """A preview is a function that returns a message; the decorator gives the function back."""
     app, mail = an_app(MAIL_DEFAULT_FROM="Shop <shop@example.com>", MAIL_SUBJECT_PREFIX="[x]")
@@ -132,10 +136,13 @@ def test_sorted() -> None:
         ("a", {"locales": ["x:y"]}, a_message, ValueError, "'x:y' cannot be the name"),
         ("Taken", {}, a_message, ValueError, "There is a preview 'Taken' already"),
         ("a", {"allow": ["colour"]}, a_message, ValueError, "not 'colour'"),
+        ("a", {"variants": ["x", "y"]}, a_message, TypeError, "takes a dict of names and arg"),
+        ("a", {"variants": {"x": 1}}, a_message, TypeError, "is not a mapping"),
         ("a", {"locales": "de"}, a_message, TypeError, r"such as \['de'\]"),
         ("a", {"locales": ["de"]}, lambda: None, TypeError, r"preview 'a\[de\]' cannot be made"),
         ("a", {"variants": {"x": {"y": 1}}}, lambda: None, TypeError, "argument 'y'"),
         ("a", {}, lambda user: None, TypeError, "missing a required argument: 'user'"),
+        ("a", {}, a_coroutine, TypeError, "write def, not async def"),
     ],
 )
 def test_mistakes(

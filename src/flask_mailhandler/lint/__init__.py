@@ -31,7 +31,10 @@ def lint(content: bytes, *, allow: Collection[str] = ()) -> list[Finding]:
     :param allow: The names of rules that do not hold for it.
     :return: In the order of the rules, and at most ten of each and one that counts the others.
     :raises ValueError: for a name in *allow* that no rule has.
+    :raises TypeError: for a message: its octets are known when it has been captured.
     """
+    if not isinstance(content, bytes):
+        raise TypeError("lint() takes octets: lint(bytes(outbox[0].content)).")
     check_names(allow)
     mail = Examined.read(content)
     return [

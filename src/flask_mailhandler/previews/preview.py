@@ -117,8 +117,13 @@ class Previews(Mapping[str, Preview]):
         """Return the decorator that adds a function.
 
         :raises ValueError: for a name that is taken, or has an empty part.
+        :raises TypeError: for arguments with which no message can be made.
         """
         _check_name(name)
+        if not isinstance(variants, Mapping | None):
+            raise TypeError(
+                "variants= takes a dict of names and arguments: {'paid': {'paid': True}}."
+            )
         if isinstance(locales, str):
             raise TypeError(f"locales= takes a list, such as [{locales!r}].")
         for word in [*(variants or {}), *locales]:
@@ -161,6 +166,8 @@ def _check_word(word: object) -> None:
 
 def _check_arguments(preview: Preview) -> None:
     """Call nothing, but see whether it can be called: the mistake is on this line."""
+    if inspect.iscoroutinefunction(preview.function):
+        raise TypeError(f"The preview {preview.name!r} cannot be made: write def, not async def.")
     signature = inspect.signature(preview.function)
     for sample in preview.samples():
         try:

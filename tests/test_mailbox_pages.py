@@ -88,6 +88,41 @@ def test_a_redirected_message(tmp_path: Path) -> None:
     assert re.search(r"Redirected</b> from ann@example\.com, ben@example\.com", shown)
 
 
+def test_blind_copies(app: Flask, browser: FlaskClient) -> None:
+    """Who is only in the envelope is a Bcc, also where a longer address of the header ends so."""
+    shown = browser.get(send(app, to="Jo <joann@example.com>", bcc="ann@example.com")).text
+
+    assert re.search(r"<dt [^>]*>Bcc</dt><dd>ann@example\.com</dd>", shown)
+
+
+def test_more_recipients_than_are_listed(app: Flask, browser: FlaskClient) -> None:
+    """Who is not listed of a long To is no blind copy, and is shown."""
+    shown = browser.get(send(app, to=[f"u{number}@example.com" for number in range(52)])).text
+
+    assert ">Bcc<" not in shown
+    assert re.search(r">Others</dt><dd>u50@example\.com, u51@example\.com</dd>", shown)
+
+
+def test_an_empty_text(app: Flask, browser: FlaskClient) -> None:
+    """A text of nothing but line ends is told to be none."""
+    assert "<h2>No text</h2>" in browser.get(send(app, text="")).text
+
+
+def test_a_message_that_has_gone(app: Flask, browser: FlaskClient) -> None:
+    """The address of a message that was dropped says so, beside what there is; pieces of it are
+    not found."""
+    page = send(app)
+    gone = page[:-1] + ("0" if page[-1] != "0" else "1")
+
+    response = browser.get(f"{gone}?q=hi")
+
+    assert response.status_code == 404
+    assert "This message is not here" in response.text
+    assert 'href="/_mail/?q=hi"' in response.text
+    assert page in response.text
+    assert "not here" not in browser.get(f"{gone}/html").text
+
+
 HOSTILE = {
     "subject": f"Subject: {ENCODED}",
     "from": f"From: {ENCODED} <a@b.example>",

@@ -247,6 +247,15 @@ def test_debug_mode_keeps_mail(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert app.test_client().get(f"/_mail/messages/{name}").status_code == 200
 
 
+def test_a_long_subject_on_the_console(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line of a message stays a line, with the address at its end."""
+    app = app_with_mailbox(tmp_path)
+    with app.app_context():
+        current_mail.send(HELLO.replace(subject="x" * 900))
+
+    assert f": {'x' * 97}... -> /_mail/" in capsys.readouterr().err
+
+
 def test_the_console_without_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An app that has no page says how to get one; control characters are shown."""
     app = app_with_mailbox(tmp_path, debug=False, handler="mailbox")

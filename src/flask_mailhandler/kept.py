@@ -23,6 +23,7 @@ from .handlers.mailbox import MailboxEmailHandler
 
 PAGE = "mailhandler"
 """The name of the blueprint."""
+_LONG = 100
 
 
 def folder_of(app: Flask, settings: Settings) -> str:
@@ -54,7 +55,8 @@ def _tell(kept: Kept) -> None:
     who = ", ".join(kept.recipients[:2])
     if len(kept.recipients) > 2:
         who += f" and {len(kept.recipients) - 2} more"
-    line = f"Mail to {who}: {kept.subject or '(no subject)'}"
+    subject = kept.subject if len(kept.subject) <= _LONG else f"{kept.subject[: _LONG - 3]}..."
+    line = f"Mail to {who}: {subject or '(no subject)'}"
     # The message is kept, though nobody may be there to be told.
     with contextlib.suppress(OSError, ValueError):
         print(visible(f"{line} -> {_place(kept)}"), file=sys.stderr, flush=True)

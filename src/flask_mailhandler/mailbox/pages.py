@@ -65,7 +65,7 @@ class Pages:
         key = (self._key(listing), token, self._shell.sections)
         kept = self._inbox
         if kept is None or kept[0] != key:
-            kept = self._inbox = key, self._page("inbox.html", listing, token, entry=None)
+            kept = self._inbox = key, self._page("inbox.html", listing, token)
         return sealed(kept[1])
 
     def list(self) -> Sealed:
@@ -82,6 +82,10 @@ class Pages:
 
     def message(self, id: str) -> Sealed:
         """One message, beside the list."""
+        if self._store.find(id) is None:
+            # The console has shown its address, and may have done so a while ago.
+            gone = self._page("gone.html", self._store.list(), self._store.token())
+            return sealed(gone, status=404)
         entry, message = self._open(id)
         panel = panel_of(
             message,
@@ -182,7 +186,7 @@ class Pages:
 
     def _check(self) -> None:
         if not may_change(request, self._store.token()):
-            abort(403)
+            abort(403, "The page is too old to change anything: load it anew, and try again.")
 
 
 def _query() -> dict[str, str]:

@@ -91,7 +91,8 @@ def part_of(message: Opened, number: str) -> Sealed:
     part = message.part(number)
     if part is None or part.leaf is None:
         abort(404)
-    return download(part.leaf.data, part.filename or f"part-{part.number}")
+    ending = ".eml" if part.kind == "message/rfc822" else ""
+    return download(part.leaf.data, part.filename or f"part-{part.number}{ending}")
 
 
 def download(octets: bytes, name: str) -> Sealed:

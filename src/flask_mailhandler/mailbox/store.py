@@ -19,6 +19,7 @@ import time
 import typing as t
 
 from ..handlers.file import NAME
+from ..mime.summary import MAX_LISTED
 from ..mime.summary import summary
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -51,9 +52,16 @@ class Entry:
 
     @functools.cached_property
     def unnamed(self) -> tuple[str, ...]:
-        """Recipients whom the header does not name: blind copies, or where a staging guard led."""
+        """Recipients whom ``to`` and ``cc`` do not name: blind copies, or where a staging guard
+        led."""
         named = "\n".join((*self.to, *self.cc)).casefold()
-        return tuple(name for name in self.recipients if name.casefold() not in named)
+        return tuple(name for name in self.recipients if not _names(named, name.casefold()))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the header may name more than ``to`` and ``cc`` do: then who is unnamed may be
+        no blind copy."""
+        return max(len(self.to), len(self.cc)) >= MAX_LISTED
 
     @functools.cached_property
     def origin(self) -> tuple[tuple[str, str], ...]:
@@ -64,7 +72,9 @@ class Entry:
             file = _short(str(site.get("file")))
             told.append(("Sent by", f"{site.get('function')}, {file}:{site.get('line')}"))
         if isinstance(duration := found.get("duration"), float):
-            told.append(("Took", f"{1000 * duration:.1f} ms"))
+            told.append(
+                ("Took", f"{duration:.1f} s" if duration >= 1 else f"{1000 * duration:.1f} ms")
+            )
         if original := self.facts["summary"].get("original_to"):
             told.append(("Redirected", f"from {original}"))
         return tuple(told)
@@ -219,6 +229,11 @@ def _read_entry(id: str, facts: t.Any) -> Entry:
         recipients=tuple(map(str, envelope["recipients"])),
         size=int(facts["size"]),
     )
+
+
+def _names(listed: str, address: str) -> bool:
+    """Whether an address stands in a text, and not only as the end of a longer one."""
+    return re.search(rf"(?<![^\s<,;:]){re.escape(address)}(?![^\s>,;])", listed) is not None
 
 
 def _short(path: str) -> str:

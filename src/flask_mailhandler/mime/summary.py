@@ -9,10 +9,12 @@ from .bounds import within_bounds
 from .reading import read_content
 from .reading import Reading
 
+MAX_LISTED = 50
+"""The addresses of a field, or the files, that are in a summary."""
+
 _NO_WORD = re.compile(r"\(?https?://[^\s()]*\)?|[-=_*~#|]{3,}")
 _LINE = 300
 _LONG = 100_000
-_MOST = 50
 _TEXT = 160
 
 
@@ -42,7 +44,7 @@ def summary(octets: bytes) -> Summary:
         text=_beginning(message.text or _plain(message.html)),
         attachments=[
             (leaf.filename or leaf.kind)[:_LINE] for leaf in message.leaves if leaf.is_file
-        ][:_MOST],
+        ][:MAX_LISTED],
         original_to=", ".join(_named(message, "x-original-to"))[:_LINE],
     )
 
@@ -57,7 +59,7 @@ def _named(message: Reading, field: str) -> list[str]:
     said = [value for name, value in message.fields if name.lower() == field]
     short = sum(map(len, said)) <= _LONG
     found = [address.formatted for address in message.addresses(field)] if short else []
-    return [text[:_LINE] for text in (found or said)][:_MOST]
+    return [text[:_LINE] for text in (found or said)][:MAX_LISTED]
 
 
 def _plain(html: str) -> str:

@@ -139,7 +139,8 @@ async function remove() {
   const rows = $$(".row", list);
   const place = rows.findIndex((row) => row.dataset.id === current());
   const next = rows[place + 1] || rows[place - 1];
-  await post(form.action);
+  const { status } = await post(form.action);
+  if (status === 403) return location.reload(); // the folder was made anew, and with it the token
   say("Deleted");
   const narrow = matchMedia("(max-width: 48rem)").matches;
   await openMessage(next && !narrow ? next.href : $(".back").href);

@@ -169,8 +169,10 @@ class _Tree:
     def _end_nearest(self, tags: Iterable[str], unless: Iterable[str | int]) -> None:
         """End the nearest element of each of *tags*, and what is open in it, unless something of
         *unless* was opened since."""
-        border = max((self._where[key][-1] for key in unless if self._where[key]), default=0)
         nearest = [self._where[tag][-1] for tag in tags if self._where[tag]]
+        if not nearest:
+            return
+        border = max((self._where[key][-1] for key in unless if self._where[key]), default=0)
         last = min((position for position in nearest if position > border), default=None)
         while last is not None and len(self._open) > last:
             ended = self._open.pop()

@@ -13,6 +13,7 @@ from flask_mailhandler.lint import lint
 from flask_mailhandler.mailbox.framed import framed
 from flask_mailhandler.mailbox.framed import has_dark
 from flask_mailhandler.mailbox.framed import has_remote
+from flask_mailhandler.mailbox.framed import MAX_IMAGES
 from flask_mailhandler.mailbox.opened import MAX_DEPTH
 from flask_mailhandler.mailbox.opened import MAX_FIELDS
 from flask_mailhandler.mailbox.opened import MAX_HTML
@@ -180,6 +181,22 @@ def test_images_of_the_message() -> None:
     assert f'<img src="{data}">' in found
     assert f"url({data})" in found
     assert 'src="cid:x"' in framed(opened('<img src="cid:x">'), "light")
+
+
+def test_one_image_many_times() -> None:
+    """Attack: a large image that is shown a thousand times. All together they are bounded."""
+    message = Message(
+        from_addr="a@b.example",
+        to="c@d.example",
+        subject="Hi",
+        html='<img src="cid:logo@shop">' * 1000,
+        inline_attachments=[Attachment(bytes(MAX_IMAGES // 2), filename="a.png", cid="logo@shop")],
+    )
+
+    found = framed(open_message(octets_of(message)), "light")
+
+    assert found.count("data:image/png") == 2
+    assert found.count('src="cid:logo@shop"') == 998
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml; x", "application/xhtml+xml", "x/y"])

@@ -88,13 +88,6 @@ def test_a_redirected_message(tmp_path: Path) -> None:
     assert re.search(r"Redirected</b> from ann@example\.com, ben@example\.com", shown)
 
 
-def test_blind_copies(app: Flask, browser: FlaskClient) -> None:
-    """Who is only in the envelope is a Bcc, also where a longer address of the header ends so."""
-    shown = browser.get(send(app, to="Jo <joann@example.com>", bcc="ann@example.com")).text
-
-    assert re.search(r"<dt [^>]*>Bcc</dt><dd>ann@example\.com</dd>", shown)
-
-
 def test_more_recipients_than_are_listed(app: Flask, browser: FlaskClient) -> None:
     """Who is not listed of a long To is no blind copy, and is shown."""
     shown = browser.get(send(app, to=[f"u{number}@example.com" for number in range(52)])).text
@@ -281,6 +274,15 @@ def test_attachments_are_saved(
     )
     assert disposition.endswith(f"''{saved}")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_attached_message_is_saved(browser: FlaskClient, tmp_path: Path) -> None:
+    """A message that is attached without a name opens as one when it is saved."""
+    id = keep(tmp_path, b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nx")
+
+    found = browser.get(f"/_mail/messages/{id}/parts/1").headers["Content-Disposition"]
+
+    assert 'filename="part-1.eml"' in found
 
 
 @pytest.mark.parametrize(
@@ -492,6 +494,8 @@ def test_files_that_are_no_messages(browser: FlaskClient, tmp_path: Path) -> Non
         (tmp_path / f"{name}{number}.json").write_text(text)
         (tmp_path / f"{name}{number}.eml").touch()
     (tmp_path / f"{name}a.eml").touch()
+    for ending in ("json", "eml"):  # a copy that somebody has made
+        (tmp_path / f"copy.{ending}").write_bytes((tmp_path / f"{good}.{ending}").read_bytes())
     gone = keep(tmp_path, b"Subject: gone\r\n\r\n")
     (tmp_path / f"{gone}.eml").unlink()
 

@@ -66,6 +66,27 @@ def test_the_newest_first(tmp_path: Path) -> None:
     assert store.list().unread == 3
 
 
+@pytest.mark.parametrize(
+    ("to", "cc", "bcc", "unnamed"),
+    [
+        ("ann@example.com", None, None, ()),
+        ("Ann <ann@example.com>", None, "boss@example.com", ("boss@example.com",)),
+        # A longer address of the header ends, or begins, as one that is not in it.
+        ("Jo <joann@example.com>", None, "ann@example.com", ("ann@example.com",)),
+        ("ann@example.com.au", "b@example.com", "ann@example.com", ("ann@example.com",)),
+        ('"a b"@example.com', "Grüße <b@bücher.example>", None, ()),
+        ("Ann <Ann@Example.com>", "ben@example.com", "ben@example.com", ()),
+    ],
+)
+def test_blind_copies(
+    tmp_path: Path, to: str, cc: str | None, bcc: str | None, unnamed: tuple[str, ...]
+) -> None:
+    """Whom the header does not name is known."""
+    handler(tmp_path).send([HELLO.replace(to=to, cc=cc, bcc=bcc)])
+
+    assert Store(str(tmp_path)).list().entries[0].unnamed == unnamed
+
+
 def test_the_plain_file_handler(tmp_path: Path) -> None:
     """What FileEmailHandler has written is shown too, though it tells less."""
     FileEmailHandler(folder=tmp_path).send([HELLO])

@@ -149,6 +149,17 @@ def test_a_damaged_file(tmp_path: Path, damage: str | dict[str, object]) -> None
         assert browser.get(message["url"]).status_code == 200
 
 
+def test_twice_within_a_tick(tmp_path: Path) -> None:
+    """What comes while the clock of the folder shows the same time as before is seen."""
+    now = time.time_ns()
+    store = Store(str(tmp_path))
+    for number in (1, 2):
+        keep(tmp_path, b"Subject: x\r\n\r\n")
+        os.utime(tmp_path, ns=(now, now + 3600 * 10**9))
+
+        assert len(store.list().entries) == number
+
+
 def test_a_full_store_is_read_once(tmp_path: Path) -> None:
     """Each .json is read once in a process: a list of what is known opens no file."""
     for number in range(20):

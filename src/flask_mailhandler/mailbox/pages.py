@@ -82,26 +82,23 @@ class Pages:
 
     def message(self, id: str) -> Sealed:
         """One message, beside the list."""
-        if self._store.find(id) is None:
+        listing, token, entry = self._store.list(), self._store.token(), self._store.find(id)
+        if entry is None:
             # The console has shown its address, and may have done so a while ago.
-            gone = self._page("gone.html", self._store.list(), self._store.token())
-            return sealed(gone, status=404)
-        entry, message = self._open(id)
+            return sealed(self._page("gone.html", listing, token), status=404)
+        octets = self._octets(entry)
         panel = panel_of(
-            message,
+            open_message(octets),
             frame=url_for(".frame", id=id),
             source=url_for(".source", id=id),
             part=lambda part: url_for(".part", id=id, number=part.number),
         )
-        findings = lint(self._octets(entry))
-        listing, token = self._store.list(), self._store.token()
-        return sealed(
-            self._page("message.html", listing, token, entry=entry, panel=panel, findings=findings)
-        )
+        shown = {"entry": entry, "panel": panel, "findings": lint(octets)}
+        return sealed(self._page("message.html", listing, token, **shown))
 
     def frame(self, id: str) -> Sealed:
         """The HTML of a message, for its frame."""
-        return frame_of(self._open(id)[1])
+        return frame_of(self._open(id))
 
     def source(self, id: str) -> Sealed:
         """The octets of a message, as a file."""
@@ -109,7 +106,7 @@ class Pages:
 
     def part(self, id: str, number: str) -> Sealed:
         """A part of a message, as a file."""
-        return part_of(self._open(id)[1], number)
+        return part_of(self._open(id), number)
 
     def read(self, id: str) -> Sealed:
         """Note that somebody has read a message."""
@@ -180,9 +177,8 @@ class Pages:
         octets = self._store.octets(entry)
         return abort(404) if octets is None else octets
 
-    def _open(self, id: str) -> tuple[Entry, Opened]:
-        entry = self._find(id)
-        return entry, open_message(self._octets(entry))
+    def _open(self, id: str) -> Opened:
+        return open_message(self._octets(self._find(id)))
 
     def _check(self) -> None:
         if not may_change(request, self._store.token()):

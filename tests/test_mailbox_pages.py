@@ -477,6 +477,16 @@ def test_api_wait(app: Flask, browser: FlaskClient) -> None:
     )
 
 
+@pytest.mark.parametrize("threaded", [True, False])
+def test_api_waits_no_longer(browser: FlaskClient, threaded: bool) -> None:
+    """A wait that would keep a thread longer than it may is refused, by any server."""
+    environ = {"wsgi.multithread": threaded}
+
+    found = browser.get("/_mail/api/wait?timeout=26", environ_overrides=environ)
+
+    assert found.get_json() == {"error": "timeout must be a number from 0 to 25."}
+
+
 def test_api_wait_alone(browser: FlaskClient) -> None:
     """A server of one thread answers at once: the message could not be sent meanwhile."""
     alone = {"wsgi.multithread": False, "wsgi.multiprocess": False}

@@ -101,14 +101,15 @@ class API:
         there; 404 if none comes in time."""
         # A server of one thread could not do meanwhile what sends the message.
         alone = not (request.environ["wsgi.multithread"] or request.environ["wsgi.multiprocess"])
-        end = time.monotonic() + (0 if alone else number("timeout", 10, MAX_WAIT))
+        timeout = number("timeout", 10, MAX_WAIT)
+        end = time.monotonic() + (0 if alone else timeout)
         while True:
             listing = self._store.list()
             if found := [*_fitting(listing)]:
                 return as_json(_listed(found[-1 if request.args.get("after") else 0], listing))
             if time.monotonic() >= end:
                 return as_json({"error": "No message that fits has come."}, 404)
-            time.sleep(_EVERY)
+            time.sleep(_EVERY)  # other processes write the folder, too, and tell nobody
 
     def clear(self) -> Sealed:
         """Delete the messages that are there."""

@@ -101,7 +101,7 @@ def test_mail_appears(demo: str, context: BrowserContext, page: Page) -> None:
     row = page.locator(".row", has_text="Your order")
     row.wait_for()
     assert page.title() == "(2) Mailbox"
-    assert page.locator("#status").inner_text() == "New message: Unread: Your order"
+    assert page.locator("#status").inner_text() == "New message: Your order"
     assert "unread" in (row.get_attribute("class") or "")
     row.click()
     page.wait_for_selector("h1:text('Your order')")

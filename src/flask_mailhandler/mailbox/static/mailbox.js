@@ -70,7 +70,7 @@ function replaceRows(page, quietly) {
   const fresh = $$(".row", list).filter((row) => !known.has(row.dataset.id));
   if (!quietly && fresh.length) {
     for (const row of fresh) row.classList.add("new");
-    say(fresh.length === 1 ? `New message: ${$(".subject", fresh[0]).textContent}`
+    say(fresh.length === 1 ? `New message: ${$(".subject", fresh[0]).lastChild.textContent}`
       : `${fresh.length} new messages`);
   }
   mark();

@@ -359,6 +359,16 @@ def test_polling(app: Flask, browser: FlaskClient) -> None:
     assert change(browser, f"{page}/read") == 204  # once is enough
 
 
+@pytest.mark.parametrize("path", ["", "list"])
+def test_an_app_at_two_places(app: Flask, browser: FlaskClient, path: str) -> None:
+    """A list that was kept for one place where the app is mounted is none for another."""
+    page = send(app)
+
+    for root in ("/one", "/two", ""):
+        shown = browser.get(f"/_mail/{path}", base_url=f"http://localhost{root}").text
+        assert f'href="{root}{page}"' in shown
+
+
 def test_deleting(app: Flask, browser: FlaskClient, tmp_path: Path) -> None:
     """A message is deleted with all its files, and all messages at once; nothing else is."""
     (tmp_path / "notes.txt").touch()

@@ -403,6 +403,17 @@ def test_the_token_is_one_for_all_processes(tmp_path: Path) -> None:
     assert (tmp_path / "mail").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_token_that_was_made_anew(tmp_path: Path) -> None:
+    """A page that was kept is not shown with a token that counts no longer."""
+    client = app_with_mailbox(tmp_path).test_client()
+    client.get("/_mail/")
+    (tmp_path / ".token").unlink()
+
+    shown = client.get("/_mail/").text
+
+    assert (tmp_path / ".token").read_text() in shown
+
+
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     """Where the folder cannot be had the page is empty, and has a token of this process."""
     (tmp_path / "file").touch()

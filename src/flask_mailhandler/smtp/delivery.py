@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..address import Address
+from ..address import Addresses
 from ..errors import DeferredError
 from ..errors import DeliveryError
 from ..errors import RefusedError
@@ -62,9 +63,7 @@ class Delivery:
 
     def job_to(self, recipients: Sequence[Address]) -> Job:
         """The job, to these recipients of a batch."""
-        if len(recipients) == len(self.job.envelope.recipients):
-            return self.job
-        return dataclasses.replace(self.job, envelope=self.job.envelope.to(recipients))
+        return dataclasses.replace(self.job, envelope=self.job.envelope.to(Addresses(recipients)))
 
     def settle(
         self,
@@ -83,12 +82,12 @@ class Delivery:
             return
         if isinstance(said, Reply):
             state = state or said.state
-            facts: tuple[t.Any, ...] = (state, said.code, said.enhanced_code, said.text)
+            code, enhanced, text = said.code, said.enhanced_code, said.text
         else:
             state = state or State.DEFERRED
-            facts = (state, None, None, said)
+            code, enhanced, text = None, None, said
         for recipient in settled:
-            self.outcomes[recipient] = Outcome(recipient, *facts)
+            self.outcomes[recipient] = Outcome(recipient, state, code, enhanced, text)
             self.waiting.pop(recipient, None)
         if state is not State.ACCEPTED:
             self._blame(state, str(said), phase, settled)
@@ -118,7 +117,7 @@ class Delivery:
 
     def ordered(self) -> Iterator[Outcome]:
         """The outcomes in the order of the envelope."""
-        return (self.outcomes[recipient] for recipient in self.job.envelope.recipients)
+        return map(self.outcomes.__getitem__, self.job.envelope.recipients)
 
     def __repr__(self) -> str:
         return f"<Delivery {len(self.outcomes)} settled, {len(self.waiting)} waiting>"

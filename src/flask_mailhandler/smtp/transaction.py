@@ -67,6 +67,7 @@ class Transaction:
         self.doubtful: list[Address] = self.accepted
         """Whom the server may have taken the message for, if it is whole."""
         self.observe = observe
+        self._told = delivery.job
         self._reset = reset
         self._reused = reused
 
@@ -76,7 +77,10 @@ class Transaction:
         if self.whole and phase < Phase.END_OF_DATA:
             return  # its commands went with the content, in one write
         self.whole = phase >= Phase.END_OF_DATA
-        self.observe(phase, self.delivery.job_to(self.doubtful if self.whole else self.batch))
+        whom = self.doubtful if self.whole else self.batch
+        if len(whom) != len(self._told.envelope.recipients):  # they become fewer, never others
+            self._told = self.delivery.job_to(whom)
+        self.observe(phase, self._told)
 
     def commands(self, offer: Offer) -> list[str]:
         """RSET if it must be, MAIL, and RCPT for each recipient."""
@@ -93,8 +97,7 @@ class Transaction:
         :param last: DATA, or what stands for it.
         """
         self.enter(Phase.MAIL)
-        self.dialogue.put(commands)
-        self.dialogue.put(last)
+        self.dialogue.put((*commands, *last))
 
     # The envelope
 
@@ -221,15 +224,14 @@ class Transaction:
             raise TimedOutError("too little time was left to wait for the reply to the content")
         return True
 
-    def end(self, following: t.Callable[[], None] | None = None) -> None:
+    def end(self, following: t.Callable[[], None]) -> None:
         """Give the end of data and settle everybody by the reply to it.
 
         :param following: Queues the next transaction, whose first group goes in the same write.
         :raises StreamError: if there is no reply.
         """
         self.enter(Phase.END_OF_DATA)
-        if following is not None:
-            following()
+        following()
         try:
             self.dialogue.say(_END)
         except StreamError as error:
@@ -299,8 +301,7 @@ class Transaction:
 
     def spoilt(self, error: MessageError) -> None:
         """A file has changed: the server must not get the end of what it may have a part of."""
-        waiting = [*self.delivery.waiting]
-        self.delivery.settle(waiting, str(error), Phase.CONTENT, State.REFUSED)
+        self.delivery.settle(self.delivery.waiting, str(error), Phase.CONTENT, State.REFUSED)
         self.dialogue.close()
 
     def not_whole(self, error: StreamError) -> None:

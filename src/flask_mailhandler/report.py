@@ -130,7 +130,7 @@ class Report:
             raise self.error
 
     def _in(self, state: State) -> Addresses:
-        return Addresses(o.recipient for o in self.outcomes if o.state is state)
+        return Addresses([o.recipient for o in self.outcomes if o.state is state])
 
     def __repr__(self) -> str:
         counts = " ".join(f"{state}={len(found)}" for state in State if (found := self._in(state)))

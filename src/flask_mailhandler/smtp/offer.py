@@ -59,8 +59,7 @@ class Offer:
     def parameters(self, job: Job, batch: Iterable[Address]) -> str:
         """The parameters of MAIL for a job and the recipients of one transaction."""
         parameters = f" SIZE={job.content.size}" if "SIZE" in self else ""
-        paths = (job.envelope.sender, *batch)
-        utf8 = job.content.smtputf8 or not all(path.isascii() for path in paths)
+        utf8 = job.content.smtputf8 or not _are_ascii(job.envelope.sender, batch)
         if job.content.eightbit or utf8:
             parameters += " BODY=8BITMIME"
         return parameters + (" SMTPUTF8" if utf8 else "")
@@ -84,7 +83,9 @@ class Offer:
                 f"the signed message is 8-bit, and {server} takes only 7-bit: sign after"
                 " encoding to 7 bit",
             )
-        elif not self._smtputf8:
+        elif not self._smtputf8 and (
+            content.smtputf8 or not _are_ascii(envelope.sender, envelope.recipients)
+        ):
             paths = (envelope.sender, *envelope.recipients)
             named = next((str(path) for path in paths if not path.isascii()), "an address")
             if content.smtputf8 or not envelope.sender.isascii():
@@ -93,6 +94,10 @@ class Offer:
                 for recipient in everybody:
                     if not recipient.isascii():
                         yield [recipient], _needs_utf8(recipient, server)
+
+
+def _are_ascii(sender: str, recipients: Iterable[Address]) -> bool:
+    return "".join((sender, *recipients)).isascii()
 
 
 def _needs_utf8(address: str, server: str) -> str:

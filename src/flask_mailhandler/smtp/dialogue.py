@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import time
 from collections.abc import Iterable
 
 from ..secret import Secret
@@ -49,14 +48,12 @@ class Dialogue:
         self._stream = stream
         self._window = _WINDOW if pipelining else 1
         self._secrets = secrets
-        self._unsaid: collections.deque[bytes] = collections.deque()
+        self._unsaid: collections.deque[str] = collections.deque()
         self._unanswered = 0
         self._resting = True
         # A server says the same few lines again and again.
         self._known: dict[bytes, Reply] = {}
         self.open: bool = True
-        self.heard: float = time.monotonic()
-        """When the last reply was read."""
         self.refused: bool = False
         """Whether a reply was 4yz or 5yz since somebody last set this to False."""
 
@@ -71,6 +68,11 @@ class Dialogue:
         return len(self._unsaid) + self._unanswered
 
     @property
+    def heard(self) -> float:
+        """When the server was last heard, on the monotonic clock."""
+        return self._stream.heard
+
+    @property
     def deadline(self) -> Deadline:
         """When reading and writing end."""
         return self._stream.deadline
@@ -81,8 +83,7 @@ class Dialogue:
 
     def put(self, commands: Iterable[str]) -> None:
         """Queue commands, without their line ends."""
-        # Only a mailbox may be more than ASCII, and only where SMTPUTF8 was agreed on.
-        self._unsaid.extend(f"{command}\r\n".encode() for command in commands)
+        self._unsaid += commands
 
     def drop(self, keep: int = 0) -> None:
         """Forget what has not been said yet, but for the last *keep* commands."""
@@ -98,7 +99,9 @@ class Dialogue:
         """
         number = min(len(self._unsaid), self._window - self._unanswered - bool(before))
         group = [self._unsaid.popleft() for _ in range(number)]
-        self._stream.write(b"".join((before, *group, *behind)))
+        # Only a mailbox may be more than ASCII, and only where SMTPUTF8 was agreed on.
+        lines = "\r\n".join((*group, "")).encode()
+        self._stream.write(b"".join((before, lines, *behind)))
         self._unanswered += number + bool(before)
         self._resting = False
 
@@ -173,8 +176,8 @@ class Dialogue:
             reply = read_reply(self._stream.read_line, self._secrets, line)
             if len(self._known) < _KNOWN and _may_be_kept(line, reply):
                 self._known[line] = reply
-        self.heard = time.monotonic()
-        self.refused |= reply.code >= 400
+        if reply.code >= 400:
+            self.refused = True
         return reply
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ import itertools
 import os
 import selectors
 import socket
+import time
 import typing as t
 
 from ..secret import Secret
@@ -71,15 +72,18 @@ class Stream:
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
-        self._buffer = bytearray()
+        self._lines: collections.deque[bytes] = collections.deque()
+        self._rest = b""
         self._would_block: type[OSError] = BlockingIOError
         self.deadline = deadline
         self.closed: bool = False
+        self.heard: float = time.monotonic()
+        """When the other side was last heard."""
 
     @property
     def buffered(self) -> bool:
         """Whether octets have been received that nobody has read."""
-        return bool(self._buffer)
+        return bool(self._lines or self._rest)
 
     @property
     def local_address(self) -> str:
@@ -101,12 +105,11 @@ class Stream:
 
         :raises StreamError: if there is none.
         """
-        while (end := self._buffer.find(b"\n", 0, MAX_LINE)) < 0:
-            if len(self._buffer) >= MAX_LINE:
-                raise ProtocolError(f"a reply line is longer than {MAX_LINE} octets")
+        while not self._lines and len(self._rest) < MAX_LINE:
             self._receive()
-        line = bytes(self._buffer[:end])
-        del self._buffer[: end + 1]
+        line = self._lines.popleft() if self._lines else self._rest
+        if len(line) >= MAX_LINE:
+            raise ProtocolError(f"a reply line is longer than {MAX_LINE} octets")
         return line.removesuffix(b"\r")
 
     def write(self, data: bytes | Secret) -> None:
@@ -134,7 +137,7 @@ class Stream:
 
         :raises LostError: if it has closed, or has spoken, which can be read then.
         """
-        if not self._buffer:
+        if not self.buffered:
             try:
                 self._sock.settimeout(0)
                 data = self._sock.recv(_READ)
@@ -184,17 +187,20 @@ class Stream:
     def _take(self, data: bytes) -> None:
         if not data:
             raise LostError("the server closed the connection")
-        self._buffer += data
+        self.heard = time.monotonic()
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._lines += lines
 
     def _left(self) -> float:
-        left = self.deadline.remaining()
+        left = self.deadline.at - time.monotonic()
         if left <= 0:
             raise TimedOutError("no answer within the time allowed")
         return left
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "TLS" if self.tls else "plain"
-        return f"<Stream {state}, {len(self._buffer)} octets unread>"
+        unread = len(b"\n".join([*self._lines, self._rest]))
+        return f"<Stream {state}, {unread} octets unread>"
 
 
 def _send_secret(sock: socket.socket, secret: Secret) -> None:

@@ -65,6 +65,7 @@ class Session:
         self._chunk_taken = False
         self._reset = False
         self._said: Transaction | None = None
+        self._most = self.offer.at_most("MAILMAX", server.messages_per_connection)
         self._dialogue = Dialogue(opening.stream, "PIPELINING" in self.offer, opening.secrets)
 
     @property
@@ -115,11 +116,14 @@ class Session:
         :raises StreamError: if the connection breaks.
         """
         self._dialogue.deadline = Deadline(timeout)
-        with self._closed_on_exception():
+        try:
             mail = self._ask(f"MAIL FROM:<{sender}>")
             rcpt = self._ask(f"RCPT TO:<{recipient}>") if mail.code // 10 == 25 else None
             if not (rcpt or mail).closing:
                 self._ask("RSET")
+        except BaseException:
+            self.abandon()
+            raise
         return mail, rcpt
 
     def _ask(self, command: str) -> Reply:
@@ -139,35 +143,30 @@ class Session:
         self._said = None
         self._dialogue.close()
 
-    @contextlib.contextmanager
-    def _closed_on_exception(self) -> Iterator[None]:
-        # An exception that is not ours, a KeyboardInterrupt among them, finds the stream in the
-        # middle of something: nobody may use it again.
-        try:
-            yield
-        except LoginError:  # the server said no, in good order
-            raise
-        except BaseException:
-            self.abandon()
-            raise
-
     def _transact(self, delivery: Delivery, waiting: Waiting, observe: Observe) -> None:
         said, self._said = self._said, None
         transaction = said or self._begin(delivery, observe)
         try:
-            with self._closed_on_exception():
-                if said is None:
-                    self._dialogue.rest()
-                    commands = transaction.commands(self.offer)
-                    if self._chunks and chunk.fits(transaction, commands):
-                        self._chunk(transaction, commands)
-                    else:
-                        transaction.announce(commands, "DATA")
-                        self._complete(transaction, waiting)
+            if said is None:
+                self._dialogue.rest()
+                commands = transaction.commands(self.offer)
+                if self._chunks and chunk.fits(transaction, commands):
+                    self._chunk(transaction, commands)
                 else:
+                    transaction.announce(commands, "DATA")
                     self._complete(transaction, waiting)
+            else:
+                self._complete(transaction, waiting)
+        except LoginError:  # the server said no, in good order
+            raise
         except StreamError as error:
+            self.abandon()
             transaction.break_off(error)
+        except BaseException:
+            # A KeyboardInterrupt, say, finds the stream in the middle of something: nobody may
+            # use it again.
+            self.abandon()
+            raise
         if self._said is None:
             self._reset = transaction.open
         if self.usable:
@@ -180,7 +179,7 @@ class Session:
     ) -> Transaction:
         """Take the next batch of those that wait, but for those *without* whom."""
         limits = (self.server.recipients_per_message, delivery.limit)
-        others = (recipient for recipient in delivery.waiting if recipient not in without)
+        others = itertools.filterfalse(without.__contains__, delivery.waiting)
         batch = [*itertools.islice(others, self.offer.at_most("RCPTMAX", *limits))]
         self.begun += 1
         return Transaction(
@@ -249,8 +248,7 @@ class Session:
         return following if following is not None and following.waiting else None
 
     def _is_last(self) -> bool:
-        most = self.offer.at_most("MAILMAX", self.server.messages_per_connection)
-        return most is not None and self.begun >= most
+        return self._most is not None and self.begun >= self._most
 
     # One flight (RFC 3030), for a relay of one's own
 

@@ -353,9 +353,11 @@ def test_written_in_part(said: bytes, expect: State | None, no_leaks: None) -> N
             if expect is None:
                 stack.enter_context(pytest.raises(TimedOutError))
             transaction.end(announce)
+        usable = dialogue.open
         dialogue.close()
 
     assert transaction.whole
+    assert not usable
     assert [outcome.state for outcome in delivery.outcomes.values()] == [expect] * bool(expect)
 
 

@@ -256,6 +256,21 @@ def test_list_without_chunking(scripted: Scripted) -> None:
     assert server.connections[0].flights == 1 + 1 + 10 + 1
 
 
+@pytest.mark.parametrize("action", [DROP, RESET, "421 4.4.2 idle"])
+def test_closed_meanwhile(scripted: Scripted, action: t.Any) -> None:
+    """F-71, F-72, PROTOCOL 4, 18: a connection that the server closes while the reports of a list
+    are looked at is seen before the flight, and the message goes over another."""
+    server = scripted(extensions=OFFER)
+    reports = smtp(server, one_flight=True).deliver([job()] * 3, lambda phase, job: None)
+
+    before = [next(reports), next(reports)]
+    assert server.connections[0].do(action)
+    last = next(reports)
+
+    assert [states(report) for report in [*before, last]] == [[ACCEPTED]] * 3
+    assert [accepted.connection for accepted in server.accepted] == [0, 0, 1]
+
+
 def test_list(scripted: Scripted) -> None:
     """PROTOCOL 4: of a list, too, each message is one flight."""
     server = scripted(extensions=OFFER)

@@ -13,7 +13,6 @@ each command is a group of its own, so that whoever judges replies need not know
 from __future__ import annotations
 
 import collections
-import contextlib
 from collections.abc import Iterable
 
 from ..secret import Secret
@@ -152,11 +151,15 @@ class Dialogue:
             raise ProtocolError("the server said more than was asked")
 
     def last_words(self) -> Reply | None:
-        """What the server said before it stopped listening, if it did."""
+        """What the server said before it stopped listening, if it did. A command may have been cut
+        in its middle, so that nothing more can be said: the connection is closed."""
         self._stream.deadline = Deadline(_LAST_WORDS)
-        with contextlib.suppress(StreamError):
+        try:
             return self._read()
-        return None
+        except StreamError:
+            return None
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close the connection. Never waits."""

@@ -263,6 +263,8 @@ class Session:
         else in two."""
         silent = time.monotonic() - self.heard
         if self._chunk_taken and not self._dialogue.refused and silent <= _FRESH:
+            # On a connection that is closed already the outcome would be unknown.
+            self._dialogue.check_quiet()
             chunk.in_one_flight(transaction, commands)
         else:
             self._dialogue.refused = False

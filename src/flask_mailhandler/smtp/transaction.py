@@ -313,7 +313,6 @@ class Transaction:
         """The end of data was not given, for the server stopped taking the content. Often it
         has said why."""
         reply = self.dialogue.last_words()
-        self.dialogue.close()
         if reply is None or reply.code // 100 not in (4, 5):
             raise error
         self.delivery.settle(self.accepted, reply, self.phase)

@@ -426,6 +426,8 @@ def test_a_flask_mail_configuration() -> None:
             ("mx.example.com", 465, "tls"),
         ),
         ({"use_starttls": True}, ("localhost", 587, "starttls")),
+        ({"use_tls": "no", "use_starttls": "yes"}, ("localhost", 587, "starttls")),
+        ({"use_tls": "false"}, ("localhost", 25, "none")),
     ],
 )
 def test_email_simplified_arguments(
@@ -435,6 +437,13 @@ def test_email_simplified_arguments(
     server = SMTPEmailHandler(**arguments).server
 
     assert (server.host, server.port, server.security) == expect
+
+
+@pytest.mark.parametrize("name", ["use_tls", "use_starttls"])
+def test_wrong_email_simplified_arguments(name: str) -> None:
+    """A word that is neither yes nor no is an error, and no decision about encryption."""
+    with pytest.raises(ConfigurationError, match=f"{name} must be true or false"):
+        SMTPEmailHandler(**{name: "perhaps"})
 
 
 def test_an_own_context_is_used() -> None:

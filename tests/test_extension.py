@@ -594,6 +594,18 @@ def test_fields_beside_a_message() -> None:
             send([HI], recipients=["bob@example.com"])
 
 
+def test_what_a_text_does_not_take() -> None:
+    """Beside a text a field that there is not is named, and who gets it stands in to=."""
+    app = create_app(handler="memory")
+    send: t.Any = mail_of(app).send
+
+    with app.app_context():
+        with pytest.raises(TypeError, match="no field 'subjct'"):
+            send("Hello", subjct="Hi", to="bob@example.com")
+        with pytest.raises(TypeError, match="beside a text, to="):
+            send("Hello", subject="Hi", recipients=["bob@example.com"])
+
+
 def test_nobody_is_left() -> None:
     """recipients=[] is not everybody: a retry to nobody must not double the mail."""
     app = create_app(handler="memory")

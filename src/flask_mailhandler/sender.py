@@ -115,6 +115,10 @@ class Sender:
         dispatch = self._dispatch(using, recipients, timeout)
         text = plain(message)
         if text is not None:
+            if recipients is not None:
+                raise TypeError(
+                    "send() takes recipients= only beside a message; beside a text, to=."
+                )
             message = from_text(text, fields, dispatch.handler.default_subject)
         elif fields:
             raise TypeError(

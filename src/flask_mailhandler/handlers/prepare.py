@@ -104,15 +104,17 @@ def from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Mess
     """Make a message of a text and the other fields, as ``send`` was given them.
 
     :raises MessageError: if it has no subject.
+    :raises TypeError: if one of the fields is none.
     """
     if "text" in fields:
         raise TypeError("send() takes the text as its first argument; leave out text=.")
-    if not fields.get("subject") and not default_subject:
+    message = Message(text=text, **fields)
+    if not message.subject and not default_subject:
         raise MessageError(
             f"send({shorten(text, 40)}) has no subject: the first argument is the text; write"
             " subject=..., or set MAIL_DEFAULT_SUBJECT."
         )
-    return Message(text=text, **fields)
+    return message
 
 
 def _override(recipients: AddressesInput) -> Addresses | None:

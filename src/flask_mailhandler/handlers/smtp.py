@@ -183,8 +183,10 @@ class SMTPEmailHandler(EmailHandler):
     use_starttls: dataclasses.InitVar[bool | None] = None
 
     def __post_init__(self, use_tls: bool | None, use_starttls: bool | None) -> None:
-        if self.security is None and (use_tls or use_starttls):
-            self.__dict__["security"] = "tls" if use_tls else "starttls"
+        tls = use_tls is not None and config.boolean(use_tls, "use_tls")
+        starttls = use_starttls is not None and config.boolean(use_starttls, "use_starttls")
+        if self.security is None and (tls or starttls):
+            self.__dict__["security"] = "tls" if tls else "starttls"
         self._check_login()
         if self.tls_key_file and not self.tls_cert_file:
             raise ConfigurationError(

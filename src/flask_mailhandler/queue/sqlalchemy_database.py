@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from .forks import around_forks
 from .sqlalchemy_postgresql import LIFE
 from .sqlalchemy_rows import Insertion
 from .sqlalchemy_tables import mail_queue_tables
+from .turns import Turns
 
 PATIENCE = 10.0
 """Seconds to wait for a lock that another transaction has."""
@@ -53,7 +53,7 @@ class Database:
             # claiming must not fail because another worker was quicker.
             self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
             self._transaction = engine.execution_options(isolation_level="READ COMMITTED")
-        self._lock = threading.RLock()
+        self._turns = Turns()
         self._held = False
         self._inherited: list[sa.Pool] = []
         around_forks(self._before_fork, self._after_in_parent, self._after_in_child)
@@ -173,23 +173,23 @@ class Database:
             if self.postgresql:
                 yield
             else:
-                with self._lock:
+                with self._turns:
                     yield
 
     def _before_fork(self) -> None:
         if self.postgresql:
             return
-        self._held = self._lock.acquire(timeout=PATIENCE)
+        self._held = self._turns.take(PATIENCE)
         if self._held:
             self.engine.dispose()
 
     def _after_in_parent(self) -> None:
         if self._held:
             self._held = False
-            self._lock.release()
+            self._turns.end()
 
     def _after_in_child(self) -> None:
-        self._lock = threading.RLock()
+        self._turns = Turns()
         self._held = False
         # What the pool has open is the parent's: never use or close it.
         self._inherited.append(self.engine.pool)

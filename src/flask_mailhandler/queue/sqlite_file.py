@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 import weakref
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from ..errors import QueueError
 from .forks import around_forks
+from .turns import Turns
 
 VERSION = 1
 """Of the tables, as it stands in the file."""
@@ -78,7 +78,7 @@ class SqliteFile:
     def __init__(self, path: str, made: Callable[[str], None] | None = None) -> None:
         self.path: str = path
         self._made = made
-        self._lock = threading.RLock()
+        self._turns = Turns()
         self._connection: sqlite3.Connection | None = None
         self._inherited: list[sqlite3.Connection] = []
         self._at_once = True
@@ -91,7 +91,7 @@ class SqliteFile:
 
         :raises QueueError: for every error of SQLite.
         """
-        with self._lock:
+        with self._turns:
             try:
                 if self._connection is None:
                     self._connection = self._open()
@@ -125,7 +125,7 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the connection. It is opened again when it is needed."""
-        with self._lock:
+        with self._turns:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -200,17 +200,17 @@ class SqliteFile:
 
     def _before_fork(self) -> None:
         # Who has the connection in hand gives it back in a moment. A fork is not to hang for ever.
-        self._held = self._lock.acquire(timeout=PATIENCE)
+        self._held = self._turns.take(PATIENCE)
         if self._held:
             self.close()
 
     def _after_in_parent(self) -> None:
         if self._held:
-            self._lock.release()
+            self._turns.end()
 
     def _after_in_child(self) -> None:
-        # The lock may be that of a thread which the child has not.
-        self._lock = threading.RLock()
+        # The turn may be that of a thread which the child has not.
+        self._turns = Turns()
         if self._connection is not None:  # the fork did not wait for it: never use or close it
             self._inherited.append(self._connection)
             self._connection = None

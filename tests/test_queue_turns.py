@@ -1,0 +1,84 @@
+"""Threads that share a store: nobody waits for ever behind one that is always at it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import typing as t
+
+import pytest
+
+from flask_mailhandler.queue.sqlalchemy_store import SqlalchemyStore
+from flask_mailhandler.queue.sqlite import SqliteStore
+from flask_mailhandler.queue.turns import Turns
+from servers.waiting import until
+from storing import Place
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def in_thread(function: Callable[[], object]) -> threading.Thread:
+    """Do something elsewhere."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    return thread
+
+
+def a_thread_waits(turns: Turns) -> bool:
+    """Whether another thread stands in the room."""
+    free = turns._room.acquire(blocking=False)
+    if free:
+        turns._room.release()
+    return not free
+
+
+@pytest.mark.parametrize("named", ["queue.sqlite", "sqlite:///app.sqlite"])
+def test_who_waits_comes_before_who_had_it(named: str, tmp_path: Path) -> None:
+    """F-98: a worker that has written, and wants to write again at once, lets a request go first
+    that waits: it would wait until nothing is left to send."""
+    with contextlib.closing(Place(named, tmp_path)) as place:
+        store, order = place.store(), list[str]()
+        assert isinstance(store, SqliteStore | SqlalchemyStore)
+        kept = store.file if isinstance(store, SqliteStore) else store.database
+
+        def request() -> None:
+            with kept.write():
+                order.append("request")
+
+        with kept.write():
+            thread = in_thread(request)
+            until(lambda: a_thread_waits(kept._turns), 30, "the request to wait")
+        with kept.write():
+            order.append("worker")
+        thread.join()
+
+    assert order == ["request", "worker"]
+
+
+def test_a_turn_within_a_turn() -> None:
+    """A thread that has its turn may take another one in it, as a handler of the log does that
+    sends mail, though somebody waits meanwhile."""
+    turns = Turns()
+    with turns:
+        thread = in_thread(lambda: turns.take() and turns.end())
+        until(lambda: a_thread_waits(turns), 30, "the other to wait")
+        with turns:
+            assert repr(turns) == "<Turns taken>"
+        assert repr(turns) == "<Turns taken>"
+    thread.join()
+
+    assert repr(turns) == "<Turns free>"
+
+
+def test_a_turn_that_does_not_come() -> None:
+    """Who waits for a while only is told that it was for nothing, and keeps nobody waiting."""
+    turns, came = Turns(), list[bool]()
+    with turns:
+        in_thread(lambda: came.append(turns.take(0.01))).join()
+    with turns:
+        pass
+
+    assert came == [False]
+    assert repr(turns) == "<Turns free>"

@@ -19,7 +19,6 @@ from flask_mailhandler.queue import sqlite_file
 from flask_mailhandler.queue.boot import boot_id
 from flask_mailhandler.queue.sqlite import SqliteStore
 from flask_mailhandler.queue.store import Lease
-from flask_mailhandler.queue.store import Pause
 from queueing import shop
 from sending import letter
 from sending import Scripted
@@ -205,39 +204,6 @@ def test_a_lock_is_waited_for(store: SqliteStore) -> None:
     other.close()
 
     assert store.counts() == {"waiting": 2}
-
-
-def test_after_a_fork(store: SqliteStore) -> None:
-    """F-96: a fork while other threads write leaves parent and child a queue each can use, and
-    SQLite's locks are true in both: neither waits for one that nobody has."""
-    add(store, row())
-    over = threading.Event()
-
-    def write() -> None:
-        while not over.is_set():
-            store.set_pause("default", Pause(NOW))
-
-    threads = [threading.Thread(target=write) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    children = []
-    for _ in range(20):
-        child = os.fork()
-        if child == 0:  # pragma: no cover
-            code = 1
-            try:
-                add(store, row())
-                code = 0
-            finally:
-                os._exit(code)
-        children.append(child)
-    codes = [os.waitpid(child, 0)[1] for child in children]
-    over.set()
-    for thread in threads:
-        thread.join()
-
-    assert codes == [0] * 20
-    assert store.counts() == {"waiting": 21}
 
 
 def test_a_fork_that_does_not_wait(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,7 +238,8 @@ def test_many_rows_at_once(store: Store) -> None:
 
 
 def test_after_a_fork(place: Place) -> None:
-    """F-96: a fork while other threads write leaves parent and child a queue each can use."""
+    """F-96: a fork while other threads write leaves parent and child a queue each can use, and
+    SQLite's locks are true in both: neither waits for one that nobody has."""
     store = place.store()
     add(store, row())
     over = threading.Event()

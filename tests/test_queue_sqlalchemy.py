@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import sqlite3
 import sys
 import types
 import typing as t
@@ -14,10 +16,12 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import mail_queue_tables
+from flask_mailhandler.queue import sqlalchemy_database
 from flask_mailhandler.queue.places import store_of
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.sqlalchemy_store import SqlalchemyStore
 from flask_mailhandler.queue.store import Filter
+from flask_mailhandler.queue.store import Lease
 from flask_mailhandler.queue_settings import QueueSettings
 from queueing import shop
 from sending import letter
@@ -133,6 +137,100 @@ def test_an_error_of_any_kind(place: Place) -> None:
 
     assert store.settle(failed, "me")
     assert [one.error for one in store.rows(Filter(), 1)] == ["a\N{REPLACEMENT CHARACTER}b?"]
+
+
+def test_the_journal(tmp_path: Path) -> None:
+    """A file that the queue has made gets a WAL. What an app has made it has chosen itself."""
+    with sqlite3.connect(tmp_path / "app.sqlite") as theirs:
+        theirs.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    theirs.close()
+
+    assert journal_of(tmp_path / "queue.sqlite") == "wal"
+    assert journal_of(tmp_path / "app.sqlite") == "delete"
+
+
+def journal_of(path: Path) -> str:
+    """Keep something in a file; its journal."""
+    store = store_named(f"sqlite:///{path}")
+    add(store, row())
+    store.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (found,) = connection.execute("PRAGMA journal_mode").fetchone()
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("journal", "this", "announced", "settled"),
+    [("wal", "b00f", 1, 1), ("wal", "", 2, 1), ("delete", "b00f", 2, 2)],
+)
+def test_what_is_on_the_disk_at_once(
+    journal: str,
+    this: str,
+    announced: int,
+    settled: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is accepted and what is claimed is on the disk at once. What is announced and settled
+    is there later only with a WAL, and if somebody can tell that the machine went down since. The
+    connections are given back as they were."""
+    with sqlite3.connect(tmp_path / "app.sqlite") as theirs:
+        theirs.execute(f"PRAGMA journal_mode = {journal}")
+        theirs.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    theirs.close()
+    monkeypatch.setattr(sqlalchemy_database, "boot_id", lambda: this)
+    store = store_named(f"sqlite:///{tmp_path}/app.sqlite")
+    assert isinstance(store, SqlalchemyStore)
+    modes, engine = list[int](), store.database.engine
+
+    def note(connection: sa.Connection) -> None:
+        modes.append(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    owner = store.new_owner()
+    sa.event.listen(engine, "commit", note)
+    add(store, row())
+    (claimed,) = store.claim("default", lease(owner), NOW, 1)
+    store.announce(claimed.id, owner, "[]")
+    store.settle(claimed, owner)
+    sa.event.remove(engine, "commit", note)
+    with engine.connect() as connection:
+        note(connection)
+    store.close()
+
+    assert modes == [2, 2, announced, settled, 2]
+
+
+def test_a_machine_that_went_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a worker had claimed when the machine of a WAL went down is held: an announcement may
+    be gone."""
+    with shop(tmp_path, MAIL_QUEUE="sqlite:///queue.sqlite") as here:
+        for _ in range(2):
+            here.mail.send_later(letter())
+        worker = here.queue.worker()
+        here.queue.store.claim("default", Lease(worker.owner, 1.0), here.rows[0].due, 1)
+        assert here.queue.store.remembers(worker.owner)
+        monkeypatch.setattr(sqlalchemy_database, "boot_id", lambda: "another")
+        here.queue.worker().recover()
+
+        assert here.states == ["held", "waiting"]
+        assert "went down" in here.rows[0].error
+
+
+def test_transactions_that_an_app_begins(tmp_path: Path) -> None:
+    """An app may have every transaction begin at once, as SQLAlchemy's page on pysqlite says for
+    the sake of savepoints: the queue writes in what was begun."""
+    app = Flask("shop")
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/app.sqlite", isolation_level="AUTOCOMMIT")
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    app.extensions["sqlalchemy"] = Engines(engine)
+    store = store_named("sqlalchemy", app)
+    add(store, row())
+    owner = store.new_owner()
+    (claimed,) = store.claim("default", lease(owner), NOW, 1)
+
+    assert store.announce(claimed.id, owner, "[]")
+    assert store.settle(claimed, owner)
+    engine.dispose()
 
 
 def test_no_question_reads_the_whole_table(tmp_path: Path) -> None:

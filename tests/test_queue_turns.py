@@ -61,8 +61,13 @@ def test_a_turn_within_a_turn() -> None:
     """A thread that has its turn may take another one in it, as a handler of the log does that
     sends mail, though somebody waits meanwhile."""
     turns = Turns()
+
+    def other() -> None:
+        with turns:
+            pass
+
     with turns:
-        thread = in_thread(lambda: turns.take() and turns.end())
+        thread = in_thread(other)
         until(lambda: a_thread_waits(turns), 30, "the other to wait")
         with turns:
             assert repr(turns) == "<Turns taken>"

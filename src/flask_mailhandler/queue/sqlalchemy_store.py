@@ -107,7 +107,7 @@ class SqlalchemyStore(SqlalchemyListing):
             )
             .returning(*columns)
         )
-        with self.database.single() as connection:
+        with self.database.change() as connection:
             rows = [*map(row_of, connection.execute(claim))]
         self._fetch([row.id for row in rows if row.size <= _SMALL])
         return rows
@@ -172,8 +172,10 @@ class SqlalchemyStore(SqlalchemyListing):
 
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
         values = {"this": row_id, "owner": owner, "ended": ended}
-        announce = self._announce_later if _life(owner) else self._announce
-        with self.database.single() as connection:
+        at_once = not _life(owner)
+        later = self.database.postgresql and not at_once
+        announce = self._announce_later if later else self._announce
+        with self.database.change(at_once=at_once) as connection:
             return connection.execute(announce, values).first() is not None
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import QueueError
 from .forks import around_forks
+from .sqlite_writing import begin
 from .turns import Turns
 
 VERSION = 1
@@ -113,7 +114,7 @@ class SqliteFile:
                 mode = "FULL" if at_once else "NORMAL"
                 connection.execute(f"PRAGMA synchronous = {mode}")
                 self._at_once = at_once
-            connection.execute("BEGIN IMMEDIATE")
+            begin(connection)
             try:
                 yield connection
                 connection.execute("COMMIT")

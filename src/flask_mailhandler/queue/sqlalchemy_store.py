@@ -42,7 +42,11 @@ class SqlalchemyStore(SqlalchemyListing):
         super().__init__(database, app)
         self._at_hand: dict[int, bytes] = {}
         columns = self._rows.c
-        # What is asked for each message is put together once.
+        # What is asked again and again is put together once.
+        first = self._waiting_rows(sa.bindparam("urgency", type_=sa.Integer))
+        first = first.where(columns.due <= sa.bindparam("now")).limit(sa.bindparam("most"))
+        self._claim_first = self._claim_of(first)
+        self._due = self._firsts()
         this: sa.BindParameter[int] = sa.bindparam("this")
         owner = columns.lease_owner == sa.bindparam("owner")
         self._content = sa.select(database.contents.c.octets).where(database.contents.c.id == this)
@@ -73,12 +77,10 @@ class SqlalchemyStore(SqlalchemyListing):
         return JoinedSession.of(session, self.database)
 
     def claim(self, account: str, lease: Lease, now: float, limit: int) -> list[Row]:
-        columns = self._rows.c
         # Only who finds something writes.
         for priority in [found for found, due in self.due(account) if due <= now]:
-            first = self._waiting_rows(account, priority).where(columns.due <= now)
-            first = first.order_by(columns.due, columns.id).limit(limit)
-            if found := self._claim(first, lease, now):
+            first = {"of": account, "urgency": priority, "now": now, "most": limit}
+            if found := self._claim(self._claim_first, first, lease, now):
                 return sorted(found, key=lambda row: (row.due, row.id))
         return []
 
@@ -89,26 +91,28 @@ class SqlalchemyStore(SqlalchemyListing):
         chosen = sa.select(columns.id).where(
             columns.id.in_(ids), columns.app == self.app, self._waiting, columns.due <= now
         )
-        found = self._claim(chosen, lease, now)
+        found = self._claim(self._claim_of(chosen), {}, lease, now)
         return sorted(found, key=lambda row: (row.priority, row.due, row.id))
 
-    def _claim(self, chosen: sa.Select[t.Any], lease: Lease, now: float) -> list[Row]:
+    def _claim_of(self, chosen: sa.Select[t.Any]) -> sa.Executable:
+        """Claim those of the chosen rows that nobody has in hand."""
         columns = self._rows.c
-        claim = (
-            sa.update(self._rows)
-            .where(columns.id.in_(self._free(chosen)), self._waiting)
-            .values(
-                state=RowState.CLAIMED.value,
-                attempts=columns.attempts + 1,
-                ended=None,
-                lease_owner=lease.owner,
-                lease_until=lease.until,
-                changed=now,
-            )
-            .returning(*columns)
-        )
+        claim = sa.update(self._rows).where(columns.id.in_(self._free(chosen)), self._waiting)
+        return claim.values(
+            state=RowState.CLAIMED.value,
+            attempts=columns.attempts + 1,
+            ended=None,
+            lease_owner=sa.bindparam("owner"),
+            lease_until=sa.bindparam("until"),
+            changed=sa.bindparam("claimed"),
+        ).returning(*columns)
+
+    def _claim(
+        self, claim: sa.Executable, values: dict[str, t.Any], lease: Lease, now: float
+    ) -> list[Row]:
+        values |= {"owner": lease.owner, "until": lease.until, "claimed": now}
         with self.database.change() as connection:
-            rows = [*map(row_of, connection.execute(claim))]
+            rows = [*map(row_of, connection.execute(claim, values))]
         self._fetch([row.id for row in rows if row.size <= _SMALL])
         return rows
 
@@ -124,20 +128,26 @@ class SqlalchemyStore(SqlalchemyListing):
             self._at_hand.clear()
         self._at_hand.update(found)
 
-    def _waiting_rows(self, account: str, priority: int) -> sa.Select[t.Any]:
+    def _waiting_rows(self, priority: sa.ColumnElement[int]) -> sa.Select[t.Any]:
+        """The rows of an account that wait, first by their due time."""
         columns = self._rows.c
-        mine = (columns.app == self.app) & (columns.account == account)
-        return sa.select(columns.id).where(mine, columns.priority == priority, self._waiting)
+        mine = (columns.app == self.app) & (columns.account == sa.bindparam("of"))
+        rows = sa.select(columns.id).where(mine, columns.priority == priority, self._waiting)
+        return rows.order_by(columns.due, columns.id)
 
-    def due(self, account: str) -> list[tuple[int, float]]:
-        columns = self._rows.c
+    def _firsts(self) -> sa.Executable:
+        """The due time of the first row of each priority of an account."""
         firsts = []
         for priority in range(len(PRIORITIES)):
-            rows = self._waiting_rows(account, priority).order_by(columns.due).limit(1)
-            first = rows.with_only_columns(sa.literal(priority).label("priority"), columns.due)
+            number = sa.literal(priority)
+            rows = self._waiting_rows(number).limit(1)
+            first = rows.with_only_columns(number.label("priority"), self._rows.c.due)
             firsts.append(first.subquery().select())
+        return sa.union_all(*firsts)
+
+    def due(self, account: str) -> list[tuple[int, float]]:
         with self.database.single() as connection:
-            found: Sequence[t.Any] = connection.execute(sa.union_all(*firsts)).all()
+            found: Sequence[t.Any] = connection.execute(self._due, {"of": account}).all()
         return sorted((row[0], row[1]) for row in found)
 
     def content(self, row_id: int) -> bytes | None:

@@ -8,15 +8,23 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler.queue import mail_queue
+from flask_mailhandler.queue.places import store_of
 from flask_mailhandler.queue.sqlalchemy_store import SqlalchemyStore
 from flask_mailhandler.queue.sqlite import SqliteStore
 from flask_mailhandler.queue.turns import Turns
+from queueing import shop
 from servers.waiting import until
 from storing import Place
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from flask import Flask
+
+    from flask_mailhandler.queue.store import Store
+    from flask_mailhandler.queue_settings import QueueSettings
 
 
 def in_thread(function: Callable[[], object]) -> threading.Thread:
@@ -87,3 +95,24 @@ def test_a_turn_that_does_not_come() -> None:
 
     assert came == [False]
     assert repr(turns) == "<Turns free>"
+
+
+def test_threads_that_begin_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two requests may be the first of a process at the same time: they have one store, and one
+    engine with its worker."""
+    both, found = threading.Barrier(2), list[object]()
+
+    def slowly(app: Flask, settings: QueueSettings) -> Store:
+        both.wait(30)
+        return store_of(app, settings)
+
+    monkeypatch.setattr(mail_queue, "store_of", slowly)
+    with shop(tmp_path) as here:
+        queue = here.queue
+        threads = [in_thread(lambda: found.append(queue.store)) for _ in range(2)]
+        for thread in threads:
+            thread.join()
+
+        assert found == [queue.store, queue.store]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import itertools
 import time
 import typing as t
@@ -45,6 +44,8 @@ if t.TYPE_CHECKING:
     from .engines.base import Engine
     from .store import Store
 
+T = t.TypeVar("T")
+
 _PAGE = 500
 
 
@@ -70,21 +71,29 @@ class MailQueue:
     def __init__(self, mine: Registration) -> None:
         self._mine = mine
         self.settings: QueueSettings = mine.settings.queue
+        self._parts: dict[str, t.Any] = {}
 
-    @functools.cached_property
+    @property
     def store(self) -> Store:
         """Where the rows are."""
-        return store_of(self._mine.app, self.settings)
+        return self._part("store", lambda: store_of(self._mine.app, self.settings))
 
-    @functools.cached_property
+    @property
     def engine(self) -> Engine:
         """Who is told that mail waits."""
-        return engine_of(self, self.settings)
+        return self._part("engine", lambda: engine_of(self, self.settings))
 
-    @functools.cached_property
+    @property
     def intake(self) -> Intake:
         """Where mail is taken in."""
-        return Intake(self, self._mine)
+        return self._part("intake", lambda: Intake(self, self._mine))
+
+    def _part(self, name: str, make: Callable[[], T]) -> T:
+        """What is made when it is first asked for. No cached_property: up to Python 3.11 it has a
+        lock, which a child of a fork could find held; later on, two threads that ask at the same
+        time get two, each engine with a worker of its own."""
+        found: T = self._parts.get(name) or self._parts.setdefault(name, make())
+        return found
 
     def ring(self, ids: Sequence[int], due: float) -> None:
         """Tell the engine that rows wait. Where it cannot be told, nothing is lost: whoever looks
@@ -289,9 +298,7 @@ class MailQueue:
         return f"<MailQueue {self.store!r}>"
 
 
-_RETRIED = frozenset(
-    [RowState.WAITING, RowState.FAILED, RowState.HELD, RowState.EXPIRED, RowState.CANCELLED]
-)
+_RETRIED = frozenset(RowState) - {RowState.CLAIMED, RowState.SENT}
 _CANCELLED = frozenset([RowState.WAITING, RowState.HELD])
 
 

@@ -39,6 +39,8 @@ class Pace:
 
     def wait(self) -> None:
         """Wait until the next may pass, and count it."""
+        # In the caller's own thread, which nobody else is to wake: a signal does. A worker of the
+        # queue does not come here; it gives rows back, and waits for its bell.
         while pause := self._count():
             time.sleep(pause)
 

@@ -85,3 +85,8 @@ class Row:
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 """The names of the columns, which are those of the fields."""
+CHANGING = (
+    *("priority", "due", "expires", "changed", "state", "attempts"),
+    *("lease_owner", "lease_until", "ended", "options", "recipients", "error"),
+)
+"""Those that may change after a row was accepted."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ..errors import QueueError
+from .row import CHANGING
 from .row import PRIORITIES
 from .row import Row
 from .row import RowState
@@ -24,10 +25,6 @@ from .sqlalchemy_session import JoinedSession
 from .store import Lease
 from .ticket import Ticket
 
-_CHANGING = (
-    *("priority", "due", "expires", "changed", "state", "attempts"),
-    *("lease_owner", "lease_until", "ended", "options", "recipients", "error"),
-)
 # Octets that are fetched with many others, and rows of which they may lie about.
 _SMALL, _AT_HAND = 65_536, 100
 
@@ -57,7 +54,7 @@ class SqlalchemyStore(SqlalchemyListing):
         self._announce_later = announce.returning(columns.id, later())
         mine = columns.state.in_([literal(RowState.CLAIMED), literal(RowState.HELD)])
         self._settle = sa.update(self._rows).where(columns.id == this, mine, owner)
-        self._settlement = settlement(self._settle, database.contents, _CHANGING)
+        self._settlement = settlement(self._settle, database.contents, CHANGING)
 
     @property
     def begun(self) -> bool:
@@ -270,4 +267,4 @@ def _life(owner: str) -> str:
 
 def _changing(row: Row) -> dict[str, t.Any]:
     values = values_of(row)
-    return {"this": row.id, **{name: values[name] for name in _CHANGING}}
+    return {"this": row.id, **{name: values[name] for name in CHANGING}}

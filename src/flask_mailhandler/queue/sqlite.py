@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ..errors import ConfigurationError
 from .boot import boot_id
+from .row import CHANGING
 from .row import COLUMNS
 from .row import PRIORITIES
 from .row import Row
@@ -39,11 +40,7 @@ _INDEXES = {
     "state = 'claimed'": {RowState.CLAIMED},
     "state NOT IN ('waiting', 'claimed')": {*RowState} - {RowState.WAITING, RowState.CLAIMED},
 }
-_CHANGING = (
-    *("priority", "due", "expires", "changed", "state", "attempts"),
-    *("lease_owner", "lease_until", "ended", "options", "recipients", "error"),
-)
-_REWRITE = f"UPDATE mail_queue SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE id = ?"
+_REWRITE = f"UPDATE mail_queue SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ?"
 
 
 class SqliteStore(SqliteAccounts):
@@ -252,7 +249,7 @@ class SqliteStore(SqliteAccounts):
         written = 0
         with self.file.write(at_once=at_once) as connection:
             for row in rows:
-                now = [getattr(row, name) for name in _CHANGING]
+                now = [getattr(row, name) for name in CHANGING]
                 changed = connection.execute(f"{_REWRITE} AND {condition}", (*now, row.id, *values))
                 written += changed.rowcount
                 if drop and changed.rowcount:

@@ -87,8 +87,7 @@ class Gunicorn:
     def ask(self, method: str, name: str) -> int:
         """Make a request; the number in its answer."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{name}", method=method)
-        # On a slow disk a request may wait long for its turn to write, behind the workers' threads.
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=10) as answer:
             (number,) = json.load(answer).values()
             return int(number)
 

@@ -192,6 +192,22 @@ def test_a_child_has_a_thread_of_its_own(tmp_path: Path, scripted: Scripted) -> 
         assert here.states == ["sent"] * 11
 
 
+def test_a_worker_loads_no_module(tmp_path: Path, scripted: Scripted) -> None:
+    """F-97: what a thread sends loads no module. A process that forks meanwhile would leave its
+    child with a module's lock that nobody gives back, and the child would wait for it for ever."""
+    program = (
+        "here.queue.engine.ring = lambda ids, due: None\n"
+        "here.mail.send_later(letter())\n"
+        "before = {*sys.modules}\n"
+        "here.queue.run_once()\n"
+        "print(here.states, *{*sys.modules} - before)\n"
+    )
+    with script(program, tmp_path, scripted()) as process:
+        out, err = process.communicate(timeout=60)
+
+    assert out == "['sent']\n", err
+
+
 # The end of a process
 
 
@@ -252,7 +268,6 @@ def test_sigterm_of_a_program(tmp_path: Path, scripted: Scripted) -> None:
     """F-98: SIGTERM ends a program at once; what it had queued is sent by the next process."""
     server = scripted()
     program = (
-        "here.app.config['x'] = 1\n"
         "here.queue.engine.ring = lambda ids, due: None\n"
         "tickets = [*here.mail.send_later_each(letters(10))]\n"
         "print('ready', flush=True)\n"

@@ -6,6 +6,11 @@ Any number of workers may be at work on one store, in threads, processes and mac
 from __future__ import annotations
 
 import dataclasses
+
+# A connection needs it. Were it loaded by the thread of a worker, a process that forks meanwhile
+# would leave its child with the lock of a module that nobody finishes, and the child's requests,
+# which need it too, would wait for ever.
+import encodings.idna  # noqa: F401
 import time
 import typing as t
 from collections.abc import Callable

@@ -192,11 +192,13 @@ def test_a_child_has_a_thread_of_its_own(tmp_path: Path, scripted: Scripted) -> 
         assert here.states == ["sent"] * 11
 
 
-def test_a_worker_loads_no_module(tmp_path: Path, scripted: Scripted) -> None:
+@pytest.mark.parametrize("queue", ["sqlite", "sqlite:///app.sqlite"])
+def test_a_worker_loads_no_module(queue: str, tmp_path: Path, scripted: Scripted) -> None:
     """F-97: what a thread sends loads no module. A process that forks meanwhile would leave its
     child with a module's lock that nobody gives back, and the child would wait for it for ever."""
     program = (
-        "here.queue.engine.ring = lambda ids, due: None\n"
+        f"here = Shop(Path(sys.argv[2]), MAIL_QUEUE={queue!r}, MAIL_URL=sys.argv[3])\n"
+        "here.app.app_context().push()\n"
         "here.mail.send_later(letter())\n"
         "before = {*sys.modules}\n"
         "here.queue.run_once()\n"

@@ -11,6 +11,7 @@ def boot_id() -> str:
     """The same from the start of the kernel to its end, and never again; "" where there is none.
     A container has that of its machine."""
     try:
-        return _LINUX.read_text(encoding="ascii").strip().replace("-", "")
+        # A worker asks in its thread: to read as ASCII would load a codec there.
+        return _LINUX.read_bytes().decode().strip().replace("-", "")
     except OSError:
         return ""

@@ -11,10 +11,12 @@ import pytest
 
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import QueueError
+from flask_mailhandler.cli import queue_group
 from flask_mailhandler.queue import engines
 from flask_mailhandler.queue.engines import find
 from flask_mailhandler.queue.engines.none import NoEngine
 from flask_mailhandler.queue.engines.thread import ThreadEngine
+from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue_settings import duration
 from flask_mailhandler.queue_settings import octets
 from queueing import Shop
@@ -170,3 +172,8 @@ def test_a_url_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(QueueError, match=r"mail:\*\*\*@127\.0\.0\.1:1/shop") as caught:
         here.queue.store.counts()
     assert "geheim" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_states_that_can_be_chosen() -> None:
+    """``--state`` takes the states of rows, though the command line does not load the queue."""
+    assert {*queue_group._STATES} == {*RowState}

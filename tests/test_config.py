@@ -443,7 +443,7 @@ def test_email_simplified_arguments(
 def test_wrong_email_simplified_arguments(name: str) -> None:
     """A word that is neither yes nor no is an error, and no decision about encryption."""
     with pytest.raises(ConfigurationError, match=f"{name} must be true or false"):
-        SMTPEmailHandler(**{name: "perhaps"})
+        SMTPEmailHandler(**t.cast("dict[str, t.Any]", {name: "perhaps"}))
 
 
 def test_an_own_context_is_used() -> None:

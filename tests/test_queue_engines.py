@@ -278,6 +278,15 @@ def test_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # Celery
 
 
+@pytest.fixture(autouse=True)
+def boots_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a worker of Celery begins in this process, it is no concern of the engines that earlier
+    tests have left to the garbage collector: they would look into their stores again."""
+    from celery.signals import worker_process_init
+
+    monkeypatch.setattr(worker_process_init, "receivers", [])
+
+
 @pytest.fixture
 def celery_app() -> Iterator[Celery]:
     """A Celery app with a broker in memory, and without tasks that know of Flask. Its worker in

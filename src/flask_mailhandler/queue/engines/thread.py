@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import threading
 import time
 import typing as t
-import weakref
 from collections.abc import Sequence
 
 from ...errors import QueueError
 from ...log import logger
-from ..bell import Bell
 from ..row import RowState
 from ..store import Filter
 from ..worker import Worker
+from .background import Background
 from .base import Engine
 
 if t.TYPE_CHECKING:
@@ -23,7 +20,6 @@ if t.TYPE_CHECKING:
 
 DRAIN = 10.0
 """Seconds for which the end of the process is put off while there is something to send."""
-_LAST = 2.0
 _LISTED = 100
 
 
@@ -40,7 +36,8 @@ class ThreadEngine(Engine):
     def ring(self, ids: Sequence[int], due: float) -> None:
         """Wake the thread."""
         running = self._running.setdefault(os.getpid(), _Running(self.queue))
-        running.start()
+        if not running.start():
+            logger.warning("The process is ending: mail waits in the queue for the next one.")
         running.bell.ring()
 
     def wake(self) -> None:
@@ -54,39 +51,24 @@ class ThreadEngine(Engine):
             running.stop()
 
 
-class _Running:
+class _Running(Background):
     """The thread of one process."""
 
+    name = "mail-queue"
+
     def __init__(self, queue: MailQueue) -> None:
+        super().__init__()
         self._queue = queue
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self.bell: Bell = Bell()
 
-    def start(self) -> None:
-        """Start the thread unless it runs."""
-        with self._starting:
-            if self._thread is not None and self._thread.is_alive():
-                return
-            thread = threading.Thread(target=self._run, name="mail-queue", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
-                logger.warning("The process is ending: mail waits in the queue for the next one.")
-                return
-            self._thread = thread
-            atexit.register(_drain, weakref.ref(self), os.getpid())
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Send what is due, and what becomes due."""
         Worker(self._queue, self.bell).run()
 
-    def drain(self) -> None:
+    def at_exit(self) -> None:
         """Let the thread send what is due, for a while."""
-        if self._thread is None:
-            return
         end = time.monotonic() + DRAIN
         self.bell.finish()
-        self._thread.join(max(0.0, end - time.monotonic()))
+        self.join(end - time.monotonic())
         self.stop()
         self._tell_the_rest()
         self._queue.store.close()
@@ -100,15 +82,3 @@ class _Running:
         due = [row.message_id for row in waiting if row.due <= time.time()]
         if due:
             logger.warning("Not sent before the end, and kept in the queue: %s", ", ".join(due))
-
-    def stop(self) -> None:
-        """End the thread after the message in hand, or leave it to its fate."""
-        self.bell.stop()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(_LAST)
-
-
-def _drain(running: weakref.ref[_Running], process: int) -> None:
-    found = running()
-    if found is not None and process == os.getpid():
-        found.drain()

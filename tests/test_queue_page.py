@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from queueing import Shop
     from sending import Scripted
 
-EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
+EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{31337*31337}}"
 CHANGES = ["queue/2/retry", "queue/2/cancel", "queue/purge"]
 
 
@@ -275,7 +275,7 @@ def test_hostile_texts(shop: Shop, browser: FlaskClient) -> None:
         assert "inline script" not in tags.names
         assert not [name for name, _ in tags.attributes if name.startswith("on")]
         assert "img" not in tags.names
-        assert "49" not in re.sub(r"[0-9A-Fa-f.:TZ@-]{12,}|Date: [^\n]+", "", html)
+        assert str(31337 * 31337) not in html  # no template was made of it
     assert "&lt;script&gt;alert(1)" in page(browser, "3")
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from flask import Flask
 
+from flask_mailhandler import current_mail
 from flask_mailhandler import Mail
 from flask_mailhandler import MailboxEmailHandler
+from flask_mailhandler import Message
 
 ME = "The Shop <shop@example.com>"
 
@@ -38,3 +40,11 @@ def keep(folder: Path, octets: bytes, recipient: str = "ann@example.com") -> str
 def handler(folder: Path, **options: t.Any) -> MailboxEmailHandler:
     """The handler alone."""
     return MailboxEmailHandler(folder=folder, default_from=ME, **options)
+
+
+def send(app: Flask, **fields: t.Any) -> str:
+    """Send a message; the address of its page."""
+    message = Message(**{"subject": "Hi", "to": "Ann <ann@example.com>", "text": "Hello", **fields})
+    with app.app_context():
+        current_mail.send(message)
+    return str(app.test_client().get("/_mail/api/messages").get_json()["messages"][0]["page"])

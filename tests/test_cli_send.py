@@ -6,6 +6,7 @@ import email.policy
 import typing as t
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 
 from flask_mailhandler import Mail
@@ -220,6 +221,21 @@ def test_what_cannot_be_sent(arguments: tuple[str, ...], error: str) -> None:
     assert result.exit_code == 1
     assert result.output.startswith(f"Error: {error}")
     assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("--to", "a@example.com"), "Error: Give --from.\n"),
+        (("--from", "a@example.com"), "Error: Give --to.\n"),
+        (MESSAGE[:4], "Error: Give --subject.\n"),
+    ],
+)
+def test_what_is_missing_without_an_app(arguments: tuple[str, ...], error: str) -> None:
+    """Where no app reads the configuration no key of it is named."""
+    result = CliRunner().invoke(alone(), ["send", "--url", "smtp://127.0.0.1:9", *arguments])
+
+    assert (result.exit_code, result.output) == (1, error)
 
 
 def test_input_that_is_not_utf8() -> None:

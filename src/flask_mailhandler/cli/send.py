@@ -10,6 +10,7 @@ import typing as t
 from pathlib import Path
 
 import click
+from flask import has_app_context
 
 from ..address import Address
 from ..attachment import Attachment
@@ -114,6 +115,8 @@ def _message(in_force: InForce, arguments: Arguments) -> Message:
 def _given_or_asked(option: str, question: t.Callable[[str], str], name: str) -> str:
     if interactive():
         return question(name)
+    if not has_app_context():  # nobody reads the keys
+        raise click.ClickException(f"Give {option}.")
     key = {"--from": "MAIL_DEFAULT_FROM", "--to": "MAIL_DEFAULT_TO"}.get(option)
     raise click.ClickException(f"Give {option}, or set {key or 'MAIL_DEFAULT_SUBJECT'}.")
 

@@ -14,6 +14,7 @@ from flask import Flask
 
 from mailbox_app import app_with_mailbox
 from mailbox_app import keep
+from screens import SIZES
 from servers.flask_server import served
 
 if t.TYPE_CHECKING:
@@ -26,7 +27,7 @@ if t.TYPE_CHECKING:
 pytestmark = pytest.mark.services
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo"
-DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+DESKTOP, PHONE = SIZES["desktop"], SIZES["phone"]
 
 
 @pytest.fixture

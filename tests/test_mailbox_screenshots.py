@@ -17,8 +17,10 @@ from flask_mailhandler import current_mail
 from mail_templates import sample_app
 from mailbox_app import app_with_mailbox
 from mailbox_app import keep
+from screens import check
+from screens import Scheme
+from screens import screen
 from servers.flask_server import served
-from test_mailbox_browser import DESKTOP
 from test_mailbox_browser import PHONE
 from test_mailbox_browser import wait_for_rows
 from test_templating_mails import MAILS
@@ -26,7 +28,6 @@ from test_templating_mails import MAILS
 if t.TYPE_CHECKING:
     from flask import Flask
     from playwright.sync_api import Browser
-    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.services
 
@@ -55,18 +56,10 @@ def shop(folder: Path) -> Flask:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", ["desktop", "phone"])
-def test_screenshots(
-    tmp_path: Path, chromium: Browser, device: str, scheme: t.Literal["light", "dark"]
-) -> None:
+def test_screenshots(tmp_path: Path, chromium: Browser, device: str, scheme: Scheme) -> None:
     """Nothing is wider than the screen, and the page has the colours that were asked for."""
     folder = Path(os.environ.get("MAILHANDLER_SCREENSHOTS", tmp_path))
-    context = chromium.new_context(
-        viewport=t.cast("t.Any", DESKTOP if device == "desktop" else PHONE),
-        color_scheme=scheme,
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    with served(shop(tmp_path / "mail")) as address:
+    with served(shop(tmp_path / "mail")) as address, screen(chromium, device, scheme) as page:
         page.goto(f"{address}/_mail/")
         wait_for_rows(page, 4)
         check(page, scheme)
@@ -78,9 +71,6 @@ def test_screenshots(
         page.frame_locator(f"iframe[data-scheme={scheme}]").locator("h1").wait_for()
         check(page, scheme)
         page.screenshot(path=folder / f"mailbox-{device}-{scheme}.png")
-        # It must not go on asking while the server is stopped.
-        page.close()
-    context.close()
 
 
 def test_long_names(tmp_path: Path, chromium: Browser) -> None:
@@ -103,12 +93,3 @@ def test_long_names(tmp_path: Path, chromium: Browser) -> None:
     assert kind["height"] < 30
     assert tabs is not None
     assert tabs["y"] < PHONE["height"] / 2
-
-
-def check(page: Page, scheme: str) -> None:
-    width, background = page.evaluate(
-        "[document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]"
-    )
-    assert page.viewport_size is not None
-    assert width == page.viewport_size["width"]
-    assert background == {"light": "rgb(244, 243, 239)", "dark": "rgb(22, 26, 27)"}[scheme]

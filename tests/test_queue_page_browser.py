@@ -14,13 +14,13 @@ import pytest
 
 from queue_page_app import full
 from queue_page_app import put
+from screens import check
+from screens import Scheme
+from screens import screen
 from servers.flask_server import served
 from test_mailbox_browser import context as context
-from test_mailbox_browser import DESKTOP
 from test_mailbox_browser import page as page
-from test_mailbox_browser import PHONE
 from test_mailbox_browser import wait_for_rows
-from test_mailbox_screenshots import check
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,17 +113,11 @@ def test_without_script(shop: Shop, chromium: Browser) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", ["desktop", "phone"])
 def test_screenshots(
-    shop: Shop, tmp_path: Path, chromium: Browser, device: str, scheme: t.Literal["light", "dark"]
+    shop: Shop, tmp_path: Path, chromium: Browser, device: str, scheme: Scheme
 ) -> None:
     """Nothing is wider than the screen, and the page has the colours that were asked for."""
     folder = Path(os.environ.get("MAILHANDLER_SCREENSHOTS", tmp_path))
-    context = chromium.new_context(
-        viewport=t.cast("t.Any", DESKTOP if device == "desktop" else PHONE),
-        color_scheme=scheme,
-        reduced_motion="reduce",
-    )
-    page = context.new_page()
-    with served(shop.app) as address:
+    with served(shop.app) as address, screen(chromium, device, scheme) as page:
         page.goto(f"{address}/_mail/queue/")
         wait_for_rows(page, 5)
         check(page, scheme)
@@ -133,5 +127,3 @@ def test_screenshots(
         page.wait_for_selector(".row[aria-current]", state="attached")
         check(page, scheme)
         page.screenshot(path=folder / f"queue-{device}-{scheme}.png")
-        page.close()
-    context.close()

@@ -1,0 +1,36 @@
+"""Pages on screens of two widths and in two schemes of colours."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
+
+Scheme: t.TypeAlias = t.Literal["light", "dark"]
+SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+BACKGROUND = {"light": "rgb(244, 243, 239)", "dark": "rgb(22, 26, 27)"}
+
+
+@contextlib.contextmanager
+def screen(chromium: Browser, device: str, scheme: Scheme) -> Iterator[Page]:
+    """A page in a window of that size, of somebody who wants these colours and no movement."""
+    context = chromium.new_context(
+        viewport=t.cast("t.Any", SIZES[device]), color_scheme=scheme, reduced_motion="reduce"
+    )
+    yield context.new_page()
+    context.close()
+
+
+def check(page: Page, scheme: Scheme) -> None:
+    """Nothing is wider than the screen, and the colours are those that were asked for."""
+    width, background = page.evaluate(
+        "[document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert page.viewport_size is not None
+    assert width == page.viewport_size["width"]
+    assert background == BACKGROUND[scheme]

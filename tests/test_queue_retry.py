@@ -58,7 +58,7 @@ def row(**changes: t.Any) -> Row:
 
 
 def test_the_pauses_grow() -> None:
-    """F-105: 15 s, doubled each time, an hour at the most."""
+    """F-105, C-19: 15 s, doubled each time, an hour at the most."""
     pauses = [backoff(attempts, share=0.0) for attempts in range(1, 11)]
 
     assert pauses == [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
@@ -103,7 +103,7 @@ def test_what_comes_next(states: list[State | None], hold: str, retry: str) -> N
     ("states", "expected"), [([D], "expired"), ([A, D], "expired"), ([D, U], "held")]
 )
 def test_when_it_is_too_late(states: list[State | None], expected: str) -> None:
-    """What could only be tried when its time is over is given up at once."""
+    """C-19: what could only be tried when its time is over is given up at once."""
     step = next_step(everybody(*states), 1, NOW, NOW + 14, share=0.0)
 
     assert str(step.state) == expected

@@ -27,11 +27,13 @@ from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.engines.base import Engine
 from flask_mailhandler.queue.renewal import Renewal
 from flask_mailhandler.queue.store import Lease
+from flask_mailhandler.queue.stored import PATIENCE
 from queueing import Shop
 from queueing import shop
 from sending import letter
 from sending import letters
 from sending import Scripted
+from servers.actions import Delay
 from servers.waiting import until
 
 if t.TYPE_CHECKING:
@@ -306,6 +308,18 @@ def test_stopping_finishes_the_message_in_hand(tmp_path: Path, scripted: Scripte
 
         assert here.states == ["sent"] + ["waiting"] * 4
         assert [row.attempts for row in here.rows] == [1, 0, 0, 0, 0]
+
+
+def test_nobody_waits_for_a_worker(tmp_path: Path, scripted: Scripted) -> None:
+    """C-17: a worker gives a server the time of RFC 5321 section 4.5.3.2, whatever MAIL_TIMEOUT
+    gives it in a view: ten minutes for the end of data alone."""
+    server = scripted(on={"end of data": Delay(1.0, "250 2.0.0 ok")})
+    with shop(tmp_path, server, MAIL_TIMEOUT=0.5) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+
+        assert here.states == ["sent"]
+    assert PATIENCE >= 600
 
 
 def test_many_workers(tmp_path: Path, scripted: Scripted) -> None:

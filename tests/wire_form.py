@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.policy
 import re
 import typing as t
+from email.errors import ObsoleteHeaderDefect
 
 if t.TYPE_CHECKING:
     from email.message import EmailMessage
@@ -38,6 +39,9 @@ def judge(content: Content) -> EmailMessage:
     )
     for part in message.walk():
         assert part.defects == []
+        # C-36
+        found = [defect for value in part.values() for defect in value.defects]
+        assert not any(isinstance(defect, ObsoleteHeaderDefect) for defect in found)
         _judge_part(part)
     return message
 
@@ -50,10 +54,7 @@ def _judge_header(block: bytes) -> None:
     assert all(re.fullmatch("[!-9;-~]+", name) for name in names)
     # C-29, C-34, C-38
     assert all(names.count(name) <= 1 for name in ONCE)
-    assert {"date", "from", "message-id", "mime-version", "to"} - {*names} <= {"to"} & {
-        *names,
-        "to",
-    }
+    assert {"date", "from", "message-id", "mime-version"} <= {*names}
     assert "bcc" not in names
     assert "resent-bcc" not in names
     # C-46

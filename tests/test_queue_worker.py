@@ -49,6 +49,7 @@ if t.TYPE_CHECKING:
     from flask_mailhandler.queue.row import Row
     from flask_mailhandler.report import Observe
     from servers import ScriptedServer
+    from servers.certificates import Certificates
     from servers.connection import Connection
 
 
@@ -195,21 +196,35 @@ def test_a_child_has_a_thread_of_its_own(tmp_path: Path, scripted: Scripted) -> 
 
 
 @pytest.mark.parametrize("queue", ["sqlite", "sqlite:///app.sqlite"])
-def test_a_worker_loads_no_module(queue: str, tmp_path: Path, scripted: Scripted) -> None:
-    """F-97: what a thread sends loads no module. A process that forks meanwhile would leave its
-    child with a module's lock that nobody gives back, and the child would wait for it for ever."""
-    program = (
-        f"here = Shop(Path(sys.argv[2]), MAIL_QUEUE={queue!r}, MAIL_URL=sys.argv[3])\n"
-        "here.app.app_context().push()\n"
-        "here.mail.send_later(letter())\n"
+def test_a_worker_loads_no_module(
+    queue: str, tmp_path: Path, scripted: Scripted, certificates: Certificates
+) -> None:
+    """F-97: what a thread sends, encrypted and after a login, loads no module. A process that forks
+    meanwhile would leave its child with a module's lock that nobody gives back, and the child would
+    wait for it for ever."""
+    server = scripted(starttls=certificates.valid, users={"ann": "secret"}, require_tls=True)
+    keys = {
+        "MAIL_QUEUE": queue,
+        "MAIL_QUEUE_ENGINE": "none",
+        "MAIL_URL": f"smtp://ann:secret@{server.host}:{server.port}?security=starttls",
+        "MAIL_TLS_CA_FILE": str(certificates.ca_file),
+        "MAIL_DEFAULT_FROM": "shop@example.com",
+    }
+    program = (  # without the modules of these tests, which load much themselves
+        "import sys, flask, flask_mailhandler\n"
+        f"app = flask.Flask('shop', instance_path={str(tmp_path)!r})\n"
+        f"app.config.update({keys!r})\n"
+        "mail = flask_mailhandler.Mail(app)\n"
+        "app.app_context().push()\n"
+        "message = flask_mailhandler.Message(subject='Hi', text='Hello', to='ann@example.com')\n"
+        "ticket = mail.send_later(message)\n"
         "before = {*sys.modules}\n"
-        "here.queue.run_once()\n"
-        "print(here.states, *{*sys.modules} - before)\n"
+        "mail.queue.run_once()\n"
+        "print(mail.queue.get(ticket.id).state, *{*sys.modules} - before)\n"
     )
-    with script(program, tmp_path, scripted()) as process:
-        out, err = process.communicate(timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
 
-    assert out == "['sent']\n", err
+    assert done.stdout == b"sent\n", done.stderr
 
 
 # The end of a process

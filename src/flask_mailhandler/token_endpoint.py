@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import http.client
 import io
 import json
 import re
 import socket
+import ssl
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
@@ -25,10 +27,6 @@ from .smtp.deadline import Deadline
 from .smtp.reply import escape
 from .smtp.reply import unechoed
 from .smtp.server import is_loopback
-
-if t.TYPE_CHECKING:
-    import ssl
-    from http.client import HTTPResponse
 
 # How long a token lives whose end the server does not tell.
 _UNTOLD = 300.0
@@ -97,8 +95,6 @@ class TokenEndpoint:
         :param secrets: What nobody is to see though the server may repeat it.
         :raises LoginError: if there is no token.
         """
-        import http.client  # which loads ssl, and the standard library's parser of mail
-
         try:
             answer = self._post(form, secrets, deadline)
         except (OSError, http.client.HTTPException) as error:
@@ -119,8 +115,6 @@ class TokenEndpoint:
         )
 
     def _post(self, form: Secret, secrets: Iterable[Secret], deadline: Deadline) -> Answer:
-        import http.client
-
         with self._connected(deadline) as sock:
             connection = http.client.HTTPConnection(self.host, self._url.port or 0)
             connection.set_debuglevel(0)  # an app may have set it for all: it prints what is sent
@@ -140,8 +134,6 @@ class TokenEndpoint:
             if self._url.scheme == "http":
                 yield plain
                 return
-            import ssl
-
             context = self._tls_context or ssl.create_default_context()
             plain.settimeout(_left(deadline))
             with context.wrap_socket(plain, server_hostname=self.host) as encrypted:
@@ -228,7 +220,7 @@ def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     raise failed
 
 
-def _read(response: HTTPResponse, secrets: Iterable[Secret]) -> Answer:
+def _read(response: http.client.HTTPResponse, secrets: Iterable[Secret]) -> Answer:
     body = response.read(_MAX_ANSWER + 1)
     if len(body) > _MAX_ANSWER:
         raise OSError(f"its answer is longer than {_MAX_ANSWER} octets; check the URL")

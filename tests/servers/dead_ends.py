@@ -1,4 +1,4 @@
-"""Addresses at which no server answers, each in its own way."""
+"""Addresses at which no server answers, each in its own way, and ports that are kept for one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ HOST = "127.0.0.1"
 
 
 @contextlib.contextmanager
-def closed_port() -> Iterator[int]:
+def closed_port(host: str = HOST) -> Iterator[int]:
     """A port that refuses connections and that nobody else takes meanwhile."""
-    with socket.socket() as bound:
-        bound.bind((HOST, 0))
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as bound:
+        bound.bind((host, 0))
         yield bound.getsockname()[1]
 
 
@@ -28,16 +28,29 @@ def black_hole() -> Iterator[int]:
         listener.bind((HOST, 0))
         listener.listen(0)
         port: int = listener.getsockname()[1]
-        for _ in range(4):
+        # The first one fills it: it is there before the others knock.
+        stack.enter_context(socket.create_connection((HOST, port)))
+        for _ in range(3):
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex((HOST, port))
         yield port
 
 
+def keep_port(host: str = HOST) -> socket.socket:
+    """Hold a port for a server, which may bind to it too (SO_REUSEADDR, as servers do). Until this
+    socket is closed nobody else gets it, whether the server is there or not: a client that looks
+    for it never finds a stranger."""
+    kept = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind((host, 0))
+    return kept
+
+
 def free_port() -> int:
-    """A port that was free a moment ago, for programs that cannot choose one themselves."""
-    with socket.socket() as bound:
-        bound.bind((HOST, 0))
-        port: int = bound.getsockname()[1]
-        return port
+    """A port for a program that cannot choose one itself, kept for it as long as this process
+    lives."""
+    kept = keep_port()
+    port: int = kept.getsockname()[1]
+    kept.detach()
+    return port

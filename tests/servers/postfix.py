@@ -206,7 +206,7 @@ class Postfix:
             if process.exists():
                 group = int(process.read_text())
                 self._run("postfix", "-c", str(self.folder / "conf"), "stop")
-                until(lambda: _is_gone(group), 10, "Postfix's processes to end")
+                until(lambda: _is_gone(group), 60, "Postfix's processes to end")
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -223,7 +223,7 @@ class Postfix:
         wanted: str | Callable[[Delivered], bool],
         *,
         copies: int = 1,
-        timeout: float = 20.0,
+        timeout: float = 90.0,
     ) -> list[Delivered]:
         """The copies of a message, ordered by recipient, as soon as there are so many.
 

@@ -62,7 +62,7 @@ class Postgresql:
                 stdout=log,
                 stderr=log,
             )
-        until(self._answers, 30, "PostgreSQL takes no connections")
+        until(self._answers, 90, "PostgreSQL takes no connections")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop it, at once unless told otherwise; :meth:`start` starts it again."""

@@ -67,7 +67,7 @@ class RabbitMQServer:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        until(lambda: self._listens(folder / "said"), 90, f"{self!r}")
+        until(lambda: self._listens(folder / "said"), 180, f"{self!r}")
         return self
 
     def _environment(self, folder: Path) -> dict[str, str]:
@@ -103,7 +103,7 @@ class RabbitMQServer:
             self._process.wait()
             # The server is the script's child: it may go on for a moment.
             pid = Path(self._folder.name, "pid").read_text(encoding="ascii").strip()
-            until(lambda: not _runs(pid), 20, f"{self!r} to end")
+            until(lambda: not _runs(pid), 60, f"{self!r} to end")
 
     def __enter__(self) -> t.Self:
         return self.start()

@@ -46,14 +46,14 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(self._answers, 20, f"{self!r}")
+        until(self._answers, 60, f"{self!r}")
         return self
 
     def _answers(self) -> bool:
         if self._process is None or self._process.poll() is not None:
             raise RuntimeError(f"{self!r} has ended.")
         with socket.socket() as probe:
-            probe.settimeout(2)
+            probe.settimeout(60)
             if probe.connect_ex((self.host, self.port)):
                 return False
             probe.sendall(b"PING\r\n")

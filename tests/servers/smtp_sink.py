@@ -8,7 +8,7 @@ import socket
 import subprocess
 import typing as t
 
-from .dead_ends import free_port
+from .dead_ends import keep_port
 from .waiting import until
 
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
@@ -30,7 +30,8 @@ class SmtpSink:
 
     def __init__(self, *flags: str) -> None:
         self.flags = flags
-        self.port = free_port()
+        self._kept = keep_port()
+        self.port: int = self._kept.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __repr__(self) -> str:
@@ -49,13 +50,14 @@ class SmtpSink:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(self._is_listening, 10, f"{self!r} to listen")
+        until(self._is_listening, 60, f"{self!r} to listen")
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
+        self._kept.close()
 
     def _is_listening(self) -> bool:
         if self._process is None or self._process.poll() is not None:

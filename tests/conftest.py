@@ -7,12 +7,16 @@ import os
 import typing as t
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings
 
+from flask_mailhandler.smtp.stream import Stream
 from mail_reader import MailReader
 from npm import missing as npm_missing
 from open_things import open_things
+from pooling import Clock
 from servers import ScriptedServer
+from servers import silence
 from servers.aiosmtpd_server import AiosmtpdServer
 from servers.certificates import Certificates
 from servers.certificates import make
@@ -38,8 +42,13 @@ if t.TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+# A machine that is busy with other things is no failure.
+settings.register_profile(
+    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")
 # For a night: pytest --hypothesis-profile=thorough
-settings.register_profile("thorough", max_examples=2000)
+settings.register_profile("thorough", settings(), max_examples=2000)
 
 
 @pytest.fixture(scope="session")
@@ -169,8 +178,24 @@ def scripted(request: pytest.FixtureRequest) -> Iterator[Callable[..., ScriptedS
     for server in servers:
         for client in server.clients:
             client.close()
-        server.stop()
+        server.leave()
     assert [breach for server in servers for breach in server.breaches] == []
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline of who waits for a scripted server has come when that is silent (or has a delay
+    to do), and at no other time."""
+    monkeypatch.setattr(Stream, "_receive", silence.impatient(t.cast("t.Any", Stream)._receive))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of sessions and pools, which stands still; a test lets time pass."""
+    clock = Clock()
+    for module in ("deadline", "places", "session", "stream"):
+        monkeypatch.setattr(f"flask_mailhandler.smtp.{module}.time", clock)
+    return clock
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def in_child(work: t.Callable[[], T]) -> T:
         child = os.fork()
     if child == 0:
         # A child that hangs ends by itself.
-        signal.alarm(30)
+        signal.alarm(90)
         try:
             with os.fdopen(writing, "wb") as pipe:
                 pickle.dump(work(), pipe)

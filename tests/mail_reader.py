@@ -42,7 +42,7 @@ class MailReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=60)
 
     def read(self, octets: bytes) -> ReadMail:
         assert self._process.stdin

@@ -3,11 +3,14 @@ clock."""
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import sys
 import threading
 import time
-import types
 import typing as t
 
+import pytest
 from flask import Flask
 
 from flask_mailhandler import Mail
@@ -17,8 +20,7 @@ from servers.waiting import until
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
+    from collections.abc import Iterator
 
     from flask_mailhandler import Message
     from flask_mailhandler import Report
@@ -41,14 +43,65 @@ class Hold:
 
     def __call__(self, line: str, connection: Connection) -> Action:
         self._reached.release()
-        return self._reply if self._over.wait(10) else SILENCE
+        return self._reply if self._over.wait(60) else SILENCE
 
     def reached(self) -> None:
         """Wait until a connection is there; once for each."""
-        assert self._reached.acquire(timeout=10)
+        assert self._reached.acquire(timeout=60)
 
     def let_go(self) -> None:
         self._over.set()
+
+
+class Clock:
+    """A clock that stands still until a test, or a server, lets time pass."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.passed = 0.0
+        """Seconds since the test began."""
+
+    def monotonic(self) -> float:
+        return self._began + self.passed
+
+
+class Interrupt:
+    """Interrupts the main thread, as Ctrl-C does, when it has come to a function that waits.
+
+    :param where: The function, from which it does not return meanwhile.
+    """
+
+    def __init__(self, where: Callable[..., object]) -> None:
+        self._where = where.__code__
+        self._raised = threading.Event()
+        self._done = threading.Event()
+
+    def __call__(self) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        until(lambda: sys._current_frames()[main].f_code is self._where, 60, "it to wait")
+        # Again and again: a signal just before it waits does not wake it.
+        while not self._raised.wait(0.02):
+            signal.pthread_kill(main, signal.SIGALRM)
+        self._done.set()
+
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """Raise it in this block, once."""
+        if threading.current_thread() is not threading.main_thread():
+            pytest.skip("Only the main thread has signals.")
+        before = signal.signal(signal.SIGALRM, self._raise)
+        try:
+            yield
+            assert self._done.wait(60)
+        finally:
+            self._raised.set()
+            signal.signal(signal.SIGALRM, before)
+
+    def _raise(self, number: int, frame: object) -> None:
+        if not self._raised.is_set():
+            self._raised.set()
+            raise KeyboardInterrupt
 
 
 class Call(t.Generic[T]):
@@ -67,7 +120,7 @@ class Call(t.Generic[T]):
         except BaseException as error:
             self._error = error
 
-    def result(self, timeout: float = 10) -> T:
+    def result(self, timeout: float = 100) -> T:
         self._thread.join(timeout)
         assert not self._thread.is_alive(), "It hangs."
         if self._error is not None:
@@ -93,7 +146,7 @@ def state(handler: SMTPEmailHandler) -> str:
 
 def wait_for(handler: SMTPEmailHandler, said: str) -> None:
     """Wait until the pool says so."""
-    until(lambda: said in state(handler), 10, f"{said} and not {state(handler)}")
+    until(lambda: said in state(handler), 60, f"{said} and not {state(handler)}")
 
 
 def two_idle(handler: SMTPEmailHandler, hold: Hold) -> None:
@@ -106,16 +159,11 @@ def two_idle(handler: SMTPEmailHandler, hold: Hold) -> None:
     assert state(handler) == "2 idle, 0 in use, 0 waiting"
 
 
-def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Have the pool believe that so many seconds have passed since the test began."""
-    clock = types.SimpleNamespace(monotonic=lambda: time.monotonic() + seconds)
-    monkeypatch.setattr("flask_mailhandler.smtp.places.time", clock)
-
-
 def app_for(server: ScriptedServer | None, **keys: object) -> tuple[Flask, Mail]:
     """An app that sends to this server."""
     app = Flask("pool")
-    given: dict[str, object] = {"default_from": "a@example.com", "timeout": 5}
+    given: dict[str, object] = {"default_from": "a@example.com"}
+    given |= {"timeout": 60, "connect_timeout": 60, "pool_idle": 600}
     if server is not None:
         given |= {"host": server.host, "port": server.port}
     app.config.update({f"MAIL_{name.upper()}": value for name, value in (given | keys).items()})

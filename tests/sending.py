@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from flask_mailhandler import Message
@@ -35,18 +34,13 @@ class Listener(t.Protocol):
 
 
 def smtp(server: Listener, **options: t.Any) -> SMTPEmailHandler:
-    """A handler that speaks to *server*, and does not wait long."""
-    given: dict[str, t.Any] = {"host": server.host, "port": server.port, "timeout": 5.0}
+    """A handler that speaks to *server*, and has more time than a busy machine needs."""
+    given: dict[str, t.Any] = {"host": server.host, "port": server.port}
+    given |= {"timeout": 60.0, "connect_timeout": 60.0, "pool_idle": 600.0}
     handler = SMTPEmailHandler(**(given | options))
     if isinstance(server, ScriptedServer):
         server.clients.append(handler)
     return handler
-
-
-def patience(declared: object) -> float:
-    """Seconds for a message to a server that is to do what is *declared*: few if it is to be
-    silent, for they are waited out, and otherwise more than a busy machine needs."""
-    return 1.5 if re.search("Silence|Delay", repr(declared)) else 5.0
 
 
 def in_groups(scripted: Scripted) -> Scripted:

@@ -189,7 +189,7 @@ class Soak:
         )
 
     def _handler(self, server: ScriptedServer) -> SMTPEmailHandler:
-        options = self._way.options | {"timeout": 20.0, "pool_size": POOL_SIZE}
+        options = self._way.options | {"pool_size": POOL_SIZE}
         if self._way.security != "none":
             options["tls_context"] = self._certificates.client()
         return smtp(server, security=self._way.security, messages_per_connection=50, **options)

@@ -17,6 +17,7 @@ from flask_mailhandler import ConfigurationError
 from flask_mailhandler import LoginError
 from flask_mailhandler import OAuthToken
 from flask_mailhandler import Secret
+from flask_mailhandler.smtp.deadline import Deadline
 from pooling import Call
 from pooling import Hold
 from sending import letter
@@ -69,7 +70,7 @@ class Gate:
         self.open = threading.Event()
 
     def __call__(self) -> Iterator[bytes]:
-        assert self.open.wait(10)
+        assert self.open.wait(60)
         yield self.held
 
 
@@ -205,9 +206,9 @@ def test_one_at_a_time(no_leaks: None) -> None:
     """Of threads that need a token at once, one asks, and the others get the same."""
     gate = Gate(GIVEN)
     with TokenServer(gate) as server:
-        token = of_client(server, timeout=10)
+        token = of_client(server)
         first, *others = [in_thread(token) for _ in range(8)]
-        until(lambda: sum(waits(thread) for thread, _ in (first, *others)) == 7, 10, "threads")
+        until(lambda: sum(waits(thread) for thread, _ in (first, *others)) == 7, 60, "threads")
         gate.open.set()
         for thread, _ in (first, *others):
             thread.join()
@@ -220,9 +221,9 @@ def test_one_failure_for_all() -> None:
     """Who waited for an attempt that failed has its failure; who comes later tries anew."""
     gate = Gate(answer(400, error="invalid_grant"))
     with TokenServer(gate, GIVEN) as server:
-        token = of_user(server, timeout=10)
+        token = of_user(server)
         threads = [in_thread(token) for _ in range(4)]
-        until(lambda: sum(waits(thread) for thread, _ in threads) == 3, 10, "threads")
+        until(lambda: sum(waits(thread) for thread, _ in threads) == 3, 60, "threads")
         gate.open.set()
         for thread, _ in threads:
             thread.join()
@@ -236,19 +237,23 @@ def test_one_failure_for_all() -> None:
     assert len({id(error) for error in errors}) == 4
 
 
-def test_waiting_ends() -> None:
+def test_waiting_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting for another thread takes no longer than the time allowed."""
     storing, stored = threading.Event(), threading.Event()
 
     def store(_: str) -> None:
         storing.set()
-        assert stored.wait(10)
+        assert stored.wait(60)
 
     with TokenServer(answer(access_token=TOKEN, refresh_token="new", expires_in=0)) as server:
-        token = of_user(server, on_refresh_token=store, timeout=0.3)
+        token = of_user(server, on_refresh_token=store, timeout=60)
         thread, _ = in_thread(token)
-        assert storing.wait(10)
+        assert storing.wait(60)
 
+        # The second thread has less of it; the first has its deadline.
+        monkeypatch.setattr(
+            "flask_mailhandler.oauth.Deadline", lambda seconds: Deadline(seconds / 200)
+        )
         error = failure(token)
         stored.set()
         thread.join()
@@ -261,7 +266,7 @@ FORKING = """
 import os, sys, threading
 from flask_mailhandler import OAuthToken
 
-token = OAuthToken(sys.argv[1], client_id="app", client_secret="secret", timeout=10)
+token = OAuthToken(sys.argv[1], client_id="app", client_secret="secret", timeout=60)
 thread = threading.Thread(target=token)
 thread.start()
 sys.stdin.readline()

@@ -28,7 +28,7 @@ ANSWERED = re.compile(rb"^(EHLO|HELO|MAIL|RCPT|DATA|BDAT|RSET|NOOP|QUIT|AUTH|\.\
 def talk(server: ScriptedServer, *writes: bytes) -> bytes:
     """Write each and hear as many replies as it has commands; all that was heard until the end."""
     with (
-        socket.create_connection((server.host, server.port), timeout=5) as sock,
+        socket.create_connection((server.host, server.port), timeout=60) as sock,
         sock.makefile("rb") as replies,
     ):
         heard = replies.readline()

@@ -59,7 +59,8 @@ def test_round_trip(name: str, postfix: Postfix) -> None:
     message = Message(from_addr="shop@example.com", bcc="boss@example.com", **fields)
     port = postfix.ports["plain"]
 
-    (report,) = SMTPEmailHandler(host=postfix.host, port=port).send([message])
+    handler = SMTPEmailHandler(host=postfix.host, port=port, timeout=60, connect_timeout=60)
+    (report,) = handler.send([message])
 
     assert report.ok
     delivered = postfix.wait_for(report.message_id, copies=len(report.accepted))
@@ -77,7 +78,8 @@ def test_read_back(name: str, postfix: Postfix, tmp_path: Path) -> None:
     message = Message(from_addr="shop@example.com", **fields)
     port = postfix.ports["plain"]
 
-    (report,) = SMTPEmailHandler(host=postfix.host, port=port).send([message])
+    handler = SMTPEmailHandler(host=postfix.host, port=port, timeout=60, connect_timeout=60)
+    (report,) = handler.send([message])
 
     found = postfix.wait_for(report.message_id, copies=len(report.accepted))[0]
     parsed = email.message_from_bytes(found.content, policy=email.policy.default)

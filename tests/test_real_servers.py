@@ -63,7 +63,7 @@ def test_aiosmtpd_stops(certificates: Certificates, mode: str, no_leaks: None) -
     """Stopping closes connections that are open, in each mode, without a warning."""
     secure: dict[str, t.Any] = {} if mode == "plain" else {mode: certificates.valid}
     with AiosmtpdServer(**secure) as server:
-        client = socket.create_connection((server.host, server.port), timeout=5)
+        client = socket.create_connection((server.host, server.port), timeout=60)
         if mode == "tls":
             client = certificates.client().wrap_socket(client, server_hostname=server.host)
         assert client.recv(3) == b"220"

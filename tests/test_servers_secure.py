@@ -30,7 +30,7 @@ TO = ["b@example.com", "c@example.com"]
 
 
 def connect(server: ScriptedServer) -> smtplib.SMTP:
-    return smtplib.SMTP(server.host, server.port, local_hostname="localhost", timeout=5)
+    return smtplib.SMTP(server.host, server.port, local_hostname="localhost", timeout=60)
 
 
 def test_tls(scripted: Scripted, certificates: Certificates, no_leaks: None) -> None:
@@ -139,7 +139,7 @@ def test_close_notify(certificates: Certificates, no_leaks: None) -> None:
     for action, ragged in ((CLOSE_NOTIFY, False), (DROP, True)):
         with (
             ScriptedServer(tls=certificates.valid, on={"greeting": action}) as server,
-            socket.create_connection((server.host, server.port), timeout=5) as sock,
+            socket.create_connection((server.host, server.port), timeout=60) as sock,
             certificates.client().wrap_socket(
                 sock, server_hostname=server.host, suppress_ragged_eofs=False
             ) as client,

@@ -144,7 +144,7 @@ def test_at_once_reported(scripted: Scripted) -> None:
     def newsletter() -> Iterator[Message]:
         first, second, third = letters(3)
         yield first
-        until(lambda: "1 idle" in state(handler), 10, "the first to be delivered")
+        until(lambda: "1 idle" in state(handler), 60, "the first to be delivered")
         yield second
         assert len(found) == 1
         yield third
@@ -300,7 +300,7 @@ def test_given_up(scripted: Scripted, no_leaks: None) -> None:
         raise KeyboardInterrupt
 
     call = Call(lambda: send(handler, newsletter(), 2))
-    until(waits_for_workers, 10, "the end of the iteration")
+    until(waits_for_workers, 60, "the end of the iteration")
     hold.let_go()
     with pytest.raises(KeyboardInterrupt):
         call.result()

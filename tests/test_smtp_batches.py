@@ -18,7 +18,6 @@ from sending import grouped
 from sending import in_groups
 from sending import job
 from sending import letter
-from sending import patience
 from sending import REFUSED
 from sending import Scripted
 from sending import smtp
@@ -181,13 +180,13 @@ def test_other_limits(scripted: Scripted, refusal: str) -> None:
     ],
 )
 def test_failed_batch(
-    scripted: Scripted, on: dict[str, t.Any], expect: str, no_leaks: None
+    scripted: Scripted, on: dict[str, t.Any], expect: str, impatient: None, no_leaks: None
 ) -> None:
     """F-67, PROTOCOL 15: after a batch that was not taken no further one starts, and the error
     says so; what an earlier batch has settled stays."""
     server = scripted(on=on)
 
-    handler = smtp(server, recipients_per_message=3, timeout=patience(on))
+    handler = smtp(server, recipients_per_message=3)
     (report,) = handler.send([letter(*TO[:6])])
 
     assert "".join(state[0] for state in states(report)) == expect

@@ -28,6 +28,7 @@ from servers import Then
 
 if t.TYPE_CHECKING:
     from flask_mailhandler import Message
+    from pooling import Clock
     from servers.actions import Action
     from servers.certificates import Certificates
 
@@ -43,9 +44,9 @@ def test_bye_while_opening(scripted: Scripted, certificates: Certificates, step:
     server = scripted(starttls=certificates.valid, users={"ann": "secret"}, on={step: BYE})
     login = {"username": "ann", "password": "secret"}
 
-    reports = smtp(
-        server, security="starttls", tls_ca_file=certificates.ca_file, timeout=1, **login
-    ).send(letters(2))
+    reports = smtp(server, security="starttls", tls_ca_file=certificates.ca_file, **login).send(
+        letters(2)
+    )
 
     assert [states(report) for report in reports] == [[DEFERRED], [DEFERRED]]
     assert all(BYE in str(report.error) for report in reports)
@@ -210,14 +211,14 @@ def test_a_reply_that_looks_right(scripted: Scripted, extensions: list[str]) -> 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("earlier", [0, 1])
 def test_too_few_replies(
-    scripted: Scripted, step: str, earlier: int, extensions: list[str]
+    scripted: Scripted, step: str, earlier: int, extensions: list[str], impatient: None
 ) -> None:
     """F-62, F-74, PROTOCOL 12: a reply that never comes, from a server that hangs or is not there
     any more: deferred in time, not repeated, and the next message goes over another connection."""
     usual = "354 go" if step == "DATA" else "250 ok"
     server = scripted(extensions=extensions, on={step: [*[usual] * earlier, SILENCE]})
 
-    reports = smtp(server, timeout=1.5).send(letters(3))
+    reports = smtp(server).send(letters(3))
 
     assert [report.ok for report in reports] == [each != earlier for each in range(3)]
     assert states(reports[earlier]) == [DEFERRED]
@@ -280,7 +281,7 @@ def test_same_recipient(scripted: Scripted, extensions: list[str]) -> None:
     [(IN_GROUPS, {}), (["PIPELINING", "CHUNKING"], {"one_flight": True})],
 )
 def test_one_end_of_data(
-    scripted: Scripted, extensions: list[str], options: dict[str, t.Any]
+    scripted: Scripted, extensions: list[str], options: dict[str, t.Any], clock: Clock
 ) -> None:
     """PROTOCOL 3: the next content is not given before the reply to the one in front, so a list
     takes a round trip a message, and no fewer."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
-import threading
 import typing as t
 
 import pytest
@@ -13,6 +11,8 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler import MessageError
 from flask_mailhandler.report import Job
 from flask_mailhandler.report import Phase
+from flask_mailhandler.smtp.stream import Stream
+from pooling import Interrupt
 from sending import ACCEPTED
 from sending import became
 from sending import codes
@@ -23,11 +23,9 @@ from sending import in_groups
 from sending import job
 from sending import letter
 from sending import letters
-from sending import patience
 from sending import Scripted
 from sending import smtp
 from sending import states
-from servers import Delay
 from servers import DROP
 from servers import drop_after
 from servers import RESET
@@ -152,13 +150,18 @@ def test_reset_refused(scripted: Scripted, said: t.Any) -> None:
     ],
 )
 def test_not_repeated(
-    scripted: Scripted, on: dict[str, t.Any], expect: str, connections: int, no_leaks: None
+    scripted: Scripted,
+    on: dict[str, t.Any],
+    expect: str,
+    connections: int,
+    impatient: None,
+    no_leaks: None,
 ) -> None:
     """PROTOCOL 12: no repeat after a time-out, a protocol error, a 421 to RCPT or later, or within
     the content; the next message goes over a new connection."""
     server = scripted(on=on)
 
-    assert re.fullmatch(expect, became(server, 3, timeout=patience(on)))
+    assert re.fullmatch(expect, became(server, 3))
     assert len(server.connections) == connections
 
 
@@ -329,22 +332,15 @@ def test_checked_whole(scripted: Scripted) -> None:
 
 @pytest.fixture
 def interrupt() -> Iterator[Action]:
-    """An action of a server that interrupts the main thread, which waits for it."""
-    if threading.current_thread() is not threading.main_thread():
-        pytest.skip("Only the main thread has signals.")
-
-    def raise_in_main(number: int, frame: object) -> t.NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, raise_in_main)
+    """An action of a server that interrupts the main thread, which waits for what it will say."""
+    interrupt = Interrupt(Stream._receive)
 
     def action(line: str, connection: Connection) -> t.Any:
-        signal.pthread_kill(t.cast("int", threading.main_thread().ident), signal.SIGALRM)
+        interrupt()
         return SILENCE
 
-    # By then the client waits for what the server will say.
-    yield Delay(0.05, action)
-    signal.signal(signal.SIGALRM, before)
+    with interrupt.handled():
+        yield action
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,9 @@ def test_not_offered_inside_tls(scripted: Scripted, certificates: Certificates) 
 
 @pytest.mark.parametrize("action", [DROP, RESET, SILENCE, Then(b"23", DROP), b"hello\r\n"])
 @pytest.mark.parametrize("step", ["AUTH", "response"])
-def test_broken_off(scripted: Scripted, step: str, action: t.Any, no_leaks: None) -> None:
+def test_broken_off(
+    scripted: Scripted, step: str, action: t.Any, impatient: None, no_leaks: None
+) -> None:
     """F-22: an end within the exchange is temporary."""
     server = scripted(
         extensions=["AUTH LOGIN"],
@@ -335,7 +337,7 @@ def test_broken_off(scripted: Scripted, step: str, action: t.Any, no_leaks: None
         on={"AUTH": "334 VXNlcm5hbWU6"} | {step: action},
     )
 
-    error = failure(with_password(server, connect_timeout=0.3))
+    error = failure(with_password(server))
 
     assert error.temporary
     assert error.phase is Phase.AUTH
@@ -530,6 +532,7 @@ def test_secrets(
     mechanism: str,
     encrypted: bool,
     on: dict[str, t.Any],
+    impatient: None,
 ) -> None:
     """Secrets: password, token and their base64 stand in no log, repr, error or traceback, with
     the local variables of every frame, however the session ends."""
@@ -545,7 +548,6 @@ def test_secrets(
     handler = smtp(
         server,
         username=NAME,
-        connect_timeout=0.2,
         security="tls" if encrypted else "none",
         tls_context=certificates.client() if encrypted else None,
         **secret,
@@ -593,6 +595,7 @@ def test_secrets_that_the_server_repeats(
     mechanism: str,
     odd: str,
     repeated: t.Callable[[str], dict[str, t.Any]],
+    impatient: None,
 ) -> None:
     """Secrets: what a server tells of them, at the login or later, is not told any further."""
     caplog.set_level(logging.DEBUG)
@@ -606,7 +609,7 @@ def test_secrets_that_the_server_repeats(
     )
     login = {"password": secret} if by_password else {"oauth_token": secret}
 
-    (report,) = smtp(server, username=NAME, connect_timeout=0.3, **login).send([letter()])
+    (report,) = smtp(server, username=NAME, **login).send([letter()])
 
     assert report.error is not None
     seen = [repr(report), *map(str, report.outcomes), caplog.text, everything_about(report.error)]

@@ -146,7 +146,7 @@ class Sending(RuleBasedStateMachine):
         self.server = ScriptedServer(extensions=[*extensions, "SIZE 100000"], **secure).start()
         self.plan = Plan(self.count)
         self.server.script = self.plan
-        self.handler = smtp(self.server, timeout=20.0, **options)
+        self.handler = smtp(self.server, **options)
 
     def count(self) -> None:
         self.most = max(self.most, clients(self.server.port))
@@ -270,7 +270,7 @@ class Sending(RuleBasedStateMachine):
             self.close()
             self.is_true()
         finally:
-            self.server.stop()
+            self.server.leave()
 
     # The parts of it
 
@@ -330,7 +330,7 @@ class Sending(RuleBasedStateMachine):
         """Wait until the server has seen what the client has closed."""
         until(
             lambda: len(self._open()) <= clients(self.server.port, ESTABLISHED),
-            5,
+            60,
             "the server to see what was closed",
         )
 

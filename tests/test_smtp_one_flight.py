@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 import typing as t
 
 import pytest
@@ -10,11 +10,11 @@ import pytest
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
 from flask_mailhandler.report import Phase
 from flask_mailhandler.report import Report
+from flask_mailhandler.smtp import session
 from sending import ACCEPTED
 from sending import DEFERRED
 from sending import job
 from sending import letter
-from sending import patience
 from sending import REFUSED
 from sending import Scripted
 from sending import smtp
@@ -26,8 +26,18 @@ from servers import ScriptedServer
 from servers import SILENCE
 from servers import Then
 
+if t.TYPE_CHECKING:
+    from pooling import Clock
+
+FRESH = session._FRESH
 ANN, BOB = "ann@example.com", "bob@example.com"
 OFFER = ["PIPELINING", "CHUNKING", "8BITMIME", "SIZE 1000000"]
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a machine takes, no reply is too old."""
+    monkeypatch.setattr("flask_mailhandler.smtp.session._FRESH", math.inf)
 
 
 def warm(server: ScriptedServer, **options: t.Any) -> SMTPEmailHandler:
@@ -93,13 +103,17 @@ def test_two_flights_after_a_refusal(scripted: Scripted) -> None:
     assert flights(server, handler, ANN) == 1
 
 
-def test_two_flights_after_a_pause(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_flights_after_a_pause(
+    scripted: Scripted, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """PROTOCOL 4: when the last reply is more than 2 s old."""
     server = scripted(extensions=OFFER)
-    handler = warm(server, pool_idle=60)
-    clock = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: clock() + 2.1)
+    handler = warm(server)
+    monkeypatch.setattr("flask_mailhandler.smtp.session._FRESH", FRESH)
 
+    clock.passed = 2
+    assert flights(server, handler) == 1
+    clock.passed = 4.1
     assert flights(server, handler) == 2
 
 
@@ -124,12 +138,12 @@ def test_two_flights_after_a_pause(scripted: Scripted, monkeypatch: pytest.Monke
     ],
 )
 def test_what_becomes_of_it(
-    scripted: Scripted, on: dict[str, t.Any], expect: str, no_leaks: None
+    scripted: Scripted, on: dict[str, t.Any], expect: str, impatient: None, no_leaks: None
 ) -> None:
     """F-65, PROTOCOL 4: a reply settles it; without one it is unknown from the first octet on, and
     is never repeated."""
     server = scripted(extensions=OFFER, on=on)
-    handler = warm(server, timeout=patience(on))
+    handler = warm(server)
 
     (report,) = handler.send([letter(ANN)])
     (after,) = handler.send([letter(BOB)])
@@ -202,14 +216,16 @@ def test_part_of_the_recipients(scripted: Scripted) -> None:
     ("then", "expect"),
     [("250 ok", ACCEPTED), ("554 5.7.1 spam", REFUSED), (DROP, DEFERRED), (SILENCE, DEFERRED)],
 )
-def test_421_to_a_recipient(scripted: Scripted, then: t.Any, expect: str, no_leaks: None) -> None:
+def test_421_to_a_recipient(
+    scripted: Scripted, then: t.Any, expect: str, impatient: None, no_leaks: None
+) -> None:
     """F-36, PROTOCOL 9: read on to the last expected reply, which may be that the others have the
     message; if there is none, the server was closing before it had taken anything."""
     server = scripted(
         extensions=OFFER, on={"RCPT TO:<bob": "421 4.3.2 bye", "end of data": ["250 ok", then]}
     )
 
-    handler = warm(server, timeout=patience(then))
+    handler = warm(server)
 
     (report,) = handler.send([letter(ANN, BOB)])
     (after,) = handler.send([letter()])

@@ -105,9 +105,11 @@ def test_black_hole(no_leaks: None) -> None:
     """F-4: no answer at all ends with the time for a connection."""
     begin = time.monotonic()
     with black_hole() as port:
-        error = failure(SMTPEmailHandler(host="127.0.0.1", port=port, connect_timeout=0.1))
+        error = failure(
+            SMTPEmailHandler(host="127.0.0.1", port=port, connect_timeout=0.1, timeout=300)
+        )
 
-    assert time.monotonic() - begin < 9  # the default is 10
+    assert time.monotonic() - begin < 100
     assert isinstance(error, ConnectError)
     assert "no answer within the time allowed" in str(error)
     assert "firewall" in str(error)
@@ -134,12 +136,12 @@ def test_black_hole(no_leaks: None) -> None:
     ],
 )
 def test_bad_greetings(
-    scripted: Scripted, said: t.Any, temporary: bool, text: str, no_leaks: None
+    scripted: Scripted, said: t.Any, temporary: bool, text: str, impatient: None, no_leaks: None
 ) -> None:
     """F-6 ... F-9, F-11, F-12, C-14: no 220, no session; and nothing is said but QUIT."""
     server = scripted(on={"greeting": said})
 
-    error = failure(smtp(server, connect_timeout=0.3))
+    error = failure(smtp(server))
 
     assert isinstance(error, ConnectError)
     assert error.phase is Phase.GREETING
@@ -213,12 +215,17 @@ def test_helo(scripted: Scripted, code: int) -> None:
     ],
 )
 def test_bad_ehlo(
-    scripted: Scripted, on: dict[str, t.Any], temporary: bool, text: str, no_leaks: None
+    scripted: Scripted,
+    on: dict[str, t.Any],
+    temporary: bool,
+    text: str,
+    impatient: None,
+    no_leaks: None,
 ) -> None:
     """F-14, F-15: no session, no HELO after a 421 or a drop, no second connection."""
     server = scripted(on=on)
 
-    error = failure(smtp(server, connect_timeout=0.3))
+    error = failure(smtp(server))
 
     assert isinstance(error, ConnectError)
     assert error.phase is Phase.EHLO
@@ -347,7 +354,7 @@ def session_parts() -> Iterator[list[object]]:
     from sending import job
 
     with ScriptedServer() as server:
-        opening = Opening(smtp(server).server, Deadline(5), lambda phase: None)
+        opening = Opening(smtp(server).server, Deadline(60), lambda phase: None)
         opening.run()
         session = Session(smtp(server).server, opening)
         yield [Deadline(5), Delivery(job(), 5), opening.stream, session]
@@ -358,7 +365,7 @@ def test_reprs(session_parts: list[object]) -> None:
     """State prints itself."""
     deadline, delivery, stream, session = session_parts
 
-    assert re.fullmatch(r"<Deadline [45]\.\d of 5 s left>", repr(deadline))
+    assert re.fullmatch(r"<Deadline \d\.\d of 5 s left>", repr(deadline))
     assert repr(delivery) == "<Delivery 0 settled, 1 waiting>"
     assert repr(stream) == "<Stream plain, 0 octets unread>"
     assert re.fullmatch(r"<Session 127.0.0.1:\d+ idle, 0 begun>", repr(session))
@@ -392,11 +399,11 @@ def test_probe(scripted: Scripted) -> None:
     server = scripted(on={"RCPT": ["550 5.1.1 no", "421 bye"], "MAIL": ["451 later"]})
     found: list[tuple[Reply, Reply | None]] = []
     handler = smtp(server)
-    opening = Opening(handler.server, Deadline(5), lambda phase: None)
+    opening = Opening(handler.server, Deadline(60), lambda phase: None)
     opening.run()
     session = Session(handler.server, opening)
     for _ in range(3):
-        found.append(session.probe("a@example.com", Address("b@example.com"), 5))
+        found.append(session.probe("a@example.com", Address("b@example.com"), 60))
     session.close()
     server.settle()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 import subprocess
 import sys
 import threading
@@ -18,14 +17,15 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler import DeferredError
 from flask_mailhandler import Message
 from flask_mailhandler import message_sent
+from flask_mailhandler.smtp.places import Turn
 from forking import in_child
 from pooling import app_for
 from pooling import Call
 from pooling import Hold
+from pooling import Interrupt
 from pooling import one
 from pooling import state
 from pooling import used
-from pooling import wait_for
 from sending import letter
 from sending import letters
 from sending import Scripted
@@ -60,25 +60,18 @@ def begin(handler: SMTPEmailHandler, number: int = 3) -> Generator[Report, None,
 
 def test_interrupted_in_line(scripted: Scripted, no_leaks: None) -> None:
     """F-80: an interrupt while waiting for a connection: the place in line is given up."""
-    if threading.current_thread() is not threading.main_thread():
-        pytest.skip("Only the main thread has signals.")
     hold = Hold()
     server = scripted(on={"end of data": [hold]})
     handler = smtp(server, pool_size=1)
-    main = t.cast("int", threading.main_thread().ident)
     first = Call(lambda: one(handler))
     hold.reached()
 
-    def interrupt() -> None:
-        wait_for(handler, "1 waiting")
-        signal.pthread_kill(main, signal.SIGINT)
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    interrupting = Call(interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        one(handler)
-    signal.signal(signal.SIGINT, before)
-    interrupting.result()
+    interrupting = Interrupt(Turn.wait)
+    with interrupting.handled():
+        hasty = Call(interrupting)
+        with pytest.raises(KeyboardInterrupt):
+            one(handler)
+    hasty.result()
 
     assert state(handler) == "0 idle, 1 in use, 0 waiting"
     hold.let_go()
@@ -158,7 +151,7 @@ def test_no_message_is_kept(
 def test_nested(scripted: Scripted) -> None:
     """A receiver of the signal may send, even if there is only one connection."""
     server = scripted()
-    app, mail = app_for(server, pool_size=1, timeout=2)
+    app, mail = app_for(server, pool_size=1)
 
     def receiver(sender: Flask, message: Message, **facts: t.Any) -> None:
         if message.subject != "Copy":
@@ -177,14 +170,14 @@ def test_nested_in_a_list(scripted: Scripted, size: int) -> None:
     """Who sends while the reports of send_each are iterated needs one connection more, and is told
     so in time."""
     server = scripted()
-    app, mail = app_for(server, pool_size=size, timeout=1)
+    app, mail = app_for(server, pool_size=size)
     found: list[object] = []
 
     with app.app_context():
         for report in mail.send_each(letters(2)):
             assert report.ok
             try:
-                found.append(mail.send(letter()).ok)
+                found.append(mail.send(letter(), timeout=0.5 if size == 1 else None).ok)
             except ConnectError as error:
                 found.append("MAIL_POOL_SIZE" in str(error))
 
@@ -259,14 +252,14 @@ def test_fork_at_work(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> No
     def monotonic() -> float:
         if threading.current_thread() is not forking:
             there.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return time.monotonic()
 
     monkeypatch.setattr(
         "flask_mailhandler.smtp.places.time", types.SimpleNamespace(monotonic=monotonic)
     )
     other = Call(lambda: one(handler))
-    assert there.wait(10)
+    assert there.wait(60)
 
     assert in_child(lambda: one(handler).ok)
     go_on.set()
@@ -298,7 +291,7 @@ BEGINNING = """
 import sys, threading
 from flask_mailhandler import Message, SMTPEmailHandler
 
-handler = SMTPEmailHandler(host="127.0.0.1", port=int(sys.argv[1]), pool_idle=60, timeout=5)
+handler = SMTPEmailHandler(host="127.0.0.1", port=int(sys.argv[1]), pool_idle=600, timeout=60)
 def messages():
     for number in range(3):
         yield Message(subject="x", text="x", from_addr="a@example.com", to="b@example.com")
@@ -323,7 +316,7 @@ def run(script: str, server: ScriptedServer) -> None:
         [sys.executable, "-W", "error", "-c", BEGINNING + script, str(server.port)],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     server.settle()

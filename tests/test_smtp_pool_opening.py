@@ -11,11 +11,11 @@ import pytest
 
 from flask_mailhandler import ConnectError
 from flask_mailhandler import LoginError
+from flask_mailhandler.smtp.places import Turn
 from forking import in_child
 from pooling import Call
 from pooling import Hold
 from pooling import one
-from pooling import pass_time
 from pooling import state
 from pooling import two_idle
 from pooling import used
@@ -30,6 +30,7 @@ from servers import DROP
 
 if t.TYPE_CHECKING:
     from flask_mailhandler.handlers.smtp import SMTPEmailHandler
+    from pooling import Clock
     from servers import ScriptedServer
 
 WELCOME = "235 2.7.0 welcome"
@@ -44,7 +45,7 @@ def login(server: ScriptedServer, **options: t.Any) -> SMTPEmailHandler:
 # A login that is refused
 
 
-def test_refused_once(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_once(scripted: Scripted, clock: Clock) -> None:
     """A login refused is answered with the same error without a connection for 60 s: trying again
     would lock the account."""
     server = scripted(users={"ann": "secret"}, on={"AUTH": [WRONG, WRONG]})
@@ -54,13 +55,13 @@ def test_refused_once(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> No
     third, fourth = handler.send(letters(2))
     assert len(server.connections) == 1
     assert state(handler) == "0 idle, 0 in use, 0 waiting, login refused"
-    pass_time(monkeypatch, 59)
+    clock.passed = 59
     one(handler)
     assert len(server.connections) == 1
-    pass_time(monkeypatch, 61)
+    clock.passed = 61
     fifth = one(handler)
     assert len(server.connections) == 2
-    pass_time(monkeypatch, 122)
+    clock.passed = 122
 
     reports = [first, second, third, fourth, fifth]
     assert {str(report.error) for report in reports} == {str(first.error)}
@@ -266,7 +267,7 @@ def crowded(scripted: Scripted, on: dict[str, t.Any], hold: Hold) -> SMTPEmailHa
 
 
 @pytest.mark.parametrize("on", CROWDED)
-def test_crowded(scripted: Scripted, monkeypatch: pytest.MonkeyPatch, on: dict[str, t.Any]) -> None:
+def test_crowded(scripted: Scripted, clock: Clock, on: dict[str, t.Any]) -> None:
     """A 421 or 432 4.3.2 while a connection is opened: there are as many as there were, for a
     minute, and who wanted one more waits for one of those."""
     hold, later = Hold(), Hold()
@@ -280,7 +281,7 @@ def test_crowded(scripted: Scripted, monkeypatch: pytest.MonkeyPatch, on: dict[s
     assert first.result().ok and second.result().ok
     assert state(handler) == "1 idle, 0 in use, 0 waiting, at most 1 for now"
 
-    pass_time(monkeypatch, 61)
+    clock.passed = 61
     handler.close()
     third = Call(lambda: one(handler))
     later.reached()
@@ -312,17 +313,31 @@ def test_crowded_in_order(scripted: Scripted) -> None:
     assert used(server) == [0, 0, 0]
 
 
-def test_crowded_in_time(scripted: Scripted) -> None:
+def test_crowded_in_time(scripted: Scripted, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting then is a part of the time allowed too, and a larger pool is not the remedy."""
     hold = Hold()
-    handler = crowded(scripted, CROWDED[0], hold)
+
+    waits: list[float] = []
+    wait = Turn.wait
+
+    def too_many(line: str, connection: object) -> str:
+        clock.passed = 20
+        return "421 4.7.0 too many connections"
+
+    def counted(turn: Turn, seconds: float) -> bool:
+        waits.append(seconds)
+        return wait(turn, 0.0 if clock.passed else seconds)
+
+    monkeypatch.setattr(Turn, "wait", counted)
+    handler = crowded(scripted, {"greeting": ["220 hi", too_many]}, hold)
 
     first = Call(lambda: one(handler))
     hold.reached()
-    second = one(handler, timeout=1)
+    second = one(handler)
     hold.let_go()
 
     assert first.result().ok
+    assert [*map(round, waits)] == [60, 60, 40]
     assert states(second) == [DEFERRED] and isinstance(second.error, ConnectError)
     assert "1 of 1 are in use by others. A short while ago more were too" in str(second.error)
     assert state(handler) == "1 idle, 0 in use, 0 waiting, at most 1 for now"

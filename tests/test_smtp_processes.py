@@ -147,7 +147,7 @@ class Local(http.client.HTTPConnection):
     """HTTP over a socket in the file system, a port that nobody else can take meanwhile."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=20)
+        super().__init__("localhost", timeout=60)
         self.path = path
 
     def connect(self) -> None:
@@ -184,8 +184,8 @@ def test_gunicorn(
     (tmp_path / "app.py").write_text(APP)
     (tmp_path / "gunicorn.conf.py").write_text(CONFIGURATION)
     keys = {"security": "none"} | options
-    keys |= {"host": server.host, "port": str(server.port), "pool_idle": "60"}
-    keys |= {"default_from": "a@example.com"}
+    keys |= {"host": server.host, "port": str(server.port), "pool_idle": "600"}
+    keys |= {"default_from": "a@example.com", "timeout": "60", "connect_timeout": "60"}
     http_server = tmp_path / "http"
     gunicorn = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--bind", f"unix:{http_server}", "app:app"],
@@ -196,12 +196,12 @@ def test_gunicorn(
         text=True,
     )
     try:
-        until(lambda: gunicorn.poll() is not None or listens(http_server), 30, "gunicorn")
+        until(lambda: gunicorn.poll() is not None or listens(http_server), 90, "gunicorn")
         with ThreadPoolExecutor(4) as threads:
             answers = [*threads.map(lambda each: post(http_server, f"/{each}"), range(24))]
     finally:
         gunicorn.terminate()
-        log, _ = gunicorn.communicate(timeout=40)
+        log, _ = gunicorn.communicate(timeout=90)
 
     assert gunicorn.returncode == 0, log
     assert {status for status, _ in answers} == {200}, log
@@ -224,7 +224,14 @@ import gevent
 from flask_mailhandler import Message
 from flask_mailhandler import SMTPEmailHandler
 
-handler = SMTPEmailHandler(host="127.0.0.1", port=int(sys.argv[1]), pool_size=4, pool_idle=60)
+handler = SMTPEmailHandler(
+    host="127.0.0.1",
+    port=int(sys.argv[1]),
+    pool_size=4,
+    pool_idle=600,
+    timeout=60,
+    connect_timeout=60,
+)
 
 
 def send(number):
@@ -249,7 +256,9 @@ import gevent.event
 from flask_mailhandler import Message
 from flask_mailhandler import SMTPEmailHandler
 
-handler = SMTPEmailHandler(host="127.0.0.1", port=int(sys.argv[1]), pool_size=1)
+handler = SMTPEmailHandler(
+    host="127.0.0.1", port=int(sys.argv[1]), pool_size=1, timeout=60, connect_timeout=60
+)
 message = Message(subject="x", text="x", from_addr="a@example.com", to="b@example.com")
 waiting = gevent.event.Event()
 
@@ -273,7 +282,7 @@ def run(script: str, server: ScriptedServer) -> str:
         [sys.executable, "-c", script, str(server.port)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -116,7 +116,8 @@ def test_threads(aiosmtpd_server: Callable[..., AiosmtpdServer], no_leaks: None)
 def handler(postfix: Postfix, port: str, certificates: Certificates) -> SMTPEmailHandler:
     """A handler for one of Postfix's ports."""
     security = {"starttls": "starttls", "submission": "starttls", "submissions": "tls"}.get(port)
-    options: dict[str, t.Any] = {"security": security or "none"}
+    options: dict[str, t.Any] = {"security": security or "none", "timeout": 60}
+    options["connect_timeout"] = 60
     if security:
         options["tls_ca_file"] = certificates.ca_file
     if port.startswith("submission"):
@@ -224,7 +225,7 @@ def test_postfix_list(postfix: Postfix, certificates: Certificates) -> None:
     assert all(report.ok for report in reports)
     sent = {report.message_id for report in reports}
     copies = postfix.wait_for(
-        lambda copy: str(copy.message["Message-ID"]) in sent, copies=200, timeout=40
+        lambda copy: str(copy.message["Message-ID"]) in sent, copies=200, timeout=120
     )
     assert len(sent) == 200
     assert {str(copy.message["Message-ID"]) for copy in copies} == sent

@@ -41,6 +41,8 @@ def app() -> Flask:
     app.config.update(
         MAIL_URL="smtps://shop:secret@mx.example.com",
         MAIL_DEFAULT_FROM="shop@example.com",
+        MAIL_TIMEOUT=60,
+        MAIL_CONNECT_TIMEOUT=60,
         MAIL_ACCOUNTS={"bulk": {"recipients_per_message": 2}, "own": {"handler": "file"}},
     )
     Mail(app)

@@ -36,6 +36,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 ANN, BOB = "ann@example.com", "bob@example.com"
+UNHURRIED = {"MAIL_TIMEOUT": 60, "MAIL_CONNECT_TIMEOUT": 60}
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def server(no_leaks: None) -> Iterator[SMTPServer]:
 def captured(server: SMTPServer, **config: t.Any) -> Iterator[Mail]:
     """The Mail of an app of this configuration, which sends to the server."""
     app = Flask("wire")
-    app.config.update(MAIL_DEFAULT_FROM="shop@example.com", **config)
+    app.config.update(MAIL_DEFAULT_FROM="shop@example.com", **UNHURRIED, **config)
     mail = Mail(app)
     with app.app_context(), mail.capture(server=server):
         yield mail
@@ -354,7 +355,7 @@ def test_waiting_for_mail_of_a_thread(server: SMTPServer) -> None:
     thread.start()
     go.set()
 
-    assert server.outbox.wait_for(to=ANN).subject == "Hi"
+    assert server.outbox.wait_for(to=ANN, timeout=60).subject == "Hi"
     thread.join()
 
 

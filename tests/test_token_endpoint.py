@@ -35,6 +35,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
 
+    from pooling import Clock
     from servers.certificates import Certificates
 
 
@@ -124,25 +125,28 @@ def test_redirection(status: int) -> None:
     assert not error.temporary
 
 
-def drip() -> Iterator[bytes]:
-    """The right answer, too slowly: each octet comes long before the time is over."""
-    never = threading.Event()
-    for octet in GIVEN:
-        never.wait(0.02)
+def drip(over: threading.Event) -> Iterator[bytes]:
+    """The right answer, too slowly: each octet comes long before the time is over, and the last
+    one never."""
+    for octet in GIVEN[:-1]:
+        over.wait(0.02)
         yield bytes([octet])
+    over.wait(60)
 
 
-def silence() -> Iterator[bytes]:
+def silence(over: threading.Event) -> Iterator[bytes]:
     """As long as anybody may have to wait."""
-    threading.Event().wait(1.0)
+    over.wait(60)
     yield GIVEN
 
 
 @pytest.mark.parametrize("said", [drip, silence])
-def test_slow(said: Callable[[], Iterable[bytes]], no_leaks: None) -> None:
+def test_slow(said: Callable[[threading.Event], Iterable[bytes]], no_leaks: None) -> None:
     """The time allowed is for the whole answer, however it comes."""
-    with TokenServer(said) as server:
+    over = threading.Event()
+    with TokenServer(lambda: said(over)) as server:
         error = failure(of_client(server, timeout=0.3))
+        over.set()
 
     assert str(error).endswith("no answer within the time allowed.")
     assert error.temporary
@@ -162,16 +166,27 @@ def test_nobody_there(no_leaks: None) -> None:
 @pytest.mark.parametrize("dead_end", [closed_port, black_hole])
 def test_the_next_address(
     dead_end: Callable[[], contextlib.AbstractContextManager[int]],
+    clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     no_leaks: None,
 ) -> None:
-    """An address that refuses or is silent leaves time for the next one."""
+    """An address that refuses or is silent leaves half of the time for the next one."""
+    shares: list[int] = []
+    wait = socket.socket.settimeout
+
+    def waited(sock: socket.socket, seconds: float | None) -> None:
+        shares.append(round(seconds or 0))
+        wait(sock, 0.1 if shares[-1] == 30 else seconds)
+
     with TokenServer(GIVEN) as server, dead_end() as dead:
         addresses = [("127.0.0.1", dead), ("127.0.0.1", server.port)]
         found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
-        assert of_client(server, timeout=1.0)() == TOKEN
+        with monkeypatch.context() as patch:
+            patch.setattr(socket.socket, "settimeout", waited)
+            assert of_client(server, timeout=60)() == TOKEN
+    assert shares[:2] == [30, 60]
 
 
 # TLS

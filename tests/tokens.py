@@ -21,7 +21,7 @@ GIVEN = answer(access_token=TOKEN, token_type="Bearer", expires_in=3600)
 
 def of_client(server: TokenServer, **options: t.Any) -> OAuthToken:
     """The client speaks for itself."""
-    given: dict[str, t.Any] = {"client_id": "app", "client_secret": SECRET, "timeout": 5.0}
+    given: dict[str, t.Any] = {"client_id": "app", "client_secret": SECRET, "timeout": 60.0}
     return OAuthToken(server.url, **(given | options))
 
 

@@ -115,7 +115,7 @@ class AiosmtpdServer:
             target=asyncio.run, args=(self._serve(ready),), name="aiosmtpd"
         )
         self._thread.start()
-        if not ready.wait(10):
+        if not ready.wait(60):
             raise RuntimeError("aiosmtpd did not start.")
         return self
 

@@ -93,7 +93,7 @@ class NodeSmtpServer:
     def stop(self) -> list[Received]:
         """End it, and return all that it has received, in order."""
         if self._process is not None:
-            printed, _ = self._process.communicate(timeout=30)
+            printed, _ = self._process.communicate(timeout=60)
             self._process = None
             for line in printed.splitlines():
                 fields = json.loads(line)

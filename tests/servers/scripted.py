@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from .actions import Script
 from .connection import Connection
+from .dead_ends import keep_port
 from .login import Accounts
 
 if t.TYPE_CHECKING:
@@ -102,6 +103,8 @@ class ScriptedServer:
         self.breaches: list[str] = []
         #: Those that keep connections to it; they close them before it settles.
         self.clients: list[Closable] = []
+        # Also while nobody listens: no server but this one is to be found there.
+        self._kept: socket.socket | None = None
         self._listener: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
         self._change = threading.Condition()
@@ -118,14 +121,16 @@ class ScriptedServer:
         return self.start()
 
     def __exit__(self, *exc_info: object) -> None:
-        self.stop()
+        self.leave()
 
     def start(self) -> t.Self:
         """Listen. Returns when a client can connect."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         address = "127.0.0.1" if self.host == "localhost" else self.host
+        if self._kept is None:
+            self._kept = keep_port(address)
+            self.port = self._kept.getsockname()[1]
         self._listener = socket.create_server((address, self.port), family=family, backlog=128)
-        self.port = self._listener.getsockname()[1]
         self._acceptor = threading.Thread(
             target=self._accept, args=(self._listener,), name=f"scripted-{self.port}"
         )
@@ -135,7 +140,8 @@ class ScriptedServer:
     def stop(self) -> None:
         """Close everything and wait for every thread. What has arrived is still read.
 
-        :meth:`start` may follow, on the same port: a server that was restarted.
+        :meth:`start` may follow, on the same port: a server that was restarted. Meanwhile
+        connecting is refused there. :meth:`leave` ends it for good.
         """
         if self._listener is None or self._acceptor is None:
             return
@@ -147,11 +153,18 @@ class ScriptedServer:
         for connection in self.connections:
             connection.stop()
         for connection in self.connections:
-            connection.thread.join(5)
+            connection.thread.join(60)
             if connection.thread.is_alive():
                 raise RuntimeError(f"{connection!r} does not end.")
 
-    def settle(self, timeout: float = 5.0) -> None:
+    def leave(self) -> None:
+        """Stop, and leave the port to others."""
+        self.stop()
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def settle(self, timeout: float = 60.0) -> None:
         """Have the clients close what they keep, and wait until every connection is closed, so
         that a last QUIT has been read.
 
@@ -164,7 +177,7 @@ class ScriptedServer:
                 raise TimeoutError(f"{self!r} still has an open connection.")
 
     def _is_idle(self) -> bool:
-        return all(connection.closed_by for connection in self.connections)
+        return all(connection.over for connection in self.connections)
 
     def offers(self, encrypted: bool) -> list[str]:
         """The extensions for the next reply to EHLO."""

@@ -18,6 +18,9 @@ from .actions import Then
 from .dialogue import Command
 from .dialogue import Dialogue
 from .oracle import Oracle
+from .silence import is_silent_to
+from .silence import silent_to
+from .waiting import until
 from .wire import Over
 from .wire import Wire
 
@@ -60,6 +63,15 @@ class Speaker:
         return self.dialogue.logged_in
 
     @property
+    def over(self) -> bool:
+        """Whether it is closed, and says and hears nothing more."""
+        return self.closed_by is not None and self._wire.closed
+
+    def is_silent(self) -> bool:
+        """Whether the client waits for a server that is silent, or has a delay to do."""
+        return is_silent_to(self._wire.client)
+
+    @property
     def left(self) -> bool:
         """Whether the client closed it without QUIT, in order (FIN) or by a reset."""
         return self.closed_by in {"client", "client, by reset"}
@@ -82,7 +94,8 @@ class Speaker:
     def do(self, action: Action) -> bool:
         """Do this now, out of turn, while the client is idle: ``connection.do(DROP)``.
 
-        False if the connection is closed already. Returns when it is done.
+        False if the connection is closed already. Returns when it is done and has reached the
+        client, who may look without waiting.
         """
         done = threading.Event()
 
@@ -96,7 +109,10 @@ class Speaker:
             finally:
                 done.set()
 
-        return self._wire.order(work) and done.wait(5)
+        if not (self._wire.order(work) and done.wait(60)):
+            return False
+        until(self._wire.reached, 60, f"what was done to reach the client of {self!r}")
+        return True
 
     def stop(self) -> None:
         """End the conversation as soon as nothing is left to read."""
@@ -157,18 +173,21 @@ class Speaker:
                 self._perform(action.first)
                 self._perform(action.second)
             case Delay():
-                self._wire.pause(action.seconds)
+                with silent_to(self._wire.client):
+                    self._wire.pause(action.seconds)
                 self._perform(action.action)
             case Drip():
                 for octet in action.octets:
-                    self._write(bytes([octet]))
+                    if not self._write(bytes([octet])):
+                        break
                     self._wire.pause(action.every)
             case Flood():
                 while self._wire.write(action.line):
                     self._wire.attend()
                 raise Over("client")
             case Silence():
-                self._wire.hold()
+                with silent_to(self._wire.client):
+                    self._wire.hold()
             case Close():
                 self.closed_by = self.closed_by or "server"
                 self._wire.close(action.how)
@@ -178,12 +197,13 @@ class Speaker:
             case _:
                 self._perform(self._resolve(action, ""))
 
-    def _write(self, octets: bytes) -> None:
-        """Say something; before the first octet of a reply, see whether the client waited."""
+    def _write(self, octets: bytes) -> bool:
+        """Say something; before the first octet of a reply, see whether the client waited. False
+        if it has gone."""
         if self._unanswered is not None:
             self._wire.drain()
             if self._wire.buffer:
                 self._pipelined = True
                 self._oracle.too_early(self._unanswered, bytes(self._wire.buffer))
             self._unanswered = None
-        self._wire.write(octets)
+        return self._wire.write(octets)

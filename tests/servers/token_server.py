@@ -62,7 +62,7 @@ class TokenServer:
 
     def asked(self) -> Request:
         """Wait for the next request."""
-        return self.requests.get(timeout=10)
+        return self.requests.get(timeout=60)
 
     def __enter__(self) -> TokenServer:
         self._thread.start()

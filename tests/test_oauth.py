@@ -59,7 +59,9 @@ def in_thread(call: Callable[[], str]) -> tuple[threading.Thread, list[str | Log
 def waits(thread: threading.Thread) -> bool:
     """Whether the thread has come to where it waits for another one."""
     frame = sys._current_frames().get(thread.ident or 0)
-    return frame is not None and frame.f_code.co_name == "_wait_or_ask"
+    if frame is None or frame.f_code.co_name != "_wait_or_ask":
+        return False
+    return "asking" in frame.f_locals  # it has looked for an earlier failure by then
 
 
 class Gate:
@@ -208,6 +210,7 @@ def test_one_at_a_time(no_leaks: None) -> None:
     with TokenServer(gate) as server:
         token = of_client(server)
         first, *others = [in_thread(token) for _ in range(8)]
+        until(lambda: server.requests.qsize(), 60, "the one that asks")
         until(lambda: sum(waits(thread) for thread, _ in (first, *others)) == 7, 60, "threads")
         gate.open.set()
         for thread, _ in (first, *others):
@@ -223,6 +226,7 @@ def test_one_failure_for_all() -> None:
     with TokenServer(gate, GIVEN) as server:
         token = of_user(server)
         threads = [in_thread(token) for _ in range(4)]
+        until(lambda: server.requests.qsize(), 60, "the one that asks")
         until(lambda: sum(waits(thread) for thread, _ in threads) == 3, 60, "threads")
         gate.open.set()
         for thread, _ in threads:

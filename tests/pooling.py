@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import types
 import typing as t
 
 import pytest
@@ -79,11 +80,17 @@ class Interrupt:
     def __call__(self) -> None:
         main = threading.main_thread().ident
         assert main is not None
-        until(lambda: sys._current_frames()[main].f_code is self._where, 60, "it to wait")
+        until(lambda: self._is_there(main), 60, "the main thread to wait")
         # Again and again: a signal just before it waits does not wake it.
         while not self._raised.wait(0.02):
             signal.pthread_kill(main, signal.SIGALRM)
         self._done.set()
+
+    def _is_there(self, thread: int) -> bool:
+        frame: types.FrameType | None = sys._current_frames()[thread]
+        while frame is not None and frame.f_code is not self._where:
+            frame = frame.f_back
+        return frame is not None
 
     @contextlib.contextmanager
     def handled(self) -> Iterator[None]:

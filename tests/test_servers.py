@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import smtplib
 import socket
 import time
@@ -9,6 +10,9 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import SMTPEmailHandler
+from pooling import Call
+from sending import letter
 from servers import After
 from servers import Delay
 from servers import Drip
@@ -22,6 +26,7 @@ from servers import STOP_READING
 from servers import Then
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
+from servers.dead_ends import keep_port
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,6 +220,41 @@ def test_restart(scripted: Scripted, no_leaks: None) -> None:
     assert server.port == port
     with connect(server) as client:
         client.ehlo()
+
+
+def test_kept_port(no_leaks: None) -> None:
+    """A port is kept for a server: it may come and go there, and nobody else is given the port."""
+    with keep_port() as kept, socket.socket() as other:
+        address = kept.getsockname()
+        for _ in range(2):
+            socket.create_server(address).close()
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(address, timeout=60)
+        with pytest.raises(OSError, match="in use"):
+            other.bind(address)
+
+
+def test_impatient(scripted: Scripted, impatient: None, no_leaks: None) -> None:
+    """Who waits for a silent server has waited long enough, and heard what it said before."""
+    server = scripted(on={"MAIL": Then("250-so far", SILENCE), "RCPT": "550 5.1.1 no"})
+    handler = SMTPEmailHandler(host=server.host, port=server.port, timeout=3600)
+
+    (report,) = Call(lambda: handler.send([letter()])).result()
+
+    assert report.deferred and "no answer within the time allowed" in str(report.error)
+
+
+def test_what_is_done_has_arrived(scripted: Scripted, no_leaks: None) -> None:
+    """When do() returns, the client can see without waiting what was done."""
+    for action in ("250 what?", DROP, RESET):
+        server = scripted()
+        with connect(server) as client:
+            assert client.sock
+            (connection,) = server.connections
+            assert connection.do(action)
+
+            assert select.select([client.sock], [], [], 0)[0]
+            client.close()
 
 
 def test_dead_ends(no_leaks: None) -> None:

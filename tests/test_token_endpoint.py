@@ -175,8 +175,10 @@ def test_the_next_address(
     wait = socket.socket.settimeout
 
     def waited(sock: socket.socket, seconds: float | None) -> None:
-        shares.append(round(seconds or 0))
-        wait(sock, 0.1 if shares[-1] == 30 else seconds)
+        share = round(seconds or 0)
+        if share >= 30:  # and not that of a session of an earlier test, which is collected now
+            shares.append(share)
+        wait(sock, 0.1 if share == 30 else seconds)
 
     with TokenServer(GIVEN) as server, dead_end() as dead:
         addresses = [("127.0.0.1", dead), ("127.0.0.1", server.port)]

@@ -74,7 +74,8 @@ class Interrupt:
 
     def __init__(self, where: Callable[..., object]) -> None:
         self._where = where.__code__
-        self._raised = threading.Event()
+        # No Event: one signal more could find the lock in it taken by this very thread.
+        self._raised = False
         self._done = threading.Event()
 
     def __call__(self) -> None:
@@ -82,8 +83,9 @@ class Interrupt:
         assert main is not None
         until(lambda: self._is_there(main), 60, "the main thread to wait")
         # Again and again: a signal just before it waits does not wake it.
-        while not self._raised.wait(0.02):
+        while not self._raised:
             signal.pthread_kill(main, signal.SIGALRM)
+            self._done.wait(0.02)
         self._done.set()
 
     def _is_there(self, thread: int) -> bool:
@@ -102,12 +104,12 @@ class Interrupt:
             yield
             assert self._done.wait(60)
         finally:
-            self._raised.set()
+            self._raised = True
             signal.signal(signal.SIGALRM, before)
 
     def _raise(self, number: int, frame: object) -> None:
-        if not self._raised.is_set():
-            self._raised.set()
+        if not self._raised:
+            self._raised = True
             raise KeyboardInterrupt
 
 

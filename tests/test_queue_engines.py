@@ -427,6 +427,30 @@ def test_dramatiq(delay: float, stub: Broker, tmp_path: Path, scripted: Scripted
         assert len(server.accepted) == 1
 
 
+def test_dramatiq_is_not_told_early(stub: Broker, tmp_path: Path) -> None:
+    """Dramatiq counts milliseconds. Who was told one of them too early would find nothing due, and
+    the message would wait for a lookout."""
+    import dramatiq
+
+    told: list[int] = []
+
+    class Noticed(dramatiq.Middleware):
+        def after_enqueue(self, broker: Broker, message: t.Any, delay: int | None) -> None:
+            told.append(message.options["eta"])
+
+    with shop(tmp_path, None, MAIL_QUEUE_ENGINE="dramatiq", MAIL_HANDLER="memory") as here:
+        engine = t.cast(BrokerEngine, here.queue.engine)
+        stub.add_middleware(Noticed())
+        delays = [60 + number / 3000 for number in range(30)]
+        due = []
+        for delay in delays:
+            due.append(time.time() + delay)
+            engine.tell([], delay)
+
+        assert len(told) == 30
+        assert all(eta / 1000 >= moment for eta, moment in zip(told, due, strict=True))
+
+
 def test_dramatiq_in_an_app_of_the_same_name(stub: Broker, tmp_path: Path) -> None:
     """An app may be made twice in a process; the last one answers."""
     keys = {"MAIL_QUEUE_ENGINE": "dramatiq", "MAIL_HANDLER": "memory"}

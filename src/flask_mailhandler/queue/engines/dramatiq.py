@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import typing as t
 import weakref
 from collections.abc import Sequence
@@ -40,9 +41,12 @@ class DramatiqEngine(BrokerEngine):
             )
 
     def tell(self, ids: Sequence[int], delay: float) -> None:
+        # A broker counts from the beginning of this millisecond, and who was told a moment too
+        # early would find nothing that is due.
+        whole = math.ceil(delay * 1000) + 1 if delay else None
         self._actor.send_with_options(
             args=([*ids],),
-            delay=int(delay * 1000) or None,
+            delay=whole,
             max_age=int((delay + EXPIRES) * 1000),
         )
 

@@ -10,6 +10,9 @@ import typing as t
 from flask import Flask
 
 from flask_mailhandler import Mail
+from flask_mailhandler.queue import sqlite_file
+from flask_mailhandler.queue.engines import background
+from flask_mailhandler.queue.engines import thread
 from flask_mailhandler.queue.outcomes import from_json
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.store import Filter
@@ -24,6 +27,14 @@ if t.TYPE_CHECKING:
     from flask_mailhandler.queue.row import Row
     from sending import Listener
 
+# A busy machine may stop a thread, or a process that has the file in hand, for many seconds.
+sqlite_file.PATIENCE = background._LAST = thread.DRAIN = 60.0
+
+
+def url_of(server: Listener) -> str:
+    """The MAIL_URL of a server that may be slow to answer."""
+    return f"smtp://{server.host}:{server.port}?connect_timeout=60"
+
 
 class Shop:
     """An app that sends by *server*, in its context; nobody sends but who is told to, unless
@@ -34,7 +45,7 @@ class Shop:
         self.app.config["MAIL_DEFAULT_FROM"] = "shop@example.com"
         self.app.config["MAIL_QUEUE_ENGINE"] = "none"
         if server is not None:
-            self.app.config["MAIL_URL"] = f"smtp://{server.host}:{server.port}"
+            self.app.config["MAIL_URL"] = url_of(server)
         self.app.config.update(keys)
         self.mail = Mail(self.app)
 

@@ -6,6 +6,7 @@ import typing as t
 
 from flask import Flask
 
+from flask_mailhandler.queue import sqlalchemy_database
 from flask_mailhandler.queue.places import store_of
 from flask_mailhandler.queue.row import Row
 from flask_mailhandler.queue.store import Lease
@@ -18,6 +19,8 @@ if t.TYPE_CHECKING:
     from flask_mailhandler.queue.ticket import Ticket
 
 NOW = 1_800_000_000.0
+# A busy machine may stop who has a lock for many seconds.
+sqlalchemy_database.PATIENCE = 60.0
 
 
 class Place:
@@ -27,7 +30,8 @@ class Place:
     """
 
     def __init__(self, named: str, folder: Path) -> None:
-        self.named = named
+        # SQLite's driver waits for 5 seconds if nothing is said.
+        self.named = f"{named}?timeout=60" if named.startswith("sqlite:///") else named
         self._folder = folder
         self._stores: list[Store] = []
 

@@ -25,6 +25,7 @@ from flask_mailhandler.queue.store import Lease
 from flask_mailhandler.queue.store import Pause
 from queueing import Shop
 from queueing import shop
+from queueing import url_of
 from sending import letter
 from sending import letters
 from sending import Scripted
@@ -90,7 +91,7 @@ def a_few_looks(here: Shop) -> None:
 # Ringing
 
 
-@pytest.mark.usefixtures("no_leaks")
+@pytest.mark.usefixtures("no_leaks", "no_looks")
 def test_few_rows_at_a_time(tmp_path: Path) -> None:
     """A broker is told of few rows at a time, so that several workers share many; the thread that
     looks out ends with the queue."""
@@ -102,14 +103,18 @@ def test_few_rows_at_a_time(tmp_path: Path) -> None:
         assert [one for ids, _ in engine.told for one in ids] == [one.id for one in tickets]
 
 
+@pytest.mark.usefixtures("no_looks")
 @pytest.mark.parametrize(("delay", "told"), [(0, True), (60, True), (3600, False)])
 def test_a_delay(delay: float, told: bool, tmp_path: Path) -> None:
     """A broker is asked to hold a ring back for a while, not for long."""
     with noting_shop(tmp_path) as (here, engine):
+        before = time.time()
         here.mail.send_later(letter(), delay=delay)
+        late = time.time() - before
         engine.close()
 
-        assert [pytest.approx(given, abs=5) for _, given in engine.told] == [delay] * told
+        assert len(engine.told) == told
+        assert all(delay - late <= given <= delay for _, given in engine.told)
 
 
 def test_a_broker_that_is_gone(
@@ -117,6 +122,7 @@ def test_a_broker_that_is_gone(
 ) -> None:
     """If the broker is gone mail is taken in all the same and it is logged, once; the broker is
     left alone for a while."""
+    monkeypatch.setattr(lookout, "QUIET", 3600.0)
     with noting_shop(tmp_path) as (here, engine):
         engine.gone = True
         here.mail.send_later(letter())
@@ -160,7 +166,7 @@ def test_a_broker_that_is_back(
 def test_a_ring_that_comes_twice(tmp_path: Path, scripted: Scripted) -> None:
     """A ring that comes twice, or of a row that is gone, is no error, and sends nothing twice."""
     server = scripted()
-    url = f"smtp://{server.host}:{server.port}"
+    url = url_of(server)
     with noting_shop(tmp_path, MAIL_URL=url) as (here, engine):
         ticket = here.mail.send_later(letter())
         engine.answer([ticket.id, 4711])
@@ -242,8 +248,8 @@ def test_a_lookout_survives(
 def test_an_app_that_is_dropped(looks: None, tmp_path: Path) -> None:
     """A lookout does not keep its app, and ends with it."""
     before = {*threading.enumerate()}
-    app = _used_and_dropped(tmp_path)
-    (mine,) = {*threading.enumerate()} - before
+    app, threads = _used_and_dropped(tmp_path)
+    (mine,) = threads - before
 
     def dropped() -> bool:
         gc.collect()
@@ -255,20 +261,22 @@ def test_an_app_that_is_dropped(looks: None, tmp_path: Path) -> None:
     gc.collect()
 
 
-def _used_and_dropped(folder: Path) -> weakref.ref[Flask]:
+def _used_and_dropped(folder: Path) -> tuple[weakref.ref[Flask], set[threading.Thread]]:
     here = Shop(folder, None, MAIL_QUEUE_ENGINE=Noting)
     with here.app.app_context():
         here.mail.send_later(letter())
-    return weakref.ref(here.app)
+        # As long as there is the app.
+        threads = {*threading.enumerate()}
+    return weakref.ref(here.app), threads
 
 
 def test_nothing_to_look_at(tmp_path: Path) -> None:
     """A queue that was never used has no lookout, and no file."""
     with noting_shop(tmp_path) as (here, _):
-        before = threading.active_count()
+        before = {*threading.enumerate()}
         here.app.test_client().get("/")
 
-        assert threading.active_count() == before
+        assert {*threading.enumerate()} <= before
         assert not here.queue.store.begun
 
 
@@ -332,9 +340,10 @@ def test_celery(delay: float, celery_app: Celery, tmp_path: Path, scripted: Scri
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE_ENGINE="celery") as here:
         with_flask_tasks(celery_app, here.app)
+        options = {"pool": "solo", "perform_ping_check": False, "shutdown_timeout": 60.0}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Celery's own
-            with start_worker(celery_app, pool="solo", perform_ping_check=False):
+            with start_worker(celery_app, **options):
                 here.mail.send_later(letter(), delay=delay)
                 due = here.rows[0].due
                 until(lambda: here.states == ["sent"], 30, "the worker")
@@ -371,6 +380,7 @@ def test_no_rq(tmp_path: Path) -> None:
 
 
 @pytest.mark.services
+@pytest.mark.usefixtures("no_looks")
 @pytest.mark.parametrize("queues", [["default"], ["mail", "default"]])
 def test_rq(queues: list[str], redis: t.Any, tmp_path: Path, scripted: Scripted) -> None:
     """A ring goes into the queue "mail", or "default" where there is none, and a message that is
@@ -380,6 +390,8 @@ def test_rq(queues: list[str], redis: t.Any, tmp_path: Path, scripted: Scripted)
     keys = {"RQ_CONNECTION": redis.url, "RQ_QUEUES": queues}
     with shop(tmp_path, scripted(), MAIL_QUEUE_ENGINE="rq", **keys) as here:
         rq = RQ(here.app)
+        # What workers of other tests have not heard.
+        rq.get_queue(queues[0]).empty()  # type: ignore[no-untyped-call]
         here.mail.send_later(letter())
         here.mail.send_later(letter(), delay=60)
         here.queue.engine.close()

@@ -30,11 +30,13 @@ from flask_mailhandler.queue.store import Lease
 from flask_mailhandler.queue.stored import PATIENCE
 from queueing import Shop
 from queueing import shop
+from queueing import url_of
 from sending import letter
 from sending import letters
 from sending import Scripted
 from servers.actions import Delay
 from servers.waiting import until
+from test_queue import not_soon as not_soon
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,10 +63,11 @@ def script(program: str, folder: Path, server: ScriptedServer) -> subprocess.Pop
         "from pathlib import Path\n"
         "from queueing import Shop\n"
         "from sending import letter, letters\n"
+        "from servers.waiting import until\n"
         "here = Shop(Path(sys.argv[2]), None, MAIL_QUEUE_ENGINE='thread', MAIL_URL=sys.argv[3])\n"
         "here.app.app_context().push()\n"
     )
-    url = f"smtp://{server.host}:{server.port}"
+    url = url_of(server)
     return subprocess.Popen(
         [sys.executable, "-c", head + program, json.dumps(sys.path), str(folder), url],
         stdout=subprocess.PIPE,
@@ -87,9 +90,9 @@ def test_the_thread_sends(tmp_path: Path, scripted: Scripted) -> None:
     starts with the first message, and ends with close()."""
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE_ENGINE="thread") as here:
-        before = threading.active_count()
+        before = {*threading.enumerate()}
         assert here.queue.stats().counts == {}
-        assert threading.active_count() == before
+        assert {*threading.enumerate()} <= before
         here.mail.send_later(letter())
         assert accepted(server, 1)
         here.mail.send_later(letter())
@@ -131,8 +134,8 @@ def test_an_app_that_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """A thread does not keep its app, and ends with it."""
     monkeypatch.setattr(worker, "POLL", 0.01)
     before = {*threading.enumerate()}
-    app = _used_and_dropped(tmp_path)
-    (mine,) = [one for one in {*threading.enumerate()} - before if one.name == "mail-queue"]
+    app, threads = _used_and_dropped(tmp_path)
+    (mine,) = [one for one in threads - before if one.name == "mail-queue"]
 
     def dropped() -> bool:
         gc.collect()
@@ -144,12 +147,14 @@ def test_an_app_that_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     gc.collect()
 
 
-def _used_and_dropped(folder: Path) -> weakref.ref[Flask]:
+def _used_and_dropped(folder: Path) -> tuple[weakref.ref[Flask], set[threading.Thread]]:
     here = Shop(folder, None, MAIL_QUEUE_ENGINE="thread", MAIL_HANDLER="memory")
     with here.app.app_context():
         here.mail.send_later(letter())
         until(lambda: here.states == ["sent"], 20.0, "the result")
-    return weakref.ref(here.app)
+        # As long as there is the app.
+        threads = {*threading.enumerate()}
+    return weakref.ref(here.app), threads
 
 
 def test_the_first_request_wakes_the_thread(tmp_path: Path, scripted: Scripted) -> None:
@@ -159,9 +164,9 @@ def test_the_first_request_wakes_the_thread(tmp_path: Path, scripted: Scripted) 
     with shop(tmp_path / "a", server) as before:
         before.mail.send_later(letter())
     with shop(tmp_path / "b", server, MAIL_QUEUE_ENGINE="thread") as other:
-        count = threading.active_count()
+        threads = {*threading.enumerate()}
         other.app.test_client().get("/")
-        assert threading.active_count() == count
+        assert {*threading.enumerate()} <= threads
         assert not other.queue.store.begun
     with shop(tmp_path / "a", server, MAIL_QUEUE_ENGINE="thread") as here:
         assert server.accepted == []
@@ -180,11 +185,12 @@ def test_a_child_has_a_thread_of_its_own(tmp_path: Path, scripted: Scripted) -> 
         "name = 'parent' if child else 'child'\n"
         "mine = [letter(f'{name}{n}@example.com') for n in range(5)]\n"
         "tickets = [*here.mail.send_later_each(mine)]\n"
+        # Whom it has in hand when it ends is held.
         "if child: os.waitpid(child, 0)\n"
-        "else: os._exit(0)\n"
+        "else: until(lambda: {*here.states} == {'sent'}, 60, 'all'), os._exit(0)\n"
     )
     with script(program, tmp_path, server) as process:
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
         assert (process.returncode, err.count("Traceback")) == (0, 0), err
     with shop(tmp_path, server) as here:
         here.forget_workers()
@@ -206,7 +212,7 @@ def test_a_worker_loads_no_module(
     keys = {
         "MAIL_QUEUE": queue,
         "MAIL_QUEUE_ENGINE": "none",
-        "MAIL_URL": f"smtp://ann:secret@{server.host}:{server.port}?security=starttls",
+        "MAIL_URL": f"smtp://ann:secret@{server.host}:{server.port}?security=starttls&connect_timeout=60",
         "MAIL_TLS_CA_FILE": str(certificates.ca_file),
         "MAIL_DEFAULT_FROM": "shop@example.com",
     }
@@ -222,7 +228,7 @@ def test_a_worker_loads_no_module(
         "mail.queue.run_once()\n"
         "print(mail.queue.get(ticket.id).state, *{*sys.modules} - before)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=120)
 
     assert done.stdout == b"sent\n", done.stderr
 
@@ -234,7 +240,7 @@ def test_an_exit_drains(tmp_path: Path, scripted: Scripted) -> None:
     """F-98: when a program ends in order, what it has queued is sent before."""
     server = scripted()
     with script("tickets = [*here.mail.send_later_each(letters(30))]", tmp_path, server) as process:
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=120)
 
     assert (process.returncode, len(server.accepted)) == (0, 30), err
 
@@ -250,12 +256,12 @@ def test_an_exit_does_not_last(tmp_path: Path, scripted: Scripted) -> None:
 
     server = scripted(on={"MAIL": wait})
     program = (
-        "from flask_mailhandler.queue.engines import thread\n"
-        "thread.DRAIN = thread._LAST = 0.2\n"
+        "from flask_mailhandler.queue.engines import background, thread\n"
+        "thread.DRAIN = background._LAST = 0.2\n"
         "for ticket in here.mail.send_later_each(letters(3)): print(ticket.message_id)\n"
     )
     with script(program, tmp_path, server) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     going.set()
 
     assert process.returncode == 0
@@ -274,7 +280,7 @@ def test_sending_at_the_very_end(tmp_path: Path, scripted: Scripted) -> None:
         "import atexit\natexit.register(lambda: print(here.mail.send_later(letter()).created))\n"
     )
     with script(program, tmp_path, server) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
 
     assert (process.returncode, out) == (0, "True\n"), err
     with shop(tmp_path, server) as here:
@@ -297,7 +303,7 @@ def test_sigterm_of_a_program(tmp_path: Path, scripted: Scripted) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     with shop(tmp_path, server) as here:
         here.queue.run_once()
 
@@ -427,7 +433,7 @@ def test_old_rows_are_deleted(tmp_path: Path, scripted: Scripted) -> None:
     server = scripted(on={"end of data": ["250 2.0.0 ok", b""]})
     bell = Bell()
     bell.finish()
-    with shop(tmp_path, server, MAIL_QUEUE_KEEP=1e-6, MAIL_TIMEOUT=5) as here:
+    with shop(tmp_path, server, MAIL_QUEUE_KEEP=1e-6) as here:
         here.mail.send_later(letter(), key="k")
         here.queue.worker(bell).run()
 
@@ -469,6 +475,7 @@ def test_an_account_that_is_gone(
     assert "the account 'news', which MAIL_ACCOUNTS does not have" in caplog.text
 
 
+@pytest.mark.usefixtures("not_soon")
 def test_a_configuration_that_cannot_be_used(tmp_path: Path, scripted: Scripted) -> None:
     """If the handler of an account cannot be built, or finds its options wrong, the account
     pauses, and its mail waits without an attempt."""
@@ -493,6 +500,7 @@ class Unbuilt(EmailHandler):
         raise ZeroDivisionError("no reason")
 
 
+@pytest.mark.usefixtures("not_soon")
 def test_a_handler_that_cannot_be_built(tmp_path: Path) -> None:
     """F-101: whatever a handler raises when it is built pauses its account."""
     with shop(tmp_path) as before:
@@ -521,6 +529,7 @@ def test_the_worker_survives_everything(
         running = threading.Thread(target=here.queue.worker(bell, progress).run)
         running.start()
         until(lambda: "not thought of" in caplog.text, 20.0, "the log")
+        until(lambda: "claimed" not in here.states, 20.0, "the other message to be given back")
         here.all_later()
         bell.ring()
         assert accepted(server, 2)
@@ -544,6 +553,7 @@ class Misled(EmailHandler):
             yield accept(job)
 
 
+@pytest.mark.usefixtures("not_soon")
 def test_a_handler_of_ones_own(tmp_path: Path) -> None:
     """A handler may observe a job of its own with the same Message-ID; if it finds its
     configuration wrong nothing is lost."""

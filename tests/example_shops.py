@@ -12,6 +12,7 @@ import threading
 import typing as t
 from pathlib import Path
 
+from queueing import url_of
 from servers.waiting import until
 
 if t.TYPE_CHECKING:
@@ -23,8 +24,10 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 # What a process does when it starts: a worker is believed dead sooner, and lookouts look often.
 _QUICK = """
+from flask_mailhandler.queue import sqlite_file
 from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.engines import lookout
+sqlite_file.PATIENCE = 60.0
 worker.LEASE = 2.0
 lookout.EVERY = 0.5
 lookout.LATE = 1.0
@@ -109,7 +112,7 @@ class ExampleShop:
             **os.environ,
             **{f"FLASK_{key}": value for key, value in keys.items()},
             "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
-            "FLASK_MAIL_URL": f"smtp://{server.host}:{server.port}",
+            "FLASK_MAIL_URL": url_of(server),
             example.broker_key: broker,
         }
         self._log = open(folder / "log", "ab")  # noqa: SIM115  closed at exit
@@ -157,16 +160,18 @@ class ExampleShop:
 
     def work(self) -> None:
         """Start a worker if there is none."""
-        if self._worker is None or self._worker.poll() is not None:
-            self._worker = subprocess.Popen(
-                [sys.executable, *self._example.worker],
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                start_new_session=True,
-            )
+        # Who kills it has to know it; and there is never another beside it.
+        with self._killing:
+            if self._worker is None or self._worker.poll() is not None:
+                self._worker = subprocess.Popen(
+                    [sys.executable, *self._example.worker],
+                    cwd=self._folder,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._log,
+                    stderr=self._log,
+                    start_new_session=True,
+                )
 
     def kill(self) -> None:
         """SIGKILL to the worker and all of its processes, and wait until they are gone."""

@@ -8,6 +8,7 @@ from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from mailbox_app import ME
 from queueing import Shop
+from queueing import url_of
 from servers import DROP
 
 if t.TYPE_CHECKING:
@@ -40,7 +41,7 @@ def looking(folder: Path, server: Listener | None = None, **keys: t.Any) -> Shop
 def full(folder: Path, scripted: Scripted) -> Shop:
     """The same with mail of each kind: sent, held, failed, tried and waiting."""
     server = scripted(on=REPLIES)
-    news = {"url": f"smtp://{server.host}:{server.port}"}
+    news = {"url": url_of(server)}
     shop = looking(folder, server, MAIL_ACCOUNTS={"news": news})
     with shop.app.app_context():
         put(shop, "Your order", "sent@example.com", key="order:17")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from flask_mailhandler.queue.store import Pause
 from queueing import shop
+from queueing import url_of
 from sending import letter
 from sending import letters
 from sending import Scripted
@@ -42,7 +44,7 @@ def run(here: Shop, *arguments: str) -> tuple[int, str]:
 
 def program(folder: Path, server: ScriptedServer) -> dict[str, str]:
     """An environment in which ``flask`` finds a shop."""
-    url = f"smtp://{server.host}:{server.port}"
+    url = url_of(server)
     (folder / "app.py").write_text(_APP.format(folder=str(folder), url=url), encoding="utf-8")
     return {"PYTHONPATH": os.pathsep.join(sys.path)}
 
@@ -56,7 +58,7 @@ def full(tmp_path: Path, scripted: Scripted) -> t.Iterator[Shop]:
             "end of data": ["250 2.0.0 ok", DROP],
         }
     )
-    news = {"url": f"smtp://{server.host}:{server.port}"}
+    news = {"url": url_of(server)}
     with shop(tmp_path, server, MAIL_ACCOUNTS={"news": news}) as here:
         here.mail.send_later(letter("sent@example.com"), key="order:17")
         here.mail.send_later(letter("held@example.com"))
@@ -90,7 +92,7 @@ def test_how_long_it_waits(tmp_path: Path) -> None:
     """status says for how long the first has waited that is due."""
     with shop(tmp_path) as here:
         here.mail.send_later(letter())
-        assert re.search(r"has waited for \d s", run(here, "queue", "status")[1])
+        assert re.search(r"has waited for \d+ s", run(here, "queue", "status")[1])
 
 
 def test_list(full: Shop) -> None:
@@ -195,7 +197,7 @@ def test_worker_once(tmp_path: Path, scripted: Scripted) -> None:
             env={**os.environ, **program(tmp_path, server)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
 
         assert done.returncode == 0, done.stderr
@@ -208,12 +210,13 @@ def test_worker_finishes_the_message_in_hand(
     number: signal.Signals, tmp_path: Path, scripted: Scripted
 ) -> None:
     """F-98: SIGTERM and Ctrl-C let a worker finish the message in hand; the others wait."""
-    processes: list[subprocess.Popen[str]] = []
+    started: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
 
     def stop(line: str, connection: Connection) -> str:
-        processes[0].send_signal(number)
+        worker = started.get(timeout=60)
+        worker.send_signal(number)
         # The signal is there when the process has handled it.
-        for said in processes[0].stderr or ():
+        for said in worker.stderr or ():
             if "Finishing the message in hand" in said:
                 break
         return "250 2.1.5 ok"
@@ -229,8 +232,8 @@ def test_worker_finishes_the_message_in_hand(
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
-            processes.append(process)
-            assert process.wait(60) == 0
+            started.put(process)
+            assert process.wait(120) == 0
 
         assert here.states == ["sent"] + ["waiting"] * 3
         assert [row.attempts for row in here.rows] == [1, 0, 0, 0]

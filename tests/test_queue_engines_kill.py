@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import queue
 import typing as t
 
 import pytest
@@ -139,12 +140,15 @@ def test_gunicorn(tmp_path: Path, scripted: Scripted) -> None:
         }
     )
     left, kills = [f"n{number}" for number in range(39)], -1  # and one when the app is loaded
+    # One that has begun may be at work before it is known here.
+    servers: queue.SimpleQueue[Gunicorn] = queue.SimpleQueue()
+    steps.act = lambda: servers.get(timeout=60).kill()
     with shop(tmp_path, server) as here:
         over = False
         while not over:
             kills += 1
             with gunicorn(tmp_path, server) as running:
-                steps.act = running.kill
+                servers.put(running)
                 left = running.post(left)
                 ended = functools.partial(_ended, running, here, left)
                 over = until(ended, 60, "the end or a kill") == "end"
@@ -175,6 +179,8 @@ def gone_for_a_while(
     ):
         running.take(2)
         running.until(lambda: here.states == ["sent"] * 2)
+        # It may have been told more often than it has looked.
+        running.kill()
         broker.kill()
         running.take(2, 3)
         assert here.states == ["sent"] * 2 + ["waiting"] * 5

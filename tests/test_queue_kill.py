@@ -17,6 +17,7 @@ import typing as t
 import pytest
 
 from queueing import shop
+from queueing import url_of
 from queueing import who
 from sending import letter
 from sending import letters
@@ -38,7 +39,7 @@ sys.path[:0] = json.loads(sys.argv[1])
 from pathlib import Path
 from queueing import Shop
 here = Shop(Path(sys.argv[2]), None, **json.loads(sys.argv[3]))
-print("ready", flush=True)
+sys.stdin.readline()
 with here.app.app_context():
     here.queue.run_once()
 print("done", flush=True)
@@ -77,14 +78,17 @@ class Killer:
 
     def work(self, server: ScriptedServer) -> bool:
         """Run a worker until it has nothing to do or is killed. Whether it came to its end."""
-        keys = {"MAIL_URL": f"smtp://{server.host}:{server.port}", **self._keys}
+        keys = {"MAIL_URL": url_of(server), **self._keys}
         arguments = [json.dumps(sys.path), str(self._folder), json.dumps(keys)]
         with subprocess.Popen(
-            [sys.executable, "-c", _WORKER, *arguments], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _WORKER, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         ) as self._process:
-            assert self._process.stdout is not None
-            said = self._process.stdout.read()
-        return said.endswith("done\n")
+            # It begins when it is known whom to kill.
+            said, _ = self._process.communicate("go\n")
+        return said == "done\n"
 
 
 _LARGE = ("x" * 70 + "\n") * 140_000

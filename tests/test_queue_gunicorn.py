@@ -10,14 +10,14 @@ import signal
 import subprocess
 import sys
 import typing as t
-import urllib.request
 
 import pytest
 
 from queueing import shop
+from queueing import url_of
 from sending import Scripted
-from servers.dead_ends import free_port
 from servers.waiting import until
+from test_smtp_processes import Local
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,25 +58,27 @@ class Gunicorn:
 
     def __init__(self, folder: Path, server: ScriptedServer, queue: str) -> None:
         (folder / "preloaded.py").write_text(_APP, encoding="utf-8")
-        self.port = free_port()
+        self._listens_at = folder / "http"
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{self.port}"),
-                *("--workers", "2", "--threads", "2", "--preload", "preloaded:app"),
+                *(sys.executable, "-m", "gunicorn", "--bind", f"unix:{self._listens_at}"),
+                *("--workers", "2", "--threads", "2", "--graceful-timeout", "90"),
+                *("--preload", "preloaded:app"),
             ],
             cwd=folder,
             env={
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join(sys.path),
                 "FOLDER": str(folder),
-                "MAIL_URL": f"smtp://{server.host}:{server.port}",
+                "XDG_RUNTIME_DIR": str(folder),  # of the socket by which gunicorn is controlled
+                "MAIL_URL": url_of(server),
                 "MAIL_QUEUE": queue,
             },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        until(self._answers, 30, "gunicorn")
+        until(self._answers, 60, "gunicorn")
 
     def _answers(self) -> bool:
         assert self.process.poll() is None
@@ -86,10 +88,13 @@ class Gunicorn:
 
     def ask(self, method: str, name: str) -> int:
         """Make a request; the number in its answer."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{name}", method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            (number,) = json.load(answer).values()
-            return int(number)
+        with contextlib.closing(Local(self._listens_at)) as connection:
+            connection.request(method, f"/{name}")
+            answer = connection.getresponse()
+            said = answer.read()
+        assert answer.status == 200, said
+        (number,) = json.loads(said).values()
+        return int(number)
 
     def post(self, names: list[str]) -> list[str]:
         """Post until the server is gone; what is left, of which the first was perhaps taken."""
@@ -109,7 +114,7 @@ class Gunicorn:
         """SIGTERM, and wait."""
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(60)
+            self.process.wait(120)
 
 
 @contextlib.contextmanager

@@ -190,7 +190,10 @@ def test_gunicorn(
     gunicorn = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--bind", f"unix:{http_server}", "app:app"],
         cwd=tmp_path,
-        env=os.environ | {f"FLASK_MAIL_{name.upper()}": value for name, value in keys.items()},
+        env=os.environ
+        # Where the socket is by which gunicorn is controlled.
+        | {"XDG_RUNTIME_DIR": str(tmp_path)}
+        | {f"FLASK_MAIL_{name.upper()}": value for name, value in keys.items()},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -31,6 +31,18 @@ if t.TYPE_CHECKING:
 pytestmark = pytest.mark.services
 
 
+def cut_all(postgresql: Postgresql) -> None:
+    """Close all connections to the database, and wait until they are: its processes are told, and
+    end when they come to it."""
+    postgresql.disconnect_all()
+    others = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    with postgresql.connect() as connection:
+        until(lambda: connection.execute(others).fetchone() == (0,), 60, "their end")
+
+
 @pytest.fixture
 def url(postgresql: Postgresql) -> Iterator[str]:
     """The URL of a database with the tables of the queue."""
@@ -51,9 +63,9 @@ def test_connections_that_were_cut(
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE=url) as here:
         here.mail.send_later(letter())
-        postgresql.disconnect_all()
+        cut_all(postgresql)
         here.mail.send_later(letter())
-        postgresql.disconnect_all()
+        cut_all(postgresql)
         here.queue.run_once()
 
         assert (here.states, len(server.accepted)) == (["sent"] * 2, 2)
@@ -66,7 +78,7 @@ def test_cut_in_the_middle_of_a_message(
     the message is sent when it has the database again, once."""
 
     def cut(line: str, connection: object) -> str:
-        postgresql.disconnect_all()
+        cut_all(postgresql)
         return "250 2.1.0 ok"
 
     server = scripted(on={"MAIL": [cut]})
@@ -107,7 +119,7 @@ def test_away_for_a_while(
             until(lambda: "cannot be used" in caplog.text, 30, "the worker to find out")
         finally:
             postgresql.start()
-        assert sent.wait(30)
+        assert sent.wait(60)
         bell.stop()
         thread.join()
 

@@ -33,6 +33,9 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
+# Milliseconds for what a page does.
+PATIENCE = 60_000
+
 
 @pytest.fixture
 def shop(tmp_path: Path, scripted: Scripted) -> Iterator[Shop]:
@@ -60,7 +63,7 @@ def test_the_queue_lives(shop: Shop, page: Page) -> None:
 
         shop.queue.cancel([6])
 
-        expect(page.locator(".queued .about .state")).to_have_text("cancelled")
+        expect(page.locator(".queued .about .state")).to_have_text("cancelled", timeout=PATIENCE)
         assert page.locator(".row[aria-current] .state").inner_text() == "cancelled"
         assert page.locator("#sheet-source").is_visible()
         assert page.evaluate("window.loaded") == "once"
@@ -79,24 +82,27 @@ def test_what_can_be_done(shop: Shop, page: Page) -> None:
         wait_for_rows(page, 1)
         page.click(".row")
         page.get_by_role("button", name="Send again").click()
-        expect(state).to_have_text("waiting")
+        expect(state).to_have_text("waiting", timeout=PATIENCE)
         page.get_by_role("button", name="Cancel").click()
-        expect(state).to_have_text("cancelled")
+        expect(state).to_have_text("cancelled", timeout=PATIENCE)
+        page.wait_for_load_state()  # the script listens to what is typed
         page.fill("[name=q]", "state:failed")
         wait_for_rows(page, 1)
         page.click("#purge")
         page.get_by_role("button", name="Keep them").click()
         page.click("#purge")
         shop.queue.cancel([5])
-        expect(page.locator("#state-cancelled b")).to_have_text("2")
+        expect(page.locator("#state-cancelled b")).to_have_text("2", timeout=PATIENCE)
         page.get_by_role("button", name="Delete", exact=True).click()
-        expect(page.locator(".list h2")).to_have_text("Nothing found")
+        expect(page.locator(".list h2")).to_have_text("Nothing found", timeout=PATIENCE)
         page.close()
     assert shop.states == ["sent", "cancelled", "waiting", "cancelled"]
 
 
 def test_without_script(shop: Shop, chromium: Browser) -> None:
     """Where scripts are switched off links and forms do all that must be done."""
+    from playwright.sync_api import expect
+
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     with served(shop.app) as address:
@@ -104,9 +110,11 @@ def test_without_script(shop: Shop, chromium: Browser) -> None:
         page.click(".sections a:has-text('Queue')")
         page.fill("[name=q]", "state:held")
         page.keyboard.press("Enter")
+        wait_for_rows(page, 1)
         page.click(".row")
         page.click("#cancel")
-        assert page.locator(".queued .about .state").inner_text() == "cancelled"
+        state = page.locator(".queued .about .state")
+        expect(state).to_have_text("cancelled", timeout=PATIENCE)
     context.close()
 
 

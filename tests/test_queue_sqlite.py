@@ -9,6 +9,8 @@ import stat
 import subprocess
 import sys
 import threading
+import time
+import types
 import typing as t
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from flask_mailhandler import QueueError
 from flask_mailhandler.queue import boot
 from flask_mailhandler.queue import sqlite_file
+from flask_mailhandler.queue import sqlite_writing
 from flask_mailhandler.queue.boot import boot_id
 from flask_mailhandler.queue.sqlite import SqliteStore
 from flask_mailhandler.queue.store import Lease
@@ -261,6 +264,27 @@ def test_two_processes_make_one_file(tmp_path: Path) -> None:
         outputs.append(process.communicate()[0])
 
     assert outputs == ["{}\n"] * 4
+
+
+def test_another_process_makes_the_file(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who finds another process at work on the new file waits for it, though SQLite itself does
+    not."""
+    other = sqlite3.connect(store.file.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waited = list[float]()
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        other.execute("COMMIT")
+
+    clock = types.SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
+    monkeypatch.setattr(sqlite_writing, "time", clock)
+
+    assert store.counts() == {}
+    assert len(waited) == 1
+    other.close()
 
 
 def test_no_question_reads_the_whole_table(store: SqliteStore) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import QueueError
 from .forks import around_forks
 from .sqlite_writing import begin
+from .sqlite_writing import use_wal
 from .turns import Turns
 
 VERSION = 1
@@ -145,7 +146,7 @@ class SqliteFile:
             self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             self._at_once = True
             # Most pages are written again and again before they have to stand in the file itself.

@@ -1,4 +1,4 @@
-"""How a transaction of SQLite begins that writes, on whosever connection."""
+"""How SQLite is waited for and told to write, on whosever connection."""
 
 from __future__ import annotations
 
@@ -24,15 +24,27 @@ def begin(connection: sqlite3.Connection) -> None:
     end = time.monotonic() + patience / 1000
     connection.execute(f"PRAGMA busy_timeout = {min(_LOOK, patience)}")
     try:
-        while not _begun(connection, end):
+        while not _done(connection, "BEGIN IMMEDIATE", end):
             pass
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience}")
 
 
-def _begun(connection: sqlite3.Connection, end: float) -> bool:
+def use_wal(connection: sqlite3.Connection) -> None:
+    """Have a file keep a WAL. Where several processes make a new file at the same time, SQLite does
+    not wait by itself.
+
+    :raises sqlite3.OperationalError: if the ``busy_timeout`` was not long enough.
+    """
+    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    end = time.monotonic() + patience / 1000
+    while not _done(connection, "PRAGMA journal_mode = WAL", end):
+        time.sleep(_LOOK / 1000)
+
+
+def _done(connection: sqlite3.Connection, statement: str, end: float) -> bool:
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(statement)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
             raise

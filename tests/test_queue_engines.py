@@ -84,7 +84,7 @@ def a_few_looks(here: Shop) -> None:
 
     here.queue.store.lost = lost  # type: ignore[method-assign]
     for _ in range(3):
-        assert looked.acquire(timeout=20)
+        assert looked.acquire(timeout=60)
     here.queue.store.lost = asked  # type: ignore[method-assign]
 
 
@@ -126,7 +126,7 @@ def test_a_broker_that_is_gone(
     with noting_shop(tmp_path) as (here, engine):
         engine.gone = True
         here.mail.send_later(letter())
-        until(lambda: "the broker is gone" in caplog.text, 20, "the log")
+        until(lambda: "the broker is gone" in caplog.text, 60, "the log")
         engine.gone = False
         here.mail.send_later(letter())
         engine.close()
@@ -157,10 +157,10 @@ def test_a_broker_that_is_back(
     with noting_shop(tmp_path) as (here, engine):
         engine.gone = True
         here.mail.send_later(letter())
-        until(lambda: "could not be told" in caplog.text, 20, "the log")
+        until(lambda: "could not be told" in caplog.text, 60, "the log")
         engine.gone = False
 
-        until(lambda: ([], 0.0) in engine.told, 20, "the lookout")
+        until(lambda: ([], 0.0) in engine.told, 60, "the lookout")
 
 
 def test_a_ring_that_comes_twice(tmp_path: Path, scripted: Scripted) -> None:
@@ -185,12 +185,12 @@ def test_what_is_not_neglected(tmp_path: Path) -> None:
     living worker's hand, or is finished."""
     with noting_shop(tmp_path, MAIL_ACCOUNTS={"news": {}}) as (here, engine):
         engine.gone = True  # only the ring of taking in; see below
-        here.queue.store.set_pause("news", Pause(time.time() + 60, 1, "no session"))
-        here.mail.send_later(letter(), delay=60)
+        here.queue.store.set_pause("news", Pause(time.time() + 3600, 1, "no session"))
+        here.mail.send_later(letter(), delay=3600)
         here.mail.send_later(letter(), using="news")
         claimed = here.mail.send_later(letter())
         cancelled = here.mail.send_later(letter())
-        here.queue.store.claim_these([claimed.id], Lease("me", time.time() + 60), time.time())
+        here.queue.store.claim_these([claimed.id], Lease("me", time.time() + 100), time.time())
         here.queue.cancel([cancelled.id])
         engine.close()
         engine.gone = False
@@ -210,7 +210,7 @@ def test_what_is_neglected(neglect: str, tmp_path: Path) -> None:
         if neglect == "claimed":
             dead = Lease(here.queue.store.new_owner(), time.time() - 1)
             here.queue.store.claim_these([ticket.id], dead, time.time())
-        until(lambda: ([], 0.0) in engine.told, 20, "the lookout")
+        until(lambda: ([], 0.0) in engine.told, 60, "the lookout")
         engine.answer([])
 
         assert here.states == ["sent"]
@@ -226,7 +226,7 @@ def test_what_is_kept_long_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         here.queue.run_once()
         here.queue.engine.wake()
 
-        until(lambda: here.states == [], 20, "the row to go")
+        until(lambda: here.states == [], 60, "the row to go")
 
 
 def test_a_lookout_survives(
@@ -237,12 +237,12 @@ def test_a_lookout_survives(
         with here.queue.store.file.read() as connection:  # type: ignore[attr-defined]
             connection.execute("ALTER TABLE mail_queue RENAME TO elsewhere")
         here.queue.engine.wake()
-        until(lambda: "no such table" in caplog.text, 20, "the log")
+        until(lambda: "no such table" in caplog.text, 60, "the log")
         with here.queue.store.file.read() as connection:  # type: ignore[attr-defined]
             connection.execute("ALTER TABLE elsewhere RENAME TO mail_queue")
         here.mail.send_later(letter())
 
-        until(lambda: ([], 0.0) in engine.told, 20, "the lookout")
+        until(lambda: ([], 0.0) in engine.told, 60, "the lookout")
 
 
 def test_an_app_that_is_dropped(looks: None, tmp_path: Path) -> None:
@@ -255,8 +255,8 @@ def test_an_app_that_is_dropped(looks: None, tmp_path: Path) -> None:
         gc.collect()
         return app() is None
 
-    until(dropped, 20, "the app to be dropped")
-    mine.join(20)
+    until(dropped, 60, "the app to be dropped")
+    mine.join(60)
     assert not mine.is_alive()
     gc.collect()
 
@@ -346,7 +346,7 @@ def test_celery(delay: float, celery_app: Celery, tmp_path: Path, scripted: Scri
             with start_worker(celery_app, **options):
                 here.mail.send_later(letter(), delay=delay)
                 due = here.rows[0].due
-                until(lambda: here.states == ["sent"], 30, "the worker")
+                until(lambda: here.states == ["sent"], 60, "the worker")
 
         assert time.time() >= due
         assert len(server.accepted) == 1
@@ -433,7 +433,7 @@ def test_dramatiq(delay: float, stub: Broker, tmp_path: Path, scripted: Scripted
     with shop(tmp_path, server, MAIL_QUEUE_ENGINE="dramatiq") as here:
         here.mail.send_later(letter(), delay=delay)
         due = here.rows[0].due
-        until(lambda: here.states == ["sent"], 30, "the worker")
+        until(lambda: here.states == ["sent"], 60, "the worker")
 
         assert time.time() >= due
         assert len(server.accepted) == 1
@@ -469,7 +469,7 @@ def test_dramatiq_in_an_app_of_the_same_name(stub: Broker, tmp_path: Path) -> No
     with shop(tmp_path / "a", None, **keys), shop(tmp_path / "b", None, **keys) as here:
         here.mail.send_later(letter())
 
-        until(lambda: here.states == ["sent"], 20, "the worker")
+        until(lambda: here.states == ["sent"], 60, "the worker")
 
 
 def test_another_broker_later(stub: Broker, tmp_path: Path) -> None:
@@ -523,7 +523,7 @@ def test_celery_looks_out(tmp_path: Path) -> None:
         here.queue.engine.close()
         told.clear()
         worker_process_init.send(sender=None)
-        assert told.wait(20)
+        assert told.wait(60)
 
 
 @pytest.mark.usefixtures("looks")
@@ -542,7 +542,7 @@ def test_dramatiq_looks_out(stub: Broker, tmp_path: Path) -> None:
         here.queue.engine.close()
         told.clear()
         stub.emit_after("process_boot")
-        assert told.wait(20)
+        assert told.wait(60)
 
 
 @pytest.mark.parametrize(("base", "method"), [(Engine, "ring"), (BrokerEngine, "tell")])

@@ -116,7 +116,7 @@ def test_away_for_a_while(
             message_sent.connect(lambda *_, **__: sent.set(), here.app, weak=False)
             thread = threading.Thread(target=here.queue.worker(bell).run)
             thread.start()
-            until(lambda: "cannot be used" in caplog.text, 30, "the worker to find out")
+            until(lambda: "cannot be used" in caplog.text, 60, "the worker to find out")
         finally:
             postgresql.start()
         assert sent.wait(60)

@@ -57,7 +57,7 @@ def test_who_waits_comes_before_who_had_it(named: str, tmp_path: Path) -> None:
 
         with kept.write():
             thread = in_thread(request)
-            until(lambda: a_thread_waits(kept._turns), 30, "the request to wait")
+            until(lambda: a_thread_waits(kept._turns), 60, "the request to wait")
         with kept.write():
             order.append("worker")
         thread.join()
@@ -76,7 +76,7 @@ def test_a_turn_within_a_turn() -> None:
 
     with turns:
         thread = in_thread(other)
-        until(lambda: a_thread_waits(turns), 30, "the other to wait")
+        until(lambda: a_thread_waits(turns), 60, "the other to wait")
         with turns:
             assert repr(turns) == "<Turns taken>"
         assert repr(turns) == "<Turns taken>"

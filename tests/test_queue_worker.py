@@ -78,7 +78,7 @@ def script(program: str, folder: Path, server: ScriptedServer) -> subprocess.Pop
 
 def accepted(server: ScriptedServer, number: int) -> bool:
     """Wait until the server has accepted so many."""
-    return until(lambda: len(server.accepted) >= number, 20.0, f"{number} messages")
+    return until(lambda: len(server.accepted) >= number, 60.0, f"{number} messages")
 
 
 # The thread
@@ -97,7 +97,7 @@ def test_the_thread_sends(tmp_path: Path, scripted: Scripted) -> None:
         assert accepted(server, 1)
         here.mail.send_later(letter())
         assert accepted(server, 2)
-        until(lambda: here.states == ["sent", "sent"], 20.0, "the second result")
+        until(lambda: here.states == ["sent", "sent"], 60.0, "the second result")
 
 
 def test_the_thread_waits_for_the_due_time(tmp_path: Path, scripted: Scripted) -> None:
@@ -122,7 +122,7 @@ def test_the_thread_survives(
         with pytest.raises(QueueError, match="mail_queue"):
             here.mail.send_later(letter())
         here.queue.ring([], 0.0)
-        until(lambda: "no such table" in caplog.text, 20.0, "the log")
+        until(lambda: "no such table" in caplog.text, 60.0, "the log")
         with here.queue.store.file.read() as connection:  # type: ignore[attr-defined]
             connection.execute("ALTER TABLE elsewhere RENAME TO mail_queue")
         here.mail.send_later(letter())
@@ -141,8 +141,8 @@ def test_an_app_that_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         gc.collect()
         return app() is None
 
-    until(dropped, 20.0, "the app to be dropped")
-    mine.join(20)
+    until(dropped, 60.0, "the app to be dropped")
+    mine.join(60)
     assert not mine.is_alive()
     gc.collect()
 
@@ -151,7 +151,7 @@ def _used_and_dropped(folder: Path) -> tuple[weakref.ref[Flask], set[threading.T
     here = Shop(folder, None, MAIL_QUEUE_ENGINE="thread", MAIL_HANDLER="memory")
     with here.app.app_context():
         here.mail.send_later(letter())
-        until(lambda: here.states == ["sent"], 20.0, "the result")
+        until(lambda: here.states == ["sent"], 60.0, "the result")
         # As long as there is the app.
         threads = {*threading.enumerate()}
     return weakref.ref(here.app), threads
@@ -410,7 +410,7 @@ def test_a_lease_is_renewed(tmp_path: Path) -> None:
         here.mail.send_later(letter())
         here.queue.store.claim("default", Lease("me", 1.0), time.time(), 1)
         with Renewal(here.queue.store, lambda: Lease("me", 9e9), 0.001):
-            until(lambda: here.rows[0].lease_until == 9e9, 20.0, "the renewal")
+            until(lambda: here.rows[0].lease_until == 9e9, 60.0, "the renewal")
 
 
 def test_the_rate_of_an_account(tmp_path: Path, scripted: Scripted) -> None:
@@ -528,8 +528,8 @@ def test_the_worker_survives_everything(
             here.mail.send_later(message)
         running = threading.Thread(target=here.queue.worker(bell, progress).run)
         running.start()
-        until(lambda: "not thought of" in caplog.text, 20.0, "the log")
-        until(lambda: "claimed" not in here.states, 20.0, "the other message to be given back")
+        until(lambda: "not thought of" in caplog.text, 60.0, "the log")
+        until(lambda: "claimed" not in here.states, 60.0, "the other message to be given back")
         here.all_later()
         bell.ring()
         assert accepted(server, 2)
@@ -584,7 +584,7 @@ def test_progress_and_signals_of_another_thread(tmp_path: Path, scripted: Script
     with shop(tmp_path, scripted(), MAIL_QUEUE_ENGINE="thread") as here:
         message_sent.connect(receive, here.app)
         here.mail.send_later(letter())
-        until(lambda: names, 20.0, "the signal")
+        until(lambda: names, 60.0, "the signal")
 
     assert names == ["shop"]
 

@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 class Terminal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sqlite3
@@ -285,6 +286,28 @@ def test_another_process_makes_the_file(
     assert store.counts() == {}
     assert len(waited) == 1
     other.close()
+
+
+def test_two_apps_of_one_process(store: SqliteStore) -> None:
+    """Two apps of one process may share a file with other processes: that the second one opens it
+    takes no lock away from the first, and a process that ends takes nothing along."""
+    add(store, row())
+    with contextlib.closing(SqliteStore(store.file.path, "blog")) as other:
+        add(other, row(app="blog"))
+        assert counted_elsewhere(store) == "1\n"
+        add(store, row())
+        assert counted_elsewhere(store) == "2\n"
+
+
+def counted_elsewhere(store: SqliteStore) -> str:
+    """How many rows another process sees, which opens the file and closes it again."""
+    program = (
+        "import sys; from flask_mailhandler.queue.sqlite import SqliteStore;"
+        "store = SqliteStore(sys.argv[1], 'shop'); print(sum(store.counts().values()));"
+        "store.close()"
+    )
+    command = [sys.executable, "-c", program, store.file.path]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_no_question_reads_the_whole_table(store: SqliteStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import weakref
@@ -163,7 +164,10 @@ class SqliteFile:
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
-            os.close(os.open(self.path, os.O_RDWR))
+            # Closing it here would take from the whole process the locks that SQLite has on it for
+            # another app (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+            if not os.access(self.path, os.R_OK | os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
             return
         if self._made is not None:
             self._made(self.path)

@@ -72,10 +72,16 @@ def test_connections_that_were_cut(
 
 
 def test_cut_in_the_middle_of_a_message(
-    url: str, tmp_path: Path, scripted: Scripted, postgresql: Postgresql
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """If a worker loses its database before it can announce the end of data it does not give it;
     the message is sent when it has the database again, once."""
+    # However long it takes to cut a connection, it is not looked at.
+    monkeypatch.setattr(sqlalchemy_places, "IDLE", float("inf"))
 
     def cut(line: str, connection: object) -> str:
         cut_all(postgresql)

@@ -62,8 +62,9 @@ class Gunicorn:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "gunicorn", "--bind", f"unix:{self._listens_at}"),
-                *("--workers", "2", "--threads", "2", "--graceful-timeout", "90"),
-                *("--preload", "preloaded:app"),
+                *("--workers", "2", "--threads", "2", "--preload"),
+                # Who has connected may be slow to ask, and a worker to end.
+                *("--keep-alive", "60", "--graceful-timeout", "90", "preloaded:app"),
             ],
             cwd=folder,
             env={

@@ -57,7 +57,6 @@ class RandomKills:
         self._random = random.Random(seed)
         self._steps_left = self._some()
         self._counting = threading.Lock()
-        self._done = threading.Semaphore(0)
         self.left = KILLS
         self.kill: Callable[[], None] = lambda: None
 
@@ -133,7 +132,8 @@ def soak(
         running.until(lambda: {*here.states} <= {"sent", "held"}, 600)
         states = here.states
     judge(states, server, MAILS, policy)
-    assert kills.left == 0
+    # The last one counts itself when it is done, perhaps a moment later.
+    until(lambda: kills.left == 0, 60, "the last kill")
 
 
 @pytest.mark.parametrize("policy", ["hold", "retry"])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
+import types
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from email.mime.text import MIMEText
 
@@ -35,6 +38,9 @@ from servers.dead_ends import closed_port
 
 Scripted: t.TypeAlias = t.Callable[..., ScriptedServer]
 
+# Seconds in which even a busy machine answers.
+PATIENT = {"timeout": 60, "connect_timeout": 60, "pool_idle": 60}
+
 
 def create_app(**keys: object) -> Flask:
     app = Flask("sender")
@@ -50,7 +56,7 @@ def mail_of(app: Flask) -> Mail:
 
 def over(server: ScriptedServer, **keys: object) -> Flask:
     """An app that sends to this server."""
-    return create_app(host=server.host, port=server.port, **keys)
+    return create_app(host=server.host, port=server.port, **{**PATIENT, **keys})
 
 
 @pytest.fixture
@@ -61,8 +67,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("flask_mailhandler.pace.time.sleep", sleep)
-    monkeypatch.setattr("flask_mailhandler.pace.time.monotonic", lambda: 100 + sum(pauses))
+    # Not in the module "time" itself, which other threads use.
+    clock = types.SimpleNamespace(sleep=sleep, monotonic=lambda: 100 + sum(pauses))
+    monkeypatch.setattr("flask_mailhandler.pace.time", clock)
     return pauses
 
 
@@ -326,6 +333,61 @@ def test_cancelling_does_not_stop_the_send(scripted: Scripted) -> None:
     assert len(server.accepted) == 1
 
 
+def test_cancelling_before_the_send_has_begun(scripted: Scripted) -> None:
+    """F-80: nor does cancelling take back what waits for a free thread."""
+    server = scripted()
+    app = over(server)
+    free = threading.Event()
+
+    async def cancelled() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        busy = loop.run_in_executor(None, free.wait)
+        task = asyncio.ensure_future(mail_of(app).send_async(HI))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        free.set()
+        await busy
+
+    with app.app_context():
+        asyncio.run(cancelled())
+
+    assert len(server.accepted) == 1
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_nobody_waits_for_an_error(
+    scripted: Scripted, caplog: pytest.LogCaptureFixture, ends: bool
+) -> None:
+    """F-80: an error that nobody waits for any more is told by signal and log, and is not lost to
+    the loop, which would complain."""
+    server = scripted(on={"RCPT": "550 5.1.1 no such user"})
+    app = over(server)
+    failed = threading.Event()
+
+    def receiver(sender: Flask, **facts: t.Any) -> None:
+        failed.set()
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(mail_of(app).send_async(HI))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        if not ends:
+            await asyncio.to_thread(failed.wait)
+            await asyncio.get_running_loop().shutdown_default_executor()
+
+    with app.app_context(), message_failed.connected_to(receiver, app):
+        asyncio.run(cancelled())
+    gc.collect()
+
+    assert failed.is_set()
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
+
+
 def test_signals() -> None:
     """A sent and a failed message have one signal each, with the message as it was sent."""
     app = create_app(handler="memory", allow_to="@example.com")
@@ -478,7 +540,8 @@ def test_a_message_of_the_standard_library(policy: str, scripted: Scripted) -> N
 def test_accounts(scripted: Scripted) -> None:
     """using= names the account that sends."""
     first, second = scripted(), scripted()
-    bulk = {"host": second.host, "port": second.port, "default_from": "news@example.com"}
+    where = {"host": second.host, "port": second.port, **PATIENT}
+    bulk = {**where, "default_from": "news@example.com"}
     app = over(first, accounts={"bulk": bulk})
 
     with app.app_context():
@@ -727,7 +790,7 @@ def test_nothing_configured_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
         handlers = [mail_of(app).handler, mail_of(app).handler]
 
     assert handlers[0] is handlers[1]
-    assert [r.message for r in caplog.records] == [
+    assert [r.message for r in caplog.records if r.name == "flask_mailhandler"] == [
         "Neither MAIL_URL nor MAIL_HOST is set: mail is given to localhost:25."
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import functools
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -200,7 +202,13 @@ class Sender:
         import asyncio  # only who awaits pays for it
 
         send: t.Callable[..., Report | list[Report]] = self.send
-        return await asyncio.to_thread(send, message, **arguments)
+        work = functools.partial(send, message, **arguments)
+        # Not to_thread(): what no thread has begun yet it takes back when the wait is cancelled.
+        context = contextvars.copy_context()
+        sending = asyncio.get_running_loop().run_in_executor(None, context.run, work)
+        # The error that nobody waits for any more is in the log already.
+        sending.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(sending)
 
     def capture(
         self, app: Flask | None = None, *, server: SMTPServer | None = None

@@ -175,20 +175,22 @@ class Store:
         return os.path.join(self.folder, f"{id}.{ending}")
 
     def _entry(self, id: str) -> Entry | None:
-        if id not in self._known:
-            try:
-                with open(self._path(id, "json"), encoding="utf-8") as file:
-                    facts = json.load(file)
-                if "summary" not in facts:  # of the plain file handler
-                    with open(self._path(id, "eml"), "rb") as eml:
-                        facts["summary"] = summary(eml.read())
-                self._known[id] = _read_entry(id, facts)
-            except OSError:
-                return None  # it was deleted meanwhile
-            except Exception:
-                # No file of ours, or a damaged one: nested too deep, a time before year 1.
-                self._known[id] = None
-        return self._known[id]
+        with contextlib.suppress(KeyError):  # another thread may have seen that it is gone
+            return self._known[id]
+        try:
+            with open(self._path(id, "json"), encoding="utf-8") as file:
+                facts = json.load(file)
+            if "summary" not in facts:  # of the plain file handler
+                with open(self._path(id, "eml"), "rb") as eml:
+                    facts["summary"] = summary(eml.read())
+            entry: Entry | None = _read_entry(id, facts)
+        except OSError:
+            return None  # it was deleted meanwhile
+        except Exception:
+            # No file of ours, or a damaged one: nested too deep, a time before year 1.
+            entry = None
+        self._known[id] = entry
+        return entry
 
 
 @dataclasses.dataclass(frozen=True)

@@ -40,7 +40,6 @@ if t.TYPE_CHECKING:
     from aiosmtpd.smtp import Envelope as Transaction
     from aiosmtpd.smtp import Session
 
-_START = 10.0
 _LOGIN = ("User Name", "Password")
 
 
@@ -172,7 +171,7 @@ class Catcher:
         # A daemon, because a worker that nobody told to stop must still be able to end.
         self._thread = threading.Thread(target=run, name="catcher", daemon=True)
         self._thread.start()
-        ready.wait(_START)
+        ready.wait()
         if failures:
             self._thread.join()
             raise failures[0]

@@ -13,6 +13,8 @@ if t.TYPE_CHECKING:
 
 Scheme: t.TypeAlias = t.Literal["light", "dark"]
 SIZES = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+# Milliseconds for whatever a page does: a busy machine needs many.
+PATIENCE = 60_000
 BACKGROUND = {"light": "rgb(244, 243, 239)", "dark": "rgb(22, 26, 27)"}
 
 
@@ -22,6 +24,7 @@ def screen(chromium: Browser, device: str, scheme: Scheme) -> Iterator[Page]:
     context = chromium.new_context(
         viewport=t.cast("t.Any", SIZES[device]), color_scheme=scheme, reduced_motion="reduce"
     )
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 

@@ -18,6 +18,7 @@ from mail_templates import sample_app
 from mailbox_app import app_with_mailbox
 from mailbox_app import keep
 from screens import check
+from screens import PATIENCE
 from screens import Scheme
 from screens import screen
 from servers.flask_server import served
@@ -81,6 +82,7 @@ def test_long_names(tmp_path: Path, chromium: Browser) -> None:
         b"Subject: %b\r\nContent-Type: text/csv; name=%b.csv\r\n\r\na,b" % (b"W" * 900, b"x" * 200),
     )
     page = chromium.new_page(viewport=t.cast("t.Any", PHONE))
+    page.set_default_timeout(PATIENCE)
     with served(app_with_mailbox(tmp_path)) as address:
         page.goto(f"{address}/_mail/")
         page.click(".row")

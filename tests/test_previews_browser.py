@@ -14,6 +14,7 @@ from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler.gallery.export import export
 from mailbox_app import app_with_mailbox
+from screens import PATIENCE
 from servers.flask_server import served
 
 if t.TYPE_CHECKING:
@@ -85,7 +86,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     """A tab, which fails the test if a script of the page did, or if anything was asked of another
     machine."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
     context.route("http://other.invalid/**", lambda route: errors.append(route.request.url))
@@ -104,9 +105,9 @@ def test_looking_around(start: str, page: Page) -> None:
     page.click("nav[aria-label=Variants] >> text=Bob")
 
     frame = page.frame_locator(".stage iframe")
-    assert frame.locator("h1").inner_text() == "Hi Bob"
+    expect(frame.locator("h1")).to_have_text("Hi Bob", timeout=PATIENCE)
     assert page.locator("h1").inner_text() == "Welcome Bob"
-    assert frame.locator("img").evaluate("image => image.naturalWidth") == 1
+    expect(frame.locator("img")).to_have_js_property("naturalWidth", 1, timeout=PATIENCE)
     background = "body => getComputedStyle(body).backgroundColor"
     assert frame.locator("body").evaluate(background) == "rgb(255, 255, 255)"
     page.click("[data-scheme=dark] >> text=Dark")
@@ -114,7 +115,7 @@ def test_looking_around(start: str, page: Page) -> None:
     assert frame.locator("h1").inner_text() == "Hi Bob"
     assert frame.locator("body").evaluate(background) == "rgb(0, 0, 0)"
     page.click("label:has-text('Phone')")
-    expect(page.locator(".stage iframe")).to_have_css("width", "375px")
+    expect(page.locator(".stage iframe")).to_have_css("width", "375px", timeout=PATIENCE)
     page.get_by_role("tab", name="Lint").click()
     assert (
         "The link 'x' leads to '/x', which is relative." in page.locator(".findings").inner_text()
@@ -138,7 +139,7 @@ def test_an_error(start: str, page: Page) -> None:
     page.goto(start)
     page.click("nav a:has-text('Broken')")
 
-    assert page.locator("h1").inner_text() == "This preview cannot be made"
+    page.wait_for_selector("h1:text('This preview cannot be made')")
     assert "LookupError" in page.locator(".failure").inner_text()
     assert "raise LookupError(HOSTILE)" in page.locator(".traceback pre").inner_text()
     assert page.title() == "Broken failed - Previews"
@@ -150,9 +151,9 @@ def test_a_hostile_message(start: str, page: Page) -> None:
     page.goto(start)
     page.click("nav a:has-text('Hostile')")
     frame = page.frame_locator(".stage iframe")
+    assert frame.locator("p").first.inner_text() == "Harmless"
     address = page.url
 
-    assert frame.locator("p").first.inner_text() == "Harmless"
     frame.locator("#send").click()
     frame.locator("#script").click(no_wait_after=True)
     for tab in ("Text", "Source", "Headers", "Parts", "Lint"):
@@ -174,6 +175,7 @@ def test_screenshots(app: Flask, chromium: Browser) -> None:
                     viewport={"width": width, "height": height},
                     color_scheme="dark" if scheme == "dark" else "light",
                 )
+                context.set_default_timeout(PATIENCE)
                 page = context.new_page()
                 for place in ("", "Account/Welcome", "Broken"):
                     page.goto(f"{address}/_mail/previews/{place}")
@@ -188,6 +190,7 @@ def test_screenshots(app: Flask, chromium: Browser) -> None:
 def test_no_previews_on_a_phone(tmp_path: Path, chromium: Browser) -> None:
     """Where there is no preview the page says how to write one, on a phone too."""
     context = chromium.new_context(viewport={"width": 390, "height": 844})
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     with served(app_with_mailbox(tmp_path)) as address:
         page.goto(f"{address}/_mail/previews/")

@@ -124,7 +124,7 @@ function arrive() {
   for (const choice of $$("input[name=width]")) choice.checked = choice.value === (width || "desktop");
   const row = rowOf(message.dataset.id);
   if (message.dataset.read && (!row || row.classList.contains("unread"))) {
-    post(message.dataset.read).then(() => refresh());
+    post(message.dataset.read).then(() => refresh(), () => {}); // the app is being reloaded
   }
 }
 

@@ -26,7 +26,7 @@ HI = b"From: me@example.com\r\nSubject: Hi\r\nMessage-ID: <1@example.com>\r\n\r\
 
 
 def client(catcher: Catcher) -> smtplib.SMTP:
-    return smtplib.SMTP(catcher.host, catcher.port, local_hostname="localhost", timeout=20)
+    return smtplib.SMTP(catcher.host, catcher.port, local_hostname="localhost", timeout=60)
 
 
 def kept(folder: Path) -> list[tuple[bytes, dict[str, t.Any]]]:
@@ -49,7 +49,9 @@ def test_keeps_what_was_sent(tmp_path: Path, no_leaks: None) -> None:
     )
 
     with Catcher(str(tmp_path), caught=told.append) as catcher:
-        handler = SMTPEmailHandler(host=catcher.host, port=catcher.port)
+        handler = SMTPEmailHandler(
+            host=catcher.host, port=catcher.port, timeout=60, connect_timeout=60
+        )
         prepared = handler.prepare(message)
         (report,) = handler.dispatch([prepared])
 
@@ -118,7 +120,7 @@ def test_any_address(tmp_path: Path, sender: str, recipient: str) -> None:
     """The null reverse-path, quoted, literal and SMTPUTF8 addresses are kept as they are."""
     with (
         Catcher(str(tmp_path)) as catcher,
-        socket.create_connection((catcher.host, catcher.port), timeout=20) as sock,
+        socket.create_connection((catcher.host, catcher.port), timeout=60) as sock,
         sock.makefile("rwb") as stream,
     ):
         for line in (
@@ -267,7 +269,7 @@ def test_a_failure_is_logged_visibly(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_stop_closes_connections(tmp_path: Path, no_leaks: None) -> None:
     """A stop does not wait for clients that stay."""
     catcher = Catcher(str(tmp_path)).start()
-    with socket.create_connection((catcher.host, catcher.port), timeout=20) as sock:
+    with socket.create_connection((catcher.host, catcher.port), timeout=60) as sock:
         assert sock.recv(100).startswith(b"220 ")
         catcher.stop()
         catcher.stop()

@@ -86,7 +86,8 @@ def test_the_file_is_what_smtp_sends(
     memory = MemoryEmailHandler()
 
     FileEmailHandler(folder=tmp_path).send([FULL])
-    SMTPEmailHandler(host=server.host, port=server.port).send([FULL])
+    patient = SMTPEmailHandler(host=server.host, port=server.port, timeout=60, connect_timeout=60)
+    patient.send([FULL])
     memory.send([FULL])
 
     (eml,) = tmp_path.glob("*.eml")

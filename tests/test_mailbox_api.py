@@ -100,7 +100,7 @@ def test_wait(app: Flask, browser: FlaskClient) -> None:
     threaded = {"wsgi.multithread": True}
 
     def wait() -> None:
-        path = f"/_mail/api/wait?to=new&after={last}&timeout=20"
+        path = f"/_mail/api/wait?to=new&after={last}&timeout=25"
         found.append(app.test_client().get(path, environ_overrides=threaded).get_json())
 
     waiting = threading.Thread(target=wait)

@@ -189,7 +189,7 @@ def test_a_plain_proxy_by_the_wire(tmp_path: Path, version: bytes, seen: bytes) 
     """The development server tells which HTTP was spoken, and answers in its own."""
     with served(app_with_mailbox(tmp_path)) as address:
         port = int(address.rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), 20) as connection:
+        with socket.create_connection(("127.0.0.1", port), 60) as connection:
             connection.sendall(
                 b"GET /_mail/ HTTP/%b\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n"
                 % (version, port)

@@ -39,7 +39,7 @@ def test_an_open_page(
     so is every other request."""
     with served(app_with_mailbox(tmp_path), kind) as address:
         host = address.removeprefix("http://")
-        connection = http.client.HTTPConnection(host, timeout=20)
+        connection = http.client.HTTPConnection(host, timeout=60)
         with caplog.at_level(logging.INFO, "werkzeug"), contextlib.closing(connection):
 
             def ask(path: str, state: str = "") -> str:

@@ -9,6 +9,7 @@ import io
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import typing as t
@@ -16,9 +17,6 @@ import urllib.parse
 from pathlib import Path
 
 import pytest
-
-from servers.dead_ends import free_port
-from servers.waiting import until
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +130,7 @@ def test_opens_on_the_mailbox() -> None:
         found = re.match(r"Open the mailbox at http://127\.0\.0\.1:(\d+)(/_mail/) in", printed)
         page = _get(int(found[1]), found[2]) if found else printed
         program.send_signal(signal.SIGINT)
-        program.communicate(timeout=20)
+        program.communicate(timeout=60)
     finally:
         program.kill()
 
@@ -143,38 +141,32 @@ def test_opens_on_the_mailbox() -> None:
 @pytest.mark.services
 def test_gunicorn() -> None:
     """A real worker of gunicorn serves the demo, and sends."""
-    port = free_port()
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1"),
-            *("--chdir", str(DEMO), "app:create_app()"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port, number = listener.getsockname()[1], listener.fileno()
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "--bind", f"fd://{number}", "--workers", "1"),
+                *("--chdir", str(DEMO), "app:create_app()"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=[number],
+        )
     try:
-        until(lambda: server.poll() is not None or _answers(port), 30, "gunicorn")
         status, location = _post(port, urllib.parse.urlencode(FORM))
         page = _get(port, location)
     finally:
         server.terminate()
-        log, _ = server.communicate(timeout=40)
+        log, _ = server.communicate(timeout=60)
 
     assert status == 303, log
     assert "It has arrived." in page
     assert server.returncode == 0, log
 
 
-def _answers(port: int) -> bool:
-    try:
-        return bool(_get(port, "/"))
-    except OSError:
-        return False
-
-
 def _get(port: int, path: str) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path)
         return connection.getresponse().read().decode()
@@ -183,7 +175,7 @@ def _get(port: int, path: str) -> str:
 
 
 def _post(port: int, body: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", "/", body, headers)

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from reserved import reserved_port
+
 pytest_plugins = ["pytester"]
 
 APP = """
@@ -105,7 +107,7 @@ def test_reset(client, smtp_server):
 def test_is_empty_again(client, smtp_server):
     assert smtp_server.outbox == []
     client.post("/thread")
-    assert smtp_server.outbox.wait_for(subject="From a thread")
+    assert smtp_server.outbox.wait_for(subject="From a thread", timeout=60)
 
 def test_that_fails(client, smtp_server, app):
     app.testing = True
@@ -157,7 +159,7 @@ def test_reset(mail_server, live_server, time):
     mail_server.outbox.clear()
     with urllib.request.urlopen(live_server.url("/reset"), data=b"") as response:
         assert response.status == 200
-    assert mail_server.outbox.wait_for(to="ann@example.com").text == "Hello\\n"
+    assert mail_server.outbox.wait_for(to="ann@example.com", timeout=60).text == "Hello\\n"
     assert "STARTTLS" in mail_server.commands
 
 def test_too_late(live_server, smtp_server):
@@ -165,13 +167,16 @@ def test_too_late(live_server, smtp_server):
 """
 
 
-def test_a_live_server(shop: pytest.Pytester) -> None:
+def test_a_live_server(shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that pytest-flask's live_server forks sends to a server that was there before;
     one that comes too late says what to write."""
     shop.makepyfile(test_shop=LIVE)
     shop.makeconftest(LIVE_CONFTEST)
+    monkeypatch.setenv("no_proxy", "*")
 
-    result = shop.runpytest_subprocess("-p", "flask")
+    with reserved_port() as port:
+        patient = ("--live-server-wait=60", f"--live-server-port={port}")
+        result = shop.runpytest_subprocess("-p", "flask", *patient)
 
     result.assert_outcomes(passed=2, errors=1)
     result.stdout.fnmatch_lines(["*was forked before 'smtp_server' could tell its app*"])

@@ -21,6 +21,12 @@ if t.TYPE_CHECKING:
 EVIL = "<script>alert(1)</script><meta http-equiv=refresh content='0;url=https://x.example'>"
 
 
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are broken for narrower ones."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+
 @pytest.fixture
 def app() -> Flask:
     return Flask("shop")

@@ -69,6 +69,7 @@ def app():
 @pytest.fixture(autouse=True)
 def where_the_app_is(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLASK_APP", raising=False)
+    monkeypatch.setenv("COLUMNS", "120")  # pytest cuts its lines for narrower ones
     pytester.makepyfile(shop=SHOP)
     pytester.makeini("[pytest]\nmail_previews_app = shop\npythonpath = .")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import importlib.util
+import socketserver
 import sys
 import threading
 import typing as t
@@ -306,6 +307,10 @@ class Listening(http.server.ThreadingHTTPServer):
 
     asked: list[str]
 
+    def server_bind(self) -> None:
+        """Without asking the DNS how this machine is called."""
+        socketserver.TCPServer.server_bind(self)
+
     def process_request(self, request: t.Any, client_address: t.Any) -> None:
         self.asked.append("connected")
         super().process_request(request, client_address)
@@ -316,11 +321,12 @@ def attacker() -> Iterator[tuple[str, list[str]]]:
     """The address of a server of somebody else, and what was asked of it."""
     asked: list[str] = []
     kind = type("Mine", (Attacker,), {"asked": asked})
-    server = Listening(("127.0.0.1", 0), kind)
+    # An address that nobody else connects to, not even by a port that was another server's before.
+    server = Listening(("127.0.0.2", 0), kind)
     server.asked = asked
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
+    yield f"http://127.0.0.2:{server.server_address[1]}", asked
     server.shutdown()
     thread.join()
     server.server_close()

@@ -335,6 +335,7 @@ def test_asks_as_the_tutorial_does(
     environment = {
         "SSL_CERT_FILE": str(certificates.ca_file),
         "FLASK_MAIL_SUBJECT_PREFIX": "[staging]",
+        **{f"FLASK_MAIL_{name.upper()}": str(value) for name, value in PATIENT.items()},
     }
 
     with Terminal("flask", "mail", "send", cwd=tmp_path, environment=environment) as terminal:
@@ -365,7 +366,7 @@ def test_a_password_that_the_url_leaves_out_is_asked_for(
 ) -> None:
     """A password need not stand on a command line, where everybody on the machine sees it."""
     server = scripted(users={"me@example.com": "hunter2"})
-    url = f"smtp://me%40example.com@{server.host}:{server.port}"
+    url = f"smtp://me%40example.com@{server.host}:{server.port}?timeout=60&connect_timeout=60"
 
     with Terminal(
         *("flask_mailhandler", "send", *MESSAGE, "--text", "x"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -39,11 +40,23 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+# What other programs leave in the project; while the tests run it comes and goes.
+LEFTOVERS = ("__pycache__", "_build", "node_modules")
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, and the wheel built from it."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    """A folder with the sdist, and the wheel built from it. They are made of a copy of the project
+    that has leftovers of its own."""
+    folder, copy = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("copy") / "project"
+    others = (".*", "build", "dist", "htmlcov")
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFTOVERS, *others))
+    for place in ("src/flask_mailhandler/__pycache__", "tests/__pycache__", "docs/_build"):
+        (copy / place).mkdir()
+        (copy / place / "left.py").touch()
+    (copy / "tests" / "node" / "node_modules").mkdir()
+    (copy / "tests" / "node" / "node_modules" / "left.js").touch()
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, copy, cwd=folder)
     return folder
 
 
@@ -102,7 +115,7 @@ def test_sdist_files(built: Path) -> None:
 
     assert {"CHANGES.rst", "LICENSE.txt", "Makefile", "README.rst", "docs/conf.py"} <= packed
     assert "tests/test_packaging.py" in packed
-    assert not [name for name in packed if "__pycache__" in name or "_build" in name]
+    assert not [name for name in packed if any(word in name for word in LEFTOVERS)]
 
 
 @pytest.mark.services

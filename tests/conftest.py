@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings
 
+from flask_mailhandler.queue import retry
 from flask_mailhandler.smtp.stream import Stream
 from mail_reader import MailReader
 from npm import missing as npm_missing
@@ -196,6 +197,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     for module in ("deadline", "places", "session", "stream"):
         monkeypatch.setattr(f"flask_mailhandler.smtp.{module}.time", clock)
     return clock
+
+
+@pytest.fixture
+def not_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be sent from the queue is not tried again, and no pause is over, while a test
+    runs."""
+    monkeypatch.setattr(retry, "FIRST", retry.LONGEST)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from flask_mailhandler.aliases import IGNORED
 from flask_mailhandler.config import key
 from flask_mailhandler.handlers import BUILT_IN
 from flask_mailhandler.handlers import find
-from reserved import reserved_port
+from servers.dead_ends import keep_port
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.glob("*.rst"))
@@ -131,9 +131,9 @@ def test_testing_page(client: str, tmp_path: Path) -> None:
         whole = whole[: whole.rindex("@pytest.fixture")]
     conftest.write_text(whole + _PATIENT, encoding="utf-8")
 
-    with reserved_port() as port:
+    with keep_port() as kept:
         if client == "pytest-flask":
-            command += [f"--live-server-port={port}"]
+            command += [f"--live-server-port={kept.getsockname()[1]}"]
         done = subprocess.run(
             command,
             cwd=tmp_path,

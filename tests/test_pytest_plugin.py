@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from reserved import reserved_port
+from servers.dead_ends import keep_port
 
 pytest_plugins = ["pytester"]
 
@@ -174,8 +174,8 @@ def test_a_live_server(shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -
     shop.makeconftest(LIVE_CONFTEST)
     monkeypatch.setenv("no_proxy", "*")
 
-    with reserved_port() as port:
-        patient = ("--live-server-wait=60", f"--live-server-port={port}")
+    with keep_port() as kept:
+        patient = ("--live-server-wait=60", f"--live-server-port={kept.getsockname()[1]}")
         result = shop.runpytest_subprocess("-p", "flask", *patient)
 
     result.assert_outcomes(passed=2, errors=1)

@@ -66,12 +66,6 @@ def heard(signal: NamedSignal, by: Shop) -> list[dict[str, t.Any]]:
     return found
 
 
-@pytest.fixture
-def not_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What could not be sent is not tried again, and no pause is over, while a test runs."""
-    monkeypatch.setattr(retry, "FIRST", retry.LONGEST)
-
-
 # Accepting
 
 

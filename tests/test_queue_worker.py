@@ -36,7 +36,6 @@ from sending import letters
 from sending import Scripted
 from servers.actions import Delay
 from servers.waiting import until
-from test_queue import not_soon as not_soon
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable

@@ -35,7 +35,7 @@ class Chromium:
 
         self._driver = sync_playwright().start()
         self._browser = self._driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=FLAGS
+            executable_path=shutil.which("chromium"), args=FLAGS, timeout=120_000
         )
         return self._browser
 

@@ -54,7 +54,11 @@ class Postgresql:
         """Make the database files when there are none, and wait until it takes connections."""
         if not self._data.exists():
             self._own(self.folder)
-            self._run("initdb", "-D", str(self._data), "-U", USER, "-A", "trust", "-E", "UTF8")
+            # Whatever language this machine speaks, its errors are English.
+            self._run(
+                *("initdb", "-D", str(self._data), "-U", USER),
+                *("-A", "trust", "-E", "UTF8", "--no-locale"),
+            )
         options = [f"-c{name}={value}" for name, value in _OPTIONS.items()]
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -23,6 +24,7 @@ from flask_mailhandler.queue import sqlite_writing
 from flask_mailhandler.queue.boot import boot_id
 from flask_mailhandler.queue.sqlite import SqliteStore
 from flask_mailhandler.queue.store import Lease
+from forking import in_child
 from queueing import shop
 from sending import letter
 from sending import Scripted
@@ -142,6 +144,38 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
     with pytest.raises(QueueError, match=r"MAIL_QUEUE: the file .*queue.sqlite cannot be written"):
         store.counts()
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    """A folder that stands in the file's place is an error that says so, and names the key."""
+    store = SqliteStore(str(tmp_path), "shop")
+
+    with pytest.raises(QueueError, match=r"MAIL_QUEUE: the file .* cannot be written: Is a dir"):
+        store.counts()
+
+
+def test_a_file_of_somebody_else() -> None:
+    """A file that this user may read and not write is an error that says so, and names the key."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "queue.sqlite")
+        with contextlib.closing(SqliteStore(path, "shop")) as store:
+            store.counts()
+        os.chmod(folder, 0o755)
+        os.chmod(path, 0o444)
+
+        def look() -> str:
+            me = os.getresuid()
+            if os.geteuid() == 0:  # who may write everything
+                os.setresuid(65534, 65534, 0)
+            try:
+                SqliteStore(path, "shop").counts()
+            except QueueError as error:
+                return str(error)
+            finally:
+                os.setresuid(*me)
+            return "It has been opened."
+
+        assert f"MAIL_QUEUE: the file {path} cannot be written: Perm" in in_child(look)
 
 
 def test_a_full_disk(tmp_path: Path, scripted: Scripted) -> None:

@@ -164,10 +164,12 @@ class SqliteFile:
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
-            # Closing it here would take from the whole process the locks that SQLite has on it for
-            # another app (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+            # Asked, not tried: closing it would take from the whole process the locks that SQLite
+            # has on it for another app (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+            if os.path.isdir(self.path):
+                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
             if not os.access(self.path, os.R_OK | os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES)) from None
             return
         if self._made is not None:
             self._made(self.path)

@@ -21,35 +21,39 @@ def begin(connection: sqlite3.Connection) -> None:
     :raises sqlite3.OperationalError: if it was not long enough.
     """
     (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    end = time.monotonic() + patience / 1000
     connection.execute(f"PRAGMA busy_timeout = {min(_LOOK, patience)}")
     try:
-        while not _done(connection, "BEGIN IMMEDIATE", end):
-            pass
+        _when_free(connection, "BEGIN IMMEDIATE", patience, 0)
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience}")
 
 
 def use_wal(connection: sqlite3.Connection) -> None:
-    """Have a file keep a WAL. Where several processes make a new file at the same time, SQLite does
-    not wait by itself.
+    """Have a file keep a WAL, as soon as nobody else changes it, as processes do that make it
+    together.
 
     :raises sqlite3.OperationalError: if the ``busy_timeout`` was not long enough.
     """
     (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    _when_free(connection, "PRAGMA journal_mode = WAL", patience, _LOOK)
+
+
+def _when_free(connection: sqlite3.Connection, statement: str, patience: int, rest: int) -> None:
+    """Try again and again while the file is busy.
+
+    :param patience: For so many milliseconds.
+    :param rest: Milliseconds between two tries. It takes none where SQLite itself waits, as it does
+        for a lock, and does not for another journal.
+    """
     end = time.monotonic() + patience / 1000
-    while not _done(connection, "PRAGMA journal_mode = WAL", end):
-        time.sleep(_LOOK / 1000)
-
-
-def _done(connection: sqlite3.Connection, statement: str, end: float) -> bool:
-    try:
-        connection.execute(statement)
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
-            raise
-        return False
-    return True
+    while True:
+        try:
+            connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(rest / 1000)
 
 
 @contextlib.contextmanager

@@ -310,6 +310,15 @@ def test_send_async(scripted: Scripted) -> None:
     assert len(server.accepted) == 1
 
 
+async def give_up(mail: Mail) -> None:
+    """Send, and cancel the wait for it as soon as it has begun."""
+    task = asyncio.ensure_future(mail.send_async(HI))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 def test_cancelling_does_not_stop_the_send(scripted: Scripted) -> None:
     """F-80: who cancels send_async gives up waiting; the report goes to the signal."""
     server = scripted()
@@ -319,15 +328,8 @@ def test_cancelling_does_not_stop_the_send(scripted: Scripted) -> None:
     def receiver(sender: Flask, **facts: t.Any) -> None:
         told.set()
 
-    async def cancelled() -> None:
-        task = asyncio.ensure_future(mail_of(app).send_async(HI))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
     with app.app_context(), message_sent.connected_to(receiver, app):
-        asyncio.run(cancelled())
+        asyncio.run(give_up(mail_of(app)))
 
     assert told.is_set()
     assert len(server.accepted) == 1
@@ -343,11 +345,7 @@ def test_cancelling_before_the_send_has_begun(scripted: Scripted) -> None:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(1))
         busy = loop.run_in_executor(None, free.wait)
-        task = asyncio.ensure_future(mail_of(app).send_async(HI))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await give_up(mail_of(app))
         free.set()
         await busy
 
@@ -371,11 +369,7 @@ def test_nobody_waits_for_an_error(
         failed.set()
 
     async def cancelled() -> None:
-        task = asyncio.ensure_future(mail_of(app).send_async(HI))
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await give_up(mail_of(app))
         if not ends:
             await asyncio.to_thread(failed.wait)
             await asyncio.get_running_loop().shutdown_default_executor()

@@ -206,7 +206,7 @@ class Sender:
         # Not to_thread(): what no thread has begun yet it takes back when the wait is cancelled.
         context = contextvars.copy_context()
         sending = asyncio.get_running_loop().run_in_executor(None, context.run, work)
-        # The error that nobody waits for any more is in the log already.
+        # Nobody may wait for its error any more, and what failed is in the log already.
         sending.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(sending)
 

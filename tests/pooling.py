@@ -16,6 +16,7 @@ from flask import Flask
 
 from flask_mailhandler import Mail
 from sending import letter
+from sending import PATIENT
 from servers import SILENCE
 from servers.waiting import until
 
@@ -171,8 +172,7 @@ def two_idle(handler: SMTPEmailHandler, hold: Hold) -> None:
 def app_for(server: ScriptedServer | None, **keys: object) -> tuple[Flask, Mail]:
     """An app that sends to this server."""
     app = Flask("pool")
-    given: dict[str, object] = {"default_from": "a@example.com"}
-    given |= {"timeout": 60, "connect_timeout": 60, "pool_idle": 600}
+    given: dict[str, object] = {"default_from": "a@example.com", **PATIENT}
     if server is not None:
         given |= {"host": server.host, "port": server.port}
     app.config.update({f"MAIL_{name.upper()}": value for name, value in (given | keys).items()})

@@ -22,6 +22,8 @@ if t.TYPE_CHECKING:
 
 Scripted: t.TypeAlias = "Callable[..., ScriptedServer]"
 ACCEPTED, DEFERRED, REFUSED, UNKNOWN = State
+# Options for seconds: even a busy machine needs fewer.
+PATIENT = {"timeout": 60, "connect_timeout": 60, "pool_idle": 600}
 
 
 class Listener(t.Protocol):
@@ -35,8 +37,7 @@ class Listener(t.Protocol):
 
 def smtp(server: Listener, **options: t.Any) -> SMTPEmailHandler:
     """A handler that speaks to *server*, and has more time than a busy machine needs."""
-    given: dict[str, t.Any] = {"host": server.host, "port": server.port}
-    given |= {"timeout": 60.0, "connect_timeout": 60.0, "pool_idle": 600.0}
+    given: dict[str, t.Any] = {"host": server.host, "port": server.port, **PATIENT}
     handler = SMTPEmailHandler(**(given | options))
     if isinstance(server, ScriptedServer):
         server.clients.append(handler)

@@ -16,6 +16,8 @@ from flask import Flask
 from flask_mailhandler import Mail
 from flask_mailhandler.accounts import read_settings
 from flask_mailhandler.cli import alone
+from sending import PATIENT
+from sending import Scripted
 from servers import DROP
 from servers import ScriptedServer
 from servers import SILENCE
@@ -26,11 +28,6 @@ if t.TYPE_CHECKING:
 
     from servers.certificates import Certificates
     from servers.postfix import Postfix
-
-Scripted: t.TypeAlias = t.Callable[..., ScriptedServer]
-
-# Seconds in which even a busy machine answers.
-PATIENT = {"timeout": 60, "connect_timeout": 60}
 
 
 @pytest.fixture(autouse=True)

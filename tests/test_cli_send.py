@@ -13,6 +13,8 @@ from flask import Flask
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler.cli import alone
+from sending import PATIENT
+from sending import Scripted
 from servers import DROP
 from servers import ScriptedServer
 from servers.dead_ends import closed_port
@@ -26,7 +28,6 @@ if t.TYPE_CHECKING:
 
     from servers.aiosmtpd_server import AiosmtpdServer
 
-Scripted: t.TypeAlias = t.Callable[..., ScriptedServer]
 
 APP = """
 from flask import Flask
@@ -36,8 +37,6 @@ app = Flask(__name__)
 app.config.from_prefixed_env()
 Mail(app)
 """
-# Seconds in which even a busy machine answers.
-PATIENT = {"timeout": 60, "connect_timeout": 60, "pool_idle": 60}
 MESSAGE = ("--from", "me@example.com", "--to", "ann@example.com", "--subject", "Hi")
 
 

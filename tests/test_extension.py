@@ -32,14 +32,11 @@ from flask_mailhandler import MessageError
 from flask_mailhandler import RefusedError
 from flask_mailhandler import Report
 from flask_mailhandler import UnknownOutcomeError
+from sending import PATIENT
+from sending import Scripted
 from servers import DROP
 from servers import ScriptedServer
 from servers.dead_ends import closed_port
-
-Scripted: t.TypeAlias = t.Callable[..., ScriptedServer]
-
-# Seconds in which even a busy machine answers.
-PATIENT = {"timeout": 60, "connect_timeout": 60, "pool_idle": 60}
 
 
 def create_app(**keys: object) -> Flask:

@@ -13,11 +13,11 @@ import typing as t
 
 import pytest
 
+from local_http import ask
 from queueing import shop
 from queueing import url_of
 from sending import Scripted
 from servers.waiting import until
-from test_smtp_processes import Local
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,11 +89,8 @@ class Gunicorn:
 
     def ask(self, method: str, name: str) -> int:
         """Make a request; the number in its answer."""
-        with contextlib.closing(Local(self._listens_at)) as connection:
-            connection.request(method, f"/{name}")
-            answer = connection.getresponse()
-            said = answer.read()
-        assert answer.status == 200, said
+        status, said = ask(self._listens_at, method, f"/{name}")
+        assert status == 200, said
         (number,) = json.loads(said).values()
         return int(number)
 

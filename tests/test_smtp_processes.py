@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import socket
 import subprocess
 import sys
 import typing as t
@@ -15,6 +13,7 @@ import pytest
 
 from flask_mailhandler import Report
 from forking import in_child
+from local_http import ask
 from sending import letter
 from sending import letters
 from sending import Scripted
@@ -143,31 +142,9 @@ def on_exit(server):
 """
 
 
-class Local(http.client.HTTPConnection):
-    """HTTP over a socket in the file system, a port that nobody else can take meanwhile."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(str(self.path))
-
-
-def post(server: Path, path: str) -> tuple[int, str]:
-    connection = Local(server)
-    try:
-        connection.request("POST", path)
-        response = connection.getresponse()
-        return response.status, response.read().decode()
-    finally:
-        connection.close()
-
-
 def listens(server: Path) -> bool:
     try:
-        return bool(post(server, "/"))
+        return bool(ask(server, "POST", "/"))
     except OSError:
         return False
 
@@ -201,7 +178,7 @@ def test_gunicorn(
     try:
         until(lambda: gunicorn.poll() is not None or listens(http_server), 90, "gunicorn")
         with ThreadPoolExecutor(4) as threads:
-            answers = [*threads.map(lambda each: post(http_server, f"/{each}"), range(24))]
+            answers = [*threads.map(lambda each: ask(http_server, "POST", f"/{each}"), range(24))]
     finally:
         gunicorn.terminate()
         log, _ = gunicorn.communicate(timeout=90)

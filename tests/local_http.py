@@ -1,0 +1,29 @@
+"""HTTP over a socket in the file system, which nobody else can take, as ports can be taken."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import typing as t
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, server: Path) -> None:
+        super().__init__("localhost", timeout=60)
+        self._server = server
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(str(self._server))
+
+
+def ask(server: Path, method: str, path: str) -> tuple[int, str]:
+    """Make a request of the server that listens there; status and body of its answer."""
+    with contextlib.closing(_Connection(server)) as connection:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()

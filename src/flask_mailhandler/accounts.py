@@ -48,8 +48,9 @@ _APP_KEYS = (
 )
 # An account that names one of these has a connection of its own and inherits none of them.
 _CONNECTION = frozenset(
-    "handler url host port security tls_context tls_ca_file tls_cert_file tls_key_file username"  # noqa: SIM905
-    " password oauth_token dangerous_plaintext_login folder stream".split()
+    "handler url host port security tls_context tls_server_name tls_ca_file tls_cert_file"  # noqa: SIM905
+    " tls_key_file source_address username password oauth_token login_mechanism"
+    " dangerous_plaintext_login folder stream".split()
 )
 # Those of them that belong to handlers which send nothing: they name no server.
 _OF_OTHERS = frozenset({"folder", "stream"})

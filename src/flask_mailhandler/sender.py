@@ -208,7 +208,9 @@ class Sender:
         sending = asyncio.get_running_loop().run_in_executor(None, context.run, work)
         # Nobody may wait for its error any more, and what failed is in the log already.
         sending.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(sending)
+        # Not shield(): from Python 3.14 on it logs the error that nobody waits for.
+        await asyncio.wait([sending])
+        return sending.result()
 
     def capture(
         self, app: Flask | None = None, *, server: SMTPServer | None = None

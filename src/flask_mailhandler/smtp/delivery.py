@@ -99,7 +99,9 @@ class Delivery:
 
     def fail(self, error: DeliveryError) -> None:
         """Defer everybody who waits, for the session could not be had."""
-        self.settle(self.waiting, str(error), error.phase or Phase.CONNECT)
+        for recipient in self.waiting:
+            self.outcomes[recipient] = Outcome(recipient, State.DEFERRED, text=str(error))
+        self.waiting.clear()
         self.error = error
 
     def _blame(self, state: State, said: str, phase: Phase, settled: Sequence[Address]) -> None:

@@ -66,7 +66,7 @@ class Session:
         self._reset = False
         self._said: Transaction | None = None
         self._most = self.offer.at_most("MAILMAX", server.messages_per_connection)
-        self._dialogue = Dialogue(opening.stream, "PIPELINING" in self.offer, opening.secrets)
+        self._dialogue = Dialogue(opening.stream, "PIPELINING" in self.offer, opening.echoes)
 
     @property
     def usable(self) -> bool:

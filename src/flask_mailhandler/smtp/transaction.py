@@ -17,9 +17,9 @@ from ..errors import MessageError
 from ..report import Observe
 from ..report import Phase
 from ..report import State
-from .auth import login_missing
 from .delivery import Delivery
 from .dialogue import Dialogue
+from .login_hints import login_missing
 from .offer import Offer
 from .reply import Reply
 from .server import Server

@@ -118,7 +118,8 @@ class Registration:
     def tell(self, report: Report, using: str | None) -> None:
         """Log a report and send its signal."""
         log_report(report, using or DEFAULT)
-        if not report.outcomes:
+        # Of a sending that was given up the garbage collector may tell, after its app is gone.
+        if not report.outcomes or self.gone:
             return
         signal = message_sent if report.accepted else message_failed
         announce(signal, self.app, message=report.message, report=report)

@@ -157,8 +157,10 @@ class Sender:
         result is iterated its connections are in use, so that sending something else meanwhile
         needs one more (``MAIL_POOL_SIZE``).
 
-        :param connections: So many are used at once, at most ``MAIL_POOL_SIZE``. What is under way
-            on the others when the iteration is given up is finished, without a report.
+        When the iteration is given up, what is under way is finished, and what was not begun is
+        not sent. The reports that did not come then go to the log and the signals, as all do.
+
+        :param connections: So many are used at once, at most ``MAIL_POOL_SIZE``.
         :raises ConfigurationError: if there are not so many.
         :raises MessageError: while iterating, if a message cannot be sent as it is; those before
             it have been reported.

@@ -228,6 +228,11 @@ class SMTPEmailHandler(EmailHandler):
                 # The session cannot be had: what the server has against one message it would
                 # have against all of them.
                 yield from _fail_all(waiting, error)
+            except BaseException:
+                given_up = waiting.in_hand
+                if given_up is not None and given_up.interrupt() and isinstance(jobs, Jobs):
+                    jobs.leave(_report(given_up))
+                raise
 
     def at_once(self, connections: int) -> int:
         """As many as the pool may hold."""

@@ -97,6 +97,13 @@ class Delivery:
         the same."""
         self.settle([*self.waiting], f"not tried, for an earlier batch got: {reply}", phase)
 
+    def interrupt(self) -> bool:
+        """Defer who waits, for the caller has stopped. Whether the server has, or may have, taken
+        the message for anybody."""
+        self.settle(self.waiting, "not tried, for sending was interrupted", Phase.MAIL)
+        taken = (State.ACCEPTED, State.UNKNOWN)
+        return any(outcome.state in taken for outcome in self.outcomes.values())
+
     def fail(self, error: DeliveryError) -> None:
         """Defer everybody who waits, for the session could not be had."""
         for recipient in self.waiting:
@@ -167,6 +174,11 @@ class Waiting:
             except Exception as error:
                 self._error = error
         return self._drawn[1] if len(self._drawn) > 1 else None
+
+    @property
+    def in_hand(self) -> Delivery | None:
+        """The one that was drawn and not given away, if there is one."""
+        return self._drawn[0] if self._drawn else None
 
     def take(self) -> Delivery:
         """Give the one in hand away."""

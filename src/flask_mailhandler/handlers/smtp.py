@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from .. import config
 from ..config import Option
+from ..content import Content
 from ..errors import ConfigurationError
 from ..errors import DeferredError
 from ..report import conclude
@@ -215,7 +216,8 @@ class SMTPEmailHandler(EmailHandler):
         """Send the jobs, over a connection of the pool as long as it lasts."""
         at_hand = isinstance(jobs, Sequence)
         ready = jobs.ready if isinstance(jobs, Jobs) else lambda: at_hand
-        waiting = Waiting((Delivery(job, self._time_for(job)) for job in jobs), ready)
+        deliveries = (Delivery(job, self._time_for(job), _without_utf8) for job in jobs)
+        waiting = Waiting(deliveries, ready)
         while delivery := waiting.first():
             if not delivery.waiting:  # it was settled together with the one before
                 yield _report(waiting.take())
@@ -250,6 +252,12 @@ class SMTPEmailHandler(EmailHandler):
     def _time_for(self, job: Job) -> float:
         allowed = self.timeout if job.timeout is None else job.timeout
         return allowed + job.content.size / _OCTETS_PER_SECOND
+
+
+def _without_utf8(content: Content) -> Content | None:
+    from ..mime.downgrade import downgraded  # few need it
+
+    return downgraded(content)
 
 
 def _fail_all(waiting: Waiting, error: DeferredError) -> Iterator[Report]:

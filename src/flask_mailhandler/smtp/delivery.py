@@ -24,6 +24,7 @@ from .deadline import Deadline
 from .reply import Reply
 
 if t.TYPE_CHECKING:
+    from ..content import Content
     from ..report import Job
 
 _ERRORS: dict[State, type[DeliveryError]] = {
@@ -40,10 +41,18 @@ class Delivery:
 
     :param job: Its envelope and content are all that is looked at.
     :param timeout: Seconds for it all in all.
+    :param without_utf8: Writes the header of a content anew, for a server without SMTPUTF8; None
+        if it cannot be written there.
     """
 
-    def __init__(self, job: Job, timeout: float) -> None:
+    def __init__(
+        self,
+        job: Job,
+        timeout: float,
+        without_utf8: Callable[[Content], Content | None] = lambda content: None,
+    ) -> None:
         self.job = job
+        self.without_utf8 = without_utf8
         self.timeout = timeout
         self.waiting: dict[Address, None] = dict.fromkeys(job.envelope.recipients)
         self.outcomes: dict[Address, Outcome] = {}

@@ -21,6 +21,7 @@ from .current import current_app_object
 from .handlers.base import EmailHandler
 from .log import log_report
 from .log import logger
+from .other_mail import OtherMail
 from .outbox import Outbox
 from .pace import Pace
 from .previews.guard import refuse
@@ -48,6 +49,7 @@ class Registration:
         self._capturing = threading.Lock()
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
         self._paces: dict[str, Pace] = {}
+        self.other_mail = OtherMail(settings)
         self.edges: dict[str, t.Any] = {}
         """What the edges keep for this app, by their names."""
 
@@ -75,6 +77,7 @@ class Registration:
         :raises RuntimeError: in a preview, which sends nothing.
         """
         refuse()
+        self.other_mail.past_the_guard(self.app)
         account = self.settings.account(using)
         if captures := self._captures:
             return captures[-1].handler(account)
@@ -167,6 +170,7 @@ class Registrations:
         target = app or (current_app_object() if has_app_context() else None)
         with contextlib.ExitStack() as captures:
             for mine in [self.of(target)] if target else self:
+                mine.other_mail.past_the_capture(mine.app)
                 capture = OverSMTP(server, mine.settings) if server else InMemory(outbox)
                 mine.start_capture(capture)
                 captures.callback(mine.end_capture, capture)

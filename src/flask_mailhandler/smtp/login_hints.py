@@ -53,7 +53,12 @@ def login_hint(server: Server, reply: Reply, left: Sequence[str] = ()) -> str:
         else ". Check MAIL_USERNAME and MAIL_OAUTH_TOKEN: the token must be valid still, for this"
         " mailbox, and with the permission (scope) to send by SMTP"
     )
-    if left and server.login_mechanism is None:
+    if server.token is not None and _is_switched_off(reply, text):
+        hint += (
+            ". At Microsoft 365 an administrator must also switch on 'Authenticated SMTP' for the"
+            " mailbox"
+        )
+    elif left and server.login_mechanism is None:
         # One more try would be one more failed login.
         hint += (
             f". If they are right, set MAIL_LOGIN_MECHANISM = {left[0]!r}: some servers refuse"
@@ -68,10 +73,14 @@ def _encryption_hint(server: Server) -> str:
     return ""
 
 
+def _is_switched_off(reply: Reply, text: str) -> bool:
+    # 550 5.7.30 is "Basic authentication is not supported".
+    return reply.enhanced_code in ("5.7.139", "5.7.30") or "smtpclientauth" in text
+
+
 def _provider_hint(reply: Reply, text: str) -> str:
     """What the large providers mean, where their reply shows who they are."""
-    # 550 5.7.30 is "Basic authentication is not supported".
-    if reply.enhanced_code in ("5.7.139", "5.7.30") or "smtpclientauth" in text:
+    if _is_switched_off(reply, text):
         return (
             ". Microsoft 365 wants OAuth instead of a password: set MAIL_OAUTH_TOKEN to"
             " OAuthToken.microsoft365(...), and let an administrator switch on 'Authenticated SMTP'"

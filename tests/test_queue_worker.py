@@ -369,7 +369,7 @@ def test_a_lease_that_was_lost(
     def steal(line: str, connection: Connection) -> str:
         if not taken:
             here.forget_workers()
-            here.queue.worker().recover()
+            here.queue.worker().upkeep.recover()
             claimed = here.queue.store.claim("default", Lease("quick", 9e9), time.time(), 1)
             taken.extend(row.id for row in claimed)
         return "354 go ahead"
@@ -390,7 +390,7 @@ def test_a_late_result_counts(tmp_path: Path, scripted: Scripted) -> None:
 
     def doubt(line: str, connection: Connection) -> str:
         here.forget_workers()
-        here.queue.worker().recover()
+        here.queue.worker().upkeep.recover()
         seen.append(here.states)
         return "250 2.0.0 accepted"
 

@@ -49,9 +49,21 @@ def settled(outcome: Outcome) -> Settled:
     return Settled(**{field.name: getattr(outcome, field.name) for field in _FIELDS})
 
 
-def merged(before: Sequence[Settled], outcomes: Iterable[Outcome]) -> tuple[Settled, ...]:
-    """Put what an attempt has brought in the place of what was known before."""
+def merged(
+    before: Sequence[Settled], outcomes: Iterable[Outcome], *, put_off: bool = False
+) -> tuple[Settled, ...]:
+    """Put what an attempt has brought in the place of what was known before.
+
+    :param put_off: Whether who was refused for the account's sake is to be tried again.
+    """
     found = {outcome.recipient: settled(outcome) for outcome in outcomes}
+    if put_off:
+        found = {
+            recipient: dataclasses.replace(one, state=State.DEFERRED)
+            if one.state is State.REFUSED and one.about is not About.RECIPIENT
+            else one
+            for recipient, one in found.items()
+        }
     return tuple(found.get(old.recipient, old) for old in before)
 
 

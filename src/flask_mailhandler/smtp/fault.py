@@ -4,14 +4,14 @@ A reply to RCPT is usually about the recipient, but not always: Postfix answers 
 refuses the sender at RCPT (``smtpd_delay_reject``), and so do proxies. So what the reply says comes
 first, and the phase decides only where it says nothing.
 
-=============  =======================================  =============================================
+=============  =======================================  ===================================
 about          by the reply                             by the phase
-=============  =======================================  =============================================
+=============  =======================================  ===================================
 recipient      x.1.1 to x.1.6, x.1.10, x.2.1, x.2.2     RCPT
 sender         x.1.7, x.1.8, x.2.252, x.7.20 to x.7.27  MAIL (5yz)
 account        421, 530, 535, x.4.5, x.7.8              up to the login; MAIL (4yz); no reply
 content        x.2.3, x.3.4, x.6.z                      DATA, the content and its end
-=============  =======================================  =============================================
+=============  =======================================  ===================================
 
 x.7.z is a policy, and what it is about stands in the text only. Servers that know no enhanced codes
 are read in the same way.

@@ -280,15 +280,44 @@ def test_many_in_few_transactions(tmp_path: Path) -> None:
         assert [ticket.id for ticket in tickets] == [*range(2, 251)]
 
 
-def test_a_wrong_one_among_many(tmp_path: Path) -> None:
-    """The tickets of those before a message that cannot be sent come before its error."""
+def test_wrong_ones_among_many(tmp_path: Path) -> None:
+    """A message that cannot be sent has a ticket with its error, and the others are queued; so is
+    a key that is none."""
+    first, second, third, fourth = letters(4)
+    keys = {first: "1", second: "", third: "3", fourth: "4"}
+    messages = [first, Message(text="x", subject="x"), second, third, "no message", fourth]
     with shop(tmp_path) as here:
-        tickets = here.mail.send_later_each([*letters(3), Message(text="x")])
+        tickets = [
+            *here.mail.send_later_each(
+                messages,  # type: ignore[arg-type]
+                key=lambda message: keys.get(message, "x"),  # type: ignore[arg-type]
+            )
+        ]
 
-        assert [next(tickets).id for _ in range(3)] == [1, 2, 3]
-        with pytest.raises(MessageError, match="no recipient"):
-            next(tickets)
-        assert len(here.rows) == 3
+        assert [ticket.id for ticket in tickets] == [1, 0, 0, 2, 0, 3]
+        assert [ticket.created for ticket in tickets] == [True, False, False, True, False, True]
+        wrong = [str(ticket.error) for ticket in tickets if ticket.error]
+        assert ["no recipient" in wrong[0], "key=" in wrong[1], "message" in wrong[2]] == [True] * 3
+        assert tickets[2].message_id == second.message_id
+        assert [row.key for row in here.rows] == ["1", "3", "4"]
+
+
+def test_a_list_twice(tmp_path: Path) -> None:
+    """A list that is queued a second time, as after a crash in the middle of it, adds what is
+    missing: each message has a key of its own."""
+    week = [letter(f"r{number}@example.com") for number in range(250)]
+
+    def key(message: Message) -> str:
+        return f"news:48:{message.to[0]}"
+
+    with shop(tmp_path) as here:
+        begun = here.mail.send_later_each(week, key=key)  # type: ignore[arg-type]
+        for _ in range(120):
+            next(begun)
+        again = [*here.mail.send_later_each(week, key=key)]  # type: ignore[arg-type]
+
+        assert sum(ticket.created for ticket in again) == 50
+        assert len(here.rows) == len({row.key for row in here.rows}) == 250
 
 
 def test_one_is_not_several(tmp_path: Path) -> None:

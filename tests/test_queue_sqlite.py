@@ -291,12 +291,12 @@ def test_two_processes_make_one_file(tmp_path: Path) -> None:
         for _ in range(4)
     ]
     outputs = []
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        outputs.append(process.communicate()[0])
+    for one in processes:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    for one in processes:
+        outputs.append(one.communicate()[0])
 
     assert outputs == ["{}\n"] * 4
 

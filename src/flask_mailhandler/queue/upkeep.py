@@ -34,7 +34,8 @@ class Upkeep:
         self._store = queue.store
         self._told = told
         self._stopped = stopped
-        self._recovered = self._swept = float("-inf")
+        self._recovered = float("-inf")
+        self._swept = time.monotonic() - _SWEEP
         self._ahead = float("inf")
 
     def run(self) -> None:
@@ -46,8 +47,6 @@ class Upkeep:
             return
         self.watch_clock()
         self.recover()
-        if time.monotonic() - self._swept >= _SWEEP:
-            self.sweep()
 
     def recover(self) -> None:
         """See to rows whose worker is dead.
@@ -67,9 +66,17 @@ class Upkeep:
             self._store.pull(self._store.now(), LONGEST)
         self._ahead = ahead
 
-    def sweep(self) -> None:
-        """Delete what has been kept long enough, and look for mail that nobody will send."""
-        self._swept = time.monotonic()
+    def sweep(self, *, idle: bool) -> None:
+        """Once an hour delete what has been kept long enough, and look for mail that nobody will
+        send.
+
+        :param idle: Whether there is nothing else to do. Who never is does it all the same.
+        :raises QueueError: if the store cannot be used.
+        """
+        since = time.monotonic() - self._swept
+        if since < _SWEEP or not (idle or since > 2 * _SWEEP):
+            return
+        self._swept += since
         for account in sorted(self._store.accounts() - {*self._queue.accounts}):
             logger.error(
                 "Mail waits for the account %r, which MAIL_ACCOUNTS does not have.", account

@@ -85,6 +85,7 @@ class Worker:
             return quiet
         self.upkeep.run()
         self._start()
+        self.upkeep.sweep(idle=not self.lanes.accounts)
         waits = [*self.waits()]
         if not waits and not self.lanes.accounts:
             drained()

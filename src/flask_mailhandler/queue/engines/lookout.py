@@ -85,6 +85,7 @@ class Lookout(Background):
             return EVERY
         if not rung:
             worker.upkeep.run()
+            worker.upkeep.sweep(idle=True)
         for account, wait in [*worker.left()]:
             self.pass_on(account, wait)
         return min([EVERY, *(wait for wait in worker.waits() if wait > 0)])

@@ -18,6 +18,7 @@ from .captures import Capture
 from .captures import InMemory
 from .captures import OverSMTP
 from .current import current_app_object
+from .handlers import SILENT
 from .handlers.base import EmailHandler
 from .log import log_report
 from .log import logger
@@ -94,6 +95,12 @@ class Registration:
                     "Neither MAIL_URL nor MAIL_HOST is set: mail is given to localhost:25."
                 )
         return handler
+
+    def sends(self, using: str | None) -> bool:
+        """Whether the handler in force really sends; a capture counts as if it did."""
+        account = self.settings.account(using)
+        kind = self.settings.choose(account, testing=self.app.testing, debug=self.app.debug)
+        return bool(self._captures) or kind not in SILENT
 
     def _build(self, account: Account, kind: object) -> EmailHandler:
         if kind == "mailbox":

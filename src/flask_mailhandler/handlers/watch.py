@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable
 
+from ..report import About
 from ..report import conclude
 from ..report import Job
 from ..report import Observe
@@ -67,6 +68,7 @@ class Watch:
                 recipient,
                 State.UNKNOWN if recipient in unknown else State.DEFERRED,
                 text="sending was interrupted",
+                about=About.ACCOUNT,
             )
             for recipient in item.job.envelope.recipients
         ]

@@ -17,7 +17,7 @@ from .sqlite_writing import begin
 from .sqlite_writing import use_wal
 from .turns import Turns
 
-VERSION = 1
+VERSION = 2
 """Of the tables, as it stands in the file."""
 PATIENCE = 10.0
 """Seconds to wait for another process that writes."""
@@ -36,6 +36,7 @@ CREATE TABLE mail_queue (
     due REAL NOT NULL,
     expires REAL NOT NULL,
     created REAL NOT NULL,
+    origin TEXT NOT NULL,
     changed REAL NOT NULL,
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL,
@@ -50,6 +51,8 @@ CREATE TABLE mail_queue (
 CREATE UNIQUE INDEX mail_queue_key ON mail_queue (app, account, key) WHERE key IS NOT NULL;
 CREATE INDEX mail_queue_due ON mail_queue (app, account, priority, due)
     WHERE state = 'waiting';
+CREATE INDEX mail_queue_origin ON mail_queue (app, account, priority, origin, due)
+    WHERE state = 'waiting' AND origin <> '';
 CREATE INDEX mail_queue_lease ON mail_queue (lease_until) WHERE state = 'claimed';
 CREATE INDEX mail_queue_finished ON mail_queue (app, state, changed)
     WHERE state NOT IN ('waiting', 'claimed');
@@ -61,6 +64,7 @@ CREATE TABLE mail_queue_account (
     pauses INTEGER NOT NULL DEFAULT 0,
     why TEXT NOT NULL DEFAULT '',
     rate TEXT NOT NULL DEFAULT '{}',
+    rung_until REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (app, account)
 ) WITHOUT ROWID;
 """

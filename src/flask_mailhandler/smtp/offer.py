@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..address import Address
+from ..report import About
 from ..report import Job
 from ..report import Phase
 from ..report import State
@@ -69,13 +70,13 @@ class Offer:
         content, everybody = delivery.job.content, [*delivery.waiting]
         if self.size and content.size > self.size:
             reason = f"the message has {content.size} octets, and {server} takes {self.size}"
-            delivery.settle(everybody, reason, Phase.MAIL, State.REFUSED)
+            delivery.settle(everybody, reason, Phase.MAIL, State.REFUSED, About.CONTENT)
         elif content.eightbit and "8BITMIME" not in self:
             reason = (
                 f"the signed message is 8-bit, and {server} takes only 7-bit: sign after"
                 " encoding to 7 bit"
             )
-            delivery.settle(everybody, reason, Phase.MAIL, State.REFUSED)
+            delivery.settle(everybody, reason, Phase.MAIL, State.REFUSED, About.CONTENT)
         elif not self._smtputf8:
             self._leave_out_utf8(delivery, server)
 
@@ -85,11 +86,11 @@ class Offer:
         sender, content = delivery.job.envelope.sender, delivery.job.content
         if not sender.isascii():
             reason = _needs_utf8(sender, server)
-            delivery.settle([*delivery.waiting], reason, Phase.MAIL, State.REFUSED)
+            delivery.settle([*delivery.waiting], reason, Phase.MAIL, State.REFUSED, About.SENDER)
         for recipient in [*delivery.waiting]:
             if not recipient.isascii():
                 reason = _needs_utf8(recipient, server)
-                delivery.settle([recipient], reason, Phase.MAIL, State.REFUSED)
+                delivery.settle([recipient], reason, Phase.MAIL, State.REFUSED, About.RECIPIENT)
         if content.smtputf8 and delivery.waiting:
             without = delivery.without_utf8(content)
             if without is None:
@@ -98,7 +99,9 @@ class Offer:
                     f" before the @, or one of these cannot be taken apart, and {server} offers no"
                     " SMTPUTF8"
                 )
-                delivery.settle([*delivery.waiting], reason, Phase.MAIL, State.REFUSED)
+                delivery.settle(
+                    [*delivery.waiting], reason, Phase.MAIL, State.REFUSED, About.CONTENT
+                )
             else:
                 delivery.job = dataclasses.replace(delivery.job, content=without)
 

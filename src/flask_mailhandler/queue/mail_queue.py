@@ -141,10 +141,9 @@ class MailQueue:
         """Whether to try again those of whom nobody knows whether they have got it."""
         return self.settings.queue_unknown == "retry"
 
-    @property
-    def gone(self) -> bool:
-        """Whether there is no app any more."""
-        return self._mine.gone
+    def hold(self) -> Flask | None:
+        """The app, for as long as the caller keeps it; None if there is none any more."""
+        return self._mine.hold()
 
     def handler(self, account: str) -> EmailHandler:
         """The handler that is in force for an account.

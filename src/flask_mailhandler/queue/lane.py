@@ -68,6 +68,7 @@ class Lane:
         self.begun: float = time.monotonic()
         """When the message in hand was begun, by the monotonic clock."""
         self._queue = queue
+        self._app = queue.app  # which is not to go meanwhile
         self._store = queue.store
         self._resting = resting
         self._owner = owner

@@ -6,12 +6,14 @@ import contextlib
 import errno
 import os
 import sqlite3
+import stat
 import weakref
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import QueueError
+from ..log import logger
 from .forks import around_forks
 from .sqlite_writing import begin
 from .sqlite_writing import use_wal
@@ -174,9 +176,29 @@ class SqliteFile:
                 raise OSError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
             if not os.access(self.path, os.R_OK | os.W_OK):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES)) from None
+            self._make_private()
             return
         if self._made is not None:
             self._made(self.path)
+
+    def _make_private(self) -> None:
+        """Keep others from reading a file that is there already, and those beside it: it holds
+        mail. A group that may write shares it on purpose."""
+        for path in (self.path, f"{self.path}-wal", f"{self.path}-shm"):
+            try:
+                mode = stat.S_IMODE(os.stat(path).st_mode)
+                private = mode & (0o770 if mode & 0o020 else 0o700)
+                if private != mode:
+                    os.chmod(path, private)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                logger.warning(
+                    "Others can read the queue in %s, and its mode cannot be changed: %s. Its owner"
+                    " says: chmod 600.",
+                    path,
+                    error.strerror,
+                )
 
     def _make(self, connection: sqlite3.Connection) -> None:
         """Make the tables if there are none, and check that they are these.

@@ -66,7 +66,8 @@ class Worker:
         :param drained: Called whenever nothing waits, now or for later.
         """
         self._end = float("inf")
-        while not (self.bell.stopped or self._queue.gone):
+        # The app is not to go in the middle of a round, and may between two of them.
+        while not self.bell.stopped and (app := self._queue.hold()):
             last = self.bell.finishing
             try:
                 pause = self._round(drained)
@@ -74,6 +75,7 @@ class Worker:
                 pause = self._note(error)
             if last and self._is_done():
                 break
+            del app
             self.bell.wait(pause)
         self.lanes.end(self.bell.grace)
 

@@ -58,7 +58,7 @@ class Lookout(Background):
     def run(self) -> None:
         """Pass on what was rung for, and look."""
         worker, next_look, stopped = Worker(self._queue), float("-inf"), False
-        while not stopped and not (self._queue.gone and not self._rings):
+        while not stopped and (app := self._queue.hold()):
             stopped = self.bell.stopped  # what was rung for before is told still
             try:
                 rung = self._take_rings()
@@ -68,6 +68,7 @@ class Lookout(Background):
                 logger.error("%s", error)
                 next_look = time.monotonic() + EVERY
             rung = {}
+            del app
             if not stopped:
                 self.bell.wait(max(0.0, next_look - time.monotonic()))
 

@@ -128,10 +128,11 @@ class Registration:
         """Log a report and send its signal."""
         log_report(report, using or DEFAULT)
         # Of a sending that was given up the garbage collector may tell, after its app is gone.
-        if not report.outcomes or self.gone:
+        app = self.hold()
+        if not report.outcomes or app is None:
             return
         signal = message_sent if report.accepted else message_failed
-        announce(signal, self.app, message=report.message, report=report)
+        announce(signal, app, message=report.message, report=report)
 
 
 class Registrations:

@@ -88,7 +88,7 @@ def _strict_hint(server: Server) -> str:
         else "set MAIL_TLS_CONTEXT to a context without ssl.VERIFY_X509_STRICT in its verify_flags"
     )
     return (
-        " Python 3.13 and newer want certificates to follow RFC 5280: the server's needs"
-        " an authority key identifier, and that of its authority needs critical basic constraints and a"
-        f" key usage. Have them issued anew. Until then, {meanwhile}."
+        " Python 3.13 and newer want certificates to follow RFC 5280: the server's needs an"
+        " authority key identifier, and that of its authority needs critical basic constraints and"
+        f" a key usage. Have them issued anew. Until then, {meanwhile}."
     )

@@ -147,7 +147,7 @@ class MailQueue:
         """Where a message of this account is queued, if this process sends nothing by it: a server
         in debug mode, say, whose database is that of production by mistake. It takes only what such
         a process here has queued. "" if it sends."""
-        return "" if self._mine.sends(account) else socket.gethostname()
+        return "" if self._mine.sends(account) else socket.gethostname() or "localhost"
 
     def app_context(self) -> AppContext:
         """A context of the app: handlers and receivers of signals may want one."""

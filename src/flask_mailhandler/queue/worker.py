@@ -23,12 +23,13 @@ from .lane import names
 from .lane import Resting
 from .lanes import Lanes
 from .row import Row
+from .upkeep import EVERY
 from .upkeep import Upkeep
 
 if t.TYPE_CHECKING:
     from .mail_queue import MailQueue
 
-POLL = 1.0
+POLL = 5.0
 """Seconds after which to look for what nobody has rung for."""
 LONGEST_WAIT = 60.0
 """Seconds for which a worker that is to end waits for a rate limit."""
@@ -76,8 +77,21 @@ class Worker:
             if last and self._is_done():
                 break
             del app
-            self.bell.wait(pause)
+            self._wait(pause)
         self.lanes.end(self.bell.grace)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until the bell is rung, the time is over, or a dead worker has left something."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self.bell.wait(min(left, EVERY)):
+            app = self._queue.hold()
+            try:
+                if app is None or self.upkeep.run():
+                    return
+            except Exception as error:
+                self._note(error)
+                return
+            del app
 
     def _round(self, drained: Callable[[], None]) -> float:
         """Start what is due. Seconds until something may be due that is not now."""

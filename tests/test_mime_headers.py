@@ -11,11 +11,11 @@ import pytest
 from flask_mailhandler import Address
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
+from flask_mailhandler.decoding import decoded
 from flask_mailhandler.mime import render
 from flask_mailhandler.mime.address_list import Group
 from flask_mailhandler.mime.address_list import mailboxes
 from flask_mailhandler.mime.address_list import parse_list
-from flask_mailhandler.mime.encoded_words import decoded
 from flask_mailhandler.mime.encoded_words import encoded_words
 from flask_mailhandler.mime.folding import fold
 from flask_mailhandler.mime.guard import header_block

@@ -164,6 +164,15 @@ class Attachment:
             return self.source.size
         return len(self.source.encode() if isinstance(self.source, str) else self.source)
 
+    def same_as(self, other: Attachment) -> bool:
+        """Whether both are the same octets of the same type, whatever they are called.
+
+        :raises MessageError: if a file has changed.
+        """
+        if self.mimetype != other.mimetype or self.size != other.size:
+            return False
+        return self.source == other.source or _octets(self.data) == _octets(other.data)
+
     def __repr__(self) -> str:
         name = f" {self.filename!r}" if self.filename else ""
         return f"<Attachment{name} {self.mimetype} {self.size} octets>"
@@ -209,6 +218,10 @@ def _source(data: object) -> bytes | str | File:
     except UnicodeEncodeError as error:
         raise MessageError(f"The attached text cannot be written as UTF-8: {error}.") from None
     return text
+
+
+def _octets(data: bytes | str) -> bytes:
+    return data.encode() if isinstance(data, str) else data
 
 
 def _filename(value: object) -> str | None:

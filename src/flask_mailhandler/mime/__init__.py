@@ -29,5 +29,6 @@ load. The files for its own messages are imported where they are used::
 from __future__ import annotations
 
 from .render import render
+from .render import seven_bit
 
-__all__ = ["render"]
+__all__ = ["render", "seven_bit"]

@@ -12,6 +12,7 @@ import typing as t
 from collections.abc import Sequence
 
 from ..errors import MessageError
+from ..lines import has_long_line
 from . import signed_body
 from .foreign_header import write
 from .guard import header_block
@@ -23,7 +24,6 @@ from .source import read_fields
 from .source import Source
 from .transfer import base64_lines
 from .transfer import encode_safely
-from .transfer import has_long_line
 
 if t.TYPE_CHECKING:
     from email.message import Message
@@ -240,14 +240,23 @@ def _is_ascii_like(message: Message) -> bool:
         return False
 
 
-def parse(octets: bytes) -> Message:
+def parse(octets: bytes, *, as_sent: bool = False, smtputf8: bool = False) -> Message:
     """Read a message with the standard library.
 
+    :param as_sent: Whether its fields and line ends are to stay when the standard library writes
+        it. By its default policy it folds and encodes long fields anew, and ends lines with LF.
+    :param smtputf8: Whether there is raw UTF-8 in the header.
     :raises MessageError: if messages are nested in it deeper than its parser goes.
     """
     import email.policy
 
+    policy = email.policy.default
+    if as_sent:
+        policy = policy.clone(refold_source="none", linesep="\r\n", utf8=smtputf8)
     try:
-        return email.message_from_bytes(octets, policy=email.policy.default)
+        if smtputf8 and octets.partition(b"\r\n\r\n")[2].isascii():
+            # Of octets the fields would hold surrogates, which as_string() encodes anew.
+            return email.message_from_string(octets.decode(), policy=policy)
+        return email.message_from_bytes(octets, policy=policy)
     except RecursionError:
         raise MessageError("The message has messages nested in it too deep to be read.") from None

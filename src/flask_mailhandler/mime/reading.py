@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from ..address import Address
 from ..address import Addresses
 from ..attachment import Attachment
+from ..charset import text_of
+from ..decoding import decoded
 from ..errors import MessageError
 from ..headers import Headers
 from .address_list import mailboxes
-from .charset import text_of
 from .convert import from_mime
 from .convert import NOT_CUSTOM
-from .encoded_words import decoded
 from .foreign_body import parse
 from .foreign_header import addresses
 from .source import parts_of

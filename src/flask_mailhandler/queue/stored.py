@@ -13,6 +13,7 @@ from ..envelope import Envelope
 from ..errors import MessageError
 from ..handlers.prepare import Prepared
 from ..message import Message
+from ..mime import seven_bit
 from ..report import Job
 from . import outcomes
 from .outcomes import DamagedRowError
@@ -81,7 +82,10 @@ def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...]) -> Job:
     try:
         envelope = Envelope(found["sender"], to)
         content = Content(
-            octets, smtputf8=bool(found["smtputf8"]), eightbit=bool(found["eightbit"])
+            octets,
+            smtputf8=bool(found["smtputf8"]),
+            eightbit=bool(found["eightbit"]),
+            rewrite=seven_bit,
         )
     except (LookupError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None

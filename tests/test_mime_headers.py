@@ -386,7 +386,7 @@ def test_long_text_is_written_at_once(text: str) -> None:
     assert max(map(len, octets.split(b"\r\n"))) <= 998
 
 
-@pytest.mark.parametrize("name", ["", "Ann", "Ann Archer", "Ann B. Archer", "Bö", "a  b", "=?x?="])
+@pytest.mark.parametrize("name", ["", "Ann", "Ann Archer", "Ann B. Archer", "Bö", "a  b", "Why=?"])
 def test_an_address_is_written_in_one_way(name: str) -> None:
     """However an address was given, as text or as a pair, its octets are the same."""
     text = Address(f"{name} <ann@example.com>" if name else "ann@example.com")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from ..attached_message import as_sent
@@ -112,6 +113,12 @@ def _as_it_is(attachment: Attachment) -> tuple[str, tuple[bytes]]:
     """Write a message in a message: it must not be encoded (RFC 2046 section 5.2)."""
     try:
         octets = as_sent(attachment)
-    except MessageError as error:  # of a file that was not there to be checked before
+    except MessageError as error:  # of a file that could not be checked when it was attached
         raise MessageError(f"{attachment!r} cannot be sent: {error}") from None
+    if not octets.isascii() and isinstance(attachment.source, str):
+        from .foreign import seven_bit  # 20 ms, and most messages are attached as octets
+
+        # A text has no octets that must stay, so any server and any reader may get it.
+        with contextlib.suppress(MessageError):
+            octets = seven_bit(octets)
     return "7bit" if octets.isascii() else EIGHTBIT, (octets + b"\r\n",)

@@ -87,6 +87,22 @@ def prepare(
     return _ready(handler, completed, override, timeout)
 
 
+def check_ids(prepared: Sequence[Prepared]) -> None:
+    """Check that no two different messages of a list have one Message-ID.
+
+    :raises MessageError: naming it.
+    """
+    first: dict[str, Job] = {}
+    for job in (item.job for item in prepared if item.job is not None):
+        known = first.setdefault(job.message_id, job)
+        if known.message is not job.message and known.content != job.content:
+            raise MessageError(
+                f"Two different messages of the list have one message_id, {job.message_id}: readers"
+                " and servers take the second for a copy of the first, and may drop it. Leave"
+                " out message_id=, and each gets its own."
+            )
+
+
 def several(messages: object, caller: str) -> Iterable[AnyMessage]:
     """Check that *messages* may be several. A single one is iterable too, and would be lost.
 

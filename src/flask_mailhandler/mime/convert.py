@@ -10,6 +10,8 @@ from ..address import Address
 from ..decoding import decoded
 from ..errors import MessageError
 from ..headers import MESSAGE_ID
+from .as_sent import AS_SENT
+from .as_sent import AS_SENT_UTF8
 from .convert_parts import cannot_hold
 from .convert_parts import read_parts
 from .foreign_body import parse
@@ -39,7 +41,8 @@ def to_mime(message: Message) -> EmailMessage:
         deep to be parsed.
     """
     content = render(message)
-    return t.cast("EmailMessage", parse(bytes(content), as_sent=True, smtputf8=content.smtputf8))
+    policy = AS_SENT_UTF8 if content.smtputf8 else AS_SENT
+    return t.cast("EmailMessage", parse(bytes(content), policy))
 
 
 def from_mime(message: MIMEMessage) -> Message:

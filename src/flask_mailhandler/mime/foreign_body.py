@@ -27,6 +27,7 @@ from .transfer import encode_safely
 
 if t.TYPE_CHECKING:
     from email.message import Message
+    from email.policy import Policy
 
 _DEPTH = 50
 _ENCODED_LINE = 76
@@ -240,21 +241,16 @@ def _is_ascii_like(message: Message) -> bool:
         return False
 
 
-def parse(octets: bytes, *, as_sent: bool = False, smtputf8: bool = False) -> Message:
+def parse(octets: bytes, policy: Policy[t.Any] | None = None) -> Message:
     """Read a message with the standard library.
 
-    :param as_sent: Whether its fields and line ends are to stay when the standard library writes
-        it. By its default policy it folds and encodes long fields anew, and ends lines with LF.
-    :param smtputf8: Whether there is raw UTF-8 in the header.
     :raises MessageError: if messages are nested in it deeper than its parser goes.
     """
     import email.policy
 
-    policy = email.policy.default
-    if as_sent:
-        policy = policy.clone(refold_source="none", linesep="\r\n", utf8=smtputf8)
+    policy = policy or email.policy.default
     try:
-        if smtputf8 and octets.partition(b"\r\n\r\n")[2].isascii():
+        if getattr(policy, "utf8", False) and octets.partition(b"\r\n\r\n")[2].isascii():
             # Of octets the fields would hold surrogates, which as_string() encodes anew.
             return email.message_from_string(octets.decode(), policy=policy)
         return email.message_from_bytes(octets, policy=policy)

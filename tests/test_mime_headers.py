@@ -59,6 +59,31 @@ def test_a_word_too_long_for_a_line_is_encoded() -> None:
     assert max(map(len, lines)) <= 78
 
 
+@pytest.mark.parametrize(("length", "lines"), [(77, 1), (78, 1), (79, 2), (80, 2)])
+def test_a_line_of_78(length: int, lines: int) -> None:
+    """RFC 5322 2.1.1: a field of 78 characters, its name counted, is one line, and one of 79 is
+    folded."""
+    text = ("ab " * 40)[: length - len("Subject: ") - 1] + "c"
+
+    field = text_field("Subject", text)
+
+    assert len("Subject: " + text) == length
+    assert len(field.split("\r\n")) == lines
+    assert field.replace("\r\n", "") == "Subject: " + text
+
+
+@pytest.mark.parametrize(("length", "itself"), [(997, True), (998, True), (999, False)])
+def test_a_word_of_998(length: int, itself: bool) -> None:
+    """RFC 5322 2.1.1: a word stands for itself if it fits a line of 998 with the field's name."""
+    text = "a " + "x" * (length - len("Subject: "))
+
+    field = text_field("Subject", text)
+
+    assert (field.replace("\r\n", "") == f"Subject: {text}") is itself
+    assert decoded(field.replace("\r\n", "")) == f"Subject: {text}"
+    assert max(map(len, field.split("\r\n"))) <= 998
+
+
 @pytest.mark.parametrize("text", ["é" * 400, "日" * 300, "a" + "\U0001f600" * 100, "é日 a" * 90])
 @pytest.mark.parametrize("room", [75, 60, 30, 10])
 def test_encoded_words(text: str, room: int) -> None:
@@ -247,6 +272,9 @@ def test_fold_refuses_what_no_line_can_hold() -> None:
         (["A: b\r c\n"], "a control character"),
         (["A: b\x00"], "a control character"),
         (["A: \x1b[0m"], "a control character"),
+        (["A: \x7f"], "a control character"),
+        (["A: \x1f"], "a control character"),
+        (["A: ~\x7f~"], "a control character"),
         (["A: é"], "raw 8-bit"),
         (["A: \ud800"], "raw 8-bit"),
         (["A: " + "x" * 996], "a line that is too long"),

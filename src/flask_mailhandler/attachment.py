@@ -228,11 +228,11 @@ def _read(path: object) -> tuple[str, bytes]:
 
 def _source(data: object) -> bytes | str | File:
     data = unproxied(data)
-    if isinstance(data, bytes | File):
-        return data
     # Of a buffer that was just written into, read() would give nothing.
     if callable(buffer := getattr(data, "getvalue", None)):
         data = buffer()
+    if isinstance(data, bytes | File):
+        return data
     if isinstance(data, bytearray | memoryview):
         return bytes(data)
     text = plain(data)

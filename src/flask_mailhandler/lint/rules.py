@@ -159,7 +159,7 @@ RULES = (
         "warning",
         "It came along with what was copied from a page or a chat. Filters take it for a way around"
         " them, and what is searched for is not found.",
-        "https://www.unicode.org/reports/tr36/#Recommendations_General",
+        "https://www.unicode.org/reports/tr36/",
         _invisible,
     ),
     Rule(

@@ -16,7 +16,7 @@ class AsSent(EmailPolicy):
     def fold(self, name: str, value: str) -> str:
         """Write a field as text."""
         if hasattr(value, "fold"):
-            return super().fold(name, value)
+            return str(super().fold(name, value))
         lines = _LINE_END.split(value)
         # Where the first line has no room for a word, nothing stands behind the colon.
         space = " " if lines[0] else ""

@@ -208,7 +208,12 @@ def test_one_message_id_for_two_messages(app: Flask) -> None:
     second = first.replace(to="bob@example.com", text="y")
     foreign = theirs(To="ann@example.com", **{"Message-ID": "<1@example.com>"})
 
-    for messages in ([first, second], [first, foreign], [first, first.replace(subject="Other")]):
+    lists: list[list[t.Any]] = [
+        [first, second],
+        [first, foreign],
+        [first, first.replace(subject="Other")],
+    ]
+    for messages in lists:
         with mail.capture(app) as outbox:
             with pytest.raises(MessageError, match=r"one message_id, <1@example\.com>"):
                 mail.send(messages)

@@ -193,7 +193,8 @@ def test_two_files_of_one_image_in_a_template(tmp_path: pathlib.Path) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / "static" / name).write_bytes(b"\x89PNG")
     (tmp_path / "templates" / "m.html").write_text(
-        "<img src=\"{{ mail_image('a.png') }}\" alt=''><img src=\"{{ mail_image('b.png') }}\" alt=''>"
+        "<img src=\"{{ mail_image('a.png') }}\" alt=''>"
+        "<img src=\"{{ mail_image('b.png') }}\" alt=''>"
     )
     app = Flask("images", root_path=str(tmp_path))
     app.config.update(MAIL_HANDLER="memory", MAIL_DEFAULT_FROM="shop@example.com")
@@ -264,7 +265,7 @@ def test_a_text_file_of_many_pieces(tmp_path: pathlib.Path) -> None:
 
     parsed = judge(render(message(text="t", attachments=[Attachment.from_path(path)])))
 
-    assert [*parsed.iter_attachments()][0].get_content_charset() == "utf-8"
+    assert next(iter(parsed.iter_attachments())).get_content_charset() == "utf-8"
 
 
 # Attached messages
@@ -308,7 +309,7 @@ def test_octets_stay(
     assert b"\r\n\r\n" + expect + b"\r\n--=_" in sent.content
     parsed = email.message_from_bytes(sent.content, policy=email.policy.default)
     assert parsed["Content-Transfer-Encoding"] == "8bit"
-    assert [*parsed.iter_attachments()][0]["Content-Transfer-Encoding"] == "8bit"
+    assert next(iter(parsed.iter_attachments()))["Content-Transfer-Encoding"] == "8bit"
 
 
 def test_nested_8bit_is_told_by_all_that_holds_it() -> None:

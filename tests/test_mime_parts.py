@@ -16,6 +16,7 @@ from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler.content import Content
 from flask_mailhandler.mime import render
+from flask_mailhandler.mime.reading import read_content
 from flask_mailhandler.report import State
 from sending import smtp
 from servers import ScriptedServer
@@ -310,6 +311,18 @@ def test_octets_stay(
     parsed = email.message_from_bytes(sent.content, policy=email.policy.default)
     assert parsed["Content-Transfer-Encoding"] == "8bit"
     assert next(iter(parsed.iter_attachments()))["Content-Transfer-Encoding"] == "8bit"
+
+
+@pytest.mark.parametrize("octets", [SIGNED, DKIM], ids=["signed", "dkim"])
+def test_octets_are_read_back(octets: bytes) -> None:
+    """What was attached is read as it was from a captured message, and by from_mime()."""
+    one = message(text="x", attachments=Attachment(octets, filename="original.eml"))
+
+    (leaf,) = [leaf for leaf in read_content(bytes(render(one))).leaves if leaf.is_file]
+
+    assert leaf.data == octets
+    if octets is SIGNED:
+        assert Message.from_mime(one.to_mime()).attachments == one.attachments
 
 
 def test_nested_8bit_is_told_by_all_that_holds_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import typing as t
@@ -154,7 +155,7 @@ def _attachment(part: MIMEMessage, fields: Sequence[Source], kind: str, built: b
     described = _parameters(fields, "content-type")
     data: bytes | str
     if kind.startswith("message/"):
-        data = b"".join(read_body(part, fields, built).octets)
+        data = _message(part, fields, built)
     else:
         data = _octets(part, fields)
         charset = described.get("charset", "").lower()
@@ -172,6 +173,14 @@ def _attachment(part: MIMEMessage, fields: Sequence[Source], kind: str, built: b
     if made:
         object.__setattr__(attachment, "_made_cid", made)
     return attachment
+
+
+def _message(part: MIMEMessage, fields: Sequence[Source], built: bool) -> bytes:
+    """Return the octets of an attached message, as they were if it was parsed."""
+    if not built:
+        with contextlib.suppress(MessageError):
+            return signed_body.unchanged(part, built)
+    return b"".join(read_body(part, fields, built).octets)
 
 
 def _parameters(fields: Sequence[Source], name: str) -> dict[str, str]:

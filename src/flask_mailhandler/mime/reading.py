@@ -21,6 +21,7 @@ from ..decoding import decoded
 from ..errors import MessageError
 from ..headers import Headers
 from .address_list import mailboxes
+from .as_sent import AS_SENT
 from .convert import from_mime
 from .convert import NOT_CUSTOM
 from .foreign_body import parse
@@ -205,7 +206,7 @@ def leaf_of(part: MIMEMessage) -> Leaf:
 
 def _data(part: MIMEMessage) -> bytes:
     if parts := parts_of(part):
-        return b"".join(attached.as_bytes() for attached in parts)
+        return b"".join(attached.as_bytes(policy=AS_SENT) for attached in parts)
     return t.cast("bytes | None", part.get_payload(decode=True)) or b""
 
 

@@ -65,7 +65,7 @@ def test_invisible(field: str, mailbox: str, character: str, position: int) -> N
 @pytest.mark.parametrize(
     "local",
     [
-        "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc",  # Persian: a non-joiner where letters would join
+        "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc",  # Persian: letters that would join
         "\u0915\u094d\u200d\u0937",  # Devanagari: a joiner behind a virama
         "\u0915\u094d\u200c\u0937",  # and a non-joiner there
         "zoë",

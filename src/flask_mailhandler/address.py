@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Iterable
+from collections.abc import Sequence
 
 from .addr_spec import MAX_LOCAL
 from .addr_spec import MAX_MAILBOX
@@ -178,8 +179,8 @@ def parse_address(value: object, field: str = "address", kind: type[Address] = A
     value = unproxied(value)
     if isinstance(value, Address):
         return value
-    if hasattr(value, "addresses") and len(value.addresses) == 1:  # a From of the library's
-        (value,) = value.addresses
+    if len(within := _of_field(value) or ()) == 1:  # a From of the library's
+        (value,) = within
     value = _of_registry(value) or value
     if isinstance(value, tuple | list) and len(value) == 2:
         name, mailbox = value
@@ -216,9 +217,8 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
     value = unproxied(value)
     if type(value) is list:
         return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
-    if hasattr(value, "addresses"):  # a Group or a field of the standard library
-        value = [*value.addresses]
-        return Addresses([parse_address(item, field) for item in value])
+    if (within := _of_field(value)) is not None:
+        return Addresses([parse_address(item, field) for item in within])
     if plain(value) is not None or _is_pair(value) or _of_registry(value):
         return Addresses((parse_address(value, field),))
     if isinstance(value, Addresses):
@@ -230,9 +230,15 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
 
 def _of_registry(value: object) -> tuple[str, str] | None:
     """Return the name and the mailbox of an address of ``email.headerregistry``."""
-    if isinstance(value, str) or not hasattr(value, "addr_spec"):
+    mailbox = None if isinstance(value, str) else getattr(value, "addr_spec", None)
+    if mailbox is None:
         return None
-    return getattr(value, "display_name", None) or "", str(value.addr_spec)
+    return getattr(value, "display_name", None) or "", str(mailbox)
+
+
+def _of_field(value: object) -> Sequence[object] | None:
+    """Return the addresses in a field or a group of ``email.headerregistry``."""
+    return getattr(value, "addresses", None)
 
 
 def unique(addresses: Iterable[Address]) -> Addresses:

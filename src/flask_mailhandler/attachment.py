@@ -213,7 +213,7 @@ def parse_mimetype(value: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
     return head[1].lower(), head[2].lower(), tuple(parameters)
 
 
-def _read(path: object) -> tuple[str, bytes]:
+def _read(path: t.Any) -> tuple[str, bytes]:
     """Read what is a file without being in the file system; return its name and its octets."""
     if not (hasattr(path, "read_bytes") and hasattr(path, "name")):
         raise MessageError(

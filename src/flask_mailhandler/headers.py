@@ -18,10 +18,8 @@ if t.TYPE_CHECKING:
     from email.header import Header
 
 HeaderValue: t.TypeAlias = "str | Header"
-HeadersInput: t.TypeAlias = (
-    "Mapping[str, str] | Mapping[str, HeaderValue] | Mapping[str, HeaderValue | list[HeaderValue]]"
-    " | Mapping[str, str | list[str]] | Iterable[tuple[str, HeaderValue]] | None"
-)
+HeaderValues: t.TypeAlias = "HeaderValue | list[str] | list[Header]"
+HeadersInput: t.TypeAlias = "Mapping[str, HeaderValues] | Iterable[tuple[str, HeaderValue]] | None"
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-2.2: printable US-ASCII but the colon. With
 # 76 the name, its colon and a space fit into a line of 78.

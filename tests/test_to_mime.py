@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import pickle
 import smtplib
 import typing as t
 from email.generator import BytesGenerator
@@ -116,6 +117,27 @@ def test_attached_octets_above_127() -> None:
 
     assert octets == bytes(render(one))
     assert original in octets
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Subject:x",
+        "X-A: \r\nX-B:\r\nSubject: x",
+        "Subject:\tx\r\n\ty\r\n   z",
+        "Subject:\r\n x",
+        "Subject: =?utf-8?q?a?=\r\n  =?utf-8?q?b?= ",
+        f"DKIM-Signature: v=1;\r\n\tb={'c' * 300}",
+        "Received: from a\r\n\tby b; Fri, 20 Nov 2026 14:05:06 +0000",
+    ],
+)
+def test_fields_of_other_writers(head: str) -> None:
+    """The fields of an attached message stay as another program has written them, in copies too."""
+    original = f"{head}\r\n\r\nHello\r\n".encode()
+    theirs = message(attachments=[Attachment(original, filename="original.eml")]).to_mime()
+
+    for found in (theirs, copy.deepcopy(theirs), pickle.loads(pickle.dumps(theirs))):
+        assert original in bytes(found)
 
 
 def test_what_is_added_to_it() -> None:

@@ -99,9 +99,11 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
     """
     found = read_options(row)
     if found.get("foreign"):
-        from ..mime.foreign_body import parse  # 20 ms, and most messages are ours
+        from ..mime.as_sent import AS_SENT  # 20 ms, and most messages are ours
+        from ..mime.as_sent import AS_SENT_UTF8
+        from ..mime.foreign_body import parse
 
-        return parse(octets)
+        return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
     return StoredMessage.of(octets, found.get("bcc", []))
 
 

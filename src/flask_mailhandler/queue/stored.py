@@ -130,5 +130,7 @@ def _read(into: dict[str, t.Any]) -> None:
     from ..mime.foreign_body import parse
 
     message = Message.from_mime(parse(octets))
-    into.update(vars(message.completed(bcc=Addresses(map(Address, bcc)))))
+    # Given, even where it names nobody: no default is to be filled in when it is sent again.
+    read = message.completed(to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)))
+    into.update(vars(read))
     del into["_unread"]

@@ -55,7 +55,7 @@ def downgraded(content: Content) -> Content | None:
     except ValueError:
         return None
     rest = _Rest(content, len(block) + len(end))
-    return Content([header + b"\r\n", rest], eightbit=content.eightbit)
+    return Content([header + b"\r\n", rest], eightbit=content.eightbit, rewrite=content._rewrite)
 
 
 def _in_ascii(field: str) -> str:

@@ -66,7 +66,13 @@ class Offer:
         return parameters + (" SMTPUTF8" if utf8 else "")
 
     def refuse_what_cannot_go(self, delivery: Delivery, server: str) -> None:
-        """Settle as refused what the server has said that it cannot take."""
+        """Settle as refused what the server has said that it cannot take. Octets above 127 are
+        written anew for a server without 8BITMIME (RFC 6152 section 3), unless they are signed."""
+        if not self._smtputf8:
+            self._leave_out_utf8(delivery, server)
+        content = delivery.job.content
+        if content.eightbit and "8BITMIME" not in self and (rewritten := content.in_seven_bits()):
+            delivery.job = dataclasses.replace(delivery.job, content=rewritten)
         content, everybody = delivery.job.content, [*delivery.waiting]
         if self.size and content.size > self.size:
             reason = f"the message has {content.size} octets, and {server} takes {self.size}"
@@ -77,8 +83,6 @@ class Offer:
                 " encoding to 7 bit"
             )
             delivery.settle(everybody, reason, Phase.MAIL, State.REFUSED, About.CONTENT)
-        elif not self._smtputf8:
-            self._leave_out_utf8(delivery, server)
 
     def _leave_out_utf8(self, delivery: Delivery, server: str) -> None:
         """Refuse each mailbox that the server cannot be told. The others get the message, with a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email
 import email.policy
 import typing as t
@@ -140,3 +141,21 @@ def test_what_cannot_be_taken_apart(header: str) -> None:
 def test_octets_that_are_no_utf8() -> None:
     """The same for octets that are not UTF-8."""
     assert downgraded(Content(b"To: zo\xeb@example.com\r\n\r\n", smtputf8=True)) is None
+
+
+def test_eight_bits_too(scripted: Scripted) -> None:
+    """A server that has neither SMTPUTF8 nor 8BITMIME gets a content that does without both."""
+    server = scripted(extensions=[])
+    octets = f"To: {ZOE}, {ANN}\r\nMIME-Version: 1.0\r\n\r\nGrüße\r\n".encode()
+    plain = job(octets, [ANN], smtputf8=True, eightbit=True)
+    content = Content(
+        octets,
+        smtputf8=True,
+        eightbit=True,
+        rewrite=lambda whole: whole.replace("Grüße".encode(), b"Gruesse"),
+    )
+
+    (report,) = deliver(smtp(server), dataclasses.replace(plain, content=content))
+
+    assert states(report) == [ACCEPTED]
+    assert server.accepted[0].content.endswith(b"\r\n\r\nGruesse\r\n")

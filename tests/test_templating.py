@@ -461,7 +461,7 @@ def test_css_is_moved_and_kept() -> None:
 
     html = render_html(f"<style>{css}</style><p>Hi<br/></p>").html
 
-    assert '<p style="color: red !important;">Hi' in html
-    assert "p:hover" in html
+    assert '<p style="color: red;">Hi<br/></p>' in html
+    assert "p:hover { color: blue }" in html
     assert "@media (max-width: 600px) { p { color: green !important } }" in html
     assert render_html("<p>Hi<br/></P>").html == "<p>Hi<br/></P>"

@@ -51,17 +51,26 @@ class End(t.NamedTuple):
 
 def events(html: str) -> Iterator[Start | End | str]:
     """Start tags, end tags and text, in time linear in the length of *html*."""
+    for source, match in pieces(html):
+        if match is None:
+            yield _text(source)
+        elif match["whole"] and match["end"]:
+            yield End(match["tag"].lower())
+        elif match["whole"]:
+            yield Start(match["tag"].lower(), attributes(match["attributes"]))
+
+
+def pieces(html: str) -> Iterator[tuple[str, re.Match[str] | None]]:
+    """Everything in *html* as it is written, piece by piece: text with None, and markup with its
+    match, whose groups are ``tag``, ``attributes``, ``end`` and ``whole`` if it is a tag."""
     position = 0
     for match in _MARKUP.finditer(html):
         if position < match.start():
-            yield _text(html[position : match.start()])
+            yield html[position : match.start()], None
         position = match.end()
-        if match["whole"] and match["end"]:
-            yield End(match["tag"].lower())
-        elif match["whole"]:
-            yield Start(match["tag"].lower(), _attributes(match["attributes"]))
+        yield match[0], match
     if position < len(html):
-        yield _text(html[position:])
+        yield html[position:], None
 
 
 def _text(source: str) -> str:
@@ -71,11 +80,17 @@ def _text(source: str) -> str:
         return source
 
 
-def _attributes(source: str) -> dict[str, str]:
+def attributes(source: str) -> dict[str, str]:
+    """The attributes of a start tag, each once."""
     found: dict[str, str] = {}
     for name, *values in _ATTRIBUTE.findall(source):
         found.setdefault(name.lower(), _REFERENCE.sub(_character, "".join(values)))
     return found
+
+
+def without(name: str, source: str) -> str:
+    """The attributes of a start tag as they are written, but for one of them."""
+    return _ATTRIBUTE.sub(lambda found: "" if found[1].lower() == name else found[0], source)
 
 
 def _character(match: re.Match[str]) -> str:

@@ -12,7 +12,6 @@ comes in the same order as before.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import typing as t
 from collections import defaultdict
@@ -33,29 +32,30 @@ class Origin(enum.Enum):
     """It has stood in ``style=""`` from the beginning."""
 
 
-Contender: t.TypeAlias = "tuple[Declaration, Origin]"
+class Contender(t.NamedTuple):
+    """A declaration that holds for an element.
+
+    :param weight: The greater the stronger, of those with an ``!important`` and of the others.
+    """
+
+    declaration: Declaration
+    origin: Origin
+    weight: int
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
 class Cascade:
-    """What is said about elements that are alike, the strongest last."""
+    """What is said about elements that are alike.
 
-    contenders: Sequence[Contender]
+    :param found: The rules by their weight, and then what is the element's own.
+    """
 
-    @classmethod
-    def of(cls, found: Iterable[Contender]) -> Cascade:
-        """Bring into order what was found: the rules by their weight, and then what is the
-        element's own."""
-        every = [*found]
-        normal = [one for one in every if not one[0].important]
-        return cls([*normal, *(one for one in every if one[0].important)])
-
-    def families(self) -> dict[str, list[Contender]]:
-        """What competes with one another."""
-        found = defaultdict(list)
-        for contender in self.contenders:
-            found[contender[0].family].append(contender)
-        return found
+    def __init__(self, found: Iterable[tuple[Declaration, Origin]]) -> None:
+        every = [Contender(*one, weight) for weight, one in enumerate(found)]
+        # False is sorted before True, and the others stay in their order.
+        self.contenders = sorted(every, key=lambda one: one.declaration.important)
+        self.families: defaultdict[str, list[Contender]] = defaultdict(list)
+        for one in self.contenders:
+            self.families[one.declaration.family].append(one)
 
 
 class Moves:
@@ -70,7 +70,7 @@ class Moves:
         self._strong: set[Declaration] = set()
         groups: dict[str, list[list[Contender]]] = defaultdict(list)
         for cascade in cascades:
-            for family, some in cascade.families().items():
+            for family, some in cascade.families.items():
                 groups[family].append(some)
         for family, every in groups.items():
             if _in_order(every, ()):
@@ -97,31 +97,32 @@ class Moves:
     def inline(self, cascade: Cascade) -> list[str]:
         """What goes into ``style=""``, before what is there already."""
         shown = [
-            one
-            for one in cascade.contenders
-            if one[1] is Origin.OWN or (one[1] is Origin.MOVES and self.moved(one[0]))
+            (one, origin)
+            for one, origin, _ in cascade.contenders
+            if origin is Origin.OWN or (origin is Origin.MOVES and self.moved(one))
         ]
         return [
             declaration.written(declaration.important and declaration not in self._strong)
             for index, (declaration, origin) in enumerate(shown)
-            if origin is Origin.MOVES and not _is_useless(declaration, shown[index + 1 :])
+            if origin is Origin.MOVES
+            and not _is_useless(declaration, [one for one, _ in shown[index + 1 :]])
         ]
 
     def raised(self, cascade: Cascade) -> Collection[Declaration]:
         """What has stood in ``style=""``, and only with an ``!important`` stays the strongest."""
         return [
             declaration
-            for some in cascade.families().values()
+            for some in cascade.families.values()
             if _is_rising(some, self._strong)
-            for declaration, origin in some
+            for declaration, origin, _ in some
             if origin is Origin.OWN and not declaration.important
         ]
 
 
-def _is_useless(declaration: Declaration, later: Iterable[Contender]) -> bool:
+def _is_useless(declaration: Declaration, later: Iterable[Declaration]) -> bool:
     """Whether the same is said again later, in a way that every client understands: a gradient
     leaves the colour before it to those that do not know gradients."""
-    return any(one.name == declaration.name and "(" not in one.value for one, _ in later)
+    return any(one.name == declaration.name and "(" not in one.value for one in later)
 
 
 def _strong(groups: Iterable[Sequence[Contender]]) -> set[Declaration]:
@@ -136,37 +137,40 @@ def _strong(groups: Iterable[Sequence[Contender]]) -> set[Declaration]:
     return strong
 
 
-def _stronger(some: Sequence[Contender], strong: Collection[Declaration]) -> Iterator[Declaration]:
-    rules = [one for one in some if one[1] is not Origin.OWN]
+def _stronger(some: Iterable[Contender], strong: Collection[Declaration]) -> Iterator[Declaration]:
+    rules = [one for one in some if one.origin is not Origin.OWN]
     moved = rising = False
-    for declaration, origin in rules:
+    for declaration, origin, _ in rules:
         if not declaration.important:
             rising |= declaration in strong or (moved and origin is Origin.STAYS)
             moved |= origin is Origin.MOVES
             if rising:
                 yield declaration
-    important = [one for one in rules if one[0].important]
-    if any(origin is Origin.STAYS for _, origin in important):
-        yield from (declaration for declaration, _ in important)
+    important = [one for one in rules if one.declaration.important]
+    if any(one.origin is Origin.STAYS for one in important):
+        yield from (one.declaration for one in important)
 
 
 def _is_rising(some: Iterable[Contender], strong: Collection[Declaration]) -> bool:
-    return any(declaration in strong and not declaration.important for declaration, _ in some)
+    return any(one in strong and not one.important for one, _, _ in some)
 
 
 def _in_order(groups: Iterable[Sequence[Contender]], strong: Collection[Declaration]) -> bool:
     """Whether what competes comes in the order that it has come in before."""
-    return all(levels == sorted(levels) for levels in (_levels(some, strong) for some in groups))
+    return all(ranks == sorted(ranks) for ranks in (_ranks(some, strong) for some in groups))
 
 
-def _levels(some: Sequence[Contender], strong: Collection[Declaration]) -> list[int]:
-    """How strong each will be: a rule 0, ``style=""`` 1, and with ``!important`` 2 and 3."""
+def _ranks(some: Sequence[Contender], strong: Collection[Declaration]) -> list[tuple[int, int]]:
+    """How strong each will be: a rule 0, ``style=""`` 1, and with an ``!important`` 2 and 3."""
     rising = _is_rising(some, strong)
-    levels = []
-    for declaration, origin in some:
+    ranks = []
+    for place, (declaration, origin, weight) in enumerate(some):
         important = declaration.important
-        if origin is Origin.STAYS or declaration in strong:
-            levels.append(2 if important or declaration in strong else 0)
+        if declaration in strong or (origin is Origin.STAYS and important):
+            ranks.append((2, weight))
+        elif origin is Origin.STAYS:
+            ranks.append((0, place))
         else:
-            levels.append(3 if important or (origin is Origin.OWN and rising) else 1)
-    return levels
+            raised = important or (origin is Origin.OWN and rising)
+            ranks.append((3 if raised else 1, place))
+    return ranks

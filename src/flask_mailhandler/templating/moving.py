@@ -16,7 +16,6 @@ from ..plaintext.markup import pieces
 from ..plaintext.markup import Start
 from ..plaintext.markup import without
 from .cascade import Cascade
-from .cascade import Contender
 from .cascade import Moves
 from .cascade import Origin
 from .matching import Line
@@ -35,6 +34,8 @@ _STYLE = re.compile(
 )
 _CONDITION = re.compile(r"<!(?:--)?(?:<!)?\[(?:if|endif)\b", re.I)
 _CONDITION_ENDS = re.compile(r"\[endif\]", re.I)
+# As css-inline has it, on a <style> and on any other element.
+_IGNORE = "data-css-inline"
 _COMMENT = re.compile(r"<!--\[if\b[^\]]*\]>(.*)<!\[endif\]-->\Z", re.I | re.S)
 
 
@@ -81,11 +82,17 @@ class _Page:
         """The document with numbered tags, and with no style of its own."""
         made = self.pieces.copy()
         for here, tag in self.tags.items():
-            rest = without("style", tag["attributes"])
+            rest = without("style", without(_IGNORE, tag["attributes"]))
             made[here] = f'<{tag["tag"]} {MARK}="{here}"{rest}>'
         for here in self.styles:
             made[here] = ""
         return "".join(made)
+
+    def is_left_alone(self, here: int) -> bool:
+        """Whether a tag says that nothing is to be moved into it."""
+        return _IGNORE in self.tags[here][0] and _IGNORE in attributes(
+            self.tags[here]["attributes"]
+        )
 
 
 def _source_of(style: re.Match[str], conditional: bool) -> Source | None:
@@ -98,8 +105,7 @@ def _source_of(style: re.Match[str], conditional: bool) -> Source | None:
     if kind not in ("", "text/css") or "disabled" in given:
         return None
     medium = given.get("media", "").strip().lower()
-    ignored = given.get("data-css-inline") == "ignore"
-    always = medium in ("", "all") and not ignored and not conditional
+    always = medium in ("", "all") and _IGNORE not in given and not conditional
     return Source(style[3], always)
 
 
@@ -119,29 +125,46 @@ class _Moved:
         self._page = page
         self._matcher = matcher
         self._lines: dict[int, list[Line]] = {}
+        # Elements that are alike, and what has stood in their style="".
+        self._own: dict[Cascade, str] = {}
         # Selectors that hold for something in the source, and for something that is not.
         self._seen: set[Selector] = set()
         self._needed: set[Selector] = set()
         for mark, lines in matcher.match(page.marked()):
             moving = {line.selector for line in lines if line.moves}
-            if mark:
+            if mark and not page.is_left_alone(int(mark)):
                 self._lines.setdefault(int(mark), lines)
                 self._seen |= moving
             else:
                 self._needed |= moving
         self._cascades = self._build_cascades()
-        self._moves = Moves([*self._cascades.values()])
+        self._moves = Moves([*self._own])
+        self._styles = {cascade: self._style_of(cascade, own) for cascade, own in self._own.items()}
 
     def _build_cascades(self) -> dict[int, Cascade]:
         made: dict[tuple[tuple[Line, ...], str], Cascade] = {}
         found = {}
         for here, lines in self._lines.items():
-            own = attributes(self._page.tags[here]["attributes"]).get("style", "")
+            own = attributes(self._page.tags[here]["attributes"]).get("style", "").strip()
             key = (*lines,), own
             if key not in made:
-                made[key] = Cascade.of(_contenders(lines, own))
+                made[key] = Cascade(_contenders(lines, own))
+                self._own[made[key]] = own
             found[here] = made[key]
         return found
+
+    def _style_of(self, cascade: Cascade, own: str) -> str:
+        """The value of ``style=""``; "" if it has not changed."""
+        moved = self._moves.inline(cascade)
+        if raised := self._moves.raised(cascade):
+            own = " ".join(
+                one.written(one.important or one in raised)
+                for one, origin, _ in cascade.contenders
+                if origin is Origin.OWN
+            )
+        elif not moved:
+            return ""
+        return _quoted(" ".join(filter(None, [*moved, own])))
 
     def written(self) -> Iterator[str]:
         """The document."""
@@ -155,17 +178,9 @@ class _Moved:
                 yield source
 
     def _tag(self, tag: re.Match[str], cascade: Cascade) -> str:
-        inlined = self._moves.inline(cascade)
-        own = attributes(tag["attributes"]).get("style", "").strip()
-        if raised := self._moves.raised(cascade):
-            own = " ".join(
-                one.written(one.important or one in raised)
-                for one, origin in cascade.contenders
-                if origin is Origin.OWN
-            )
-        elif not inlined:
+        style = self._styles[cascade]
+        if not style:
             return tag[0]
-        style = _quoted(" ".join(filter(None, [*inlined, own])))
         rest = without("style", tag["attributes"]).rstrip()
         slash = "/" if rest.endswith("/") else ""
         return f'<{tag["tag"]}{rest.removesuffix("/").rstrip()} style="{style}"{slash}>'
@@ -218,7 +233,7 @@ def _text(item: Item) -> str:
     return item if isinstance(item, str) else item.text
 
 
-def _contenders(lines: Iterable[Line], own: str) -> Iterator[Contender]:
+def _contenders(lines: Iterable[Line], own: str) -> Iterator[tuple[Declaration, Origin]]:
     for line in lines:
         origin = Origin.MOVES if line.moves else Origin.STAYS
         for declaration in line.rule.declarations:

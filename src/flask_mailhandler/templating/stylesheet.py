@@ -44,15 +44,10 @@ class Declaration:
     name: str
     value: str
     important: bool
+    family: str
+    """What it competes with: ``margin`` for ``margin-top``."""
     fixed: bool = False
     """Whether its rule is kept as it is written."""
-
-    @property
-    def family(self) -> str:
-        """What it competes with: ``margin`` for ``margin-top``."""
-        if self.name in _FONT:
-            return "font"
-        return next((word for word in _SHORTHANDS if self.name.startswith(word)), self.name)
 
     def written(self, important: bool) -> str:
         """As it stands in a style sheet, and in ``style=""``."""
@@ -152,9 +147,16 @@ def _declarations(nodes: Iterable[t.Any], fixed: bool = False) -> Iterator[Decla
     for one in nodes:
         if one.type == "declaration":
             name = one.name if one.name.startswith("--") else one.lower_name
-            yield Declaration(name, tinycss2.serialize(one.value).strip(), one.important, fixed)
+            value = tinycss2.serialize(one.value).strip()
+            yield Declaration(name, value, one.important, _family(name), fixed)
         elif one.type in ("qualified-rule", "at-rule") and one.content:
             yield from _declarations(tinycss2.parse_blocks_contents(one.content), fixed)
+
+
+def _family(name: str) -> str:
+    if name in _FONT:
+        return "font"
+    return next((word for word in _SHORTHANDS if name.startswith(word)), name)
 
 
 def _selectors(prelude: Iterable[t.Any]) -> Iterator[Selector]:

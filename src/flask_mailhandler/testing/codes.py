@@ -17,7 +17,8 @@ _UNSPACED = (
 _WORD = rf"[^\W{_UNSPACED}]"
 _MONEY = "$€£¥￥₩₫₹₽₺₴₪฿"
 # Behind these a number is a year, an amount or a count: 2027年, 1200円, 1500 บาท.
-_COUNTED = rf"[ ]?(?:[{_MONEY}%％年月日时時分秒号號円元圓圆人件个個条條万萬亿億년월일시분초원개명만억]|บาท)"
+_COUNTERS = "%％年月日时時分秒号號円元圓圆人件個个条條万萬亿億"
+_COUNTED = rf"[ ]?(?:[{_MONEY}{_COUNTERS}년월일시분초원개명만억]|บาท)"
 # Digits of any alphabet, 4 to 8 of them, in a row or in two or three groups of one length; or one
 # by one, as in a row of boxes. What stands beside them must not make a number, a date, a time, a
 # price or a name of them. Every repetition is bounded, so the time is linear.

@@ -186,6 +186,21 @@ def test_allow() -> None:
     assert [f.rule for f in lint(mail, allow=["alt", "image"])] == ["subject", "text-part"]
 
 
+def test_placeholders() -> None:
+    """What a provider fills in is neither a dead link nor a variable that was left out."""
+    html = '<p>%name% {{ses}} <a href="%out%">Leave</a><img alt="" src="%open%">'
+    message = captured(subject="Hi %name%", text="{{ses}}", html=html)
+    mail = bytes(message.content)
+
+    assert lint(mail, placeholders=["%", "{{ses}}"]) == []
+    assert {found.rule for found in lint(mail)} == {"link", "image", "braces"}
+    assert {found.rule for found in lint(mail, placeholders=["%"])} == {"braces"}
+    assert (
+        lint(b"List-Unsubscribe: <%out%>\r\nSubject: a\r\n\r\nb", placeholders=["%out"])[0].rule
+        == "one-click"
+    )
+
+
 @pytest.mark.parametrize("allow", [["alt", "colour"], "alt"])
 def test_allow_nothing_unknown(allow: list[str]) -> None:
     """A name that no rule has is an error that lists those there are."""

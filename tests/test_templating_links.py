@@ -343,6 +343,36 @@ def test_what_is_left_alone(html: str) -> None:
     assert render_html(html).html
 
 
+PLACEHOLDERS = [
+    ("%unsubscribe_url%", ["%unsubscribe_url%"]),
+    ("%recipient.link%/x", "%tag, %recipient."),
+    ("{{amazonSESUnsubscribeUrl}}", ["%", "{{amazonSESUnsubscribeUrl}}"]),
+    ("<%asm_group_unsubscribe_raw_url%>", ["<%asm_"]),
+    (" *|UNSUB:https://shop.example/out|*", ["*|"]),
+]
+
+
+@pytest.mark.parametrize(("url", "placeholders"), PLACEHOLDERS)
+def test_what_a_provider_fills_in(url: str, placeholders: object) -> None:
+    """A link or an image that begins with a placeholder of the provider is not looked at."""
+    source = '<p><a href="{{ url }}">Leave</a><img alt="" src="{{ url }}">'
+
+    app = app_with({"x.html": source}, placeholders=placeholders)
+
+    assert render(app, "x", url=url).html.count("href=") == 1
+    with pytest.raises(MessageError, match="list how it begins in MAIL_PLACEHOLDERS"):
+        render_html(source, url=url)
+    with pytest.raises(MessageError, match="is relative"):
+        render(app, "x", url="/x" + url)
+
+
+@pytest.mark.parametrize("value", [[""], "a,,b", 5, [5], " ", {"a": 1, "": 2}])
+def test_no_placeholders(value: object) -> None:
+    """A placeholder that everything begins with is a mistake."""
+    with pytest.raises(ConfigurationError, match="MAIL_PLACEHOLDERS takes a list of texts"):
+        app_with({}, placeholders=value)
+
+
 def test_many_tags_take_linear_time() -> None:
     """A million tags that do not end are read once."""
     parts = ["<img ", "<a href", "href =", "url(", "<style>", "<style ", "<body ", "<body '"]

@@ -34,6 +34,7 @@ class Examined:
     :param words: The text in the HTML, without style sheets and comments.
     :param tags: Its start tags.
     :param cids: The Content-IDs of its parts.
+    :param placeholders: How that begins which a provider fills in.
     """
 
     fields: tuple[tuple[str, str], ...]
@@ -44,9 +45,10 @@ class Examined:
     tags: tuple[Start, ...]
     links: tuple[Link, ...]
     cids: frozenset[str]
+    placeholders: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, content: bytes) -> Examined:
+    def read(cls, content: bytes, placeholders: t.Sequence[str] = ()) -> Examined:
         """Take the octets of a mail apart."""
         reading = read_content(within_bounds(content))
         html = reading.html
@@ -59,6 +61,7 @@ class Examined:
             words=" ".join(event for event in found if isinstance(event, str)),
             tags=tuple(event for event in found if isinstance(event, Start)),
             links=tuple(_links(found)),
+            placeholders=(*placeholders,),
             cids=frozenset(leaf.cid.strip("<> ") for leaf in reading.leaves if leaf.cid),
         )
 

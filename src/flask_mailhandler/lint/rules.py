@@ -35,15 +35,16 @@ def _text_part(mail: Examined) -> Iterator[Found]:
 
 def _braces(mail: Examined) -> Iterator[Found]:
     inside = [value for tag in mail.tags for value in tag.attributes.values()]
-    yield from _unfilled("header", mail.values("subject"))
-    yield from _unfilled("html", [mail.words, *inside])
-    yield from _unfilled("text", [mail.text])
+    yield from _unfilled("header", mail.values("subject"), mail.placeholders)
+    yield from _unfilled("html", [mail.words, *inside], mail.placeholders)
+    yield from _unfilled("text", [mail.text], mail.placeholders)
 
 
-def _unfilled(where: Where, texts: list[str]) -> Iterator[Found]:
+def _unfilled(where: Where, texts: list[str], placeholders: tuple[str, ...]) -> Iterator[Found]:
     for text in texts:
         for found in _BRACES.findall(text):
-            yield Found(where, f"{shorten(found)} was not filled in.")
+            if not found.startswith(placeholders):
+                yield Found(where, f"{shorten(found)} was not filled in.")
 
 
 def _size(mail: Examined) -> Iterator[Found]:
@@ -61,7 +62,7 @@ def _alt(mail: Examined) -> Iterator[Found]:
 def _link(mail: Examined) -> Iterator[Found]:
     for link in mail.links:
         name, url = shorten(link.text or link.url), shorten(link.url)
-        match why_dead(link.url):
+        match why_dead(link.url, placeholders=mail.placeholders):
             case "empty":
                 yield Found("html", f"The link {name} leads nowhere.")
             case "relative" if not _BRACES.search(link.url):
@@ -72,7 +73,7 @@ def _link(mail: Examined) -> Iterator[Found]:
 
 def _image(mail: Examined) -> Iterator[Found]:
     for url in filter(None, map(_image_url, mail.tags)):
-        why = why_dead(url, image=True)
+        why = why_dead(url, image=True, placeholders=mail.placeholders)
         kind, _, rest = url.strip().partition(":")
         if why == "empty":
             yield Found("html", "An image has no src.")

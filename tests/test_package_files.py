@@ -89,6 +89,17 @@ def test_no_such_template(name: str) -> None:
         PackageLoader("templating").get_source(Environment(), name)
 
 
+def test_the_templates_are_known() -> None:
+    """The loader lists what it loads."""
+    loader = PackageLoader("templating", "gallery")
+
+    names = loader.list_templates()
+
+    assert "mailhandler/layout.html" in names
+    assert "mailhandler/previews.html" in names
+    assert all(loader.get_source(Environment(), name) for name in names)
+
+
 def test_a_file_of_the_package() -> None:
     """A file is named by its path."""
     assert package_file("mailbox", "static", "icon.svg").read_bytes().startswith(b"<svg")

@@ -41,3 +41,11 @@ class PackageLoader(BaseLoader):
                 # They change with the package only.
                 return found.read_text("utf-8"), str(found), lambda: True
         raise TemplateNotFound(template)
+
+    def list_templates(self) -> list[str]:
+        return sorted(
+            f"{folder.name}/{file.name}"
+            for templates in self._folders
+            for folder in templates.iterdir()
+            for file in folder.iterdir()
+        )

@@ -25,8 +25,11 @@ from .environments import Environments
 from .images import collecting
 from .images import mail_image
 from .origin import mark
+from .parts import ABOUT
+from .parts import IN_ONE_FILE
 from .parts import one_line
 from .parts import Parts
+from .unprinted import check_blocks
 from .urls import url_for_of
 
 _KEY = "mailhandler.templates"
@@ -136,7 +139,19 @@ class Templates:
         return markdown.converter()
 
     def _find(self, template: str, locale: str) -> lookup.Files:
-        return lookup.find(template, language.fallbacks(locale), self._exists)
+        locales = [*language.fallbacks(locale)]
+        files = lookup.find(template, locales, self._exists, self._known)
+        environment = self._environments.text.environment
+        for name in files.written:
+            single = name == files.single
+            check_blocks(environment, name, IN_ONE_FILE if single else ABOUT, silent=single)
+        return files
+
+    def _known(self) -> list[str]:
+        try:
+            return self._environments.text.environment.list_templates()
+        except TypeError:  # not every loader can say
+            return []
 
     def _exists(self, name: str) -> bool:
         try:

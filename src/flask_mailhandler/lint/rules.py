@@ -36,8 +36,13 @@ def _text_part(mail: Examined) -> Iterator[Found]:
 def _braces(mail: Examined) -> Iterator[Found]:
     inside = [value for tag in mail.tags for value in tag.attributes.values()]
     yield from _unfilled("header", mail.values("subject"), mail.placeholders)
-    yield from _unfilled("html", [mail.words, *inside], mail.placeholders)
-    yield from _unfilled("text", [mail.text], mail.placeholders)
+    in_html = [*_unfilled("html", [mail.words, *inside], mail.placeholders)]
+    yield from in_html
+    # The text is most often made from the HTML, or of the same variables.
+    told = {found.text for found in in_html}
+    for found in _unfilled("text", [mail.text], mail.placeholders):
+        if found.text not in told:
+            yield found
 
 
 def _unfilled(where: Where, texts: list[str], placeholders: tuple[str, ...]) -> Iterator[Found]:
@@ -92,6 +97,18 @@ def _image_url(tag: Start) -> str | None:
     return tag.attributes.get("background") or None
 
 
+def _style_sheet(mail: Examined) -> Iterator[Found]:
+    for tag in mail.tags:
+        if tag.tag == "link" and "stylesheet" in tag.attributes.get("rel", "").lower().split():
+            sheet = shorten(tag.attributes.get("href", ""))
+            yield Found("html", f"The style sheet {sheet} is in another file.")
+
+
+def _file_name(mail: Examined) -> Iterator[Found]:
+    for kind in mail.nameless:
+        yield Found("header", f"An attachment of type {kind} has no file name.")
+
+
 RULES = (
     Rule(
         "subject",
@@ -131,6 +148,21 @@ RULES = (
         ' alt="" where an image is only decoration.',
         "https://www.w3.org/WAI/tutorials/images/",
         _alt,
+    ),
+    Rule(
+        "style-sheet",
+        "warning",
+        "Mail clients do not load style sheets. Write the CSS into <style>.",
+        "https://www.caniemail.com/features/html-link/",
+        _style_sheet,
+    ),
+    Rule(
+        "file-name",
+        "warning",
+        "Readers show a file without a name under a name of their own, without an ending that says"
+        " with what to open it.",
+        "https://www.rfc-editor.org/rfc/rfc2183#section-2.3",
+        _file_name,
     ),
     Rule(
         "size",

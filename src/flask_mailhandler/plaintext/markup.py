@@ -51,26 +51,23 @@ class End(t.NamedTuple):
 
 def events(html: str) -> Iterator[Start | End | str]:
     """Start tags, end tags and text, in time linear in the length of *html*."""
-    for source, match in pieces(html):
-        if match is None:
-            yield _text(source)
-        elif match["whole"] and match["end"]:
-            yield End(match["tag"].lower())
-        elif match["whole"]:
-            yield Start(match["tag"].lower(), attributes(match["attributes"]))
-
-
-def pieces(html: str) -> Iterator[tuple[str, re.Match[str] | None]]:
-    """Everything in *html* as it is written, piece by piece: text with None, and markup with its
-    match, whose groups are ``tag``, ``attributes``, ``end`` and ``whole`` if it is a tag."""
     position = 0
     for match in _MARKUP.finditer(html):
         if position < match.start():
-            yield html[position : match.start()], None
+            yield _text(html[position : match.start()])
         position = match.end()
-        yield match[0], match
+        if match["whole"] and match["end"]:
+            yield End(match["tag"].lower())
+        elif match["whole"]:
+            yield Start(match["tag"].lower(), attributes(match["attributes"]))
     if position < len(html):
-        yield html[position:], None
+        yield _text(html[position:])
+
+
+def markup(html: str) -> Iterator[re.Match[str]]:
+    """All that is no text, in time linear in the length of *html*: a tag with the groups ``tag``,
+    ``attributes``, ``end`` and ``whole``, and a comment or a ``<style>`` with its content."""
+    return _MARKUP.finditer(html)
 
 
 def _text(source: str) -> str:

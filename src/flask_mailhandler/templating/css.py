@@ -23,7 +23,6 @@ elements that are not in the source.
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Callable
 
@@ -51,16 +50,15 @@ def inliner() -> Callable[[str], str]:
             importlib.import_module(library)
     except ModuleNotFoundError:
         return str
-    from .matching import Matcher
-    from .moving import move
+    from .moving import Mover
 
-    matcher = functools.lru_cache(64)(Matcher)
+    mover = Mover()
 
     def inline(html: str) -> str:
         if "<style" not in html.lower():
             return html
         _check_depth(html)
-        return move(html, matcher)
+        return mover.move(html)
 
     return inline
 

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 
 from css_inline import CSSInliner
 
-from ..plaintext.markup import events
-from ..plaintext.markup import Start
 from .stylesheet import Item
 from .stylesheet import parse
 from .stylesheet import Rule
@@ -19,7 +17,10 @@ from .stylesheet import rules
 from .stylesheet import Selector
 
 MARK = "data-mailhandler-n"
-_FOUND = re.compile(r"--r(\d+):")
+# As css-inline writes a tag.
+_ELEMENT = re.compile(r'<[^\s<>]+((?: [^\s="<>]+="[^"]*")*) style="(--r[^"]*)"')
+_MARK = re.compile(rf' {MARK}="(\d+)"')
+_RULE = re.compile(r"--r(\d+):")
 
 
 class Source(t.NamedTuple):
@@ -55,16 +56,22 @@ class Matcher:
             load_remote_stylesheets=False, keep_style_tags=False, extra_css="\n".join(marks)
         )
 
-    def match(self, marked: str) -> Iterator[tuple[str, list[Line]]]:
-        """Give the mark of every element for which something holds, and what, the strongest last.
+    def match(self, marked: str) -> list[tuple[str, str]]:
+        """Give the mark of every element for which something holds, and what, as marks that
+        :meth:`lines` reads.
 
         :param marked: A document without CSS, its tags with a :data:`MARK`. An element that is in
-            no tag of the source has none.
+            no tag of the source has "".
         """
-        for event in events(self._inliner.inline(marked)):
-            if isinstance(event, Start) and (style := event.attributes.get("style")):
-                found = [self._lines[int(number)] for number in _FOUND.findall(style)]
-                yield event.attributes.get(MARK, ""), found
+        found = _ELEMENT.findall(self._inliner.inline(marked))
+        return [
+            (mark[1] if (mark := _MARK.search(attributes)) else "", marks)
+            for attributes, marks in found
+        ]
+
+    def lines(self, marks: str) -> list[Line]:
+        """What holds for an element, the strongest last."""
+        return [self._lines[int(number)] for number in _RULE.findall(marks)]
 
 
 def _lines(items: Iterable[Item], always: bool) -> Iterator[Line]:

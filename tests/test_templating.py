@@ -453,7 +453,7 @@ def test_without_the_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     app = app_with({"x.html": page, "y.md": "Hi"})
 
     assert render(app, "x").html == page
-    with pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[markdown\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'Flask-MailHandler\[markdown\]'"):
         render(app, "y")
 
 

@@ -232,7 +232,7 @@ def test_select_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the extra is missing, select() says what to install."""
     monkeypatch.setitem(sys.modules, "selectolax.lexbor", None)
 
-    with pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[testing\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'Flask-MailHandler\[testing\]'"):
         captured(html="<p>x").select("p")
 
 

@@ -135,12 +135,11 @@ def test_the_rest_of_a_document_is_not_changed(name: str, templates: dict[str, s
         for match in reversed([*markup(html)]):
             source = match[0]
             if match["tag"]:
-                source = (
-                    f"<{match['tag']} {without('style', match['attributes'])}".rstrip(" /") + ">"
-                )
+                words = f"<{match['tag']} {without('style', match['attributes'])}".split()
+                source = " ".join(words).rstrip(" /") + ">"
             elif source.lower().startswith("<style"):
                 source = " "
-            html = html[: match.start()] + " ".join(source.split()) + html[match.end() :]
+            html = html[: match.start()] + source + html[match.end() :]
         return " ".join(html.split())
 
     assert rest(inliner()(templates[name])) == rest(templates[name])

@@ -129,7 +129,7 @@ class Mail(Sender, SendsLater):
         from .templating import render
 
         mine = self._registration()
-        return render(mine.app, mine.settings.base_url, template, context, locale, fields)
+        return render(mine.app, mine.settings, template, context, locale, fields)
 
     def __repr__(self) -> str:
         return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import sys
 import typing as t
 from collections.abc import Callable
 
@@ -23,6 +24,7 @@ from ..log import logger
 from .api import API
 from .guard import refusal
 from .pages import Pages
+from .shell import close
 from .shell import PACKAGE
 from .shell import Shell
 from .store import Store
@@ -88,6 +90,9 @@ def register(
             logger.warning("%s was answered 404: %s.", visible(request.path)[:80], visible(reason))
         abort(404)
 
+    # Called before whatever the app or its extensions do before and after a request.
+    blueprint.url_value_preprocessor(functools.partial(_exempt, blueprint))
+    blueprint.after_request(close)
     store = Store(folder)
     shell = Shell(*(PACKAGE / place / "templates" for place in ("gallery", "queue_page")))
     Pages(store, shell, about).add_to(blueprint)
@@ -99,6 +104,15 @@ def register(
     # its own requests are told. So the filter is for all, and keeps nothing: a logger takes the
     # same function once, however many apps add it.
     logging.getLogger("werkzeug").addFilter(_is_news)
+
+
+def _exempt(blueprint: Blueprint, endpoint: str | None, values: dict[str, t.Any] | None) -> None:
+    """Have Flask-WTF ask for no token of its own: our pages have theirs, and cannot know whether
+    the app's protection was set up before or after them."""
+    module = sys.modules.get("flask_wtf.csrf")
+    protection = current_app.extensions.get("csrf")
+    if module is not None and isinstance(protection, module.CSRFProtect):
+        protection.exempt(blueprint)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -80,7 +80,7 @@ class Budget:
         if not self._parts:
             self._end(f"The message was read up to its {MAX_PARTS}th part.")
         self._parts -= 1
-        part: Message = Message(policy=policy)  # type: ignore[arg-type]
+        part: Message = Message(policy=policy)
         self.message = part if self.message is None else self.message
         return part
 

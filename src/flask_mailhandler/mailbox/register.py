@@ -25,8 +25,8 @@ from .api import API
 from .guard import refusal
 from .pages import Pages
 from .shell import close
-from .shell import PACKAGE
 from .shell import Shell
+from .static_files import static_file
 from .store import Store
 
 PREFIX = "/_mail"
@@ -68,13 +68,7 @@ def register(
     :param about: A word for who sees no message yet.
     :param more: Whoever adds pages of its own, which the guard and the shell hold for.
     """
-    blueprint = Blueprint(
-        PAGE,
-        __name__,
-        url_prefix=PREFIX,
-        static_folder=str(PACKAGE / "mailbox" / "static"),
-        static_url_path="/static",
-    )
+    blueprint = Blueprint(PAGE, __name__, url_prefix=PREFIX)
     told: set[str] = set()
 
     # Of the whole app, so that a wrong method or a missing slash tells strangers no more.
@@ -94,7 +88,8 @@ def register(
     blueprint.url_value_preprocessor(functools.partial(_exempt, blueprint))
     blueprint.after_request(close)
     store = Store(folder)
-    shell = Shell(*(PACKAGE / place / "templates" for place in ("gallery", "queue_page")))
+    shell = Shell("gallery", "queue_page")
+    blueprint.get("/static/<filename>", endpoint="static")(static_file)
     Pages(store, shell, about).add_to(blueprint)
     API(store).add_to(blueprint)
     for add in more:

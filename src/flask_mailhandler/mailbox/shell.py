@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 import typing as t
-from pathlib import Path
 
 from flask import Response
 from flask import url_for
+from jinja2 import ChoiceLoader
 from jinja2 import Environment
-from jinja2 import FileSystemLoader
+from jinja2 import PackageLoader
 from jinja2 import StrictUndefined
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = __name__.partition(".")[0]
 
 LOCKED = {
     "Cache-Control": "no-store",
@@ -131,14 +131,15 @@ def close(response: Response) -> Response:
 class Shell:
     """What the pages of a blueprint share.
 
-    :param folders: Of templates, beside those of the mailbox.
+    :param pages: Folders of the package whose templates belong to it, besides the mailbox's own.
     """
 
-    def __init__(self, *folders: Path) -> None:
-        places = [PACKAGE / "mailbox" / "templates", *folders]
+    def __init__(self, *pages: str) -> None:
+        # By the package and not by a path: it may be in a zip file, or frozen.
+        loaders = [PackageLoader(PACKAGE, f"{page}/templates") for page in ("mailbox", *pages)]
         self._sections: list[tuple[str, str, t.Callable[[], bool]]] = []
         self._templates = Environment(
-            loader=FileSystemLoader([str(place) for place in places]),
+            loader=ChoiceLoader(loaders),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

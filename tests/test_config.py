@@ -17,6 +17,7 @@ from flask_mailhandler import ConfigurationWarning
 from flask_mailhandler import ConsoleEmailHandler
 from flask_mailhandler import EmailHandler
 from flask_mailhandler import FileEmailHandler
+from flask_mailhandler import key_names
 from flask_mailhandler import Mail
 from flask_mailhandler import MailboxEmailHandler
 from flask_mailhandler import MemoryEmailHandler
@@ -187,14 +188,20 @@ def test_testing_and_debug(
         ({"local_hostname": "a\r\nMAIL"}, "MAIL_LOCAL_HOSTNAME has the control character"),
         ({"url": "mx.example.com"}, "MAIL_URL must be like"),
         ({"url": "smtp://"}, "MAIL_URL needs a host"),
-        ({"url": "smtp://mx.example.com/inbox"}, "MAIL_URL needs a host, and nothing behind it"),
+        (
+            {"url": "smtp://mx.example.com/inbox"},
+            "MAIL_URL needs a host, and after it nothing but a query. In the user name",
+        ),
         ({"url": "smtp://mx.example.com:99999"}, "the port from 1 to 65535"),
         ({"url": "localhost:25"}, "MAIL_URL begins with 'localhost:', behind"),
         (
             {"url": "console://terminal"},
             "MAIL_URL begins with 'console:', behind which only options",
         ),
-        ({"url": "smtp://mx.example.com?colour=red"}, "MAIL_URL has unknown options: colour"),
+        ({"url": "smtp://mx.example.com?colour=red"}, "MAIL_URL has unknown options: colour. They"),
+        ({"url": "smtp://mx.example.com?timout=9"}, "timout. Did you mean timeout?"),
+        ({"url": "smtps://a@b:p@ss/w@mx.example.com"}, "write '@', ':', '/',"),
+        ({"accounts": {"bulk": {"user": "x"}}}, "user. Did you mean username?"),
         ({"url": "smtp://mx.example.com?port=0"}, "'port' in MAIL_URL must be from 1"),
         ({"accounts": "bulk"}, "MAIL_ACCOUNTS must be like"),
         ({"accounts": {"default": {}}}, "MAIL_ACCOUNTS['default'] must be"),
@@ -376,6 +383,12 @@ def test_an_unknown_account() -> None:
         ("hots", "host"),
         ("use_tsl", "use_tls"),
         ("supress_send", "suppress_send"),
+        ("from", "default_from"),
+        ("sender", "default_from"),
+        ("queue_url", "queue"),
+        ("user", "username"),
+        ("use_starttls", "security"),
+        ("smtp_server", "host"),
     ],
 )
 def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
@@ -384,6 +397,20 @@ def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
 
     with pytest.warns(ConfigurationWarning, match=said):
         Mail(app_with(**{slip: "x"}), cli=None)
+
+
+def test_a_known_key_beside_its_synonym() -> None:
+    """A key that only looks like another name of one that is set is the app's own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Mail(app_with(**{"from": "x", "default_from": "me@example.com"}), cli=None)
+
+
+def test_every_synonym_is_of_a_key() -> None:
+    """What is proposed instead of another name is an option that there is."""
+    for other, option in key_names._SYNONYMS.items():
+        with pytest.warns(ConfigurationWarning, match=f"Is MAIL_{option.upper()} meant"):
+            Mail(app_with(**{other: "x"}), cli=None)
 
 
 def test_keys_of_others_do_not_warn() -> None:

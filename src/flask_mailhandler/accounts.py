@@ -30,6 +30,8 @@ from .handlers import BUILT_IN
 from .handlers import find
 from .handlers import SILENT
 from .handlers.base import EmailHandler
+from .key_names import meant
+from .key_names import unknown_options
 from .queue_settings import KEYS as QUEUE_KEYS
 from .queue_settings import QueueSettings
 from .queue_settings import read_queue
@@ -200,8 +202,7 @@ def _account(
 ) -> Account:
     from_url = config.parse_url(own["url"], label("url")) if "url" in own else {}
     if stray := from_url.keys() - known.keys() - {"handler"}:
-        names = ", ".join(sorted(stray))
-        raise ConfigurationError(f"{label('url')} has unknown options: {names}.")
+        raise ConfigurationError(unknown_options(label("url"), stray, known))
 
     def named(option: str) -> str:
         return f"{option!r} in {label('url')}" if option in from_url else label(option)
@@ -262,10 +263,8 @@ def _accounts(value: object) -> dict[str, dict[str, object]]:
         unknown = own.keys() - _known_options().keys() - _ACCOUNT_KEYS
         handler = own.get("handler")
         if unknown and _is_built_in(handler or "smtp"):
-            raise ConfigurationError(
-                f"MAIL_ACCOUNTS[{name!r}] has unknown options: {', '.join(sorted(unknown))}. They"
-                " are written as the keys are, in lower case and without MAIL_."
-            )
+            allowed = {*_known_options(), *_ACCOUNT_KEYS}
+            raise ConfigurationError(unknown_options(f"MAIL_ACCOUNTS[{name!r}]", unknown, allowed))
         found[name] = own
     return found
 
@@ -289,18 +288,14 @@ def _label_of(account: str) -> Label:
 def _warn_of_unknown(values: Values, known: Mapping[str, object]) -> None:
     """Warn of keys that nobody reads and that look like a slip of the pen. Others may belong
     to a handler of somebody else."""
-    import difflib
-
     # A slip in MAIL_SUPPRESS_SEND would send what was to be suppressed.
     all_known = {*known, *_ACCOUNT_KEYS, *_APP_KEYS, *aliases.KEYS}
     for name in values:
         if name in all_known or name in aliases.IGNORED:
             continue
-        # Two letters of four exchanged, as in MAIL_PROT, are three quarters alike.
-        near = difflib.get_close_matches(name, sorted(all_known), 1, 0.75)
-        if near:
+        if (near := meant(name, all_known)) and near not in values:
             warnings.warn(
-                f"MAIL_{name.upper()} is not a key. Is {key(near[0])} meant?",
+                f"MAIL_{name.upper()} is not a key. Is {key(near)} meant?",
                 ConfigurationWarning,
                 stacklevel=4,
             )

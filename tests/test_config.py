@@ -90,6 +90,35 @@ def test_where_mail_goes(keys: dict[str, object], expect: tuple[str, int, str]) 
     assert (server.host, server.port, server.security) == expect
 
 
+def backend_class(name: str) -> type:
+    """As Flask-Mailman's, whose backends all have one name."""
+    return type("EmailBackend", (), {"__module__": f"flask_mailman.backends.{name}"})
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"server": 5.0}, "MAIL_SERVER "),
+        ({"server": "localhost:25"}, "MAIL_SERVER has a port in it"),
+        ({"default_sender": "nobody"}, "MAIL_DEFAULT_SENDER "),
+        ({"max_emails": "many"}, "MAIL_MAX_EMAILS "),
+        ({"backend": "own.EmailBackend"}, "MAIL_BACKEND = 'own.EmailBackend'"),
+        ({"backend": "smtp://mx.example.com"}, "MAIL_BACKEND"),
+        ({"default_from": "nobody", "default_sender": "a@b.c"}, "MAIL_DEFAULT_FROM "),
+        (
+            {"server": "a", "accounts": {"b": {"default_to": "c"}}},
+            "MAIL_ACCOUNTS['b']['default_to']",
+        ),
+    ],
+)
+def test_an_error_names_the_key_that_was_written(keys: dict[str, object], key: str) -> None:
+    """An error names the key that stands in the configuration, be it another extension's."""
+    with pytest.raises(ConfigurationError) as caught:
+        handler_of(**keys)
+
+    assert key in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("keys", "expect"),
     [
@@ -109,6 +138,14 @@ def test_where_mail_goes(keys: dict[str, object], expect: tuple[str, int, str]) 
         ({"backend": "flask_mailman.backends.locmem"}, MemoryEmailHandler),
         ({"backend": "file", "file_path": "/tmp/mail"}, FileEmailHandler),
         ({"backend": "smtp"}, SMTPEmailHandler),
+        ({"backend": "flask_mailman.backends.smtp.EmailBackend"}, SMTPEmailHandler),
+        ({"backend": "flask_mailman.backends.console.EmailBackend"}, ConsoleEmailHandler),
+        ({"backend": "flask_mailman.backends.dummy.EmailBackend"}, MemoryEmailHandler),
+        ({"backend": "console.EmailBackend"}, ConsoleEmailHandler),
+        ({"backend": backend_class("locmem")}, MemoryEmailHandler),
+        ({"backend": backend_class("file"), "file_path": "/tmp/mail"}, FileEmailHandler),
+        ({"backend": "flask_mailhandler:MemoryEmailHandler"}, MemoryEmailHandler),
+        ({"backend": MemoryEmailHandler}, MemoryEmailHandler),
     ],
 )
 def test_which_handler(keys: dict[str, object], expect: type) -> None:

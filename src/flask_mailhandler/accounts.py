@@ -146,12 +146,13 @@ def read_settings(values: Values) -> Settings:
     mailbox = own.pop("mailbox", None)
     remote = own.pop("dangerous_remote_mailbox", False)
     queue = read_queue({name: own.pop(name) for name in QUEUE_KEYS & own.keys()})
-    from_key = functools.partial(aliases.origin, values=values)
+    from_key = functools.partial(aliases.origin, values=aliases.switches(values))
     if own.pop("suppress", False):
         # It means that nothing is sent at all, whoever says where.
         own = {**_without_connection(own), "handler": "memory"}
         accounts = {name: _without_connection(given) for name, given in accounts.items()}
-    default = _account(DEFAULT, own, known, key, from_key)
+    # An error names the key that was written, be it Flask-Mail's.
+    default = _account(DEFAULT, own, known, from_key, from_key)
     built = {DEFAULT: default}
     for name, given in accounts.items():
         if default.handler in SILENT and "handler" not in given:
@@ -161,7 +162,8 @@ def read_settings(values: Values) -> Settings:
         sources = {
             option: label(option) if option in given else from_key(option) for option in merged
         }
-        built[name] = _account(name, merged, known, label, sources.__getitem__)
+        source = functools.partial(_source, sources, label)
+        built[name] = _account(name, merged, known, source, source)
     return Settings(
         built,
         testing_handler,
@@ -279,6 +281,11 @@ def _inherit(flat: Values, given: Values) -> dict[str, object]:
         if name not in _APP_KEYS and not (own_connection and name in _CONNECTION)
     }
     return {**taken, **given}
+
+
+def _source(sources: Mapping[str, str], label: Label, option: str) -> str:
+    """Where an option was written, or where it would be."""
+    return sources.get(option) or label(option)
 
 
 def _label_of(account: str) -> Label:

@@ -613,7 +613,7 @@ def test_one_mail_for_two_apps() -> None:
         (lambda message, **more: None, " It must take (app, message, report, **more)."),
         (lambda: None, " It must take (app, message, report, **more)."),
         (lambda app, message, report: message.nothing, ""),
-        (lambda app, **more: int("x", base="y"), ""),
+        (lambda app, **more: more["report"](), ""),
     ],
 )
 def test_a_receiver_that_cannot_be_called(

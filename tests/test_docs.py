@@ -100,6 +100,9 @@ def test_what_is_not_run() -> None:
         "Email-Simplified",
         "Flask-Mail",
         "Flask-Mailman",
+        "Flask-Mailman",
+        "Flask-Security",
+        "Flask-User",
         "smtplib",
     ]
 

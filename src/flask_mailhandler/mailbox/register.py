@@ -20,8 +20,10 @@ from ..gallery.pages import add as add_previews
 from ..handlers.console import visible
 from ..kept import folder_of
 from ..kept import PAGE
+from ..kept import SEEN_AT
 from ..log import logger
 from .api import API
+from .guard import is_local
 from .guard import refusal
 from .pages import Pages
 from .shell import close
@@ -42,12 +44,13 @@ def register_on(app: Flask, settings: Settings, agrees: Callable[[], bool]) -> N
     from ..queue_page.pages import add as add_queue
 
     folder = folder_of(app, settings)
+    kept = Store(folder)
     register(
         app,
         folder,
         agrees=agrees,
         remote=settings.remote_mailbox,
-        more=[add_previews, functools.partial(add_queue, token=Store(folder).token)],
+        more=[add_previews, functools.partial(add_queue, kept=kept)],
     )
 
 
@@ -74,6 +77,8 @@ def register(
     # Of the whole app, so that a wrong method or a missing slash tells strangers no more.
     @blueprint.before_app_request
     def guard() -> None:
+        if is_local(request):
+            current_app.extensions[SEEN_AT] = request.url_root
         if request.blueprint != PAGE and not f"{request.path}/".startswith(f"{PREFIX}/"):
             return
         reason = refusal(request, debug=current_app.debug, agrees=agrees, remote=remote)

@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 
 from flask_mailhandler import Address
+from flask_mailhandler import config
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import ConfigurationWarning
 from flask_mailhandler import ConsoleEmailHandler
@@ -501,6 +502,31 @@ def test_email_simplified_arguments(
     server = SMTPEmailHandler(**arguments).server
 
     assert (server.host, server.port, server.security) == expect
+
+
+@pytest.mark.parametrize(
+    ("word", "expect"),
+    [
+        *((word, True) for word in ("true", "yes", "on", "1", " TRUE ", "On", True, 1)),
+        *((word, False) for word in ("false", "no", "off", "0", " Off ", "No", False, 0)),
+    ],
+)
+def test_words_for_yes_and_no(word: object, expect: bool) -> None:
+    """Every word for yes and no is understood, in whatever case, with spaces around it."""
+    assert config.boolean(word, "MAIL_MAILBOX") is expect
+
+
+@pytest.mark.parametrize("value", [0.001, 999_999_999, "9", 25.5])
+def test_seconds(value: float | str) -> None:
+    """A number of seconds is over 0 and under a thousand millions, as sockets take it."""
+    assert config.seconds(value, "MAIL_TIMEOUT") == float(value)
+
+
+@pytest.mark.parametrize("value", [0, -0.001, 1e9, 1e9 + 0.5, "inf", "nan", "1e9", True, None])
+def test_no_seconds(value: object) -> None:
+    """What is outside, or no number, is refused by name."""
+    with pytest.raises(ConfigurationError, match="MAIL_TIMEOUT must be a number of seconds"):
+        config.seconds(value, "MAIL_TIMEOUT")
 
 
 @pytest.mark.parametrize("name", ["use_tls", "use_starttls"])

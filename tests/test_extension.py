@@ -452,7 +452,10 @@ def test_before_send_stops_a_message(caplog: pytest.LogCaptureFixture) -> None:
     assert [len(report.outcomes) for report in reports] == [1, 0, 1]
     assert [report.ok for report in reports] == [True, False, True]
     assert len(outbox) == 2
-    assert "unsubscribed" in caplog.text
+    assert (
+        " was stopped by the before_send function"
+        " test_before_send_stops_a_message.<locals>.unsubscribed."
+    ) in caplog.text
 
 
 def test_redirect() -> None:

@@ -325,5 +325,5 @@ def test_without_aiosmtpd() -> None:
 
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: Catching mail needs aiosmtpd: pip install Flask-MailHandler[catch]\n"
+        "Error: Catching mail needs aiosmtpd: pip install 'Flask-MailHandler[catch]'\n"
     )

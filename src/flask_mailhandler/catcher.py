@@ -34,7 +34,7 @@ try:
     from aiosmtpd.smtp import SMTP
 except ImportError as _error:
     raise ConfigurationError(
-        "Catching mail needs aiosmtpd: pip install Flask-MailHandler[catch]"
+        "Catching mail needs aiosmtpd: pip install 'Flask-MailHandler[catch]'"
     ) from _error
 
 if t.TYPE_CHECKING:

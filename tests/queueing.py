@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import time
 import typing as t
 
 from flask import Flask
@@ -20,11 +19,13 @@ from flask_mailhandler.queue.store import Lease
 from flask_mailhandler.queue.store import Pause
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Iterator
     from pathlib import Path
 
     from flask_mailhandler import MailQueue
     from flask_mailhandler.queue.row import Row
+    from flask_mailhandler.queue.store import Store
     from sending import Listener
 
 # A busy machine may stop a thread, or a process that has the file in hand, for many seconds.
@@ -67,13 +68,13 @@ class Shop:
 
     def later(self, row: Row) -> None:
         """As if the time had come for a row that waits."""
-        moved = dataclasses.replace(row, due=time.time() - 1)
-        self.queue.store.rewrite([moved], [RowState.WAITING])
+        now = self.queue.store.now()
+        alter(self.queue.store, row, [RowState.WAITING], due=now - 1)
 
     def all_later(self) -> None:
         """As if the time had come for all that waits, and every pause were over."""
         for account in self.queue.accounts:
-            self.queue.store.set_pause(account, Pause())
+            self.queue.store.alter_pause(account, lambda before: Pause())
         for row in self.rows:
             self.later(row)
 
@@ -81,7 +82,7 @@ class Shop:
         """As if a lease's time had passed since any worker was heard of."""
         for row in self.queue.store.rows(Filter([RowState.CLAIMED]), 10_000):
             assert row.lease_owner is not None
-            self.queue.store.renew(Lease(row.lease_owner, time.time() - 1))
+            self.queue.store.renew(Lease(row.lease_owner, self.queue.store.now() - 1))
 
 
 @contextlib.contextmanager
@@ -93,6 +94,11 @@ def shop(folder: Path, server: Listener | None = None, **keys: t.Any) -> Iterato
             yield made
         finally:
             made.queue.close()
+
+
+def alter(store: Store, row: Row, was: Iterable[RowState], **changes: t.Any) -> None:
+    """Change a row that is there."""
+    store.alter([row.id], [*was], lambda found: dataclasses.replace(found, **changes))
 
 
 def who(row: Row) -> dict[str, str]:

@@ -70,7 +70,7 @@ def full(tmp_path: Path, scripted: Scripted) -> t.Iterator[Shop]:
 
 def test_status(full: Shop) -> None:
     """status counts the messages of each state, and says which account pauses and why."""
-    full.queue.store.set_pause("news", Pause(9e9, 1, "no route to host"))
+    full.queue.store.alter_pause("news", lambda before: Pause(9e9, 1, "no route to host"))
     code, said = run(full, "queue", "status")
 
     assert code == 0

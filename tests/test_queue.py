@@ -8,7 +8,6 @@ import email
 import logging
 import threading
 import time
-import types
 import typing as t
 from email.message import EmailMessage
 
@@ -29,7 +28,7 @@ from flask_mailhandler import Phase
 from flask_mailhandler import QueueError
 from flask_mailhandler import State
 from flask_mailhandler.queue import retry
-from flask_mailhandler.queue import worker
+from flask_mailhandler.queue.store import Pause
 from queueing import Shop
 from queueing import shop
 from queueing import url_of
@@ -281,15 +280,44 @@ def test_many_in_few_transactions(tmp_path: Path) -> None:
         assert [ticket.id for ticket in tickets] == [*range(2, 251)]
 
 
-def test_a_wrong_one_among_many(tmp_path: Path) -> None:
-    """The tickets of those before a message that cannot be sent come before its error."""
+def test_wrong_ones_among_many(tmp_path: Path) -> None:
+    """A message that cannot be sent has a ticket with its error, and the others are queued; so is
+    a key that is none."""
+    first, second, third, fourth = letters(4)
+    keys = {first: "1", second: "", third: "3", fourth: "4"}
+    messages = [first, Message(text="x", subject="x"), second, third, "no message", fourth]
     with shop(tmp_path) as here:
-        tickets = here.mail.send_later_each([*letters(3), Message(text="x")])
+        tickets = [
+            *here.mail.send_later_each(
+                messages,  # type: ignore[arg-type]
+                key=lambda message: keys.get(message, "x"),  # type: ignore[arg-type]
+            )
+        ]
 
-        assert [next(tickets).id for _ in range(3)] == [1, 2, 3]
-        with pytest.raises(MessageError, match="no recipient"):
-            next(tickets)
-        assert len(here.rows) == 3
+        assert [ticket.id for ticket in tickets] == [1, 0, 0, 2, 0, 3]
+        assert [ticket.created for ticket in tickets] == [True, False, False, True, False, True]
+        wrong = [str(ticket.error) for ticket in tickets if ticket.error]
+        assert ["no recipient" in wrong[0], "key=" in wrong[1], "message" in wrong[2]] == [True] * 3
+        assert tickets[2].message_id == second.message_id
+        assert [row.key for row in here.rows] == ["1", "3", "4"]
+
+
+def test_a_list_twice(tmp_path: Path) -> None:
+    """A list that is queued a second time, as after a crash in the middle of it, adds what is
+    missing: each message has a key of its own."""
+    week = [letter(f"r{number}@example.com") for number in range(250)]
+
+    def key(message: Message) -> str:
+        return f"news:48:{message.to[0]}"
+
+    with shop(tmp_path) as here:
+        begun = here.mail.send_later_each(week, key=key)  # type: ignore[arg-type]
+        for _ in range(120):
+            next(begun)
+        again = [*here.mail.send_later_each(week, key=key)]  # type: ignore[arg-type]
+
+        assert sum(ticket.created for ticket in again) == 50
+        assert len(here.rows) == len({row.key for row in here.rows}) == 250
 
 
 def test_one_is_not_several(tmp_path: Path) -> None:
@@ -424,13 +452,16 @@ def test_a_pause_grows_and_ends(
     with shop(tmp_path, server) as here:
         here.mail.send_later(letter())
         lengths, now = [], time.time()
-        still = types.SimpleNamespace(time=lambda: now, monotonic=time.monotonic)
-        monkeypatch.setattr(worker, "time", still)
+
+        def over(pause: Pause) -> Pause:
+            return dataclasses.replace(pause, until=0.0)
+
+        monkeypatch.setattr(here.queue.store, "now", lambda: now)
         for _ in range(3):
             here.queue.run_once()
             pause = here.queue.store.pause("default")
             lengths.append(pause.until - now)
-            here.queue.store.set_pause("default", type(pause)(0.0, pause.times, pause.why))
+            here.queue.store.alter_pause("default", over)
         here.queue.run_once()
 
         assert 11 < lengths[0] < 16 < 22 < lengths[1] < 31 < 44 < lengths[2] < 61
@@ -549,10 +580,6 @@ def test_the_guard_is_applied_again(tmp_path: Path, scripted: Scripted) -> None:
         for _ in range(2):
             here.mail.send_later(letter("ann@example.com", "bob@example.org"))
     with shop(tmp_path, server, MAIL_ALLOW_TO="@example.org") as copy:
-        copy.queue.store.rewrite(
-            [row for row in copy.rows if row.id == 2],
-            ["waiting"],  # type: ignore[list-item]
-        )
         copy.queue.run_once()
 
         assert copy.states == ["sent", "sent"]

@@ -185,7 +185,9 @@ def test_what_is_not_neglected(tmp_path: Path) -> None:
     living worker's hand, or is finished."""
     with noting_shop(tmp_path, MAIL_ACCOUNTS={"news": {}}) as (here, engine):
         engine.gone = True  # only the ring of taking in; see below
-        here.queue.store.set_pause("news", Pause(time.time() + 3600, 1, "no session"))
+        here.queue.store.alter_pause(
+            "news", lambda before: Pause(time.time() + 3600, 1, "no session")
+        )
         here.mail.send_later(letter(), delay=3600)
         here.mail.send_later(letter(), using="news")
         claimed = here.mail.send_later(letter())

@@ -18,6 +18,7 @@ from queue_page_app import full
 from queue_page_app import looking
 from queue_page_app import put
 from queue_page_app import token_of
+from queueing import alter
 from sending import letter
 from test_mailbox_pages import Tags
 
@@ -282,9 +283,9 @@ def test_hostile_texts(shop: Shop, browser: FlaskClient) -> None:
     (item,) = from_json(row.recipients)
     evil = dataclasses.replace(item, state=State.REFUSED, text=EVIL, enhanced_code=EVIL)
     options = row.options.replace("News of May", EVIL.replace('"', '\\"'))
-    changed = dataclasses.replace(row, error=EVIL, recipients=to_json([evil]), options=options)
-    shop.queue.store.rewrite([changed], [RowState.FAILED])
-    shop.queue.store.set_pause("news", Pause(9e9, 1, EVIL))
+    changed = {"error": EVIL, "recipients": to_json([evil]), "options": options}
+    alter(shop.queue.store, row, [RowState.FAILED], **changed)
+    shop.queue.store.alter_pause("news", lambda before: Pause(9e9, 1, EVIL))
     put(shop, EVIL, '"<script>"@example.com', key=EVIL, delay=60)
 
     for path in ("", "list", "3", "6", f"?q={EVIL}", f"?q=using:{EVIL}", f"3?q={EVIL}"):
@@ -299,8 +300,8 @@ def test_hostile_texts(shop: Shop, browser: FlaskClient) -> None:
 
 def test_a_damaged_row(shop: Shop, browser: FlaskClient) -> None:
     """A row that cannot be read is shown as far as it can be, and does not take the list away."""
-    changed = dataclasses.replace(shop.rows[2], recipients="{", due=9e15, expires=-9e15)
-    shop.queue.store.rewrite([changed], [RowState.FAILED])
+    damaged = {"recipients": "{", "due": 9e15, "expires": -9e15}
+    alter(shop.queue.store, shop.rows[2], [RowState.FAILED], **damaged)
 
     assert listed(browser) == [5, 4, 3, 2, 1]
     assert "The row is damaged: its recipients cannot be read" in page(browser, "3")
@@ -335,9 +336,9 @@ def test_an_app_database(tmp_path: Path) -> None:
 
 def test_what_is_wrong(shop: Shop, browser: FlaskClient) -> None:
     """The list says which account pauses, and that mail is late."""
-    shop.queue.store.set_pause("news", Pause(9e9, 1, "no route to host"))
+    shop.queue.store.alter_pause("news", lambda before: Pause(9e9, 1, "no route to host"))
     row = shop.rows[4]
-    shop.queue.store.rewrite([dataclasses.replace(row, due=row.created - 300)], [row.state])
+    alter(shop.queue.store, row, [row.state], due=row.created - 300)
 
     html = page(browser)
 

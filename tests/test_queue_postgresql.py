@@ -165,7 +165,7 @@ def test_what_a_worker_had_claimed(
         postgresql.stop(signal.SIGQUIT if crash else signal.SIGINT)
         postgresql.start()
         here.queue.close()
-        here.queue.worker().recover()
+        here.queue.worker().upkeep.recover()
 
         assert here.states == ["held" if crash else "waiting"]
         assert ("went down" in here.rows[0].error) is crash

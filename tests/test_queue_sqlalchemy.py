@@ -210,7 +210,7 @@ def test_a_machine_that_went_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         here.queue.store.claim("default", Lease(worker.owner, 1.0), here.rows[0].due, 1)
         assert here.queue.store.remembers(worker.owner)
         monkeypatch.setattr(sqlalchemy_database, "boot_id", lambda: "another")
-        here.queue.worker().recover()
+        here.queue.worker().upkeep.recover()
 
         assert here.states == ["held", "waiting"]
         assert "went down" in here.rows[0].error
@@ -246,11 +246,14 @@ def test_no_question_reads_the_whole_table(tmp_path: Path) -> None:
     add(store, row(key="k"))
     asked.clear()
     store.claim("default", lease(), NOW, 10)
-    store.claim_these([1], lease(), NOW)
+    store.claim("default", lease(), NOW, 10, "here")
+    store.owners()
+    store.ring("default", NOW, NOW + 1)
+    store.answer("default")
     store.announce(1, "me", "[]")
     store.renew(lease())
     store.release([1], "me")
-    store.lost(NOW, 120)
+    store.lost(NOW, 120, ["dead"])
     store.pull(NOW, 3600)
     store.pause("default")
     store.take_rate("default", ((1, 1.0),), NOW, 1)

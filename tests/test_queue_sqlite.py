@@ -18,10 +18,10 @@ import typing as t
 import pytest
 
 from flask_mailhandler import QueueError
-from flask_mailhandler.queue import boot
+from flask_mailhandler.queue import process
 from flask_mailhandler.queue import sqlite_file
 from flask_mailhandler.queue import sqlite_writing
-from flask_mailhandler.queue.boot import boot_id
+from flask_mailhandler.queue.process import boot_id
 from flask_mailhandler.queue.sqlite import SqliteStore
 from flask_mailhandler.queue.store import Lease
 from forking import in_child
@@ -96,7 +96,7 @@ def test_a_machine_that_went_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert here.queue.store.remembers(worker.owner)
         monkeypatch.setattr(here.queue.store, "_boot", "another")
         assert not here.queue.store.remembers(worker.owner)
-        here.queue.worker().recover()
+        here.queue.worker().upkeep.recover()
 
         assert here.states == ["held", "waiting"]
         assert "went down" in here.rows[0].error
@@ -110,7 +110,7 @@ def test_this_machine() -> None:
 
 def test_another_kind_of_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where there is no such id it is empty."""
-    monkeypatch.setattr(boot, "_LINUX", tmp_path / "nothing")
+    monkeypatch.setattr(process, "_BOOT", tmp_path / "nothing")
 
     assert boot_id() == ""
 
@@ -291,12 +291,12 @@ def test_two_processes_make_one_file(tmp_path: Path) -> None:
         for _ in range(4)
     ]
     outputs = []
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        outputs.append(process.communicate()[0])
+    for one in processes:
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
+    for one in processes:
+        outputs.append(one.communicate()[0])
 
     assert outputs == ["{}\n"] * 4
 
@@ -352,10 +352,13 @@ def test_no_question_reads_the_whole_table(store: SqliteStore) -> None:
     add(store, row(key="k"))
     store.due("default")
     store.claim("default", lease(), NOW, 10)
-    store.claim_these([1], lease(), NOW)
+    store.claim("default", lease(), NOW, 10, "here")
+    store.owners()
+    store.ring("default", NOW, NOW + 1)
+    store.answer("default")
     store.announce(1, "me", "[]")
     store.renew(lease())
-    store.lost(NOW, 120)
+    store.lost(NOW, 120, ["dead"])
     store.pull(NOW, 3600)
     store.pause("default")
     store.take_rate("default", ((1, 1.0),), NOW, 1)

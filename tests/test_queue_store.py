@@ -58,7 +58,7 @@ def test_apps_do_not_see_each_other(place: Place) -> None:
     store, other = place.store(), place.store("blog")
     add(store, row(key="k"))
     (ticket,) = add(other, row(app="blog", key="k"))
-    other.set_pause("default", Pause(NOW, 1, "why"))
+    other.alter_pause("default", lambda before: Pause(NOW, 1, "why"))
 
     assert ticket.created
     assert (store.counts(), other.counts()) == ({"waiting": 1}, {"waiting": 1})
@@ -108,12 +108,15 @@ def test_claiming(store: Store) -> None:
     assert store.due("news") == [(0, NOW)]
 
 
-def test_claiming_by_number(store: Store) -> None:
-    """What an engine rings for is claimed if it waits and is due."""
-    add(store, row(), row(due=NOW + 1), row(state=RowState.SENT), row())
+def test_claiming_of_an_origin(store: Store) -> None:
+    """A process that sends nothing claims only what such a process has queued where it is."""
+    add(store, row(), row(origin="here"), row(origin="there"), row(origin="here", due=NOW + 1))
 
-    assert [one.id for one in store.claim_these([4, 2, 3, 99, 1], lease(), NOW)] == [1, 4]
-    assert store.claim_these([], lease(), NOW) == []
+    assert store.due("default", "here") == [(1, NOW)]
+    assert [one.id for one in store.claim("default", lease(), NOW, 10, "here")] == [2]
+    assert store.due("default", "elsewhere") == []
+    assert store.claim("default", lease(), NOW, 10, "elsewhere") == []
+    assert [one.id for one in store.claim("default", lease(), NOW, 10)] == [1, 3]
 
 
 def test_a_lost_lease(store: Store) -> None:
@@ -246,7 +249,7 @@ def test_after_a_fork(place: Place) -> None:
 
     def write() -> None:
         while not over.is_set():
-            store.set_pause("default", Pause(NOW))
+            store.alter_pause("default", lambda before: Pause(NOW))
 
     threads = [threading.Thread(target=write) for _ in range(2)]
     for thread in threads:

@@ -40,9 +40,10 @@ if t.TYPE_CHECKING:
     from .oauth import OAuthToken as OAuthToken
     from .outbox import Outbox as Outbox
     from .queue.mail_queue import MailQueue as MailQueue
-    from .queue.mail_queue import QueueStats as QueueStats
     from .queue.sqlalchemy_tables import mail_queue_tables as mail_queue_tables
+    from .queue.stats import QueueStats as QueueStats
     from .queue.ticket import Ticket as Ticket
+    from .report import About as About
     from .report import conclude as conclude
     from .report import Job as Job
     from .report import Outcome as Outcome
@@ -91,10 +92,11 @@ _HOMES = {
     "message": ["Message", "MessageFields"],
     "oauth": ["OAuthToken"],
     "outbox": ["Outbox"],
-    "queue.mail_queue": ["MailQueue", "QueueStats"],
+    "queue.mail_queue": ["MailQueue"],
+    "queue.stats": ["QueueStats"],
     "queue.sqlalchemy_tables": ["mail_queue_tables"],
     "queue.ticket": ["Ticket"],
-    "report": ["Job", "Outcome", "Phase", "Report", "State", "conclude"],
+    "report": ["About", "Job", "Outcome", "Phase", "Report", "State", "conclude"],
     "secret": ["Secret"],
     "signals": ["message_expired", "message_failed", "message_queued", "message_sent"],
     "testing.element": ["Element"],
@@ -104,6 +106,7 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "About",
     "Address",
     "Attachment",
     "BatchError",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import time
 import typing as t
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 
@@ -89,6 +91,7 @@ class SendsLater:
         delay: Span | None = None,
         at: datetime.datetime | None = None,
         expires: Span | datetime.datetime | None = None,
+        key: Callable[[AnyMessage], str | None] | None = None,
         priority: str = "bulk",
         using: str | None = None,
         session: t.Any = None,
@@ -97,16 +100,17 @@ class SendsLater:
         does with one.
 
         Nothing is queued until the result is iterated. A ticket comes when its message is on the
-        disk, or, with *session*, in its transaction.
+        disk, or, with *session*, in its transaction. One that cannot be sent as it is does not end
+        the others: its ticket has an ``error``, and the number 0.
 
-        :raises MessageError: while iterating, if a message cannot be sent as it is; those before
-            it are in the queue, and their tickets have come.
+        :param key: Makes the key of each message, so that a list which is queued a second time, as
+            after a crash, is not sent twice: ``key=lambda message: f"news:48:{message.to[0]}"``.
         """
         refuse()
         mine = self._registration()
         wish = _wish(mine, delay, at, expires, None, priority, using)
         checked = several(messages, "send_later_each")
-        return _queue_of(mine).intake.add_each(checked, wish, tuple(self._before), session)
+        return _queue_of(mine).intake.add_each(checked, wish, tuple(self._before), key, session)
 
 
 def look_after_queue(app: Flask, mine: Registration) -> None:
@@ -142,7 +146,7 @@ def _wish(
 ) -> Wish:
     from .queue.accepting import Wish
 
-    account = mine.settings.account(using or DEFAULT)
+    account, queue = mine.settings.account(using or DEFAULT), _queue_of(mine)
     return Wish.of(
         delay=delay,
         at=at,
@@ -151,4 +155,6 @@ def _wish(
         priority=priority,
         account=account.name,
         max_age=mine.settings.queue.queue_max_age,
+        now=time.time() if mine.sends_at_once else queue.store.now(),
+        origin=queue.origin(account.name),
     )

@@ -100,6 +100,11 @@ class QueueSettings:
     """Who is told that mail waits: ``"thread"``, ``"none"``, or the name of an engine."""
     queue_max_age: Option[t.Any, float] = Option(duration, 86400.0)
     """Seconds after which a message is given up, counted from its due time."""
+    queue_timeout: Option[t.Any, float] = Option(duration, 600.0)
+    """Seconds that a worker gives to one message all in all, for nobody waits: RFC 5321 section
+    4.5.3.2 asks for ten minutes after the end of data alone."""
+    queue_threads: Option[int | None, int] = Option(config.integer(1, 1000), 8)
+    """The accounts that one process serves at the same time, each in a thread of its own."""
     queue_keep: Option[t.Any, float] = Option(duration, 30 * 86400.0)
     """Seconds for which finished messages and their keys are kept."""
     queue_max_size: Option[t.Any, int] = Option(octets, 25_000_000)

@@ -18,6 +18,7 @@ from .captures import Capture
 from .captures import InMemory
 from .captures import OverSMTP
 from .current import current_app_object
+from .handlers import SILENT
 from .handlers.base import EmailHandler
 from .log import log_report
 from .log import logger
@@ -51,10 +52,9 @@ class Registration:
         self.edges: dict[str, t.Any] = {}
         """What the edges keep for this app, by their names."""
 
-    @property
-    def gone(self) -> bool:
-        """Whether there is no app any more."""
-        return self._app() is None
+    def hold(self) -> Flask | None:
+        """The app, for as long as the caller keeps it; None if there is none any more."""
+        return self._app()
 
     @property
     def sends_at_once(self) -> bool:
@@ -91,6 +91,12 @@ class Registration:
                     "Neither MAIL_URL nor MAIL_HOST is set: mail is given to localhost:25."
                 )
         return handler
+
+    def sends(self, using: str | None) -> bool:
+        """Whether the handler in force really sends; a capture counts as if it did."""
+        account = self.settings.account(using)
+        kind = self.settings.choose(account, testing=self.app.testing, debug=self.app.debug)
+        return bool(self._captures) or kind not in SILENT
 
     def _build(self, account: Account, kind: object) -> EmailHandler:
         if kind == "mailbox":

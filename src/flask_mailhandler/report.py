@@ -56,6 +56,19 @@ class Phase(enum.IntEnum):
         return self.name.lower().replace("_", " ")
 
 
+class About(enum.StrEnum):
+    """Whose fault it is that a recipient was not accepted."""
+
+    RECIPIENT = "recipient"
+    """This address: unknown, full, blocked. The others are not concerned."""
+    SENDER = "sender"
+    """The From or the envelope sender: not verified, not allowed for this login."""
+    ACCOUNT = "account"
+    """The login, its quota, or the server, which would refuse every message."""
+    CONTENT = "content"
+    """What the message says, or its size."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """What has become of one recipient."""
@@ -68,6 +81,9 @@ class Outcome:
     """The enhanced code (RFC 3463), such as ``5.1.1``."""
     text: str = ""
     """The server's text, escaped and cut, or our own reason where no reply decided."""
+    about: About = About.RECIPIENT
+    """Whose fault it is, if the recipient was not accepted. Only what is about the recipient says
+    anything about the address."""
 
     def __str__(self) -> str:
         reply = " ".join(filter(None, (str(self.code or ""), self.enhanced_code, self.text)))

@@ -32,6 +32,7 @@ from ..errors import ConfigurationError
 from ..errors import DeferredError
 from ..errors import DeliveryError
 from ..errors import UnknownOutcomeError
+from ..report import About
 from ..report import conclude
 from ..report import Job
 from ..report import Observe
@@ -243,7 +244,10 @@ def _unreported(passed: collections.deque[Prepared], error: DeliveryError) -> It
         yield from _without_delivery(passed)
         if passed and (job := passed[0].job) is not None:
             own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
-            outcomes = [Outcome(a, state, text=str(error)) for a in job.envelope.recipients]
+            outcomes = [
+                Outcome(a, state, text=str(error), about=About.ACCOUNT)
+                for a in job.envelope.recipients
+            ]
             yield _with_withheld(passed.popleft(), conclude(job, outcomes, own))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import DeferredError
 from ..errors import RefusedError
+from ..report import About
 from ..report import conclude
 from ..report import Job
 from ..report import Outcome
@@ -16,5 +17,6 @@ def failed(job: Job, error: DeferredError | RefusedError) -> Report:
     """Report everybody deferred or refused, before anything was taken."""
     error.phase = Phase.CONTENT
     state = State.DEFERRED if isinstance(error, DeferredError) else State.REFUSED
-    outcomes = [Outcome(a, state, text=str(error)) for a in job.envelope.recipients]
+    about = About.ACCOUNT if state is State.DEFERRED else About.CONTENT
+    outcomes = [Outcome(a, state, text=str(error), about=about) for a in job.envelope.recipients]
     return conclude(job, outcomes, error)

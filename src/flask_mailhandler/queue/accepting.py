@@ -38,6 +38,7 @@ class Wish:
     key: str | None
     priority: int
     account: str
+    origin: str
 
     @classmethod
     def of(
@@ -50,13 +51,22 @@ class Wish:
         priority: str,
         account: str,
         max_age: float,
+        now: float,
+        origin: str,
     ) -> Wish:
         """Read what a caller has written.
 
         :raises MessageError: naming the argument that is wrong.
         """
-        times = when(delay, at, expires, max_age)
-        return cls(times, _key(key), priority_number(priority), account)
+        times = when(delay, at, expires, max_age, now)
+        return cls(times, _key(key), priority_number(priority), account, origin)
+
+    def named(self, key: object) -> Wish:
+        """The same with another key.
+
+        :raises MessageError: if it cannot be one.
+        """
+        return dataclasses.replace(self, key=_key(key))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,6 +116,7 @@ def accept(prepared: Prepared, wish: Wish, app: str, max_size: int) -> Accepted:
         due=wish.when.due,
         expires=wish.when.expires,
         created=now,
+        origin=wish.origin,
         changed=now,
         state=state,
         options=options(prepared),

@@ -12,17 +12,13 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
-import time
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..errors import ConfigurationError
-from ..errors import ConnectError
-from ..errors import LoginError
 from ..errors import MailError
-from ..errors import TLSError
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import Prepared
 from ..handlers.prepare import withhold
@@ -33,6 +29,8 @@ from ..report import Report
 from ..report import State
 from . import outcomes
 from . import transition
+from .faults import Faults
+from .faults import is_of_account
 from .outcomes import DamagedRowError
 from .outcomes import Settled
 from .row import Row
@@ -41,9 +39,6 @@ from .stored import job_of
 
 if t.TYPE_CHECKING:
     from .store import Store
-
-NO_SESSION = (ConnectError, TLSError, LoginError)
-"""What the message is not at fault for."""
 
 Told: t.TypeAlias = "Callable[[Row, Report | None], None]"
 """Is told what a row has become after an attempt, and the attempt's report, if there is one."""
@@ -67,6 +62,8 @@ class Attempt:
     """Delivers rows, and writes down what becomes of each.
 
     :param owner: Who has claimed them.
+    :param faults: Counts what the account was at fault for.
+    :param patience: Seconds for each message all in all.
     :param retry_unknown: Whether to try again those of whom nobody knows.
     :param told: Called after each row is written.
     :param stopped: Asked before each row; once it is true the rest is given back.
@@ -77,20 +74,24 @@ class Attempt:
         store: Store,
         handler: EmailHandler,
         owner: str,
+        faults: Faults,
         *,
         retry_unknown: bool,
+        patience: float,
         told: Told,
         stopped: Callable[[], bool],
     ) -> None:
         self._store = store
         self._handler = handler
         self._owner = owner
+        self._faults = faults
+        self._patience = patience
         self._retry_unknown = retry_unknown
         self._told = told
         self._stopped = stopped
         self._drawn: collections.deque[_Drawn] = collections.deque()
         self.error: MailError | None = None
-        """Why no session could be had."""
+        """Why the account has to rest."""
 
     def run(self, rows: Sequence[Row]) -> None:
         """Try the rows. Whatever happens, none of them is left claimed.
@@ -122,7 +123,7 @@ class Attempt:
 
     def _prepared(self, left: collections.deque[Row]) -> Iterator[Prepared]:
         while left and not (self._stopped() or self.error):
-            row, now = left[0], time.time()
+            row, now = left[0], self._store.now()
             drawn = None
             try:
                 if row.expires > now:
@@ -148,7 +149,7 @@ class Attempt:
         redirect = self._handler.redirect_to
         if redirect and not {*to} <= {*redirect}:
             to, recipients = tuple(redirect), outcomes.waiting(redirect)
-        job = job_of(row, self._store.content(row.id), to)
+        job = job_of(row, self._store.content(row.id), to, self._patience)
         return _Drawn(row, recipients, withhold(self._handler, job))
 
     def _observe(self, phase: Phase, job: Job) -> None:
@@ -176,12 +177,13 @@ class Attempt:
         raise LookupError(f"The handler sends {job.message_id}, which it was not given.")
 
     def _settle(self, drawn: _Drawn, report: Report) -> None:
-        no_session = isinstance(report.error, NO_SESSION)
-        if no_session:
+        rest = self._faults.judge(report)
+        if rest:
             self.error = report.error
-        step = transition.not_tried if no_session else transition.tried
-        recipients = outcomes.merged(drawn.recipients, report.outcomes)
-        why, now = str(report.error or ""), time.time()
+        put_off = is_of_account(report)
+        step = transition.not_tried if rest else transition.tried
+        recipients = outcomes.merged(drawn.recipients, report.outcomes, put_off=put_off)
+        why, now = str(report.error or ""), self._store.now()
         self._write(
             step(drawn.row, recipients, why, now, retry_unknown=self._retry_unknown), report
         )
@@ -193,7 +195,7 @@ class Attempt:
                 drawn.recipients,
                 drawn.announced,
                 why,
-                time.time(),
+                self._store.now(),
                 retry_unknown=self._retry_unknown,
             )
             self._write(after)

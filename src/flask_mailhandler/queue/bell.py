@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+
+GRACE = 10.0
+"""Seconds that a worker which is stopped gives to the message in hand."""
 
 
 class Bell:
@@ -15,6 +19,8 @@ class Bell:
         """Whether the worker is to end when nothing more is due."""
         self.stopped: bool = False
         """Whether the worker is to end after the message in hand."""
+        self.grace: float = GRACE
+        """Seconds that a worker which is stopped gives to the message in hand."""
 
     def ring(self) -> None:
         """Wake the worker."""
@@ -27,13 +33,26 @@ class Bell:
         self.finishing = True
         self.ring()
 
-    def stop(self) -> None:
-        """Have the worker end after the message in hand."""
+    def stop(self, grace: float = GRACE) -> None:
+        """Have the worker end after the message in hand.
+
+        :param grace: Seconds for that message.
+        """
+        self.grace = grace
         self.stopped = True
         self.ring()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until it is rung, at the longest so many seconds by a clock that nobody sets."""
+    def if_quiet(self, action: Callable[[], None]) -> None:
+        """Do something unless the bell was rung and nobody has waited for it since; nobody rings
+        meanwhile."""
         with self._changed:
-            self._changed.wait_for(lambda: self._rung, seconds)
+            if not self._rung:
+                action()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is rung, at the longest so many seconds by a clock that nobody sets.
+        Whether it was."""
+        with self._changed:
+            rung = self._changed.wait_for(lambda: self._rung, seconds)
             self._rung = False
+        return rung

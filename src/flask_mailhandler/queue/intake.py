@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from email.message import Message as MIMEMessage
 
 from ..errors import MessageError
 from ..handlers.base import EmailHandler
@@ -17,6 +19,7 @@ from ..handlers.memory import MemoryEmailHandler
 from ..handlers.prepare import AnyMessage
 from ..handlers.prepare import Before
 from ..handlers.prepare import Prepared
+from ..message import Message
 from ..signals import announce
 from ..signals import message_queued
 from .accepting import accept
@@ -61,27 +64,34 @@ class Intake:
         messages: Iterable[AnyMessage],
         wish: Wish,
         before: Sequence[Before],
+        key: Callable[[AnyMessage], str | None] | None = None,
         session: t.Any = None,
     ) -> Iterator[Ticket]:
         """Take messages in few transactions: see :meth:`.Mail.send_later_each`."""
         joined = self._join(session)
-        if self._mine.sends_at_once:
-            yield from (self._send_at_once(message, wish, before, joined) for message in messages)
-            return
-        accepted: list[Accepted] = []
-        wrong: MessageError | None = None
-        rest = iter(messages)
-        while wrong is None and (message := next(rest, None)) is not None:
+        taken: list[Accepted | Ticket] = []
+        for message in messages:
+            own = wish
             try:
-                accepted.append(self._accept(message, wish, before))
+                own = wish if key is None else wish.named(key(message))
+                if self._mine.sends_at_once:
+                    yield self._send_at_once(message, own, before, joined)
+                    continue
+                taken.append(self._accept(message, own, before))
             except MessageError as error:
-                wrong = error  # those before it are kept first
-            if wrong or _full(accepted):
-                yield from self._keep(accepted, joined)
-                accepted = []
-        if wrong is not None:
-            raise wrong
-        yield from self._keep(accepted, joined)
+                taken.append(Ticket(0, _message_id(message), created=False, error=error))
+            if self._mine.sends_at_once or _full(taken):
+                yield from self._keep_each(taken, joined)
+                taken = []
+        yield from self._keep_each(taken, joined)
+
+    def _keep_each(
+        self, taken: Sequence[Accepted | Ticket], joined: Joined | None
+    ) -> Iterator[Ticket]:
+        """Keep what was accepted; the tickets of all, in their order."""
+        tickets = iter(self._keep([one for one in taken if isinstance(one, Accepted)], joined))
+        for one in taken:
+            yield one if isinstance(one, Ticket) else next(tickets)
 
     def _join(self, session: t.Any) -> Joined | None:
         return None if session is None else self._queue.store.join(session)
@@ -112,9 +122,9 @@ class Intake:
         for ticket, item in waiting:
             message = item.prepared.message
             announce(message_queued, self._mine.app, message=message, ticket=ticket)
-        if waiting:
-            first = min(item.row.due for _, item in waiting)
-            self._queue.ring([ticket.id for ticket, _ in waiting], first)
+        if waiting:  # all by one account
+            first = min((item.row for _, item in waiting), key=lambda row: row.due)
+            self._queue.ring(first.account, first.due)
 
     def _send_at_once(
         self, message: AnyMessage, wish: Wish, before: Sequence[Before], joined: Joined | None
@@ -147,8 +157,16 @@ class Intake:
         return ticket
 
 
-def _full(accepted: Sequence[Accepted]) -> bool:
-    return len(accepted) == _MESSAGES or sum(item.row.size for item in accepted) > _OCTETS
+def _full(taken: Sequence[Accepted | Ticket]) -> bool:
+    octets = sum(one.row.size for one in taken if isinstance(one, Accepted))
+    return len(taken) == _MESSAGES or octets > _OCTETS
+
+
+def _message_id(message: object) -> str:
+    """Of what could not be taken, if it has one."""
+    if isinstance(message, MIMEMessage):
+        return str(message["Message-ID"] or "")
+    return (message.message_id or "") if isinstance(message, Message) else ""
 
 
 def _number(handler: EmailHandler) -> int:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
-import time
+import socket
 import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
@@ -29,6 +28,7 @@ from .places import store_of
 from .row import FINISHED
 from .row import Row
 from .row import RowState
+from .stats import QueueStats
 from .store import Filter
 from .store import Pause
 from .telling import report_of
@@ -47,19 +47,6 @@ if t.TYPE_CHECKING:
 T = t.TypeVar("T")
 
 _PAGE = 500
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class QueueStats:
-    """How a queue is doing, for a health check."""
-
-    counts: Mapping[RowState, int]
-    """Messages of each state; none of a state that nothing is in."""
-    lag: float
-    """Seconds for which the message has waited that should have been sent first; 0 if nothing
-    is due."""
-    paused: Mapping[str, str]
-    """The accounts that pause, and why: their servers could not be spoken to."""
 
 
 class MailQueue:
@@ -95,32 +82,25 @@ class MailQueue:
         found: T = self._parts.get(name) or self._parts.setdefault(name, make())
         return found
 
-    def ring(self, ids: Sequence[int], due: float) -> None:
-        """Tell the engine that rows wait. Where it cannot be told, nothing is lost: whoever looks
-        next finds them."""
+    def ring(self, account: str, due: float) -> None:
+        """Tell the engine that mail of an account waits. Where it cannot be told, nothing is lost:
+        whoever looks next finds it."""
         try:
-            self.engine.ring(ids, due)
+            self.engine.ring(account, due)
         except Exception as error:
             logger.error("The engine %s could not be told: %s", type(self.engine).__name__, error)
 
     # Sending it
 
     def run_once(self, seconds: float = float("inf")) -> int:
-        """Send all that is due now, in this thread, and return the number of messages that were
-        taken in hand: for a test, or for a job that something else starts.
+        """Send all that is due now, in this thread or, where the app has several accounts, in a
+        thread of each, and return the number of messages that were taken in hand: for a test, or
+        for a job that something else starts.
 
         :param seconds: After them no more is begun.
         :raises QueueError: if the store cannot be used.
         """
         return Worker(self).run_once(seconds)
-
-    def run_these(self, ids: Collection[int]) -> int:
-        """Send those of these messages that are due and that nobody else has in hand: what an
-        engine calls whose bell has rung.
-
-        :raises QueueError: if the store cannot be used.
-        """
-        return Worker(self).run_these(ids)
 
     def worker(
         self, bell: Bell | None = None, progress: Callable[[Row], None] | None = None
@@ -149,10 +129,9 @@ class MailQueue:
         """Whether to try again those of whom nobody knows whether they have got it."""
         return self.settings.queue_unknown == "retry"
 
-    @property
-    def gone(self) -> bool:
-        """Whether there is no app any more."""
-        return self._mine.gone
+    def hold(self) -> Flask | None:
+        """The app, for as long as the caller keeps it; None if there is none any more."""
+        return self._mine.hold()
 
     def handler(self, account: str) -> EmailHandler:
         """The handler that is in force for an account.
@@ -163,6 +142,12 @@ class MailQueue:
         if isinstance(handler, MemoryEmailHandler):
             return handler.queuing("", account)
         return handler
+
+    def origin(self, account: str) -> str:
+        """Where a message of this account is queued, if this process sends nothing by it: a server
+        in debug mode, say, whose database is that of production by mistake. It takes only what such
+        a process here has queued. "" if it sends."""
+        return "" if self._mine.sends(account) else socket.gethostname() or "localhost"
 
     def app_context(self) -> AppContext:
         """A context of the app: handlers and receivers of signals may want one."""
@@ -179,9 +164,9 @@ class MailQueue:
 
         :raises QueueError: if the store cannot be used.
         """
-        now = time.time()
         if not self.store.begun:
             return QueueStats({}, 0.0, {})
+        now = self.store.now()
         due = [due for account in self.accounts for _, due in self.store.due(account)]
         pauses = {account: self.store.pause(account) for account in self.accounts}
         return QueueStats(
@@ -204,8 +189,9 @@ class MailQueue:
         :param using: Only those of this account.
         :param older_than: Only those that have not changed for so many seconds.
         """
-        wanted = _filter(state, using, older_than)
-        return self.store.rows(wanted, limit) if self.store.begun else []
+        if not self.store.begun:
+            return []
+        return self.store.rows(self._filter(state, using, older_than), limit)
 
     def get(self, row_id: int) -> Row | None:
         """One message, by the number of its ticket."""
@@ -231,20 +217,22 @@ class MailQueue:
         return sum(map(self._retry, _pages(ids)))
 
     def _retry(self, ids: Sequence[int]) -> int:
-        now, age = time.time(), self.settings.queue_max_age
-        again = []
-        for row in self.store.rows(Filter(ids=ids), len(ids)):
-            if row.size and row.state is not RowState.SENT:
-                # One that is damaged stays as it is.
-                with contextlib.suppress(DamagedRowError):
-                    found = outcomes.from_json(row.recipients)
-                    again.append(transition.again(row, found, now, age))
-        changed = self.store.rewrite(again, _RETRIED)
-        for account in {row.account for row in again}:
-            self.store.set_pause(account, Pause())
-        if changed:
-            self.ring([row.id for row in again], now)
-        return changed
+        now, age = self.store.now(), self.settings.queue_max_age
+
+        def again(row: Row) -> Row | None:
+            if not row.size:
+                return None
+            try:
+                found = outcomes.from_json(row.recipients)
+            except DamagedRowError:
+                return None  # it stays as it is
+            return transition.again(row, found, now, age)
+
+        changed = self.store.alter(ids, _RETRIED, again)
+        for account in {row.account for row in changed}:
+            self.store.alter_pause(account, lambda before: Pause())
+            self.ring(account, now)
+        return len(changed)
 
     def cancel(self, ids: Collection[int]) -> int:
         """Do not send messages that wait or are held. One that a worker has in hand is not
@@ -255,9 +243,8 @@ class MailQueue:
         return sum(map(self._cancel, _pages(ids)))
 
     def _cancel(self, ids: Sequence[int]) -> int:
-        now = time.time()
-        found = self.store.rows(Filter(_CANCELLED, ids=ids), len(ids))
-        return self.store.rewrite([transition.cancelled(row, now) for row in found], _CANCELLED)
+        now = self.store.now()
+        return len(self.store.alter(ids, _CANCELLED, lambda row: transition.cancelled(row, now)))
 
     def purge(
         self,
@@ -272,15 +259,23 @@ class MailQueue:
         :return: How many there were.
         :raises ValueError: for a state in which a message is not finished.
         """
-        wanted = _filter(state, using, older_than)
+        if not self.store.begun:
+            return 0
+        wanted = self._filter(state, using, older_than)
         if not wanted.states:
             wanted = dataclasses.replace(wanted, states=FINISHED)
         if not {*wanted.states} <= FINISHED | {RowState.HELD}:
             raise ValueError(f"Messages that are {state} are not finished: cancel them first.")
         total = 0
-        while self.store.begun and (number := self.store.purge(wanted, _PAGE)):
+        while number := self.store.purge(wanted, _PAGE):
             total += number
         return total
+
+    def _filter(
+        self, state: RowState | str | None, using: str | None, older_than: float | None
+    ) -> Filter:
+        states = () if state is None else (RowState(state),)
+        return Filter(states, using, None if older_than is None else self.store.now() - older_than)
 
     def wake(self) -> None:
         """Have the engine look for what an earlier process has left behind."""
@@ -306,11 +301,6 @@ def _pages(ids: Collection[int]) -> Iterator[Sequence[int]]:
     rest = iter(ids)
     while page := [*itertools.islice(rest, _PAGE)]:
         yield page
-
-
-def _filter(state: RowState | str | None, using: str | None, older_than: float | None) -> Filter:
-    states = () if state is None else (RowState(state),)
-    return Filter(states, using, None if older_than is None else time.time() - older_than)
 
 
 def queue_of(mine: Registration) -> MailQueue:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from ..address import Address
 from ..errors import MessageError
+from ..report import About
 from ..report import Outcome
 from ..report import State
 
@@ -27,12 +28,16 @@ class Settled:
     code: int | None = None
     enhanced_code: str | None = None
     text: str = ""
+    about: About = About.RECIPIENT
 
     @property
     def outcome(self) -> Outcome:
         """The same for a report; what was not tried is deferred."""
         state = State.DEFERRED if self.state is None else self.state
-        return Outcome(self.recipient, state, self.code, self.enhanced_code, self.text)
+        return Outcome(self.recipient, state, self.code, self.enhanced_code, self.text, self.about)
+
+
+_FIELDS = dataclasses.fields(Settled)
 
 
 def waiting(addresses: Iterable[Address]) -> tuple[Settled, ...]:
@@ -41,14 +46,24 @@ def waiting(addresses: Iterable[Address]) -> tuple[Settled, ...]:
 
 
 def settled(outcome: Outcome) -> Settled:
-    return Settled(
-        outcome.recipient, outcome.state, outcome.code, outcome.enhanced_code, outcome.text
-    )
+    return Settled(**{field.name: getattr(outcome, field.name) for field in _FIELDS})
 
 
-def merged(before: Sequence[Settled], outcomes: Iterable[Outcome]) -> tuple[Settled, ...]:
-    """Put what an attempt has brought in the place of what was known before."""
+def merged(
+    before: Sequence[Settled], outcomes: Iterable[Outcome], *, put_off: bool = False
+) -> tuple[Settled, ...]:
+    """Put what an attempt has brought in the place of what was known before.
+
+    :param put_off: Whether who was refused for the account's sake is to be tried again.
+    """
     found = {outcome.recipient: settled(outcome) for outcome in outcomes}
+    if put_off:
+        found = {
+            recipient: dataclasses.replace(one, state=State.DEFERRED)
+            if one.state is State.REFUSED and one.about is not About.RECIPIENT
+            else one
+            for recipient, one in found.items()
+        }
     return tuple(found.get(old.recipient, old) for old in before)
 
 
@@ -74,8 +89,8 @@ def not_accepted_again(before: Sequence[Settled]) -> tuple[Settled, ...]:
 
 def to_json(recipients: Iterable[Settled]) -> str:
     items = [
-        [str.__str__(item.recipient), item.state, item.code, item.enhanced_code, item.text]
-        for item in recipients
+        [str.__str__(one.recipient), one.state, one.code, one.enhanced_code, one.text, one.about]
+        for one in recipients
     ]
     return json.dumps(items, ensure_ascii=False, separators=(",", ":"))
 
@@ -92,9 +107,10 @@ def from_json(text: str) -> tuple[Settled, ...]:
 
 
 def _recipient(
-    address: str, state: str | None, code: int | None, enhanced: str | None, text: str
+    address: str, state: str | None, code: int | None, enhanced: str | None, text: str, about: str
 ) -> Settled:
-    return Settled(Address(address), State(state) if state else None, code, enhanced, text)
+    known = State(state) if state else None
+    return Settled(Address(address), known, code, enhanced, text, About(about))
 
 
 def names_from_json(text: str | None) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ..errors import QueueError
 from ..log import logger
+from . import threads
 
 if t.TYPE_CHECKING:
     from .store import Lease
@@ -29,13 +30,9 @@ class Renewal:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> t.Self:
-        thread = threading.Thread(target=self._renew, name="mail-queue-lease", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            # The interpreter is ending. What is drained then takes less time than a lease lasts.
-            return self
-        self._thread = thread
+        # None if the interpreter is ending: what is drained then takes less time than a lease
+        # lasts.
+        self._thread = threads.start(self._renew, "mail-queue-lease")
         return self
 
     def __exit__(self, *exc_info: object) -> None:

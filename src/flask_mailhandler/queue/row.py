@@ -59,6 +59,9 @@ class Row:
     expires: float
     """From then on it is not tried any more."""
     created: float
+    origin: str = ""
+    """Where a process has queued it that sends nothing, such as a server in debug mode: only such
+    processes there take it in hand then. "" where any may, for its own one sends."""
     changed: float
     """When its state changed."""
     state: RowState = RowState.WAITING

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import typing as t
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -12,6 +14,8 @@ from sqlalchemy.dialects import sqlite
 from ..config import Limits
 from .rate import take
 from .sqlalchemy_database import Database
+from .sqlalchemy_rows import clean
+from .store import LONGEST_RING
 from .store import Pause
 
 
@@ -37,19 +41,40 @@ class SqlalchemyAccounts:
         return granted.number, granted.wait
 
     def pause(self, account: str) -> Pause:
-        table = self.database.accounts
-        pause = sa.select(table.c.paused_until, table.c.pauses, table.c.why)
         with self.database.single() as connection:
-            found = connection.execute(pause.where(self._mine(account))).first()
+            found = connection.execute(self._pause(account)).first()
         return Pause(*found) if found else Pause()
 
-    def set_pause(self, account: str, pause: Pause) -> None:
-        until, times, why = dataclasses.astuple(pause)
-        values = {"paused_until": until, "pauses": times, "why": why}
+    def _pause(self, account: str) -> sa.Select[t.Any]:
+        columns = self.database.accounts.c
+        pause = sa.select(columns.paused_until, columns.pauses, columns.why)
+        return pause.where(self._mine(account))
+
+    def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:
         table = self.database.accounts
         with self.database.write(at_once=False) as connection:
             self._account(connection, account)
+            found = connection.execute(self._pause(account).with_for_update()).one()
+            pause = change(Pause(*found))
+            until, times, why = dataclasses.astuple(pause)
+            values = {"paused_until": until, "pauses": times, "why": clean(why)}
             connection.execute(sa.update(table).where(self._mine(account)).values(values))
+        return pause
+
+    def ring(self, account: str, now: float, until: float) -> bool:
+        table = self.database.accounts
+        # What was noted by a clock that was ahead is over too.
+        over = sa.not_(table.c.rung_until.between(now, now + LONGEST_RING))
+        with self.database.write(at_once=False) as connection:
+            self._account(connection, account)
+            ring = sa.update(table).where(self._mine(account), over).values(rung_until=until)
+            return connection.execute(ring).rowcount == 1
+
+    def answer(self, account: str) -> None:
+        table = self.database.accounts
+        with self.database.write(at_once=False) as connection:
+            heard = sa.update(table).where(self._mine(account)).values(rung_until=0.0)
+            connection.execute(heard)
 
     def _account(self, connection: sa.Connection, account: str) -> None:
         insert = postgresql.insert if self.database.postgresql else sqlite.insert

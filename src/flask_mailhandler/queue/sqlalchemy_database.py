@@ -14,8 +14,9 @@ from sqlalchemy.schema import CreateTable
 
 from ..errors import ConfigurationError
 from ..errors import QueueError
-from .boot import boot_id
 from .forks import around_forks
+from .process import boot_id
+from .sqlalchemy_clock import Clock
 from .sqlalchemy_postgresql import LIFE
 from .sqlalchemy_rows import Insertion
 from .sqlalchemy_tables import mail_queue_tables
@@ -49,6 +50,7 @@ class Database:
         self.contents: sa.Table = tables[1]
         self.accounts: sa.Table = tables[2]
         self.insertion: Insertion = Insertion(self.rows, self.contents)
+        self.clock: Clock = Clock(self)
         self._ours = ours
         self._ready = False
         self._wal = False

@@ -71,11 +71,11 @@ class Insertion:
 def values_of(row: Row) -> dict[str, t.Any]:
     """The values of all columns but the number."""
     found = {name: getattr(row, name) for name in COLUMNS[1:]}
-    plain = {"recipients": _text(row.recipients), "error": _text(row.error)}
+    plain = {"recipients": clean(row.recipients), "error": clean(row.error)}
     return found | plain | {"state": row.state.value}
 
 
-def _text(words: str) -> str:
+def clean(words: str) -> str:
     """Without NUL and half characters, which PostgreSQL refuses: an error may quote anything."""
     return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 

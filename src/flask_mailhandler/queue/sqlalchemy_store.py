@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import typing as t
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 
 from ..errors import QueueError
+from .process import process_mark
 from .row import CHANGING
 from .row import PRIORITIES
 from .row import Row
@@ -22,6 +24,7 @@ from .sqlalchemy_postgresql import settlement
 from .sqlalchemy_rows import row_of
 from .sqlalchemy_rows import values_of
 from .sqlalchemy_session import JoinedSession
+from .store import Filter
 from .store import Lease
 from .ticket import Ticket
 
@@ -39,11 +42,9 @@ class SqlalchemyStore(SqlalchemyListing):
         super().__init__(database, app)
         self._at_hand: dict[int, bytes] = {}
         columns = self._rows.c
-        # What is asked again and again is put together once.
-        first = self._waiting_rows(sa.bindparam("urgency", type_=sa.Integer))
-        first = first.where(columns.due <= sa.bindparam("now")).limit(sa.bindparam("most"))
-        self._claim_first = self._claim_of(first)
-        self._due = self._firsts()
+        # What is asked again and again is put together once; of whatever origin, or of one.
+        self._claims = {there: self._claim_of(there) for there in (False, True)}
+        self._firsts = {there: self._first_of_each(there) for there in (False, True)}
         this: sa.BindParameter[int] = sa.bindparam("this")
         owner = columns.lease_owner == sa.bindparam("owner")
         self._content = sa.select(database.contents.c.octets).where(database.contents.c.id == this)
@@ -73,27 +74,25 @@ class SqlalchemyStore(SqlalchemyListing):
     def join(self, session: t.Any) -> JoinedSession:
         return JoinedSession.of(session, self.database)
 
-    def claim(self, account: str, lease: Lease, now: float, limit: int) -> list[Row]:
+    def now(self) -> float:
+        return self.database.clock.now()
+
+    def claim(
+        self, account: str, lease: Lease, now: float, limit: int, origin: str = ""
+    ) -> list[Row]:
         # Only who finds something writes.
-        for priority in [found for found, due in self.due(account) if due <= now]:
+        for priority in [found for found, due in self.due(account, origin) if due <= now]:
             first = {"of": account, "urgency": priority, "now": now, "most": limit}
-            if found := self._claim(self._claim_first, first, lease, now):
+            first |= {"there": origin} if origin else {}
+            if found := self._claim(self._claims[bool(origin)], first, lease, now):
                 return sorted(found, key=lambda row: (row.due, row.id))
         return []
 
-    def claim_these(self, ids: Collection[int], lease: Lease, now: float) -> list[Row]:
-        if not ids:
-            return []
+    def _claim_of(self, there: bool) -> sa.Executable:
+        """Claim the first rows of a priority that nobody has in hand."""
         columns = self._rows.c
-        chosen = sa.select(columns.id).where(
-            columns.id.in_(ids), columns.app == self.app, self._waiting, columns.due <= now
-        )
-        found = self._claim(self._claim_of(chosen), {}, lease, now)
-        return sorted(found, key=lambda row: (row.priority, row.due, row.id))
-
-    def _claim_of(self, chosen: sa.Select[t.Any]) -> sa.Executable:
-        """Claim those of the chosen rows that nobody has in hand."""
-        columns = self._rows.c
+        chosen = self._waiting_rows(sa.bindparam("urgency", type_=sa.Integer), there)
+        chosen = chosen.where(columns.due <= sa.bindparam("now")).limit(sa.bindparam("most"))
         claim = sa.update(self._rows).where(columns.id.in_(self._free(chosen)), self._waiting)
         return claim.values(
             state=RowState.CLAIMED.value,
@@ -125,26 +124,33 @@ class SqlalchemyStore(SqlalchemyListing):
             self._at_hand.clear()
         self._at_hand.update(found)
 
-    def _waiting_rows(self, priority: sa.ColumnElement[int]) -> sa.Select[t.Any]:
-        """The rows of an account that wait, first by their due time."""
+    def _waiting_rows(self, priority: sa.ColumnElement[int], there: bool) -> sa.Select[t.Any]:
+        """The rows of an account that wait, first by their due time.
+
+        :param there: Only those of an origin, in the words of its index.
+        """
         columns = self._rows.c
         mine = (columns.app == self.app) & (columns.account == sa.bindparam("of"))
         rows = sa.select(columns.id).where(mine, columns.priority == priority, self._waiting)
+        if there:
+            named = columns.origin != sa.literal_column("''")
+            rows = rows.where(columns.origin == sa.bindparam("there"), named)
         return rows.order_by(columns.due, columns.id)
 
-    def _firsts(self) -> sa.Executable:
+    def _first_of_each(self, there: bool) -> sa.Executable:
         """The due time of the first row of each priority of an account."""
         firsts = []
         for priority in range(len(PRIORITIES)):
             number = sa.literal(priority)
-            rows = self._waiting_rows(number).limit(1)
+            rows = self._waiting_rows(number, there).limit(1)
             first = rows.with_only_columns(number.label("priority"), self._rows.c.due)
             firsts.append(first.subquery().select())
         return sa.union_all(*firsts)
 
-    def due(self, account: str) -> list[tuple[int, float]]:
+    def due(self, account: str, origin: str = "") -> list[tuple[int, float]]:
+        values = {"of": account, **({"there": origin} if origin else {})}
         with self.database.single() as connection:
-            found: Sequence[t.Any] = connection.execute(self._due, {"of": account}).all()
+            found: Sequence[t.Any] = connection.execute(self._firsts[bool(origin)], values).all()
         return sorted((row[0], row[1]) for row in found)
 
     def content(self, row_id: int) -> bytes | None:
@@ -159,7 +165,7 @@ class SqlalchemyStore(SqlalchemyListing):
             life = self.database.life()
         except QueueError:
             life = ""
-        return f"{life}.{os.urandom(12).hex()}"
+        return f"{life}.{process_mark()}.{os.urandom(12).hex()}"
 
     def remembers(self, owner: str) -> bool:
         # Without such a life every announcement is written to the disk at once. A worker that has
@@ -206,6 +212,7 @@ class SqlalchemyStore(SqlalchemyListing):
         self._change(
             sa.update(self._rows)
             .where(columns.id.in_(ids), self._claimed, columns.lease_owner == owner)
+            .where(columns.ended.is_(None))
             .values(
                 state=RowState.WAITING.value,
                 attempts=columns.attempts - 1,
@@ -214,9 +221,16 @@ class SqlalchemyStore(SqlalchemyListing):
             )
         )
 
-    def lost(self, now: float, longest: float) -> list[Row]:
-        until = self._rows.c.lease_until
-        over = (until < now) | (until > now + longest)
+    def owners(self) -> set[str]:
+        owner = self._rows.c.lease_owner
+        found = sa.select(owner).distinct().where(self._claimed, self._mine_all())
+        with self.database.single() as connection:
+            return {*connection.execute(found).scalars()}
+
+    def lost(self, now: float, longest: float, dead: Collection[str] = ()) -> list[Row]:
+        columns = self._rows.c
+        until = columns.lease_until
+        over = (until < now) | (until > now + longest) | columns.lease_owner.in_(dead)
         return self._read(sa.select(self._rows).where(self._claimed, self._mine_all(), over))
 
     def pull(self, now: float, longest: float) -> int:
@@ -230,20 +244,27 @@ class SqlalchemyStore(SqlalchemyListing):
             .values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
         )
 
-    def rewrite(self, rows: Sequence[Row], was: Collection[RowState], *, drop: bool = False) -> int:
+    def alter(
+        self,
+        ids: Collection[int],
+        was: Collection[RowState],
+        change: Callable[[Row], Row | None],
+    ) -> list[Row]:
+        if not ids:
+            return []
         columns = self._rows.c
-        states = [RowState(state).value for state in was]
-        rewrite = sa.update(self._rows).where(
-            columns.id == sa.bindparam("this"), columns.state.in_(states)
-        )
-        written = 0
+        read = sa.select(self._rows).where(*self._where(Filter(was, ids=ids)))
+        # In one order, so that two who do this wait for each other and never in a circle.
+        read = read.order_by(columns.id).with_for_update()
+        write = sa.update(self._rows).where(columns.id == sa.bindparam("this"))
+        write = write.values({name: sa.bindparam(name) for name in CHANGING})
         with self.database.write() as connection:
-            for row in rows:
-                found = connection.execute(rewrite, _changing(row))
-                written += found.rowcount
-                if drop and found.rowcount:
-                    connection.execute(self._drop, {"this": row.id})
-        return written
+            self.database.be_patient(connection)
+            found = [*map(row_of, connection.execute(read))]
+            changed = [row for row in map(change, found) if row is not None]
+            if changed:
+                connection.execute(write, [*map(_changing, changed)])
+        return changed
 
     def close(self) -> None:
         self.database.close()

@@ -40,6 +40,7 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
         column("due", sa.Double),
         column("expires", sa.Double),
         column("created", sa.Double),
+        column("origin", sa.Text, server_default=""),
         column("changed", sa.Double),
         column("state", sa.Text),
         column("attempts", sa.Integer),
@@ -68,6 +69,7 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
         column("pauses", sa.Integer, server_default="0"),
         column("why", sa.Text, server_default=""),
         column("rate", sa.Text, server_default="{}"),
+        column("rung_until", sa.Double, server_default="0"),
     )
     return rows, content, accounts
 
@@ -90,6 +92,11 @@ def _indexes() -> list[Index]:
     return [
         index("mail_queue_key", "app account key", "key IS NOT NULL", unique=True),
         index("mail_queue_due", "app account priority due id", "state = 'waiting'"),
+        index(
+            "mail_queue_origin",
+            "app account priority origin due id",
+            "state = 'waiting' AND origin <> ''",
+        ),
         index("mail_queue_lease", "lease_until", "state = 'claimed'"),
         index("mail_queue_finished", "app state changed", "state NOT IN ('waiting', 'claimed')"),
     ]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 
 from ..errors import ConfigurationError
-from .boot import boot_id
+from .process import boot_id
+from .process import process_mark
 from .row import CHANGING
 from .row import COLUMNS
 from .row import PRIORITIES
@@ -40,7 +42,9 @@ _INDEXES = {
     "state = 'claimed'": {RowState.CLAIMED},
     "state NOT IN ('waiting', 'claimed')": {*RowState} - {RowState.WAITING, RowState.CLAIMED},
 }
-_REWRITE = f"UPDATE mail_queue SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ?"
+_WRITE = f"UPDATE mail_queue SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ?"
+# In the words of its index.
+_QUEUED_THERE = " AND origin = ? AND origin <> ''"
 
 
 class SqliteStore(SqliteAccounts):
@@ -65,15 +69,17 @@ class SqliteStore(SqliteAccounts):
 
     def _add(self, connection: sqlite3.Connection, row: Row, content: bytes) -> Ticket:
         # RETURNING, for the last row id is that of another if nothing was inserted.
-        new = connection.execute(_INSERT, _values(row)[1:]).fetchone()
-        if new is None:
+        # Read to the end: only CPython ends a statement that is left in the middle.
+        new = connection.execute(_INSERT, _values(row)[1:]).fetchall()
+        if not new:
             first = (
                 "SELECT id, message_id FROM mail_queue WHERE app = ? AND account = ? AND key = ?"
             )
-            found = connection.execute(first, (self.app, row.account, row.key)).fetchone()
+            (found,) = connection.execute(first, (self.app, row.account, row.key)).fetchall()
             return Ticket(found[0], found[1], created=False)
-        connection.execute("INSERT INTO mail_queue_content VALUES (?, ?)", (new[0], content))
-        return Ticket(new[0], row.message_id)
+        ((number,),) = new
+        connection.execute("INSERT INTO mail_queue_content VALUES (?, ?)", (number, content))
+        return Ticket(number, row.message_id)
 
     def join(self, session: t.Any) -> Joined:
         raise ConfigurationError(
@@ -81,52 +87,49 @@ class SqliteStore(SqliteAccounts):
             " set MAIL_QUEUE = 'sqlalchemy'."
         )
 
-    def claim(self, account: str, lease: Lease, now: float, limit: int) -> list[Row]:
+    def now(self) -> float:
+        return time.time()  # whoever reaches the file has this clock
+
+    def claim(
+        self, account: str, lease: Lease, now: float, limit: int, origin: str = ""
+    ) -> list[Row]:
         # Only who finds something takes the lock for writing.
-        for priority in [found for found, due in self.due(account) if due <= now]:
-            first = (
-                "SELECT id FROM mail_queue WHERE app = ? AND account = ? AND priority = ?"
-                " AND state = 'waiting' AND due <= ? ORDER BY due LIMIT ?"
-            )
-            chosen = (self.app, account, priority, now, limit)
+        for priority in [found for found, due in self.due(account, origin) if due <= now]:
+            where, values = self._waiting(account, priority, origin)
+            first = f"SELECT id FROM mail_queue WHERE {where} AND due <= ? ORDER BY due LIMIT ?"
             with self.file.write() as connection:
                 found = connection.execute(
-                    _CLAIM.format(first), (lease.owner, lease.until, now, *chosen)
+                    _CLAIM.format(first), (lease.owner, lease.until, now, *values, now, limit)
                 ).fetchall()
             if found:
                 return sorted(map(_row, found), key=lambda row: (row.due, row.id))
         return []
 
-    def claim_these(self, ids: Collection[int], lease: Lease, now: float) -> list[Row]:
-        marks = ", ".join("?" * len(ids))
-        chosen = f"SELECT id FROM mail_queue WHERE id IN ({marks}) AND app = ? AND due <= ?"
-        with self.file.write() as connection:
-            found = connection.execute(
-                _CLAIM.format(chosen), (lease.owner, lease.until, now, *ids, self.app, now)
-            ).fetchall()
-        return sorted(map(_row, found), key=lambda row: (row.priority, row.due, row.id))
-
-    def due(self, account: str) -> list[tuple[int, float]]:
-        first = (
-            "SELECT due FROM mail_queue WHERE app = ? AND account = ? AND priority = ?"
-            " AND state = 'waiting' ORDER BY due LIMIT 1"
-        )
+    def due(self, account: str, origin: str = "") -> list[tuple[int, float]]:
         found = []
         with self.file.read() as connection:
             for priority in range(len(PRIORITIES)):
-                row = connection.execute(first, (self.app, account, priority)).fetchone()
-                found += [(priority, row[0])] if row else []
+                where, values = self._waiting(account, priority, origin)
+                first = f"SELECT due FROM mail_queue WHERE {where} ORDER BY due LIMIT 1"
+                found += [(priority, due) for (due,) in connection.execute(first, values)]
         return found
+
+    def _waiting(
+        self, account: str, priority: int, origin: str
+    ) -> tuple[str, tuple[str | int, ...]]:
+        where = "app = ? AND account = ? AND priority = ? AND state = 'waiting'"
+        values = (self.app, account, priority)
+        return (where + _QUEUED_THERE, (*values, origin)) if origin else (where, values)
 
     def content(self, row_id: int) -> bytes | None:
         with self.file.read() as connection:
             found = connection.execute(
                 "SELECT octets FROM mail_queue_content WHERE id = ?", (row_id,)
-            ).fetchone()
-        return None if found is None else bytes(found[0])
+            ).fetchall()
+        return bytes(found[0][0]) if found else None
 
     def new_owner(self) -> str:
-        return f"{self._boot}.{os.urandom(12).hex()}"
+        return f"{self._boot}.{process_mark()}.{os.urandom(12).hex()}"
 
     def remembers(self, owner: str) -> bool:
         # Without such an id every announcement is written to the disk at once.
@@ -150,23 +153,35 @@ class SqliteStore(SqliteAccounts):
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
         mine = "state IN ('claimed', 'held') AND lease_owner = ?"
-        return self._rewrite([row], mine, (owner,), drop, at_once=False) == 1
+        with self.file.write(at_once=False) as connection:
+            written = connection.execute(f"{_WRITE} AND {mine}", (*_changing(row), owner)).rowcount
+            if drop and written:
+                connection.execute("DELETE FROM mail_queue_content WHERE id = ?", (row.id,))
+        return written == 1
 
     def release(self, ids: Collection[int], owner: str) -> None:
         self._change(
             "UPDATE mail_queue SET state = 'waiting', attempts = attempts - 1, lease_owner = NULL,"
-            f" lease_until = NULL WHERE id IN ({', '.join('?' * len(ids))})"
-            " AND state = 'claimed' AND lease_owner = ?",
+            f" lease_until = NULL WHERE id IN ({_marks(ids)})"
+            " AND state = 'claimed' AND lease_owner = ? AND ended IS NULL",
             (*ids, owner),
             at_once=False,
         )
 
-    def lost(self, now: float, longest: float) -> list[Row]:
+    def owners(self) -> set[str]:
+        with self.file.read() as connection:
+            found = connection.execute(
+                "SELECT DISTINCT lease_owner FROM mail_queue WHERE state = 'claimed' AND app = ?",
+                (self.app,),
+            ).fetchall()
+        return {owner for (owner,) in found}
+
+    def lost(self, now: float, longest: float, dead: Collection[str] = ()) -> list[Row]:
         with self.file.read() as connection:
             found = connection.execute(
                 f"SELECT {_NAMES} FROM mail_queue WHERE state = 'claimed' AND app = ?"
-                " AND (lease_until < ? OR lease_until > ?)",
-                (self.app, now, now + longest),
+                f" AND (lease_until < ? OR lease_until > ? OR lease_owner IN ({_marks(dead)}))",
+                (self.app, now, now + longest, *dead),
             ).fetchall()
         return [*map(_row, found)]
 
@@ -214,9 +229,20 @@ class SqliteStore(SqliteAccounts):
                 found |= {RowState(state): number for state, number in numbers}
         return found
 
-    def rewrite(self, rows: Sequence[Row], was: Collection[RowState], *, drop: bool = False) -> int:
-        states = [str(state) for state in was]
-        return self._rewrite(rows, f"state IN ({', '.join('?' * len(states))})", states, drop)
+    def alter(
+        self,
+        ids: Collection[int],
+        was: Collection[RowState],
+        change: Callable[[Row], Row | None],
+    ) -> list[Row]:
+        where, values = self._where(Filter(was, ids=ids))
+        with self.file.write() as connection:
+            found = connection.execute(
+                f"SELECT {_NAMES} FROM mail_queue WHERE {where} ORDER BY id", values
+            ).fetchall()
+            changed = [row for row in map(change, map(_row, found)) if row is not None]
+            connection.executemany(_WRITE, map(_changing, changed))
+        return changed
 
     def purge(self, wanted: Filter, limit: int) -> int:
         where, values = self._where(wanted)
@@ -237,30 +263,11 @@ class SqliteStore(SqliteAccounts):
         with self.file.write(at_once=at_once) as connection:
             return connection.execute(statement, values).rowcount
 
-    def _rewrite(
-        self,
-        rows: Sequence[Row],
-        condition: str,
-        values: Sequence[t.Any],
-        drop: bool,
-        *,
-        at_once: bool = True,
-    ) -> int:
-        written = 0
-        with self.file.write(at_once=at_once) as connection:
-            for row in rows:
-                now = [getattr(row, name) for name in CHANGING]
-                changed = connection.execute(f"{_REWRITE} AND {condition}", (*now, row.id, *values))
-                written += changed.rowcount
-                if drop and changed.rowcount:
-                    connection.execute("DELETE FROM mail_queue_content WHERE id = ?", (row.id,))
-        return written
-
     def _where(self, wanted: Filter) -> tuple[str, list[t.Any]]:
         parts = ["app = ?"]
         values: list[t.Any] = [self.app]
         if wanted.ids:
-            parts.append(f"id IN ({', '.join('?' * len(wanted.ids))})")
+            parts.append(f"id IN ({_marks(wanted.ids)})")
             values += wanted.ids
         if wanted.states:
             # In words and not as values: an index is for certain states.
@@ -278,6 +285,14 @@ class SqliteStore(SqliteAccounts):
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self.file.path}>"
+
+
+def _marks(values: Collection[t.Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _changing(row: Row) -> tuple[t.Any, ...]:
+    return (*(getattr(row, name) for name in CHANGING), row.id)
 
 
 def _values(row: Row) -> tuple[t.Any, ...]:

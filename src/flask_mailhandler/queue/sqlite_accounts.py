@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+from collections.abc import Callable
 
 from ..config import Limits
 from .rate import take
 from .sqlite_file import SqliteFile
+from .store import LONGEST_RING
 from .store import Pause
 
 _MINE = "WHERE app = ? AND account = ?"
@@ -27,9 +29,9 @@ class SqliteAccounts:
     def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
         with self.file.write(at_once=False) as connection:
             self._account(connection, account)
-            (found,) = connection.execute(
+            ((found,),) = connection.execute(
                 f"SELECT rate FROM mail_queue_account {_MINE}", (self.app, account)
-            ).fetchone()
+            ).fetchall()
             granted = take(json.loads(found), limits, now, wanted)
             connection.execute(
                 f"UPDATE mail_queue_account SET rate = ? {_MINE}",
@@ -39,18 +41,40 @@ class SqliteAccounts:
 
     def pause(self, account: str) -> Pause:
         with self.file.read() as connection:
-            found = connection.execute(
-                f"SELECT paused_until, pauses, why FROM mail_queue_account {_MINE}",
-                (self.app, account),
-            ).fetchone()
-        return Pause(*found) if found else Pause()
+            return self._pause(connection, account)
 
-    def set_pause(self, account: str, pause: Pause) -> None:
+    def _pause(self, connection: sqlite3.Connection, account: str) -> Pause:
+        found = connection.execute(
+            f"SELECT paused_until, pauses, why FROM mail_queue_account {_MINE}",
+            (self.app, account),
+        ).fetchall()
+        return Pause(*found[0]) if found else Pause()
+
+    def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:
         with self.file.write(at_once=False) as connection:
             self._account(connection, account)
+            pause = change(self._pause(connection, account))
             connection.execute(
                 f"UPDATE mail_queue_account SET paused_until = ?, pauses = ?, why = ? {_MINE}",
                 (*dataclasses.astuple(pause), self.app, account),
+            )
+        return pause
+
+    def ring(self, account: str, now: float, until: float) -> bool:
+        with self.file.write(at_once=False) as connection:
+            self._account(connection, account)
+            changed = connection.execute(
+                f"UPDATE mail_queue_account SET rung_until = ? {_MINE}"
+                # What was noted by a clock that was ahead is over too.
+                " AND NOT rung_until BETWEEN ? AND ?",
+                (until, self.app, account, now, now + LONGEST_RING),
+            )
+            return changed.rowcount == 1
+
+    def answer(self, account: str) -> None:
+        with self.file.write(at_once=False) as connection:
+            connection.execute(
+                f"UPDATE mail_queue_account SET rung_until = 0 {_MINE}", (self.app, account)
             )
 
     def _account(self, connection: sqlite3.Connection, account: str) -> None:

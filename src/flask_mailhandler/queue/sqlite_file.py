@@ -6,18 +6,20 @@ import contextlib
 import errno
 import os
 import sqlite3
+import stat
 import weakref
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import QueueError
+from ..log import logger
 from .forks import around_forks
 from .sqlite_writing import begin
 from .sqlite_writing import use_wal
 from .turns import Turns
 
-VERSION = 1
+VERSION = 2
 """Of the tables, as it stands in the file."""
 PATIENCE = 10.0
 """Seconds to wait for another process that writes."""
@@ -36,6 +38,7 @@ CREATE TABLE mail_queue (
     due REAL NOT NULL,
     expires REAL NOT NULL,
     created REAL NOT NULL,
+    origin TEXT NOT NULL,
     changed REAL NOT NULL,
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL,
@@ -50,6 +53,8 @@ CREATE TABLE mail_queue (
 CREATE UNIQUE INDEX mail_queue_key ON mail_queue (app, account, key) WHERE key IS NOT NULL;
 CREATE INDEX mail_queue_due ON mail_queue (app, account, priority, due)
     WHERE state = 'waiting';
+CREATE INDEX mail_queue_origin ON mail_queue (app, account, priority, origin, due)
+    WHERE state = 'waiting' AND origin <> '';
 CREATE INDEX mail_queue_lease ON mail_queue (lease_until) WHERE state = 'claimed';
 CREATE INDEX mail_queue_finished ON mail_queue (app, state, changed)
     WHERE state NOT IN ('waiting', 'claimed');
@@ -61,6 +66,7 @@ CREATE TABLE mail_queue_account (
     pauses INTEGER NOT NULL DEFAULT 0,
     why TEXT NOT NULL DEFAULT '',
     rate TEXT NOT NULL DEFAULT '{}',
+    rung_until REAL NOT NULL DEFAULT 0,
     PRIMARY KEY (app, account)
 ) WITHOUT ROWID;
 """
@@ -170,9 +176,29 @@ class SqliteFile:
                 raise OSError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
             if not os.access(self.path, os.R_OK | os.W_OK):
                 raise OSError(errno.EACCES, os.strerror(errno.EACCES)) from None
+            self._make_private()
             return
         if self._made is not None:
             self._made(self.path)
+
+    def _make_private(self) -> None:
+        """Keep others from reading a file that is there already, and those beside it: it holds
+        mail. A group that may write shares it on purpose."""
+        for path in (self.path, f"{self.path}-wal", f"{self.path}-shm"):
+            try:
+                mode = stat.S_IMODE(os.stat(path).st_mode)
+                private = mode & (0o770 if mode & 0o020 else 0o700)
+                if private != mode:
+                    os.chmod(path, private)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                logger.warning(
+                    "Others can read the queue in %s, and its mode cannot be changed: %s. Its owner"
+                    " says: chmod 600.",
+                    path,
+                    error.strerror,
+                )
 
     def _make(self, connection: sqlite3.Connection) -> None:
         """Make the tables if there are none, and check that they are these.

@@ -48,6 +48,10 @@ class Pause:
     why: str = ""
 
 
+LONGEST_RING = 3600.0
+"""Seconds after which a ring is over, whatever the clock said that noted it."""
+
+
 class Joined(t.Protocol):
     """A transaction of the app's own."""
 
@@ -93,17 +97,26 @@ class Store(t.Protocol):
         """
         ...
 
-    def claim(self, account: str, lease: Lease, now: float, limit: int) -> list[Row]:
+    def now(self) -> float:
+        """The time, in seconds since 1970, by the clock that all who use these rows have in
+        common: that of the database's server, if it has one."""
+        ...
+
+    def claim(
+        self, account: str, lease: Lease, now: float, limit: int, origin: str = ""
+    ) -> list[Row]:
         """Claim up to *limit* rows of an account that are due, all of the highest priority that
-        there is, first by their due time; their attempts are counted."""
+        there is, first by their due time; their attempts are counted.
+
+        :param origin: Only what was queued there, if it is named.
+        """
         ...
 
-    def claim_these(self, ids: Collection[int], lease: Lease, now: float) -> list[Row]:
-        """Claim those of these rows that wait and are due."""
-        ...
+    def due(self, account: str, origin: str = "") -> list[tuple[int, float]]:
+        """The first due time of each priority of an account that has waiting rows.
 
-    def due(self, account: str) -> list[tuple[int, float]]:
-        """The first due time of each priority of an account that has waiting rows."""
+        :param origin: Only what was queued there, if it is named.
+        """
         ...
 
     def content(self, row_id: int) -> bytes | None:
@@ -137,13 +150,18 @@ class Store(t.Protocol):
         ...
 
     def release(self, ids: Collection[int], owner: str) -> None:
-        """Give back rows that were not tried: the attempt is not counted."""
+        """Give back rows whose end of data was not announced: the attempt is not counted."""
         ...
 
-    def lost(self, now: float, longest: float) -> list[Row]:
+    def owners(self) -> set[str]:
+        """Who has claimed rows."""
+        ...
+
+    def lost(self, now: float, longest: float, dead: Collection[str] = ()) -> list[Row]:
         """The claimed rows whose lease is over, or ends later than any lease could.
 
         :param longest: Seconds that a lease lasts at the most.
+        :param dead: Owners whose lease is over, whatever it says.
         """
         ...
 
@@ -163,8 +181,24 @@ class Store(t.Protocol):
         """Say until when an account is paused."""
         ...
 
-    def set_pause(self, account: str, pause: Pause) -> None:
-        """Pause an account, or end its pause."""
+    def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:
+        """Pause an account, or end its pause.
+
+        :param change: Makes the pause of the one that is there; see :meth:`alter`.
+        :return: The pause as it is now.
+        """
+        ...
+
+    def ring(self, account: str, now: float, until: float) -> bool:
+        """Note that somebody is being told of the mail of an account.
+
+        :param until: Until when that may take.
+        :return: Whether it is to be done: not, if it was noted before and is not over.
+        """
+        ...
+
+    def answer(self, account: str) -> None:
+        """Note that whoever was told has heard it."""
         ...
 
     def get(self, row_id: int) -> Row | None:
@@ -183,10 +217,17 @@ class Store(t.Protocol):
         """The number of rows of each state."""
         ...
 
-    def rewrite(self, rows: Sequence[Row], was: Collection[RowState], *, drop: bool = False) -> int:
-        """Write rows as they are now, each only if its state is one of *was* still.
+    def alter(
+        self,
+        ids: Collection[int],
+        was: Collection[RowState],
+        change: Callable[[Row], Row | None],
+    ) -> list[Row]:
+        """Change rows that are in one of the states *was*. They are read in the transaction that
+        writes them, so that nobody else changes one in between.
 
-        :return: How many were written.
+        :param change: A pure function: what a row becomes, or None if it stays as it is.
+        :return: The rows that were changed, as they are now.
         """
         ...
 

@@ -21,9 +21,6 @@ from .row import Row
 
 VERSION = 1
 """Of the JSON in a row."""
-PATIENCE = 900.0
-"""Seconds for one message, for nobody waits: RFC 5321 section 4.5.3.2 asks for 10 minutes after the
-end of data alone."""
 _SUBJECT = 200
 
 
@@ -70,9 +67,10 @@ def read_options(row: Row) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", found)
 
 
-def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...]) -> Job:
+def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], patience: float) -> Job:
     """Make the job that sends these very octets to those recipients.
 
+    :param patience: Seconds for it all in all.
     :raises DamagedRowError: if the row cannot be read.
     """
     found = read_options(row)
@@ -85,7 +83,7 @@ def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...]) -> Job:
         )
     except (LookupError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
-    return Job(message_of(row, octets), row.message_id, envelope, content, PATIENCE)
+    return Job(message_of(row, octets), row.message_id, envelope, content, patience)
 
 
 def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..errors import MessageError
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ticket:
@@ -14,4 +16,7 @@ class Ticket:
     message_id: str
     """The Message-ID with its angle brackets."""
     created: bool = True
-    """False if there was a message of the same key: the ticket is that one's."""
+    """False if there was a message of the same key: the ticket is that one's; or if there is an
+    error."""
+    error: MessageError | None = None
+    """Why a message of :meth:`.Mail.send_later_each` was not taken in. Then ``id`` is 0."""

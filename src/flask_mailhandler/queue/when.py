@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import time
 import typing as t
 
 from ..errors import MessageError
 from ..text import shorten
 from .row import PRIORITIES
+
+_LAST = 250_000_000_000.0
+# In the year 9892: a date must stand in a header in every time zone.
 
 Span: t.TypeAlias = "float | datetime.timedelta"
 """Seconds, or a ``timedelta``."""
@@ -37,16 +39,17 @@ def when(
     at: datetime.datetime | None,
     expires: Span | datetime.datetime | None,
     max_age: float,
+    now: float,
 ) -> When:
     """Read what a caller has written.
 
     :param max_age: Seconds from the due time on after which a message is given up anyway.
+    :param now: The time by the clock of the store.
     :raises TypeError: if both *delay* and *at* are given.
     :raises MessageError: for a time that is none, is naive, or is over before it begins.
     """
     if delay is not None and at is not None:
         raise TypeError("delay= and at= both say when the message is sent: give one of them.")
-    now = time.time()
     due = now
     if at is not None:
         due = max(now, _moment(at, "at="))
@@ -73,7 +76,15 @@ def _moment(value: object, name: str) -> float:
             f"{name} has no time zone: write datetime.now(UTC) + timedelta(...), or"
             " value.astimezone() if it is the time of this machine."
         )
-    return value.timestamp()
+    try:
+        moment = value.timestamp()
+    except (ValueError, OverflowError):  # in the year 1 or 9999, by its zone
+        moment = float("inf")
+    if not abs(moment) < _LAST:
+        raise MessageError(
+            f"{name} is {value}, which is no time for mail: write one that will come."
+        )
+    return moment
 
 
 def _seconds(value: object, name: str) -> float:

@@ -1,11 +1,9 @@
-"""A worker: it claims what is due, delivers it, and waits for more.
+"""A worker: it looks for accounts whose mail is due, and gives each a lane of its own.
 
 Any number of workers may be at work on one store, in threads, processes and machines.
 """
 
 from __future__ import annotations
-
-import dataclasses
 
 # A connection needs it. Were it loaded by the thread of a worker, a process that forks meanwhile
 # would leave its child with the lock of a module that nobody finishes, and the child's requests,
@@ -14,50 +12,34 @@ import encodings.idna  # noqa: F401
 import time
 import typing as t
 from collections.abc import Callable
-from collections.abc import Collection
 from collections.abc import Iterator
 
-from ..errors import ConfigurationError
-from ..errors import LoginError
-from ..errors import MailError
 from ..errors import QueueError
 from ..log import logger
-from ..log import masked
 from ..report import Report
-from . import outcomes
-from . import transition
-from .attempt import Attempt
 from .bell import Bell
-from .outcomes import DamagedRowError
-from .renewal import Renewal
-from .retry import AFTER_LOGIN
-from .retry import backoff
-from .retry import LONGEST
-from .retry import LONGEST_PAUSE
-from .row import FINISHED
+from .lane import Lane
+from .lane import names
+from .lane import Resting
+from .lanes import Lanes
 from .row import Row
-from .row import RowState
-from .store import Filter
-from .store import Lease
-from .store import Pause
+from .upkeep import EVERY
+from .upkeep import Upkeep
 
 if t.TYPE_CHECKING:
     from .mail_queue import MailQueue
 
-LEASE = 60.0
-"""Seconds after which a worker that was not heard of is believed dead."""
 POLL = 5.0
 """Seconds after which to look for what nobody has rung for."""
-BATCH = 20
-"""Rows claimed at once, which are sent over one connection."""
-_SWEEP = 3600.0
-_JUMP = 30.0
+LONGEST_WAIT = 60.0
+"""Seconds for which a worker that is to end waits for a rate limit."""
+_SLOW = 1.0
 
 
 class Worker:
     """Delivers what is due in the queue of an app.
 
-    :param bell: Wakes it; and ends it, after the message in hand.
+    :param bell: Wakes it; and ends it, after the messages in hand.
     :param progress: Called with each row whenever something has become of it.
     """
 
@@ -73,221 +55,208 @@ class Worker:
         self._progress = progress
         self.owner: str = self._store.new_owner()
         """Nobody else's, so that a lease is never mistaken for that of another."""
-        self._rests: dict[str, float] = {}
-        self._swept = float("-inf")
-        self._ahead = float("inf")
+        self._names = names(self.owner)
+        self._resting: dict[str, Resting] = {}
+        self._end = self._quiet_until = float("-inf")
+        self.lanes: Lanes = Lanes(queue.settings.queue_threads, self.bell.ring)
+        self.upkeep: Upkeep = Upkeep(queue, self._tell, lambda: self.bell.stopped)
 
-    def run(self) -> None:
-        """Deliver until the bell ends it. Trouble with the store is logged, and waited out."""
-        while not (self.bell.stopped or self._queue.gone):
+    def run(self, drained: Callable[[], None] = lambda: None) -> None:
+        """Deliver until the bell ends it. Trouble with the store is logged, and waited out.
+
+        :param drained: Called whenever nothing waits, now or for later.
+        """
+        self._end = float("inf")
+        # The app is not to go in the middle of a round, and may between two of them.
+        while not self.bell.stopped and (app := self._queue.hold()):
             last = self.bell.finishing
             try:
-                self.watch_clock()
-                self.run_once()
-                self.sweep()
-                pause = self._until_next()
-            except QueueError as error:
-                logger.error("%s", error)
-                pause = POLL
-            except Exception:
-                logger.exception("A worker of the queue goes on after this.")
-                pause = POLL
-            if last:
+                pause = self._round(drained)
+            except Exception as error:
+                pause = self._note(error)
+            if last and self._is_done():
+                break
+            del app
+            self._wait(pause)
+        self.lanes.end(self.bell.grace)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until the bell is rung, the time is over, or a dead worker has left something."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self.bell.wait(min(left, EVERY)):
+            app = self._queue.hold()
+            try:
+                if app is None or self.upkeep.run():
+                    return
+            except Exception as error:
+                self._note(error)
                 return
-            self.bell.wait(pause)
+            del app
+
+    def _round(self, drained: Callable[[], None]) -> float:
+        """Start what is due. Seconds until something may be due that is not now."""
+        if error := self.lanes.take_error():
+            return self._note(error)
+        if (quiet := self._quiet_until - time.monotonic()) > 0:
+            return quiet
+        self.upkeep.run()
+        self._start()
+        self.upkeep.sweep(idle=not self.lanes.accounts)
+        waits = [*self.waits()]
+        if not waits and not self.lanes.accounts:
+            drained()
+        return max(min([POLL, *waits]), 0.0)
+
+    def _note(self, error: Exception) -> float:
+        """Log what has gone wrong, and leave the store alone for a moment: for so many seconds."""
+        if isinstance(error, QueueError):
+            logger.error("%s", error)
+        else:
+            logger.error("A worker of the queue goes on after this.", exc_info=error)
+        self._quiet_until = time.monotonic() + POLL
+        return POLL
 
     def run_once(self, seconds: float = float("inf")) -> int:
-        """Deliver everything that is due now.
+        """Deliver everything that is due now: in this thread, if the app has one account, else in a
+        thread of each.
 
-        :param seconds: After them nothing more is claimed.
+        :param seconds: After them no message is begun any more.
         :return: The number of messages that were taken in hand.
         :raises QueueError: if the store cannot be used.
         """
-        self.recover()
-        taken, end = 0, time.monotonic() + seconds
-        while not self.bell.stopped and (account := self._next_account()) is not None:
-            taken += self._attempt(
-                account, self._store.claim(account, self._lease(), time.time(), BATCH)
-            )
-            if time.monotonic() > end:
-                break
-        return taken
-
-    def run_these(self, ids: Collection[int]) -> int:
-        """Deliver those of these rows that are due, if their accounts are not paused. What is not
-        taken in hand now is found by a later :meth:`run_once`.
-
-        :return: The number of messages that were taken in hand.
-        :raises QueueError: if the store cannot be used.
-        """
+        self.upkeep.recover()
+        if len(self._queue.accounts) > 1:
+            return self._turn(seconds, float("inf"), patient=False)
+        self._end = time.monotonic() + seconds
         taken = 0
-        for account in [*self._awake(time.time())]:
-            wanted = Filter([RowState.WAITING], account=account, ids=ids)
-            if found := [row.id for row in self._store.rows(wanted, len(ids))]:
-                taken += self._attempt(
-                    account, self._store.claim_these(found, self._lease(), time.time())
-                )
+        for account in [*self._next_accounts()]:
+            lane = self._lane(account)
+            lane.run()
+            taken += lane.taken
         return taken
 
-    def recover(self) -> None:
-        """See to rows whose worker is dead.
+    def turn(self, seconds: float, stay: float = float("inf")) -> int:
+        """Deliver for a moment what is most urgent, as a job does beside other jobs. While one
+        server hangs the others are served, and a rate limit is waited for that ends in time.
+
+        :param seconds: After them no message is begun any more, unless one of another account is
+            slow.
+        :param stay: Seconds after which a message in hand is left to its thread.
+        :return: The number of messages that were taken in hand.
+        :raises QueueError: if the store cannot be used.
+        """
+        self.upkeep.recover()
+        return self._turn(seconds, stay, patient=True)
+
+    def _turn(self, seconds: float, stay: float, *, patient: bool) -> int:
+        began, before = time.monotonic(), self.lanes.taken
+        # Others may have begun a turn in this process: they share the lanes.
+        self._end = max(self._end, began + seconds)
+        try:
+            while not self.bell.stopped and time.monotonic() - began < stay:
+                if error := self.lanes.take_error():
+                    raise error
+                if not self._is_over():
+                    self._start()
+                rest = self._rate_rest() if patient else float("inf")
+                if not self.lanes.accounts and not rest < self._end - time.monotonic():
+                    break
+                self.bell.wait(min(rest, _SLOW / 4))
+        except BaseException:
+            # The time limit of a broker, say: what is in hand is finished, and no more begun.
+            self._end = float("-inf")
+            self.lanes.end(self.bell.grace)
+            raise
+        if self.bell.stopped:
+            self.lanes.end(self.bell.grace)
+        return self.lanes.taken - before
+
+    def left(self) -> Iterator[tuple[str, float]]:
+        """The accounts that still have mail which is due and may be sent, and the seconds until it
+        may.
 
         :raises QueueError: if the store cannot be used.
         """
-        now = time.time()
-        for row in self._store.lost(now, 2 * LEASE):
-            after = self._interrupted(row, now)
-            # If its worker is alive after all, what it finds out counts still: see Store.settle.
-            if after.state is RowState.HELD:
-                after = dataclasses.replace(after, lease_owner=row.lease_owner)
-            if self._store.settle(after, row.lease_owner or ""):
-                self._tell(after, None)
+        now = self._store.now()
+        for account in self._awake(now):
+            if any(due <= now for _, due in self._due(account)):
+                yield account, max(0.0, self._rest(account).until - time.monotonic())
 
-    def _interrupted(self, row: Row, now: float) -> Row:
-        try:
-            recipients = outcomes.from_json(row.recipients)
-            announced = outcomes.names_from_json(row.ended)
-        except DamagedRowError as error:
-            return transition.damaged(row, str(error), now)
-        why = "Its worker ended before it could tell what has become of it."
-        if not self._store.remembers(row.lease_owner or ""):
-            announced = [str.__str__(item.recipient) for item in recipients]
-            why = "The machine of its worker went down before that could tell what became of it."
-        return transition.interrupted(
-            row,
-            recipients,
-            announced,
-            why,
-            now,
-            retry_unknown=self._queue.retry_unknown,
-            at_once=True,
-        )
+    # Which accounts
 
-    # Which rows
+    def _start(self) -> None:
+        for account in [*self._next_accounts()]:
+            if self.lanes.full:
+                return
+            self.lanes.start(self._lane(account))
 
-    def _next_account(self) -> str | None:
-        """The account whose row is next: of the highest priority, due first."""
-        now = time.time()
+    def _lane(self, account: str) -> Lane:
+        rest = self._rest(account)
+        return Lane(self._queue, account, rest, self._names, self._has_ended, self._tell)
+
+    def _has_ended(self) -> bool:
+        return self.bell.stopped or self._is_over()
+
+    def _is_over(self) -> bool:
+        """Whether the time is over in which messages are begun. While one of them is slow, the
+        other accounts go on."""
+        return time.monotonic() > self._end and not self.lanes.is_slow(_SLOW)
+
+    def _next_accounts(self) -> Iterator[str]:
+        """The accounts without a lane that have something due: that of the highest priority
+        first."""
+        now = self._store.now()
         candidates = [
             (priority, due, account)
             for account in self._awake(now)
-            for priority, due in self._store.due(account)
+            if self._rest(account).until <= time.monotonic()
+            for priority, due in self._due(account)
             if due <= now
         ]
-        return min(candidates)[2] if candidates else None
+        yield from dict.fromkeys(account for _, _, account in sorted(candidates))
 
     def _awake(self, now: float) -> Iterator[str]:
         for account in self._queue.accounts:
-            rested = self._rests.get(account, 0.0) <= time.monotonic()
-            if rested and self._store.pause(account).until <= now:
+            if account not in self.lanes.accounts and self._store.pause(account).until <= now:
                 yield account
 
-    def _lease(self) -> Lease:
-        return Lease(self.owner, time.time() + LEASE)
+    def _due(self, account: str) -> list[tuple[int, float]]:
+        return self._store.due(account, self._queue.origin(account))
 
-    # Delivering
+    def _rest(self, account: str) -> Resting:
+        return self._resting.setdefault(account, Resting())
 
-    def _attempt(self, account: str, rows: list[Row]) -> int:
-        rows = self._within_rate(account, rows)
-        if not rows:
-            return 0
-        with self._queue.app_context(), Renewal(self._store, self._lease, LEASE / 3):
-            error = self._deliver(account, rows)
-        if error is not None:
-            self._pause(account, error)
-        elif self._store.pause(account).times:
-            self._store.set_pause(account, Pause())
-        return len(rows)
+    def waits(self) -> Iterator[float]:
+        """For each account with mail that waits, the seconds until it may be sent.
 
-    def _within_rate(self, account: str, rows: list[Row]) -> list[Row]:
-        """Give back what is more than the account's limit allows now, all workers together."""
-        limits = self._queue.accounts[account].rate_limit
-        if not limits or not rows:
-            return rows
-        number, wait = self._store.take_rate(account, limits, time.time(), len(rows))
-        if number < len(rows):
-            self._store.release([row.id for row in rows[number:]], self.owner)
-        if not number:
-            self._rests[account] = time.monotonic() + wait
-        return rows[:number]
+        :raises QueueError: if the store cannot be used.
+        """
+        now = self._store.now()
+        for account in self._queue.accounts:
+            if account not in self.lanes.accounts and (found := self._due(account)):
+                yield max(
+                    min(due for _, due in found) - now,
+                    self._store.pause(account).until - now,
+                    self._rest(account).until - time.monotonic(),
+                )
 
-    def _deliver(self, account: str, rows: list[Row]) -> MailError | None:
-        """Deliver rows, and say why no session could be had."""
+    def _rate_rest(self) -> float:
+        """Seconds until the first account may send again that has to wait for its rate limit."""
+        now = time.monotonic()
+        rests = (rest.until - now for rest in self._resting.values() if rest.until > now)
+        return min(rests, default=float("inf"))
+
+    def _is_done(self) -> bool:
+        """Whether nothing is in hand, and nothing more is due but what has to wait for long."""
         try:
-            handler = self._queue.handler(account)
-        except Exception as error:  # of a handler of somebody else's
-            self._store.release([row.id for row in rows], self.owner)
-            if isinstance(error, MailError):
-                return error
-            return ConfigurationError(f"{type(error).__name__}: {error}")
-        attempt = Attempt(
-            self._store,
-            handler,
-            self.owner,
-            retry_unknown=self._queue.retry_unknown,
-            told=self._tell,
-            stopped=lambda: self.bell.stopped,
-        )
-        attempt.run(rows)
-        return attempt.error
-
-    def _pause(self, account: str, error: MailError) -> None:
-        """Pause an account, for each of its rows would meet the same trouble."""
-        times = self._store.pause(account).times + 1
-        seconds = backoff(times, LONGEST_PAUSE)
-        if isinstance(error, LoginError):
-            seconds = max(seconds, AFTER_LOGIN)
-        logger.warning(
-            "The queue of the account %s pauses for %.0f s: %s",
-            account,
-            seconds,
-            masked(str(error)),
-        )
-        self._store.set_pause(account, Pause(time.time() + seconds, times, str(error)))
+            return not self.lanes.accounts and all(wait > LONGEST_WAIT for _, wait in self.left())
+        except QueueError:
+            return True
 
     def _tell(self, row: Row, report: Report | None) -> None:
         self._queue.tell(row, report)
         if self._progress is not None:
             self._progress(row)
-
-    # Between the deliveries
-
-    def _until_next(self) -> float:
-        """Seconds until something is due, as far as this store knows now."""
-        now = time.time()
-        wakes = [POLL]
-        for account in self._queue.accounts:
-            if found := self._store.due(account):
-                wakes.append(
-                    max(
-                        min(due for _, due in found) - now,
-                        self._store.pause(account).until - now,
-                        self._rests.get(account, 0.0) - time.monotonic(),
-                    )
-                )
-        return max(min(wakes), 0.0)
-
-    def watch_clock(self) -> None:
-        """Find out, at the start and later on, whether the clock was put back: what is due by the
-        old one would wait for so long."""
-        ahead = time.time() - time.monotonic()
-        if ahead < self._ahead - _JUMP:
-            self._store.pull(time.time(), LONGEST)
-        self._ahead = ahead
-
-    def sweep(self) -> None:
-        """Once in a while delete what has been kept long enough, and look for mail that nobody
-        will send."""
-        if time.monotonic() - self._swept < _SWEEP:
-            return
-        self._swept = time.monotonic()
-        for account in sorted(self._store.accounts() - {*self._queue.accounts}):
-            logger.error(
-                "Mail waits for the account %r, which MAIL_ACCOUNTS does not have.", account
-            )
-        old = Filter(FINISHED, before=time.time() - self._queue.settings.queue_keep)
-        while self._store.purge(old, 500) == 500 and not self.bell.stopped:
-            pass
 
     def __repr__(self) -> str:
         return f"<Worker {self.owner}>"

@@ -15,12 +15,15 @@ from ..address import Address
 from ..address import Addresses
 from ..errors import DeferredError
 from ..errors import DeliveryError
+from ..errors import MessageError
 from ..errors import RefusedError
 from ..errors import UnknownOutcomeError
+from ..report import About
 from ..report import Outcome
 from ..report import Phase
 from ..report import State
 from .deadline import Deadline
+from .fault import fault
 from .reply import Reply
 
 if t.TYPE_CHECKING:
@@ -71,11 +74,13 @@ class Delivery:
         said: Reply | str,
         phase: Phase,
         state: State | None = None,
+        about: About | None = None,
     ) -> None:
         """Note the outcome of *recipients*, which then wait no longer.
 
         :param said: The reply that decided, or our own reason.
         :param state: The reply's own if it is None.
+        :param about: Whose fault it is; if it is None the reply and the phase say so.
         """
         settled = list(recipients)
         if not settled:
@@ -86,8 +91,9 @@ class Delivery:
         else:
             state = state or State.DEFERRED
             code, enhanced, text = None, None, said
+        blamed = about or fault(said, phase)
         for recipient in settled:
-            self.outcomes[recipient] = Outcome(recipient, state, code, enhanced, text)
+            self.outcomes[recipient] = Outcome(recipient, state, code, enhanced, text, blamed)
             self.waiting.pop(recipient, None)
         if state is not State.ACCEPTED:
             self._blame(state, str(said), phase, settled)
@@ -96,6 +102,10 @@ class Delivery:
         """Defer who waits still, for an earlier batch was not taken: a further one would fare
         the same."""
         self.settle([*self.waiting], f"not tried, for an earlier batch got: {reply}", phase)
+
+    def spoil(self, error: MessageError) -> None:
+        """Refuse who waits, for the content cannot be given as it was promised."""
+        self.settle(self.waiting, str(error), Phase.CONTENT, State.REFUSED, About.CONTENT)
 
     def fail(self, error: DeliveryError) -> None:
         """Defer everybody who waits, for the session could not be had."""

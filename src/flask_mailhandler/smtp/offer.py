@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..address import Address
+from ..report import About
 from ..report import Job
 from ..report import Phase
 from ..report import State
@@ -67,7 +68,9 @@ class Offer:
     def refuse_what_cannot_go(self, delivery: Delivery, server: str) -> None:
         """Settle as refused what the server has said that it cannot take."""
         for recipients, reason in self._obstacles(delivery, server):
-            delivery.settle(recipients, reason, Phase.MAIL, State.REFUSED)
+            own = len(recipients) == 1 and not recipients[0].isascii()
+            about = About.RECIPIENT if own else About.CONTENT
+            delivery.settle(recipients, reason, Phase.MAIL, State.REFUSED, about)
 
     def _obstacles(self, delivery: Delivery, server: str) -> Iterator[tuple[list[Address], str]]:
         content, envelope = delivery.job.content, delivery.job.envelope

@@ -301,7 +301,7 @@ class Transaction:
 
     def spoilt(self, error: MessageError) -> None:
         """A file has changed: the server must not get the end of what it may have a part of."""
-        self.delivery.settle(self.delivery.waiting, str(error), Phase.CONTENT, State.REFUSED)
+        self.delivery.spoil(error)
         self.dialogue.close()
 
     def not_whole(self, error: StreamError) -> None:

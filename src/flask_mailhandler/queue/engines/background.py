@@ -1,4 +1,11 @@
-"""A thread of one process, started when it is needed and ended with the process."""
+"""A thread of one process, started when it is needed and ended with the process.
+
+At the end of the interpreter hooks of ``atexit`` run in this order, the last registered first:
+
+1.  what the app itself has registered since, which may still queue mail;
+2.  :meth:`Background.at_exit`: the queue's thread sends what is due, and a broker is told;
+3.  the finalizers: connections to mail servers and the file of the queue are closed.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +16,7 @@ import threading
 import typing as t
 import weakref
 
+from .. import threads
 from ..bell import Bell
 
 _LAST = 2.0
@@ -37,12 +45,13 @@ class Background(abc.ABC):
         with self._starting:
             if self._thread is not None and self._thread.is_alive():
                 return True
-            thread = threading.Thread(target=self.run, name=self.name, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:
+            thread = threads.start(self.run, self.name)
+            if thread is None:
                 return False
             self._thread = thread
+            # Finalizers close files and connections, and their one hook is registered with the
+            # first of them: have it before ours, so that it comes after it.
+            weakref.finalize(self, int).detach()
             atexit.register(_at_exit, weakref.ref(self), os.getpid())
             return True
 
@@ -52,7 +61,7 @@ class Background(abc.ABC):
 
     def stop(self) -> None:
         """End the thread after what it has in hand, or leave it to its fate."""
-        self.bell.stop()
+        self.bell.stop(_LAST / 2)
         self.join(_LAST)
 
     def join(self, seconds: float) -> None:

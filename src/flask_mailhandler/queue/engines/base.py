@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Sequence
 
 if t.TYPE_CHECKING:
     from ..mail_queue import MailQueue
 
 
 class Engine:
-    """Tells somebody, somewhere, that mail waits: who is told calls
-    :meth:`.MailQueue.run_these` with the numbers, in an app of the same configuration. If a ring
-    is lost or comes twice no mail is: the row is the queue.
+    """Tells somebody, somewhere, that mail waits: who is told sends what is due, in an app of the
+    same configuration. If a ring is lost or comes twice no mail is: the row is the queue.
 
     It is made when the app is registered, so that processes of a broker's workers know its task;
     what it needs of the app may not be there yet.
@@ -29,11 +27,11 @@ class Engine:
         :raises ConfigurationError: if not, saying what to write.
         """
 
-    def ring(self, ids: Sequence[int], due: float) -> None:
-        """Tell that rows wait. They are in the store. What this raises is logged.
+    def ring(self, account: str, due: float) -> None:
+        """Tell that mail waits. It is in the store. What this raises is logged.
 
-        :param ids: Their numbers.
-        :param due: When they are due, in seconds since 1970.
+        :param account: By which it is sent.
+        :param due: When the first of it is due, in seconds since 1970 by :meth:`.Store.now`.
         """
         raise NotImplementedError(f"{type(self).__name__} does not write ring().")
 

@@ -2,19 +2,23 @@
 
 ::
 
-    send_later ── row ── tell ──▶ broker ──▶ worker, on some machine ── answer ──▶ claims the row
-                   ▲
-                   └ lookout: tells once more of what nobody has in hand
+    send_later ── row ── tell ──▶ broker ──▶ worker, on some machine ── answer ──▶ a turn
+                   ▲                                                              │
+                   ├ lookout: tells once more of what nobody has in hand          │
+                   └──────────────── tells again, if more is due ─────────────────┘
+
+The broker carries the name of an account, and no numbers: a turn sends what is most urgent then.
+The store notes that a ring is under way, so that a broker never has more than one for each account.
 """
 
 from __future__ import annotations
 
 import os
-import time
 import typing as t
-from collections.abc import Sequence
 
-from ..worker import BATCH
+from ...errors import QueueError
+from ...log import logger
+from ..worker import Worker
 from .base import Engine
 from .lookout import Lookout
 
@@ -23,62 +27,85 @@ if t.TYPE_CHECKING:
 
 TASK = "flask_mailhandler.send"
 """What the brokers call the task."""
-LONGEST_DELAY = 600.0
-"""Seconds for which a broker is asked to hold a ring back. What is due later is found by a look
-at the store: some brokers repeat what they have held for long."""
 EXPIRES = 600
 """Seconds after which nobody needs to hear a ring: the mail has been found by then."""
-TIME_LIMIT = 3600
-"""Seconds that a worker may take for a ring."""
-_TURN = 60.0
+TURN = 1.0
+"""Seconds for which a worker begins messages when it is told: it has other things to do, and is
+told again if more is due."""
+STAY = 10.0
+"""Seconds after which a worker leaves a server that hangs to a thread, and goes on with its
+jobs."""
 
 
 class BrokerEngine(Engine):
     """Tells a broker, and looks out for what it has forgotten. A subclass writes :meth:`tell`."""
 
+    stay: t.ClassVar[float] = STAY
+    """Seconds for which :meth:`answer` waits for a server that hangs. ``float("inf")`` where the
+    process of a job ends with it."""
+
     def __init__(self, queue: MailQueue) -> None:
         super().__init__(queue)
         # By process id: a child of a fork has no thread, and perhaps a lock that is held.
         self._lookouts: dict[int, Lookout] = {}
+        self._workers: dict[int, Worker] = {}
 
-    def tell(self, ids: Sequence[int], delay: float) -> None:
-        """Have a worker call :meth:`answer`. What this raises is logged.
+    @property
+    def time_limit(self) -> float:
+        """Seconds that a job may take: a turn, and a message in hand that takes as long as it
+        may."""
+        return TURN + self.queue.settings.queue_timeout + 60
 
-        :param ids: The numbers of rows; none, if it is to look for itself.
-        :param delay: Seconds to wait before.
-        """
+    def tell(self, account: str) -> None:
+        """Have a worker call :meth:`answer` with this name. What this raises is logged, and it is
+        called again some time later."""
         raise NotImplementedError(f"{type(self).__name__} does not write tell().")
 
-    def answer(self, ids: Sequence[int]) -> None:
-        """Send those that are due of these rows, or of no numbers whatever is due, for a minute:
-        a worker has other things to do, and if more is due it is told again.
+    def answer(self, account: str) -> None:
+        """Send what is most urgent, for a second: what a worker of the broker does when it was
+        told. If more is due, it is told again.
 
         :raises QueueError: if the store cannot be used.
         """
-        if ids:
-            self.queue.run_these(ids)
-        else:
-            self.queue.run_once(_TURN)
+        self.queue.store.answer(account)
+        worker = self._workers.setdefault(os.getpid(), Worker(self.queue))
+        try:
+            worker.turn(TURN, self.stay)
+        finally:
+            self._tell_of_the_rest(worker)
 
-    def ring(self, ids: Sequence[int], due: float) -> None:
-        """Have the broker told, of few rows at a time, so that several workers share many."""
-        lookout = self._lookout()
-        delay = max(0.0, due - time.time())
-        if delay > LONGEST_DELAY:
-            lookout.start()
-            return
-        for first in range(0, len(ids), BATCH):
-            lookout.ring(ids[first : first + BATCH], delay)
+    def _tell_of_the_rest(self, worker: Worker) -> None:
+        """Have the broker told of what is due still, by this thread: the process of the job may end
+        with it."""
+        try:
+            for account, wait in [*worker.left()]:
+                self._lookout().pass_on(account, wait)
+        except QueueError as error:
+            logger.error("%s", error)
+
+    def stop(self) -> None:
+        """End the turns of this process after the messages in hand: its worker is shut down."""
+        if worker := self._workers.pop(os.getpid(), None):
+            worker.bell.stop()
+
+    def ring(self, account: str, due: float) -> None:
+        """Have the broker told."""
+        self._lookout().ring(account)
 
     def wake(self) -> None:
         """Look out for what an earlier process has left."""
         if self.queue.store.begun:
             self._lookout().start()
 
+    def boot(self) -> None:
+        """Look out in a process of a worker, which may be there before the first mail."""
+        self._lookout().start()
+
     def close(self) -> None:
         """End the thread, when it has told what it was rung for."""
         if lookout := self._lookouts.pop(os.getpid(), None):
             lookout.stop()
+        self.stop()
 
     def _lookout(self) -> Lookout:
         return self._lookouts.setdefault(os.getpid(), Lookout(self.queue, self.tell))

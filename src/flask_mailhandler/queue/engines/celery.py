@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Sequence
 
 from celery import shared_task
 from celery.signals import worker_process_init
@@ -33,29 +32,31 @@ class CeleryEngine(BrokerEngine):
                 " call celery_init_app(app) of Flask's page 'Background Tasks with Celery'."
             )
 
-    def tell(self, ids: Sequence[int], delay: float) -> None:
+    def tell(self, account: str) -> None:
         # One try, at once: without max_retries a broker that is gone costs seconds.
         self.queue.app.extensions["celery"].tasks[TASK].apply_async(
-            ([*ids],),
-            countdown=delay or None,
-            expires=delay + EXPIRES,
+            (account,),
+            expires=EXPIRES,
+            # The app's own limits may be shorter than a server is slow.
+            time_limit=self.time_limit,
+            soft_time_limit=self.time_limit - 30,
             retry_policy={"max_retries": 0},
         )
 
     def _begin(self, **extra: object) -> None:
         """A process of a worker has begun."""
-        self.wake()
+        self.boot()
 
 
-def _send(ids: list[int]) -> None:
+def _send(account: str) -> None:
     if not has_app_context():
         raise ConfigurationError(
             "The Celery app runs its tasks without an app context: give it the FlaskTask of Flask's"
             " page 'Background Tasks with Celery'."
         )
     engine = t.cast(CeleryEngine, current_mail.queue.engine)
-    engine.wake()  # not every pool of workers has processes
-    engine.answer(ids)
+    engine.boot()  # not every pool of workers has processes
+    engine.answer(account)
 
 
 # Of every Celery app, whichever is made first.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import typing as t
 import weakref
-from collections.abc import Sequence
 
 import dramatiq
 
@@ -13,7 +11,6 @@ from ...errors import ConfigurationError
 from .broker import BrokerEngine
 from .broker import EXPIRES
 from .broker import TASK
-from .broker import TIME_LIMIT
 
 if t.TYPE_CHECKING:
     from ..mail_queue import MailQueue
@@ -28,7 +25,7 @@ class DramatiqEngine(BrokerEngine):
         name = f"{TASK}.{queue.app.name}"
         broker.actors.pop(name, None)  # of an app that was made before in this process
         # A broker knows those of the middleware it has.
-        wanted: dict[str, t.Any] = {"max_retries": 0, "time_limit": TIME_LIMIT * 1000}
+        wanted: dict[str, t.Any] = {"max_retries": 0, "time_limit": int(self.time_limit * 1000)}
         known = {key: value for key, value in wanted.items() if key in broker.actor_options}
         self._actor = dramatiq.actor(actor_name=name, broker=broker, **known)(self.answer)
         broker.add_middleware(_Boot(self))
@@ -40,23 +37,20 @@ class DramatiqEngine(BrokerEngine):
                 " call dramatiq.set_broker() before Mail(app) or mail.init_app(app)."
             )
 
-    def tell(self, ids: Sequence[int], delay: float) -> None:
-        # A broker counts from the beginning of this millisecond, and who was told a moment too
-        # early would find nothing that is due.
-        whole = math.ceil(delay * 1000) + 1 if delay else None
-        self._actor.send_with_options(
-            args=([*ids],),
-            delay=whole,
-            max_age=int((delay + EXPIRES) * 1000),
-        )
+    def tell(self, account: str) -> None:
+        self._actor.send_with_options(args=(account,), max_age=EXPIRES * 1000)
 
 
 class _Boot(dramatiq.Middleware):
-    """Has the engine look out in the processes of the workers."""
+    """Has the engine look out in the processes of the workers, and end with them."""
 
     def __init__(self, engine: DramatiqEngine) -> None:
         self._engine = weakref.ref(engine)
 
     def after_process_boot(self, broker: dramatiq.Broker) -> None:
         if engine := self._engine():
-            engine.wake()
+            engine.boot()
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        if engine := self._engine():
+            engine.stop()

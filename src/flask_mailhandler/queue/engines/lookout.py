@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import collections
 import time
 import typing as t
 from collections.abc import Callable
-from collections.abc import Sequence
 
 from ...errors import QueueError
 from ...log import logger
-from ..worker import LEASE
 from ..worker import Worker
 from .background import Background
 
 if t.TYPE_CHECKING:
+    from flask import Flask
+
     from ..mail_queue import MailQueue
 
-Tell: t.TypeAlias = "Callable[[Sequence[int], float], None]"
+Tell: t.TypeAlias = "Callable[[str], None]"
 
-EVERY = 10.0
+EVERY = 2.0
 """Seconds between two looks."""
-LATE = 5.0
-"""Seconds for which a bell may be on its way."""
-QUIET = 30.0
-"""Seconds for which a broker that could not be told is left alone."""
+UNDER_WAY = 10.0
+"""Seconds after which a ring that nobody has answered is believed lost."""
+QUIET = 1.0
+"""Seconds for which a broker that could not be told is left alone; doubled each time."""
+LONGEST_QUIET = 15.0
+_SOON = 1.0
 
 
 class Lookout(Background):
     """Tells the broker, so that nobody who sends mail waits for it; and looks into the store again
-    and again: if there is something that somebody should have in hand, it tells the broker once
-    more. It sends nothing.
+    and again: if mail is due that nobody was told of, it tells the broker. It sends nothing.
 
     What needs it: a broker that is gone or forgets, a worker that is killed, mail that is due later
-    or is to be tried again, a pause that is over.
+    or is to be tried again, a pause or a rate limit that is over.
 
-    :param tell: Tells the broker; of no numbers, that something waits.
+    :param tell: Tells the broker that mail of an account waits.
     """
 
     name = "mail-queue-lookout"
@@ -44,58 +44,73 @@ class Lookout(Background):
         super().__init__()
         self._queue = queue
         self._tell = tell
-        # What is left out if the broker is slow is found by a look.
-        self._rings: collections.deque[tuple[Sequence[int], float]] = collections.deque(maxlen=1000)
+        self._rings: dict[str, Flask] = {}
+        self._quiet = QUIET
         self._quiet_until = float("-inf")
 
-    def ring(self, ids: Sequence[int], delay: float) -> None:
-        """Have the thread tell the broker."""
-        self._rings.append((ids, delay))
+    def ring(self, account: str) -> None:
+        """Have the thread tell the broker, if mail of an account is due."""
+        # With the app, which a script may forget before the broker is told.
+        self._rings[account] = self._queue.app
         self.start()
         self.bell.ring()
 
     def run(self) -> None:
         """Pass on what was rung for, and look."""
         worker, next_look, stopped = Worker(self._queue), float("-inf"), False
-        while not (stopped or self._queue.gone):
+        while not stopped and (app := self._queue.hold()):
             stopped = self.bell.stopped  # what was rung for before is told still
             try:
-                while self._rings:
-                    self._pass_on(*self._rings.popleft())
-                if not stopped and time.monotonic() >= next_look:
-                    next_look = time.monotonic() + EVERY
-                    self._look(worker)
+                rung = self._take_rings()
+                if rung or time.monotonic() >= next_look:
+                    next_look = time.monotonic() + self._look(worker, rung)
             except QueueError as error:
                 logger.error("%s", error)
+                next_look = time.monotonic() + EVERY
+            rung = {}
+            del app
             if not stopped:
                 self.bell.wait(max(0.0, next_look - time.monotonic()))
 
-    def _pass_on(self, ids: Sequence[int], delay: float) -> None:
-        """Tell the broker. After a failure it is left alone for a while."""
+    def _take_rings(self) -> dict[str, Flask]:
+        rung = {}
+        while self._rings:
+            account, app = self._rings.popitem()
+            rung[account] = app
+        return rung
+
+    def _look(self, worker: Worker, rung: dict[str, Flask]) -> float:
+        """Tell of what is due, and see to what dead workers have left. Seconds until the next
+        look."""
+        if not self._queue.store.begun:
+            return EVERY
+        if not rung:
+            worker.upkeep.run()
+            worker.upkeep.sweep(idle=True)
+        for account, wait in [*worker.left()]:
+            self.pass_on(account, wait)
+        return min([EVERY, *(wait for wait in worker.waits() if wait > 0)])
+
+    def pass_on(self, account: str, wait: float = 0.0) -> None:
+        """Tell the broker, unless it was told and nobody has answered. After a failure it is left
+        alone for a while.
+
+        :param wait: Seconds until the account may send; after more than one nobody is told now.
+        :raises QueueError: if the store cannot be used.
+        """
+        now = self._queue.store.now()
         if time.monotonic() < self._quiet_until:
             return
-        try:
-            self._tell(ids, delay)
-        except Exception as error:
-            self._quiet_until = time.monotonic() + QUIET
-            logger.error("Mail waits in the queue, and its engine could not be told: %s", error)
-
-    def _look(self, worker: Worker) -> None:
-        if not self._queue.store.begun:
+        if not self._queue.store.ring(account, now, now + max(UNDER_WAY, wait)):
             return
-        worker.watch_clock()
-        if self._neglected():
-            self._pass_on((), 0.0)
-        worker.sweep()
-
-    def _neglected(self) -> bool:
-        """Whether something should be in somebody's hand and is not."""
-        store, now = self._queue.store, time.time()
-        if store.lost(now, 2 * LEASE):
-            return True
-        return any(
-            due < now - LATE
-            for account in self._queue.accounts
-            if store.pause(account).until <= now
-            for _, due in store.due(account)
-        )
+        if wait > _SOON:
+            return
+        try:
+            self._tell(account)
+        except Exception as error:
+            self._quiet_until = time.monotonic() + self._quiet
+            self._quiet = min(2 * self._quiet, LONGEST_QUIET)
+            self._queue.store.answer(account)
+            logger.error("Mail waits in the queue, and its engine could not be told: %s", error)
+        else:
+            self._quiet = QUIET

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from .base import Engine
 
 
 class NoEngine(Engine):
     """Tells nobody. ``flask mail worker`` finds what is due."""
 
-    def ring(self, ids: Sequence[int], due: float) -> None:
+    def ring(self, account: str, due: float) -> None:
         """Nobody is told."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Sequence
 
 from ...current import current_mail
 from ...errors import ConfigurationError
 from .broker import BrokerEngine
 from .broker import EXPIRES
-from .broker import TIME_LIMIT
 
 
 class RQEngine(BrokerEngine):
@@ -22,22 +20,22 @@ class RQEngine(BrokerEngine):
                 " write RQ(app)."
             )
 
-    def tell(self, ids: Sequence[int], delay: float) -> None:
-        if delay:
-            return  # RQ holds nothing back unless a scheduler runs. It is found by a look.
+    stay = float("inf")  # each job has a process of its own
+
+    def tell(self, account: str) -> None:
         with self.queue.app_context():
             queues = self.queue.app.extensions["rq"].queues
             queue = queues["mail" if "mail" in queues else "default"]
             queue.enqueue(
                 send,
-                [*ids],
-                job_timeout=TIME_LIMIT,
+                account,
+                job_timeout=int(self.time_limit),
                 ttl=EXPIRES,
                 result_ttl=0,
                 failure_ttl=EXPIRES,
             )
 
 
-def send(ids: list[int]) -> None:
+def send(account: str) -> None:
     """What a worker runs, in a context of the app."""
-    t.cast(RQEngine, current_mail.queue.engine).answer(ids)
+    t.cast(RQEngine, current_mail.queue.engine).answer(account)

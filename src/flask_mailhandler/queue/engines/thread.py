@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 import typing as t
-from collections.abc import Sequence
 
 from ...errors import QueueError
 from ...log import logger
 from ..row import RowState
-from ..store import Filter
 from ..worker import Worker
 from .background import Background
 from .base import Engine
 
 if t.TYPE_CHECKING:
+    from flask import Flask
+
     from ..mail_queue import MailQueue
 
 DRAIN = 10.0
 """Seconds for which the end of the process is put off while there is something to send."""
-_LISTED = 100
 
 
 class ThreadEngine(Engine):
@@ -33,17 +33,21 @@ class ThreadEngine(Engine):
         # By process id: a child of a fork has no thread, and perhaps a lock that is held.
         self._running: dict[int, _Running] = {}
 
-    def ring(self, ids: Sequence[int], due: float) -> None:
-        """Wake the thread."""
-        running = self._running.setdefault(os.getpid(), _Running(self.queue))
-        if not running.start():
-            logger.warning("The process is ending: mail waits in the queue for the next one.")
-        running.bell.ring()
+    def ring(self, account: str, due: float) -> None:
+        """Wake the thread, which keeps the app alive until nothing waits."""
+        self._wake(self.queue.app)
 
     def wake(self) -> None:
         """Start the thread if an earlier process may have left something."""
         if self.queue.store.begun:
-            self.ring((), 0.0)
+            self._wake(None)
+
+    def _wake(self, app: Flask | None) -> None:
+        running = self._running.setdefault(os.getpid(), _Running(self.queue))
+        running.keep(app)
+        if not running.start():
+            logger.warning("The process is ending: mail waits in the queue for the next one.")
+        running.bell.ring()
 
     def close(self) -> None:
         """End the thread after the message in hand."""
@@ -59,10 +63,19 @@ class _Running(Background):
     def __init__(self, queue: MailQueue) -> None:
         super().__init__()
         self._queue = queue
+        self._app: Flask | None = None
+
+    def keep(self, app: Flask | None) -> None:
+        """Keep an app that has queued mail: a script may forget it, as one that makes it in a
+        function does, and its mail would wait for ever."""
+        self._app = app or self._app
+
+    def _drained(self) -> None:
+        self.bell.if_quiet(functools.partial(setattr, self, "_app", None))
 
     def run(self) -> None:
         """Send what is due, and what becomes due."""
-        Worker(self._queue, self.bell).run()
+        Worker(self._queue, self.bell).run(self._drained)
 
     def at_exit(self) -> None:
         """Let the thread send what is due, for a while."""
@@ -74,11 +87,18 @@ class _Running(Background):
         self._queue.store.close()
 
     def _tell_the_rest(self) -> None:
+        app = self._queue.hold()
+        if app is None:
+            return
         try:
-            waiting = self._queue.store.rows(Filter([RowState.WAITING, RowState.CLAIMED]), _LISTED)
+            stats = self._queue.stats()
         except QueueError as error:
             logger.error("%s", error)
             return
-        due = [row.message_id for row in waiting if row.due <= time.time()]
-        if due:
-            logger.warning("Not sent before the end, and kept in the queue: %s", ", ".join(due))
+        if stats.lag:
+            logger.warning(
+                "%d messages wait in %s. The next process of the app sends them, or 'flask mail"
+                " worker'.",
+                stats.counts.get(RowState.WAITING, 0) + stats.counts.get(RowState.CLAIMED, 0),
+                self._queue.store,
+            )

@@ -1,0 +1,100 @@
+"""Whose fault it is that a server does not take a message.
+
+A reply to RCPT is usually about the recipient, but not always: Postfix answers MAIL with 250 and
+refuses the sender at RCPT (``smtpd_delay_reject``), and so do proxies. So what the reply says comes
+first, and the phase decides only where it says nothing.
+
+=============  =======================================  ===================================
+about          by the reply                             by the phase
+=============  =======================================  ===================================
+recipient      x.1.1 to x.1.6, x.1.10, x.2.1, x.2.2     RCPT
+sender         x.1.7, x.1.8, x.2.252, x.7.20 to x.7.27  MAIL (5yz)
+account        421, 530, 535, x.4.5, x.7.8              up to the login; MAIL (4yz); no reply
+content        x.2.3, x.3.4, x.6.z                      DATA, the content and its end
+=============  =======================================  ===================================
+
+x.7.z is a policy, and what it is about stands in the text only. Servers that know no enhanced codes
+are read in the same way.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..report import About
+from ..report import Phase
+from .reply import Reply
+
+# https://www.rfc-editor.org/rfc/rfc3463#section-3, https://www.rfc-editor.org/rfc/rfc7372#section-3;
+# x.2.252 is Exchange's, x.4.5 is what Gmail says when the day's quota is used up.
+_BY_CODE: tuple[tuple[re.Pattern[str], About], ...] = (
+    (re.compile(r"1\.(?:[1-6]|10)|2\.[12]"), About.RECIPIENT),
+    (re.compile(r"1\.[78]|2\.252|7\.2[0-7]"), About.SENDER),
+    (re.compile(r"4\.5|7\.8"), About.ACCOUNT),
+    (re.compile(r"2\.3|3\.4|6\.[0-9]+"), About.CONTENT),
+)
+# In the words of Postfix, Exim, Exchange, Gmail, SES, SendGrid and Mailgun.
+_BY_TEXT: tuple[tuple[re.Pattern[str], About], ...] = (
+    (
+        re.compile(
+            r"relay(?:ing)? (?:access )?(?:denied|not permitted|prohibited)"
+            r"|(?:not permitted|unable) to relay"
+            r"|authentication (?:is )?required"
+            r"|(?:sending|daily|hourly|message|rate|user) (?:limit|quota)|(?:limit|quota) exceeded"
+            r"|account .{0,20}(?:suspended|disabled)",
+            re.I,
+        ),
+        About.ACCOUNT,
+    ),
+    (
+        re.compile(
+            r"\bsender\b|\bfrom (?:address|header|field)\b|return.path|not verified|unverified"
+            r"|unauthenticated|\b(?:spf|dkim|dmarc)\b|send ?as",
+            re.I,
+        ),
+        About.SENDER,
+    ),
+    (
+        re.compile(r"spam|virus|malware|phish|attachment|content|too (?:big|large)", re.I),
+        About.CONTENT,
+    ),
+)
+
+
+def fault(said: Reply | str, phase: Phase) -> About:
+    """Say whose fault it is that a recipient was not accepted.
+
+    :param said: The reply that decided, or our own reason where none did.
+    """
+    if isinstance(said, str) or said.code in (421, 530, 535):
+        return About.ACCOUNT
+    by_reply = _by_code(said.enhanced_code) or _by_text(said, phase)
+    return by_reply or _by_phase(phase, refused=said.code // 100 == 5)
+
+
+def _by_code(enhanced: str | None) -> About | None:
+    if enhanced is not None:
+        for pattern, about in _BY_CODE:
+            if pattern.fullmatch(enhanced[2:]):
+                return about
+    return None
+
+
+def _by_text(said: Reply, phase: Phase) -> About | None:
+    """What the text of a policy (x.7.z), or of a server without enhanced codes, is about."""
+    policy = said.enhanced_code is not None and said.enhanced_code[2:].startswith("7.")
+    if not policy and said.enhanced_code is not None:
+        return None
+    for pattern, about in _BY_TEXT:
+        if pattern.search(said.text):
+            return about
+    # Nobody says "you may not" to one message after the content but to who sends it.
+    return About.ACCOUNT if policy and phase > Phase.RCPT else None
+
+
+def _by_phase(phase: Phase, *, refused: bool) -> About:
+    if phase < Phase.MAIL:
+        return About.ACCOUNT
+    if phase is Phase.MAIL:
+        return About.SENDER if refused else About.ACCOUNT
+    return About.RECIPIENT if phase is Phase.RCPT else About.CONTENT

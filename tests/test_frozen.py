@@ -26,6 +26,7 @@ import tempfile
 
 from flask import Flask
 from flask_mailhandler import Mail, Message
+from jinja2 import DictLoader
 
 here = tempfile.mkdtemp()
 app = Flask("shop", instance_path=here)
@@ -42,7 +43,16 @@ mail = Mail(app)
 def message(subject):
     return Message(subject=subject, to="ann@example.com", html="<p>Hello <b>Ann</b>")
 
+app.jinja_env.loader = DictLoader(
+    {
+        "order.mail": '{% extends "mailhandler/layout.html" %}'
+        "{% block subject %}order{% endblock %}{% block content %}<p>Thank you{% endblock %}"
+    }
+)
+
 with app.app_context():
+    ordered = mail.render("order", to="ann@example.com")
+    mail.send(ordered)
     sent = mail.send(message("now"))
     mail.send(message("kept"), using="kept")
     mail.send_later(message("later"))  # it is sent before the process ends
@@ -92,7 +102,7 @@ def works(*program: str | Path, folder: Path) -> dict[str, t.Any]:
         out = run(*program, f"smtp://127.0.0.1:{server.port}", cwd=folder)
         subjects = sorted(message.subject for message in server.outbox)
     told: dict[str, t.Any] = json.loads(out.splitlines()[-1])
-    assert subjects == ["later", "now"]
+    assert subjects == ["later", "now", "order"]
     assert told["accepted"] == ["ann@example.com"]
     assert told["status"] == [200] * 5
     assert "{" in told["style"]

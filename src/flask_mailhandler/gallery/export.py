@@ -34,7 +34,7 @@ from ..mailbox.panel import Panel
 from ..mailbox.shell import FRAME
 from ..mailbox.shell import FRAME_WITH_IMAGES
 from ..mailbox.shell import Shell
-from ..mailbox.static_files import static_files
+from ..package_files import package_file
 from ..previews.preview import Preview
 from ..previews.preview import Previews
 from ..previews.preview import Sample
@@ -68,7 +68,8 @@ def export(app: Flask, previews: Previews, folder: Path) -> list[Rendered]:
     names = _names(made)
     (folder / "static").mkdir(parents=True, exist_ok=True)
     for name in _STATIC:
-        (folder / "static" / name).write_bytes(static_files()[name].read_bytes())
+        source = package_file("mailbox", "static", name)
+        (folder / "static" / name).write_bytes(source.read_bytes())
     gallery = _Gallery(previews, names, {rendered.sample.key: rendered for rendered in made})
     _write(folder / "index.html", gallery.page("", "previews.html", sample=None))
     for rendered in made:

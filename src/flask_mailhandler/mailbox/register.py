@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import io
 import logging
 import re
 import sys
@@ -14,6 +16,8 @@ from flask import Blueprint
 from flask import current_app
 from flask import Flask
 from flask import request
+from flask import Response
+from flask import send_file
 
 from ..accounts import Settings
 from ..gallery.pages import add as add_previews
@@ -22,13 +26,13 @@ from ..kept import folder_of
 from ..kept import PAGE
 from ..kept import SEEN_AT
 from ..log import logger
+from ..package_files import package_file
 from .api import API
 from .guard import is_local
 from .guard import refusal
 from .pages import Pages
 from .shell import close
 from .shell import Shell
-from .static_files import static_file
 from .store import Store
 
 PREFIX = "/_mail"
@@ -72,6 +76,7 @@ def register(
     :param more: Whoever adds pages of its own, which the guard and the shell hold for.
     """
     blueprint = Blueprint(PAGE, __name__, url_prefix=PREFIX)
+    blueprint.get("/static/<filename>", endpoint="static")(_static)
     told: set[str] = set()
 
     # Of the whole app, so that a wrong method or a missing slash tells strangers no more.
@@ -94,7 +99,6 @@ def register(
     blueprint.after_request(close)
     store = Store(folder)
     shell = Shell("gallery", "queue_page")
-    blueprint.get("/static/<filename>", endpoint="static")(static_file)
     Pages(store, shell, about).add_to(blueprint)
     API(store).add_to(blueprint)
     for add in more:
@@ -113,6 +117,16 @@ def _exempt(blueprint: Blueprint, endpoint: str | None, values: dict[str, t.Any]
     protection = current_app.extensions.get("csrf")
     if module is not None and isinstance(protection, module.CSRFProtect):
         protection.exempt(blueprint)
+
+
+def _static(filename: str) -> Response:
+    """A style sheet, a script or an icon of the pages."""
+    found = package_file("mailbox", "static", filename)
+    if not re.fullmatch(r"[a-z]+\.[a-z]+", filename) or not found.is_file():
+        abort(404)
+    octets = found.read_bytes()
+    tag = hashlib.sha256(octets).hexdigest()[:32]
+    return send_file(io.BytesIO(octets), download_name=filename, etag=tag)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

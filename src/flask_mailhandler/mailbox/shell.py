@@ -11,15 +11,13 @@ import typing as t
 
 from flask import Response
 from flask import url_for
-from jinja2 import ChoiceLoader
 from jinja2 import Environment
-from jinja2 import PackageLoader
 from jinja2 import StrictUndefined
+
+from ..package_files import PackageLoader
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-
-PACKAGE = __name__.partition(".")[0]
 
 LOCKED = {
     "Cache-Control": "no-store",
@@ -131,15 +129,13 @@ def close(response: Response) -> Response:
 class Shell:
     """What the pages of a blueprint share.
 
-    :param pages: Folders of the package whose templates belong to it, besides the mailbox's own.
+    :param parts: Of the package, which have templates beside those of the mailbox.
     """
 
-    def __init__(self, *pages: str) -> None:
-        # By the package and not by a path: it may be in a zip file, or frozen.
-        loaders = [PackageLoader(PACKAGE, f"{page}/templates") for page in ("mailbox", *pages)]
+    def __init__(self, *parts: str) -> None:
         self._sections: list[tuple[str, str, t.Callable[[], bool]]] = []
         self._templates = Environment(
-            loader=ChoiceLoader(loaders),
+            loader=PackageLoader("mailbox", *parts),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

@@ -7,7 +7,7 @@ import re
 import typing as t
 from collections.abc import Iterator
 
-from ..mime.encoded_words import decoded
+from ..decoding import decoded
 from ..mime.reading import Leaf
 from ..mime.reading import leaf_of
 from ..mime.reading import parsed_within_bounds

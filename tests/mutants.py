@@ -30,7 +30,7 @@ PACKAGE = Path("src/flask_mailhandler")
 TARGETS: dict[str, tuple[str, ...]] = {
     "mime/guard.py": ("mime", "mime_headers", "mime_foreign", "headers"),
     "handlers/prepare.py": ("extension", "handlers", "mime_foreign", "outbox"),
-    "mailbox/guard.py": ("mailbox_guard", "mailbox_extensions"),
+    "mailbox/guard.py": ("mailbox_guard", "mailbox_extensions", "mailbox_store"),
     "previews/guard.py": ("previews",),
     "accounts.py": ("config", "config_secrets", "queue_config", "cli_check", "mailbox_guard"),
     "aliases.py": ("config", "config_secrets", "cli_check"),
@@ -214,7 +214,6 @@ def main() -> int:
     drawn = random.Random(given.seed).sample(every, min(given.number, len(every)))
     print(f"{len(drawn)} of {len(every)} changes, --seed {given.seed}", flush=True)
     copies: queue.Queue[Path] = queue.Queue()
-    end = time.monotonic() + 60 * given.minutes
     with tempfile.TemporaryDirectory() as folder:
         for number in range(given.jobs):
             copy = Path(folder, str(number))
@@ -225,6 +224,8 @@ def main() -> int:
         if broken := [tests for tests in wanted if not run_tests(copy, tests)]:
             print(f"Without a change these tests fail: {broken}", file=sys.stderr)
             return 2
+
+        end = time.monotonic() + 60 * given.minutes
 
         def tried(mutant: Mutant) -> bool | None:
             return survives(mutant, copies) if time.monotonic() < end else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import typing as t
 
 import pytest
@@ -83,6 +84,12 @@ def postgresql() -> Iterator[Postgresql]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def objdump() -> None:
+    """What PyInstaller needs of the system. Mark the test ``services``."""
+    _skip_or_fail("objdump", "" if shutil.which("objdump") else "apt-get install binutils")
 
 
 @pytest.fixture(

@@ -7,6 +7,7 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import Message
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
 from flask_mailhandler.report import Phase
 from flask_mailhandler.report import Report
@@ -91,6 +92,24 @@ def test_not_for_everybody(
 
     assert "BDAT" not in verbs(server)
     assert len(server.accepted) == 2
+
+
+@pytest.mark.parametrize("number", [100, 101, 102, 103, 104, 120, 150])
+def test_more_recipients_than_a_group_holds(scripted: Scripted, number: int) -> None:
+    """The content stands behind the command that announces it, however many recipients a small
+    message has: elsewhere it would be read as commands."""
+    server = scripted(extensions=OFFER)
+    handler = warm(server)
+    to = [f"{count}@b.example" for count in range(number)]
+    text = "RSET\nMAIL FROM:<eve@example.com>\nRCPT TO:<ann@example.com>\nDATA\nHello.\n"
+    message = Message(subject="Hi", text=text, from_addr="a@example.com", bcc=to)
+
+    (report,) = handler.send([message])
+
+    assert states(report) == [ACCEPTED] * number
+    assert [accepted.recipients for accepted in server.accepted[1:]] == [tuple(to)]
+    last = "BDAT" if number <= 101 else "DATA"
+    assert verbs(server) == "EHLO MAIL RCPT BDAT MAIL " + "RCPT " * number + last
 
 
 def test_two_flights_after_a_refusal(scripted: Scripted) -> None:

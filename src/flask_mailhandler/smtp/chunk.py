@@ -23,10 +23,15 @@ _MOST = 4096
 
 
 def fits(transaction: Transaction, commands: Sequence[str]) -> bool:
-    """Whether a transaction is small enough for one write."""
+    """Whether a transaction is small enough for one write. What does not go in one group does not
+    either: the content would follow a command that does not announce it, and be read as commands.
+    """
     lines = (*commands, _command(transaction.delivery))
     size = sum(len(line.encode()) + 2 for line in lines)
-    return size + transaction.delivery.job.content.size <= _MOST
+    return (
+        transaction.dialogue.is_group(len(lines))
+        and size + transaction.delivery.job.content.size <= _MOST
+    )
 
 
 def in_two_flights(transaction: Transaction, commands: list[str]) -> None:

@@ -80,6 +80,10 @@ class Dialogue:
     def deadline(self, deadline: Deadline) -> None:
         self._stream.deadline = deadline
 
+    def is_group(self, commands: int) -> bool:
+        """Whether so many commands go in one write, when nothing else is under way."""
+        return commands <= self._window
+
     def put(self, commands: Iterable[str]) -> None:
         """Queue commands, without their line ends."""
         self._unsaid += commands

@@ -390,6 +390,10 @@ def test_hostile_address_lists(text: str) -> None:
         "\\" * 100_000,
         '"\\' * 50_000,
         "=?utf-8?q?" * 10_000,
+        # Words of one charset are one text, of 5 MB here.
+        f"=?utf-8?q?{'a' * 45}?= " * 120_000,
+        f"=?utf-8?b?{'YWFh' * 12}?=\t" * 120_000,
+        f"=?utf-8?q?{'a' * 45}?==?utf-16?q?a?=" * 50_000,
         "a@example.com " * 10_000,
         "@" * 100_000,
         "[" * 100_000,

@@ -43,7 +43,7 @@ def decoded_strictly(phrase: str) -> str:
 
 def _pieces(text: str) -> list[tuple[str | None, bytes | str]]:
     """Split a text into what stands for itself, and octets in a charset."""
-    found: list[tuple[str | None, bytes | str]] = []
+    found: list[tuple[str | None, bytearray | str]] = []
     end = 0
     for match in _ENCODED.finditer(text):
         between = text[end : match.start()]
@@ -55,13 +55,15 @@ def _pieces(text: str) -> list[tuple[str | None, bytes | str]]:
             found.append((None, between))
         charset = match[1].lower()
         # Some writers split a character between two words.
-        if found and found[-1][0] == charset and isinstance(before := found[-1][1], bytes):
-            found.pop()
-            octets = before + octets
-        found.append((charset, octets))
+        if found and found[-1][0] == charset and isinstance(before := found[-1][1], bytearray):
+            before += octets
+        else:
+            found.append((charset, bytearray(octets)))
         end = match.end()
     found.append((None, text[end:]))
-    return found
+    return [
+        (charset, value if isinstance(value, str) else bytes(value)) for charset, value in found
+    ]
 
 
 def _octets(encoding: str, text: str, *, strict: bool = False) -> bytes | None:

@@ -26,6 +26,9 @@ from flask_mailhandler.mime import render
 from flask_mailhandler.mime.convert import to_mime
 from wire_form import judge
 
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "mime"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(80))
 CALENDAR = "BEGIN:VCALENDAR\nMETHOD:REQUEST\nSUMMARY:Frühstück\nEND:VCALENDAR\n"
@@ -148,16 +151,36 @@ def test_a_text_cannot_hold_a_delimiter(where: str) -> None:
     assert attack in [part.get_content().replace("\r\n", "\n") for part in parts]
 
 
-def test_an_attached_message_cannot_hold_a_delimiter() -> None:
-    """C-43: where a part must stay as it is, another boundary is taken."""
-    first = message(text="x", attachments=[Attachment("Subject: y\n\nz\n", filename="y.eml")])
-    boundary = to_mime(first).get_boundary()
-    forwarded = Attachment(f"Subject: y\n\n--{boundary}\n\nevil\n", filename="y.eml")
+def _as_attachment(forwarded: str) -> Message:
+    return message(text="x", attachments=[Attachment(forwarded, filename="y.eml")])
 
-    parsed = judge(render(first.replace(attachments=[forwarded])))
 
-    assert parsed.get_boundary() != boundary
-    assert len(list(parsed.iter_parts())) == 2
+def _as_image(forwarded: str) -> Message:
+    shown = Attachment(forwarded.encode(), mimetype="Message/RFC822")
+    return message(html="<p>x", inline_attachments=[shown])
+
+
+def _as_alternative(forwarded: str) -> Message:
+    return message(text="x", alternatives=[(forwarded, "message/global")])
+
+
+@pytest.mark.parametrize("holding", [_as_attachment, _as_image, _as_alternative])
+@pytest.mark.parametrize("end", ["", "--"])
+def test_an_attached_message_cannot_hold_a_delimiter(
+    holding: Callable[[str], Message], end: str
+) -> None:
+    """C-43: where a part must stay as it is, wherever it stands, another boundary is taken."""
+    first = holding("Subject: y\n\nz\n")
+    shape = [part.get_content_type() for part in to_mime(first).walk()]
+    known = [part.get_boundary() for part in to_mime(first).walk() if part.is_multipart()]
+    lines = "".join(
+        f"--{found}{end}\nContent-Type: text/html\n\nevil\n" for found in known if found
+    )
+
+    parsed = judge(render(holding(f"Subject: y\n\n{lines}").completed(message_id=first.message_id)))
+
+    assert [part.get_content_type() for part in parsed.walk()] == shape
+    assert parsed.get_boundary() not in known
 
 
 def test_bcc_is_in_the_envelope_only() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
 
 from ..attachment import Attachment
 from ..attachment import parse_mimetype
@@ -38,7 +40,7 @@ def tree(message: Message) -> Part:
     others = sorted(message.alternatives, key=rank)
     before = [attachment_part(item, None, cids) for item in others if rank(item) < HTML]
     behind = [attachment_part(item, None, cids) for item in others if rank(item) > HTML]
-    boundaries = Boundaries(_seed(message), _verbatim(message, attached))
+    boundaries = Boundaries(_seed(message), [*_verbatim([*shown, *attached, *before, *behind])])
     texts = _texts(message) if message.text or message.html or not others else []
     forms = [*texts, *before]
     if message.html:
@@ -93,12 +95,8 @@ def _made_of(html: str) -> str:
     return plaintext(html)
 
 
-def _verbatim(message: Message, attached: list[Part]) -> list[bytes]:
-    """The bodies of attached messages, which nothing hides from a delimiter."""
-    return [
-        octets
-        for item, part in zip(message.attachments, attached, strict=True)
-        if parse_mimetype(item.mimetype)[0] == "message"
-        for octets in part.body
-        if isinstance(octets, bytes)
-    ]
+def _verbatim(parts: Iterable[Part]) -> Iterator[bytes]:
+    """The bodies of messages in the message, which nothing hides from a delimiter."""
+    for part in parts:
+        if part.fields[0].startswith("Content-Type: message/"):
+            yield b"".join(octets for octets in part.body if isinstance(octets, bytes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
 import logging
 import typing as t
@@ -290,5 +291,56 @@ def test_other_handlers(second: str, expect: list[t.Any], lazily: bool) -> None:
 
     with app.app_context(), told(app) as found, pytest.raises(SystemExit):
         [*mail.send_each(messages)] if lazily else mail.send(messages)
+
+    assert [states(report) for report in found] == expect
+
+
+class Sharing(EmailHandler):
+    """A handler of somebody else, which asks a provider for several messages at once, or for one
+    recipient after the other, and is stopped when it has announced so many ends of data."""
+
+    stops_at: t.ClassVar[int] = 0
+    reports_after: t.ClassVar[int] = 0
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        from flask_mailhandler.handlers.base import accept
+
+        ended = 0
+        every = [*jobs]
+        for job in every:
+            for recipient in job.envelope.recipients:
+                one = dataclasses.replace(job, envelope=job.envelope.to([recipient]))
+                observe(Phase.END_OF_DATA, one)
+                ended += 1
+                if ended == self.stops_at:
+                    raise SystemExit
+                observe(Phase.DONE, one)
+        yield from map(accept, every[: self.reports_after])
+        raise SystemExit
+
+
+@pytest.mark.parametrize(
+    ("stops_at", "reports_after", "expect"),
+    [
+        (1, 0, [[UNKNOWN, DEFERRED]]),
+        (2, 0, [[UNKNOWN, UNKNOWN]]),
+        (3, 0, [[UNKNOWN, UNKNOWN], [UNKNOWN]]),
+        (9, 0, [[UNKNOWN, UNKNOWN], [UNKNOWN], [UNKNOWN]]),
+        (9, 1, [[ACCEPTED, ACCEPTED], [UNKNOWN], [UNKNOWN]]),
+        (9, 3, [[ACCEPTED, ACCEPTED], [ACCEPTED], [ACCEPTED]]),
+    ],
+)
+def test_other_handlers_that_share_a_request(
+    monkeypatch: pytest.MonkeyPatch, stops_at: int, reports_after: int, expect: list[t.Any]
+) -> None:
+    """Nobody to whom an end of data was announced is reported deferred, or forgotten: one who was
+    announced before others may have the message too."""
+    monkeypatch.setattr(Sharing, "stops_at", stops_at)
+    monkeypatch.setattr(Sharing, "reports_after", reports_after)
+    app, mail = app_for(None, handler=Sharing)
+    messages = [letter("1@example.com", "2@example.com"), *letters(2)]
+
+    with app.app_context(), told(app) as found, pytest.raises(SystemExit):
+        mail.send(messages)
 
     assert [states(report) for report in found] == expect

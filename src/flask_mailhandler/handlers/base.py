@@ -195,7 +195,8 @@ class EmailHandler:
                 yield from _without_delivery(passed)
                 if not passed:
                     raise TypeError(f"{name} reports more messages than it was given.")
-                yield with_withheld(passed.popleft(), report)
+                watch.reported(item := passed.popleft())
+                yield with_withheld(item, report)
         except DeliveryError as error:  # it was to be reported, not raised
             missing = error
         except BaseException:

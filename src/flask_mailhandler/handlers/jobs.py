@@ -35,8 +35,8 @@ class Jobs(Iterator[Job]):
         at_hand = isinstance(prepared, Sequence)
         self._ready = ready or (lambda: at_hand)
         self.leave = left
-        """Takes the report of the oldest one that was drawn and is not reported, from a handler
-        that cannot yield it: because an exception, such as ``KeyboardInterrupt``, ends it."""
+        """Takes the report of one that was drawn and is not reported, from a handler that cannot
+        yield it: because an exception, such as ``KeyboardInterrupt``, ends it."""
 
     def __next__(self) -> Job:
         while (item := self._draw()) is not None:

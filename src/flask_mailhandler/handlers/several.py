@@ -108,12 +108,15 @@ class _Worker:
                 drawn.append(place)
                 yield place.item
 
+        def leave(report: Report) -> None:
+            # Of one before it nothing may have been taken, and then nobody reports it.
+            place = next(one for one in drawn if one.item.message_id == report.message_id)
+            drawn.remove(place)
+            place.put(report)
+
         try:
             for report in self._handler.dispatch(
-                share(),
-                self._observe,
-                ready=lambda: not self._given.empty(),
-                left=lambda report: drawn.popleft().put(report),
+                share(), self._observe, ready=lambda: not self._given.empty(), left=leave
             ):
                 drawn.popleft().put(report)
         except BaseException as error:  # whatever it is, the caller's thread is to raise it

@@ -232,7 +232,8 @@ class SMTPEmailHandler(EmailHandler):
                 yield from _fail_all(waiting, error)
             except BaseException:
                 given_up = waiting.in_hand
-                if given_up is not None and given_up.interrupt() and isinstance(jobs, Jobs):
+                if given_up is not None and isinstance(jobs, Jobs):
+                    given_up.interrupt()
                     jobs.leave(_report(given_up))
                 raise
 

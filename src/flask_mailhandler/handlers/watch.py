@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable
 
+from ..address import Address
 from ..report import About
 from ..report import conclude
 from ..report import Job
@@ -33,53 +34,46 @@ class Watch:
         self._observe = observe
         self._passed = passed
         self._left = left
-        self._ending: Job | None = None
-        """To whom an end of data has been announced, and nothing more."""
+        # To whom an end of data has been announced, by the ids of messages not yet reported.
+        self._ending: dict[str, set[Address]] = {}
 
     def __call__(self, phase: Phase, job: Job) -> None:
         if phase is Phase.END_OF_DATA:
-            self._ending = job
-        elif phase is Phase.DONE or self._is_ending(job):  # others may be announced meanwhile
-            self._ending = None
+            self._ending.setdefault(job.message_id, set()).update(job.envelope.recipients)
         self._observe(phase, job)
 
-    def _is_ending(self, job: Job) -> bool:
-        return self._ending is not None and self._ending.message_id == job.message_id
+    def reported(self, item: Prepared) -> None:
+        """Forget a message whose report the caller gets."""
+        self._ending.pop(item.message_id, None)
 
     def leave(self, report: Report) -> None:
-        """Pass on the report of the oldest message that is not reported."""
-        self._ending = None
-        item = self._next()
-        if item is not None and self._left is not None:
-            self._left(with_withheld(item, report))
+        """Pass on a report of a handler that cannot yield it, unless nothing was taken."""
+        items = (item for item in self._passed if item.message_id == report.message_id)
+        item = next((item for item in items if item.job is not None), None)
+        if item is not None:
+            self._passed.remove(item)
+            self.reported(item)
+            if self._left is not None and (report.accepted or report.unknown):
+                self._left(with_withheld(item, report))
 
     def end(self) -> None:
-        """Pass on what is known of the message whose end of data was announced, if its handler has
-        not."""
-        ending = self._ending
-        if ending is None or self._left is None or not self._passed:
-            return
-        item = self._next()
-        if item is None or item.job is None or not self._is_ending(item.job):
-            return  # the one that ended is reported
-        unknown = {*ending.envelope.recipients}
-        outcomes = [
-            Outcome(
-                recipient,
-                State.UNKNOWN if recipient in unknown else State.DEFERRED,
-                text="sending was interrupted",
-                about=About.ACCOUNT,
-            )
-            for recipient in item.job.envelope.recipients
-        ]
-        self._left(with_withheld(item, conclude(item.job, outcomes)))
-
-    def _next(self) -> Prepared | None:
-        while self._passed:
+        """Pass on what is known of messages whose end of data was announced, and that their handler
+        has not reported. What it was told of them before is lost with it."""
+        while self._left is not None and self._passed:
             item = self._passed.popleft()
-            if item.job is not None:
-                return item
-        return None
+            unknown = self._ending.pop(item.message_id, None)
+            if item.job is None or unknown is None:
+                continue
+            outcomes = [
+                Outcome(
+                    recipient,
+                    State.UNKNOWN if recipient in unknown else State.DEFERRED,
+                    text="sending was interrupted",
+                    about=About.ACCOUNT,
+                )
+                for recipient in item.job.envelope.recipients
+            ]
+            self._left(with_withheld(item, conclude(item.job, outcomes)))
 
 
 def with_withheld(item: Prepared, report: Report) -> Report:

@@ -112,12 +112,9 @@ class Delivery:
         the same."""
         self.settle([*self.waiting], f"not tried, for an earlier batch got: {reply}", phase)
 
-    def interrupt(self) -> bool:
-        """Defer who waits, for the caller has stopped. Whether the server has, or may have, taken
-        the message for anybody."""
+    def interrupt(self) -> None:
+        """Defer who waits, for the caller has stopped."""
         self.settle(self.waiting, "not tried, for sending was interrupted", Phase.MAIL)
-        taken = (State.ACCEPTED, State.UNKNOWN)
-        return any(outcome.state in taken for outcome in self.outcomes.values())
 
     def spoil(self, error: MessageError) -> None:
         """Refuse who waits, for the content cannot be given as it was promised."""

@@ -258,3 +258,102 @@ def test_any_css(rules: list[tuple[str, str]], tags: str) -> None:
     html = inliner()(f"<style>{css}</style><b>Hi</b>{tags}")
 
     assert "Hi</b>" in html or "</style" in css or "<style" in css
+
+
+@pytest.mark.parametrize(
+    ("tag", "expect"),
+    [
+        (
+            "<a class=x href=https://shop.example/new/>",
+            "<a class=x href=https://shop.example/new/ {}>",
+        ),
+        ("<a class=x href=https://shop.example/ >", "<a class=x href=https://shop.example/ {}>"),
+        ("<a class=x href=/>", "<a class=x href=/ {}>"),
+        ("<div class=x title=>", '<div class=x title="" {}>'),
+        ("<div class=x title= >", '<div class=x title="" {}>'),
+        ("<img class=x alt=''/>", "<img class=x alt='' {}/>"),
+        ('<img class=x src="cid:a?b=c"/>', '<img class=x src="cid:a?b=c" {}/>'),
+        ("<input class=x disabled />", "<input class=x disabled {}/>"),
+    ],
+)
+def test_what_a_tag_ends_with(tag: str, expect: str) -> None:
+    """The style becomes no part of a value without quotation marks, and a value loses no slash."""
+    html = inline(".x { color: red }", tag)
+
+    assert html == expect.format('style="color: red;"')
+
+
+@pytest.mark.parametrize(
+    "attribute", ['foo"bar=1', "a'b", "=c", "=c=d", "a<b=3", "@click=x", "(e)"]
+)
+def test_names_of_attributes(attribute: str) -> None:
+    """An element gets its style whatever its attributes are called."""
+    html = inline(".x { color: red }", f"<p class=x {attribute}>1<p class=x>2")
+
+    assert html == f'<p class=x {attribute} style="color: red;">1<p class=x style="color: red;">2'
+
+
+@pytest.mark.parametrize("attributes", ['type="text/x-template"', "disabled", "type=text/plain"])
+def test_style_sheets_that_are_none(attributes: str) -> None:
+    """A ``<style>`` that browsers do not read keeps no other from being moved."""
+    other = f"<style {attributes}>p {{ margin: 1px }}</style>"
+
+    html = inline(".x { color: red }", f"{other}<p class=x>1<div class=x>2")
+
+    style = 'style="color: red;"'
+    assert html == f"{other}<p class=x {style}>1<div class=x {style}>2"
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        '<!-- <p style="--r99: 1"> -->',
+        '<!-- <p data-mailhandler-n="7" style="--r0: 1"> -->',
+        '<!-- <p data-mailhandler-n="99999" style="--r1: 1; --r0: 1"> -->',
+    ],
+)
+def test_marks_that_are_none(comment: str) -> None:
+    """What stands in a comment is taken for no element."""
+    html = inline(".x { color: red }", f"{comment}<p class=x>1")
+
+    assert html.endswith(f'{comment}<p class=x style="color: red;">1')
+
+
+@pytest.mark.parametrize(
+    ("css", "style"),
+    [
+        (".x { display: block; display: flex }", "display: block; display: flex;"),
+        (".x { color: #666; color: #0006 }", "color: #666; color: #0006;"),
+        (".x { width: 9em; width: fit-content } p { width: 8em }", None),
+        ("p { display: block; display: flex } .x { display: inline }", "display: inline;"),
+        ("p { color: red } .x { color: #666; color: #0006 }", "color: #666; color: #0006;"),
+        ("p { color: red } .x { color: blue }", "color: blue;"),
+    ],
+)
+def test_what_a_block_says_twice(css: str, style: str | None) -> None:
+    """Who does not know the second value of a block takes the first; other blocks overrule both."""
+    html = inline(css)
+
+    assert f'style="{style or "width: 9em; width: fit-content;"}"' in html
+    assert sheet(html) == ""
+
+
+@pytest.mark.parametrize(
+    ("moved", "at_times"),
+    [
+        ("inset: 0", "top: 5px"),
+        ("gap: 0", "row-gap: 5px"),
+        ("grid-gap: 0", "column-gap: 5px"),
+        ("word-wrap: break-word", "overflow-wrap: normal"),
+        ("place-items: center", "align-items: start"),
+        ("justify-self: end", "place-self: start"),
+        ("border-radius: 3px", "-webkit-border-radius: 0"),
+        ("-moz-box-shadow: none", "box-shadow: 1px 1px red"),
+    ],
+)
+def test_properties_that_compete(moved: str, at_times: str) -> None:
+    """A shorthand, and a property's other name, lose to a media query as they did."""
+    html = inline(f".x {{ {moved} }} @media print {{ .x {{ {at_times} }} }}")
+
+    assert f'style="{moved};"' in html
+    assert sheet(html) == f"@media print {{ .x {{ {at_times} !important; }} }}"

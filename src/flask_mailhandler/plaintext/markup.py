@@ -9,6 +9,7 @@ and styles elsewhere from one patch level to the next.
 
 from __future__ import annotations
 
+import collections
 import re
 import typing as t
 from collections.abc import Iterator
@@ -88,6 +89,18 @@ def attributes(source: str) -> dict[str, str]:
 def without(name: str, source: str) -> str:
     """The attributes of a start tag as they are written, but for one of them."""
     return _ATTRIBUTE.sub(lambda found: "" if found[1].lower() == name else found[0], source)
+
+
+def ends_unquoted(source: str) -> bool:
+    """Whether the attributes of a start tag end with a value without quotation marks, be it empty.
+    What follows it directly is a part of it, a slash too."""
+    (last,) = collections.deque(_ATTRIBUTE.finditer(source), 1) or (None,)
+    return (
+        last is not None
+        and last.end() == len(source)
+        and "=" in last[0]
+        and last[2] is last[3] is None
+    )
 
 
 def _character(match: re.Match[str]) -> str:

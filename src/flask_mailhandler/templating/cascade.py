@@ -103,9 +103,8 @@ class Moves:
         ]
         return [
             declaration.written(declaration.important and declaration not in self._strong)
-            for index, (declaration, origin) in enumerate(shown)
+            for declaration, origin in _useful(shown)
             if origin is Origin.MOVES
-            and not _is_useless(declaration, [one for one, _ in shown[index + 1 :]])
         ]
 
     def raised(self, cascade: Cascade) -> Collection[Declaration]:
@@ -119,10 +118,18 @@ class Moves:
         ]
 
 
-def _is_useless(declaration: Declaration, later: Iterable[Declaration]) -> bool:
-    """Whether the same is said again later, in a way that every client understands: a gradient
-    leaves the colour before it to those that do not know gradients."""
-    return any(one.name == declaration.name and "(" not in one.value for one in later)
+def _useful(shown: Sequence[tuple[Declaration, Origin]]) -> list[tuple[Declaration, Origin]]:
+    """Leave out what is said again later, in a way that every client understands: a gradient
+    leaves the colour before it to those that do not know gradients, and so does whatever stands
+    twice in one block (``display: block; display: flex``)."""
+    useful: list[tuple[Declaration, Origin]] = []
+    said: dict[str, object] = {}
+    for one, origin in reversed(shown):
+        if said.get(one.name, one.block) is one.block:
+            useful.append((one, origin))
+        if "(" not in one.value:
+            said.setdefault(one.name, one.block)
+    return useful[::-1]
 
 
 def _strong(groups: Iterable[Sequence[Contender]]) -> set[Declaration]:

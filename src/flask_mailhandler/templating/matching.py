@@ -17,8 +17,8 @@ from .stylesheet import rules
 from .stylesheet import Selector
 
 MARK = "data-mailhandler-n"
-# As css-inline writes a tag.
-_ELEMENT = re.compile(r'<[^\s<>]+((?: [^\s="<>]+="[^"]*")*) style="(--r[^"]*)"')
+# As css-inline writes a tag. A name may have anything in it but what ends it, and begin with "=".
+_ELEMENT = re.compile(r'<[^\s<>]+((?: [^\s/>][^\s/>=]*="[^"]*")*) style="(--r[^"]*)"')
 _MARK = re.compile(rf' {MARK}="(\d+)"')
 _RULE = re.compile(r"--r(\d+):")
 
@@ -71,7 +71,9 @@ class Matcher:
 
     def lines(self, marks: str) -> list[Line]:
         """What holds for an element, the strongest last."""
-        return [self._lines[int(number)] for number in _RULE.findall(marks)]
+        numbers = map(int, _RULE.findall(marks))
+        # What only looks like a mark stands in a comment.
+        return [self._lines[number] for number in numbers if number < len(self._lines)]
 
 
 def _lines(items: Iterable[Item], always: bool) -> Iterator[Line]:

@@ -28,7 +28,7 @@ class Mover:
         others: set[str] = set()
         for mark, marks in matcher.match(page.marked()):
             here = int(mark or -1)
-            if here < 0 or page.is_left_alone(here):
+            if here not in page.tags or page.is_left_alone(here):
                 others.add(marks)
             elif here not in elements:
                 elements[here] = Element(marks, page.own_style(here))

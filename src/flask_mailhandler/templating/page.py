@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 
 from ..plaintext.markup import attributes
+from ..plaintext.markup import ends_unquoted
 from ..plaintext.markup import events
 from ..plaintext.markup import markup
 from ..plaintext.markup import Start
@@ -36,6 +37,8 @@ class Page:
         self._html = html
         self.tags: dict[int, re.Match[str]] = {}
         self.styles: dict[int, re.Match[str]] = {}
+        # css-inline would read these too, whatever they say of themselves.
+        self._others: dict[int, re.Match[str]] = {}
         self.sources: list[Source] = []
         self.hidden_words: set[str] = set()
         conditional = False
@@ -49,9 +52,12 @@ class Page:
                 if _CONDITION.match(source):
                     conditional = not _CONDITION_ENDS.search(source)
                 self.hidden_words.update(_words_of_comment(source))
-            elif (style := _STYLE.match(source)) and (read := _source_of(style, conditional)):
-                self.styles[match.start()] = style
-                self.sources.append(read)
+            elif style := _STYLE.match(source):
+                if read := _source_of(style, conditional):
+                    self.styles[match.start()] = style
+                    self.sources.append(read)
+                else:
+                    self._others[match.start()] = style
 
     def _with(self, new: Mapping[int, str]) -> str:
         """The document with other tags, and other style sheets."""
@@ -60,13 +66,14 @@ class Page:
         for here in sorted(new):
             made += self._html[position:here], new[here]
             tag = self.tags.get(here)
-            position = tag.end() if tag else here + self.styles[here].end()
+            style = self.styles.get(here) or self._others.get(here)
+            position = tag.end() if tag else here + style.end() if style else here
         made.append(self._html[position:])
         return "".join(made)
 
     def marked(self) -> str:
         """The document with numbered tags, and with no style of its own."""
-        made = dict.fromkeys(self.styles, "")
+        made = dict.fromkeys([*self.styles, *self._others], "")
         for here, tag in self.tags.items():
             rest = tag["attributes"]
             for name in ("style", _IGNORE):
@@ -92,9 +99,8 @@ class Page:
             rest = tag["attributes"]
             if "style" in rest.lower():
                 rest = without("style", rest)
-            rest = rest.rstrip()
-            slash = "/" if rest.endswith("/") else ""
-            made[here] = f'<{tag["tag"]}{rest.removesuffix("/").rstrip()} style="{style}"{slash}>'
+            rest, slash = _without_slash(rest.rstrip())
+            made[here] = f'<{tag["tag"]}{rest} style="{style}"{slash}>'
         for (here, found), css in zip(self.styles.items(), sheets, strict=True):
             if css is not None or not found[3].strip():
                 made[here] = f"{found[1]}\n{css}\n</style>" if css else ""
@@ -105,6 +111,13 @@ class Page:
         return _IGNORE in self.tags[here][0] and _IGNORE in attributes(
             self.tags[here]["attributes"]
         )
+
+
+def _without_slash(source: str) -> tuple[str, str]:
+    """The attributes of a start tag so that others can follow, and the slash that ends the tag."""
+    if ends_unquoted(source):
+        return (f'{source}""' if source.endswith("=") else source), ""
+    return source.removesuffix("/").rstrip(), "/" if source.endswith("/") else ""
 
 
 def _source_of(style: re.Match[str], conditional: bool) -> Source | None:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -34,7 +35,18 @@ _SHORTHANDS = (
     *("margin", "mask", "outline", "overflow", "padding", "place", "text-decoration"),
     "transition",
 )
-_FONT = frozenset({"line-height"})
+# What they set, and other names of the same, that begin in another way.
+_RELATED = {
+    "line-height": "font",
+    **dict.fromkeys(("top", "right", "bottom", "left"), "inset"),
+    **dict.fromkeys(("gap", "grid-gap", "grid-row-gap", "row-gap", "column-gap"), "gap"),
+    "grid-column-gap": "gap",
+    **dict.fromkeys(("align-content", "align-items", "align-self"), "place"),
+    **dict.fromkeys(("justify-content", "justify-items", "justify-self"), "place"),
+    "word-wrap": "overflow",
+}
+# -webkit-border-radius is the same as border-radius.
+_VENDOR = re.compile(r"\A-(?:webkit|moz|ms|o)-")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -48,6 +60,8 @@ class Declaration:
     """What it competes with: ``margin`` for ``margin-top``."""
     fixed: bool = False
     """Whether its rule is kept as it is written."""
+    block: object = None
+    """What it stands in, with others that are to be read together."""
 
     def written(self, important: bool) -> str:
         """As it stands in a style sheet, and in ``style=""``."""
@@ -144,18 +158,20 @@ def parse_style(css: str) -> list[Declaration]:
 
 def _declarations(nodes: Iterable[t.Any], fixed: bool = False) -> Iterator[Declaration]:
     """Those of a block, and of the blocks that are nested in it."""
+    block = object()
     for one in nodes:
         if one.type == "declaration":
             name = one.name if one.name.startswith("--") else one.lower_name
             value = tinycss2.serialize(one.value).strip()
-            yield Declaration(name, value, one.important, _family(name), fixed)
+            yield Declaration(name, value, one.important, _family(name), fixed, block)
         elif one.type in ("qualified-rule", "at-rule") and one.content:
             yield from _declarations(tinycss2.parse_blocks_contents(one.content), fixed)
 
 
 def _family(name: str) -> str:
-    if name in _FONT:
-        return "font"
+    name = _VENDOR.sub("", name)
+    if name in _RELATED:
+        return _RELATED[name]
     return next((word for word in _SHORTHANDS if name.startswith(word)), name)
 
 

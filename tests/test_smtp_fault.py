@@ -32,6 +32,15 @@ REPLIES = [
     ("RCPT", "452 4.2.2 The email account is over quota", "recipient"),
     ("RCPT", "450 4.7.1 Greylisted, try again", "recipient"),
     ("RCPT", "550 no such user here", "recipient"),
+    # What is named says nothing.
+    ("RCPT", "550 <sender@example.com>: user unknown", "recipient"),
+    ("RCPT", "550 5.7.1 content-team@spam.example rejected", "recipient"),
+    ("RCPT", "451 4.7.1 Try later, see https://antispam.example/why", "recipient"),
+    ("RCPT", "451 Greylisted to keep spam away", "recipient"),
+    ("RCPT", "552 Mailbox quota exceeded", "recipient"),
+    ("RCPT", "452 mailbox <b@example.com> is full, quota exceeded", "recipient"),
+    ("end of data", "554 a@example.com is not verified", "sender"),
+    ("end of data", "550 Not taken: https://spf.example/help", "content"),
     # Postfix and proxies refuse a sender at RCPT.
     ("RCPT", "553 5.7.1 <a@example.com>: Sender address rejected: not owned", "sender"),
     ("RCPT", "554 5.7.1 <b@example.com>: Relay access denied", "account"),

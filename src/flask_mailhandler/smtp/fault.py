@@ -59,6 +59,11 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], About], ...] = (
         About.CONTENT,
     ),
 )
+# What a text names is not what it says: sender@example.com may be a recipient, and what a filter is
+# called stands in the URL of its help.
+_NAMED = re.compile(r"[^\s<>@]*@[^\s<>]*|\bhttps?://\S*", re.I)
+# Of a recipient, unless it is said before or after RCPT.
+_OF_RECIPIENT = re.compile(r"gr[ae]y-?list|\bmailbox\b.{0,20}\b(?:quota|full)\b", re.I)
 
 
 def fault(said: Reply | str, phase: Phase) -> About:
@@ -85,8 +90,11 @@ def _by_text(said: Reply, phase: Phase) -> About | None:
     policy = said.enhanced_code is not None and said.enhanced_code[2:].startswith("7.")
     if not policy and said.enhanced_code is not None:
         return None
+    text = _NAMED.sub("", said.text)
+    if phase is Phase.RCPT and _OF_RECIPIENT.search(text):
+        return About.RECIPIENT
     for pattern, about in _BY_TEXT:
-        if pattern.search(said.text):
+        if pattern.search(text):
             return about
     # Nobody says "you may not" to one message after the content but to who sends it.
     return About.ACCOUNT if policy and phase > Phase.RCPT else None

@@ -314,6 +314,24 @@ def test_inline(html: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "html",
+    [
+        "<p>Write src=cid:logo, as in &lt;img src=cid:logo&gt;.",
+        "<p>background = cid:x",
+        "<!-- <img src='cid:x'> -->",
+        "<p title=\"src='cid:x'\">",
+        "<p data-src='cid:x'>",
+        "<textarea><img src=cid:x></textarea>",
+    ],
+)
+def test_words_about_images(html: str) -> None:
+    """What only looks like an image, such as somebody's words about HTML, needs none."""
+    assert Message(html=html).html == html
+    with pytest.raises(MessageError, match="shows 'cid:real'"):
+        Message(html=f"{html}<img src='cid:real'>")
+
+
+@pytest.mark.parametrize(
     ("cid", "url"),
     [
         ("logo@x", "cid:logo%40x"),

@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from .attachment import Attachment
 from .errors import MessageError
-
-# A cid: URL is percent-encoded, and in an attribute of HTML; many write the id as it is.
-_SHOWN = re.compile(r"""(?:src|background)\s*=\s*["']?cid:([^"'\s>]+)""", re.I)
-
-
-def check_shown(html: str, images: Iterable[Attachment]) -> None:
-    """Check that each image which the HTML shows by its ``cid:`` is there.
-
-    :raises MessageError: naming the first that is not.
-    """
-    from html import unescape
-    from urllib.parse import unquote
-
-    known = {image.cid for image in images}
-    for cid in _SHOWN.findall(html):
-        if cid not in known and unquote(unescape(cid)) not in known:
-            raise MessageError(
-                f"html shows 'cid:{cid}', and no attachment has it: give it in"
-                " inline_attachments=, and write cid:{attachment.cid}."
-            )
 
 
 def each_once(images: Iterable[Attachment], field: str) -> tuple[Attachment, ...]:

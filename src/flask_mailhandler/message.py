@@ -143,7 +143,9 @@ class Message:
         self.__dict__["_left"] = os.urandom(16).hex()
         self._identify()
         if "cid:" in self.html:
-            content_ids.check_shown(self.html, self.inline_attachments)
+            from .mime.shown_images import check_shown  # few messages show any
+
+            check_shown(self.html, self.inline_attachments)
         if attached := (*self.inline_attachments, *self.attachments, *self.alternatives):
             content_ids.check_unique(attached)
 

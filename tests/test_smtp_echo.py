@@ -15,6 +15,9 @@ from sending import letter
 from sending import Scripted
 from sending import smtp
 
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+
 PASSWORD = "s3cret+wörd/that nobody sees"
 
 
@@ -72,6 +75,25 @@ def test_forms(form: str, how: str) -> None:
     assert shown[-1].endswith("she said")
     assert "***" in "".join(shown)
     assert len(shown) == len(lines)
+
+
+@pytest.mark.parametrize("end", [16, 20, 40, -1])
+@pytest.mark.parametrize("written", [str, urllib.parse.quote_plus])
+def test_tokens_that_are_cut_off(end: int, written: Callable[[str], str]) -> None:
+    """Servers cut what they repeat, and much of a token is worth more than nothing."""
+    token = "ya29.a0AfB_byC/Rk3v+Zq7tXw5uYn8s-M1d=0Lj6Ph2"
+    form = written(token[:end])
+
+    (shown,) = Echoes([Secret(token)]).hide([f"wrong: {form}... she said"])
+
+    assert shown == "wrong: ***... she said"
+
+
+def test_passwords_that_begin_with_words() -> None:
+    """A text does not tell how a password begins by what is missing in it."""
+    (shown,) = Echoes([Secret("password-of-ann-17")]).hide(["5.7.8 wrong password-of-ann"])
+
+    assert shown == "5.7.8 wrong password-of-ann"
 
 
 @pytest.mark.parametrize(

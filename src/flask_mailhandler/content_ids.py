@@ -13,15 +13,8 @@ def each_once(images: Iterable[Attachment], field: str) -> tuple[Attachment, ...
 
     :raises MessageError: naming a Content-ID that two different images have.
     """
-    found: dict[str, Attachment] = {}
-    for image in images:
-        first = found.setdefault(image.cid, image)
-        if not first.same_as(image):
-            raise MessageError(
-                f"{field} has two different images with one cid, {image.cid!r}: {first!r} and"
-                f" {image!r}. Leave out cid=, and write cid:{{attachment.cid}} in the HTML."
-            )
-    return tuple(found.values())
+    hint = "Leave out cid=, and write cid:{attachment.cid} in the HTML."
+    return tuple(_by_cid(images, f"{field} has two different images with", hint))
 
 
 def check_unique(attachments: Iterable[Attachment]) -> None:
@@ -29,11 +22,15 @@ def check_unique(attachments: Iterable[Attachment]) -> None:
 
     :raises MessageError: naming it.
     """
+    _by_cid(attachments, "Two different attachments have", "Leave out cid= of one of them.")
+
+
+def _by_cid(attachments: Iterable[Attachment], what: str, hint: str) -> Iterable[Attachment]:
     found: dict[str, Attachment] = {}
     for attachment in attachments:
         first = found.setdefault(attachment.cid, attachment)
         if not first.same_as(attachment):
             raise MessageError(
-                f"Two attachments have one cid, {attachment.cid!r}, and are different:"
-                f" {first!r} and {attachment!r}. Leave out cid= of one of them."
+                f"{what} one cid, {attachment.cid!r}: {first!r} and {attachment!r}. {hint}"
             )
+    return found.values()

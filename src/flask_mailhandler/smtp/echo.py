@@ -23,6 +23,9 @@ from ..secret import Secret
 _FOUND = 4
 # So much of the beginning of a form is enough to know it when the rest has been cut off.
 _BEGINNING = 8
+# A secret of so many octets is a token. Half of them are found in no text by chance, as the first
+# eight of a password may be.
+_LONG = 32
 _CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
 # RFC 4648 section 5
@@ -78,14 +81,14 @@ class Echoes:
 
     def _may_be_in(self, octets: bytes) -> bool:
         lower = octets.lower()
-        return any(form in octets for form in self._plain) or any(
+        return any(form[: _least(form)] in octets for form in self._plain) or any(
             form[:_BEGINNING] in lower for form in self._encoded
         )
 
     def _found(self, places: list[_Place]) -> set[tuple[int, int]]:
         octets = b"".join(place[0] for place in places)
         lower = octets.lower()
-        spans = [span for form in self._plain for span in _spans(form, len(form), octets)]
+        spans = [span for form in self._plain for span in _spans(form, _least(form), octets)]
         spans += [span for form in self._encoded for span in _spans(form, _BEGINNING, lower)]
         # A place may have several octets.
         of_octet = [place for place in places for _ in place[0]]
@@ -138,6 +141,11 @@ def _decoded(places: list[_Place]) -> list[_Place]:
             found.append((octets, [w for place in places[at : at + width] for w in place[1]]))
         at += width
     return found
+
+
+def _least(form: bytes) -> int:
+    """How much of the beginning of a secret as it is is enough to know it."""
+    return len(form) if len(form) < _LONG else _LONG // 2
 
 
 def _spans(form: bytes, least: int, octets: bytes) -> Iterator[tuple[int, int]]:

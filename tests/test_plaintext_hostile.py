@@ -21,6 +21,9 @@ HOSTILE = [
     *("<table><caption>", "<td>", "<tr>", "<td colspan=999999999>x", "<a href=x>y"),
     *("<a href=x><table><td>y", "<a href=x><div>y", "<img alt=x>", "<br>", "&", "&#9", "&nbsp;"),
     *("\u200c", "\u200c\u00ad", "\u0301", "=", "x://", "1,", "\n", "<i style=opacity:0.0"),
+    *("<s>", "<s>x", "<del>x<br>", "<strike>x<p>", "<i style=text-decoration:line-through>x"),
+    *("<s>x</s>", "<s><b>x</s>", "<ol reversed><li>x", "<sup>2", "<sub>x</sub>"),
+    "<a href=x:y><img alt></a><a href=x:y>z</a>",
 ]
 
 
@@ -54,6 +57,8 @@ def test_depth_is_no_limit(start: str, end: str, expect: str) -> None:
 @pytest.mark.parametrize(
     "html",
     [
+        "<ol style='" + "list-style:" * 18_000 + "'><li>x",
+        "<ol style='" + "list-style:lower" * 12_000 + "'><li>x",
         "<ol start=" + "1" * 200_000 + "><li>x",
         "<table><tr><td colspan=" + "9" * 200_000 + ">x<td>y<tr><td>z",
         "<table><tr>" + "<td>x" * 40_000 + "<tr><td>y",

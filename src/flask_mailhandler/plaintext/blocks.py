@@ -91,7 +91,8 @@ class _Open:
     # A font size of 0 hides text, but unlike the others neither an image nor an element that has a
     # size of its own: many tools write it on each cell of a layout, against gaps between images.
     no_size: bool = False
-    # Where in its block it begins, if its text is struck out.
+    struck: bool = False
+    # Where in its block it begins, if its text is struck out and that around it is not.
     struck_from: int | None = None
 
 
@@ -172,8 +173,9 @@ class _Tree:
             size = _FONT_SIZE.findall(style)
             no_size = _NO_SIZE.fullmatch(size[-1]) is not None if size else around.no_size
             opened = _Open(tag, rank, block, no_size=no_size)
-            if tag in _STRUCK_TAGS or _STRUCK.search(style):
-                opened.struck_from = len(block.children)
+            if around.struck or tag in _STRUCK_TAGS or _STRUCK.search(style):
+                opened.struck = True
+                opened.struck_from = None if around.struck else len(block.children)
         if tag in _EMPTY:
             if not opened.hidden:
                 self._empty(tag, attributes, style)

@@ -357,3 +357,13 @@ def test_properties_that_compete(moved: str, at_times: str) -> None:
 
     assert f'style="{moved};"' in html
     assert sheet(html) == f"@media print {{ .x {{ {at_times} !important; }} }}"
+
+
+@pytest.mark.parametrize("deep", ["{", "a{", "@media x{", "(", "@supports (a:b){x{", ".x{a:("])
+def test_css_that_is_nested_too_deep(deep: str) -> None:
+    """A style sheet, or a style, that nobody can read is left as it is."""
+    html = inline(deep * 5000)
+    assert html == f'<style>{deep * 5000}</style><p class="x">Hi</p>'
+
+    html = inline(".x { color: red }", f"<p class=x style='{deep * 5000}'>Hi")
+    assert html == f'<p class=x style="color: red; {deep * 5000}">Hi'

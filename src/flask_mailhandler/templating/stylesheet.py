@@ -112,7 +112,10 @@ Item: t.TypeAlias = Rule | Group | str
 
 def parse(css: str) -> list[Item]:
     """Read a style sheet. What cannot be read is kept as it is written."""
-    return [*_items(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True))]
+    try:
+        return [*_items(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True))]
+    except RecursionError:  # of blocks that are nested too deep
+        return [css]
 
 
 def rules(items: Iterable[Item]) -> Iterator[Rule]:
@@ -152,8 +155,11 @@ def _rule(node: tinycss2.ast.QualifiedRule) -> Rule:
 
 
 def parse_style(css: str) -> list[Declaration]:
-    """Read the value of ``style=""``."""
-    return [*_declarations(tinycss2.parse_blocks_contents(css, skip_comments=True))]
+    """Read the value of ``style=""``, if it can be read."""
+    try:
+        return [*_declarations(tinycss2.parse_blocks_contents(css, skip_comments=True))]
+    except RecursionError:
+        return []
 
 
 def _declarations(nodes: Iterable[t.Any], fixed: bool = False) -> Iterator[Declaration]:

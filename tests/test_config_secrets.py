@@ -58,7 +58,9 @@ def test_a_url_in_another_place(value: t.Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         find(value)
 
-    for error in (refused(host=value), refused(server=value), str(caught.value)):
+    keys = ("host", "server", "tls_server_name", "local_hostname", "source_address")
+    errors = [refused(**{key: value}) for key in keys]
+    for error in (*errors, str(caught.value)):
         assert "hunter2" not in error
         assert "Set MAIL_URL to the URL" in error
 

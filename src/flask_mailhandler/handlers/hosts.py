@@ -16,6 +16,7 @@ _NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 
 def hostname(value: object, name: str) -> str:
     """The argument of EHLO: a domain or an address literal (RFC 5321 section 4.1.3)."""
+    config.refuse_url(value, name, "a host name or an address literal")
     try:
         return Address(f"x@{config.text(value, name)}", field=name).domain
     except MessageError:
@@ -49,6 +50,7 @@ def server_name(value: object, name: str) -> str:
 
 def source(value: object, name: str) -> str:
     """An address of this machine. A name would have to be looked up, and may have several."""
+    config.refuse_url(value, name, "an IP address of this machine")
     address = config.text(value, name).strip()
     if not _is_address(address):
         raise ConfigurationError(

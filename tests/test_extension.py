@@ -747,6 +747,25 @@ def test_a_single_message_is_not_several() -> None:
             mail_of(app).handler.send(t.cast(t.Any, HI))
 
 
+def test_a_wrong_address_in_a_generator() -> None:
+    """An error of the caller's generator says why the messages after it are not sent; the caller may
+    go on with an iterator that was left."""
+    app = create_app(handler="memory")
+    letters = iter([HI.replace(), HI.replace()])
+
+    with app.app_context():
+        members = ["ann@example.com", "b@@example.com", "cid@example.com"]
+        reports = mail_of(app).send_each(HI.replace(to=member) for member in members)
+        assert next(reports).ok
+        with pytest.raises(MessageError) as caught:
+            next(reports)
+        for _ in mail_of(app).send_each(letters):
+            break
+
+    assert "Catch MessageError there" in caught.value.__notes__[0]
+    assert len([*letters]) == 1
+
+
 def test_the_prefix_stands_once() -> None:
     """A message that was completed gets no second prefix when it is sent again."""
     app = create_app(handler="memory", subject_prefix="[app]")

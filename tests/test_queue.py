@@ -318,6 +318,34 @@ def test_a_list_that_breaks_off(tmp_path: Path) -> None:
         assert here.states == ["waiting"] * 3
 
 
+def test_a_wrong_address_in_a_generator(tmp_path: Path) -> None:
+    """An address that the caller's generator does not catch ends the list, and the error says how
+    to go on; who catches it has the others queued."""
+    members = ["ann@example.com", "b ob@example.com", "cid@example.com"]
+    wrong: list[str] = []
+
+    def careless() -> Iterator[Message]:
+        for member in members:
+            yield Message(subject="News", text="x", to=member)
+
+    def careful() -> Iterator[Message]:
+        for member in members:
+            try:
+                yield Message(subject="News", text="x", to=member)
+            except MessageError:
+                wrong.append(member)
+
+    with shop(tmp_path) as here:
+        with pytest.raises(MessageError) as caught:
+            [*here.mail.send_later_each(careless())]
+        (note,) = caught.value.__notes__
+        assert "Catch MessageError there" in note
+        assert here.states == ["waiting"]
+
+        assert [ticket.id for ticket in here.mail.send_later_each(careful())] == [2, 3]
+        assert wrong == ["b ob@example.com"]
+
+
 def test_a_list_twice(tmp_path: Path) -> None:
     """A list that is queued a second time, as after a crash in the middle of it, adds what is
     missing: each message has a key of its own."""

@@ -7,6 +7,7 @@ import dataclasses
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from email.message import Message as MIMEMessage
@@ -114,7 +115,22 @@ def several(messages: object, caller: str) -> Iterable[AnyMessage]:
         wanted = "a message, a text or several messages" if caller == "send" else "several messages"
         hint = "write [message]" if isinstance(messages, AnyMessage) else of_message(messages)
         raise MessageError(f"{caller} takes {wanted}, not {shorten(messages)}: {hint}.")
+    if caller != "send" and isinstance(messages, Iterator):
+        return _noted(messages)
     return messages
+
+
+def _noted(messages: Iterator[AnyMessage]) -> Iterator[AnyMessage]:
+    """Say of an error of the caller's own generator why no message follows it."""
+    try:
+        for message in messages:  # not `yield from`, which would close what is the caller's
+            yield message
+    except MessageError as error:
+        error.add_note(
+            "It was raised where the generator makes a message, and a generator ends with its first"
+            " error. Catch MessageError there, and the other messages go on."
+        )
+        raise
 
 
 def from_text(text: str | None, fields: dict[str, t.Any], default_subject: str) -> Message:

@@ -748,10 +748,10 @@ def test_a_single_message_is_not_several() -> None:
 
 
 def test_a_wrong_address_in_a_generator() -> None:
-    """An error of the caller's generator says why the messages after it are not sent; the caller may
-    go on with an iterator that was left."""
+    """An error of the caller's generator says why the messages after it are not sent; with one that
+    was left the caller may go on."""
     app = create_app(handler="memory")
-    letters = iter([HI.replace(), HI.replace()])
+    letters = (HI.replace() for _ in range(2))
 
     with app.app_context():
         members = ["ann@example.com", "b@@example.com", "cid@example.com"]

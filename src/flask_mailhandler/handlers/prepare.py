@@ -123,7 +123,8 @@ def several(messages: object, caller: str) -> Iterable[AnyMessage]:
 def _noted(messages: Iterator[AnyMessage]) -> Iterator[AnyMessage]:
     """Say of an error of the caller's own generator why no message follows it."""
     try:
-        for message in messages:  # not `yield from`, which would close what is the caller's
+        # Not `yield from`, which would close what is the caller's.
+        for message in messages:  # noqa: UP028
             yield message
     except MessageError as error:
         error.add_note(

@@ -664,7 +664,7 @@ class Foreign:
         (
             ([HI, "Hello"],),
             {},
-            "send was given 'Hello', which is no message: write Message(",
+            "'Hello' is no message: write Message(",
         ),
     ],
 )

@@ -285,14 +285,11 @@ def test_wrong_ones_among_many(tmp_path: Path) -> None:
     a key that is none."""
     first, second, third, fourth = letters(4)
     keys = {first: "1", second: "", third: "3", fourth: "4"}
-    messages = [first, Message(text="x", subject="x"), second, third, "no message", fourth]
+    messages: list[t.Any] = [first, Message(text="x", subject="x"), second, third, "no message"]
+    messages.append(fourth)
     with shop(tmp_path) as here:
-        tickets = [
-            *here.mail.send_later_each(
-                messages,  # type: ignore[arg-type]
-                key=lambda message: keys.get(message, "x"),  # type: ignore[arg-type]
-            )
-        ]
+        each = here.mail.send_later_each(messages, key=lambda message: keys.get(message, "x"))
+        tickets = [*each]
 
         assert [ticket.id for ticket in tickets] == [1, 0, 0, 2, 0, 3]
         assert [ticket.created for ticket in tickets] == [True, False, False, True, False, True]
@@ -355,13 +352,20 @@ def test_a_list_twice(tmp_path: Path) -> None:
         return f"news:48:{message.to[0]}"
 
     with shop(tmp_path) as here:
-        begun = here.mail.send_later_each(week, key=key)  # type: ignore[arg-type]
+        begun = here.mail.send_later_each(week, key=key)
         for _ in range(120):
             next(begun)
-        again = [*here.mail.send_later_each(week, key=key)]  # type: ignore[arg-type]
+        again = [*here.mail.send_later_each(week, key=key)]
 
         assert sum(ticket.created for ticket in again) == 50
         assert len(here.rows) == len({row.key for row in here.rows}) == 250
+
+
+@pytest.mark.parametrize("key", ["news:48", "", 17])
+def test_one_key_for_all(key: t.Any, tmp_path: Path) -> None:
+    """A key of many messages is a function; the error of anything else says so at once."""
+    with shop(tmp_path) as here, pytest.raises(MessageError, match="key= takes a function"):
+        here.mail.send_later_each(letters(2), key=key)
 
 
 def test_one_is_not_several(tmp_path: Path) -> None:

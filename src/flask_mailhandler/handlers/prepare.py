@@ -62,7 +62,7 @@ def prepare(
 
     :raises MessageError: if it cannot be sent as it is.
     """
-    _check_type(message, "send was given")
+    _check_type(message)
     if timeout is not None:
         timeout = config.seconds(timeout, "timeout=")
     override = _override(recipients)
@@ -168,11 +168,11 @@ def _override(recipients: AddressesInput) -> Addresses | None:
     return found
 
 
-def _check_type(message: object, source: str) -> None:
+def _check_type(message: object, source: str = "") -> None:
     if not isinstance(message, Message | MIMEMessage):
-        raise MessageError(
-            f"{source} {shorten(message)}, which is no message: {of_message(message)}."
-        )
+        found = shorten(message)
+        said = f"{source} {found}, which is no message" if source else f"{found} is no message"
+        raise MessageError(f"{said}: {of_message(message)}.")
 
 
 def _complete(handler: EmailHandler, message: Message) -> Message:

@@ -64,7 +64,7 @@ class Intake:
         messages: Iterable[AnyMessage],
         wish: Wish,
         before: Sequence[Before],
-        key: Callable[[AnyMessage], str | None] | None = None,
+        key: Callable[[t.Any], str | None] | None = None,
         session: t.Any = None,
     ) -> Iterator[Ticket]:
         """Take messages in few transactions: see :meth:`.Mail.send_later_each`."""

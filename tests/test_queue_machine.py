@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.stateful import initialize
 from hypothesis.stateful import invariant
-from hypothesis.stateful import precondition
 from hypothesis.stateful import rule
 from hypothesis.stateful import RuleBasedStateMachine
 from hypothesis.stateful import run_state_machine_as_test
@@ -55,6 +55,11 @@ OPEN_STATES = (None, State.DEFERRED)
 TAKEN = {State.ACCEPTED, State.UNKNOWN}
 """What may be said of what a server has taken."""
 MANY = 1000
+# What a worker does, the more often the more often it stands here.
+DEEDS = (
+    *(["claim"] * 3 + ["give"] * 3 + ["settle"] * 2 + ["pass_by"] * 3 + ["recover"] * 2),
+    *("die", "renew", "release", "watch"),
+)
 
 
 @dataclasses.dataclass
@@ -113,9 +118,21 @@ class Queue(RuleBasedStateMachine):
         self.refused: set[tuple[int, str]] = set()
         # Whom a person has had sent to again of whom nobody knew.
         self.risked: set[tuple[int, str]] = set()
-        self.number = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is left of an earlier run."""
+        self.since.passed = 0.0
+        store, now = self.any.queue.store, self.any.queue.store.now()
+        ids = [row.id for row in self.rows()]
+        store.alter(ids, [*RowState], lambda row: transition.cancelled(row, now))
+        self.any.queue.purge()
 
     # What people do
+
+    @initialize()
+    def begin(self) -> None:
+        self.add(2, "normal")
 
     @rule(recipients=st.integers(1, 3), priority=st.sampled_from(["high", "normal", "bulk"]))
     def add(self, recipients: int, priority: str) -> None:
@@ -125,8 +142,11 @@ class Queue(RuleBasedStateMachine):
         )
         self.added[ticket.id] = to
 
-    @rule(who=number_of_workers(), data=st.data())
-    def retry(self, who: int, data: st.DataObject) -> None:
+    @rule(who=number_of_workers(), deed=st.sampled_from(["retry", "cancel"]), data=st.data())
+    def press(self, who: int, deed: str, data: st.DataObject) -> None:
+        getattr(self, f"_{deed}")(who, data)
+
+    def _retry(self, who: int, data: st.DataObject) -> None:
         rows = self._some(data)
         for row in rows:
             if row.state not in (RowState.CLAIMED, RowState.SENT, RowState.WAITING):
@@ -135,8 +155,7 @@ class Queue(RuleBasedStateMachine):
                         self.risked.add((row.id, str.__str__(one.recipient)))
         self.senders[who].shop.queue.retry([row.id for row in rows])
 
-    @rule(who=number_of_workers(), data=st.data())
-    def cancel(self, who: int, data: st.DataObject) -> None:
+    def _cancel(self, who: int, data: st.DataObject) -> None:
         self.senders[who].shop.queue.cancel([row.id for row in self._some(data)])
 
     @rule(who=number_of_workers())
@@ -150,29 +169,41 @@ class Queue(RuleBasedStateMachine):
 
     def _some(self, data: st.DataObject) -> list[Row]:
         rows = self.rows()
-        return data.draw(st.lists(st.sampled_from(rows), unique_by=id)) if rows else []
+        # Most often all, as whoever presses the button of the page does.
+        some = st.lists(st.sampled_from(rows), unique_by=id) if rows else st.just([])
+        return data.draw(st.one_of(st.just(rows), some))
 
     # What workers do
 
-    @rule(who=number_of_workers(), limit=st.integers(1, 3))
-    def claim(self, who: int, limit: int) -> None:
-        self.senders[who].claim(limit)
-
-    @precondition(lambda self: any(sender.hand for sender in self.senders))
-    @rule(data=st.data(), fates=st.lists(st.sampled_from(State), min_size=3, max_size=3))
-    def give(self, data: st.DataObject, fates: list[State]) -> None:
-        """Announce the end of data of some recipients, and give it."""
-        sender, one = self._in_hand(data)
-        if not one.left:
+    @rule(who=number_of_workers(), deed=st.sampled_from(DEEDS), data=st.data())
+    def work(self, who: int, deed: str, data: st.DataObject) -> None:
+        """One step of a worker."""
+        sender = self.senders[who]
+        if deed in ("give", "settle", "die"):
+            if sender.hand:
+                one = data.draw(st.sampled_from(range(len(sender.hand))))
+                getattr(self, f"_{deed}")(sender, sender.hand[one], data)
             return
-        number = data.draw(st.integers(1, len(one.left)))
-        now, one.left = one.left[:number], one.left[number:]
+        getattr(self, f"_{deed}")(sender, data)
+
+    def _claim(self, sender: Sender, data: st.DataObject) -> None:
+        sender.claim(data.draw(st.integers(1, 3)))
+
+    def _give(self, sender: Sender, one: InHand, data: st.DataObject) -> None:
+        """Announce the end of data of some recipients, and give it."""
+        if one.left:
+            number = data.draw(st.integers(1, len(one.left)))
+            fates = data.draw(st.lists(st.sampled_from(State), min_size=number, max_size=number))
+            self._give_to(sender, one, fates)
+
+    def _give_to(self, sender: Sender, one: InHand, fates: list[State]) -> None:
+        now, one.left = one.left[: len(fates)], one.left[len(fates) :]
         announced = [*one.announced, *map(str.__str__, now)]
         if not sender.store.announce(one.row.id, one.owner, json.dumps(announced)):
             sender.hand.remove(one)
             return
         one.announced = announced
-        for recipient, fate in zip(now, fates, strict=False):
+        for recipient, fate in zip(now, fates, strict=True):
             self._take(one.row.id, str.__str__(recipient), fate)
             one.found.append(Outcome(recipient, fate))
 
@@ -185,47 +216,43 @@ class Queue(RuleBasedStateMachine):
         if fate is State.REFUSED:
             self.refused.add(who)
 
-    @precondition(lambda self: any(sender.hand for sender in self.senders))
-    @rule(data=st.data())
-    def settle(self, data: st.DataObject) -> None:
-        sender, one = self._in_hand(data)
+    def _settle(self, sender: Sender, one: InHand, data: st.DataObject) -> None:
         sender.settle(one)
 
-    @precondition(lambda self: any(sender.hand for sender in self.senders))
-    @rule(data=st.data())
-    def die(self, data: st.DataObject) -> None:
-        sender, one = self._in_hand(data)
+    def _die(self, sender: Sender, one: InHand, data: st.DataObject) -> None:
         sender.hand.remove(one)
 
-    @rule(who=number_of_workers())
-    def renew(self, who: int) -> None:
-        sender = self.senders[who]
+    def _renew(self, sender: Sender, data: st.DataObject) -> None:
         for owner in {one.owner for one in sender.hand}:
             sender.store.renew(Lease(owner, sender.store.now() + LEASE))
 
-    @rule(who=number_of_workers())
-    def release(self, who: int) -> None:
+    def _release(self, sender: Sender, data: st.DataObject) -> None:
         """What is in hand is given back, but its worker goes on: its server was only slow."""
-        sender = self.senders[who]
         for one in sender.hand:
             sender.store.release([one.row.id], one.owner)
 
-    @rule(who=number_of_workers())
-    def recover(self, who: int) -> None:
-        recover(self.senders[who].shop.queue)
+    def _recover(self, sender: Sender, data: st.DataObject) -> None:
+        recover(sender.shop.queue)
 
-    @rule(who=number_of_workers())
-    def watch_the_clock(self, who: int) -> None:
-        self.senders[who].shop.queue.worker().upkeep.watch_clock()
+    def _watch(self, sender: Sender, data: st.DataObject) -> None:
+        sender.shop.queue.worker().upkeep.watch_clock()
 
-    @rule(seconds=st.sampled_from([1.0, LEASE + 1, 4000.0]))
+    def _pass_by(self, sender: Sender, data: st.DataObject) -> None:
+        """Another one of this machine sees to the dead, and sends all that is due."""
+        self._send_all(sender, data.draw(st.lists(st.sampled_from(State), min_size=3, max_size=3)))
+
+    def _send_all(self, sender: Sender, fates: list[State]) -> None:
+        recover(sender.shop.queue)
+        passing = Sender(sender.shop)
+        passing.claim(20)
+        for one in [*passing.hand]:
+            self._give_to(passing, one, fates[: len(one.left)])
+            if one in passing.hand:
+                passing.settle(one)
+
+    @rule(seconds=st.sampled_from([LEASE + 1, 4000.0]))
     def wait(self, seconds: float) -> None:
         self.since.passed += seconds
-
-    def _in_hand(self, data: st.DataObject) -> tuple[Sender, InHand]:
-        found = [(sender, one) for sender in self.senders for one in sender.hand]
-        chosen = data.draw(st.sampled_from(range(len(found))))
-        return found[chosen]
 
     # What holds
 
@@ -253,24 +280,11 @@ class Queue(RuleBasedStateMachine):
         """A healthy worker comes, and sends what is left."""
         for _ in range(MANY):
             self.since.passed += 4000.0
-            recover(self.any.queue)
-            last = Sender(self.any)
-            last.claim(20)
-            for one in [*last.hand]:
-                to = [str.__str__(each) for each in one.left]
-                assert last.store.announce(one.row.id, one.owner, json.dumps(to))
-                for each in one.left:
-                    self._take(one.row.id, str.__str__(each), State.ACCEPTED)
-                    one.found.append(Outcome(each, State.ACCEPTED))
-                assert last.settle(one)
+            self._send_all(self.senders[0], [State.ACCEPTED] * 3)
             if not {row.state for row in self.rows()} & {RowState.WAITING, RowState.CLAIMED}:
                 break
         self.nobody_is_forgotten()
-        finished = {*FINISHED, RowState.HELD}
-        assert {row.state for row in self.rows()} <= finished
-        for state in (None, RowState.HELD):
-            self.any.queue.purge(state=state)
-        assert self.rows() == []
+        assert {row.state for row in self.rows()} <= {*FINISHED, RowState.HELD}
 
 
 @pytest.fixture

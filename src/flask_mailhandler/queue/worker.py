@@ -85,6 +85,8 @@ class Worker:
             return quiet
         self.upkeep.run()
         self._start()
+        if self.lanes.full:  # until one ends, which rings the bell
+            return POLL
         waits = [*self.waits()]
         if not waits and not self.lanes.accounts:
             drained()

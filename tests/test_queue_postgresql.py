@@ -8,6 +8,7 @@ import time
 import typing as t
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import event
 
 from clocks import skewed
@@ -279,3 +280,72 @@ def test_the_server_is_asked_once_a_minute(
         third = [store.now() for _ in range(3)]
         assert len(asked) == 2
         assert max(second) < min(third)
+
+
+@pytest.mark.parametrize(
+    ("reply", "state"), [("250 2.0.0 ok", "sent"), ("451 4.3.0 later", "waiting")]
+)
+@pytest.mark.usefixtures("not_soon")
+def test_cut_before_the_result_is_written(
+    reply: str,
+    state: str,
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If a worker loses its database while the server takes a message, or does not, it writes that
+    down as soon as it has the database again: nothing is held for a person of which it knows."""
+    monkeypatch.setattr(sqlalchemy_places, "IDLE", float("inf"))
+
+    def cut(line: str, connection: object) -> str:
+        cut_all(postgresql)
+        return reply
+
+    server = scripted(on={"end of data": [cut]})
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        for message in letters(3):
+            here.mail.send_later(message)
+        here.queue.run_once()
+        assert here.states == [state, "sent", "sent"]
+        here.all_later()
+        here.queue.run_once()
+
+        assert here.states == ["sent"] * 3
+        assert sorted(one.recipients[0] for one in server.accepted) == [
+            f"r{number}@example.com" for number in (1, 2, 3)
+        ]
+
+
+@pytest.mark.parametrize("lost", ["SKIP LOCKED", "DELETE FROM mail_queue_content"])
+def test_written_and_the_answer_lost(
+    lost: str,
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """If the database has written a claim or a result, and only its answer was lost, the worker
+    finds that out: the app is told, and no row waits until a lease is over."""
+    server = scripted()
+    told: list[object] = []
+    cut: list[str] = []
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        store = here.queue.store
+        assert isinstance(store, SqlalchemyStore)
+
+        def lose(connection: object, cursor: t.Any, statement: str, *more: object) -> None:
+            if lost in statement and not cut:
+                cut.append(statement)
+                raise sa.exc.OperationalError("", None, OSError("the answer is lost"))
+
+        for message in letters(2):
+            here.mail.send_later(message)
+        message_sent.connect(lambda *_, **__: told.append(1), here.app, weak=False)
+        event.listen(store.database.engine, "after_cursor_execute", lose)
+        here.queue.run_once()
+
+        assert len(cut) == 1
+        assert (here.states, told, len(server.accepted)) == (["sent"] * 2, [1, 1], 2)
+        assert "another worker" not in caplog.text

@@ -11,16 +11,20 @@ from collections.abc import Callable
 from ..errors import ConfigurationError
 from ..errors import LoginError
 from ..errors import MailError
+from ..errors import QueueError
 from ..log import logger
 from ..log import masked
 from .attempt import Attempt
 from .attempt import Told
 from .faults import Faults
+from .patience import patiently
 from .renewal import Renewal
 from .retry import AFTER_LOGIN
 from .retry import backoff
 from .retry import LONGEST_PAUSE
 from .row import Row
+from .row import RowState
+from .store import Filter
 from .store import Lease
 from .store import Pause
 
@@ -33,6 +37,7 @@ BATCH = 20
 """Rows claimed at once, which are sent over one connection."""
 URGENT = 0.25
 """Seconds between two looks for something more urgent than what is claimed."""
+_MANY = 10_000
 
 
 @dataclasses.dataclass(slots=True)
@@ -106,10 +111,21 @@ class Lane:
         now = self._store.now()
         self._lease = Lease(self._owner(), now + LEASE)
         origin = self._queue.origin(self.account)
-        rows = self._store.claim(self.account, self._lease, now, BATCH, origin)
+        try:
+            rows = self._store.claim(self.account, self._lease, now, BATCH, origin)
+        except QueueError:
+            # Perhaps it was carried out, and only its answer was lost.
+            rows = self._claimed()
+            if not rows:
+                raise
         self._rows = self._within_rate(rows)
         self._looked = time.monotonic()
         return bool(self._rows)
+
+    def _claimed(self) -> list[Row]:
+        found = self._store.rows(Filter([RowState.CLAIMED], self.account), _MANY)
+        mine = [row for row in found if row.lease_owner == self._lease.owner]
+        return sorted(mine, key=lambda row: (row.due, row.id))
 
     def _renewed(self) -> Lease:
         return Lease(self._lease.owner, self._store.now() + LEASE)
@@ -119,19 +135,24 @@ class Lane:
         limits = self._queue.accounts[self.account].rate_limit
         if not limits or not rows:
             return rows
-        number, wait = self._store.take_rate(self.account, limits, self._store.now(), len(rows))
+        number, wait = patiently(
+            lambda: self._store.take_rate(self.account, limits, self._store.now(), len(rows))
+        )
         if number < len(rows):
-            self._store.release([row.id for row in rows[number:]], self._lease.owner)
+            self._release(rows[number:])
         if not number:
             self._resting.until = time.monotonic() + wait
         return rows[:number]
+
+    def _release(self, rows: list[Row]) -> None:
+        patiently(lambda: self._store.release([row.id for row in rows], self._lease.owner))
 
     def _deliver(self) -> MailError | None:
         """Deliver what is claimed, and say why the account has to rest."""
         try:
             handler = self._queue.handler(self.account)
         except Exception as error:  # of a handler of somebody else's
-            self._store.release([row.id for row in self._rows], self._lease.owner)
+            self._release(self._rows)
             if isinstance(error, MailError):
                 return error
             return ConfigurationError(f"{type(error).__name__}: {error}")

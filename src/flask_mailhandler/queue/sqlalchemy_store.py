@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from collections.abc import Callable
@@ -109,7 +110,8 @@ class SqlalchemyStore(SqlalchemyListing):
         values |= {"owner": lease.owner, "until": lease.until, "claimed": now}
         with self.database.change() as connection:
             rows = [*map(row_of, connection.execute(claim, values))]
-        self._fetch([row.id for row in rows if row.size <= _SMALL])
+        with contextlib.suppress(QueueError):  # they are claimed, and can be fetched one by one
+            self._fetch([row.id for row in rows if row.size <= _SMALL])
         return rows
 
     def _fetch(self, ids: Collection[int]) -> None:

@@ -211,10 +211,13 @@ class SqlalchemyStore(SqlalchemyListing):
         for row_id in ids:
             self._at_hand.pop(row_id, None)
         columns = self._rows.c
+        mine = sa.select(columns.id).where(columns.id.in_(ids), self._claimed)
+        mine = mine.where(columns.lease_owner == owner, columns.ended.is_(None))
+        # In the order of :meth:`alter`.
+        mine = mine.order_by(columns.id).with_for_update()
         self._change(
             sa.update(self._rows)
-            .where(columns.id.in_(ids), self._claimed, columns.lease_owner == owner)
-            .where(columns.ended.is_(None))
+            .where(columns.id.in_(sa.select(mine.cte("mine").c.id)), self._claimed)
             .values(
                 state=RowState.WAITING.value,
                 attempts=columns.attempts - 1,
@@ -239,10 +242,11 @@ class SqlalchemyStore(SqlalchemyListing):
         columns = self._rows.c
         ahead = columns.changed - now
         # A minute is what clocks of several machines may differ by.
+        early = sa.select(columns.id).where(self._mine_all(), self._waiting)
+        early = early.where(columns.changed > now + 60, columns.due <= columns.changed + longest)
         return self._change(
             sa.update(self._rows)
-            .where(self._mine_all(), self._waiting, columns.changed > now + 60)
-            .where(columns.due <= columns.changed + longest)
+            .where(columns.id.in_(self._free(early)), self._waiting)
             .values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
         )
 

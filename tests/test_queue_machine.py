@@ -311,7 +311,7 @@ def test_machine(shops: tuple[list[Shop], Time]) -> None:
     run_state_machine_as_test(
         t.cast("t.Any", lambda: Queue(*shops)),
         settings=settings(
-            max_examples=settings().max_examples,
+            max_examples=settings().max_examples // 2,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

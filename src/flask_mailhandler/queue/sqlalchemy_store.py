@@ -242,11 +242,10 @@ class SqlalchemyStore(SqlalchemyListing):
         columns = self._rows.c
         ahead = columns.changed - now
         # A minute is what clocks of several machines may differ by.
-        early = sa.select(columns.id).where(self._mine_all(), self._waiting)
-        early = early.where(columns.changed > now + 60, columns.due <= columns.changed + longest)
         return self._change(
             sa.update(self._rows)
-            .where(columns.id.in_(self._free(early)), self._waiting)
+            .where(self._mine_all(), self._waiting, columns.changed > now + 60)
+            .where(columns.due <= columns.changed + longest)
             .values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
         )
 

@@ -52,7 +52,9 @@ from flask_mailhandler.queue.bell import Bell
 from queueing import Shop
 retry.FIRST = 0.2
 here, bell = Shop(Path(sys.argv[2]), None, **json.loads(sys.argv[3])), Bell()
-message_failed.connect(lambda *_, **about: print(about["report"].message_id, flush=True), weak=False)
+def failed(sender, **about):
+    print(about["report"].message_id, flush=True)
+message_failed.connect(failed)
 print("ready", flush=True)
 threading.Thread(target=lambda: (sys.stdin.read(), bell.stop(60))).start()
 with skewed(float(sys.argv[4])), here.app.app_context():
@@ -115,7 +117,9 @@ def _press(here: Shop, over: threading.Event) -> int:
     return times
 
 
-@pytest.mark.parametrize("place", ["sqlite", pytest.param("postgresql", marks=[pytest.mark.services])], indirect=True)
+@pytest.mark.parametrize(
+    "place", ["sqlite", pytest.param("postgresql", marks=[pytest.mark.services])], indirect=True
+)
 def test_pressing(place: Place, tmp_path: Path, scripted: Scripted) -> None:
     """A person presses "send again" and "stop" in a loop, while four workers send what has two
     recipients, one of whom is deferred once."""
@@ -172,7 +176,9 @@ def test_one_account_hangs(tmp_path: Path, scripted: Scripted) -> None:
         bell.stop()
         thread.join()
         late = max(arrived[one] - queued[one] for one in queued)
-        print(f"{HEALTHY} came, the latest after {late:.2f} s; {hanging.received} came by the other")
+        print(
+            f"{HEALTHY} came, the latest after {late:.2f} s; {hanging.received} came by the other"
+        )
     assert late < LATE
 
 

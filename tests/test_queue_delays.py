@@ -103,7 +103,5 @@ def test_pressing_again_while_it_waits(state: str, tmp_path: Path, scripted: Scr
         here.queue.run_once()
 
         waited = state == "waiting"
-        assert server.accepted[0].recipients == (
-            (other,) if waited else (str(unknown), str(other))
-        )
+        assert server.accepted[0].recipients == ((other,) if waited else (str(unknown), str(other)))
         assert here.states == ["held" if waited else "sent"]

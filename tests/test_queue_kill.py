@@ -284,9 +284,7 @@ def test_taken_over_on_the_same_machine(
         assert [*ids(server.received).values()] == [1, 1, 1]
 
 
-def test_not_taken_over_from_the_living(
-    tmp_path: Path, scripted: Scripted, place: Place
-) -> None:
+def test_not_taken_over_from_the_living(tmp_path: Path, scripted: Scripted, place: Place) -> None:
     """What a worker has in hand whose process is alive stays its own, whoever looks."""
     looked: list[object] = []
     with shop(tmp_path, MAIL_QUEUE=place.named) as there:

@@ -235,9 +235,7 @@ def test_the_clock_of_the_server(
         assert away[2] < store.now() < before + 3600
 
 
-def test_a_server_that_was_never_reached(
-    url: str, tmp_path: Path, postgresql: Postgresql
-) -> None:
+def test_a_server_that_was_never_reached(url: str, tmp_path: Path, postgresql: Postgresql) -> None:
     """Nobody knows the time before the server has said it."""
     with shop(tmp_path, MAIL_QUEUE=url) as here:
         postgresql.stop()

@@ -291,12 +291,12 @@ def test_two_processes_make_one_file(tmp_path: Path) -> None:
         for _ in range(4)
     ]
     outputs = []
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        outputs.append(process.communicate()[0])
+    for each in processes:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    for each in processes:
+        outputs.append(each.communicate()[0])
 
     assert outputs == ["{}\n"] * 4
 

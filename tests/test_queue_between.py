@@ -4,6 +4,7 @@ presses a button, nobody who has accepted is sent to again, and nobody is forgot
 from __future__ import annotations
 
 import contextlib
+import json
 import typing as t
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import event
 
 from flask_mailhandler import QueueError
 from flask_mailhandler import signals
+from flask_mailhandler.queue.outcomes import from_json
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.sqlalchemy_store import SqlalchemyStore
 from flask_mailhandler.queue.store import Filter
@@ -131,9 +133,11 @@ def press_cancel(post: Post) -> None:
 
 def see_to_the_dead(post: Post) -> None:
     """A worker finds what another has claimed that is away."""
-    store = post.there.queue.store
-    (first, *_) = store.claim("default", Lease("away", store.now() - 1), store.now(), 20)
-    store.announce(first.id, "away", "[]")
+    store, now = post.there.queue.store, post.there.queue.store.now()
+    owner = store.new_owner()
+    (first, *_) = store.claim("default", Lease(owner, now - 1), now, 20)
+    announced = str.__str__(from_json(first.recipients)[0].recipient)
+    assert store.announce(first.id, owner, json.dumps([announced]))
     post.here.queue.worker().upkeep.recover()
 
 
@@ -195,7 +199,7 @@ def prove(
         watch(moment)
         subject(post)
         watch(None)
-        unsure = action in AWAY
+        unsure = action in AWAY or subject is see_to_the_dead
         post.drain()
         post.check(added, stops=action in STOPS, unsure=unsure)
         assert unsure or not failures.told, failures.told

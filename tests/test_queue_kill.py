@@ -57,9 +57,9 @@ class Killer:
     """Starts workers in processes of their own, and kills the one at work when the server has
     come to a certain step for the n-th time."""
 
-    def __init__(self, folder: Path, lease: float = lane.LEASE, **keys: t.Any) -> None:
+    def __init__(self, folder: Path, **keys: t.Any) -> None:
         self._folder = folder
-        self._lease = lease
+        self.lease = lane.LEASE
         self._keys = keys
         self._process: subprocess.Popen[str] | None = None
         self._steps: collections.Counter[str] = collections.Counter()
@@ -87,7 +87,7 @@ class Killer:
     def work(self, server: ScriptedServer) -> bool:
         """Run a worker until it has nothing to do or is killed. Whether it came to its end."""
         keys = {"MAIL_URL": url_of(server), **self._keys}
-        arguments = [json.dumps(sys.path), str(self._folder), json.dumps(keys), str(self._lease)]
+        arguments = [json.dumps(sys.path), str(self._folder), json.dumps(keys), str(self.lease)]
         with subprocess.Popen(
             [sys.executable, "-c", _WORKER, *arguments],
             stdin=subprocess.PIPE,
@@ -255,7 +255,8 @@ def test_taken_over_on_the_same_machine(
     long before the lease is over."""
     hour = 3600.0
     monkeypatch.setattr(recovery, "_LONGEST", 2 * hour)
-    killer = Killer(tmp_path, hour, MAIL_QUEUE=place.named)
+    killer = Killer(tmp_path, MAIL_QUEUE=place.named)
+    killer.lease = hour
     server = scripted(on={"MAIL": killer.at("MAIL", 1)})
     with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         for message in letters(3):

@@ -7,9 +7,11 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import message_sent
 from flask_mailhandler.address import Address
 from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.bell import Bell
+from flask_mailhandler.queue.lane import BATCH
 from flask_mailhandler.queue.outcomes import Settled
 from flask_mailhandler.queue.outcomes import to_json
 from flask_mailhandler.queue.retry import LONGEST_PAUSE
@@ -20,6 +22,7 @@ from queueing import alter
 from queueing import shop
 from queueing import url_of
 from sending import letter
+from sending import letters
 from sending import Scripted
 from servers.waiting import until
 
@@ -105,3 +108,43 @@ def test_pressing_again_while_it_waits(state: str, tmp_path: Path, scripted: Scr
         waited = state == "waiting"
         assert server.accepted[0].recipients == ((other,) if waited else (str(unknown), str(other)))
         assert here.states == ["held" if waited else "sent"]
+
+
+@pytest.mark.parametrize("runs", ["run", "run_once"])
+def test_accounts_take_turns(runs: str, tmp_path: Path, scripted: Scripted) -> None:
+    """Where a worker has fewer threads than accounts, one with much mail does not keep a thread
+    from the others until all of it is sent."""
+    many, late = 3 * BATCH, 5
+    few = scripted()
+    begun: list[str] = []
+
+    def queue_another(line: str, connection: Connection) -> str:
+        begun.append(line)
+        if len(begun) == late:
+            with here.app.app_context():
+                here.mail.send_later(letter())
+        return "250 2.1.0 ok"
+
+    sent: list[str] = []
+    with shop(
+        tmp_path,
+        few,
+        MAIL_QUEUE_THREADS=1,
+        MAIL_ACCOUNTS={"many": {"url": url_of(scripted(on={"MAIL": queue_another}))}},
+    ) as here:
+        message_sent.connect(
+            lambda *_, report, **__: sent.append(report.accepted[0]), here.app, weak=False
+        )
+        assert len([*here.mail.send_later_each(letters(many), using="many")]) == many
+        if runs == "run":
+            bell = Bell()
+            thread = threading.Thread(target=here.queue.worker(bell).run)
+            thread.start()
+            until(lambda: len(sent) == many + 1, 60, "all of it")
+            bell.stop()
+            thread.join()
+        else:
+            assert here.queue.run_once() == many + 1
+
+    assert len(sent) == many + 1
+    assert sent.index("b@example.com") <= BATCH

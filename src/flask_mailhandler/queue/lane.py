@@ -56,6 +56,7 @@ class Lane:
         earlier one brings too late is not taken for a later one's.
     :param ended: Asked before each message; once it is true what is claimed is given back.
     :param told: Called with each row whenever something has become of it.
+    :param yields: Asked after each claim is done: whether to end, for others wait for a thread.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Lane:
         owner: Callable[[], str],
         ended: Callable[[], bool],
         told: Told,
+        yields: Callable[[], bool] = lambda: False,
     ) -> None:
         self.account = account
         self.taken: int = 0
@@ -78,12 +80,14 @@ class Lane:
         self._owner = owner
         self._ended = ended
         self._told = told
+        self._yields = yields
         self._rows: list[Row] = []
         self._lease = Lease("", 0.0)
         self._looked = 0.0
 
     def run(self) -> None:
-        """Deliver until nothing more is due, the account has to rest, or the lane is to end.
+        """Deliver until nothing more is due, the account has to rest, or the lane is to end or to
+        give way.
 
         :raises QueueError: if the store cannot be used.
         """
@@ -95,6 +99,8 @@ class Lane:
                 self._pause(error)
                 return
             self._end_pause()
+            if self._yields():
+                return
 
     def abandon(self) -> None:
         """Give back what this lane has claimed and not announced, while its thread is stuck in a

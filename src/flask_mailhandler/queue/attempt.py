@@ -150,7 +150,8 @@ class Attempt:
         redirect = self._handler.redirect_to
         if redirect and not {*to} <= {*redirect}:
             to, recipients = tuple(redirect), outcomes.waiting(redirect)
-        job = job_of(row, self._store.content(row.id), to, self._patience)
+        octets = patiently(lambda: self._store.content(row.id))
+        job = job_of(row, octets, to, self._patience)
         return _Drawn(row, recipients, withhold(self._handler, job))
 
     def _observe(self, phase: Phase, job: Job) -> None:

@@ -189,7 +189,10 @@ class Lane:
         self._looked = time.monotonic()
         mine, now = self._rows[0].priority, self._store.now()
         origin = self._queue.origin(self.account)
-        waiting = self._store.due(self.account, origin)
+        try:
+            waiting = self._store.due(self.account, origin)
+        except QueueError:
+            return False  # what is in hand is sent all the same
         return any(priority < mine and due <= now for priority, due in waiting)
 
     def _pause(self, error: MailError) -> None:

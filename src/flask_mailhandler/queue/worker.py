@@ -57,6 +57,7 @@ class Worker:
         """Nobody else's, so that a lease is never mistaken for that of another."""
         self._names = names(self.owner)
         self._resting: dict[str, Resting] = {}
+        self._begun: dict[str, float] = {}
         self._end = self._quiet_until = float("-inf")
         self.lanes: Lanes = Lanes(queue.settings.queue_threads, self.bell.ring)
         self.upkeep: Upkeep = Upkeep(queue, self._tell, lambda: self.bell.stopped)
@@ -102,6 +103,8 @@ class Worker:
         self.upkeep.run()
         self._start()
         self.upkeep.sweep(idle=not self.lanes.accounts)
+        if self.lanes.full:  # until one ends, which rings the bell
+            return POLL
         waits = [*self.waits()]
         if not waits and not self.lanes.accounts:
             drained()
@@ -156,10 +159,13 @@ class Worker:
             while not self.bell.stopped and time.monotonic() - began < stay:
                 if error := self.lanes.take_error():
                     raise error
+                # One that ends at this moment may have left something.
+                running = self.lanes.accounts
                 if not self._is_over():
                     self._start()
                 rest = self._rate_rest() if patient else float("inf")
-                if not self.lanes.accounts and not rest < self._end - time.monotonic():
+                idle = not (running or self.lanes.accounts)
+                if idle and not rest < self._end - time.monotonic():
                     break
                 self.bell.wait(min(rest, _SLOW / 4))
         except BaseException:
@@ -188,11 +194,16 @@ class Worker:
         for account in [*self._next_accounts()]:
             if self.lanes.full:
                 return
-            self.lanes.start(self._lane(account))
+            self._begun[account] = time.monotonic()
+            self.lanes.start(self._lane(account, self._is_crowded))
 
-    def _lane(self, account: str) -> Lane:
+    def _lane(self, account: str, yields: Callable[[], bool] = lambda: False) -> Lane:
         rest = self._rest(account)
-        return Lane(self._queue, account, rest, self._names, self._has_ended, self._tell)
+        return Lane(self._queue, account, rest, self._names, self._has_ended, self._tell, yields)
+
+    def _is_crowded(self) -> bool:
+        """Whether another account may wait for a lane."""
+        return self.lanes.full and len(self._queue.accounts) > self._queue.settings.queue_threads
 
     def _has_ended(self) -> bool:
         return self.bell.stopped or self._is_over()
@@ -204,16 +215,16 @@ class Worker:
 
     def _next_accounts(self) -> Iterator[str]:
         """The accounts without a lane that have something due: that of the highest priority
-        first."""
+        first, and in turn where there are not enough lanes."""
         now = self._store.now()
         candidates = [
-            (priority, due, account)
+            (priority, self._begun.get(account, 0.0), due, account)
             for account in self._awake(now)
             if self._rest(account).until <= time.monotonic()
             for priority, due in self._due(account)
             if due <= now
         ]
-        yield from dict.fromkeys(account for _, _, account in sorted(candidates))
+        yield from dict.fromkeys(account for *_, account in sorted(candidates))
 
     def _awake(self, now: float) -> Iterator[str]:
         for account in self._queue.accounts:

@@ -22,16 +22,13 @@ if t.TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
-# What a process does when it starts: a worker is believed dead sooner, and lookouts look often.
+# What a process does when it starts: lookouts look often.
 _QUICK = """
 from flask_mailhandler.queue import sqlite_file
-from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.engines import lookout
 sqlite_file.PATIENCE = 60.0
-worker.LEASE = 2.0
 lookout.EVERY = 0.5
-lookout.LATE = 1.0
-lookout.QUIET = 1.0
+lookout.UNDER_WAY = 2.0
 """
 _WEB = """
 import sys

@@ -52,6 +52,11 @@ class Lanes:
         now = time.monotonic()
         return any(now - lane.begun > seconds for lane in [*self._running.values()])
 
+    def is_at_work(self, seconds: float) -> bool:
+        """Whether one of them has a message in hand that it began less than so long ago."""
+        now = time.monotonic()
+        return any(now - lane.begun < seconds for lane in [*self._running.values()])
+
     def start(self, lane: Lane) -> None:
         """Run a lane in a thread, or, where the interpreter is ending and starts none, in this
         one."""

@@ -38,15 +38,17 @@ class Upkeep:
         self._swept = time.monotonic() - _SWEEP
         self._ahead = float("inf")
 
-    def run(self) -> None:
+    def run(self) -> bool:
         """Do what is to be done again by now.
 
+        :return: Whether there was anything to do.
         :raises QueueError: if the store cannot be used.
         """
         if time.monotonic() - self._recovered < EVERY:
-            return
+            return False
         self.watch_clock()
         self.recover()
+        return True
 
     def recover(self) -> None:
         """See to rows whose worker is dead.

@@ -123,7 +123,7 @@ class Worker:
         """Deliver for a moment what is most urgent, as a job does beside other jobs. While one
         server hangs the others are served, and a rate limit is waited for that ends in time.
 
-        :param seconds: After them no message is begun any more, unless one of another account is
+        :param seconds: After them no message is begun any more, unless another account's server is
             slow.
         :param stay: Seconds after which a message in hand is left to its thread.
         :return: The number of messages that were taken in hand.
@@ -133,19 +133,11 @@ class Worker:
         return self._turn(seconds, stay, patient=True)
 
     def _turn(self, seconds: float, stay: float, *, patient: bool) -> int:
-        began, before = time.monotonic(), self.lanes.taken
+        before = self.lanes.taken
         # Others may have begun a turn in this process: they share the lanes.
-        self._end = max(self._end, began + seconds)
+        self._end = max(self._end, time.monotonic() + seconds)
         try:
-            while not self.bell.stopped and time.monotonic() - began < stay:
-                if error := self.lanes.take_error():
-                    raise error
-                if not self._is_over():
-                    self._start()
-                rest = self._rate_rest() if patient else float("inf")
-                if not self.lanes.accounts and not rest < self._end - time.monotonic():
-                    break
-                self.bell.wait(min(rest, _SLOW / 4))
+            self._deliver_until_end(stay, patient)
         except BaseException:
             # The time limit of a broker, say: what is in hand is finished, and no more begun.
             self._end = float("-inf")
@@ -154,6 +146,23 @@ class Worker:
         if self.bell.stopped:
             self.lanes.end(self.bell.grace)
         return self.lanes.taken - before
+
+    def _deliver_until_end(self, stay: float, patient: bool) -> None:
+        began = time.monotonic()
+        while not self.bell.stopped:
+            if error := self.lanes.take_error():
+                raise error
+            now = time.monotonic()
+            if patient and now - began < stay and self.lanes.is_slow(_SLOW):
+                # This job has to wait for that server anyway.
+                self._end = max(self._end, now + _SLOW)
+            if not self._is_over():
+                self._start()
+            rest = self._rate_rest() if patient else float("inf")
+            # A lane that hung before this turn is not waited for.
+            if not self.lanes.is_at_work(stay) and not rest < self._end - time.monotonic():
+                return
+            self.bell.wait(min(rest, _SLOW / 4))
 
     def left(self) -> Iterator[tuple[str, float]]:
         """The accounts that still have mail which is due and may be sent, and the seconds until it
@@ -182,9 +191,8 @@ class Worker:
         return self.bell.stopped or self._is_over()
 
     def _is_over(self) -> bool:
-        """Whether the time is over in which messages are begun. While one of them is slow, the
-        other accounts go on."""
-        return time.monotonic() > self._end and not self.lanes.is_slow(_SLOW)
+        """Whether the time is over in which messages are begun."""
+        return time.monotonic() > self._end
 
     def _next_accounts(self) -> Iterator[str]:
         """The accounts without a lane that have something due: that of the highest priority

@@ -13,8 +13,10 @@ The store notes that a ring is under way, so that a broker never has more than o
 
 from __future__ import annotations
 
+import atexit
 import os
 import typing as t
+import weakref
 
 from ...errors import QueueError
 from ...log import logger
@@ -32,7 +34,7 @@ EXPIRES = 600
 TURN = 1.0
 """Seconds for which a worker begins messages when it is told: it has other things to do, and is
 told again if more is due."""
-STAY = 10.0
+STAY = 3.0
 """Seconds after which a worker leaves a server that hangs to a thread, and goes on with its
 jobs."""
 
@@ -68,7 +70,7 @@ class BrokerEngine(Engine):
         :raises QueueError: if the store cannot be used.
         """
         self.queue.store.answer(account)
-        worker = self._workers.setdefault(os.getpid(), Worker(self.queue))
+        worker = self._worker()
         try:
             worker.turn(TURN, self.stay)
         finally:
@@ -83,10 +85,20 @@ class BrokerEngine(Engine):
         except QueueError as error:
             logger.error("%s", error)
 
+    def _worker(self) -> Worker:
+        """That of this process, which may have messages in hand when no job runs."""
+        process = os.getpid()
+        if (found := self._workers.get(process)) is None:
+            found = self._workers.setdefault(process, Worker(self.queue))
+            weakref.finalize(self, int).detach()  # see Background.start
+            atexit.register(_at_exit, weakref.ref(self), process)
+        return found
+
     def stop(self) -> None:
         """End the turns of this process after the messages in hand: its worker is shut down."""
         if worker := self._workers.pop(os.getpid(), None):
             worker.bell.stop()
+            worker.lanes.end(worker.bell.grace)
 
     def ring(self, account: str, due: float) -> None:
         """Have the broker told."""
@@ -109,3 +121,9 @@ class BrokerEngine(Engine):
 
     def _lookout(self) -> Lookout:
         return self._lookouts.setdefault(os.getpid(), Lookout(self.queue, self.tell))
+
+
+def _at_exit(engine: weakref.ref[BrokerEngine], process: int) -> None:
+    found = engine()
+    if found is not None and process == os.getpid():
+        found.stop()

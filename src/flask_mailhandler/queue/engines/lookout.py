@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ...errors import QueueError
 from ...log import logger
+from ..store import LONGEST_RING
 from ..worker import Worker
 from .background import Background
 
@@ -83,12 +84,17 @@ class Lookout(Background):
         look."""
         if not self._queue.store.begun:
             return EVERY
-        if not rung:
-            worker.upkeep.run()
-            worker.upkeep.sweep(idle=True)
+        if rung:
+            self._pass_on_what_is_due(worker)
+        # Also where somebody rings all the time.
+        if worker.upkeep.run() or not rung:
+            worker.upkeep.sweep(idle=not rung)
+            self._pass_on_what_is_due(worker)
+        return min([EVERY, *(wait for wait in worker.waits() if wait > 0)])
+
+    def _pass_on_what_is_due(self, worker: Worker) -> None:
         for account, wait in [*worker.left()]:
             self.pass_on(account, wait)
-        return min([EVERY, *(wait for wait in worker.waits() if wait > 0)])
 
     def pass_on(self, account: str, wait: float = 0.0) -> None:
         """Tell the broker, unless it was told and nobody has answered. After a failure it is left
@@ -100,10 +106,9 @@ class Lookout(Background):
         now = self._queue.store.now()
         if time.monotonic() < self._quiet_until:
             return
-        if not self._queue.store.ring(account, now, now + max(UNDER_WAY, wait)):
-            return
-        if wait > _SOON:
-            return
+        seconds = UNDER_WAY if wait <= _SOON else min(wait, LONGEST_RING)
+        if not self._queue.store.ring(account, now, now + seconds) or wait > _SOON:
+            return  # whoever looks at the end of that time tells
         try:
             self._tell(account)
         except Exception as error:

@@ -26,6 +26,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from servers.pgbouncer import PgBouncer
     from servers.postgresql import Postgresql
 
 pytestmark = pytest.mark.services
@@ -43,10 +44,14 @@ def cut_all(postgresql: Postgresql) -> None:
         until(lambda: connection.execute(others).fetchone() == (0,), 60, "their end")
 
 
-@pytest.fixture
-def url(postgresql: Postgresql) -> Iterator[str]:
-    """The URL of a database with the tables of the queue."""
-    with postgresql.database() as found:
+@pytest.fixture(params=["directly", "pgbouncer"])
+def url(request: pytest.FixtureRequest, postgresql: Postgresql) -> Iterator[str]:
+    """The URL of a database with the tables of the queue: of the server itself, and of a pooler
+    before it. The test is run for each."""
+    there: Postgresql | PgBouncer = postgresql
+    if request.param == "pgbouncer":
+        there = request.getfixturevalue("pgbouncer")()
+    with there.database() as found:
         yield found
 
 

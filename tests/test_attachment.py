@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import io
 import os
 import pathlib
 import pickle
+import sys
+import typing as t
+import zipfile
 
 import pytest
+from werkzeug.local import LocalProxy
 
 from flask_mailhandler import Attachment
+from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler.attachment import File
 from flask_mailhandler.attachment import parse_mimetype
@@ -243,3 +250,84 @@ def test_no_descriptor_is_left(tmp_path: pathlib.Path, no_leaks: None) -> None:
     next(reading)
 
     reading.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("data", "expect"),
+    [
+        (io.BytesIO(b"octets"), b"octets"),
+        (io.StringIO("text\r\n"), "text\r\n"),
+        (io.BytesIO(), b""),
+        (LocalProxy(lambda: b"octets"), b"octets"),
+        (LocalProxy(lambda: "text"), "text"),
+    ],
+    ids=["octets", "text", "nothing", "a proxy of octets", "a proxy of text"],
+)
+def test_buffers(data: t.Any, expect: bytes | str) -> None:
+    """Of a buffer all that is in it is attached, wherever it stands."""
+    assert Attachment(data, filename="x.bin").data == expect
+
+
+def test_a_buffer_that_was_written() -> None:
+    """What a library has just written into a buffer is attached, though nothing is left to read."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("a.txt", "a")
+
+    attachment = Attachment(buffer, filename="x.zip")
+    buffer.truncate(0)
+
+    assert zipfile.ZipFile(io.BytesIO(t.cast(bytes, attachment.data))).namelist() == ["a.txt"]
+
+
+@pytest.fixture
+def package(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[pathlib.Path]:
+    """A zip that holds a package with files, and from which it can be imported."""
+    path = tmp_path / "package.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("zipped_mails/__init__.py", "")
+        file.writestr("zipped_mails/logo.png", b"\x89PNG")
+        file.writestr("zipped_mails/files/Größe.csv", "a;ü\n")
+    monkeypatch.syspath_prepend(path)
+    yield path
+    sys.modules.pop("zipped_mails", None)
+
+
+def test_files_in_a_zip(package: pathlib.Path) -> None:
+    """A zipfile.Path and a file of a package in a zip are read when they are attached."""
+    found = zipfile.Path(package) / "zipped_mails" / "files" / "Größe.csv"
+    resource = importlib.resources.files("zipped_mails") / "logo.png"
+
+    table, logo = Attachment.from_path(found), Attachment.from_path(resource, cid="logo@x.example")
+    package.unlink()
+
+    assert (table.filename, table.mimetype) == ("Größe.csv", "text/csv")
+    assert table.data == "a;ü\n".encode()
+    assert (logo.filename, logo.mimetype, logo.data) == ("logo.png", "image/png", b"\x89PNG")
+
+
+def test_a_resource_in_a_folder() -> None:
+    """A file of a package in a folder is a path, and is read while it is sent."""
+    found = Attachment.from_path(importlib.resources.files("flask_mailhandler") / "py.typed")
+
+    assert isinstance(found.source, File)
+    assert found.filename == "py.typed"
+
+
+def test_what_is_no_file(package: pathlib.Path) -> None:
+    """What cannot be read, and what is no path, is an error that says what to write."""
+    inside = zipfile.Path(package)
+    for path in (inside / "nothing.txt", inside / "zipped_mails"):
+        with pytest.raises(MessageError, match=r"The attachment .* cannot be read"):
+            Attachment.from_path(path)
+    wrong: t.Any
+    for wrong in (io.BytesIO(b"x"), b"x", 1, None):
+        with pytest.raises(MessageError, match=r"from_path takes a path, .*Attachment\(data"):
+            Attachment.from_path(wrong)
+    for wrong in (package, inside, package.open("rb")):
+        with pytest.raises(MessageError, match=r"from_path\(path\).*Attachment\(file\.read\(\)"):
+            Attachment(wrong)
+        if isinstance(wrong, io.BufferedReader):
+            wrong.close()
+    with pytest.raises(MessageError, match=r"^attachments takes Attachments.*from_path"):
+        Message(attachments=[t.cast(t.Any, inside)])

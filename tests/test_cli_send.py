@@ -134,7 +134,17 @@ def test_html_reads_no_input(scripted: Scripted, tmp_path: Path) -> None:
     assert text_of(parsed(server.accepted[0].content)).strip() == "Hello"
 
 
-def test_defaults_and_account(scripted: Scripted) -> None:
+@pytest.mark.parametrize(
+    ("given", "recipients"),
+    [
+        ((), ("list@example.com",)),
+        (("--cc", "c@example.com"), ("list@example.com", "c@example.com")),
+        (("--to", "a@example.com", "--bcc", "b@example.com"), ("a@example.com", "b@example.com")),
+    ],
+)
+def test_defaults_and_account(
+    given: tuple[str, ...], recipients: tuple[str, ...], scripted: Scripted
+) -> None:
     """Configured defaults fill in what is left out, and --using takes another account."""
     server = scripted()
     app = create_app(
@@ -145,10 +155,10 @@ def test_defaults_and_account(scripted: Scripted) -> None:
         accounts={"bulk": {"host": server.host, "port": server.port}},
     )
 
-    result = run(app, "--using", "bulk", "--text", "Hello")
+    result = run(app, "--using", "bulk", "--text", "Hello", *given)
 
     assert result.exit_code == 0
-    assert server.accepted[0].recipients == ("list@example.com",)
+    assert server.accepted[0].recipients == recipients
     assert b"Subject: News\r\n" in server.accepted[0].content
 
 

@@ -22,6 +22,7 @@ from flask_mailhandler import MailboxEmailHandler
 from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler.accounts import read_settings
+from flask_mailhandler.address import Addresses
 from flask_mailhandler.config import parse_url
 from flask_mailhandler.config import rate
 from flask_mailhandler.config import split
@@ -274,7 +275,7 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert handler.server.port == 2587
     assert (handler.username, repr(handler.password)) == ("12345", "***")
     assert handler.default_to == ["ann@example.com", "bob@example.com"]
-    assert handler.default_to[0].name == "Ann"
+    assert t.cast(Addresses, handler.default_to)[0].name == "Ann"
     assert bulk.host == "bulk.example.com"
 
 

@@ -178,6 +178,48 @@ def test_unsubscribe(field: str | None, post: str | None, expect: str | None) ->
     assert any(expect in text for text in found) if expect else found == []
 
 
+@pytest.mark.parametrize(
+    ("subject", "at"),
+    [
+        ("Your\u200border", r"'\\u200b' at position 4"),
+        ("\ufeffHi", r"'\\ufeff' at position 0"),
+        ("dis\u00adcount", r"'\\xad' at position 3"),
+        ("a\u200db", r"'\\u200d' at position 1"),
+        ("exe\u202egpj", r"'\\u202e' at position 3"),
+        ("Hi\u2060\u2060", r"'\\u2060' at position 2"),
+        ("Zo\u3164", r"'\\u3164' at position 2"),
+        ("می\u200cخواهم", None),
+        ("क्\u200dष", None),
+        ("\U0001f468\u200d\U0001f4bb Work", None),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", None),
+        ("\u2068Ann\u2069 wrote", None),
+        ("\u200fשלום", None),
+        ("❤\ufe0f", None),
+        ("Grüße", None),
+    ],
+)
+@pytest.mark.parametrize("field", ["subject", "name", "header"])
+def test_invisible(field: str, subject: str, at: str | None) -> None:
+    """What nobody sees in a subject, a name or a header is named with its position; what belongs
+    to a script or an emoji is not."""
+    message = captured(
+        subject=subject if field == "subject" else "Hi",
+        cc=(subject, "c@example.com") if field == "name" else None,
+        headers={"X-A": subject} if field == "header" else None,
+        text="Hi",
+    )
+
+    found = [str(finding) for finding in lint(bytes(message.content))]
+
+    if at is None:
+        assert found == []
+    else:
+        name = {"subject": "Subject", "name": "Cc", "header": "X-A"}[field]
+        (finding,) = found
+        assert re.match(rf"warning in the header: {name} has the invisible character {at}", finding)
+        assert finding.endswith("[invisible]")
+
+
 def test_allow() -> None:
     """A rule that does not hold for a mail is left out by its name."""
     mail = b"Content-Type: text/html\r\n\r\n<img>"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from flask_mailhandler import Attachment
-from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
+from flask_mailhandler.mime import render
 
 
 def nested(depth: int, text: bytes = b"x\r\n") -> bytes:
@@ -23,10 +23,12 @@ def attached(octets: bytes) -> Message:
     )
 
 
-def test_an_attached_message_that_must_be_encoded() -> None:
-    """C-49: what is nested too deep to be read, and must be written anew, is refused."""
-    with pytest.raises(MessageError, match="too deep"):
-        MemoryEmailHandler().send([attached(nested(2000, "Grüße\r\n".encode()))])
+def test_a_deep_message_in_seven_bits() -> None:
+    """C-49: a message nested too deep to be read is sent as it is, and has no form in 7 bits."""
+    content = render(attached(nested(2000, "Grüße\r\n".encode())))
+
+    assert content.eightbit
+    assert content.in_seven_bits() is None
 
 
 def test_to_mime() -> None:

@@ -11,12 +11,12 @@ import pytest
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import Message
+from flask_mailhandler.lines import has_long_line
 from flask_mailhandler.mime import render
 from flask_mailhandler.mime.transfer import base64_length
 from flask_mailhandler.mime.transfer import base64_lines
 from flask_mailhandler.mime.transfer import encode_safely
 from flask_mailhandler.mime.transfer import encode_text
-from flask_mailhandler.mime.transfer import has_long_line
 from flask_mailhandler.mime.transfer import quoted_printable
 from wire_form import judge
 

@@ -11,11 +11,11 @@ import pytest
 from flask_mailhandler import Address
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
+from flask_mailhandler.decoding import decoded
 from flask_mailhandler.mime import render
 from flask_mailhandler.mime.address_list import Group
 from flask_mailhandler.mime.address_list import mailboxes
 from flask_mailhandler.mime.address_list import parse_list
-from flask_mailhandler.mime.encoded_words import decoded
 from flask_mailhandler.mime.encoded_words import encoded_words
 from flask_mailhandler.mime.folding import fold
 from flask_mailhandler.mime.guard import header_block
@@ -57,6 +57,31 @@ def test_a_word_too_long_for_a_line_is_encoded() -> None:
     lines = text_field("Subject", "a " + "x" * 1500).split("\r\n")
 
     assert max(map(len, lines)) <= 78
+
+
+@pytest.mark.parametrize(("length", "lines"), [(77, 1), (78, 1), (79, 2), (80, 2)])
+def test_a_line_of_78(length: int, lines: int) -> None:
+    """RFC 5322 2.1.1: a field of 78 characters, its name counted, is one line, and one of 79 is
+    folded."""
+    text = ("ab " * 40)[: length - len("Subject: ") - 1] + "c"
+
+    field = text_field("Subject", text)
+
+    assert len("Subject: " + text) == length
+    assert len(field.split("\r\n")) == lines
+    assert field.replace("\r\n", "") == "Subject: " + text
+
+
+@pytest.mark.parametrize(("length", "itself"), [(997, True), (998, True), (999, False)])
+def test_a_word_of_998(length: int, itself: bool) -> None:
+    """RFC 5322 2.1.1: a word stands for itself if it fits a line of 998 with the field's name."""
+    text = "a " + "x" * (length - len("Subject: "))
+
+    field = text_field("Subject", text)
+
+    assert (field.replace("\r\n", "") == f"Subject: {text}") is itself
+    assert decoded(field.replace("\r\n", "")) == f"Subject: {text}"
+    assert max(map(len, field.split("\r\n"))) <= 998
 
 
 @pytest.mark.parametrize("text", ["é" * 400, "日" * 300, "a" + "\U0001f600" * 100, "é日 a" * 90])
@@ -247,6 +272,9 @@ def test_fold_refuses_what_no_line_can_hold() -> None:
         (["A: b\r c\n"], "a control character"),
         (["A: b\x00"], "a control character"),
         (["A: \x1b[0m"], "a control character"),
+        (["A: \x7f"], "a control character"),
+        (["A: \x1f"], "a control character"),
+        (["A: ~\x7f~"], "a control character"),
         (["A: é"], "raw 8-bit"),
         (["A: \ud800"], "raw 8-bit"),
         (["A: " + "x" * 996], "a line that is too long"),
@@ -386,7 +414,7 @@ def test_long_text_is_written_at_once(text: str) -> None:
     assert max(map(len, octets.split(b"\r\n"))) <= 998
 
 
-@pytest.mark.parametrize("name", ["", "Ann", "Ann Archer", "Ann B. Archer", "Bö", "a  b", "=?x?="])
+@pytest.mark.parametrize("name", ["", "Ann", "Ann Archer", "Ann B. Archer", "Bö", "a  b", "Why=?"])
 def test_an_address_is_written_in_one_way(name: str) -> None:
     """However an address was given, as text or as a pair, its octets are the same."""
     text = Address(f"{name} <ann@example.com>" if name else "ann@example.com")

@@ -18,10 +18,10 @@ from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler.address import Addresses
+from flask_mailhandler.decoding import decoded
 from flask_mailhandler.mime import render
 from flask_mailhandler.mime.address_list import mailboxes
 from flask_mailhandler.mime.address_list import parse_list
-from flask_mailhandler.mime.encoded_words import decoded
 from flask_mailhandler.mime.foreign import adopt
 from flask_mailhandler.mime.parameters import with_parameters
 from flask_mailhandler.mime.transfer import base64_length

@@ -177,6 +177,19 @@ def test_addresses_are_made_up() -> None:
     assert message.to == ["recipient@example.com"]
 
 
+@pytest.mark.parametrize("field", ["cc", "bcc"])
+def test_no_address_is_made_up_beside_another(field: str) -> None:
+    """Where a preview says who gets it, nobody else is in it."""
+    app, mail = an_app()
+    fields: t.Any = {field: "ann@example.com"}
+    mail.preview("Hi")(lambda: a_message().replace(**fields))
+
+    message = made(app, mail, "Hi")
+
+    assert message.to == []
+    assert message.cc == (["ann@example.com"] if field == "cc" else [])
+
+
 def test_as_it_would_be_sent() -> None:
     """before_send functions have changed it; the staging guard has not, for a customer would get
     another mail."""

@@ -9,6 +9,7 @@ from email.message import EmailMessage
 import pytest
 
 from flask_mailhandler import Attachment
+from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import Message
 from flask_mailhandler import message_sent
 from flask_mailhandler.queue.stored import StoredMessage
@@ -58,6 +59,15 @@ def test_whatever_is_done_first(look: t.Callable[[Message], Message]) -> None:
     assert look(StoredMessage.of(OCTETS, [])).subject == "Grüße"
     assert "Grüße" in repr(StoredMessage.of(OCTETS, []))
     assert hash(StoredMessage.of(OCTETS, [])) == hash(StoredMessage.of(OCTETS, []))
+
+
+def test_no_default_is_filled_in() -> None:
+    """Sent again it goes to those whom it was for, whatever the defaults are."""
+    handler = MemoryEmailHandler(default_cc="cc@example.com", default_bcc="archive@example.com")
+
+    (report,) = handler.send([StoredMessage.of(OCTETS, [])])
+
+    assert report.accepted == ["b@example.com"]
 
 
 def test_nobody_reads_it_to_send_it() -> None:

@@ -40,8 +40,8 @@ if t.TYPE_CHECKING:
     from .oauth import OAuthToken as OAuthToken
     from .outbox import Outbox as Outbox
     from .queue.mail_queue import MailQueue as MailQueue
-    from .queue.mail_queue import QueueStats as QueueStats
     from .queue.sqlalchemy_tables import mail_queue_tables as mail_queue_tables
+    from .queue.stats import QueueStats as QueueStats
     from .queue.ticket import Ticket as Ticket
     from .report import About as About
     from .report import conclude as conclude
@@ -92,7 +92,8 @@ _HOMES = {
     "message": ["Message", "MessageFields"],
     "oauth": ["OAuthToken"],
     "outbox": ["Outbox"],
-    "queue.mail_queue": ["MailQueue", "QueueStats"],
+    "queue.mail_queue": ["MailQueue"],
+    "queue.stats": ["QueueStats"],
     "queue.sqlalchemy_tables": ["mail_queue_tables"],
     "queue.ticket": ["Ticket"],
     "report": ["About", "Job", "Outcome", "Phase", "Report", "State", "conclude"],

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 
 from .errors import MessageError
+from .invisible import invisible_in_word
 from .text import shorten
 
 # RFC 5321 section 4.5.3.1: octets of a local part and of a domain; 254 is what is left of the
@@ -22,6 +23,8 @@ from .text import shorten
 MAX_LOCAL = 64
 MAX_DOMAIN = 255
 MAX_MAILBOX = 254
+# RFC 5321 section 4.5.3.1.4: a command has 512 octets, its CRLF counted.
+MAX_SENDER = 512 - len("MAIL FROM:<>\r\n")
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3 with the UTF8-non-ascii of
 # https://www.rfc-editor.org/rfc/rfc6532#section-3.2
@@ -39,7 +42,8 @@ _ONE = "write one address per string, and several as a list of strings"
 
 
 def split_name(text: str, field: str) -> tuple[str, str]:
-    """Split ``name <mailbox>``; the name is "" where there is only a mailbox."""
+    """Split ``name <mailbox>``; the name is "" where there is only a mailbox. Encoded words in
+    it, as :func:`email.utils.formataddr` writes them, are decoded (RFC 2047 section 5)."""
     quoted = _QUOTED.match(text)
     if quoted:
         rest = text[quoted.end() :]
@@ -61,6 +65,8 @@ def split_name(text: str, field: str) -> tuple[str, str]:
                 f"{field} has {clash[0]!r} in an unquoted name: {shorten(text)}."
                 f" Give the pair (name, mailbox), or {_ONE}."
             )
+        if "=?" in name:
+            name = _decoded(name, field)
     if not bracket.endswith(">"):
         raise MessageError(
             f"{field} must end at its '>': {shorten(text)}. If it is a list, {_ONE}."
@@ -68,8 +74,24 @@ def split_name(text: str, field: str) -> tuple[str, str]:
     return name, bracket[1:-1]
 
 
-def read_mailbox(text: str, field: str) -> str:
-    """Check ``local@domain`` and return it with its domain in lower-case ASCII."""
+def _decoded(name: str, field: str) -> str:
+    from .decoding import decoded_strictly  # few names are encoded
+
+    try:
+        return decoded_strictly(name)
+    except ValueError as error:
+        raise MessageError(
+            f"{field} has an encoded word in its name that cannot be read: {shorten(str(error))}."
+            " Give the pair (name, mailbox), whose name is taken as it is."
+        ) from None
+
+
+def read_mailbox(text: str, field: str, *, sender: bool = False) -> str:
+    """Check ``local@domain`` and return it with its domain in lower-case ASCII.
+
+    :param sender: Whether it is an envelope sender only. Those of list managers and of SRS have
+        more before the @ than a mailbox may; the server decides.
+    """
     if not text:
         raise MessageError(f"{field} is empty: write a mailbox like ann@example.com.")
     quoted = _QUOTED.match(text)
@@ -83,13 +105,24 @@ def read_mailbox(text: str, field: str) -> str:
     if _ENCODED_WORD.search(local):
         raise MessageError(f"{field} has an encoded word before the @: {shorten(text)}.")
     ascii_domain = _domain(domain, text, field)
-    if len(local.encode()) > MAX_LOCAL:
+    if not sender and len(local.encode()) > MAX_LOCAL:
         raise MessageError(
             f"{field} has more than {MAX_LOCAL} octets before the @: {shorten(text)}."
         )
-    if len(local.encode()) + 1 + len(ascii_domain) > MAX_MAILBOX:
-        raise MessageError(f"{field} is longer than {MAX_MAILBOX} octets: {shorten(text)}.")
+    longest = MAX_SENDER if sender else MAX_MAILBOX
+    if len(local.encode()) + 1 + len(ascii_domain) > longest:
+        raise MessageError(f"{field} is longer than {longest} octets: {shorten(text)}.")
+    if not local.isascii():
+        _refuse_invisible(local, text, field)
     return f"{local}@{ascii_domain}"
+
+
+def _refuse_invisible(local: str, text: str, field: str) -> None:
+    for position in invisible_in_word(local):
+        raise MessageError(
+            f"{field} has the invisible character {local[position]!a} at position {position}:"
+            f" {shorten(text)}. Take it out; it has come along with what was copied."
+        )
 
 
 def _local_hint(text: str, local: str, field: str) -> str:

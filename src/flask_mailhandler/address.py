@@ -9,14 +9,21 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Iterable
+from collections.abc import Sequence
 
 from .addr_spec import MAX_LOCAL
+from .addr_spec import MAX_MAILBOX
 from .addr_spec import read_mailbox
 from .addr_spec import split_name
 from .errors import MessageError
 from .text import check_text
 from .text import plain
 from .text import shorten
+from .text import unproxied
+
+if t.TYPE_CHECKING:
+    from email.header import Header
+    from email.headerregistry import Address as RegistryAddress
 
 # Most addresses are like this: lower-case domain, nothing in quotes. What this finds is within
 # all limits if the mailbox is not longer than a local part may be; all else takes the long way.
@@ -41,6 +48,7 @@ class Address(str):
     """
 
     __slots__ = ("name", "written")
+    _is_sender: t.ClassVar[bool] = False
     name: str
     written: str
     """The address as it is written in a header, if that is what was given; else ""."""
@@ -48,6 +56,8 @@ class Address(str):
     def __new__(cls, value: str, name: str = "", *, field: str = "address") -> t.Self:
         if type(value) is cls and not name:
             return value
+        if (split := _of_registry(value)) is not None and not name:
+            name, value = split
         common = _common(cls, value)
         if common is not None and not name:
             return common
@@ -65,7 +75,7 @@ class Address(str):
             raise MessageError(f"{field} takes a string as the name, not {shorten(name)}.")
         if name and found:
             raise MessageError(f"{field} has two names, {shorten(found)} and {shorten(name)}.")
-        self = super().__new__(cls, read_mailbox(mailbox, field))
+        self = super().__new__(cls, read_mailbox(mailbox, field, sender=cls._is_sender))
         self.name = check_text(given, f"the name in {field}").strip(" \t")
         self.written = ""
         return self
@@ -93,12 +103,22 @@ class Address(str):
         return type(self), (str.__str__(self), self.name)
 
 
+class EnvelopeSender(Address):
+    """An address that bounces go to. Those of list managers and of SRS have more than 64 octets
+    before the @, and the server decides whether it takes them."""
+
+    __slots__ = ()
+    _is_sender = True
+
+
 A = t.TypeVar("A", bound=Address)
 
 
 def _common(cls: type[A], value: object) -> A | None:
     """Read what is like most addresses; None for what needs a second look."""
     if type(value) is not str or len(value) > _SHORT:
+        return None
+    if "=?" in value:  # a name in encoded words, it may be
         return None
     if "<" in value and (common := _AS_WRITTEN.match(value)):
         name, mailbox = common.groups()
@@ -118,7 +138,7 @@ def _common(cls: type[A], value: object) -> A | None:
     return None
 
 
-AddressInput: t.TypeAlias = "str | tuple[str, str]"
+AddressInput: t.TypeAlias = "str | tuple[str | Header, str] | RegistryAddress | Header"
 AddressesInput: t.TypeAlias = "AddressInput | Iterable[AddressInput] | None"
 
 
@@ -147,26 +167,42 @@ NOBODY = Addresses()
 """No addresses."""
 
 
-def parse_address(value: object, field: str = "address") -> Address:
-    """Read one address: a string, a ``(name, mailbox)`` pair, or an :class:`Address`.
+def parse_address(value: object, field: str = "address", kind: type[Address] = Address) -> Address:
+    """Read one address: a string, a ``(name, mailbox)`` pair, an :class:`Address`, or an address
+    of the standard library.
 
+    :param kind: What it becomes.
     :raises MessageError: if it is none.
     """
+    if type(value) is str:
+        return kind(value, field=field)
+    value = unproxied(value)
     if isinstance(value, Address):
         return value
-    if type(value) is str:
-        return Address(value, field=field)
+    if len(within := _of_field(value) or ()) == 1:  # a From of the library's
+        (value,) = within
+    value = _of_registry(value) or value
     if isinstance(value, tuple | list) and len(value) == 2:
         name, mailbox = value
         # A list of two addresses is no pair, though the first could be a name.
         if isinstance(value, list) and "@" in (plain(name) or ""):
             raise MessageError(f"{field} takes one address, not {shorten(value)}.")
-        return Address(mailbox, "" if name is None else name, field=field)
+        return kind(mailbox, "" if name is None else name, field=field)
     if plain(value) is None:
         raise MessageError(
             f"{field} takes strings and (name, mailbox) pairs, not {shorten(value)}."
         )
-    return Address(t.cast(str, value), field=field)
+    return kind(t.cast(str, value), field=field)
+
+
+def parse_envelope_sender(value: object, field: str = "envelope_sender") -> Address:
+    """Read an address that bounces go to; it may have more before the @ than others.
+
+    :raises MessageError: if it is none.
+    """
+    found = parse_address(value, field, EnvelopeSender)
+    within = len(found.local.encode()) <= MAX_LOCAL and len(found.encode()) <= MAX_MAILBOX
+    return Address(str.__str__(found), found.name, field=field) if within else found
 
 
 def parse_addresses(value: object, field: str = "address") -> Addresses:
@@ -177,16 +213,32 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
     :raises MessageError: if one of them is not an address.
     """
     if value is None:
-        return Addresses()
+        return NOBODY
+    value = unproxied(value)
     if type(value) is list:
         return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
-    if plain(value) is not None or _is_pair(value):
+    if (within := _of_field(value)) is not None:
+        return Addresses([parse_address(item, field) for item in within])
+    if plain(value) is not None or _is_pair(value) or _of_registry(value):
         return Addresses((parse_address(value, field),))
     if isinstance(value, Addresses):
         return value
     if isinstance(value, bytes | bytearray | dict) or not isinstance(value, Iterable):
         raise MessageError(f"{field} takes addresses, not {shorten(value)}.")
     return Addresses(parse_address(item, field) for item in value)
+
+
+def _of_registry(value: object) -> tuple[str, str] | None:
+    """Return the name and the mailbox of an address of ``email.headerregistry``."""
+    mailbox = None if isinstance(value, str) else getattr(value, "addr_spec", None)
+    if mailbox is None:
+        return None
+    return getattr(value, "display_name", None) or "", str(mailbox)
+
+
+def _of_field(value: object) -> Sequence[object] | None:
+    """Return the addresses in a field or a group of ``email.headerregistry``."""
+    return getattr(value, "addresses", None)
 
 
 def unique(addresses: Iterable[Address]) -> Addresses:

@@ -14,6 +14,11 @@ from .errors import MessageError
 from .text import check_text
 from .text import plain
 from .text import shorten
+from .text import unproxied
+
+if t.TYPE_CHECKING:
+    import io
+    from importlib.resources.abc import Traversable
 
 # https://www.rfc-editor.org/rfc/rfc2045#section-5.1: token
 TOKEN = r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]+"
@@ -94,7 +99,7 @@ class Attachment:
     (``inline_attachments=``), or another form of the text (``alternatives=``).
 
     :param data: Octets, carried as they are, or text, which is sent as UTF-8 with the line
-        ends of its type.
+        ends of its type. Of a ``BytesIO`` or ``StringIO`` all that is in it, wherever it stands.
     :param filename: The name the reader sees. Of a path only the last part is taken.
     :param mimetype: Such as ``application/pdf`` or ``text/calendar; method=REQUEST``. Guessed
         from the name where it is left out.
@@ -111,7 +116,7 @@ class Attachment:
 
     def __init__(
         self,
-        data: bytes | bytearray | memoryview | str | File,
+        data: bytes | bytearray | memoryview | str | File | io.BytesIO | io.StringIO,
         *,
         filename: str | None = None,
         mimetype: str | None = None,
@@ -129,7 +134,7 @@ class Attachment:
     @classmethod
     def from_path(
         cls,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | Traversable,
         *,
         filename: str | None = None,
         mimetype: str | None = None,
@@ -138,8 +143,14 @@ class Attachment:
         """Attach a regular file. It is read while it is sent, in pieces, and must then still be
         the file it is now (inode, size, time of change).
 
+        :param path: What is no path of the file system, such as a ``zipfile.Path`` or a file of
+            ``importlib.resources`` in a zip, is read now.
         :raises MessageError: if it is not there or is no regular file.
         """
+        if not isinstance(path, str | os.PathLike):
+            name, data = _read(path)
+            given = name if filename is None else filename
+            return cls(data, filename=given, mimetype=mimetype, cid=cid)
         file = File.pin(path)
         name = os.path.basename(file.path) if filename is None else filename
         return cls(file, filename=name, mimetype=mimetype, cid=cid)
@@ -163,6 +174,15 @@ class Attachment:
         if isinstance(self.source, File):
             return self.source.size
         return len(self.source.encode() if isinstance(self.source, str) else self.source)
+
+    def same_as(self, other: Attachment) -> bool:
+        """Whether both are the same octets of the same type, whatever they are called.
+
+        :raises MessageError: if a file has changed.
+        """
+        if self.mimetype != other.mimetype or self.size != other.size:
+            return False
+        return self.source == other.source or _octets(self.data) == _octets(other.data)
 
     def __repr__(self) -> str:
         name = f" {self.filename!r}" if self.filename else ""
@@ -193,7 +213,24 @@ def parse_mimetype(value: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
     return head[1].lower(), head[2].lower(), tuple(parameters)
 
 
+def _read(path: t.Any) -> tuple[str, bytes]:
+    """Read what is a file without being in the file system; return its name and its octets."""
+    if not (hasattr(path, "read_bytes") and hasattr(path, "name")):
+        raise MessageError(
+            f"from_path takes a path, not {shorten(path)}. For octets or text write"
+            " Attachment(data, filename=...)."
+        )
+    try:
+        return str(path.name), path.read_bytes()
+    except (OSError, LookupError, ValueError) as error:
+        raise MessageError(f"The attachment {shorten(path)} cannot be read: {error}.") from None
+
+
 def _source(data: object) -> bytes | str | File:
+    data = unproxied(data)
+    # Of a buffer that was just written into, read() would give nothing.
+    if callable(buffer := getattr(data, "getvalue", None)):
+        data = buffer()
     if isinstance(data, bytes | File):
         return data
     if isinstance(data, bytearray | memoryview):
@@ -201,14 +238,19 @@ def _source(data: object) -> bytes | str | File:
     text = plain(data)
     if text is None:
         raise MessageError(
-            f"An attachment takes octets or text, not {shorten(data)}."
-            " For a file write Attachment.from_path(path)."
+            f"An attachment takes octets or text as its data, not {shorten(data)}. For a path write"
+            " Attachment.from_path(path), for an open file or an upload Attachment(file.read(),"
+            " filename=...)."
         )
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise MessageError(f"The attached text cannot be written as UTF-8: {error}.") from None
     return text
+
+
+def _octets(data: bytes | str) -> bytes:
+    return data.encode() if isinstance(data, str) else data
 
 
 def _filename(value: object) -> str | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import typing as t
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+
+from .errors import MessageError
 
 
 class Piece(t.Protocol):
@@ -30,9 +33,11 @@ class Content:
         with SMTPUTF8 takes.
     :param eightbit: Whether the body holds octets above 127 (RFC 6152), which only a server
         with 8BITMIME takes.
+    :param rewrite: What writes such octets anew in 7 bits. It raises a :class:`.MessageError` if
+        they may not change.
     """
 
-    __slots__ = ("_pieces", "eightbit", "size", "smtputf8")
+    __slots__ = ("_pieces", "_rewrite", "eightbit", "size", "smtputf8")
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class Content:
         *,
         smtputf8: bool = False,
         eightbit: bool = False,
+        rewrite: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._pieces: tuple[bytes | Piece, ...] = (
             (pieces,) if isinstance(pieces, bytes) else tuple(pieces)
@@ -50,6 +56,19 @@ class Content:
         """Octets in all, CRLF counted, before dot-stuffing: the SIZE of RFC 1870."""
         self.smtputf8: bool = smtputf8
         self.eightbit: bool = eightbit
+        self._rewrite = rewrite
+
+    def in_seven_bits(self) -> Content | None:
+        """Return what says the same in 7 bits, for a server without 8BITMIME; None if there is no
+        such content, because it is signed or has raw UTF-8 in its header."""
+        if not self.eightbit:
+            return self
+        if self.smtputf8 or self._rewrite is None:
+            return None
+        try:
+            return Content(self._rewrite(bytes(self)))
+        except MessageError:
+            return None
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the octets in pieces.

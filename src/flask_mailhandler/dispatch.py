@@ -10,6 +10,7 @@ from .address import AddressesInput
 from .handlers.base import EmailHandler
 from .handlers.prepare import AnyMessage
 from .handlers.prepare import Before
+from .handlers.prepare import check_ids
 from .handlers.prepare import Prepared
 from .registration import Registration
 from .report import Report
@@ -42,6 +43,7 @@ class Dispatch:
     def send(self, messages: Iterable[AnyMessage]) -> list[Report]:
         """Send after all are checked."""
         prepared = [self._prepare(message) for message in messages]
+        check_ids(prepared)
         reports: list[Report] = []
         try:
             for report in self.handler.dispatch(prepared):

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from .address import Address
 from .address import Addresses
-from .address import parse_address
 from .address import parse_addresses
+from .address import parse_envelope_sender
 from .address import unique
 from .errors import MessageError
 
@@ -32,7 +32,7 @@ class Envelope:
         checked = unique(parse_addresses(recipients, "recipients"))
         if not checked:
             raise MessageError("The message has no recipient: give it to=, cc= or bcc=.")
-        path = parse_address(sender, "envelope_sender") if sender else ""
+        path = parse_envelope_sender(sender) if sender else ""
         object.__setattr__(self, "sender", path)
         object.__setattr__(self, "recipients", checked)
 

@@ -14,9 +14,12 @@ from .text import check_text
 from .text import plain
 from .text import shorten
 
-HeadersInput: t.TypeAlias = (
-    "Mapping[str, str] | Mapping[str, str | list[str]] | Iterable[tuple[str, str]] | None"
-)
+if t.TYPE_CHECKING:
+    from email.header import Header
+
+HeaderValue: t.TypeAlias = "str | Header"
+HeaderValues: t.TypeAlias = "HeaderValue | list[str] | list[Header]"
+HeadersInput: t.TypeAlias = "Mapping[str, HeaderValues] | Iterable[tuple[str, HeaderValue]] | None"
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-2.2: printable US-ASCII but the colon. With
 # 76 the name, its colon and a space fit into a line of 78.
@@ -40,8 +43,10 @@ _ARGUMENTS = {
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4: msg-id; the id is not folded or encoded.
 MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>\Z")
-# https://www.rfc-editor.org/rfc/rfc2369#section-2: <URI>, separated by commas
-_URI_LIST = re.compile(r"<[!-;=?-~]+>(?:\s*,\s*<[!-;=?-~]+>)*\Z")
+# https://www.rfc-editor.org/rfc/rfc2369#section-2: <URI>, separated by commas; and a URI begins
+# with its scheme (RFC 3986 section 3.1), behind which a web address has a host
+_URI = r"<(?:https?://[!-.0-;=@-~]|(?!https?:)[a-z][a-z0-9+.-]*:)[!-;=?-~]*>"
+_URI_LIST = re.compile(rf"{_URI}(?:\s*,\s*{_URI})*\Z", re.I)
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
@@ -155,9 +160,15 @@ def _message_ids(name: str, value: str) -> None:
 def _uri_list(name: str, value: str) -> None:
     if not _URI_LIST.match(value):
         raise MessageError(
-            f"{name} takes URLs in angle brackets, '<https://...>, <mailto:...>',"
-            f" not {shorten(value)}."
+            f"{name} takes whole URLs in angle brackets, '<https://...>, <mailto:...>', not"
+            f" {shorten(value)}. The URL of a page is url_for(..., _external=True)."
         )
+
+
+def _list_post(name: str, value: str) -> None:
+    # https://www.rfc-editor.org/rfc/rfc2369#section-3.4: "NO", and a comment
+    if value.partition(" ")[0].upper() != "NO":
+        _uri_list(name, value)
 
 
 def _address(name: str, value: str) -> None:
@@ -173,6 +184,7 @@ _SYNTAX: dict[str, t.Callable[[str, str], None]] = {
     "list-help": _uri_list,
     "list-owner": _uri_list,
     "list-archive": _uri_list,
+    "list-post": _list_post,
 }
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.6 and RFC 2369, 2919, 8058: once at most
 _ONCE = (*_SYNTAX, "list-unsubscribe-post", "list-id", "auto-submitted")

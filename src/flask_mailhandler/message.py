@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
-import re
 import typing as t
 from collections.abc import Mapping
 
+from . import content_ids
 from . import message_fields as convert
 from .address import Address
 from .address import Addresses
@@ -27,6 +27,7 @@ from .message_fields import AlternativesInput
 from .message_fields import AttachmentsInput
 from .message_json import from_json
 from .message_json import to_json
+from .text import TextInput
 
 if t.TYPE_CHECKING:
     from email.message import EmailMessage
@@ -35,11 +36,12 @@ if t.TYPE_CHECKING:
 
 class MessageFields(t.TypedDict, total=False):
     """The arguments of :class:`Message`, for functions that pass them on. ``text`` and ``html``
-    are not both needed: the text is made from the HTML where it is left out."""
+    are not both needed: the text is made from the HTML where it is left out. None leaves a field
+    out."""
 
-    subject: str
-    text: str
-    html: str
+    subject: TextInput
+    text: TextInput
+    html: TextInput
     from_addr: AddressInput | None
     reply_to: AddressesInput
     to: AddressesInput
@@ -80,18 +82,19 @@ class Message:
     :raises MessageError: naming the field whose value cannot be sent.
     """
 
-    subject: Field[str, str] = Field(convert.line, "")
+    subject: Field[TextInput, str] = Field(convert.line, "")
     """One line. Line breaks and other control characters are refused."""
-    text: Field[str, str] = Field(convert.body, "")
+    text: Field[TextInput, str] = Field(convert.body, "")
     """The body as plain text. Line ends are LF here, whatever was given."""
-    html: Field[str, str] = Field(convert.body, "")
+    html: Field[TextInput, str] = Field(convert.body, "")
     """The body as HTML. If there is no text, one is generated from it."""
     from_addr: Field[AddressInput | None, Address | None] = Field(convert.sender, None)
     """The From. ``MAIL_DEFAULT_FROM`` is taken where it is left out."""
     reply_to: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
     """Where answers go."""
     to: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
-    """Recipients."""
+    """Recipients. ``MAIL_DEFAULT_TO`` is taken where it is left out, and not for ``[]``; so with
+    Cc and Bcc."""
     cc: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
     """Recipients whom everybody sees."""
     bcc: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
@@ -105,7 +108,7 @@ class Message:
     attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(convert.attachments, ())
     """Files for the reader to keep."""
     inline_attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(
-        convert.attachments, ()
+        convert.inline_attachments, ()
     )
     """Images that the HTML shows by ``src="cid:{attachment.cid}"``."""
     alternatives: Field[AlternativesInput, tuple[Attachment, ...]] = Field(convert.alternatives, ())
@@ -126,35 +129,26 @@ class Message:
         # What the writer gave stays when the message is copied; what is made does not.
         self = super().__new__(cls)
         self.__dict__["_given"] = frozenset(
-            [name for name in _IDENTITY if fields.get(name) is not None]
+            [name for name in (*_IDENTITY, *RECIPIENTS) if fields.get(name) is not None]
         )
         return self
 
     def __post_init__(self) -> None:
+        given = self.__dict__["_given"]
+        # Of recipients only that there are to be none has to be told from a field left out.
+        self.__dict__["_given"] = given.difference(
+            [name for name in given if name in RECIPIENTS and self.__dict__[name]]
+        )
         self.__dict__["_left"] = os.urandom(16).hex()
         self._identify()
         if "cid:" in self.html:
-            self._check_cids()
+            content_ids.check_shown(self.html, self.inline_attachments)
+        if attached := (*self.inline_attachments, *self.attachments, *self.alternatives):
+            content_ids.check_unique(attached)
 
     def _identify(self) -> None:
         if self.message_id is None and self.from_addr is not None:
             self.__dict__["message_id"] = make_message_id(self.__dict__["_left"], self.from_addr)
-
-    def _check_cids(self) -> None:
-        from html import unescape
-        from urllib.parse import unquote
-
-        known = {attachment.cid for attachment in self.inline_attachments}
-        # https://www.rfc-editor.org/rfc/rfc2392: a cid: URL names a part of this message. It is
-        # percent-encoded, and in an attribute of HTML; many write the id as it is.
-        for cid in re.findall(
-            r"""(?:src|background)\s*=\s*["']?cid:([^"'\s>]+)""", self.html, re.I
-        ):
-            if cid not in known and unquote(unescape(cid)) not in known:
-                raise MessageError(
-                    f"html shows 'cid:{cid}', and no attachment has it: give it in"
-                    " inline_attachments=, and write cid:{attachment.cid}."
-                )
 
     def replace(self, **changes: t.Unpack[MessageFields]) -> t.Self:
         """Return a changed copy. It is another mail: Message-ID and Date are made anew unless
@@ -188,12 +182,14 @@ class Message:
         return self
 
     def has_given(self, name: str) -> bool:
-        """Whether the writer has given this part of the identity, ``date`` or ``message_id``."""
-        return name in self.__dict__["_given"]
+        """Whether the writer has given this part of the identity, ``date`` or ``message_id``; or
+        recipients, ``to``, ``cc`` or ``bcc``, be it an empty list."""
+        return name in self.__dict__["_given"] or (name in RECIPIENTS and bool(self.__dict__[name]))
 
-    def envelope(self) -> Envelope:
+    def envelope(self, recipients: Addresses | None = None) -> Envelope:
         """Say who gets it: To, Cc and Bcc in this order, each mailbox once.
 
+        :param recipients: Who gets it instead.
         :raises MessageError: if there is nobody, or no sender.
         """
         sender = self.from_addr if self.envelope_sender is None else self.envelope_sender
@@ -201,7 +197,7 @@ class Message:
             raise MessageError(
                 "The message has no sender: give it from_addr=, or set MAIL_DEFAULT_FROM."
             )
-        return Envelope(sender, Addresses((*self.to, *self.cc, *self.bcc)))
+        return Envelope(sender, recipients or (*self.to, *self.cc, *self.bcc))
 
     def to_mime(self) -> EmailMessage:
         """Return the message as the standard library's, parsed from the octets that are sent.
@@ -237,7 +233,7 @@ class Message:
 
         :raises MessageError: for an unknown version, or values that are wrong.
         """
-        fields, left, given = from_json(data, _ORDER)
+        fields, left, given = from_json(data, _ORDER, _LEFT_OUT)
         message = cls(**fields)
         message.__dict__.update(_left=left, _given=given)
         return message
@@ -246,14 +242,19 @@ class Message:
         return {name: self.__dict__[name] for name in _ORDER}
 
     def _given_fields(self) -> dict[str, t.Any]:
-        made = {"message_id", "date"} - self.__dict__["_given"]
-        return {name: value for name, value in self._fields().items() if name not in made}
+        left_out = _LEFT_OUT - self.__dict__["_given"]
+        return {
+            name: value
+            for name, value in self._fields().items()
+            if name not in left_out or (name in RECIPIENTS and value)
+        }
 
     def __eq__(self, other: object) -> bool:
         # Display names count here, though an Address compares as its mailbox.
         if not isinstance(other, Message):
             return NotImplemented
-        return _named(self._given_fields()) == _named(other._given_fields())
+        empty = dict.fromkeys(RECIPIENTS, ())
+        return _named(empty | self._given_fields()) == _named(empty | other._given_fields())
 
     def __hash__(self) -> int:
         return hash((self.subject, self.text, self.html, self.to))
@@ -286,6 +287,8 @@ class Message:
 _ORDER = tuple(field.name for field in dataclasses.fields(Message))
 _NAMES = frozenset(_ORDER)
 _IDENTITY = ("message_id", "date")
+RECIPIENTS = ("to", "cc", "bcc")
+_LEFT_OUT = frozenset((*_IDENTITY, *RECIPIENTS))
 # What people write who come from elsewhere.
 _HINTS = {
     "sender": "write from_addr=",

@@ -7,8 +7,11 @@ import time
 import typing as t
 from collections.abc import Iterable
 
+from . import attached_message
+from . import content_ids
 from .address import Address
 from .address import parse_address
+from .address import parse_envelope_sender
 from .attachment import Attachment
 from .errors import MessageError
 from .headers import MESSAGE_ID
@@ -47,7 +50,11 @@ def sender(value: object, field: str) -> Address | None:
 
 
 def reverse_path(value: object, field: str) -> Address | str | None:
-    return "" if value == "" and not isinstance(value, Address) else sender(value, field)
+    if value is None:
+        return None
+    if not isinstance(value, Address) and plain(value) == "":
+        return ""
+    return parse_envelope_sender(value, field)
 
 
 def attachments(value: object, field: str) -> tuple[Attachment, ...]:
@@ -63,7 +70,12 @@ def attachments(value: object, field: str) -> tuple[Attachment, ...]:
                 f"{field} takes Attachments, not {shorten(item)}: write Attachment(data,"
                 " filename=...) or Attachment.from_path(path)."
             )
+        attached_message.check(item, field)
     return checked
+
+
+def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:
+    return content_ids.each_once(attachments(value, field), field)
 
 
 def alternatives(value: object, field: str) -> tuple[Attachment, ...]:

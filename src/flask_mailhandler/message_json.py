@@ -9,8 +9,10 @@ import re
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Set
 
 from .address import Address
+from .address import parse_envelope_sender
 from .attachment import Attachment
 from .attachment import File
 from .errors import MessageError
@@ -47,9 +49,11 @@ def _attachment_to_json(attachment: Attachment) -> dict[str, t.Any]:
     }
 
 
-def from_json(data: object, names: Iterable[str]) -> tuple[dict[str, t.Any], str, frozenset[str]]:
-    """Read a message's fields, the left side of its Message-ID, and which of its identity was
-    given.
+def from_json(
+    data: object, names: Iterable[str], may_be_given: Set[str]
+) -> tuple[dict[str, t.Any], str, frozenset[str]]:
+    """Read a message's fields, the left side of its Message-ID, and which fields were given of
+    those that may have been left out.
 
     :param names: The fields that must be there.
     :raises MessageError: for an unknown version and for any damage: it comes from outside.
@@ -60,7 +64,7 @@ def from_json(data: object, names: Iterable[str]) -> tuple[dict[str, t.Any], str
         fields = {name: _field(name, data[name]) for name in names}
         left, given = data["made"]["left"], frozenset(data["given"])
         # It becomes a part of the header.
-        if not re.fullmatch("[0-9a-f]{32}", left) or not given <= {"message_id", "date"}:
+        if not re.fullmatch("[0-9a-f]{32}", left) or not given <= may_be_given:
             raise ValueError("its identity")
     except MessageError:
         raise
@@ -83,6 +87,8 @@ def _field(name: str, value: t.Any) -> t.Any:
 
 def _address(value: t.Any, name: str) -> Address:
     given, mailbox = _exactly(value, str, str)
+    if name == "envelope_sender":
+        return parse_envelope_sender((given, mailbox), name)
     return Address(mailbox, given, field=name)
 
 

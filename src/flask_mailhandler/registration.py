@@ -52,10 +52,9 @@ class Registration:
         self.edges: dict[str, t.Any] = {}
         """What the edges keep for this app, by their names."""
 
-    @property
-    def gone(self) -> bool:
-        """Whether there is no app any more."""
-        return self._app() is None
+    def hold(self) -> Flask | None:
+        """The app, for as long as the caller keeps it; None if there is none any more."""
+        return self._app()
 
     @property
     def sends_at_once(self) -> bool:

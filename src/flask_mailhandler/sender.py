@@ -30,6 +30,8 @@ from .report import Report
 from .text import plain
 
 if t.TYPE_CHECKING:
+    from email.header import Header
+
     from .testing.server import SMTPServer
 
 B = t.TypeVar("B", bound=Before)
@@ -73,7 +75,7 @@ class Sender:
     @t.overload
     def send(
         self,
-        message: str,
+        message: str | Header | None,
         /,
         *,
         using: str | None = None,
@@ -102,8 +104,8 @@ class Sender:
         """Send a message, a text, or several messages, and return when the server has them.
 
         :param message: A :class:`.Message` or an ``EmailMessage``; or a text, with the other
-            fields of the message by keyword, ``subject`` among them; or several messages, tens
-            rather than thousands: see :meth:`send_each`.
+            fields of the message by keyword, ``subject`` among them, or None where they hold
+            ``html``; or several messages, tens rather than thousands: see :meth:`send_each`.
         :param using: The account of ``MAIL_ACCOUNTS`` to send by.
         :param recipients: Who gets the message this time, whatever its header says: for another
             try with ``report.deferred``.
@@ -116,7 +118,7 @@ class Sender:
         """
         dispatch = self._dispatch(using, recipients, timeout)
         text = plain(message)
-        if text is not None:
+        if text is not None or message is None:
             if recipients is not None:
                 raise TypeError(
                     "send() takes recipients= only beside a message; beside a text, to=."
@@ -180,7 +182,7 @@ class Sender:
     @t.overload
     async def send_async(
         self,
-        message: str,
+        message: str | Header | None,
         /,
         *,
         using: str | None = None,

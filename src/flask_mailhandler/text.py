@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
 from .errors import MessageError
+
+if t.TYPE_CHECKING:
+    from email.header import Header
+
+TextInput: t.TypeAlias = "str | Header | None"
+"""Text, a lazy string among it, or a ``Header`` of the standard library."""
 
 # What no header, address, file name or command may contain: C0 but TAB, DEL, C1 (NEL among
 # them), the Unicode line and paragraph separators, lone surrogates. Some Python releases let
@@ -35,10 +42,27 @@ def shorten(value: object, limit: int = 80) -> str:
 
 def plain(value: object) -> str | None:
     """Return *value* as an exact ``str`` if it is text: a ``str``, a subclass such as
-    ``Markup``, or a lazy string of a translation library; else None."""
+    ``Markup``, a ``LocalProxy`` of one, a lazy string of a translation library, or a ``Header``
+    of the standard library; else None."""
+    if type(value) is str:
+        return value
+    value = unproxied(value)
     if isinstance(value, str):
-        return value if type(value) is str else str.__str__(value)
+        return str.__str__(value)
+    if any(kind.__module__ == "email.header" for kind in type(value).__mro__):
+        from .decoding import decoded  # who writes a Header has loaded more than this
+
+        # One that was made of encoded words is read by its receiver as their text.
+        return decoded(str(value))
     # A lazy string behaves as its text does, so it has str's methods (and bytes have not).
     if hasattr(value, "encode") and hasattr(value, "format"):
         return str.__str__(str(value))
     return None
+
+
+def unproxied(value: object) -> object:
+    """Return what *value* stands for, if it is a ``LocalProxy`` of Werkzeug, which says that it
+    is of the class of its object."""
+    if hasattr(type(value), "_get_current_object"):
+        return t.cast(t.Any, value)._get_current_object()
+    return value

@@ -1,8 +1,8 @@
 """Debian's ``pgbouncer`` in transaction mode before a PostgreSQL, in a temporary folder.
 
 Its clients share connections of the server, and get another one for each transaction. Version 1.18
-knows nothing of prepared statements, so that clients that have some find those of others. It refuses
-to run as root, so that then it runs as the server's user.
+knows nothing of prepared statements, so that clients that have some find those of others. It
+refuses to run as root, so that then it runs as the server's user.
 """
 
 from __future__ import annotations

@@ -102,9 +102,9 @@ def _message(in_force: InForce, arguments: Arguments) -> Message:
         )
     return Message(
         from_addr=sender,
-        to=to,
-        cc=arguments.cc,
-        bcc=arguments.bcc,
+        to=to or None,  # so that the defaults hold
+        cc=arguments.cc or None,
+        bcc=arguments.bcc or None,
         subject=subject or "",
         text=_text(arguments),
         html=html,

@@ -44,6 +44,7 @@ from ..report import State
 from .jobs import Jobs
 from .prepare import AnyMessage
 from .prepare import Before
+from .prepare import check_ids
 from .prepare import prepare
 from .prepare import Prepared
 from .prepare import several
@@ -79,11 +80,11 @@ class EmailHandler:
     default_from: Option[AddressInput | None, Address | None] = Option(config.address, None)
     """The From of a message that has none."""
     default_to: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
-    """The recipients of a message that has no To, Cc and Bcc at all."""
+    """The To of a message that leaves it out. One that was given, be it ``[]``, stays."""
     default_cc: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
-    """The Cc of a message that has no To, Cc and Bcc at all."""
+    """The Cc of a message that leaves it out."""
     default_bcc: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
-    """The Bcc of a message that has no To, Cc and Bcc at all."""
+    """The Bcc of a message that leaves it out: for an archive of all that is sent, say."""
     default_reply_to: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
     """The Reply-To of a message that has none."""
     default_subject: Option[str | None, str] = Option(config.text, "")
@@ -140,6 +141,7 @@ class EmailHandler:
             self.prepare(message, recipients=recipients, timeout=timeout, before=before)
             for message in several(messages, "send")
         ]
+        check_ids(prepared)
         return [*self.dispatch(prepared, observe)]
 
     def prepare(

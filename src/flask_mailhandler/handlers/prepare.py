@@ -87,6 +87,22 @@ def prepare(
     return _ready(handler, completed, override, timeout)
 
 
+def check_ids(prepared: Sequence[Prepared]) -> None:
+    """Check that no two different messages of a list have one Message-ID.
+
+    :raises MessageError: naming it.
+    """
+    first: dict[str, Job] = {}
+    for job in (item.job for item in prepared if item.job is not None):
+        known = first.setdefault(job.message_id, job)
+        if known.message is not job.message and known.content != job.content:
+            raise MessageError(
+                f"Two different messages of the list have one message_id, {job.message_id}: readers"
+                " and servers take the second for a copy of the first, and may drop it. Leave"
+                " out message_id=, and each gets its own."
+            )
+
+
 def several(messages: object, caller: str) -> Iterable[AnyMessage]:
     """Check that *messages* may be several. A single one is iterable too, and would be lost.
 
@@ -100,15 +116,20 @@ def several(messages: object, caller: str) -> Iterable[AnyMessage]:
     return messages
 
 
-def from_text(text: str, fields: dict[str, t.Any], default_subject: str) -> Message:
+def from_text(text: str | None, fields: dict[str, t.Any], default_subject: str) -> Message:
     """Make a message of a text and the other fields, as ``send`` was given them.
 
-    :raises MessageError: if it has no subject.
+    :param text: None if there is only another form of it, such as HTML.
+    :raises MessageError: if it has no subject, or neither text nor another form of it.
     :raises TypeError: if one of the fields is none.
     """
     if "text" in fields:
         raise TypeError("send() takes the text as its first argument; leave out text=.")
     message = Message(text=text, **fields)
+    if text is None and not (message.html or message.alternatives or message.attachments):
+        raise MessageError(
+            "send(None) has nothing to send: give it a message, a text, or html= beside None."
+        )
     if not message.subject and not default_subject:
         raise MessageError(
             f"send({shorten(text, 40)}) has no subject: the first argument is the text; write"
@@ -139,9 +160,11 @@ def _complete(handler: EmailHandler, message: Message) -> Message:
     changes: MessageFields = {}
     if message.from_addr is None and handler.default_from is not None:
         changes["from_addr"] = handler.default_from
-    if not (message.to or message.cc or message.bcc):
+    if handler.default_to and not message.has_given("to"):
         changes["to"] = handler.default_to
+    if handler.default_cc and not message.has_given("cc"):
         changes["cc"] = handler.default_cc
+    if handler.default_bcc and not message.has_given("bcc"):
         changes["bcc"] = handler.default_bcc
     if not message.reply_to and handler.default_reply_to:
         changes["reply_to"] = handler.default_reply_to
@@ -157,8 +180,7 @@ def _complete(handler: EmailHandler, message: Message) -> Message:
 def _ready(
     handler: EmailHandler, message: Message, recipients: Addresses | None, timeout: float | None
 ) -> Prepared:
-    envelope = message.envelope()
-    envelope = envelope.to(recipients) if recipients else envelope
+    envelope = message.envelope(recipients)
     if handler.redirect_to:
         others = [pair for pair in message.headers.pairs if pair[0].lower() != ORIGINAL.lower()]
         original = (ORIGINAL, ", ".join(envelope.recipients))
@@ -174,12 +196,21 @@ def _ready(
 def _ready_mime(
     handler: EmailHandler, message: MIMEMessage, recipients: Addresses | None, timeout: float | None
 ) -> Prepared:
-    """As :func:`_ready`, for a message of the standard library. Its own To, Cc and Subject
-    stay; only a missing From is filled in, and the staging guard holds."""
+    """As :func:`_ready`, for a message of the standard library. Its own fields stay; of those
+    that are missing From, To, Cc and Bcc are filled in, and the staging guard holds."""
     from ..mime.foreign import adopt  # 20 ms, and most messages are ours
 
-    adopted = adopt(message, default_from=handler.default_from)
-    envelope = adopted.envelope.to(recipients) if recipients else adopted.envelope
+    adopted = adopt(
+        message,
+        default_from=handler.default_from,
+        default_to={
+            "to": handler.default_to,
+            "cc": handler.default_cc,
+            "bcc": handler.default_bcc,
+        },
+        recipients=recipients or (),
+    )
+    envelope = adopted.envelope
     if handler.redirect_to:
         original = ", ".join(envelope.recipients)
         adopted = adopt(

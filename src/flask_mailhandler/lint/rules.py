@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
+from ..invisible import invisible_in_line
 from ..links import why_dead
 from ..plaintext.markup import Start
 from ..text import shorten
@@ -91,6 +93,13 @@ def _image_url(tag: Start) -> str | None:
     return tag.attributes.get("background") or None
 
 
+def _invisible(mail: Examined) -> Iterator[Found]:
+    for name, value in mail.fields:
+        for position in itertools.islice(invisible_in_line(value), 1):
+            shown = f"{value[position]!a} at position {position}"
+            yield Found("header", f"{name} has the invisible character {shown}: {shorten(value)}.")
+
+
 RULES = (
     Rule(
         "subject",
@@ -144,6 +153,14 @@ RULES = (
         "What stands in braces is most often a variable that the template did not fill in.",
         "https://jinja.palletsprojects.com/en/stable/templates/#variables",
         _braces,
+    ),
+    Rule(
+        "invisible",
+        "warning",
+        "It came along with what was copied from a page or a chat. Filters take it for a way around"
+        " them, and what is searched for is not found.",
+        "https://www.unicode.org/reports/tr36/",
+        _invisible,
     ),
     Rule(
         "unsubscribe",

@@ -7,9 +7,9 @@ import re
 import typing as t
 from collections.abc import Iterator
 
+from ..decoding import decoded
 from ..mime.bounds import MAX_OCTETS
 from ..mime.bounds import within_bounds
-from ..mime.encoded_words import decoded
 from ..mime.reading import Leaf
 from ..mime.reading import leaf_of
 from ..mime.reading import parsed

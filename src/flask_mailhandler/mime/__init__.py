@@ -22,6 +22,7 @@ load. The files for its own messages are imported where they are used::
     signed_body      what must stay octet for octet        RFC 1847, 6376
     foreign_body     the other bodies
     foreign          EmailMessage -> Adopted
+    as_sent          an EmailMessage that is written as it was read
     convert_parts, convert   Message <-> EmailMessage
     reading          any octets as their reader sees them, for a console and for tests
 """
@@ -29,5 +30,6 @@ load. The files for its own messages are imported where they are used::
 from __future__ import annotations
 
 from .render import render
+from .render import seven_bit
 
-__all__ = ["render"]
+__all__ = ["render", "seven_bit"]

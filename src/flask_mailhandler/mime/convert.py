@@ -7,11 +7,13 @@ import typing as t
 from collections.abc import Sequence
 
 from ..address import Address
+from ..decoding import decoded
 from ..errors import MessageError
 from ..headers import MESSAGE_ID
+from .as_sent import AS_SENT
+from .as_sent import AS_SENT_UTF8
 from .convert_parts import cannot_hold
 from .convert_parts import read_parts
-from .encoded_words import decoded
 from .foreign_body import parse
 from .foreign_header import addresses
 from .render import render
@@ -32,13 +34,15 @@ NOT_CUSTOM = (*_NOT_KEPT, *_ADDRESS_FIELDS)
 
 
 def to_mime(message: Message) -> EmailMessage:
-    """Return the message as the standard library's, parsed from the octets that are sent. Bcc
-    is not in it.
+    """Return the message as the standard library's, parsed from the octets that are sent, and
+    with a policy that writes these octets again. Bcc is not in it.
 
     :raises MessageError: as :func:`render` does, and if messages are attached in messages too
         deep to be parsed.
     """
-    return t.cast("EmailMessage", parse(bytes(render(message))))
+    content = render(message)
+    policy = AS_SENT_UTF8 if content.smtputf8 else AS_SENT
+    return t.cast("EmailMessage", parse(bytes(content), policy))
 
 
 def from_mime(message: MIMEMessage) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import typing as t
@@ -19,6 +20,8 @@ from .source import first
 from .source import parts_of
 from .source import read_fields
 from .source import Source
+from .tree import HTML
+from .tree import rank
 
 if t.TYPE_CHECKING:
     from email.message import Message as MIMEMessage
@@ -39,6 +42,17 @@ class Parts:
     attachments: list[Attachment] = dataclasses.field(default_factory=list)
     inline_attachments: list[Attachment] = dataclasses.field(default_factory=list)
     alternatives: list[Attachment] = dataclasses.field(default_factory=list)
+    before_html: list[bool] = dataclasses.field(default_factory=list)
+    """Of each of the alternatives."""
+
+    def check_order(self) -> None:
+        """Check that the alternatives are not in a right order that a Message turns round.
+
+        :raises MessageError: if they are.
+        """
+        for alternative, before in zip(self.alternatives, self.before_html, strict=True):
+            if self.html is not None and before and rank(alternative) == HTML + 1:
+                raise cannot_hold(f"the alternative {alternative.mimetype} before the HTML")
 
     def fields(self) -> MessageFields:
         """Return them as a message's arguments. A text that is made from the HTML is left out:
@@ -64,6 +78,7 @@ def read_parts(message: MIMEMessage) -> MessageFields:
     """
     found = Parts()
     _read(message, "mixed", found, is_built(message))
+    found.check_order()
     # A message that is one text ends with a line end even if the text is empty.
     found.text = None if found.text == "\n" else found.text
     found.html = None if found.html == "\n" else found.html
@@ -97,6 +112,7 @@ def _read(part: MIMEMessage, place: str, found: Parts, built: bool) -> None:
     attachment = _attachment(part, fields, kind, built)
     if place == "alternative":
         found.alternatives.append(attachment)
+        found.before_html.append(found.html is None)
     elif place == "related" or (shown == "inline" and first(fields, "content-id")):
         found.inline_attachments.append(attachment)
     else:
@@ -139,7 +155,7 @@ def _attachment(part: MIMEMessage, fields: Sequence[Source], kind: str, built: b
     described = _parameters(fields, "content-type")
     data: bytes | str
     if kind.startswith("message/"):
-        data = b"".join(read_body(part, fields, built).octets)
+        data = _message(part, fields, built)
     else:
         data = _octets(part, fields)
         charset = described.get("charset", "").lower()
@@ -157,6 +173,14 @@ def _attachment(part: MIMEMessage, fields: Sequence[Source], kind: str, built: b
     if made:
         object.__setattr__(attachment, "_made_cid", made)
     return attachment
+
+
+def _message(part: MIMEMessage, fields: Sequence[Source], built: bool) -> bytes:
+    """Return the octets of an attached message, as they were if it was parsed."""
+    if not built:
+        with contextlib.suppress(MessageError):
+            return signed_body.unchanged(part, built)
+    return b"".join(read_body(part, fields, built).octets)
 
 
 def _parameters(fields: Sequence[Source], name: str) -> dict[str, str]:

@@ -1,13 +1,9 @@
-"""Encoded words: text beyond ASCII in a header (RFC 2047)."""
+"""Encoded words: text beyond ASCII in a header (RFC 2047). ``decoding`` reads them."""
 
 from __future__ import annotations
 
 import binascii
-import re
-import typing as t
 from collections.abc import Iterator
-
-from .charset import text_of
 
 # https://www.rfc-editor.org/rfc/rfc2047#section-2: 75 characters at most, of which "=?utf-8?q?"
 # and "?=" take twelve.
@@ -64,48 +60,3 @@ def _by_b(data: bytes, room: int) -> Iterator[str]:
         yield binascii.b2a_base64(data[start:end], newline=False).decode("ascii")
         start, octets = end, (WORD - _FRAME) // 4 * 3
     yield binascii.b2a_base64(data[start:], newline=False).decode("ascii")
-
-
-# https://www.rfc-editor.org/rfc/rfc2047#section-2, with the language of RFC 2231 section 5
-_ENCODED = re.compile(r"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([BbQq])\?([^?\s]*)\?=")
-
-
-def decoded(text: str) -> str:
-    """Read a value with encoded words as its text. What is no valid encoded word stays."""
-    found: list[tuple[str | None, bytes | str]] = []
-    end = 0
-    for match in _ENCODED.finditer(text):
-        between = text[end : match.start()]
-        octets = _octets(match[2].lower(), match[3])
-        if octets is None:
-            continue
-        # White space between two encoded words is not part of the text.
-        if between and not (found and found[-1][0] and not between.strip(" \t")):
-            found.append((None, between))
-        charset = match[1].lower()
-        # Some writers split a character between two words.
-        if found and found[-1][0] == charset:
-            octets = t.cast(bytes, found.pop()[1]) + octets
-        found.append((charset, octets))
-        end = match.end()
-    found.append((None, text[end:]))
-    return "".join(
-        value if isinstance(value, str) else _text(charset or "ascii", value)
-        for charset, value in found
-    )
-
-
-def _octets(encoding: str, text: str) -> bytes | None:
-    try:
-        if encoding == "b":
-            return binascii.a2b_base64(text + "=" * (-len(text) % 4))
-        return binascii.a2b_qp(text.encode("ascii"), header=True)
-    except (binascii.Error, ValueError):
-        return None
-
-
-def _text(charset: str, octets: bytes) -> str:
-    try:
-        return text_of(octets, charset, "replace")
-    except (LookupError, UnicodeError):
-        return octets.decode("ascii", "replace")

@@ -11,6 +11,7 @@ import datetime
 import secrets
 import typing as t
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..address import Address
@@ -27,6 +28,7 @@ from .foreign_body import read_body
 from .foreign_body import whole_message
 from .foreign_envelope import authors_of
 from .foreign_envelope import envelope_of
+from .foreign_envelope import NO_DEFAULTS
 from .foreign_header import verbatim
 from .foreign_header import write
 from .guard import header_block
@@ -62,6 +64,8 @@ def adopt(
     message: Message,
     *,
     default_from: Address | None = None,
+    default_to: Mapping[str, Sequence[Address]] = NO_DEFAULTS,
+    recipients: Sequence[Address] = (),
     redirect_to: Sequence[Address] = (),
     headers: Iterable[tuple[str, str]] = (),
 ) -> Adopted:
@@ -72,6 +76,9 @@ def adopt(
     signature (multipart/signed, DKIM-Signature) is sent as it is, or not at all.
 
     :param default_from: The From of a message that has none.
+    :param default_to: The recipients of a message that has no field ``to``, ``cc``, ``bcc``. One
+        that is there stays, be it empty, and so do all three of a message with Resent- fields.
+    :param recipients: Who gets it, whatever its fields say.
     :param redirect_to: To whom it goes instead; these are then its To, and its Cc is left out.
     :param headers: Fields to be added, in place of those of the same names.
     :raises MessageError: naming the field, if it cannot be sent.
@@ -86,12 +93,13 @@ def adopt(
         dropped |= {"to", "cc"}
     kept = [field for field in fields if field.key not in dropped]
     authors = authors_of(fields, default_from)
-    envelope = envelope_of(fields, authors, redirect_to)
+    defaults = _defaults(message, default_to)
+    envelope = envelope_of(fields, authors, redirect_to or recipients, defaults)
     found = first(fields, "message-id")
     message_id = found.value if found else make_message_id(secrets.token_hex(16), authors[0])
     made = _made(fields, authors, message_id)
     made += [custom_field(name, value) for name, value in added]
-    made += _destination(kept, redirect_to)
+    made += _destination(kept, redirect_to, defaults)
     written, body = _written(message, kept)
     written = [*made, *written]
     if not first(fields, "mime-version"):
@@ -100,20 +108,25 @@ def adopt(
     head = header_block(written, smtputf8=smtputf8)
     last = next((octets for octets in reversed(body.octets) if octets), b"")
     end = b"" if last.endswith(b"\r\n") else b"\r\n"
-    content = Content([head, *body.octets, end], smtputf8=smtputf8, eightbit=body.eightbit)
+    content = Content(
+        [head, *body.octets, end], smtputf8=smtputf8, eightbit=body.eightbit, rewrite=seven_bit
+    )
     return Adopted(message_id, envelope, content)
 
 
 def seven_bit(octets: bytes) -> bytes:
-    """Write a message that is attached, so that nothing in it needs an encoding.
+    """Write a message anew, for a server that takes no octets above 127.
 
-    :raises MessageError: if it is signed, and has more than 7 bits.
+    :raises MessageError: if it is signed, it or what is attached to it.
     """
     message = parse(octets)
+    if first(read_fields(message), "dkim-signature"):
+        raise MessageError("The message is signed.")
     body, eightbit = whole_message(message, built=False)
     if eightbit:
-        raise MessageError("An attached message is signed and has 8-bit octets.")
-    return b"".join(body)
+        raise MessageError("The message has a part that is signed and has octets above 127.")
+    written = b"".join(body)
+    return written if written.endswith(b"\r\n") else written + b"\r\n"
 
 
 def _written(message: Message, fields: Sequence[Source]) -> tuple[list[str], Body]:
@@ -140,10 +153,24 @@ def _made(fields: Sequence[Source], authors: Sequence[Address], message_id: str)
     return made
 
 
-def _destination(fields: Sequence[Source], redirect_to: Sequence[Address]) -> list[str]:
+def _defaults(
+    message: Message, default_to: Mapping[str, Sequence[Address]]
+) -> Mapping[str, Sequence[Address]]:
+    names = [name.lower() for name, _ in message.raw_items()]
+    if any(name.startswith("resent-") for name in names):
+        return NO_DEFAULTS
+    return {name: found for name, found in default_to.items() if found and name not in names}
+
+
+def _destination(
+    fields: Sequence[Source],
+    redirect_to: Sequence[Address],
+    defaults: Mapping[str, Sequence[Address]],
+) -> list[str]:
     if redirect_to:
         return [address_field("To", redirect_to)]
-    if first(fields, "to") or first(fields, "cc"):
-        return []
+    shown = [(name, defaults[name]) for name in ("to", "cc") if name in defaults]
+    if shown or first(fields, "to") or first(fields, "cc"):
+        return [address_field(name.title(), found) for name, found in shown]
     # https://www.rfc-editor.org/rfc/rfc5322#section-3.4: a group without members
     return ["To: undisclosed-recipients:;"]

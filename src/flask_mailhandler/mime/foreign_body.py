@@ -12,6 +12,7 @@ import typing as t
 from collections.abc import Sequence
 
 from ..errors import MessageError
+from ..lines import has_long_line
 from . import signed_body
 from .foreign_header import write
 from .guard import header_block
@@ -23,10 +24,10 @@ from .source import read_fields
 from .source import Source
 from .transfer import base64_lines
 from .transfer import encode_safely
-from .transfer import has_long_line
 
 if t.TYPE_CHECKING:
     from email.message import Message
+    from email.policy import Policy
 
 _DEPTH = 50
 _ENCODED_LINE = 76
@@ -240,14 +241,18 @@ def _is_ascii_like(message: Message) -> bool:
         return False
 
 
-def parse(octets: bytes) -> Message:
+def parse(octets: bytes, policy: Policy[t.Any] | None = None) -> Message:
     """Read a message with the standard library.
 
     :raises MessageError: if messages are nested in it deeper than its parser goes.
     """
     import email.policy
 
+    policy = policy or email.policy.default
     try:
-        return email.message_from_bytes(octets, policy=email.policy.default)
+        if getattr(policy, "utf8", False) and octets.partition(b"\r\n\r\n")[2].isascii():
+            # Of octets the fields would hold surrogates, which as_string() encodes anew.
+            return email.message_from_string(octets.decode(), policy=policy)
+        return email.message_from_bytes(octets, policy=policy)
     except RecursionError:
         raise MessageError("The message has messages nested in it too deep to be read.") from None

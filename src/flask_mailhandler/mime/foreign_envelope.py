@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
+from types import MappingProxyType
 
 from ..address import Address
 from ..envelope import Envelope
@@ -11,6 +13,8 @@ from .address_list import mailboxes
 from .foreign_header import addresses
 from .source import first
 from .source import Source
+
+NO_DEFAULTS: Mapping[str, Sequence[Address]] = MappingProxyType({})
 
 
 def authors_of(fields: Sequence[Source], default_from: Address | None) -> list[Address]:
@@ -35,12 +39,16 @@ def authors_of(fields: Sequence[Source], default_from: Address | None) -> list[A
 
 
 def envelope_of(
-    fields: Sequence[Source], authors: Sequence[Address], redirect_to: Sequence[Address] = ()
+    fields: Sequence[Source],
+    authors: Sequence[Address],
+    instead: Sequence[Address] = (),
+    defaults: Mapping[str, Sequence[Address]] = NO_DEFAULTS,
 ) -> Envelope:
     """Return the envelope: from the Sender or the first From, to To, Cc and Bcc; with Resent-
     fields from and to those whom the newest block of them names.
 
-    :param redirect_to: The recipients instead of these.
+    :param instead: The recipients instead of these.
+    :param defaults: The recipients of fields that are missing, by the fields' names.
     :raises MessageError: if there is nobody.
     """
     block = _newest_resent(fields)
@@ -53,7 +61,8 @@ def envelope_of(
     for name in ("to", "cc", "bcc"):
         if field := first(named, prefix + name):
             recipients += mailboxes(addresses(field))
-    return Envelope(sender, redirect_to or recipients)
+        recipients += defaults.get(name, ())
+    return Envelope(sender, instead or recipients)
 
 
 def _one(fields: Sequence[Source], name: str) -> Address | None:

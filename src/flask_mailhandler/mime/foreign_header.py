@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..address import Address
+from ..decoding import decoded
 from ..errors import MessageError
+from ..lines import MUST
 from ..text import CONTROLS
 from ..text import shorten
 from .address_list import Group
 from .address_list import parse_list
-from .encoded_words import decoded
 from .folding import fold
-from .folding import MUST
 from .folding import SHOULD
 from .header import address_words
 from .header import custom_field

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from ..errors import MessageError
-from .folding import MUST
-from .transfer import has_long_line
+from ..lines import has_long_line
+from ..lines import MUST
 
 _PRINTABLE = bytes([9, *range(32, 127)])
 _UTF8 = _PRINTABLE + bytes(range(128, 256))

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 
 from ..address import Address
+from ..lines import MUST
 from .encoded_words import encoded_words
 from .folding import fold
-from .folding import MUST
 from .folding import SHOULD
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: atoms, with single spaces between; without
@@ -98,7 +98,10 @@ def phrase(name: str) -> list[str]:
 
 # Fields of a known structure, which are folded between their words and never encoded.
 _IDS = ("in-reply-to", "references")
-_URLS = ("list-unsubscribe", "list-subscribe", "list-help", "list-owner", "list-archive")
+_URLS = (
+    *("list-unsubscribe", "list-subscribe", "list-help", "list-owner", "list-archive"),
+    "list-post",
+)
 # https://www.rfc-editor.org/rfc/rfc2919#section-3: phrase "<" list-id ">"
 _LIST_ID = re.compile(r"([^<>]*[^<> \t])[ \t]*(<[!-;=?-~]+>)\Z")
 
@@ -110,7 +113,7 @@ def custom_field(name: str, value: str) -> str:
         return address_field(name, [Address(value)])
     if lower in _IDS:
         return fold(name, value.split())
-    if lower in _URLS:
+    if lower in _URLS and value.isascii():
         return fold(name, re.sub(r">\s*,\s*<", ">, <", value).split())
     if lower == "list-id" and not value.isascii() and (found := _LIST_ID.match(value)):
         return fold(name, [*encoded_words(found[1], SHOULD - len(name) - 2), found[2]])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
+from ..attached_message import as_sent
 from ..attachment import Attachment
 from ..attachment import File
 from ..attachment import parse_mimetype
@@ -11,12 +13,13 @@ from ..content import Piece
 from ..errors import MessageError
 from .guard import header_block
 from .parameters import with_parameters
+from .part import EIGHTBIT
 from .part import Part
+from .text_parameters import fill_in
 from .transfer import Base64
 from .transfer import base64_lines
 from .transfer import encode_safely
 from .transfer import encode_text
-from .transfer import has_long_line
 
 # Up to here octets are encoded when the message is rendered, beyond while it is sent.
 _AT_ONCE = 1 << 16
@@ -46,10 +49,14 @@ def text_part(text: str, subtype: str) -> Part:
     return Part(fields, (body,), block)
 
 
-def attachment_part(attachment: Attachment, disposition: str | None) -> Part:
+def attachment_part(
+    attachment: Attachment, disposition: str | None, cids: set[str] | None = None
+) -> Part:
     """Write an attachment.
 
     :param disposition: ``attachment``, ``inline``, or None for another form of the text.
+    :param cids: The Content-IDs of other parts of the message, which this one may not have, and
+        which its own is put to.
     :raises MessageError: if it is a ``message/...`` that cannot be sent as it is.
     """
     maintype, subtype, given = parse_mimetype(attachment.mimetype)
@@ -64,9 +71,11 @@ def attachment_part(attachment: Attachment, disposition: str | None) -> Part:
         # old readers alone, and if it is not ASCII in no way that RFC 2047 allows.
         named = [("filename", attachment.filename)] if attachment.filename else []
         fields.append(with_parameters("Content-Disposition", disposition or "inline", named))
-    if disposition == "inline" or attachment.given_cid:
+    cids = set() if cids is None else cids
+    if (disposition == "inline" or attachment.given_cid) and attachment.cid not in cids:
         # https://www.rfc-editor.org/rfc/rfc2392
         fields.append(f"Content-ID: <{attachment.cid}>")
+        cids.add(attachment.cid)
     return Part(tuple(fields), body)
 
 
@@ -75,7 +84,9 @@ def _encode(
 ) -> tuple[str, tuple[bytes | Piece, ...]]:
     source = attachment.source
     if maintype == "message":
-        return "7bit", (_message(attachment, subtype),)
+        return _as_it_is(attachment)
+    if maintype == "text":
+        fill_in(attachment, subtype, parameters)
     if isinstance(source, str):
         if maintype == "text":
             encoding, encoded = _encode_text(source, parameters)
@@ -98,23 +109,16 @@ def _encode_text(text: str, parameters: dict[str, str]) -> tuple[str, bytes]:
     return "base64", b"".join(base64_lines(data))
 
 
-def _message(attachment: Attachment, subtype: str) -> bytes:
-    """Write a message in a message. It must not be encoded as a whole (RFC 2046 section 5.2),
-    so its parts are, if they need it."""
-    source = attachment.data
-    data = source.encode() if isinstance(source, str) else source
-    lines = data.replace(b"\r\n", b"\n")
-    if lines.isascii() and not lines.translate(None, _SEVEN_BIT) and not has_long_line(lines):
-        return lines.replace(b"\n", b"\r\n") + b"\r\n"
-    if subtype == "rfc822":
-        from .foreign import seven_bit
+def _as_it_is(attachment: Attachment) -> tuple[str, tuple[bytes]]:
+    """Write a message in a message: it must not be encoded (RFC 2046 section 5.2)."""
+    try:
+        octets = as_sent(attachment)
+    except MessageError as error:  # of a file that could not be checked when it was attached
+        raise MessageError(f"{attachment!r} cannot be sent: {error}") from None
+    if not octets.isascii() and isinstance(attachment.source, str):
+        from .foreign import seven_bit  # 20 ms, and most messages are attached as octets
 
-        return seven_bit(data) + b"\r\n"
-    raise MessageError(
-        f"The attachment {attachment!r} must be ASCII in lines of up to 998 octets"
-        " (RFC 2046 section 5.2)."
-    )
-
-
-# All of ASCII but NUL and, since CRLF is taken out before, CR.
-_SEVEN_BIT = bytes(octet for octet in range(1, 128) if octet != 13)
+        # A text has no octets that must stay, so any server and any reader may get it.
+        with contextlib.suppress(MessageError):
+            octets = seven_bit(octets)
+    return "7bit" if octets.isascii() else EIGHTBIT, (octets + b"\r\n",)

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from ..content import Piece
 from .guard import header_block
 
+EIGHTBIT = "8bit"
+_IN_8BIT = f"Content-Transfer-Encoding: {EIGHTBIT}"
+
 
 class Part(t.NamedTuple):
     """An entity of RFC 2045: the fields that describe it, and its body ending with CRLF.
@@ -20,6 +23,11 @@ class Part(t.NamedTuple):
     fields: tuple[str, ...]
     body: Sequence[bytes | Piece]
     block: bytes = b""
+
+    @property
+    def eightbit(self) -> bool:
+        """Whether octets above 127 are in it."""
+        return _IN_8BIT in self.fields
 
 
 class Boundaries:
@@ -67,7 +75,13 @@ def multipart(
     body: list[bytes | Piece] = []
     for part in parts:
         body += (delimiter, part.block or header_block(part.fields), *part.body)
+        if part.fields[0].startswith("Content-Type: multipart/"):
+            # The line end behind its last delimiter is its own, and this one that of the next. The
+            # standard library writes both, so the message stays as it is when that writes it.
+            body.append(b"\r\n")
     body.append(f"--{boundary}--\r\n".encode())
     more = f" {parameter};" if parameter else ""
     field = f'Content-Type: multipart/{subtype};{more}\r\n boundary="{boundary}"'
-    return Part((field,), body)
+    # https://www.rfc-editor.org/rfc/rfc2045#section-6.4
+    eightbit = any(part.eightbit for part in parts)
+    return Part((field, _IN_8BIT) if eightbit else (field,), body)

@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from ..address import Address
 from ..address import Addresses
 from ..attachment import Attachment
+from ..charset import text_of
+from ..decoding import decoded
 from ..errors import MessageError
 from ..headers import Headers
 from .address_list import mailboxes
-from .charset import text_of
+from .as_sent import AS_SENT
 from .convert import from_mime
 from .convert import NOT_CUSTOM
-from .encoded_words import decoded
 from .foreign_body import parse
 from .foreign_header import addresses
 from .source import parts_of
@@ -205,7 +206,7 @@ def leaf_of(part: MIMEMessage) -> Leaf:
 
 def _data(part: MIMEMessage) -> bytes:
     if parts := parts_of(part):
-        return b"".join(attached.as_bytes() for attached in parts)
+        return b"".join(attached.as_bytes(policy=AS_SENT) for attached in parts)
     return t.cast("bytes | None", part.get_payload(decode=True)) or b""
 
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..errors import MessageError
+from ..lines import has_long_line
 from .foreign_header import verbatim
 from .guard import header_block
 from .source import parts_of
 from .source import read_fields
-from .transfer import has_long_line
 
 if t.TYPE_CHECKING:
     from email.message import Message

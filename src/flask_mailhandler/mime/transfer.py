@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..attachment import File
-from .folding import MUST
+from ..lines import has_long_line
 
 # Octets that may stand for themselves in a text: printable ASCII, TAB, LF.
 _PLAIN = bytes([9, 10, *range(32, 127)])
@@ -53,17 +53,6 @@ def encode_safely(data: bytes, odd: int | None = None) -> tuple[str, bytes]:
         if len(quoted) <= base64_size:
             return "quoted-printable", quoted
     return "base64", b"".join(base64_lines(data))
-
-
-def has_long_line(data: bytes, limit: int = MUST) -> bool:
-    """Say whether a line, which ends with LF, is longer than *limit* octets."""
-    start = 0
-    # Each step goes to the last LF within reach, so there are few of them in a long text.
-    while len(data) - start > limit:
-        start = data.rfind(b"\n", start, start + limit + 1) + 1
-        if not start:
-            return True
-    return False
 
 
 _TOUCHY = re.compile(rb"\n(?:From |" + re.escape(DELIMITER) + rb")")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..attachment import Attachment
 from ..attachment import parse_mimetype
 from .leaf import attachment_part
 from .leaf import text_part
@@ -22,26 +23,49 @@ def tree(message: Message) -> Part:
         multipart/mixed
         ├── multipart/alternative           the same in several forms, the simplest first
         │   ├── text/plain                  text, or one made from the HTML
+        │   ├── text/x-amp-html             alternatives that only some readers know
         │   ├── multipart/related           HTML and what it shows
         │   │   ├── text/html
         │   │   └── image/png               inline_attachments
-        │   └── text/calendar               alternatives
+        │   └── text/calendar               other alternatives, calendars last
         └── application/pdf                 attachments
     """
     if not (message.attachments or message.inline_attachments or message.alternatives):
         return _text_and_html(message)
-    attached = [attachment_part(item, "attachment") for item in message.attachments]
-    shown = [attachment_part(item, "inline") for item in message.inline_attachments]
-    others = [attachment_part(item, None) for item in message.alternatives]
+    cids: set[str] = set()
+    shown = [attachment_part(item, "inline", cids) for item in message.inline_attachments]
+    attached = [attachment_part(item, "attachment", cids) for item in message.attachments]
+    others = sorted(message.alternatives, key=rank)
+    before = [attachment_part(item, None, cids) for item in others if rank(item) < HTML]
+    behind = [attachment_part(item, None, cids) for item in others if rank(item) > HTML]
     boundaries = Boundaries(_seed(message), _verbatim(message, attached))
-    forms = _texts(message) if message.text or message.html or not others else []
+    texts = _texts(message) if message.text or message.html or not others else []
+    forms = [*texts, *before]
     if message.html:
         # https://www.rfc-editor.org/rfc/rfc2387#section-3.1: the type is that of the first part
-        related = [forms[-1], *shown]
-        forms[-1] = multipart("related", related, boundaries, 'type="text/html"')
+        related = multipart("related", [texts[-1], *shown], boundaries, 'type="text/html"')
+        forms = [*texts[:-1], *before, related]
         shown = []
-    body = multipart("alternative", [*forms, *others], boundaries)
+    body = multipart("alternative", [*forms, *behind], boundaries)
     return multipart("mixed", [body, *shown, *attached], boundaries)
+
+
+HTML = 1
+# https://www.rfc-editor.org/rfc/rfc2046#section-5.1.4: a reader shows the last form that it can.
+# One that takes a form which it does not know for the best must not find it last, and whoever
+# knows the form finds it anywhere.
+_BEFORE_HTML = frozenset(
+    f"text/{name}" for name in ("x-amp-html", "watch-html", "enriched", "richtext", "markdown")
+)
+
+
+def rank(alternative: Attachment) -> int:
+    """Say where an alternative stands: before the :data:`HTML`, behind it, or last."""
+    maintype, subtype, _ = parse_mimetype(alternative.mimetype)
+    kind = f"{maintype}/{subtype}"
+    if kind in _BEFORE_HTML:
+        return HTML - 1
+    return HTML + 2 if kind == "text/calendar" else HTML + 1
 
 
 def _text_and_html(message: Message) -> Part:

@@ -27,8 +27,8 @@ from .preview import Sample
 if t.TYPE_CHECKING:
     from ..extension import Mail
 
-# Who is in the message where neither it nor MAIL_DEFAULT_FROM or MAIL_DEFAULT_TO names anybody.
-_NOBODY = {"default_from": "sender@example.com", "default_to": "recipient@example.com"}
+# Who is in the message where neither it nor the defaults name anybody.
+_SENDER, _RECIPIENT = "sender@example.com", "recipient@example.com"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +117,11 @@ def _rendered(app: Flask, sample: Sample) -> Rendered:
             f"The function of the preview {sample.preview.name!r} returned {shorten(message)}, not"
             " a Message: write return before what makes it."
         )
-    ready = _handler(mail, app).prepare(message, before=tuple(mail._before))
+    handler = _handler(mail, app)
+    defaults = (handler.default_to, handler.default_cc, handler.default_bcc)
+    if isinstance(message, Message) and not any((message.to, message.cc, message.bcc, *defaults)):
+        message = message.completed(to=_RECIPIENT)
+    ready = handler.prepare(message, before=tuple(mail._before))
     if ready.job is None:
         raise MessageError("A before_send function has stopped the message: nobody would get it.")
     content = bytes(ready.job.content)
@@ -132,4 +136,4 @@ def _handler(mail: Mail, app: Flask) -> EmailHandler:
     account = mail._registrations.of(app).settings.account(None)
     guard = ("redirect_to", "allow_to")
     options = {name: value for name, value in account.options.items() if name not in guard}
-    return MemoryEmailHandler.from_config(_NOBODY | options, account.label)
+    return MemoryEmailHandler.from_config({"default_from": _SENDER} | options, account.label)

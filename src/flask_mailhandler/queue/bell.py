@@ -49,8 +49,10 @@ class Bell:
             if not self._rung:
                 action()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until it is rung, at the longest so many seconds by a clock that nobody sets."""
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is rung, at the longest so many seconds by a clock that nobody sets.
+        Whether it was."""
         with self._changed:
-            self._changed.wait_for(lambda: self._rung, seconds)
+            rung = self._changed.wait_for(lambda: self._rung, seconds)
             self._rung = False
+        return rung

@@ -40,7 +40,7 @@ class Resting:
     """What a worker knows of an account beside the store."""
 
     until: float = float("-inf")
-    """Until when its rate limit has it wait, by the monotonic clock."""
+    """Until when it is left alone, for its rate limit's sake most often; by the monotonic clock."""
     faults: Faults = dataclasses.field(default_factory=Faults)
 
 
@@ -68,6 +68,7 @@ class Lane:
         self.begun: float = time.monotonic()
         """When the message in hand was begun, by the monotonic clock."""
         self._queue = queue
+        self._app = queue.app  # which is not to go meanwhile
         self._store = queue.store
         self._resting = resting
         self._owner = owner
@@ -107,6 +108,9 @@ class Lane:
         self._lease = Lease(self._owner(), now + LEASE)
         origin = self._queue.origin(self.account)
         rows = self._store.claim(self.account, self._lease, now, BATCH, origin)
+        if not rows and not self.taken:
+            # Another transaction has them in hand: not to be asked for again and again.
+            self._resting.until = time.monotonic() + URGENT
         self._rows = self._within_rate(rows)
         self._looked = time.monotonic()
         return bool(self._rows)

@@ -60,7 +60,8 @@ class Lanes:
     def start(self, lane: Lane) -> None:
         """Run a lane in a thread, or, where the interpreter is ending and starts none, in this
         one."""
-        self._running[lane.account] = lane
+        if self._running.setdefault(lane.account, lane) is not lane:
+            return  # another turn of this process was quicker
         self._threads[lane.account] = None
         thread = threads.start(lambda: self._run(lane), f"mail-queue-{lane.account}")
         if thread is None:

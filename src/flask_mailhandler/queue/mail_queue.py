@@ -28,6 +28,7 @@ from .places import store_of
 from .row import FINISHED
 from .row import Row
 from .row import RowState
+from .stats import QueueStats
 from .store import Filter
 from .store import Pause
 from .telling import report_of
@@ -46,19 +47,6 @@ if t.TYPE_CHECKING:
 T = t.TypeVar("T")
 
 _PAGE = 500
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class QueueStats:
-    """How a queue is doing, for a health check."""
-
-    counts: Mapping[RowState, int]
-    """Messages of each state; none of a state that nothing is in."""
-    lag: float
-    """Seconds for which the message has waited that should have been sent first; 0 if nothing
-    is due."""
-    paused: Mapping[str, str]
-    """The accounts that pause, and why: their servers could not be spoken to."""
 
 
 class MailQueue:
@@ -141,10 +129,9 @@ class MailQueue:
         """Whether to try again those of whom nobody knows whether they have got it."""
         return self.settings.queue_unknown == "retry"
 
-    @property
-    def gone(self) -> bool:
-        """Whether there is no app any more."""
-        return self._mine.gone
+    def hold(self) -> Flask | None:
+        """The app, for as long as the caller keeps it; None if there is none any more."""
+        return self._mine.hold()
 
     def handler(self, account: str) -> EmailHandler:
         """The handler that is in force for an account.
@@ -160,7 +147,7 @@ class MailQueue:
         """Where a message of this account is queued, if this process sends nothing by it: a server
         in debug mode, say, whose database is that of production by mistake. It takes only what such
         a process here has queued. "" if it sends."""
-        return "" if self._mine.sends(account) else socket.gethostname()
+        return "" if self._mine.sends(account) else socket.gethostname() or "localhost"
 
     def app_context(self) -> AppContext:
         """A context of the app: handlers and receivers of signals may want one."""

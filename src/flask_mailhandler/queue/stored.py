@@ -13,6 +13,7 @@ from ..envelope import Envelope
 from ..errors import MessageError
 from ..handlers.prepare import Prepared
 from ..message import Message
+from ..mime import seven_bit
 from ..report import Job
 from . import outcomes
 from .outcomes import DamagedRowError
@@ -79,7 +80,10 @@ def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], patience: fl
     try:
         envelope = Envelope(found["sender"], to)
         content = Content(
-            octets, smtputf8=bool(found["smtputf8"]), eightbit=bool(found["eightbit"])
+            octets,
+            smtputf8=bool(found["smtputf8"]),
+            eightbit=bool(found["eightbit"]),
+            rewrite=seven_bit,
         )
     except (LookupError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
@@ -93,9 +97,11 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
     """
     found = read_options(row)
     if found.get("foreign"):
-        from ..mime.foreign_body import parse  # 20 ms, and most messages are ours
+        from ..mime.as_sent import AS_SENT  # 20 ms, and most messages are ours
+        from ..mime.as_sent import AS_SENT_UTF8
+        from ..mime.foreign_body import parse
 
-        return parse(octets)
+        return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
     return StoredMessage.of(octets, found.get("bcc", []))
 
 
@@ -122,5 +128,7 @@ def _read(into: dict[str, t.Any]) -> None:
     from ..mime.foreign_body import parse
 
     message = Message.from_mime(parse(octets))
-    into.update(vars(message.completed(bcc=Addresses(map(Address, bcc)))))
+    # Given, even where it names nobody: no default is to be filled in when it is sent again.
+    read = message.completed(to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)))
+    into.update(vars(read))
     del into["_unread"]

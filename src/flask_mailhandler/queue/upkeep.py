@@ -39,26 +39,26 @@ class Upkeep:
         self._ahead = float("inf")
 
     def run(self) -> bool:
-        """Do what is to be done again by now.
+        """Do what is to be done again by now. Whether a dead worker had left anything.
 
-        :return: Whether there was anything to do.
         :raises QueueError: if the store cannot be used.
         """
         if time.monotonic() - self._recovered < EVERY:
             return False
         self.watch_clock()
-        self.recover()
-        return True
+        return self.recover()
 
-    def recover(self) -> None:
-        """See to rows whose worker is dead.
+    def recover(self) -> bool:
+        """See to rows whose worker is dead. Whether there were any.
 
         :raises QueueError: if the store cannot be used.
         """
         self._recovered = time.monotonic()
-        for row in recover(self._queue):
+        rows = recover(self._queue)
+        for row in rows:
             with self._queue.app_context():
                 self._told(row, None)
+        return bool(rows)
 
     def watch_clock(self) -> None:
         """Find out, at the start and later on, whether the clock was put back: what is due by the

@@ -23,12 +23,13 @@ from .lane import names
 from .lane import Resting
 from .lanes import Lanes
 from .row import Row
+from .upkeep import EVERY
 from .upkeep import Upkeep
 
 if t.TYPE_CHECKING:
     from .mail_queue import MailQueue
 
-POLL = 1.0
+POLL = 5.0
 """Seconds after which to look for what nobody has rung for."""
 LONGEST_WAIT = 60.0
 """Seconds for which a worker that is to end waits for a rate limit."""
@@ -66,7 +67,8 @@ class Worker:
         :param drained: Called whenever nothing waits, now or for later.
         """
         self._end = float("inf")
-        while not (self.bell.stopped or self._queue.gone):
+        # The app is not to go in the middle of a round, and may between two of them.
+        while not self.bell.stopped and (app := self._queue.hold()):
             last = self.bell.finishing
             try:
                 pause = self._round(drained)
@@ -74,8 +76,22 @@ class Worker:
                 pause = self._note(error)
             if last and self._is_done():
                 break
-            self.bell.wait(pause)
+            del app
+            self._wait(pause)
         self.lanes.end(self.bell.grace)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until the bell is rung, the time is over, or a dead worker has left something."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self.bell.wait(min(left, EVERY)):
+            app = self._queue.hold()
+            try:
+                if app is None or self.upkeep.run():
+                    return
+            except Exception as error:
+                self._note(error)
+                return
+            del app
 
     def _round(self, drained: Callable[[], None]) -> float:
         """Start what is due. Seconds until something may be due that is not now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -66,7 +67,11 @@ class Offer:
         return parameters + (" SMTPUTF8" if utf8 else "")
 
     def refuse_what_cannot_go(self, delivery: Delivery, server: str) -> None:
-        """Settle as refused what the server has said that it cannot take."""
+        """Settle as refused what the server has said that it cannot take. Octets above 127 are
+        written anew for a server without 8BITMIME (RFC 6152 section 3), unless they are signed."""
+        content = delivery.job.content
+        if content.eightbit and "8BITMIME" not in self and (rewritten := content.in_seven_bits()):
+            delivery.job = dataclasses.replace(delivery.job, content=rewritten)
         for recipients, reason in self._obstacles(delivery, server):
             own = len(recipients) == 1 and not recipients[0].isascii()
             about = About.RECIPIENT if own else About.CONTENT

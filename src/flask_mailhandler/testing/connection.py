@@ -10,6 +10,7 @@ import typing as t
 from collections.abc import Iterable
 
 from ..address import Address
+from ..address import parse_envelope_sender
 from ..envelope import Envelope
 from ..errors import MessageError
 from .login import exchange
@@ -203,7 +204,7 @@ class Connection:
             self._say("530 5.7.0 Log in first")
         elif self._sender is not None:
             self._say("503 5.5.1 One MAIL at a time")
-        elif found is None or not _is_path(found["mailbox"]):
+        elif found is None or not _is_sender(found["mailbox"]):
             self._say("501 5.1.7 That is no sender")
         elif self._answer("MAIL", "250 2.1.0 OK") // 100 == 2:
             self._sender, self._parameters = found["mailbox"], found["parameters"].upper()
@@ -213,7 +214,7 @@ class Connection:
         if self._sender is None:
             self._say("503 5.5.1 MAIL first")
             return
-        if found is None or not found["mailbox"] or not _is_path(found["mailbox"]):
+        if found is None or not _is_mailbox(found["mailbox"]):
             self._say("501 5.1.3 That is no recipient")
             return
         recipient = Address(found["mailbox"])
@@ -264,10 +265,17 @@ class Connection:
         self._sender, self._parameters, self._recipients = None, "", []
 
 
-def _is_path(mailbox: str) -> bool:
-    """Whether it is a mailbox, or empty: a notification's sender."""
+def _is_mailbox(mailbox: str) -> bool:
     try:
-        return not mailbox or bool(Address(mailbox))
+        return bool(Address(mailbox))
+    except MessageError:
+        return False
+
+
+def _is_sender(mailbox: str) -> bool:
+    """Whether it is one that bounces go to, or empty: a notification's sender."""
+    try:
+        return not mailbox or bool(parse_envelope_sender(mailbox))
     except MessageError:
         return False
 

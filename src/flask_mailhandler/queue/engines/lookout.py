@@ -59,7 +59,7 @@ class Lookout(Background):
     def run(self) -> None:
         """Pass on what was rung for, and look."""
         worker, next_look, stopped = Worker(self._queue), float("-inf"), False
-        while not stopped and not (self._queue.gone and not self._rings):
+        while not stopped and (app := self._queue.hold()):
             stopped = self.bell.stopped  # what was rung for before is told still
             try:
                 rung = self._take_rings()
@@ -69,6 +69,7 @@ class Lookout(Background):
                 logger.error("%s", error)
                 next_look = time.monotonic() + EVERY
             rung = {}
+            del app
             if not stopped:
                 self.bell.wait(max(0.0, next_look - time.monotonic()))
 
@@ -87,8 +88,9 @@ class Lookout(Background):
         if rung:
             self._pass_on_what_is_due(worker)
         # Also where somebody rings all the time.
-        if worker.upkeep.run() or not rung:
-            worker.upkeep.sweep(idle=not rung)
+        recovered = worker.upkeep.run()
+        worker.upkeep.sweep(idle=not rung)
+        if recovered or not rung:
             self._pass_on_what_is_due(worker)
         return min([EVERY, *(wait for wait in worker.waits() if wait > 0)])
 

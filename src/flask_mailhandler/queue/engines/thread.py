@@ -87,7 +87,8 @@ class _Running(Background):
         self._queue.store.close()
 
     def _tell_the_rest(self) -> None:
-        if self._queue.gone:
+        app = self._queue.hold()
+        if app is None:
             return
         try:
             stats = self._queue.stats()

@@ -1,0 +1,56 @@
+"""What the octets of a text say about their own type."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable
+
+from ..attachment import Attachment
+from ..attachment import File
+from ..errors import MessageError
+
+# https://www.rfc-editor.org/rfc/rfc5545#section-3.7.2: a property of the calendar, which stands
+# before what is in it. A line that begins with white space continues another.
+_METHOD = re.compile(rb"^METHOD(?:;[^:\r\n]*)?:[ \t]*([A-Za-z0-9-]+)[ \t]*\r?$", re.M | re.I)
+_HEAD = 1 << 16
+
+
+def fill_in(attachment: Attachment, subtype: str, parameters: dict[str, str]) -> None:
+    """Add what a reader needs and *parameters* leave out: ``charset=utf-8`` for octets that are
+    UTF-8 (RFC 6657 section 4: without it they are ASCII), and the ``method`` of a calendar, without
+    which no buttons are shown (RFC 6047 section 2.4).
+
+    A file that cannot be read now is an error when it is sent.
+    """
+    source = attachment.source
+    try:
+        if not isinstance(source, str) and "charset" not in parameters:
+            pieces = source.read() if isinstance(source, File) else [source]
+            parameters.update({"charset": "utf-8"} if _is_utf8(pieces) else {})
+        if subtype == "calendar" and "method" not in parameters:
+            found = _METHOD.search(_head(source))
+            parameters.update({"method": found[1].decode().upper()} if found else {})
+    except MessageError:
+        pass
+
+
+def _head(source: bytes | str | File) -> bytes:
+    if isinstance(source, File):
+        return next(source.read(_HEAD), b"")
+    return source[:_HEAD].encode() if isinstance(source, str) else source[:_HEAD]
+
+
+def _is_utf8(pieces: Iterable[bytes]) -> bool:
+    """Whether octets are UTF-8, and more than ASCII."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    is_ascii = True
+    try:
+        for piece in pieces:
+            is_ascii = is_ascii and piece.isascii()
+            if not is_ascii:
+                decode(piece)
+        decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return not is_ascii

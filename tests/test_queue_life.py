@@ -1,0 +1,267 @@
+"""The life of a queue's threads: what keeps them, what they carry, how they end, and what a process
+leaves alone."""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+import typing as t
+
+import pytest
+
+from flask_mailhandler import message_sent
+from flask_mailhandler.queue import threads
+from queueing import Shop
+from queueing import shop
+from queueing import url_of
+from sending import letter
+from sending import letters
+from sending import Scripted
+from servers.actions import Delay
+from servers.waiting import until
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from servers import ScriptedServer
+
+HEAD = """
+import json, logging, sys
+from flask import Flask
+from flask_mailhandler import Mail, Message
+
+def create_app():
+    app = Flask("shop", instance_path=sys.argv[1])
+    app.config.update(MAIL_DEFAULT_FROM="shop@example.com", MAIL_URL=sys.argv[2])
+    app.config.update(json.loads(sys.argv[3]))
+    app.get("/")(lambda: "up")
+    Mail(app)
+    return app
+
+def letter(number):
+    return Message(subject=str(number), text="Hello", to=f"r{number}@example.com")
+"""
+
+
+def script(
+    program: str, folder: Path, server: ScriptedServer, **keys: t.Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as a user would write it, to its end."""
+    keys = {"MAIL_QUEUE": "mail-queue.sqlite", **keys}  # where it is by default, but named
+    arguments = [str(folder), url_of(server), json.dumps(keys)]
+    return subprocess.run(
+        [sys.executable, "-c", HEAD + program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+FORGETFUL = {
+    "a function": """
+def main():
+    app = create_app()
+    with app.app_context():
+        app.mail.send_later(letter(1))
+main()
+""",
+    "a with block": """
+with create_app().app_context():
+    from flask import current_app
+    current_app.mail.send_later(letter(1))
+""",
+    "twice": """
+def main(number):
+    app = create_app()
+    with app.app_context():
+        for ticket in app.mail.send_later_each([letter(number)]):
+            pass
+main(1)
+import gc; gc.collect()
+main(2)
+""",
+    "in a moment": """
+def main():
+    app = create_app()
+    with app.app_context():
+        app.mail.send_later(letter(1), delay=0.5)
+main()
+import gc, time
+gc.collect()
+deadline = time.monotonic() + 60
+import sqlite3
+while not sqlite3.connect(sys.argv[1] + "/mail-queue.sqlite").execute(
+    "SELECT 1 FROM mail_queue WHERE state = 'sent'"
+).fetchall() and time.monotonic() < deadline:
+    time.sleep(0.05)
+""",
+}
+
+
+@pytest.mark.parametrize("program", FORGETFUL.values(), ids=FORGETFUL)
+def test_an_app_that_is_forgotten(program: str, tmp_path: Path, scripted: Scripted) -> None:
+    """A script may make its app in a function and forget it: what it has queued is sent all the
+    same."""
+    server = scripted()
+    done = script(program, tmp_path, server)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(server.accepted) == program.count("\nmain(") or 1
+    with shop(tmp_path, server) as here:
+        assert {*here.states} == {"sent"}
+
+
+@pytest.mark.parametrize("queue", ["sqlite", "sqlite:///app.sqlite"])
+def test_an_exit_closes_the_store_last(queue: str, tmp_path: Path, scripted: Scripted) -> None:
+    """A process whose first request wakes the queue sends what an earlier one has left before its
+    connection to the store is closed, whichever of the two was there first."""
+    server = scripted(on={"end of data": Delay(0.05, "250 2.0.0 ok")})
+    with shop(tmp_path, server, MAIL_QUEUE=queue) as before:
+        assert len([*before.mail.send_later_each(letters(20))]) == 20
+    request = "app = create_app()\napp.test_client().get('/')\n"
+    done = script(request, tmp_path, server, MAIL_QUEUE=queue)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    with shop(tmp_path, server, MAIL_QUEUE=queue) as here:
+        assert here.states == ["sent"] * 20
+    assert len(server.accepted) == 20
+
+
+@pytest.mark.parametrize("way", ["exit", "once"])
+def test_an_end_under_a_rate_limit(way: str, tmp_path: Path, scripted: Scripted) -> None:
+    """A process that ends, and a worker that is to end, wait for a rate limit that lets them send
+    in time."""
+    server = scripted()
+    keys = {"MAIL_RATE_LIMIT": "10/s"}
+    if way == "exit":
+        queue = "app = create_app()\nwith app.app_context():\n"
+        queue += "    list(app.mail.send_later_each(letter(n) for n in range(25)))\n"
+        done = script(queue, tmp_path, server, **keys)
+        assert (done.returncode, done.stderr) == (0, "")
+    with shop(tmp_path, server, **keys) as here:
+        if way == "once":
+            assert len([*here.mail.send_later_each(letters(25))]) == 25
+            worker = here.queue.worker()
+            worker.bell.finish()
+            worker.run()
+        assert here.states == ["sent"] * 25
+    assert len(server.accepted) == 25
+
+
+def test_what_waits_for_long_is_told(tmp_path: Path, scripted: Scripted) -> None:
+    """What a process cannot send before its end is counted in one sentence, which says who sends
+    it."""
+    server = scripted()
+    queue = "app = create_app()\nwith app.app_context():\n"
+    queue += "    list(app.mail.send_later_each(letter(n) for n in range(150)))\n"
+    done = script(queue, tmp_path, server, MAIL_RATE_LIMIT="5/h")
+
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1
+    assert f"145 messages wait in {tmp_path}/mail-queue.sqlite." in lines[0]
+    assert lines[0].endswith("The next process of the app sends them, or 'flask mail worker'.")
+
+
+# What a thread carries
+
+REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("REQUEST", default="none")
+
+
+def test_the_thread_has_a_context_of_its_own(tmp_path: Path, scripted: Scripted) -> None:
+    """What a request has put into its context, a trace or a user, is not taken for what a thread
+    does that outlives it."""
+    seen: list[str] = []
+
+    def receive(sender: object, **facts: object) -> None:
+        seen.append(REQUEST.get())
+
+    with shop(tmp_path, scripted(), MAIL_QUEUE_ENGINE="thread") as here:
+        message_sent.connect(receive, here.app)
+        for order in ("first", "second"):
+            token = REQUEST.set(order)
+            here.mail.send_later(letter())
+            REQUEST.reset(token)
+        until(lambda: len(seen) == 2, 60.0, "the signals")
+
+    assert seen == ["none", "none"]
+
+
+def test_a_library_that_hands_the_context_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tracing libraries make every thread run in the context of who starts it: they find an empty
+    one."""
+    start: Callable[[threading.Thread], None] = threading.Thread.start
+
+    def traced(self: threading.Thread) -> None:
+        context, run = contextvars.copy_context(), self.run
+        self.run = lambda: context.run(run)  # type: ignore[method-assign]
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", traced)
+    REQUEST.set("mine")
+    seen: list[str] = []
+    thread = threads.start(lambda: seen.append(REQUEST.get()), "test")
+    assert thread is not None
+    thread.join(60)
+
+    assert seen == ["none"]
+
+
+# A process that sends nothing
+
+
+@pytest.mark.parametrize("handler", ["memory", "console", "mailbox"])
+def test_a_process_that_sends_nothing(handler: str, tmp_path: Path, scripted: Scripted) -> None:
+    """A forgotten server in debug mode on the database of production takes nothing of what is to be
+    sent, and still does what it has queued itself."""
+    server = scripted()
+    with shop(tmp_path, server) as production, shop(tmp_path, MAIL_HANDLER=handler) as debug:
+        with production.app.app_context():
+            production.mail.send_later(letter())
+        assert debug.queue.run_once() == 0
+        assert debug.states == ["waiting"]
+        debug.mail.send_later(letter("me@example.com"))
+        assert debug.queue.run_once() == 1
+        assert debug.states == ["waiting", "sent"]
+        assert production.queue.run_once() == 1
+        assert [one.recipients for one in server.accepted] == [("b@example.com",)]
+
+
+def test_a_process_that_sends_nothing_any_more(tmp_path: Path, scripted: Scripted) -> None:
+    """What was queued while nothing was sent is sent when the app is configured to."""
+    with shop(tmp_path, MAIL_HANDLER="memory") as debug:
+        debug.mail.send_later(letter())
+    server = scripted()
+    with shop(tmp_path, server) as here:
+        here.queue.run_once()
+        assert here.states == ["sent"]
+    assert len(server.accepted) == 1
+
+
+# The file
+
+
+@pytest.mark.parametrize(("mode", "then"), [(0o644, 0o600), (0o664, 0o660), (0o666, 0o660)])
+def test_a_file_that_others_can_read(mode: int, then: int, tmp_path: Path) -> None:
+    """A queue's file that is there already, and those beside it, are kept from others; a group that
+    may write shares it on purpose."""
+    with shop(tmp_path) as here:
+        here.mail.send_later(letter())
+    files = [tmp_path / "mail-queue.sqlite"]
+    keeping = Shop(tmp_path)
+    with keeping.app.app_context():
+        keeping.queue.get(1)  # with its WAL
+        files += [path for path in tmp_path.iterdir() if path.name.startswith("mail-queue.sqlite-")]
+        for path in files:
+            os.chmod(path, mode)
+        with shop(tmp_path) as here:
+            here.mail.send_later(letter())
+            assert len(files) == 3
+            assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {then}
+        keeping.queue.close()

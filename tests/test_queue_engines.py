@@ -314,6 +314,29 @@ def test_a_server_that_hangs(tmp_path: Path, scripted: Scripted, hanging: Hold) 
         until(lambda: here.states[0] == "sent", 60, "the result")
 
 
+@pytest.mark.usefixtures("no_looks")
+def test_jobs_of_one_process(tmp_path: Path, scripted: Scripted, hanging: Hold) -> None:
+    """E3: of the threads of one process one at the most is at work on mail, however many jobs it
+    gets and however long a message takes; the others go on to other jobs."""
+    server = scripted(on={"MAIL": ["250 2.1.0 ok", hanging, "250 2.1.0 ok"]})
+    with noting_shop(tmp_path, server) as (here, engine):
+        engine.stay = float("inf")  # type: ignore[misc]  that it stays is the worst case
+        for message in letters(5):
+            here.mail.send_later(message)
+        threads = [threading.Thread(target=engine.answer, args=("default",)) for _ in range(8)]
+        threads[0].start()
+        hanging.reached()
+        for thread in threads[1:]:
+            thread.start()
+        until(lambda: [one.is_alive() for one in threads].count(True) == 1, 60, "all but one")
+        hanging.let_go()
+        for thread in threads:
+            thread.join(60)
+
+        engine.answer("default")
+        assert here.states == ["sent"] * 5
+
+
 def test_a_worker_that_is_shut_down(tmp_path: Path, scripted: Scripted, hanging: Hold) -> None:
     """E3: an engine that is stopped has the message in hand finished, which no job waits for any
     more, and begins no other."""

@@ -66,7 +66,10 @@ class PgBouncer:
             f"auth_file = {self._folder}/users\n"
             "pool_mode = transaction\n"
             f"default_pool_size = {self._size}\n"
-            "max_client_conn = 200\n",
+            "max_client_conn = 200\n"
+            # As it comes a statement waits for two minutes while the server is gone.
+            "query_wait_timeout = 5\n"
+            "server_login_retry = 1\n",
             encoding="ascii",
         )
         return self.start()

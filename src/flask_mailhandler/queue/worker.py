@@ -58,6 +58,7 @@ class Worker:
         self._names = names(self.owner)
         self._resting: dict[str, Resting] = {}
         self._end = self._quiet_until = float("-inf")
+        self._turn_of: object | None = None
         self.lanes: Lanes = Lanes(queue.settings.queue_threads, self.bell.ring)
         self.upkeep: Upkeep = Upkeep(queue, self._tell, lambda: self.bell.stopped)
 
@@ -139,6 +140,9 @@ class Worker:
         """Deliver for a moment what is most urgent, as a job does beside other jobs. While one
         server hangs the others are served, and a rate limit is waited for that ends in time.
 
+        Of several threads that share this worker one has the turn. Another one leaves it to that
+        thread, or takes it over when its time is over.
+
         :param seconds: After them no message is begun any more, unless another account's server is
             slow.
         :param stay: Seconds after which a message in hand is left to its thread.
@@ -146,26 +150,32 @@ class Worker:
         :raises QueueError: if the store cannot be used.
         """
         self.upkeep.recover()
+        if self._turn_of is not None and time.monotonic() < self._end - _SLOW / 4:
+            self.bell.ring()
+            return 0
         return self._turn(seconds, stay, patient=True)
 
     def _turn(self, seconds: float, stay: float, *, patient: bool) -> int:
         before = self.lanes.taken
-        # Others may have begun a turn in this process: they share the lanes.
-        self._end = max(self._end, time.monotonic() + seconds)
+        self._turn_of = mine = object()
+        self._end = time.monotonic() + seconds
         try:
-            self._deliver_until_end(stay, patient)
+            self._deliver_until_end(mine, stay, patient)
         except BaseException:
             # The time limit of a broker, say: what is in hand is finished, and no more begun.
             self._end = float("-inf")
             self.lanes.end(self.bell.grace)
             raise
+        finally:
+            if self._turn_of is mine:
+                self._turn_of = None
         if self.bell.stopped:
             self.lanes.end(self.bell.grace)
         return self.lanes.taken - before
 
-    def _deliver_until_end(self, stay: float, patient: bool) -> None:
+    def _deliver_until_end(self, mine: object, stay: float, patient: bool) -> None:
         began = time.monotonic()
-        while not self.bell.stopped:
+        while not self.bell.stopped and self._turn_of is mine:
             if error := self.lanes.take_error():
                 raise error
             now = time.monotonic()

@@ -31,9 +31,9 @@ TASK = "flask_mailhandler.send"
 """What the brokers call the task."""
 EXPIRES = 600
 """Seconds after which nobody needs to hear a ring: the mail has been found by then."""
-TURN = 1.0
+TURN = 1.25
 """Seconds for which a worker begins messages when it is told: it has other things to do, and is
-told again if more is due."""
+told again if more is due. Longer than a limit of so many a second has it wait."""
 STAY = 3.0
 """Seconds after which a worker leaves a server that hangs to a thread, and goes on with its
 jobs."""

@@ -26,7 +26,8 @@ UNDER_WAY = 10.0
 QUIET = 1.0
 """Seconds for which a broker that could not be told is left alone; doubled each time."""
 LONGEST_QUIET = 15.0
-_SOON = 1.0
+SOON = 1.1
+"""Seconds for which a worker that is told waits for a rate limit: less than its turn lasts."""
 
 
 class Lookout(Background):
@@ -102,14 +103,14 @@ class Lookout(Background):
         """Tell the broker, unless it was told and nobody has answered. After a failure it is left
         alone for a while.
 
-        :param wait: Seconds until the account may send; after more than one nobody is told now.
+        :param wait: Seconds until the account may send. If they are many nobody is told now.
         :raises QueueError: if the store cannot be used.
         """
         now = self._queue.store.now()
         if time.monotonic() < self._quiet_until:
             return
-        seconds = UNDER_WAY if wait <= _SOON else min(wait, LONGEST_RING)
-        if not self._queue.store.ring(account, now, now + seconds) or wait > _SOON:
+        seconds = UNDER_WAY if wait <= SOON else min(wait, LONGEST_RING)
+        if not self._queue.store.ring(account, now, now + seconds) or wait > SOON:
             return  # whoever looks at the end of that time tells
         try:
             self._tell(account)

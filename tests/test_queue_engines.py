@@ -320,7 +320,7 @@ def test_jobs_of_one_process(tmp_path: Path, scripted: Scripted, hanging: Hold) 
     gets and however long a message takes; the others go on to other jobs."""
     server = scripted(on={"MAIL": ["250 2.1.0 ok", hanging, "250 2.1.0 ok"]})
     with noting_shop(tmp_path, server) as (here, engine):
-        engine.stay = float("inf")  # type: ignore[misc]  that it stays is the worst case
+        engine.stay = float("inf")  # the worst case
         for message in letters(5):
             here.mail.send_later(message)
         threads = [threading.Thread(target=engine.answer, args=("default",)) for _ in range(8)]

@@ -13,11 +13,8 @@ from flask import Flask
 from sqlalchemy import orm
 
 from example_shops import WORKER
-from flask_mailhandler import ConfigurationError
 from flask_mailhandler import Mail
 from flask_mailhandler import QueueError
-from flask_mailhandler.queue.sqlalchemy_places import store_at
-from flask_mailhandler.secret import Secret
 from queueing import shop
 from sending import letter
 from sending import letters
@@ -156,11 +153,3 @@ def test_options_of_the_driver(
                 ).fetchall()
 
     assert (found[0] > 0) == prepared
-
-
-@pytest.mark.parametrize("value", ["many", "-1", "5&prepare_threshold=6"])
-def test_an_option_that_means_nothing(value: str) -> None:
-    """A wrong value says what may be written."""
-    url = f"postgresql+psycopg://shop@localhost/shop?prepare_threshold={value}"
-    with pytest.raises(ConfigurationError, match="takes a whole number"):
-        store_at(Flask("shop"), Secret(url))

@@ -64,6 +64,11 @@ def _at(url: Secret, folder: str) -> sa.Engine:
         if here and place.database not in (None, "", ":memory:"):
             os.makedirs(folder, exist_ok=True)
             place = place.set(database=os.path.join(folder, str(place.database)))
+        if place.get_dialect().is_async:
+            raise ConfigurationError(
+                f"MAIL_QUEUE: {place.get_driver_name()} is a driver for asyncio. Threads send what"
+                " is queued: name another, as in 'postgresql+psycopg://'."
+            )
         place, options = _options(place)
         engine = sa.create_engine(place, connect_args=options)
     except ModuleNotFoundError as error:

@@ -42,7 +42,7 @@ jobs."""
 class BrokerEngine(Engine):
     """Tells a broker, and looks out for what it has forgotten. A subclass writes :meth:`tell`."""
 
-    stay: t.ClassVar[float] = STAY
+    stay: float = STAY
     """Seconds for which :meth:`answer` waits for a server that hangs. ``float("inf")`` where the
     process of a job ends with it."""
 

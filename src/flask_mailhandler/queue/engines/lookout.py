@@ -109,15 +109,19 @@ class Lookout(Background):
         now = self._queue.store.now()
         if time.monotonic() < self._quiet_until:
             return
-        seconds = UNDER_WAY if wait <= SOON else min(wait, LONGEST_RING)
-        if not self._queue.store.ring(account, now, now + seconds) or wait > SOON:
+        store = self._queue.store
+        if wait > SOON:
+            store.answer(account)  # also where somebody else was told meanwhile
+            store.ring(account, now, now + min(wait, LONGEST_RING))
             return  # whoever looks at the end of that time tells
+        if not store.ring(account, now, now + UNDER_WAY):
+            return
         try:
             self._tell(account)
         except Exception as error:
             self._quiet_until = time.monotonic() + self._quiet
             self._quiet = min(2 * self._quiet, LONGEST_QUIET)
-            self._queue.store.answer(account)
+            store.answer(account)
             logger.error("Mail waits in the queue, and its engine could not be told: %s", error)
         else:
             self._quiet = QUIET

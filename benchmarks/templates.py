@@ -64,7 +64,8 @@ VARIABLES: dict[str, t.Any] = {
     "items": [(f"Stoneware mug <{n}>", n, f"$ {n * 24}.00") for n in range(1, 9)],
 }
 FIELDS: dict[str, t.Any] = {"from_addr": "shop@example.com", "to": "Ann <ann@example.com>"}
-_MOST = 1.3
+# css-inline alone writes another document; that nothing else changes costs more than it does.
+_MOST = 3.0
 
 
 def run(rounds: int) -> list[Target]:

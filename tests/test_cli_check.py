@@ -265,9 +265,9 @@ def test_a_step_that_fails(
 @pytest.mark.parametrize(
     ("certificate", "error"),
     [
-        ("untrusted", "set MAIL_TLS_CA_FILE to its certificate."),
+        ("untrusted", "set MAIL_TLS_CA_FILE to its issuer's certificate."),
         ("expired", "The server needs a new certificate."),
-        ("wrong_host", "Set MAIL_HOST to the name in the certificate."),
+        ("wrong_host", "Names in its subjectAltName count, a common name does not (RFC 9525)."),
     ],
 )
 def test_a_certificate_that_is_not_accepted(

@@ -87,6 +87,8 @@ def test_a_good_mail() -> None:
         ('<img alt="" src="cid:a@b">', "The image 'cid:a@b' is not in the mail. [image]"),
         ('<img alt="" src="data:image/png;base64,AAAA">', "is in the HTML itself. [image]"),
         ('<img src="https://x/a.png">', "The image 'https://x/a.png' has no alt. [alt]"),
+        ("<link rel='Preload STYLESHEET' href=https://x/y.css>", "sheet 'https://x/y.css' is in"),
+        ("<link rel=icon href=x><link rel=stylesheet>", "The style sheet '' is in another file."),
         ("<p>Hi {{ user.name }}", "html: '{{ user.name }}' was not filled in. [braces]"),
         ("<p>Hi {% if x %}", "html: '{% if x %}' was not filled in. [braces]"),
         ("<p>Hi {first_name}", "html: '{first_name}' was not filled in. [braces]"),
@@ -115,6 +117,34 @@ def test_html(html: str, expect: str) -> None:
 def test_words(subject: str, text: str, expect: str) -> None:
     """A subject and a text are there, and are filled in."""
     assert linted("<p>Hi", subject=subject, text=text) == [expect]
+
+
+def test_braces_in_html_and_text() -> None:
+    """A variable that is left out of the HTML and of the text is one finding."""
+    found = linted("<p>Hi {{ name }}", text="Hi {{ name }}, {{ other }}")
+
+    assert found == [
+        "error in the html: '{{ name }}' was not filled in. [braces]",
+        "error in the text: '{{ other }}' was not filled in. [braces]",
+    ]
+
+
+def test_a_file_without_a_name() -> None:
+    """A file has a name; an attached message and a part that is no file need none."""
+    message = captured(
+        subject="Hi",
+        text="Hi",
+        alternatives=[("BEGIN:VCALENDAR", "text/calendar")],
+        attachments=[
+            Attachment(b"%PDF", mimetype="application/pdf"),
+            Attachment(b"%PDF", filename="a.pdf"),
+            Attachment(b"Subject: x\r\n\r\ny", mimetype="message/rfc822"),
+        ],
+    )
+
+    assert [str(found) for found in lint(bytes(message.content))] == [
+        "warning in the header: An attachment of type application/pdf has no file name. [file-name]"
+    ]
 
 
 def test_the_text_that_is_made() -> None:
@@ -226,6 +256,21 @@ def test_allow() -> None:
 
     assert [f.rule for f in lint(mail)] == ["subject", "text-part", "image", "alt"]
     assert [f.rule for f in lint(mail, allow=["alt", "image"])] == ["subject", "text-part"]
+
+
+def test_placeholders() -> None:
+    """What a provider fills in is neither a dead link nor a variable that was left out."""
+    html = '<p>%name% {{ses}} <a href="%out%">Leave</a><img alt="" src="%open%">'
+    message = captured(subject="Hi %name%", text="{{ses}}", html=html)
+    mail = bytes(message.content)
+
+    assert lint(mail, placeholders=["%", "{{ses}}"]) == []
+    assert {found.rule for found in lint(mail)} == {"link", "image", "braces"}
+    assert {found.rule for found in lint(mail, placeholders=["%"])} == {"braces"}
+    assert (
+        lint(b"List-Unsubscribe: <%out%>\r\nSubject: a\r\n\r\nb", placeholders=["%out"])[0].rule
+        == "one-click"
+    )
 
 
 @pytest.mark.parametrize("allow", [["alt", "colour"], "alt"])

@@ -398,3 +398,14 @@ def test_files_that_are_no_messages(browser: FlaskClient, tmp_path: Path) -> Non
 
     assert [message["id"] for message in found] == [gone, good]
     assert browser.get(f"/_mail/messages/{gone}").status_code == 404
+
+
+def test_lint_knows_placeholders(tmp_path: Path) -> None:
+    """What the provider fills in, as the app says, is no dead link on the page."""
+    html = '<p><a href="%out%">Leave</a> <a href="%other%">x</a>'
+    app = app_with_mailbox(tmp_path, placeholders=["%out%"])
+
+    page = app.test_client().get(send(app, html=html)).text
+
+    assert "%other%&#39;, which is relative" in page
+    assert "%out%&#39;, which is relative" not in page

@@ -8,6 +8,7 @@ import pytest
 
 from flask_mailhandler.plaintext import plaintext
 
+X_AS_S = "S (https://x.example)"
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "plaintext"
 
 
@@ -48,6 +49,16 @@ def check(html: str, expect: str) -> None:
         ("one\n  two\tthree ", "one two three"),
         ("a <b> b</b> <i>c </i> d", "a b c d"),
         ("a<b>b</b>c", "abc"),
+        ("<s>20 €</s> 10 €", "~~20 €~~ 10 €"),
+        ("<p>Now <del> 20 € </del>10 €!", "Now ~~20 €~~ 10 €!"),
+        ("<strike>a <b>b</b></strike>c", "~~a b~~ c"),
+        ("<span style='text-decoration: line-through'>20</span><ins>10</ins>", "~~20~~ 10"),
+        ("<table><tr><td style='TEXT-DECORATION:red line-through'>20<td>10", "~~20~~  10"),
+        ("<del><p>a</p><p>b</p></del>c", "~~a~~\n\n~~b~~\n\nc"),
+        ("<s></s><s> </s><s hidden>x</s>a<s>b", "a~~b~~"),
+        ("<s><a href='https://x.example'>a</a></s>", "~~a (https://x.example)~~"),
+        ("10<sup>2</sup>, 10<sup>-3</sup> m<sup>2</sup>", "10², 10⁻³ m²"),
+        ("19<sup>99</sup> €, H<sub>2</sub>O, x<sup>th</sup><sup></sup>", "19⁹⁹ €, H₂O, xth"),
         ("a<hr>b", "a\n\n" + "-" * 40 + "\n\nb"),
         ("<h1>One</h1>text", "One\n===\n\ntext"),
         ("text<h2>Two</h2>text", "text\n\nTwo\n---\n\ntext"),
@@ -103,6 +114,17 @@ def test_blocks(html: str, expect: str) -> None:
         ('<a href="https://x.example/" title="Shop"></a>', "Shop (https://x.example/)"),
         ('<a href="https://x.example/"><img alt="Logo"></a>', "Logo (https://x.example/)"),
         ('<a href="https://x.example/"><img alt=""></a>', "https://x.example/"),
+        ("<a href=https://x.example><img alt=''></a> <a href=https://x.example>S</a>", X_AS_S),
+        ("<a href=https://x.example>S</a><p><a href=https://x.example><img></a></p>", X_AS_S),
+        ("<a href=https://x.example>S</a><a href=https://x.example><img alt=' '></a>", X_AS_S),
+        (
+            "<a href=https://x.example><img alt=''></a><p><a href=https://x.example/y>S</a>",
+            "https://x.example\n\nS (https://x.example/y)",
+        ),
+        (
+            "<td><a href=https://x.example><img></a><td><a href=https://x.example><img></a>",
+            "https://x.example\n\nhttps://x.example",
+        ),
         ('<a href="u:1"><div>Text</div></a><div>b</div>', "Text (u:1)\nb"),
         ('<a href="u:1"><h2>Title</h2><p>Text</p></a>b', "Title\n-----\n\nText (u:1)\n\nb"),
         ("<p><a href=u:1>a</p><p>b</a></p>", "a (u:1)\n\nb"),
@@ -148,6 +170,18 @@ def test_images(html: str, expect: str) -> None:
         ("<ol start=9><li>a<li>b</ol>", "9. a\n10. b"),
         ("<ol start=-1><li>a<li>b</ol>", "-1. a\n0. b"),
         ("<ol start=x><li>a</ol>", "1. a"),
+        ("<ol reversed><li>a</li><li>b</li></ol>", "2. a\n1. b"),
+        ("<ol reversed start=9><li>a<li>b<li value=3>c<li>d", "9. a\n8. b\n3. c\n2. d"),
+        (
+            "<ol reversed><li>a<ol><li>x<li>y</ol><li hidden>-<li>b</ol>",
+            "2. a\n  1. x\n  2. y\n1. b",
+        ),
+        ('<ol><li value="7">c</li><li>d</li></ol>', "7. c\n8. d"),
+        ("<ol><li>a<li value=x>b<li value=-3>c<li>d</ol>", "1. a\n2. b\n-3. c\n-2. d"),
+        ("<ol type=a start=26><li>a<li>b<li type=1>c</ol>", "z. a\naa. b\n28. c"),
+        ("<ol type=I><li value=3999>a<li>b<li value=0>c</ol>", "MMMCMXCIX. a\n4000. b\n0. c"),
+        ("<ol style='list-style: inside lower-roman'><li value=4>a</ol>", "iv. a"),
+        ("<ol style='list-style-type:upper-latin'><li>a<li>b</ol>", "A. a\nB. b"),
         ("<ul><li>a<ul><li>b</ul><li>c</ul>", "- a\n  - b\n- c"),
         ("<ul><li>a</li><ul><li>b</li></ul></ul>", "- a\n- b"),
         ("<ol><li>a<ul><li>b<ol><li>c</ol></ul><li>d</ol>", "1. a\n  - b\n    1. c\n2. d"),

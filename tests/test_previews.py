@@ -291,6 +291,19 @@ def test_lint() -> None:
     assert found == {"all": ["link", "alt"], "some": ["link"]}
 
 
+def test_lint_knows_placeholders() -> None:
+    """What the provider fills in, as the app says, is no finding."""
+    app, mail = an_app(MAIL_PLACEHOLDERS=["%out%"])
+    html = '<a href="%out%">Leave</a><a href="%other%">x</a>'
+    mail.preview("a")(lambda: Message(subject="Hi", html=html))
+
+    (sample,) = mail.previews.samples()
+
+    assert [finding.text for finding in render(app, sample).findings] == [
+        "The link 'x' leads to '%other%', which is relative."
+    ]
+
+
 def test_an_error() -> None:
     """An exception is told with the line of the app where it happened, and never raised."""
     app, mail = an_app()

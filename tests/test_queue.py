@@ -302,6 +302,22 @@ def test_wrong_ones_among_many(tmp_path: Path) -> None:
         assert [row.key for row in here.rows] == ["1", "3", "4"]
 
 
+def test_a_list_that_breaks_off(tmp_path: Path) -> None:
+    """What came before an error of the caller's own generator is queued, and has its tickets."""
+
+    def list_of_members() -> Iterator[Message]:
+        yield from letters(3)
+        raise LookupError("no database")
+
+    with shop(tmp_path) as here:
+        tickets = here.mail.send_later_each(list_of_members())
+
+        assert [next(tickets).id for _ in range(3)] == [1, 2, 3]
+        with pytest.raises(LookupError, match="no database"):
+            next(tickets)
+        assert here.states == ["waiting"] * 3
+
+
 def test_a_list_twice(tmp_path: Path) -> None:
     """A list that is queued a second time, as after a crash in the middle of it, adds what is
     missing: each message has a key of its own."""

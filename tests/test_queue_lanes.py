@@ -58,8 +58,14 @@ def working(here: Shop, way: str) -> Iterator[None]:
     """Somebody sends what is due, in one of the ways in which that is done."""
     bell = Bell()
     worker = here.queue.worker(bell)
-    runs = {"worker": worker.run, "run_once": worker.run_once, "turn": lambda: worker.turn(1.0)}
-    thread = threading.Thread(target=runs.get(way, lambda: None))
+
+    def run() -> None:
+        if way == "worker":
+            worker.run()
+        elif way == "turn":
+            worker.turn(1.0)
+
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         yield
@@ -265,6 +271,7 @@ def test_without_the_queue_it_is_refused(tmp_path: Path, scripted: Scripted) -> 
     with shop(tmp_path, server) as here, pytest.raises(RefusedError) as raised:
         here.mail.send(letter())
 
+    assert raised.value.report is not None
     (outcome,) = raised.value.report.outcomes
     assert (outcome.state, outcome.about) == ("refused", "account")
 

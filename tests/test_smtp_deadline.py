@@ -8,6 +8,7 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import ConnectError
 from flask_mailhandler.report import Phase
 from flask_mailhandler.report import State
 from flask_mailhandler.smtp.deadline import Deadline
@@ -277,6 +278,37 @@ def test_opening_counts(scripted: Scripted) -> None:
         (report,) = smtp(server, timeout=0.3).send([letter()])
 
     assert states(report) == [DEFERRED]
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+@pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
+def test_a_server_that_answers_no_mail(
+    scripted: Scripted, extensions: list[str], connections: int, impatient: None
+) -> None:
+    """A server that does not answer the first MAIL of a session keeps nobody waiting twice: the
+    others of the list are deferred at once, as if it could not be spoken to."""
+    server = scripted(extensions=extensions, on={"MAIL": SILENCE})
+    handler = smtp(server)
+    prepared = [handler.prepare(letter) for letter in letters(6)]
+
+    reports = [*handler.dispatch(prepared, connections=connections)]
+
+    assert [states(report) for report in reports] == [[DEFERRED]] * 6
+    assert all(isinstance(report.error, ConnectError) for report in reports)
+    assert all(report.error and report.error.phase is Phase.MAIL for report in reports)
+    assert "at mail: no answer within the time allowed." in str(reports[5].error)
+    assert len(server.connections) == connections
+
+
+@pytest.mark.parametrize("step", ["RCPT", "DATA", "end of data"])
+def test_a_server_that_answers_mail(scripted: Scripted, step: str, impatient: None) -> None:
+    """One that hangs later may hang at this message only: the next one is tried."""
+    server = scripted(extensions=[], on={step: [SILENCE]})
+
+    reports = smtp(server).send(letters(2))
+
+    assert not reports[0].ok and not isinstance(reports[0].error, ConnectError)
+    assert reports[1].ok
 
 
 def test_time_of_one_sending(scripted: Scripted) -> None:

@@ -220,8 +220,13 @@ def test_too_few_replies(
 
     reports = smtp(server).send(letters(3))
 
-    assert [report.ok for report in reports] == [each != earlier for each in range(3)]
     assert states(reports[earlier]) == [DEFERRED]
+    if (step, earlier) == ("MAIL", 0):
+        # The server has not answered anything: it would not answer the others.
+        assert [states(report) for report in reports] == [[DEFERRED]] * 3
+        assert len(server.connections) == 1
+        return
+    assert [report.ok for report in reports] == [each != earlier for each in range(3)]
     assert len(server.connections) == 2
 
 

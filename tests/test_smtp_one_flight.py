@@ -237,6 +237,28 @@ def test_421_to_a_recipient(
     assert len(server.connections) == 2
 
 
+@pytest.mark.parametrize("step", ["MAIL", "RCPT TO:<bob", "end of data"])
+def test_a_goodbye_behind_the_content(scripted: Scripted, step: str, no_leaks: None) -> None:
+    """When the content has been given, 221 does not say that it was not taken."""
+    usual = ["250 ok"] if step != "RCPT TO:<bob" else []
+    server = scripted(extensions=OFFER, on={step: [*usual, "221 2.0.0 bye"]})
+
+    (report,) = warm(server).send([letter(ANN, BOB)])
+    server.breaches.clear()  # the content went with commands that were not answered 25z
+
+    assert states(report) == [UNKNOWN, UNKNOWN]
+
+
+@pytest.mark.parametrize("said", ["221 2.0.0 bye", "220 what", "354 more", "299 what"])
+def test_what_is_no_reply_to_a_chunk(scripted: Scripted, said: str) -> None:
+    """In two flights the chunk is the end of data too: neither 25z, 4yz nor 5yz is unknown."""
+    server = scripted(extensions=OFFER, on={"end of data": said})
+
+    (report,) = smtp(server, one_flight=True).send([letter()])
+
+    assert states(report) == [UNKNOWN]
+
+
 def test_unknown_are_those_without_a_reply(scripted: Scripted) -> None:
     """PROTOCOL 4, 7: who was refused before the connection broke stays refused."""
     server = scripted(

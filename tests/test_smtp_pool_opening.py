@@ -27,6 +27,7 @@ from sending import Scripted
 from sending import smtp
 from sending import states
 from servers import DROP
+from servers import RESET
 
 if t.TYPE_CHECKING:
     from flask_mailhandler.handlers.smtp import SMTPEmailHandler
@@ -353,6 +354,24 @@ def test_crowded_and_alone(scripted: Scripted) -> None:
     assert "421 4.7.0 too many connections" in str(report.error)
     assert state(handler) == "0 idle, 0 in use, 0 waiting"
     assert one(handler).ok
+
+
+@pytest.mark.parametrize("how", [DROP, RESET])
+def test_a_second_connection_without_a_word(scripted: Scripted, how: t.Any) -> None:
+    """A second connection that is closed without any reply does not say that there are too many:
+    the error comes at once, and the pool keeps its size."""
+    hold = Hold()
+    server = scripted(on={"greeting": ["220 hi", how], "end of data": [hold]})
+    handler = smtp(server)
+
+    first = Call(lambda: one(handler))
+    hold.reached()
+    second = one(handler)
+
+    assert states(second) == [DEFERRED] and isinstance(second.error, ConnectError)
+    assert state(handler) == "0 idle, 1 in use, 0 waiting"
+    hold.let_go()
+    assert first.result().ok
 
 
 def test_crowded_and_idle(scripted: Scripted) -> None:

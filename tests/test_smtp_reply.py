@@ -7,9 +7,9 @@ import re
 import pytest
 
 from flask_mailhandler.report import State
+from flask_mailhandler.smtp.echo import escape
 from flask_mailhandler.smtp.offer import extensions
 from flask_mailhandler.smtp.offer import Offer
-from flask_mailhandler.smtp.reply import escape
 from flask_mailhandler.smtp.reply import MAX_REPLY
 from flask_mailhandler.smtp.reply import read_reply
 from flask_mailhandler.smtp.reply import Reply

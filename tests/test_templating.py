@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import sys
 import threading
 import typing as t
@@ -12,6 +13,7 @@ import pytest
 from flask import Flask
 from flask import g
 from flask import request
+from jinja2 import FunctionLoader
 from jinja2 import TemplateNotFound
 from jinja2 import UndefinedError
 
@@ -204,7 +206,11 @@ def test_undefined(source: str, ending: str) -> None:
 @pytest.mark.parametrize(
     ("files", "name", "said"),
     [
-        ([], "mail/welcome", "There is no mail template 'mail/welcome': none of .mail, .html"),
+        (
+            [],
+            "mail/welcome",
+            "There is no mail template 'mail/welcome': no template folder has mail/welcome.mail, ",
+        ),
         (["w.html"], "w.html", r"Leave out the ending: render\('w'\)"),
         (["a/w.html"], "a/w.html.j2", r"render\('a/w'\)"),
         ([], "../secrets", "no mail template"),
@@ -447,7 +453,7 @@ def test_without_the_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     app = app_with({"x.html": page, "y.md": "Hi"})
 
     assert render(app, "x").html == page
-    with pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[markdown\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'Flask-MailHandler\[markdown\]'"):
         render(app, "y")
 
 
@@ -461,7 +467,134 @@ def test_css_is_moved_and_kept() -> None:
 
     html = render_html(f"<style>{css}</style><p>Hi<br/></p>").html
 
-    assert '<p style="color: red !important;">Hi' in html
-    assert "p:hover" in html
+    assert '<p style="color: red;">Hi<br/></p>' in html
+    assert "p:hover { color: blue }" in html
     assert "@media (max-width: 600px) { p { color: green !important } }" in html
     assert render_html("<p>Hi<br/></P>").html == "<p>Hi<br/></P>"
+
+
+PAGE = (
+    "<p>{% block content %}{% endblock %}"
+    "{% block end %}{% block foot %}{% endblock %}{% endblock %}"
+)
+EXTENDS = "{% extends 'page.html' %}"
+LAYOUT = "{% extends 'mailhandler/layout.html' %}"
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "said"),
+    [
+        (
+            "x.mail",
+            ONE_FILE + "{% block subjct %}x{% endblock %}",
+            "'subjct' .* Is 'subject' meant",
+        ),
+        ("x.mail", LAYOUT + "{% block body %}x{% endblock %}", "'body' is printed nowhere"),
+        ("x.html", LAYOUT + "{% block contents %}x{% endblock %}", "Is 'content' meant"),
+        (
+            "x.html",
+            EXTENDS + "{% if a %}{% block fot %}{% endblock %}{% endif %}",
+            "Is 'foot' meant",
+        ),
+        ("x.txt", EXTENDS + "{% block text %}x{% endblock %}", "There are content, end, foot, "),
+        ("x.md", EXTENDS + "{% block preheadr %}x{% endblock %}", "Is 'preheader' meant"),
+    ],
+)
+def test_a_block_that_is_printed_nowhere(name: str, source: str, said: str) -> None:
+    """A block whose name is misspelt is an error, and not a mail without it."""
+    app = app_with({name: source, "page.html": PAGE})
+
+    with pytest.raises(MessageError, match=rf"^{re.escape(name)}: the block .*{said}"):
+        render(app, "x", name="Ann", a=False)
+
+
+def test_a_block_of_a_layout_that_is_printed_nowhere() -> None:
+    """The layouts in between are looked at, too, and named."""
+    between = EXTENDS + "{% block contnet %}{% block inner %}{% endblock %}{% endblock %}"
+    app = app_with(
+        {
+            "x.html": "{% extends 'between.html' %}{% block inner %}{% endblock %}",
+            "between.html": between,
+            "page.html": PAGE,
+        }
+    )
+
+    with pytest.raises(
+        MessageError, match=r"^between\.html: the block 'contnet' .* 'content' meant"
+    ):
+        render(app, "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        (
+            "x.mail",
+            ONE_FILE + "{% block title %}T{% endblock %}{% if 0 %}{{ self.title() }}{% endif %}",
+        ),
+        ("x.mail", "{% block html %}{% block inner %}x{% endblock %}{% endblock %}"),
+        ("x.html", EXTENDS + "{% block subject %}S{% endblock %}{% block foot %}x{% endblock %}"),
+        ("x.html", EXTENDS + "{% block content %}{% block new %}x{% endblock %}{% endblock %}"),
+        ("x.html", "{% block anything %}x{% endblock %}"),
+        ("x.html", "{% set page = 'page.html' %}{% extends page %}{% block no %}x{% endblock %}"),
+        ("x.html", "{% if 1 %}{% extends 'page.html' %}{% endif %}{% block no %}x{% endblock %}"),
+        ("x.txt", "{% block anything %}x{% endblock %}"),
+        ("x.md", "{% block anything %}x{% endblock %}"),
+    ],
+)
+def test_blocks_that_are_printed(name: str, source: str) -> None:
+    """A block that may be printed, by whatever way, is no error."""
+    app = app_with({name: source, "page.html": PAGE})
+
+    assert render(app, "x", name="Ann").html or name == "x.txt"
+
+
+MAILS = {
+    "m.de.txt": "Hallo",
+    "n.txt": "Hi",
+    "mail/welcome.html.j2": "<p>Hi",
+    "mail/list.fr.md": "Salut",
+    "page.css": "p {}",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "locale", "said"),
+    [
+        (
+            "m",
+            "fr",
+            "'m' in the language 'fr', only m.de.txt: write m.fr.txt, or m.txt for all other",
+        ),
+        ("m", None, "'m' without a language, only m.de.txt: give locale=, or write m.txt"),
+        (
+            "mail/list",
+            "de_AT",
+            "only mail/list.fr.md: write mail/list.de_AT.md, or mail/list.md for",
+        ),
+        (
+            "mail/wellcome",
+            None,
+            "has mail/wellcome.mail, mail/wellcome.html, .* Is 'mail/welcome' meant",
+        ),
+        (
+            "page",
+            None,
+            r"'page': no template folder has page.mail, page.html, page.txt, page.md\.$",
+        ),
+        ("n.txt", None, r"Leave out the ending: render\('n'\)"),
+    ],
+)
+def test_a_template_that_is_not_there(name: str, locale: str | None, said: str) -> None:
+    """The error says which files are there, and what to write."""
+    with pytest.raises(TemplateNotFound, match=said):
+        render(app_with(MAILS), name, locale)
+
+
+def test_a_loader_that_lists_nothing() -> None:
+    """Some loaders cannot say what they have; then nothing else is meant."""
+    app = app_with({})
+    app.jinja_loader = FunctionLoader(lambda name: None)
+
+    with pytest.raises(TemplateNotFound, match=r"no template folder has y\.mail, .*y\.md\.$"):
+        render(app, "y")

@@ -66,22 +66,49 @@ def test_a_url_for_of_somebody_else() -> None:
     assert render(app, "reset", url_for=url_for).html == link_to("https://shop.example/reset/t1")
 
 
-def test_warns_of_the_hosts_header() -> None:
-    """Without MAIL_BASE_URL the Host of a request is taken, and a warning says what to set."""
+@pytest.mark.parametrize("host", ["attacker.example", "shop.example", "localhost"])
+def test_the_hosts_header_is_not_taken(host: str) -> None:
+    """Without a key that names the app's host, a link in a mail is an error that names one."""
     app = app_with(RESET, base_url=None)
 
-    with pytest.warns(ConfigurationWarning, match="set MAIL_BASE_URL .* or TRUSTED_HOSTS"):
+    with pytest.raises(ConfigurationError, match=r"needs MAIL_BASE_URL: set it to .* be forged"):
+        rendered_by_view(app, host)
+
+
+def test_warns_in_tests() -> None:
+    """In tests the Host of the test client is taken, and a warning says what will be needed."""
+    app = app_with(RESET, base_url=None, TESTING=True)
+
+    with pytest.warns(ConfigurationWarning, match=r"Outside tests .* needs MAIL_BASE_URL"):
         html = rendered_by_view(app, "shop.example")
 
     assert html == link_to("http://shop.example/reset/t1")
 
 
-@pytest.mark.parametrize("keys", [{"DEBUG": True}, {"TRUSTED_HOSTS": ["shop.example"]}])
-def test_does_not_warn(keys: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"DEBUG": True},
+        {"TRUSTED_HOSTS": ["shop.example"]},
+        {"TRUSTED_HOSTS": [".shop.example"], "TESTING": True},
+    ],
+)
+def test_where_the_host_is_taken(keys: dict[str, object]) -> None:
     """In debug mode, and where only trusted hosts are served, the Host is taken as it is."""
     app = app_with(RESET, base_url=None, **keys)
 
     assert rendered_by_view(app, "shop.example") == link_to("http://shop.example/reset/t1")
+
+
+@pytest.mark.parametrize("more", [{}, {"DEBUG": True}, {"TRUSTED_HOSTS": ["attacker.example"]}])
+def test_the_servers_name(more: dict[str, object]) -> None:
+    """SERVER_NAME is as good as MAIL_BASE_URL, in a request and without one."""
+    keys = {"SERVER_NAME": "shop.example:8443", "APPLICATION_ROOT": "/app", **more}
+    app = app_with(RESET, base_url=None, PREFERRED_URL_SCHEME="https", **keys)
+
+    wanted = link_to("https://shop.example:8443/app/reset/t1")
+    assert rendered_by_view(app, "attacker.example") == wanted
+    assert render(app, "reset").html == wanted
 
 
 def test_a_host_that_is_not_trusted() -> None:
@@ -105,7 +132,9 @@ def test_not_even_if_flask_lets_it_through() -> None:
             current_mail.render("reset")
 
 
-@pytest.mark.parametrize("keys", [{}, {"SERVER_NAME": "shop.example"}, {"DEBUG": True}])
+@pytest.mark.parametrize(
+    "keys", [{}, {"TRUSTED_HOSTS": ["shop.example"]}, {"DEBUG": True}, {"TESTING": True}]
+)
 def test_outside_a_request(keys: dict[str, object]) -> None:
     """Without a request MAIL_BASE_URL is needed, and only by a mail with a link."""
     app = app_with({**RESET, "plain.html": "<p>Hi"}, base_url=None, **keys)
@@ -312,6 +341,36 @@ def test_what_refers_to_nothing(tag: str) -> None:
 def test_what_is_left_alone(html: str) -> None:
     """What refers to something, or is no reference, is no error."""
     assert render_html(html).html
+
+
+PLACEHOLDERS = [
+    ("%unsubscribe_url%", ["%unsubscribe_url%"]),
+    ("%recipient.link%/x", "%tag, %recipient."),
+    ("{{amazonSESUnsubscribeUrl}}", ["%", "{{amazonSESUnsubscribeUrl}}"]),
+    ("<%asm_group_unsubscribe_raw_url%>", ["<%asm_"]),
+    (" *|UNSUB:https://shop.example/out|*", ["*|"]),
+]
+
+
+@pytest.mark.parametrize(("url", "placeholders"), PLACEHOLDERS)
+def test_what_a_provider_fills_in(url: str, placeholders: object) -> None:
+    """A link or an image that begins with a placeholder of the provider is not looked at."""
+    source = '<p><a href="{{ url }}">Leave</a><img alt="" src="{{ url }}">'
+
+    app = app_with({"x.html": source}, placeholders=placeholders)
+
+    assert render(app, "x", url=url).html.count("href=") == 1
+    with pytest.raises(MessageError, match="list how it begins in MAIL_PLACEHOLDERS"):
+        render_html(source, url=url)
+    with pytest.raises(MessageError, match="is relative"):
+        render(app, "x", url="/x" + url)
+
+
+@pytest.mark.parametrize("value", [[""], "a,,b", 5, [5], " ", {"a": 1, "": 2}])
+def test_no_placeholders(value: object) -> None:
+    """A placeholder that everything begins with is a mistake."""
+    with pytest.raises(ConfigurationError, match="MAIL_PLACEHOLDERS takes a list of texts"):
+        app_with({}, placeholders=value)
 
 
 def test_many_tags_take_linear_time() -> None:

@@ -45,7 +45,24 @@ def captured(**fields: t.Any) -> Captured:
         ("Call +4930123456, or enter 482913", "482913"),
         ("رمزك هو ٤٨٢٩١٣", "482913"),
         ("رمزك هو \u2066٤٨٢ ٩١٣\u2069.", "482913"),
-        ("コード：４８２９１３です", ""),
+        ("コード：４８２９１３です", "482913"),
+        ("您的验证码为482913，5分钟内有效。", "482913"),
+        ("【商店】482913是您的验证码，2027年11月21日前有效，订单第20270001号", "482913"),
+        ("認証コードは482913です。", "482913"),
+        ("1200円のお支払い、2027年。確認コード「482-913」を入力", "482913"),
+        ("인증번호는 482913입니다.", "482913"),
+        ("2027년 11월 21일까지, 12000원: [482913]를 입력하세요", "482913"),
+        ("รหัสของคุณคือ482913ใช้ได้ 5 นาที ราคา 1500 บาท", "482913"),
+        ("លេខកូដ៤៨២៩១៣របស់អ្នក", "482913"),
+        ("ลำดับที่1234567890", ""),
+        ("验证码A482913B", ""),
+        ("2027年 1500万", ""),
+        ("Ваш код: 482913. © ООО Магазин, 2027", "482913"),
+        ("4\n\n8\n2\n9\n1\n3\n\nEnter it", "482913"),
+        ("Your code:\n4  8  2  9\n© 2019–2027 Shop, Copyright (C) 2026", "4829"),
+        ("1\n2\n3\n4\n5\n6\n7\n8\n9", ""),
+        ("© 2027 Example", ""),
+        ("Copyright © 2019-2027 Example", ""),
         ("コード ４８２９１３ です", "482913"),
         ("आपका कोड ४८२९१३ है", "482913"),
         ("© 2026 Shop\n\n  482913  \n\nPostal code 10115", "482913"),
@@ -76,21 +93,39 @@ def test_a_code_in_the_subject() -> None:
 
 def test_a_code_in_html() -> None:
     """A code that only the HTML has is read as a reader sees it, one box for each digit too."""
-    boxes = "".join(f"<span class=box>{digit}</span>" for digit in "482913")
+    for box in ("<span class=box>{}</span>", "<b>{}</b> ", "<div>{}</div>", "<p>{}</p>"):
+        boxes = "".join(box.format(digit) for digit in "482913")
+        html = f"<h1>Your code</h1><div>{boxes}</div><p>Since 2019. © 2026 Shop"
+        assert captured(html=html).code() == "482913"
 
-    assert captured(html=f"<h1>Your code</h1><p>{boxes}</p><p>© 2026 Shop").code() == "482913"
+
+@pytest.mark.parametrize("rows", ["<tr>{}</tr>", "<tr>{}</tr><tr><td colspan=6>Enter it</tr>"])
+def test_a_code_in_cells(rows: str) -> None:
+    """Boxes may be the cells of a table; the year of a copyright is no code beside them."""
+    cells = "".join(f"<td>{digit}</td>" for digit in "482913")
+    html = f"<table>{rows.format(cells)}</table><p>© 2027 Example</p>"
+
+    assert captured(html=html).code() == "482913"
+
+
+def test_a_year_beside_a_code() -> None:
+    """A year is no code beside what is longer; alone, or beside four digits, it may be one."""
+    assert captured(text="Your code is 482913. In business since 1999.").code() == "482913"
+    assert captured(text="Your code is 2048.").code() == "2048"
+    with pytest.raises(AssertionError, match="2 numbers may be the code"):
+        captured(text="Your code is 4829, since 1999.").code()
 
 
 def test_several_codes() -> None:
     """Several candidates are listed, each with its line; a length may tell which is meant."""
-    message = captured(text="Enter 482913 before 2100 h.\n© 2026 Shop, 10115 Berlin")
+    message = captured(text="Enter 482913 before 2100 h.\nIn 2026, 10115 Berlin")
 
     with pytest.raises(AssertionError) as caught:
         message.code()
 
-    assert "4 numbers may be the code" in str(caught.value)
+    assert "3 numbers may be the code" in str(caught.value)
     assert "  482913 in 'Enter 482913 before 2100 h.'" in str(caught.value)
-    assert "  2026 in '© 2026 Shop, 10115 Berlin'" in str(caught.value)
+    assert "  2026 in 'In 2026, 10115 Berlin'" in str(caught.value)
     assert message.code(length=6) == "482913"
 
 
@@ -197,7 +232,7 @@ def test_select_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the extra is missing, select() says what to install."""
     monkeypatch.setitem(sys.modules, "selectolax.lexbor", None)
 
-    with pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[testing\]"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'Flask-MailHandler\[testing\]'"):
         captured(html="<p>x").select("p")
 
 

@@ -365,7 +365,7 @@ def test_without_the_extra(server: SMTPServer, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delitem(sys.modules, "flask_mailhandler.testing.certificates", raising=False)
 
     with (
-        pytest.raises(ConfigurationError, match=r"pip install Flask-MailHandler\[testing\]"),
+        pytest.raises(ConfigurationError, match=r"pip install 'Flask-MailHandler\[testing\]'"),
         captured(server, MAIL_URL="smtps://mx.example.com"),
     ):
         pass

@@ -15,6 +15,7 @@ import urllib.parse
 import pytest
 
 from flask_mailhandler import OAuthToken
+from flask_mailhandler import token_endpoint
 from flask_mailhandler.report import Phase
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
@@ -226,6 +227,27 @@ def test_system_authorities(certificates: Certificates, no_leaks: None) -> None:
         assert server.requests.empty()
 
     assert "its certificate was not accepted: " in str(error)
+
+
+def test_absolute_name(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch, no_leaks: None
+) -> None:
+    """A dot at the end of the host is for the resolver, and no part of the name that the
+    certificate must have."""
+    asked = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *given, **named: asked(host.removesuffix("."), *given, **named),
+    )
+    with TokenServer(GIVEN, tls=certificates.valid) as server:
+        server.url = server.url.replace("127.0.0.1", "localhost.")
+        assert of_client(server, tls_context=certificates.client())() == TOKEN
+
+
+def test_common_name() -> None:
+    """RFC 9525 section 6.3: a common name does not count here either."""
+    assert not token_endpoint._default_context().hostname_checks_common_name
 
 
 # Secrets

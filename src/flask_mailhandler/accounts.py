@@ -30,6 +30,7 @@ from .handlers import BUILT_IN
 from .handlers import find
 from .handlers import SILENT
 from .handlers.base import EmailHandler
+from .placeholders import read_placeholders
 from .queue_settings import KEYS as QUEUE_KEYS
 from .queue_settings import QueueSettings
 from .queue_settings import read_queue
@@ -43,13 +44,15 @@ DEFAULT = "default"
 _ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit"})
 # Keys of the whole app.
 _APP_KEYS = (
-    frozenset({"accounts", "base_url", "dangerous_remote_mailbox", "mailbox", "testing_handler"})
+    frozenset({"accounts", "base_url", "dangerous_remote_mailbox", "mailbox", "placeholders"})
+    | {"testing_handler"}
     | QUEUE_KEYS
 )
 # An account that names one of these has a connection of its own and inherits none of them.
 _CONNECTION = frozenset(
-    "handler url host port security tls_context tls_ca_file tls_cert_file tls_key_file username"  # noqa: SIM905
-    " password oauth_token dangerous_plaintext_login folder stream".split()
+    "handler url host port security tls_context tls_server_name tls_ca_file tls_cert_file"  # noqa: SIM905
+    " tls_key_file source_address username password oauth_token login_mechanism"
+    " dangerous_plaintext_login folder stream".split()
 )
 # Those of them that belong to handlers which send nothing: they name no server.
 _OF_OTHERS = frozenset({"folder", "stream"})
@@ -100,6 +103,8 @@ class Settings:
     remote_mailbox: bool = False
     """Whether an ``allow_mailbox`` function is enough for requests from other machines."""
     base_url: BaseURL | None = None
+    placeholders: tuple[str, ...] = ()
+    """How links begin that a provider fills in."""
 
     def account(self, using: str | None) -> Account:
         """Return the account of that name; None is the default.
@@ -141,6 +146,7 @@ def read_settings(values: Values) -> Settings:
         _check_handler(testing_handler, "MAIL_TESTING_HANDLER")
     base_url = own.pop("base_url", None)
     base = None if base_url is None else read_base_url(base_url, "MAIL_BASE_URL")
+    placeholders = read_placeholders(own.pop("placeholders", ()), "MAIL_PLACEHOLDERS")
     mailbox = own.pop("mailbox", None)
     remote = own.pop("dangerous_remote_mailbox", False)
     queue = read_queue({name: own.pop(name) for name in QUEUE_KEYS & own.keys()})
@@ -167,6 +173,7 @@ def read_settings(values: Values) -> Settings:
         None if mailbox is None else config.boolean(mailbox, "MAIL_MAILBOX"),
         config.boolean(remote, "MAIL_DANGEROUS_REMOTE_MAILBOX"),
         base,
+        placeholders,
     )
 
 

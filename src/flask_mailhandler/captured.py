@@ -184,8 +184,9 @@ class Captured:
         self, pattern: str | re.Pattern[str] | None = None, *, length: int | None = None
     ) -> str:
         """Return the one-time code in the subject or the text: 4 to 8 digits of any alphabet that
-        are no part of a longer number, a date, a price, a URL or a word. ``123 456``, ``123-456``
-        and ``1 2 3 4 5 6`` are one code. Of several, one that stands alone in its line is meant.
+        are no part of a longer number, a date, a price, a URL or a word. ``123 456``, ``123-456``,
+        ``1 2 3 4 5 6`` and a line for each digit are one code. Of several, one that stands alone in
+        its line is meant, and a longer one rather than a year; the year of a copyright never is.
 
         :param pattern: What a code looks like, if not so: an expression; of its first group the
             code is made.

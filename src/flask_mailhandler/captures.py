@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
     from .handlers.smtp import SMTPEmailHandler
     from .testing.server import SMTPServer
 
-_LOGIN = ("username", "password", "oauth_token")
+_LOGIN = ("username", "password", "oauth_token", "login_mechanism")
 
 
 class Capture(t.Protocol):

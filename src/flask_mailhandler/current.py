@@ -38,5 +38,14 @@ def _current_mail() -> Mail:
     return t.cast("Mail", mail)
 
 
+def current_placeholders() -> tuple[str, ...]:
+    """What ``MAIL_PLACEHOLDERS`` of the current app says; nothing if it has no Mail, as the app of
+    ``flask mail catch``."""
+    mail = t.cast("Mail | None", current_app.extensions.get(NAME))
+    if mail is None:
+        return ()
+    return mail._registrations.of(current_app_object()).settings.placeholders
+
+
 current_mail: Mail = t.cast("Mail", LocalProxy(_current_mail))
 """The :class:`.Mail` of the current app."""

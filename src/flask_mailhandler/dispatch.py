@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -45,13 +46,11 @@ class Dispatch:
         prepared = [self._prepare(message) for message in messages]
         check_ids(prepared)
         reports: list[Report] = []
-        try:
-            for report in self.handler.dispatch(prepared):
-                reports.append(report)
-        finally:
+        with contextlib.ExitStack() as at_the_end:
             # Not before: a receiver of the signal may want a connection of its own.
-            for report in reports:
-                self._registration.tell(report, self._using)
+            at_the_end.callback(self._tell_all, reports)
+            for report in self.handler.dispatch(prepared, left=reports.append):
+                reports.append(report)
         return reports
 
     def at_once(self, connections: int) -> int:
@@ -64,10 +63,19 @@ class Dispatch:
         at_hand = isinstance(messages, Sequence) and not pace.limited
         prepared = (self._prepare(message) for message in pace.each(messages))
         for report in self.handler.dispatch(
-            prepared, ready=lambda: at_hand, connections=connections
+            prepared, ready=lambda: at_hand, connections=connections, left=self._tell
         ):
-            self._registration.tell(report, self._using)
+            self._tell(report)
             yield report
+
+    def _tell_all(self, reports: Iterable[Report]) -> None:
+        with contextlib.ExitStack() as each:
+            # In their order, and all of them: one may be interrupted.
+            for report in reversed([*reports]):
+                each.callback(self._tell, report)
+
+    def _tell(self, report: Report) -> None:
+        self._registration.tell(report, self._using)
 
     def _prepare(self, message: AnyMessage) -> Prepared:
         return self.handler.prepare(

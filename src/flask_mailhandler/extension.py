@@ -24,6 +24,15 @@ from .sender import Sender
 A = t.TypeVar("A", bound=Callable[[], bool])
 
 
+def _refuse_quart(app: object) -> None:
+    """Quart's app is much like Flask's, and every sending of it would fail."""
+    if any(kind.__module__.partition(".")[0] == "quart" for kind in type(app).__mro__):
+        raise RuntimeError(
+            "Quart is not supported yet: Mail needs a Flask app. In an app of Quart, send by a"
+            " handler in a thread: await asyncio.to_thread(SMTPEmailHandler(...).send, [message])."
+        )
+
+
 class Mail(Sender, SendsLater):
     """Mail for Flask apps. It reads the ``MAIL_*`` keys of each app it is registered on, and is
     then ``app.extensions["mailhandler"]``, ``app.mail`` and :data:`.current_mail`.
@@ -45,8 +54,9 @@ class Mail(Sender, SendsLater):
         """Register on an app and check its configuration. Nothing is opened.
 
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
-        :raises RuntimeError: if the app has a ``Mail`` already.
+        :raises RuntimeError: if the app has a ``Mail`` already, or is one of Quart.
         """
+        _refuse_quart(app)
         if NAME in app.extensions:
             raise RuntimeError(
                 "This app has a Mail already. Create one Mail, and register it once on each app."
@@ -56,7 +66,9 @@ class Mail(Sender, SendsLater):
         except ConfigurationError as error:
             # The text tells it all, and the frames between hold passwords as they were written.
             raise error.with_traceback(None)  # noqa: B904
-        look_after_queue(app, self._registrations.add(app, settings))
+        mine = self._registrations.add(app, settings)
+        mine.other_mail.past_the_guard(app)
+        look_after_queue(app, mine)
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
@@ -117,7 +129,7 @@ class Mail(Sender, SendsLater):
         from .templating import render
 
         mine = self._registration()
-        return render(mine.app, mine.settings.base_url, template, context, locale, fields)
+        return render(mine.app, mine.settings, template, context, locale, fields)
 
     def __repr__(self) -> str:
         return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"

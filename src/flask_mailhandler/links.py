@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from .plaintext.markup import End
 from .plaintext.markup import events
@@ -68,13 +69,16 @@ _HTTP = re.compile(r"https?://[^/?#\s]", re.I)
 _NO_PLACES = frozenset({"about", "blob", "data", "file", "javascript", "vbscript", "view-source"})
 
 
-def why_dead(url: str, *, image: bool = False) -> str:
+def why_dead(url: str, *, image: bool = False, placeholders: Sequence[str] = ()) -> str:
     """Say why a link, or the source of an image, is dead in a mail: "empty", "relative", or
     "no place"; or "" if it is not.
 
     :param url: The value of the attribute, its character references read.
+    :param placeholders: How those begin that a provider fills in: of them nothing is known.
     """
     url = _DROPPED.sub("", url).strip(_TRIMMED)
+    if url.startswith((*placeholders,)):
+        return ""
     if url in ("", "#"):
         return "empty"
     scheme = _SCHEME.match(url)

@@ -239,9 +239,8 @@ class OAuthToken:
         )
 
     def _secrets(self) -> list[Secret]:
-        """What the server may repeat, in the forms in which it may."""
-        plain = [secret for secret in (self._client_secret, self._refresh_token) if secret]
-        return plain + [Secret(urllib.parse.quote_plus(secret.reveal())) for secret in plain]
+        """What the server may repeat."""
+        return [secret for secret in (self._client_secret, self._refresh_token) if secret]
 
     def __repr__(self) -> str:
         held = self._valid()

@@ -22,6 +22,7 @@ from .handlers import SILENT
 from .handlers.base import EmailHandler
 from .log import log_report
 from .log import logger
+from .other_mail import OtherMail
 from .outbox import Outbox
 from .pace import Pace
 from .previews.guard import refuse
@@ -49,6 +50,7 @@ class Registration:
         self._capturing = threading.Lock()
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
         self._paces: dict[str, Pace] = {}
+        self.other_mail = OtherMail(settings)
         self.edges: dict[str, t.Any] = {}
         """What the edges keep for this app, by their names."""
 
@@ -75,6 +77,7 @@ class Registration:
         :raises RuntimeError: in a preview, which sends nothing.
         """
         refuse()
+        self.other_mail.past_the_guard(self.app)
         account = self.settings.account(using)
         if captures := self._captures:
             return captures[-1].handler(account)
@@ -124,10 +127,12 @@ class Registration:
     def tell(self, report: Report, using: str | None) -> None:
         """Log a report and send its signal."""
         log_report(report, using or DEFAULT)
-        if not report.outcomes:
+        # Of a sending that was given up the garbage collector may tell, after its app is gone.
+        app = self.hold()
+        if not report.outcomes or app is None:
             return
         signal = message_sent if report.accepted else message_failed
-        announce(signal, self.app, message=report.message, report=report)
+        announce(signal, app, message=report.message, report=report)
 
 
 class Registrations:
@@ -172,6 +177,7 @@ class Registrations:
         target = app or (current_app_object() if has_app_context() else None)
         with contextlib.ExitStack() as captures:
             for mine in [self.of(target)] if target else self:
+                mine.other_mail.past_the_capture(mine.app)
                 capture = OverSMTP(server, mine.settings) if server else InMemory(outbox)
                 mine.start_capture(capture)
                 captures.callback(mine.end_capture, capture)

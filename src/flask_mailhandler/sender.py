@@ -159,8 +159,10 @@ class Sender:
         result is iterated its connections are in use, so that sending something else meanwhile
         needs one more (``MAIL_POOL_SIZE``).
 
-        :param connections: So many are used at once, at most ``MAIL_POOL_SIZE``. What is under way
-            on the others when the iteration is given up is finished, without a report.
+        When the iteration is given up, what is under way is finished, and what was not begun is
+        not sent. The reports that did not come then go to the log and the signals, as all do.
+
+        :param connections: So many are used at once, at most ``MAIL_POOL_SIZE``.
         :raises ConfigurationError: if there are not so many.
         :raises MessageError: while iterating, if a message cannot be sent as it is; those before
             it have been reported.
@@ -210,7 +212,9 @@ class Sender:
         sending = asyncio.get_running_loop().run_in_executor(None, context.run, work)
         # Nobody may wait for its error any more, and what failed is in the log already.
         sending.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(sending)
+        # Not shield(): from Python 3.14 on it logs the error that nobody waits for.
+        await asyncio.wait([sending])
+        return sending.result()
 
     def capture(
         self, app: Flask | None = None, *, server: SMTPServer | None = None

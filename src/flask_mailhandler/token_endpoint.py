@@ -24,8 +24,8 @@ from .errors import LoginError
 from .report import Phase
 from .secret import Secret
 from .smtp.deadline import Deadline
-from .smtp.reply import escape
-from .smtp.reply import unechoed
+from .smtp.echo import Echoes
+from .smtp.echo import escape
 from .smtp.server import is_loopback
 
 # How long a token lives whose end the server does not tell.
@@ -134,11 +134,20 @@ class TokenEndpoint:
             if self._url.scheme == "http":
                 yield plain
                 return
-            context = self._tls_context or ssl.create_default_context()
+            context = self._tls_context or _default_context()
             plain.settimeout(_left(deadline))
-            with context.wrap_socket(plain, server_hostname=self.host) as encrypted:
+            # A dot at the end is no part of the name in a certificate (RFC 6066 section 3).
+            name = self.host.removesuffix(".")
+            with context.wrap_socket(plain, server_hostname=name) as encrypted:
                 encrypted.settimeout(_left(deadline))
                 yield encrypted
+
+
+def _default_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    # https://www.rfc-editor.org/rfc/rfc9525#section-6.3: only a subjectAltName counts
+    context.hostname_checks_common_name = False
+    return context
 
 
 def _checked(url: object) -> urllib.parse.SplitResult:
@@ -262,7 +271,8 @@ def _shown(value: object, secrets: Iterable[Secret]) -> str:
     if not isinstance(value, str):
         return ""
     line = " ".join(value.split())
-    return unechoed(escape(line.encode(errors="backslashreplace")), secrets)[:_SHOWN]
+    (shown,) = Echoes(secrets).hide([escape(line.encode(errors="backslashreplace"))])
+    return shown[:_SHOWN]
 
 
 # What went wrong

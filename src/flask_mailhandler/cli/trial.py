@@ -155,7 +155,7 @@ class Trial:
         )
 
     def _mail_hint(self, reply: Reply) -> str:
-        if reply.code == 530:
+        if reply.code == 530 and self.server.username is None:
             return " It wants a login: set MAIL_USERNAME and MAIL_PASSWORD."
         if reply.code // 100 == 4:
             return " It may later."

@@ -18,7 +18,6 @@ import dataclasses
 import functools
 import itertools
 import re
-import shutil
 import typing as t
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -34,8 +33,8 @@ from ..mailbox.opened import Part
 from ..mailbox.panel import Panel
 from ..mailbox.shell import FRAME
 from ..mailbox.shell import FRAME_WITH_IMAGES
-from ..mailbox.shell import PACKAGE
 from ..mailbox.shell import Shell
+from ..package_files import package_file
 from ..previews.preview import Preview
 from ..previews.preview import Previews
 from ..previews.preview import Sample
@@ -69,7 +68,8 @@ def export(app: Flask, previews: Previews, folder: Path) -> list[Rendered]:
     names = _names(made)
     (folder / "static").mkdir(parents=True, exist_ok=True)
     for name in _STATIC:
-        shutil.copyfile(PACKAGE / "mailbox" / "static" / name, folder / "static" / name)
+        source = package_file("mailbox", "static", name)
+        (folder / "static" / name).write_bytes(source.read_bytes())
     gallery = _Gallery(previews, names, {rendered.sample.key: rendered for rendered in made})
     _write(folder / "index.html", gallery.page("", "previews.html", sample=None))
     for rendered in made:
@@ -144,7 +144,7 @@ class _Gallery:
 
     @functools.cached_property
     def _shell(self) -> Shell:
-        return Shell(PACKAGE / "gallery" / "templates")
+        return Shell("gallery")
 
     @functools.cached_property
     def _marks(self) -> dict[str, str]:

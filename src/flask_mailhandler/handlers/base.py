@@ -48,6 +48,8 @@ from .prepare import check_ids
 from .prepare import prepare
 from .prepare import Prepared
 from .prepare import several
+from .watch import Watch
+from .watch import with_withheld
 
 T = t.TypeVar("T", bound=t.Sized)
 
@@ -165,6 +167,7 @@ class EmailHandler:
         *,
         ready: Callable[[], bool] | None = None,
         connections: int = 1,
+        left: Callable[[Report], None] | None = None,
     ) -> Iterator[Report]:
         """Deliver what :meth:`prepare` has made, lazily; one report for each, in order, whatever
         :meth:`deliver` does.
@@ -172,26 +175,32 @@ class EmailHandler:
         :param ready: Whether the next can be had without waiting for anybody; if it is left out,
             what a list holds is ready.
         :param connections: How many to use at once; see :meth:`at_once`.
+        :param left: Told the report of each message that a server has, or may have, taken, if the
+            caller iterates no more or an exception ends the delivery, so that it cannot be yielded.
         :raises TypeError: if :meth:`deliver` reports more than it was given.
         """
         if connections > 1:
             from .several import dispatch  # few use it
 
-            yield from dispatch(self, prepared, observe, connections)
+            yield from dispatch(self, prepared, observe, connections, left)
             return
         # Those that deliver has been given, and those between that need no delivery.
         passed: collections.deque[Prepared] = collections.deque()
-        given = Jobs(prepared, passed.append, ready)
+        watch = Watch(observe, passed, left)
+        given = Jobs(prepared, passed.append, ready, watch.leave)
         name = f"{type(self).__name__}.deliver()"
         missing: DeliveryError = UnknownOutcomeError(f"{name} did not report what became of it.")
         try:
-            for report in self.deliver(given, observe):
+            for report in self.deliver(given, watch if left else observe):
                 yield from _without_delivery(passed)
                 if not passed:
                     raise TypeError(f"{name} reports more messages than it was given.")
-                yield _with_withheld(passed.popleft(), report)
+                yield with_withheld(passed.popleft(), report)
         except DeliveryError as error:  # it was to be reported, not raised
             missing = error
+        except BaseException:
+            watch.end()
+            raise
         yield from _unreported(passed, missing)
         for _ in given:
             yield from _unreported(passed, DeferredError(f"{name} ended before it was tried."))
@@ -250,14 +259,4 @@ def _unreported(passed: collections.deque[Prepared], error: DeliveryError) -> It
                 Outcome(a, state, text=str(error), about=About.ACCOUNT)
                 for a in job.envelope.recipients
             ]
-            yield _with_withheld(passed.popleft(), conclude(job, outcomes, own))
-
-
-def _with_withheld(item: Prepared, report: Report) -> Report:
-    """Put whom the staging guard has withheld back into the order of the envelope."""
-    if not item.withheld:
-        return report
-    assert item.job is not None
-    outcomes = {outcome.recipient: outcome for outcome in (*report.outcomes, *item.withheld)}
-    ordered = [outcomes[recipient] for recipient in item.recipients if recipient in outcomes]
-    return conclude(item.job, ordered, report.error)
+            yield with_withheld(passed.popleft(), conclude(job, outcomes, own))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..report import Job
+from ..report import Report
 from .prepare import Prepared
 
 
@@ -18,6 +19,7 @@ class Jobs(Iterator[Job]):
     :param prepared: May be made while it is read.
     :param passed: Is told each that was drawn, those that need no delivery among them.
     :param ready: See :meth:`ready`; if it is left out, what a list holds is ready.
+    :param left: See :meth:`leave`.
     """
 
     def __init__(
@@ -25,12 +27,16 @@ class Jobs(Iterator[Job]):
         prepared: Iterable[Prepared],
         passed: Callable[[Prepared], None],
         ready: Callable[[], bool] | None = None,
+        left: Callable[[Report], None] = lambda report: None,
     ) -> None:
         self._rest = iter(prepared)
         self._error: Exception | None = None
         self._passed = passed
         at_hand = isinstance(prepared, Sequence)
         self._ready = ready or (lambda: at_hand)
+        self.leave = left
+        """Takes the report of the oldest one that was drawn and is not reported, from a handler
+        that cannot yield it: because an exception, such as ``KeyboardInterrupt``, ends it."""
 
     def __next__(self) -> Job:
         while (item := self._draw()) is not None:

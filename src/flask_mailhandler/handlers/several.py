@@ -9,6 +9,7 @@ import itertools
 import queue
 import threading
 import typing as t
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 
@@ -30,13 +31,32 @@ class _Place:
 
     def __init__(self, item: Prepared) -> None:
         self.item = item
-        self.found: queue.SimpleQueue[Report | BaseException] = queue.SimpleQueue()
+        self._found: queue.SimpleQueue[Report | BaseException] = queue.SimpleQueue()
+        self._left: Callable[[Report], None] | None = None
+
+    def put(self, found: Report | BaseException) -> None:
+        self._found.put(found)
+        self._pass_on()
+
+    def leave(self, left: Callable[[Report], None]) -> None:
+        """Tell *left* what is here, or what will be: nobody is to take it."""
+        self._left = left
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._left is None or self.item.job is None:
+            return
+        # Of two threads that come here at the same time one finds it.
+        with contextlib.suppress(queue.Empty):
+            found = self._found.get_nowait()
+            if isinstance(found, Report):
+                self._left(found)
 
     def is_filled(self) -> bool:
-        return not self.found.empty()
+        return not self._found.empty()
 
     def take(self) -> Report:
-        found = self.found.get()
+        found = self._found.get()
         if isinstance(found, BaseException):
             raise found
         return found
@@ -62,7 +82,7 @@ class _Worker:
         place = _Place(item)
         if item.job is None:
             # Whoever works would look for the next one behind it, and perhaps wait.
-            place.found.put(report_on(item.message, item.message_id, item.withheld))
+            place.put(report_on(item.message, item.message_id, item.withheld))
         else:
             self._given.put(place)
         return place
@@ -90,16 +110,23 @@ class _Worker:
 
         try:
             for report in self._handler.dispatch(
-                share(), self._observe, ready=lambda: not self._given.empty()
+                share(),
+                self._observe,
+                ready=lambda: not self._given.empty(),
+                left=lambda report: drawn.popleft().put(report),
             ):
-                drawn.popleft().found.put(report)
+                drawn.popleft().put(report)
         except BaseException as error:  # whatever it is, the caller's thread is to raise it
             for place in itertools.chain(drawn, iter(self._given.get, None)):
-                place.found.put(error)
+                place.put(error)
 
 
 def dispatch(
-    handler: EmailHandler, prepared: Iterable[Prepared], observe: Observe, connections: int
+    handler: EmailHandler,
+    prepared: Iterable[Prepared],
+    observe: Observe,
+    connections: int,
+    left: Callable[[Report], None] | None,
 ) -> Iterator[Report]:
     """Deliver lazily, in threads of which each has a connection; see
     :meth:`.EmailHandler.dispatch`. The reports come in the order of the messages.
@@ -107,6 +134,7 @@ def dispatch(
     What is under way when the caller stops iterating is finished; what was not begun is not sent.
 
     :param prepared: Is read in the caller's thread, some messages ahead.
+    :param left: Told each report that the caller has not got.
     """
     workers: collections.deque[_Worker] = collections.deque()
     places: collections.deque[_Place] = collections.deque()
@@ -119,16 +147,29 @@ def dispatch(
                 workers.rotate(-1)
             places.append(workers[-1].give(item))
             while places and (places[0].is_filled() or len(places) == _AHEAD * connections):
-                yield places.popleft().take()
+                yield _take(places)
         # Those before one that could not be prepared are delivered.
-        yield from (place.take() for place in places)
+        while places:
+            yield _take(places)
         if isinstance(item, Exception):
             raise item
     finally:
         for worker in workers:
             worker.finish()
-        for worker in workers:
-            worker.join()
+        try:
+            for worker in workers:
+                worker.join()
+        finally:
+            if left is not None:
+                for place in places:
+                    place.leave(left)
+
+
+def _take(places: collections.deque[_Place]) -> Report:
+    # An interrupt while it is waited for must not lose it.
+    report = places[0].take()
+    places.popleft()
+    return report
 
 
 def _next(prepared: Iterator[Prepared]) -> Prepared | Exception | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import ipaddress
 import os
-import re
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -14,11 +12,10 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from .. import config
-from ..address import Address
 from ..config import Option
+from ..content import Content
 from ..errors import ConfigurationError
 from ..errors import DeferredError
-from ..errors import MessageError
 from ..report import conclude
 from ..report import Job
 from ..report import Observe
@@ -30,89 +27,17 @@ from ..smtp.pool import Pool
 from ..smtp.server import is_loopback
 from ..smtp.server import Security
 from ..smtp.server import Server
+from . import hosts
 from .base import EmailHandler
 from .jobs import Jobs
+from .tls_context import TLSContext
 
 if t.TYPE_CHECKING:
     import ssl
 
 # A second more for so many octets: what a slow line of 100 kB/s needs.
 _OCTETS_PER_SECOND = 100_000
-# The length of each label, which connecting would stumble over (RFC 1035 section 2.3.4).
-_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
-
-
-def _hostname(value: object, name: str) -> str:
-    """The argument of EHLO: a domain or an address literal (RFC 5321 section 4.1.3)."""
-    try:
-        return Address(f"x@{config.text(value, name)}", field=name).domain
-    except MessageError:
-        raise ConfigurationError(
-            f"{name} must be a host name or an address literal like [192.0.2.1], not {value!r}."
-        ) from None
-
-
-def _host(value: object, name: str) -> str:
-    """A name or an address to connect to; a name beyond ASCII in its ASCII form."""
-    config.refuse_url(value, name, "a host name")
-    host = config.text(value, name).strip()
-    alone, _, port = host.partition(":")
-    if port.isdecimal():
-        raise ConfigurationError(
-            f"{name} has a port in it: write MAIL_HOST = {alone!r} and MAIL_PORT = {port}."
-        )
-    if not host.isascii():
-        host = _hostname(host, name)
-    if not (_NAME.fullmatch(host) or _is_address(host)):
-        raise ConfigurationError(
-            f"{name} must be a host name or an IP address, without scheme and port, not {host!r}."
-        )
-    return host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-class _Context:
-    """Makes the TLS context when it is first asked for, and keeps it: it costs 20 ms of CPU."""
-
-    def __init__(
-        self,
-        own: ssl.SSLContext | None,
-        ca_file: str | None,
-        cert_file: str | None,
-        key_file: str | None,
-    ) -> None:
-        self._context = own
-        self._files = (ca_file, cert_file, key_file)
-
-    def __call__(self) -> ssl.SSLContext:
-        # No lock, which a child of a fork could find held for ever.
-        if self._context is None:
-            self._context = self._make()
-        return self._context
-
-    def _make(self) -> ssl.SSLContext:
-        import ssl  # 10 ms, and a handler that does not encrypt needs none of it
-
-        ca_file, cert_file, key_file = self._files
-        try:
-            context = ssl.create_default_context(cafile=ca_file)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if cert_file:
-                context.load_cert_chain(cert_file, key_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise ConfigurationError(
-                "MAIL_TLS_CA_FILE, MAIL_TLS_CERT_FILE or MAIL_TLS_KEY_FILE cannot be used:"
-                f" {error.strerror or error}."
-            ) from error
-        return context
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -129,7 +54,7 @@ class SMTPEmailHandler(EmailHandler):
     :raises ConfigurationError: for a wrong value, naming the argument.
     """
 
-    host: Option[str | None, str] = Option(_host, "localhost")
+    host: Option[str | None, str] = Option(hosts.host, "localhost")
     """The server's name, as it stands in its certificate, or its address."""
     port: Option[int | None, int | None] = Option(config.integer(1, 65535), None)
     """The server's port. If it is left out: 465, 587 or 25 by ``security``."""
@@ -143,6 +68,8 @@ class SMTPEmailHandler(EmailHandler):
         config.instance_of("ssl", "SSLContext"), None
     )
     """An own context, instead of one that trusts the system's authorities."""
+    tls_server_name: Option[str | None, str | None] = Option(hosts.server_name, None)
+    """The name in the server's certificate, if it is not the host's."""
     tls_ca_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
     """A file with the certificate of a private authority (PEM)."""
     tls_cert_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
@@ -157,6 +84,11 @@ class SMTPEmailHandler(EmailHandler):
         str | Secret | Callable[[], str] | None, Secret | Callable[[], str] | None
     ] = Option(config.token, None)
     """An OAuth access token instead of a password, or a callable that returns one."""
+    login_mechanism: Option[str | None, str | None] = Option(
+        config.choice("plain", "login", "oauthbearer", "xoauth2"), None
+    )
+    """The only mechanism to log in by. If it is left out: the first that the server offers and
+    takes."""
     dangerous_plaintext_login: Option[bool | None, bool] = Option(config.boolean, False)
     """Whether to send the password over a connection that is not encrypted."""
     timeout: Option[float | None, float] = Option(config.seconds, 25.0)
@@ -164,7 +96,9 @@ class SMTPEmailHandler(EmailHandler):
     each 100 kB."""
     connect_timeout: Option[float | None, float] = Option(config.seconds, 10.0)
     """Seconds for opening a connection, up to the login."""
-    local_hostname: Option[str | None, str | None] = Option(_hostname, None)
+    source_address: Option[str | None, str | None] = Option(hosts.source, None)
+    """The address of this machine to connect from. If it is left out, the system chooses."""
+    local_hostname: Option[str | None, str | None] = Option(hosts.hostname, None)
     """The name to greet with (EHLO). If it is left out: the address of the connection."""
     recipients_per_message: Option[int | None, int | None] = Option(
         config.integer(1, 1_000_000), None
@@ -220,6 +154,14 @@ class SMTPEmailHandler(EmailHandler):
                 " environment a password that is a word of JSON must be quoted:"
                 """ FLASK_MAIL_PASSWORD='"null"'."""
             )
+        by_token = self.login_mechanism in ("oauthbearer", "xoauth2")
+        if self.login_mechanism and self.username is None:
+            raise ConfigurationError("MAIL_LOGIN_MECHANISM is set, and MAIL_USERNAME is not.")
+        if self.login_mechanism and by_token != (self.oauth_token is not None):
+            needed = "MAIL_OAUTH_TOKEN" if by_token else "MAIL_PASSWORD and no MAIL_OAUTH_TOKEN"
+            raise ConfigurationError(
+                f"MAIL_LOGIN_MECHANISM = {self.login_mechanism!r} needs {needed}."
+            )
         exposed = self.server.security == "none" and not is_loopback(self.host)
         if self.username is not None and exposed and not self.dangerous_plaintext_login:
             raise ConfigurationError(
@@ -239,12 +181,18 @@ class SMTPEmailHandler(EmailHandler):
             host=self.host,
             port=self.port or _PORTS[security],
             security=t.cast(Security, security),
-            tls_context=_Context(
+            tls_context=TLSContext(
                 self.tls_context, self.tls_ca_file, self.tls_cert_file, self.tls_key_file
             ),
+            tls_server_name=self.tls_server_name,
+            tls_ca_file=self.tls_ca_file,
+            tls_cert_file=self.tls_cert_file,
+            own_tls_context=self.tls_context is not None,
+            source_address=self.source_address,
             username=self.username,
             password=self.password,
             token=self.oauth_token,
+            login_mechanism=self.login_mechanism and self.login_mechanism.upper(),
             local_hostname=self.local_hostname,
             connect_timeout=self.connect_timeout,
             timeout=self.timeout,
@@ -268,7 +216,8 @@ class SMTPEmailHandler(EmailHandler):
         """Send the jobs, over a connection of the pool as long as it lasts."""
         at_hand = isinstance(jobs, Sequence)
         ready = jobs.ready if isinstance(jobs, Jobs) else lambda: at_hand
-        waiting = Waiting((Delivery(job, self._time_for(job)) for job in jobs), ready)
+        deliveries = (Delivery(job, self._time_for(job), _without_utf8) for job in jobs)
+        waiting = Waiting(deliveries, ready)
         while delivery := waiting.first():
             if not delivery.waiting:  # it was settled together with the one before
                 yield _report(waiting.take())
@@ -281,6 +230,11 @@ class SMTPEmailHandler(EmailHandler):
                 # The session cannot be had: what the server has against one message it would
                 # have against all of them.
                 yield from _fail_all(waiting, error)
+            except BaseException:
+                given_up = waiting.in_hand
+                if given_up is not None and given_up.interrupt() and isinstance(jobs, Jobs):
+                    jobs.leave(_report(given_up))
+                raise
 
     def at_once(self, connections: int) -> int:
         """As many as the pool may hold."""
@@ -298,6 +252,12 @@ class SMTPEmailHandler(EmailHandler):
     def _time_for(self, job: Job) -> float:
         allowed = self.timeout if job.timeout is None else job.timeout
         return allowed + job.content.size / _OCTETS_PER_SECOND
+
+
+def _without_utf8(content: Content) -> Content | None:
+    from ..mime.downgrade import downgraded  # few need it
+
+    return downgraded(content)
 
 
 def _fail_all(waiting: Waiting, error: DeferredError) -> Iterator[Report]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from .examined import Examined
 from .rule import Finding
@@ -24,11 +25,15 @@ __all__ = ["RULES", "Finding", "Rule", "lint"]
 _MOST = 10  # findings of one rule in one mail
 
 
-def lint(content: bytes, *, allow: Collection[str] = ()) -> list[Finding]:
+def lint(
+    content: bytes, *, allow: Collection[str] = (), placeholders: Sequence[str] = ()
+) -> list[Finding]:
     """Look a mail over, and say what its reader would find wrong.
 
     :param content: Its octets as they are sent, such as ``bytes(captured.content)``.
     :param allow: The names of rules that do not hold for it.
+    :param placeholders: How links and words begin that a provider fills in, as in
+        :data:`MAIL_PLACEHOLDERS`.
     :return: In the order of the rules, and at most ten of each and one that counts the others.
     :raises ValueError: for a name in *allow* that no rule has.
     :raises TypeError: for a message: its octets are known when it has been captured.
@@ -36,7 +41,7 @@ def lint(content: bytes, *, allow: Collection[str] = ()) -> list[Finding]:
     if not isinstance(content, bytes):
         raise TypeError("lint() takes octets: lint(bytes(outbox[0].content)).")
     check_names(allow)
-    mail = Examined.read(content)
+    mail = Examined.read(content, placeholders)
     return [
         finding
         for rule in RULES

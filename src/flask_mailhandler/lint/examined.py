@@ -13,6 +13,9 @@ from ..plaintext.markup import Start
 
 _LONGEST = 1_000_000  # characters of HTML that are looked at; Gmail shows a tenth of it
 
+# An attached message is shown by its subject.
+_MESSAGE = "message/rfc822"
+
 
 class Link(t.NamedTuple):
     """An ``<a href>`` or ``<area href>``.
@@ -34,6 +37,8 @@ class Examined:
     :param words: The text in the HTML, without style sheets and comments.
     :param tags: Its start tags.
     :param cids: The Content-IDs of its parts.
+    :param nameless: The types of attachments without a file name.
+    :param placeholders: How that begins which a provider fills in.
     """
 
     fields: tuple[tuple[str, str], ...]
@@ -44,9 +49,11 @@ class Examined:
     tags: tuple[Start, ...]
     links: tuple[Link, ...]
     cids: frozenset[str]
+    nameless: tuple[str, ...] = ()
+    placeholders: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, content: bytes) -> Examined:
+    def read(cls, content: bytes, placeholders: t.Sequence[str] = ()) -> Examined:
         """Take the octets of a mail apart."""
         reading = read_content(within_bounds(content))
         html = reading.html
@@ -59,6 +66,12 @@ class Examined:
             words=" ".join(event for event in found if isinstance(event, str)),
             tags=tuple(event for event in found if isinstance(event, Start)),
             links=tuple(_links(found)),
+            nameless=tuple(
+                leaf.kind
+                for leaf in reading.leaves
+                if leaf.shown == "attachment" and not leaf.filename and leaf.kind != _MESSAGE
+            ),
+            placeholders=(*placeholders,),
             cids=frozenset(leaf.cid.strip("<> ") for leaf in reading.leaves if leaf.cid),
         )
 

@@ -37,15 +37,21 @@ def _text_part(mail: Examined) -> Iterator[Found]:
 
 def _braces(mail: Examined) -> Iterator[Found]:
     inside = [value for tag in mail.tags for value in tag.attributes.values()]
-    yield from _unfilled("header", mail.values("subject"))
-    yield from _unfilled("html", [mail.words, *inside])
-    yield from _unfilled("text", [mail.text])
+    yield from _unfilled("header", mail.values("subject"), mail.placeholders)
+    in_html = [*_unfilled("html", [mail.words, *inside], mail.placeholders)]
+    yield from in_html
+    # The text is most often made from the HTML, or of the same variables.
+    told = {found.text for found in in_html}
+    for found in _unfilled("text", [mail.text], mail.placeholders):
+        if found.text not in told:
+            yield found
 
 
-def _unfilled(where: Where, texts: list[str]) -> Iterator[Found]:
+def _unfilled(where: Where, texts: list[str], placeholders: tuple[str, ...]) -> Iterator[Found]:
     for text in texts:
         for found in _BRACES.findall(text):
-            yield Found(where, f"{shorten(found)} was not filled in.")
+            if not found.startswith(placeholders):
+                yield Found(where, f"{shorten(found)} was not filled in.")
 
 
 def _size(mail: Examined) -> Iterator[Found]:
@@ -63,7 +69,7 @@ def _alt(mail: Examined) -> Iterator[Found]:
 def _link(mail: Examined) -> Iterator[Found]:
     for link in mail.links:
         name, url = shorten(link.text or link.url), shorten(link.url)
-        match why_dead(link.url):
+        match why_dead(link.url, placeholders=mail.placeholders):
             case "empty":
                 yield Found("html", f"The link {name} leads nowhere.")
             case "relative" if not _BRACES.search(link.url):
@@ -74,7 +80,7 @@ def _link(mail: Examined) -> Iterator[Found]:
 
 def _image(mail: Examined) -> Iterator[Found]:
     for url in filter(None, map(_image_url, mail.tags)):
-        why = why_dead(url, image=True)
+        why = why_dead(url, image=True, placeholders=mail.placeholders)
         kind, _, rest = url.strip().partition(":")
         if why == "empty":
             yield Found("html", "An image has no src.")
@@ -98,6 +104,18 @@ def _invisible(mail: Examined) -> Iterator[Found]:
         for position in itertools.islice(invisible_in_line(value), 1):
             shown = f"{value[position]!a} at position {position}"
             yield Found("header", f"{name} has the invisible character {shown}: {shorten(value)}.")
+
+
+def _style_sheet(mail: Examined) -> Iterator[Found]:
+    for tag in mail.tags:
+        if tag.tag == "link" and "stylesheet" in tag.attributes.get("rel", "").lower().split():
+            sheet = shorten(tag.attributes.get("href", ""))
+            yield Found("html", f"The style sheet {sheet} is in another file.")
+
+
+def _file_name(mail: Examined) -> Iterator[Found]:
+    for kind in mail.nameless:
+        yield Found("header", f"An attachment of type {kind} has no file name.")
 
 
 RULES = (
@@ -139,6 +157,21 @@ RULES = (
         ' alt="" where an image is only decoration.',
         "https://www.w3.org/WAI/tutorials/images/",
         _alt,
+    ),
+    Rule(
+        "style-sheet",
+        "warning",
+        "Mail clients do not load style sheets. Write the CSS into <style>.",
+        "https://www.caniemail.com/features/html-link/",
+        _style_sheet,
+    ),
+    Rule(
+        "file-name",
+        "warning",
+        "Readers show a file without a name under a name of their own, without an ending that says"
+        " with what to open it.",
+        "https://www.rfc-editor.org/rfc/rfc2183#section-2.3",
+        _file_name,
     ),
     Rule(
         "size",

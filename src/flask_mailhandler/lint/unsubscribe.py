@@ -25,7 +25,7 @@ def syntax(mail: Examined) -> Iterator[Found]:
         if len(values) > 1:
             yield Found("header", f"{name} is there {len(values)} times.")
     for value in fields[:1]:
-        yield from _uris(value)
+        yield from _uris(value, mail.placeholders)
     for value in posts[:1]:
         if value.strip() != ONE_CLICK:
             yield Found("header", f"{_POST} is {shorten(value)}, and must be {ONE_CLICK!r}.")
@@ -34,7 +34,7 @@ def syntax(mail: Examined) -> Iterator[Found]:
             yield Found("header", f"{_POST} wants one https: URL in {_FIELD}; there are {https}.")
 
 
-def _uris(value: str) -> Iterator[Found]:
+def _uris(value: str, placeholders: tuple[str, ...]) -> Iterator[Found]:
     uris = _URIS.findall(value)
     if not uris:
         yield Found("header", f"{_FIELD} has no URL in angle brackets: {shorten(value)}.")
@@ -43,7 +43,7 @@ def _uris(value: str) -> Iterator[Found]:
     elif not re.fullmatch(r"\s*<[^<>]*>(?:\s*,\s*<[^<>]*>)*\s*", value):
         yield Found("header", f"{_FIELD} needs one comma between two URLs: {shorten(value)}.")
     for uri in uris:
-        if not _USABLE.match(uri):
+        if not _USABLE.match(uri) and not uri.startswith(placeholders):
             yield Found(
                 "header", f"{_FIELD} has {shorten(uri)}, which is no https: or mailto: URL."
             )

@@ -12,6 +12,7 @@ from flask import request
 from flask import url_for
 from markupsafe import Markup
 
+from ..current import current_placeholders
 from ..lint import lint
 from .guard import may_change
 from .opened import open_message
@@ -93,7 +94,8 @@ class Pages:
             source=url_for(".source", id=id),
             part=lambda part: url_for(".part", id=id, number=part.number),
         )
-        shown = {"entry": entry, "panel": panel, "findings": lint(octets)}
+        findings = lint(octets, placeholders=current_placeholders())
+        shown = {"entry": entry, "panel": panel, "findings": findings}
         return sealed(self._page("message.html", listing, token, **shown))
 
     def frame(self, id: str) -> Sealed:

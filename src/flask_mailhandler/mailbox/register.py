@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import io
 import logging
 import re
 import typing as t
@@ -13,6 +15,8 @@ from flask import Blueprint
 from flask import current_app
 from flask import Flask
 from flask import request
+from flask import Response
+from flask import send_file
 
 from ..accounts import Settings
 from ..gallery.pages import add as add_previews
@@ -20,10 +24,10 @@ from ..handlers.console import visible
 from ..kept import folder_of
 from ..kept import PAGE
 from ..log import logger
+from ..package_files import package_file
 from .api import API
 from .guard import refusal
 from .pages import Pages
-from .shell import PACKAGE
 from .shell import Shell
 from .store import Store
 
@@ -66,13 +70,8 @@ def register(
     :param about: A word for who sees no message yet.
     :param more: Whoever adds pages of its own, which the guard and the shell hold for.
     """
-    blueprint = Blueprint(
-        PAGE,
-        __name__,
-        url_prefix=PREFIX,
-        static_folder=str(PACKAGE / "mailbox" / "static"),
-        static_url_path="/static",
-    )
+    blueprint = Blueprint(PAGE, __name__, url_prefix=PREFIX)
+    blueprint.get("/static/<filename>", endpoint="static")(_static)
     told: set[str] = set()
 
     # Of the whole app, so that a wrong method or a missing slash tells strangers no more.
@@ -89,7 +88,7 @@ def register(
         abort(404)
 
     store = Store(folder)
-    shell = Shell(*(PACKAGE / place / "templates" for place in ("gallery", "queue_page")))
+    shell = Shell("gallery", "queue_page")
     Pages(store, shell, about).add_to(blueprint)
     API(store).add_to(blueprint)
     for add in more:
@@ -99,6 +98,16 @@ def register(
     # its own requests are told. So the filter is for all, and keeps nothing: a logger takes the
     # same function once, however many apps add it.
     logging.getLogger("werkzeug").addFilter(_is_news)
+
+
+def _static(filename: str) -> Response:
+    """A style sheet, a script or an icon of the pages."""
+    found = package_file("mailbox", "static", filename)
+    if not re.fullmatch(r"[a-z]+\.[a-z]+", filename) or not found.is_file():
+        abort(404)
+    octets = found.read_bytes()
+    tag = hashlib.sha256(octets).hexdigest()[:32]
+    return send_file(io.BytesIO(octets), download_name=filename, etag=tag)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

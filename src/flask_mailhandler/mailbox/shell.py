@@ -7,19 +7,17 @@ all templates, changes nothing here.
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 from flask import Response
 from flask import url_for
 from jinja2 import Environment
-from jinja2 import FileSystemLoader
 from jinja2 import StrictUndefined
+
+from ..package_files import PackageLoader
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.datastructures import Headers
-
-PACKAGE = Path(__file__).parents[1]
 
 LOCKED = {
     "Cache-Control": "no-store",
@@ -103,14 +101,13 @@ def sealed(
 class Shell:
     """What the pages of a blueprint share.
 
-    :param folders: Of templates, beside those of the mailbox.
+    :param parts: Of the package, which have templates beside those of the mailbox.
     """
 
-    def __init__(self, *folders: Path) -> None:
-        places = [PACKAGE / "mailbox" / "templates", *folders]
+    def __init__(self, *parts: str) -> None:
         self._sections: list[tuple[str, str, t.Callable[[], bool]]] = []
         self._templates = Environment(
-            loader=FileSystemLoader([str(place) for place in places]),
+            loader=PackageLoader("mailbox", *parts),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

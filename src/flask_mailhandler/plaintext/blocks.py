@@ -10,8 +10,11 @@ from collections.abc import Mapping
 
 from .links import cite
 from .links import shown
+from .marks import raised
+from .marks import strike
 from .markup import End
 from .markup import Start
+from .numbering import markers
 from .space import collapse
 from .space import squeeze
 
@@ -56,6 +59,8 @@ _HIDDEN = re.compile(
 _MSO_HIDDEN = re.compile(r"(?:^|;)mso-hide:all(?:;|!|$)")
 _FONT_SIZE = re.compile(r"(?:^|;)font-size:([^;!]*)")
 _VERBATIM = re.compile(r"(?:^|;)white-space:(?:pre|pre-wrap|break-spaces)(?:;|!|$)")
+_STRUCK_TAGS = frozenset(("del", "s", "strike"))
+_STRUCK = re.compile(r"(?:^|;)text-decoration(?:-line)?:[^;]*line-through")
 _PIXEL = re.compile(r"(?:^|;)(?:width|height):[01](?:px)?(?:;|!|$)")
 
 
@@ -71,8 +76,8 @@ class Block:
     attributes: Mapping[str, str]
     verbatim: bool = False
     children: list[Block | str] = dataclasses.field(default_factory=list)
-    # Of an item in a numbered list; of such a list, of its next item.
-    number: int | None = None
+    # Of an item in a list: "7." or "-".
+    marker: str = "-"
 
 
 @dataclasses.dataclass(slots=True)
@@ -86,6 +91,8 @@ class _Open:
     # A font size of 0 hides text, but unlike the others neither an image nor an element that has a
     # size of its own: many tools write it on each cell of a layout, against gaps between images.
     no_size: bool = False
+    # Where in its block it begins, if its text is struck out.
+    struck_from: int | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -123,12 +130,30 @@ class _Tree:
         # By tag and by rank, where such elements stand in _open: nothing is ever searched for.
         self._where: defaultdict[str | int, list[int]] = defaultdict(list)
         self._link: _Link | None = None
+        # The URLs of links with words, and where others stand that show nothing but their URL.
+        self._numbered: list[Block] = []
+        self._in_words: set[str] = set()
+        self._bare: list[tuple[_Link, int]] = []
         # The block that just got a link or a picture, which a word right behind must not touch.
         self._set_apart: Block | None = None
 
     def close(self) -> Block:
         """Give the root, whatever is still open."""
         self._end_link()
+        for still in reversed(self._open):
+            if still.struck_from is not None:
+                strike(still.block, still.struck_from)
+        for numbered in self._numbered:
+            items = [one for one in numbered.children if isinstance(one, Block) and one.tag == "li"]
+            for item, marker in zip(
+                items,
+                markers(numbered.attributes, [one.attributes for one in items]),
+                strict=True,
+            ):
+                item.marker = marker
+        for link, place in self._bare:
+            if link.url in self._in_words:
+                link.block.children[place] = " "
         return self._root
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -147,6 +172,8 @@ class _Tree:
             size = _FONT_SIZE.findall(style)
             no_size = _NO_SIZE.fullmatch(size[-1]) is not None if size else around.no_size
             opened = _Open(tag, rank, block, no_size=no_size)
+            if tag in _STRUCK_TAGS or _STRUCK.search(style):
+                opened.struck_from = len(block.children)
         if tag in _EMPTY:
             if not opened.hidden:
                 self._empty(tag, attributes, style)
@@ -164,6 +191,8 @@ class _Tree:
     def text(self, text: str) -> None:
         around = self._open[-1]
         if text and not around.hidden and not around.no_size:
+            if around.tag in ("sub", "sup"):
+                text = raised(text, around.tag)
             self._add(text if around.block.verbatim else collapse(text))
 
     def _end_nearest(self, tags: Iterable[str], unless: Iterable[str | int]) -> None:
@@ -180,17 +209,15 @@ class _Tree:
             self._where[ended.rank].pop()
             if ended.tag == "a":
                 self._end_link()
+            if ended.struck_from is not None and strike(ended.block, ended.struck_from):
+                self._set_apart = ended.block
 
     def _block(self, tag: str, attributes: Mapping[str, str], style: str) -> Block:
         around = self._open[-1].block
         verbatim = tag == "pre" or around.verbatim or _VERBATIM.search(style) is not None
         block = Block(tag, attributes, verbatim)
         if tag == "ol":
-            start = re.fullmatch(r"\s*(-?\d{1,9})\s*", attributes.get("start", ""))
-            block.number = int(start[1]) if start else 1
-        elif tag == "li" and around.number is not None:
-            block.number = around.number
-            around.number += 1
+            self._numbered.append(block)
         around.children.append(block)
         return block
 
@@ -236,8 +263,11 @@ class _Tree:
         source = "".join(map(str, children[link.start : link.end]))
         if squeeze(source):
             text = source.strip()
+            self._in_words.add(link.url)
         elif link.label or link.picture:
             text = link.label or link.url
+            if not link.label:
+                self._bare.append((link, link.start))
         else:
             return
         before, _, after = source.partition(text)

@@ -59,9 +59,15 @@ def events(html: str) -> Iterator[Start | End | str]:
         if match["whole"] and match["end"]:
             yield End(match["tag"].lower())
         elif match["whole"]:
-            yield Start(match["tag"].lower(), _attributes(match["attributes"]))
+            yield Start(match["tag"].lower(), attributes(match["attributes"]))
     if position < len(html):
         yield _text(html[position:])
+
+
+def markup(html: str) -> Iterator[re.Match[str]]:
+    """All that is no text, in time linear in the length of *html*: a tag with the groups ``tag``,
+    ``attributes``, ``end`` and ``whole``, and a comment or a ``<style>`` with its content."""
+    return _MARKUP.finditer(html)
 
 
 def _text(source: str) -> str:
@@ -71,11 +77,17 @@ def _text(source: str) -> str:
         return source
 
 
-def _attributes(source: str) -> dict[str, str]:
+def attributes(source: str) -> dict[str, str]:
+    """The attributes of a start tag, each once."""
     found: dict[str, str] = {}
     for name, *values in _ATTRIBUTE.findall(source):
         found.setdefault(name.lower(), _REFERENCE.sub(_character, "".join(values)))
     return found
+
+
+def without(name: str, source: str) -> str:
+    """The attributes of a start tag as they are written, but for one of them."""
+    return _ATTRIBUTE.sub(lambda found: "" if found[1].lower() == name else found[0], source)
 
 
 def _character(match: re.Match[str]) -> str:

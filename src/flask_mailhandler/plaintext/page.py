@@ -143,7 +143,7 @@ def _runs(block: Block) -> Iterator[Block | str]:
 def _indents(block: Block) -> tuple[str, str]:
     """What stands before the first line of *block*, and before the others."""
     if block.tag == "li":
-        return ("- " if block.number is None else f"{block.number}. "), "  "
+        return f"{block.marker} ", "  "
     indent = {"blockquote": "> ", "dd": "  "}.get(block.tag, "")
     return indent, indent
 

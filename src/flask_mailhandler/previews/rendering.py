@@ -125,7 +125,8 @@ def _rendered(app: Flask, sample: Sample) -> Rendered:
     if ready.job is None:
         raise MessageError("A before_send function has stopped the message: nobody would get it.")
     content = bytes(ready.job.content)
-    findings = tuple(lint(content, allow=sample.preview.allow))
+    placeholders = mail._registrations.of(app).settings.placeholders
+    findings = tuple(lint(content, allow=sample.preview.allow, placeholders=placeholders))
     template = origin_of(message) if isinstance(message, Message) else None
     return Rendered(sample, content, findings, template or "")
 

@@ -70,7 +70,8 @@ class Intake:
         """Take messages in few transactions: see :meth:`.Mail.send_later_each`."""
         joined = self._join(session)
         taken: list[Accepted | Ticket] = []
-        for message in messages:
+        failure: list[Exception] = []
+        for message in _up_to(messages, failure):
             own = wish
             try:
                 own = wish if key is None else wish.named(key(message))
@@ -84,6 +85,8 @@ class Intake:
                 yield from self._keep_each(taken, joined)
                 taken = []
         yield from self._keep_each(taken, joined)
+        if failure:
+            raise failure[0]
 
     def _keep_each(
         self, taken: Sequence[Accepted | Ticket], joined: Joined | None
@@ -155,6 +158,14 @@ class Intake:
             announce(message_queued, self._mine.app, message=report.message, ticket=ticket)
         self._mine.tell(report, account)
         return ticket
+
+
+def _up_to(messages: Iterable[AnyMessage], failure: list[Exception]) -> Iterator[AnyMessage]:
+    """Give messages until their iterator fails, and note that: what came before is kept first."""
+    try:
+        yield from messages
+    except Exception as error:
+        failure.append(error)
 
 
 def _full(taken: Sequence[Accepted | Ticket]) -> bool:

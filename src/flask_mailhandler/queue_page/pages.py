@@ -14,6 +14,7 @@ from flask import url_for
 from markupsafe import Markup
 
 from ..current import current_mail
+from ..current import current_placeholders
 from ..errors import ConfigurationError
 from ..errors import QueueError
 from ..lint import lint
@@ -98,7 +99,7 @@ class QueuePages:
             recipients=found.recipients[:_RECIPIENTS],
             more=max(len(found.recipients) - _RECIPIENTS, 0),
             panel=_panel(id, open_message(octets)) if octets else None,
-            findings=lint(octets) if octets else (),
+            findings=lint(octets, placeholders=current_placeholders()) if octets else (),
         )
 
     def frame(self, id: int) -> Sealed:

@@ -14,14 +14,19 @@ import re
 import typing as t
 from collections.abc import Callable
 from collections.abc import Generator
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 from ..errors import LoginError
 from ..report import Phase
 from ..secret import Secret
-from .reply import escape
+from .echo import Echoes
+from .echo import escape
+from .login_hints import login_hint
+from .login_hints import missing_hint
 from .reply import Reply
-from .reply import unechoed
 from .server import Server
+from .stream import StreamError
 
 Exchange: t.TypeAlias = Generator["Secret | None", bytes, None]
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.4: a command line with its CRLF. A
@@ -49,7 +54,7 @@ def _oauthbearer(server: Server, token: Secret | None) -> Exchange:
     name = (server.username or "").replace("=", "=3D").replace(",", "=2C")
     yield Secret(
         b"n,a=%s,\x01host=%s\x01port=%d\x01auth=Bearer %s\x01\x01"
-        % (name.encode(), server.host.encode(), server.port, token.octets())
+        % (name.encode(), server.host.removesuffix(".").encode(), server.port, token.octets())
     )
     yield Secret(b"\x01")
 
@@ -69,44 +74,87 @@ _TOKEN = {"OAUTHBEARER": _oauthbearer, "XOAUTH2": _xoauth2}
 
 def login(
     server: Server,
-    offered: str,
+    extensions: Mapping[str, str],
     ask: Callable[[bytes | Secret], Reply],
-    secrets: list[Secret],
+    echoes: Echoes,
     token: Secret | None = None,
 ) -> str:
     """Log in and return the name of the mechanism.
 
-    :param offered: The parameters of AUTH in the last EHLO.
+    A mechanism that the server does not take, though it offers it, is followed by the next one;
+    see :func:`refuses_secret`.
+
+    :param extensions: Of the last EHLO.
     :param ask: Sends a line and returns its reply.
-    :param secrets: Is added to, in every form, before a secret is sent.
+    :param echoes: Is told of every secret before it is sent.
     :param token: What :func:`read_token` gave.
     :raises LoginError: if the server does not take it.
     """
     mechanisms = _TOKEN if server.token is not None else _PASSWORD
-    names = [name for name in mechanisms if name in offered.upper().split()]
+    names = _names(server, extensions, mechanisms)
+    for secret in (server.password, token):
+        if secret is not None:
+            echoes.add(secret)
+    tried: dict[str, str] = {}
+    replies: list[Reply] = []
+    for name in names:
+        try:
+            reply, detail = _try(name, mechanisms[name](server, token), ask, echoes)
+        except StreamError:
+            if not replies:
+                raise
+            break  # the refusal before that says more
+        if reply.code == 235:
+            return name
+        replies.append(reply)
+        tried[name] = f"{reply}" + (f" ({detail})" if detail else "")
+        if not _may_go_on(reply):
+            break
+    raise _refused(server, tried, replies, [name for name in names if name not in tried])
+
+
+def _names(
+    server: Server, extensions: Mapping[str, str], mechanisms: Mapping[str, object]
+) -> list[str]:
+    """The mechanisms to try, in our order.
+
+    :raises LoginError: if there is none.
+    """
+    offered = extensions.get("AUTH", "")
+    wanted = [server.login_mechanism] if server.login_mechanism else [*mechanisms]
+    names = [name for name in wanted if name in offered.upper().split()]
     if not names:
         raise LoginError(
             f"{server} offers {'AUTH ' + offered if offered else 'no login (AUTH)'}, and none of"
-            f" {' and '.join(mechanisms)}." + _missing_hint(server),
+            f" {' and '.join(wanted)}." + missing_hint(server, extensions),
             phase=Phase.AUTH,
             temporary=False,
         )
-    reply, detail = None, ""
-    secrets += [secret for secret in (server.password, token) if secret is not None]
-    for name in names:
-        reply, detail = _try(name, mechanisms[name](server, token), ask, secrets)
-        if reply.code == 235:
-            return name
-        # 504 and 534 say that this mechanism will not do; 535 that the secret is wrong.
-        if reply.code not in (504, 534):
-            break
-    assert reply is not None
-    raise LoginError(
-        f"{server} did not accept the login of {server.username!r}: {reply}"
-        + (f" ({detail})" if detail else "")
-        + provider_hint(reply),
+    return names
+
+
+def refuses_secret(reply: Reply) -> bool:
+    """Whether a reply says that name, password or token are wrong (RFC 4954 section 6), and not
+    that the mechanism will not do. Another try would be another failed login."""
+    return reply.code == 535 or (reply.code // 100 == 5 and reply.enhanced_code == "5.7.8")
+
+
+def _may_go_on(reply: Reply) -> bool:
+    """Whether another mechanism may fare better. What wants encryption first wants it of each."""
+    return reply.code // 100 == 5 and not refuses_secret(reply) and reply.code not in (530, 538)
+
+
+def _refused(
+    server: Server, tried: Mapping[str, str], replies: Sequence[Reply], left: Sequence[str]
+) -> LoginError:
+    *before, last = tried.items()
+    said = "".join(f"; by {name}: {text}" for name, text in before if text != last[1])
+    hints = filter(None, (login_hint(server, reply, left) for reply in reversed(replies)))
+    return LoginError(
+        f"{server} did not accept the login of {server.username!r}: {last[1]}{said}"
+        + next(hints, ""),
         phase=Phase.AUTH,
-        temporary=reply.code // 100 == 4,
+        temporary=replies[-1].code // 100 == 4,
     )
 
 
@@ -136,14 +184,15 @@ def _try(
     name: str,
     exchange: Exchange,
     ask: Callable[[bytes | Secret], Reply],
-    secrets: list[Secret],
+    echoes: Echoes,
 ) -> tuple[Reply, str]:
     """Run one mechanism; return the last reply and what a token's error says."""
     initial, detail = next(exchange), ""
     command: bytes | Secret = b"AUTH " + name.encode()
     if initial is not None:
-        secrets.append(_encoded(initial))
-        line = Secret(b"AUTH %s %s" % (name.encode(), secrets[-1].octets()))
+        encoded = _encoded(initial)
+        echoes.add_line(encoded)
+        line = Secret(b"AUTH %s %s" % (name.encode(), encoded.octets()))
         if len(line.octets()) + 2 <= MAX_COMMAND:
             command, initial = line, None
     reply = ask(command)
@@ -151,12 +200,13 @@ def _try(
         answer, initial = initial, None
         if answer is None:
             challenge = _decoded(reply)
-            detail = _token_error(challenge, secrets) or detail
+            detail = _token_error(challenge, echoes) or detail
             answer = _next(exchange, challenge)
         if answer is None:  # an unexpected challenge is cancelled (section 4)
             return ask(b"*"), detail
-        secrets.append(_encoded(answer))
-        reply = ask(secrets[-1])
+        encoded = _encoded(answer)
+        echoes.add_line(encoded)
+        reply = ask(encoded)
     return reply, detail
 
 
@@ -178,7 +228,7 @@ def _decoded(reply: Reply) -> bytes:
         return b""
 
 
-def _token_error(challenge: bytes, secrets: list[Secret]) -> str:
+def _token_error(challenge: bytes, echoes: Echoes) -> str:
     """What RFC 7628 section 3.2.2 puts into the challenge: JSON with a status."""
     try:
         found = json.loads(challenge)
@@ -187,50 +237,6 @@ def _token_error(challenge: bytes, secrets: list[Secret]) -> str:
     if not isinstance(found, dict):
         return ""
     # Written anew, for JSON has many ways to write a secret.
-    quoted = [Secret(_json(secret.reveal())[1:-1]) for secret in secrets]
-    return unechoed(escape(_json(found).encode(errors="backslashreplace")), quoted)[:200]
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _missing_hint(server: Server) -> str:
-    if server.security == "none":
-        return " Many servers offer it only under TLS: set MAIL_SECURITY = 'starttls'."
-    return " Leave out MAIL_USERNAME if the server wants no login."
-
-
-def provider_hint(reply: Reply) -> str:
-    """What the large providers mean, where their reply shows who they are."""
-    text = " ".join(reply.lines).lower()
-    # 550 5.7.30 is "Basic authentication is not supported".
-    if reply.enhanced_code in ("5.7.139", "5.7.30") or "smtpclientauth" in text:
-        return (
-            ". Microsoft 365 wants OAuth instead of a password: set MAIL_OAUTH_TOKEN to"
-            " OAuthToken.microsoft365(...), and let an administrator switch on 'Authenticated SMTP'"
-            " for the mailbox"
-        )
-    if reply.code in (534, 535) and ("gsmtp" in text or "support.google.com" in text):
-        return (
-            ". Gmail takes no account password here: make an app password (2-Step Verification"
-            " must be on) and set MAIL_PASSWORD to it, or set MAIL_OAUTH_TOKEN to"
-            " OAuthToken.gmail(...)"
-        )
-    if reply.code == 535:
-        return ". Check MAIL_USERNAME and MAIL_PASSWORD"
-    if reply.code == 538 or (reply.code == 530 and "tls" in text):
-        return ". The server wants encryption before a login: set MAIL_SECURITY = 'starttls'"
-    return ""
-
-
-def login_missing(server: Server, reply: Reply) -> LoginError:
-    """What a 530 to MAIL means (RFC 4954 section 6)."""
-    what = "set MAIL_USERNAME and MAIL_PASSWORD"
-    if server.security == "none" and "TLS" in reply.text.upper():
-        what = "set MAIL_SECURITY = 'starttls'"
-    return LoginError(
-        f"{server} takes no mail from this session: {reply}. Probably {what}.",
-        phase=Phase.MAIL,
-        temporary=False,
-    )
+    text = json.dumps(found, ensure_ascii=False)
+    (shown,) = echoes.hide([escape(text.encode(errors="backslashreplace"))])
+    return shown[:200]

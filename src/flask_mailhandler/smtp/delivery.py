@@ -27,6 +27,7 @@ from .fault import fault
 from .reply import Reply
 
 if t.TYPE_CHECKING:
+    from ..content import Content
     from ..report import Job
 
 _ERRORS: dict[State, type[DeliveryError]] = {
@@ -43,10 +44,18 @@ class Delivery:
 
     :param job: Its envelope and content are all that is looked at.
     :param timeout: Seconds for it all in all.
+    :param without_utf8: Writes the header of a content anew, for a server without SMTPUTF8; None
+        if it cannot be written there.
     """
 
-    def __init__(self, job: Job, timeout: float) -> None:
+    def __init__(
+        self,
+        job: Job,
+        timeout: float,
+        without_utf8: Callable[[Content], Content | None] = lambda content: None,
+    ) -> None:
         self.job = job
+        self.without_utf8 = without_utf8
         self.timeout = timeout
         self.waiting: dict[Address, None] = dict.fromkeys(job.envelope.recipients)
         self.outcomes: dict[Address, Outcome] = {}
@@ -103,13 +112,24 @@ class Delivery:
         the same."""
         self.settle([*self.waiting], f"not tried, for an earlier batch got: {reply}", phase)
 
+    def interrupt(self) -> bool:
+        """Defer who waits, for the caller has stopped. Whether the server has, or may have, taken
+        the message for anybody."""
+        self.settle(self.waiting, "not tried, for sending was interrupted", Phase.MAIL)
+        taken = (State.ACCEPTED, State.UNKNOWN)
+        return any(outcome.state in taken for outcome in self.outcomes.values())
+
     def spoil(self, error: MessageError) -> None:
         """Refuse who waits, for the content cannot be given as it was promised."""
         self.settle(self.waiting, str(error), Phase.CONTENT, State.REFUSED, About.CONTENT)
 
     def fail(self, error: DeliveryError) -> None:
         """Defer everybody who waits, for the session could not be had."""
-        self.settle(self.waiting, str(error), error.phase or Phase.CONNECT)
+        for recipient in self.waiting:
+            self.outcomes[recipient] = Outcome(
+                recipient, State.DEFERRED, text=str(error), about=About.ACCOUNT
+            )
+        self.waiting.clear()
         self.error = error
 
     def _blame(self, state: State, said: str, phase: Phase, settled: Sequence[Address]) -> None:
@@ -175,6 +195,11 @@ class Waiting:
             except Exception as error:
                 self._error = error
         return self._drawn[1] if len(self._drawn) > 1 else None
+
+    @property
+    def in_hand(self) -> Delivery | None:
+        """The one that was drawn and not given away, if there is one."""
+        return self._drawn[0] if self._drawn else None
 
     def take(self) -> Delivery:
         """Give the one in hand away."""

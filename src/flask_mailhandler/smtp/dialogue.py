@@ -15,9 +15,9 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable
 
-from ..secret import Secret
 from .deadline import Deadline
-from .reply import escape
+from .echo import Echoes
+from .echo import escape
 from .reply import read_reply
 from .reply import Reply
 from .stream import LostError
@@ -40,13 +40,13 @@ class Dialogue:
 
     :param stream: Open and ready.
     :param pipelining: Whether the last EHLO offered PIPELINING.
-    :param secrets: What nobody is to see though the server may repeat it.
+    :param echoes: What nobody is to see though the server may repeat it.
     """
 
-    def __init__(self, stream: Stream, pipelining: bool, secrets: Iterable[Secret] = ()) -> None:
+    def __init__(self, stream: Stream, pipelining: bool, echoes: Echoes | None = None) -> None:
         self._stream = stream
         self._window = _WINDOW if pipelining else 1
-        self._secrets = secrets
+        self._echoes = echoes
         self._unsaid: collections.deque[str] = collections.deque()
         self._unanswered = 0
         self._resting = True
@@ -176,7 +176,7 @@ class Dialogue:
         line = self._stream.read_line()
         reply = self._known.get(line)
         if reply is None:
-            reply = read_reply(self._stream.read_line, self._secrets, line)
+            reply = read_reply(self._stream.read_line, self._echoes, line)
             if len(self._known) < _KNOWN and _may_be_kept(line, reply):
                 self._known[line] = reply
         if reply.code >= 400:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -69,39 +68,46 @@ class Offer:
     def refuse_what_cannot_go(self, delivery: Delivery, server: str) -> None:
         """Settle as refused what the server has said that it cannot take. Octets above 127 are
         written anew for a server without 8BITMIME (RFC 6152 section 3), unless they are signed."""
+        if not self._smtputf8:
+            self._leave_out_utf8(delivery, server)
         content = delivery.job.content
         if content.eightbit and "8BITMIME" not in self and (rewritten := content.in_seven_bits()):
             delivery.job = dataclasses.replace(delivery.job, content=rewritten)
-        for recipients, reason in self._obstacles(delivery, server):
-            own = len(recipients) == 1 and not recipients[0].isascii()
-            about = About.RECIPIENT if own else About.CONTENT
-            delivery.settle(recipients, reason, Phase.MAIL, State.REFUSED, about)
-
-    def _obstacles(self, delivery: Delivery, server: str) -> Iterator[tuple[list[Address], str]]:
-        content, envelope = delivery.job.content, delivery.job.envelope
-        everybody = [*delivery.waiting]
+        content, everybody = delivery.job.content, [*delivery.waiting]
         if self.size and content.size > self.size:
-            yield (
-                everybody,
-                f"the message has {content.size} octets, and {server} takes {self.size}",
-            )
+            reason = f"the message has {content.size} octets, and {server} takes {self.size}"
+            delivery.settle(everybody, reason, Phase.MAIL, State.REFUSED, About.CONTENT)
         elif content.eightbit and "8BITMIME" not in self:
-            yield (
-                everybody,
+            reason = (
                 f"the signed message is 8-bit, and {server} takes only 7-bit: sign after"
-                " encoding to 7 bit",
+                " encoding to 7 bit"
             )
-        elif not self._smtputf8 and (
-            content.smtputf8 or not _are_ascii(envelope.sender, envelope.recipients)
-        ):
-            paths = (envelope.sender, *envelope.recipients)
-            named = next((str(path) for path in paths if not path.isascii()), "an address")
-            if content.smtputf8 or not envelope.sender.isascii():
-                yield everybody, _needs_utf8(named, server)
+            delivery.settle(everybody, reason, Phase.MAIL, State.REFUSED, About.CONTENT)
+
+    def _leave_out_utf8(self, delivery: Delivery, server: str) -> None:
+        """Refuse each mailbox that the server cannot be told. The others get the message, with a
+        header that does without it."""
+        sender, content = delivery.job.envelope.sender, delivery.job.content
+        if not sender.isascii():
+            reason = _needs_utf8(sender, server)
+            delivery.settle([*delivery.waiting], reason, Phase.MAIL, State.REFUSED, About.SENDER)
+        for recipient in [*delivery.waiting]:
+            if not recipient.isascii():
+                reason = _needs_utf8(recipient, server)
+                delivery.settle([recipient], reason, Phase.MAIL, State.REFUSED, About.RECIPIENT)
+        if content.smtputf8 and delivery.waiting:
+            without = delivery.without_utf8(content)
+            if without is None:
+                reason = (
+                    "a header field other than To and Cc has an address with letters beyond ASCII"
+                    f" before the @, or one of these cannot be taken apart, and {server} offers no"
+                    " SMTPUTF8"
+                )
+                delivery.settle(
+                    [*delivery.waiting], reason, Phase.MAIL, State.REFUSED, About.CONTENT
+                )
             else:
-                for recipient in everybody:
-                    if not recipient.isascii():
-                        yield [recipient], _needs_utf8(recipient, server)
+                delivery.job = dataclasses.replace(delivery.job, content=without)
 
 
 def _are_ascii(sender: str, recipients: Iterable[Address]) -> bool:

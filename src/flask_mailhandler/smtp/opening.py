@@ -10,7 +10,6 @@ Every failure here is an error of its own kind, for the message is not at fault:
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Callable
 
 from ..errors import ConnectError
@@ -20,7 +19,10 @@ from ..errors import TLSError
 from ..report import Phase
 from ..secret import Secret
 from . import auth
+from .connection_hints import connect_hint
+from .connection_hints import tls_hint
 from .deadline import Deadline
+from .echo import Echoes
 from .offer import extensions
 from .reply import read_reply
 from .reply import Reply
@@ -62,7 +64,7 @@ class Opening:
         self.token: Secret | None = token
         self.last: Reply | None = None
         """The last reply that was read; the one that was a refusal, if there was one."""
-        self.secrets: list[Secret] = []
+        self.echoes = Echoes()
         """What has been said at the login, which the server may repeat at any time."""
         self.stream: Stream
 
@@ -84,7 +86,7 @@ class Opening:
                 self._log_in()
         except StreamError as error:
             self.stream.close()
-            if self.secrets:
+            if self.echoes:
                 # The frames where lines are read may hold what the server repeated.
                 error.__traceback__ = None
             raise self._broken(error) from error
@@ -101,7 +103,7 @@ class Opening:
 
     @property
     def login_refused(self) -> bool:
-        """Whether the server does not know these credentials."""
+        """Whether the server has refused the login, so that it would refuse it again."""
         return self.phase is Phase.AUTH and self.last is not None and self.last.code // 100 == 5
 
     @property
@@ -118,6 +120,8 @@ class Opening:
         method ``forget`` is told which one is of no use."""
         if self.token is None or not callable(self.server.token) or not self.login_refused:
             return None
+        if self.last is None or not auth.refuses_secret(self.last):
+            return None
         forget = getattr(self.server.token, "forget", None)
         if forget is not None:
             forget(self.token.reveal())
@@ -128,8 +132,9 @@ class Opening:
         self._enter(Phase.AUTH)
         if self.token is None:
             self.token = auth.read_token(self.server)
-        offered = self.extensions.get("AUTH", "")
-        self.mechanism = auth.login(self.server, offered, self._ask, self.secrets, self.token)
+        self.mechanism = auth.login(
+            self.server, self.extensions, self._ask, self.echoes, self.token
+        )
 
     def _enter(self, phase: Phase) -> None:
         self.phase = phase
@@ -144,7 +149,7 @@ class Opening:
         return self._read()
 
     def _read(self) -> Reply:
-        self.last = read_reply(self.stream.read_line, self.secrets)
+        self.last = read_reply(self.stream.read_line, self.echoes)
         self.fresh_tls = False
         return self.last
 
@@ -154,10 +159,13 @@ class Opening:
             self.server.tls_context()
         self._enter(Phase.CONNECT)
         try:
-            self.stream = connect(self.server.host, self.server.port, self.deadline)
+            self.stream = connect(
+                self.server.host, self.server.port, self.deadline, self.server.source_address
+            )
         except OSError as error:
             raise ConnectError(
-                f"No connection to {self.server}: {_os_reason(error)}.{_connect_hint(error)}",
+                f"No connection to {self.server}: {_os_reason(error)}."
+                + connect_hint(error, self.server),
                 phase=Phase.CONNECT,
             ) from error
 
@@ -228,7 +236,7 @@ class Opening:
             self._enter(Phase.TLS)
         context = self.server.tls_context()
         try:
-            self.stream.start_tls(context, self.server.host)
+            self.stream.start_tls(context, self.server.certificate_name)
         except OSError as error:
             raise self._tls_error(error) from error
         self.fresh_tls = True
@@ -236,9 +244,9 @@ class Opening:
     def _tls_error(self, error: BaseException) -> TLSError:
         return TLSError(
             f"No encrypted connection to {self.server}: {_os_reason(error)}."
-            + (_tls_hint(error, self.server) or (_CERTIFICATE_HINT if self.fresh_tls else "")),
+            + tls_hint(error, self.server, after_handshake=self.fresh_tls),
             phase=Phase.TLS,
-            temporary=not _is_certificate(error),
+            temporary=not hasattr(error, "verify_message"),
         )
 
     def _broken(self, error: StreamError) -> DeferredError:
@@ -264,43 +272,3 @@ def _os_reason(error: BaseException) -> str:
         return f"its certificate was not accepted: {verify.rstrip('.')}"
     reason = getattr(error, "reason", "") or getattr(error, "strerror", "") or str(error)
     return str(reason).rstrip(".") or type(error).__name__
-
-
-def _connect_hint(error: OSError) -> str:
-    if isinstance(error, socket.gaierror):
-        return " Check MAIL_HOST." if error.errno == socket.EAI_NONAME else ""
-    if isinstance(error, TimeoutError):
-        return " A firewall may block the port; providers accept mail on 587 or 465."
-    return " Check MAIL_HOST and MAIL_PORT."
-
-
-def _is_certificate(error: BaseException) -> bool:
-    return hasattr(error, "verify_message")
-
-
-def _tls_hint(error: BaseException, server: Server) -> str:
-    """Cause and cure of a handshake that failed."""
-    reason = str(getattr(error, "reason", "") or "").upper().replace(" ", "_")
-    verify = str(getattr(error, "verify_message", "") or "").lower()
-    if verify:
-        if "mismatch" in verify or "not valid for" in verify:
-            return " Set MAIL_HOST to the name in the certificate."
-        if "expired" in verify:
-            return " The server needs a new certificate."
-        return " If it comes from an own authority, set MAIL_TLS_CA_FILE to its certificate."
-    plain_speaker = {
-        "WRONG_VERSION_NUMBER",
-        "RECORD_LAYER_FAILURE",
-        "UNKNOWN_PROTOCOL",
-        "HTTP_REQUEST",
-    }
-    if server.security == "tls" and reason in plain_speaker:
-        return (
-            " The server speaks plain SMTP first: set MAIL_SECURITY = 'starttls', or use port 465."
-        )
-    return _CERTIFICATE_HINT if "HANDSHAKE_FAILURE" in reason else ""
-
-
-_CERTIFICATE_HINT = (
-    " It may want a client certificate: set MAIL_TLS_CERT_FILE and MAIL_TLS_KEY_FILE."
-)

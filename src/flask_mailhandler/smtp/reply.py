@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable
-from collections.abc import Iterable
 
 from ..report import State
-from ..secret import Secret
+from .echo import Echoes
+from .echo import escape
 from .stream import ProtocolError
 
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.2: three digits, then a hyphen on all lines
@@ -19,8 +19,6 @@ _ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z)")
 MAX_REPLY = 1 << 16
 # So much of a server's text is shown in errors and reports.
 _SHOWN = 500
-# A shorter secret would be found in any text.
-_FOUND = 4
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,25 +63,27 @@ class Reply:
 
 
 def read_reply(
-    read_line: Callable[[], bytes], secrets: Iterable[Secret] = (), first: bytes | None = None
+    read_line: Callable[[], bytes], echoes: Echoes | None = None, first: bytes | None = None
 ) -> Reply:
     """Read one reply.
 
     :param read_line: Gives the next line without its line end.
     :param first: The first line, if it has been read.
-    :param secrets: What nobody is to see though the server may repeat it.
+    :param echoes: What nobody is to see though the server may repeat it.
     :raises ProtocolError: for anything that is no reply.
     :raises StreamError: as *read_line* does.
     """
     code = b""
     texts: list[str] = []
+    echoes = echoes or Echoes()
     size = 0
     while True:
         line, first = read_line() if first is None else first, None
         size += len(line) + 2
         found = _LINE.match(line)
         if not found:
-            said = _cut(unechoed(escape(line), secrets))
+            # A secret may have begun in the lines before.
+            said = _cut(echoes.hide([*texts, escape(line)])[-1])
             raise ProtocolError(f"the server said '{said}', which is no SMTP reply")
         if code and found[1] != code:
             raise ProtocolError(
@@ -92,9 +92,9 @@ def read_reply(
         if size > MAX_REPLY:
             raise ProtocolError(f"the server's reply is longer than {MAX_REPLY} octets")
         code = found[1]
-        texts.append(unechoed(escape(found[3] or b""), secrets))
+        texts.append(escape(found[3] or b""))
         if found[2] != b"-":
-            return _reply(int(code), texts)
+            return _reply(int(code), echoes.hide(texts))
 
 
 def _reply(code: int, texts: list[str]) -> Reply:
@@ -105,24 +105,6 @@ def _reply(code: int, texts: list[str]) -> Reply:
     enhanced = found[0].strip()
     lines = tuple(text.removeprefix(enhanced).lstrip() for text in texts)
     return Reply(code, enhanced, lines)
-
-
-def escape(octets: bytes) -> str:
-    """Make a server's octets safe to print: UTF-8 where it is, controls escaped."""
-    text = octets.decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def unechoed(text: str, secrets: Iterable[Secret]) -> str:
-    """Take out of a server's text what it repeats of our secrets, as some servers do with what
-    they did not understand."""
-    # The longest first, for a shorter one may be a part of it.
-    for secret in sorted(secrets, key=lambda secret: len(secret.octets()), reverse=True):
-        if len(secret.octets()) >= _FOUND:
-            text = text.replace(escape(secret.octets()), "***")
-    return text
 
 
 def _cut(text: str) -> str:

@@ -26,6 +26,7 @@ from collections.abc import Collection
 from collections.abc import Iterator
 
 from ..address import Address
+from ..errors import ConnectError
 from ..errors import LoginError
 from ..report import Observe
 from ..report import Phase
@@ -66,7 +67,7 @@ class Session:
         self._reset = False
         self._said: Transaction | None = None
         self._most = self.offer.at_most("MAILMAX", server.messages_per_connection)
-        self._dialogue = Dialogue(opening.stream, "PIPELINING" in self.offer, opening.secrets)
+        self._dialogue = Dialogue(opening.stream, "PIPELINING" in self.offer, opening.echoes)
 
     @property
     def usable(self) -> bool:
@@ -99,6 +100,7 @@ class Session:
         It ends early when this connection is of no more use; what then waits needs another.
 
         :raises LoginError: if the server wants a login before it takes any mail (530).
+        :raises ConnectError: if it does not answer the first MAIL in time.
         """
         while self.usable and (delivery := waiting.at_hand()):
             if not self._said:
@@ -146,6 +148,7 @@ class Session:
     def _transact(self, delivery: Delivery, waiting: Waiting, observe: Observe) -> None:
         said, self._said = self._said, None
         transaction = said or self._begin(delivery, observe)
+        hangs = None
         try:
             if said is None:
                 self._dialogue.rest()
@@ -161,18 +164,29 @@ class Session:
             raise
         except StreamError as error:
             self.abandon()
-            transaction.break_off(error)
+            if isinstance(error, TimedOutError) and self._is_new(transaction):
+                hangs = str(error)
+            else:
+                transaction.break_off(error)
         except BaseException:
             # A KeyboardInterrupt, say, finds the stream in the middle of something: nobody may
             # use it again.
             self.abandon()
+            transaction.break_off(StreamError("sending was interrupted"))
             raise
+        if hangs is not None:
+            # Nor would it answer the next message.
+            raise ConnectError(f"{self.server} at {Phase.MAIL}: {hangs}.", phase=Phase.MAIL)
         if self._said is None:
             self._reset = transaction.open
         if self.usable:
             delivery.repeated = False
             if self._is_last() and not self._said:
                 self.close()
+
+    def _is_new(self, transaction: Transaction) -> bool:
+        """Whether the server has answered nothing yet since the session was opened."""
+        return self.begun == 1 and transaction.phase is Phase.MAIL and not transaction.whole
 
     def _begin(
         self, delivery: Delivery, observe: Observe, without: Collection[Address] = ()

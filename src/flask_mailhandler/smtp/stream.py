@@ -211,17 +211,24 @@ def _send_secret(sock: socket.socket, secret: Secret) -> None:
         raise error.with_traceback(None) from None
 
 
-def connect(host: str, port: int, deadline: Deadline) -> Stream:
+def connect(host: str, port: int, deadline: Deadline, source: str | None = None) -> Stream:
     """Connect to the first address of *host* that answers: the families interleaved, the next
     attempt after 250 ms, the first connection wins (RFC 8305).
 
     Resolving the name cannot be bounded by the deadline: ``getaddrinfo`` has no time-out but
     the resolver's own.
 
+    :param source: The IP address of this machine to connect from.
     :raises OSError: the first address's, or ``socket.gaierror``; ``TimeoutError`` at the deadline.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    sock = _race(_interleave(found), deadline)
+    bound = None
+    if source is not None:
+        (bound, *_) = socket.getaddrinfo(source, 0, flags=socket.AI_NUMERICHOST)
+        found = [entry for entry in found if entry[0] == bound[0]]
+        if not found:
+            raise OSError(f"it has no address that {source} could connect to")
+    sock = _race(_interleave(found), deadline, bound and bound[4])
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return Stream(sock, deadline)
@@ -237,8 +244,11 @@ def _interleave(found: list[t.Any]) -> list[_Address]:
     return [entry for turn in turns for entry in turn if entry is not None]
 
 
-def _race(addresses: list[_Address], deadline: Deadline) -> socket.socket:
-    """Start one attempt after the other until one of them has a connection."""
+def _race(addresses: list[_Address], deadline: Deadline, source: t.Any) -> socket.socket:
+    """Start one attempt after the other until one of them has a connection.
+
+    :param source: The socket address to connect from, or None.
+    """
     waiting = collections.deque(addresses)
     errors: list[OSError] = []
     with selectors.DefaultSelector() as selector, contextlib.ExitStack() as attempts:
@@ -246,7 +256,7 @@ def _race(addresses: list[_Address], deadline: Deadline) -> socket.socket:
             pause = deadline.remaining()
             if waiting:
                 try:
-                    started = _begin(*waiting.popleft())
+                    started = _begin(*waiting.popleft(), source)
                 except OSError as error:  # the next attempt need not wait
                     errors.append(error)
                     continue
@@ -266,11 +276,16 @@ def _race(addresses: list[_Address], deadline: Deadline) -> socket.socket:
     raise errors[0] if errors else OSError("the name has no address")
 
 
-def _begin(family: int, kind: int, protocol: int, _: str, address: t.Any) -> socket.socket:
-    sock = socket.socket(family, kind, protocol)
-    sock.setblocking(False)
-    number = sock.connect_ex(address)
-    if number not in (0, errno.EINPROGRESS):
-        sock.close()
-        raise OSError(number, os.strerror(number))
+def _begin(
+    family: int, kind: int, protocol: int, _: str, address: t.Any, source: t.Any
+) -> socket.socket:
+    with contextlib.ExitStack() as undone:
+        sock = undone.enter_context(socket.socket(family, kind, protocol))
+        sock.setblocking(False)
+        if source is not None:
+            sock.bind(source)
+        number = sock.connect_ex(address)
+        if number not in (0, errno.EINPROGRESS):
+            raise OSError(number, os.strerror(number))
+        undone.pop_all()
     return sock

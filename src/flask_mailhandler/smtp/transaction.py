@@ -17,9 +17,9 @@ from ..errors import MessageError
 from ..report import Observe
 from ..report import Phase
 from ..report import State
-from .auth import login_missing
 from .delivery import Delivery
 from .dialogue import Dialogue
+from .login_hints import login_missing
 from .offer import Offer
 from .reply import Reply
 from .server import Server
@@ -144,7 +144,7 @@ class Transaction:
                 # RFC 5321 section 4.5.3.1.10: the rest goes in further transactions.
                 self.delivery.limit = len(self.accepted)
                 self.dialogue.drop(keep=last)
-            elif reply.closing and self.whole:
+            elif reply.code == 421 and self.whole:
                 # The content is with the server: perhaps it is taken for the others all the same.
                 self.bye = reply
                 self.delivery.settle([recipient], reply, self.phase, State.DEFERRED)
@@ -261,11 +261,12 @@ class Transaction:
     # What a reply, or its absence, means
 
     def settle(self, recipients: list[Address], reply: Reply) -> None:
-        """Settle *recipients* by a reply to the phase in hand.
+        """Settle *recipients* by a reply to the phase in hand. From the end of data on, only 421,
+        4yz and 5yz say no: a server that says 221 may have the message.
 
         :raises ProtocolError: if the reply is none that belongs there.
         """
-        if reply.closing:
+        if reply.code == 421 or (reply.closing and not self.whole):
             self.delivery.settle(recipients, reply, self.phase, State.DEFERRED)
             self.dialogue.close()
         elif reply.code // 100 in (4, 5):

@@ -6,6 +6,7 @@
       |
       | language     de_AT, de, none; and Flask-Babel speaks it
       | lookup       welcome.de.html, welcome.de.txt
+      | unprinted    refuses a block that nothing prints
       v
     templates      of the app's own loader
       |
@@ -18,7 +19,7 @@
     parts          subject, HTML, text
       |
       | dead_links   refuses what leads nowhere
-      | css          from <style> into style=""
+      | css          from <style> into style="": moving, page, matching, plan, cascade, stylesheet
       v
     Message
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from ..errors import MessageError
 from ..links import why_dead
@@ -28,10 +29,11 @@ _WHY = {
 }
 
 
-def check_links(html: str, template: str) -> None:
+def check_links(html: str, template: str, placeholders: Sequence[str] = ()) -> None:
     """Look whether everything that the HTML links to or shows can be found from a mail client.
 
     :param template: Where it was written, for the error.
+    :param placeholders: How those begin that are filled in on the way.
     :raises MessageError: naming the first link or image that is dead.
     """
     if _all_plain(html.lower()):
@@ -39,10 +41,10 @@ def check_links(html: str, template: str) -> None:
     for event in events(html):
         if isinstance(event, Start):
             for url, image in _urls(event):
-                _check(url, image, template)
+                _check(url, image, template, placeholders)
     for style in _STYLE.findall(html):
         for url in _css_urls(style):
-            _check(url, True, template)
+            _check(url, True, template, placeholders)
 
 
 def _all_plain(html: str) -> bool:
@@ -56,15 +58,23 @@ def _all_plain(html: str) -> bool:
     )
 
 
-def _check(url: str, image: bool, template: str) -> None:
-    if why := why_dead(url, image=image):
+def _check(url: str, image: bool, template: str, placeholders: Sequence[str]) -> None:
+    if why := why_dead(url, image=image, placeholders=placeholders):
         kind = "image" if image else "link"
         hint = (
             "mail_image(...), or a whole https: address"
             if image
             else "url_for(...), or a whole https: address"
         )
-        raise MessageError(f"{template}: the {kind} {shorten(url)} {_WHY[why]}. Write {hint}.")
+        # A provider's own words have other letters than a path.
+        more = (
+            " If your provider fills it in, list how it begins in MAIL_PLACEHOLDERS."
+            if re.search(r"[%{}*|<\[]", url)
+            else ""
+        )
+        raise MessageError(
+            f"{template}: the {kind} {shorten(url)} {_WHY[why]}. Write {hint}.{more}"
+        )
 
 
 def _urls(tag: Start) -> Iterator[tuple[str, bool]]:

@@ -9,18 +9,15 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import MutableMapping
-from pathlib import Path
 
 from flask import Flask
 from jinja2 import ChoiceLoader
 from jinja2 import Environment
-from jinja2 import FileSystemLoader
 from jinja2 import StrictUndefined
 
+from ..package_files import PackageLoader
 from . import markdown
 from .blocks import Rendered
-
-_OURS = Path(__file__).parent / "templates"
 
 Functions: t.TypeAlias = "dict[str, Callable[..., t.Any]]"
 
@@ -52,7 +49,7 @@ class Environments:
 
     def __init__(self, app: Flask, functions: Functions) -> None:
         self._shared = app.jinja_env
-        loaders = [self._shared.loader, FileSystemLoader(_OURS)]
+        loaders = [self._shared.loader, PackageLoader("templating")]
         self._loader = ChoiceLoader([loader for loader in loaders if loader is not None])
         self.html: Escaping = self._escaping(functions, autoescape=True)
         self.text: Escaping = self._escaping(functions, autoescape=False)

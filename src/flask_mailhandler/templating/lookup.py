@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import re
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 
 from jinja2 import TemplatesNotFound
 
@@ -14,6 +17,7 @@ from ..errors import MessageError
 _ENDINGS = {"single": ".mail", "html": ".html", "text": ".txt", "markdown": ".md"}
 # What editors want to see behind the ending. It says nothing about the part.
 _SUFFIXES = ("", ".j2", ".jinja", ".jinja2")
+_ENDING = re.compile(r"\.(?:mail|html|txt|md)(?:\.j2|\.jinja2?)?\Z")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +36,19 @@ class Files:
         return [name for name in (self.single, self.html, self.markdown, self.text) if name]
 
 
-def find(name: str, locales: Iterable[str], exists: Callable[[str], bool]) -> Files:
+def find(
+    name: str,
+    locales: Sequence[str],
+    exists: Callable[[str], bool],
+    known: Callable[[], Iterable[str]] = tuple,
+) -> Files:
     """Find ``mail/welcome.html``, ``.txt``, ``.md`` or ``.mail``.
 
     All of them are of one language, the first of *locales* for which there is any: half a mail in
     another language is worse than a text made from the HTML.
 
     :param locales: From the most exact to "", which is the file without a locale.
+    :param known: Lists the names of all templates, for the error.
     :raises TemplatesNotFound: if there is none.
     :raises MessageError: if two of them say the same.
     """
@@ -50,7 +60,7 @@ def find(name: str, locales: Iterable[str], exists: Callable[[str], bool]) -> Fi
         }
         if any(found.values()):
             return _one_of_each(Files(**found), name)
-    raise TemplatesNotFound([name], _not_found(name))
+    raise TemplatesNotFound([name], _not_found(name, locales[0], known()))
 
 
 def _first(names: Iterable[str], exists: Callable[[str], bool]) -> str:
@@ -71,10 +81,32 @@ def _one_of_each(files: Files, name: str) -> Files:
     return files
 
 
-def _not_found(name: str) -> str:
+def _not_found(name: str, locale: str, known: Iterable[str]) -> str:
     *_, last = name.split("/")
     if "." in last:
         stem = name[: len(name) - len(last)] + last.partition(".")[0]
         return f"There is no mail template {name!r}. Leave out the ending: render({stem!r})."
-    wanted = ", ".join(t.cast("Iterable[str]", _ENDINGS.values()))
-    return f"There is no mail template {name!r}: none of {wanted}, in no template folder."
+    mails = [file for file in known if _ENDING.search(file)]
+    others = sorted(file for file in mails if file.startswith(f"{name}."))
+    if others:
+        anyway = _in_language(others[0], name, "")
+        if not locale:
+            return (
+                f"There is no mail template {name!r} without a language, only {', '.join(others)}:"
+                f" give locale=, or write {anyway}."
+            )
+        return (
+            f"There is no mail template {name!r} in the language {locale!r}, only"
+            f" {', '.join(others)}: write {_in_language(others[0], name, locale)}, or {anyway} for"
+            " all other languages."
+        )
+    stems = {_ENDING.sub("", file) for file in mails}
+    close = difflib.get_close_matches(name, stems, 1)
+    meant = f" Is {close[0]!r} meant?" if close else ""
+    wanted = ", ".join(f"{name}{ending}" for ending in _ENDINGS.values())
+    return f"There is no mail template {name!r}: no template folder has {wanted}.{meant}"
+
+
+def _in_language(file: str, name: str, locale: str) -> str:
+    ending = t.cast("re.Match[str]", _ENDING.search(file))[0]
+    return f"{name}.{locale}{ending}" if locale else f"{name}{ending}"

@@ -121,7 +121,8 @@ def converter() -> Callable[[str], Markup]:
         from markdown_it import MarkdownIt
     except ModuleNotFoundError:
         raise ConfigurationError(
-            "A template in Markdown needs markdown-it-py: pip install Flask-MailHandler[markdown]."
+            "A template in Markdown needs markdown-it-py:"
+            " pip install 'Flask-MailHandler[markdown]'."
         ) from None
 
     class Markdown(MarkdownIt):

@@ -17,7 +17,8 @@ from .environments import Escaping
 from .lookup import Files
 
 # Words about the mail, which stand in a template's file and not in its text.
-_ABOUT = frozenset({"subject", "preheader"})
+ABOUT = frozenset({"subject", "preheader"})
+IN_ONE_FILE = ABOUT | {"html", "text"}
 _LAYOUT = "mailhandler/layout.html"
 # https://www.unicode.org/standard/reports/tr13/tr13-5.html: all that ends a line for somebody. A
 # no-break space is meant to be there.
@@ -70,7 +71,7 @@ class Parts:
         if files.single:
             text = self._words(files.single).block("text")
         elif files.text:
-            text = self._render(self._environments.text, files.text, _ABOUT).text
+            text = self._render(self._environments.text, files.text, ABOUT).text
         text = re.sub(r"\A\s*\n", "", text).rstrip()
         return f"{text}\n" if text else ""
 
@@ -92,7 +93,7 @@ class Parts:
         return self._from_markdown(files.markdown) if files.markdown else ("", "")
 
     def _from_markdown(self, name: str) -> tuple[str, str]:
-        written = self._render(self._environments.markdown, name, _ABOUT)
+        written = self._render(self._environments.markdown, name, ABOUT)
         variables = {
             **self._variables,
             "mail_content": self._convert(written.text),

@@ -11,7 +11,7 @@ from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
 from .. import message_fields
-from ..base_url import BaseURL
+from ..accounts import Settings
 from ..message import Message
 from ..message import MessageFields
 from ..text import plain
@@ -25,8 +25,11 @@ from .environments import Environments
 from .images import collecting
 from .images import mail_image
 from .origin import mark
+from .parts import ABOUT
+from .parts import IN_ONE_FILE
 from .parts import one_line
 from .parts import Parts
+from .unprinted import check_blocks
 from .urls import url_for_of
 
 _KEY = "mailhandler.templates"
@@ -34,18 +37,15 @@ _KEY = "mailhandler.templates"
 
 def render(
     app: Flask,
-    base: BaseURL | None,
+    settings: Settings,
     template: str,
     context: Mapping[str, t.Any] | None,
     locale: object,
     fields: MessageFields,
 ) -> Message:
-    """What :meth:`.Mail.render` does.
-
-    :param base: What ``MAIL_BASE_URL`` says.
-    """
+    """What :meth:`.Mail.render` does."""
     _check_arguments(template, context, fields)
-    return mark(_templates(app, base).render(template, context, locale, fields), template)
+    return mark(_templates(app, settings).render(template, context, locale, fields), template)
 
 
 def _check_arguments(template: object, context: object, fields: MessageFields) -> None:
@@ -72,21 +72,22 @@ def _check_arguments(template: object, context: object, fields: MessageFields) -
             ) from None
 
 
-def _templates(app: Flask, base: BaseURL | None) -> Templates:
+def _templates(app: Flask, settings: Settings) -> Templates:
     # The app holds them, because they hold the app.
     found: Templates | None = app.extensions.get(_KEY)
     if found is None:
         # If two threads make them, both take the first.
-        found = t.cast(Templates, app.extensions.setdefault(_KEY, Templates(app, base)))
+        found = t.cast(Templates, app.extensions.setdefault(_KEY, Templates(app, settings)))
     return found
 
 
 class Templates:
     """An app's mail templates, with all that is made once for them."""
 
-    def __init__(self, app: Flask, base: BaseURL | None) -> None:
+    def __init__(self, app: Flask, settings: Settings) -> None:
         self._app = app
-        self._url_for = url_for_of(app, base)
+        self._placeholders = settings.placeholders
+        self._url_for = url_for_of(app, settings.base_url)
         functions = {"url_for": self._url_for, "mail_image": mail_image}
         self._environments = Environments(app, functions)
         self._inline = inliner()
@@ -113,7 +114,8 @@ class Templates:
                 None if subject is None else one_line(subject),
             )
             html = parts.html()
-            check_links(html, files.single or files.html or files.markdown)
+            source = files.single or files.html or files.markdown
+            check_links(html, source, self._placeholders)
             html = self._inline(html)
             name = "inline_attachments"
             inline = message_fields.attachments(fields.get(name), name)
@@ -137,7 +139,19 @@ class Templates:
         return markdown.converter()
 
     def _find(self, template: str, locale: str) -> lookup.Files:
-        return lookup.find(template, language.fallbacks(locale), self._exists)
+        locales = [*language.fallbacks(locale)]
+        files = lookup.find(template, locales, self._exists, self._known)
+        environment = self._environments.text.environment
+        for name in files.written:
+            single = name == files.single
+            check_blocks(environment, name, IN_ONE_FILE if single else ABOUT, silent=single)
+        return files
+
+    def _known(self) -> list[str]:
+        try:
+            return self._environments.text.environment.list_templates()
+        except TypeError:  # not every loader can say
+            return []
 
     def _exists(self, name: str) -> bool:
         try:

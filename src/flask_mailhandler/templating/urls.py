@@ -1,7 +1,8 @@
-"""``url_for`` in a mail: always a whole URL, and built from ``MAIL_BASE_URL``.
+"""``url_for`` in a mail: always a whole URL, and built from ``MAIL_BASE_URL`` or ``SERVER_NAME``.
 
 The Host header of a request is written by who sends the request. A link built from it would let
-anybody have the victim's password reset sent to a server of their own.
+anybody have the victim's password reset lead to a server of their own. So it is used only where it
+was checked (``TRUSTED_HOSTS``), and in debug mode and tests.
 """
 
 from __future__ import annotations
@@ -36,12 +37,23 @@ def url_for_of(app: Flask, base: BaseURL | None) -> URLFor:
 
     def url_for(endpoint: str, /, **values: t.Any) -> str:
         values["_external"] = True
-        if base is not None:
-            return _build(app, base, endpoint, values)
+        fixed = base or _server_name(app)
+        if fixed is not None:
+            return _build(app, fixed, endpoint, values)
         _check_host(app)
         return app.url_for(endpoint, **values)
 
     return url_for
+
+
+def _server_name(app: Flask) -> BaseURL | None:
+    """What ``SERVER_NAME`` says, with the scheme and the path that Flask would take."""
+    name = app.config["SERVER_NAME"]
+    if not name:
+        return None
+    if has_request_context():
+        return BaseURL(request.scheme, name, request.root_path)
+    return BaseURL(app.config["PREFERRED_URL_SCHEME"], name, app.config["APPLICATION_ROOT"])
 
 
 def _build(app: Flask, base: BaseURL, endpoint: str, values: dict[str, t.Any]) -> str:
@@ -71,7 +83,7 @@ def _build(app: Flask, base: BaseURL, endpoint: str, values: dict[str, t.Any]) -
 def _check_host(app: Flask) -> None:
     """Look whether the request's own host may be taken.
 
-    :raises ConfigurationError: outside a request.
+    :raises ConfigurationError: outside a request, and where anybody may have written the host.
     :raises MessageError: if it is not one of ``TRUSTED_HOSTS``.
     """
     if not has_request_context():
@@ -86,10 +98,16 @@ def _check_host(app: Flask) -> None:
         # Flask 3.0 does not look at the key.
         if not host_is_trusted(request.host, trusted):
             raise MessageError(f"The host {request.host!r} is not one of TRUSTED_HOSTS.")
-    elif not app.debug:
+    elif app.testing:
         warnings.warn(
-            "The links of this mail are built from the Host header, which anybody may forge: set"
-            " MAIL_BASE_URL to the address of the app, or TRUSTED_HOSTS.",
+            "Outside tests url_for in a mail needs MAIL_BASE_URL: set it to the address of the app,"
+            " such as 'https://shop.example'.",
             ConfigurationWarning,
             stacklevel=3,
+        )
+    elif not app.debug:
+        raise ConfigurationError(
+            "url_for in a mail needs MAIL_BASE_URL: set it to the address of the app, such as"
+            " 'https://shop.example'. The Host header of the request may be forged, and then the"
+            " link would lead to the server of an attacker."
         )

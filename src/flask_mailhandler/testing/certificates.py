@@ -10,7 +10,7 @@ try:
     import trustme
 except ImportError as _error:
     raise ConfigurationError(
-        "A test server that encrypts needs trustme: pip install Flask-MailHandler[testing]"
+        "A test server that encrypts needs trustme: pip install 'Flask-MailHandler[testing]'"
     ) from _error
 
 

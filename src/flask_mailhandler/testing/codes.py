@@ -8,19 +8,38 @@ import unicodedata
 from collections.abc import Iterable
 from collections.abc import Iterator
 
+# Letters of scripts that put no space between words, and of Korean, which adds endings to numbers:
+# Thai, Lao, Burmese, Khmer, kana, Han, Hangul. A number may begin and end among them.
+_UNSPACED = (
+    r"\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1780-\u17d3\u3005-\u3007\u3040-\u30ff"
+    r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+_WORD = rf"[^\W{_UNSPACED}]"
+_MONEY = "$€£¥￥₩₫₹₽₺₴₪฿"
+# Behind these a number is a year, an amount or a count: 2027年, 1200円, 1500 บาท.
+_COUNTERS = "%％年月日时時分秒号號円元圓圆人件個个条條万萬亿億"
+_COUNTED = rf"[ ]?(?:[{_MONEY}{_COUNTERS}년월일시분초원개명만억]|บาท)"
 # Digits of any alphabet, 4 to 8 of them, in a row or in two or three groups of one length; or one
 # by one, as in a row of boxes. What stands beside them must not make a number, a date, a time, a
 # price or a name of them. Every repetition is bounded, so the time is linear.
 _GAP = r"[ \u00a0\u202f-]"
 _CODE = re.compile(
     rf"""
-    (?<! \w ) (?<! \d[.,:/ \u00a0\u202f-] ) (?<! [-+/=\#$€£¥] ) (?<! [$€£¥][ \u00a0\u202f] )
+    (?<! {_WORD} ) (?<! \d ) (?<! \d[.,:/ \u00a0\u202f-] ) (?<! [-+/=\#№第〒{_MONEY}] )
+    (?<! [{_MONEY}][ \u00a0\u202f] )
     (?: \d{{4,8}} | \d{{2}}(?:{_GAP}\d{{2}}){{1,3}} | \d{{3}}{_GAP}\d{{3}} | \d{{4}}{_GAP}\d{{4}}
-      | \d(?:[ ]\d){{3,7}} )
-    (?! \w ) (?! [.,:/ \u00a0\u202f-]\d ) (?! [ \u00a0\u202f]?[%$€£¥] ) (?! / )
+      | \d(?:[ ]{{1,2}}\d){{3,7}} )
+    (?! {_WORD} ) (?! \d ) (?! [.,:/ \u00a0\u202f-]\d ) (?! {_COUNTED} )
+    (?! / )
     """,
     re.VERBOSE,
 )
+# Boxes that stand below one another in the text: as many lines of one digit each.
+_BOXES = re.compile(r"(?<![^\n])[ ]*(?:\d[ ]*(?:\n[ ]*){1,2}){3,}\d[ ]*(?![^\n])")
+_COPYRIGHT = re.compile(
+    r"(?:©|\(c\)|\bcopyright\b)(?:[ ]*(?:©|\(c\)))?[ ]?\d{4}(?:[ ]?[-–—,][ ]?\d{4}){0,4}", re.I
+)
+_YEAR = re.compile("(?:19|20)[0-9]{2}")
 # Marks of direction, which stand around the digits of one alphabet in a line of another.
 _UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
@@ -36,7 +55,7 @@ class Code(t.NamedTuple):
     @property
     def alone(self) -> bool:
         """Whether nothing else is in its line."""
-        return len(self.line) <= 2 * len(self.code) and bool(_CODE.fullmatch(self.line))
+        return len(self.line) <= 3 * len(self.code) and bool(_CODE.fullmatch(self.line))
 
 
 def codes(text: str, pattern: str | re.Pattern[str] | None) -> list[Code]:
@@ -51,15 +70,22 @@ def codes(text: str, pattern: str | re.Pattern[str] | None) -> list[Code]:
         found = re.finditer(pattern, text)
         given = ((m[1] if m.re.groups else m[0]) or "" for m in found)
         return [Code(code, "") for code in dict.fromkeys(given) if code]
+    text = _BOXES.sub(_in_a_row, text)
     every = [code for line in text.splitlines() for code in _in_line(line)]
     # A code that stands alone somewhere is remembered as such.
     return [*{code.code: code for code in sorted(every, key=lambda code: code.alone)}.values()]
+
+
+def _in_a_row(boxes: re.Match[str]) -> str:
+    digits = boxes[0].split()
+    return " ".join(digits) if len(digits) <= 8 else boxes[0]
 
 
 def _in_line(line: str) -> Iterator[Code]:
     """The candidates of a line, leaving out its URLs and addresses."""
     words = _UNSEEN.sub("", line).split(" ")
     clean = " ".join(word for word in words if "://" not in word and "@" not in word).strip()
+    clean = _COPYRIGHT.sub("", clean)
     for match in _CODE.finditer(clean):
         yield Code("".join(_ascii(match[0])), clean)
 
@@ -70,6 +96,9 @@ def _ascii(digits: str) -> Iterator[str]:
 
 def the_one(found: Iterable[Code], length: int | None) -> list[Code]:
     """What is left of the candidates by the rules: those of the wanted length, and of these the
-    ones that stand alone in their line if there are any."""
+    ones that stand alone in their line if there are any; and no year beside something longer."""
     fitting = [code for code in found if length in (None, len(code.code))]
-    return [code for code in fitting if code.alone] or fitting
+    fitting = [code for code in fitting if code.alone] or fitting
+    if any(len(code.code) > 4 for code in fitting):
+        return [code for code in fitting if not _YEAR.fullmatch(code.code)]
+    return fitting

@@ -90,7 +90,7 @@ def document(html: str) -> Element:
         from selectolax.lexbor import LexborHTMLParser  # the extra testing
     except ImportError as error:
         raise ConfigurationError(
-            "select() needs selectolax: pip install Flask-MailHandler[testing]"
+            "select() needs selectolax: pip install 'Flask-MailHandler[testing]'"
         ) from error
     root = LexborHTMLParser(html).root
     assert root is not None and root.parent is not None  # the document, which <html> is in

@@ -1,0 +1,65 @@
+"""Readers of options that name a host: to connect to, from, to greet with, and in a certificate."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from .. import config
+from ..address import Address
+from ..errors import ConfigurationError
+from ..errors import MessageError
+
+# The length of each label, which connecting would stumble over (RFC 1035 section 2.3.4).
+_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
+
+
+def hostname(value: object, name: str) -> str:
+    """The argument of EHLO: a domain or an address literal (RFC 5321 section 4.1.3)."""
+    try:
+        return Address(f"x@{config.text(value, name)}", field=name).domain
+    except MessageError:
+        raise ConfigurationError(
+            f"{name} must be a host name or an address literal like [192.0.2.1], not {value!r}."
+        ) from None
+
+
+def host(value: object, name: str) -> str:
+    """A name or an address to connect to; a name beyond ASCII in its ASCII form."""
+    config.refuse_url(value, name, "a host name")
+    host = config.text(value, name).strip()
+    alone, _, port = host.partition(":")
+    if port.isdecimal():
+        raise ConfigurationError(
+            f"{name} has a port in it: write {name} = {alone!r} and MAIL_PORT = {port}."
+        )
+    if not host.isascii():
+        host = hostname(host, name)
+    if not (_NAME.fullmatch(host) or _is_address(host)):
+        raise ConfigurationError(
+            f"{name} must be a host name or an IP address, without scheme and port, not {host!r}."
+        )
+    return host
+
+
+def server_name(value: object, name: str) -> str:
+    """A name as it stands in a certificate, or an address."""
+    return host(value, name).removesuffix(".")
+
+
+def source(value: object, name: str) -> str:
+    """An address of this machine. A name would have to be looked up, and may have several."""
+    address = config.text(value, name).strip()
+    if not _is_address(address):
+        raise ConfigurationError(
+            f"{name} must be an IP address of this machine, such as '192.0.2.1', not {value!r}."
+        )
+    return address
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

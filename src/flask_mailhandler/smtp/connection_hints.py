@@ -1,0 +1,94 @@
+"""What to do when there is no connection, or it cannot be encrypted. Each hint looks at what is
+configured, so that none says to set what is set."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from .server import Server
+
+_PLAIN_SPEAKER = {
+    "WRONG_VERSION_NUMBER",
+    "RECORD_LAYER_FAILURE",
+    "UNKNOWN_PROTOCOL",
+    "HTTP_REQUEST",
+}
+# Of OpenSSL's x509_vfy.h: no certificate is known that this one could be verified by.
+_NO_AUTHORITY = {2, 18, 19, 20, 21}
+_FIRST_STRICT = 78
+
+
+def connect_hint(error: OSError, server: Server) -> str:
+    """Why there was no connection."""
+    if server.source_address and (
+        error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL) or not error.errno
+    ):
+        return " Check MAIL_SOURCE_ADDRESS: it must be an address of this machine."
+    if isinstance(error, socket.gaierror):
+        return " Check MAIL_HOST." if error.errno == socket.EAI_NONAME else ""
+    if isinstance(error, TimeoutError):
+        return " A firewall may block the port; providers accept mail on 587 or 465."
+    return " Check MAIL_HOST and MAIL_PORT."
+
+
+def tls_hint(error: BaseException, server: Server, *, after_handshake: bool = False) -> str:
+    """Cause and cure of a handshake that failed, or of what failed just after it."""
+    reason = str(getattr(error, "reason", "") or "").upper().replace(" ", "_")
+    if getattr(error, "verify_message", ""):
+        return _certificate_hint(error, server)
+    if server.security == "tls" and reason in _PLAIN_SPEAKER:
+        return (
+            " The server speaks plain SMTP first: set MAIL_SECURITY = 'starttls', or use port 465."
+        )
+    return _client_hint(server) if after_handshake or "HANDSHAKE_FAILURE" in reason else ""
+
+
+def _client_hint(server: Server) -> str:
+    if server.own_tls_context:
+        return " It may want a client certificate: load one into MAIL_TLS_CONTEXT."
+    if server.tls_cert_file:
+        return f" It may not accept the client certificate of {server.tls_cert_file!r}."
+    return " It may want a client certificate: set MAIL_TLS_CERT_FILE and MAIL_TLS_KEY_FILE."
+
+
+def _certificate_hint(error: BaseException, server: Server) -> str:
+    said = str(getattr(error, "verify_message", "")).lower()
+    code = int(getattr(error, "verify_code", 0) or 0)
+    if "mismatch" in said or "not valid for" in said:
+        if server.tls_server_name:
+            hint = " Set MAIL_TLS_SERVER_NAME to a name in the certificate."
+        else:
+            hint = (
+                " Set MAIL_HOST to the name in the certificate. If it is reached by another, set"
+                " MAIL_TLS_SERVER_NAME."
+            )
+        return f"{hint} Names in its subjectAltName count, a common name does not (RFC 9525)."
+    if "expired" in said:
+        return " The server needs a new certificate."
+    if code >= _FIRST_STRICT:
+        return _strict_hint(server)
+    if server.own_tls_context:
+        return " If it comes from an own authority, load its certificate into MAIL_TLS_CONTEXT."
+    if server.tls_ca_file and code in _NO_AUTHORITY:
+        return (
+            f" The authority in MAIL_TLS_CA_FILE = {server.tls_ca_file!r} has not issued it: set"
+            " MAIL_TLS_CA_FILE to its issuer's certificate."
+        )
+    if server.tls_ca_file:
+        return f" It was verified by MAIL_TLS_CA_FILE = {server.tls_ca_file!r}."
+    return " If it comes from an own authority, set MAIL_TLS_CA_FILE to its certificate."
+
+
+def _strict_hint(server: Server) -> str:
+    """Python 3.13 and newer ask OpenSSL for ``X509_STRICT``."""
+    meanwhile = (
+        "take ssl.VERIFY_X509_STRICT out of its verify_flags"
+        if server.own_tls_context
+        else "set MAIL_TLS_CONTEXT to a context without ssl.VERIFY_X509_STRICT in its verify_flags"
+    )
+    return (
+        " Python 3.13 and newer want certificates to follow RFC 5280: the server's needs an"
+        " authority key identifier, and that of its authority needs critical basic constraints and"
+        f" a key usage. Have them issued anew. Until then, {meanwhile}."
+    )

@@ -1,0 +1,176 @@
+"""Our secrets, where a server repeats them: some do so with a command that they did not understand.
+
+A server may repeat a secret as it was sent, in base64, percent-encoded, cut off, or split over the
+lines of a reply. So its text is looked at without white space, and once more percent-decoded; what
+is found there is taken out of the text as it stands.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import typing as t
+import urllib.parse
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from ..secret import Secret
+
+# A shorter form of a secret would be found in any text.
+_FOUND = 4
+# So much of the beginning of a form is enough to know it when the rest has been cut off.
+_BEGINNING = 8
+_CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
+_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+# RFC 4648 section 5
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_Place: t.TypeAlias = "tuple[bytes, list[tuple[int, int]]]"
+
+
+class Echoes:
+    """The secrets of a session, in all forms in which a server may repeat them.
+
+    :param secrets: Passwords and tokens.
+    """
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._plain: dict[bytes, None] = {}
+        # In lower case: with base64 in another case somebody might guess.
+        self._encoded: dict[bytes, None] = {}
+        for secret in secrets:
+            self.add(secret)
+
+    def add(self, secret: Secret) -> None:
+        """Know one more: as it is, in JSON, in a form of HTML, and in base64."""
+        for octets in _as_text(secret.octets()):
+            if len(octets) >= _FOUND:
+                self._plain[octets] = None
+        for before in range(3):
+            self._know(_in_base64(secret.octets(), before))
+
+    def add_line(self, line: Secret) -> None:
+        """Know a line of base64 that is about to be sent."""
+        self._know(line.octets())
+
+    def _know(self, encoded: bytes) -> None:
+        for form in (encoded, encoded.translate(_URL_SAFE)):
+            if len(form) >= _FOUND:
+                self._encoded[form.lower()] = None
+
+    def hide(self, lines: Sequence[str]) -> list[str]:
+        """Mask the secrets in the lines of one text, in which they may go on from one line to
+        the next.
+
+        :param lines: Escaped. The enhanced codes that they begin with are no part of the text.
+        """
+        starts = [found.end() if (found := _CODE.match(line)) else 0 for line in lines]
+        text = "".join(line[start:] for line, start in zip(lines, starts, strict=True))
+        text = "".join(text.split())
+        hidden: set[tuple[int, int]] = set()
+        if self._may_be_in(text.encode()):
+            hidden |= self._found(_places(lines, starts))
+        if "%" in text and self._may_be_in(b"".join(urllib.parse.unquote_to_bytes(text).split())):
+            hidden |= self._found(_decoded(_places(lines, starts)))
+        return [_masked(number, line, hidden) for number, line in enumerate(lines)]
+
+    def _may_be_in(self, octets: bytes) -> bool:
+        lower = octets.lower()
+        return any(form in octets for form in self._plain) or any(
+            form[:_BEGINNING] in lower for form in self._encoded
+        )
+
+    def _found(self, places: list[_Place]) -> set[tuple[int, int]]:
+        octets = b"".join(place[0] for place in places)
+        lower = octets.lower()
+        spans = [span for form in self._plain for span in _spans(form, len(form), octets)]
+        spans += [span for form in self._encoded for span in _spans(form, _BEGINNING, lower)]
+        # A place may have several octets.
+        of_octet = [place for place in places for _ in place[0]]
+        return {
+            where for start, end in spans for place in of_octet[start:end] for where in place[1]
+        }
+
+    def __bool__(self) -> bool:
+        return bool(self._plain or self._encoded)
+
+    def __repr__(self) -> str:
+        return f"<Echoes {len(self._plain) + len(self._encoded)} forms>"
+
+
+def _as_text(octets: bytes) -> Iterator[bytes]:
+    """The ways to write a secret, without white space."""
+    text = octets.decode("utf-8", "backslashreplace")
+    yield b"".join(octets.split())
+    for written in (
+        escape(octets),
+        text.replace(" ", "+"),
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        json.dumps(text)[1:-1],
+    ):
+        yield "".join(written.split()).encode(errors="backslashreplace")
+
+
+def _places(lines: Sequence[str], starts: Sequence[int]) -> list[_Place]:
+    """The characters of a text without its white space, and where they stand."""
+    return [
+        (line[column].encode(), [(number, column)])
+        for number, (line, start) in enumerate(zip(lines, starts, strict=True))
+        for column in range(start, len(line))
+        if not line[column].isspace()
+    ]
+
+
+def _decoded(places: list[_Place]) -> list[_Place]:
+    """The same percent-decoded."""
+    found: list[_Place] = []
+    at = 0
+    while at < len(places):
+        width = 1
+        octets = b"".join(place[0] for place in places[at : at + 3])
+        if _PERCENT.fullmatch(octets):
+            width, octets = 3, bytes.fromhex(octets[1:].decode())
+        else:
+            octets = places[at][0]
+        if octets.strip():
+            found.append((octets, [w for place in places[at : at + width] for w in place[1]]))
+        at += width
+    return found
+
+
+def _spans(form: bytes, least: int, octets: bytes) -> Iterator[tuple[int, int]]:
+    """Where a form stands, or at least so much of its beginning."""
+    start = octets.find(form[:least])
+    while start >= 0:
+        end = start + min(least, len(form))
+        while octets[end : end + 1] == form[end - start : end - start + 1] != b"":
+            end += 1
+        yield start, end
+        start = octets.find(form[:least], start + 1)
+
+
+def _in_base64(octets: bytes, before: int) -> bytes:
+    """What base64 makes of *octets* that stand behind so many others: the characters that they
+    alone decide."""
+    encoded = base64.b64encode(bytes(before) + octets)
+    return encoded[-(-8 * before // 6) : 8 * (before + len(octets)) // 6]
+
+
+def _masked(number: int, line: str, hidden: Collection[tuple[int, int]]) -> str:
+    shown = []
+    for column, character in enumerate(line) if hidden else ():
+        if (number, column) not in hidden:
+            shown.append(character)
+        elif (number, column - 1) not in hidden:
+            shown.append("***")
+    return "".join(shown) if hidden else line
+
+
+def escape(octets: bytes) -> str:
+    """Make a server's octets safe to print: UTF-8 where it is, controls escaped."""
+    text = octets.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,110 @@
+"""What to do when a login is not accepted, is missing or cannot be tried. Each hint looks at what
+is configured, so that none says to set what is set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+from ..errors import LoginError
+from ..report import Phase
+from .reply import Reply
+from .server import Server
+
+_BY_TOKEN = {"OAUTHBEARER", "XOAUTH2"}
+_BY_PASSWORD = {"PLAIN", "LOGIN"}
+
+
+def missing_hint(server: Server, extensions: Mapping[str, str]) -> str:
+    """Why the server offers no mechanism that will do."""
+    offered = {*extensions.get("AUTH", "").upper().split()}
+    if server.login_mechanism and offered & (_BY_TOKEN if server.token else _BY_PASSWORD):
+        return " Leave out MAIL_LOGIN_MECHANISM."
+    if server.token is None and offered & _BY_TOKEN:
+        return " Set MAIL_OAUTH_TOKEN instead of MAIL_PASSWORD."
+    if server.token is not None and offered & _BY_PASSWORD:
+        return " Set MAIL_PASSWORD instead of MAIL_OAUTH_TOKEN."
+    if server.security == "none" and "STARTTLS" in extensions:
+        return " Many servers offer it only under TLS: set MAIL_SECURITY = 'starttls'."
+    if server.security == "none":
+        return (
+            " Many servers offer it only under TLS: set MAIL_SECURITY = 'starttls' and MAIL_PORT ="
+            " 587, or 'tls' and 465, if it has these ports."
+        )
+    if offered:
+        return " Ask its administrator for one of them, which are safe under TLS."
+    return " Leave out MAIL_USERNAME if the server wants no login."
+
+
+def login_hint(server: Server, reply: Reply, left: Sequence[str] = ()) -> str:
+    """What a refusal probably means, and what to do about it.
+
+    :param left: Mechanisms that were not tried.
+    """
+    text = " ".join(reply.lines).lower()
+    if reply.code == 538 or (reply.code == 530 and "tls" in text):
+        return _encryption_hint(server)
+    hint = "" if server.token is not None else _provider_hint(reply, text)
+    if hint or reply.code != 535:
+        return hint
+    hint = (
+        ". Check MAIL_USERNAME and MAIL_PASSWORD"
+        if server.token is None
+        else ". Check MAIL_USERNAME and MAIL_OAUTH_TOKEN: the token must be valid still, for this"
+        " mailbox, and with the permission (scope) to send by SMTP"
+    )
+    if server.token is not None and _is_switched_off(reply, text):
+        hint += (
+            ". At Microsoft 365 an administrator must also switch on 'Authenticated SMTP' for the"
+            " mailbox"
+        )
+    elif left and server.login_mechanism is None:
+        # One more try would be one more failed login.
+        hint += (
+            f". If they are right, set MAIL_LOGIN_MECHANISM = {left[0]!r}: some servers refuse"
+            " the others in this way"
+        )
+    return hint
+
+
+def _encryption_hint(server: Server) -> str:
+    if server.security == "none":
+        return ". The server wants encryption before a login: set MAIL_SECURITY = 'starttls'"
+    return ""
+
+
+def _is_switched_off(reply: Reply, text: str) -> bool:
+    # 550 5.7.30 is "Basic authentication is not supported".
+    return reply.enhanced_code in ("5.7.139", "5.7.30") or "smtpclientauth" in text
+
+
+def _provider_hint(reply: Reply, text: str) -> str:
+    """What the large providers mean, where their reply shows who they are."""
+    if _is_switched_off(reply, text):
+        return (
+            ". Microsoft 365 wants OAuth instead of a password: set MAIL_OAUTH_TOKEN to"
+            " OAuthToken.microsoft365(...), and let an administrator switch on 'Authenticated SMTP'"
+            " for the mailbox"
+        )
+    if reply.code in (534, 535) and ("gsmtp" in text or "support.google.com" in text):
+        return (
+            ". Gmail takes no account password here: make an app password (2-Step Verification"
+            " must be on) and set MAIL_PASSWORD to it, or set MAIL_OAUTH_TOKEN to"
+            " OAuthToken.gmail(...)"
+        )
+    return ""
+
+
+def login_missing(server: Server, reply: Reply) -> LoginError:
+    """What a 530 to MAIL means (RFC 4954 section 6)."""
+    if server.security == "none" and "TLS" in reply.text.upper():
+        hint = " Probably set MAIL_SECURITY = 'starttls'."
+    elif server.username is None:
+        hint = " Probably set MAIL_USERNAME and MAIL_PASSWORD."
+    else:
+        hint = " The login was accepted: ask the server's administrator what is missing."
+    return LoginError(
+        f"{server} takes no mail from this session: {reply}.{hint}",
+        phase=Phase.MAIL,
+        temporary=False,
+    )

@@ -1,0 +1,112 @@
+"""Another mail extension on the same app, and apps that are not Flask's."""
+
+from __future__ import annotations
+
+import typing as t
+import warnings
+
+import pytest
+from flask import Flask
+
+from flask_mailhandler import ConfigurationWarning
+from flask_mailhandler import Mail
+from flask_mailhandler import Message
+
+HI = Message(subject="Hi", text="text", to="ann@example.com")
+
+
+def other(module: str, name: str = "_Mail") -> t.Any:
+    """An object of a class of another distribution."""
+    return type(name, (), {"__module__": module})()
+
+
+def create_app(**keys: t.Any) -> Flask:
+    app = Flask("staging")
+    given = {"handler": "memory", "default_from": "shop@example.com"} | keys
+    app.config.update({f"MAIL_{name.upper()}": value for name, value in given.items()})
+    return app
+
+
+GUARDED = [
+    {"redirect_to": "staging@example.com"},
+    {"allow_to": "@example.com"},
+    {"accounts": {"news": {"redirect_to": "staging@example.com"}}},
+]
+
+
+@pytest.mark.parametrize("keys", GUARDED)
+@pytest.mark.parametrize(
+    ("name", "module"), [("mail", "flask_mail"), ("mailman", "flask_mailman"), ("mail", "sendgrid")]
+)
+def test_registered_before(name: str, module: str, keys: dict[str, t.Any]) -> None:
+    """Where a staging guard is set, init_app warns of another extension, which goes past it."""
+    app = create_app(**keys)
+    app.extensions[name] = other(module)
+
+    with pytest.warns(ConfigurationWarning, match=rf"{module}\._Mail .*goes past MAIL_") as found:
+        Mail(app)
+
+    assert [warning.filename for warning in found] == [__file__]
+
+
+@pytest.mark.parametrize("keys", GUARDED)
+def test_registered_behind(keys: dict[str, t.Any]) -> None:
+    """One that comes later is warned of at the first sending, once."""
+    app = create_app(**keys)
+    mail = Mail(app)
+    app.extensions["mail"] = other("flask_mail")
+
+    with app.app_context():
+        with pytest.warns(ConfigurationWarning, match="goes past MAIL_") as found:
+            mail.send(HI)
+        mail.send(HI)
+
+    assert [warning.filename for warning in found] == [__file__]
+
+
+def test_capture() -> None:
+    """What another extension sends is not captured: a capture that opens warns of it, guard or no
+    guard, once for an app."""
+    app = create_app()
+    mail = Mail(app)
+    app.extensions["mailman"] = other("flask_mailman")
+
+    with (
+        pytest.warns(ConfigurationWarning, match=r"flask_mailman.*is not captured") as found,
+        mail.capture(app) as outbox,
+        app.app_context(),
+    ):
+        mail.send(HI)
+    with mail.capture(app):
+        pass
+
+    assert len(outbox) == 1
+    assert [warning.filename for warning in found] == [__file__]
+
+
+class Ours(Mail):
+    """As an app may have derived it."""
+
+
+@pytest.mark.parametrize("kind", [Mail, Ours])
+@pytest.mark.parametrize("keys", [*GUARDED, {}])
+def test_ours(kind: type[Mail], keys: dict[str, t.Any]) -> None:
+    """Our own under that name is no other one, and without a guard nobody is warned of any."""
+    app = create_app(**keys)
+    mail = kind(app)
+    app.extensions["mail"] = mail if keys else other("flask_mail")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with app.app_context():
+            assert mail.send(HI).ok
+
+
+def test_quart() -> None:
+    """An app of Quart is refused at once, and not at every sending."""
+    quart = type("Quart", (), {"__module__": "quart.app", "extensions": {}})
+    derived = type("Shop", (quart,), {})
+
+    for app in (quart(), derived()):
+        with pytest.raises(RuntimeError, match=r"Quart is not supported yet"):
+            Mail(app)

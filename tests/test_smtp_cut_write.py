@@ -1,0 +1,100 @@
+"""A write of which the kernel takes a part, and then the connection is gone."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+
+import pytest
+
+from sending import ACCEPTED
+from sending import DEFERRED
+from sending import letters
+from sending import Scripted
+from sending import smtp
+from sending import states
+
+
+def cut(monkeypatch: pytest.MonkeyPatch, beginning: bytes, taken: int) -> None:
+    """Of the first write that begins so, the kernel takes some octets, and nothing after them."""
+    whole = socket.socket.send
+    gone: list[socket.socket] = []
+
+    def send(sock: socket.socket, data: t.Any, flags: int = 0) -> int:
+        octets = bytes(data)
+        if sock in gone:
+            raise ConnectionResetError(104, "Connection reset by peer")
+        if gone or not octets.startswith(beginning):
+            return whole(sock, octets, flags)
+        gone.append(sock)
+        if not taken:
+            raise ConnectionResetError(104, "Connection reset by peer")
+        return whole(sock, octets[:taken], flags)
+
+    monkeypatch.setattr(socket.socket, "send", send, raising=False)
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2])
+@pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
+def test_an_end_in_part(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, taken: int, extensions: list[str]
+) -> None:
+    """A message whose end was not given whole cannot have been taken: deferred, not unknown."""
+    cut(monkeypatch, b".\r\n", taken)
+    server = scripted(extensions=extensions)
+
+    first, second = smtp(server).send(letters(2))
+    server.settle()
+
+    assert states(first) == [DEFERRED]
+    assert second.ok
+    assert [accepted.recipients for accepted in server.accepted] == [("r2@example.com",)]
+
+
+@pytest.mark.parametrize("taken", [3, 4, 20])
+def test_an_end_without_what_follows(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    """If only what follows the end is cut, the message may have been taken, and the reply says so;
+    the next one goes over another connection."""
+    # However long the server takes to say it.
+    monkeypatch.setattr("flask_mailhandler.smtp.dialogue._LAST_WORDS", 60)
+    cut(monkeypatch, b".\r\n", taken)
+    server = scripted(extensions=["PIPELINING"])
+
+    first, second = smtp(server).send(letters(2))
+
+    assert states(first) == states(second) == [ACCEPTED]
+    assert [accepted.connection for accepted in server.accepted] == [0, 1]
+
+
+@pytest.mark.parametrize("taken", [0, 1, 100])
+@pytest.mark.parametrize("beginning", [b"Date:", b"MAIL"])
+def test_a_content_in_part(
+    scripted: Scripted, monkeypatch: pytest.MonkeyPatch, beginning: bytes, taken: int
+) -> None:
+    """A content or an envelope that is written in part is deferred: it has no end of data."""
+    cut(monkeypatch, beginning, taken)
+    server = scripted(extensions=["PIPELINING"])
+
+    first, second = smtp(server).send(letters(2))
+    server.settle()
+
+    assert states(first) == [DEFERRED]
+    assert second.ok
+    assert [accepted.recipients for accepted in server.accepted] == [("r2@example.com",)]
+
+
+@pytest.mark.parametrize("taken", [0, 1, 80, 300])
+def test_a_chunk_in_part(scripted: Scripted, monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
+    """A flight that is written in part has no whole content in it: deferred."""
+    server = scripted(extensions=["PIPELINING", "CHUNKING"])
+    handler = smtp(server, one_flight=True)
+    assert handler.send(letters(1))[0].ok
+    cut(monkeypatch, b"MAIL", taken)
+
+    (report,) = handler.send(letters(1))
+    server.settle()
+
+    assert states(report) == [DEFERRED]
+    assert len(server.accepted) == 1

@@ -1,0 +1,260 @@
+"""CSS is moved into ``style=""``, and nothing else in a document is changed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from flask_mailhandler.templating.css import inliner
+from mail_templates import render_html
+
+MSO = "<!--[if mso]><table><tr><td class='btn'>Pay</td></tr></table><![endif]-->"
+
+
+def inline(css: str, body: str = '<p class="x">Hi</p>', attributes: str = "") -> str:
+    return inliner()(f"<style{attributes}>{css}</style>{body}")
+
+
+def sheet(html: str) -> str:
+    """What is in the style sheets."""
+    return " ".join(" ".join(re.findall(r"<style[^>]*>(.*?)</style>", html, re.S)).split())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/x.dtd">\n',
+        "<HTML><Body>",
+        "<table><tr><!--[if !mso]><!--><td>x</td><!--<![endif]--></tr></table>",
+        f"{MSO}<![if !mso]><b>x</b><![endif]>",
+        "<pre>\n\nx</pre>&nbsp;&copy;&#8217;<br/>< 3<p",
+        "<img src='cid:a@b'alt=x /><a href=https://shop.example/?a=1&b=2>x</a>",
+        "<b><i>x</b>y</i><td>z",
+    ],
+)
+def test_the_rest_is_octet_for_octet(source: str) -> None:
+    """Document type, comments, tags and entities stay as they are written."""
+    html = inline("p { color: red }", f"{source}<p>Hi")
+
+    assert html == f'{source}<p style="color: red;">Hi' or html.endswith(source + "<p>Hi")
+    assert source in html
+
+
+@pytest.mark.parametrize(
+    ("css", "kept"),
+    [
+        (".btn { background: #0066cc }", ".btn { background: #0066cc }"),
+        ("td.btn, .other { color: red }", "td.btn { color: red; }"),
+        ("TD { color: red }", "TD { color: red }"),
+        ("* { color: red }", "* { color: red }"),
+        ("table .btn { color: red }", "table .btn { color: red }"),
+        ("p { color: red } .btn.large { color: blue }", ""),
+    ],
+)
+def test_rules_for_outlook(css: str, kept: str) -> None:
+    """A rule that something in a comment for Outlook may use is moved, and stays."""
+    body = f'{MSO}<table><td class="btn other">x<p class="btn large">y</table>'
+
+    html = inline(css, body)
+
+    assert "style=" in html
+    assert sheet(html) == kept
+
+
+@pytest.mark.parametrize(
+    ("css", "style", "stays"),
+    [
+        # What stays gets an !important where it was the stronger one.
+        (
+            ".x {color:red} .x:hover {color:blue}",
+            "color: red;",
+            ".x:hover { color: blue !important; }",
+        ),
+        (
+            "p {margin:0;color:red} @media (max-width:9px) { p {margin-top:1px;font:x} }",
+            "margin: 0; color: red;",
+            "@media (max-width:9px) { p { margin-top: 1px !important; font: x; } }",
+        ),
+        # It gets none where it was not.
+        ("p:hover {color:blue} p.x.x {color:red}", "color: red;", "p:hover {color:blue}"),
+        ("p {color:red} p:hover {margin:0}", "color: red;", "p:hover {margin:0}"),
+        # Nor where it needs none.
+        (
+            "p {color:red} @media print { p {color:blue !important} }",
+            "color: red;",
+            "@media print { p {color:blue !important} }",
+        ),
+        ("p {color:red} p::after {color:blue}", "color: red;", "p::after {color:blue}"),
+        # An !important would beat what is to beat it, so it is in style="" without.
+        (
+            "p {color:red !important} @media print { p {color:blue !important} }",
+            "color: red;",
+            "p { color: red !important; } @media print { p {color:blue !important} }",
+        ),
+        # With nothing beside it, it is what it was.
+        ("p {color:red !important}", "color: red !important;", ""),
+    ],
+)
+def test_what_stays_is_as_strong_as_before(css: str, style: str, stays: str) -> None:
+    """What beat a rule that is moved goes on beating it, and nothing else does."""
+    html = inline(css)
+
+    assert f'<p class="x" style="{style}">' in html
+    assert sheet(html) == stays
+
+
+def test_what_is_in_style_already() -> None:
+    """What an element says itself is stronger than what gets an !important."""
+    css = "p { color: red } p:hover { color: blue }"
+
+    html = inline(css, '<p>a<p style="color:green; margin: 0">b<p style="margin:0">c')
+
+    assert html.endswith(
+        '<p style="color: red;">a<p style="color: green !important; margin: 0;">b'
+        '<p style="color: red; margin:0">c'
+    )
+
+
+def test_an_order_that_cannot_be_kept() -> None:
+    """What cannot be moved without a change is not moved."""
+    css = "p { color: red } p:hover { color: blue } .x { color: green !important; margin: 0 }"
+    css += " @media print { p { color: black !important } }"
+
+    html = inline(css, '<p class="x">Hi')
+
+    assert html.endswith('<p class="x" style="margin: 0;">Hi')
+    assert "color: green !important" in sheet(html)
+    assert "p:hover { color: blue }" in sheet(html)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        ' media="screen and (max-width:600px)"',
+        " media=print",
+        ' type="text/less"',
+        " disabled",
+        ' data-css-inline="ignore"',
+    ],
+)
+def test_a_style_that_is_not_for_all(attributes: str) -> None:
+    """A style sheet with a medium, in another language or switched off is kept as it is."""
+    css = ".x{display:none}"
+
+    html = inline(css, attributes=attributes)
+
+    assert html == f'<style{attributes}>{css}</style><p class="x">Hi</p>'
+
+
+def test_a_style_that_outlook_does_not_see() -> None:
+    """A style sheet in a condition for Outlook is not moved out of it."""
+    for source in (
+        "<!--[if !mso]><!--><style>p { color: red }</style><!--<![endif]--><p>x",
+        "<![if !mso]><style>p { color: red }</style><![endif]><p>x",
+        "<!--[if mso]><style>p { color: red }</style><![endif]--><p>x",
+    ):
+        assert inliner()(source) == source
+
+
+@pytest.mark.parametrize(
+    "css",
+    [
+        "p{color:blue; @media print{color:black}}",
+        "p{color:red; &:hover{color:green}}",
+        "p{ .x & { color: red } }",
+        "@font-face { font-family: X; src: local(x) }",
+        "@supports (display: grid) { p { color: red } }",
+        "p:is(.x, .y) { color: red }",
+        ".ExternalClass p { color: red }",
+        "p[style] { color: red }",
+        "p { all: unset }",
+        "not CSS {{{",
+    ],
+)
+def test_what_is_not_moved(css: str) -> None:
+    """Nested rules, conditions, and what a client applies later are kept as they are."""
+    assert sheet(inline(css)) == css
+
+
+@pytest.mark.parametrize(
+    ("css", "style"),
+    [
+        (
+            "p{background:#fff;background:linear-gradient(red,blue)}",
+            "background: #fff; background: linear-gradient(red,blue);",
+        ),
+        ("p{width:90%;width:calc(100% - 9px)}", "width: 90%; width: calc(100% - 9px);"),
+        ("p{color:red} .x{color:blue}", "color: blue;"),
+        (".x{margin:0} p{margin-top:1px}", "margin-top: 1px; margin: 0;"),
+        ('p{font-family:"Segoe UI",Arial}', "font-family: 'Segoe UI',Arial;"),
+        ("p{mso-line-height-rule:exactly;*zoom:1}", "mso-line-height-rule: exactly;"),
+        ("p{--Y:1;color:var(--x)}", "--Y: 1; color: var(--x);"),
+    ],
+)
+def test_values(css: str, style: str) -> None:
+    """Fallbacks stay before what not every client knows; what is said again is said once."""
+    assert f'<p class="x" style="{style}">' in inline(css)
+
+
+def test_no_style_is_left() -> None:
+    """A style sheet in which there is nothing is gone."""
+    assert inline("") == '<p class="x">Hi</p>'
+    assert inline(" \n /* p */ ", "<p>") == "<style> \n /* p */ </style><p>"
+    assert inline("b { color: red }", "<b>x") == '<b style="color: red;">x'
+
+
+def test_an_element_that_is_in_no_tag() -> None:
+    """A rule for an element that nobody has written stays, and the element is not written."""
+    html = inline("body { margin: 0 } tbody td { padding: 0 }", "<table><tr><td>x</table>")
+
+    assert (
+        html == '<style>\nbody { margin: 0 }\n</style><table><tr><td style="padding: 0;">x</table>'
+    )
+
+
+def test_in_a_mail() -> None:
+    """A mail that is rendered is what was written, but for its style."""
+    source = "<!DOCTYPE html>\n<html><style>p { color: red }</style><body><pre>\n\nx</pre><p>Hi"
+
+    assert render_html(source).html == source.replace(
+        "<style>p { color: red }</style>", ""
+    ).replace("<p>", '<p style="color: red;">')
+
+
+SELECTORS = st.lists(
+    st.sampled_from(
+        [*"p.x#y*>+~,: ()[]\"'\\\n", "a", "::before", ":hover", ":not(", "[a=b]", "/*"]
+    ),
+    max_size=8,
+).map("".join)
+BLOCKS = st.lists(
+    st.sampled_from(
+        [*"{};:!@&", "color:red", "margin:0", "!important", "@media print{", "url(", "x"]
+    ),
+    max_size=12,
+).map("".join)
+TAGS = st.lists(
+    st.sampled_from(
+        [
+            *("<p>", '<p class="x">', "<a id=y style='color:blue'>", "</p>", "<table>", "<td "),
+            *("<!--[if x]>", "<![endif]-->", "<style>p{color:blue}</style>"),
+            *("<style media=print>", "</style>", "'", "x"),
+        ]
+    ),
+    max_size=10,
+).map("".join)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(SELECTORS, BLOCKS), max_size=4), TAGS)
+def test_any_css(rules: list[tuple[str, str]], tags: str) -> None:
+    """Whatever the CSS and the markup are, it is no error, and the text is what it was."""
+    css = "\n".join(f"{selector} {{ {block} }}" for selector, block in rules)
+
+    html = inliner()(f"<style>{css}</style><b>Hi</b>{tags}")
+
+    assert "Hi</b>" in html or "</style" in css or "<style" in css

@@ -17,6 +17,7 @@ from flask import Flask
 
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler.queue import upkeep
+from flask_mailhandler.queue.engines import broker
 from flask_mailhandler.queue.engines import lookout
 from flask_mailhandler.queue.engines.base import Engine
 from flask_mailhandler.queue.engines.broker import BrokerEngine
@@ -108,9 +109,10 @@ def a_few_looks(here: Shop) -> None:
 
 @pytest.mark.usefixtures("no_leaks", "no_looks")
 @pytest.mark.parametrize("way", ["one by one", "as a list"])
-def test_one_ring_under_way(way: str, tmp_path: Path) -> None:
+def test_one_ring_under_way(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """E7: however many messages are queued, a broker has one ring of their account, until it is
     answered; the thread that looks out ends with the queue."""
+    monkeypatch.setattr(broker, "TURN", 60.0)
     accounts: dict[str, object] = {"news": {}}
     with noting_shop(tmp_path, MAIL_HANDLER="memory", MAIL_ACCOUNTS=accounts) as (here, engine):
 
@@ -312,6 +314,30 @@ def test_a_server_that_hangs(tmp_path: Path, scripted: Scripted, hanging: Hold) 
             assert here.states == ["claimed"] + ["sent"] * number
         hanging.let_go()
         until(lambda: here.states[0] == "sent", 60, "the result")
+
+
+@pytest.mark.usefixtures("no_looks")
+def test_a_turn_that_can_do_nothing(tmp_path: Path, scripted: Scripted, hanging: Hold) -> None:
+    """A job that finds the threads of its process stuck does not have itself told again at once,
+    for that would go on without a rest; it is told by whoever looks next."""
+    server, stuck = scripted(), scripted(on={"MAIL": hanging})
+    keys = {"MAIL_ACCOUNTS": {"news": {"url": url_of(stuck)}}, "MAIL_QUEUE_THREADS": 1}
+    with noting_shop(tmp_path, server, **keys) as (here, engine):
+        here.mail.send_later(letter(), using="news")
+        until(lambda: engine.told == ["news"], 60, "the ring")
+        engine.answer("news")
+        here.mail.send_later(letter())
+        until(lambda: engine.told == ["news", "default"], 60, "the other ring")
+        engine.answer("default")
+        assert engine.told == ["news", "default"]
+        assert here.states == ["claimed", "waiting"]
+        hanging.let_go()
+        until(lambda: here.states[0] == "sent", 60, "the result")
+        engine.ring("default", 0.0)
+        until(lambda: engine.told == ["news", "default", "default"], 60, "the lookout")
+        engine.answer("default")
+
+        assert here.states == ["sent", "sent"]
 
 
 @pytest.mark.usefixtures("no_looks")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 import typing as t
 import weakref
 
@@ -70,18 +71,24 @@ class BrokerEngine(Engine):
         :raises QueueError: if the store cannot be used.
         """
         self.queue.store.answer(account)
-        worker = self._worker()
+        worker, began, taken = self._worker(), time.monotonic(), 0
         try:
-            worker.turn(TURN, self.stay)
+            taken = worker.turn(TURN, self.stay)
         finally:
-            self._tell_of_the_rest(worker)
+            self._tell_of_the_rest(worker, taken > 0 or time.monotonic() - began > TURN / 2)
 
-    def _tell_of_the_rest(self, worker: Worker) -> None:
+    def _tell_of_the_rest(self, worker: Worker, busy: bool) -> None:
         """Have the broker told of what is due still, by this thread: the process of the job may end
-        with it."""
+        with it.
+
+        :param busy: Whether the turn had anything to do. What it could not do, because its threads
+            are stuck or others have locked the rows, is left to the lookouts: told at once, jobs
+            would follow each other without a rest.
+        """
         try:
             for account, wait in [*worker.left()]:
-                self._lookout().pass_on(account, wait)
+                if busy or wait:
+                    self._lookout().pass_on(account, wait)
         except QueueError as error:
             logger.error("%s", error)
 

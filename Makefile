@@ -10,7 +10,7 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick soak check format lint types docs package bench clean
+.PHONY: help demo test quick soak mutants oldest check format lint types docs package bench clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,13 @@ quick: $(VENV)/ready-dev  ## run the tests that need no other program
 soak: $(VENV)/ready-dev  ## send while servers fail and workers are killed at random (SEED=, MESSAGES=)
 	@$(PY) tests/soak.py $(if $(SEED),--seed $(SEED)) $(if $(MESSAGES),--messages $(MESSAGES))
 	MAILHANDLER_REQUIRE_SERVICES=1 $(PY) -m pytest tests/soak_*.py $(PYTEST_ARGS)
+
+mutants: $(VENV)/ready-dev  ## change the code at random and see whether a test notices (SEED=, NUMBER=, ONLY=)
+	@$(PY) tests/mutants.py $(if $(SEED),--seed $(SEED)) $(if $(NUMBER),--number $(NUMBER)) $(if $(ONLY),--only $(ONLY))
+
+oldest:  ## run the quick tests with the oldest versions that pyproject.toml allows
+	@$(MAKE) --no-print-directory VENV=.venv-oldest .venv-oldest/ready-oldest
+	.venv-oldest/bin/python -m pytest -m "not services and not slow" $(PYTEST_ARGS)
 
 check: lint types docs package  ## everything a machine can judge, except the tests
 
@@ -62,9 +69,15 @@ bench:  ## measure (ONLY=rendering, memory, templates, mailbox, queue, imports o
 	@.venv-bench/bin/python -m benchmarks $(ONLY)
 
 clean:  ## remove what the commands made
-	rm -rf $(VENV) .venv-bench benchmarks/node_modules tests/node/node_modules build dist docs/_build htmlcov .coverage .coverage.*
+	rm -rf $(VENV) .venv-bench .venv-oldest benchmarks/node_modules tests/node/node_modules build dist docs/_build htmlcov .coverage .coverage.*
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv-oldest/ready-oldest: pyproject.toml
+	@"$(PYTHON)" -m venv --clear .venv-oldest
+	"$(PYTHON)" tests/oldest.py > .venv-oldest/oldest.txt
+	$(PIP_INSTALL) --constraint .venv-oldest/oldest.txt --editable '.[dev]'
+	@touch $@
 
 # Made again only when pyproject.toml changes; an environment cut short is made anew.
 $(VENV)/ready-%: pyproject.toml

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import typing as t
 
 import pytest
@@ -94,6 +95,12 @@ def pgbouncer(postgresql: Postgresql) -> Iterator[Callable[..., PgBouncer]]:
     _skip_or_fail("PgBouncer", pgbouncer_missing())
     with contextlib.ExitStack() as stack:
         yield lambda **options: stack.enter_context(PgBouncer(postgresql, **options))
+
+
+@pytest.fixture(scope="session")
+def objdump() -> None:
+    """What PyInstaller needs of the system. Mark the test ``services``."""
+    _skip_or_fail("objdump", "" if shutil.which("objdump") else "apt-get install binutils")
 
 
 @pytest.fixture(

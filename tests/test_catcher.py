@@ -9,6 +9,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import threading
 import typing as t
 from pathlib import Path
 
@@ -104,6 +105,42 @@ def test_any_content(tmp_path: Path, content: bytes) -> None:
     ((found, facts),) = kept(tmp_path)
     assert found == (content if content.endswith(b"\r\n") else content + b"\r\n")
     assert facts["size"] == len(found)
+
+
+def test_others_are_served_while_a_message_is_kept(tmp_path: Path) -> None:
+    """A message that takes long to be read and kept lets no other client wait for an answer."""
+    begun, served = threading.Event(), threading.Event()
+
+    def slow(caught: Caught) -> None:
+        begun.set()
+        assert served.wait(60)
+
+    with (
+        Catcher(str(tmp_path), caught=slow) as catcher,
+        client(catcher) as one,
+        client(catcher) as other,
+    ):
+        sending = threading.Thread(target=one.sendmail, args=(*PEOPLE, HI))
+        sending.start()
+        assert begun.wait(60)
+        answer = other.noop()
+        served.set()
+        sending.join()
+
+    assert answer[0] == 250
+    assert len(kept(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("name", ["message-id", "MESSAGE-ID", "Message-Id"])
+def test_the_message_id_of_many_fields(tmp_path: Path, name: str) -> None:
+    """The id is found in whatever case, and also among more fields than anybody reads."""
+    header = f"{name}: <1@example.com>\r\n".encode() + b"X: y\r\n" * 200_000
+
+    with Catcher(str(tmp_path)) as catcher, client(catcher) as session:
+        session.sendmail(*PEOPLE, header + b"\r\nHello\r\n")
+
+    ((_, facts),) = kept(tmp_path)
+    assert facts["message_id"] == "<1@example.com>"
 
 
 @pytest.mark.parametrize(
@@ -288,5 +325,5 @@ def test_without_aiosmtpd() -> None:
 
     assert done.returncode == 1
     assert done.stderr == (
-        "Error: Catching mail needs aiosmtpd: pip install Flask-MailHandler[catch]\n"
+        "Error: Catching mail needs aiosmtpd: pip install 'Flask-MailHandler[catch]'\n"
     )

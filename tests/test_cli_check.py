@@ -113,7 +113,10 @@ def test_where_settings_come_from() -> None:
         default_sender="Me <me@example.com>",
         subject_prefix="[x]",
         allow_to=["@example.com", "ann@example.org"],
-        rate_limit="14/s",
+        rate_limit="14/s; 500/h",
+        base_url="https://shop.example",
+        queue="/srv/queue.sqlite",
+        accounts={"news": {"subject_prefix": "[news]"}},
     )
 
     result = run(app)
@@ -125,9 +128,46 @@ def test_where_settings_come_from() -> None:
         "  default_subject  News                           MAIL_URL\n"
         "  subject_prefix   [x]                            MAIL_SUBJECT_PREFIX\n"
         "  allow_to         @example.com, ann@example.org  MAIL_ALLOW_TO\n"
-        "  rate_limit       14 in 1 s                      MAIL_RATE_LIMIT\n\n"
+        "  rate_limit       14/s; 500/h                    MAIL_RATE_LIMIT\n\n"
+        "Of the whole app:\n\n"
+        "  base_url        https://shop.example/  MAIL_BASE_URL\n"
+        "  queue           /srv/queue.sqlite      MAIL_QUEUE\n"
+        "  queue_engine    thread                 default\n"
+        "  other accounts  news                   MAIL_ACCOUNTS\n\n"
         "Messages are printed. Nothing is sent.\n"
     )
+
+
+def test_the_settings_of_an_account() -> None:
+    """Of an account the app's settings are shown too; its table fits a narrow terminal."""
+    app = create_app(
+        url="smtp://mail.example.com",
+        accounts={"newsletter": {"handler": "console", "subject_prefix": "[news]"}},
+    )
+
+    result = run(app, "--using", "newsletter")
+
+    assert result.exit_code == 0
+    assert "  subject_prefix  [news]  MAIL_ACCOUNTS[...]['subject_prefix']\n" in result.output
+    assert "  other accounts  default" in result.output
+    assert "  queue_engine    thread" in result.output
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("sqlalchemy", "this app has not: call db.init_app(app)"),
+        ("sqlite://", "a database in memory"),
+        ("postgresql+nosuch://ann:s3cret@db/shop", "no URL of SQLAlchemy"),
+    ],
+)
+def test_a_queue_that_cannot_be_used(place: str, error: str) -> None:
+    """What is wrong with the place where mail waits is said, before anything is tried."""
+    result = run(create_app(url="console:", queue=place))
+
+    assert result.exit_code == 1
+    assert error in " ".join(result.output.split())
+    assert "s3cret" not in result.output
 
 
 @pytest.mark.parametrize(

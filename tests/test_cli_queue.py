@@ -139,7 +139,10 @@ def test_a_damaged_row(full: Shop) -> None:
 def test_retry(full: Shop) -> None:
     """retry takes numbers or a description; what was sent is not sent again."""
     assert run(full, "queue", "retry", "--state", "held") == (0, "1 message to be sent again.\n")
-    assert run(full, "queue", "retry", "3", "1") == (0, "1 message to be sent again.\n")
+    assert run(full, "queue", "retry", "3", "1") == (
+        0,
+        "1 message to be sent again.\nError: Message 1 is sent.\n",
+    )
     assert full.states == ["sent", "waiting", "waiting", "waiting"]
     full.queue.run_once()
     assert full.states == ["sent", "sent", "failed", "waiting"]
@@ -147,17 +150,26 @@ def test_retry(full: Shop) -> None:
 
 def test_cancel_and_purge(full: Shop) -> None:
     """cancel stops what waits or is held; purge deletes what is finished, with its key."""
-    assert run(full, "queue", "cancel", "1", "2", "4") == (0, "2 messages cancelled.\n")
+    assert run(full, "queue", "cancel", "1", "2", "4") == (
+        0,
+        "2 messages cancelled.\nError: Message 1 is sent.\n",
+    )
     assert full.states == ["sent", "cancelled", "failed", "cancelled"]
     assert run(full, "queue", "purge", "--older-than", "1d") == (0, "0 messages deleted.\n")
     assert run(full, "queue", "purge", "--state", "failed") == (0, "1 message deleted.\n")
-    assert run(full, "queue", "purge") == (0, "3 messages deleted.\n")
+    assert run(full, "queue", "purge", "--yes") == (0, "3 messages deleted.\n")
     assert full.mail.send_later(letter(), key="order:17").created
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["retry", "1"], "Error: Message 1 is sent.\n"),
+        (["retry", "99"], "Error: There is no message 99 in the queue.\n"),
+        (["cancel", "3"], "Error: Message 3 is failed.\n"),
+        (["cancel", "1", "99"], "There is no message 99 in the queue.\n"),
+        (["purge"], "would delete 2 finished messages and their keys"),
+        (["purge", "--using", "news"], "would delete 1 finished message and its key"),
         (["retry"], "Give the numbers of messages, or --state, --older-than or --using."),
         (["cancel"], "Give the numbers of messages, or --state, --older-than or --using."),
         (["purge", "--state", "waiting"], "waiting are not finished: cancel them first"),
@@ -177,11 +189,33 @@ def test_what_cannot_be_done(arguments: list[str], said: str, full: Shop) -> Non
 
 def test_a_held_message_is_purged_by_name(full: Shop) -> None:
     """A held message waits for a person; purge deletes it only if its state is named."""
-    run(full, "queue", "purge")
+    run(full, "queue", "purge", "--yes")
     assert full.states == ["held", "waiting"]
     run(full, "queue", "purge", "--state", "held")
 
     assert full.states == ["waiting"]
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", 2), ("n", 4), ("", 4)])
+def test_purge_asks(tmp_path: Path, scripted: Scripted, full: Shop, answer: str, left: int) -> None:
+    """On a terminal purge asks before it deletes everything that is finished, and does nothing
+    unless the answer is yes."""
+    environment = program(tmp_path, scripted())
+
+    with Terminal(
+        "flask", "--app", "app", "mail", "queue", "purge", cwd=tmp_path, environment=environment
+    ) as terminal:
+        terminal.answer("Delete 2 finished messages and their keys?", answer)
+        code = terminal.end()
+
+    assert (code, len(full.states)) == (0 if left == 2 else 1, left)
+
+
+def test_purging_nothing(tmp_path: Path) -> None:
+    """Where nothing is finished nothing is asked, and a queue that was never used stays unmade."""
+    with shop(tmp_path) as here:
+        assert run(here, "queue", "purge") == (0, "0 messages deleted.\n")
+        assert not here.queue.store.begun
 
 
 def test_worker_once(tmp_path: Path, scripted: Scripted) -> None:

@@ -12,11 +12,13 @@ import pytest
 from flask import Flask
 
 from flask_mailhandler import Address
+from flask_mailhandler import config
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import ConfigurationWarning
 from flask_mailhandler import ConsoleEmailHandler
 from flask_mailhandler import EmailHandler
 from flask_mailhandler import FileEmailHandler
+from flask_mailhandler import key_names
 from flask_mailhandler import Mail
 from flask_mailhandler import MailboxEmailHandler
 from flask_mailhandler import MemoryEmailHandler
@@ -90,6 +92,35 @@ def test_where_mail_goes(keys: dict[str, object], expect: tuple[str, int, str]) 
     assert (server.host, server.port, server.security) == expect
 
 
+def backend_class(name: str) -> type:
+    """As Flask-Mailman's, whose backends all have one name."""
+    return type("EmailBackend", (), {"__module__": f"flask_mailman.backends.{name}"})
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"server": 5.0}, "MAIL_SERVER "),
+        ({"server": "localhost:25"}, "MAIL_SERVER has a port in it"),
+        ({"default_sender": "nobody"}, "MAIL_DEFAULT_SENDER "),
+        ({"max_emails": "many"}, "MAIL_MAX_EMAILS "),
+        ({"backend": "own.EmailBackend"}, "MAIL_BACKEND = 'own.EmailBackend'"),
+        ({"backend": "smtp://mx.example.com"}, "MAIL_BACKEND"),
+        ({"default_from": "nobody", "default_sender": "a@b.c"}, "MAIL_DEFAULT_FROM "),
+        (
+            {"server": "a", "accounts": {"b": {"default_to": "c"}}},
+            "MAIL_ACCOUNTS['b']['default_to']",
+        ),
+    ],
+)
+def test_an_error_names_the_key_that_was_written(keys: dict[str, object], key: str) -> None:
+    """An error names the key that stands in the configuration, be it another extension's."""
+    with pytest.raises(ConfigurationError) as caught:
+        handler_of(**keys)
+
+    assert key in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("keys", "expect"),
     [
@@ -109,6 +140,14 @@ def test_where_mail_goes(keys: dict[str, object], expect: tuple[str, int, str]) 
         ({"backend": "flask_mailman.backends.locmem"}, MemoryEmailHandler),
         ({"backend": "file", "file_path": "/tmp/mail"}, FileEmailHandler),
         ({"backend": "smtp"}, SMTPEmailHandler),
+        ({"backend": "flask_mailman.backends.smtp.EmailBackend"}, SMTPEmailHandler),
+        ({"backend": "flask_mailman.backends.console.EmailBackend"}, ConsoleEmailHandler),
+        ({"backend": "flask_mailman.backends.dummy.EmailBackend"}, MemoryEmailHandler),
+        ({"backend": "console.EmailBackend"}, ConsoleEmailHandler),
+        ({"backend": backend_class("locmem")}, MemoryEmailHandler),
+        ({"backend": backend_class("file"), "file_path": "/tmp/mail"}, FileEmailHandler),
+        ({"backend": "flask_mailhandler:MemoryEmailHandler"}, MemoryEmailHandler),
+        ({"backend": MemoryEmailHandler}, MemoryEmailHandler),
     ],
 )
 def test_which_handler(keys: dict[str, object], expect: type) -> None:
@@ -188,14 +227,20 @@ def test_testing_and_debug(
         ({"local_hostname": "a\r\nMAIL"}, "MAIL_LOCAL_HOSTNAME has the control character"),
         ({"url": "mx.example.com"}, "MAIL_URL must be like"),
         ({"url": "smtp://"}, "MAIL_URL needs a host"),
-        ({"url": "smtp://mx.example.com/inbox"}, "MAIL_URL needs a host, and nothing behind it"),
+        (
+            {"url": "smtp://mx.example.com/inbox"},
+            "MAIL_URL needs a host, and after it nothing but a query. In the user name",
+        ),
         ({"url": "smtp://mx.example.com:99999"}, "the port from 1 to 65535"),
         ({"url": "localhost:25"}, "MAIL_URL begins with 'localhost:', behind"),
         (
             {"url": "console://terminal"},
             "MAIL_URL begins with 'console:', behind which only options",
         ),
-        ({"url": "smtp://mx.example.com?colour=red"}, "MAIL_URL has unknown options: colour"),
+        ({"url": "smtp://mx.example.com?colour=red"}, "MAIL_URL has unknown options: colour. They"),
+        ({"url": "smtp://mx.example.com?timout=9"}, "timout. Did you mean timeout?"),
+        ({"url": "smtps://a@b:p@ss/w@mx.example.com"}, "write '@', ':', '/',"),
+        ({"accounts": {"bulk": {"user": "x"}}}, "user. Did you mean username?"),
         ({"url": "smtp://mx.example.com?port=0"}, "'port' in MAIL_URL must be from 1"),
         ({"accounts": "bulk"}, "MAIL_ACCOUNTS must be like"),
         ({"accounts": {"default": {}}}, "MAIL_ACCOUNTS['default'] must be"),
@@ -377,6 +422,12 @@ def test_an_unknown_account() -> None:
         ("hots", "host"),
         ("use_tsl", "use_tls"),
         ("supress_send", "suppress_send"),
+        ("from", "default_from"),
+        ("sender", "default_from"),
+        ("queue_url", "queue"),
+        ("user", "username"),
+        ("use_starttls", "security"),
+        ("smtp_server", "host"),
     ],
 )
 def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
@@ -385,6 +436,20 @@ def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
 
     with pytest.warns(ConfigurationWarning, match=said):
         Mail(app_with(**{slip: "x"}), cli=None)
+
+
+def test_a_known_key_beside_its_synonym() -> None:
+    """A key that only looks like another name of one that is set is the app's own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Mail(app_with(**{"from": "x", "default_from": "me@example.com"}), cli=None)
+
+
+def test_every_synonym_is_of_a_key() -> None:
+    """What is proposed instead of another name is an option that there is."""
+    for other, option in key_names._SYNONYMS.items():
+        with pytest.warns(ConfigurationWarning, match=f"Is MAIL_{option.upper()} meant"):
+            Mail(app_with(**{other: "x"}), cli=None)
 
 
 def test_keys_of_others_do_not_warn() -> None:
@@ -438,6 +503,31 @@ def test_email_simplified_arguments(
     server = SMTPEmailHandler(**arguments).server
 
     assert (server.host, server.port, server.security) == expect
+
+
+@pytest.mark.parametrize(
+    ("word", "expect"),
+    [
+        *((word, True) for word in ("true", "yes", "on", "1", " TRUE ", "On", True, 1)),
+        *((word, False) for word in ("false", "no", "off", "0", " Off ", "No", False, 0)),
+    ],
+)
+def test_words_for_yes_and_no(word: object, expect: bool) -> None:
+    """Every word for yes and no is understood, in whatever case, with spaces around it."""
+    assert config.boolean(word, "MAIL_MAILBOX") is expect
+
+
+@pytest.mark.parametrize("value", [0.001, 999_999_999, "9", 25.5])
+def test_seconds(value: float | str) -> None:
+    """A number of seconds is over 0 and under a thousand millions, as sockets take it."""
+    assert config.seconds(value, "MAIL_TIMEOUT") == float(value)
+
+
+@pytest.mark.parametrize("value", [0, -0.001, 1e9, 1e9 + 0.5, "inf", "nan", "1e9", True, None])
+def test_no_seconds(value: object) -> None:
+    """What is outside, or no number, is refused by name."""
+    with pytest.raises(ConfigurationError, match="MAIL_TIMEOUT must be a number of seconds"):
+        config.seconds(value, "MAIL_TIMEOUT")
 
 
 @pytest.mark.parametrize("name", ["use_tls", "use_starttls"])

@@ -452,7 +452,10 @@ def test_before_send_stops_a_message(caplog: pytest.LogCaptureFixture) -> None:
     assert [len(report.outcomes) for report in reports] == [1, 0, 1]
     assert [report.ok for report in reports] == [True, False, True]
     assert len(outbox) == 2
-    assert "unsubscribed" in caplog.text
+    assert (
+        " was stopped by the before_send function"
+        " test_before_send_stops_a_message.<locals>.unsubscribed."
+    ) in caplog.text
 
 
 def test_redirect() -> None:
@@ -606,6 +609,29 @@ def test_one_mail_for_two_apps() -> None:
     assert [captured.from_addr for captured in other] == ["two@example.com"]
 
 
+@pytest.mark.parametrize(
+    ("receiver", "hint"),
+    [
+        (lambda app, message: None, " It must take (app, message, report, **more)."),
+        (lambda message, **more: None, " It must take (app, message, report, **more)."),
+        (lambda: None, " It must take (app, message, report, **more)."),
+        (lambda app, message, report: message.nothing, ""),
+        (lambda app, **more: more["report"](), ""),
+    ],
+)
+def test_a_receiver_that_cannot_be_called(
+    receiver: t.Any, hint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A receiver of another library's signal, which got no report, is told what it must take."""
+    app = create_app(handler="memory")
+
+    with message_sent.connected_to(receiver, app), app.app_context():
+        mail_of(app).send(HI)
+
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert record.getMessage() == f"A receiver of the signal mail-message-sent raised.{hint}"
+
+
 def test_somebody_elses_attribute_is_kept() -> None:
     """app.mail is not overwritten if somebody has put something there."""
     app = Flask("taken")
@@ -616,12 +642,30 @@ def test_somebody_elses_attribute_is_kept() -> None:
     assert t.cast(t.Any, app).mail == "theirs"
 
 
+class Foreign:
+    """As a message of Flask-Mail, Flask-Mailman and the like."""
+
+    subject = "Hi"
+    recipients = ("ann@example.com",)
+
+
 @pytest.mark.parametrize(
     ("arguments", "fields", "said"),
     [
-        ((3,), {}, "send takes several messages here, such as [message], not 3"),
-        ((b"Hello",), {}, "send takes several messages here, such as [message], not b'Hello'"),
-        (([HI, "Hello"],), {}, "send was given 'Hello', not a Message"),
+        ((3,), {}, "send takes a message, a text or several messages, not 3: write Message(subj"),
+        ((b"Hello",), {}, "send takes a message, a text or several messages, not b'Hello'"),
+        (({"to": "a@b.c"},), {}, "or Message.from_dict(...)"),
+        (
+            (Foreign(),),
+            {},
+            "that is a Foreign of test_extension; write flask_mailhandler's Message(",
+        ),
+        (([HI, Foreign()],), {}, "that is a Foreign of test_extension; write flask_mailhandler's"),
+        (
+            ([HI, "Hello"],),
+            {},
+            "send was given 'Hello', which is no message: write Message(",
+        ),
     ],
 )
 def test_what_send_does_not_take(
@@ -646,6 +690,27 @@ def test_fields_beside_a_message() -> None:
             send(HI, subject="Ho")
         with pytest.raises(TypeError, match="recipients= only for a single message"):
             send([HI], recipients=["bob@example.com"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields", "said"),
+    [
+        ((), {"subject": "Hi", "html": "<p>Hi"}, r"takes first a message, or its text"),
+        ((), {"text": "Hi", "subject": "Hi"}, r"takes first a message, or its text"),
+        ((HI,), {"key": "order:17"}, r"sends now: key is an argument of send_later\(\)"),
+        (("Hello",), {"subject": "Hi", "delay": 60}, r"sends now: delay is an argument of"),
+        (([HI],), {"priority": "bulk", "at": None}, r"sends now: at, priority is an argument of"),
+    ],
+)
+def test_arguments_that_are_left_out_or_not_of_send(
+    arguments: tuple[t.Any, ...], fields: dict[str, t.Any], said: str
+) -> None:
+    """What is missing, and what belongs to send_later, is said with what to write."""
+    app = create_app(handler="memory")
+    send: t.Any = mail_of(app).send
+
+    with app.app_context(), pytest.raises(TypeError, match=said):
+        send(*arguments, **fields)
 
 
 def test_what_a_text_does_not_take() -> None:
@@ -678,7 +743,7 @@ def test_a_single_message_is_not_several() -> None:
     with app.app_context():
         with pytest.raises(MessageError, match=r"send_each takes several.*\[message\]"):
             list(mail_of(app).send_each(single))
-        with pytest.raises(MessageError, match=r"send takes several.*\[message\]"):
+        with pytest.raises(MessageError, match=r"send takes a message.*\[message\]"):
             mail_of(app).handler.send(t.cast(t.Any, HI))
 
 

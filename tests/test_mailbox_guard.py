@@ -309,6 +309,17 @@ def test_from_elsewhere(
     assert status(app, peer="127.0.0.1", X_Forwarded_For="192.0.2.7") == (200 if seen else 404)
 
 
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("peer", ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"])
+def test_from_elsewhere_by_default(tmp_path: Path, peer: str, debug: bool) -> None:
+    """With MAIL_DANGEROUS_REMOTE_MAILBOX left out other machines see nothing, whoever agrees."""
+    app = app_with_mailbox(tmp_path, debug=debug, mailbox=True)
+    allow(app, True)
+
+    assert status(app, peer=peer) == 404
+    assert status(app) == 200
+
+
 def test_the_function_sees_the_request(tmp_path: Path) -> None:
     """The function that agrees is called in the request, for it alone."""
     app = app_with_mailbox(tmp_path, debug=False, mailbox=True)

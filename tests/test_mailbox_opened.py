@@ -20,7 +20,10 @@ from flask_mailhandler.mailbox.opened import MAX_HTML
 from flask_mailhandler.mailbox.opened import MAX_PARTS
 from flask_mailhandler.mailbox.opened import open_message
 from flask_mailhandler.mailbox.opened import Opened
+from flask_mailhandler.mime.bounds import MAX_FIELDS as PARSED_FIELDS
+from flask_mailhandler.mime.bounds import MAX_LINES
 from flask_mailhandler.mime.bounds import MAX_OCTETS
+from flask_mailhandler.mime.bounds import MAX_PARTS as MAX_PARSED
 from flask_mailhandler.mime.summary import Summary
 from flask_mailhandler.mime.summary import summary
 
@@ -44,6 +47,12 @@ def nested(depth: int) -> bytes:
     lines += [b"Content-Type: text/plain", b"", b"the end"]
     lines += [b"--b%d--" % level for level in reversed(range(depth))]
     return b"\r\n".join(lines)
+
+
+def many_parts(number: int, part: bytes) -> bytes:
+    """A multipart of so many parts."""
+    head = b"Subject: deep\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+    return head + (b"--x\r\n" + part) * number + b"--x--\r\n"
 
 
 def test_the_tree() -> None:
@@ -115,7 +124,32 @@ def test_an_attached_message() -> None:
             b"Subject: deep\r\n\r\n" + (b"x" * 76 + b"\r\n") * (MAX_OCTETS // 78 + 10),
             f"The message was read up to {MAX_OCTETS >> 20} MiB.",
         ),
-        (b"Subject: deep\r\nContent-Type: message/rfc822\r\n\r\n" * 5000, ""),
+        (many_parts(300_000, b"\r\n"), f"The message was read up to its {MAX_PARSED}th part."),
+        (many_parts(MAX_PARSED, b"\r\n"), f"The message was read up to its {MAX_PARSED}th part."),
+        (
+            many_parts(100_000, b"Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n"),
+            f"The message was read up to its {MAX_PARSED}th part.",
+        ),
+        (
+            b"Subject: deep\r\n" + b"X: y\r\n" * 200_000 + b"\r\n",
+            f"The message was read up to its {PARSED_FIELDS}th header field.",
+        ),
+        (
+            many_parts(1000, b"X: y\r\n" * 100 + b"\r\n"),
+            f"The message was read up to its {PARSED_FIELDS}th header field.",
+        ),
+        (
+            b"Subject: deep\r\n\r\n" + b"\n" * MAX_LINES,
+            f"The message was read up to its line {MAX_LINES}.",
+        ),
+        (
+            b"Subject: deep\r\n\r\n" + b"\r" * MAX_OCTETS,
+            f"The message was read up to its line {MAX_LINES}.",
+        ),
+        (
+            b"Subject: deep\r\nContent-Type: message/rfc822\r\n\r\n" * 1500,
+            "The parts are nested too deep, so only the header was read.",
+        ),
         (b"Subject: deep\r\n" + b"X: " + b"=?utf-8?q?x?= " * 100_000, ""),
         (b"Subject: deep\r\nTo: " + b"a@b.example, " * 100_000, ""),
         (b"Subject: deep\r\nX: =?punycode?q?" + b"a" * 200_000 + b"?=\r\n" * 50, ""),
@@ -137,6 +171,23 @@ def test_bounds(octets: bytes, says: str) -> None:
     assert max(part.depth for part in found.parts) <= MAX_DEPTH
     if says:
         assert says in found.left_out
+
+
+@pytest.mark.parametrize(
+    ("octets", "parts", "fields"),
+    [
+        (many_parts(MAX_PARSED - 1, b"\r\n"), MAX_PARTS, 2),
+        (b"Subject: x\r\n" * PARSED_FIELDS + b"\r\nHello", 1, MAX_FIELDS),
+        (b"Subject: x\r\n\r\n" + b"\r\n" * (MAX_LINES // 2 - 2), 1, 1),
+    ],
+    ids=["parts", "fields", "lines"],
+)
+def test_at_the_bounds(octets: bytes, parts: int, fields: int) -> None:
+    """A message that has just as much as is read is read to its end."""
+    found = open_message(octets)
+
+    assert (len(found.parts), len(found.fields)) == (parts, fields)
+    assert not any("was read up to" in sentence for sentence in found.left_out)
 
 
 @pytest.mark.parametrize(

@@ -298,6 +298,46 @@ def test_debug_mode_keeps_mail(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert app.test_client().get(f"/_mail/messages/{name}").status_code == 200
 
 
+def test_a_thread_knows_where_the_page_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a thread sends, as the queue's does, is told with the address at which the app was last
+    asked on this machine; what another machine has asked, or a forged Host, is not believed."""
+    app = app_with_mailbox(tmp_path)
+    client = app.test_client()
+    client.get("/_mail/", base_url="http://localhost:5000/shop/")
+    client.get("/", base_url="http://attacker.example")
+    client.get("/", base_url="http://127.0.0.1:1", environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    client.get("/", base_url="http://localhost:2", headers={"X-Forwarded-For": "192.0.2.7"})
+
+    with app.app_context():
+        current_mail.send(HELLO)
+
+    (name,) = names(tmp_path)
+    printed = capsys.readouterr().err
+    assert printed.endswith(f" -> http://localhost:5000/shop/_mail/messages/{name}\n")
+
+
+@pytest.mark.parametrize(
+    ("most", "sent", "said"),
+    [(3, 10, "The newest 3 of 10 are kept"), (1, 2, "The newest 1 of 2 are kept"), (10, 10, None)],
+)
+def test_how_many_were_dropped(tmp_path: Path, most: int, sent: int, said: str | None) -> None:
+    """The list says how many messages were dropped, until it is cleared."""
+    app = app_with_mailbox(tmp_path, mailbox_messages=most)
+    with app.app_context():
+        current_mail.send([HELLO.replace(subject=str(number)) for number in range(sent)])
+    client = app.test_client()
+
+    page = client.get("/_mail/").text
+    token = client.get("/_mail/api/messages").get_json()["token"]
+    client.post("/_mail/api/clear", headers={"X-Mail-Token": token, "Origin": "http://localhost"})
+
+    assert ("are kept: see" in page) is (said is not None)
+    assert (said or "") in page
+    assert "are kept: see" not in client.get("/_mail/").text
+
+
 def test_a_long_subject_on_the_console(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The line of a message stays a line, with the address at its end."""
     app = app_with_mailbox(tmp_path)

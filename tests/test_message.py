@@ -119,7 +119,7 @@ def test_unknown_fields(name: str, hint: str) -> None:
 
 def test_keywords_only() -> None:
     """A Message has no first argument."""
-    with pytest.raises(TypeError, match=r"Message\(text="):
+    with pytest.raises(TypeError, match=r"Message\(subject="):
         Message("x")  # type: ignore[call-arg]
 
 
@@ -135,6 +135,44 @@ def test_it_does_not_change() -> None:
         message.attach("x.pdf", b"x")
     with pytest.raises(AttributeError, match=r"\*message.to, address"):
         message.add_recipient("a@example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("body", "message.replace(text=...)"),
+        ("recipients", "message.replace(to=...)"),
+        ("sender", "message.replace(from_addr=...)"),
+        ("html", "message.replace(html=...)"),
+        ("msgId", "message.replace(message_id=...)"),
+    ],
+)
+def test_changing_by_another_name(name: str, write: str) -> None:
+    """Who sets a field by its name in another library is told the name that it has here."""
+    with pytest.raises(AttributeError) as caught:
+        setattr(Message(), name, "x")
+
+    assert str(caught.value) == f"A Message does not change: write message = {write}"
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("body", ": write message.text."),
+        ("sender", ": write message.from_addr."),
+        ("recipients", ": write message.to."),
+        ("as_string", ": write message.to_mime().as_string()."),
+        ("send", ": write mail.send(message)."),
+        ("nothing", "."),
+    ],
+)
+def test_asking_by_another_name(name: str, write: str) -> None:
+    """Who reads an attribute by its name in another library is told what to write."""
+    with pytest.raises(AttributeError) as caught:
+        getattr(Message(), name)
+
+    assert str(caught.value) == f"A Message has no {name!r}{write}"
+    assert getattr(Message(), name, None) is None
 
 
 def test_the_callers_lists_do_not_matter_later() -> None:

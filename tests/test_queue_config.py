@@ -87,6 +87,34 @@ def test_wrong_keys(keys: dict[str, t.Any], tmp_path: Path) -> None:
         Shop(tmp_path, None, **keys)
 
 
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("mysql://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'mysql'"),
+        ("mysql+pymysql://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'mysql'"),
+        ("oracle+oracledb://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'oracle'"),
+        ("mongodb://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'mongodb'"),
+        ("redis://:s3cret@h/0", "not a broker"),
+        ("AMQP://u:s3cret@h/", "not a broker"),
+        ("postgres://u:s3cret@h/d", r"write it as in\s+'postgresql\+psycopg://"),
+    ],
+)
+def test_databases_that_are_not_supported(place: str, error: str, tmp_path: Path) -> None:
+    """A database in which mail cannot wait is refused when the app is made, before anybody is told
+    to install its driver, and no password is shown."""
+    with pytest.raises(ConfigurationError, match=error) as caught:
+        Shop(tmp_path, None, MAIL_QUEUE=place)
+
+    assert "MAIL_QUEUE" in str(caught.value)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("place", ["sqlite:///x.db", "postgresql+psycopg://h/d", "SQLite:///x.db"])
+def test_databases_that_are_supported(place: str, tmp_path: Path) -> None:
+    """SQLite and PostgreSQL are taken with whatever driver, which is looked for when it is used."""
+    Shop(tmp_path, None, MAIL_QUEUE=place)
+
+
 def test_an_account_has_no_queue_of_its_own(tmp_path: Path) -> None:
     """The keys of the queue are those of the whole app."""
     with pytest.raises(ConfigurationError, match="unknown options: queue"):

@@ -170,6 +170,24 @@ def test_a_message(shop: Shop, browser: FlaskClient) -> None:
     assert "allow-scripts" not in frame
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_sent_message_that_the_mailbox_keeps(tmp_path: Path, kept: bool) -> None:
+    """The page of a message without content leads to the mailbox, if that has it."""
+    shop = looking(tmp_path, MAIL_HANDLER="mailbox" if kept else "memory")
+    put(shop, "Another", "ann@example.com")
+    put(shop, "Welcome", "ann@example.com")
+    with shop.app.app_context():
+        shop.queue.run_once()
+    browser = shop.app.test_client()
+
+    found = re.search(r'href="([^"]+)">See it in the mailbox', page(browser, "2"))
+    shop.queue.close()
+
+    assert (found is not None) is kept
+    if found is not None:
+        assert '<h1 id="subject">Welcome' in browser.get(found[1]).text
+
+
 @pytest.mark.parametrize("id", ["0", "6", "99999999999999999999999999", "x", "-1"])
 @pytest.mark.parametrize("end", ["", "/html", "/source", "/parts/1"])
 def test_messages_that_are_not_there(browser: FlaskClient, id: str, end: str) -> None:

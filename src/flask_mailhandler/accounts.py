@@ -30,6 +30,8 @@ from .handlers import BUILT_IN
 from .handlers import find
 from .handlers import SILENT
 from .handlers.base import EmailHandler
+from .key_names import meant
+from .key_names import unknown_options
 from .placeholders import read_placeholders
 from .queue_settings import KEYS as QUEUE_KEYS
 from .queue_settings import QueueSettings
@@ -150,12 +152,13 @@ def read_settings(values: Values) -> Settings:
     mailbox = own.pop("mailbox", None)
     remote = own.pop("dangerous_remote_mailbox", False)
     queue = read_queue({name: own.pop(name) for name in QUEUE_KEYS & own.keys()})
-    from_key = functools.partial(aliases.origin, values=values)
+    from_key = functools.partial(aliases.origin, values=aliases.switches(values))
     if own.pop("suppress", False):
         # It means that nothing is sent at all, whoever says where.
         own = {**_without_connection(own), "handler": "memory"}
         accounts = {name: _without_connection(given) for name, given in accounts.items()}
-    default = _account(DEFAULT, own, known, key, from_key)
+    # An error names the key that was written, be it Flask-Mail's.
+    default = _account(DEFAULT, own, known, from_key, from_key)
     built = {DEFAULT: default}
     for name, given in accounts.items():
         if default.handler in SILENT and "handler" not in given:
@@ -165,7 +168,8 @@ def read_settings(values: Values) -> Settings:
         sources = {
             option: label(option) if option in given else from_key(option) for option in merged
         }
-        built[name] = _account(name, merged, known, label, sources.__getitem__)
+        source = functools.partial(_source, sources, label)
+        built[name] = _account(name, merged, known, source, source)
     return Settings(
         built,
         testing_handler,
@@ -207,8 +211,7 @@ def _account(
 ) -> Account:
     from_url = config.parse_url(own["url"], label("url")) if "url" in own else {}
     if stray := from_url.keys() - known.keys() - {"handler"}:
-        names = ", ".join(sorted(stray))
-        raise ConfigurationError(f"{label('url')} has unknown options: {names}.")
+        raise ConfigurationError(unknown_options(label("url"), stray, known))
 
     def named(option: str) -> str:
         return f"{option!r} in {label('url')}" if option in from_url else label(option)
@@ -269,10 +272,8 @@ def _accounts(value: object) -> dict[str, dict[str, object]]:
         unknown = own.keys() - _known_options().keys() - _ACCOUNT_KEYS
         handler = own.get("handler")
         if unknown and _is_built_in(handler or "smtp"):
-            raise ConfigurationError(
-                f"MAIL_ACCOUNTS[{name!r}] has unknown options: {', '.join(sorted(unknown))}. They"
-                " are written as the keys are, in lower case and without MAIL_."
-            )
+            allowed = {*_known_options(), *_ACCOUNT_KEYS}
+            raise ConfigurationError(unknown_options(f"MAIL_ACCOUNTS[{name!r}]", unknown, allowed))
         found[name] = own
     return found
 
@@ -289,6 +290,11 @@ def _inherit(flat: Values, given: Values) -> dict[str, object]:
     return {**taken, **given}
 
 
+def _source(sources: Mapping[str, str], label: Label, option: str) -> str:
+    """Where an option was written, or where it would be."""
+    return sources.get(option) or label(option)
+
+
 def _label_of(account: str) -> Label:
     return lambda name: f"MAIL_ACCOUNTS[{account!r}][{name!r}]"
 
@@ -296,18 +302,14 @@ def _label_of(account: str) -> Label:
 def _warn_of_unknown(values: Values, known: Mapping[str, object]) -> None:
     """Warn of keys that nobody reads and that look like a slip of the pen. Others may belong
     to a handler of somebody else."""
-    import difflib
-
     # A slip in MAIL_SUPPRESS_SEND would send what was to be suppressed.
     all_known = {*known, *_ACCOUNT_KEYS, *_APP_KEYS, *aliases.KEYS}
     for name in values:
         if name in all_known or name in aliases.IGNORED:
             continue
-        # Two letters of four exchanged, as in MAIL_PROT, are three quarters alike.
-        near = difflib.get_close_matches(name, sorted(all_known), 1, 0.75)
-        if near:
+        if (near := meant(name, all_known)) and near not in values:
             warnings.warn(
-                f"MAIL_{name.upper()} is not a key. Is {key(near[0])} meant?",
+                f"MAIL_{name.upper()} is not a key. Is {key(near)} meant?",
                 ConfigurationWarning,
                 stacklevel=4,
             )

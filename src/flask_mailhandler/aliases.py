@@ -59,18 +59,42 @@ def translate(values: Mapping[str, object]) -> dict[str, t.Any]:
         else:  # it was there to send from tests
             own.setdefault("testing_handler", "configured")
     if "backend" in values:
-        backend = config.text(values["backend"], "MAIL_BACKEND")
-        own.setdefault("handler", _BACKENDS.get(backend.split(".")[-1], backend))
+        own.setdefault("handler", _backend(values["backend"]))
     return own
 
 
-def origin(name: str, values: Mapping[str, object]) -> str:
-    """Say by which key the own option *name* came out of :func:`translate`."""
-    if values.get(name) is not None:
+def _backend(value: object) -> object:
+    """The handler of a backend of Flask-Mailman: ``smtp``, ``flask_mailman.backends.smtp``, with
+    ``.EmailBackend`` behind it, or that class. Others name a handler of ours."""
+    named: object = value
+    if isinstance(value, type):
+        module = value.__module__
+    else:
+        named = text = config.text(value, "MAIL_BACKEND")
+        module = text.removesuffix(".EmailBackend")
+    if module in _BACKENDS or module.startswith("flask_mailman.backends."):
+        return _BACKENDS.get(module.rpartition(".")[2], named)
+    return named
+
+
+def switches(values: Mapping[str, object]) -> dict[str, bool]:
+    """Return which keys are there, and whether they are switched on; no value, which may be a
+    password."""
+    return {
+        name: str(value).lower() not in _OFF for name, value in values.items() if value is not None
+    }
+
+
+def origin(name: str, values: Mapping[str, bool]) -> str:
+    """Say by which key the own option *name* came out of :func:`translate`.
+
+    :param values: What :func:`switches` says of the keys.
+    """
+    if name in values:
         return config.key(name)
-    theirs = [other for other in _DECIDED_BY.get(name, ()) if values.get(other) is not None]
+    theirs = [other for other in _DECIDED_BY.get(name, ()) if other in values]
     # Of two that are there, one that is switched off has decided nothing.
-    on = [other for other in theirs if str(values[other]).lower() not in _OFF]
+    on = [other for other in theirs if values[other]]
     return config.key((on or theirs or [name])[0])
 
 

@@ -6,10 +6,9 @@ The folder is as :class:`.FileEmailHandler` writes it.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import dataclasses
-import email.parser
-import email.policy
 import errno
 import logging
 import os
@@ -24,7 +23,9 @@ from .errors import ConfigurationError
 from .errors import MessageError
 from .handlers.console import visible
 from .handlers.file import store
-from .mime.summary import summary
+from .mime.reading import read_within_bounds
+from .mime.reading import Reading
+from .mime.summary import summary_of
 from .report import Outcome
 from .report import State
 
@@ -33,7 +34,7 @@ try:
     from aiosmtpd.smtp import SMTP
 except ImportError as _error:
     raise ConfigurationError(
-        "Catching mail needs aiosmtpd: pip install Flask-MailHandler[catch]"
+        "Catching mail needs aiosmtpd: pip install 'Flask-MailHandler[catch]'"
     ) from _error
 
 if t.TYPE_CHECKING:
@@ -70,7 +71,8 @@ class Catcher:
     :param host: Who can reach it can fill the folder, so it should be a loopback address.
     :param port: 0 for any free one; :attr:`port` then tells which.
     :param size: The octets of the largest message.
-    :param caught: Called with each message that was kept, before its sender is answered.
+    :param caught: Called with each message that was kept, before its sender is answered: one after
+        the other, in a thread of their own.
     """
 
     def __init__(
@@ -93,6 +95,8 @@ class Catcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
+        # One thread, so that messages are kept in the order in which they came.
+        self._keeping: concurrent.futures.Executor | None = None
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Listen until :meth:`stop_soon` is called.
@@ -101,7 +105,11 @@ class Catcher:
         :raises ConfigurationError: if the address or the folder cannot be had.
         """
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        with _harmless_log(), contextlib.closing(await self._listen(self._loop)) as server:
+        with (
+            _harmless_log(),
+            concurrent.futures.ThreadPoolExecutor(1, "catcher-keeping") as self._keeping,
+            contextlib.closing(await self._listen(self._loop)) as server,
+        ):
             self.port = server.sockets[0].getsockname()[1]
             self._make_folder()
             ready()
@@ -199,8 +207,12 @@ class Catcher:
         self._protocols.append(protocol)
         return protocol
 
-    def keep(self, transaction: Transaction) -> str:
-        """Keep what was sent, and say how to answer."""
+    async def keep(self, transaction: Transaction) -> str:
+        """Keep what was sent, and say how to answer. Others are served meanwhile."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._keeping, self._keep, transaction)
+
+    def _keep(self, transaction: Transaction) -> str:
         octets = transaction.original_content or b""
         path = str(transaction.mail_from or "")
         try:
@@ -213,7 +225,8 @@ class Catcher:
             smtputf8=bool(transaction.smtp_utf8),
             eightbit=not octets.isascii(),
         )
-        message_id, told = _message_id(octets), summary(octets)
+        message = read_within_bounds(octets)
+        message_id, told = _message_id(message), summary_of(message)
         outcomes = [Outcome(address, State.ACCEPTED, code=250) for address in envelope.recipients]
         try:
             facts = {"summary": told}
@@ -261,7 +274,7 @@ class _Keeper:
         self._catcher = catcher
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Transaction) -> str:
-        return self._catcher.keep(envelope)
+        return await self._catcher.keep(envelope)
 
     # These names alone let aiosmtpd offer the mechanisms, beside its own PLAIN and LOGIN.
     auth_XOAUTH2 = auth_OAUTHBEARER = None
@@ -278,7 +291,7 @@ class _Keeper:
         return "235 2.7.0 Any login will do"
 
 
-def _message_id(octets: bytes) -> str:
+def _message_id(message: Reading) -> str:
     """The Message-ID, whatever has been sent as a header."""
-    parser = email.parser.BytesHeaderParser(policy=email.policy.compat32)
-    return str(parser.parsebytes(octets)["Message-ID"] or "").strip()
+    found = (value for name, value in message.fields if name.lower() == "message-id")
+    return next(found, "").strip()

@@ -115,15 +115,14 @@ def _unquoted(name: str) -> str:
     )
 
 
+_QUOTED = (
+    "In the user name and the password, write '@', ':', '/', '?', '#' and '%' as %40, %3A, %2F,"
+    " %3F, %23, %25."
+)
 SET_MAIL_URL = "Set MAIL_URL to the URL, or the 'url' of an account."
 
 
-def refuse_url(
-    value: object,
-    name: str,
-    wanted: str,
-    instead: str = SET_MAIL_URL,
-) -> None:
+def refuse_url(value: object, name: str, wanted: str, instead: str = SET_MAIL_URL) -> None:
     """Refuse a URL where none belongs, without showing it: there may be a password in it.
 
     :param wanted: What belongs there.
@@ -296,13 +295,14 @@ def parse_url(value: object, name: str) -> dict[str, object]:
     except ValueError:
         raise ConfigurationError(
             f"{name} must be like 'smtps://user:password@host', 'smtp://host:587' or 'console:',"
-            " the port from 1 to 65535. In the user name and the password, write '@', ':', '/',"
-            " '?', '#' and '%' as %40, %3A, %2F, %3F, %23, %25."
+            f" the port from 1 to 65535. {_QUOTED}"
         ) from None
     handler = {"smtps": "smtp"}.get(url.scheme, url.scheme)
     if handler == "smtp":
         if not host or url.path.strip("/"):
-            raise ConfigurationError(f"{name} needs a host, and nothing behind it but a query.")
+            raise ConfigurationError(
+                f"{name} needs a host, and after it nothing but a query. {_QUOTED}"
+            )
         found = {"host": host, "port": port, "security": "tls" if url.scheme == "smtps" else None}
         found |= {"username": user, "password": password}
     elif handler == "file":

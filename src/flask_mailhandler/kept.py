@@ -23,6 +23,8 @@ from .handlers.mailbox import MailboxEmailHandler
 
 PAGE = "mailhandler"
 """The name of the blueprint."""
+SEEN_AT = "mailhandler.seen_at"
+"""Under this name an app's extensions hold the URL at which it was last asked on this machine."""
 _LONG = 100
 
 
@@ -69,5 +71,6 @@ def _place(kept: Kept) -> str:
     if has_request_context():
         # In the address that the request was made to, so that it can be followed.
         return request.host_url.rstrip("/") + url_for(f"{PAGE}.message", id=kept.name)
-    # A background process does not know where the app is served.
-    return f"/_mail/messages/{kept.name}"
+    # A background process does not know where the app is served; a thread may.
+    root = current_app.extensions.get(SEEN_AT, "/") if has_app_context() else "/"
+    return f"{root}_mail/messages/{kept.name}"

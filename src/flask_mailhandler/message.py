@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from . import content_ids
 from . import message_fields as convert
+from . import other_names
 from .address import Address
 from .address import Addresses
 from .address import AddressesInput
@@ -60,9 +61,7 @@ def _says_how_to_change(cls: type[Message]) -> type[Message]:
     """Give the frozen class an error that says what to write instead."""
 
     def refuse(self: Message, name: str, value: object = None) -> t.NoReturn:
-        raise AttributeError(
-            f"A Message does not change: write message = message.replace({name}=...)"
-        )
+        raise AttributeError(f"A Message does not change: {other_names.of_change(name)}")
 
     cls.__setattr__ = refuse  # type: ignore[assignment]
     cls.__delattr__ = refuse  # type: ignore[assignment]
@@ -121,10 +120,12 @@ class Message:
 
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
         if args:
-            raise TypeError("A Message takes keyword arguments only: Message(text=...).")
+            raise TypeError(
+                "A Message takes keyword arguments only: Message(subject=..., text=...)."
+            )
         if not fields.keys() <= _NAMES:
             name = min(fields.keys() - _NAMES)
-            hint = _HINTS.get(name) or f"it has {', '.join(sorted(_NAMES))}"
+            hint = other_names.of_field(name, _NAMES)
             raise TypeError(f"A Message has no field {name!r}: {hint}.")
         # What the writer gave stays when the message is copied; what is made does not.
         self = super().__new__(cls)
@@ -264,6 +265,14 @@ class Message:
         fields = [f"{name}={_shown(getattr(self, name))}" for name in shown if getattr(self, name)]
         return f"<Message {self.message_id or ''} {' '.join(fields)}>".replace("  ", " ")
 
+    if not t.TYPE_CHECKING:  # a type checker is to see that there is no such attribute
+
+        def __getattr__(self, name: str) -> t.NoReturn:
+            hint = other_names.of_attribute(name)
+            raise AttributeError(
+                f"A Message has no {name!r}{f': {hint}' if hint else ''}.", name=name, obj=self
+            )
+
     def attach(self, *args: object, **fields: object) -> t.NoReturn:
         """Refused: a message does not change.
 
@@ -289,18 +298,6 @@ _NAMES = frozenset(_ORDER)
 _IDENTITY = ("message_id", "date")
 RECIPIENTS = ("to", "cc", "bcc")
 _LEFT_OUT = frozenset((*_IDENTITY, *RECIPIENTS))
-# What people write who come from elsewhere.
-_HINTS = {
-    "sender": "write from_addr=",
-    "from_email": "write from_addr=",
-    "recipients": "write to=",
-    "body": "write text=",
-    "html_body": "write html=",
-    "charset": "everything is UTF-8",
-    "extra_headers": "write headers=",
-    "mail_options": "leave it out, what the server offers is used",
-    "rcpt_options": "leave it out, what the server offers is used",
-}
 
 
 def _shown(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import typing as t
 from collections.abc import Mapping
 
@@ -10,6 +11,8 @@ from .config import refuse_url
 from .errors import ConfigurationError
 
 C = t.TypeVar("C")
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,4 +75,12 @@ def _load(place: str, what: str, what_to_do: str = "") -> object:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
+        missing = getattr(error, "name", None) or ""
+        is_ours = f"{missing}.".startswith(f"{_PACKAGE}.")
+        is_it = bool(missing) and f"{module}.".startswith(f"{missing}.")
+        if getattr(sys, "frozen", False) and (is_ours or is_it):
+            # What is found by name is seen by no program that looks for imports.
+            what_to_do = f" Freeze it too: with PyInstaller, --hidden-import {module}."
+        elif is_ours:
+            what_to_do = " Is Flask-MailHandler installed as a whole?"
         raise ConfigurationError(f"{what} cannot be imported: {error}.{what_to_do}") from error

@@ -14,6 +14,7 @@ from .errors import ConfigurationError
 from .secret import Secret
 from .text import shorten
 
+_DATABASES = ("sqlite", "postgresql")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _OCTETS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 _OCTETS |= {"kib": 1024, "mib": 1024**2, "gib": 1024**3}
@@ -52,7 +53,34 @@ def _place(value: object, name: str) -> str | Secret:
     if isinstance(value, Secret):
         return value
     found = config.path(value, name)
-    return Secret(found) if "://" in found else found
+    if "://" not in found:
+        return found
+    _check_database(found.partition("://")[0], name)
+    return Secret(found)
+
+
+def _check_database(scheme: str, name: str) -> None:
+    """Judge the kind of database before its driver is looked for.
+
+    :raises ConfigurationError: if mail cannot wait in it.
+    """
+    backend = scheme.partition("+")[0].lower()
+    if backend in ("amqp", "amqps", "redis", "rediss", "sqs"):
+        raise ConfigurationError(
+            f"{name} is where mail waits, and that is not a broker: leave it out, or name a"
+            f" database. Who sends is MAIL_QUEUE_ENGINE; its {backend} URL belongs in the settings"
+            " of Celery, Flask-RQ or Dramatiq."
+        )
+    if backend == "postgres":
+        raise ConfigurationError(
+            f"{name} is no URL of SQLAlchemy: write it as in"
+            " 'postgresql+psycopg://user@host/database'."
+        )
+    if backend not in _DATABASES:
+        raise ConfigurationError(
+            f"{name}: mail can wait in databases of SQLite and PostgreSQL, not of"
+            f" {shorten(backend, 40)}. 'sqlite' is a file of its own."
+        )
 
 
 def _engine(value: object, name: str) -> str | type:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import typing as t
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -23,6 +24,7 @@ from .handlers.prepare import from_text
 from .handlers.prepare import several
 from .message import Message
 from .message import MessageFields
+from .other_names import LATER
 from .outbox import Outbox
 from .registration import Registration
 from .registration import Registrations
@@ -35,6 +37,9 @@ if t.TYPE_CHECKING:
     from .testing.server import SMTPServer
 
 B = t.TypeVar("B", bound=Before)
+
+MISSING = object()
+"""What stands for an argument that must not be left out."""
 
 
 class Sender:
@@ -93,7 +98,7 @@ class Sender:
     ) -> list[Report]: ...
     def send(
         self,
-        message: t.Any,
+        message: t.Any = MISSING,
         /,
         *,
         using: str | None = None,
@@ -116,6 +121,7 @@ class Sender:
             :exc:`.DeferredError` or :exc:`.RefusedError`, with the report.
         :raises BatchError: if of several messages at least one was accepted by nobody.
         """
+        _check_arguments(message, fields)
         dispatch = self._dispatch(using, recipients, timeout)
         text = plain(message)
         if text is not None or message is None:
@@ -237,3 +243,16 @@ class Sender:
 
     def _registration(self) -> Registration:
         return self._registrations.current()
+
+
+def _check_arguments(message: object, fields: Collection[str]) -> None:
+    """Say what to write where the message is missing, or an argument belongs to send_later."""
+    if later := sorted(LATER.intersection(fields)):
+        raise TypeError(
+            f"send() sends now: {', '.join(later)} is an argument of send_later(), which takes"
+            " a message."
+        )
+    if message is MISSING:
+        raise TypeError(
+            "send() takes first a message, or its text: mail.send('Hello Ann', subject=...)."
+        )

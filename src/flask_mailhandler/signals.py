@@ -4,6 +4,8 @@ message as it was sent and its report. What a receiver raises is logged and chan
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Callable
+from collections.abc import Mapping
 
 from blinker import NamedSignal
 from blinker import Namespace
@@ -29,4 +31,21 @@ def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:
         try:
             receiver(app, **facts)
         except Exception:
-            logger.exception("A receiver of the signal %s raised.", signal.name)
+            wrong = _wrong_arguments(receiver, app, facts)
+            logger.exception("A receiver of the signal %s raised.%s", signal.name, wrong)
+
+
+def _wrong_arguments(
+    receiver: Callable[..., object], app: Flask, facts: Mapping[str, object]
+) -> str:
+    """What is wrong with a receiver that cannot be called as it was, such as one of Flask-Mail's
+    ``email_dispatched``, which got no report."""
+    import inspect  # only where something is wrong
+
+    try:
+        inspect.signature(receiver).bind(app, **facts)
+    except TypeError:
+        return f" It must take (app, {', '.join(facts)}, **more)."
+    except ValueError:
+        pass  # of a function in C nothing is known
+    return ""

@@ -10,6 +10,7 @@ import functools
 import os
 import signal
 import typing as t
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -64,11 +65,18 @@ def catch(
             " must, add --dangerously-listen-on-network."
         )
     kept_in = _folder(folder, keep)
-    caught = functools.partial(_arrived, kept_in)
+    names: list[str] = []
+    caught = functools.partial(_arrived, kept_in, names)
     catcher = Catcher(kept_in.path, host=host, port=port, size=size, caught=caught)
     asyncio.run(_serve(catcher, page_port))
-    kept = catcher.kept
-    click.echo(f"Stopped; {kept} message{'' if kept == 1 else 's'} kept.")
+    click.echo(f"Stopped; {_in_all(kept_in.path, names)}.")
+
+
+def _in_all(folder: str, names: Sequence[str]) -> str:
+    """How many messages were caught, and how many of them are still there."""
+    left = sum(Path(folder, f"{name}.json").exists() for name in names)
+    messages = f"{len(names)} message{'' if len(names) == 1 else 's'}"
+    return f"{messages} kept" if left == len(names) else f"{messages} caught, {left} of them kept"
 
 
 def _folder(path: str | None, most: int | None) -> _Folder:
@@ -114,17 +122,8 @@ def _where(catcher: Catcher) -> str:
     return f"{host}:{catcher.port}"
 
 
-def _is_archive(folder: str) -> bool:
-    if not has_app_context():
-        return False
-    mine = current_mail._registration()
-    is_file = mine.settings.account(None).handler == "file"
-    return is_file and os.path.abspath(folder) == os.path.abspath(
-        folder_of(mine.app, mine.settings)
-    )
-
-
-def _arrived(folder: _Folder, caught: Caught) -> None:
+def _arrived(folder: _Folder, names: list[str], caught: Caught) -> None:
+    names.append(caught.name)
     _print(folder.path, caught)
     if folder.most is not None:
         # The message is there, whatever becomes of the others.

@@ -21,6 +21,7 @@ from .table import print_table
 if t.TYPE_CHECKING:
     from .in_force import InForce
 
+_UNITS = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}
 _SECRET = re.compile(r"passw|secret|token|credential|api_?key", re.I)
 
 
@@ -39,6 +40,10 @@ def check(in_force: InForce, to: str | None) -> int:
     )
     if settings := [*_settings(in_force)]:
         print_table(settings)
+        click.echo()
+    if shared := in_force.of_the_app():
+        click.echo("Of the whole app:\n")
+        print_table(shared)
         click.echo()
     if isinstance(handler, SMTPEmailHandler):
         from .trial import Trial
@@ -61,10 +66,15 @@ def _settings(in_force: InForce) -> t.Iterator[tuple[str, str, str]]:
         if name in ("port", "security") and value is None:
             yield _chosen(t.cast(SMTPEmailHandler, handler), name)
         elif value not in (None, "", (), False):
-            yield name, _shown(name, value), source
+            yield name, _shown(name, value), _short(source, in_force)
     if in_force.account.rate_limit:
-        limits = (f"{number} in {seconds:g} s" for number, seconds in in_force.account.rate_limit)
-        yield "rate_limit", "; ".join(limits), sources["rate_limit"]
+        limits = (f"{number}/{_UNITS[seconds]}" for number, seconds in in_force.account.rate_limit)
+        yield "rate_limit", "; ".join(limits), _short(sources["rate_limit"], in_force)
+
+
+def _short(source: str, in_force: InForce) -> str:
+    """A source without the name of the account, which stands above the table."""
+    return source.replace(f"MAIL_ACCOUNTS[{in_force.account.name!r}]", "MAIL_ACCOUNTS[...]")
 
 
 def _connection_first(item: tuple[str, object]) -> bool:

@@ -22,6 +22,7 @@ from .ask import interactive
 
 if t.TYPE_CHECKING:
     from ..message import Message
+    from ..registration import Registration
     from ..report import Report
 
 _NOT_SET = (
@@ -48,6 +49,8 @@ class InForce:
     deliver: Callable[[InForce, Message], Report]
     not_set: str
     """What is to be said of a connection that failed, for nobody has configured it."""
+    of_the_app: Callable[[], list[tuple[str, str, str]]] = list
+    """What holds for the whole app: name, value and source."""
 
     @functools.cached_property
     def handler(self) -> EmailHandler:
@@ -110,7 +113,33 @@ def of_app(using: str | None) -> InForce:
         finally:
             mine.settings = settings
 
-    return InForce(account, kind, decided_by, deliver, _NOT_SET)
+    shared = functools.partial(_of_the_app, mine, account)
+    return InForce(account, kind, decided_by, deliver, _NOT_SET, shared)
+
+
+def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, str]]:
+    """The settings of an app that belong to no account.
+
+    :raises ConfigurationError: if mail cannot wait where MAIL_QUEUE says.
+    """
+    from ..queue.mail_queue import queue_of
+
+    settings = mine.settings
+    base, engine = settings.base_url, settings.queue.queue_engine
+    named = engine if isinstance(engine, str) else f"{engine.__module__}:{engine.__qualname__}"
+    others = [name for name in settings.accounts if name != account.name]
+    found = {
+        "base_url": (base and f"{base.scheme}://{base.host}{base.path}", "base_url"),
+        "queue": (str(queue_of(mine).store), "queue"),
+        "queue_engine": (named, "queue_engine"),
+        "other accounts": (", ".join(others), "accounts"),
+    }
+
+    def source(option: str) -> str:
+        given = mine.app.config.get(config.key(option)) not in (None, "")
+        return config.key(option) if given else "default"
+
+    return [(name, value, source(option)) for name, (value, option) in found.items() if value]
 
 
 def of_url(url: str | None) -> InForce:

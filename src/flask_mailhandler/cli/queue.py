@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import time
+from collections.abc import Container
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -14,13 +15,20 @@ from ..current import current_mail
 from ..queue import outcomes
 from ..queue.mail_queue import MailQueue
 from ..queue.outcomes import DamagedRowError
+from ..queue.row import FINISHED
 from ..queue.row import PRIORITIES
 from ..queue.row import Row
 from ..queue.row import RowState
 from ..queue.stored import read_options
 from ..queue_settings import duration
+from .ask import interactive
+from .table import print_error
 from .table import print_table
 
+SENDABLE = frozenset(RowState) - {RowState.CLAIMED, RowState.SENT}
+"""The states of which "retry" takes messages."""
+STOPPABLE = frozenset([RowState.WAITING, RowState.HELD])
+"""The states of which "cancel" takes messages."""
 _MOST = 1_000_000
 _SHOWN = 2
 
@@ -61,6 +69,16 @@ class Choice:
             )
         return [row.id for row in self.rows(_MOST)]
 
+    def others(self, states: Container[RowState]) -> list[str]:
+        """A sentence about each message that was named by its number and is in none of these
+        states, so that nothing is done to it."""
+        rows = [(number, current_mail.queue.get(number)) for number in self.numbers]
+        return [
+            f"There is no message {number} in the queue." if row is None else _is(row)
+            for number, row in rows
+            if row is None or row.state not in states
+        ]
+
 
 def status(using: str | None) -> int:
     """Print how many messages there are of each state."""
@@ -90,6 +108,10 @@ def list_rows(choice: Choice, limit: int) -> int:
     else:
         click.echo("There are none.")
     return 0
+
+
+def _is(row: Row) -> str:
+    return f"Message {row.id} is {row.state}."
 
 
 def _line(row: Row) -> tuple[str, ...]:
@@ -145,20 +167,27 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
 
 def retry(choice: Choice) -> int:
     """Have messages sent again."""
-    return _changed(current_mail.queue.retry(choice.ids()), "to be sent again")
+    others = choice.others(SENDABLE)
+    number = current_mail.queue.retry(choice.ids())
+    return _changed(number, "to be sent again", others)
 
 
 def cancel(choice: Choice) -> int:
     """Stop messages."""
-    return _changed(current_mail.queue.cancel(choice.ids()), "cancelled")
+    others = choice.others(STOPPABLE)
+    number = current_mail.queue.cancel(choice.ids())
+    return _changed(number, "cancelled", others)
 
 
-def purge(choice: Choice) -> int:
-    """Delete messages.
+def purge(choice: Choice, yes: bool) -> int:
+    """Delete messages. Whoever names neither an age nor a state is asked.
 
-    :raises ClickException: for a state in which a message is not finished.
+    :raises ClickException: for a state in which a message is not finished, and where nobody can
+        be asked.
     """
     queue: MailQueue = current_mail.queue
+    if not (yes or choice.state or choice.older_than):
+        _ask_before_purging(choice.using)
     try:
         number = queue.purge(state=choice.state, using=choice.using, older_than=choice.age)
     except ValueError as error:
@@ -166,9 +195,33 @@ def purge(choice: Choice) -> int:
     return _changed(number, "deleted")
 
 
-def _changed(number: int, done: str) -> int:
+def _ask_before_purging(using: str | None) -> None:
+    store = current_mail.queue.store
+    counts = store.counts(using) if store.begun else {}
+    number = sum(counts.get(state, 0) for state in FINISHED)
+    if not number:
+        return
+    what = "1 finished message and its key" if number == 1 else f"{number} finished messages and"
+    what += "" if number == 1 else " their keys"
+    if not interactive():
+        raise click.ClickException(
+            f"This would delete {what}, so that messages of these keys would be queued again. Give"
+            " --older-than or --state, or --yes."
+        )
+    click.confirm(
+        f"Delete {what}? Messages of these keys would be queued again.", abort=True, err=True
+    )
+
+
+def _changed(number: int, done: str, others: Sequence[str] = ()) -> int:
+    """Say how many were changed, and why not those that were named.
+
+    :return: 1 if none of them was.
+    """
     click.echo(f"{number} message{'' if number == 1 else 's'} {done}.")
-    return 0
+    for why in others:
+        print_error(why)
+    return 1 if others and not number else 0
 
 
 def _moment(seconds: float) -> str:

@@ -65,10 +65,15 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
 
     @queue.command("purge")
     @_chosen
+    @click.option("--yes", is_flag=True, help="Delete without a question.")
     @by
-    def purge(**choice: t.Any) -> None:
-        """Delete finished messages and their keys; held ones, if --state says so."""
-        run("purge", _choice(choice))
+    def purge(yes: bool, **choice: t.Any) -> None:
+        """Delete finished messages and their keys; held ones, if --state says so.
+
+        Without --state and --older-than it asks first: a message whose key is deleted may be
+        queued again.
+        """
+        run("purge", _choice(choice), yes)
 
     return queue
 

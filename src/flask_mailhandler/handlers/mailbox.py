@@ -24,6 +24,8 @@ from .prepare import AnyMessage
 from .prepare import Before
 from .prepare import Prepared
 
+DROPPED = ".dropped"
+"""The file of a folder that has as many octets as messages were dropped."""
 _OURS = ("eml", "json", "json~", "seen")
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARY = os.path.dirname(os.path.abspath(contextlib.__file__)) + os.sep
@@ -131,6 +133,18 @@ def drop_oldest(folder: str, most: int, size: int) -> None:
             for file in sorted(files, key=lambda file: not file.endswith(".json")):
                 with contextlib.suppress(OSError):
                     os.unlink(os.path.join(folder, file))
+                    if file.endswith(".json"):
+                        _count_dropped(folder)
+
+
+def _count_dropped(folder: str) -> None:
+    """Add an octet to :data:`DROPPED`, which any number of processes may do at once."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    handle = os.open(os.path.join(folder, DROPPED), flags, 0o600)
+    try:
+        os.write(handle, b".")
+    finally:
+        os.close(handle)
 
 
 def _call_site() -> dict[str, object] | None:

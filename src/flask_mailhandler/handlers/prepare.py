@@ -22,6 +22,7 @@ from ..log import logger
 from ..message import Message
 from ..message import MessageFields
 from ..mime import render
+from ..other_names import of_message
 from ..report import Job
 from ..report import Outcome
 from ..report import State
@@ -110,9 +111,9 @@ def several(messages: object, caller: str) -> Iterable[AnyMessage]:
     """
     single = isinstance(messages, Message | MIMEMessage | str | bytes | Mapping)
     if single or not isinstance(messages, Iterable):
-        raise MessageError(
-            f"{caller} takes several messages here, such as [message], not {shorten(messages)}."
-        )
+        wanted = "a message, a text or several messages" if caller == "send" else "several messages"
+        hint = "write [message]" if isinstance(messages, AnyMessage) else of_message(messages)
+        raise MessageError(f"{caller} takes {wanted}, not {shorten(messages)}: {hint}.")
     return messages
 
 
@@ -152,7 +153,9 @@ def _override(recipients: AddressesInput) -> Addresses | None:
 
 def _check_type(message: object, source: str) -> None:
     if not isinstance(message, Message | MIMEMessage):
-        raise MessageError(f"{source} {shorten(message)}, not a Message or an EmailMessage.")
+        raise MessageError(
+            f"{source} {shorten(message)}, which is no message: {of_message(message)}."
+        )
 
 
 def _complete(handler: EmailHandler, message: Message) -> Message:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..mime.bounds import within_bounds
-from ..mime.reading import read_content
+from ..mime.reading import read_within_bounds
 from ..plaintext.markup import End
 from ..plaintext.markup import events
 from ..plaintext.markup import Start
@@ -55,7 +54,7 @@ class Examined:
     @classmethod
     def read(cls, content: bytes, placeholders: t.Sequence[str] = ()) -> Examined:
         """Take the octets of a mail apart."""
-        reading = read_content(within_bounds(content))
+        reading = read_within_bounds(content)
         html = reading.html
         found = [*events(html[:_LONGEST])]
         return cls(

@@ -49,6 +49,11 @@ def refusal(
     return None
 
 
+def is_local(request: Request) -> bool:
+    """Whether a request comes from this machine, by a name of this machine."""
+    return _from_elsewhere(request) is None
+
+
 def _from_elsewhere(request: Request) -> str | None:
     if not is_loopback(_plain_peer(request.remote_addr or "")):
         return f"it comes from {request.remote_addr or 'an unknown peer'}"

@@ -8,11 +8,9 @@ import typing as t
 from collections.abc import Iterator
 
 from ..decoding import decoded
-from ..mime.bounds import MAX_OCTETS
-from ..mime.bounds import within_bounds
 from ..mime.reading import Leaf
 from ..mime.reading import leaf_of
-from ..mime.reading import parsed
+from ..mime.reading import parsed_within_bounds
 from ..mime.reading import unfolded
 from ..mime.source import parts_of
 
@@ -121,8 +119,7 @@ class Opened:
 
 def open_message(octets: bytes) -> Opened:
     """Read a message to show it. Nothing is refused, and nothing raises."""
-    bounded = within_bounds(octets)
-    message = parsed(bounded)
+    message, unread = parsed_within_bounds(octets)
     items = list(message.raw_items())
     fields = tuple(
         (name[:MAX_VALUE], decoded(unfolded(str(value)[: 4 * MAX_VALUE]))[:MAX_VALUE])
@@ -132,20 +129,13 @@ def open_message(octets: bytes) -> Opened:
     left_out = [*_walk(message, parts)]
     if len(items) > MAX_FIELDS:
         left_out.append(f"Of {len(items)} header fields {MAX_FIELDS} are shown.")
-    if len(bounded) < len(octets):
-        nested = len(octets) <= MAX_OCTETS or len(bounded) < MAX_OCTETS
-        left_out.append(
-            "The parts are nested too deep, so only the header was read."
-            if nested
-            else f"The message was read up to {MAX_OCTETS >> 20} MiB."
-        )
     source = octets[:MAX_SHOWN].decode("utf-8", "replace")
     return Opened(
         fields,
         tuple(parts),
         re.sub(r"\r\n?", "\n", source),
         len(octets),
-        tuple(left_out),
+        (*left_out, *unread),
     )
 
 

@@ -125,7 +125,7 @@ class Pages:
     def clear(self) -> Sealed:
         """Delete the messages that are there."""
         self._check()
-        self._store.delete(*self._store.list().entries)
+        self._store.clear()
         return self._back()
 
     def _back(self) -> Sealed:
@@ -148,7 +148,8 @@ class Pages:
 
     def _key(self, listing: Listing) -> tuple[object, ...]:
         """What the list as HTML depends on."""
-        return listing.version, request.args.get("q", ""), request.script_root, today()
+        asked = request.args.get("q", ""), request.script_root, today()
+        return listing.version, self._store.dropped, *asked
 
     def _rows_of(self, listing: Listing) -> Markup:
         """The list as HTML, kept for the next who asks for the same."""
@@ -160,6 +161,8 @@ class Pages:
                 entries=found[:_MANY],
                 more=max(len(found) - _MANY, 0),
                 seen=listing.seen,
+                dropped=self._store.dropped,
+                kept=len(listing.entries),
                 searched=bool(request.args.get("q")),
                 when=functools.partial(when, today()),
                 query=_query(),

@@ -7,6 +7,7 @@ import hashlib
 import io
 import logging
 import re
+import sys
 import typing as t
 from collections.abc import Callable
 
@@ -23,11 +24,14 @@ from ..gallery.pages import add as add_previews
 from ..handlers.console import visible
 from ..kept import folder_of
 from ..kept import PAGE
+from ..kept import SEEN_AT
 from ..log import logger
 from ..package_files import package_file
 from .api import API
+from .guard import is_local
 from .guard import refusal
 from .pages import Pages
+from .shell import close
 from .shell import Shell
 from .store import Store
 
@@ -44,12 +48,13 @@ def register_on(app: Flask, settings: Settings, agrees: Callable[[], bool]) -> N
     from ..queue_page.pages import add as add_queue
 
     folder = folder_of(app, settings)
+    kept = Store(folder)
     register(
         app,
         folder,
         agrees=agrees,
         remote=settings.remote_mailbox,
-        more=[add_previews, functools.partial(add_queue, token=Store(folder).token)],
+        more=[add_previews, functools.partial(add_queue, kept=kept)],
     )
 
 
@@ -77,6 +82,8 @@ def register(
     # Of the whole app, so that a wrong method or a missing slash tells strangers no more.
     @blueprint.before_app_request
     def guard() -> None:
+        if is_local(request):
+            current_app.extensions[SEEN_AT] = request.url_root
         if request.blueprint != PAGE and not f"{request.path}/".startswith(f"{PREFIX}/"):
             return
         reason = refusal(request, debug=current_app.debug, agrees=agrees, remote=remote)
@@ -87,6 +94,9 @@ def register(
             logger.warning("%s was answered 404: %s.", visible(request.path)[:80], visible(reason))
         abort(404)
 
+    # Called before whatever the app or its extensions do before and after a request.
+    blueprint.url_value_preprocessor(functools.partial(_exempt, blueprint))
+    blueprint.after_request(close)
     store = Store(folder)
     shell = Shell("gallery", "queue_page")
     Pages(store, shell, about).add_to(blueprint)
@@ -98,6 +108,15 @@ def register(
     # its own requests are told. So the filter is for all, and keeps nothing: a logger takes the
     # same function once, however many apps add it.
     logging.getLogger("werkzeug").addFilter(_is_news)
+
+
+def _exempt(blueprint: Blueprint, endpoint: str | None, values: dict[str, t.Any] | None) -> None:
+    """Have Flask-WTF ask for no token of its own: our pages have theirs, and cannot know whether
+    the app's protection was set up before or after them."""
+    module = sys.modules.get("flask_wtf.csrf")
+    protection = current_app.extensions.get("csrf")
+    if module is not None and isinstance(protection, module.CSRFProtect):
+        protection.exempt(blueprint)
 
 
 def _static(filename: str) -> Response:

@@ -6,6 +6,7 @@ all templates, changes nothing here.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from flask import Response
@@ -17,7 +18,6 @@ from ..package_files import PackageLoader
 
 if t.TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-    from werkzeug.datastructures import Headers
 
 LOCKED = {
     "Cache-Control": "no-store",
@@ -68,17 +68,29 @@ DOWNLOAD = {
 
 
 class Sealed(Response):
-    """An answer whose headers an app's ``after_request`` cannot change: they are set when the
-    answer is written. An app that allows every origin to read it would give mail away."""
+    """An answer that is written as it was made, whatever an app's ``after_request`` functions do
+    to it: one that allows every origin to read it would give mail away, and a toolbar that
+    writes into every page would write into the mail."""
 
     seal: t.Mapping[str, str] = LOCKED
+    """Its headers that nobody opens."""
+    written: Response | None = None
+    """What is written, once the app may change no more."""
 
-    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
-        headers = super().get_wsgi_headers(environ)
-        for name in [name for name, _ in headers if name.lower().startswith("access-control-")]:
-            headers.remove(name)
-        headers.update(self.seal)
-        return headers
+    def get_wsgi_response(
+        self, environ: WSGIEnvironment
+    ) -> tuple[t.Iterable[bytes], str, list[tuple[str, str]]]:
+        if self.written is None:
+            return super().get_wsgi_response(environ)
+        ours = {name.lower() for name, _ in self.written.headers}
+        for name, value in self.headers:
+            if name.lower() not in ours and not _CHANGES.match(name):
+                self.written.headers.add(name, value)
+        return self.written.get_wsgi_response(environ)
+
+
+# Headers that open an answer to others, or that say what its body is.
+_CHANGES = re.compile(r"(?:access-control|content|cross-origin)-|location$|refresh$|link$", re.I)
 
 
 def sealed(
@@ -93,9 +105,25 @@ def sealed(
     octets = body.encode("utf-8", "replace") if isinstance(body, str) else body
     response = Sealed(octets, status, mimetype=mimetype)
     response.seal = seal
-    # An app with a response_class of its own makes one of it, and that knows no seal.
-    response.headers.update(seal)
     return response
+
+
+def close(response: Response) -> Response:
+    """Close an answer of ours, before functions of the app see it. Others stay as they are: a
+    stranger's 404 is that of the app.
+
+    An app with a ``response_class`` of its own has made one of it, which knows no seal.
+    """
+    seal = getattr(response, "seal", None)
+    if seal is None:
+        return response
+    octets = response.get_data()
+    response.headers.update(seal)
+    shown = Sealed(iter([octets]), response.status_code, response.headers.copy())
+    shown.written = Response(octets, response.status_code, response.headers.copy())
+    # What has a Location is taken for a redirection, and what is a list for a page to write into.
+    shown.headers.pop("Location", None)
+    return shown
 
 
 class Shell:

@@ -19,6 +19,7 @@ import time
 import typing as t
 
 from ..handlers.file import NAME
+from ..handlers.mailbox import DROPPED
 from ..mime.summary import MAX_LISTED
 from ..mime.summary import summary
 
@@ -114,9 +115,30 @@ class Store:
         self._listed = state, now - found.st_mtime, names, listing
         return listing
 
+    @property
+    def dropped(self) -> int:
+        """How many messages were dropped, for there were too many, since the folder was cleared."""
+        try:
+            return os.path.getsize(os.path.join(self.folder, DROPPED))
+        except OSError:
+            return 0
+
+    def clear(self) -> None:
+        """Delete the messages that are there, and forget how many were dropped."""
+        self.delete(*self.list().entries)
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self.folder, DROPPED))
+
     def find(self, id: str) -> Entry | None:
         """The message of that id."""
         return next((entry for entry in self.list().entries if entry.id == id), None)
+
+    def of_message(self, message_id: str) -> Entry | None:
+        """The newest message of that Message-ID."""
+        entries = self.list().entries
+        return next(
+            (entry for entry in entries if entry.facts.get("message_id") == message_id), None
+        )
 
     def octets(self, entry: Entry) -> bytes | None:
         """The octets of a message; None if it has gone meanwhile."""

@@ -31,6 +31,7 @@ from .source import read
 
 if t.TYPE_CHECKING:
     from email.message import Message as MIMEMessage
+    from email.parser import BytesParser
 
     from ..message import Message
 
@@ -142,7 +143,15 @@ class Reading:
 
 def read_content(octets: bytes) -> Reading:
     """Read the octets of a message."""
-    message = parsed(octets)
+    return _reading(parsed(octets))
+
+
+def read_within_bounds(octets: bytes) -> Reading:
+    """Read the octets of a message that anybody may have made, as far as they can be read soon."""
+    return _reading(parsed_within_bounds(octets)[0])
+
+
+def _reading(message: MIMEMessage) -> Reading:
     wire = tuple((name, str(value)) for name, value in message.raw_items())
     fields = tuple((name, decoded(unfolded(value))) for name, value in wire)
     return Reading(fields, tuple(map(leaf_of, _leaves(message))), wire)
@@ -173,6 +182,50 @@ def parsed(octets: bytes) -> MIMEMessage:
     whole = _or(lambda: email.parser.BytesParser(policy=policy).parsebytes(octets), None)
     # Of what is nested too deep the header is still read.
     return whole or email.parser.BytesHeaderParser(policy=policy).parsebytes(octets)
+
+
+def parsed_within_bounds(octets: bytes) -> tuple[MIMEMessage, tuple[str, ...]]:
+    """Parse with the standard library what can be read soon, whoever made it.
+
+    :return: The message, and a sentence about each thing that was not read.
+    """
+    import email.message
+    import email.parser
+
+    from .bounds import TOO_DEEP
+    from .bounds import within_bounds
+
+    found, left_out = within_bounds(octets)
+    whole = _parsed_to_the_end(email.parser.BytesParser, found)
+    # Of what is nested too deep the header is still read.
+    message, more = (
+        whole
+        or _parsed_to_the_end(email.parser.BytesHeaderParser, found)
+        or (
+            email.message.Message(),
+            (),
+        )
+    )
+    return message, (*left_out, *more, *(() if whole else (TOO_DEEP,)))
+
+
+def _parsed_to_the_end(
+    parser: type[BytesParser], octets: bytes
+) -> tuple[MIMEMessage, tuple[str, ...]] | None:
+    """Parse, or as much as there is a :class:`.Budget` for; None if the parser fails."""
+    from .bounds import Budget
+    from .bounds import FieldsWithinBounds
+    from .bounds import TooMuch
+
+    budget = Budget()
+    made = t.cast(t.Any, FieldsWithinBounds)  # a policy takes whatever is an attribute of it
+    policy = made(budget=budget, message_factory=budget.part)
+    try:
+        return parser(policy=policy).parsebytes(octets), ()
+    except TooMuch:
+        return t.cast("MIMEMessage", budget.message), budget.left_out
+    except Exception:
+        return None
 
 
 def unfolded(value: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .bounds import within_bounds
-from .reading import read_content
+from .reading import read_within_bounds
 from .reading import Reading
 
 MAX_LISTED = 50
@@ -35,7 +34,11 @@ class Summary(t.TypedDict):
 
 def summary(octets: bytes) -> Summary:
     """Sum up a message. Nothing is refused, and nothing raises."""
-    message = read_content(within_bounds(octets))
+    return summary_of(read_within_bounds(octets))
+
+
+def summary_of(message: Reading) -> Summary:
+    """Sum up a message that was read."""
     return Summary(
         subject=message.subject[:_LINE],
         from_addr=", ".join(_named(message, "from")),

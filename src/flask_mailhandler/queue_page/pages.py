@@ -31,6 +31,7 @@ from ..mailbox.panel import part_of
 from ..mailbox.shell import Sealed
 from ..mailbox.shell import sealed
 from ..mailbox.shell import Shell
+from ..mailbox.store import Store
 from ..queue.row import RowState
 from .api import QueueAPI
 from .choice import Choice
@@ -48,12 +49,13 @@ _LATE = 60.0
 class QueuePages:
     """The views of an app's queue.
 
-    :param token: What a page must know to change anything.
+    :param kept: What is in the mailbox, whose token a page must know to change anything.
     """
 
-    def __init__(self, shell: Shell, token: Callable[[], str]) -> None:
+    def __init__(self, shell: Shell, kept: Store) -> None:
         self._shell = shell
-        self._token = token
+        self._kept = kept
+        self._token = kept.token
 
     def add_to(self, blueprint: Blueprint) -> None:
         """Give the views their addresses."""
@@ -100,6 +102,7 @@ class QueuePages:
             more=max(len(found.recipients) - _RECIPIENTS, 0),
             panel=_panel(id, open_message(octets)) if octets else None,
             findings=lint(octets, placeholders=current_placeholders()) if octets else (),
+            kept=None if octets else self._kept.of_message(found.row.message_id),
         )
 
     def frame(self, id: int) -> Sealed:
@@ -189,10 +192,10 @@ class QueuePages:
             abort(403)
 
 
-def add(blueprint: Blueprint, shell: Shell, token: Callable[[], str]) -> None:
+def add(blueprint: Blueprint, shell: Shell, kept: Store) -> None:
     """Put the pages into the blueprint of a mailbox."""
-    QueuePages(shell, token).add_to(blueprint)
-    QueueAPI(token).add_to(blueprint)
+    QueuePages(shell, kept).add_to(blueprint)
+    QueueAPI(kept.token).add_to(blueprint)
 
 
 def _find(id: int) -> Shown:

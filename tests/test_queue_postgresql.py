@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from servers.pgbouncer import PgBouncer
     from servers.postgresql import Postgresql
 
 pytestmark = pytest.mark.services
@@ -49,10 +50,14 @@ def cut_all(postgresql: Postgresql) -> None:
         until(lambda: connection.execute(others).fetchone() == (0,), 60, "their end")
 
 
-@pytest.fixture
-def url(postgresql: Postgresql) -> Iterator[str]:
-    """The URL of a database with the tables of the queue."""
-    with postgresql.database() as found:
+@pytest.fixture(params=["directly", "pgbouncer"])
+def url(request: pytest.FixtureRequest, postgresql: Postgresql) -> Iterator[str]:
+    """The URL of a database with the tables of the queue: of the server itself, and of a pooler
+    before it. The test is run for each."""
+    there: Postgresql | PgBouncer = postgresql
+    if request.param == "pgbouncer":
+        there = request.getfixturevalue("pgbouncer")()
+    with there.database() as found:
         yield found
 
 
@@ -77,6 +82,7 @@ def test_connections_that_were_cut(
         assert (here.states, len(server.accepted)) == (["sent"] * 2, 2)
 
 
+@pytest.mark.parametrize("url", ["directly"], indirect=True)  # nobody sees it behind a pooler
 def test_cut_in_the_middle_of_a_message(
     url: str,
     tmp_path: Path,
@@ -120,9 +126,7 @@ def test_away_for_a_while(
         here.mail.send_later(letter())
         postgresql.stop()
         try:
-            with pytest.raises(
-                QueueError, match=r"The queue in postgresql\+psycopg://postgres@/po"
-            ):
+            with pytest.raises(QueueError, match=r"The queue in postgresql\+psycopg://postgres@"):
                 here.mail.send_later(letter())
             bell, sent = Bell(), threading.Event()
             message_sent.connect(lambda *_, **__: sent.set(), here.app, weak=False)

@@ -185,8 +185,8 @@ class Worker:
             if patient and now - began < stay and self.lanes.is_slow(_SLOW):
                 # This job has to wait for that server anyway.
                 self._end = max(self._end, now + _SLOW)
-            # One that ends at this moment may have left something; one that hung before this turn is
-            # not waited for.
+            # One that ends at this moment may have left something; one that hung before this turn
+            # is not waited for.
             busy = self.lanes.is_at_work(stay)
             if not self._is_over():
                 self._start()

@@ -30,6 +30,7 @@ from ..report import State
 from . import outcomes
 from . import transition
 from .faults import Faults
+from .faults import had_no_session
 from .faults import is_of_account
 from .outcomes import DamagedRowError
 from .outcomes import Settled
@@ -183,7 +184,9 @@ class Attempt:
         if rest:
             self.error = report.error
         put_off = is_of_account(report)
-        step = transition.not_tried if rest else transition.tried
+        # After a refusal another message comes first when the account has rested: this one may be
+        # the only one whose From is wrong, and would have it rest for ever.
+        step = transition.not_tried if had_no_session(report) else transition.tried
         recipients = outcomes.merged(drawn.recipients, report.outcomes, put_off=put_off)
         why, now = str(report.error or ""), self._store.now()
         self._write(

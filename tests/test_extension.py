@@ -866,7 +866,7 @@ def test_nothing_configured_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
 
     assert handlers[0] is handlers[1]
     assert [r.message for r in caplog.records if r.name == "flask_mailhandler"] == [
-        "Neither MAIL_URL nor MAIL_HOST is set: mail is given to localhost:25."
+        "Neither MAIL_URL nor MAIL_HOST is set: mail is sent through localhost:25."
     ]
 
 

@@ -751,5 +751,5 @@ def test_an_engine_that_is_not_written(
         here.mail.send_later(letter())
         here.queue.engine.close()
 
-        assert f"Bare does not write {method}()" in caplog.text
+        assert f"Bare must implement {method}()" in caplog.text
         assert here.states == ["waiting"]

@@ -54,7 +54,7 @@ class Worker:
         self.bell: Bell = bell or Bell()
         self._progress = progress
         self.owner: str = self._store.new_owner()
-        """Nobody else's, so that a lease is never mistaken for that of another."""
+        """Unique to this worker, so that its leases are never mistaken for those of another."""
         self._names = names(self.owner)
         self._resting: dict[str, Resting] = {}
         self._begun: dict[str, float] = {}
@@ -116,7 +116,9 @@ class Worker:
         if isinstance(error, QueueError):
             logger.error("%s", error)
         else:
-            logger.error("A worker of the queue goes on after this.", exc_info=error)
+            logger.error(
+                "Unexpected error in a worker of the queue, which continues.", exc_info=error
+            )
         self._quiet_until = time.monotonic() + POLL
         return POLL
 

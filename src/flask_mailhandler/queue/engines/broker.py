@@ -62,7 +62,7 @@ class BrokerEngine(Engine):
     def tell(self, account: str) -> None:
         """Have a worker call :meth:`answer` with this name. What this raises is logged, and it is
         called again some time later."""
-        raise NotImplementedError(f"{type(self).__name__} does not write tell().")
+        raise NotImplementedError(f"{type(self).__name__} must implement tell().")
 
     def answer(self, account: str) -> None:
         """Send what is most urgent, for a second: what a worker of the broker does when it was

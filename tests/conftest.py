@@ -25,6 +25,8 @@ from servers.certificates import make
 from servers.chromium import Chromium
 from servers.chromium import missing as chromium_missing
 from servers.node_smtp_server import NodeSmtpServer
+from servers.pgbouncer import missing as pgbouncer_missing
+from servers.pgbouncer import PgBouncer
 from servers.postfix import missing as postfix_missing
 from servers.postfix import Postfix
 from servers.postgresql import missing as postgresql_missing
@@ -84,6 +86,15 @@ def postgresql() -> Iterator[Postgresql]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture
+def pgbouncer(postgresql: Postgresql) -> Iterator[Callable[..., PgBouncer]]:
+    """Start PgBouncer before PostgreSQL: ``pooler = pgbouncer(size=1)``. Mark the test
+    ``services``."""
+    _skip_or_fail("PgBouncer", pgbouncer_missing())
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(PgBouncer(postgresql, **options))
 
 
 @pytest.fixture(scope="session")

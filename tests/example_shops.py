@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -22,32 +23,34 @@ if t.TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
-# What a process does when it starts: a worker is believed dead sooner, and lookouts look often.
+# What a process does when it starts: lookouts look often.
 _QUICK = """
 from flask_mailhandler.queue import sqlite_file
-from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.engines import lookout
 sqlite_file.PATIENCE = 60.0
-worker.LEASE = 2.0
 lookout.EVERY = 0.5
-lookout.LATE = 1.0
-lookout.QUIET = 1.0
+lookout.UNDER_WAY = 2.0
 """
 _WEB = """
-import sys
+import json, sys
 from shop import app, mail
-from sending import letters
+from sending import letter, letters
 client = app.test_client()
 print("ready", flush=True)
 first = 1
 for line in sys.stdin:
-    orders, others = map(int, line.split())
+    orders, others, one, path = json.loads(line)
     for number in range(first, first + orders):
         answer = client.post(f"/orders/{number}", data={"email": f"o{number}@example.com"})
         assert answer.status_code == 202, answer.text
     first += orders
     with app.app_context():
         tickets = [*mail.send_later_each(letters(others))]
+        if one:
+            to = one.pop("to")
+            mail.send_later(letter(to), **one)
+    if path:
+        assert client.post(path).status_code == 202
     print("queued", flush=True)
 """
 
@@ -95,16 +98,26 @@ class ExampleShop:
 
     :param broker: The URL of the broker.
     :param server: Where its mail goes.
+    :param begin: What each of its processes does first.
+    :param more: What its program has besides.
     """
 
     def __init__(
-        self, example: Example, folder: Path, broker: str, server: Listener, **keys: str
+        self,
+        example: Example,
+        folder: Path,
+        broker: str,
+        server: Listener,
+        *,
+        begin: str = "",
+        more: str = "",
+        **keys: str,
     ) -> None:
         program = (EXAMPLES / example.name / "shop.py").read_text(encoding="utf-8")
         for written, other in example.instead:
             program = program.replace(written, other)
-        (folder / "shop.py").write_text(program, encoding="utf-8")
-        (folder / "sitecustomize.py").write_text(_QUICK, encoding="utf-8")
+        (folder / "shop.py").write_text(program + more, encoding="utf-8")
+        (folder / "sitecustomize.py").write_text(_QUICK + begin, encoding="utf-8")
         self.instance = folder / "instance"
         self._example = example
         self._folder = folder
@@ -150,11 +163,15 @@ class ExampleShop:
         said = self._web.stdout.readline()
         assert said == f"{word}\n", self.log
 
-    def take(self, orders: int, others: int = 0) -> None:
-        """Have the shop take orders, each in a request, and queue other letters at once."""
+    def take(self, orders: int, others: int = 0, *, post: str = "", **one: str) -> None:
+        """Have the shop take orders, each in a request, and queue other letters at once, and one
+        more if anything is said of it: ``to`` whom it is, and how it is sent later.
+
+        :param post: The path of another request.
+        """
         assert self._web is not None
         assert self._web.stdin is not None
-        self._web.stdin.write(f"{orders} {others}\n")
+        self._web.stdin.write(f"{json.dumps([orders, others, one, post])}\n")
         self._web.stdin.flush()
         self._hear("queued")
 
@@ -187,6 +204,22 @@ class ExampleShop:
                         os.kill(process, signal.SIGKILL)
                 worker.poll()
             worker.wait()
+
+    def terminate(self, timeout: float = 120.0) -> int:
+        """SIGTERM to the worker, as a system does that stops it; wait until it has ended, and with
+        what code."""
+        with self._killing:
+            worker, self._worker = self._worker, None
+        assert worker is not None
+        worker.terminate()
+        try:
+            return worker.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"It does not end.\n{self.log}") from None
+        finally:
+            for process in _session(worker.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
 
     def until(self, condition: t.Callable[[], bool], timeout: float = 120.0) -> None:
         """Wait for something, and have a worker all the time, as a system would that starts it

@@ -194,10 +194,10 @@ def test_testing_and_debug(
         ({"host": "smtp://mx.example.com"}, "MAIL_HOST must be a host name"),
         ({"host": "mx.example.com\r\n"}, "MAIL_HOST has the control character"),
         ({"security": "ssl"}, "MAIL_SECURITY must be one of 'tls', 'starttls', 'none'"),
-        ({"handler": "smpt"}, "MAIL_HANDLER = 'smpt' is no handler"),
+        ({"handler": "smpt"}, "MAIL_HANDLER = 'smpt' is not a known handler"),
         ({"handler": dict}, "MAIL_HANDLER must be one of"),
         ({"handler": ["smtp"]}, "MAIL_HANDLER must be one of"),
-        ({"testing_handler": "nothing"}, "MAIL_TESTING_HANDLER = 'nothing' is no handler"),
+        ({"testing_handler": "nothing"}, "MAIL_TESTING_HANDLER = 'nothing' is not a known handler"),
         ({"timeout": "soon"}, "MAIL_TIMEOUT must be a number of seconds"),
         ({"timeout": 0}, "MAIL_TIMEOUT must be a number of seconds over 0"),
         ({"timeout": "nan"}, "MAIL_TIMEOUT must be a number of seconds"),
@@ -432,7 +432,7 @@ def test_an_unknown_account() -> None:
 )
 def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
     """A key that nobody reads and that is close to a known one, Flask-Mail's too, warns."""
-    said = f"MAIL_{slip.upper()} is not a key. Is MAIL_{meant.upper()} meant"
+    said = f"Unknown key MAIL_{slip.upper()}. Did you mean MAIL_{meant.upper()}"
 
     with pytest.warns(ConfigurationWarning, match=said):
         Mail(app_with(**{slip: "x"}), cli=None)
@@ -448,7 +448,7 @@ def test_a_known_key_beside_its_synonym() -> None:
 def test_every_synonym_is_of_a_key() -> None:
     """What is proposed instead of another name is an option that there is."""
     for other, option in key_names._SYNONYMS.items():
-        with pytest.warns(ConfigurationWarning, match=f"Is MAIL_{option.upper()} meant"):
+        with pytest.warns(ConfigurationWarning, match=f"Did you mean MAIL_{option.upper()}"):
             Mail(app_with(**{other: "x"}), cli=None)
 
 

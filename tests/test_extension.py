@@ -664,7 +664,7 @@ class Foreign:
         (
             ([HI, "Hello"],),
             {},
-            "send was given 'Hello', which is no message: write Message(",
+            "'Hello' is no message: write Message(",
         ),
     ],
 )
@@ -745,6 +745,25 @@ def test_a_single_message_is_not_several() -> None:
             list(mail_of(app).send_each(single))
         with pytest.raises(MessageError, match=r"send takes a message.*\[message\]"):
             mail_of(app).handler.send(t.cast(t.Any, HI))
+
+
+def test_a_wrong_address_in_a_generator() -> None:
+    """An error of the caller's generator says why the messages after it are not sent; with one that
+    was left the caller may go on."""
+    app = create_app(handler="memory")
+    letters = (HI.replace() for _ in range(2))
+
+    with app.app_context():
+        members = ["ann@example.com", "b@@example.com", "cid@example.com"]
+        reports = mail_of(app).send_each(HI.replace(to=member) for member in members)
+        assert next(reports).ok
+        with pytest.raises(MessageError) as caught:
+            next(reports)
+        for _ in mail_of(app).send_each(letters):
+            break
+
+    assert "Catch MessageError there" in caught.value.__notes__[0]
+    assert len([*letters]) == 1
 
 
 def test_the_prefix_stands_once() -> None:
@@ -847,7 +866,7 @@ def test_nothing_configured_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
 
     assert handlers[0] is handlers[1]
     assert [r.message for r in caplog.records if r.name == "flask_mailhandler"] == [
-        "Neither MAIL_URL nor MAIL_HOST is set: mail is given to localhost:25."
+        "Neither MAIL_URL nor MAIL_HOST is set: mail is sent through localhost:25."
     ]
 
 

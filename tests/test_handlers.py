@@ -242,7 +242,7 @@ def test_a_handler_that_is_not_there() -> None:
 
 def test_a_handler_without_deliver() -> None:
     """A handler that does not write deliver() says so."""
-    with pytest.raises(NotImplementedError, match=r"does not write deliver\(\)"):
+    with pytest.raises(NotImplementedError, match=r"must implement deliver\(\)"):
         EmailHandler().send([FULL])
 
 

@@ -285,14 +285,11 @@ def test_wrong_ones_among_many(tmp_path: Path) -> None:
     a key that is none."""
     first, second, third, fourth = letters(4)
     keys = {first: "1", second: "", third: "3", fourth: "4"}
-    messages = [first, Message(text="x", subject="x"), second, third, "no message", fourth]
+    messages: list[t.Any] = [first, Message(text="x", subject="x"), second, third, "no message"]
+    messages.append(fourth)
     with shop(tmp_path) as here:
-        tickets = [
-            *here.mail.send_later_each(
-                messages,  # type: ignore[arg-type]
-                key=lambda message: keys.get(message, "x"),  # type: ignore[arg-type]
-            )
-        ]
+        each = here.mail.send_later_each(messages, key=lambda message: keys.get(message, "x"))
+        tickets = [*each]
 
         assert [ticket.id for ticket in tickets] == [1, 0, 0, 2, 0, 3]
         assert [ticket.created for ticket in tickets] == [True, False, False, True, False, True]
@@ -318,6 +315,34 @@ def test_a_list_that_breaks_off(tmp_path: Path) -> None:
         assert here.states == ["waiting"] * 3
 
 
+def test_a_wrong_address_in_a_generator(tmp_path: Path) -> None:
+    """An address that the caller's generator does not catch ends the list, and the error says how
+    to go on; who catches it has the others queued."""
+    members = ["ann@example.com", "b ob@example.com", "cid@example.com"]
+    wrong: list[str] = []
+
+    def careless() -> Iterator[Message]:
+        for member in members:
+            yield Message(subject="News", text="x", to=member)
+
+    def careful() -> Iterator[Message]:
+        for member in members:
+            try:
+                yield Message(subject="News", text="x", to=member)
+            except MessageError:
+                wrong.append(member)
+
+    with shop(tmp_path) as here:
+        with pytest.raises(MessageError) as caught:
+            [*here.mail.send_later_each(careless())]
+        (note,) = caught.value.__notes__
+        assert "Catch MessageError there" in note
+        assert here.states == ["waiting"]
+
+        assert [ticket.id for ticket in here.mail.send_later_each(careful())] == [2, 3]
+        assert wrong == ["b ob@example.com"]
+
+
 def test_a_list_twice(tmp_path: Path) -> None:
     """A list that is queued a second time, as after a crash in the middle of it, adds what is
     missing: each message has a key of its own."""
@@ -327,13 +352,20 @@ def test_a_list_twice(tmp_path: Path) -> None:
         return f"news:48:{message.to[0]}"
 
     with shop(tmp_path) as here:
-        begun = here.mail.send_later_each(week, key=key)  # type: ignore[arg-type]
+        begun = here.mail.send_later_each(week, key=key)
         for _ in range(120):
             next(begun)
-        again = [*here.mail.send_later_each(week, key=key)]  # type: ignore[arg-type]
+        again = [*here.mail.send_later_each(week, key=key)]
 
         assert sum(ticket.created for ticket in again) == 50
         assert len(here.rows) == len({row.key for row in here.rows}) == 250
+
+
+@pytest.mark.parametrize("key", ["news:48", "", 17])
+def test_one_key_for_all(key: t.Any, tmp_path: Path) -> None:
+    """A key of many messages is a function; the error of anything else says so at once."""
+    with shop(tmp_path) as here, pytest.raises(MessageError, match="key= takes a function"):
+        here.mail.send_later_each(letters(2), key=key)
 
 
 def test_one_is_not_several(tmp_path: Path) -> None:

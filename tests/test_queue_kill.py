@@ -12,10 +12,15 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import typing as t
 
 import pytest
 
+from flask_mailhandler import message_sent
+from flask_mailhandler.queue import lane
+from flask_mailhandler.queue import recovery
+from flask_mailhandler.queue.bell import Bell
 from queueing import shop
 from queueing import url_of
 from queueing import who
@@ -37,7 +42,9 @@ _WORKER = """
 import json, os, sys
 sys.path[:0] = json.loads(sys.argv[1])
 from pathlib import Path
+from flask_mailhandler.queue import lane
 from queueing import Shop
+lane.LEASE = float(sys.argv[4])
 here = Shop(Path(sys.argv[2]), None, **json.loads(sys.argv[3]))
 sys.stdin.readline()
 with here.app.app_context():
@@ -52,6 +59,7 @@ class Killer:
 
     def __init__(self, folder: Path, **keys: t.Any) -> None:
         self._folder = folder
+        self.lease = lane.LEASE
         self._keys = keys
         self._process: subprocess.Popen[str] | None = None
         self._steps: collections.Counter[str] = collections.Counter()
@@ -79,7 +87,7 @@ class Killer:
     def work(self, server: ScriptedServer) -> bool:
         """Run a worker until it has nothing to do or is killed. Whether it came to its end."""
         keys = {"MAIL_URL": url_of(server), **self._keys}
-        arguments = [json.dumps(sys.path), str(self._folder), json.dumps(keys)]
+        arguments = [json.dumps(sys.path), str(self._folder), json.dumps(keys), str(self.lease)]
         with subprocess.Popen(
             [sys.executable, "-c", _WORKER, *arguments],
             stdin=subprocess.PIPE,
@@ -238,3 +246,57 @@ with here.app.app_context():
         kept = here.rows
         assert {*given} <= {row.message_id for row in kept}
         assert all(here.queue.store.content(row.id) for row in kept)
+
+
+def test_taken_over_on_the_same_machine(
+    tmp_path: Path, scripted: Scripted, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P2: what a killed process had claimed is sent by another one of its machine that is there,
+    long before the lease is over."""
+    hour = 3600.0
+    monkeypatch.setattr(recovery, "_LONGEST", 2 * hour)
+    killer = Killer(tmp_path, MAIL_QUEUE=place.named)
+    killer.lease = hour
+    server = scripted(on={"MAIL": killer.at("MAIL", 1)})
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        for message in letters(3):
+            here.mail.send_later(message)
+        assert not killer.work(server)
+        rows = here.rows
+        assert [row.state for row in rows] == ["claimed"] * 3
+        assert min(row.lease_until or 0.0 for row in rows) > here.queue.store.now() + hour / 2
+        sent: list[object] = []
+        all_sent = threading.Event()
+
+        def note(sender: object, **about: object) -> None:
+            sent.append(about["report"])
+            if len(sent) == 3:
+                all_sent.set()
+
+        message_sent.connect(note, here.app)
+        bell = Bell()
+        worker = threading.Thread(target=here.queue.worker(bell).run)
+        worker.start()
+        assert all_sent.wait(40)
+        bell.stop()
+        worker.join()
+
+        assert here.states == ["sent"] * 3
+        assert [*ids(server.received).values()] == [1, 1, 1]
+
+
+def test_not_taken_over_from_the_living(tmp_path: Path, scripted: Scripted, place: Place) -> None:
+    """What a worker has in hand whose process is alive stays its own, whoever looks."""
+    looked: list[object] = []
+    with shop(tmp_path, MAIL_QUEUE=place.named) as there:
+
+        def look(line: str, connection: Connection) -> str:
+            looked.extend(recovery.recover(there.queue))
+            return _HONEST["MAIL"]
+
+        server = scripted(on={"MAIL": look})
+        with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+            here.mail.send_later(letter())
+            here.queue.run_once()
+
+            assert (here.states, looked, len(server.accepted)) == (["sent"], [], 1)

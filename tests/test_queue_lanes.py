@@ -228,13 +228,13 @@ def test_an_account_rests_for_its_own_fault(
 
 
 def test_a_fault_that_goes_on(tmp_path: Path, scripted: Scripted) -> None:
-    """After a rest one message shows whether the account may send again: no attempt is counted."""
+    """After a rest one message shows whether the account may send again, each time another one."""
     server = scripted(on={"MAIL": ["550 5.4.5 quota"] * 5})
     with shop(tmp_path, server) as here:
         for message in letters(5):
             here.mail.send_later(message)
         here.queue.run_once()
-        before = [row.attempts for row in here.rows]
+        tried = [[row.attempts for row in here.rows]]
         pauses = []
         for _ in range(2):
             here.queue.store.alter_pause(
@@ -242,11 +242,33 @@ def test_a_fault_that_goes_on(tmp_path: Path, scripted: Scripted) -> None:
             )
             assert here.queue.run_once() >= 1
             pauses.append(here.queue.store.pause("default").times)
+            tried.append([row.attempts for row in here.rows])
 
-        assert sum(before) == 2  # those that were refused before the account rested
-        assert [row.attempts for row in here.rows] == before
+        assert tried == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]
         assert pauses == [2, 3]
         assert {*here.states} == {"waiting"}
+
+
+def test_a_message_that_is_at_fault_alone(tmp_path: Path, scripted: Scripted) -> None:
+    """One message whose From nobody may use does not have the account rest for ever, though it is
+    the first that is tried after a rest."""
+
+    def judge(line: str, connection: Connection) -> str:
+        return "550 5.1.8 bad sender" if "wrong@" in line else "250 2.1.0 ok"
+
+    server = scripted(on={"greeting": ["421 4.3.2 busy"], "MAIL": judge})
+    with shop(tmp_path, server) as here:
+        here.mail.send_later(letter().replace(from_addr="wrong@example.com"))
+        for message in letters(3):
+            here.mail.send_later(message)
+        for _ in range(4):
+            here.queue.run_once()
+            here.queue.store.alter_pause(
+                "default", lambda pause: type(pause)(0.0, pause.times, pause.why)
+            )
+
+        assert here.states == ["waiting", "sent", "sent", "sent"]
+        assert here.queue.store.pause("default").times == 0
 
 
 @pytest.mark.parametrize("step", ["RCPT", "end of data"])

@@ -154,19 +154,24 @@ def test_an_end_under_a_rate_limit(way: str, tmp_path: Path, scripted: Scripted)
     assert len(server.accepted) == 25
 
 
-def test_what_waits_for_long_is_told(tmp_path: Path, scripted: Scripted) -> None:
+@pytest.mark.parametrize(
+    ("number", "wait", "them"), [(150, "145 messages wait", "them"), (6, "1 message waits", "it")]
+)
+def test_what_waits_for_long_is_told(
+    number: int, wait: str, them: str, tmp_path: Path, scripted: Scripted
+) -> None:
     """What a process cannot send before its end is counted in one sentence, which says who sends
     it."""
     server = scripted()
     queue = "app = create_app()\nwith app.app_context():\n"
-    queue += "    list(app.mail.send_later_each(letter(n) for n in range(150)))\n"
+    queue += f"    list(app.mail.send_later_each(letter(n) for n in range({number})))\n"
     done = script(queue, tmp_path, server, MAIL_RATE_LIMIT="5/h")
 
     assert done.returncode == 0
     lines = done.stderr.splitlines()
     assert len(lines) == 1
-    assert f"145 messages wait in {tmp_path}/mail-queue.sqlite." in lines[0]
-    assert lines[0].endswith("The next process of the app sends them, or 'flask mail worker'.")
+    assert f"{wait} in {tmp_path}/mail-queue.sqlite." in lines[0]
+    assert lines[0].endswith(f"The next process of the app sends {them}, or 'flask mail worker'.")
 
 
 # What a thread carries

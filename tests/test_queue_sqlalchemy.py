@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import sqlite3
@@ -19,6 +20,7 @@ from flask_mailhandler import mail_queue_tables
 from flask_mailhandler.queue import sqlalchemy_database
 from flask_mailhandler.queue.places import store_of
 from flask_mailhandler.queue.row import RowState
+from flask_mailhandler.queue.sqlalchemy_database import Database
 from flask_mailhandler.queue.sqlalchemy_store import SqlalchemyStore
 from flask_mailhandler.queue.store import Filter
 from flask_mailhandler.queue.store import Lease
@@ -48,6 +50,15 @@ def store_named(named: str, app: Flask | None = None) -> Store:
         ("postgres://ann:s3cret@db/shop", r"no URL of SQLAlchemy: write it as in 'postgresql\+"),
         ("postgresql+nosuch://ann:s3cret@db/shop", "no URL of SQLAlchemy"),
         ("postgresql+pg8000://ann:s3cret@db/shop", "the driver pg8000 is not installed"),
+        ("postgresql+asyncpg://ann:s3cret@db/shop", "asyncpg is a driver for asyncio"),
+        ("postgresql+psycopg_async://ann:s3cret@db/shop", "psycopg_async is a driver for asyncio"),
+        ("sqlite+aiosqlite:///app.sqlite", "aiosqlite is a driver for asyncio"),
+        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=many", "takes a whole number"),
+        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=-1", "takes a whole number"),
+        (
+            "postgresql+psycopg://db/a?prepare_threshold=5&prepare_threshold=6",
+            "takes a whole number",
+        ),
         ("sqlite://", "a database in memory is gone with its process"),
         ("sqlite:///:memory:", "a database in memory"),
     ],
@@ -272,3 +283,34 @@ def test_no_question_reads_the_whole_table(tmp_path: Path) -> None:
     scans = {plan for plan in plans if plan.startswith("SCAN") and "mail_queue" in plan}
     # Of the claimed rows, which are never many, those of one owner.
     assert scans <= {"SCAN mail_queue USING INDEX mail_queue_lease"}
+
+
+def test_altering_in_transactions_that_an_app_begins(tmp_path: Path) -> None:
+    """An app may have every transaction begin without the right to write, as SQLAlchemy's manual
+    has it for savepoints: what is changed as it is read waits for others that write, and neither
+    fails nor loses a change."""
+    stores = []
+    for _ in range(2):
+        url = f"sqlite:///{tmp_path}/app.sqlite?timeout=60"
+        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        stores.append(SqlalchemyStore(Database(engine, None, ours=True), "shop"))
+    add(stores[0], row())
+
+    def count(store: SqlalchemyStore) -> None:
+        for _ in range(50):
+            store.alter(
+                [1],
+                [RowState.WAITING],
+                lambda found: dataclasses.replace(found, attempts=found.attempts + 1),
+            )
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for done in [pool.submit(count, store) for store in stores]:
+            done.result()
+
+    assert [one.attempts for one in stores[0].rows(Filter(), 9)] == [100]
+    for store in stores:
+        store.close()

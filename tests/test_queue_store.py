@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
+import time
 import typing as t
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from flask_mailhandler import QueueError
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.store import Filter
+from flask_mailhandler.queue.store import LONGEST_RING
 from flask_mailhandler.queue.store import Pause
 from queueing import shop
 from sending import letters
@@ -193,6 +195,189 @@ def test_rows_and_counts(store: Store) -> None:
     assert (store.counts(), store.counts("news")) == ({"waiting": 1, "failed": 2}, {"failed": 1})
     assert store.get(2) == store.rows(Filter(ids=[2]), 1)[0]
     assert store.get(99) is None
+
+
+@pytest.mark.parametrize("state", RowState)
+def test_rows_of_each_state(state: RowState, store: Store) -> None:
+    """Rows are found by each state alone, and with each other one."""
+    add(store, *[row(state=one, changed=NOW - number) for number, one in enumerate(RowState)])
+    each = [*RowState]
+
+    assert [one.state for one in store.rows(Filter([state]), 10)] == [state]
+    for other in each:
+        found = [one.state for one in store.rows(Filter([state, other]), 10)]
+        assert found == [one for one in each if one in (state, other)]
+
+
+def test_altering(store: Store) -> None:
+    """Rows change if they are in one of the states, and the function wants them to; it is given
+    them as they are, in the order of their numbers, and nobody else's."""
+    add(store, row(), row(state=RowState.SENT), row(error="no"), row(), row())
+    seen: list[int] = []
+
+    def change(found: t.Any) -> t.Any:
+        seen.append(found.id)
+        return None if found.error else dataclasses.replace(found, error="yes", priority=2)
+
+    changed = store.alter([4, 99, 3, 2, 1], [RowState.WAITING], change)
+
+    assert seen == [1, 3, 4]
+    assert [(one.id, one.error, one.priority) for one in changed] == [(1, "yes", 2), (4, "yes", 2)]
+    assert [store.get(one.id) for one in changed] == changed
+    errors = {one.id: one.error for one in store.rows(Filter(), 9)}
+    assert errors == {1: "yes", 2: "", 3: "no", 4: "yes", 5: ""}
+
+
+def test_altering_none(store: Store) -> None:
+    """Of no numbers there are no rows; no state is every state."""
+    add(store, row())
+
+    assert store.alter([], [RowState.WAITING], lambda found: found) == []
+    assert [one.id for one in store.alter([1], [], lambda found: found)] == [1]
+
+
+def test_altering_what_others_have(place: Place) -> None:
+    """Nobody changes the rows of another app."""
+    add(place.store("blog"), row(app="blog"))
+
+    assert place.store().alter([1], [RowState.WAITING], lambda found: found) == []
+
+
+def test_altering_that_fails(store: Store) -> None:
+    """If the function raises nothing has changed, and the store goes on."""
+    add(store, row(), row())
+
+    def change(found: t.Any) -> t.Any:
+        if found.id == 2:
+            raise ValueError("no")
+        return dataclasses.replace(found, error="changed")
+
+    with pytest.raises(ValueError, match="no"):
+        store.alter([1, 2], [RowState.WAITING], change)
+    assert [one.error for one in store.rows(Filter(), 9)] == ["", ""]
+    assert [one.id for one in store.claim("default", lease(), NOW, 10)] == [1, 2]
+
+
+def test_altering_from_many_threads(place: Place) -> None:
+    """What several change at the same time loses no change."""
+    stores = [place.store() for _ in range(4)]
+    add(stores[0], row(), row())
+
+    def count(store: Store) -> None:
+        for _ in range(25):
+            store.alter(
+                [1, 2],
+                [RowState.WAITING],
+                lambda found: dataclasses.replace(found, attempts=found.attempts + 1),
+            )
+
+    threads = [threading.Thread(target=count, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [one.attempts for one in stores[0].rows(Filter(), 9)] == [100, 100]
+
+
+def test_a_pause_from_many_threads(place: Place) -> None:
+    """Those who pause an account at the same time count each other's."""
+    stores = [place.store() for _ in range(4)]
+
+    def count(store: Store) -> None:
+        for _ in range(25):
+            store.alter_pause(
+                "default", lambda found: Pause(NOW, found.times + 1, f"{found.times}")
+            )
+
+    threads = [threading.Thread(target=count, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert stores[0].pause("default") == Pause(NOW, 100, "99")
+    assert stores[0].alter_pause("default", lambda found: Pause()) == Pause()
+    assert stores[1].pause("default") == Pause()
+
+
+def test_a_ring_is_noted_once(place: Place) -> None:
+    """Of those who are about to tell of the mail of an account one does, until it is heard, or
+    takes too long, or was noted by a clock that was far ahead."""
+    first, second = place.store(), place.store()
+
+    assert first.ring("default", NOW, NOW + 60)
+    assert not second.ring("default", NOW + 60, NOW + 120)
+    assert second.ring("news", NOW, NOW + 60)
+    assert second.ring("default", NOW + 61, NOW + 120)
+    first.answer("default")
+    assert first.ring("default", NOW, NOW + 60)
+    first.answer("default")
+    first.answer("nobody rang")
+    assert first.ring("default", NOW + 2 * LONGEST_RING, NOW + 3 * LONGEST_RING)
+    assert second.ring("default", NOW, NOW + 60)
+
+
+def test_who_has_claimed(place: Place) -> None:
+    """The owners are those who have rows of this app in hand, and no names of what is settled."""
+    store, other = place.store(), place.store("blog")
+    assert store.owners() == set()
+    add(store, row(), row())
+    add(other, row(app="blog"))
+    (first,) = store.claim("default", lease("a"), NOW, 1)
+    store.claim("default", lease("b"), NOW, 1)
+    other.claim("default", lease("c"), NOW, 1)
+
+    assert (store.owners(), other.owners()) == ({"a", "b"}, {"c"})
+    store.settle(dataclasses.replace(first, state=RowState.HELD, lease_owner="a"), "a")
+    store.release([2], "b")
+    assert store.owners() == set()
+
+
+def test_who_is_dead(store: Store) -> None:
+    """What an owner has claimed that is known to be dead is lost before its lease is over."""
+    add(store, row(), row())
+    store.claim("default", lease("dead"), NOW, 1)
+    store.claim("default", lease("alive"), NOW, 1)
+
+    assert store.lost(NOW, 120) == []
+    assert [one.id for one in store.lost(NOW, 120, ["dead", "unknown"])] == [1]
+    assert [one.id for one in store.lost(NOW, 120, ["dead", "alive"])] == [1, 2]
+
+
+def test_releasing_what_was_announced(store: Store) -> None:
+    """A row whose end of data was announced is not given back: perhaps it is given at this very
+    moment."""
+    add(store, row(), row())
+    store.claim("default", lease(), NOW, 2)
+    assert store.announce(1, "me", '["b@example.com"]')
+    store.release([1, 2], "me")
+
+    found = {one.id: (one.state, one.attempts, one.ended) for one in store.rows(Filter(), 9)}
+    assert found == {1: ("claimed", 1, '["b@example.com"]'), 2: ("waiting", 0, None)}
+    assert not store.announce(2, "me", "[]")
+    assert store.claim("default", lease("next"), NOW, 2)[0].ended is None
+
+
+def test_a_claim_forgets_what_was_announced_before(store: Store) -> None:
+    """What was announced in an earlier attempt says nothing about this one."""
+    add(store, row())
+    (found,) = store.claim("default", lease("a"), NOW, 1)
+    assert store.announce(1, "a", '["b@example.com"]')
+    again = dataclasses.replace(found, state=RowState.WAITING, lease_owner=None, ended="[]")
+    assert store.settle(again, "a")
+
+    (claimed,) = store.claim("default", lease("b"), NOW, 1)
+    assert (claimed.ended, claimed.attempts) == (None, 2)
+
+
+def test_the_time(place: Place) -> None:
+    """All stores of one place tell the same time, about that of this machine here."""
+    first, second = place.store(), place.store()
+    earlier, now, later = first.now(), second.now(), first.now()
+
+    assert earlier - 1 < now < later + 1
+    assert abs(now - time.time()) < 60
 
 
 def test_rates_are_shared(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import email
 import typing as t
@@ -13,6 +14,7 @@ from flask_mailhandler import Message
 from flask_mailhandler import message_queued
 from flask_mailhandler import message_sent
 from flask_mailhandler import MessageError
+from flask_mailhandler import SMTPServer
 from queueing import shop
 from sending import letter
 from sending import letters
@@ -124,3 +126,36 @@ def test_another_handler_of_tests(tmp_path: Path, scripted: Scripted) -> None:
         assert here.mail.send_later(letter(), delay=3600).created
 
     assert len(server.accepted) == 1
+
+
+@pytest.mark.parametrize("way", ["configured", "server"])
+def test_a_key_over_the_wire(way: str, tmp_path: Path, scripted: Scripted) -> None:
+    """A key is one message of its account, also where a test sends it to a server."""
+    server = scripted()
+    keys = {"TESTING": True, "MAIL_TESTING_HANDLER": "configured", "MAIL_ACCOUNTS": {"news": {}}}
+    with shop(tmp_path, server, **keys) as here, SMTPServer() as wire:
+        captured = here.mail.capture(server=wire) if way == "server" else contextlib.nullcontext()
+        with captured:
+            first = here.mail.send_later(letter(), key="k")
+            again, *_ = here.mail.send_later_each([letter()], key=lambda _: "k")
+            others = [
+                here.mail.send_later(letter(), key="k", using="news"),
+                here.mail.send_later(letter(), key="l"),
+                here.mail.send_later(letter()),
+                here.mail.send_later(letter()),
+            ]
+        number = len(wire.outbox) if way == "server" else len(server.accepted)
+
+        assert (first.created, again.created) == (True, False)
+        assert again.message_id == first.message_id
+        assert [other.created for other in others] == [True] * 4
+        assert number == 5
+
+
+def test_a_key_of_the_next_test(tmp_path: Path) -> None:
+    """Each server is a test of its own: what was sent to one is not known at the next."""
+    with shop(tmp_path, TESTING=True) as here:
+        for _ in range(2):
+            with SMTPServer() as wire, here.mail.capture(server=wire):
+                assert here.mail.send_later(letter(), key="k").created
+                assert len(wire.outbox) == 1

@@ -630,5 +630,5 @@ def test_the_base_of_engines(tmp_path: Path) -> None:
         engine = Engine(here.queue)
         engine.wake()
         engine.close()
-        with pytest.raises(NotImplementedError, match="Engine does not write ring"):
+        with pytest.raises(NotImplementedError, match="Engine must implement ring"):
             engine.ring("default", 0.0)

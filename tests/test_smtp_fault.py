@@ -9,6 +9,8 @@ import pytest
 
 from flask_mailhandler import About
 from flask_mailhandler import Address
+from flask_mailhandler import MemoryEmailHandler
+from flask_mailhandler import Outcome
 from flask_mailhandler import State
 from flask_mailhandler.queue import outcomes
 from sending import in_groups
@@ -82,11 +84,26 @@ def test_our_own_refusal(scripted: Scripted) -> None:
     assert [str(outcome.about) for outcome in report.outcomes] == ["content"]
 
 
-def test_the_queue_keeps_it() -> None:
+@pytest.mark.parametrize("handler", ["smtp", "memory"])
+def test_nobody_is_at_fault(handler: str, scripted: Scripted) -> None:
+    """Who was accepted is nobody's fault, whatever the handler; who was not, the recipient's if
+    nothing else is said."""
+    sends = smtp(scripted()) if handler == "smtp" else MemoryEmailHandler()
+    (report,) = sends.send([letter()])
+
+    assert [(outcome.state, outcome.about) for outcome in report.outcomes] == [("accepted", None)]
+    ann = Address("ann@example.com")
+    assert Outcome(ann, State.ACCEPTED, about=About.ACCOUNT).about is None
+    assert Outcome(ann, State.REFUSED).about is About.RECIPIENT
+    assert Outcome(ann, State.UNKNOWN, about=About.ACCOUNT).about is About.ACCOUNT
+
+
+@pytest.mark.parametrize("state", [State.REFUSED, State.ACCEPTED, None])
+@pytest.mark.parametrize("about", [About.ACCOUNT, None])
+def test_the_queue_keeps_it(state: State | None, about: About | None) -> None:
     """A row remembers whose fault it was."""
-    settled = outcomes.Settled(
-        Address("b@example.com"), State.REFUSED, 550, "5.4.5", "no", About.ACCOUNT
-    )
+    settled = outcomes.Settled(Address("b@example.com"), state, 550, "5.4.5", "no", about)
 
     assert outcomes.from_json(outcomes.to_json([settled])) == (settled,)
-    assert settled.outcome.about is About.ACCOUNT
+    asked = None if state is State.ACCEPTED else about or About.RECIPIENT
+    assert settled.outcome.about is asked

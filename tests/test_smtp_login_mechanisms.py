@@ -155,7 +155,7 @@ def test_535_that_means_the_mechanism(scripted: Scripted) -> None:
     error = failure(with_password(server))
     (report,) = with_password(server, login_mechanism="LOGIN").send([letter()])
 
-    assert "If they are right, set MAIL_LOGIN_MECHANISM = 'LOGIN'" in str(error)
+    assert "If they are right, set MAIL_LOGIN_MECHANISM = 'login'" in str(error)
     assert report.ok
 
 

@@ -211,7 +211,7 @@ def test_another_authority(
         smtp(server, security="tls", tls_context=ssl.create_default_context(cafile=authority.file))
     )
 
-    assert "from an own authority, set MAIL_TLS_CA_FILE to its certificate" in str(by_system)
+    assert "from a private authority, set MAIL_TLS_CA_FILE to its certificate" in str(by_system)
     assert f"The authority in MAIL_TLS_CA_FILE = '{authority.file}' has not" in str(by_file)
     assert "load its certificate into MAIL_TLS_CONTEXT" in str(by_context)
 

@@ -487,17 +487,17 @@ LAYOUT = "{% extends 'mailhandler/layout.html' %}"
         (
             "x.mail",
             ONE_FILE + "{% block subjct %}x{% endblock %}",
-            "'subjct' .* Is 'subject' meant",
+            "'subjct' .* Did you mean 'subject'",
         ),
         ("x.mail", LAYOUT + "{% block body %}x{% endblock %}", "'body' is printed nowhere"),
-        ("x.html", LAYOUT + "{% block contents %}x{% endblock %}", "Is 'content' meant"),
+        ("x.html", LAYOUT + "{% block contents %}x{% endblock %}", "Did you mean 'content'"),
         (
             "x.html",
             EXTENDS + "{% if a %}{% block fot %}{% endblock %}{% endif %}",
-            "Is 'foot' meant",
+            "Did you mean 'foot'",
         ),
         ("x.txt", EXTENDS + "{% block text %}x{% endblock %}", "There are content, end, foot, "),
-        ("x.md", EXTENDS + "{% block preheadr %}x{% endblock %}", "Is 'preheader' meant"),
+        ("x.md", EXTENDS + "{% block preheadr %}x{% endblock %}", "Did you mean 'preheader'"),
     ],
 )
 def test_a_block_that_is_printed_nowhere(name: str, source: str, said: str) -> None:
@@ -520,7 +520,7 @@ def test_a_block_of_a_layout_that_is_printed_nowhere() -> None:
     )
 
     with pytest.raises(
-        MessageError, match=r"^between\.html: the block 'contnet' .* 'content' meant"
+        MessageError, match=r"^between\.html: the block 'contnet' .* Did you mean 'content'"
     ):
         render(app, "x")
 
@@ -575,7 +575,7 @@ MAILS = {
         (
             "mail/wellcome",
             None,
-            "has mail/wellcome.mail, mail/wellcome.html, .* Is 'mail/welcome' meant",
+            "has mail/wellcome.mail, mail/wellcome.html, .* Did you mean 'mail/welcome'",
         ),
         (
             "page",

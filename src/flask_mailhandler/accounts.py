@@ -309,7 +309,7 @@ def _warn_of_unknown(values: Values, known: Mapping[str, object]) -> None:
             continue
         if (near := meant(name, all_known)) and near not in values:
             warnings.warn(
-                f"MAIL_{name.upper()} is not a key. Is {key(near)} meant?",
+                f"Unknown key MAIL_{name.upper()}. Did you mean {key(near)}?",
                 ConfigurationWarning,
                 stacklevel=4,
             )

@@ -144,6 +144,8 @@ def _local_hint(text: str, local: str, field: str) -> str:
 def _domain(domain: str, text: str, field: str) -> str:
     if domain.startswith("["):
         return _literal(domain, text, field)
+    if "@" in domain and not {",", ";", " "} & {*text}:
+        raise MessageError(f"{field} has more than one @: {shorten(text)}. Leave out one.")
     if "@" in domain or "," in domain or ";" in domain:
         raise MessageError(f"{field} is not one address: {shorten(text)}; {_ONE}.")
     if len(domain) > MAX_DOMAIN:

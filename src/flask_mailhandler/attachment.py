@@ -261,7 +261,9 @@ def _filename(value: object) -> str | None:
         raise MessageError(f"filename takes a string, not {shorten(value)}.")
     check_text(text, "filename")
     if _BIDI.search(text):
-        raise MessageError(f"filename has a mark that turns the direction: {shorten(text)}.")
+        raise MessageError(
+            f"filename has a character that changes the direction of writing: {shorten(text)}."
+        )
     # The receiver must not get a path, in either system's writing.
     return re.split(r"[/\\]", text)[-1].strip() or None
 

@@ -82,8 +82,8 @@ class Mail(Sender, SendsLater):
             app.cli.add_command(group(self._cli))
 
     def allow_mailbox(self, function: A) -> A:
-        """Register a function that says whether the page of the mailbox may be seen though the app
-        is not in debug mode. It is called in the request for it. May be used as a decorator."""
+        """Register a function that decides whether the mailbox page may be seen outside debug mode.
+        It is called in each request for the page. May be used as a decorator."""
         self._may_look = function
         return function
 

@@ -13,11 +13,13 @@ from flask import Flask
 from flask import request_started
 
 from .accounts import DEFAULT
+from .errors import MessageError
 from .handlers.prepare import AnyMessage
 from .handlers.prepare import Before
 from .handlers.prepare import several
 from .previews.guard import refuse
 from .registration import Registration
+from .text import shorten
 
 if t.TYPE_CHECKING:
     from .queue.accepting import Wish
@@ -25,6 +27,7 @@ if t.TYPE_CHECKING:
     from .queue.ticket import Ticket
     from .queue.when import Span
 
+_M = t.TypeVar("_M", bound=AnyMessage)
 # What no other program has to know of.
 _OWN_ENGINES = ("thread", "none")
 
@@ -85,13 +88,13 @@ class SendsLater:
 
     def send_later_each(
         self,
-        messages: Iterable[AnyMessage],
+        messages: Iterable[_M],
         /,
         *,
         delay: Span | None = None,
         at: datetime.datetime | None = None,
         expires: Span | datetime.datetime | None = None,
-        key: Callable[[AnyMessage], str | None] | None = None,
+        key: Callable[[_M], str | None] | None = None,
         priority: str = "bulk",
         using: str | None = None,
         session: t.Any = None,
@@ -101,12 +104,19 @@ class SendsLater:
 
         Nothing is queued until the result is iterated. A ticket comes when its message is on the
         disk, or, with *session*, in its transaction. One that cannot be sent as it is does not end
-        the others: its ticket has an ``error``, and the number 0.
+        the others: its ticket has an ``error``, and the number 0. What your generator raises, such
+        as the MessageError of a wrong address, is raised when those before it are queued.
 
         :param key: Makes the key of each message, so that a list which is queued a second time, as
             after a crash, is not sent twice: ``key=lambda message: f"news:48:{message.to[0]}"``.
+        :raises MessageError: if *key* is no function, or another argument is wrong.
         """
         refuse()
+        if key is not None and not callable(key):
+            raise MessageError(
+                f"key= takes a function that makes the key of each message, not {shorten(key)}:"
+                " write key=lambda message: f'news:48:{message.to[0]}'."
+            )
         mine = self._registration()
         wish = _wish(mine, delay, at, expires, None, priority, using)
         checked = several(messages, "send_later_each")

@@ -62,8 +62,8 @@ class Kind:
         for entry in entry_points(group=self.entry_points, name=wanted):
             return _load(entry.value, f"{setting} = {wanted!r}, which is {entry.value},")
         raise ConfigurationError(
-            f"{setting} = {wanted!r} is no {self.noun}. There are {self._names}; others are"
-            f" installed with an entry point {self.entry_points!r}, or written"
+            f"{setting} = {wanted!r} is not a known {self.noun}. Built in: {self._names}."
+            f" Others are installed with an entry point {self.entry_points!r}, or written"
             " 'package.module:Class'."
         )
 

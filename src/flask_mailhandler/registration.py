@@ -91,7 +91,7 @@ class Registration:
             handler = self._handlers.setdefault((account.name, kind), built)
             if handler is built and kind == "smtp" and not account.connected:
                 logger.warning(
-                    "Neither MAIL_URL nor MAIL_HOST is set: mail is given to localhost:25."
+                    "Neither MAIL_URL nor MAIL_HOST is set: mail is sent through localhost:25."
                 )
         return handler
 

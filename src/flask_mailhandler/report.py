@@ -81,9 +81,15 @@ class Outcome:
     """The enhanced code (RFC 3463), such as ``5.1.1``."""
     text: str = ""
     """The server's text, escaped and cut, or our own reason where no reply decided."""
-    about: About = About.RECIPIENT
-    """Whose fault it is, if the recipient was not accepted. Only what is about the recipient says
-    anything about the address."""
+    about: About | None = None
+    """Whose fault it is that the recipient was not accepted: if nothing is given, the recipient's.
+    None if the recipient was accepted. Only what is about the recipient says anything about the
+    address."""
+
+    def __post_init__(self) -> None:
+        accepted = self.state is State.ACCEPTED
+        blamed = None if accepted else self.about or About.RECIPIENT
+        object.__setattr__(self, "about", blamed)
 
     def __str__(self) -> str:
         reply = " ".join(filter(None, (str(self.code or ""), self.enhanced_code, self.text)))

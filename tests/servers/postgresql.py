@@ -29,7 +29,6 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
 USER = "postgres"
-_PORT = 5432  # of the socket's name only
 
 # Like a real one: what is committed is on the disk.
 _OPTIONS = {
@@ -44,6 +43,9 @@ _OPTIONS = {
 class Postgresql:
     """One server, stopped by its process id."""
 
+    port = 5432
+    """Of the socket's name only."""
+
     def __init__(self) -> None:
         # A short path: the name of a socket has 107 characters at the most.
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
@@ -53,7 +55,7 @@ class Postgresql:
     def start(self) -> None:
         """Make the database files when there are none, and wait until it takes connections."""
         if not self._data.exists():
-            self._own(self.folder)
+            own(self.folder)
             # Whatever language this machine speaks, its errors are English.
             self._run(
                 *("initdb", "-D", str(self._data), "-U", USER),
@@ -92,15 +94,19 @@ class Postgresql:
         url = f"{self.url}&options=-csearch_path%3D{name}"
         try:
             if tables:
-                _make_tables(url)
+                make_tables(url)
             yield url
         finally:
             self.execute(f"DROP SCHEMA {name} CASCADE")
 
     @property
     def url(self) -> str:
-        """The URL, for SQLAlchemy, of its one database."""
-        return f"postgresql+psycopg://{USER}@/postgres?host={self.folder}&port={_PORT}"
+        """The URL, for SQLAlchemy, of the database that is always there."""
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        """The URL, for SQLAlchemy, of one of its databases."""
+        return f"postgresql+psycopg://{USER}@/{database}?host={self.folder}&port={self.port}"
 
     def execute(self, statement: str) -> None:
         """Carry out a statement on a connection of its own."""
@@ -117,7 +123,7 @@ class Postgresql:
     def connect(self) -> psycopg.Connection[t.Any]:
         """A connection on which every statement is a transaction of its own."""
         return psycopg.connect(
-            host=str(self.folder), port=_PORT, user=USER, dbname="postgres", autocommit=True
+            host=str(self.folder), port=self.port, user=USER, dbname="postgres", autocommit=True
         )
 
     def _answers(self) -> bool:
@@ -134,16 +140,8 @@ class Postgresql:
     def _programs(self) -> Path:
         return _programs()
 
-    def _own(self, folder: Path) -> None:
-        if os.geteuid() == 0:
-            user = pwd.getpwnam(USER)
-            os.chown(folder, user.pw_uid, user.pw_gid)
-
     def _command(self, program: str, *arguments: str) -> list[str]:
-        command = [str(self._programs / program), *arguments]
-        if os.geteuid() != 0:
-            return command
-        return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *command]
+        return as_user(str(self._programs / program), *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -152,7 +150,22 @@ class Postgresql:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _make_tables(url: str) -> None:
+def own(folder: Path) -> None:
+    """Give a folder to the user as whom programs run that do not run as root."""
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(USER)
+        os.chown(folder, user.pw_uid, user.pw_gid)
+
+
+def as_user(*command: str) -> list[str]:
+    """The command that runs a program as that user."""
+    if os.geteuid() != 0:
+        return [*command]
+    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *command]
+
+
+def make_tables(url: str) -> None:
+    """Make the tables of the queue."""
     engine = sa.create_engine(url)
     metadata = sa.MetaData()
     mail_queue_tables(metadata)

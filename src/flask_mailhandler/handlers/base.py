@@ -72,7 +72,7 @@ def unobserved(phase: Phase, job: Job) -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class EmailHandler:
-    """Something that sends messages, or does as if. A handler of your own derives from this
+    """Sends messages, or stands in for something that does. A handler of your own derives from this
     class and writes :meth:`deliver`; its options are dataclass fields, an
     :class:`.config.Option` each, read from ``MAIL_*`` keys of the same names.
 
@@ -223,7 +223,7 @@ class EmailHandler:
         :param observe: To be told each phase before it begins, at the least
             :attr:`.Phase.END_OF_DATA` before a message may have been taken.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not write deliver().")
+        raise NotImplementedError(f"{type(self).__name__} must implement deliver().")
 
     def close(self) -> None:
         """Let go of what the handler holds. It may be used again."""

@@ -7,6 +7,7 @@ import dataclasses
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from email.message import Message as MIMEMessage
@@ -61,7 +62,7 @@ def prepare(
 
     :raises MessageError: if it cannot be sent as it is.
     """
-    _check_type(message, "send was given")
+    _check_type(message)
     if timeout is not None:
         timeout = config.seconds(timeout, "timeout=")
     override = _override(recipients)
@@ -114,7 +115,23 @@ def several(messages: object, caller: str) -> Iterable[AnyMessage]:
         wanted = "a message, a text or several messages" if caller == "send" else "several messages"
         hint = "write [message]" if isinstance(messages, AnyMessage) else of_message(messages)
         raise MessageError(f"{caller} takes {wanted}, not {shorten(messages)}: {hint}.")
+    if caller != "send" and isinstance(messages, Iterator):
+        return _noted(messages)
     return messages
+
+
+def _noted(messages: Iterator[AnyMessage]) -> Iterator[AnyMessage]:
+    """Say of an error of the caller's own generator why no message follows it."""
+    try:
+        # Not `yield from`, which would close what is the caller's.
+        for message in messages:  # noqa: UP028
+            yield message
+    except MessageError as error:
+        error.add_note(
+            "It was raised where the generator makes a message, and a generator ends with its first"
+            " error. Catch MessageError there, and the other messages go on."
+        )
+        raise
 
 
 def from_text(text: str | None, fields: dict[str, t.Any], default_subject: str) -> Message:
@@ -151,11 +168,11 @@ def _override(recipients: AddressesInput) -> Addresses | None:
     return found
 
 
-def _check_type(message: object, source: str) -> None:
+def _check_type(message: object, source: str = "") -> None:
     if not isinstance(message, Message | MIMEMessage):
-        raise MessageError(
-            f"{source} {shorten(message)}, which is no message: {of_message(message)}."
-        )
+        found = shorten(message)
+        said = f"{source} {found}, which is no message" if source else f"{found} is no message"
+        raise MessageError(f"{said}: {of_message(message)}.")
 
 
 def _complete(handler: EmailHandler, message: Message) -> Message:

@@ -150,9 +150,9 @@ class SMTPEmailHandler(EmailHandler):
             raise ConfigurationError("MAIL_OAUTH_TOKEN is set, and MAIL_USERNAME is not.")
         if self.username is not None and self.password is None and self.oauth_token is None:
             raise ConfigurationError(
-                "MAIL_USERNAME is set, and neither MAIL_PASSWORD nor MAIL_OAUTH_TOKEN is. In the"
-                " environment a password that is a word of JSON must be quoted:"
-                """ FLASK_MAIL_PASSWORD='"null"'."""
+                "There is a user name, of MAIL_USERNAME or MAIL_URL, and neither MAIL_PASSWORD nor"
+                " MAIL_OAUTH_TOKEN is set. In the environment a password that is a word of JSON"
+                """ must be quoted: FLASK_MAIL_PASSWORD='"null"'."""
             )
         by_token = self.login_mechanism in ("oauthbearer", "xoauth2")
         if self.login_mechanism and self.username is None:

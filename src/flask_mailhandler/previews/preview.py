@@ -129,7 +129,11 @@ class Previews(Mapping[str, Preview]):
         for word in [*(variants or {}), *locales]:
             _check_word(word)
         if name in self._found:
-            raise ValueError(f"There is a preview {name!r} already: choose another name.")
+            raise ValueError(
+                f"There is a preview {name!r} already: choose another name. If it is added in a"
+                " function that makes an app, it is added for each app: write it in a module of its"
+                " own, which the function imports."
+            )
         if allow:
             from ..lint import check_names  # reading mail takes more to load than this
 

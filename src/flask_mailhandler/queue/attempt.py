@@ -30,9 +30,11 @@ from ..report import State
 from . import outcomes
 from . import transition
 from .faults import Faults
+from .faults import had_no_session
 from .faults import is_of_account
 from .outcomes import DamagedRowError
 from .outcomes import Settled
+from .patience import patiently
 from .row import Row
 from .row import RowState
 from .stored import job_of
@@ -149,7 +151,8 @@ class Attempt:
         redirect = self._handler.redirect_to
         if redirect and not {*to} <= {*redirect}:
             to, recipients = tuple(redirect), outcomes.waiting(redirect)
-        job = job_of(row, self._store.content(row.id), to, self._patience)
+        octets = patiently(lambda: self._store.content(row.id))
+        job = job_of(row, octets, to, self._patience)
         return _Drawn(row, recipients, withhold(self._handler, job))
 
     def _observe(self, phase: Phase, job: Job) -> None:
@@ -181,7 +184,9 @@ class Attempt:
         if rest:
             self.error = report.error
         put_off = is_of_account(report)
-        step = transition.not_tried if rest else transition.tried
+        # After a refusal another message comes first when the account has rested: this one may be
+        # the only one whose From is wrong, and would have it rest for ever.
+        step = transition.not_tried if had_no_session(report) else transition.tried
         recipients = outcomes.merged(drawn.recipients, report.outcomes, put_off=put_off)
         why, now = str(report.error or ""), self._store.now()
         self._write(
@@ -201,12 +206,22 @@ class Attempt:
             self._write(after)
 
     def _write(self, row: Row, report: Report | None = None) -> None:
-        written = self._store.settle(row, self._owner, drop=row.state is RowState.SENT)
-        if not written:
+        drop = row.state is RowState.SENT
+        if not patiently(
+            lambda: self._store.settle(row, self._owner, drop=drop),
+            lambda: self._is_written(row),
+        ):
             logger.warning("Row %d has another worker now; its result here is not kept.", row.id)
             return
         self._told(row, report)
 
+    def _is_written(self, row: Row) -> bool | None:
+        """Whether a row is as it was to be written; None if it is not."""
+        found = self._store.get(row.id)
+        # When it was, to the millionth of a second, nobody else can have written.
+        same = found is not None and (found.state, found.changed) == (row.state, row.changed)
+        return same or None
+
     def _release(self, rows: t.Iterable[Row]) -> None:
         if ids := [row.id for row in rows]:
-            self._store.release(ids, self._owner)
+            patiently(lambda: self._store.release(ids, self._owner))

@@ -24,8 +24,8 @@ _OF_ACCOUNT = frozenset({About.ACCOUNT, About.SENDER})
 
 
 def had_no_session(report: Report) -> bool:
-    """Whether the server could not be spoken to: no session, or no reply to MAIL, the first command
-    that a hanging server leaves without one."""
+    """Whether the server could not be spoken to, for which no message is at fault: no session, or
+    no reply to MAIL, the first command that a hanging server leaves without one."""
     error = report.error
     if isinstance(error, NO_SESSION):
         return True

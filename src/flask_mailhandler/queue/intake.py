@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
+import weakref
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ if t.TYPE_CHECKING:
     from .mail_queue import MailQueue
     from .store import Joined
 
+_Name: t.TypeAlias = tuple[str, str]
+"""An account, and a key of it."""
 # What is put into one transaction.
 _MESSAGES = 100
 _OCTETS = 4_000_000
@@ -49,6 +52,8 @@ class Intake:
     def __init__(self, queue: MailQueue, mine: Registration) -> None:
         self._queue = queue
         self._mine = mine
+        # What was sent at once, by a handler that does not remember it: the Message-ID of each key.
+        self._sent = weakref.WeakKeyDictionary[EmailHandler, dict[_Name, str]]()
 
     def add(
         self, message: AnyMessage, wish: Wish, before: Sequence[Before], session: t.Any = None
@@ -64,7 +69,7 @@ class Intake:
         messages: Iterable[AnyMessage],
         wish: Wish,
         before: Sequence[Before],
-        key: Callable[[AnyMessage], str | None] | None = None,
+        key: Callable[[t.Any], str | None] | None = None,
         session: t.Any = None,
     ) -> Iterator[Ticket]:
         """Take messages in few transactions: see :meth:`.Mail.send_later_each`."""
@@ -134,25 +139,31 @@ class Intake:
     ) -> Ticket:
         """In a test: send by the handler of tests, as if the time had come."""
         handler = self._mine.handler(wish.account)
+        name = (wish.account, wish.key) if wish.key else None
+        if name and (found := self._sent.get(handler, {}).get(name)):
+            return Ticket(_number(handler), found, created=False)
         if isinstance(handler, MemoryEmailHandler):
             for number, captured in enumerate(handler.outbox, 1):
                 if wish.key and (captured.using, captured.key) == (wish.account, wish.key):
                     return Ticket(number, captured.message_id, created=False)
             handler = handler.queuing(wish.key or "", wish.account)
-        name = (wish.account, wish.key) if wish.key else None
         if joined and name and (found := joined.promised(name)):
             return Ticket(_number(handler), found, created=False)
         prepared = ready(handler, message, wish, before)
         # What the queue would refuse fails in a test too.
         accept(prepared, wish, self._mine.app.name, self._queue.settings.queue_max_size)
         if joined is None:
-            return self._land(handler, prepared, wish.account)
-        land = functools.partial(self._land, handler, prepared, wish.account)
+            return self._land(handler, prepared, wish.account, name)
+        land = functools.partial(self._land, handler, prepared, wish.account, name)
         joined.at_commit(land, prepared.message_id, name)
         return Ticket(_number(handler) + 1, prepared.message_id)
 
-    def _land(self, handler: EmailHandler, prepared: Prepared, account: str) -> Ticket:
+    def _land(
+        self, handler: EmailHandler, prepared: Prepared, account: str, name: _Name | None
+    ) -> Ticket:
         (report,) = handler.dispatch([prepared])
+        if name and not isinstance(handler, MemoryEmailHandler):
+            self._sent.setdefault(handler, {})[name] = report.message_id
         ticket = Ticket(_number(handler), report.message_id)
         if report.outcomes:
             announce(message_queued, self._mine.app, message=report.message, ticket=ticket)

@@ -11,16 +11,20 @@ from collections.abc import Callable
 from ..errors import ConfigurationError
 from ..errors import LoginError
 from ..errors import MailError
+from ..errors import QueueError
 from ..log import logger
 from ..log import masked
 from .attempt import Attempt
 from .attempt import Told
 from .faults import Faults
+from .patience import patiently
 from .renewal import Renewal
 from .retry import AFTER_LOGIN
 from .retry import backoff
 from .retry import LONGEST_PAUSE
 from .row import Row
+from .row import RowState
+from .store import Filter
 from .store import Lease
 from .store import Pause
 
@@ -33,6 +37,7 @@ BATCH = 20
 """Rows claimed at once, which are sent over one connection."""
 URGENT = 0.25
 """Seconds between two looks for something more urgent than what is claimed."""
+_MANY = 10_000
 
 
 @dataclasses.dataclass(slots=True)
@@ -51,6 +56,7 @@ class Lane:
         earlier one brings too late is not taken for a later one's.
     :param ended: Asked before each message; once it is true what is claimed is given back.
     :param told: Called with each row whenever something has become of it.
+    :param yields: Asked after each claim is done: whether to end, for others wait for a thread.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Lane:
         owner: Callable[[], str],
         ended: Callable[[], bool],
         told: Told,
+        yields: Callable[[], bool] = lambda: False,
     ) -> None:
         self.account = account
         self.taken: int = 0
@@ -74,12 +81,14 @@ class Lane:
         self._owner = owner
         self._ended = ended
         self._told = told
+        self._yields = yields
         self._rows: list[Row] = []
         self._lease = Lease("", 0.0)
         self._looked = 0.0
 
     def run(self) -> None:
-        """Deliver until nothing more is due, the account has to rest, or the lane is to end.
+        """Deliver until nothing more is due, the account has to rest, or the lane is to end or to
+        give way.
 
         :raises QueueError: if the store cannot be used.
         """
@@ -91,6 +100,8 @@ class Lane:
                 self._pause(error)
                 return
             self._end_pause()
+            if self._yields():
+                return
 
     def abandon(self) -> None:
         """Give back what this lane has claimed and not announced, while its thread is stuck in a
@@ -107,13 +118,24 @@ class Lane:
         now = self._store.now()
         self._lease = Lease(self._owner(), now + LEASE)
         origin = self._queue.origin(self.account)
-        rows = self._store.claim(self.account, self._lease, now, BATCH, origin)
+        try:
+            rows = self._store.claim(self.account, self._lease, now, BATCH, origin)
+        except QueueError:
+            # Perhaps it was carried out, and only its answer was lost.
+            rows = self._claimed()
+            if not rows:
+                raise
         if not rows and not self.taken:
             # Another transaction has them in hand: not to be asked for again and again.
             self._resting.until = time.monotonic() + URGENT
         self._rows = self._within_rate(rows)
         self._looked = time.monotonic()
         return bool(self._rows)
+
+    def _claimed(self) -> list[Row]:
+        found = self._store.rows(Filter([RowState.CLAIMED], self.account), _MANY)
+        mine = [row for row in found if row.lease_owner == self._lease.owner]
+        return sorted(mine, key=lambda row: (row.due, row.id))
 
     def _renewed(self) -> Lease:
         return Lease(self._lease.owner, self._store.now() + LEASE)
@@ -123,19 +145,24 @@ class Lane:
         limits = self._queue.accounts[self.account].rate_limit
         if not limits or not rows:
             return rows
-        number, wait = self._store.take_rate(self.account, limits, self._store.now(), len(rows))
+        number, wait = patiently(
+            lambda: self._store.take_rate(self.account, limits, self._store.now(), len(rows))
+        )
         if number < len(rows):
-            self._store.release([row.id for row in rows[number:]], self._lease.owner)
+            self._release(rows[number:])
         if not number:
             self._resting.until = time.monotonic() + wait
         return rows[:number]
+
+    def _release(self, rows: list[Row]) -> None:
+        patiently(lambda: self._store.release([row.id for row in rows], self._lease.owner))
 
     def _deliver(self) -> MailError | None:
         """Deliver what is claimed, and say why the account has to rest."""
         try:
             handler = self._queue.handler(self.account)
         except Exception as error:  # of a handler of somebody else's
-            self._store.release([row.id for row in self._rows], self._lease.owner)
+            self._release(self._rows)
             if isinstance(error, MailError):
                 return error
             return ConfigurationError(f"{type(error).__name__}: {error}")
@@ -166,7 +193,10 @@ class Lane:
         self._looked = time.monotonic()
         mine, now = self._rows[0].priority, self._store.now()
         origin = self._queue.origin(self.account)
-        waiting = self._store.due(self.account, origin)
+        try:
+            waiting = self._store.due(self.account, origin)
+        except QueueError:
+            return False  # what is in hand is sent all the same
         return any(priority < mine and due <= now for priority, due in waiting)
 
     def _pause(self, error: MailError) -> None:

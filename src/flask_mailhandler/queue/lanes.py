@@ -32,6 +32,7 @@ class Lanes:
         self._done = done
         self._running: dict[str, Lane] = {}
         self._threads: dict[str, threading.Thread | None] = {}
+        self._counting = threading.Lock()
         self.taken = 0
         """How many messages those took in hand that have ended."""
         self.error: Exception | None = None
@@ -52,6 +53,11 @@ class Lanes:
         now = time.monotonic()
         return any(now - lane.begun > seconds for lane in [*self._running.values()])
 
+    def is_at_work(self, seconds: float) -> bool:
+        """Whether one of them has a message in hand that it began less than so long ago."""
+        now = time.monotonic()
+        return any(now - lane.begun < seconds for lane in [*self._running.values()])
+
     def start(self, lane: Lane) -> None:
         """Run a lane in a thread, or, where the interpreter is ending and starts none, in this
         one."""
@@ -70,7 +76,8 @@ class Lanes:
         except Exception as error:
             self.error = error
         finally:
-            self.taken += lane.taken
+            with self._counting:
+                self.taken += lane.taken
             del self._running[lane.account]
             self._done()
 

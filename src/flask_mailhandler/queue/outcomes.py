@@ -28,7 +28,7 @@ class Settled:
     code: int | None = None
     enhanced_code: str | None = None
     text: str = ""
-    about: About = About.RECIPIENT
+    about: About | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -107,10 +107,16 @@ def from_json(text: str) -> tuple[Settled, ...]:
 
 
 def _recipient(
-    address: str, state: str | None, code: int | None, enhanced: str | None, text: str, about: str
+    address: str,
+    state: str | None,
+    code: int | None,
+    enhanced: str | None,
+    text: str,
+    about: str | None,
 ) -> Settled:
     known = State(state) if state else None
-    return Settled(Address(address), known, code, enhanced, text, About(about))
+    blamed = About(about) if about else None
+    return Settled(Address(address), known, code, enhanced, text, blamed)
 
 
 def names_from_json(text: str | None) -> list[str]:

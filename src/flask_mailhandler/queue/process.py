@@ -40,7 +40,8 @@ def is_dead(mark: str) -> bool:
     if not (began and number.isdecimal()) or f"{machine}:{namespace}" != _here():
         return False
     # A number is given again, but not with the same beginning.
-    return _began(int(number)) != began and not _is_hidden(int(number))
+    found = _began(int(number))
+    return found is not None and found != began and not _is_hidden(int(number))
 
 
 def _is_hidden(number: int) -> bool:
@@ -67,14 +68,17 @@ def _here() -> str:
     return f"{boot}:{namespace}" if boot else ""
 
 
-def _began(number: int) -> str:
+def _began(number: int) -> str | None:
     """When a process began, in ticks since the machine did; "" if it has ended, though its parent
-    may not have asked yet."""
+    may not have asked yet. None if that cannot be read now: a busy server may have no file left to
+    open."""
     try:
         # Behind the program's name, which may hold anything, stands its state first
         # (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
         with open(f"/proc/{number}/stat", "rb") as file:
             facts = file.read().rpartition(b")")[2].split()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
+    except OSError:
+        return None
     return "" if len(facts) < 20 or facts[0] in _ZOMBIE else facts[19].decode()

@@ -44,6 +44,8 @@ class Clock:
             except QueueError:
                 if agreed is None:
                     raise
+                # To ask again each time would have everybody wait for a server that is away.
+                agreed = self._agreed = agreed[0] + steady - agreed[1], steady
         return agreed[0] + time.clock_gettime(_STEADY) - agreed[1]
 
     def _ask(self) -> tuple[float, float]:

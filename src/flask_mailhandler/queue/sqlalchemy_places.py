@@ -64,7 +64,13 @@ def _at(url: Secret, folder: str) -> sa.Engine:
         if here and place.database not in (None, "", ":memory:"):
             os.makedirs(folder, exist_ok=True)
             place = place.set(database=os.path.join(folder, str(place.database)))
-        engine = sa.create_engine(place)
+        if place.get_dialect().is_async:
+            raise ConfigurationError(
+                f"MAIL_QUEUE: {place.get_driver_name()} is a driver for asyncio. Threads send what"
+                " is queued: name another, as in 'postgresql+psycopg://'."
+            )
+        place, options = _options(place)
+        engine = sa.create_engine(place, connect_args=options)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"MAIL_QUEUE: the driver {error.name} is not installed. Install it, or name another in"
@@ -78,6 +84,29 @@ def _at(url: Secret, folder: str) -> sa.Engine:
     if not here:
         _look_at_idle(engine)
     return engine
+
+
+def _options(place: sa.URL) -> tuple[sa.URL, dict[str, object]]:
+    """What the driver is told beside the URL, whose own options come first.
+
+    After five times psycopg has a statement prepared by the server. Behind a pooler that hands out
+    a connection for each transaction, the next one may be another, where that name is unknown or
+    means somebody else's statement.
+
+    :raises ConfigurationError: for a value that means nothing.
+    """
+    if place.get_driver_name() != "psycopg":
+        return place, {}
+    given = place.query.get("prepare_threshold", "none")
+    place = place.difference_update_query(["prepare_threshold"])
+    if given == "none":
+        return place, {"prepare_threshold": None}
+    if not isinstance(given, str) or not given.isdecimal():
+        raise ConfigurationError(
+            "MAIL_QUEUE: prepare_threshold= in the URL takes a whole number, after so many times"
+            " psycopg has a statement prepared by the server, or 'none', which is the default."
+        )
+    return place, {"prepare_threshold": int(given)}
 
 
 def _look_at_idle(engine: sa.Engine) -> None:

@@ -201,7 +201,7 @@ def warn_of(promises: Sequence[Promise]) -> None:
         return
     logger.warning(
         "Mail was given to a session whose transaction was not committed, so it is not queued: %s."
-        " Write session.commit() behind send_later(..., session=session).",
+        " Call session.commit() after send_later(..., session=session).",
         ", ".join(ids),
     )
 

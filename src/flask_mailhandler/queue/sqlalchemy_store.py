@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import typing as t
 from collections.abc import Callable
@@ -109,7 +110,8 @@ class SqlalchemyStore(SqlalchemyListing):
         values |= {"owner": lease.owner, "until": lease.until, "claimed": now}
         with self.database.change() as connection:
             rows = [*map(row_of, connection.execute(claim, values))]
-        self._fetch([row.id for row in rows if row.size <= _SMALL])
+        with contextlib.suppress(QueueError):  # they are claimed, and can be fetched one by one
+            self._fetch([row.id for row in rows if row.size <= _SMALL])
         return rows
 
     def _fetch(self, ids: Collection[int]) -> None:
@@ -209,10 +211,13 @@ class SqlalchemyStore(SqlalchemyListing):
         for row_id in ids:
             self._at_hand.pop(row_id, None)
         columns = self._rows.c
+        mine = sa.select(columns.id).where(columns.id.in_(ids), self._claimed)
+        mine = mine.where(columns.lease_owner == owner, columns.ended.is_(None))
+        # In the order of :meth:`alter`.
+        mine = mine.order_by(columns.id).with_for_update()
         self._change(
             sa.update(self._rows)
-            .where(columns.id.in_(ids), self._claimed, columns.lease_owner == owner)
-            .where(columns.ended.is_(None))
+            .where(columns.id.in_(sa.select(mine.cte("mine").c.id)), self._claimed)
             .values(
                 state=RowState.WAITING.value,
                 attempts=columns.attempts - 1,

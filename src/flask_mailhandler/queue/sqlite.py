@@ -235,6 +235,8 @@ class SqliteStore(SqliteAccounts):
         was: Collection[RowState],
         change: Callable[[Row], Row | None],
     ) -> list[Row]:
+        if not ids:
+            return []
         where, values = self._where(Filter(was, ids=ids))
         with self.file.write() as connection:
             found = connection.execute(

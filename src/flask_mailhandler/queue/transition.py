@@ -87,7 +87,10 @@ def damaged(row: Row, why: str, now: float) -> Row:
 
 
 def again(row: Row, recipients: Sequence[Settled], now: float, max_age: float) -> Row:
-    """The row when a person wants it to be tried again: everybody who has not accepted it."""
+    """The row when a person wants it to be tried again: everybody who has not accepted it. One that
+    waits anyway is only tried earlier: of whom nobody knows there, nobody was asked about yet."""
+    if row.state is not RowState.WAITING:
+        recipients = outcomes.not_accepted_again(recipients)
     return _free(
         row,
         now,
@@ -96,7 +99,7 @@ def again(row: Row, recipients: Sequence[Settled], now: float, max_age: float) -
         expires=max(row.expires, now + max_age),
         attempts=0,
         ended=None,
-        recipients=outcomes.to_json(outcomes.not_accepted_again(recipients)),
+        recipients=outcomes.to_json(recipients),
     )
 
 

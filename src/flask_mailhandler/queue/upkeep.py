@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import typing as t
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from ..log import logger
 from .recovery import recover
 from .retry import LONGEST
+from .retry import LONGEST_PAUSE
 from .row import FINISHED
 from .store import Filter
 
@@ -62,11 +64,20 @@ class Upkeep:
 
     def watch_clock(self) -> None:
         """Find out, at the start and later on, whether the clock was put back: what is due by the
-        old one would wait for so long."""
-        ahead = self._store.now() - time.monotonic()
+        old one would wait for so long, and so would an account that has to rest."""
+        now = self._store.now()
+        ahead = now - time.monotonic()
         if ahead < self._ahead - _JUMP:
-            self._store.pull(self._store.now(), LONGEST)
+            self._store.pull(now, LONGEST)
+            for account in self._queue.accounts:
+                self._shorten_pause(account, now)
         self._ahead = ahead
+
+    def _shorten_pause(self, account: str, now: float) -> None:
+        if self._store.pause(account).until > now + LONGEST_PAUSE:
+            self._store.alter_pause(
+                account, lambda pause: dataclasses.replace(pause, until=min(pause.until, now))
+            )
 
     def sweep(self, *, idle: bool) -> None:
         """Once an hour delete what has been kept long enough, and look for mail that nobody will

@@ -54,10 +54,12 @@ class Worker:
         self.bell: Bell = bell or Bell()
         self._progress = progress
         self.owner: str = self._store.new_owner()
-        """Nobody else's, so that a lease is never mistaken for that of another."""
+        """Unique to this worker, so that its leases are never mistaken for those of another."""
         self._names = names(self.owner)
         self._resting: dict[str, Resting] = {}
+        self._begun: dict[str, float] = {}
         self._end = self._quiet_until = float("-inf")
+        self._turn_of: object | None = None
         self.lanes: Lanes = Lanes(queue.settings.queue_threads, self.bell.ring)
         self.upkeep: Upkeep = Upkeep(queue, self._tell, lambda: self.bell.stopped)
 
@@ -102,6 +104,8 @@ class Worker:
         self.upkeep.run()
         self._start()
         self.upkeep.sweep(idle=not self.lanes.accounts)
+        if self.lanes.full:  # until one ends, which rings the bell
+            return POLL
         waits = [*self.waits()]
         if not waits and not self.lanes.accounts:
             drained()
@@ -112,7 +116,9 @@ class Worker:
         if isinstance(error, QueueError):
             logger.error("%s", error)
         else:
-            logger.error("A worker of the queue goes on after this.", exc_info=error)
+            logger.error(
+                "Unexpected error in a worker of the queue, which continues.", exc_info=error
+            )
         self._quiet_until = time.monotonic() + POLL
         return POLL
 
@@ -139,37 +145,58 @@ class Worker:
         """Deliver for a moment what is most urgent, as a job does beside other jobs. While one
         server hangs the others are served, and a rate limit is waited for that ends in time.
 
-        :param seconds: After them no message is begun any more, unless one of another account is
+        Of several threads that share this worker one has the turn. Another one leaves it to that
+        thread, or takes it over when its time is over.
+
+        :param seconds: After them no message is begun any more, unless another account's server is
             slow.
         :param stay: Seconds after which a message in hand is left to its thread.
         :return: The number of messages that were taken in hand.
         :raises QueueError: if the store cannot be used.
         """
         self.upkeep.recover()
+        if self._turn_of is not None and time.monotonic() < self._end - _SLOW / 4:
+            self.bell.ring()
+            return 0
         return self._turn(seconds, stay, patient=True)
 
     def _turn(self, seconds: float, stay: float, *, patient: bool) -> int:
-        began, before = time.monotonic(), self.lanes.taken
-        # Others may have begun a turn in this process: they share the lanes.
-        self._end = max(self._end, began + seconds)
+        before = self.lanes.taken
+        self._turn_of = mine = object()
+        self._end = time.monotonic() + seconds
         try:
-            while not self.bell.stopped and time.monotonic() - began < stay:
-                if error := self.lanes.take_error():
-                    raise error
-                if not self._is_over():
-                    self._start()
-                rest = self._rate_rest() if patient else float("inf")
-                if not self.lanes.accounts and not rest < self._end - time.monotonic():
-                    break
-                self.bell.wait(min(rest, _SLOW / 4))
+            self._deliver_until_end(mine, stay, patient)
         except BaseException:
             # The time limit of a broker, say: what is in hand is finished, and no more begun.
             self._end = float("-inf")
             self.lanes.end(self.bell.grace)
             raise
+        finally:
+            if self._turn_of is mine:
+                self._turn_of = None
         if self.bell.stopped:
             self.lanes.end(self.bell.grace)
         return self.lanes.taken - before
+
+    def _deliver_until_end(self, mine: object, stay: float, patient: bool) -> None:
+        began = time.monotonic()
+        while not self.bell.stopped and self._turn_of is mine:
+            if error := self.lanes.take_error():
+                raise error
+            now = time.monotonic()
+            if patient and now - began < stay and self.lanes.is_slow(_SLOW):
+                # This job has to wait for that server anyway.
+                self._end = max(self._end, now + _SLOW)
+            # One that ends at this moment may have left something; one that hung before this turn
+            # is not waited for.
+            busy = self.lanes.is_at_work(stay)
+            if not self._is_over():
+                self._start()
+            busy = busy or self.lanes.is_at_work(stay)
+            rest = self._rate_rest() if patient else float("inf")
+            if not busy and not rest < self._end - time.monotonic():
+                return
+            self.bell.wait(min(rest, _SLOW / 4))
 
     def left(self) -> Iterator[tuple[str, float]]:
         """The accounts that still have mail which is due and may be sent, and the seconds until it
@@ -188,32 +215,36 @@ class Worker:
         for account in [*self._next_accounts()]:
             if self.lanes.full:
                 return
-            self.lanes.start(self._lane(account))
+            self._begun[account] = time.monotonic()
+            self.lanes.start(self._lane(account, self._is_crowded))
 
-    def _lane(self, account: str) -> Lane:
+    def _lane(self, account: str, yields: Callable[[], bool] = lambda: False) -> Lane:
         rest = self._rest(account)
-        return Lane(self._queue, account, rest, self._names, self._has_ended, self._tell)
+        return Lane(self._queue, account, rest, self._names, self._has_ended, self._tell, yields)
+
+    def _is_crowded(self) -> bool:
+        """Whether another account may wait for a lane."""
+        return self.lanes.full and len(self._queue.accounts) > self._queue.settings.queue_threads
 
     def _has_ended(self) -> bool:
         return self.bell.stopped or self._is_over()
 
     def _is_over(self) -> bool:
-        """Whether the time is over in which messages are begun. While one of them is slow, the
-        other accounts go on."""
-        return time.monotonic() > self._end and not self.lanes.is_slow(_SLOW)
+        """Whether the time is over in which messages are begun."""
+        return time.monotonic() > self._end
 
     def _next_accounts(self) -> Iterator[str]:
         """The accounts without a lane that have something due: that of the highest priority
-        first."""
+        first, and in turn where there are not enough lanes."""
         now = self._store.now()
         candidates = [
-            (priority, due, account)
+            (priority, self._begun.get(account, 0.0), due, account)
             for account in self._awake(now)
             if self._rest(account).until <= time.monotonic()
             for priority, due in self._due(account)
             if due <= now
         ]
-        yield from dict.fromkeys(account for _, _, account in sorted(candidates))
+        yield from dict.fromkeys(account for *_, account in sorted(candidates))
 
     def _awake(self, now: float) -> Iterator[str]:
         for account in self._queue.accounts:

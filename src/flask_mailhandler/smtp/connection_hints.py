@@ -69,7 +69,7 @@ def _certificate_hint(error: BaseException, server: Server) -> str:
     if code >= _FIRST_STRICT:
         return _strict_hint(server)
     if server.own_tls_context:
-        return " If it comes from an own authority, load its certificate into MAIL_TLS_CONTEXT."
+        return " If it comes from a private authority, load its certificate into MAIL_TLS_CONTEXT."
     if server.tls_ca_file and code in _NO_AUTHORITY:
         return (
             f" The authority in MAIL_TLS_CA_FILE = {server.tls_ca_file!r} has not issued it: set"
@@ -77,7 +77,7 @@ def _certificate_hint(error: BaseException, server: Server) -> str:
         )
     if server.tls_ca_file:
         return f" It was verified by MAIL_TLS_CA_FILE = {server.tls_ca_file!r}."
-    return " If it comes from an own authority, set MAIL_TLS_CA_FILE to its certificate."
+    return " If it comes from a private authority, set MAIL_TLS_CA_FILE to its certificate."
 
 
 def _strict_hint(server: Server) -> str:

@@ -61,8 +61,8 @@ def login_hint(server: Server, reply: Reply, left: Sequence[str] = ()) -> str:
     elif left and server.login_mechanism is None:
         # One more try would be one more failed login.
         hint += (
-            f". If they are right, set MAIL_LOGIN_MECHANISM = {left[0]!r}: some servers refuse"
-            " the others in this way"
+            f". If they are right, set MAIL_LOGIN_MECHANISM = {left[0].lower()!r}: some servers"
+            " refuse the others in this way"
         )
     return hint
 

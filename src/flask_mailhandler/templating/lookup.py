@@ -102,7 +102,7 @@ def _not_found(name: str, locale: str, known: Iterable[str]) -> str:
         )
     stems = {_ENDING.sub("", file) for file in mails}
     close = difflib.get_close_matches(name, stems, 1)
-    meant = f" Is {close[0]!r} meant?" if close else ""
+    meant = f" Did you mean {close[0]!r}?" if close else ""
     wanted = ", ".join(f"{name}{ending}" for ending in _ENDINGS.values())
     return f"There is no mail template {name!r}: no template folder has {wanted}.{meant}"
 

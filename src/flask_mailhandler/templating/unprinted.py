@@ -93,7 +93,7 @@ def _called(chain: Collection[tuple[str, nodes.Template]]) -> Iterator[str]:
 
 def _unprinted(file: str, block: str, printed: Collection[str]) -> str:
     close = difflib.get_close_matches(block, printed, 1)
-    meant = f" Is {close[0]!r} meant?" if close else ""
+    meant = f" Did you mean {close[0]!r}?" if close else ""
     return (
         f"{file}: the block {block!r} is printed nowhere.{meant} There are"
         f" {', '.join(sorted(printed))}."

@@ -33,7 +33,7 @@ class Engine:
         :param account: By which it is sent.
         :param due: When the first of it is due, in seconds since 1970 by :meth:`.Store.now`.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not write ring().")
+        raise NotImplementedError(f"{type(self).__name__} must implement ring().")
 
     def wake(self) -> None:
         """The app has begun to work in this process: there may be rows of an earlier one."""

@@ -13,8 +13,11 @@ The store notes that a ring is under way, so that a broker never has more than o
 
 from __future__ import annotations
 
+import atexit
 import os
+import time
 import typing as t
+import weakref
 
 from ...errors import QueueError
 from ...log import logger
@@ -29,10 +32,10 @@ TASK = "flask_mailhandler.send"
 """What the brokers call the task."""
 EXPIRES = 600
 """Seconds after which nobody needs to hear a ring: the mail has been found by then."""
-TURN = 1.0
+TURN = 1.25
 """Seconds for which a worker begins messages when it is told: it has other things to do, and is
-told again if more is due."""
-STAY = 10.0
+told again if more is due. Longer than a limit of so many a second has it wait."""
+STAY = 3.0
 """Seconds after which a worker leaves a server that hangs to a thread, and goes on with its
 jobs."""
 
@@ -40,7 +43,7 @@ jobs."""
 class BrokerEngine(Engine):
     """Tells a broker, and looks out for what it has forgotten. A subclass writes :meth:`tell`."""
 
-    stay: t.ClassVar[float] = STAY
+    stay: float = STAY
     """Seconds for which :meth:`answer` waits for a server that hangs. ``float("inf")`` where the
     process of a job ends with it."""
 
@@ -59,7 +62,7 @@ class BrokerEngine(Engine):
     def tell(self, account: str) -> None:
         """Have a worker call :meth:`answer` with this name. What this raises is logged, and it is
         called again some time later."""
-        raise NotImplementedError(f"{type(self).__name__} does not write tell().")
+        raise NotImplementedError(f"{type(self).__name__} must implement tell().")
 
     def answer(self, account: str) -> None:
         """Send what is most urgent, for a second: what a worker of the broker does when it was
@@ -68,25 +71,41 @@ class BrokerEngine(Engine):
         :raises QueueError: if the store cannot be used.
         """
         self.queue.store.answer(account)
-        worker = self._workers.setdefault(os.getpid(), Worker(self.queue))
+        worker, began, taken = self._worker(), time.monotonic(), 0
         try:
-            worker.turn(TURN, self.stay)
+            taken = worker.turn(TURN, self.stay)
         finally:
-            self._tell_of_the_rest(worker)
+            self._tell_of_the_rest(worker, taken > 0 or time.monotonic() - began > TURN / 2)
 
-    def _tell_of_the_rest(self, worker: Worker) -> None:
+    def _tell_of_the_rest(self, worker: Worker, busy: bool) -> None:
         """Have the broker told of what is due still, by this thread: the process of the job may end
-        with it."""
+        with it.
+
+        :param busy: Whether the turn had anything to do. What it could not do, because its threads
+            are stuck or others have locked the rows, is left to the lookouts: told at once, jobs
+            would follow each other without a rest.
+        """
         try:
             for account, wait in [*worker.left()]:
-                self._lookout().pass_on(account, wait)
+                if busy or wait:
+                    self._lookout().pass_on(account, wait)
         except QueueError as error:
             logger.error("%s", error)
+
+    def _worker(self) -> Worker:
+        """That of this process, which may have messages in hand when no job runs."""
+        process = os.getpid()
+        if (found := self._workers.get(process)) is None:
+            found = self._workers.setdefault(process, Worker(self.queue))
+            weakref.finalize(self, int).detach()  # see Background.start
+            atexit.register(_at_exit, weakref.ref(self), process)
+        return found
 
     def stop(self) -> None:
         """End the turns of this process after the messages in hand: its worker is shut down."""
         if worker := self._workers.pop(os.getpid(), None):
             worker.bell.stop()
+            worker.lanes.end(worker.bell.grace)
 
     def ring(self, account: str, due: float) -> None:
         """Have the broker told."""
@@ -109,3 +128,9 @@ class BrokerEngine(Engine):
 
     def _lookout(self) -> Lookout:
         return self._lookouts.setdefault(os.getpid(), Lookout(self.queue, self.tell))
+
+
+def _at_exit(engine: weakref.ref[BrokerEngine], process: int) -> None:
+    found = engine()
+    if found is not None and process == os.getpid():
+        found.stop()

@@ -6,6 +6,7 @@ import typing as t
 
 from celery import shared_task
 from celery.signals import worker_process_init
+from celery.signals import worker_process_shutdown
 from flask import has_app_context
 
 from ...current import current_mail
@@ -24,6 +25,7 @@ class CeleryEngine(BrokerEngine):
     def __init__(self, queue: MailQueue) -> None:
         super().__init__(queue)
         worker_process_init.connect(self._begin)  # holds it weakly
+        worker_process_shutdown.connect(self._end)
 
     def check(self) -> None:
         if "celery" not in self.queue.app.extensions:
@@ -46,6 +48,10 @@ class CeleryEngine(BrokerEngine):
     def _begin(self, **extra: object) -> None:
         """A process of a worker has begun."""
         self.boot()
+
+    def _end(self, **extra: object) -> None:
+        """A process of a worker ends, and no hook of atexit runs in it."""
+        self.stop()
 
 
 def _send(account: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ...errors import QueueError
 from ...log import logger
+from ..store import LONGEST_RING
 from ..worker import Worker
 from .background import Background
 
@@ -25,7 +26,8 @@ UNDER_WAY = 10.0
 QUIET = 1.0
 """Seconds for which a broker that could not be told is left alone; doubled each time."""
 LONGEST_QUIET = 15.0
-_SOON = 1.0
+SOON = 1.1
+"""Seconds for which a worker that is told waits for a rate limit: less than its turn lasts."""
 
 
 class Lookout(Background):
@@ -84,33 +86,42 @@ class Lookout(Background):
         look."""
         if not self._queue.store.begun:
             return EVERY
-        if not rung:
-            worker.upkeep.run()
-            worker.upkeep.sweep(idle=True)
+        if rung:
+            self._pass_on_what_is_due(worker)
+        # Also where somebody rings all the time.
+        recovered = worker.upkeep.run()
+        worker.upkeep.sweep(idle=not rung)
+        if recovered or not rung:
+            self._pass_on_what_is_due(worker)
+        return min([EVERY, *(wait for wait in worker.waits() if wait > 0)])
+
+    def _pass_on_what_is_due(self, worker: Worker) -> None:
         for account, wait in [*worker.left()]:
             self.pass_on(account, wait)
-        return min([EVERY, *(wait for wait in worker.waits() if wait > 0)])
 
     def pass_on(self, account: str, wait: float = 0.0) -> None:
         """Tell the broker, unless it was told and nobody has answered. After a failure it is left
         alone for a while.
 
-        :param wait: Seconds until the account may send; after more than one nobody is told now.
+        :param wait: Seconds until the account may send. If they are many nobody is told now.
         :raises QueueError: if the store cannot be used.
         """
         now = self._queue.store.now()
         if time.monotonic() < self._quiet_until:
             return
-        if not self._queue.store.ring(account, now, now + max(UNDER_WAY, wait)):
-            return
-        if wait > _SOON:
+        store = self._queue.store
+        if wait > SOON:
+            store.answer(account)  # also where somebody else was told meanwhile
+            store.ring(account, now, now + min(wait, LONGEST_RING))
+            return  # whoever looks at the end of that time tells
+        if not store.ring(account, now, now + UNDER_WAY):
             return
         try:
             self._tell(account)
         except Exception as error:
             self._quiet_until = time.monotonic() + self._quiet
             self._quiet = min(2 * self._quiet, LONGEST_QUIET)
-            self._queue.store.answer(account)
+            store.answer(account)
             logger.error("Mail waits in the queue, and its engine could not be told: %s", error)
         else:
             self._quiet = QUIET

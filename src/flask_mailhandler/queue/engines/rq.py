@@ -13,14 +13,14 @@ from .broker import EXPIRES
 class RQEngine(BrokerEngine):
     """Tells the queue ``"mail"`` of Flask-RQ, or ``"default"`` where there is none."""
 
+    stay = float("inf")  # each job has a process of its own
+
     def check(self) -> None:
         if "rq" not in self.queue.app.extensions:
             raise ConfigurationError(
                 "MAIL_QUEUE_ENGINE = 'rq' needs Flask-RQ: pip install 'Flask-MailHandler[rq]', and"
                 " write RQ(app)."
             )
-
-    stay = float("inf")  # each job has a process of its own
 
     def tell(self, account: str) -> None:
         with self.queue.app_context():

@@ -96,9 +96,11 @@ class _Running(Background):
             logger.error("%s", error)
             return
         if stats.lag:
+            left = stats.counts.get(RowState.WAITING, 0) + stats.counts.get(RowState.CLAIMED, 0)
             logger.warning(
-                "%d messages wait in %s. The next process of the app sends them, or 'flask mail"
-                " worker'.",
-                stats.counts.get(RowState.WAITING, 0) + stats.counts.get(RowState.CLAIMED, 0),
+                "%d %s in %s. The next process of the app sends %s, or 'flask mail worker'.",
+                left,
+                "message waits" if left == 1 else "messages wait",
                 self._queue.store,
+                "it" if left == 1 else "them",
             )

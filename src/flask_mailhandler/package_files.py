@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
 
 def package_file(*path: str) -> Traversable:
     """A file, or a folder, by its path in the package."""
-    return resources.files(__package__).joinpath(*path)
+    return resources.files("flask_mailhandler").joinpath(*path)
 
 
 class PackageLoader(BaseLoader):

@@ -50,7 +50,7 @@ class Registration:
         self._capturing = threading.Lock()
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
         self._paces: dict[str, Pace] = {}
-        self.other_mail = OtherMail(settings)
+        self.other_mail: OtherMail = OtherMail(settings)
         self.edges: dict[str, t.Any] = {}
         """What the edges keep for this app, by their names."""
 

@@ -7,7 +7,7 @@ from PyInstaller.utils.hooks import collect_submodules
 # They would bring pytest, and what else a test needs.
 TESTS = ("flask_mailhandler.pytest_plugin", "flask_mailhandler.testing")
 
-datas = collect_data_files("flask_mailhandler")
-hiddenimports = collect_submodules(
+datas: list[tuple[str, str]] = collect_data_files("flask_mailhandler")
+hiddenimports: list[str] = collect_submodules(
     "flask_mailhandler", filter=lambda name: not name.startswith(TESTS)
 )

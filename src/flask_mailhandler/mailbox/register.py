@@ -114,7 +114,7 @@ def _exempt(blueprint: Blueprint, endpoint: str | None, values: dict[str, t.Any]
     """Have Flask-WTF ask for no token of its own: our pages have theirs, and cannot know whether
     the app's protection was set up before or after them."""
     module = sys.modules.get("flask_wtf.csrf")
-    protection = current_app.extensions.get("csrf")
+    protection: t.Any = current_app.extensions.get("csrf")
     if module is not None and isinstance(protection, module.CSRFProtect):
         protection.exempt(blueprint)
 

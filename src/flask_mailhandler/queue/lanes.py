@@ -33,7 +33,7 @@ class Lanes:
         self._running: dict[str, Lane] = {}
         self._threads: dict[str, threading.Thread | None] = {}
         self._counting = threading.Lock()
-        self.taken = 0
+        self.taken: int = 0
         """How many messages those took in hand that have ended."""
         self.error: Exception | None = None
         """Why the last one has ended that did not end in order."""

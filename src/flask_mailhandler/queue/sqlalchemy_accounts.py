@@ -46,8 +46,8 @@ class SqlalchemyAccounts:
         return Pause(*found) if found else Pause()
 
     def _pause(self, account: str) -> sa.Select[t.Any]:
-        columns = self.database.accounts.c
-        pause = sa.select(columns.paused_until, columns.pauses, columns.why)
+        names = ("paused_until", "pauses", "why")
+        pause = sa.select(*(self.database.accounts.c[name] for name in names))
         return pause.where(self._mine(account))
 
     def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:

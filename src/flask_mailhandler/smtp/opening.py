@@ -64,7 +64,7 @@ class Opening:
         self.token: Secret | None = token
         self.last: Reply | None = None
         """The last reply that was read; the one that was a refusal, if there was one."""
-        self.echoes = Echoes()
+        self.echoes: Echoes = Echoes()
         """What has been said at the login, which the server may repeat at any time."""
         self.stream: Stream
 

@@ -52,7 +52,7 @@ class Cascade:
     def __init__(self, found: Iterable[tuple[Declaration, Origin]]) -> None:
         every = [Contender(*one, weight) for weight, one in enumerate(found)]
         # False is sorted before True, and the others stay in their order.
-        self.contenders = sorted(every, key=lambda one: one.declaration.important)
+        self.contenders: list[Contender] = sorted(every, key=lambda one: one.declaration.important)
         self.families: defaultdict[str, list[Contender]] = defaultdict(list)
         for one in self.contenders:
             self.families[one.declaration.family].append(one)

@@ -13,7 +13,7 @@ from .broker import EXPIRES
 class RQEngine(BrokerEngine):
     """Tells the queue ``"mail"`` of Flask-RQ, or ``"default"`` where there is none."""
 
-    stay = float("inf")  # each job has a process of its own
+    stay: float = float("inf")  # each job has a process of its own
 
     def check(self) -> None:
         if "rq" not in self.queue.app.extensions:

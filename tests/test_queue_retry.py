@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_mailhandler import About
 from flask_mailhandler import Address
 from flask_mailhandler import Outcome
 from flask_mailhandler import State
@@ -168,7 +169,7 @@ def test_merging() -> None:
     found = outcomes.merged(before, [Outcome(BOB, D, 450, "4.2.0", "later")])
 
     assert outcomes.from_json(outcomes.to_json(found)) == found
-    assert found == (Settled(ANN), Settled(BOB, D, 450, "4.2.0", "later"))
+    assert found == (Settled(ANN), Settled(BOB, D, 450, "4.2.0", "later", About.RECIPIENT))
     assert found[0].outcome == Outcome(ANN, D)
 
 

@@ -226,7 +226,7 @@ def test_interrupted_between_batches(scripted: Scripted) -> None:
 
 def test_interrupted_with_several_connections(scripted: Scripted) -> None:
     """Ctrl-C while several connections are at work: what is under way is finished and told."""
-    interrupt, action = interrupting(_Place.take, "250 ok")
+    interrupt, action = interrupting(_Place.look, "250 ok")
     server = scripted(on={"end of data": ["250 ok", action]})
     app, mail = app_for(server, pool_size=2)
 

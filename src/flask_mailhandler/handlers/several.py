@@ -31,11 +31,17 @@ class _Place:
 
     def __init__(self, item: Prepared) -> None:
         self.item = item
+        self.given: bool = False
+        """Whether the caller has the report."""
+        self._filled = threading.Event()
+        self._content: Report | BaseException | None = None
         self._found: queue.SimpleQueue[Report | BaseException] = queue.SimpleQueue()
         self._left: Callable[[Report], None] | None = None
 
     def put(self, found: Report | BaseException) -> None:
+        self._content = found
         self._found.put(found)
+        self._filled.set()
         self._pass_on()
 
     def leave(self, left: Callable[[Report], None]) -> None:
@@ -53,13 +59,15 @@ class _Place:
                 self._left(found)
 
     def is_filled(self) -> bool:
-        return not self._found.empty()
+        return self._filled.is_set()
 
-    def take(self) -> Report:
-        found = self._found.get()
-        if isinstance(found, BaseException):
-            raise found
-        return found
+    def look(self) -> Report:
+        """Wait for the report, which stays here: an interrupt at this moment must not lose it."""
+        self._filled.wait()
+        if isinstance(self._content, BaseException):
+            raise self._content
+        assert self._content is not None
+        return self._content
 
 
 class _Worker:
@@ -150,10 +158,10 @@ def dispatch(
                 workers.rotate(-1)
             places.append(workers[-1].give(item))
             while places and (places[0].is_filled() or len(places) == _AHEAD * connections):
-                yield _take(places)
+                yield from _first(places)
         # Those before one that could not be prepared are delivered.
         while places:
-            yield _take(places)
+            yield from _first(places)
         if isinstance(item, Exception):
             raise item
     finally:
@@ -165,14 +173,17 @@ def dispatch(
         finally:
             if left is not None:
                 for place in places:
-                    place.leave(left)
+                    if not place.given:
+                        place.leave(left)
 
 
-def _take(places: collections.deque[_Place]) -> Report:
-    # An interrupt while it is waited for must not lose it.
-    report = places[0].take()
+def _first(places: collections.deque[_Place]) -> Iterator[Report]:
+    """The report of the first place, which is left when the caller comes back."""
+    place = places[0]
+    report = place.look()
+    place.given = True  # no call between this and the yield, where an interrupt could come
+    yield report
     places.popleft()
-    return report
 
 
 def _next(prepared: Iterator[Prepared]) -> Prepared | Exception | None:

@@ -230,9 +230,10 @@ def test_data(
 @pytest.mark.parametrize("how", [DROP, RESET])
 def test_lost_within_content(scripted: Scripted, octets: int, how: t.Any, no_leaks: None) -> None:
     """F-46: the connection is lost within the content: deferred, and not repeated."""
-    server = scripted(on={"content": After(octets, how)})
+    server = scripted(extensions=["8BITMIME"], on={"content": After(octets, how)})
 
-    (report,) = deliver(smtp(server), job(BIG))
+    # So much that the news of the end overtakes it on a busy machine, too.
+    (report,) = deliver(smtp(server), job(BIG * 4))
     server.settle()
 
     assert states(report) == [DEFERRED]

@@ -390,7 +390,7 @@ def test_what_is_not_neglected(tmp_path: Path) -> None:
     with noting_shop(tmp_path, MAIL_ACCOUNTS={"news": {}}) as (here, engine):
         engine.gone = True  # only the ring of taking in; see below
         here.queue.store.alter_pause(
-            "news", lambda before: Pause(time.time() + 3600, 1, "no session")
+            "news", lambda before: Pause(time.time() + 600, 1, "no session")
         )
         here.mail.send_later(letter())
         cancelled = here.mail.send_later(letter())

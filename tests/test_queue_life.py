@@ -112,7 +112,7 @@ def test_an_app_that_is_forgotten(program: str, tmp_path: Path, scripted: Script
     done = script(program, tmp_path, server)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(server.accepted) == program.count("\nmain(") or 1
+    assert len(server.accepted) == (program.count("\nmain(") or 1)
     with shop(tmp_path, server) as here:
         assert {*here.states} == {"sent"}
 

@@ -28,11 +28,11 @@ quick: $(VENV)/ready-dev  ## run the tests that need no other program
 	$(PY) -m pytest -m "not services" $(PYTEST_ARGS)
 
 soak: $(VENV)/ready-dev  ## send while servers fail and workers are killed at random (SEED=, MESSAGES=)
-	@$(PY) tests/soak.py $(if $(SEED),--seed $(SEED)) $(if $(MESSAGES),--messages $(MESSAGES))
-	MAILHANDLER_REQUIRE_SERVICES=1 $(PY) -m pytest tests/soak_*.py $(PYTEST_ARGS)
+	@$(PY) tests/tools/soak.py $(if $(SEED),--seed $(SEED)) $(if $(MESSAGES),--messages $(MESSAGES))
+	MAILHANDLER_REQUIRE_SERVICES=1 $(PY) -m pytest tests/queue/soak_*.py $(PYTEST_ARGS)
 
 mutants: $(VENV)/ready-dev  ## change the code at random and see whether a test notices (SEED=, NUMBER=, ONLY=)
-	@$(PY) tests/mutants.py $(if $(SEED),--seed $(SEED)) $(if $(NUMBER),--number $(NUMBER)) $(if $(ONLY),--only $(ONLY))
+	@$(PY) tests/tools/mutants.py $(if $(SEED),--seed $(SEED)) $(if $(NUMBER),--number $(NUMBER)) $(if $(ONLY),--only $(ONLY))
 
 oldest:  ## run the quick tests with the oldest versions that pyproject.toml allows
 	@$(MAKE) --no-print-directory VENV=.venv-oldest .venv-oldest/ready-oldest
@@ -75,7 +75,7 @@ clean:  ## remove what the commands made
 
 .venv-oldest/ready-oldest: pyproject.toml
 	@"$(PYTHON)" -m venv --clear .venv-oldest
-	"$(PYTHON)" tests/oldest.py > .venv-oldest/oldest.txt
+	"$(PYTHON)" tests/tools/oldest.py > .venv-oldest/oldest.txt
 	$(PIP_INSTALL) --constraint .venv-oldest/oldest.txt --editable '.[dev]'
 	@touch $@
 

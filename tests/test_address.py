@@ -19,8 +19,8 @@ from flask_mailhandler.address import Addresses
 from flask_mailhandler.address import parse_address
 from flask_mailhandler.address import parse_addresses
 from flask_mailhandler.address import unique
-from flask_mailhandler.text import check_text
-from flask_mailhandler.text import shorten
+from flask_mailhandler.text.checks import check_text
+from flask_mailhandler.text.checks import shorten
 
 
 class Lazy:

@@ -202,7 +202,7 @@ def test_registering_loads_little() -> None:
         "app = flask.Flask('x'); app.config['MAIL_URL'] = 'smtps://mx.example.com'; Mail(app)"
     )
     heavy = {"ssl", "asyncio", "smtplib", "html.parser", "mimetypes", "email.policy", "idna"}
-    heavy |= {"flask_mailhandler.mailbox", "flask_mailhandler.templating"}
+    heavy |= {"flask_mailhandler.pages", "flask_mailhandler.templating"}
     heavy |= {"aiosmtpd", "pytest", "email.headerregistry", "email._header_value_parser"}
 
     assert loaded & heavy == set()

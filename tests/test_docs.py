@@ -23,10 +23,10 @@ from flask_mailhandler import config
 from flask_mailhandler import errors
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
-from flask_mailhandler.accounts import _ACCOUNT_KEYS
-from flask_mailhandler.accounts import _APP_KEYS
-from flask_mailhandler.accounts import _CONNECTION
-from flask_mailhandler.aliases import IGNORED
+from flask_mailhandler.app.flask_mail_keys import IGNORED
+from flask_mailhandler.app.settings import _ACCOUNT_KEYS
+from flask_mailhandler.app.settings import _APP_KEYS
+from flask_mailhandler.app.settings import _CONNECTION
 from flask_mailhandler.config import key
 from flask_mailhandler.handlers import BUILT_IN
 from flask_mailhandler.handlers import find

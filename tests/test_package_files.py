@@ -12,8 +12,8 @@ import pytest
 from jinja2 import Environment
 from jinja2 import TemplateNotFound
 
-from flask_mailhandler.package_files import package_file
-from flask_mailhandler.package_files import PackageLoader
+from flask_mailhandler.templating.package_files import package_file
+from flask_mailhandler.templating.package_files import PackageLoader
 
 SOURCE = Path(__file__).parents[1] / "src"
 
@@ -25,7 +25,7 @@ import flask_mailhandler
 from flask import Flask
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
-from flask_mailhandler.gallery.export import export
+from flask_mailhandler.pages.previews.export import export
 from jinja2 import DictLoader
 
 assert ".zip" in flask_mailhandler.__file__, flask_mailhandler.__file__
@@ -91,15 +91,15 @@ def test_no_such_template(name: str) -> None:
 
 def test_the_templates_are_known() -> None:
     """The loader lists what it loads."""
-    loader = PackageLoader("templating", "gallery")
+    loader = PackageLoader("pages")
 
     names = loader.list_templates()
 
-    assert "mailhandler/layout.html" in names
+    assert "mailhandler/base.html" in names
     assert "mailhandler/previews.html" in names
     assert all(loader.get_source(Environment(), name) for name in names)
 
 
 def test_a_file_of_the_package() -> None:
     """A file is named by its path."""
-    assert package_file("mailbox", "static", "icon.svg").read_bytes().startswith(b"<svg")
+    assert package_file("pages", "static", "icon.svg").read_bytes().startswith(b"<svg")

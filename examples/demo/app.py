@@ -30,8 +30,8 @@ from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler import Report
-from flask_mailhandler.catcher import Catcher
-from flask_mailhandler.catcher import Caught
+from flask_mailhandler.cli.catcher import Catcher
+from flask_mailhandler.cli.catcher import Caught
 
 mail = Mail()
 

@@ -9,10 +9,9 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from .address import Address as Address
+    from .app.current import current_mail as current_mail
     from .attachment import Attachment as Attachment
-    from .captured import Captured as Captured
     from .content import Content as Content
-    from .current import current_mail as current_mail
     from .envelope import Envelope as Envelope
     from .errors import BatchError as BatchError
     from .errors import ConfigurationError as ConfigurationError
@@ -35,13 +34,12 @@ if t.TYPE_CHECKING:
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
-    from .message import Message as Message
-    from .message import MessageFields as MessageFields
-    from .oauth import OAuthToken as OAuthToken
-    from .outbox import Outbox as Outbox
+    from .message.message import Message as Message
+    from .message.message import MessageFields as MessageFields
+    from .oauth.token import OAuthToken as OAuthToken
     from .queue.mail_queue import MailQueue as MailQueue
-    from .queue.sqlalchemy_tables import mail_queue_tables as mail_queue_tables
     from .queue.stats import QueueStats as QueueStats
+    from .queue.stores.sqlalchemy.tables import mail_queue_tables as mail_queue_tables
     from .queue.ticket import Ticket as Ticket
     from .report import About as About
     from .report import conclude as conclude
@@ -55,14 +53,16 @@ if t.TYPE_CHECKING:
     from .signals import message_failed as message_failed
     from .signals import message_queued as message_queued
     from .signals import message_sent as message_sent
+    from .testing.captured import Captured as Captured
     from .testing.element import Element as Element
+    from .testing.outbox import Outbox as Outbox
     from .testing.script import Scripted as Scripted
     from .testing.server import SMTPServer as SMTPServer
 
 _HOMES = {
     "address": ["Address"],
     "attachment": ["Attachment"],
-    "captured": ["Captured"],
+    "testing.captured": ["Captured"],
     "content": ["Content"],
     "envelope": ["Envelope"],
     "errors": [
@@ -81,7 +81,7 @@ _HOMES = {
         "TLSError",
         "UnknownOutcomeError",
     ],
-    "current": ["current_mail"],
+    "app.current": ["current_mail"],
     "extension": ["Mail"],
     "handlers.base": ["EmailHandler"],
     "handlers.console": ["ConsoleEmailHandler"],
@@ -89,12 +89,12 @@ _HOMES = {
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
-    "message": ["Message", "MessageFields"],
-    "oauth": ["OAuthToken"],
-    "outbox": ["Outbox"],
+    "message.message": ["Message", "MessageFields"],
+    "oauth.token": ["OAuthToken"],
+    "testing.outbox": ["Outbox"],
     "queue.mail_queue": ["MailQueue"],
     "queue.stats": ["QueueStats"],
-    "queue.sqlalchemy_tables": ["mail_queue_tables"],
+    "queue.stores.sqlalchemy.tables": ["mail_queue_tables"],
     "queue.ticket": ["Ticket"],
     "report": ["About", "Job", "Outcome", "Phase", "Report", "State", "conclude"],
     "secret": ["Secret"],

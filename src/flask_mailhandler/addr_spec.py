@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 
 from .errors import MessageError
-from .invisible import invisible_in_word
-from .text import shorten
+from .text.checks import shorten
+from .text.invisible import invisible_in_word
 
 # RFC 5321 section 4.5.3.1: octets of a local part and of a domain; 254 is what is left of the
 # 256 of a path when its angle brackets are taken away.
@@ -75,7 +75,7 @@ def split_name(text: str, field: str) -> tuple[str, str]:
 
 
 def _decoded(name: str, field: str) -> str:
-    from .decoding import decoded_strictly  # few names are encoded
+    from .text.decoding import decoded_strictly  # few names are encoded
 
     try:
         return decoded_strictly(name)

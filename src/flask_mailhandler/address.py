@@ -16,10 +16,10 @@ from .addr_spec import MAX_MAILBOX
 from .addr_spec import read_mailbox
 from .addr_spec import split_name
 from .errors import MessageError
-from .text import check_text
-from .text import plain
-from .text import shorten
-from .text import unproxied
+from .text.checks import check_text
+from .text.checks import plain
+from .text.checks import shorten
+from .text.checks import unproxied
 
 if t.TYPE_CHECKING:
     from email.header import Header

@@ -11,10 +11,10 @@ import typing as t
 from collections.abc import Iterator
 
 from .errors import MessageError
-from .text import check_text
-from .text import plain
-from .text import shorten
-from .text import unproxied
+from .text.checks import check_text
+from .text.checks import plain
+from .text.checks import shorten
+from .text.checks import unproxied
 
 if t.TYPE_CHECKING:
     import io

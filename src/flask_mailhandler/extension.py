@@ -9,17 +9,17 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from .accounts import read_settings
-from .current import NAME
+from .app.current import NAME
+from .app.send_later import look_after_queue
+from .app.send_later import SendsLater
+from .app.sender import Sender
+from .app.settings import read_settings
 from .errors import ConfigurationError
-from .later import look_after_queue
-from .later import SendsLater
-from .message import Message
-from .message import MessageFields
+from .message.message import Message
+from .message.message import MessageFields
 from .previews.preview import F
 from .previews.preview import Previews
 from .previews.preview import Variants
-from .sender import Sender
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 
@@ -73,7 +73,7 @@ class Mail(Sender, SendsLater):
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
         if app.debug if settings.mailbox is None else settings.mailbox:
-            from .mailbox.register import register_on
+            from .pages.register import register_on
 
             register_on(app, settings, lambda: self._may_look())
         if self._cli is not None:

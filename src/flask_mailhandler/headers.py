@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from .address import Address
 from .errors import MessageError
-from .text import check_text
-from .text import plain
-from .text import shorten
+from .text.checks import check_text
+from .text.checks import plain
+from .text.checks import shorten
 
 if t.TYPE_CHECKING:
     from email.header import Header

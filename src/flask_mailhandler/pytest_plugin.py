@@ -13,7 +13,7 @@ if t.TYPE_CHECKING:
     from flask import Flask
 
     from .extension import Mail
-    from .outbox import Outbox
+    from .testing.outbox import Outbox
     from .testing.server import SMTPServer
 
 _NO_APP = (
@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Add a test for each preview, if it was asked for."""
     if session.config.getoption("mail_previews"):
-        from .gallery import items as previews
+        from .pages.previews import pytest_items as previews
 
         items += previews.items(session, items)
 

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
     from .content import Content
     from .envelope import Envelope
-    from .message import Message
+    from .message.message import Message
 
 
 class State(enum.StrEnum):

@@ -16,18 +16,18 @@ from pathlib import Path
 import click
 from flask import has_app_context
 
-from ..catcher import Catcher
-from ..current import current_mail
+from ..app.current import current_mail
+from ..app.dev_mailbox import folder_of
+from ..app.dev_mailbox import in_app
 from ..handlers.console import visible
 from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler
-from ..kept import folder_of
-from ..kept import in_app
-from ..mailbox.server import PageServer
-from ..smtp.server import is_loopback
+from ..pages.local_server import PageServer
+from ..smtp.endpoint import is_loopback
+from .catcher import Catcher
 
 if t.TYPE_CHECKING:
-    from ..catcher import Caught
+    from .catcher import Caught
 
 _SHOWN = 2
 

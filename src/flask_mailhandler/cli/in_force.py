@@ -11,18 +11,18 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 from .. import config
-from ..accounts import Account
-from ..accounts import read_settings
+from ..app.dev_mailbox import settled
+from ..app.settings import Account
+from ..app.settings import read_settings
 from ..errors import DeliveryError
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
-from ..kept import settled
 from .ask import ask_password
 from .ask import interactive
 
 if t.TYPE_CHECKING:
-    from ..message import Message
-    from ..registration import Registration
+    from ..app.registration import Registration
+    from ..message.message import Message
     from ..report import Report
 
 _NOT_SET = (
@@ -88,7 +88,7 @@ def of_app(using: str | None) -> InForce:
 
     :raises ConfigurationError: if there is no such account.
     """
-    from ..current import current_mail
+    from ..app.current import current_mail
 
     # The settings are no part of Mail's interface, but this is the same package.
     mine = current_mail._registration()

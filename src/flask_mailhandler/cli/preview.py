@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from ..current import current_app_object
-from ..current import NAME
+from ..app.current import current_app_object
+from ..app.current import NAME
 from ..handlers.console import visible
 from .table import print_table
 
@@ -41,7 +41,7 @@ def write_previews(folder: str) -> int:
 
     :return: The exit code: 0 if all could be made.
     """
-    from ..gallery.export import export
+    from ..pages.previews.export import export
 
     previews = _previews()
     try:

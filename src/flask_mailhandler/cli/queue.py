@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import click
 
-from ..current import current_mail
+from ..app.current import current_mail
+from ..app.queue_keys import duration
 from ..queue import outcomes
 from ..queue.mail_queue import MailQueue
 from ..queue.outcomes import DamagedRowError
@@ -20,7 +21,6 @@ from ..queue.row import PRIORITIES
 from ..queue.row import Row
 from ..queue.row import RowState
 from ..queue.stored import read_options
-from ..queue_settings import duration
 from .ask import interactive
 from .table import print_error
 from .table import print_table

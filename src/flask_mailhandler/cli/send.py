@@ -19,9 +19,9 @@ from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
 from ..handlers.memory import MemoryEmailHandler
 from ..handlers.smtp import SMTPEmailHandler
-from ..message import Message
+from ..message.message import Message
 from ..report import State
-from ..text import check_text
+from ..text.checks import check_text
 from .ask import ask
 from .ask import ask_address
 from .ask import ask_password

@@ -12,10 +12,10 @@ from ..errors import ConfigurationError
 from ..errors import ConnectError
 from ..errors import DeferredError
 from ..errors import MessageError
+from ..net.deadline import Deadline
 from ..report import Phase
-from ..smtp.deadline import Deadline
+from ..smtp.endpoint import Server
 from ..smtp.opening import Opening
-from ..smtp.server import Server
 from ..smtp.session import Session
 from ..smtp.stream import StreamError
 from .table import print_error

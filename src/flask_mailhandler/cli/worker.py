@@ -11,7 +11,7 @@ import typing as t
 
 import click
 
-from ..current import current_mail
+from ..app.current import current_mail
 from ..queue.bell import Bell
 
 if t.TYPE_CHECKING:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import typing as t
 
 from ..config import SET_MAIL_URL
-from ..named import Kind
+from ..config.named_class import Kind
 
 if t.TYPE_CHECKING:
     from .base import EmailHandler

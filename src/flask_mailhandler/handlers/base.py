@@ -48,8 +48,8 @@ from .prepare import check_ids
 from .prepare import prepare
 from .prepare import Prepared
 from .prepare import several
-from .watch import Watch
-from .watch import with_withheld
+from .unreported import Watch
+from .unreported import with_withheld
 
 T = t.TypeVar("T", bound=t.Sized)
 
@@ -180,7 +180,7 @@ class EmailHandler:
         :raises TypeError: if :meth:`deliver` reports more than it was given.
         """
         if connections > 1:
-            from .several import dispatch  # few use it
+            from .parallel import dispatch  # few use it
 
             yield from dispatch(self, prepared, observe, connections, left)
             return

@@ -17,7 +17,7 @@ from ..report import Job
 from ..report import Observe
 from ..report import Phase
 from ..report import Report
-from ..text import shorten
+from ..text.checks import shorten
 from .base import accept
 from .base import EmailHandler
 from .failure import failed

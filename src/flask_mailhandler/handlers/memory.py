@@ -10,16 +10,16 @@ from collections.abc import Mapping
 
 from ..attachment import Attachment
 from ..attachment import File
-from ..captured import Captured
 from ..content import Content
 from ..errors import MessageError
 from ..errors import RefusedError
-from ..message import Message
-from ..outbox import Outbox
+from ..message.message import Message
 from ..report import Job
 from ..report import Observe
 from ..report import Phase
 from ..report import Report
+from ..testing.captured import Captured
+from ..testing.outbox import Outbox
 from .base import accept
 from .base import EmailHandler
 from .failure import failed
@@ -52,7 +52,7 @@ class MemoryEmailHandler(EmailHandler):
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Capture the jobs; where some are to fail, those that do not."""
         if self.outbox.script.pending:
-            from ..testing.failing import deliver
+            from .failing import deliver
 
             for job, report in deliver(jobs, observe, self.outbox.script, self.session):
                 yield self._captured(job, report) if report.accepted else report

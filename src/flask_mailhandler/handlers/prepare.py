@@ -20,14 +20,14 @@ from ..address import NOBODY
 from ..address import parse_addresses
 from ..errors import MessageError
 from ..log import logger
-from ..message import Message
-from ..message import MessageFields
+from ..message.message import Message
+from ..message.message import MessageFields
+from ..message.other_names import of_message
 from ..mime import render
-from ..other_names import of_message
 from ..report import Job
 from ..report import Outcome
 from ..report import State
-from ..text import shorten
+from ..text.checks import shorten
 
 if t.TYPE_CHECKING:
     from .base import EmailHandler
@@ -218,7 +218,7 @@ def _ready_mime(
 ) -> Prepared:
     """As :func:`_ready`, for a message of the standard library. Its own fields stay; of those
     that are missing From, To, Cc and Bcc are filled in, and the staging guard holds."""
-    from ..mime.foreign import adopt  # 20 ms, and most messages are ours
+    from ..mime.stdlib.adopt import adopt  # 20 ms, and most messages are ours
 
     adopted = adopt(
         message,

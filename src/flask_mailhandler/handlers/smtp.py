@@ -23,11 +23,11 @@ from ..report import Report
 from ..secret import Secret
 from ..smtp.delivery import Delivery
 from ..smtp.delivery import Waiting
+from ..smtp.endpoint import is_loopback
+from ..smtp.endpoint import Security
+from ..smtp.endpoint import Server
 from ..smtp.pool import Pool
-from ..smtp.server import is_loopback
-from ..smtp.server import Security
-from ..smtp.server import Server
-from . import hosts
+from . import host_options
 from .base import EmailHandler
 from .jobs import Jobs
 from .tls_context import TLSContext
@@ -54,7 +54,7 @@ class SMTPEmailHandler(EmailHandler):
     :raises ConfigurationError: for a wrong value, naming the argument.
     """
 
-    host: Option[str | None, str] = Option(hosts.host, "localhost")
+    host: Option[str | None, str] = Option(host_options.host, "localhost")
     """The server's name, as it stands in its certificate, or its address."""
     port: Option[int | None, int | None] = Option(config.integer(1, 65535), None)
     """The server's port. If it is left out: 465, 587 or 25 by ``security``."""
@@ -68,7 +68,7 @@ class SMTPEmailHandler(EmailHandler):
         config.instance_of("ssl", "SSLContext"), None
     )
     """An own context, instead of one that trusts the system's authorities."""
-    tls_server_name: Option[str | None, str | None] = Option(hosts.server_name, None)
+    tls_server_name: Option[str | None, str | None] = Option(host_options.server_name, None)
     """The name in the server's certificate, if it is not the host's."""
     tls_ca_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
     """A file with the certificate of a private authority (PEM)."""
@@ -96,9 +96,9 @@ class SMTPEmailHandler(EmailHandler):
     each 100 kB."""
     connect_timeout: Option[float | None, float] = Option(config.seconds, 10.0)
     """Seconds for opening a connection, up to the login."""
-    source_address: Option[str | None, str | None] = Option(hosts.source, None)
+    source_address: Option[str | None, str | None] = Option(host_options.source, None)
     """The address of this machine to connect from. If it is left out, the system chooses."""
-    local_hostname: Option[str | None, str | None] = Option(hosts.hostname, None)
+    local_hostname: Option[str | None, str | None] = Option(host_options.hostname, None)
     """The name to greet with (EHLO). If it is left out: the address of the connection."""
     recipients_per_message: Option[int | None, int | None] = Option(
         config.integer(1, 1_000_000), None

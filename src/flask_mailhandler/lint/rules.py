@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from ..invisible import invisible_in_line
-from ..links import why_dead
+from ..mime.links import why_dead
 from ..plaintext.markup import Start
-from ..text import shorten
+from ..text.checks import shorten
+from ..text.invisible import invisible_in_line
 from .examined import Examined
 from .rule import Found
 from .rule import Rule

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ..headers import ONE_CLICK
-from ..text import shorten
+from ..text.checks import shorten
 from .examined import Examined
 from .rule import Found
 

@@ -6,7 +6,7 @@ import typing as t
 from collections.abc import Iterable
 
 from ..errors import MessageError
-from ..lines import MUST
+from ..text.lines import MUST
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1: octets of a line without its CRLF
 SHOULD = 78

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from ..address import Address
-from ..lines import MUST
+from ..text.lines import MUST
 from .encoded_words import encoded_words
 from .folding import fold
 from .folding import SHOULD

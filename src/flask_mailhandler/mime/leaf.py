@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ..attached_message import as_sent
 from ..attachment import Attachment
 from ..attachment import File
 from ..attachment import parse_mimetype
 from ..content import Piece
 from ..errors import MessageError
-from .guard import header_block
+from ..message.attached import as_sent
+from .header_block import header_block
 from .parameters import with_parameters
 from .part import EIGHTBIT
 from .part import Part
@@ -116,7 +116,7 @@ def _as_it_is(attachment: Attachment) -> tuple[str, tuple[bytes]]:
     except MessageError as error:  # of a file that could not be checked when it was attached
         raise MessageError(f"{attachment!r} cannot be sent: {error}") from None
     if not octets.isascii() and isinstance(attachment.source, str):
-        from .foreign import seven_bit  # 20 ms, and most messages are attached as octets
+        from .stdlib.adopt import seven_bit  # 20 ms, and most messages are attached as octets
 
         # A text has no octets that must stay, so any server and any reader may get it.
         with contextlib.suppress(MessageError):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 
 from ..content import Piece
-from .guard import header_block
+from .header_block import header_block
 
 EIGHTBIT = "8bit"
 _IN_8BIT = f"Content-Transfer-Encoding: {EIGHTBIT}"

@@ -16,24 +16,24 @@ from collections.abc import Iterator
 from ..address import Address
 from ..address import Addresses
 from ..attachment import Attachment
-from ..charset import text_of
-from ..decoding import decoded
 from ..errors import MessageError
 from ..headers import Headers
-from .address_list import mailboxes
-from .as_sent import AS_SENT
-from .convert import from_mime
-from .convert import NOT_CUSTOM
-from .foreign_body import parse
-from .foreign_header import addresses
-from .source import parts_of
-from .source import read
+from ..text.charset import text_of
+from ..text.decoding import decoded
+from .stdlib.address_list import mailboxes
+from .stdlib.as_sent import AS_SENT
+from .stdlib.body import parse
+from .stdlib.convert import from_mime
+from .stdlib.convert import NOT_CUSTOM
+from .stdlib.header import addresses
+from .stdlib.source import parts_of
+from .stdlib.source import read
 
 if t.TYPE_CHECKING:
     from email.message import Message as MIMEMessage
     from email.parser import BytesParser
 
-    from ..message import Message
+    from ..message.message import Message
 
 T = t.TypeVar("T")
 

@@ -9,15 +9,15 @@ from ..address import Address
 from ..content import Content
 from ..content import Piece
 from ..errors import MessageError
-from .guard import header_block
 from .header import address_field
 from .header import custom_field
 from .header import date_field
 from .header import text_field
+from .header_block import header_block
 from .tree import tree
 
 if t.TYPE_CHECKING:
-    from ..message import Message
+    from ..message.message import Message
 
 # Up to here a content is one piece.
 _SMALL = 1 << 16
@@ -42,10 +42,10 @@ def render(message: Message) -> Content:
 
 
 def seven_bit(octets: bytes) -> bytes:
-    """Write a message anew in 7 bits, see :func:`.foreign.seven_bit`."""
-    from . import foreign  # 20 ms, and few servers need it
+    """Write a message anew in 7 bits, see :func:`.adopt.seven_bit`."""
+    from .stdlib import adopt  # 20 ms, and few servers need it
 
-    return foreign.seven_bit(octets)
+    return adopt.seven_bit(octets)
 
 
 def _alone(body: Sequence[bytes | Piece]) -> Sequence[bytes | Piece]:

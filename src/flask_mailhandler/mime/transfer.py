@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..attachment import File
-from ..lines import has_long_line
+from ..text.lines import has_long_line
 
 # Octets that may stand for themselves in a text: printable ASCII, TAB, LF.
 _PLAIN = bytes([9, 10, *range(32, 127)])

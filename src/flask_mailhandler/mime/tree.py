@@ -15,7 +15,7 @@ from .part import multipart
 from .part import Part
 
 if t.TYPE_CHECKING:
-    from ..message import Message
+    from ..message.message import Message
 
 
 def tree(message: Message) -> Part:

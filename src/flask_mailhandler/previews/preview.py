@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 
 from ..handlers.prepare import AnyMessage
-from ..text import shorten
+from ..text.checks import shorten
 
 F = t.TypeVar("F", bound=Callable[..., AnyMessage])
 Variants: t.TypeAlias = "Mapping[str, Mapping[str, object]]"

@@ -11,17 +11,17 @@ from email.message import Message as MIMEMessage
 
 from flask import Flask
 
-from ..current import NAME
+from ..app.current import NAME
+from ..app.no_sending import nothing_is_sent
 from ..errors import MessageError
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler
 from ..lint import Finding
 from ..lint import lint
-from ..message import Message
-from ..templating.origin import origin_of
-from ..text import shorten
+from ..message.message import Message
+from ..message.origin import origin_of
+from ..text.checks import shorten
 from .database import rolled_back
-from .guard import nothing_is_sent
 from .preview import Sample
 
 if t.TYPE_CHECKING:

@@ -40,7 +40,7 @@ from .row import RowState
 from .stored import job_of
 
 if t.TYPE_CHECKING:
-    from .store import Store
+    from .stores.base import Store
 
 Told: t.TypeAlias = "Callable[[Row, Report | None], None]"
 """Is told what a row has become after an attempt, and the attempt's report, if there is one."""

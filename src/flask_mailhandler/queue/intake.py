@@ -20,20 +20,20 @@ from ..handlers.memory import MemoryEmailHandler
 from ..handlers.prepare import AnyMessage
 from ..handlers.prepare import Before
 from ..handlers.prepare import Prepared
-from ..message import Message
+from ..message.message import Message
 from ..signals import announce
 from ..signals import message_queued
-from .accepting import accept
-from .accepting import Accepted
-from .accepting import ready
-from .accepting import Wish
+from .accept import accept
+from .accept import Accepted
+from .accept import ready
+from .accept import Wish
 from .row import RowState
 from .ticket import Ticket
 
 if t.TYPE_CHECKING:
-    from ..registration import Registration
+    from ..app.registration import Registration
     from .mail_queue import MailQueue
-    from .store import Joined
+    from .stores.base import Joined
 
 _Name: t.TypeAlias = tuple[str, str]
 """An account, and a key of it."""

@@ -24,9 +24,9 @@ from .retry import backoff
 from .retry import LONGEST_PAUSE
 from .row import Row
 from .row import RowState
-from .store import Filter
-from .store import Lease
-from .store import Pause
+from .stores.base import Filter
+from .stores.base import Lease
+from .stores.base import Pause
 
 if t.TYPE_CHECKING:
     from .mail_queue import MailQueue

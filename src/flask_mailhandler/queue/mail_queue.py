@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from ..accounts import Account
+from ..app.settings import Account
 from ..errors import QueueError
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler
@@ -20,29 +20,29 @@ from ..log import logger
 from ..report import Report
 from . import outcomes
 from . import transition
+from .announce import report_of
+from .announce import tell
 from .bell import Bell
+from .build import engine_of
+from .build import store_of
 from .intake import Intake
 from .outcomes import DamagedRowError
-from .places import engine_of
-from .places import store_of
 from .row import FINISHED
 from .row import Row
 from .row import RowState
 from .stats import QueueStats
-from .store import Filter
-from .store import Pause
-from .telling import report_of
-from .telling import tell
+from .stores.base import Filter
+from .stores.base import Pause
 from .worker import Worker
 
 if t.TYPE_CHECKING:
     from flask import Flask
     from flask.ctx import AppContext
 
-    from ..queue_settings import QueueSettings
-    from ..registration import Registration
+    from ..app.queue_keys import QueueSettings
+    from ..app.registration import Registration
     from .engines.base import Engine
-    from .store import Store
+    from .stores.base import Store
 
 T = t.TypeVar("T")
 

@@ -15,7 +15,7 @@ from .row import RowState
 
 if t.TYPE_CHECKING:
     from .mail_queue import MailQueue
-    from .store import Store
+    from .stores.base import Store
 
 _LONGEST = 2 * LEASE
 

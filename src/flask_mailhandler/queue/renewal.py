@@ -11,8 +11,8 @@ from ..log import logger
 from . import threads
 
 if t.TYPE_CHECKING:
-    from .store import Lease
-    from .store import Store
+    from .stores.base import Lease
+    from .stores.base import Store
 
 
 class Renewal:

@@ -12,7 +12,7 @@ from ..content import Content
 from ..envelope import Envelope
 from ..errors import MessageError
 from ..handlers.prepare import Prepared
-from ..message import Message
+from ..message.message import Message
 from ..mime import seven_bit
 from ..report import Job
 from . import outcomes
@@ -97,9 +97,9 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
     """
     found = read_options(row)
     if found.get("foreign"):
-        from ..mime.as_sent import AS_SENT  # 20 ms, and most messages are ours
-        from ..mime.as_sent import AS_SENT_UTF8
-        from ..mime.foreign_body import parse
+        from ..mime.stdlib.as_sent import AS_SENT  # 20 ms, and most messages are ours
+        from ..mime.stdlib.as_sent import AS_SENT_UTF8
+        from ..mime.stdlib.body import parse
 
         return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
     return StoredMessage.of(octets, found.get("bcc", []))
@@ -125,7 +125,7 @@ def _read(into: dict[str, t.Any]) -> None:
     octets, bcc = into.get("_unread", (None, None))
     if octets is None:
         return
-    from ..mime.foreign_body import parse
+    from ..mime.stdlib.body import parse
 
     message = Message.from_mime(parse(octets))
     # Given, even where it names nobody: no default is to be filled in when it is sent again.

@@ -12,7 +12,7 @@ from .recovery import recover
 from .retry import LONGEST
 from .retry import LONGEST_PAUSE
 from .row import FINISHED
-from .store import Filter
+from .stores.base import Filter
 
 if t.TYPE_CHECKING:
     from .attempt import Told

@@ -7,7 +7,7 @@ import datetime
 import typing as t
 
 from ..errors import MessageError
-from ..text import shorten
+from ..text.checks import shorten
 from .row import PRIORITIES
 
 _LAST = 250_000_000_000.0

@@ -18,14 +18,14 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..errors import LoginError
+from ..net.echo import Echoes
+from ..net.echo import escape
 from ..report import Phase
 from ..secret import Secret
-from .echo import Echoes
-from .echo import escape
+from .endpoint import Server
 from .login_hints import login_hint
 from .login_hints import missing_hint
 from .reply import Reply
-from .server import Server
 from .stream import StreamError
 
 Exchange: t.TypeAlias = Generator["Secret | None", bytes, None]

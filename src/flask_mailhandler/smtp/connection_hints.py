@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from .server import Server
+from .endpoint import Server
 
 _PLAIN_SPEAKER = {
     "WRONG_VERSION_NUMBER",

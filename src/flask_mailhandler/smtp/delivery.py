@@ -18,11 +18,11 @@ from ..errors import DeliveryError
 from ..errors import MessageError
 from ..errors import RefusedError
 from ..errors import UnknownOutcomeError
+from ..net.deadline import Deadline
 from ..report import About
 from ..report import Outcome
 from ..report import Phase
 from ..report import State
-from .deadline import Deadline
 from .fault import fault
 from .reply import Reply
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable
 
-from .deadline import Deadline
-from .echo import Echoes
-from .echo import escape
+from ..net.deadline import Deadline
+from ..net.echo import Echoes
+from ..net.echo import escape
 from .reply import read_reply
 from .reply import Reply
 from .stream import LostError

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from ..errors import LoginError
 from ..report import Phase
+from .endpoint import Server
 from .reply import Reply
-from .server import Server
 
 _BY_TOKEN = {"OAUTHBEARER", "XOAUTH2"}
 _BY_PASSWORD = {"PLAIN", "LOGIN"}

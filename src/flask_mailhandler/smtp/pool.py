@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from ..errors import ConnectError
 from ..errors import DeferredError
 from ..errors import LoginError
+from ..net.deadline import Deadline
 from ..report import Observe
 from ..report import Phase
 from ..secret import Secret
-from .deadline import Deadline
 from .delivery import Delivery
+from .endpoint import Server
 from .opening import Opening
-from .places import again
-from .places import Places
-from .places import Turn
-from .server import Server
 from .session import Session
+from .slots import again
+from .slots import Places
+from .slots import Turn
 
 
 class Pool:

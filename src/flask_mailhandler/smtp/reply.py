@@ -6,9 +6,9 @@ import dataclasses
 import re
 from collections.abc import Callable
 
+from ..net.echo import Echoes
+from ..net.echo import escape
 from ..report import State
-from .echo import Echoes
-from .echo import escape
 from .stream import ProtocolError
 
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.2: three digits, then a hyphen on all lines

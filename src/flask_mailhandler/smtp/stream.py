@@ -12,8 +12,8 @@ import socket
 import time
 import typing as t
 
+from ..net.deadline import Deadline
 from ..secret import Secret
-from .deadline import Deadline
 
 if t.TYPE_CHECKING:
     import ssl

@@ -19,10 +19,10 @@ from ..report import Phase
 from ..report import State
 from .delivery import Delivery
 from .dialogue import Dialogue
+from .endpoint import Server
 from .login_hints import login_missing
 from .offer import Offer
 from .reply import Reply
-from .server import Server
 from .stream import LostError
 from .stream import ProtocolError
 from .stream import StreamError

@@ -26,7 +26,7 @@
 
 from __future__ import annotations
 
-from .origin import origin_of
+from ..message.origin import origin_of
 from .render import render
 
 __all__ = ["origin_of", "render"]

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..errors import MessageError
-from ..links import why_dead
+from ..mime.links import why_dead
 from ..plaintext.markup import events
 from ..plaintext.markup import Start
-from ..text import shorten
+from ..text.checks import shorten
 
 # Elements whose href or src is looked at in no other way.
 _LINKS = frozenset({"a", "area"})

@@ -15,9 +15,9 @@ from jinja2 import ChoiceLoader
 from jinja2 import Environment
 from jinja2 import StrictUndefined
 
-from ..package_files import PackageLoader
 from . import markdown
 from .blocks import Rendered
+from .package_files import PackageLoader
 
 Functions: t.TypeAlias = "dict[str, Callable[..., t.Any]]"
 

@@ -14,7 +14,7 @@ from werkzeug.security import safe_join
 from ..attachment import Attachment
 from ..attachment import File
 from ..errors import MessageError
-from ..text import shorten
+from ..text.checks import shorten
 
 _KEY = "_mailhandler_images"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from flask import Flask
 
 from ..errors import MessageError
-from ..text import shorten
+from ..text.checks import shorten
 
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:_[A-Za-z0-9]{1,8})*\Z")
 

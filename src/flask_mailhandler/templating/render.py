@@ -10,12 +10,13 @@ from flask import Flask
 from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
-from .. import message_fields
-from ..accounts import Settings
-from ..message import Message
-from ..message import MessageFields
-from ..text import plain
-from ..text import shorten
+from ..app.settings import Settings
+from ..message import fields as message_fields
+from ..message.message import Message
+from ..message.message import MessageFields
+from ..message.origin import mark
+from ..text.checks import plain
+from ..text.checks import shorten
 from . import language
 from . import lookup
 from . import markdown
@@ -24,7 +25,6 @@ from .dead_links import check_links
 from .environments import Environments
 from .images import collecting
 from .images import mail_image
-from .origin import mark
 from .parts import ABOUT
 from .parts import IN_ONE_FILE
 from .parts import one_line

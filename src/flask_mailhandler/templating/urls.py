@@ -17,11 +17,11 @@ from flask import request
 from werkzeug.routing import BuildError
 from werkzeug.sansio.utils import host_is_trusted
 
-from ..base_url import BaseURL
+from ..app.base_url import BaseURL
+from ..app.no_sending import is_preview
 from ..errors import ConfigurationError
 from ..errors import ConfigurationWarning
 from ..errors import MessageError
-from ..previews.guard import is_preview
 
 URLFor: t.TypeAlias = "t.Callable[..., str]"
 

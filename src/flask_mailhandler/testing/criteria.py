@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from ..address import Address
 from ..errors import MessageError
-from ..text import shorten
+from ..text.checks import shorten
 
 if t.TYPE_CHECKING:
-    from ..captured import Captured
+    from .captured import Captured
 
 Criterion: t.TypeAlias = "str | re.Pattern[str] | Callable[[t.Any], object] | None"
 Criteria: t.TypeAlias = "list[tuple[str, Criterion]]"

@@ -7,15 +7,15 @@ import threading
 import typing as t
 from collections.abc import Mapping
 
-from ..captured import Captured
 from ..content import Content
 from ..envelope import Envelope
 from ..mime.reading import parsed
-from ..outbox import Outbox
 from ..report import Outcome
 from ..report import report_on
 from ..report import State
+from .captured import Captured
 from .connection import Connection
+from .outbox import Outbox
 from .script import Scripted
 from .script import Step
 

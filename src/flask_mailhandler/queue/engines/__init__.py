@@ -13,7 +13,7 @@ dramatiq    :class:`.DramatiqEngine`          workers of Dramatiq's global broke
 
 from __future__ import annotations
 
-from ...named import Kind
+from ...config.named_class import Kind
 from .base import Engine
 
 KIND = Kind(

@@ -9,7 +9,7 @@ from celery.signals import worker_process_init
 from celery.signals import worker_process_shutdown
 from flask import has_app_context
 
-from ...current import current_mail
+from ...app.current import current_mail
 from ...errors import ConfigurationError
 from .broker import BrokerEngine
 from .broker import EXPIRES

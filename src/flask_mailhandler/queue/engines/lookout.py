@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ...errors import QueueError
 from ...log import logger
-from ..store import LONGEST_RING
+from ..stores.base import LONGEST_RING
 from ..worker import Worker
 from .background import Background
 

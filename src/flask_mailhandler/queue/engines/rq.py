@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ...current import current_mail
+from ...app.current import current_mail
 from ...errors import ConfigurationError
 from .broker import BrokerEngine
 from .broker import EXPIRES

@@ -1,0 +1,94 @@
+"""Where the mail of an app goes while somebody captures it: into a list, or to a test server."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ..handlers import find
+from ..handlers.base import EmailHandler
+from ..handlers.memory import MemoryEmailHandler
+from ..testing.outbox import Outbox
+from .settings import Account
+from .settings import Settings
+
+if t.TYPE_CHECKING:
+    from ..handlers.smtp import SMTPEmailHandler
+    from ..testing.server import SMTPServer
+
+_LOGIN = ("username", "password", "oauth_token", "login_mechanism")
+
+
+class Capture(t.Protocol):
+    """Who has the mail of an app for a time."""
+
+    def handler(self, account: Account) -> EmailHandler:
+        """The handler of an account."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the handlers hold."""
+        ...
+
+
+class InMemory:
+    """Captures into a list."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def handler(self, account: Account) -> EmailHandler:
+        memory = account.build(MemoryEmailHandler)
+        assert isinstance(memory, MemoryEmailHandler)
+        return memory.into(self._outbox, account.name, account.elsewhere())
+
+    def close(self) -> None:
+        pass
+
+
+class OverSMTP:
+    """Sends to a test server, as each account would send to its own: encrypted, and logged in.
+
+    The handlers are built at once, for a process that is forked from this one must not make a
+    certificate of its own.
+
+    :raises RuntimeError: if the server does not listen.
+    """
+
+    def __init__(self, server: SMTPServer, settings: Settings) -> None:
+        if not server.port:
+            raise RuntimeError("The server is not started: write 'with SMTPServer() as server:'.")
+        self._handlers = {
+            name: _sending_to(server, account) for name, account in settings.accounts.items()
+        }
+
+    def handler(self, account: Account) -> EmailHandler:
+        return self._handlers[account.name]
+
+    def close(self) -> None:
+        for handler in self._handlers.values():
+            handler.close()
+
+
+def _sending_to(server: SMTPServer, account: Account) -> EmailHandler:
+    from ..handlers.smtp import SMTPEmailHandler
+
+    kind = find(account.handler or "smtp", account.label("handler"))
+    if not issubclass(kind, SMTPEmailHandler):
+        # It has no login for SMTP, and says nothing of encryption.
+        where = {"host": server.host, "port": server.port, "security": "none"}
+        return _rebuilt(account, SMTPEmailHandler, account.elsewhere(**where))
+    own = t.cast("SMTPEmailHandler", account.build(kind)).server
+    where = {"host": server.host, "port": server.port, "security": own.security}
+    if own.security != "none":
+        where["tls_context"] = server.certificates.client
+    if own.security == "tls":
+        where["port"] = server.tls_port
+    login = {name: account.options[name] for name in _LOGIN if name in account.options}
+    return _rebuilt(account, kind, account.elsewhere(**where, **login))
+
+
+def _rebuilt(
+    account: Account, kind: type[EmailHandler], options: t.Mapping[str, object]
+) -> EmailHandler:
+    return dataclasses.replace(account, options=options).build(kind)

@@ -1,0 +1,129 @@
+"""What the ``MAIL_QUEUE*`` keys say: the options of the queue of one app."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import typing as t
+from collections.abc import Mapping
+
+from .. import config
+from ..config import Option
+from ..errors import ConfigurationError
+from ..secret import Secret
+from ..text.checks import shorten
+
+_DATABASES = ("sqlite", "postgresql")
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_OCTETS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
+_OCTETS |= {"kib": 1024, "mib": 1024**2, "gib": 1024**3}
+
+
+def duration(value: object, name: str) -> float:
+    """A time in seconds, more than 0: a number, ``"24h"`` (s, min, h, d or w), or a timedelta."""
+    if isinstance(value, datetime.timedelta):
+        value = value.total_seconds()
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]+)", str(value).strip().lower())
+    if found and found[2] in _SECONDS:
+        value = float(found[1]) * _SECONDS[found[2]]
+    try:
+        return config.seconds(value, name)
+    except ConfigurationError:
+        raise ConfigurationError(
+            f"{name} must be a time like '24h' (s, min, h, d or w) or a number of seconds over 0,"
+            f" not {shorten(value)}."
+        ) from None
+
+
+def octets(value: object, name: str) -> int:
+    """A number of octets, one at the least: a whole number, or ``"25MB"``."""
+    found = re.fullmatch(r"([0-9]{1,15}) ?([a-z]*)", str(value).strip().lower())
+    number = int(found[1]) * _OCTETS.get(found[2], 0) if found else 0
+    if isinstance(value, bool) or not number:
+        raise ConfigurationError(
+            f"{name} must be a size like '25MB' (kB, MB, GB, KiB, MiB or GiB) or a number of octets"
+            f" over 0, not {shorten(value)}."
+        )
+    return number
+
+
+def _place(value: object, name: str) -> str | Secret:
+    """``sqlite``, ``sqlalchemy``, the path of a file, or a URL, which may hold a password."""
+    if isinstance(value, Secret):
+        return value
+    found = config.path(value, name)
+    if "://" not in found:
+        return found
+    _check_database(found.partition("://")[0], name)
+    return Secret(found)
+
+
+def _check_database(scheme: str, name: str) -> None:
+    """Judge the kind of database before its driver is looked for.
+
+    :raises ConfigurationError: if mail cannot wait in it.
+    """
+    backend = scheme.partition("+")[0].lower()
+    if backend in ("amqp", "amqps", "redis", "rediss", "sqs"):
+        raise ConfigurationError(
+            f"{name} is where mail waits, and that is not a broker: leave it out, or name a"
+            f" database. Who sends is MAIL_QUEUE_ENGINE; its {backend} URL belongs in the settings"
+            " of Celery, Flask-RQ or Dramatiq."
+        )
+    if backend == "postgres":
+        raise ConfigurationError(
+            f"{name} is no URL of SQLAlchemy: write it as in"
+            " 'postgresql+psycopg://user@host/database'."
+        )
+    if backend not in _DATABASES:
+        raise ConfigurationError(
+            f"{name}: mail can wait in databases of SQLite and PostgreSQL, not of"
+            f" {shorten(backend, 40)}. 'sqlite' is a file of its own."
+        )
+
+
+def _engine(value: object, name: str) -> str | type:
+    return value if isinstance(value, type) else config.text(value, name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """Where mail waits, who sends it, and for how long it is kept.
+
+    :raises ConfigurationError: for a wrong value, naming the argument.
+    """
+
+    queue: Option[t.Any, str | Secret] = Option(_place, "sqlite")
+    """``"sqlite"``, the path of a file, ``"sqlalchemy"``, or a URL of SQLAlchemy."""
+    queue_engine: Option[t.Any, str | type] = Option(_engine, "thread")
+    """Who is told that mail waits: ``"thread"``, ``"none"``, or the name of an engine."""
+    queue_max_age: Option[t.Any, float] = Option(duration, 86400.0)
+    """Seconds after which a message is given up, counted from its due time."""
+    queue_timeout: Option[t.Any, float] = Option(duration, 600.0)
+    """Seconds that a worker gives to one message all in all, for nobody waits: RFC 5321 section
+    4.5.3.2 asks for ten minutes after the end of data alone."""
+    queue_threads: Option[int | None, int] = Option(config.integer(1, 1000), 8)
+    """The accounts that one process serves at the same time, each in a thread of its own."""
+    queue_keep: Option[t.Any, float] = Option(duration, 30 * 86400.0)
+    """Seconds for which finished messages and their keys are kept."""
+    queue_max_size: Option[t.Any, int] = Option(octets, 25_000_000)
+    """The octets of the largest message."""
+    queue_unknown: Option[str | None, str] = Option(config.choice("hold", "retry"), "hold")
+    """What becomes of a message of which nobody knows whether it was taken: ``"hold"`` for a
+    person, or ``"retry"``."""
+    testing_queue: Option[str | None, str] = Option(config.choice("memory", "configured"), "memory")
+    """With TESTING: ``"memory"`` sends at once by the handler of tests, ``"configured"`` uses
+    the queue."""
+
+
+KEYS = frozenset(config.options(QueueSettings))
+"""The names of these options."""
+
+
+def read_queue(values: Mapping[str, object]) -> QueueSettings:
+    """Read the options among the ``MAIL_*`` keys.
+
+    :raises ConfigurationError: for the first value that is wrong, naming its key.
+    """
+    return QueueSettings(**config.read(config.options(QueueSettings), values, config.key))

@@ -1,0 +1,42 @@
+"""How a setting is read, whoever gives it.
+
+::
+
+    keyword argument, MAIL_* key, URL ── Option ── reader ── value
+                                          field
+
+    option       Option: one field of a handler is all that is known of a setting
+    readers      text, secret, boolean, integer, seconds, ...: from what is written to a value
+    url          MAIL_URL
+    named_class  a class that a setting names: 'smtp', an entry point, 'package.module:Class'
+    field        the descriptor under Option, and under the fields of a Message
+
+Which keys there are is not known here: handlers declare theirs, ``app/`` reads them.
+"""
+
+from __future__ import annotations
+
+from .option import key as key
+from .option import Option as Option
+from .option import options as options
+from .option import read as read
+from .readers import address as address
+from .readers import addresses as addresses
+from .readers import allowed as allowed
+from .readers import anything as anything
+from .readers import boolean as boolean
+from .readers import choice as choice
+from .readers import instance_of as instance_of
+from .readers import integer as integer
+from .readers import Limits as Limits
+from .readers import path as path
+from .readers import rate as rate
+from .readers import Reader as Reader
+from .readers import seconds as seconds
+from .readers import secret as secret
+from .readers import split as split
+from .readers import text as text
+from .readers import token as token
+from .url import parse_url as parse_url
+from .url import refuse_url as refuse_url
+from .url import SET_MAIL_URL as SET_MAIL_URL

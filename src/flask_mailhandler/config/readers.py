@@ -1,0 +1,195 @@
+"""Readers: each takes a value and returns it as an option's type.
+
+A reader also gets the name by which the value's writer knows it (``MAIL_PORT``, ``port=``), and
+raises a :class:`.ConfigurationError` that names it and says what is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from ..address import Address
+from ..address import Addresses
+from ..address import parse_address
+from ..address import parse_addresses
+from ..errors import ConfigurationError
+from ..errors import MessageError
+from ..secret import Secret
+from ..text.checks import check_text
+from ..text.checks import plain
+from ..text.checks import shorten
+
+T = t.TypeVar("T")
+Reader: t.TypeAlias = Callable[[t.Any, str], T]
+Limits: t.TypeAlias = "tuple[tuple[int, float], ...]"
+
+
+def text(value: object, name: str) -> str:
+    """A string without control characters. An int is taken for the text it was."""
+    found = str(value) if type(value) is int else plain(value)
+    if found is None:
+        raise ConfigurationError(f"{name} must be text, not {shorten(value)}.{_unquoted(name)}")
+    try:
+        return check_text(found, name)
+    except MessageError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def secret(value: object, name: str) -> Secret:
+    """Text that is never shown, not in an error either."""
+    if isinstance(value, Secret):
+        return value
+    found = str(value) if type(value) is int else plain(value)
+    if found is None:
+        kind = type(value).__name__
+        raise ConfigurationError(f"{name} must be text, and it is a {kind}.{_unquoted(name)}")
+    if re.search("[\x00-\x1f\x7f\ud800-\udfff]", found):
+        raise ConfigurationError(
+            f"{name} has a control character, or is not in UTF-8. Is there a line end in it?"
+        )
+    return Secret(found)
+
+
+def _unquoted(name: str) -> str:
+    """Why a key may hold what nobody has written: ``from_prefixed_env`` reads JSON."""
+    if not (name.startswith("MAIL_") and name.isidentifier()):
+        return ""
+    return (
+        " In the environment, quote a value that would be read as a number or a word of JSON:"
+        f""" FLASK_{name}='"..."'."""
+    )
+
+
+def token(value: object, name: str) -> Secret | Callable[[], str]:
+    """A token, or a callable without arguments that returns one."""
+    return t.cast("Callable[[], str]", value) if callable(value) else secret(value, name)
+
+
+def boolean(value: object, name: str) -> bool:
+    """True or False, or a word for it."""
+    words = {"true": True, "yes": True, "on": True, "1": True}
+    words |= {"false": False, "no": False, "off": False, "0": False, "": False}
+    found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
+    if found is None:
+        raise ConfigurationError(f"{name} must be true or false, not {shorten(value)}.")
+    return found
+
+
+def integer(low: int, high: int) -> Reader[int]:
+    """A whole number from *low* to *high*."""
+
+    def read(value: object, name: str) -> int:
+        found = str(value).strip()
+        if isinstance(value, bool) or not re.fullmatch("-?[0-9]{1,9}", found):
+            raise ConfigurationError(f"{name} must be a whole number, not {shorten(value)}.")
+        if not low <= int(found) <= high:
+            raise ConfigurationError(f"{name} must be from {low} to {high}, not {found}.")
+        return int(found)
+
+    return read
+
+
+def seconds(value: object, name: str) -> float:
+    """A time in seconds, more than 0."""
+    try:
+        found = float("nan") if isinstance(value, bool) else float(t.cast(str, value))
+    except (TypeError, ValueError):
+        found = float("nan")
+    if not 0 < found < 1e9:
+        raise ConfigurationError(
+            f"{name} must be a number of seconds over 0, not {shorten(value)}."
+        )
+    return found
+
+
+def choice(*allowed: str) -> Reader[str]:
+    """One of these words."""
+
+    def read(value: object, name: str) -> str:
+        found = text(value, name).strip().lower()
+        if found not in allowed:
+            raise ConfigurationError(
+                f"{name} must be one of {', '.join(map(repr, allowed))}, not {shorten(value)}."
+            )
+        return found
+
+    return read
+
+
+def path(value: object, name: str) -> str:
+    """The path of a file or folder."""
+    return text(os.fspath(value) if isinstance(value, os.PathLike) else value, name)
+
+
+def address(value: object, name: str) -> Address:
+    """One address: ``Ann <ann@example.com>`` or a pair."""
+    try:
+        return parse_address(tuple(value) if isinstance(value, list) else value, name)
+    except MessageError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def addresses(value: object, name: str) -> Addresses:
+    """Several addresses: a list, or one string with commas between."""
+    try:
+        return parse_addresses(split(value) if isinstance(value, str) else value, name)
+    except MessageError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def allowed(value: object, name: str) -> tuple[str, ...]:
+    """Addresses and ``@domains``, the domains in lower case."""
+    items = [*split(value)] if isinstance(value, str) else value
+    if not isinstance(items, Iterable):
+        raise ConfigurationError(f"{name} takes addresses and @domains, not {shorten(value)}.")
+    found = []
+    for item in items:
+        # A domain is checked as that of an address is.
+        item = item.removeprefix("*") if isinstance(item, str) else item
+        domain = isinstance(item, str) and item.startswith("@")
+        checked = address(f"anybody{item}" if domain else item, name)
+        found.append(f"@{checked.domain}" if domain else str(checked))
+    return tuple(found)
+
+
+def rate(value: object, name: str) -> Limits:
+    """``"14/s; 500/h"`` as (number, seconds) pairs."""
+    units = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+    found = []
+    for part in text(value, name).split(";"):
+        limit = re.fullmatch(r"\s*([0-9]{1,9})\s*/\s*([a-z]+)\s*", part)
+        if not limit or limit[2] not in units or not int(limit[1]):
+            raise ConfigurationError(
+                f"{name} must be like '14/s; 500/h' (s, min, h or d), not {shorten(value)}."
+            )
+        found.append((int(limit[1]), units[limit[2]]))
+    return tuple(found)
+
+
+def anything(value: T, name: str) -> T:
+    """A value that only its user can judge."""
+    return value
+
+
+def instance_of(module: str, cls: str) -> Reader[t.Any]:
+    """An object of a class that is not imported for this."""
+
+    def read(value: object, name: str) -> object:
+        kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(value).__mro__}
+        if f"{module}.{cls}" not in kinds:
+            raise ConfigurationError(f"{name} must be an {module}.{cls}, not {shorten(value)}.")
+        return value
+
+    return read
+
+
+def split(value: str) -> Iterator[str]:
+    """Split at commas that stand neither in quotes nor in angle brackets."""
+    for part in re.findall(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^,])+', value):
+        if part.strip():
+            yield part.strip()

@@ -1,0 +1,63 @@
+"""Sending that is to fail, where mail is captured in memory.
+
+The session is the real one, and speaks to a server that lives as long as the sending. So what is
+reported and raised is what SMTP makes of a server's answer, whatever that is in this version.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import itertools
+import socket
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from ..report import Job
+from ..report import Observe
+from ..report import Report
+from ..testing.outbox import Outbox
+from ..testing.script import Script
+from ..testing.server import SMTPServer
+from .smtp import SMTPEmailHandler
+
+
+def deliver(
+    jobs: Iterable[Job], observe: Observe, script: Script, session: Mapping[str, object]
+) -> Iterator[tuple[Job, Report]]:
+    """Send jobs to a server that plays a script, and report on each.
+
+    :param session: Options of :class:`.SMTPEmailHandler` but those of the connection.
+    """
+    waiting = iter(jobs)
+    first = next(waiting, None)
+    if first is None:
+        return  # and nothing was met
+    passed: collections.deque[Job] = collections.deque()
+
+    def given() -> Iterator[Job]:
+        for job in itertools.chain([first], waiting):
+            passed.append(job)
+            yield job
+
+    with _listening(script) as (host, port):
+        where = {"host": host, "port": port, "security": "none"}
+        handler = SMTPEmailHandler.from_config({**session, **where})
+        with contextlib.closing(handler):
+            for report in handler.deliver(given(), observe):
+                yield passed.popleft(), report
+
+
+@contextlib.contextmanager
+def _listening(script: Script) -> Iterator[tuple[str, int]]:
+    """Where to connect to: a server, or a port that nobody listens on."""
+    if script.take("connect"):
+        with socket.socket() as bound:  # so that nobody else listens there meanwhile
+            bound.bind((SMTPServer.host, 0))
+            yield bound.getsockname()
+        return
+    outbox = Outbox()
+    outbox.script = script
+    with SMTPServer(outbox=outbox) as server:
+        yield server.host, server.port

@@ -1,0 +1,36 @@
+"""Content-IDs: each names one part of a message (RFC 2045 section 7, RFC 2392)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..attachment import Attachment
+from ..errors import MessageError
+
+
+def each_once(images: Iterable[Attachment], field: str) -> tuple[Attachment, ...]:
+    """Leave out images that are there already: the same octets with the same Content-ID.
+
+    :raises MessageError: naming a Content-ID that two different images have.
+    """
+    hint = "Leave out cid=, and write cid:{attachment.cid} in the HTML."
+    return tuple(_by_cid(images, f"{field} has two different images with", hint))
+
+
+def check_unique(attachments: Iterable[Attachment]) -> None:
+    """Check that no two different parts of a message have one Content-ID.
+
+    :raises MessageError: naming it.
+    """
+    _by_cid(attachments, "Two different attachments have", "Leave out cid= of one of them.")
+
+
+def _by_cid(attachments: Iterable[Attachment], what: str, hint: str) -> Iterable[Attachment]:
+    found: dict[str, Attachment] = {}
+    for attachment in attachments:
+        first = found.setdefault(attachment.cid, attachment)
+        if not first.same_as(attachment):
+            raise MessageError(
+                f"{what} one cid, {attachment.cid!r}: {first!r} and {attachment!r}. {hint}"
+            )
+    return found.values()

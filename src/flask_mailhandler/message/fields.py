@@ -1,0 +1,116 @@
+"""What a writer may give for each field of a message, and what it is read as."""
+
+from __future__ import annotations
+
+import datetime
+import time
+import typing as t
+from collections.abc import Iterable
+
+from ..address import Address
+from ..address import parse_address
+from ..address import parse_envelope_sender
+from ..attachment import Attachment
+from ..errors import MessageError
+from ..headers import MESSAGE_ID
+from ..text.checks import check_text
+from ..text.checks import plain
+from ..text.checks import shorten
+from . import attached
+from . import content_ids
+
+AttachmentsInput: t.TypeAlias = "Attachment | Iterable[Attachment] | None"
+AlternativesInput: t.TypeAlias = (
+    "Attachment | Iterable[Attachment | tuple[str | bytes, str]] | None"
+)
+
+
+def line(value: object, field: str) -> str:
+    text = "" if value is None else plain(value)
+    if text is None:
+        raise MessageError(f"{field} takes a string, not {shorten(value)}.")
+    return check_text(text, field)
+
+
+def body(value: object, field: str) -> str:
+    text = "" if value is None else plain(value)
+    if text is None:
+        raise MessageError(f"{field} takes a string, not {shorten(value)}.")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise MessageError(f"{field} cannot be written as UTF-8: {error}.") from None
+    # Inside a message line ends are LF; on the wire they are CRLF and nothing else.
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def sender(value: object, field: str) -> Address | None:
+    return None if value is None else parse_address(value, field)
+
+
+def reverse_path(value: object, field: str) -> Address | str | None:
+    if value is None:
+        return None
+    if not isinstance(value, Address) and plain(value) == "":
+        return ""
+    return parse_envelope_sender(value, field)
+
+
+def attachments(value: object, field: str) -> tuple[Attachment, ...]:
+    if value is None:
+        return ()
+    found = (value,) if isinstance(value, Attachment) else value
+    if isinstance(found, str | bytes) or not isinstance(found, Iterable):
+        raise MessageError(f"{field} takes Attachments, not {shorten(value)}.")
+    checked = tuple(found)
+    for item in checked:
+        if not isinstance(item, Attachment):
+            raise MessageError(
+                f"{field} takes Attachments, not {shorten(item)}: write Attachment(data,"
+                " filename=...) or Attachment.from_path(path)."
+            )
+        attached.check(item, field)
+    return checked
+
+
+def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:
+    return content_ids.each_once(attachments(value, field), field)
+
+
+def alternatives(value: object, field: str) -> tuple[Attachment, ...]:
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        value = [
+            Attachment(item[0], mimetype=item[1])
+            if isinstance(item, tuple) and len(item) == 2
+            else item
+            for item in value
+        ]
+    return attachments(value, field)
+
+
+def message_id(value: object, field: str) -> str | None:
+    text = None if value is None else plain(value)
+    if value is not None and (text is None or not MESSAGE_ID.match(text) or len(text) > 250):
+        raise MessageError(
+            f"{field} takes '<left@right>' in printable ASCII, up to 250 characters,"
+            f" not {shorten(value)}."
+        )
+    return text
+
+
+def _now() -> datetime.datetime:
+    """The time in the zone of this machine, in whole seconds; in half the time of astimezone()."""
+    now = int(time.time())
+    zone = datetime.timezone(datetime.timedelta(seconds=time.localtime(now).tm_gmtoff))
+    return datetime.datetime.fromtimestamp(now, zone)
+
+
+def date(value: object, field: str) -> datetime.datetime:
+    if value is None:
+        return _now()
+    if not isinstance(value, datetime.datetime):
+        raise MessageError(f"{field} takes a datetime, not {shorten(value)}.")
+    if value.utcoffset() is None:
+        raise MessageError(f"{field} has no time zone: write datetime.now().astimezone().")
+    return value

@@ -1,0 +1,267 @@
+"""Access tokens for ``MAIL_OAUTH_TOKEN``: asked for, kept, and renewed in time::
+
+token() ─┬─ one is held ──────────────────────────────────────────────── token
+         └─ none ── one thread asks, the others wait ──┬── it is held ── token
+                                                       └── LoginError
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import threading
+import time
+import typing as t
+import urllib.parse
+from collections.abc import Callable
+
+from .. import config
+from ..errors import ConfigurationError
+from ..errors import LoginError
+from ..log import logger
+from ..net.deadline import Deadline
+from ..secret import Secret
+from .endpoint import TokenEndpoint
+
+if t.TYPE_CHECKING:
+    import ssl
+
+# A token is renewed so many seconds before its end, and a short-lived one at half of its life.
+_MARGIN = 60.0
+# Microsoft's names for more than one tenant. A client that speaks for itself belongs to one.
+_NO_TENANT = {"common", "organizations", "consumers"}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Held:
+    """A token, and until when (monotonic clock) it is given out."""
+
+    token: Secret
+    until: float
+
+
+class OAuthToken:
+    """Gives ``MAIL_OAUTH_TOKEN`` a valid access token for every login.
+
+    With a refresh token it uses that (`RFC 6749 section 6
+    <https://www.rfc-editor.org/rfc/rfc6749#section-6>`_); without one the client speaks for itself
+    (client credentials, `section 4.4 <https://www.rfc-editor.org/rfc/rfc6749#section-4.4>`_). A
+    token is kept until a minute before its end. If several threads need a new one, one of them
+    asks and the others wait.
+
+    :param url: The server's token endpoint; ``https``, unless it is on this machine.
+    :param client_id: The name under which the app is registered there.
+    :param client_secret: The app's secret. Only a public client has none.
+    :param refresh_token: What the server gave when a user granted the app access.
+    :param scope: What to ask for; several are separated by spaces. If it is left out: whatever was
+        granted.
+    :param on_refresh_token: Called with the new refresh token whenever the server sends another
+        one, to store it for the next start. This object goes on with it by itself.
+    :param timeout: Seconds to get a token, waiting for another thread included. They are a part of
+        :data:`MAIL_CONNECT_TIMEOUT`.
+    :param tls_context: An own context, instead of one that trusts the system's authorities.
+    :raises ConfigurationError: for a wrong value, naming the argument.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        client_id: str,
+        client_secret: str | Secret | None = None,
+        refresh_token: str | Secret | None = None,
+        scope: str | None = None,
+        on_refresh_token: Callable[[str], object] | None = None,
+        timeout: float = 5.0,
+        tls_context: ssl.SSLContext | None = None,
+    ) -> None:
+        if client_secret is None and refresh_token is None:
+            raise ConfigurationError(
+                "OAuthToken needs a client_secret, a refresh_token, or both. Is the environment"
+                " variable set?"
+            )
+        if on_refresh_token is not None and not callable(on_refresh_token):
+            # Found out when the only copy of a new refresh token is to be stored, it is too late.
+            raise ConfigurationError(
+                "OAuthToken: on_refresh_token must be a function that stores the new refresh token,"
+                " such as Path('refresh-token').write_text."
+            )
+        if tls_context is not None:
+            config.instance_of("ssl", "SSLContext")(tls_context, "OAuthToken: tls_context")
+        self._endpoint = TokenEndpoint(url, tls_context)
+        self._client_id = _given(client_id, "client_id").reveal()
+        self._client_secret = _optional(client_secret, "client_secret")
+        self._refresh_token = _optional(refresh_token, "refresh_token")
+        self._scope = _given(scope, "scope").reveal() if scope else None
+        self._on_refresh_token = on_refresh_token
+        self._timeout = config.seconds(timeout, "timeout")
+        self._held: _Held | None = None
+        self._failure: LoginError | None = None
+        # By process: nobody in a child releases a lock that was held at the fork.
+        self._asking: dict[int, threading.Lock] = {}
+
+    @classmethod
+    def gmail(
+        cls,
+        *,
+        client_id: str,
+        client_secret: str | Secret,
+        refresh_token: str | Secret,
+        timeout: float = 5.0,
+    ) -> OAuthToken:
+        """For ``smtp.gmail.com``, as the user who granted access to ``https://mail.google.com/``.
+        Google's refresh token stays the same."""
+        return cls(
+            "https://oauth2.googleapis.com/token",
+            client_id=client_id,
+            client_secret=_given(client_secret, "client_secret"),
+            refresh_token=_given(refresh_token, "refresh_token"),
+            scope="https://mail.google.com/",
+            timeout=timeout,
+        )
+
+    @classmethod
+    def microsoft365(
+        cls,
+        *,
+        tenant: str,
+        client_id: str,
+        client_secret: str | Secret | None = None,
+        refresh_token: str | Secret | None = None,
+        on_refresh_token: Callable[[str], object] | None = None,
+        timeout: float = 5.0,
+    ) -> OAuthToken:
+        """For ``smtp.office365.com``: as the app itself, which has the permission
+        ``SMTP.SendAsApp``, or, with a refresh token, as the user who granted ``SMTP.Send`` and
+        ``offline_access``.
+
+        :param tenant: The directory (tenant) ID, or a domain of the tenant.
+        """
+        tenant = _given(tenant, "tenant").reveal()
+        if not re.fullmatch("[A-Za-z0-9.-]+", tenant):
+            raise ConfigurationError(
+                "OAuthToken: tenant must be the directory (tenant) ID, or a domain of the tenant."
+            )
+        if refresh_token is None and tenant.lower() in _NO_TENANT:
+            raise ConfigurationError(
+                f"OAuthToken: without a refresh_token, tenant cannot be {tenant!r}: set it to the"
+                " directory (tenant) ID."
+            )
+        return cls(
+            f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
+            client_id=client_id,
+            client_secret=client_secret,
+            refresh_token=refresh_token,
+            scope="https://outlook.office365.com/.default"
+            if refresh_token is None
+            else "https://outlook.office.com/SMTP.Send offline_access",
+            on_refresh_token=on_refresh_token,
+            timeout=timeout,
+        )
+
+    def __call__(self) -> str:
+        """Return a valid token.
+
+        :raises LoginError: if there is none; its text says what to do.
+        """
+        held = self._valid() or self._wait_or_ask(Deadline(self._timeout))
+        return held.token.reveal()
+
+    def forget(self, token: str) -> None:
+        """Do not give out *token* again: the mail server has refused it."""
+        if self._held is not None and self._held.token == Secret(token):
+            self._held = None
+
+    def _valid(self) -> _Held | None:
+        held = self._held
+        return held if held is not None and time.monotonic() < held.until else None
+
+    def _wait_or_ask(self, deadline: Deadline) -> _Held:
+        before = self._failure
+        asking = self._asking.setdefault(os.getpid(), threading.Lock())
+        if not asking.acquire(timeout=deadline.remaining()):
+            raise self._endpoint.failure("another thread still waits for it.", temporary=True)
+        try:
+            if held := self._valid():
+                return held
+            # What has failed while this thread waited is not tried once more by each of them.
+            if self._failure is not None and self._failure is not before:
+                raise _same(self._failure)
+            return self._ask(deadline)
+        finally:
+            asking.release()
+
+    def _ask(self, deadline: Deadline) -> _Held:
+        began = time.monotonic()
+        try:
+            answer = self._endpoint.ask(self._form(), self._secrets(), deadline)
+        except LoginError as error:
+            self._failure = _same(error)
+            raise
+        assert answer.token is not None
+        margin = min(_MARGIN, answer.lifetime / 2)
+        held = self._held = _Held(answer.token, began + answer.lifetime - margin)
+        if answer.refresh_token is not None and self._refresh_token is not None:
+            self._replace(answer.refresh_token)
+        return held
+
+    def _replace(self, refresh_token: Secret) -> None:
+        """Go on with another refresh token (section 6), and tell who stores it."""
+        if refresh_token == self._refresh_token:
+            return
+        self._refresh_token = refresh_token
+        if self._on_refresh_token is None:
+            return
+        try:
+            self._on_refresh_token(refresh_token.reveal())
+        except Exception as error:  # the user's code; the access token is good all the same
+            # Its text and its frames may hold the refresh token.
+            logger.error(
+                "on_refresh_token raised %s: the new refresh token of %s is not stored.",
+                type(error).__name__,
+                self._client_id,
+            )
+
+    def _form(self) -> Secret:
+        """What is posted (sections 4.4.2 and 6), with the client's secret (section 2.3.1)."""
+        fields: dict[str, str | Secret | None] = {
+            "grant_type": "refresh_token" if self._refresh_token else "client_credentials",
+            "client_id": self._client_id,
+            "client_secret": self._client_secret,
+            "refresh_token": self._refresh_token,
+            "scope": self._scope,
+        }
+        return Secret(
+            urllib.parse.urlencode(
+                {name: Secret(value).reveal() for name, value in fields.items() if value}
+            )
+        )
+
+    def _secrets(self) -> list[Secret]:
+        """What the server may repeat."""
+        return [secret for secret in (self._client_secret, self._refresh_token) if secret]
+
+    def __repr__(self) -> str:
+        held = self._valid()
+        state = f"{held.until - time.monotonic():.0f} s left" if held else "none held"
+        return f"<OAuthToken of {self._client_id} from {self._endpoint.host}, {state}>"
+
+
+def _given(value: object, name: str) -> Secret:
+    found = Secret(value) if isinstance(value, str | Secret) else None
+    if not found or re.search("[\x00-\x1f\x7f\ud800-\udfff]", found.reveal()):
+        raise ConfigurationError(
+            f"OAuthToken: {name} must be text, not empty, and without control characters. Is the"
+            " environment variable set, and no line end in it?"
+        )
+    return found
+
+
+def _optional(value: object, name: str) -> Secret | None:
+    return None if value is None else _given(value, name)
+
+
+def _same(error: LoginError) -> LoginError:
+    """For another thread, without the traceback of the first."""
+    return LoginError(str(error), phase=error.phase, temporary=error.temporary)

@@ -1,0 +1,177 @@
+"""The mailbox as JSON, for end-to-end tests.
+
+::
+
+    GET  api/messages?to=&from=&subject=&q=&after=&limit=    newest first
+    GET  api/messages/<id>                                   one, with its text, HTML and header
+    GET  api/wait?to=&from=&subject=&q=&after=&timeout=      the next one that fits
+    POST api/clear, api/messages/<id>/delete                 with the token
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+
+from flask import abort
+from flask import Blueprint
+from flask import request
+from flask import url_for
+
+from ...mime.links import html_links
+from ...mime.links import Link
+from ...mime.links import text_links
+from ..answers import as_json
+from ..answers import check
+from ..answers import number
+from ..shell import Sealed
+from ..shell import sealed
+from .opened import open_message
+from .opened import Opened
+from .search import Query
+from .search import read_query
+from .store import Entry
+from .store import Listing
+from .store import Store
+
+MAX_WAIT = 25.0
+"""Seconds that one request waits: less than proxies and workers do."""
+_EVERY = 0.05
+_FIELDS = ("from", "to", "subject")
+_LIMIT = 100
+_MOST = 1000
+
+
+class API:
+    """The views of one mailbox for programs."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Give the views their addresses."""
+        get, post = blueprint.get, blueprint.post
+        get("/api/messages", endpoint="api_messages")(self.messages)
+        get("/api/messages/<id>", endpoint="api_message")(self.message)
+        get("/api/wait", endpoint="api_wait")(self.wait)
+        post("/api/clear", endpoint="api_clear")(self.clear)
+        post("/api/messages/<id>/delete", endpoint="api_delete")(self.delete)
+
+    def messages(self) -> Sealed:
+        """The messages that fit, newest first."""
+        limit = int(number("limit", _LIMIT, _MOST))
+        listing = self._store.list()
+        found = [_listed(entry, listing) for entry in itertools.islice(_fitting(listing), limit)]
+        return as_json({"messages": found, "token": self._token})
+
+    def message(self, id: str) -> Sealed:
+        """All of one message but its files, which have addresses."""
+        entry = self._store.find(id) or abort(404)
+        octets = self._store.octets(entry)
+        if octets is None:
+            abort(404)
+        opened = open_message(octets)
+        return as_json(
+            {
+                **_listed(entry, self._store.list()),
+                "text": opened.text,
+                "html": opened.html,
+                "headers": [[name, value] for name, value in opened.fields],
+                "links": [link._asdict() for link in _links(opened)],
+                "files": [
+                    {
+                        "filename": part.filename,
+                        "mimetype": part.kind,
+                        "size": part.size,
+                        "url": url_for(".part", id=id, number=part.number),
+                    }
+                    for part in opened.files
+                ],
+                "envelope": {"sender": entry.sender, "recipients": entry.recipients},
+                "message_id": entry.facts.get("message_id"),
+                "template": entry.facts.get("template"),
+                "site": entry.facts.get("site"),
+                "duration": entry.facts.get("duration"),
+            }
+        )
+
+    def wait(self) -> Sealed:
+        """The message that fits: the first after ``after``, or without it the newest that is
+        there; 404 if none comes in time."""
+        # A server of one thread could not do meanwhile what sends the message.
+        alone = not (request.environ["wsgi.multithread"] or request.environ["wsgi.multiprocess"])
+        timeout = number("timeout", 10, MAX_WAIT)
+        end = time.monotonic() + (0 if alone else timeout)
+        while True:
+            listing = self._store.list()
+            if found := [*_fitting(listing)]:
+                return as_json(_listed(found[-1 if request.args.get("after") else 0], listing))
+            if time.monotonic() >= end:
+                return as_json({"error": "No message that fits has come."}, 404)
+            time.sleep(_EVERY)  # other processes write the folder, too, and tell nobody
+
+    def clear(self) -> Sealed:
+        """Delete the messages that are there."""
+        self._check()
+        self._store.clear()
+        return sealed("", status=204)
+
+    def delete(self, id: str) -> Sealed:
+        """Delete a message."""
+        self._check()
+        self._store.delete(self._store.find(id) or abort(404))
+        return sealed("", status=204)
+
+    @property
+    def _token(self) -> str:
+        return self._store.token()
+
+    def _check(self) -> None:
+        check(self._token, "api/messages")
+
+
+def _fitting(listing: Listing) -> Iterator[Entry]:
+    after = request.args.get("after", "")
+    for entry in _query().within(listing):
+        if entry.id <= after:
+            return
+        yield entry
+
+
+def _listed(entry: Entry, listing: Listing) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "time": entry.time.isoformat(),
+        "subject": entry.subject,
+        "from": entry.from_addr,
+        "to": entry.to,
+        "cc": entry.cc,
+        "beginning": entry.text,
+        "attachments": entry.attachments,
+        "size": entry.size,
+        "unread": entry.id not in listing.seen,
+        "url": url_for(".api_message", id=entry.id),
+        "page": url_for(".message", id=entry.id),
+    }
+
+
+def _links(message: Opened) -> Iterator[Link]:
+    """Those of the HTML, and of the text those that the HTML has not."""
+    found = {link.url: link for link in text_links(message.text)}
+    found |= {link.url: link for link in html_links(message.html)}
+    return iter(found.values())
+
+
+def _query() -> Query:
+    """``q`` as it is written on the page, and each field by itself."""
+    found = read_query(request.args.get("q", ""))
+    given = {name: [v.casefold() for v in request.args.getlist(name)] for name in _FIELDS}
+    return Query(
+        words=found.words,
+        from_addr=(*found.from_addr, *given["from"]),
+        to=(*found.to, *given["to"]),
+        subject=(*found.subject, *given["subject"]),
+        attachment=found.attachment,
+        unread=found.unread,
+    )

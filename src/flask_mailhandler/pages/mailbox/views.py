@@ -1,0 +1,208 @@
+"""The pages of the mailbox."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import typing as t
+
+from flask import abort
+from flask import Blueprint
+from flask import request
+from flask import url_for
+from markupsafe import Markup
+
+from ...app.current import current_placeholders
+from ...lint import lint
+from ..access import may_change
+from ..panel import download
+from ..panel import frame_of
+from ..panel import panel_of
+from ..panel import part_of
+from ..shell import Sealed
+from ..shell import sealed
+from ..shell import Shell
+from .opened import open_message
+from .opened import Opened
+from .search import read_query
+from .store import Entry
+from .store import Listing
+from .store import Store
+
+_MANY = 200
+
+
+class Pages:
+    """The views of one mailbox.
+
+    :param about: What an empty list says, beside that it is empty.
+    """
+
+    def __init__(self, store: Store, shell: Shell, about: str = "") -> None:
+        self._store = store
+        self._shell = shell
+        self._about = about
+        # A list costs milliseconds to write, and is asked for again and again.
+        self._rows: tuple[object, Markup] | None = None
+        self._inbox: tuple[object, str] | None = None
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Give the views their addresses."""
+        get, post = blueprint.get, blueprint.post
+        get("/", endpoint="inbox", strict_slashes=False)(self.inbox)
+        get("/list", endpoint="list")(self.list)
+        get("/messages/<id>", endpoint="message")(self.message)
+        get("/messages/<id>/html", endpoint="frame")(self.frame)
+        get("/messages/<id>/source", endpoint="source")(self.source)
+        get("/messages/<id>/parts/<number>", endpoint="part")(self.part)
+        post("/messages/<id>/read", endpoint="read")(self.read)
+        post("/messages/<id>/delete", endpoint="delete")(self.delete)
+        post("/clear", endpoint="clear")(self.clear)
+        self._shell.add_section("Mailbox", ".inbox")
+
+    def inbox(self) -> Sealed:
+        """The list."""
+        listing, token = self._store.list(), self._store.token()
+        key = (self._key(listing), token, self._shell.sections)
+        kept = self._inbox
+        if kept is None or kept[0] != key:
+            kept = self._inbox = key, self._page("inbox.html", listing, token)
+        return sealed(kept[1])
+
+    def list(self) -> Sealed:
+        """The list alone, for a page that is open: 304 if nothing has changed."""
+        listing = self._store.list()
+        state = self._state(listing)
+        if request.if_none_match.contains_weak(state):
+            response = sealed("", status=304)
+        else:
+            response = sealed(self._rows_of(listing))
+            response.headers["X-Mail-Unread"] = str(listing.unread)
+        response.set_etag(state, weak=True)
+        return response
+
+    def message(self, id: str) -> Sealed:
+        """One message, beside the list."""
+        listing, token, entry = self._store.list(), self._store.token(), self._store.find(id)
+        if entry is None:
+            # The console has shown its address, and may have done so a while ago.
+            return sealed(self._page("gone.html", listing, token), status=404)
+        octets = self._octets(entry)
+        panel = panel_of(
+            open_message(octets),
+            frame=url_for(".frame", id=id),
+            source=url_for(".source", id=id),
+            part=lambda part: url_for(".part", id=id, number=part.number),
+        )
+        findings = lint(octets, placeholders=current_placeholders())
+        shown = {"entry": entry, "panel": panel, "findings": findings}
+        return sealed(self._page("message.html", listing, token, **shown))
+
+    def frame(self, id: str) -> Sealed:
+        """The HTML of a message, for its frame."""
+        return frame_of(self._open(id))
+
+    def source(self, id: str) -> Sealed:
+        """The octets of a message, as a file."""
+        return download(self._octets(self._find(id)), f"{id}.eml")
+
+    def part(self, id: str, number: str) -> Sealed:
+        """A part of a message, as a file."""
+        return part_of(self._open(id), number)
+
+    def read(self, id: str) -> Sealed:
+        """Note that somebody has read a message."""
+        self._check()
+        self._store.mark_read(self._find(id))
+        return sealed("", status=204)
+
+    def delete(self, id: str) -> Sealed:
+        """Delete a message."""
+        self._check()
+        self._store.delete(self._find(id))
+        return self._back()
+
+    def clear(self) -> Sealed:
+        """Delete the messages that are there."""
+        self._check()
+        self._store.clear()
+        return self._back()
+
+    def _back(self) -> Sealed:
+        response = sealed("", status=303)
+        response.location = url_for(".inbox", q=request.args.get("q"))
+        return response
+
+    def _page(self, template: str, listing: Listing, token: str, **context: t.Any) -> str:
+        return self._shell.render_page(
+            template,
+            section="Mailbox",
+            rows=self._rows_of(listing),
+            state=self._state(listing),
+            unread=listing.unread,
+            q=request.args.get("q", ""),
+            query=_query(),
+            token=token,
+            **context,
+        )
+
+    def _key(self, listing: Listing) -> tuple[object, ...]:
+        """What the list as HTML depends on."""
+        asked = request.args.get("q", ""), request.script_root, today()
+        return listing.version, self._store.dropped, *asked
+
+    def _rows_of(self, listing: Listing) -> Markup:
+        """The list as HTML, kept for the next who asks for the same."""
+        key, kept = self._key(listing), self._rows
+        if kept is None or kept[0] != key:
+            found = [*read_query(request.args.get("q", "")).within(listing)]
+            rows = self._shell.render(
+                "rows.html",
+                entries=found[:_MANY],
+                more=max(len(found) - _MANY, 0),
+                seen=listing.seen,
+                dropped=self._store.dropped,
+                kept=len(listing.entries),
+                searched=bool(request.args.get("q")),
+                when=functools.partial(when, today()),
+                query=_query(),
+                about=self._about,
+            )
+            kept = self._rows = key, Markup(rows)
+        return kept[1]
+
+    def _state(self, listing: Listing) -> str:
+        """What changes when the list does."""
+        return f"{listing.version}-{today():%d}"
+
+    def _find(self, id: str) -> Entry:
+        return self._store.find(id) or abort(404)
+
+    def _octets(self, entry: Entry) -> bytes:
+        octets = self._store.octets(entry)
+        return abort(404) if octets is None else octets
+
+    def _open(self, id: str) -> Opened:
+        return open_message(self._octets(self._find(id)))
+
+    def _check(self) -> None:
+        if not may_change(request, self._store.token()):
+            abort(403, "The page is too old to change anything: load it anew, and try again.")
+
+
+def _query() -> dict[str, str]:
+    """The search, for an address that keeps it."""
+    return {"q": q} if (q := request.args.get("q")) else {}
+
+
+def today() -> datetime.date:
+    """The day on this machine."""
+    return datetime.datetime.now().astimezone().date()
+
+
+def when(today: datetime.date, time: datetime.datetime) -> str:
+    """The time for people, in the zone of this machine."""
+    local = time.astimezone()
+    if local.date() == today:
+        return f"{local:%H:%M}"
+    return f"{local.day} {local:%b}" if local.year == today.year else f"{local:%Y-%m-%d}"

@@ -1,0 +1,107 @@
+"""What is shown of one message, here and on the page of a preview: ``panel.html`` with the
+addresses of its pieces, the frame of its HTML, its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+import urllib.parse
+
+from flask import abort
+from flask import request
+
+from .framed import framed
+from .framed import has_dark
+from .framed import has_remote
+from .framed import Scheme
+from .mailbox.opened import Opened
+from .mailbox.opened import Part
+from .shell import DOWNLOAD
+from .shell import FRAME
+from .shell import FRAME_WITH_IMAGES
+from .shell import Sealed
+from .shell import sealed
+
+TABS = ("html", "text", "source", "headers", "parts", "files", "lint")
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """What ``panel.html`` shows: a message, and where its pieces are had.
+
+    :param tab: The tab that is open at first.
+    :param frame: The address of the HTML, to which ``scheme`` and ``images`` may be added.
+    :param part: The address of a part, by its number.
+    :param source: The address of the octets.
+    """
+
+    message: Opened
+    tab: str
+    scheme: Scheme
+    images: bool
+    frame: str
+    source: str
+    part: t.Callable[[Part], str]
+
+    @property
+    def shown(self) -> str:
+        """The address of the HTML as it was chosen."""
+        chosen = {"scheme": self.scheme, **({"images": "1"} if self.images else {})}
+        return f"{self.frame}?{urllib.parse.urlencode(chosen)}"
+
+    @property
+    def has_dark(self) -> bool:
+        return has_dark(self.message.html)
+
+    @property
+    def pattern(self) -> str:
+        """The address of the HTML for a script, which chooses otherwise."""
+        return f"{self.frame}?scheme={{scheme}}&images={{images}}"
+
+    @property
+    def has_remote(self) -> bool:
+        return has_remote(self.message.html)
+
+
+def panel_of(message: Opened, *, frame: str, source: str, part: t.Callable[[Part], str]) -> Panel:
+    """The panel as the request's query chooses it."""
+    tab = request.args.get("tab", "")
+    if tab not in TABS:
+        tab = "html" if message.html else "text"
+    return Panel(
+        message,
+        tab,
+        "dark" if request.args.get("scheme") == "dark" else "light",
+        request.args.get("images") == "1",
+        frame,
+        source,
+        part,
+    )
+
+
+def frame_of(message: Opened) -> Sealed:
+    """The document of a message's frame, as the request's query chooses it."""
+    scheme: Scheme = "dark" if request.args.get("scheme") == "dark" else "light"
+    seal = FRAME_WITH_IMAGES if request.args.get("images") == "1" else FRAME
+    return sealed(framed(message, scheme), seal)
+
+
+def part_of(message: Opened, number: str) -> Sealed:
+    """A part of a message, as a file that is saved and not shown."""
+    part = message.part(number)
+    if part is None or part.leaf is None:
+        abort(404)
+    ending = ".eml" if part.kind == "message/rfc822" else ""
+    return download(part.leaf.data, part.filename or f"part-{part.number}{ending}")
+
+
+def download(octets: bytes, name: str) -> Sealed:
+    """A file. Its name is the last part of what the message says, for the reader's disk."""
+    response = sealed(octets, DOWNLOAD, mimetype="application/octet-stream")
+    plain = "".join(c if c.isprintable() else "_" for c in name).replace("\\", "/")
+    name = plain.rpartition("/")[2].strip(". ")[:200] or "file"
+    simple = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
+    response.headers["Content-Disposition"] = (
+        f"attachment; filename=\"{simple}\"; filename*=UTF-8''{urllib.parse.quote(name, safe='')}"
+    )
+    return response

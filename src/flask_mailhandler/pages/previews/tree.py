@@ -1,0 +1,36 @@
+"""The list of previews as a tree, by the slashes in their names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from ...previews.preview import Preview
+from ...previews.preview import Previews
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A line of the tree.
+
+    :param depth: 0 for what is in no group.
+    :param word: The last part of the name.
+    :param preview: None for a group.
+    """
+
+    depth: int
+    word: str
+    preview: Preview | None
+
+
+def rows(previews: Previews) -> Iterator[Row]:
+    """The groups, each once and before what is in it, and the previews."""
+    shown: tuple[str, ...] = ()
+    for name, preview in previews.items():
+        *groups, word = name.split("/")
+        for depth, group in enumerate(groups):
+            if shown[: depth + 1] != tuple(groups[: depth + 1]):
+                yield Row(depth, group, None)
+                shown = tuple(groups[: depth + 1])
+        yield Row(len(groups), word, preview)
+        shown = (*groups, word)

@@ -1,0 +1,125 @@
+"""The pages of the previews, in the mailbox's blueprint and behind its guard."""
+
+from __future__ import annotations
+
+import typing as t
+
+from flask import abort
+from flask import Blueprint
+from flask import current_app
+from flask import url_for
+
+from ...app.current import current_app_object
+from ...app.current import NAME
+from ...previews.preview import Preview
+from ...previews.preview import Previews
+from ...previews.preview import Sample
+from ...previews.rendering import render
+from ...previews.rendering import Rendered
+from ..mailbox.opened import open_message
+from ..mailbox.opened import Opened
+from ..panel import download
+from ..panel import frame_of
+from ..panel import panel_of
+from ..panel import part_of
+from ..shell import Sealed
+from ..shell import Shell
+from .tree import rows
+
+if t.TYPE_CHECKING:
+    from ...extension import Mail
+
+
+class PreviewPages:
+    """The views. Each makes its sample anew, so that a change is seen when the page is reloaded."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Give the views their addresses."""
+        get = blueprint.get
+        get("/previews/", endpoint="previews")(self.index)
+        get("/previews/<path:key>", endpoint="preview")(self.preview)
+        get("/preview-html/<path:key>", endpoint="preview_frame")(self.frame)
+        get("/preview-source/<path:key>", endpoint="preview_source")(self.source)
+        get("/preview-part/<number>/<path:key>", endpoint="preview_part")(self.part)
+        self._shell.add_section("Previews", ".previews")
+
+    def index(self) -> Sealed:
+        """All of them, and how to write one where there is none."""
+        return self._page("previews.html", sample=None)
+
+    def preview(self, key: str) -> Sealed:
+        """One sample beside the list, or why it cannot be made."""
+        rendered = _rendered(key)
+        if rendered.failure is not None:
+            return self._page(
+                "preview_failed.html", sample=rendered.sample, failure=rendered.failure
+            )
+        message = open_message(rendered.content)
+        panel = panel_of(
+            message,
+            frame=url_for(".preview_frame", key=key),
+            source=url_for(".preview_source", key=key),
+            part=lambda part: url_for(".preview_part", key=key, number=part.number),
+        )
+        return self._page(
+            "preview.html",
+            sample=rendered.sample,
+            message=message,
+            origin=rendered.template,
+            panel=panel,
+            findings=rendered.findings,
+        )
+
+    def frame(self, key: str) -> Sealed:
+        """The HTML of a sample, for its frame."""
+        return frame_of(_opened(key))
+
+    def source(self, key: str) -> Sealed:
+        """The octets of a sample, as a file."""
+        return download(_content(key), f"{key}.eml")
+
+    def part(self, key: str, number: str) -> Sealed:
+        """A part of a sample, as a file."""
+        return part_of(_opened(key), number)
+
+    def _page(self, name: str, *, sample: Sample | None, **context: t.Any) -> Sealed:
+        return self._shell.page(
+            name,
+            section="Previews",
+            rows=[*rows(_previews())],
+            sample=sample,
+            preview=sample and sample.preview,
+            address=_address,
+            marks={},  # they would take making all of them
+            **context,
+        )
+
+
+def add(blueprint: Blueprint, shell: Shell) -> None:
+    """Put the pages into the blueprint of a mailbox."""
+    PreviewPages(shell).add_to(blueprint)
+
+
+def _address(preview: Preview, variant: str = "", locale: str = "") -> str:
+    return url_for(".preview", key=Sample(preview, variant, locale).key)
+
+
+def _previews() -> Previews:
+    mail: Mail = current_app.extensions[NAME]
+    return mail.previews
+
+
+def _rendered(key: str) -> Rendered:
+    sample = _previews().find(key)
+    return render(current_app_object(), sample) if sample else abort(404)
+
+
+def _content(key: str) -> bytes:
+    return _rendered(key).content or abort(404)
+
+
+def _opened(key: str) -> Opened:
+    return open_message(_content(key))

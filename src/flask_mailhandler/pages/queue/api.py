@@ -1,0 +1,122 @@
+"""The queue as JSON, for end-to-end tests.
+
+::
+
+    GET  api/queue?state=&using=&older_than=&limit=     messages, counts and the token
+    GET  api/queue/<number>                             one, with what became of each recipient
+    POST api/queue/<number>/retry, .../cancel           with the token
+    POST api/queue/purge?state=&using=&older_than=      with the token
+"""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from collections.abc import Callable
+
+from flask import abort
+from flask import Blueprint
+from flask import request
+
+from ...app.current import current_mail
+from ...errors import ConfigurationError
+from ...errors import QueueError
+from ..answers import as_json
+from ..answers import check
+from ..answers import number
+from ..shell import Sealed
+from .search_terms import choice_of
+from .search_terms import Criteria
+from .shown import find
+from .shown import Shown
+from .shown import shown
+
+_LIMIT = 100
+_MOST = 1000
+
+
+class QueueAPI:
+    """The views of an app's queue for programs.
+
+    :param token: What a program must know to change anything.
+    """
+
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._token = token
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Give the views their addresses."""
+        get, post = blueprint.get, blueprint.post
+        get("/api/queue", endpoint="api_queue")(_or_why(self.messages))
+        get("/api/queue/<int:id>", endpoint="api_queued")(_or_why(self.message))
+        post("/api/queue/<int:id>/retry", endpoint="api_queue_retry")(_or_why(self.retry))
+        post("/api/queue/<int:id>/cancel", endpoint="api_queue_cancel")(_or_why(self.cancel))
+        post("/api/queue/purge", endpoint="api_queue_purge")(_or_why(self.purge))
+
+    def messages(self) -> Sealed:
+        """The messages that fit: of a state the last changed first, of all the newest first."""
+        limit = int(number("limit", _LIMIT, _MOST))
+        queue = current_mail.queue
+        stats = queue.stats()
+        return as_json(
+            {
+                "messages": [
+                    shown(row).as_json() for row in queue.rows(**_criteria(), limit=limit)
+                ],
+                "counts": stats.counts,
+                "lag": stats.lag,
+                "paused": stats.paused,
+                "token": self._token(),
+            }
+        )
+
+    def message(self, id: int) -> Sealed:
+        """One message, with what has become of each recipient."""
+        found = _found(id)
+        more = {"sender": found.sender, "recipients": found.outcomes_as_json()}
+        return as_json(found.as_json() | more)
+
+    def retry(self, id: int) -> Sealed:
+        """Have a message sent again, or without waiting."""
+        self._check()
+        return as_json({"changed": current_mail.queue.retry([_found(id).row.id])})
+
+    def cancel(self, id: int) -> Sealed:
+        """Do not send a message."""
+        self._check()
+        return as_json({"changed": current_mail.queue.cancel([_found(id).row.id])})
+
+    def purge(self) -> Sealed:
+        """Delete the finished messages that fit."""
+        self._check()
+        try:
+            return as_json({"changed": current_mail.queue.purge(**_criteria())})
+        except ValueError as error:
+            abort(as_json({"error": str(error)}, 400))
+
+    def _check(self) -> None:
+        check(self._token(), "api/queue")
+
+
+def _or_why(view: Callable[..., Sealed]) -> Callable[..., Sealed]:
+    """The view, or why the queue cannot be used."""
+
+    @functools.wraps(view)
+    def answer(**arguments: t.Any) -> Sealed:
+        try:
+            return view(**arguments)
+        except (QueueError, ConfigurationError) as error:
+            return as_json({"error": str(error)}, 503)
+
+    return answer
+
+
+def _found(id: int) -> Shown:
+    return find(id) or abort(404)
+
+
+def _criteria() -> Criteria:
+    try:
+        return choice_of(request.args).criteria
+    except ValueError as error:
+        abort(as_json({"error": str(error)}, 400))

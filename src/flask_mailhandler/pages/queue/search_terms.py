@@ -1,0 +1,98 @@
+"""Which messages of the queue are meant: what is written into the search field.
+
+::
+
+    choice = *( state: text / using: text / older-than: text )
+
+A text with spaces stands in double quotes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from ...app.queue_keys import duration
+from ...errors import ConfigurationError
+from ...queue.row import FINISHED
+from ...queue.row import RowState
+
+_TERM = re.compile(r'(?:([A-Za-z-]+):)?(?:"([^"]*)"?|(\S+))')
+_MAX = 500
+_FIELDS = {"state": "state", "using": "using", "older-than": "older_than"}
+
+
+class Criteria(t.TypedDict):
+    """What ``mail.queue`` takes."""
+
+    state: RowState | None
+    using: str | None
+    older_than: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """What was asked for; a field that is empty leaves all in."""
+
+    state: str = ""
+    using: str = ""
+    older_than: str = ""
+    unknown: str = ""
+    """What was written that means nothing."""
+
+    @property
+    def criteria(self) -> Criteria:
+        """The same for ``mail.queue``.
+
+        :raises ValueError: if it cannot be meant, saying what can be.
+        """
+        if self.unknown:
+            raise ValueError(
+                f"{self.unknown[:80]!r} means nothing here: write state:, using: or older-than:."
+            )
+        if self.state and self.state not in {*RowState}:
+            raise ValueError(f"state must be {', '.join(RowState)}, not {self.state[:80]!r}.")
+        try:
+            age = duration(self.older_than, "older-than") if self.older_than else None
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return {
+            "state": RowState(self.state) if self.state else None,
+            "using": self.using or None,
+            "older_than": age,
+        }
+
+    @property
+    def deletes(self) -> frozenset[RowState]:
+        """The states that purging deletes; none if what is meant is not finished."""
+        if not self.state:
+            return FINISHED
+        return frozenset({RowState(self.state)} & {*FINISHED, RowState.HELD})
+
+    def but(self, **changes: str) -> str:
+        """The search with some of its fields changed, as it is written."""
+        return " ".join(dataclasses.replace(self, unknown="", **changes)._words())
+
+    def _words(self) -> Iterator[str]:
+        for word, name in _FIELDS.items():
+            if value := getattr(self, name):
+                yield f'{word}:"{value}"' if re.search(r"\s", value) else f"{word}:{value}"
+
+
+def read_choice(text: str) -> Choice:
+    """Read a search. What means nothing is told when it is used."""
+    found: dict[str, str] = {}
+    for name, quoted, bare in _TERM.findall(text[:_MAX]):
+        if field := _FIELDS.get(name.lower()):
+            found[field] = quoted or bare
+        else:
+            found["unknown"] = f"{name}:{quoted or bare}" if name else quoted or bare
+    return Choice(**found)
+
+
+def choice_of(query: Mapping[str, str]) -> Choice:
+    """Read the query of a program: each field by its name."""
+    return Choice(**{name: query.get(name, "") for name in _FIELDS.values()})

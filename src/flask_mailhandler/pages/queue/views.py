@@ -1,0 +1,251 @@
+"""The pages of the queue, in the mailbox's blueprint and behind its guard."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import typing as t
+from collections.abc import Callable
+
+from flask import abort
+from flask import Blueprint
+from flask import request
+from flask import url_for
+from markupsafe import Markup
+
+from ...app.current import current_mail
+from ...app.current import current_placeholders
+from ...errors import ConfigurationError
+from ...errors import QueueError
+from ...lint import lint
+from ...queue.row import RowState
+from ..access import may_change
+from ..mailbox.opened import open_message
+from ..mailbox.opened import Opened
+from ..mailbox.store import Store
+from ..mailbox.views import today
+from ..mailbox.views import when
+from ..panel import download
+from ..panel import frame_of
+from ..panel import Panel
+from ..panel import panel_of
+from ..panel import part_of
+from ..shell import Sealed
+from ..shell import sealed
+from ..shell import Shell
+from .api import QueueAPI
+from .search_terms import Choice
+from .search_terms import read_choice
+from .shown import find
+from .shown import Shown
+from .shown import shown
+
+_MANY = 100
+_RECIPIENTS = 200
+_LATE = 60.0
+"""Seconds: from then on it is told that mail is late."""
+
+
+class QueuePages:
+    """The views of an app's queue.
+
+    :param kept: What is in the mailbox, whose token a page must know to change anything.
+    """
+
+    def __init__(self, shell: Shell, kept: Store) -> None:
+        self._shell = shell
+        self._kept = kept
+        self._token = kept.token
+
+    def add_to(self, blueprint: Blueprint) -> None:
+        """Give the views their addresses."""
+        one = "/queue/<int:id>"
+        gets: dict[str, tuple[str, Callable[..., Sealed]]] = {
+            "queue": ("/queue/", self.index),
+            "queue_list": ("/queue/list", self.list),
+            "queued": (one, self.queued),
+            "queued_frame": (f"{one}/html", self.frame),
+            "queued_source": (f"{one}/source", self.source),
+            "queued_part": (f"{one}/parts/<number>", self.part),
+        }
+        posts: dict[str, tuple[str, Callable[..., Sealed]]] = {
+            "queue_retry": (f"{one}/retry", self.retry),
+            "queue_cancel": (f"{one}/cancel", self.cancel),
+            "queue_purge": ("/queue/purge", self.purge),
+        }
+        for method, views in (("GET", gets), ("POST", posts)):
+            for endpoint, (path, view) in views.items():
+                blueprint.add_url_rule(path, endpoint, self._or_why(view), methods=[method])
+        self._shell.add_section("Queue", ".queue", _is_used)
+
+    def index(self) -> Sealed:
+        """The list."""
+        return self._page("queue.html")
+
+    def list(self) -> Sealed:
+        """The list alone, for a page that is open: 304 if nothing has changed."""
+        rows = self._rows()
+        state = _state(rows)
+        same = request.if_none_match.contains_weak(state)
+        response = sealed("", status=304) if same else sealed(rows)
+        response.set_etag(state, weak=True)
+        return response
+
+    def queued(self, id: int) -> Sealed:
+        """One message beside the list: what became of it, and its content while it is there."""
+        found = _find(id)
+        octets = _octets(found)
+        return self._page(
+            "queued.html",
+            queued=found,
+            recipients=found.recipients[:_RECIPIENTS],
+            more=max(len(found.recipients) - _RECIPIENTS, 0),
+            panel=_panel(id, open_message(octets)) if octets else None,
+            findings=lint(octets, placeholders=current_placeholders()) if octets else (),
+            kept=None if octets else self._kept.of_message(found.row.message_id),
+        )
+
+    def frame(self, id: int) -> Sealed:
+        """The HTML of a message, for its frame."""
+        return frame_of(_opened(id))
+
+    def source(self, id: int) -> Sealed:
+        """The octets of a message, as a file."""
+        return download(_octets(_find(id)) or abort(404), f"queued-{id}.eml")
+
+    def part(self, id: int, number: str) -> Sealed:
+        """A part of a message, as a file."""
+        return part_of(_opened(id), number)
+
+    def retry(self, id: int) -> Sealed:
+        """Have a message sent again, or without waiting."""
+        self._check()
+        current_mail.queue.retry([_find(id).row.id])
+        return _see(".queued", id)
+
+    def cancel(self, id: int) -> Sealed:
+        """Do not send a message."""
+        self._check()
+        current_mail.queue.cancel([_find(id).row.id])
+        return _see(".queued", id)
+
+    def purge(self) -> Sealed:
+        """Delete what is finished of what was searched for."""
+        self._check()
+        try:
+            current_mail.queue.purge(**_choice().criteria)
+        except ValueError:
+            abort(400)  # the page has no such button
+        return _see(".queue")
+
+    def _page(self, template: str, *, status: int = 200, **context: t.Any) -> Sealed:
+        rows = context.pop("rows", None)
+        rows = self._rows() if rows is None else rows
+        given = {"queued": None, "token": self._token(), "state": _state(rows), **context}
+        return self._shell.page(
+            template, status=status, section="Queue", rows=rows, q=_q(), query=_query(), **given
+        )
+
+    def _rows(self) -> Markup:
+        """The list as HTML."""
+        queue, choice = current_mail.queue, _choice()
+        try:
+            criteria, wrong = choice.criteria, ""
+        except ValueError as error:
+            criteria, wrong = None, str(error)
+        found = queue.rows(**criteria, limit=_MANY + 1) if criteria else []
+        stats = queue.stats()
+        counts = queue.store.counts(choice.using) if choice.using and stats.counts else stats.counts
+        return Markup(
+            self._shell.render(
+                "queue_rows.html",
+                entries=[*map(shown, found[:_MANY])],
+                more=len(found) > _MANY,
+                wrong=wrong,
+                choice=choice,
+                states=[state for state in RowState if stats.counts.get(state)],
+                counts={state: counts.get(state, 0) for state in RowState},
+                accounts=[*queue.accounts],
+                deletable=0 if wrong else sum(counts.get(state, 0) for state in choice.deletes),
+                paused=stats.paused,
+                late=int(stats.lag // 60) if stats.lag >= _LATE else 0,
+                when=functools.partial(when, today()),
+                query=_query(),
+                token=self._token(),
+            )
+        )
+
+    def _or_why(self, view: Callable[..., Sealed]) -> Callable[..., Sealed]:
+        """The view, or why the queue cannot be used."""
+
+        @functools.wraps(view)
+        def answer(**arguments: t.Any) -> Sealed:
+            try:
+                return view(**arguments)
+            except (QueueError, ConfigurationError) as error:
+                return self._page("queue_failed.html", status=503, rows=Markup(), why=str(error))
+
+        return answer
+
+    def _check(self) -> None:
+        if not may_change(request, self._token()):
+            abort(403)
+
+
+def add(blueprint: Blueprint, shell: Shell, kept: Store) -> None:
+    """Put the pages into the blueprint of a mailbox."""
+    QueuePages(shell, kept).add_to(blueprint)
+    QueueAPI(kept.token).add_to(blueprint)
+
+
+def _find(id: int) -> Shown:
+    return find(id) or abort(404)
+
+
+def _octets(found: Shown) -> bytes | None:
+    return current_mail.queue.store.content(found.row.id)
+
+
+def _opened(id: int) -> Opened:
+    return open_message(_octets(_find(id)) or abort(404))
+
+
+def _panel(id: int, message: Opened) -> Panel:
+    return panel_of(
+        message,
+        frame=url_for(".queued_frame", id=id),
+        source=url_for(".queued_source", id=id),
+        part=lambda part: url_for(".queued_part", id=id, number=part.number),
+    )
+
+
+def _is_used() -> bool:
+    """Whether the queue has been used. To ask opens and makes nothing."""
+    try:
+        return current_mail.queue.store.begun
+    except (QueueError, ConfigurationError):
+        return True  # the page says what is wrong
+
+
+def _see(endpoint: str, id: int | None = None) -> Sealed:
+    response = sealed("", status=303)
+    response.location = url_for(endpoint, id=id, q=_q() or None)
+    return response
+
+
+def _q() -> str:
+    return request.args.get("q", "")
+
+
+def _query() -> dict[str, str]:
+    """The search, for an address that keeps it."""
+    return {"q": q} if (q := _q()) else {}
+
+
+def _choice() -> Choice:
+    return read_choice(_q())
+
+
+def _state(rows: str) -> str:
+    """What changes when the list does."""
+    return hashlib.sha256(rows.encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,0 +1,64 @@
+"""Building what the ``MAIL_QUEUE*`` keys name: the store and the engine."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ..errors import ConfigurationError
+from ..log import logger
+from ..secret import Secret
+from .engines import find
+from .stores.sqlite.store import SqliteStore
+
+if t.TYPE_CHECKING:
+    from flask import Flask
+
+    from ..app.queue_keys import QueueSettings
+    from .engines.base import Engine
+    from .mail_queue import MailQueue
+    from .stores.base import Store
+
+FILE = "mail-queue.sqlite"
+"""The file of the default store, in the app's instance folder."""
+
+
+def store_of(app: Flask, settings: QueueSettings) -> Store:
+    """Build the store of an app. Nothing is opened.
+
+    :raises ConfigurationError: if MAIL_QUEUE names none.
+    """
+    place = settings.queue
+    if isinstance(place, Secret) or place == "sqlalchemy":
+        return _sqlalchemy_store(app, place)
+    by_default = place == "sqlite"
+    path = os.path.join(app.instance_path, FILE if by_default else place)
+    return SqliteStore(path, app.name, _warn if by_default and not app.debug else None)
+
+
+def _sqlalchemy_store(app: Flask, place: str | Secret) -> Store:
+    try:
+        from .stores.sqlalchemy.find import store_at
+    except ModuleNotFoundError as error:
+        if error.name != "sqlalchemy":
+            raise
+        raise ConfigurationError(
+            "MAIL_QUEUE needs SQLAlchemy: pip install 'Flask-MailHandler[sqlalchemy]'."
+        ) from None
+    return store_at(app, place if isinstance(place, Secret) else None)
+
+
+def _warn(path: str) -> None:
+    logger.warning(
+        "Mail that is sent later is kept in the new file %s: in a container without a volume there"
+        " it is lost with the container. MAIL_QUEUE names another place.",
+        path,
+    )
+
+
+def engine_of(queue: MailQueue, settings: QueueSettings) -> Engine:
+    """Build the engine of a queue.
+
+    :raises ConfigurationError: if MAIL_QUEUE_ENGINE names none.
+    """
+    return find(settings.queue_engine)(queue)

@@ -1,0 +1,86 @@
+"""What the SQLAlchemy stores keep for each account: its pause, and its rate."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite
+
+from ....config import Limits
+from ...rate import take
+from ..base import LONGEST_RING
+from ..base import Pause
+from .database import Database
+from .rows import clean
+
+
+class SqlalchemyAccounts:
+    """The accounts of one app in a database.
+
+    :param app: The name of the app.
+    """
+
+    def __init__(self, database: Database, app: str) -> None:
+        self.database: Database = database
+        self.app: str = app
+
+    def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
+        table = self.database.accounts
+        with self.database.write(at_once=False) as connection:
+            self._account(connection, account)
+            rate = sa.select(table.c.rate).where(self._mine(account)).with_for_update()
+            found = connection.execute(rate).scalar_one()
+            granted = take(json.loads(found), limits, now, wanted)
+            counters = json.dumps(granted.counters)
+            connection.execute(sa.update(table).where(self._mine(account)).values(rate=counters))
+        return granted.number, granted.wait
+
+    def pause(self, account: str) -> Pause:
+        with self.database.single() as connection:
+            found = connection.execute(self._pause(account)).first()
+        return Pause(*found) if found else Pause()
+
+    def _pause(self, account: str) -> sa.Select[t.Any]:
+        names = ("paused_until", "pauses", "why")
+        pause = sa.select(*(self.database.accounts.c[name] for name in names))
+        return pause.where(self._mine(account))
+
+    def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:
+        table = self.database.accounts
+        with self.database.write(at_once=False) as connection:
+            self._account(connection, account)
+            found = connection.execute(self._pause(account).with_for_update()).one()
+            pause = change(Pause(*found))
+            until, times, why = dataclasses.astuple(pause)
+            values = {"paused_until": until, "pauses": times, "why": clean(why)}
+            connection.execute(sa.update(table).where(self._mine(account)).values(values))
+        return pause
+
+    def ring(self, account: str, now: float, until: float) -> bool:
+        table = self.database.accounts
+        # What was noted by a clock that was ahead is over too.
+        over = sa.not_(table.c.rung_until.between(now, now + LONGEST_RING))
+        with self.database.write(at_once=False) as connection:
+            self._account(connection, account)
+            ring = sa.update(table).where(self._mine(account), over).values(rung_until=until)
+            return connection.execute(ring).rowcount == 1
+
+    def answer(self, account: str) -> None:
+        table = self.database.accounts
+        with self.database.write(at_once=False) as connection:
+            heard = sa.update(table).where(self._mine(account)).values(rung_until=0.0)
+            connection.execute(heard)
+
+    def _account(self, connection: sa.Connection, account: str) -> None:
+        insert = postgresql.insert if self.database.postgresql else sqlite.insert
+        new = insert(self.database.accounts).values(app=self.app, account=account)
+        connection.execute(new.on_conflict_do_nothing())
+
+    def _mine(self, account: str) -> sa.ColumnElement[bool]:
+        table = self.database.accounts
+        return (table.c.app == self.app) & (table.c.account == account)

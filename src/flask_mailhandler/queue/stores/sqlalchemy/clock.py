@@ -1,0 +1,57 @@
+"""The clock of a database's server, which all workers on whatever machine have in common."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+import sqlalchemy as sa
+
+from ....errors import QueueError
+
+if t.TYPE_CHECKING:
+    from .database import Database
+
+AGREEMENT = 60.0
+"""Seconds for which the difference between two clocks is believed."""
+_NOW = sa.text("SELECT extract(epoch FROM clock_timestamp())")
+# Goes on while the machine sleeps, where there is such a clock.
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class Clock:
+    """Tells the time of the server. It is asked once a minute; in between a clock of this machine
+    counts that nobody sets.
+
+    :param database: SQLite has the clock of this machine.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._agreed: tuple[float, float] | None = None
+
+    def now(self) -> float:
+        """Seconds since 1970.
+
+        :raises QueueError: if the server was never reached.
+        """
+        if not self._database.postgresql:
+            return time.time()
+        agreed, steady = self._agreed, time.clock_gettime(_STEADY)
+        if agreed is None or steady - agreed[1] > AGREEMENT:
+            try:
+                agreed = self._agreed = self._ask()
+            except QueueError:
+                if agreed is None:
+                    raise
+                # To ask again each time would have everybody wait for a server that is away.
+                agreed = self._agreed = agreed[0] + steady - agreed[1], steady
+        return agreed[0] + time.clock_gettime(_STEADY) - agreed[1]
+
+    def _ask(self) -> tuple[float, float]:
+        """The server's time, and the steady clock's when it was read."""
+        with self._database.single() as connection:
+            before = time.clock_gettime(_STEADY)
+            found = float(connection.execute(_NOW).scalar_one())
+            after = time.clock_gettime(_STEADY)
+        return found, (before + after) / 2

@@ -1,0 +1,103 @@
+"""What people see of the rows in a database, and delete of them."""
+
+from __future__ import annotations
+
+import typing as t
+
+import sqlalchemy as sa
+
+from ...row import Row
+from ...row import RowState
+from ..base import Filter
+from .account_state import SqlalchemyAccounts
+from .database import Database
+from .rows import row_of
+
+_OPEN = (RowState.WAITING, RowState.CLAIMED)
+
+
+class SqlalchemyListing(SqlalchemyAccounts):
+    """The rows of one app in a database, as a list.
+
+    :param app: The name of the app.
+    """
+
+    def __init__(self, database: Database, app: str) -> None:
+        super().__init__(database, app)
+        self._rows = database.rows
+        # The conditions of the indexes, as they stand there.
+        state = self._rows.c.state
+        self._waiting: sa.ColumnElement[bool] = state == literal(RowState.WAITING)
+        self._claimed: sa.ColumnElement[bool] = state == literal(RowState.CLAIMED)
+        self._finished: sa.ColumnElement[bool] = state.not_in([literal(one) for one in _OPEN])
+
+    def get(self, row_id: int) -> Row | None:
+        return next(iter(self.rows(Filter(ids=[row_id]), 1)), None)
+
+    def accounts(self) -> set[str]:
+        account = self._rows.c.account
+        found = sa.select(account).distinct().where(self._mine_all(), self._waiting)
+        with self.database.single() as connection:
+            return {*connection.execute(found).scalars()}
+
+    def rows(self, wanted: Filter, limit: int) -> list[Row]:
+        columns = self._rows.c
+        order = columns.changed if wanted.states else columns.id  # what an index has
+        found = sa.select(self._rows).where(*self._where(wanted))
+        return self._read(found.order_by(order.desc()).limit(limit))
+
+    def counts(self, account: str | None = None) -> dict[RowState, int]:
+        state = self._rows.c.state
+        where = self._where(Filter(account=account))
+        # One question for each index.
+        parts = [
+            sa.select(state, sa.func.count()).where(*where, index).group_by(state)
+            for index in (self._waiting, self._claimed, self._finished)
+        ]
+        with self.database.single() as connection:
+            found = connection.execute(sa.union_all(*parts)).all()
+        return {RowState(state): number for state, number in found}
+
+    def purge(self, wanted: Filter, limit: int) -> int:
+        columns, contents = self._rows.c, self.database.contents
+        old = sa.select(columns.id).where(*self._where(wanted), self._finished)
+        old = old.order_by(columns.changed).limit(limit)
+        with self.database.write() as connection:
+            purge = sa.delete(self._rows).where(columns.id.in_(self._free(old)))
+            ids = [*connection.execute(purge.returning(columns.id)).scalars()]
+            connection.execute(sa.delete(contents).where(contents.c.id.in_(ids)))
+        return len(ids)
+
+    def _free(self, chosen: sa.Select[t.Any]) -> sa.Select[t.Any]:
+        """Those of the chosen rows that nobody has in hand at this moment. PostgreSQL carries out
+        the expression once, which it does not promise for what stands in an IN."""
+        expression = chosen.with_for_update(skip_locked=True).cte("chosen")
+        return sa.select(expression.c.id)
+
+    def _read(self, statement: sa.Select[t.Any]) -> list[Row]:
+        with self.database.single() as connection:
+            return [*map(row_of, connection.execute(statement))]
+
+    def _mine_all(self) -> sa.ColumnElement[bool]:
+        return self._rows.c.app == self.app
+
+    def _where(self, wanted: Filter) -> list[sa.ColumnElement[bool]]:
+        columns = self._rows.c
+        parts = [self._mine_all()]
+        if wanted.ids:
+            parts.append(columns.id.in_(wanted.ids))
+        if states := {*wanted.states}:
+            parts.append(columns.state.in_([literal(RowState(state)) for state in wanted.states]))
+            parts += [self._waiting] if states == {RowState.WAITING} else []
+            parts += [self._claimed] if states == {RowState.CLAIMED} else []
+            parts += [self._finished] if states.isdisjoint(_OPEN) else []
+        if wanted.account is not None:
+            parts.append(columns.account == wanted.account)
+        if wanted.before is not None:
+            parts.append(columns.changed < wanted.before)
+        return parts
+
+
+def literal(state: RowState) -> sa.ColumnElement[str]:
+    """A state in words and not as a value: an index is for certain states."""
+    return sa.literal_column(f"'{state.value}'")

@@ -1,0 +1,307 @@
+"""``flask mail queue`` and ``flask mail worker``."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from flask_mailhandler.queue.stores.base import Pause
+from queueing import shop
+from queueing import url_of
+from sending import letter
+from sending import letters
+from sending import Scripted
+from servers import DROP
+from terminal import Terminal
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from queueing import Shop
+    from servers import ScriptedServer
+    from servers.connection import Connection
+
+_APP = """
+import sys
+from pathlib import Path
+from queueing import Shop
+app = Shop(Path({folder!r}), None, MAIL_URL={url!r}).app
+"""
+
+
+def run(here: Shop, *arguments: str) -> tuple[int, str]:
+    """Run ``flask mail`` in the app; the exit code, and what was printed."""
+    result = here.app.test_cli_runner().invoke(args=["mail", *arguments])
+    return result.exit_code, result.output
+
+
+def program(folder: Path, server: ScriptedServer) -> dict[str, str]:
+    """An environment in which ``flask`` finds a shop."""
+    url = url_of(server)
+    (folder / "app.py").write_text(_APP.format(folder=str(folder), url=url), encoding="utf-8")
+    return {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+@pytest.fixture
+def full(tmp_path: Path, scripted: Scripted) -> t.Iterator[Shop]:
+    """A shop with a message of each kind."""
+    server = scripted(
+        on={
+            "RCPT TO:<refused@example.com>": "550 5.1.1 no such user",
+            "end of data": ["250 2.0.0 ok", DROP],
+        }
+    )
+    news = {"url": url_of(server)}
+    with shop(tmp_path, server, MAIL_ACCOUNTS={"news": news}) as here:
+        here.mail.send_later(letter("sent@example.com"), key="order:17")
+        here.mail.send_later(letter("held@example.com"))
+        here.mail.send_later(letter("refused@example.com"), using="news")
+        here.queue.run_once()
+        here.mail.send_later(letter("a@example.com", "b@example.com", "c@example.com"), delay=60)
+        yield here
+
+
+def test_status(full: Shop) -> None:
+    """status counts the messages of each state, and says which account pauses and why."""
+    full.queue.store.alter_pause("news", lambda before: Pause(9e9, 1, "no route to host"))
+    code, said = run(full, "queue", "status")
+
+    assert code == 0
+    assert re.findall(r"(\w+) +(\d+)\n", said) == [
+        ("waiting", "1"),
+        ("claimed", "0"),
+        ("sent", "1"),
+        ("failed", "1"),
+        ("held", "1"),
+        ("cancelled", "0"),
+        ("expired", "0"),
+    ]
+    assert "'news' pauses" in said and "no route to host" in said
+    assert "failed     1" in run(full, "queue", "status", "--using", "news")[1]
+    assert "sent       0" in run(full, "queue", "status", "--using", "news")[1]
+
+
+def test_how_long_it_waits(tmp_path: Path) -> None:
+    """status says for how long the first has waited that is due."""
+    with shop(tmp_path) as here:
+        here.mail.send_later(letter())
+        assert re.search(r"has waited for \d+ s", run(here, "queue", "status")[1])
+
+
+def test_list(full: Shop) -> None:
+    """list shows one message in a line, all or those that are described."""
+    code, said = run(full, "queue", "list")
+
+    assert code == 0
+    first = [line for line in said.splitlines() if line[2] != " "]
+    assert sorted(line.split()[:2] for line in first) == [
+        ["1", "sent"],
+        ["2", "held"],
+        ["3", "failed"],
+        ["4", "waiting"],
+    ]
+    assert "a@example.com, b@example.com and 1 more" in " ".join(said.split())
+    assert run(full, "queue", "list", "--state", "held")[1].startswith("  2  held")
+    assert run(full, "queue", "list", "--using", "news")[1].startswith("  3  failed")
+    assert len(run(full, "queue", "list", "--limit", "1")[1].split("  held")) == 1
+    assert run(full, "queue", "list", "--older-than", "1h") == (0, "There are none.\n")
+
+
+def test_show(full: Shop) -> None:
+    """show tells everything but the content, with what the server said to each recipient."""
+    code, said = run(full, "queue", "show", "3")
+    assert code == 0
+    assert re.search(r"refused +refused@example.com +550 5.1.1 no such user", said)
+    assert "order:17" in run(full, "queue", "show", "1")[1]
+    assert "not tried" in run(full, "queue", "show", "4")[1]
+
+    code, said = run(full, "queue", "show", "99")
+    assert (code, said) == (1, "Error: There is no message 99 in the queue.\n")
+
+
+def test_a_damaged_row(full: Shop) -> None:
+    """A row that cannot be read is listed and shown as damaged."""
+    with full.queue.store.file.write() as connection:  # type: ignore[attr-defined]
+        connection.execute("UPDATE mail_queue SET recipients = '{' WHERE id = 4")
+
+    assert "damaged: its recipients" in run(full, "queue", "list")[1]
+    assert run(full, "queue", "show", "4")[0] == 1
+    assert run(full, "queue", "retry", "4") == (0, "0 messages to be sent again.\n")
+
+
+def test_retry(full: Shop) -> None:
+    """retry takes numbers or a description; what was sent is not sent again."""
+    assert run(full, "queue", "retry", "--state", "held") == (0, "1 message to be sent again.\n")
+    assert run(full, "queue", "retry", "3", "1") == (
+        0,
+        "1 message to be sent again.\nError: Message 1 is sent.\n",
+    )
+    assert full.states == ["sent", "waiting", "waiting", "waiting"]
+    full.queue.run_once()
+    assert full.states == ["sent", "sent", "failed", "waiting"]
+
+
+def test_cancel_and_purge(full: Shop) -> None:
+    """cancel stops what waits or is held; purge deletes what is finished, with its key."""
+    assert run(full, "queue", "cancel", "1", "2", "4") == (
+        0,
+        "2 messages cancelled.\nError: Message 1 is sent.\n",
+    )
+    assert full.states == ["sent", "cancelled", "failed", "cancelled"]
+    assert run(full, "queue", "purge", "--older-than", "1d") == (0, "0 messages deleted.\n")
+    assert run(full, "queue", "purge", "--state", "failed") == (0, "1 message deleted.\n")
+    assert run(full, "queue", "purge", "--yes") == (0, "3 messages deleted.\n")
+    assert full.mail.send_later(letter(), key="order:17").created
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["retry", "1"], "Error: Message 1 is sent.\n"),
+        (["retry", "99"], "Error: There is no message 99 in the queue.\n"),
+        (["cancel", "3"], "Error: Message 3 is failed.\n"),
+        (["cancel", "1", "99"], "There is no message 99 in the queue.\n"),
+        (["purge"], "would delete 2 finished messages and their keys"),
+        (["purge", "--using", "news"], "would delete 1 finished message and its key"),
+        (["retry"], "Give the numbers of messages, or --state, --older-than or --using."),
+        (["cancel"], "Give the numbers of messages, or --state, --older-than or --using."),
+        (["purge", "--state", "waiting"], "waiting are not finished: cancel them first"),
+        (["list", "--older-than", "soon"], "--older-than must be a time like '24h'"),
+        (["list", "--state", "lost"], "'lost' is not one of"),
+    ],
+)
+def test_what_cannot_be_done(arguments: list[str], said: str, full: Shop) -> None:
+    """A wrong command says what to write, and changes nothing."""
+    before = full.states
+    code, output = run(full, "queue", *arguments)
+
+    assert code in (1, 2)
+    assert said in output
+    assert full.states == before
+
+
+def test_a_held_message_is_purged_by_name(full: Shop) -> None:
+    """A held message waits for a person; purge deletes it only if its state is named."""
+    run(full, "queue", "purge", "--yes")
+    assert full.states == ["held", "waiting"]
+    run(full, "queue", "purge", "--state", "held")
+
+    assert full.states == ["waiting"]
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", 2), ("n", 4), ("", 4)])
+def test_purge_asks(tmp_path: Path, scripted: Scripted, full: Shop, answer: str, left: int) -> None:
+    """On a terminal purge asks before it deletes everything that is finished, and does nothing
+    unless the answer is yes."""
+    environment = program(tmp_path, scripted())
+
+    with Terminal(
+        "flask", "--app", "app", "mail", "queue", "purge", cwd=tmp_path, environment=environment
+    ) as terminal:
+        terminal.answer("Delete 2 finished messages and their keys?", answer)
+        code = terminal.end()
+
+    assert (code, len(full.states)) == (0 if left == 2 else 1, left)
+
+
+def test_purging_nothing(tmp_path: Path) -> None:
+    """Where nothing is finished nothing is asked, and a queue that was never used stays unmade."""
+    with shop(tmp_path) as here:
+        assert run(here, "queue", "purge") == (0, "0 messages deleted.\n")
+        assert not here.queue.store.begun
+
+
+def test_worker_once(tmp_path: Path, scripted: Scripted) -> None:
+    """worker --once sends what is due, says what became of it, and ends."""
+    server = scripted(on={"RCPT TO:<r2@example.com>": "550 5.1.1 no such user"})
+    with shop(tmp_path, server) as here:
+        for message in letters(3):
+            here.mail.send_later(message)
+        here.mail.send_later(letter(), delay=60)
+        done = subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "app", "mail", "worker", "--once"],
+            cwd=tmp_path,
+            env={**os.environ, **program(tmp_path, server)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+        assert done.returncode == 0, done.stderr
+        assert "2 sent, 1 failed (" in done.stderr
+        assert here.states == ["sent", "failed", "sent", "waiting"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_worker_finishes_the_message_in_hand(
+    number: signal.Signals, tmp_path: Path, scripted: Scripted
+) -> None:
+    """F-98: SIGTERM and Ctrl-C let a worker finish the message in hand; the others wait."""
+    started: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
+
+    def stop(line: str, connection: Connection) -> str:
+        worker = started.get(timeout=60)
+        worker.send_signal(number)
+        # The signal is there when the process has handled it.
+        for said in worker.stderr or ():
+            if "Finishing the message in hand" in said:
+                break
+        return "250 2.1.5 ok"
+
+    server = scripted(on={"RCPT": stop})
+    with shop(tmp_path, server) as here:
+        for message in letters(4):
+            here.mail.send_later(message)
+        with subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "app", "mail", "worker"],
+            cwd=tmp_path,
+            env={**os.environ, **program(tmp_path, server)},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            started.put(process)
+            assert process.wait(120) == 0
+
+        assert here.states == ["sent"] + ["waiting"] * 3
+        assert [row.attempts for row in here.rows] == [1, 0, 0, 0]
+
+
+def test_worker_on_a_terminal(tmp_path: Path, scripted: Scripted) -> None:
+    """On a terminal a worker counts what it has sent, in one line."""
+    server = scripted()
+    with shop(tmp_path, server) as here:
+        for message in letters(3):
+            here.mail.send_later(message)
+        arguments = ["flask", "--app", "app", "mail", "worker", "--once"]
+        environment = program(tmp_path, server)
+        with Terminal(*arguments, cwd=tmp_path, environment=environment) as terminal:
+            terminal.expect("\r\x1b[K1 sent")
+            terminal.expect("\r\x1b[K3 sent")
+            assert terminal.end() == 0
+
+
+def test_a_queue_that_cannot_be_used(tmp_path: Path) -> None:
+    """Trouble with the file is one line, and the exit code says so."""
+    (tmp_path / "mail-queue.sqlite").write_bytes(b"Dear diary, " * 1000)
+    with shop(tmp_path) as here:
+        for command in (["worker", "--once"], ["queue", "status"]):
+            code, said = run(here, *command)
+            assert code == 1
+            assert said.startswith("Error: The queue in ") and said.count("\n") == 1
+
+
+def test_looking_makes_no_file(tmp_path: Path) -> None:
+    """Who looks into a queue that was never used makes no file, which would be his."""
+    with shop(tmp_path) as here:
+        assert run(here, "queue", "status")[1].startswith("Nothing was ever put into the queue in")
+        assert run(here, "queue", "list") == (0, "There are none.\n")
+        assert run(here, "queue", "show", "1")[0] == 1
+        assert here.queue.stats().lag == 0.0
+        assert [*tmp_path.iterdir()] == []

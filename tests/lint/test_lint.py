@@ -1,0 +1,331 @@
+"""What is wrong with a mail although it can be sent."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_mailhandler import Attachment
+from flask_mailhandler import MemoryEmailHandler
+from flask_mailhandler import Message
+from flask_mailhandler.lint import lint
+from flask_mailhandler.lint import RULES
+from flask_mailhandler.testing.outbox import Captured
+
+DOCS = Path(__file__).parents[2] / "docs"
+ONE_CLICK = "List-Unsubscribe=One-Click"
+
+
+def captured(**fields: object) -> Captured:
+    """A message of our own, as it would be sent."""
+    message = Message(from_addr="shop@example.com", to="ann@example.com", **fields)  # type: ignore[arg-type]
+    handler = MemoryEmailHandler()
+    handler.send([message])
+    return handler.outbox[0]
+
+
+def linted(html: str, *, subject: str = "Hi", text: str = "Hi", headers: str = "") -> list[str]:
+    """What is said of anybody's mail with this HTML, without what is said of each rule."""
+    mail = (
+        f"Subject: {subject}\r\n{headers}Content-Type: multipart/alternative; boundary=b\r\n\r\n"
+        f"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+        f"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{html}\r\n--b--\r\n"
+    )
+    return [str(finding) for finding in lint(mail.encode("utf-8", "surrogatepass"))]
+
+
+def test_a_good_mail() -> None:
+    """A mail that is as it should be has no findings: images by https and by cid, links to places,
+    style sheets with braces, a text part, one click to unsubscribe."""
+    logo = Attachment(b"png", filename="logo.png")
+    message = captured(
+        subject="Your receipt",
+        html="<style>@media x{a{color:red}}</style><!-- {{ x }} --><title>{{ x }}</title>"
+        '<a href="https://shop.example/o/1?a={b">Order</a> <a name="top"></a><a href="#top">Up</a>'
+        '<a href="mailto:a@b.example">Write</a><a href="tel:+431">Call</a><a href="shop://x">App</a>'
+        f'<img src="cid:{logo.cid}" alt="Shop"><img src="https://shop.example/x.png" alt="">'
+        '<p>{ } {"a": {"b": 1}} {0}</p>',
+        inline_attachments=[logo],
+        headers={
+            "List-Unsubscribe": "<https://shop.example/u/1>, <mailto:u@shop.example?subject=u>",
+            "List-Unsubscribe-Post": ONE_CLICK,
+        },
+    )
+
+    assert lint(bytes(message.content)) == []
+
+
+@pytest.mark.parametrize(
+    ("html", "expect"),
+    [
+        ('<a href="">Pay</a>', "The link 'Pay' leads nowhere. [link]"),
+        ('<a href=" # ">Pay</a>', "The link 'Pay' leads nowhere. [link]"),
+        ('<a href><img alt="Pay" src="https://x/y"></a>', "The link 'Pay' leads nowhere. [link]"),
+        ('<a href="/pay">Pay', "The link 'Pay' leads to '/pay', which is relative. [link]"),
+        ('<a href="pay">', "The link 'pay' leads to 'pay', which is relative. [link]"),
+        ('<area href="//x/y">', "The link '//x/y' leads to '//x/y', which is relative. [link]"),
+        ('<a href="?a=1">x</a>', "The link 'x' leads to '?a=1', which is relative. [link]"),
+        (
+            '<a href=" java\nscript:alert(1)">x</a>',
+            "The link 'x' leads to ' java\\nscript:alert(1)', which is no place. [link]",
+        ),
+        ('<a href="https:///x">x</a>', "'https:///x', which is relative. [link]"),
+        ('<a href="HTTP:">x</a>', "'HTTP:', which is relative. [link]"),
+        ('<a href="file:///etc">x</a>', "'file:///etc', which is no place. [link]"),
+        ('<img alt="">', "An image has no src. [image]"),
+        ('<img alt="" src="">', "An image has no src. [image]"),
+        ('<img alt="" src="a.png">', "The image 'a.png' is at no address. [image]"),
+        ('<td background="/a.png">', "The image '/a.png' is at no address. [image]"),
+        ('<img alt="" src="//x/a.png">', "The image '//x/a.png' is at no address. [image]"),
+        ('<img alt="" src="https:a.png">', "The image 'https:a.png' is at no address. [image]"),
+        ('<img alt="" src="{{ logo }}">', "'{{ logo }}' was not filled in. [braces]"),
+        ('<img alt="" src="cid:a@b">', "The image 'cid:a@b' is not in the mail. [image]"),
+        ('<img alt="" src="data:image/png;base64,AAAA">', "is in the HTML itself. [image]"),
+        ('<img src="https://x/a.png">', "The image 'https://x/a.png' has no alt. [alt]"),
+        ("<link rel='Preload STYLESHEET' href=https://x/y.css>", "sheet 'https://x/y.css' is in"),
+        ("<link rel=icon href=x><link rel=stylesheet>", "The style sheet '' is in another file."),
+        ("<p>Hi {{ user.name }}", "html: '{{ user.name }}' was not filled in. [braces]"),
+        ("<p>Hi {% if x %}", "html: '{% if x %}' was not filled in. [braces]"),
+        ("<p>Hi {first_name}", "html: '{first_name}' was not filled in. [braces]"),
+        ('<a href="{{ url }}">x</a>', "html: '{{ url }}' was not filled in. [braces]"),
+        ('<img alt="{{ x" src="{url}">', "html: '{{ x' was not filled in. [braces]"),
+    ],
+)
+def test_html(html: str, expect: str) -> None:
+    """Each place of the HTML that its reader could not use is named."""
+    found = linted(html)
+
+    assert expect in found[0]
+    assert len(found) == 1 + ("{url}" in html)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "expect"),
+    [
+        ("", "Hi", "warning in the header: There is no subject. [subject]"),
+        (" \t ", "Hi", "warning in the header: There is no subject. [subject]"),
+        ("Hi", " \r\n ", "warning in the text: There is no text beside the HTML. [text-part]"),
+        ("Hi {{ name }}", "Hi", "error in the header: '{{ name }}' was not filled in. [braces]"),
+        ("Hi", "Hi {name}", "error in the text: '{name}' was not filled in. [braces]"),
+    ],
+)
+def test_words(subject: str, text: str, expect: str) -> None:
+    """A subject and a text are there, and are filled in."""
+    assert linted("<p>Hi", subject=subject, text=text) == [expect]
+
+
+def test_braces_in_html_and_text() -> None:
+    """A variable that is left out of the HTML and of the text is one finding."""
+    found = linted("<p>Hi {{ name }}", text="Hi {{ name }}, {{ other }}")
+
+    assert found == [
+        "error in the html: '{{ name }}' was not filled in. [braces]",
+        "error in the text: '{{ other }}' was not filled in. [braces]",
+    ]
+
+
+def test_a_file_without_a_name() -> None:
+    """A file has a name; an attached message and a part that is no file need none."""
+    message = captured(
+        subject="Hi",
+        text="Hi",
+        alternatives=[("BEGIN:VCALENDAR", "text/calendar")],
+        attachments=[
+            Attachment(b"%PDF", mimetype="application/pdf"),
+            Attachment(b"%PDF", filename="a.pdf"),
+            Attachment(b"Subject: x\r\n\r\ny", mimetype="message/rfc822"),
+        ],
+    )
+
+    assert [str(found) for found in lint(bytes(message.content))] == [
+        "warning in the header: An attachment of type application/pdf has no file name. [file-name]"
+    ]
+
+
+def test_the_text_that_is_made() -> None:
+    """A message of ours without text has one made from its HTML, so nothing is missing; of
+    one without either it is said."""
+    assert lint(bytes(captured(subject="Hi", html="<p>Hi").content)) == []
+    assert [finding.rule for finding in lint(b"Subject: Hi\r\n\r\n")] == ["text-part"]
+
+
+@pytest.mark.parametrize(("octets", "clipped"), [(102 * 1024, False), (102 * 1024 + 1, True)])
+def test_size(octets: int, clipped: bool) -> None:
+    """HTML over 102 KB is clipped by Gmail: octets count, not characters."""
+    found = linted("é" * (octets // 2) + "x" * (octets % 2))
+
+    assert found == (
+        ["warning in the html: It has 104,449 octets; Gmail shows 104,448. [size]"]
+        if clipped
+        else []
+    )
+
+
+GOOD = "<https://x.example/u>"
+
+
+@pytest.mark.parametrize(
+    ("field", "post", "expect"),
+    [
+        (GOOD, ONE_CLICK, None),
+        (f"<mailto:u@x.example>,{GOOD}", ONE_CLICK, None),
+        (f"{GOOD}\r\n , <mailto:u@x.example>", ONE_CLICK, None),
+        (GOOD, None, "stands without List-Unsubscribe-Post"),
+        ("<mailto:u@x.example>", None, "stands without List-Unsubscribe-Post"),
+        ("https://x.example/u", ONE_CLICK, "has no URL in angle brackets"),
+        ("", ONE_CLICK, "has no URL in angle brackets"),
+        (f"Leave {GOOD}", ONE_CLICK, "has more than URLs in angle brackets"),
+        (f"{GOOD}<mailto:u@x.example>", ONE_CLICK, "needs one comma"),
+        (f"{GOOD},,<mailto:u@x.example>", ONE_CLICK, "needs one comma"),
+        ("<https://>", ONE_CLICK, "no https: or mailto: URL"),
+        ("</unsubscribe>", ONE_CLICK, "no https: or mailto: URL"),
+        ("<https://x.example/ü>", ONE_CLICK, "no https: or mailto: URL"),
+        ("<https://x.example/a b>", ONE_CLICK, "no https: or mailto: URL"),
+        (
+            "<mailto:u@x.example>",
+            ONE_CLICK,
+            "wants one https: URL in List-Unsubscribe; there are 0",
+        ),
+        (f"{GOOD}, {GOOD}", ONE_CLICK, "wants one https: URL in List-Unsubscribe; there are 2"),
+        ("<http://x.example/u>", ONE_CLICK, "wants one https: URL"),
+        (GOOD, "One-Click", "must be 'List-Unsubscribe=One-Click'"),
+        (None, ONE_CLICK, "wants one https: URL in List-Unsubscribe; there are 0"),
+        (f"{GOOD}\r\nList-Unsubscribe: {GOOD}", None, "List-Unsubscribe is there 2 times"),
+    ],
+)
+def test_unsubscribe(field: str | None, post: str | None, expect: str | None) -> None:
+    """C-76, C-77: List-Unsubscribe has URLs in angle brackets, and one click one https: URL."""
+    headers = f"List-Unsubscribe: {field}\r\n" if field is not None else ""
+    headers += f"list-unsubscribe-post: {post}\r\n" if post is not None else ""
+
+    found = linted("<p>Hi", headers=headers)
+
+    assert any(expect in text for text in found) if expect else found == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "at"),
+    [
+        ("Your\u200border", r"'\\u200b' at position 4"),
+        ("\ufeffHi", r"'\\ufeff' at position 0"),
+        ("dis\u00adcount", r"'\\xad' at position 3"),
+        ("a\u200db", r"'\\u200d' at position 1"),
+        ("exe\u202egpj", r"'\\u202e' at position 3"),
+        ("Hi\u2060\u2060", r"'\\u2060' at position 2"),
+        ("Zo\u3164", r"'\\u3164' at position 2"),
+        ("می\u200cخواهم", None),
+        ("क्\u200dष", None),
+        ("\U0001f468\u200d\U0001f4bb Work", None),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", None),
+        ("\u2068Ann\u2069 wrote", None),
+        ("\u200fשלום", None),
+        ("❤\ufe0f", None),
+        ("Grüße", None),
+    ],
+)
+@pytest.mark.parametrize("field", ["subject", "name", "header"])
+def test_invisible(field: str, subject: str, at: str | None) -> None:
+    """What nobody sees in a subject, a name or a header is named with its position; what belongs
+    to a script or an emoji is not."""
+    message = captured(
+        subject=subject if field == "subject" else "Hi",
+        cc=(subject, "c@example.com") if field == "name" else None,
+        headers={"X-A": subject} if field == "header" else None,
+        text="Hi",
+    )
+
+    found = [str(finding) for finding in lint(bytes(message.content))]
+
+    if at is None:
+        assert found == []
+    else:
+        name = {"subject": "Subject", "name": "Cc", "header": "X-A"}[field]
+        (finding,) = found
+        assert re.match(rf"warning in the header: {name} has the invisible character {at}", finding)
+        assert finding.endswith("[invisible]")
+
+
+def test_allow() -> None:
+    """A rule that does not hold for a mail is left out by its name."""
+    mail = b"Content-Type: text/html\r\n\r\n<img>"
+
+    assert [f.rule for f in lint(mail)] == ["subject", "text-part", "image", "alt"]
+    assert [f.rule for f in lint(mail, allow=["alt", "image"])] == ["subject", "text-part"]
+
+
+def test_placeholders() -> None:
+    """What a provider fills in is neither a dead link nor a variable that was left out."""
+    html = '<p>%name% {{ses}} <a href="%out%">Leave</a><img alt="" src="%open%">'
+    message = captured(subject="Hi %name%", text="{{ses}}", html=html)
+    mail = bytes(message.content)
+
+    assert lint(mail, placeholders=["%", "{{ses}}"]) == []
+    assert {found.rule for found in lint(mail)} == {"link", "image", "braces"}
+    assert {found.rule for found in lint(mail, placeholders=["%"])} == {"braces"}
+    assert (
+        lint(b"List-Unsubscribe: <%out%>\r\nSubject: a\r\n\r\nb", placeholders=["%out"])[0].rule
+        == "one-click"
+    )
+
+
+@pytest.mark.parametrize("allow", [["alt", "colour"], "alt"])
+def test_allow_nothing_unknown(allow: list[str]) -> None:
+    """A name that no rule has is an error that lists those there are."""
+    with pytest.raises(ValueError, match=r"names of rules \(subject, text-part, link.*\), not '"):
+        lint(b"", allow=allow)
+
+
+@pytest.mark.parametrize("content", ["Hello", Message(text="Hello")])
+def test_no_octets(content: t.Any) -> None:
+    """What is no message on the wire is told, with what to write."""
+    with pytest.raises(TypeError, match=r"takes octets: lint\(bytes\("):
+        lint(content)
+
+
+def test_many() -> None:
+    """The same is said once, and of many at most ten and how many more there are."""
+    found = linted("".join(f"<img src=https://x/{n // 2} alt>{{{{n{n}}}}}" for n in range(30)))
+    twice = linted("<a href=/x>x</a><a href=/x>x</a>")
+
+    assert len(found) == 11
+    assert found[-1] == "error in the html: There are 20 more like these. [braces]"
+    assert len(twice) == 1
+
+
+HOSTILE = ["<a href=x>", "<img>", "<img src='cid:", "<", "{{", "{%", "{a", "{", "\t", "<a href='  "]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_time_is_linear(piece: str) -> None:
+    """A megabyte of anything takes a moment, where what is quadratic takes minutes."""
+    many = piece * (1_000_000 // len(piece))
+    header = f"List-Unsubscribe: {piece.strip() * 2000}\r\n"
+
+    assert len(linted(many, headers=header, text=many)) < 100
+
+
+@given(st.binary(), st.text())
+def test_nothing_raises(octets: bytes, text: str) -> None:
+    """Whatever a mail is, linting says something or nothing."""
+    for mail in (octets, b"Content-Type: text/html\r\n\r\n" + octets):
+        lint(mail)
+    linted(text, subject=repr(text), text=text, headers=f"List-Unsubscribe: {text!r}\r\n")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_every_rule_says_why(rule: object) -> None:
+    """Every rule has a reason in whole sentences and a link, and stands with it in the
+    documentation."""
+    assert rule in RULES
+    page = (DOCS / "previews.rst").read_text(encoding="utf-8")
+    found = next(known for known in RULES if known == rule)
+
+    assert re.fullmatch(r"[A-Z].{30,}\.", found.why)
+    assert found.link.startswith("https://")
+    assert f"``{found.name}``" in page
+    assert f"<{found.link}>`__" in page

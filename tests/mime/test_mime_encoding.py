@@ -1,0 +1,203 @@
+"""Transfer encodings: any body in 7-bit lines."""
+
+from __future__ import annotations
+
+import binascii
+import email
+import quopri
+import typing as t
+
+import pytest
+
+from flask_mailhandler import Attachment
+from flask_mailhandler import Message
+from flask_mailhandler.mime import render
+from flask_mailhandler.mime.transfer import base64_length
+from flask_mailhandler.mime.transfer import base64_lines
+from flask_mailhandler.mime.transfer import encode_safely
+from flask_mailhandler.mime.transfer import encode_text
+from flask_mailhandler.mime.transfer import quoted_printable
+from flask_mailhandler.text.lines import has_long_line
+from wire_form import judge
+
+# Bodies that have broken something somewhere (CASES, section 3).
+AWKWARD = [
+    "",
+    "\n",
+    ".",
+    ".\n",
+    "\n.\n",
+    "\r.\r",
+    "\n.\r\n",
+    "..\n.\n..",
+    "a\rb",
+    "a\nb",
+    "\x00",
+    "a\x00b\n",
+    "x" * 2000,
+    "x" * 998 + "\n" + "y" * 999,
+    "From ann\n",
+    "a\nFrom ann\n",
+    ">From ann\n",
+    "trailing space \n",
+    "trailing tab\t",
+    "=3D=\n",
+    "é",
+    "日本\n" * 50,
+    "\u2028\u2029\x85",
+    "\x1b[31mred",
+    "--=_\n--\n-- \nsignature",
+    "\U0001f600" * 300,
+    " ",
+    "\t",
+]
+
+
+@pytest.mark.parametrize("text", AWKWARD, ids=range(len(AWKWARD)))
+@pytest.mark.parametrize("place", ["alone", "alternative", "attached"])
+def test_awkward_bodies(text: str, place: str) -> None:
+    """C-1, C-8, C-9, C-41, C-42: one message arrives, equal to what went in."""
+    fields: t.Any = {
+        "alone": {"text": text},
+        "alternative": {"text": "x", "html": text or "x"},
+        "attached": {"attachments": [Attachment(text, mimetype="text/plain")]},
+    }[place]
+
+    parsed = judge(render(Message(from_addr="a@example.com", to="b@example.com", **fields)))
+
+    parts = list(parsed.iter_parts())
+    part = parts[1] if parts else parsed
+    found = t.cast(bytes, part.get_payload(decode=True)).decode()
+    expect = (text or ("x" if place == "alternative" else "")).replace("\r\n", "\n")
+    expect = expect.replace("\r", "\n").replace("\n", "\r\n")
+    if place == "alone" and not expect.endswith("\r\n"):
+        assert found in (expect, expect + "\r\n")
+    else:
+        assert found == expect
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "charset"),
+    [
+        ("Hello\n", "7bit", "us-ascii"),
+        ("", "7bit", "us-ascii"),
+        ("a \n", "7bit", "us-ascii"),
+        ("x" * 998, "7bit", "us-ascii"),
+        ("x" * 999, "quoted-printable", "us-ascii"),
+        ("From me\n", "quoted-printable", "us-ascii"),
+        ("\x00", "quoted-printable", "us-ascii"),
+        ("Hello, this is mostly ASCII, but é\n", "quoted-printable", "utf-8"),
+        ("日本語\n", "base64", "utf-8"),
+    ],
+)
+def test_choice(text: str, encoding: str, charset: str) -> None:
+    """C-45: ASCII in short lines goes as it is; else whichever is shorter, its charset true."""
+    parsed = judge(render(Message(text=text, from_addr="a@example.com", to="b@example.com")))
+
+    assert parsed["Content-Transfer-Encoding"] == encoding
+    assert parsed.get_content_charset() == charset
+
+
+@pytest.mark.parametrize("text", ["é" * n + "x" * (60 - n) for n in range(0, 61, 3)])
+def test_the_shorter_one(text: str) -> None:
+    """Of quoted-printable and base64 the shorter one is taken."""
+    data = text.encode()
+
+    _, encoded = encode_safely(data)
+
+    assert len(encoded) == min(len(quoted_printable(data)), base64_length(len(data)))
+
+
+@pytest.mark.parametrize("end", [" ", "\t", "é", "="])
+@pytest.mark.parametrize("start", ["", "From "])
+@pytest.mark.parametrize("length", range(66, 82))
+def test_quoted_printable_lines(start: str, length: int, end: str) -> None:
+    """C-40: no line is above 76 characters, nor ends with white space."""
+    line = start + "x" * (length - len(start)) + end
+    data = f"{line}\r\n{line}".encode()
+
+    encoded = quoted_printable(data)
+
+    lines = encoded.split(b"\r\n")
+    assert max(map(len, lines)) <= 76
+    assert not any(line.endswith((b" ", b"\t")) for line in lines)
+    assert b"\nFrom " not in b"\n" + encoded
+    assert quopri.decodestring(encoded) == data + b"\r\n"
+
+
+def test_quoted_printable_keeps_a_dot_away_from_the_end() -> None:
+    """C-9: a line of one dot is not one on the wire, even for who forgets dot-stuffing."""
+    assert quoted_printable(b"\xc3\xa9\r\n.\r\n").split(b"\r\n")[1] == b"=2E"
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 56, 57, 58, 114, 29_183, 29_184, 29_185, 100_000])
+def test_base64_lines(size: int) -> None:
+    """C-40, C-67: lines of 76, all octets untouched, the size known before."""
+    data = bytes(n * 7 % 256 for n in range(size))
+
+    encoded = b"".join(base64_lines(data))
+
+    lines = encoded.split(b"\r\n")
+    assert all(len(line) == 76 for line in lines[:-2])
+    assert binascii.a2b_base64(encoded) == data
+    assert len(encoded) == base64_length(size)
+
+
+@pytest.mark.parametrize(
+    ("octets", "expect"),
+    [
+        (b"", False),
+        (b"x" * 998, False),
+        (b"x" * 999, True),
+        (b"x" * 998 + b"\n" + b"x" * 998, False),
+        (b"x\n" * 5000 + b"x" * 999, True),
+        (b"x" * 999 + b"\n" * 5000, True),
+    ],
+)
+def test_long_lines(octets: bytes, expect: bool) -> None:
+    """C-8"""
+    assert has_long_line(octets) is expect
+
+
+@pytest.mark.parametrize(
+    ("data", "mimetype", "octets", "charset"),
+    [
+        ("é\n", "text/plain; charset=iso-8859-1", b"\xe9\r\n", "iso-8859-1"),
+        ("a\n", "text/csv; charset=utf-16-le", b"a\0\r\0\n\0", "utf-16-le"),
+        ("é\n", "application/json", "é\n".encode(), None),
+        (b"a\nb\rc\r\n", "text/plain", b"a\nb\rc\r\n", None),
+        ("a\nb\r\n", "image/svg+xml", b"a\nb\r\n", None),
+    ],
+)
+def test_attached_text(
+    data: str | bytes, mimetype: str, octets: bytes, charset: str | None
+) -> None:
+    """C-42, C-45: lines of a text are CRLF, in the charset it says; octets stay as they are."""
+    message = Message(
+        attachments=[Attachment(data, mimetype=mimetype)],
+        from_addr="a@example.com",
+        to="b@example.com",
+    )
+
+    _, part = judge(render(message)).iter_parts()
+
+    assert part.get_payload(decode=True) == octets
+    assert part.get_content_charset() == charset
+
+
+def test_text_in_linear_time() -> None:
+    """Two megabytes of any text are encoded; time with their square would not end."""
+    for text in ("x", "é", "x\n", " ", "=", "From ", "\n--=_"):
+        data = (text * 2_000_000)[: 2_000_000 // len(text.encode())].encode()
+        encode_text(data)
+
+
+def test_decoded_by_the_standard_library() -> None:
+    """C-41: a soft line break is none."""
+    encoding, encoded = encode_text(b"word " * 300)
+
+    parsed = email.message_from_bytes(
+        b"Content-Transfer-Encoding: %b\n\n%b" % (encoding.encode(), encoded)
+    )
+
+    assert parsed.get_payload(decode=True) == b"word " * 300 + b"\r\n"

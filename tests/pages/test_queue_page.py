@@ -1,0 +1,405 @@
+"""The pages of the queue beside the mailbox, and their JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+import pytest
+from test_mailbox_pages import Tags
+
+from flask_mailhandler.queue.outcomes import from_json
+from flask_mailhandler.queue.outcomes import to_json
+from flask_mailhandler.queue.row import RowState
+from flask_mailhandler.queue.stores.base import Pause
+from flask_mailhandler.report import State
+from queue_page_app import change
+from queue_page_app import full
+from queue_page_app import looking
+from queue_page_app import put
+from queue_page_app import token_of
+from queueing import alter
+from sending import letter
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flask.testing import FlaskClient
+
+    from queueing import Shop
+    from sending import Scripted
+
+EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{31337*31337}}"
+CHANGES = ["queue/2/retry", "queue/2/cancel", "queue/purge"]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, scripted: Scripted) -> Iterator[Shop]:
+    """A shop with mail of each kind."""
+    found = full(tmp_path, scripted)
+    yield found
+    found.queue.close()
+
+
+@pytest.fixture
+def browser(shop: Shop) -> FlaskClient:
+    return shop.app.test_client()
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Shop]:
+    """A shop whose queue was never used."""
+    found = looking(tmp_path)
+    yield found
+    found.queue.close()
+
+
+def page(browser: FlaskClient, path: str = "") -> str:
+    response = browser.get(f"/_mail/queue/{path}")
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    return response.text
+
+
+def listed(browser: FlaskClient, search: str = "") -> list[int]:
+    """The numbers of the messages in the list."""
+    return [int(id) for id in re.findall(r'class="row".*data-id="(\d+)"', page(browser, search))]
+
+
+def test_a_queue_that_was_never_used(empty: Shop, tmp_path: Path) -> None:
+    """Looking into a queue that was never used makes no file, and no page leads to it; when it is
+    used the mailbox leads to it at once."""
+    browser = empty.app.test_client()
+
+    assert "/_mail/queue/" not in browser.get("/_mail/").text
+    assert "Nothing in the queue" in page(browser)
+    assert browser.get("/_mail/queue/1").status_code == 404
+    assert browser.get("/_mail/api/queue").get_json()["messages"] == []
+    assert change(browser, "queue/purge").status_code == 303
+    assert [*tmp_path.glob("*.sqlite*")] == []
+    put(empty, "Hi", "ann@example.com")
+    for path in ("", "previews/", "queue/"):
+        assert 'href="/_mail/queue/"' in browser.get(f"/_mail/{path}").text
+
+
+def test_the_list(browser: FlaskClient) -> None:
+    """The list counts the messages of each state, and shows the newest first: who gets what, and
+    what went wrong last."""
+    html = page(browser)
+
+    assert listed(browser) == [5, 4, 3, 2, 1]
+    assert re.findall(r'id="state-\w+"[^>]*>(\w+) <b>(\d)</b>', html) == [
+        ("all", "5"),
+        ("waiting", "2"),
+        ("sent", "1"),
+        ("failed", "1"),
+        ("held", "1"),
+    ]
+    for text in ("ann@example.com, ben@example.com and 2 more", "Your invoice", "no such user"):
+        assert text in html
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("state:held", [2]),
+        ("STATE:failed using:news", [3]),
+        ("using:news", [3]),
+        ('using:"news"', [3]),
+        ("older-than:1h", []),
+        ("using:nobody", []),
+        ("state:claimed", []),
+    ],
+)
+def test_a_search(browser: FlaskClient, search: str, found: list[int]) -> None:
+    """The search knows what the command line knows: state, account and age."""
+    assert listed(browser, f"?q={search}") == found
+    assert listed(browser, f"list?q={search}") == found
+    assert ("Nothing found" in page(browser, f"?q={search}")) is (found == [])
+
+
+@pytest.mark.parametrize(
+    ("search", "why"),
+    [
+        ("state:lost", "state must be waiting, claimed"),
+        ("older-than:soon", "older-than must be a time like"),
+        ("ann", "write state:, using: or older-than:"),
+        ("from:ann", "write state:, using: or older-than:"),
+    ],
+)
+def test_a_wrong_search(browser: FlaskClient, search: str, why: str) -> None:
+    """A search that means nothing says what can be written, and offers nothing to delete."""
+    html = page(browser, f"?q={search}")
+
+    assert why in html
+    assert "/purge" not in html
+    assert change(browser, f"queue/purge?q={search}").status_code == 400
+
+
+def test_many(empty: Shop) -> None:
+    """The list is bounded, and says so."""
+    with empty.app.app_context():
+        assert len([*empty.mail.send_later_each(letter("ann@example.com") for _ in range(101))])
+    browser = empty.app.test_client()
+
+    assert len(listed(browser)) == 100
+    assert "Older ones are not listed" in page(browser)
+
+
+def test_a_message(shop: Shop, browser: FlaskClient) -> None:
+    """A page shows what became of each recipient, all times, the attempts, and the content as long
+    as it is there."""
+    waits, tried, sent = page(browser, "5"), page(browser, "4"), page(browser, "1")
+
+    for text in ("not tried", "books@example.com", "invoice.pdf", "high", "Expires", "Send now"):
+        assert text in waits
+    assert re.search(r"full@example\.com.*?deferred</span></td>\s*<td>452 4\.2\.2", tried, re.S)
+    assert re.search(r"gone@example\.com.*?refused</span></td>\s*<td>550 5\.1\.1", tried, re.S)
+    assert "<dt>Attempts</dt><dd>1</dd>" in tried
+    assert "No content any more" in sent
+    assert "order:17" in sent
+    assert "/retry" not in sent
+    assert "Nobody knows whether it was taken" in page(browser, "2")
+    assert b"Invoice</h1>" in browser.get("/_mail/queue/5/html").data
+    assert b"Subject: Your invoice" in browser.get("/_mail/queue/5/source").data
+    frame = browser.get("/_mail/queue/5/html").headers["Content-Security-Policy"]
+    assert frame.startswith("sandbox ")
+    assert "allow-scripts" not in frame
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_sent_message_that_the_mailbox_keeps(tmp_path: Path, kept: bool) -> None:
+    """The page of a message without content leads to the mailbox, if that has it."""
+    shop = looking(tmp_path, MAIL_HANDLER="mailbox" if kept else "memory")
+    put(shop, "Another", "ann@example.com")
+    put(shop, "Welcome", "ann@example.com")
+    with shop.app.app_context():
+        shop.queue.run_once()
+    browser = shop.app.test_client()
+
+    found = re.search(r'href="([^"]+)">See it in the mailbox', page(browser, "2"))
+    shop.queue.close()
+
+    assert (found is not None) is kept
+    if found is not None:
+        assert '<h1 id="subject">Welcome' in browser.get(found[1]).text
+
+
+@pytest.mark.parametrize("id", ["0", "6", "99999999999999999999999999", "x", "-1"])
+@pytest.mark.parametrize("end", ["", "/html", "/source", "/parts/1"])
+def test_messages_that_are_not_there(browser: FlaskClient, id: str, end: str) -> None:
+    """A number that no message has is answered 404, as is content that is gone."""
+    assert browser.get(f"/_mail/queue/{id}{end}").status_code == 404
+    assert browser.get(f"/_mail/api/queue/{id}").status_code == 404
+    if end:
+        assert browser.get(f"/_mail/queue/1{end}").status_code == 404
+
+
+def test_retry_and_cancel(shop: Shop, browser: FlaskClient) -> None:
+    """What failed or is held waits again, what waits is stopped, and the page is seen again."""
+    again = change(browser, "queue/2/retry?q=state:held")
+    stopped = change(browser, "queue/5/cancel")
+    change(browser, "queue/1/retry")  # there is nothing to be sent again
+
+    assert (again.status_code, again.location) == (303, "/_mail/queue/2?q=state:held")
+    assert stopped.status_code == 303
+    assert shop.states == ["sent", "waiting", "failed", "waiting", "cancelled"]
+
+
+def test_purge(shop: Shop, browser: FlaskClient) -> None:
+    """What is finished of what was searched for is deleted; what waits cannot be."""
+    assert change(browser, "queue/purge?q=state:waiting").status_code == 400
+    assert "/purge" not in page(browser, "?q=state:waiting")
+    assert change(browser, "queue/purge?q=using:news").status_code == 303
+    assert shop.states == ["sent", "held", "waiting", "waiting"]
+    assert change(browser, "queue/purge").status_code == 303
+    assert shop.states == ["held", "waiting", "waiting"]
+    assert change(browser, "queue/purge?q=state:held").status_code == 303
+    assert shop.states == ["waiting", "waiting"]
+
+
+@pytest.mark.parametrize("path", [*CHANGES, *(f"api/{path}" for path in CHANGES)])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Mail-Token": "", "Sec-Fetch-Site": "same-origin"},
+        {"X-Mail-Token": "0" * 64, "Sec-Fetch-Site": "same-origin"},
+        {"X-Mail-Token": "TOKEN"},
+        {"X-Mail-Token": "TOKEN", "Origin": "http://attacker.example"},
+        {"X-Mail-Token": "TOKEN", "Origin": "http://localhost:8080"},
+        {"X-Mail-Token": "TOKEN", "Origin": "null"},
+    ],
+)
+def test_changes_of_strangers(
+    shop: Shop, browser: FlaskClient, path: str, headers: dict[str, str]
+) -> None:
+    """Attack: another site has a browser send, stop or delete mail. It knows no token, or its
+    origin is another."""
+    before, token = shop.rows, token_of(browser)
+    given = {name: value.replace("TOKEN", token) for name, value in headers.items()}
+
+    assert browser.post(f"/_mail/{path}", headers=given).status_code == 403
+    assert browser.get(f"/_mail/{path}").status_code in (404, 405)
+    assert shop.rows == before
+
+
+@pytest.mark.parametrize("path", [*CHANGES, *(f"api/{path}" for path in CHANGES)])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://attacker.example"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"X-Forwarded-For": "192.0.2.7"},
+    ],
+)
+def test_changes_from_elsewhere(
+    shop: Shop, browser: FlaskClient, path: str, headers: dict[str, str]
+) -> None:
+    """Attack: the token is known, and a page of another site or a tunnel uses it. The guard of
+    the mailbox answers as if there were no page."""
+    before, token = shop.rows, token_of(browser)
+
+    found = browser.post(f"/_mail/{path}", headers={"X-Mail-Token": token, **headers})
+
+    assert found.status_code == 404
+    assert shop.rows == before
+
+
+def test_strangers_see_nothing(browser: FlaskClient) -> None:
+    """Attack: somebody in the same network looks into the queue of a debug server."""
+    for path in ("queue/", "queue/list", "queue/5", "queue/5/source", "api/queue", "api/queue/5"):
+        found = browser.get(f"/_mail/{path}", environ_base={"REMOTE_ADDR": "192.0.2.7"})
+        assert found.status_code == 404
+
+
+def test_hostile_texts(shop: Shop, browser: FlaskClient) -> None:
+    """Attack: a server, or whoever chooses a key or a subject, writes a script into what the pages
+    show."""
+    row = shop.rows[2]
+    (item,) = from_json(row.recipients)
+    evil = dataclasses.replace(item, state=State.REFUSED, text=EVIL, enhanced_code=EVIL)
+    options = row.options.replace("News of May", EVIL.replace('"', '\\"'))
+    changed = {"error": EVIL, "recipients": to_json([evil]), "options": options}
+    alter(shop.queue.store, row, [RowState.FAILED], **changed)
+    shop.queue.store.alter_pause("news", lambda before: Pause(9e9, 1, EVIL))
+    put(shop, EVIL, '"<script>"@example.com', key=EVIL, delay=60)
+
+    for path in ("", "list", "3", "6", f"?q={EVIL}", f"?q=using:{EVIL}", f"3?q={EVIL}"):
+        html = page(browser, path)
+        tags = Tags(html)
+        assert "inline script" not in tags.names
+        assert not [name for name, _ in tags.attributes if name.startswith("on")]
+        assert "img" not in tags.names
+        assert str(31337 * 31337) not in html  # no template was made of it
+    assert "&lt;script&gt;alert(1)" in page(browser, "3")
+
+
+def test_a_damaged_row(shop: Shop, browser: FlaskClient) -> None:
+    """A row that cannot be read is shown as far as it can be, and does not take the list away."""
+    damaged = {"recipients": "{", "due": 9e15, "expires": -9e15}
+    alter(shop.queue.store, shop.rows[2], [RowState.FAILED], **damaged)
+
+    assert listed(browser) == [5, 4, 3, 2, 1]
+    assert "The row is damaged: its recipients cannot be read" in page(browser, "3")
+    assert browser.get("/_mail/api/queue/3").get_json()["error"]
+
+
+def test_polling(shop: Shop, browser: FlaskClient) -> None:
+    """The list is sent again only when a message has changed."""
+    first = browser.get("/_mail/queue/list")
+    same = {"If-None-Match": first.headers["ETag"]}
+
+    assert browser.get("/_mail/queue/list", headers=same).status_code == 304
+    change(browser, "queue/5/cancel")
+    assert browser.get("/_mail/queue/list", headers=same).status_code == 200
+
+
+def test_an_app_database(tmp_path: Path) -> None:
+    """A queue in a database is shown and changed as one in a file is."""
+    shop = looking(tmp_path, MAIL_QUEUE=f"sqlite:///{tmp_path}/shop.sqlite")
+    browser = shop.app.test_client()
+
+    assert "Nothing in the queue" in page(browser)
+    put(shop, "Your order", "ann@example.com")
+    assert listed(browser, "?q=state:waiting") == [1]
+    assert "ann@example.com" in page(browser, "1")
+    assert browser.get(f"/_mail/queue/{2**63 - 1}").status_code == 404
+    assert change(browser, "queue/1/cancel").status_code == 303
+    assert change(browser, "queue/purge?q=state:cancelled").status_code == 303
+    assert shop.states == []
+    shop.queue.close()
+
+
+def test_what_is_wrong(shop: Shop, browser: FlaskClient) -> None:
+    """The list says which account pauses, and that mail is late."""
+    shop.queue.store.alter_pause("news", lambda before: Pause(9e9, 1, "no route to host"))
+    row = shop.rows[4]
+    alter(shop.queue.store, row, [row.state], due=row.created - 300)
+
+    html = page(browser)
+
+    assert "The account news pauses: no route to host" in html
+    assert re.search(r"late by [56] min", html)
+
+
+@pytest.mark.parametrize("path", ["queue/", "queue/list", "queue/1", "api/queue", "api/queue/1"])
+def test_a_queue_that_cannot_be_used(tmp_path: Path, path: str) -> None:
+    """Where the file is none the page says so, and the mailbox is there as before."""
+    (tmp_path / "mail-queue.sqlite").write_bytes(b"no database at all" * 100)
+    shop = looking(tmp_path)
+    browser = shop.app.test_client()
+
+    found = browser.get(f"/_mail/{path}")
+
+    assert found.status_code == 503
+    assert "mail-queue.sqlite" in found.text
+    assert browser.get("/_mail/").status_code == 200
+    shop.queue.close()
+
+
+def test_api(shop: Shop, browser: FlaskClient) -> None:
+    """The JSON holds what the pages show, by state, account and age, and does what they do."""
+
+    def found(query: str) -> list[int]:
+        messages = browser.get(f"/_mail/api/queue?{query}").get_json()["messages"]
+        return [message["id"] for message in messages]
+
+    everything = browser.get("/_mail/api/queue").get_json()
+    assert everything["counts"] == {"waiting": 2, "sent": 1, "failed": 1, "held": 1}
+    assert found("limit=2") == [5, 4]
+    assert found("state=held") == [2]
+    assert found("using=news") == [3]
+    assert found("older_than=1h") == []
+    one = browser.get("/_mail/api/queue/3").get_json()
+    assert everything["messages"][2].items() <= one.items()
+    assert one["recipients"] == [
+        {
+            "address": "gone@example.com",
+            "state": "refused",
+            "code": 550,
+            "enhanced_code": "5.1.1",
+            "text": "no such user",
+        }
+    ]
+    assert change(browser, "api/queue/2/retry").get_json() == {"changed": 1}
+    assert change(browser, "api/queue/2/cancel").get_json() == {"changed": 1}
+    assert change(browser, "api/queue/1/cancel").get_json() == {"changed": 0}
+    assert change(browser, "api/queue/9/cancel").status_code == 404
+    assert change(browser, "api/queue/purge?state=failed").get_json() == {"changed": 1}
+    assert shop.states == ["sent", "cancelled", "waiting", "waiting"]
+
+
+@pytest.mark.parametrize("query", ["state=lost", "older_than=soon", "limit=x", "limit=1e9"])
+def test_api_wrong_queries(browser: FlaskClient, query: str) -> None:
+    """What cannot be meant is said, and nothing is deleted by it."""
+    found = browser.get(f"/_mail/api/queue?{query}")
+
+    assert found.status_code == 400
+    assert "must be" in found.get_json()["error"]
+    if "limit" not in query:
+        assert change(browser, f"api/queue/purge?{query}").status_code == 400
+    assert change(browser, "api/queue/purge?state=waiting").status_code == 400

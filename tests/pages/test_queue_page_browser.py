@@ -1,0 +1,137 @@
+"""The queue's pages in a real browser.
+
+With ``MAILHANDLER_SCREENSHOTS=docs/images`` in the environment the pictures are those of the
+documentation. Look at them when the page has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+from test_mailbox_browser import context as context
+from test_mailbox_browser import page as page
+from test_mailbox_browser import wait_for_rows
+
+from queue_page_app import full
+from queue_page_app import put
+from screens import check
+from screens import Scheme
+from screens import screen
+from servers.flask_server import served
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Page
+
+    from queueing import Shop
+    from sending import Scripted
+
+pytestmark = pytest.mark.services
+
+# Milliseconds for what a page does.
+PATIENCE = 60_000
+
+
+@pytest.fixture
+def shop(tmp_path: Path, scripted: Scripted) -> Iterator[Shop]:
+    """A shop with mail of each kind."""
+    found = full(tmp_path, scripted)
+    yield found
+    found.queue.close()
+
+
+def test_the_queue_lives(shop: Shop, page: Page) -> None:
+    """A message that is queued appears without a reload; what becomes of it is seen in the list
+    and beside it, where the tab that was open stays open."""
+    from playwright.sync_api import expect
+
+    with served(shop.app) as address:
+        page.goto(f"{address}/_mail/queue/")
+        wait_for_rows(page, 5)
+        page.evaluate("window.loaded = 'once'")
+        put(shop, "Your reset", "sent@example.com", delay=3600)
+        wait_for_rows(page, 6)
+        assert page.locator("#status").inner_text() == "New message: Your reset"
+        page.click(".row:has-text('Your reset')")
+        page.get_by_role("tab", name="Source").click()
+        page.focus("#cancel")
+
+        shop.queue.cancel([6])
+
+        expect(page.locator(".queued .about .state")).to_have_text("cancelled", timeout=PATIENCE)
+        assert page.locator(".row[aria-current] .state").inner_text() == "cancelled"
+        assert page.locator("#sheet-source").is_visible()
+        assert page.evaluate("window.loaded") == "once"
+        page.close()
+
+
+def test_what_can_be_done(shop: Shop, page: Page) -> None:
+    """A message is sent again and stopped by buttons, and finished ones are deleted when somebody
+    has confirmed it, though the list has changed meanwhile."""
+    from playwright.sync_api import expect
+
+    state = page.locator(".queued .about .state")
+    with served(shop.app) as address:
+        page.goto(f"{address}/_mail/queue/")
+        page.click(".chips a:has-text('held')")
+        wait_for_rows(page, 1)
+        page.click(".row")
+        page.get_by_role("button", name="Send again").click()
+        expect(state).to_have_text("waiting", timeout=PATIENCE)
+        page.get_by_role("button", name="Cancel").click()
+        expect(state).to_have_text("cancelled", timeout=PATIENCE)
+        page.wait_for_load_state()  # the script listens to what is typed
+        page.fill("[name=q]", "state:failed")
+        wait_for_rows(page, 1)
+        page.click("#purge")
+        page.get_by_role("button", name="Keep them").click()
+        page.click("#purge")
+        shop.queue.cancel([5])
+        expect(page.locator("#state-cancelled b")).to_have_text("2", timeout=PATIENCE)
+        page.get_by_role("button", name="Delete", exact=True).click()
+        expect(page.locator(".list h2")).to_have_text("Nothing found", timeout=PATIENCE)
+        page.close()
+    assert shop.states == ["sent", "cancelled", "waiting", "cancelled"]
+
+
+def test_without_script(shop: Shop, chromium: Browser) -> None:
+    """Where scripts are switched off links and forms do all that must be done."""
+    from playwright.sync_api import expect
+
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    with served(shop.app) as address:
+        page.goto(f"{address}/_mail/")
+        page.click(".sections a:has-text('Queue')")
+        page.fill("[name=q]", "state:held")
+        page.keyboard.press("Enter")
+        wait_for_rows(page, 1)
+        page.click(".row")
+        page.click("#cancel")
+        state = page.locator(".queued .about .state")
+        expect(state).to_have_text("cancelled", timeout=PATIENCE)
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+def test_screenshots(
+    shop: Shop, tmp_path: Path, chromium: Browser, device: str, scheme: Scheme
+) -> None:
+    """Nothing is wider than the screen, and the page has the colours that were asked for."""
+    folder = Path(os.environ.get("MAILHANDLER_SCREENSHOTS", tmp_path))
+    with served(shop.app) as address, screen(chromium, device, scheme) as page:
+        page.goto(f"{address}/_mail/queue/")
+        wait_for_rows(page, 5)
+        check(page, scheme)
+        if device == "phone":
+            page.screenshot(path=folder / f"queue-phone-list-{scheme}.png")
+        page.click(".row:has-text('Your parcel')")
+        page.wait_for_selector(".row[aria-current]", state="attached")
+        check(page, scheme)
+        page.screenshot(path=folder / f"queue-{device}-{scheme}.png")

@@ -1,0 +1,156 @@
+"""Previews of mails that are templates."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from flask_mailhandler import Mail
+from flask_mailhandler import Message
+from flask_mailhandler.pages.previews.export import export
+from flask_mailhandler.previews.rendering import render
+from flask_mailhandler.previews.rendering import Rendered
+
+PNG = b"\x89PNG\r\n\x1a\nlogo"
+
+WELCOME = """
+{% block subject %}Welcome, {{ name }}{% endblock %}
+{% block html %}<h1>Hi {{ name }}</h1><img src="{{ mail_image("logo.png") }}" alt="Shop">
+<a href="{{ url_for("start") }}">Start</a>{% endblock %}
+"""
+
+
+class Shop:
+    """An app with templates and a static file, and a preview of one of them."""
+
+    def __init__(self, folder: Path, **config: object) -> None:
+        (folder / "static").mkdir()
+        (folder / "static" / "logo.png").write_bytes(PNG)
+        (folder / "templates" / "mail").mkdir(parents=True)
+        self.app = app = Flask("shop", root_path=str(folder), instance_path=str(folder / "i"))
+        app.config.update(config)
+        app.add_url_rule("/start", "start")
+        self.mail = mail = Mail(app)
+        self.template("welcome.mail", WELCOME)
+        mail.preview("Welcome", variants={"short": {"name": "Ann"}, "odd": {"name": "<b>{A}"}})(
+            lambda name: mail.render("mail/welcome", {"name": name}, to="ann@example.com")
+        )
+
+    def template(self, name: str, text: str) -> None:
+        path = Path(self.app.root_path, "templates", "mail", name)
+        path.write_text(text.strip(), encoding="utf-8")
+
+    def render(self, key: str) -> Rendered:
+        sample = self.mail.previews.find(key)
+        assert sample is not None
+        return render(self.app, sample)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path, MAIL_BASE_URL="https://shop.example", DEBUG=True)
+
+
+def test_the_page(shop: Shop) -> None:
+    """The page names the template, and its frame shows the image that is embedded by cid."""
+    client = shop.app.test_client()
+
+    page = client.get("/_mail/previews/Welcome").text
+    frame = client.get("/_mail/preview-html/Welcome").text
+
+    assert "<code>mail/welcome</code>" in page
+    assert "Welcome, Ann" in page
+    assert f'src="data:image/png;base64,{base64.b64encode(PNG).decode()}"' in frame
+    assert 'href="https://shop.example/start"' in frame
+
+
+def test_a_change_is_seen(shop: Shop) -> None:
+    """A template that is changed is rendered anew when the page is reloaded."""
+    client = shop.app.test_client()
+    client.get("/_mail/previews/Welcome")
+
+    shop.template("welcome.mail", WELCOME.replace("Welcome, ", "Good morning, "))
+    # The clock of files may not have moved on since the first one was written.
+    os.utime(Path(shop.app.root_path, "templates", "mail", "welcome.mail"), (1, 1))
+
+    assert "Good morning, Ann" in client.get("/_mail/previews/Welcome").text
+
+
+def test_the_files(shop: Shop, tmp_path: Path) -> None:
+    """The gallery shows the same, without the app."""
+    export(shop.app, shop.mail.previews, tmp_path / "out")
+
+    frame = (tmp_path / "out" / "welcome-short" / "html-light-0.html").read_text(encoding="utf-8")
+    assert f'src="data:image/png;base64,{base64.b64encode(PNG).decode()}"' in frame
+
+
+@pytest.mark.parametrize(
+    ("template", "kind", "says"),
+    [
+        ("{{ nobody }}", "UndefinedError", "'nobody' is undefined"),
+        ("{% if %}", "TemplateSyntaxError", "Expected an expression"),
+        ('<a href="/start">x</a>', "MessageError", "the link '/start' is relative"),
+    ],
+)
+def test_a_template_that_is_wrong(shop: Shop, template: str, kind: str, says: str) -> None:
+    """What is wrong with a template is on the page, with the template's name or line."""
+    shop.template("welcome.mail", WELCOME.replace("<h1>", template + "<h1>"))
+
+    page = shop.app.test_client().get("/_mail/previews/Welcome").text
+    failure = shop.render("Welcome").failure
+
+    assert failure is not None
+    assert failure.kind == kind
+    assert says in failure.text
+    assert f"<b>{kind}</b>" in page
+    assert "welcome.mail" in failure.place + failure.text
+
+
+@pytest.mark.parametrize(
+    ("config", "host"),
+    [
+        ({}, "localhost"),
+        ({"DEBUG": True}, "localhost"),
+        ({"TRUSTED_HOSTS": [".shop.example"]}, "shop.example"),
+        ({"TRUSTED_HOSTS": ["a.example"], "SERVER_NAME": "a.example"}, "a.example"),
+    ],
+)
+def test_without_a_base_url(tmp_path: Path, config: dict[str, object], host: str) -> None:
+    """An app that sends from its views alone, where links come from the request, needs no
+    MAIL_BASE_URL for its previews: nobody has forged their request."""
+    shop = Shop(tmp_path, **config)
+
+    rendered = shop.render("Welcome")
+
+    assert rendered.failure is None
+    assert f"http://{host}/start".encode() in rendered.content
+
+
+def test_braces_of_a_user(shop: Shop) -> None:
+    """What a user has written is not rendered again, so its braces are found by lint only: once in
+    the subject, and once in HTML and text together."""
+    rendered = shop.render("Welcome:odd")
+
+    assert [finding.rule for finding in rendered.findings] == ["braces", "braces"]
+    assert b"Subject: Welcome, <b>{A}" in rendered.content
+
+
+def test_a_locale(shop: Shop) -> None:
+    """The locale of a sample chooses the template."""
+    shop.template(
+        "bye.en.mail", "{% block subject %}Bye{% endblock %}{% block html %}<p>x{% endblock %}"
+    )
+    shop.template(
+        "bye.de.mail", "{% block subject %}Servus{% endblock %}{% block html %}<p>x{% endblock %}"
+    )
+
+    @shop.mail.preview("Bye", locales=["en", "de_AT"])
+    def bye(locale: str) -> Message:
+        return shop.mail.render("mail/bye", locale=locale)
+
+    assert b"Subject: Servus\r\n" in shop.render("Bye:de_AT").content
+    assert b"Subject: Bye\r\n" in shop.render("Bye").content

@@ -1,0 +1,207 @@
+"""The keys of the queue."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import traceback
+import typing as t
+
+import pytest
+
+from flask_mailhandler import ConfigurationError
+from flask_mailhandler import QueueError
+from flask_mailhandler.app.queue_keys import duration
+from flask_mailhandler.app.queue_keys import octets
+from flask_mailhandler.cli import queue_group
+from flask_mailhandler.queue import engines
+from flask_mailhandler.queue.engines import find
+from flask_mailhandler.queue.engines.none import NoEngine
+from flask_mailhandler.queue.engines.thread import ThreadEngine
+from flask_mailhandler.queue.row import RowState
+from queueing import Shop
+from queueing import shop
+from sending import letter
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("24h", 86400.0),
+        ("30d", 2592000.0),
+        ("90 s", 90.0),
+        ("1.5 min", 90.0),
+        ("2w", 1209600.0),
+        (" 5H ", 18000.0),
+        (60, 60.0),
+        ("0.5", 0.5),
+        (datetime.timedelta(hours=1), 3600.0),
+    ],
+)
+def test_times(value: object, seconds: float) -> None:
+    """A time is a number of seconds, a text with a unit, or a timedelta."""
+    assert duration(value, "MAIL_QUEUE_KEEP") == seconds
+
+
+@pytest.mark.parametrize("value", ["", "h", "1y", "-1h", 0, True, None, "0h", [], "1h 5min", "nan"])
+def test_no_times(value: object) -> None:
+    """What is no time is an error that names the key and says what may be written."""
+    with pytest.raises(ConfigurationError, match="MAIL_QUEUE_KEEP must be a time like '24h'"):
+        duration(value, "MAIL_QUEUE_KEEP")
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("25MB", 25_000_000), ("1 KiB", 1024), (10, 10), ("10", 10), ("3gib", 3 << 30), ("5B", 5)],
+)
+def test_sizes(value: object, number: int) -> None:
+    """A size is a number of octets, or a text with a unit."""
+    assert octets(value, "MAIL_QUEUE_MAX_SIZE") == number
+
+
+@pytest.mark.parametrize("value", ["", "MB", "0MB", 0, -1, "1.5MB", True, None, "9PB"])
+def test_no_sizes(value: object) -> None:
+    """What is no size is an error that names the key and says what may be written."""
+    with pytest.raises(ConfigurationError, match="MAIL_QUEUE_MAX_SIZE must be a size like '25MB'"):
+        octets(value, "MAIL_QUEUE_MAX_SIZE")
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"MAIL_QUEUE_MAX_AGE": "soon"},
+        {"MAIL_QUEUE_KEEP": "soon"},
+        {"MAIL_QUEUE_MAX_SIZE": "big"},
+        {"MAIL_QUEUE_UNKNOWN": "resend"},
+        {"MAIL_TESTING_QUEUE": "real"},
+        {"MAIL_QUEUE": 5.0},
+        {"MAIL_QUEUE_ENGINE": 5.0},
+    ],
+)
+def test_wrong_keys(keys: dict[str, t.Any], tmp_path: Path) -> None:
+    """A wrong value fails in init_app, and names its key."""
+    with pytest.raises(ConfigurationError, match=next(iter(keys))):
+        Shop(tmp_path, None, **keys)
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        ("mysql://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'mysql'"),
+        ("mysql+pymysql://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'mysql'"),
+        ("oracle+oracledb://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'oracle'"),
+        ("mongodb://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'mongodb'"),
+        ("redis://:s3cret@h/0", "not a broker"),
+        ("AMQP://u:s3cret@h/", "not a broker"),
+        ("postgres://u:s3cret@h/d", r"write it as in\s+'postgresql\+psycopg://"),
+    ],
+)
+def test_databases_that_are_not_supported(place: str, error: str, tmp_path: Path) -> None:
+    """A database in which mail cannot wait is refused when the app is made, before anybody is told
+    to install its driver, and no password is shown."""
+    with pytest.raises(ConfigurationError, match=error) as caught:
+        Shop(tmp_path, None, MAIL_QUEUE=place)
+
+    assert "MAIL_QUEUE" in str(caught.value)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("place", ["sqlite:///x.db", "postgresql+psycopg://h/d", "SQLite:///x.db"])
+def test_databases_that_are_supported(place: str, tmp_path: Path) -> None:
+    """SQLite and PostgreSQL are taken with whatever driver, which is looked for when it is used."""
+    Shop(tmp_path, None, MAIL_QUEUE=place)
+
+
+def test_an_account_has_no_queue_of_its_own(tmp_path: Path) -> None:
+    """The keys of the queue are those of the whole app."""
+    with pytest.raises(ConfigurationError, match="unknown options: queue"):
+        Shop(tmp_path, None, MAIL_ACCOUNTS={"news": {"queue": "x"}})
+
+
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [("sqlite", "mail-queue.sqlite"), ("sub/other.db", "sub/other.db"), ("/x/y.db", "/x/y.db")],
+)
+def test_where_the_file_is(place: str, path: str, tmp_path: Path) -> None:
+    """A path is taken from the instance folder."""
+    assert str(Shop(tmp_path, None, MAIL_QUEUE=place).queue.store) == str(tmp_path / path)
+
+
+def test_a_new_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A new default file is told once, for a container would lose it; not in debug mode, and not
+    where somebody has named the place."""
+    keys: list[dict[str, t.Any]] = [{}, {"DEBUG": True}, {"MAIL_QUEUE": "mine.db"}, {}]
+    for folder, given in zip("abca", keys, strict=True):
+        with shop(tmp_path / folder, None, MAIL_HANDLER="console", **given) as here:
+            here.mail.send_later(letter())
+
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert str(tmp_path / "a") in told
+    assert "container" in told
+
+
+class Elsewhere(NoEngine):
+    """Somebody else's."""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("thread", ThreadEngine),
+        ("none", NoEngine),
+        (Elsewhere, Elsewhere),
+        ("test_queue_config:Elsewhere", Elsewhere),
+    ],
+)
+def test_engines(wanted: object, found: type) -> None:
+    """An engine is found by its name, by its place, or is given."""
+    engine = find(wanted)
+
+    assert (engine.__module__.rpartition(".")[2], engine.__name__) == (
+        found.__module__.rpartition(".")[2],
+        found.__name__,
+    )
+
+
+def test_an_installed_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine is found by its entry point."""
+    entry = importlib.metadata.EntryPoint(
+        "bell", f"{NoEngine.__module__}:NoEngine", engines.KIND.entry_points
+    )
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [entry])
+
+    assert find("bell") is NoEngine
+
+
+@pytest.mark.parametrize("wanted", ["celry", "no.such:Engine", "json:dumps", "json:nothing", dict])
+def test_no_engine(wanted: object) -> None:
+    """What is no engine is an error that says what there is."""
+    with pytest.raises(ConfigurationError, match="MAIL_QUEUE_ENGINE"):
+        find(wanted)
+
+
+@pytest.mark.parametrize("wanted", ["redis://:geheim@127.0.0.1/0", ["amqp://mail:geheim@mq"]])
+def test_a_broker_is_no_engine(wanted: object) -> None:
+    """The URL of a broker may hold a password: it is not repeated, and its place is named."""
+    with pytest.raises(ConfigurationError, match="settings of Celery") as caught:
+        find(wanted)
+
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_url_is_not_shown(tmp_path: Path) -> None:
+    """A URL in MAIL_QUEUE may hold a password, and stands in no error and no repr."""
+    here = Shop(tmp_path, None, MAIL_QUEUE="postgresql+psycopg://mail:geheim@127.0.0.1:1/shop")
+
+    assert "geheim" not in repr(here.queue.settings) + str(vars(here.queue.settings))
+    with pytest.raises(QueueError, match=r"mail:\*\*\*@127\.0\.0\.1:1/shop") as caught:
+        here.queue.store.counts()
+    assert "geheim" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_states_that_can_be_chosen() -> None:
+    """``--state`` takes the states of rows, though the command line does not load the queue."""
+    assert {*queue_group._STATES} == {*RowState}

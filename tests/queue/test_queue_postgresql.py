@@ -1,0 +1,360 @@
+"""The queue in PostgreSQL, which is somewhere else and may go away."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import typing as t
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from clocks import skewed
+from flask_mailhandler import message_sent
+from flask_mailhandler import QueueError
+from flask_mailhandler.queue import lane
+from flask_mailhandler.queue import worker
+from flask_mailhandler.queue.bell import Bell
+from flask_mailhandler.queue.stores.base import Lease
+from flask_mailhandler.queue.stores.sqlalchemy import clock as sqlalchemy_clock
+from flask_mailhandler.queue.stores.sqlalchemy import find as sqlalchemy_places
+from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
+from queueing import Shop
+from queueing import shop
+from sending import letter
+from sending import letters
+from sending import Scripted
+from servers.waiting import until
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from servers.pgbouncer import PgBouncer
+    from servers.postgresql import Postgresql
+
+pytestmark = pytest.mark.services
+
+
+def cut_all(postgresql: Postgresql) -> None:
+    """Close all connections to the database, and wait until they are: its processes are told, and
+    end when they come to it."""
+    postgresql.disconnect_all()
+    others = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+    )
+    with postgresql.connect() as connection:
+        until(lambda: connection.execute(others).fetchone() == (0,), 60, "their end")
+
+
+@pytest.fixture(params=["directly", "pgbouncer"])
+def url(request: pytest.FixtureRequest, postgresql: Postgresql) -> Iterator[str]:
+    """The URL of a database with the tables of the queue: of the server itself, and of a pooler
+    before it. The test is run for each."""
+    there: Postgresql | PgBouncer = postgresql
+    if request.param == "pgbouncer":
+        there = request.getfixturevalue("pgbouncer")()
+    with there.database() as found:
+        yield found
+
+
+def test_connections_that_were_cut(
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Connections that were idle when the database was restarted are replaced, and nobody sees
+    it."""
+    monkeypatch.setattr(sqlalchemy_places, "IDLE", 0.0)
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        cut_all(postgresql)
+        here.mail.send_later(letter())
+        cut_all(postgresql)
+        here.queue.run_once()
+
+        assert (here.states, len(server.accepted)) == (["sent"] * 2, 2)
+
+
+@pytest.mark.parametrize("url", ["directly"], indirect=True)  # nobody sees it behind a pooler
+def test_cut_in_the_middle_of_a_message(
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If a worker loses its database before it can announce the end of data it does not give it;
+    the message is sent when it has the database again, once."""
+    # However long it takes to cut a connection, it is not looked at.
+    monkeypatch.setattr(sqlalchemy_places, "IDLE", float("inf"))
+
+    def cut(line: str, connection: object) -> str:
+        cut_all(postgresql)
+        return "250 2.1.0 ok"
+
+    server = scripted(on={"MAIL": [cut]})
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert (here.states, server.received) == (["waiting"], [])
+        here.all_later()
+        here.queue.run_once()
+
+        assert (here.states, len(server.accepted)) == (["sent"], 1)
+
+
+def test_away_for_a_while(
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """F-101: while the database is away nothing is accepted, and an error says so; a worker waits
+    for it, and sends what was there before."""
+    monkeypatch.setattr(worker, "POLL", 0.05)
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        postgresql.stop()
+        try:
+            with pytest.raises(QueueError, match=r"The queue in postgresql\+psycopg://postgres@"):
+                here.mail.send_later(letter())
+            bell, sent = Bell(), threading.Event()
+            message_sent.connect(lambda *_, **__: sent.set(), here.app, weak=False)
+            thread = threading.Thread(target=here.queue.worker(bell).run)
+            thread.start()
+            until(lambda: "cannot be used" in caplog.text, 60, "the worker to find out")
+        finally:
+            postgresql.start()
+        assert sent.wait(60)
+        bell.stop()
+        thread.join()
+
+        assert (here.states, len(server.accepted)) == (["sent"], 1)
+
+
+def test_a_machine_that_goes_down(
+    url: str, tmp_path: Path, scripted: Scripted, postgresql: Postgresql
+) -> None:
+    """F-100: when the database goes down without a word what was accepted is there, and what was
+    sent is not sent again: where that could not be written in time, it is held."""
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        assert len([*here.mail.send_later_each(letters(20))]) == 20
+        here.queue.run_once()
+        postgresql.stop(signal.SIGQUIT)
+        postgresql.start()
+        here.queue.close()  # and with it connections that are none any more
+        here.forget_workers()
+        here.queue.run_once()
+
+        assert len(here.states) == 20
+        assert {*here.states} <= {"sent", "held"}
+        assert len(server.accepted) == 20
+
+
+@pytest.mark.parametrize("crash", [True, False])
+def test_what_a_worker_had_claimed(
+    crash: bool, url: str, tmp_path: Path, postgresql: Postgresql
+) -> None:
+    """What a worker had claimed when the database went down, and not when it was restarted in
+    order, is held: an announcement may be gone."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        dead = here.queue.worker()
+        here.queue.store.claim("default", Lease(dead.owner, 1.0), here.rows[0].due, 1)
+        postgresql.stop(signal.SIGQUIT if crash else signal.SIGINT)
+        postgresql.start()
+        here.queue.close()
+        here.queue.worker().upkeep.recover()
+
+        assert here.states == ["held" if crash else "waiting"]
+        assert ("went down" in here.rows[0].error) is crash
+
+
+def test_what_is_on_the_disk_at_once(url: str, tmp_path: Path) -> None:
+    """What is accepted and claimed is on the disk at once; the rest is when the next of these
+    is."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        here.mail.send_later(letter())
+        store = here.queue.store
+        assert isinstance(store, SqlalchemyStore)
+        with store.database.single() as connection:
+            assert _synchronous(connection) == "on"
+        with store.database.write() as connection:
+            assert _synchronous(connection) == "on"
+        with store.database.write(at_once=False) as connection:
+            assert _synchronous(connection) == "off"
+        with store.database.write() as connection:
+            assert _synchronous(connection) == "on"
+
+
+def _synchronous(connection: t.Any) -> str:
+    return str(connection.exec_driver_sql("SHOW synchronous_commit").scalar())
+
+
+def test_a_row_in_hand_is_left_alone(url: str, tmp_path: Path) -> None:
+    """A worker does not wait for a row that another transaction has in hand: it takes the next."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        first = here.mail.send_later(letter())
+        second = here.mail.send_later(letter())
+        assert [row.id for row in _claimed_beside(here, first.id)] == [second.id]
+
+
+def _claimed_beside(here: Shop, held: int) -> list[t.Any]:
+    store = here.queue.store
+    assert isinstance(store, SqlalchemyStore)
+    with store.database.write() as connection:
+        connection.exec_driver_sql(f"SELECT id FROM mail_queue WHERE id = {held} FOR UPDATE")
+        now = here.rows[0].due + 1
+        return store.claim("default", Lease("me", now + 60), now, 10)
+
+
+def test_the_clock_of_the_server(
+    url: str, tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is that of the server, whatever the clock of this machine says, and goes on while
+    the server is away."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        store = here.queue.store
+        before = store.now()
+        with skewed(86_400.0):
+            assert before <= store.now() < before + 3600
+        monkeypatch.setattr(sqlalchemy_clock, "AGREEMENT", 0.0)
+        postgresql.stop()
+        try:
+            away = [store.now() for _ in range(3)]
+        finally:
+            postgresql.start()
+        assert before <= away[0] < away[1] < away[2] < before + 3600
+        here.queue.close()
+        assert away[2] < store.now() < before + 3600
+
+
+def test_a_server_that_was_never_reached(url: str, tmp_path: Path, postgresql: Postgresql) -> None:
+    """Nobody knows the time before the server has said it."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        postgresql.stop()
+        try:
+            with pytest.raises(QueueError, match="cannot be used"):
+                here.queue.store.now()
+        finally:
+            postgresql.start()
+        assert here.queue.store.now() > 0
+
+
+def test_the_server_is_asked_once_a_minute(
+    url: str, tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A minute is the longest time for which two clocks are believed to agree; a server that cannot
+    be reached is left alone for as long."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        store = here.queue.store
+        assert isinstance(store, SqlalchemyStore)
+        asked: list[str] = []
+        event.listen(
+            store.database.engine,
+            "before_cursor_execute",
+            lambda *about: asked.append(about[2]),
+        )
+        store.now()
+        del asked[:]
+        steady = time.clock_gettime(sqlalchemy_clock._STEADY)
+        monkeypatch.setattr(time, "clock_gettime", lambda _: steady)
+        first = [store.now() for _ in range(3)]
+        assert asked == []
+        steady += sqlalchemy_clock.AGREEMENT + 1
+        second = [store.now() for _ in range(3)]
+        assert len(asked) == 1
+        assert max(first) < min(second)
+
+        monkeypatch.setattr(sqlalchemy_places, "IDLE", float("inf"))
+        cut_all(postgresql)
+        steady += sqlalchemy_clock.AGREEMENT + 1
+        third = [store.now() for _ in range(3)]
+        assert len(asked) == 2
+        assert max(second) < min(third)
+
+
+@pytest.mark.parametrize(
+    ("reply", "state"), [("250 2.0.0 ok", "sent"), ("451 4.3.0 later", "waiting")]
+)
+@pytest.mark.usefixtures("not_soon")
+def test_cut_before_the_result_is_written(
+    reply: str,
+    state: str,
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    postgresql: Postgresql,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If a worker loses its database while the server takes a message, or does not, it writes that
+    down as soon as it has the database again: nothing is held for a person of which it knows."""
+    monkeypatch.setattr(sqlalchemy_places, "IDLE", float("inf"))
+
+    def cut(line: str, connection: object) -> str:
+        cut_all(postgresql)
+        return reply
+
+    server = scripted(on={"end of data": [cut]})
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        for message in letters(3):
+            here.mail.send_later(message)
+        here.queue.run_once()
+        assert here.states == [state, "sent", "sent"]
+        here.all_later()
+        here.queue.run_once()
+
+        assert here.states == ["sent"] * 3
+        assert sorted(one.recipients[0] for one in server.accepted) == [
+            f"r{number}@example.com" for number in (1, 2, 3)
+        ]
+
+
+@pytest.mark.parametrize(
+    "lost", ["SKIP LOCKED", "DELETE FROM mail_queue_content", "octets", "UNION ALL"]
+)
+def test_written_and_the_answer_lost(
+    lost: str,
+    url: str,
+    tmp_path: Path,
+    scripted: Scripted,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the database has written a claim or a result, and only its answer was lost, the worker
+    finds that out: the app is told, and no row waits until a lease is over. An answer to what it
+    has only asked is asked for again, or done without."""
+    monkeypatch.setattr(lane, "URGENT", 0.0)
+    server = scripted()
+    told: list[object] = []
+    cut: list[str] = []
+    with shop(tmp_path, server, MAIL_QUEUE=url) as here:
+        store = here.queue.store
+        assert isinstance(store, SqlalchemyStore)
+
+        def lose(connection: object, cursor: t.Any, statement: str, *more: object) -> None:
+            early = lost == "UNION ALL" and not server.accepted
+            if lost in statement and not early and not cut:
+                cut.append(statement)
+                raise sa.exc.OperationalError("", None, OSError("the answer is lost"))
+
+        for message in letters(2):
+            here.mail.send_later(message)
+        message_sent.connect(lambda *_, **__: told.append(1), here.app, weak=False)
+        event.listen(store.database.engine, "after_cursor_execute", lose)
+        here.queue.run_once()
+
+        assert len(cut) == 1
+        assert (here.states, told, len(server.accepted)) == (["sent"] * 2, [1, 1], 2)
+        assert "another worker" not in caplog.text

@@ -20,11 +20,11 @@ from flask_mailhandler import RefusedError
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.content import Content
 from flask_mailhandler.envelope import Envelope
+from flask_mailhandler.phase import Phase
+from flask_mailhandler.phase import State
 from flask_mailhandler.report import conclude
 from flask_mailhandler.report import Job
 from flask_mailhandler.report import Outcome
-from flask_mailhandler.report import Phase
-from flask_mailhandler.report import State
 
 A, B, C = (Address(f"{letter}@example.com") for letter in "abc")
 
@@ -206,4 +206,6 @@ def test_batch_error() -> None:
     error = BatchError(reports)
 
     assert error.reports == tuple(reports)
-    assert str(error).startswith("2 of 3 messages were accepted by nobody; the first: 1 of 1")
+    assert str(error).startswith(
+        "2 of 3 messages were accepted for no recipient. The first error: 1 of 1"
+    )

@@ -22,7 +22,7 @@ from .text.invisible import invisible_in_word
 # 256 of a path when its angle brackets are taken away.
 MAX_LOCAL = 64
 MAX_DOMAIN = 255
-MAX_MAILBOX = 254
+MAX_ADDR_SPEC = 254
 # RFC 5321 section 4.5.3.1.4: a command has 512 octets, its CRLF counted.
 MAX_SENDER = 512 - len("MAIL FROM:<>\r\n")
 
@@ -86,7 +86,7 @@ def _decoded(name: str, field: str) -> str:
         ) from None
 
 
-def read_mailbox(text: str, field: str, *, sender: bool = False) -> str:
+def read_addr_spec(text: str, field: str, *, sender: bool = False) -> str:
     """Check ``local@domain`` and return it with its domain in lower-case ASCII.
 
     :param sender: Whether it is an envelope sender only. Those of list managers and of SRS have
@@ -109,7 +109,7 @@ def read_mailbox(text: str, field: str, *, sender: bool = False) -> str:
         raise MessageError(
             f"{field} has more than {MAX_LOCAL} octets before the @: {shorten(text)}."
         )
-    longest = MAX_SENDER if sender else MAX_MAILBOX
+    longest = MAX_SENDER if sender else MAX_ADDR_SPEC
     if len(local.encode()) + 1 + len(ascii_domain) > longest:
         raise MessageError(f"{field} is longer than {longest} octets: {shorten(text)}.")
     if not local.isascii():

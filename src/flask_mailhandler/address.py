@@ -11,9 +11,9 @@ import typing as t
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from .addr_spec import MAX_ADDR_SPEC
 from .addr_spec import MAX_LOCAL
-from .addr_spec import MAX_MAILBOX
-from .addr_spec import read_mailbox
+from .addr_spec import read_addr_spec
 from .addr_spec import split_name
 from .errors import MessageError
 from .text.checks import check_text
@@ -27,14 +27,14 @@ if t.TYPE_CHECKING:
 
 # Most addresses are like this: lower-case domain, nothing in quotes. What this finds is within
 # all limits if the mailbox is not longer than a local part may be; all else takes the long way.
-_MAILBOX = (
+_ADDR_SPEC = (
     r"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+"
     r"@[a-z0-9]++(?:-++[a-z0-9]++)*+(?:\.[a-z0-9]++(?:-++[a-z0-9]++)*+)*+"
 )
 _NAME = r"""[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff()<>\[\]:;@\\,"]*+"""
-_COMMON = re.compile(rf"(?:({_NAME})<({_MAILBOX})>|({_MAILBOX}))\Z")
+_COMMON = re.compile(rf"(?:({_NAME})<({_ADDR_SPEC})>|({_ADDR_SPEC}))\Z")
 # A name of atoms, so that the address is written as it is.
-_AS_WRITTEN = re.compile(rf"((?:[A-Za-z0-9!#$%&'*+\-/=^_`{{|}}~]++ )++)<({_MAILBOX})>\Z")
+_AS_WRITTEN = re.compile(rf"((?:[A-Za-z0-9!#$%&'*+\-/=^_`{{|}}~]++ )++)<({_ADDR_SPEC})>\Z")
 _SHORT = 128
 
 
@@ -75,7 +75,7 @@ class Address(str):
             raise MessageError(f"{field} takes a string as the name, not {shorten(name)}.")
         if name and found:
             raise MessageError(f"{field} has two names, {shorten(found)} and {shorten(name)}.")
-        self = super().__new__(cls, read_mailbox(mailbox, field, sender=cls._is_sender))
+        self = super().__new__(cls, read_addr_spec(mailbox, field, sender=cls._is_sender))
         self.name = check_text(given, f"the name in {field}").strip(" \t")
         self.written = ""
         return self
@@ -201,7 +201,7 @@ def parse_envelope_sender(value: object, field: str = "envelope_sender") -> Addr
     :raises MessageError: if it is none.
     """
     found = parse_address(value, field, EnvelopeSender)
-    within = len(found.local.encode()) <= MAX_LOCAL and len(found.encode()) <= MAX_MAILBOX
+    within = len(found.local.encode()) <= MAX_LOCAL and len(found.encode()) <= MAX_ADDR_SPEC
     return Address(str.__str__(found), found.name, field=field) if within else found
 
 

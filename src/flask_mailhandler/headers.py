@@ -98,14 +98,6 @@ class Headers(Mapping[str, str]):
         return Headers, (self.pairs,)
 
 
-def make_message_id(left: str, author: Address) -> str:
-    """Return ``<left@right>`` with the domain of the author, an address literal as a name."""
-    domain = author.domain
-    if domain.startswith("["):
-        domain = re.sub(r"[^0-9A-Za-z.]+", "-", domain.strip("[]"))
-    return f"<{left}@{domain}>"
-
-
 def _flatten(fields: object) -> Iterator[tuple[object, object]]:
     if fields is None:
         return

@@ -13,12 +13,12 @@ logger: logging.Logger = logging.getLogger("flask_mailhandler")
 # stands before it, and is not tried again shorter: else a long text would take for ever.
 _QUOTED = r'(?<!\\)("[^"\\]?)(?:[^"\\]|\\.)*+(")'
 _WORD = r"(?<![^\s<>@,;:\"'])([^\s<>@,;:\"']{1,2})[^\s<>@,;:\"']*+"
-_MAILBOX = re.compile(rf"(?:{_QUOTED}|{_WORD})@(?=[\w\[])", re.S)
+_ADDRESS = re.compile(rf"(?:{_QUOTED}|{_WORD})@(?=[\w\[])", re.S)
 
 
 def masked(text: str) -> str:
     """Shorten all local parts in *text*: ``ann@example.com`` -> ``an…@example.com``."""
-    return _MAILBOX.sub(r"\1\3…\2@", text)
+    return _ADDRESS.sub(r"\1\3…\2@", text)
 
 
 def log_report(report: Report, using: str) -> None:

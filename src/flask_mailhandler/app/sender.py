@@ -15,7 +15,6 @@ from flask import Flask
 
 from .. import config
 from ..address import AddressesInput
-from ..errors import BatchError
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import AnyMessage
 from ..handlers.prepare import Before
@@ -24,6 +23,7 @@ from ..handlers.prepare import several
 from ..message.message import Message
 from ..message.message import MessageFields
 from ..message.other_names import LATER
+from ..report import BatchError
 from ..report import Report
 from ..testing.outbox import Outbox
 from ..text.checks import plain

@@ -24,9 +24,9 @@ from ..message.message import Message
 from ..message.message import MessageFields
 from ..message.other_names import of_message
 from ..mime import render
+from ..phase import State
 from ..report import Job
 from ..report import Outcome
-from ..report import State
 from ..text.checks import shorten
 
 if t.TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime
-import re
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from ..attachment import File
 from ..errors import MessageError
 from ..headers import Headers
 from ..text.checks import shorten
+from .message_id import LEFT
 
 
 def to_json(value: object) -> t.Any:
@@ -64,7 +64,7 @@ def from_json(
         fields = {name: _field(name, data[name]) for name in names}
         left, given = data["made"]["left"], frozenset(data["given"])
         # It becomes a part of the header.
-        if not re.fullmatch("[0-9a-f]{32}", left) or not given <= may_be_given:
+        if not LEFT.match(left) or not given <= may_be_given:
             raise ValueError("its identity")
     except MessageError:
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
 import typing as t
 from collections.abc import Mapping
 
@@ -20,7 +19,6 @@ from ..envelope import Envelope
 from ..errors import MessageError
 from ..headers import Headers
 from ..headers import HeadersInput
-from ..headers import make_message_id
 from ..text.checks import TextInput
 from . import content_ids
 from . import fields as convert
@@ -29,6 +27,8 @@ from .fields import AlternativesInput
 from .fields import AttachmentsInput
 from .json_form import from_json
 from .json_form import to_json
+from .message_id import make_left
+from .message_id import make_message_id
 
 if t.TYPE_CHECKING:
     from email.message import EmailMessage
@@ -140,7 +140,7 @@ class Message:
         self.__dict__["_given"] = given.difference(
             [name for name in given if name in RECIPIENTS and self.__dict__[name]]
         )
-        self.__dict__["_left"] = os.urandom(16).hex()
+        self.__dict__["_left"] = make_left()
         self._identify()
         if "cid:" in self.html:
             from ..mime.shown_images import check_shown  # few messages show any

@@ -26,8 +26,8 @@ if t.TYPE_CHECKING:
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
+    from .message.fields import MessageFields as MessageFields
     from .message.message import Message as Message
-    from .message.message import MessageFields as MessageFields
     from .oauth.token import OAuthToken as OAuthToken
     from .phase import Phase as Phase
     from .phase import State as State
@@ -81,7 +81,8 @@ _HOMES = {
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
-    "message.message": ["Message", "MessageFields"],
+    "message.fields": ["MessageFields"],
+    "message.message": ["Message"],
     "oauth.token": ["OAuthToken"],
     "testing.outbox": ["Outbox"],
     "queue.mail_queue": ["MailQueue"],

@@ -20,8 +20,8 @@ from ..handlers.prepare import AnyMessage
 from ..handlers.prepare import Before
 from ..handlers.prepare import from_text
 from ..handlers.prepare import several
+from ..message.fields import MessageFields
 from ..message.message import Message
-from ..message.message import MessageFields
 from ..message.other_names import LATER
 from ..report import BatchError
 from ..report import Report

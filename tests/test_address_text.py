@@ -133,7 +133,7 @@ def test_encoded_words(text: str, name: str) -> None:
 )  # fmt: skip
 def test_encoded_words_that_cannot_be_read(word: str) -> None:
     """What looks like an encoded word and is none is an error that says what to give instead."""
-    with pytest.raises(MessageError, match=r"^cc has an encoded word .*\(name, mailbox\)"):
+    with pytest.raises(MessageError, match=r"^cc has an encoded word .*\(name, address\)"):
         Message(cc=f"{word} <a@b.example>")
 
 

@@ -94,9 +94,9 @@ def test_hostile_values(value: str) -> None:
         ("Date", "date="),
         ("Message-ID", "message_id="),
         ("Return-Path", "envelope_sender="),
-        ("MIME-Version", "always there"),
-        ("Content-Type", "follows from what is sent"),
-        ("content-transfer-encoding", "follows from what is sent"),
+        ("MIME-Version", "always sent"),
+        ("Content-Type", "is set from what the message contains"),
+        ("content-transfer-encoding", "is set from what the message contains"),
         ("Resent-To", "the EmailMessage itself"),
     ],
 )

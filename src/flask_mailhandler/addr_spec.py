@@ -139,7 +139,7 @@ def _local_hint(text: str, local: str, field: str) -> str:
     if ".." in local or local.startswith(".") or local.endswith("."):
         quoted = '"' + local + '"'
         return f"{start} has one dot too many before the @; if that is correct, write {quoted}@..."
-    return f"{start} has a character before the @ that must be quoted, or is not allowed."
+    return f"{start} has a character before the @ that must be in quotes, or is not allowed."
 
 
 def _domain(domain: str, text: str, field: str) -> str:

@@ -72,7 +72,7 @@ def test_lazy_strings(field: str) -> None:
         ({"text": b"x"}, "text takes a string"),
         ({"text": "\ud800"}, "text cannot be written as UTF-8"),
         ({"html": 1}, "html takes a string"),
-        ({"to": "a, b"}, "to is no mailbox"),
+        ({"to": "a, b"}, "to is not an address"),
         ({"to": "a@example.com, b@example.com"}, "to is not one address"),
         ({"cc": ["a@example.com", ""]}, "cc is empty"),
         ({"bcc": 1}, "bcc takes addresses"),

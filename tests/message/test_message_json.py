@@ -117,7 +117,7 @@ def test_any_damage(field: str, value: object) -> None:
 @pytest.mark.parametrize("data", [[], None, "x", 5, [("version", 1)]], ids=repr)
 def test_json_of_something_else(data: t.Any) -> None:
     """What is no mapping was not made by to_dict()."""
-    with pytest.raises(MessageError, match="to_dict of version 1"):
+    with pytest.raises(MessageError, match="to_dict, in version 1"):
         Message.from_dict(data)
 
 

@@ -651,7 +651,7 @@ def test_secret() -> None:
     assert copy.copy(secret) == copy.deepcopy(secret) == Secret(secret)
     assert secret != PASSWORD
     assert not hasattr(secret, "__dict__")
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)
 
 

@@ -102,7 +102,7 @@ def seconds(value: object, name: str) -> float:
         found = float("nan")
     if not 0 < found < 1e9:
         raise ConfigurationError(
-            f"{name} must be a number of seconds above 0, not {shorten(value)}."
+            f"{name} must be a number of seconds over 0, not {shorten(value)}."
         )
     return found
 

@@ -124,7 +124,7 @@ def message_id(value: object, field: str) -> str | None:
     text = None if value is None else plain(value)
     if value is not None and (text is None or not MESSAGE_ID.match(text) or len(text) > 250):
         raise MessageError(
-            f"{field} takes '<left@right>' in printable ASCII, at most 250 characters,"
+            f"{field} takes '<left@right>' in printable ASCII, up to 250 characters,"
             f" not {shorten(value)}."
         )
     return text

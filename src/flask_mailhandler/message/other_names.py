@@ -76,7 +76,7 @@ def of_message(value: object) -> str:
     module = type(value).__module__.partition(".")[0]
     if hasattr(value, "subject") and (hasattr(value, "recipients") or hasattr(value, "to")):
         return (
-            f"this is a {type(value).__name__} of {module}; write flask_mailhandler's"
+            f"that is a {type(value).__name__} of {module}; write flask_mailhandler's"
             " Message(subject=..., from_addr=..., to=..., text=...)"
         )
     return "write Message(subject=..., to=..., text=...)"

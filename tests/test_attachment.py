@@ -18,7 +18,7 @@ from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler.attachment import File
-from flask_mailhandler.attachment import parse_mimetype
+from flask_mailhandler.text.mimetype import parse_mimetype
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,11 @@ _ONE = "write one address per string, and several as a list of strings"
 
 
 def split_name(text: str, field: str) -> tuple[str, str]:
-    """Split ``name <local@domain>`` into its name and its addr-spec; the name is "" if there is
-    none. Encoded words in it, as :func:`email.utils.formataddr` writes them, are decoded (RFC 2047
-    section 5)."""
+    """Split ``name <local@domain>`` into its name and its addr-spec.
+
+    The name is "" if there is none. Encoded words in it, as :func:`email.utils.formataddr` writes
+    them, are decoded (RFC 2047 section 5).
+    """
     quoted = _QUOTED.match(text)
     if quoted:
         rest = text[quoted.end() :]
@@ -170,8 +172,10 @@ def _domain(domain: str, text: str, field: str) -> str:
 
 
 def _a_label(label: str, text: str, field: str) -> str:
-    """Return the ASCII form of one label: IDNA 2008, strict. The standard library's codec is IDNA
-    2003, which turns faß.de into another domain."""
+    """Return the ASCII form of one label, by IDNA 2008 (strict).
+
+    The standard library's codec is IDNA 2003, which turns faß.de into another domain.
+    """
     if label.isascii():
         return label
     import idna  # costs 3 ms to import, and most domains are ASCII

@@ -39,8 +39,9 @@ _SHORT = 128
 
 
 class Address(str):
-    """An address: the string ``local@domain``, with a :attr:`name`. Comparing, hashing and joining
-    use the string, without the name.
+    """An address: the string ``local@domain``, with a :attr:`name`.
+
+    Comparing, hashing and joining use the string, without the name.
 
     .. code-block:: python
 
@@ -110,8 +111,11 @@ class Address(str):
 
 
 class EnvelopeSender(Address):
-    """An address that bounces are sent to. Those of list managers and of SRS can have more than 64
-    octets before the @, and the server decides whether it accepts them."""
+    """An address that bounces are sent to.
+
+    Those of list managers and of SRS can have more than 64 octets before the @, and the server
+    decides whether it accepts them.
+    """
 
     __slots__ = ()
     _is_sender = True
@@ -149,8 +153,10 @@ AddressesInput: t.TypeAlias = "AddressInput | Iterable[AddressInput] | None"
 
 
 class Addresses(tuple[Address, ...]):
-    """Addresses in order: a tuple that also compares equal to a list, so a test can say
-    ``message.to == ["ann@example.com"]``."""
+    """Addresses in order: a tuple that can also be equal to a list.
+
+    So a test can say ``message.to == ["ann@example.com"]``.
+    """
 
     __slots__ = ()
 
@@ -174,9 +180,10 @@ NOBODY = Addresses()
 
 
 def parse_address(value: object, field: str = "address", kind: type[Address] = Address) -> Address:
-    """Read one address: a string, a ``(name, address)`` pair, an :class:`Address`, or an address
-    of the standard library.
+    """Read one address.
 
+    :param value: A string, a ``(name, address)`` pair, an :class:`Address`, or an address of the
+        standard library.
     :param kind: The class of the result.
     :raises MessageError: if the value is not an address.
     """

@@ -15,15 +15,12 @@ from .text.checks import check_text
 from .text.checks import plain
 from .text.checks import shorten
 from .text.checks import unproxied
+from .text.mimetype import parse_mimetype
 
 if t.TYPE_CHECKING:
     import io
     from importlib.resources.abc import Traversable
 
-# https://www.rfc-editor.org/rfc/rfc2045#section-5.1: token
-TOKEN = r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]+"
-_TYPE = re.compile(rf"({TOKEN})/({TOKEN})")
-_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({TOKEN})=(?:({TOKEN})|"((?:[^"\\]|\\.)*)")')
 # https://www.rfc-editor.org/rfc/rfc2392: what follows cid:, without the characters that a URL or
 # the angle brackets would need escaped.
 _CID = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z")
@@ -35,8 +32,10 @@ _READ = 1 << 16
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class File:
-    """A regular file, pinned: reading it gives exactly the octets that it had when it was pinned,
-    or raises an error."""
+    """A regular file, pinned.
+
+    Reading it gives exactly the octets that it had when it was pinned, or raises an error.
+    """
 
     path: str
     size: int
@@ -96,8 +95,10 @@ class File:
 
 @dataclasses.dataclass(frozen=True, init=False, repr=False)
 class Attachment:
-    """A part of a message other than its text and HTML: a file (``attachments=``), an inline image
-    (``inline_attachments=``), or another form of the text (``alternatives=``).
+    """A part of a message other than its text and its HTML.
+
+    It is a file (``attachments=``), an inline image (``inline_attachments=``), or another form of
+    the text (``alternatives=``).
 
     .. code-block:: python
 
@@ -146,8 +147,10 @@ class Attachment:
         mimetype: str | None = None,
         cid: str | None = None,
     ) -> t.Self:
-        """Attach a regular file. It is read in pieces while it is sent, and must then be the same
-        file as now (inode, size, time of change).
+        """Attach a regular file.
+
+        It is read in pieces while it is sent, and must then be the same file as now (inode, size,
+        time of change).
 
         .. code-block:: python
 
@@ -197,30 +200,6 @@ class Attachment:
     def __repr__(self) -> str:
         name = f" {self.filename!r}" if self.filename else ""
         return f"<Attachment{name} {self.mimetype} {self.size} octets>"
-
-
-def parse_mimetype(value: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-    """Split ``text/calendar; method=REQUEST`` into type, subtype and parameters. The type, the
-    subtype and the names of the parameters are in lower case.
-
-    :raises MessageError: if it does not follow RFC 2045 section 5.1.
-    """
-    head = _TYPE.match(value)
-    end = head.end() if head else 0
-    parameters = []
-    while head and (found := _PARAMETER.match(value, end)):
-        name, token, quoted = found.groups()
-        text = token if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-        parameters.append((name.lower(), text))
-        end = found.end()
-    if not head or value[end:].strip(" \t;"):
-        raise MessageError(
-            f"mimetype must be like 'application/pdf' or 'text/calendar; method=REQUEST',"
-            f" not {shorten(value)}."
-        )
-    if len({name for name, _ in parameters}) < len(parameters):
-        raise MessageError(f"mimetype has a parameter twice: {shorten(value)}.")
-    return head[1].lower(), head[2].lower(), tuple(parameters)
 
 
 def _read(path: t.Any) -> tuple[str, bytes]:

@@ -64,8 +64,10 @@ class Content:
         self._rewrite = rewrite
 
     def in_seven_bits(self) -> Content | None:
-        """Return the same content in 7 bits, for a server without 8BITMIME. Return None if the
-        content is signed or has raw UTF-8 in its header."""
+        """Return the same content in 7 bits, for a server without 8BITMIME.
+
+        Return None if the content is signed or has raw UTF-8 in its header.
+        """
         if not self.eightbit:
             return self
         if self.smtputf8 or self._rewrite is None:

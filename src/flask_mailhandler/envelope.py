@@ -17,8 +17,9 @@ from .errors import MessageError
 
 @dataclasses.dataclass(frozen=True, init=False, slots=True)
 class Envelope:
-    """An envelope sender, and recipients in order, each once. The reader of a message does not see
-    its envelope.
+    """An envelope sender, and recipients in order, each once.
+
+    The server gets the envelope; the reader of a message does not see it.
 
     .. code-block:: python
 

@@ -29,19 +29,25 @@ class MailError(Exception):
 
 
 class ConfigurationError(MailError):
-    """A ``MAIL_*`` key or a handler's argument cannot be used. The text names the key and
-    says what to write instead."""
+    """A ``MAIL_*`` key or a handler's argument cannot be used.
+
+    The text names the key and says what to write instead.
+    """
 
 
 class MessageError(MailError, ValueError):
-    """A message, an address or an attachment cannot be sent as it is. The error is raised where
-    you set the value, before any connection. The text names the field and says what to write
-    instead."""
+    """A message, an address or an attachment cannot be sent as it is.
+
+    The error is raised where you set the value, before any connection. The text names the field
+    and says what to write instead.
+    """
 
 
 class QueueError(MailError):
-    """The queue's file or database could not be used. A message that was to be sent later is not
-    in the queue."""
+    """The queue's file or database could not be used.
+
+    The message that you passed to ``send_later`` is not in the queue.
+    """
 
 
 class MailWarning(UserWarning):

@@ -51,8 +51,10 @@ ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
 class Headers(Mapping[str, str]):
-    """Header fields in the order in which you gave them; the case of a name does not matter. A
-    repeated field gives its first value; :attr:`pairs` has all of them.
+    """Header fields in the order in which you gave them.
+
+    The case of a name does not matter. A repeated field gives its first value; :attr:`pairs` has
+    all of them.
 
     .. code-block:: python
 

@@ -22,8 +22,11 @@ class State(enum.StrEnum):
 
 
 class Phase(enum.IntEnum):
-    """How far a session has come. The phase decides what may be repeated: anything up to
-    :attr:`CONTENT`, and nothing from :attr:`END_OF_DATA` on."""
+    """How far a session has come.
+
+    The phase decides what may be repeated: anything up to :attr:`CONTENT`, and nothing from
+    :attr:`END_OF_DATA` on.
+    """
 
     CONNECT = 1
     GREETING = 2

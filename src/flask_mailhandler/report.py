@@ -64,12 +64,11 @@ class Outcome:
     """The server's text, escaped and cut, or our own reason if the state does not come from a
     reply."""
     about: About | None = None
-    """What the failure is about. A failure for which nothing is given is about the recipient; it
-    is None if the recipient was accepted. Only a failure about the recipient says anything about
-    the address."""
+    """What the failure is about: the recipient if you leave it out. None if the recipient was
+    accepted. Only a failure about the recipient says anything about the address."""
     provider_id: str = ""
-    """The identifier that a provider's API returned for the message to this recipient, by which
-    its later notifications name it. "" if there is none, as with SMTP."""
+    """The identifier that a provider's API returned for the message to this recipient, for its
+    later notifications. "" if there is none, as with SMTP."""
 
     def __post_init__(self) -> None:
         accepted = self.state is State.ACCEPTED
@@ -83,8 +82,9 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
-    """The result of sending one message. :meth:`.Mail.send` returns one; a handler makes it with
-    :func:`conclude`.
+    """The result of sending one message.
+
+    :meth:`.Mail.send` returns one; a handler makes it with :func:`conclude`.
 
     .. code-block:: python
 
@@ -103,14 +103,13 @@ class Report:
     error: DeliveryError | None = None
     """What went wrong, if any recipient was not accepted."""
     safe_until: datetime.datetime | None = None
-    """Until when the message may be sent again without reaching a recipient twice, although an
-    outcome is unknown: as long as the provider recognizes its idempotency key. It has a time
-    zone. None if nothing recognizes a repeat, as with SMTP."""
+    """Until when it is safe to send the message again although an outcome is unknown: until then,
+    the provider recognizes its idempotency key. It has a time zone. None if there is no such key,
+    as with SMTP."""
 
     @property
     def ok(self) -> bool:
-        """Whether every recipient was accepted. False if a ``before_send`` function stopped the
-        message, because then it was sent to no recipient."""
+        """Whether every recipient was accepted. False if a ``before_send`` function stopped it."""
         return bool(self.outcomes) and all(
             outcome.state is State.ACCEPTED for outcome in self.outcomes
         )
@@ -169,10 +168,9 @@ class Job:
 
 
 Observe: t.TypeAlias = Callable[[Phase, Job], None]
-"""A function that a handler calls with each phase before it begins: it calls
+"""A function that a handler calls with each phase before it begins, such as
 ``observe(Phase.END_OF_DATA, job)`` before it writes the octets that end the content. The envelope
-of *job* has the recipients of the batch that the phase is about; from the end of data on, those who
-may get the message."""
+of *job* has only the recipients that the phase is about."""
 
 
 class DeliveryError(MailError):
@@ -222,9 +220,11 @@ class RefusedError(DeliveryError):
 
 
 class UnknownOutcomeError(DeliveryError):
-    """The server got the whole message and sent no valid reply: it may have accepted it. The
-    message is never sent again automatically. If you send it again, send the same object: it keeps
-    its Message-ID."""
+    """The server got the whole message and sent no valid reply: it may have accepted it.
+
+    The message is never sent again automatically. If you send it again, send the same object: it
+    keeps its Message-ID.
+    """
 
     def __init__(self, text: str, *, phase: Phase | None = None, temporary: bool = False) -> None:
         super().__init__(text, phase=phase, temporary=temporary)

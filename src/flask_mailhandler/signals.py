@@ -1,5 +1,8 @@
-"""Signals: one for each message. A receiver is called with the app, and with keyword arguments: the
-message as it was sent, and its report. An error in a receiver is logged and changes nothing."""
+"""Signals: one for each message.
+
+A receiver is called with the app, and with keyword arguments: the message as it was sent, and its
+report. An error in a receiver is logged and changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,10 @@ def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:
 def _wrong_arguments(
     receiver: Callable[..., object], app: Flask, facts: Mapping[str, object]
 ) -> str:
-    """Say which arguments a receiver must take if it does not take these, such as one that was
-    written for Flask-Mail's ``email_dispatched``, which has no report."""
+    """Say which arguments a receiver must take, if it does not take these.
+
+    One that was written for Flask-Mail's ``email_dispatched`` takes no report.
+    """
     import inspect  # only after an error
 
     try:

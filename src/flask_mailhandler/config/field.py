@@ -12,8 +12,9 @@ Out = t.TypeVar("Out")
 
 
 class Field(t.Generic[In, Out]):
-    """A descriptor for the fields of a frozen dataclass. A wrong value raises an error on the line
-    that gives it, and type checkers know both types.
+    """A descriptor for the fields of a frozen dataclass.
+
+    A wrong value raises an error on the line that gives it, and type checkers know both types.
 
     :param convert: Called with the value and the field's name.
     :param default: The value of a field that is left out.
@@ -52,9 +53,11 @@ T = t.TypeVar("T")
 
 
 def filled_at_once(cls: type[T]) -> type[T]:
-    """Speed up a frozen dataclass whose fields are all :class:`Field`: its constructor fills
-    ``__dict__``, from which the fields are read. The generated constructor would call a descriptor
-    for every field, though most fields are left out."""
+    """Speed up a frozen dataclass whose fields are all :class:`Field`.
+
+    Its constructor fills ``__dict__``, from which the fields are read. The generated constructor
+    would call a descriptor for every field, though most fields are left out.
+    """
     fields: dict[str, Field[t.Any, t.Any]] = {
         field.name: vars(cls)[field.name]
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]

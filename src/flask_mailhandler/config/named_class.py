@@ -31,9 +31,9 @@ class Kind:
     url_belongs: str
 
     def find(self, wanted: object, setting: str, base: type[C]) -> type[C]:
-        """Find a class by its name, its entry point or ``package.module:Class``. A class is
-        returned as it is.
+        """Find a class by its name, its entry point or ``package.module:Class``.
 
+        :param wanted: One of these, or the class itself.
         :param setting: The name of the setting, for errors.
         :raises ConfigurationError: if it is not found, or not derived from *base*.
         """

@@ -15,8 +15,9 @@ SET_MAIL_URL = "Set MAIL_URL to the URL, or the 'url' of an account."
 
 
 def refuse_url(value: object, name: str, wanted: str, instead: str = SET_MAIL_URL) -> None:
-    """Refuse a URL in a setting that takes none. The error does not show it, because it may contain
-    a password.
+    """Refuse a URL in a setting that takes none.
+
+    The error does not show the URL, because it may contain a password.
 
     :param wanted: What the setting takes.
     :param instead: Where to write the URL instead.

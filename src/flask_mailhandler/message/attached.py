@@ -17,8 +17,9 @@ def is_message(attachment: Attachment) -> bool:
 
 
 def as_sent(attachment: Attachment) -> bytes:
-    """Return the octets of an attached message as they are sent: unchanged, except that each line
-    ends with CRLF.
+    """Return the octets of an attached message as they are sent.
+
+    They are unchanged, except that each line ends with CRLF.
 
     :raises MessageError: with only the reason, if they cannot be sent like this.
     """

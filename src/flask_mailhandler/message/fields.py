@@ -30,8 +30,10 @@ AlternativesInput: t.TypeAlias = (
 
 
 class MessageFields(t.TypedDict, total=False):
-    """The arguments of :class:`Message`, to annotate a function that passes them on. None leaves a
-    field out. You need only one of ``text`` and ``html``: a text is generated from the HTML.
+    """The arguments of :class:`Message`, to annotate a function that passes them on.
+
+    None leaves a field out. You need only one of ``text`` and ``html``: a text is generated from
+    the HTML.
 
     .. code-block:: python
 

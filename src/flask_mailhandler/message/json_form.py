@@ -52,8 +52,7 @@ def _attachment_to_json(attachment: Attachment) -> dict[str, t.Any]:
 def from_json(
     data: object, names: Iterable[str], may_be_given: Set[str]
 ) -> tuple[dict[str, t.Any], str, frozenset[str]]:
-    """Read a message's fields, the left part of its Message-ID, and the names of the optional
-    fields that were given.
+    """Read a message: its fields, the left part of its Message-ID, the names of given fields.
 
     :param names: The fields that must be there.
     :param may_be_given: The optional fields.

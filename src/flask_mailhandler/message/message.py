@@ -40,8 +40,10 @@ if t.TYPE_CHECKING:
 @filled_at_once
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Message:
-    """A message. It is frozen: its fields are checked when you create it, and sending it does not
-    change it. :meth:`replace` returns a changed copy.
+    """A message to send.
+
+    It is frozen: its fields are checked when you create it, and sending it does not change it.
+    :meth:`replace` returns a changed copy.
 
     .. code-block:: python
 
@@ -127,8 +129,9 @@ class Message:
             self.__dict__["message_id"] = make_message_id(self.__dict__["_left"], self.from_addr)
 
     def replace(self, **changes: t.Unpack[MessageFields]) -> t.Self:
-        """Return a changed copy. It is another mail, with a new Message-ID and Date unless you gave
-        them.
+        """Return a changed copy.
+
+        It is another mail, with a new Message-ID and Date unless you gave them.
 
         .. code-block:: python
 
@@ -142,13 +145,14 @@ class Message:
         return copy
 
     def completed(self, **changes: t.Unpack[MessageFields]) -> t.Self:
-        """Return a changed copy that is the same mail: it keeps the Message-ID and the Date when a
-        handler fills in defaults."""
+        """Return a changed copy that is the same mail, for a handler that fills in defaults."""
         return self.replace(**changes)._identified_as(self)
 
     def same_mail_as(self, other: Message) -> t.Self:
-        """Return a copy with the identity of *other*, for example of the message before a
-        ``before_send`` function changed it. A Message-ID or Date that was given stays."""
+        """Return a copy with the identity of *other*, which a ``before_send`` function has changed.
+
+        A Message-ID or Date that was given stays.
+        """
         return self.replace()._identified_as(other)
 
     def _identified_as(self, other: Message) -> t.Self:
@@ -162,8 +166,10 @@ class Message:
         return self
 
     def has_given(self, name: str) -> bool:
-        """Say whether the author gave this field: ``date``, ``message_id``, or recipients (``to``,
-        ``cc`` or ``bcc``), where an empty list counts."""
+        """Say whether the author gave ``date``, ``message_id``, ``to``, ``cc`` or ``bcc``.
+
+        An empty list of recipients counts.
+        """
         return name in self.__dict__["_given"] or (name in RECIPIENTS and bool(self.__dict__[name]))
 
     def envelope(self, recipients: Addresses | None = None) -> Envelope:
@@ -184,8 +190,9 @@ class Message:
         return Envelope(sender, recipients or (*self.to, *self.cc, *self.bcc))
 
     def to_mime(self) -> EmailMessage:
-        """Return the message as an ``EmailMessage`` of the standard library, parsed from the octets
-        that are sent. It has no Bcc.
+        """Return the message as an ``EmailMessage`` of the standard library.
+
+        It is parsed from the octets that are sent, so it has no Bcc.
 
         .. code-block:: python
 

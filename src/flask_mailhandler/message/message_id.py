@@ -21,8 +21,10 @@ def make_left() -> str:
 
 
 def make_message_id(left: str, author: Address) -> str:
-    """Return ``<left@right>`` with the domain of the author. Of an address literal, the right
-    part is a name made from it."""
+    """Return ``<left@right>`` with the domain of the author.
+
+    If the domain is an address literal, the right part is a name made from it.
+    """
     domain = author.domain
     if domain.startswith("["):
         domain = re.sub(r"[^0-9A-Za-z.]+", "-", domain.strip("[]"))

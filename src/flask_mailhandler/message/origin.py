@@ -14,6 +14,9 @@ def mark(message: Message, template: str) -> Message:
 
 
 def origin_of(message: Message) -> str | None:
-    """Return the name of the template that the message, or the original of the copy, was rendered
-    from; None if it was not rendered. Only this process knows it: it is not part of the message."""
+    """Return the name of the template that a message was rendered from, or None.
+
+    A copy has the template of its original. Only this process knows it: it is not part of the
+    message.
+    """
     return message.__dict__.get(_KEY)

@@ -42,9 +42,11 @@ def shorten(value: object, limit: int = 80) -> str:
 
 
 def plain(value: object) -> str | None:
-    """Return *value* as an exact ``str`` if it is text: a ``str`` or an instance of a subclass such
-    as ``Markup``, a ``LocalProxy`` for one, a lazy string of a translation library, or a ``Header``
-    of the standard library. Otherwise, return None."""
+    """Return *value* as an exact ``str`` if it is text, and otherwise None.
+
+    Text is a ``str`` or an instance of a subclass such as ``Markup``, a ``LocalProxy`` for one, a
+    lazy string of a translation library, or a ``Header`` of the standard library.
+    """
     if type(value) is str:
         return value
     value = unproxied(value)
@@ -62,8 +64,10 @@ def plain(value: object) -> str | None:
 
 
 def unproxied(value: object) -> object:
-    """Return the object that *value* stands for, if it is a ``LocalProxy`` of Werkzeug. To
-    ``isinstance``, such a proxy has the class of its object."""
+    """Return the object behind a ``LocalProxy`` of Werkzeug, and any other value as it is.
+
+    To ``isinstance``, such a proxy has the class of its object.
+    """
     if hasattr(type(value), "_get_current_object"):
         return t.cast(t.Any, value)._get_current_object()
     return value

@@ -17,10 +17,10 @@ def is_invisible(character: str) -> bool:
 
 
 def invisible_in_word(text: str) -> Iterator[int]:
-    """Yield the positions of the invisible characters in a word. A joiner does not count between
-    letters of a script that needs it (RFC 5892 appendices A.1 and A.2).
+    """Yield the positions of the invisible characters in a word.
 
-    This takes quadratic time: use it only for short text.
+    A joiner does not count between letters of a script that needs it (RFC 5892 appendices A.1 and
+    A.2). This takes quadratic time: use it only for short text.
     """
     for position, character in enumerate(text):
         if is_invisible(character) and not (character in _JOINERS and _is_needed(text, position)):
@@ -37,9 +37,11 @@ def _is_needed(text: str, position: int) -> bool:
 
 
 def invisible_in_line(text: str) -> Iterator[int]:
-    """Yield the positions of the invisible characters in a line that people read. Direction marks
-    do not count, nor does a joiner between two characters outside ASCII, whether these are letters
-    or parts of an emoji."""
+    """Yield the positions of the invisible characters in a line that people read.
+
+    Direction marks do not count, nor does a joiner between two characters outside ASCII, whether
+    these are letters or parts of an emoji.
+    """
     for position, character in enumerate(text):
         if character.isascii() or not is_invisible(character):
             continue

@@ -53,7 +53,7 @@ def main() -> int:
     parser.add_argument(
         "--write", type=Path, metavar="FOLDER", help="also write the tables into this folder"
     )
-    parser.add_argument("--check", action="store_true", help="fail if a promise is not kept")
+    parser.add_argument("--check", action="store_true", help="fail if a target is missed")
     given = parser.parse_args()
     # A prefix selects several parts: "sending" stands for all of sending_*.
     named = {part: [one for one in PARTS if one.startswith(part)] for part in given.parts}
@@ -76,7 +76,7 @@ def main() -> int:
         if given.write:
             page = f"{about}\n{shown.getvalue()}"
             (given.write / f"{part}.txt").write_text(page, encoding="utf-8")
-    print("Promises:\n", *targets, sep="\n")
+    print("Targets:\n", *targets, sep="\n")
     return int(given.check and not all(target.is_kept for target in targets))
 
 

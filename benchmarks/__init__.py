@@ -6,18 +6,18 @@ Run ``python -m benchmarks``, or ``make bench``.
 
     cases          the mails that are written
     compose        each library's message
-    peers          how each library writes it, as a function that returns octets
-    senders        how each library sends it: one mail, and many
+    peers          how each library writes a mail, as a function that returns octets
+    senders        how each library sends one mail, and many
     nodemailer     the library that is not Python, in its own process
     agreement      whether the written or received mail matches the case
-    servers        the servers that it is sent to
+    servers        the servers that the mails are sent to
     sink           our own fast server
     delay          a proxy that adds delay to a server
     program        our own processes, and how to query them
     rendering      the time to write a mail
     memory         the memory to write a mail
     templates      the time from a template, compared with Jinja, css-inline and the writer
-    queueing       the time of the queue for a message
+    queueing       the time that the queue needs for a message
     mailbox        the time of the page of a full mailbox
     imports        the time and the modules of an import
     sending_one    the time that a view waits for one mail

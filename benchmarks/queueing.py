@@ -1,6 +1,6 @@
 """The queue: accepting a message compared with a bare INSERT, a million rows with a thousand.
 
-Every insert is synced to the disk, so this measures mainly the disk. Both sides take turns, message
+Every insert is synced to the disk, so this mainly measures the disk. Both sides take turns, message
 by message.
 """
 

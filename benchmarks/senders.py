@@ -93,7 +93,7 @@ def flask_mailhandler(
     connections: int = 1,
     message: Callable[[Case], Message] | None = None,
 ) -> Library:
-    """Return Flask-MailHandler.
+    """Return Flask-MailHandler as a sender.
 
     :param options: More configuration.
     :param connections: The number of connections for many messages.
@@ -198,7 +198,7 @@ def email_simplified(site: Site) -> Library:
 
 
 def aiosmtplib(site: Site) -> Library:
-    """Runs in an event loop that already runs, as in an asynchronous application."""
+    """Return aiosmtplib, in a running event loop as in an asynchronous application."""
     import asyncio
 
     import aiosmtplib

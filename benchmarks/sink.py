@@ -1,9 +1,9 @@
 """A fast server that accepts and discards all mail, as a program: ``benchmarks.sink CERT KEY``.
 
 It listens on three ports, without encryption, with STARTTLS and with TLS from the first octet, and
-offers PIPELINING, CHUNKING and AUTH. It treats all clients alike: it replies at once, and to
-commands that arrived together in one write. The only request is ``null``. The answer has the number
-of connections and messages, and the last message.
+offers PIPELINING, CHUNKING and AUTH. It replies to all clients alike: at once, and in one
+write to commands that arrived together. The only request is ``null``. The answer has the number of
+connections and messages, and the last message.
 """
 
 from __future__ import annotations

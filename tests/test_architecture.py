@@ -181,7 +181,9 @@ def test_who_knows_what(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", sorted({path.parent for path in PACKAGE.rglob("*.py")}), ids=name_of
+    "folder",
+    sorted({path.parent for path in PACKAGE.rglob("*.py")}),
+    ids=lambda folder: folder.relative_to(PACKAGE.parent).as_posix(),
 )
 def test_each_folder_has_a_map(folder: Path) -> None:
     """The docstring of a folder's ``__init__`` names every file and folder in it."""

@@ -48,20 +48,12 @@ if t.TYPE_CHECKING:
     from .attachment import Attachment as Attachment
     from .content import Content as Content
     from .envelope import Envelope as Envelope
-    from .errors import BatchError as BatchError
     from .errors import ConfigurationError as ConfigurationError
     from .errors import ConfigurationWarning as ConfigurationWarning
-    from .errors import ConnectError as ConnectError
-    from .errors import DeferredError as DeferredError
-    from .errors import DeliveryError as DeliveryError
-    from .errors import LoginError as LoginError
     from .errors import MailError as MailError
     from .errors import MailWarning as MailWarning
     from .errors import MessageError as MessageError
     from .errors import QueueError as QueueError
-    from .errors import RefusedError as RefusedError
-    from .errors import TLSError as TLSError
-    from .errors import UnknownOutcomeError as UnknownOutcomeError
     from .extension import Mail as Mail
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
@@ -69,20 +61,28 @@ if t.TYPE_CHECKING:
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
+    from .message.fields import MessageFields as MessageFields
     from .message.message import Message as Message
-    from .message.message import MessageFields as MessageFields
     from .oauth.token import OAuthToken as OAuthToken
+    from .phase import Phase as Phase
+    from .phase import State as State
     from .queue.mail_queue import MailQueue as MailQueue
     from .queue.stats import QueueStats as QueueStats
     from .queue.stores.sqlalchemy.tables import mail_queue_tables as mail_queue_tables
     from .queue.ticket import Ticket as Ticket
     from .report import About as About
+    from .report import BatchError as BatchError
     from .report import conclude as conclude
+    from .report import ConnectError as ConnectError
+    from .report import DeferredError as DeferredError
+    from .report import DeliveryError as DeliveryError
     from .report import Job as Job
+    from .report import LoginError as LoginError
     from .report import Outcome as Outcome
-    from .report import Phase as Phase
+    from .report import RefusedError as RefusedError
     from .report import Report as Report
-    from .report import State as State
+    from .report import TLSError as TLSError
+    from .report import UnknownOutcomeError as UnknownOutcomeError
     from .secret import Secret as Secret
     from .signals import message_expired as message_expired
     from .signals import message_failed as message_failed
@@ -101,20 +101,12 @@ _HOMES = {
     "content": ["Content"],
     "envelope": ["Envelope"],
     "errors": [
-        "BatchError",
         "ConfigurationError",
         "ConfigurationWarning",
-        "ConnectError",
-        "DeferredError",
-        "DeliveryError",
-        "LoginError",
         "MailError",
         "MailWarning",
         "MessageError",
         "QueueError",
-        "RefusedError",
-        "TLSError",
-        "UnknownOutcomeError",
     ],
     "app.current": ["current_mail"],
     "extension": ["Mail"],
@@ -124,14 +116,30 @@ _HOMES = {
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
-    "message.message": ["Message", "MessageFields"],
+    "message.fields": ["MessageFields"],
+    "message.message": ["Message"],
     "oauth.token": ["OAuthToken"],
     "testing.outbox": ["Outbox"],
     "queue.mail_queue": ["MailQueue"],
     "queue.stats": ["QueueStats"],
     "queue.stores.sqlalchemy.tables": ["mail_queue_tables"],
     "queue.ticket": ["Ticket"],
-    "report": ["About", "Job", "Outcome", "Phase", "Report", "State", "conclude"],
+    "phase": ["Phase", "State"],
+    "report": [
+        "About",
+        "BatchError",
+        "ConnectError",
+        "DeferredError",
+        "DeliveryError",
+        "Job",
+        "LoginError",
+        "Outcome",
+        "RefusedError",
+        "Report",
+        "TLSError",
+        "UnknownOutcomeError",
+        "conclude",
+    ],
     "secret": ["Secret"],
     "signals": ["message_expired", "message_failed", "message_queued", "message_sent"],
     "testing.element": ["Element"],

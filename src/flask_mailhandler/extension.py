@@ -15,8 +15,8 @@ from .app.send_later import SendsLater
 from .app.sender import Sender
 from .app.settings import read_settings
 from .errors import ConfigurationError
+from .message.fields import MessageFields
 from .message.message import Message
-from .message.message import MessageFields
 from .previews.preview import F
 from .previews.preview import Previews
 from .previews.preview import Variants

@@ -17,7 +17,7 @@ from flask_mailhandler import MessageError
 from flask_mailhandler.content import Content
 from flask_mailhandler.mime import render
 from flask_mailhandler.mime.reading import read_content
-from flask_mailhandler.report import State
+from flask_mailhandler.phase import State
 from sending import smtp
 from servers import ScriptedServer
 from wire_form import judge

@@ -15,15 +15,15 @@ from flask import Flask
 
 from .. import config
 from ..address import AddressesInput
-from ..errors import BatchError
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import AnyMessage
 from ..handlers.prepare import Before
 from ..handlers.prepare import from_text
 from ..handlers.prepare import several
+from ..message.fields import MessageFields
 from ..message.message import Message
-from ..message.message import MessageFields
 from ..message.other_names import LATER
+from ..report import BatchError
 from ..report import Report
 from ..testing.outbox import Outbox
 from ..text.checks import plain

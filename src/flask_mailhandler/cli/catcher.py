@@ -26,8 +26,8 @@ from ..handlers.file import store
 from ..mime.reading import read_within_bounds
 from ..mime.reading import Reading
 from ..mime.summary import summary_of
+from ..phase import State
 from ..report import Outcome
-from ..report import State
 
 try:
     from aiosmtpd.smtp import MISSING

@@ -14,9 +14,9 @@ from .. import config
 from ..app.dev_mailbox import settled
 from ..app.settings import Account
 from ..app.settings import read_settings
-from ..errors import DeliveryError
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
+from ..report import DeliveryError
 from .ask import ask_password
 from .ask import interactive
 

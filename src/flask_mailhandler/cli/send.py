@@ -14,13 +14,13 @@ from flask import has_app_context
 
 from ..address import Address
 from ..attachment import Attachment
-from ..errors import ConnectError
 from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
 from ..handlers.memory import MemoryEmailHandler
 from ..handlers.smtp import SMTPEmailHandler
 from ..message.message import Message
-from ..report import State
+from ..phase import State
+from ..report import ConnectError
 from ..text.checks import check_text
 from .ask import ask
 from .ask import ask_address

@@ -9,11 +9,11 @@ import click
 
 from ..address import Address
 from ..errors import ConfigurationError
-from ..errors import ConnectError
-from ..errors import DeferredError
 from ..errors import MessageError
 from ..net.deadline import Deadline
-from ..report import Phase
+from ..phase import Phase
+from ..report import ConnectError
+from ..report import DeferredError
 from ..smtp.endpoint import Server
 from ..smtp.opening import Opening
 from ..smtp.session import Session

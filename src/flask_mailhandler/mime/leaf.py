@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from ..attachment import Attachment
 from ..attachment import File
-from ..attachment import parse_mimetype
 from ..content import Piece
 from ..errors import MessageError
 from ..message.attached import as_sent
+from ..text.mimetype import parse_mimetype
 from .header_block import header_block
 from .parameters import with_parameters
 from .part import EIGHTBIT

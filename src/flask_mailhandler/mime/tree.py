@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..attachment import Attachment
-from ..attachment import parse_mimetype
+from ..text.mimetype import parse_mimetype
 from .leaf import attachment_part
 from .leaf import text_part
 from .part import Boundaries

@@ -23,10 +23,10 @@ from ..handlers.base import EmailHandler
 from ..handlers.prepare import Prepared
 from ..handlers.prepare import withhold
 from ..log import logger
+from ..phase import Phase
+from ..phase import State
 from ..report import Job
-from ..report import Phase
 from ..report import Report
-from ..report import State
 from . import outcomes
 from . import transition
 from .faults import Faults
@@ -187,7 +187,9 @@ class Attempt:
         # After a refusal another message comes first when the account has rested: this one may be
         # the only one whose From is wrong, and would have it rest for ever.
         step = transition.not_tried if had_no_session(report) else transition.tried
-        recipients = outcomes.merged(drawn.recipients, report.outcomes, put_off=put_off)
+        recipients = outcomes.merged(
+            drawn.recipients, report.outcomes, put_off=put_off, safe_until=report.safe_until
+        )
         why, now = str(report.error or ""), self._store.now()
         self._write(
             step(drawn.row, recipients, why, now, retry_unknown=self._retry_unknown), report

@@ -9,11 +9,11 @@ import typing as t
 from collections.abc import Callable
 
 from ..errors import ConfigurationError
-from ..errors import LoginError
 from ..errors import MailError
 from ..errors import QueueError
 from ..log import logger
 from ..log import masked
+from ..report import LoginError
 from .attempt import Attempt
 from .attempt import Told
 from .faults import Faults

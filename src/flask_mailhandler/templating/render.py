@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from ..app.settings import Settings
 from ..message import fields as message_fields
+from ..message.fields import MessageFields
 from ..message.message import Message
-from ..message.message import MessageFields
 from ..message.origin import mark
 from ..text.checks import plain
 from ..text.checks import shorten

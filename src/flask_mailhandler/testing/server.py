@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from ..content import Content
 from ..envelope import Envelope
 from ..mime.reading import parsed
+from ..phase import State
 from ..report import Outcome
 from ..report import report_on
-from ..report import State
 from .captured import Captured
 from .connection import Connection
 from .outbox import Outbox

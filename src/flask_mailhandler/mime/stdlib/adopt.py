@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import secrets
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -18,7 +17,8 @@ from ...address import Address
 from ...content import Content
 from ...envelope import Envelope
 from ...errors import MessageError
-from ...headers import make_message_id
+from ...message.message_id import make_left
+from ...message.message_id import make_message_id
 from ..header import address_field
 from ..header import custom_field
 from ..header import date_field
@@ -96,7 +96,7 @@ def adopt(
     defaults = _defaults(message, default_to)
     envelope = envelope_of(fields, authors, redirect_to or recipients, defaults)
     found = first(fields, "message-id")
-    message_id = found.value if found else make_message_id(secrets.token_hex(16), authors[0])
+    message_id = found.value if found else make_message_id(make_left(), authors[0])
     made = _made(fields, authors, message_id)
     made += [custom_field(name, value) for name, value in added]
     made += _destination(kept, redirect_to, defaults)

@@ -26,7 +26,7 @@ from .source import Source
 if t.TYPE_CHECKING:
     from email.message import Message as MIMEMessage
 
-    from ...message.message import MessageFields
+    from ...message.fields import MessageFields
 
 # The Content-IDs that an Attachment makes, which are not the writer's.
 _MADE = re.compile(r"[0-9a-f]{24}@inline\Z")

@@ -9,7 +9,6 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from .address import Address as Address
-    from .app.current import current_mail as current_mail
     from .attachment import Attachment as Attachment
     from .content import Content as Content
     from .envelope import Envelope as Envelope
@@ -27,6 +26,7 @@ if t.TYPE_CHECKING:
     from .errors import RefusedError as RefusedError
     from .errors import TLSError as TLSError
     from .errors import UnknownOutcomeError as UnknownOutcomeError
+    from .extension import current_mail as current_mail
     from .extension import Mail as Mail
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
@@ -81,8 +81,7 @@ _HOMES = {
         "TLSError",
         "UnknownOutcomeError",
     ],
-    "app.current": ["current_mail"],
-    "extension": ["Mail"],
+    "extension": ["Mail", "current_mail"],
     "handlers.base": ["EmailHandler"],
     "handlers.console": ["ConsoleEmailHandler"],
     "handlers.file": ["FileEmailHandler"],

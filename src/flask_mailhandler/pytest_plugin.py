@@ -12,7 +12,7 @@ if t.TYPE_CHECKING:
 
     from flask import Flask
 
-    from .extension import Mail
+    from .app.registration import Registration
     from .testing.outbox import Outbox
     from .testing.server import SMTPServer
 
@@ -55,8 +55,10 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 def outbox(request: pytest.FixtureRequest) -> Iterator[Outbox]:
     """The mail that the app sends in this test, captured instead of sent: a list of
     :class:`.Captured` that is empty at the start, whatever the configuration and the thread."""
-    app, mail = _app_and_mail(request)
-    with mail.capture(app) as captured:
+    from .testing.outbox import Outbox
+
+    captured = Outbox()
+    with _registration(request).capture(captured):
         yield captured
 
 
@@ -65,28 +67,30 @@ def smtp_server(request: pytest.FixtureRequest) -> Iterator[SMTPServer]:
     """A real server on this machine that has the mail of the app in this test, sent as the app
     would send it: by SMTP, encrypted and logged in as it is configured. Processes that are forked
     while it is there send to it too."""
-    app, mail = _app_and_mail(request)
+    registration = _registration(request)
     if "live_server" in request.fixturenames:
         live = request.getfixturevalue("live_server")
         if getattr(live, "_process", None) is not None:
             pytest.fail(_FORKED, pytrace=False)
     from .testing.server import SMTPServer
 
-    with SMTPServer() as server, mail.capture(app, server=server):
+    with SMTPServer() as server, registration.capture(server):
         yield server
 
 
-def _app_and_mail(request: pytest.FixtureRequest) -> tuple[Flask, Mail]:
+def _registration(request: pytest.FixtureRequest) -> Registration:
     try:
-        app = request.getfixturevalue("app")
+        app: Flask = request.getfixturevalue("app")
     except pytest.FixtureLookupError as error:
         if error.argname != "app":
             raise  # there is an app, and what it needs is not there
         pytest.fail(_NO_APP.format(fixture=request.fixturename), pytrace=False)
-    mail = app.extensions.get("mailhandler")
-    if mail is None:
+    from .app.current import NAME
+    from .app.current import registration_of
+
+    if NAME not in app.extensions:
         pytest.fail(_NO_MAIL.format(name=app.name), pytrace=False)
-    return app, mail
+    return registration_of(app)
 
 
 @pytest.fixture

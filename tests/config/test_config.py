@@ -432,7 +432,7 @@ def test_an_unknown_account() -> None:
 )
 def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
     """A key that nobody reads and that is close to a known one, Flask-Mail's too, warns."""
-    said = f"Unknown key MAIL_{slip.upper()}. Did you mean MAIL_{meant.upper()}"
+    said = f"Unknown configuration key MAIL_{slip.upper()}. Did you mean MAIL_{meant.upper()}"
 
     with pytest.warns(ConfigurationWarning, match=said):
         Mail(app_with(**{slip: "x"}), cli=None)

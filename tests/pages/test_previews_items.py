@@ -62,7 +62,7 @@ def app():
         return message
 
     yield app
-    mail._before.clear()
+    mail._registrations.before.clear()
 """
 
 

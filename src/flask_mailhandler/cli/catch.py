@@ -16,9 +16,9 @@ from pathlib import Path
 import click
 from flask import has_app_context
 
-from ..app.current import current_mail
+from ..app.current import registration
 from ..app.dev_mailbox import folder_of
-from ..app.dev_mailbox import in_app
+from ..app.dev_mailbox import mailbox_handler
 from ..handlers.console import visible
 from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler
@@ -84,12 +84,12 @@ def _folder(path: str | None, most: int | None) -> _Folder:
     if not has_app_context():
         alone = MailboxEmailHandler(mailbox_messages=most)
         return _Folder(path or "mail", alone.mailbox_messages, alone.mailbox_size)
-    mine = current_mail._registration()
+    mine = registration()
     account, own = mine.settings.account(None), folder_of(mine.app, mine.settings)
     # What the app's handler "file" writes is an archive, of which nobody drops unasked.
     if account.handler == "file" and most is None and _is_same(path or own, own):
         return _Folder(own, None, 0)
-    mailbox = in_app(account, mine.app)
+    mailbox = mailbox_handler(account, mine.app)
     return _Folder(path or own, most or mailbox.mailbox_messages, mailbox.mailbox_size)
 
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 from .. import config
-from ..app.dev_mailbox import settled
-from ..app.settings import Account
+from ..app.account import Account
+from ..app.current import registration
+from ..app.dev_mailbox import with_folder
+from ..app.dispatch import Dispatch
 from ..app.settings import read_settings
-from ..errors import DeliveryError
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
 from .ask import ask_password
@@ -88,10 +89,7 @@ def of_app(using: str | None) -> InForce:
 
     :raises ConfigurationError: if there is no such account.
     """
-    from ..app.current import current_mail
-
-    # The settings are no part of Mail's interface, but this is the same package.
-    mine = current_mail._registration()
+    mine = registration()
     app, settings = mine.app, mine.settings
     account = settings.account(using)
     kind = settings.choose(account, testing=app.testing, debug=app.debug)
@@ -101,17 +99,17 @@ def of_app(using: str | None) -> InForce:
     elif account.handler is None and kind != "smtp":
         decided_by = "because of debug mode, and no key says where mail is to go"
     if kind == "mailbox":
-        account = settled(account, app)
+        account = with_folder(account, app)
 
     def deliver(in_force: InForce, message: Message) -> Report:
         accounts = {**settings.accounts, account.name: in_force.account}
         mine.settings = dataclasses.replace(settings, accounts=accounts)
         try:
-            return current_mail.send(message, using=using)
-        except DeliveryError as error:
-            return t.cast("Report", error.report)
+            dispatch = Dispatch(mine, using, mine.before, recipients=None, timeout=None)
+            (report,) = dispatch.send([message])
         finally:
             mine.settings = settings
+        return report
 
     shared = functools.partial(_of_the_app, mine, account)
     return InForce(account, kind, decided_by, deliver, _NOT_SET, shared)

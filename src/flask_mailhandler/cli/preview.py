@@ -8,14 +8,13 @@ from pathlib import Path
 import click
 
 from ..app.current import current_app_object
-from ..app.current import NAME
+from ..app.current import registration
 from ..handlers.console import visible
+from ..previews.preview import previews_of
 from .table import print_table
 
 if t.TYPE_CHECKING:
-    from ..extension import Mail
     from ..previews.preview import Preview
-    from ..previews.preview import Previews
     from ..previews.rendering import Rendered
 
 
@@ -24,7 +23,7 @@ def list_previews() -> int:
 
     :return: The exit code.
     """
-    previews = _previews()
+    previews = previews_of(registration())
     if not previews:
         click.echo(
             'There are no previews. Write @mail.preview("Account/Welcome") above a function that'
@@ -43,7 +42,7 @@ def write_previews(folder: str) -> int:
     """
     from ..pages.previews.export import export
 
-    previews = _previews()
+    previews = previews_of(registration())
     try:
         made = export(current_app_object(), previews, Path(folder))
     except OSError as error:
@@ -59,11 +58,6 @@ def write_previews(folder: str) -> int:
     if failed:
         click.echo(f"Error: {len(failed)} of {len(made)} could not be made.", err=True)
     return 1 if failed else 0
-
-
-def _previews() -> Previews:
-    mail: Mail = current_app_object().extensions[NAME]
-    return mail.previews
 
 
 def _samples(preview: Preview) -> str:

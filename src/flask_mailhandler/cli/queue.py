@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import click
 
-from ..app.current import current_mail
 from ..app.queue_keys import duration
 from ..queue import outcomes
+from ..queue.current import current_queue
 from ..queue.mail_queue import MailQueue
 from ..queue.outcomes import DamagedRowError
 from ..queue.row import FINISHED
@@ -52,7 +52,7 @@ class Choice:
 
     def rows(self, limit: int) -> list[Row]:
         """The messages."""
-        return current_mail.queue.rows(
+        return current_queue().rows(
             state=self.state, using=self.using, older_than=self.age, limit=limit
         )
 
@@ -72,7 +72,7 @@ class Choice:
     def others(self, states: Container[RowState]) -> list[str]:
         """A sentence about each message that was named by its number and is in none of these
         states, so that nothing is done to it."""
-        rows = [(number, current_mail.queue.get(number)) for number in self.numbers]
+        rows = [(number, current_queue().get(number)) for number in self.numbers]
         return [
             f"There is no message {number} in the queue." if row is None else _is(row)
             for number, row in rows
@@ -82,7 +82,7 @@ class Choice:
 
 def status(using: str | None) -> int:
     """Print how many messages there are of each state."""
-    queue = current_mail.queue
+    queue = current_queue()
     if not queue.store.begun:
         # It is the app's user who is to make it.
         click.echo(f"Nothing was ever put into the queue in {queue.store}.")
@@ -128,7 +128,7 @@ def _line(row: Row) -> tuple[str, ...]:
 
 def show(number: int) -> int:
     """Print everything about a message but its content."""
-    row = current_mail.queue.get(number)
+    row = current_queue().get(number)
     if row is None:
         raise click.ClickException(f"There is no message {number} in the queue.")
     print_table([*_facts(row)])
@@ -168,14 +168,14 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
 def retry(choice: Choice) -> int:
     """Have messages sent again."""
     others = choice.others(SENDABLE)
-    number = current_mail.queue.retry(choice.ids())
+    number = current_queue().retry(choice.ids())
     return _changed(number, "to be sent again", others)
 
 
 def cancel(choice: Choice) -> int:
     """Stop messages."""
     others = choice.others(STOPPABLE)
-    number = current_mail.queue.cancel(choice.ids())
+    number = current_queue().cancel(choice.ids())
     return _changed(number, "cancelled", others)
 
 
@@ -185,7 +185,7 @@ def purge(choice: Choice, yes: bool) -> int:
     :raises ClickException: for a state in which a message is not finished, and where nobody can
         be asked.
     """
-    queue: MailQueue = current_mail.queue
+    queue: MailQueue = current_queue()
     if not (yes or choice.state or choice.older_than):
         _ask_before_purging(choice.using)
     try:
@@ -196,7 +196,7 @@ def purge(choice: Choice, yes: bool) -> int:
 
 
 def _ask_before_purging(using: str | None) -> None:
-    store = current_mail.queue.store
+    store = current_queue().store
     counts = store.counts(using) if store.begun else {}
     number = sum(counts.get(state, 0) for state in FINISHED)
     if not number:

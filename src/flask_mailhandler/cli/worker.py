@@ -11,8 +11,8 @@ import typing as t
 
 import click
 
-from ..app.current import current_mail
 from ..queue.bell import Bell
+from ..queue.current import current_queue
 
 if t.TYPE_CHECKING:
     from ..queue.row import Row
@@ -25,7 +25,7 @@ def work(once: bool) -> int:
     :return: The exit code: 0, whatever became of the messages.
     :raises QueueError: if the queue cannot be used from the start.
     """
-    queue = current_mail.queue
+    queue = current_queue()
     queue.store.pause("default")  # opens it, so that what is wrong with it is said now
     bell = Bell()
     progress = _Progress(sys.stderr.isatty())

@@ -13,6 +13,11 @@ from collections.abc import Mapping
 from ..handlers.prepare import AnyMessage
 from ..text.checks import shorten
 
+if t.TYPE_CHECKING:
+    from ..app.registration import Registration
+
+PREVIEWS = "previews"
+"""Where an app's registration stores its previews."""
 F = t.TypeVar("F", bound=Callable[..., AnyMessage])
 Variants: t.TypeAlias = "Mapping[str, Mapping[str, object]]"
 
@@ -146,6 +151,12 @@ class Previews(Mapping[str, Preview]):
             return function
 
         return add
+
+
+def previews_of(mine: Registration) -> Previews:
+    """Return the previews of an app."""
+    previews: Previews = mine.edges[PREVIEWS]
+    return previews
 
 
 def _check_name(name: object) -> None:

@@ -11,7 +11,7 @@ from email.message import Message as MIMEMessage
 
 from flask import Flask
 
-from ..app.current import NAME
+from ..app.current import registration_of
 from ..app.no_sending import nothing_is_sent
 from ..errors import MessageError
 from ..handlers.base import EmailHandler
@@ -25,7 +25,7 @@ from .database import rolled_back
 from .preview import Sample
 
 if t.TYPE_CHECKING:
-    from ..extension import Mail
+    from ..app.registration import Registration
 
 # Who is in the message where neither it nor the defaults name anybody.
 _SENDER, _RECIPIENT = "sender@example.com", "recipient@example.com"
@@ -110,31 +110,31 @@ def _base_url(app: Flask) -> str | None:
 
 
 def _rendered(app: Flask, sample: Sample) -> Rendered:
-    mail: Mail = app.extensions[NAME]
+    mine = registration_of(app)
     message = sample.message()
     if not isinstance(message, Message | MIMEMessage):
         raise TypeError(
             f"The function of the preview {sample.preview.name!r} returned {shorten(message)}, not"
             " a Message: write return before what makes it."
         )
-    handler = _handler(mail, app)
+    handler = _handler(mine)
     defaults = (handler.default_to, handler.default_cc, handler.default_bcc)
     if isinstance(message, Message) and not any((message.to, message.cc, message.bcc, *defaults)):
         message = message.completed(to=_RECIPIENT)
-    ready = handler.prepare(message, before=tuple(mail._before))
+    ready = handler.prepare(message, before=mine.before)
     if ready.job is None:
         raise MessageError("A before_send function has stopped the message: nobody would get it.")
     content = bytes(ready.job.content)
-    placeholders = mail._registrations.of(app).settings.placeholders
+    placeholders = mine.settings.placeholders
     findings = tuple(lint(content, allow=sample.preview.allow, placeholders=placeholders))
     template = origin_of(message) if isinstance(message, Message) else None
     return Rendered(sample, content, findings, template or "")
 
 
-def _handler(mail: Mail, app: Flask) -> EmailHandler:
+def _handler(mine: Registration) -> EmailHandler:
     """A handler with the defaults of the app, and without its staging guard: what is looked at is
     what a customer would get."""
-    account = mail._registrations.of(app).settings.account(None)
+    account = mine.settings.account(None)
     guard = ("redirect_to", "allow_to")
     options = {name: value for name, value in account.options.items() if name not in guard}
     return MemoryEmailHandler.from_config({"default_from": _SENDER} | options, account.label)

@@ -14,12 +14,11 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from ...app.current import NAME
+from ...app.current import registration_of
+from ...previews.preview import previews_of
 from ...previews.preview import Sample
 from ...previews.rendering import render
 from ...previews.rendering import Rendered
-
-if t.TYPE_CHECKING:
-    from ...extension import Mail
 
 _NAME = "mail-previews"
 
@@ -39,7 +38,7 @@ def items(session: pytest.Session, others: Sequence[pytest.Item]) -> list[pytest
     )
     found: list[pytest.Item] = [
         pytest.Function.from_parent(module, name=_item_name(sample), callobj=_test(app, sample.key))
-        for sample in _mail_of(app).previews.samples()
+        for sample in previews_of(registration_of(app)).samples()
     ]
     # So that they are counted when pytest says how many it has collected.
     report = pytest.CollectReport(_NAME, "passed", None, [*found])
@@ -88,7 +87,7 @@ def _item_name(sample: Sample) -> str:
 def _test(found: Flask, key: str) -> t.Callable[[pytest.FixtureRequest], None]:
     def test(request: pytest.FixtureRequest) -> None:
         app = _app_of(request, found)
-        sample = _mail_of(app).previews.find(key)
+        sample = previews_of(registration_of(app)).find(key)
         if sample is None:
             pytest.fail(
                 f"The app of the fixture 'app' has no preview {key!r}: import its module in the"
@@ -110,11 +109,6 @@ def _app_of(request: pytest.FixtureRequest, found: Flask) -> Flask:
             raise  # there is an app, and what it needs is not there
         return found
     return app
-
-
-def _mail_of(app: Flask) -> Mail:
-    mail: Mail = app.extensions[NAME]
-    return mail
 
 
 def _told(rendered: Rendered) -> str:

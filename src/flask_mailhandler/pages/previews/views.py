@@ -6,13 +6,13 @@ import typing as t
 
 from flask import abort
 from flask import Blueprint
-from flask import current_app
 from flask import url_for
 
 from ...app.current import current_app_object
-from ...app.current import NAME
+from ...app.current import registration
 from ...previews.preview import Preview
 from ...previews.preview import Previews
+from ...previews.preview import previews_of
 from ...previews.preview import Sample
 from ...previews.rendering import render
 from ...previews.rendering import Rendered
@@ -25,9 +25,6 @@ from ..panel import part_of
 from ..shell import Sealed
 from ..shell import Shell
 from .tree import rows
-
-if t.TYPE_CHECKING:
-    from ...extension import Mail
 
 
 class PreviewPages:
@@ -108,8 +105,7 @@ def _address(preview: Preview, variant: str = "", locale: str = "") -> str:
 
 
 def _previews() -> Previews:
-    mail: Mail = current_app.extensions[NAME]
-    return mail.previews
+    return previews_of(registration())
 
 
 def _rendered(key: str) -> Rendered:

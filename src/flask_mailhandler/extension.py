@@ -176,9 +176,4 @@ def _current_mail() -> Mail:
 
 
 current_mail: Mail = t.cast("Mail", LocalProxy(_current_mail))
-"""The :class:`.Mail` of the current app. ::
-
-    from flask_mailhandler import current_mail
-
-    current_mail.send(message)
-"""
+"""The :class:`.Mail` of the current app: ``current_mail.send(message)``."""

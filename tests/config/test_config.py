@@ -237,7 +237,10 @@ def test_testing_and_debug(
             {"url": "console://terminal"},
             "MAIL_URL begins with 'console:', behind which only options",
         ),
-        ({"url": "smtp://mx.example.com?colour=red"}, "MAIL_URL has unknown options: colour. They"),
+        (
+            {"url": "smtp://mx.example.com?colour=red"},
+            "MAIL_URL has unknown options: colour. Write",
+        ),
         ({"url": "smtp://mx.example.com?timout=9"}, "timout. Did you mean timeout?"),
         ({"url": "smtps://a@b:p@ss/w@mx.example.com"}, "write '@', ':', '/',"),
         ({"accounts": {"bulk": {"user": "x"}}}, "user. Did you mean username?"),

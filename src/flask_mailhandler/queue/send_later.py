@@ -37,9 +37,13 @@ class LaterSender(MailBase):
 
     @property
     def queue(self) -> MailQueue:
-        """The queue of the current app: its state, and what waits in it. ::
+        """The queue of the current app: its messages and its state.
 
-        mail.queue.stats().counts
+        ::
+
+            print(mail.queue.stats().counts)
+
+        It is created when it is first used.
         """
         return _queue_of(self._registration())
 

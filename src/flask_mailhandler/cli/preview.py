@@ -1,4 +1,4 @@
-"""``flask mail preview``: which previews there are, and their pages as files."""
+"""``flask mail preview``: a list of the previews, and their pages as files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
 
 def list_previews() -> int:
-    """Print the previews of the current app, each in a line.
+    """Print the previews of the current app, one on a line.
 
     :return: The exit code.
     """
@@ -27,7 +27,7 @@ def list_previews() -> int:
     if not previews:
         click.echo(
             'There are no previews. Write @mail.preview("Account/Welcome") above a function that'
-            " returns a message, and import its module where the app is made."
+            " returns a message, and import its module where the app is created."
         )
         return 0
     print_table([(name, _samples(preview), preview.about) for name, preview in previews.items()])
@@ -35,10 +35,9 @@ def list_previews() -> int:
 
 
 def write_previews(folder: str) -> int:
-    """Write the pages, and print which previews could not be made and what the others' readers
-    would find wrong.
+    """Write the pages, and print which previews failed and what lint found in the others.
 
-    :return: The exit code: 0 if all could be made.
+    :return: The exit code: 0 if every preview could be made.
     """
     from ..pages.previews.export import export
 

@@ -1,4 +1,4 @@
-"""A sample as the message that would be sent, or as what went wrong."""
+"""A sample rendered as the message that would be sent, or the error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .preview import Sample
 if t.TYPE_CHECKING:
     from ..app.registration import Registration
 
-# Who is in the message where neither it nor the defaults name anybody.
+# The addresses if neither the message nor the defaults name any.
 _SENDER, _RECIPIENT = "sender@example.com", "recipient@example.com"
 
 
@@ -36,8 +36,8 @@ class Failure:
     """Why there is no message.
 
     :param kind: The name of the exception.
-    :param place: The file and the line of the app where it happened.
-    :param lines: The traceback. There are no values of variables in it.
+    :param place: The file and the line of the app that raised it.
+    :param lines: The traceback, without values of variables.
     """
 
     kind: str
@@ -47,20 +47,20 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception) -> Failure:
-        """Say what an exception says."""
+        """Describe an exception."""
         start = error.__traceback__
         here = os.path.dirname(__file__) + os.sep
         while start and start.tb_next and start.tb_frame.f_code.co_filename.startswith(here):
-            start = start.tb_next  # that is only how we came there
+            start = start.tb_next  # our own frames lead only to the function
         own = [frame for frame in traceback.extract_tb(start) if _is_the_apps(frame.filename)]
         place = f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
-        # Unlike str(), it takes an exception whose own text cannot be made.
-        told = traceback.TracebackException(type(error), error, start)
-        return cls(type(error).__name__, str(told), place, "".join(told.format()))
+        # Unlike str(), this works even if the exception's own __str__ raises.
+        described = traceback.TracebackException(type(error), error, start)
+        return cls(type(error).__name__, str(described), place, "".join(described.format()))
 
 
 def _is_the_apps(filename: str) -> bool:
-    """Whether a file is neither ours nor of another library."""
+    """Whether a file belongs to neither this package nor a library."""
     ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     paths = sysconfig.get_paths()
     libraries = (ours, paths["stdlib"], paths["purelib"], paths["platlib"], "<")
@@ -69,10 +69,10 @@ def _is_the_apps(filename: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Rendered:
-    """What became of a sample.
+    """The result for a sample.
 
-    :param content: The octets that would be sent; none if it failed.
-    :param template: What it was rendered from, if that is known.
+    :param content: The octets that would be sent; empty if it failed.
+    :param template: The template it was rendered from, if known.
     """
 
     sample: Sample
@@ -83,11 +83,10 @@ class Rendered:
 
 
 def render(app: Flask, sample: Sample) -> Rendered:
-    """Make the message of a sample as it would be sent: with the app's defaults, and changed by
-    its ``before_send`` functions. Nothing is sent and nothing is kept, and an exception is in the
-    result.
+    """Render the message of a sample as it would be sent: with the app's defaults, and after its
+    ``before_send`` functions. Nothing is sent or stored, and an exception is in the result.
 
-    The function is called in an app context and a request of its own, whoever looks.
+    The function is called in its own app context and request.
     """
     try:
         with (
@@ -102,7 +101,7 @@ def render(app: Flask, sample: Sample) -> Rendered:
 
 
 def _base_url(app: Flask) -> str | None:
-    """The address of the request, if Flask's own would be none of TRUSTED_HOSTS."""
+    """Return the URL of the request, if Flask's default host is not one of TRUSTED_HOSTS."""
     trusted = app.config.get("TRUSTED_HOSTS")
     if not trusted or app.config["SERVER_NAME"]:
         return None
@@ -115,7 +114,7 @@ def _rendered(app: Flask, sample: Sample) -> Rendered:
     if not isinstance(message, Message | MIMEMessage):
         raise TypeError(
             f"The function of the preview {sample.preview.name!r} returned {shorten(message)}, not"
-            " a Message: write return before what makes it."
+            " a Message: return the message that it builds."
         )
     handler = _handler(mine)
     defaults = (handler.default_to, handler.default_cc, handler.default_bcc)
@@ -123,7 +122,7 @@ def _rendered(app: Flask, sample: Sample) -> Rendered:
         message = message.completed(to=_RECIPIENT)
     ready = handler.prepare(message, before=mine.before)
     if ready.job is None:
-        raise MessageError("A before_send function has stopped the message: nobody would get it.")
+        raise MessageError("A before_send function stopped the message: it would not be sent.")
     content = bytes(ready.job.content)
     placeholders = mine.settings.placeholders
     findings = tuple(lint(content, allow=sample.preview.allow, placeholders=placeholders))
@@ -132,8 +131,8 @@ def _rendered(app: Flask, sample: Sample) -> Rendered:
 
 
 def _handler(mine: Registration) -> EmailHandler:
-    """A handler with the defaults of the app, and without its staging guard: what is looked at is
-    what a customer would get."""
+    """Return a handler with the app's defaults but without its staging guard: a preview shows what
+    a recipient would get."""
     account = mine.settings.account(None)
     guard = ("redirect_to", "allow_to")
     options = {name: value for name, value in account.options.items() if name not in guard}

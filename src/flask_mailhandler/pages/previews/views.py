@@ -1,4 +1,4 @@
-"""The pages of the previews, in the mailbox's blueprint and behind its guard."""
+"""The pages of the previews, in the mailbox's blueprint and with its access check."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from .tree import rows
 
 
 class PreviewPages:
-    """The views. Each makes its sample anew, so that a change is seen when the page is reloaded."""
+    """The views. Each renders its sample anew, so that a reload shows a change."""
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give the views their addresses."""
+        """Add the routes of the views."""
         get = blueprint.get
         get("/previews/", endpoint="previews")(self.index)
         get("/previews/<path:key>", endpoint="preview")(self.preview)
@@ -44,11 +44,11 @@ class PreviewPages:
         self._shell.add_section("Previews", ".previews")
 
     def index(self) -> Sealed:
-        """All of them, and how to write one where there is none."""
+        """Show the list of previews, or how to write the first one."""
         return self._page("previews.html", sample=None)
 
     def preview(self, key: str) -> Sealed:
-        """One sample beside the list, or why it cannot be made."""
+        """Show one sample next to the list, or why it failed."""
         rendered = _rendered(key)
         if rendered.failure is not None:
             return self._page(
@@ -71,15 +71,15 @@ class PreviewPages:
         )
 
     def frame(self, key: str) -> Sealed:
-        """The HTML of a sample, for its frame."""
+        """Return the HTML of a sample, for its frame."""
         return frame_of(_opened(key))
 
     def source(self, key: str) -> Sealed:
-        """The octets of a sample, as a file."""
+        """Return the octets of a sample, as a file."""
         return download(_content(key), f"{key}.eml")
 
     def part(self, key: str, number: str) -> Sealed:
-        """A part of a sample, as a file."""
+        """Return a part of a sample, as a file."""
         return part_of(_opened(key), number)
 
     def _page(self, name: str, *, sample: Sample | None, **context: t.Any) -> Sealed:
@@ -90,13 +90,13 @@ class PreviewPages:
             sample=sample,
             preview=sample and sample.preview,
             address=_address,
-            marks={},  # they would take making all of them
+            marks={},  # they would require rendering every preview
             **context,
         )
 
 
 def add(blueprint: Blueprint, shell: Shell) -> None:
-    """Put the pages into the blueprint of a mailbox."""
+    """Add the pages to the blueprint of a mailbox."""
     PreviewPages(shell).add_to(blueprint)
 
 

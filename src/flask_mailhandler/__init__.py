@@ -44,7 +44,6 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from .address import Address as Address
-    from .app.current import current_mail as current_mail
     from .attachment import Attachment as Attachment
     from .content import Content as Content
     from .envelope import Envelope as Envelope
@@ -54,6 +53,7 @@ if t.TYPE_CHECKING:
     from .errors import MailWarning as MailWarning
     from .errors import MessageError as MessageError
     from .errors import QueueError as QueueError
+    from .extension import current_mail as current_mail
     from .extension import Mail as Mail
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
@@ -108,8 +108,7 @@ _HOMES = {
         "MessageError",
         "QueueError",
     ],
-    "app.current": ["current_mail"],
-    "extension": ["Mail"],
+    "extension": ["Mail", "current_mail"],
     "handlers.base": ["EmailHandler"],
     "handlers.console": ["ConsoleEmailHandler"],
     "handlers.file": ["FileEmailHandler"],

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from ..app.settings import Account
+from ..app.account import Account
 from ..errors import QueueError
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler

@@ -18,9 +18,9 @@ from flask import abort
 from flask import Blueprint
 from flask import request
 
-from ...app.current import current_mail
 from ...errors import ConfigurationError
 from ...errors import QueueError
+from ...queue.current import current_queue
 from ..answers import as_json
 from ..answers import check
 from ..answers import number
@@ -56,7 +56,7 @@ class QueueAPI:
     def messages(self) -> Sealed:
         """The messages that fit: of a state the last changed first, of all the newest first."""
         limit = int(number("limit", _LIMIT, _MOST))
-        queue = current_mail.queue
+        queue = current_queue()
         stats = queue.stats()
         return as_json(
             {
@@ -79,18 +79,18 @@ class QueueAPI:
     def retry(self, id: int) -> Sealed:
         """Have a message sent again, or without waiting."""
         self._check()
-        return as_json({"changed": current_mail.queue.retry([_found(id).row.id])})
+        return as_json({"changed": current_queue().retry([_found(id).row.id])})
 
     def cancel(self, id: int) -> Sealed:
         """Do not send a message."""
         self._check()
-        return as_json({"changed": current_mail.queue.cancel([_found(id).row.id])})
+        return as_json({"changed": current_queue().cancel([_found(id).row.id])})
 
     def purge(self) -> Sealed:
         """Delete the finished messages that fit."""
         self._check()
         try:
-            return as_json({"changed": current_mail.queue.purge(**_criteria())})
+            return as_json({"changed": current_queue().purge(**_criteria())})
         except ValueError as error:
             abort(as_json({"error": str(error)}, 400))
 

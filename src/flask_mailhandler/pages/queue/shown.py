@@ -6,8 +6,8 @@ import dataclasses
 import datetime
 import typing as t
 
-from ...app.current import current_mail
 from ...queue import outcomes
+from ...queue.current import current_queue
 from ...queue.outcomes import DamagedRowError
 from ...queue.outcomes import Settled
 from ...queue.row import PRIORITIES
@@ -123,7 +123,7 @@ def shown(row: Row) -> Shown:
 
 def find(id: int) -> Shown | None:
     """The message of the current app's queue that has that number."""
-    row = current_mail.queue.get(id) if id <= _LARGEST else None
+    row = current_queue().get(id) if id <= _LARGEST else None
     return None if row is None else shown(row)
 
 

@@ -13,11 +13,11 @@ from flask import request
 from flask import url_for
 from markupsafe import Markup
 
-from ...app.current import current_mail
 from ...app.current import current_placeholders
 from ...errors import ConfigurationError
 from ...errors import QueueError
 from ...lint import lint
+from ...queue.current import current_queue
 from ...queue.row import RowState
 from ..access import may_change
 from ..mailbox.opened import open_message
@@ -120,20 +120,20 @@ class QueuePages:
     def retry(self, id: int) -> Sealed:
         """Have a message sent again, or without waiting."""
         self._check()
-        current_mail.queue.retry([_find(id).row.id])
+        current_queue().retry([_find(id).row.id])
         return _see(".queued", id)
 
     def cancel(self, id: int) -> Sealed:
         """Do not send a message."""
         self._check()
-        current_mail.queue.cancel([_find(id).row.id])
+        current_queue().cancel([_find(id).row.id])
         return _see(".queued", id)
 
     def purge(self) -> Sealed:
         """Delete what is finished of what was searched for."""
         self._check()
         try:
-            current_mail.queue.purge(**_choice().criteria)
+            current_queue().purge(**_choice().criteria)
         except ValueError:
             abort(400)  # the page has no such button
         return _see(".queue")
@@ -148,7 +148,7 @@ class QueuePages:
 
     def _rows(self) -> Markup:
         """The list as HTML."""
-        queue, choice = current_mail.queue, _choice()
+        queue, choice = current_queue(), _choice()
         try:
             criteria, wrong = choice.criteria, ""
         except ValueError as error:
@@ -203,7 +203,7 @@ def _find(id: int) -> Shown:
 
 
 def _octets(found: Shown) -> bytes | None:
-    return current_mail.queue.store.content(found.row.id)
+    return current_queue().store.content(found.row.id)
 
 
 def _opened(id: int) -> Opened:
@@ -222,7 +222,7 @@ def _panel(id: int, message: Opened) -> Panel:
 def _is_used() -> bool:
     """Whether the queue has been used. To ask opens and makes nothing."""
     try:
-        return current_mail.queue.store.begun
+        return current_queue().store.begun
     except (QueueError, ConfigurationError):
         return True  # the page says what is wrong
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ...app.current import current_mail
 from ...errors import ConfigurationError
+from ..current import current_queue
 from .broker import BrokerEngine
 from .broker import EXPIRES
 
@@ -38,4 +38,4 @@ class RQEngine(BrokerEngine):
 
 def send(account: str) -> None:
     """What a worker runs, in a context of the app."""
-    t.cast(RQEngine, current_mail.queue.engine).answer(account)
+    t.cast(RQEngine, current_queue().engine).answer(account)

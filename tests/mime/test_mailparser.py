@@ -63,7 +63,7 @@ def test_addresses(
     to: list[tuple[str, str]],
     cc: list[tuple[str, str]],
 ) -> None:
-    """C-35: names and mailboxes arrive."""
+    """C-35: names and all_addresses arrive."""
     message = Message(from_addr=from_addr, to=to, cc=cc, text="x")
 
     found = reader.read(bytes(render(message)))

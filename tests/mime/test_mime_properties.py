@@ -20,7 +20,7 @@ from flask_mailhandler import MessageError
 from flask_mailhandler.address import Addresses
 from flask_mailhandler.mime import render
 from flask_mailhandler.mime.parameters import with_parameters
-from flask_mailhandler.mime.stdlib.address_list import mailboxes
+from flask_mailhandler.mime.stdlib.address_list import all_addresses
 from flask_mailhandler.mime.stdlib.address_list import parse_list
 from flask_mailhandler.mime.stdlib.adopt import adopt
 from flask_mailhandler.mime.transfer import base64_length
@@ -133,7 +133,7 @@ def test_addresses(
     to: list[tuple[str, str]],
     cc: list[tuple[str, str]],
 ) -> None:
-    """Names and mailboxes arrive, each mailbox octet by octet (C-21, C-35)."""
+    """Names and all_addresses arrive, each mailbox octet by octet (C-21, C-35)."""
     message = Message(from_addr=author, reply_to=reply_to, to=to, cc=cc)
 
     parsed = judge(render(message))
@@ -146,7 +146,7 @@ def test_addresses(
         ("Cc", message.cc),
     ):
         value = re.sub(r"\r\n(?=[ \t])", "", raw[field] or "")
-        read = mailboxes(parse_list(value, field))
+        read = all_addresses(parse_list(value, field))
         assert [(decoded(one.name), str(one)) for one in read] == list(sent.named)
         # The standard library finds white space between the encoded words of one name, and
         # shortens that within them.

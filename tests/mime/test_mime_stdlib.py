@@ -247,7 +247,7 @@ def test_a_set_line_break() -> None:
     message["Subject"] = "x\nBcc: evil@example.com"
     message["To"] = "b@example.com"
 
-    with pytest.raises(MessageError, match="Subject has a line break that is no folding"):
+    with pytest.raises(MessageError, match="Subject has a line break that is not folding"):
         adopt(message)
 
 
@@ -600,7 +600,7 @@ def test_dkim_of_a_program() -> None:
 
 def test_signed_header_with_raw_octets() -> None:
     """A raw 8-bit field under a signature has no form: sign after encoding."""
-    with pytest.raises(MessageError, match="Subject is under a signature"):
+    with pytest.raises(MessageError, match="Subject is signed and cannot be sent"):
         adopt(parsed(f"DKIM-Signature: v=1\n{HEAD.replace(': x', ': é')}\nx\n"))
 
 
@@ -745,9 +745,9 @@ def test_signed_with_an_attached_message(policy: t.Any) -> None:
     ("part", "reason"),
     [
         ("Content-Type: message/delivery-status\n\nA: b\n\nC: d\n", "message/delivery-status"),
-        ("Subject: é\n\nx\n", "Subject is under a signature"),
-        (f"X-Long: {'x' * 1000}\n\nx\n", "X-Long is under a signature"),
-        ("X-Blank: a\n \n b\n\nx\n", "X-Blank is under a signature"),
+        ("Subject: é\n\nx\n", "Subject is signed and cannot be sent"),
+        (f"X-Long: {'x' * 1000}\n\nx\n", "X-Long is signed and cannot be sent"),
+        ("X-Blank: a\n \n b\n\nx\n", "X-Blank is signed and cannot be sent"),
     ],
 )
 def test_signed_parts_that_cannot_be_kept(part: str, reason: str) -> None:

@@ -18,7 +18,7 @@ from ...errors import MessageError
 from ...headers import Headers
 from ...text.charset import text_of
 from ...text.decoding import decoded
-from ..stdlib.address_list import mailboxes
+from ..stdlib.address_list import all_addresses
 from ..stdlib.as_sent import AS_SENT
 from ..stdlib.body import parse
 from ..stdlib.convert import from_mime
@@ -138,7 +138,7 @@ class Reading:
         for name, value in self._wire:
             if name.lower() == wanted:
                 with contextlib.suppress(MessageError):
-                    found += mailboxes(addresses(read(name, value)))
+                    found += all_addresses(addresses(read(name, value)))
         return Addresses(found)
 
 

@@ -9,8 +9,7 @@
     rules        RULES: each rule with its reason
     unsubscribe  the two rules for List-Unsubscribe   RFC 2369, 8058
 
-A message from any source can be linted: nothing here raises for one, and time is linear in its
-size.
+A message from any source can be linted: nothing raises for it, and time is linear in its size.
 """
 
 from __future__ import annotations

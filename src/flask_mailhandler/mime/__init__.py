@@ -9,13 +9,13 @@ A message of our own goes down this list, and each file imports only those above
     header_block     the last check of a header block
     transfer         transfer encodings: octets as 7-bit lines RFC 2045 6
     text_parameters  the charset and method of an attachment
+    seven_bit        a message rewritten without 8BITMIME      RFC 6152
     part             a part, boundaries, and multiparts        RFC 2046
     leaf             a text or an attachment as a part
     tree             which parts a message has, and where
-    seven_bit        a message rewritten without 8BITMIME      RFC 6152
     render           Message -> Content
 
-Three files stand alone::
+Three more files::
 
     downgrade        a header rewritten without SMTPUTF8       RFC 6857
     shown_images     whether each cid: image is in the message RFC 2392

@@ -1,4 +1,4 @@
-"""The parts that have no parts: a text, or an attachment."""
+"""The parts that are not multiparts: a text, or an attachment."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def attachment_part(
         f"Content-Transfer-Encoding: {encoding}",
     ]
     if disposition or attachment.filename:
-        # The file name is only here. Only very old readers need it as "name" of the Content-Type,
-        # and RFC 2047 allows no form for one there that is not ASCII.
+        # The file name is written only here. Only very old readers need it as "name" of the
+        # Content-Type, where RFC 2047 allows only ASCII.
         named = [("filename", attachment.filename)] if attachment.filename else []
         fields.append(with_parameters("Content-Disposition", disposition or "inline", named))
     cids = set() if cids is None else cids

@@ -66,7 +66,7 @@ _DROPPED = re.compile("[\t\n\r]")
 _TRIMMED = "".join(map(chr, range(0x21)))
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.I)
 _HTTP = re.compile(r"https?://[^/?#\s]", re.I)
-# Links that stay in the browser, or make it do something.
+# The schemes of links that a browser handles itself.
 _NO_DESTINATION = frozenset(
     {"about", "blob", "data", "file", "javascript", "vbscript", "view-source"}
 )

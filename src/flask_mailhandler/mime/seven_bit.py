@@ -8,7 +8,7 @@ from ..errors import MessageError
 def seven_bit(octets: bytes) -> bytes:
     """Write a message again so that no octet is above 127.
 
-    This is the only way from the files above to ``stdlib``, and few messages take it.
+    The imports of ``stdlib`` here are the only ones in the files that write our own messages.
 
     :raises MessageError: if the message, or one attached to it, is signed.
     """

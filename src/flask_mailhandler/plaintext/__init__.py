@@ -45,7 +45,7 @@ def plaintext(html: str) -> str:
     .. code-block:: python
 
         plaintext('<p>See <a href="https://x.example/">this</a>.')
-        # 'See this (https://x.example/).\n'
+        # See this (https://x.example/).
 
     :returns: Lines that each end with a newline, or the empty string if there is nothing to read.
     """

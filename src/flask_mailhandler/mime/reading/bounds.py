@@ -28,8 +28,8 @@ _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 def within_bounds(octets: bytes) -> tuple[bytes, tuple[str, ...]]:
     """Return the octets that are read, and a sentence about each thing that is left out.
 
-    Too many octets or lines are cut off. Of a message with too many boundaries, only the header
-    remains.
+    Octets and lines beyond the limits are cut off. If there are too many boundaries, only the
+    header remains.
     """
     left_out = []
     found = octets[:MAX_OCTETS]

@@ -20,7 +20,7 @@ T = t.TypeVar("T")
 def attempt(ask: Callable[[], T], otherwise: T) -> T:
     """Return what the standard library says of a damaged message, or *otherwise* if it raises.
 
-    It is not meant to raise, but does for some damage, for other damage in each Python.
+    It should never raise, but does for some damage, which differs between versions of Python.
     """
     try:
         return ask()
@@ -29,7 +29,7 @@ def attempt(ask: Callable[[], T], otherwise: T) -> T:
 
 
 def parsed(octets: bytes) -> MIMEMessage:
-    """Parse a message with the standard library. Of parts nested too deep for its parser, only
+    """Parse a message with the standard library. If parts are nested too deep for its parser, only
     the header of the message is parsed."""
     policy = FieldsWithinBounds()
     whole = attempt(lambda: email.parser.BytesParser(policy=policy).parsebytes(octets), None)

@@ -76,7 +76,7 @@ def adopt(
 
     :param default_from: The From of a message that has none.
     :param default_to: The recipients for each of ``to``, ``cc`` and ``bcc`` that the message does
-        not have. An empty field counts as one. A message with Resent- fields gets none.
+        not have. An empty field counts as a field. A message with Resent- fields gets none.
     :param recipients: The recipients instead of those in the fields.
     :param redirect_to: Recipients that replace all others. They become the To, and the Cc is
         left out.
@@ -104,7 +104,7 @@ def adopt(
 def _filled_fields(message: Message) -> list[Source]:
     """Return the fields that have a value, and the Subject.
 
-    :raises MessageError: for one that may be there once and is there twice.
+    :raises MessageError: if a field that is allowed once occurs twice.
     """
     fields = [field for field in read_fields(message) if field.value or field.key == "subject"]
     for name in _ONCE:

@@ -10,12 +10,12 @@ import pytest
 from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler.lint import lint
-from flask_mailhandler.mime.bounds import MAX_FIELDS as PARSED_FIELDS
-from flask_mailhandler.mime.bounds import MAX_LINES
-from flask_mailhandler.mime.bounds import MAX_OCTETS
-from flask_mailhandler.mime.bounds import MAX_PARTS as MAX_PARSED
-from flask_mailhandler.mime.summary import Summary
-from flask_mailhandler.mime.summary import summary
+from flask_mailhandler.mime.reading.bounds import MAX_FIELDS as PARSED_FIELDS
+from flask_mailhandler.mime.reading.bounds import MAX_LINES
+from flask_mailhandler.mime.reading.bounds import MAX_OCTETS
+from flask_mailhandler.mime.reading.bounds import MAX_PARTS as MAX_PARSED
+from flask_mailhandler.mime.reading.summary import Summary
+from flask_mailhandler.mime.reading.summary import summary
 from flask_mailhandler.pages.framed import framed
 from flask_mailhandler.pages.framed import has_dark
 from flask_mailhandler.pages.framed import has_remote

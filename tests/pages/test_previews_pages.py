@@ -137,7 +137,7 @@ def test_lint(client: FlaskClient, mail: Mail) -> None:
 
     html = page(client, "/previews/Bill")
 
-    assert "has no alt." in html
+    assert "has no alt attribute." in html
     assert "https://www.w3.org/WAI/tutorials/images/" in html
 
 

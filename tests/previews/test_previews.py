@@ -312,7 +312,7 @@ def test_lint_knows_placeholders() -> None:
     (sample,) = mail.previews.samples()
 
     assert [finding.text for finding in render(app, sample).findings] == [
-        "The link 'x' leads to '%other%', which is relative."
+        "The link 'x' leads to the relative URL '%other%'."
     ]
 
 

@@ -25,7 +25,7 @@ from ..handlers.console import visible
 from ..handlers.file import store
 from ..mime.reading import read_within_bounds
 from ..mime.reading import Reading
-from ..mime.summary import summary_of
+from ..mime.reading.summary import summary_of
 from ..phase import State
 from ..report import Outcome
 

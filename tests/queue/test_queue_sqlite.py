@@ -19,10 +19,10 @@ import pytest
 
 from flask_mailhandler import QueueError
 from flask_mailhandler.queue import process
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.process import boot_id
-from flask_mailhandler.queue.stores.base import Lease
 from flask_mailhandler.queue.stores.sqlite import file as sqlite_file
-from flask_mailhandler.queue.stores.sqlite import writing as sqlite_writing
+from flask_mailhandler.queue.stores.sqlite import transaction as sqlite_transaction
 from flask_mailhandler.queue.stores.sqlite.store import SqliteStore
 from forking import in_child
 from queueing import shop
@@ -315,7 +315,7 @@ def test_another_process_makes_the_file(
         other.execute("COMMIT")
 
     clock = types.SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
-    monkeypatch.setattr(sqlite_writing, "time", clock)
+    monkeypatch.setattr(sqlite_transaction, "time", clock)
 
     assert store.counts() == {}
     assert len(waited) == 1

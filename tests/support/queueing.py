@@ -11,10 +11,10 @@ from flask import Flask
 from flask_mailhandler import Mail
 from flask_mailhandler.queue.engines import background
 from flask_mailhandler.queue.engines import thread
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.outcomes import from_json
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.base import Filter
-from flask_mailhandler.queue.stores.base import Lease
 from flask_mailhandler.queue.stores.base import Pause
 from flask_mailhandler.queue.stores.sqlite import file as sqlite_file
 

@@ -8,8 +8,8 @@ from flask import Flask
 
 from flask_mailhandler.app.queue_keys import QueueSettings
 from flask_mailhandler.queue.build import store_of
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.row import Row
-from flask_mailhandler.queue.stores.base import Lease
 from flask_mailhandler.queue.stores.sqlalchemy import database as sqlalchemy_database
 
 if t.TYPE_CHECKING:

@@ -11,6 +11,7 @@ from werkzeug.local import LocalProxy
 
 if t.TYPE_CHECKING:
     from ..extension import Mail
+    from .registration import Registration
 
 NAME = "mailhandler"
 """Where an app keeps its Mail: ``app.extensions[NAME]``."""
@@ -36,6 +37,14 @@ def _current_mail() -> Mail:
             f"The app {current_app.name!r} has no Mail: write Mail(app), or mail.init_app(app)."
         )
     return t.cast("Mail", mail)
+
+
+def registration() -> Registration:
+    """Return the registration of the current app.
+
+    :raises RuntimeError: outside an app context, or if the app has no Mail.
+    """
+    return current_mail._registrations.of(current_app_object())
 
 
 def current_placeholders() -> tuple[str, ...]:

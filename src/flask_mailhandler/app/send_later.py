@@ -22,10 +22,10 @@ from .registration import Registration
 from .settings import DEFAULT
 
 if t.TYPE_CHECKING:
-    from ..queue.accept import Wish
     from ..queue.mail_queue import MailQueue
+    from ..queue.send_options import SendOptions
+    from ..queue.send_options import Span
     from ..queue.ticket import Ticket
-    from ..queue.when import Span
 
 _M = t.TypeVar("_M", bound=AnyMessage)
 # What no other program has to know of.
@@ -140,7 +140,7 @@ def look_after_queue(app: Flask, mine: Registration) -> None:
 
 
 def _queue_of(mine: Registration) -> MailQueue:
-    from ..queue.mail_queue import queue_of
+    from ..queue.build import queue_of
 
     return queue_of(mine)
 
@@ -153,11 +153,11 @@ def _wish(
     key: str | None,
     priority: str,
     using: str | None,
-) -> Wish:
-    from ..queue.accept import Wish
+) -> SendOptions:
+    from ..queue.send_options import SendOptions
 
     account, queue = mine.settings.account(using or DEFAULT), _queue_of(mine)
-    return Wish.of(
+    return SendOptions.of(
         delay=delay,
         at=at,
         expires=expires,
@@ -166,5 +166,5 @@ def _wish(
         account=account.name,
         max_age=mine.settings.queue.queue_max_age,
         now=time.time() if mine.sends_at_once else queue.store.now(),
-        origin=queue.origin(account.name),
+        origin=queue.site.origin(account.name),
     )

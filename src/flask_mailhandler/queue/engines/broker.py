@@ -105,7 +105,7 @@ class BrokerEngine(Engine):
         """End the turns of this process after the messages in hand: its worker is shut down."""
         if worker := self._workers.pop(os.getpid(), None):
             worker.bell.stop()
-            worker.lanes.end(worker.bell.grace)
+            worker.threads.end(worker.bell.grace)
 
     def ring(self, account: str, due: float) -> None:
         """Have the broker told."""
@@ -127,7 +127,7 @@ class BrokerEngine(Engine):
         self.stop()
 
     def _lookout(self) -> Lookout:
-        return self._lookouts.setdefault(os.getpid(), Lookout(self.queue, self.tell))
+        return self._lookouts.setdefault(os.getpid(), Lookout(self.queue.parts, self.tell))
 
 
 def _at_exit(engine: weakref.ref[BrokerEngine], process: int) -> None:

@@ -9,8 +9,9 @@ from celery.signals import worker_process_init
 from celery.signals import worker_process_shutdown
 from flask import has_app_context
 
-from ...app.current import current_mail
+from ...app.current import registration
 from ...errors import ConfigurationError
+from ..build import queue_of
 from .broker import BrokerEngine
 from .broker import EXPIRES
 from .broker import TASK
@@ -60,7 +61,7 @@ def _send(account: str) -> None:
             "The Celery app runs its tasks without an app context: give it the FlaskTask of Flask's"
             " page 'Background Tasks with Celery'."
         )
-    engine = t.cast(CeleryEngine, current_mail.queue.engine)
+    engine = t.cast(CeleryEngine, queue_of(registration()).engine)
     engine.boot()  # not every pool of workers has processes
     engine.answer(account)
 

@@ -15,7 +15,7 @@ from .background import Background
 if t.TYPE_CHECKING:
     from flask import Flask
 
-    from ..mail_queue import MailQueue
+    from ..parts import Parts
 
 Tell: t.TypeAlias = "Callable[[str], None]"
 
@@ -42,9 +42,10 @@ class Lookout(Background):
 
     name = "mail-queue-lookout"
 
-    def __init__(self, queue: MailQueue, tell: Tell) -> None:
+    def __init__(self, parts: Parts, tell: Tell) -> None:
         super().__init__()
-        self._queue = queue
+        self._parts = parts
+        self._site = parts.site
         self._tell = tell
         self._rings: dict[str, Flask] = {}
         self._quiet = QUIET
@@ -53,14 +54,14 @@ class Lookout(Background):
     def ring(self, account: str) -> None:
         """Have the thread tell the broker, if mail of an account is due."""
         # With the app, which a script may forget before the broker is told.
-        self._rings[account] = self._queue.app
+        self._rings[account] = self._site.app
         self.start()
         self.bell.ring()
 
     def run(self) -> None:
         """Pass on what was rung for, and look."""
-        worker, next_look, stopped = Worker(self._queue), float("-inf"), False
-        while not stopped and (app := self._queue.hold()):
+        worker, next_look, stopped = Worker(self._parts), float("-inf"), False
+        while not stopped and (app := self._site.hold()):
             stopped = self.bell.stopped  # what was rung for before is told still
             try:
                 rung = self._take_rings()
@@ -84,7 +85,7 @@ class Lookout(Background):
     def _look(self, worker: Worker, rung: dict[str, Flask]) -> float:
         """Tell of what is due, and see to what dead workers have left. Seconds until the next
         look."""
-        if not self._queue.store.begun:
+        if not self._parts.store.begun:
             return EVERY
         if rung:
             self._pass_on_what_is_due(worker)
@@ -106,10 +107,10 @@ class Lookout(Background):
         :param wait: Seconds until the account may send. If they are many nobody is told now.
         :raises QueueError: if the store cannot be used.
         """
-        now = self._queue.store.now()
+        now = self._parts.store.now()
         if time.monotonic() < self._quiet_until:
             return
-        store = self._queue.store
+        store = self._parts.store
         if wait > SOON:
             store.answer(account)  # also where somebody else was told meanwhile
             store.ring(account, now, now + min(wait, LONGEST_RING))

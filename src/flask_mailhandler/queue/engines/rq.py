@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ...app.current import current_mail
+from ...app.current import registration
 from ...errors import ConfigurationError
+from ..build import queue_of
 from .broker import BrokerEngine
 from .broker import EXPIRES
 
@@ -23,7 +24,7 @@ class RQEngine(BrokerEngine):
             )
 
     def tell(self, account: str) -> None:
-        with self.queue.app_context():
+        with self.queue.site.app_context():
             queues = self.queue.app.extensions["rq"].queues
             queue = queues["mail" if "mail" in queues else "default"]
             queue.enqueue(
@@ -38,4 +39,4 @@ class RQEngine(BrokerEngine):
 
 def send(account: str) -> None:
     """What a worker runs, in a context of the app."""
-    t.cast(RQEngine, current_mail.queue.engine).answer(account)
+    t.cast(RQEngine, queue_of(registration()).engine).answer(account)

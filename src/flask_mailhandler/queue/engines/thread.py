@@ -6,6 +6,7 @@ import functools
 import os
 import time
 import typing as t
+from collections.abc import Callable
 
 from ...errors import QueueError
 from ...log import logger
@@ -18,6 +19,8 @@ if t.TYPE_CHECKING:
     from flask import Flask
 
     from ..mail_queue import MailQueue
+    from ..parts import Parts
+    from ..stats import QueueStats
 
 DRAIN = 10.0
 """Seconds for which the end of the process is put off while there is something to send."""
@@ -43,7 +46,9 @@ class ThreadEngine(Engine):
             self._wake(None)
 
     def _wake(self, app: Flask | None) -> None:
-        running = self._running.setdefault(os.getpid(), _Running(self.queue))
+        running = self._running.setdefault(
+            os.getpid(), _Running(self.queue.parts, self.queue.stats)
+        )
         running.keep(app)
         if not running.start():
             logger.warning("The process is ending: mail waits in the queue for the next one.")
@@ -60,9 +65,10 @@ class _Running(Background):
 
     name = "mail-queue"
 
-    def __init__(self, queue: MailQueue) -> None:
+    def __init__(self, parts: Parts, stats: Callable[[], QueueStats]) -> None:
         super().__init__()
-        self._queue = queue
+        self._parts = parts
+        self._stats = stats
         self._app: Flask | None = None
 
     def keep(self, app: Flask | None) -> None:
@@ -75,7 +81,7 @@ class _Running(Background):
 
     def run(self) -> None:
         """Send what is due, and what becomes due."""
-        Worker(self._queue, self.bell).run(self._drained)
+        Worker(self._parts, self.bell).run(self._drained)
 
     def at_exit(self) -> None:
         """Let the thread send what is due, for a while."""
@@ -84,14 +90,14 @@ class _Running(Background):
         self.join(end - time.monotonic())
         self.stop()
         self._tell_the_rest()
-        self._queue.store.close()
+        self._parts.store.close()
 
     def _tell_the_rest(self) -> None:
-        app = self._queue.hold()
+        app = self._parts.site.hold()
         if app is None:
             return
         try:
-            stats = self._queue.stats()
+            stats = self._stats()
         except QueueError as error:
             logger.error("%s", error)
             return
@@ -101,6 +107,6 @@ class _Running(Background):
                 "%d %s in %s. The next process of the app sends %s, or 'flask mail worker'.",
                 left,
                 "message waits" if left == 1 else "messages wait",
-                self._queue.store,
+                self._parts.store,
                 "it" if left == 1 else "them",
             )

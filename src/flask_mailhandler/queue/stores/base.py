@@ -14,17 +14,10 @@ from collections.abc import Collection
 from collections.abc import Sequence
 
 from ...config import Limits
+from ..lease import Lease
 from ..row import Row
 from ..row import RowState
 from ..ticket import Ticket
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Lease:
-    """Who claims, and until when it is believed to be alive."""
-
-    owner: str
-    until: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

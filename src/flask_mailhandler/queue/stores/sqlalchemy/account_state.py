@@ -12,11 +12,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite
 
 from ....config import Limits
-from ...rate import take
+from ...shared_rate_limit import take
 from ..base import LONGEST_RING
 from ..base import Pause
 from .database import Database
-from .rows import clean
+from .insert import clean
 
 
 class SqlalchemyAccounts:

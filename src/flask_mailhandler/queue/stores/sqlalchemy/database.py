@@ -14,14 +14,14 @@ from sqlalchemy.schema import CreateTable
 
 from ....errors import ConfigurationError
 from ....errors import QueueError
+from ...fair_lock import FairLock
 from ...forks import around_forks
-from ...mutex import Turns
 from ...process import boot_id
-from ..sqlite.writing import begin
-from ..sqlite.writing import without_sync
+from ..sqlite.transaction import begin
+from ..sqlite.transaction import without_sync
 from .clock import Clock
+from .insert import Insertion
 from .postgresql import LIFE
-from .rows import Insertion
 from .tables import mail_queue_tables
 
 PATIENCE = 10.0
@@ -50,7 +50,7 @@ class Database:
         self.contents: sa.Table = tables[1]
         self.accounts: sa.Table = tables[2]
         self.insertion: Insertion = Insertion(self.rows, self.contents)
-        self.clock: Clock = Clock(self)
+        self.clock: Clock = Clock(self.single if self.postgresql else None)
         self._ours = ours
         self._ready = False
         self._wal = False
@@ -61,7 +61,7 @@ class Database:
             # claiming must not fail because another worker was quicker.
             self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
             self._transaction = engine.execution_options(isolation_level="READ COMMITTED")
-        self._turns = Turns()
+        self._lock = FairLock()
         self._held = False
         self._inherited: list[sa.Pool] = []
         around_forks(self._before_fork, self._after_in_parent, self._after_in_child)
@@ -226,23 +226,23 @@ class Database:
             if self.postgresql:
                 yield
             else:
-                with self._turns:
+                with self._lock:
                     yield
 
     def _before_fork(self) -> None:
         if self.postgresql:
             return
-        self._held = self._turns.take(PATIENCE)
+        self._held = self._lock.acquire(PATIENCE)
         if self._held:
             self.engine.dispose()
 
     def _after_in_parent(self) -> None:
         if self._held:
             self._held = False
-            self._turns.end()
+            self._lock.release()
 
     def _after_in_child(self) -> None:
-        self._turns = Turns()
+        self._lock = FairLock()
         self._held = False
         # What the pool has open is the parent's: never use or close it.
         self._inherited.append(self.engine.pool)

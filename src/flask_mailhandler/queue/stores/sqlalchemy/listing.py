@@ -11,7 +11,7 @@ from ...row import RowState
 from ..base import Filter
 from .account_state import SqlalchemyAccounts
 from .database import Database
-from .rows import row_of
+from .insert import row_of
 
 _OPEN = (RowState.WAITING, RowState.CLAIMED)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from ....errors import QueueError
+from ...lease import Lease
 from ...process import process_mark
 from ...row import CHANGING
 from ...row import PRIORITIES
@@ -19,14 +20,13 @@ from ...row import Row
 from ...row import RowState
 from ...ticket import Ticket
 from ..base import Filter
-from ..base import Lease
 from .database import Database
+from .insert import row_of
+from .insert import values_of
 from .listing import literal
 from .listing import SqlalchemyListing
 from .postgresql import later
 from .postgresql import settlement
-from .rows import row_of
-from .rows import values_of
 from .session import JoinedSession
 
 # Octets that are fetched with many others, and rows of which they may lie about.

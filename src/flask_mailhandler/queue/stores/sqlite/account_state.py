@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 
 from ....config import Limits
-from ...rate import take
+from ...shared_rate_limit import take
 from ..base import LONGEST_RING
 from ..base import Pause
 from .file import SqliteFile

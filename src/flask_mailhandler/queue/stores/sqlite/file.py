@@ -14,10 +14,10 @@ from pathlib import Path
 
 from ....errors import QueueError
 from ....log import logger
+from ...fair_lock import FairLock
 from ...forks import around_forks
-from ...mutex import Turns
-from .writing import begin
-from .writing import use_wal
+from .transaction import begin
+from .transaction import use_wal
 
 VERSION = 2
 """Of the tables, as it stands in the file."""
@@ -87,7 +87,7 @@ class SqliteFile:
     def __init__(self, path: str, made: Callable[[str], None] | None = None) -> None:
         self.path: str = path
         self._made = made
-        self._turns = Turns()
+        self._lock = FairLock()
         self._connection: sqlite3.Connection | None = None
         self._inherited: list[sqlite3.Connection] = []
         self._at_once = True
@@ -100,7 +100,7 @@ class SqliteFile:
 
         :raises QueueError: for every error of SQLite.
         """
-        with self._turns:
+        with self._lock:
             try:
                 if self._connection is None:
                     self._connection = self._open()
@@ -134,7 +134,7 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the connection. It is opened again when it is needed."""
-        with self._turns:
+        with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -234,17 +234,17 @@ class SqliteFile:
 
     def _before_fork(self) -> None:
         # Who has the connection in hand gives it back in a moment. A fork is not to hang for ever.
-        self._held = self._turns.take(PATIENCE)
+        self._held = self._lock.acquire(PATIENCE)
         if self._held:
             self.close()
 
     def _after_in_parent(self) -> None:
         if self._held:
-            self._turns.end()
+            self._lock.release()
 
     def _after_in_child(self) -> None:
         # The turn may be that of a thread which the child has not.
-        self._turns = Turns()
+        self._lock = FairLock()
         if self._connection is not None:  # the fork did not wait for it: never use or close it
             self._inherited.append(self._connection)
             self._connection = None

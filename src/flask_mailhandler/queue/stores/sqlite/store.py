@@ -11,6 +11,7 @@ from collections.abc import Collection
 from collections.abc import Sequence
 
 from ....errors import ConfigurationError
+from ...lease import Lease
 from ...process import boot_id
 from ...process import process_mark
 from ...row import CHANGING
@@ -21,7 +22,6 @@ from ...row import RowState
 from ...ticket import Ticket
 from ..base import Filter
 from ..base import Joined
-from ..base import Lease
 from .account_state import SqliteAccounts
 from .file import SqliteFile
 

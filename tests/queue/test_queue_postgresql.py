@@ -192,7 +192,7 @@ def test_what_is_on_the_disk_at_once(url: str, tmp_path: Path) -> None:
             assert _synchronous(connection) == "on"
         with store.database.write() as connection:
             assert _synchronous(connection) == "on"
-        with store.database.write(at_once=False) as connection:
+        with store.database.write(durable=False) as connection:
             assert _synchronous(connection) == "off"
         with store.database.write() as connection:
             assert _synchronous(connection) == "on"

@@ -59,7 +59,7 @@ def store_named(named: str, app: Flask | None = None) -> Store:
             "postgresql+psycopg://db/a?prepare_threshold=5&prepare_threshold=6",
             "takes a whole number",
         ),
-        ("sqlite://", "a database in memory is gone with its process"),
+        ("sqlite://", "a database in memory is lost with its process"),
         ("sqlite:///:memory:", "a database in memory"),
     ],
 )

@@ -217,7 +217,7 @@ def test_an_announcement_that_cannot_be_written(tmp_path: Path, scripted: Script
 
 def test_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that another program keeps locked is waited for, and then an error."""
-    monkeypatch.setattr(sqlite_file, "PATIENCE", 0.05)
+    monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.05)
     with shop(tmp_path) as here:
         here.mail.send_later(letter())
         other = sqlite3.connect(str(here.queue.store), isolation_level=None)
@@ -247,7 +247,7 @@ def test_a_lock_is_waited_for(store: SqliteStore) -> None:
 def test_a_fork_that_does_not_wait(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fork waits for who has the file in hand, but not for ever: then the child leaves the
     connection alone that it has inherited, and opens its own."""
-    monkeypatch.setattr(sqlite_file, "PATIENCE", 0.01)
+    monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.01)
     add(store, row())
     held, done = threading.Event(), threading.Event()
 

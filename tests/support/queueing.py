@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from sending import Listener
 
 # A busy machine may stop a thread, or a process that has the file in hand, for many seconds.
-sqlite_file.PATIENCE = background._LAST = thread.DRAIN = 60.0
+sqlite_file.LOCK_TIMEOUT = background._LAST = thread.DRAIN = 60.0
 
 
 def url_of(server: Listener) -> str:

@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 NOW = 1_800_000_000.0
 # A busy machine may stop who has a lock for many seconds.
-sqlalchemy_database.PATIENCE = 60.0
+sqlalchemy_database.LOCK_TIMEOUT = 60.0
 
 
 class Place:

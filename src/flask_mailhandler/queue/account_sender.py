@@ -188,7 +188,7 @@ class AccountSender:
             self._lease.owner,
             faults,
             retry_unknown=self._site.retry_unknown,
-            patience=self._site.settings.queue_timeout,
+            timeout=self._site.settings.queue_timeout,
             told=self._told,
             stopped=self._stopped,
         )

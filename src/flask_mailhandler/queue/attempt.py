@@ -72,7 +72,7 @@ class Attempt:
 
     :param owner: The claim that the rows belong to.
     :param faults: Counts how often the account was at fault.
-    :param patience: Seconds for each message in all.
+    :param timeout: Seconds for each message in all.
     :param retry_unknown: Whether to try a recipient again that may have got the message.
     :param told: Called after each row is written.
     :param stopped: Called before each row. Once it returns true, the other rows are given back.
@@ -86,7 +86,7 @@ class Attempt:
         faults: Faults,
         *,
         retry_unknown: bool,
-        patience: float,
+        timeout: float,
         told: Told,
         stopped: Callable[[], bool],
     ) -> None:
@@ -94,7 +94,7 @@ class Attempt:
         self._handler = handler
         self._owner = owner
         self._faults = faults
-        self._patience = patience
+        self._timeout = timeout
         self._retry_unknown = retry_unknown
         self._told = told
         self._stopped = stopped
@@ -159,7 +159,7 @@ class Attempt:
         if redirect and not {*to} <= {*redirect}:
             to, recipients = tuple(redirect), outcomes.waiting(redirect)
         octets = retrying(lambda: self._store.content(row.id))
-        job = job_of(row, octets, to, self._patience)
+        job = job_of(row, octets, to, self._timeout)
         return _Drawn(row, recipients, withhold(self._handler, job))
 
     def _observe(self, phase: Phase, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""The parts of one app's queue: what it knows of the app, its store, and its engine."""
+"""The parts of one app's queue: its site, its store and its engine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the queue knows of its app: the handlers, the settings, the clock of no store, and the log.
+"""What the queue knows about its app: handlers, accounts, settings, the log and signals.
 
-The parts of the queue are given a :class:`Site` and a store. They know neither :class:`.Mail` nor
+The other files are given a :class:`Site` and a store. They know neither :class:`.Mail` nor
 :class:`.MailQueue`.
 """
 

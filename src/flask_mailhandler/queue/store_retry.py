@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..errors import QueueError
 from ..log import logger
 
-PATIENCE = 30.0
+LONGEST = 30.0
 """Seconds after which a call gives up: less than a lease lasts after its last renewal."""
 _REST = 0.25
 
@@ -25,7 +25,7 @@ def retrying(write: Callable[[], T], written: Callable[[], T | None] = lambda: N
         and only the reply was lost, else None.
     :raises QueueError: if the store was away for too long.
     """
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + LONGEST
     failed = False
     while True:
         try:
@@ -37,7 +37,7 @@ def retrying(write: Callable[[], T], written: Callable[[], T | None] = lambda: N
                 raise
             if not failed:
                 logger.warning(
-                    "The queue cannot be used; trying again for %.0f s: %s", PATIENCE, error
+                    "The queue cannot be used; trying again for %.0f s: %s", LONGEST, error
                 )
             failed = True
         time.sleep(_REST)

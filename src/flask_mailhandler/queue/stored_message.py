@@ -68,10 +68,10 @@ def read_options(row: Row) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", found)
 
 
-def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], patience: float) -> Job:
+def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], timeout: float) -> Job:
     """Return the job that sends exactly these octets to these recipients.
 
-    :param patience: Seconds for the job in all.
+    :param timeout: Seconds for the job in all.
     :raises DamagedRowError: if the row cannot be read.
     """
     found = read_options(row)
@@ -87,7 +87,7 @@ def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], patience: fl
         )
     except (LookupError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
-    return Job(message_of(row, octets), row.message_id, envelope, content, patience)
+    return Job(message_of(row, octets), row.message_id, envelope, content, timeout)
 
 
 def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:

@@ -1,4 +1,4 @@
-"""The engine "rq": workers of Flask-RQ."""
+"""The engine "rq": the workers of Flask-RQ."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .broker import EXPIRES
 
 
 class RQEngine(BrokerEngine):
-    """Tells the queue ``"mail"`` of Flask-RQ, or ``"default"`` where there is none."""
+    """Tells the queue ``"mail"`` of Flask-RQ, or ``"default"`` if there is no such queue."""
 
     stay: float = float("inf")  # each job has a process of its own
 
@@ -38,5 +38,5 @@ class RQEngine(BrokerEngine):
 
 
 def send(account: str) -> None:
-    """What a worker runs, in a context of the app."""
+    """Send due mail. A worker runs this job in a context of the app."""
     t.cast(RQEngine, queue_of(registration()).engine).answer(account)

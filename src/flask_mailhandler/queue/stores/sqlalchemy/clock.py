@@ -1,4 +1,4 @@
-"""The clock of a database's server, which all workers on whatever machine have in common."""
+"""The clock of the database's server, which the workers of all machines share."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import sqlalchemy as sa
 from ....errors import QueueError
 
 AGREEMENT = 60.0
-"""Seconds for which the difference between two clocks is believed."""
+"""Seconds after which the server is asked for the time again."""
 _NOW = sa.text("SELECT extract(epoch FROM clock_timestamp())")
-# Goes on while the machine sleeps, where there is such a clock.
+# CLOCK_BOOTTIME goes on while the machine sleeps. Not every system has it.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock:
-    """Tells the time of the server. It is asked once a minute; in between a clock of this machine
-    counts that nobody sets.
+    """Tells the time of the server. The server is asked once a minute; in between, the monotonic
+    clock of this machine counts.
 
     :param connect: Lends a connection to the server. None for SQLite, which has the clock of this
         machine.
@@ -30,7 +30,7 @@ class Clock:
         self._agreed: tuple[float, float] | None = None
 
     def now(self) -> float:
-        """Seconds since 1970.
+        """Return the time in seconds since 1970.
 
         :raises QueueError: if the server was never reached.
         """
@@ -43,7 +43,7 @@ class Clock:
             except QueueError:
                 if agreed is None:
                     raise
-                # To ask again each time would have everybody wait for a server that is away.
+                # If each call asked again, each would wait for a server that is away.
                 agreed = self._agreed = agreed[0] + steady - agreed[1], steady
         return agreed[0] + time.clock_gettime(_STEADY) - agreed[1]
 

@@ -121,7 +121,7 @@ def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, st
 
     :raises ConfigurationError: if mail cannot wait where MAIL_QUEUE says.
     """
-    from ..queue.mail_queue import queue_of
+    from ..queue.build import queue_of
 
     settings = mine.settings
     base, engine = settings.base_url, settings.queue.queue_engine

@@ -20,7 +20,7 @@ from ..queue.row import FINISHED
 from ..queue.row import PRIORITIES
 from ..queue.row import Row
 from ..queue.row import RowState
-from ..queue.stored import read_options
+from ..queue.stored_message import read_options
 from .ask import interactive
 from .table import print_error
 from .table import print_table

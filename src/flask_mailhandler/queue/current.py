@@ -15,6 +15,6 @@ def current_queue() -> MailQueue:
 
     :raises RuntimeError: outside an app context, or if the app has no Mail.
     """
-    from .mail_queue import queue_of
+    from .build import queue_of
 
     return queue_of(registration())

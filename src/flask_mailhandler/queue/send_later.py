@@ -22,10 +22,10 @@ from ..handlers.prepare import several
 from ..text.checks import shorten
 
 if t.TYPE_CHECKING:
-    from .accept import Wish
     from .mail_queue import MailQueue
+    from .send_options import SendOptions
+    from .send_options import Span
     from .ticket import Ticket
-    from .when import Span
 
 _M = t.TypeVar("_M", bound=AnyMessage)
 # These engines need no other program.
@@ -148,7 +148,7 @@ def start_at_first_request(app: Flask, mine: Registration) -> None:
 
 
 def _queue_of(mine: Registration) -> MailQueue:
-    from .mail_queue import queue_of
+    from .build import queue_of
 
     return queue_of(mine)
 
@@ -161,11 +161,11 @@ def _wish(
     key: str | None,
     priority: str,
     using: str | None,
-) -> Wish:
-    from .accept import Wish
+) -> SendOptions:
+    from .send_options import SendOptions
 
     account, queue = mine.settings.account(using or DEFAULT), _queue_of(mine)
-    return Wish.of(
+    return SendOptions.of(
         delay=delay,
         at=at,
         expires=expires,
@@ -174,5 +174,5 @@ def _wish(
         account=account.name,
         max_age=mine.settings.queue.queue_max_age,
         now=time.time() if mine.sends_at_once else queue.store.now(),
-        origin=queue.origin(account.name),
+        origin=queue.site.origin(account.name),
     )

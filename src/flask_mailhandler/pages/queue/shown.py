@@ -13,7 +13,7 @@ from ...queue.outcomes import Settled
 from ...queue.row import PRIORITIES
 from ...queue.row import Row
 from ...queue.row import RowState
-from ...queue.stored import read_options
+from ...queue.stored_message import read_options
 
 _NAMED = 2
 _LARGEST = 2**63 - 1

@@ -11,7 +11,7 @@ import pytest
 
 from flask_mailhandler import message_failed
 from flask_mailhandler import RefusedError
-from flask_mailhandler.queue import lane
+from flask_mailhandler.queue import account_sender
 from flask_mailhandler.queue.bell import Bell
 from queueing import Shop
 from queueing import shop
@@ -128,7 +128,7 @@ def test_what_is_urgent_comes_before_what_is_claimed(
     priority: str, tmp_path: Path, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is claimed and not begun gives way to what is more urgent."""
-    monkeypatch.setattr(lane, "URGENT", 0.0)
+    monkeypatch.setattr(account_sender, "URGENT", 0.0)
     asked: list[str] = []
 
     def queue_another(line: str, connection: Connection) -> str:

@@ -8,9 +8,9 @@ import typing as t
 
 import pytest
 
-from flask_mailhandler.queue import mail_queue
+from flask_mailhandler.queue import build
 from flask_mailhandler.queue.build import store_of
-from flask_mailhandler.queue.mutex import Turns
+from flask_mailhandler.queue.fair_lock import FairLock
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from flask_mailhandler.queue.stores.sqlite.store import SqliteStore
 from queueing import shop
@@ -34,11 +34,11 @@ def in_thread(function: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def a_thread_waits(turns: Turns) -> bool:
+def a_thread_waits(lock: FairLock) -> bool:
     """Whether another thread stands in the room."""
-    free = turns._room.acquire(blocking=False)
+    free = lock._waiting.acquire(blocking=False)
     if free:
-        turns._room.release()
+        lock._waiting.release()
     return not free
 
 
@@ -57,7 +57,7 @@ def test_who_waits_comes_before_who_had_it(named: str, tmp_path: Path) -> None:
 
         with kept.write():
             thread = in_thread(request)
-            until(lambda: a_thread_waits(kept._turns), 60, "the request to wait")
+            until(lambda: a_thread_waits(kept._lock), 60, "the request to wait")
         with kept.write():
             order.append("worker")
         thread.join()
@@ -68,33 +68,33 @@ def test_who_waits_comes_before_who_had_it(named: str, tmp_path: Path) -> None:
 def test_a_turn_within_a_turn() -> None:
     """A thread that has its turn may take another one in it, as a handler of the log does that
     sends mail, though somebody waits meanwhile."""
-    turns = Turns()
+    lock = FairLock()
 
     def other() -> None:
-        with turns:
+        with lock:
             pass
 
-    with turns:
+    with lock:
         thread = in_thread(other)
-        until(lambda: a_thread_waits(turns), 60, "the other to wait")
-        with turns:
-            assert repr(turns) == "<Turns taken>"
-        assert repr(turns) == "<Turns taken>"
+        until(lambda: a_thread_waits(lock), 60, "the other to wait")
+        with lock:
+            assert repr(lock) == "<FairLock taken>"
+        assert repr(lock) == "<FairLock taken>"
     thread.join()
 
-    assert repr(turns) == "<Turns free>"
+    assert repr(lock) == "<FairLock free>"
 
 
 def test_a_turn_that_does_not_come() -> None:
     """Who waits for a while only is told that it was for nothing, and keeps nobody waiting."""
-    turns, came = Turns(), list[bool]()
-    with turns:
-        in_thread(lambda: came.append(turns.take(0.01))).join()
-    with turns:
+    lock, came = FairLock(), list[bool]()
+    with lock:
+        in_thread(lambda: came.append(lock.acquire(0.01))).join()
+    with lock:
         pass
 
     assert came == [False]
-    assert repr(turns) == "<Turns free>"
+    assert repr(lock) == "<FairLock free>"
 
 
 def test_threads_that_begin_at_the_same_time(
@@ -108,7 +108,7 @@ def test_threads_that_begin_at_the_same_time(
         both.wait(30)
         return store_of(app, settings)
 
-    monkeypatch.setattr(mail_queue, "store_of", slowly)
+    monkeypatch.setattr(build, "store_of", slowly)
     with shop(tmp_path) as here:
         queue = here.queue
         threads = [in_thread(lambda: found.append(queue.store)) for _ in range(2)]

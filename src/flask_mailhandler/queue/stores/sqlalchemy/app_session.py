@@ -1,4 +1,4 @@
-"""The app's own transaction: rows are written in it, and the bell rings when it has committed.
+"""The app's own transaction: rows are added in it, and the bell rings when it has committed.
 
 ::
 
@@ -35,35 +35,45 @@ if t.TYPE_CHECKING:
 _KEY = "flask_mailhandler_promises"
 
 
-class _Fate(enum.Enum):
+class _End(enum.Enum):
+    """How the transaction of a promise ended.
+
+    ::
+
+        OPEN ── commit ──────▶ COMMITTED     of a savepoint: OPEN again, in the one around it
+          ├──── rollback ────▶ ROLLED_BACK
+          └──── neither ─────▶ CLOSED        of a savepoint; a later commit does not change it
+    """
+
     OPEN = enum.auto()
     COMMITTED = enum.auto()
     ROLLED_BACK = enum.auto()
     CLOSED = enum.auto()
-    """Its savepoint ended without either, and took the row with it."""
+    """The savepoint ended without a commit or a rollback, and the row is gone."""
 
 
 @dataclasses.dataclass(slots=True, eq=False)
 class Promise:
-    """What is to be done when a transaction has committed."""
+    """A function that is called when a transaction has committed."""
 
     transaction: orm.SessionTransaction
-    """The innermost one that it was made in: a savepoint, or the whole."""
+    """The innermost transaction in which it was made: a savepoint, or the whole transaction."""
     message_id: str
     name: tuple[str, str] | None
+    """The account and the key of the message, if it has a key."""
     action: Callable[[], object]
     context: object
-    """The app's context that it was made in."""
-    fate: _Fate = _Fate.OPEN
+    """The app context in which it was made."""
+    end: _End = _End.OPEN
     warned: bool = False
 
 
 class JoinedSession:
-    """A session of the app's, of which the queue wants to know what becomes of its transaction.
+    """A session of the app whose transactions the queue follows.
 
-    ``after_commit`` alone does not tell: it fires for a savepoint too, while the whole may still be
-    rolled back. So each promise belongs to one transaction, and when that ends it is kept, broken,
-    or handed to the one around it.
+    ``after_commit`` alone is not enough: it also fires for a savepoint, whose transaction may still
+    be rolled back. So each promise belongs to one transaction. When that one ends, the promise is
+    kept, dropped, or passed on to the transaction around it.
     """
 
     def __init__(self, session: orm.Session, database: Database) -> None:
@@ -73,9 +83,9 @@ class JoinedSession:
 
     @classmethod
     def of(cls, session: t.Any, database: Database) -> JoinedSession:
-        """The one of a session, made when it is first asked for.
+        """Return the JoinedSession of a session, made when it is first used.
 
-        :raises MessageError: if it is no session.
+        :raises MessageError: if *session* is not a session.
         """
         if isinstance(session, orm.scoped_session):
             session = session()
@@ -97,20 +107,20 @@ class JoinedSession:
         event.listen(self._session, "after_transaction_end", self._after_end)
 
     def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
-        """Write rows in the transaction of the session, as :meth:`.Store.add` does in one of its
-        own.
+        """Add rows in the transaction of the session, as :meth:`.Store.add` does in its own.
 
-        :raises ConfigurationError: if the session is one of another database.
+        :raises ConfigurationError: if the session uses another database.
         :raises QueueError: for every error of the database.
         """
         database = self._database
-        with database.trouble():
+        with database.as_queue_error():
             connection = self._session.connection(bind_arguments={"clause": database.rows})
             theirs, ours = _place(connection.engine), _place(database.engine)
             if connection.engine is not database.engine and theirs != ours:
                 raise ConfigurationError(
-                    f"session= is one of another database than the queue's, {database.name}: its"
-                    " rows would not be found there. MAIL_QUEUE takes the URL of the right one."
+                    f"session= uses another database than the queue, which is in {database.name}:"
+                    " workers would not find its rows. Set MAIL_QUEUE to the URL of the session's"
+                    " database."
                 )
             database.prepare(connection)
             return database.insertion.insert(connection, rows)
@@ -118,10 +128,10 @@ class JoinedSession:
     def at_commit(
         self, action: Callable[[], object], message_id: str, name: tuple[str, str] | None = None
     ) -> None:
-        """Do something when the transaction has committed, and nothing if it is rolled back. If
-        the session or the app's context ends without either, a line in the log says so.
+        """Call *action* when the transaction has committed, and never if it is rolled back. If the
+        session or the app context ends without either, a warning is logged.
 
-        :param name: The account and the key of the message, if it has one.
+        :param name: The account and the key of the message, if it has a key.
         """
         if not self._session.in_transaction():
             self._session.begin()
@@ -131,12 +141,12 @@ class JoinedSession:
             g.setdefault(_KEY, set()).add(self)
 
     def promised(self, name: tuple[str, str]) -> str | None:
-        """The Message-ID that is to be queued by that account and key."""
+        """Return the Message-ID that the transaction queues for this account and key."""
         names = {promise.name: promise.message_id for promise in self._promises}
         return names.get(name)
 
     def left_by(self, context: object) -> list[Promise]:
-        """What was promised in a context of the app, and is open still."""
+        """Return the promises that were made in an app context and are still open."""
         return [one for one in self._promises if one.context is context]
 
     def _innermost(self) -> orm.SessionTransaction:
@@ -147,19 +157,19 @@ class JoinedSession:
     # Events of the session
 
     def _after_commit(self, session: orm.Session) -> None:
-        self._mark(_Fate.COMMITTED)
+        self._mark(_End.COMMITTED)
 
     def _after_rollback(self, session: orm.Session) -> None:
-        self._mark(_Fate.ROLLED_BACK)
+        self._mark(_End.ROLLED_BACK)
 
-    def _mark(self, fate: _Fate) -> None:
+    def _mark(self, end: _End) -> None:
         if not self._promises:
             return
         ending = self._innermost()
         for promise in self._promises:
-            lost = promise.fate is _Fate.CLOSED and fate is _Fate.COMMITTED
+            lost = promise.end is _End.CLOSED and end is _End.COMMITTED
             if promise.transaction is ending and not lost:
-                promise.fate = fate
+                promise.end = end
 
     def _after_end(self, session: orm.Session, transaction: orm.SessionTransaction) -> None:
         ended = [promise for promise in self._promises if promise.transaction is transaction]
@@ -172,35 +182,35 @@ class JoinedSession:
         around = self._innermost()
         for promise in ended:
             promise.transaction = around
-            if promise.fate is _Fate.COMMITTED:
-                promise.fate = _Fate.OPEN
-            elif promise.fate is _Fate.OPEN:
-                promise.fate = _Fate.CLOSED
-        self._promises = [one for one in self._promises if one.fate is not _Fate.ROLLED_BACK]
+            if promise.end is _End.COMMITTED:
+                promise.end = _End.OPEN
+            elif promise.end is _End.OPEN:
+                promise.end = _End.CLOSED
+        self._promises = [one for one in self._promises if one.end is not _End.ROLLED_BACK]
 
     def _end(self, ended: Sequence[Promise]) -> None:
-        committed = [promise for promise in ended if promise.fate is _Fate.COMMITTED]
-        warn_of([one for one in ended if one.fate in (_Fate.OPEN, _Fate.CLOSED)])
+        committed = [promise for promise in ended if promise.end is _End.COMMITTED]
+        warn_of([one for one in ended if one.end in (_End.OPEN, _End.CLOSED)])
         for promise in committed:
             promise.action()
 
 
 def context_ends(sender: object, **extra: object) -> None:
-    """Warn of what was promised in a context of the app that is over, if its transaction is not."""
+    """Warn of promises that are still open at the end of their app context."""
     context = g._get_current_object()
     for joined in g.pop(_KEY, ()):
         warn_of(joined.left_by(context))
 
 
 def warn_of(promises: Sequence[Promise]) -> None:
-    """Say that messages are not queued because nobody has committed."""
+    """Warn that messages are not queued because their transaction was not committed."""
     ids = [promise.message_id for promise in promises if not promise.warned]
     for promise in promises:
         promise.warned = True
     if not ids:
         return
     logger.warning(
-        "Mail was given to a session whose transaction was not committed, so it is not queued: %s."
+        "Mail is not queued, because the transaction of its session was not committed: %s."
         " Call session.commit() after send_later(..., session=session).",
         ", ".join(ids),
     )

@@ -1,4 +1,4 @@
-"""From a message that is ready to a row and its octets, and back."""
+"""How a message is stored in a row and its octets, and how it is read back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SUBJECT = 200
 
 
 def options(prepared: Prepared) -> str:
-    """All that delivering needs beside the octets, as JSON."""
+    """Return everything that delivery needs besides the octets, as JSON."""
     job, message = prepared.job, prepared.message
     found: dict[str, t.Any] = {
         "version": VERSION,
@@ -44,7 +44,7 @@ def options(prepared: Prepared) -> str:
 
 
 def recipients(prepared: Prepared) -> tuple[Settled, ...]:
-    """Everybody in the envelope, those among them whom the staging guard keeps from it."""
+    """Return every recipient of the envelope, including those that the staging guard withheld."""
     mine = () if prepared.job is None else prepared.job.envelope.recipients
     withheld = {outcome.recipient: outcomes.settled(outcome) for outcome in prepared.withheld}
     everybody = prepared.recipients or mine
@@ -52,9 +52,9 @@ def recipients(prepared: Prepared) -> tuple[Settled, ...]:
 
 
 def read_options(row: Row) -> dict[str, t.Any]:
-    """Read what :func:`options` made.
+    """Read the JSON that :func:`options` returned.
 
-    :raises DamagedRowError: if another version made it, or it cannot be read.
+    :raises DamagedRowError: if it has another version, or cannot be read.
     """
     try:
         found = json.loads(row.options)
@@ -68,10 +68,10 @@ def read_options(row: Row) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", found)
 
 
-def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], patience: float) -> Job:
-    """Make the job that sends these very octets to those recipients.
+def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], timeout: float) -> Job:
+    """Return the job that sends exactly these octets to these recipients.
 
-    :param patience: Seconds for it all in all.
+    :param timeout: Seconds for the job in all.
     :raises DamagedRowError: if the row cannot be read.
     """
     found = read_options(row)
@@ -87,11 +87,11 @@ def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], patience: fl
         )
     except (LookupError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
-    return Job(message_of(row, octets), row.message_id, envelope, content, patience)
+    return Job(message_of(row, octets), row.message_id, envelope, content, timeout)
 
 
 def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
-    """The message as it was written, as far as it can be read from its octets.
+    """Return the message of a row, as far as it can be read from its octets.
 
     :raises DamagedRowError: if the row cannot be read.
     """
@@ -106,11 +106,11 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
 
 
 class StoredMessage(Message):
-    """A message that is read from its octets when somebody looks at it: to send it nobody does."""
+    """A message that is read from its octets when a field is used. Sending it uses no field."""
 
     @classmethod
     def of(cls, octets: bytes, bcc: list[str]) -> StoredMessage:
-        """The message that has these octets, and those whom they do not name."""
+        """Return the message that has these octets, and the Bcc recipients, which they omit."""
         self = cls.__new__(cls)
         self.__dict__["_unread"] = octets, bcc
         return self
@@ -128,7 +128,7 @@ def _read(into: dict[str, t.Any]) -> None:
     from ..mime.stdlib.body import parse
 
     message = Message.from_mime(parse(octets))
-    # Given, even where it names nobody: no default is to be filled in when it is sent again.
+    # All three are given, even if empty, so that no default is filled in when it is sent again.
     read = message.completed(to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)))
     into.update(vars(read))
     del into["_unread"]

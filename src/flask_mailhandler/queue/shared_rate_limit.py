@@ -1,8 +1,14 @@
-"""A rate limit that all workers share: pure functions over a few counters.
+"""The rate limit that all workers of an account share: pure functions over a few counters.
 
-Each stretch of a limit is cut into slots, and a message counts until the slot in which it was sent
-has left the stretch as a whole. So no stretch of that length ever holds more than the limit, and
-the counters stay few whatever the number is.
+::
+
+    MAIL_RATE_LIMIT = "100/min": 60 slots of a second
+
+    slot     1701  1702  1703 ... 1760  1761 (now)
+    counter     3     0     5        2     1          the sum is at most 100
+
+A message counts until its whole slot is older than the period of the limit. So no period ever holds
+more messages than the limit, and there are few counters, whatever the limit is.
 """
 
 from __future__ import annotations
@@ -17,12 +23,12 @@ from ..config import Limits
 _SLOTS = 60
 
 Counters: t.TypeAlias = "dict[str, dict[str, int]]"
-"""For each limit the number of messages by slot; as JSON, so keys are text."""
+"""For each limit the number of messages in each slot. It is stored as JSON, so keys are text."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Granted:
-    """How many may be sent now, and if none, after how many seconds to ask again."""
+    """How many messages may be sent now; if none, the seconds after which to ask again."""
 
     number: int
     wait: float
@@ -34,7 +40,7 @@ def take(
 ) -> Granted:
     """Take up to *wanted* from the limits.
 
-    :param counters: What :func:`take` has returned last, or nothing.
+    :param counters: The counters that :func:`take` returned last, or none.
     """
     kept = {_name(limit): _current(counters.get(_name(limit), {}), limit, now) for limit in limits}
     free = min((limit[0] - sum(kept[_name(limit)].values()) for limit in limits), default=wanted)
@@ -57,14 +63,14 @@ def _slot(limit: tuple[int, float], now: float) -> int:
 
 
 def _current(slots: Mapping[str, int], limit: tuple[int, float], now: float) -> dict[str, int]:
-    """Those that are not over. One from the future is a clock that was put back: it would block
-    for as long as it was wrong."""
+    """Return the slots that still count. A slot from the future is left out: the clock was put
+    back, and the slot would block the account until its time comes."""
     newest = _slot(limit, now)
     return {slot: n for slot, n in slots.items() if newest - _SLOTS <= int(slot) <= newest}
 
 
 def _wait(slots: Mapping[str, int], limit: tuple[int, float], now: float) -> float:
-    """Seconds until the oldest slot has left the stretch, if the limit is reached."""
+    """Return the seconds until the oldest slot no longer counts, if the limit is reached."""
     if sum(slots.values()) < limit[0]:
         return 0.0
     over = min(int(slot) for slot in slots) + _SLOTS + 1

@@ -1,4 +1,4 @@
-"""Telling the app what has become of a queued message: the log, and a signal at its end."""
+"""Log what a queued message has become, and send the signal at its end."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from . import outcomes
 from .outcomes import DamagedRowError
 from .row import Row
 from .row import RowState
-from .stored import message_of
+from .site import Site
+from .stored_message import message_of
 
 if t.TYPE_CHECKING:
-    from ..app.registration import Registration
     from .stores.base import Store
 
 
-def tell(mine: Registration, store: Store, row: Row, report: Report | None) -> None:
-    """Log what a row has become, and if it is at its end send one signal, with a report on all
-    its recipients.
+def notify(site: Site, store: Store, row: Row, report: Report | None) -> None:
+    """Log the new state of a row. If it is the last one, send a signal with a report on all
+    recipients.
 
-    :param report: Of the last attempt, if it came to an end.
+    :param report: The report of the last attempt, if the attempt came to an end.
     """
     if row.state is RowState.WAITING:
         error = masked(row.error)
@@ -38,15 +38,15 @@ def tell(mine: Registration, store: Store, row: Row, report: Report | None) -> N
         return
     if row.state is RowState.EXPIRED:
         logger.error("%s via %s has expired: %s", row.message_id, row.account, masked(row.error))
-        announce(message_expired, mine.app, message=whole.message, report=whole)
+        announce(message_expired, site.app, message=whole.message, report=whole)
     else:
-        mine.tell(whole, row.account)
+        site.tell(whole, row.account)
 
 
 def report_of(store: Store, row: Row, last: Report | None = None) -> Report:
-    """The report on all recipients of a row, of whatever attempt.
+    """Return the report on all recipients of a row, over all attempts.
 
-    :param last: The report of the last attempt, if it is at hand.
+    :param last: The report of the last attempt, if the caller has it.
     :raises DamagedRowError: if the row cannot be read.
     """
     settled = outcomes.from_json(row.recipients)

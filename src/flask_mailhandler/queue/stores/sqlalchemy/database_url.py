@@ -1,4 +1,4 @@
-"""Finding the database that MAIL_QUEUE names."""
+"""Find the database that MAIL_QUEUE names: a URL, or the app's Flask-SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from sqlalchemy import exc
 
 from ....errors import ConfigurationError
 from ....secret import Secret
+from .app_session import context_ends
 from .database import Database
-from .session import context_ends
 from .store import SqlalchemyStore
 
 if t.TYPE_CHECKING:
     from flask import Flask
 
 IDLE = 1.0
-"""Seconds after which a connection is not trusted any more."""
+"""Seconds after which an idle connection is tested before it is used."""
 _KEY = "flask_mailhandler_idle"
 
 
 def store_at(app: Flask, url: Secret | None) -> SqlalchemyStore:
     """Build the store of an app in a database. Nothing is opened.
 
-    :param url: Of the database, or None for that of the app's Flask-SQLAlchemy.
-    :raises ConfigurationError: if there is none, or mail cannot wait there.
+    :param url: The URL of the database; None for the database of the app's Flask-SQLAlchemy.
+    :raises ConfigurationError: if there is no such database, or mail cannot wait in it.
     """
     if url is None:
         engine, schema = _of_app(app)
@@ -46,18 +46,19 @@ def _of_app(app: Flask) -> tuple[sa.Engine, str | None]:
     db = app.extensions.get("sqlalchemy")
     if db is None:
         raise ConfigurationError(
-            "MAIL_QUEUE = 'sqlalchemy' is the database of Flask-SQLAlchemy, which this app has not:"
-            " call db.init_app(app) before the first mail, or write its URL into MAIL_QUEUE."
+            "MAIL_QUEUE = 'sqlalchemy' uses the database of Flask-SQLAlchemy, which this app does"
+            " not have: call db.init_app(app) before the first mail, or set MAIL_QUEUE to the URL"
+            " of a database."
         )
     inside = bool(current_app) and current_app._get_current_object() is app  # type: ignore[attr-defined]
-    # Another context in this one would end with it what the app has open.
+    # A second context of the app would, at its end, close what the app has open in the first.
     with contextlib.nullcontext() if inside else app.app_context():
-        engine: sa.Engine = db.engine.engine  # a test may have put a connection in its place
+        engine: sa.Engine = db.engine.engine  # a test may have replaced db.engine by a connection
     return engine, getattr(getattr(db, "metadata", None), "schema", None)
 
 
 def _at(url: Secret, folder: str) -> sa.Engine:
-    """Make an engine of our own. The URL may hold a password, and is not shown."""
+    """Create an engine of our own. The URL may hold a password, so no error shows it."""
     try:
         place = sa.make_url(url.reveal())
         here = place.get_backend_name() == "sqlite"
@@ -66,19 +67,19 @@ def _at(url: Secret, folder: str) -> sa.Engine:
             place = place.set(database=os.path.join(folder, str(place.database)))
         if place.get_dialect().is_async:
             raise ConfigurationError(
-                f"MAIL_QUEUE: {place.get_driver_name()} is a driver for asyncio. Threads send what"
-                " is queued: name another, as in 'postgresql+psycopg://'."
+                f"MAIL_QUEUE: {place.get_driver_name()} is a driver for asyncio, but threads send"
+                " queued mail. Name another driver, as in 'postgresql+psycopg://'."
             )
         place, options = _options(place)
         engine = sa.create_engine(place, connect_args=options)
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"MAIL_QUEUE: the driver {error.name} is not installed. Install it, or name another in"
-            " the URL, as in 'postgresql+psycopg://'."
+            f"MAIL_QUEUE: the driver {error.name} is not installed. Install it, or name another"
+            " driver in the URL, as in 'postgresql+psycopg://'."
         ) from None
     except exc.ArgumentError:
         raise ConfigurationError(
-            "MAIL_QUEUE is no URL of SQLAlchemy: write it as in"
+            "MAIL_QUEUE is not a URL of SQLAlchemy: write it as in"
             " 'postgresql+psycopg://user@host/database' or 'sqlite:////srv/shop/app.db'."
         ) from None
     if not here:
@@ -87,13 +88,13 @@ def _at(url: Secret, folder: str) -> sa.Engine:
 
 
 def _options(place: sa.URL) -> tuple[sa.URL, dict[str, object]]:
-    """What the driver is told beside the URL, whose own options come first.
+    """Return the URL and the driver's options besides it. Options in the URL win.
 
-    After five times psycopg has a statement prepared by the server. Behind a pooler that hands out
-    a connection for each transaction, the next one may be another, where that name is unknown or
-    means somebody else's statement.
+    After five uses, psycopg lets the server prepare a statement under a name. With a pooler that
+    assigns a connection to each transaction, the next transaction may use another connection, in
+    which that name is unknown or belongs to another client's statement.
 
-    :raises ConfigurationError: for a value that means nothing.
+    :raises ConfigurationError: for a value that psycopg does not know.
     """
     if place.get_driver_name() != "psycopg":
         return place, {}
@@ -103,15 +104,15 @@ def _options(place: sa.URL) -> tuple[sa.URL, dict[str, object]]:
         return place, {"prepare_threshold": None}
     if not isinstance(given, str) or not given.isdecimal():
         raise ConfigurationError(
-            "MAIL_QUEUE: prepare_threshold= in the URL takes a whole number, after so many times"
-            " psycopg has a statement prepared by the server, or 'none', which is the default."
+            "MAIL_QUEUE: prepare_threshold= in the URL takes the number of uses after which psycopg"
+            " lets the server prepare a statement, or 'none', which is the default."
         )
     return place, {"prepare_threshold": int(given)}
 
 
 def _look_at_idle(engine: sa.Engine) -> None:
-    """Ask for a connection that was idle for a while whether it is there still: the server may have
-    been restarted. SQLAlchemy's own ``pool_pre_ping`` asks each time, which a worker feels."""
+    """Test a connection that was idle for a while before it is used, because the server may have
+    been restarted. SQLAlchemy's ``pool_pre_ping`` tests it each time, which slows a worker down."""
 
     def checked_in(connection: object, record: t.Any) -> None:
         record.info[_KEY] = time.monotonic()

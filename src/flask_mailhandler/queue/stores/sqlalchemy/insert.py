@@ -1,4 +1,7 @@
-"""Writing rows through a connection of SQLAlchemy, whosever transaction it is in."""
+"""Insert rows and their contents. A key= that is there already inserts nothing.
+
+It works in any transaction: the store's own, or the app's.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class Insertion:
         self._whole = postgresql.insertion(rows, contents)
 
     def insert(self, connection: sa.Connection, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
-        """Insert them; of a key that is there already return its first ticket, with
+        """Insert rows. For a key that is there already, return the first ticket with
         ``created=False``."""
         if len(rows) == 1 or any(row.key is not None for row, _ in rows):
             return [self._insert_one(connection, row, content) for row, content in rows]
@@ -48,7 +51,7 @@ class Insertion:
                 return Ticket(number, row.message_id)
             if found := connection.execute(self._first_of(row)).first():
                 return Ticket(found.id, found.message_id, created=False)
-            # It was there, and was purged at this very moment.
+            # The first row was purged between the two statements: try again.
 
     def _first_of(self, row: Row) -> sa.Select[t.Any]:
         columns = self._rows.c
@@ -69,18 +72,18 @@ class Insertion:
 
 
 def values_of(row: Row) -> dict[str, t.Any]:
-    """The values of all columns but the number."""
+    """Return the values of all columns except the number."""
     found = {name: getattr(row, name) for name in COLUMNS[1:]}
     plain = {"recipients": clean(row.recipients), "error": clean(row.error)}
     return found | plain | {"state": row.state.value}
 
 
 def clean(words: str) -> str:
-    """Without NUL and half characters, which PostgreSQL refuses: an error may quote anything."""
+    """Replace NUL and lone surrogates, which PostgreSQL refuses. An error may quote anything."""
     return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
 def row_of(found: sa.Row[t.Any]) -> Row:
-    """A row as it was read."""
+    """Return a row as it was read."""
     values = found._asdict()
     return Row(**{**values, "state": RowState(values["state"])})

@@ -1,4 +1,13 @@
-"""The mail of one account, sent by one thread."""
+"""Send the mail of one account, in one thread.
+
+::
+
+    claim ──▶ rate limit ──▶ Attempt.run ──▶ claim ...     until no row is due
+      │            │             │
+      │            │             └─ the account is at fault: pause, for all workers
+      │            └─ used up: give rows back, rest until the limit allows more
+      └─ up to 20 rows of the highest priority, with a lease that is renewed meanwhile
+"""
 
 from __future__ import annotations
 
@@ -14,69 +23,74 @@ from ..errors import QueueError
 from ..log import logger
 from ..log import masked
 from ..report import LoginError
+from . import lease
+from .account_faults import Faults
 from .attempt import Attempt
 from .attempt import Told
-from .faults import Faults
-from .patience import patiently
-from .renewal import Renewal
+from .lease import Lease
+from .lease import Renewal
 from .retry import AFTER_LOGIN
 from .retry import backoff
 from .retry import LONGEST_PAUSE
 from .row import Row
 from .row import RowState
+from .store_retry import retrying
 from .stores.base import Filter
-from .stores.base import Lease
 from .stores.base import Pause
 
 if t.TYPE_CHECKING:
-    from .mail_queue import MailQueue
+    from .site import Site
+    from .stores.base import Store
 
-LEASE = 60.0
-"""Seconds after which a worker that was not heard of is believed dead."""
 BATCH = 20
-"""Rows claimed at once, which are sent over one connection."""
+"""The most rows claimed at once, which are sent over one connection."""
 URGENT = 0.25
-"""Seconds between two looks for something more urgent than what is claimed."""
+"""Seconds between two searches for mail of a higher priority than the claimed rows."""
 _MANY = 10_000
 
 
 @dataclasses.dataclass(slots=True)
 class Resting:
-    """What a worker knows of an account beside the store."""
+    """What one worker knows about an account, besides what is in the store."""
 
     until: float = float("-inf")
-    """Until when it is left alone, for its rate limit's sake most often; by the monotonic clock."""
+    """When this worker tries the account again, by the monotonic clock. Most often its rate limit
+    is used up until then."""
     faults: Faults = dataclasses.field(default_factory=Faults)
 
 
-class Lane:
-    """Claims what is due of an account and delivers it, until nothing more is.
+class AccountSender:
+    """Claims the due mail of an account and delivers it, until no more is due.
 
-    :param owner: Who claims, and nobody else; each claim has a name of its own, so that what an
-        earlier one brings too late is not taken for a later one's.
-    :param ended: Asked before each message; once it is true what is claimed is given back.
-    :param told: Called with each row whenever something has become of it.
-    :param yields: Asked after each claim is done: whether to end, for others wait for a thread.
+    :param resting: What the worker knows about the account.
+    :param owner: Returns a name for each claim, so that a late result of an earlier claim is never
+        taken for a result of this one.
+    :param ended: Called before each message. Once it returns true, the claimed rows are given back.
+    :param told: Called with each row after its state has changed.
+    :param yields: Called after each claim. If it returns true the sender ends, because another
+        account waits for a thread.
     """
 
     def __init__(
         self,
-        queue: MailQueue,
+        store: Store,
+        site: Site,
         account: str,
         resting: Resting,
         owner: Callable[[], str],
+        *,
         ended: Callable[[], bool],
         told: Told,
         yields: Callable[[], bool] = lambda: False,
     ) -> None:
         self.account = account
         self.taken: int = 0
-        """How many messages were taken in hand."""
+        """How many messages it has claimed."""
         self.begun: float = time.monotonic()
-        """When the message in hand was begun, by the monotonic clock."""
-        self._queue = queue
-        self._app = queue.app  # which is not to go meanwhile
-        self._store = queue.store
+        """When its message was begun, by the monotonic clock."""
+        self._store = store
+        self._site = site
+        self._app = site.app  # keeps it alive meanwhile
         self._resting = resting
         self._owner = owner
         self._ended = ended
@@ -87,14 +101,13 @@ class Lane:
         self._looked = 0.0
 
     def run(self) -> None:
-        """Deliver until nothing more is due, the account has to rest, or the lane is to end or to
-        give way.
+        """Deliver until no more is due, the account pauses, or the sender must end.
 
         :raises QueueError: if the store cannot be used.
         """
         while not self._ended() and self._claim():
             self.taken += len(self._rows)
-            with self._queue.app_context(), Renewal(self._store, self._renewed, LEASE / 3):
+            with self._site.app_context(), Renewal(self._renew, lease.LEASE / 3):
                 error = self._deliver()
             if error is not None:
                 self._pause(error)
@@ -104,9 +117,9 @@ class Lane:
                 return
 
     def abandon(self) -> None:
-        """Give back what this lane has claimed and not announced, while its thread is stuck in a
-        server that does not answer. Should it go on after all, it finds that the row is not its own
-        any more, and gives no end of data.
+        """Give back the claimed rows whose end of data was not announced, while the thread waits
+        for a server that does not reply. If the thread goes on after all, it finds that it has lost
+        the rows, and does not send the end of data.
 
         :raises QueueError: if the store cannot be used.
         """
@@ -116,17 +129,17 @@ class Lane:
     def _claim(self) -> bool:
         self.begun = time.monotonic()
         now = self._store.now()
-        self._lease = Lease(self._owner(), now + LEASE)
-        origin = self._queue.origin(self.account)
+        self._lease = Lease(self._owner(), now + lease.LEASE)
+        origin = self._site.origin(self.account)
         try:
             rows = self._store.claim(self.account, self._lease, now, BATCH, origin)
         except QueueError:
-            # Perhaps it was carried out, and only its answer was lost.
+            # The claim may have been made, and only the database's reply was lost.
             rows = self._claimed()
             if not rows:
                 raise
         if not rows and not self.taken:
-            # Another transaction has them in hand: not to be asked for again and again.
+            # Another transaction has locked the rows: do not ask for them again and again.
             self._resting.until = time.monotonic() + URGENT
         self._rows = self._within_rate(rows)
         self._looked = time.monotonic()
@@ -137,15 +150,16 @@ class Lane:
         mine = [row for row in found if row.lease_owner == self._lease.owner]
         return sorted(mine, key=lambda row: (row.due, row.id))
 
-    def _renewed(self) -> Lease:
-        return Lease(self._lease.owner, self._store.now() + LEASE)
+    def _renew(self) -> None:
+        self._store.renew(Lease(self._lease.owner, self._store.now() + lease.LEASE))
 
     def _within_rate(self, rows: list[Row]) -> list[Row]:
-        """Give back what is more than the account's limit allows now, all workers together."""
-        limits = self._queue.accounts[self.account].rate_limit
+        """Give back the rows that the account's rate limit does not allow now, for all workers
+        together."""
+        limits = self._site.accounts[self.account].rate_limit
         if not limits or not rows:
             return rows
-        number, wait = patiently(
+        number, wait = retrying(
             lambda: self._store.take_rate(self.account, limits, self._store.now(), len(rows))
         )
         if number < len(rows):
@@ -155,13 +169,13 @@ class Lane:
         return rows[:number]
 
     def _release(self, rows: list[Row]) -> None:
-        patiently(lambda: self._store.release([row.id for row in rows], self._lease.owner))
+        retrying(lambda: self._store.release([row.id for row in rows], self._lease.owner))
 
     def _deliver(self) -> MailError | None:
-        """Deliver what is claimed, and say why the account has to rest."""
+        """Deliver the claimed rows. Return the error for which the account must pause."""
         try:
-            handler = self._queue.handler(self.account)
-        except Exception as error:  # of a handler of somebody else's
+            handler = self._site.queued_handler(self.account)
+        except Exception as error:  # the handler may be the app's own
             self._release(self._rows)
             if isinstance(error, MailError):
                 return error
@@ -173,8 +187,8 @@ class Lane:
             handler,
             self._lease.owner,
             faults,
-            retry_unknown=self._queue.retry_unknown,
-            patience=self._queue.settings.queue_timeout,
+            retry_unknown=self._site.retry_unknown,
+            timeout=self._site.settings.queue_timeout,
             told=self._told,
             stopped=self._stopped,
         )
@@ -182,29 +196,29 @@ class Lane:
         return attempt.error
 
     def _stopped(self) -> bool:
-        """Asked before each message: whether it is not to be begun."""
+        """Whether the next message must not be begun."""
         self.begun = time.monotonic()
         return self._ended() or self._is_overtaken()
 
     def _is_overtaken(self) -> bool:
-        """Whether something more urgent than what is claimed has become due."""
+        """Whether mail of a higher priority than the claimed rows has become due."""
         if time.monotonic() - self._looked < URGENT:
             return False
         self._looked = time.monotonic()
         mine, now = self._rows[0].priority, self._store.now()
-        origin = self._queue.origin(self.account)
+        origin = self._site.origin(self.account)
         try:
             waiting = self._store.due(self.account, origin)
         except QueueError:
-            return False  # what is in hand is sent all the same
+            return False  # the claimed rows are sent all the same
         return any(priority < mine and due <= now for priority, due in waiting)
 
     def _pause(self, error: MailError) -> None:
-        """Have the account rest, for each of its rows would meet the same trouble."""
+        """Pause the account, because each of its messages would fail in the same way."""
         now = self._store.now()
 
         def pause(before: Pause) -> Pause:
-            # Another worker may have found out at the same time.
+            # Another worker may have paused it at the same time.
             times = before.times + (before.until <= now)
             seconds = backoff(times, LONGEST_PAUSE)
             if isinstance(error, LoginError):
@@ -213,7 +227,7 @@ class Lane:
 
         until = self._store.alter_pause(self.account, pause).until
         logger.warning(
-            "The queue of the account %s pauses for %.0f s: %s",
+            "The account %s is paused for %.0f s: %s",
             self.account,
             until - now,
             masked(str(error)),
@@ -228,10 +242,10 @@ class Lane:
         )
 
     def __repr__(self) -> str:
-        return f"<Lane {self.account}, {self.taken} taken>"
+        return f"<AccountSender {self.account}, {self.taken} taken>"
 
 
 def names(owner: str) -> Callable[[], str]:
-    """Make a name of each claim of an owner."""
+    """Return a function that makes the name of each claim of an owner."""
     numbers = itertools.count(1)
     return lambda: f"{owner}.{next(numbers)}"

@@ -1,4 +1,4 @@
-"""When a message is sent, and until when: what a caller may write."""
+"""The arguments of ``send_later``, checked: delay=, at=, expires=, key= and priority=."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import datetime
 import typing as t
 
 from ..errors import MessageError
+from ..text.checks import check_text
 from ..text.checks import shorten
 from .row import PRIORITIES
 
+# In the year 9892. The Date header must be able to name the time in every time zone.
 _LAST = 250_000_000_000.0
-# In the year 9892: a date must stand in a header in every time zone.
+_LONGEST_KEY = 200
 
 Span: t.TypeAlias = "float | datetime.timedelta"
 """Seconds, or a ``timedelta``."""
@@ -19,7 +21,7 @@ Span: t.TypeAlias = "float | datetime.timedelta"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class When:
-    """Times in seconds since 1970."""
+    """The times of a message, in seconds since 1970."""
 
     created: float
     due: float
@@ -27,11 +29,50 @@ class When:
 
     @property
     def date(self) -> datetime.datetime | None:
-        """The Date of the message: its due time, in the zone of this machine. None if that is
-        now, which is the Date that it has."""
+        """The Date of the message: its due time, in this machine's time zone. None if the message
+        is due now, because it has that Date anyway."""
         if self.due == self.created:
             return None
         return datetime.datetime.fromtimestamp(int(self.due), datetime.UTC).astimezone()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SendOptions:
+    """How to send a message later, checked."""
+
+    when: When
+    key: str | None
+    priority: int
+    account: str
+    origin: str
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        delay: Span | None,
+        at: datetime.datetime | None,
+        expires: Span | datetime.datetime | None,
+        key: str | None,
+        priority: str,
+        account: str,
+        max_age: float,
+        now: float,
+        origin: str,
+    ) -> SendOptions:
+        """Read the arguments of ``send_later``.
+
+        :raises MessageError: naming the argument that is wrong.
+        """
+        times = when(delay, at, expires, max_age, now)
+        return cls(times, _key(key), priority_number(priority), account, origin)
+
+    def with_key(self, key: object) -> SendOptions:
+        """Return the same options with another key.
+
+        :raises MessageError: if the key is not valid.
+        """
+        return dataclasses.replace(self, key=_key(key))
 
 
 def when(
@@ -41,12 +82,13 @@ def when(
     max_age: float,
     now: float,
 ) -> When:
-    """Read what a caller has written.
+    """Read the times of a message.
 
-    :param max_age: Seconds from the due time on after which a message is given up anyway.
-    :param now: The time by the clock of the store.
+    :param max_age: Seconds after the due time at which a message expires at the latest.
+    :param now: The time by the store's clock.
     :raises TypeError: if both *delay* and *at* are given.
-    :raises MessageError: for a time that is none, is naive, or is over before it begins.
+    :raises MessageError: for a value that is not a time, a naive datetime, or a message that
+        expires before it is due.
     """
     if delay is not None and at is not None:
         raise TypeError("delay= and at= both say when the message is sent: give one of them.")
@@ -61,8 +103,8 @@ def when(
         given = _moment(expires, "expires=") if absolute else now + _seconds(expires, "expires=")
         if given <= due:
             raise MessageError(
-                "expires= is over before the message is due: write a later time, or seconds from"
-                " now on."
+                "expires= is over before the message is due: write a later time, or more seconds,"
+                " which count from now."
             )
         last = min(last, given)
     return When(now, due, last)
@@ -78,11 +120,11 @@ def _moment(value: object, name: str) -> float:
         )
     try:
         moment = value.timestamp()
-    except (ValueError, OverflowError):  # in the year 1 or 9999, by its zone
+    except (ValueError, OverflowError):  # in the year 1 or 9999, depending on the time zone
         moment = float("inf")
     if not abs(moment) < _LAST:
         raise MessageError(
-            f"{name} is {value}, which is no time for mail: write one that will come."
+            f"{name} is {value}, which is out of range: write a time in the near future."
         )
     return moment
 
@@ -98,11 +140,22 @@ def _seconds(value: object, name: str) -> float:
 
 
 def priority_number(priority: str) -> int:
-    """The number of a priority's word.
+    """Return the number of a priority.
 
-    :raises MessageError: for any other word.
+    :raises MessageError: for an unknown priority.
     """
     if priority not in PRIORITIES:
         words = ", ".join(map(repr, PRIORITIES))
         raise MessageError(f"priority= is one of {words}, not {shorten(priority)}.")
     return PRIORITIES.index(priority)
+
+
+def _key(key: object) -> str | None:
+    if key is None:
+        return None
+    if not isinstance(key, str) or not 0 < len(key) <= _LONGEST_KEY:
+        raise MessageError(
+            f"key= takes a text of 1 to {_LONGEST_KEY} characters, such as 'order:17', not"
+            f" {shorten(key)}."
+        )
+    return check_text(key, "key=")

@@ -1,4 +1,4 @@
-"""How SQLite is waited for and told to write, on whosever connection."""
+"""How to wait for a lock of SQLite, and when a commit is written to the disk."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import time
 from collections.abc import Iterator
 
 _LOOK = 25
-"""Milliseconds for which SQLite waits by itself: it looks after 1, 2, 5 and 10 of them, and in the
-end only every 100. Who writes again and again would never be found idle."""
+"""Milliseconds for which SQLite waits by itself. It tries again after 1, 2, 5 and 10 ms, but in the
+end only every 100 ms, in which a busy writer would never be found idle."""
 _NORMAL = 1
-"""PRAGMA synchronous: the WAL is written to the disk when it is cleared away."""
+"""PRAGMA synchronous: the WAL is written to the disk at a checkpoint."""
 
 
 def begin(connection: sqlite3.Connection) -> None:
-    """Begin to write, as soon as nobody else does. The connection's own ``busy_timeout`` says how
-    long to wait for that.
+    """Begin to write as soon as no other connection does. The connection's ``busy_timeout`` says
+    how long to wait.
 
-    :raises sqlite3.OperationalError: if it was not long enough.
+    :raises sqlite3.OperationalError: if that was not long enough.
     """
     (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
     connection.execute(f"PRAGMA busy_timeout = {min(_LOOK, patience)}")
@@ -29,8 +29,8 @@ def begin(connection: sqlite3.Connection) -> None:
 
 
 def use_wal(connection: sqlite3.Connection) -> None:
-    """Have a file keep a WAL, as soon as nobody else changes it, as processes do that make it
-    together.
+    """Switch a file to a WAL as soon as no other connection changes it. Several processes may
+    create the file at the same time.
 
     :raises sqlite3.OperationalError: if the ``busy_timeout`` was not long enough.
     """
@@ -39,11 +39,11 @@ def use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _when_free(connection: sqlite3.Connection, statement: str, patience: int, rest: int) -> None:
-    """Try again and again while the file is busy.
+    """Run a statement again and again while the file is busy.
 
-    :param patience: For so many milliseconds.
-    :param rest: Milliseconds between two tries. It takes none where SQLite itself waits, as it does
-        for a lock, and does not for another journal.
+    :param patience: How many milliseconds to try.
+    :param rest: Milliseconds between two tries. 0 if SQLite itself waits, as it does for a lock but
+        not for another journal mode.
     """
     end = time.monotonic() + patience / 1000
     while True:
@@ -58,8 +58,8 @@ def _when_free(connection: sqlite3.Connection, statement: str, patience: int, re
 
 @contextlib.contextmanager
 def without_sync(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let what is committed be written to the disk a moment later. Only where the journal is a WAL
-    nothing but the last transactions can be gone then, when the machine goes down."""
+    """Let commits be written to the disk a moment later. Use it with a WAL only, where nothing but
+    the last transactions can be lost when the machine goes down."""
     (before,) = connection.execute("PRAGMA synchronous").fetchone()
     connection.execute(f"PRAGMA synchronous = {min(_NORMAL, before)}")
     try:

@@ -12,7 +12,7 @@ from flask_mailhandler import Attachment
 from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import Message
 from flask_mailhandler import message_sent
-from flask_mailhandler.queue.stored import StoredMessage
+from flask_mailhandler.queue.stored_message import StoredMessage
 from queueing import shop
 from sending import letter
 from sending import Scripted

@@ -16,9 +16,9 @@ from ..handlers.base import EmailHandler
 from ..handlers.prepare import Before
 from ..log import log_report
 from ..log import logger
+from ..phase import Phase
 from ..report import Job
 from ..report import Observe
-from ..report import Phase
 from ..report import Report
 from ..signals import announce
 from ..signals import message_failed

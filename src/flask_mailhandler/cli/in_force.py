@@ -18,7 +18,6 @@ from ..app.dispatch import Dispatch
 from ..app.settings import read_settings
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
-from ..report import DeliveryError
 from .ask import ask_password
 from .ask import interactive
 

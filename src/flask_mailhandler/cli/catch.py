@@ -22,7 +22,7 @@ from ..app.dev_mailbox import mailbox_handler
 from ..handlers.console import visible
 from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler
-from ..pages.local_server import PageServer
+from ..pages.local_server import LocalServer
 from ..smtp.endpoint import is_loopback
 from .catcher import Catcher
 
@@ -107,7 +107,7 @@ async def _serve(catcher: Catcher, page_port: int | None) -> None:
         def ready() -> None:
             url = f"smtp://{_where(catcher)}"
             folder = str(Path(catcher.folder).absolute())
-            page = stack.enter_context(PageServer(folder, page_port, f"MAIL_URL={url}"))
+            page = stack.enter_context(LocalServer(folder, page_port, f"MAIL_URL={url}"))
             click.echo(
                 f"Catching mail on {_where(catcher)}. None is relayed. Press Ctrl-C to stop.\n"
                 f"For an app: MAIL_URL={url}\n"

@@ -31,11 +31,11 @@ from ...previews.preview import Sample
 from ...previews.rendering import render
 from ...previews.rendering import Rendered
 from ...templating.package_files import package_file
+from ..displayed import DisplayedMessage
+from ..displayed import Part
+from ..displayed import read_for_display
 from ..framed import framed
 from ..framed import Scheme
-from ..mailbox.opened import open_message
-from ..mailbox.opened import Opened
-from ..mailbox.opened import Part
 from ..panel import Panel
 from ..shell import FRAME
 from ..shell import FRAME_WITH_IMAGES
@@ -81,7 +81,7 @@ class _StaticPanel(Panel):
     """A panel whose frame shows one of several files."""
 
     @property
-    def shown(self) -> str:
+    def chosen_frame(self) -> str:
         return _frame_name(self.scheme, self.images)
 
     @property
@@ -109,7 +109,7 @@ class _Gallery:
             page = self.page("../", "preview_failed.html", sample=sample, failure=rendered.failure)
             _write(folder / "index.html", page)
             return
-        message = open_message(rendered.content)
+        message = read_for_display(rendered.content)
         page = self.page(
             "../",
             "preview.html",
@@ -180,7 +180,7 @@ def _names(made: list[Rendered]) -> dict[str, str]:
     return names
 
 
-def _panel(message: Opened) -> Panel:
+def _panel(message: DisplayedMessage) -> Panel:
     return _StaticPanel(
         message=message,
         tab="html" if message.html else "text",

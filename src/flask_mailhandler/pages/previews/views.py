@@ -16,8 +16,8 @@ from ...previews.preview import previews_of
 from ...previews.preview import Sample
 from ...previews.rendering import render
 from ...previews.rendering import Rendered
-from ..mailbox.opened import open_message
-from ..mailbox.opened import Opened
+from ..displayed import DisplayedMessage
+from ..displayed import read_for_display
 from ..panel import download
 from ..panel import frame_of
 from ..panel import panel_of
@@ -54,7 +54,7 @@ class PreviewPages:
             return self._page(
                 "preview_failed.html", sample=rendered.sample, failure=rendered.failure
             )
-        message = open_message(rendered.content)
+        message = read_for_display(rendered.content)
         panel = panel_of(
             message,
             frame=url_for(".preview_frame", key=key),
@@ -117,5 +117,5 @@ def _content(key: str) -> bytes:
     return _rendered(key).content or abort(404)
 
 
-def _opened(key: str) -> Opened:
-    return open_message(_content(key))
+def _opened(key: str) -> DisplayedMessage:
+    return read_for_display(_content(key))

@@ -202,8 +202,8 @@ def scripted(request: pytest.FixtureRequest) -> Iterator[Callable[..., ScriptedS
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deadline is over as soon as the scripted server is silent or begins a delay, and at no other
-    time."""
+    """A deadline passes as soon as the scripted server is silent or begins a delay, and only
+    then."""
     monkeypatch.setattr(Stream, "_receive", silence.impatient(t.cast("t.Any", Stream)._receive))
 
 

@@ -285,9 +285,9 @@ def test_a_step_that_fails(
     is 1."""
     server = scripted(**declared)
     # However long the step before it takes: what counts is the silence alone.
-    for module in ("deadline", "stream"):
+    for module in ("net.deadline", "smtp.stream"):
         clock = types.SimpleNamespace(monotonic=lambda: 0.0)
-        monkeypatch.setattr(f"flask_mailhandler.smtp.{module}.time", clock)
+        monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
 
     result = run(over(server, default_from="me@example.com", **keys))
 

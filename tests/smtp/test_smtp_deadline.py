@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
 
-    from flask_mailhandler.smtp.endpoint import Server
+    from flask_mailhandler.smtp.endpoint import Endpoint
     from pooling import Clock
     from servers.actions import Action
     from servers.certificates import Certificates
@@ -116,7 +116,7 @@ def test_time_for_the_opening(
     """F-81: the time for a connection, or what a message has if that is less."""
     found: list[float] = []
 
-    def opening(server: Server, deadline: Deadline, *args: t.Any, **kwargs: t.Any) -> Opening:
+    def opening(server: Endpoint, deadline: Deadline, *args: t.Any, **kwargs: t.Any) -> Opening:
         found.append(deadline.allowed)
         return Opening(server, deadline, *args, **kwargs)
 

@@ -14,7 +14,7 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler import DeferredError
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
 from flask_mailhandler.report import Phase
-from flask_mailhandler.smtp.endpoint import Server
+from flask_mailhandler.smtp.endpoint import Endpoint
 from flask_mailhandler.smtp.reply import Reply
 from sending import ACCEPTED
 from sending import codes
@@ -384,7 +384,7 @@ def test_reprs(session_parts: list[object]) -> None:
 )
 def test_loopback(host: str, loopback: bool) -> None:
     """Which hosts are this machine is known without asking the DNS."""
-    server = Server(host=host, port=25, security="none", tls_context=lambda: NotImplemented)
+    server = Endpoint(host=host, port=25, security="none", tls_context=lambda: NotImplemented)
 
     assert server.loopback is loopback
 

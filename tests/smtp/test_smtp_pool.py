@@ -10,7 +10,7 @@ import pytest
 from flask_mailhandler import ConnectError
 from flask_mailhandler.report import Job
 from flask_mailhandler.report import Phase
-from flask_mailhandler.smtp.slots import Places
+from flask_mailhandler.smtp.slots import Slots
 from flask_mailhandler.smtp.slots import Turn
 from pooling import Call
 from pooling import Hold
@@ -94,7 +94,7 @@ def test_closed_before_another_is_opened(scripted: Scripted, fault: Fault) -> No
 
 def test_a_place_is_free_when_its_connection_is_closed() -> None:
     """F-94: who waits for a place is not called while the connection before is being closed."""
-    places, first, waits = Places(1, 60), Turn(fresh=False), Turn(fresh=False)
+    places, first, waits = Slots(1, 60), Turn(fresh=False), Turn(fresh=False)
     called: list[bool] = []
 
     class Dead:

@@ -16,6 +16,7 @@ from ..config import Option
 from ..content import Content
 from ..errors import ConfigurationError
 from ..errors import DeferredError
+from ..net.hosts import is_loopback
 from ..report import conclude
 from ..report import Job
 from ..report import Observe
@@ -23,9 +24,8 @@ from ..report import Report
 from ..secret import Secret
 from ..smtp.delivery import Delivery
 from ..smtp.delivery import Waiting
-from ..smtp.endpoint import is_loopback
+from ..smtp.endpoint import Endpoint
 from ..smtp.endpoint import Security
-from ..smtp.endpoint import Server
 from ..smtp.pool import Pool
 from . import host_options
 from .base import EmailHandler
@@ -171,13 +171,13 @@ class SMTPEmailHandler(EmailHandler):
             )
 
     @functools.cached_property
-    def server(self) -> Server:
+    def server(self) -> Endpoint:
         """Whom to speak to and how: port and security are chosen here."""
         security = self.security
         if security is None:
             plain = is_loopback(self.host)
             security = "tls" if self.port == 465 else "none" if plain else "starttls"
-        return Server(
+        return Endpoint(
             host=self.host,
             port=self.port or _PORTS[security],
             security=t.cast(Security, security),

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..secret import Secret
+from .quoting import escape
 
 # A shorter form of a secret would be found in any text.
 _FOUND = 4
@@ -174,11 +175,3 @@ def _masked(number: int, line: str, hidden: Collection[tuple[int, int]]) -> str:
         elif (number, column - 1) not in hidden:
             shown.append("***")
     return "".join(shown) if hidden else line
-
-
-def escape(octets: bytes) -> str:
-    """Make a server's octets safe to print: UTF-8 where it is, controls escaped."""
-    text = octets.decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

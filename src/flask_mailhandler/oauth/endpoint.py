@@ -1,32 +1,25 @@
-"""One request to an OAuth token endpoint, over the standard library's HTTP.
-
-What the library raises is not passed on: its frames hold what was sent and received. Secrets are
-wrapped in ours.
-"""
+"""A request to an OAuth token endpoint: the form that is posted, and the JSON that is returned."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import http.client
-import io
 import json
 import re
-import socket
-import ssl
 import typing as t
-import urllib.parse
 from collections.abc import Iterable
-from collections.abc import Iterator
 
 from ..errors import ConfigurationError
 from ..errors import LoginError
+from ..net import https
 from ..net.deadline import Deadline
 from ..net.echo import Echoes
-from ..net.echo import escape
+from ..net.quoting import escape
 from ..report import Phase
 from ..secret import Secret
-from ..smtp.endpoint import is_loopback
+
+if t.TYPE_CHECKING:
+    import ssl
+    import urllib.parse
 
 # How long a token lives whose end the server does not tell.
 _UNTOLD = 300.0
@@ -37,7 +30,6 @@ _HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "Accept": "application/json",
     "User-Agent": "Flask-MailHandler",
-    "Connection": "close",
 }
 # https://www.rfc-editor.org/rfc/rfc6749#section-5.2, and what Microsoft adds to it.
 _HINTS = {
@@ -97,57 +89,35 @@ class TokenEndpoint:
         """
         try:
             answer = self._post(form, secrets, deadline)
-        except (OSError, http.client.HTTPException) as error:
-            reason, temporary = _reason(error), not hasattr(error, "verify_message")
+        except https.NoAnswerError as error:
+            reason, temporary = str(error), error.temporary
         except BaseException as error:
+            # Its frames may hold the answer, with the token.
             raise error.with_traceback(None) from None
         else:
             if answer.status == 200 and answer.token is not None:
                 return answer
             reason, temporary = _refusal(answer), _is_temporary(answer)
-        # Out of the handlers: else the error would hold on to the frames behind the other one.
+        # Not in the handler: the error would keep the frames of the other one as its context.
         raise self.failure(reason, temporary=temporary)
+
+    def _post(self, form: Secret, secrets: Iterable[Secret], deadline: Deadline) -> Answer:
+        response = https.request(
+            "POST",
+            self._url,
+            headers=_HEADERS,
+            body=form,
+            deadline=deadline,
+            tls_context=self._tls_context,
+            max_answer=_MAX_ANSWER,
+        )
+        return _read(response, secrets)
 
     def failure(self, what: str, *, temporary: bool) -> LoginError:
         """There is no token, and therefore no login."""
         return LoginError(
             f"No OAuth token from {self.host}: {what}", phase=Phase.AUTH, temporary=temporary
         )
-
-    def _post(self, form: Secret, secrets: Iterable[Secret], deadline: Deadline) -> Answer:
-        with self._connected(deadline) as sock:
-            connection = http.client.HTTPConnection(self.host, self._url.port or 0)
-            connection.set_debuglevel(0)  # an app may have set it for all: it prints what is sent
-            connection.sock = sock
-            target = urllib.parse.urlunsplit(("", "", self._url.path or "/", self._url.query, ""))
-            headers = {**_HEADERS, "Host": self._url.netloc}
-            connection.request("POST", target, form.octets(), headers)
-            received = t.cast(socket.socket, _Received(sock, deadline))
-            response = http.client.HTTPResponse(received, method="POST")
-            response.begin()
-            return _read(response, secrets)
-
-    @contextlib.contextmanager
-    def _connected(self, deadline: Deadline) -> Iterator[socket.socket]:
-        port = self._url.port or (443 if self._url.scheme == "https" else 80)
-        with contextlib.closing(_connect(self.host, port, deadline)) as plain:
-            if self._url.scheme == "http":
-                yield plain
-                return
-            context = self._tls_context or _default_context()
-            plain.settimeout(_left(deadline))
-            # A dot at the end is no part of the name in a certificate (RFC 6066 section 3).
-            name = self.host.removesuffix(".")
-            with context.wrap_socket(plain, server_hostname=name) as encrypted:
-                encrypted.settimeout(_left(deadline))
-                yield encrypted
-
-
-def _default_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    # https://www.rfc-editor.org/rfc/rfc9525#section-6.3: only a subjectAltName counts
-    context.hostname_checks_common_name = False
-    return context
 
 
 def _checked(url: object) -> urllib.parse.SplitResult:
@@ -159,84 +129,20 @@ def _checked(url: object) -> urllib.parse.SplitResult:
     if not isinstance(url, str):  # as of an environment variable that is not set
         raise wrong
     try:
-        parts = urllib.parse.urlsplit(url)
-        host = parts.hostname or ""
-        host.encode("idna")  # as connecting does
-        usable = bool(host) and parts.port != 0
+        parts = https.split(url)
     except ValueError:
         raise wrong from None
-    if not usable or not re.fullmatch("[!-~]+", url) or re.search("[@#]", url):
-        raise wrong
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+    if not https.is_private(parts):
         raise ConfigurationError(
-            f"OAuthToken: the token endpoint at {host} must have an https URL, for secrets are"
-            " sent there."
+            f"OAuthToken: the token endpoint at {parts.hostname} must have an https URL, because"
+            " secrets are sent there."
         )
     return parts
 
 
-# HTTP
-
-
-class _Received(io.RawIOBase):
-    """What a socket receives until the deadline; a socket's own time-out begins anew with every
-    octet.
-
-    :param sock: Connected.
-    """
-
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        self._sock = sock
-        self._deadline = deadline
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """What a response asks its socket for."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: t.Any) -> int:
-        self._sock.settimeout(_left(self._deadline))
-        return self._sock.recv_into(buffer)
-
-
-def _left(deadline: Deadline) -> float:
-    left = deadline.remaining()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers. Each has its share of the time, so that one that
-    is silent leaves some to the others."""
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    failed: OSError = TimeoutError()
-    for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        try:
-            with contextlib.ExitStack() as undone:
-                sock = undone.enter_context(socket.socket(family, kind, protocol))
-                sock.settimeout(_left(deadline) / (len(addresses) - number))
-                sock.connect(address)
-                # The header and the form are two writes.
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(_left(deadline))
-                undone.pop_all()
-                return sock
-        except OSError as error:  # of a family that this machine has not, among others
-            failed = error
-    raise failed
-
-
-def _read(response: http.client.HTTPResponse, secrets: Iterable[Secret]) -> Answer:
-    body = response.read(_MAX_ANSWER + 1)
-    if len(body) > _MAX_ANSWER:
-        raise OSError(f"its answer is longer than {_MAX_ANSWER} octets; check the URL")
-    if response.length:
-        raise ConnectionError("its answer broke off")
+def _read(response: https.Answer, secrets: Iterable[Secret]) -> Answer:
     try:
-        found = json.loads(body)
+        found = json.loads(response.body)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
@@ -276,18 +182,6 @@ def _shown(value: object, secrets: Iterable[Secret]) -> str:
 
 
 # What went wrong
-
-
-def _reason(error: Exception) -> str:
-    """In a few words, of which the server has chosen none."""
-    if isinstance(error, TimeoutError):
-        return "no answer within the time allowed."
-    if not isinstance(error, OSError):
-        return f"its answer is no HTTP, or broke off ({type(error).__name__})."
-    if verify := getattr(error, "verify_message", ""):
-        return f"its certificate was not accepted: {verify.rstrip('.')}."
-    said = getattr(error, "reason", "") or error.strerror or str(error)
-    return f"{str(said).rstrip('.')}."
 
 
 def _refusal(answer: Answer) -> str:

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 
 from ..errors import LoginError
 from ..net.echo import Echoes
-from ..net.echo import escape
+from ..net.quoting import escape
 from ..report import Phase
 from ..secret import Secret
-from .endpoint import Server
+from .endpoint import Endpoint
 from .login_hints import login_hint
 from .login_hints import missing_hint
 from .reply import Reply
@@ -34,13 +34,13 @@ Exchange: t.TypeAlias = Generator["Secret | None", bytes, None]
 MAX_COMMAND = 512
 
 
-def _plain(server: Server, token: Secret | None) -> Exchange:
+def _plain(server: Endpoint, token: Secret | None) -> Exchange:
     """RFC 4616: the initial response is NUL, name, NUL, password."""
     assert server.password is not None
     yield Secret(b"\0%s\0%s" % ((server.username or "").encode(), server.password.octets()))
 
 
-def _login(server: Server, token: Secret | None) -> Exchange:
+def _login(server: Endpoint, token: Secret | None) -> Exchange:
     """No RFC; what Exchange speaks: name and password as answers to two challenges."""
     assert server.password is not None
     yield None
@@ -48,7 +48,7 @@ def _login(server: Server, token: Secret | None) -> Exchange:
     yield server.password
 
 
-def _oauthbearer(server: Server, token: Secret | None) -> Exchange:
+def _oauthbearer(server: Endpoint, token: Secret | None) -> Exchange:
     """RFC 7628 section 3.1. The server's error comes as a challenge, which ^A answers."""
     assert token is not None
     name = (server.username or "").replace("=", "=3D").replace(",", "=2C")
@@ -59,7 +59,7 @@ def _oauthbearer(server: Server, token: Secret | None) -> Exchange:
     yield Secret(b"\x01")
 
 
-def _xoauth2(server: Server, token: Secret | None) -> Exchange:
+def _xoauth2(server: Endpoint, token: Secret | None) -> Exchange:
     """Google's and Microsoft's older form. The server's error is answered by an empty line."""
     assert token is not None
     yield Secret(
@@ -73,7 +73,7 @@ _TOKEN = {"OAUTHBEARER": _oauthbearer, "XOAUTH2": _xoauth2}
 
 
 def login(
-    server: Server,
+    server: Endpoint,
     extensions: Mapping[str, str],
     ask: Callable[[bytes | Secret], Reply],
     echoes: Echoes,
@@ -114,7 +114,7 @@ def login(
 
 
 def _names(
-    server: Server, extensions: Mapping[str, str], mechanisms: Mapping[str, object]
+    server: Endpoint, extensions: Mapping[str, str], mechanisms: Mapping[str, object]
 ) -> list[str]:
     """The mechanisms to try, in our order.
 
@@ -145,7 +145,7 @@ def _may_go_on(reply: Reply) -> bool:
 
 
 def _refused(
-    server: Server, tried: Mapping[str, str], replies: Sequence[Reply], left: Sequence[str]
+    server: Endpoint, tried: Mapping[str, str], replies: Sequence[Reply], left: Sequence[str]
 ) -> LoginError:
     *before, last = tried.items()
     said = "".join(f"; by {name}: {text}" for name, text in before if text != last[1])
@@ -158,7 +158,7 @@ def _refused(
     )
 
 
-def read_token(server: Server) -> Secret | None:
+def read_token(server: Endpoint) -> Secret | None:
     """The token to log in with, if it is to be one.
 
     :raises LoginError: if the callable that is to give it does not.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from .endpoint import Server
+from .endpoint import Endpoint
 
 _PLAIN_SPEAKER = {
     "WRONG_VERSION_NUMBER",
@@ -19,7 +19,7 @@ _NO_AUTHORITY = {2, 18, 19, 20, 21}
 _FIRST_STRICT = 78
 
 
-def connect_hint(error: OSError, server: Server) -> str:
+def connect_hint(error: OSError, server: Endpoint) -> str:
     """Why there was no connection."""
     if server.source_address and (
         error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL) or not error.errno
@@ -32,7 +32,7 @@ def connect_hint(error: OSError, server: Server) -> str:
     return " Check MAIL_HOST and MAIL_PORT."
 
 
-def tls_hint(error: BaseException, server: Server, *, after_handshake: bool = False) -> str:
+def tls_hint(error: BaseException, server: Endpoint, *, after_handshake: bool = False) -> str:
     """Cause and cure of a handshake that failed, or of what failed just after it."""
     reason = str(getattr(error, "reason", "") or "").upper().replace(" ", "_")
     if getattr(error, "verify_message", ""):
@@ -44,7 +44,7 @@ def tls_hint(error: BaseException, server: Server, *, after_handshake: bool = Fa
     return _client_hint(server) if after_handshake or "HANDSHAKE_FAILURE" in reason else ""
 
 
-def _client_hint(server: Server) -> str:
+def _client_hint(server: Endpoint) -> str:
     if server.own_tls_context:
         return " It may want a client certificate: load one into MAIL_TLS_CONTEXT."
     if server.tls_cert_file:
@@ -52,7 +52,7 @@ def _client_hint(server: Server) -> str:
     return " It may want a client certificate: set MAIL_TLS_CERT_FILE and MAIL_TLS_KEY_FILE."
 
 
-def _certificate_hint(error: BaseException, server: Server) -> str:
+def _certificate_hint(error: BaseException, server: Endpoint) -> str:
     said = str(getattr(error, "verify_message", "")).lower()
     code = int(getattr(error, "verify_code", 0) or 0)
     if "mismatch" in said or "not valid for" in said:
@@ -80,7 +80,7 @@ def _certificate_hint(error: BaseException, server: Server) -> str:
     return " If it comes from a private authority, set MAIL_TLS_CA_FILE to its certificate."
 
 
-def _strict_hint(server: Server) -> str:
+def _strict_hint(server: Endpoint) -> str:
     """Python 3.13 and newer ask OpenSSL for ``X509_STRICT``."""
     meanwhile = (
         "take ssl.VERIFY_X509_STRICT out of its verify_flags"

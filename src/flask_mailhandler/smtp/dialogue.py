@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from ..net.deadline import Deadline
 from ..net.echo import Echoes
-from ..net.echo import escape
+from ..net.quoting import escape
 from .reply import read_reply
 from .reply import Reply
 from .stream import LostError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import typing as t
 from collections.abc import Callable
 
+from ..net.hosts import is_loopback
 from ..secret import Secret
 
 if t.TYPE_CHECKING:
@@ -17,7 +17,7 @@ Token: t.TypeAlias = "Secret | Callable[[], str]"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Server:
+class Endpoint:
     """What a session needs to know. Its values are checked already."""
 
     host: str
@@ -63,13 +63,3 @@ class Server:
     def loopback(self) -> bool:
         """Whether the server is on this machine, so that nobody listens on the way."""
         return is_loopback(self.host)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host* names this machine, without asking the DNS."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

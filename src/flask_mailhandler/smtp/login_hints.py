@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 from ..errors import LoginError
 from ..report import Phase
-from .endpoint import Server
+from .endpoint import Endpoint
 from .reply import Reply
 
 _BY_TOKEN = {"OAUTHBEARER", "XOAUTH2"}
 _BY_PASSWORD = {"PLAIN", "LOGIN"}
 
 
-def missing_hint(server: Server, extensions: Mapping[str, str]) -> str:
+def missing_hint(server: Endpoint, extensions: Mapping[str, str]) -> str:
     """Why the server offers no mechanism that will do."""
     offered = {*extensions.get("AUTH", "").upper().split()}
     if server.login_mechanism and offered & (_BY_TOKEN if server.token else _BY_PASSWORD):
@@ -36,7 +36,7 @@ def missing_hint(server: Server, extensions: Mapping[str, str]) -> str:
     return " Leave out MAIL_USERNAME if the server wants no login."
 
 
-def login_hint(server: Server, reply: Reply, left: Sequence[str] = ()) -> str:
+def login_hint(server: Endpoint, reply: Reply, left: Sequence[str] = ()) -> str:
     """What a refusal probably means, and what to do about it.
 
     :param left: Mechanisms that were not tried.
@@ -67,7 +67,7 @@ def login_hint(server: Server, reply: Reply, left: Sequence[str] = ()) -> str:
     return hint
 
 
-def _encryption_hint(server: Server) -> str:
+def _encryption_hint(server: Endpoint) -> str:
     if server.security == "none":
         return ". The server wants encryption before a login: set MAIL_SECURITY = 'starttls'"
     return ""
@@ -95,7 +95,7 @@ def _provider_hint(reply: Reply, text: str) -> str:
     return ""
 
 
-def login_missing(server: Server, reply: Reply) -> LoginError:
+def login_missing(server: Endpoint, reply: Reply) -> LoginError:
     """What a 530 to MAIL means (RFC 4954 section 6)."""
     if server.security == "none" and "TLS" in reply.text.upper():
         hint = " Probably set MAIL_SECURITY = 'starttls'."

@@ -23,7 +23,7 @@ from ..secret import Secret
 from . import auth
 from .connection_hints import connect_hint
 from .connection_hints import tls_hint
-from .endpoint import Server
+from .endpoint import Endpoint
 from .offer import extensions
 from .reply import read_reply
 from .reply import Reply
@@ -45,7 +45,7 @@ class Opening:
 
     def __init__(
         self,
-        server: Server,
+        server: Endpoint,
         deadline: Deadline,
         step: Callable[[Phase], None],
         *,

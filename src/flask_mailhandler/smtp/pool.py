@@ -15,11 +15,11 @@ from ..report import Observe
 from ..report import Phase
 from ..secret import Secret
 from .delivery import Delivery
-from .endpoint import Server
+from .endpoint import Endpoint
 from .opening import Opening
 from .session import Session
 from .slots import again
-from .slots import Places
+from .slots import Slots
 from .slots import Turn
 
 
@@ -31,16 +31,16 @@ class Pool:
     :param idle: Seconds that an idle one is kept.
     """
 
-    def __init__(self, server: Server, size: int, idle: float) -> None:
+    def __init__(self, server: Endpoint, size: int, idle: float) -> None:
         self.server = server
         self.size = size
         self.idle = idle
-        self._holder = [Places(size, idle)]
+        self._holder = [Slots(size, idle)]
         # At exit, or when nobody has the pool any more.
         weakref.finalize(self, _end, self._holder)
 
     @property
-    def _places(self) -> Places:
+    def _places(self) -> Slots:
         (places,) = self._holder
         if places.pid != os.getpid():
             places.abandon()
@@ -48,8 +48,8 @@ class Pool:
             places = self._own_places(places)
         return places
 
-    def _own_places(self, inherited: Places) -> Places:
-        own = Places(self.size, self.idle)
+    def _own_places(self, inherited: Slots) -> Slots:
+        own = Slots(self.size, self.idle)
         own.login, own.chunking = inherited.login, inherited.chunking
         if self._holder[0] is inherited:
             self._holder[0] = own
@@ -74,7 +74,7 @@ class Pool:
         """Close all connections that are idle. The pool may be used again."""
         self._places.close()
 
-    def _lend(self, places: Places, turn: Turn, delivery: Delivery, observe: Observe) -> Session:
+    def _lend(self, places: Slots, turn: Turn, delivery: Delivery, observe: Observe) -> Session:
         places.enter(turn)
         while turn.session is None:
             if not turn.wait(delivery.deadline.remaining()):
@@ -83,7 +83,7 @@ class Pool:
                 self._open(places, turn, delivery, observe)
         return turn.session
 
-    def _too_late(self, places: Places, deadline: Deadline) -> ConnectError:
+    def _too_late(self, places: Slots, deadline: Deadline) -> ConnectError:
         advice = "Set MAIL_POOL_SIZE higher, if the server allows it."
         if places.most < self.size:
             advice = "A short while ago more were too many for the server."
@@ -93,7 +93,7 @@ class Pool:
             phase=Phase.CONNECT,
         )
 
-    def _open(self, places: Places, turn: Turn, delivery: Delivery, observe: Observe) -> None:
+    def _open(self, places: Slots, turn: Turn, delivery: Delivery, observe: Observe) -> None:
         """Open a connection for *turn*, or put it back to the head of the line if the server has
         too many of us already."""
         if refused := places.login_refused:
@@ -125,6 +125,6 @@ class Pool:
         return f"<Pool {self.server} of {self.size}: {self._holder[0]}>"
 
 
-def _end(holder: list[Places]) -> None:
+def _end(holder: list[Slots]) -> None:
     holder[0].keep = -1.0  # what is lent still is closed when it comes back
     holder[0].close()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from ..net.echo import Echoes
-from ..net.echo import escape
+from ..net.quoting import escape
 from ..report import State
 from .stream import ProtocolError
 

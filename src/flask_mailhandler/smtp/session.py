@@ -35,7 +35,7 @@ from . import chunk
 from .delivery import Delivery
 from .delivery import Waiting
 from .dialogue import Dialogue
-from .endpoint import Server
+from .endpoint import Endpoint
 from .offer import Offer
 from .opening import Opening
 from .reply import Reply
@@ -55,7 +55,7 @@ class Session:
     :param chunking: Whether BDAT may be used; not after the host has refused it.
     """
 
-    def __init__(self, server: Server, opening: Opening, *, chunking: bool = True) -> None:
+    def __init__(self, server: Endpoint, opening: Opening, *, chunking: bool = True) -> None:
         self.server = server
         self.offer: Offer = Offer(opening.extensions)
         self.begun: int = 0

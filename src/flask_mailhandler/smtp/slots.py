@@ -5,7 +5,7 @@
     enter ── wait in line ──┬── an idle one that is alive ──┬── leave ──┬── idle
                             └── a place, for a new one ─────┘           └── closed
 
-All of the policy stands in :meth:`Places._serve`.
+All of the policy stands in :meth:`Slots._serve`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Turn:
         return self._gate.acquire(timeout=seconds)
 
 
-class Places:
+class Slots:
     """What one process knows of its connections. Sockets and locks must not be shared over a
     fork, so that a child begins with a state of its own."""
 

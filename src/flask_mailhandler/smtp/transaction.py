@@ -19,7 +19,7 @@ from ..report import Phase
 from ..report import State
 from .delivery import Delivery
 from .dialogue import Dialogue
-from .endpoint import Server
+from .endpoint import Endpoint
 from .login_hints import login_missing
 from .offer import Offer
 from .reply import Reply
@@ -42,7 +42,7 @@ class Transaction:
     def __init__(
         self,
         dialogue: Dialogue,
-        server: Server,
+        server: Endpoint,
         delivery: Delivery,
         batch: list[Address],
         observe: Observe,

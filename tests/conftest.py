@@ -212,7 +212,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of sessions and pools, which stands still; a test lets time pass."""
     clock = Clock()
-    for module in ("net.deadline", "smtp.slots", "smtp.session", "smtp.stream"):
+    for module in ("net.deadline", "smtp.pool", "smtp.slots", "smtp.session", "smtp.stream"):
         monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
     return clock
 

@@ -61,7 +61,7 @@ if t.TYPE_CHECKING:
         (500, {}, True, "it answered 500."),
         (503, {"error": "invalid_grant"}, True, "it answered 503 invalid_grant"),
         (404, {"access_token": TOKEN}, False, "it answered 404."),
-        (200, {"token": TOKEN}, False, "There is no bearer token in that: check the URL."),
+        (200, {"token": TOKEN}, False, "There is no bearer token in the answer: check the URL."),
         (200, {"access_token": ""}, False, "There is no bearer token"),
         (200, {"access_token": "two words"}, False, "There is no bearer token"),
         (200, {"access_token": 5}, False, "There is no bearer token"),

@@ -12,8 +12,8 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler.net.deadline import Deadline
 from flask_mailhandler.report import Phase
 from flask_mailhandler.report import State
+from flask_mailhandler.smtp.delivery import Deliveries
 from flask_mailhandler.smtp.delivery import Delivery
-from flask_mailhandler.smtp.delivery import Waiting
 from flask_mailhandler.smtp.opening import Opening
 from flask_mailhandler.smtp.session import Session
 from sending import ACCEPTED
@@ -221,7 +221,7 @@ def test_server_stops_reading(
         opening = Opening(handler.server, delivery.deadline, lambda phase: None)
         opening.run()
         session = Session(handler.server, opening)
-        (settled,) = session.send(Waiting([delivery]), observe)
+        (settled,) = session.send(Deliveries([delivery]), observe)
         session.close()
 
     (outcome,) = settled.ordered()

@@ -129,7 +129,7 @@ def test_black_hole(no_leaks: None) -> None:
         ("250 hello", True, r"greets with 250 hello\."),
         (DROP, True, r"at greeting: the server closed the connection"),
         (b"HTTP/1.1 400 \x1b[2J\r\n\r\n", True, r"said 'HTTP/1\.1 400 \\x1b\[2J'"),
-        (b"\r\n220 late\r\n", True, r"said '', which is no SMTP reply"),
+        (b"\r\n220 late\r\n", True, r"said '', which is not an SMTP reply"),
         (Flood(b"220-and more\r\n"), True, r"longer than 65536 octets"),
         (Flood(b"220 x"), True, r"longer than 4096 octets"),
         (Then(b"220 half", DROP), True, r"closed the connection"),

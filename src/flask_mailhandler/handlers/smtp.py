@@ -22,8 +22,8 @@ from ..report import Job
 from ..report import Observe
 from ..report import Report
 from ..secret import Secret
+from ..smtp.delivery import Deliveries
 from ..smtp.delivery import Delivery
-from ..smtp.delivery import Waiting
 from ..smtp.endpoint import Endpoint
 from ..smtp.endpoint import Security
 from ..smtp.pool import Pool
@@ -217,7 +217,7 @@ class SMTPEmailHandler(EmailHandler):
         at_hand = isinstance(jobs, Sequence)
         ready = jobs.ready if isinstance(jobs, Jobs) else lambda: at_hand
         deliveries = (Delivery(job, self._time_for(job), _without_utf8) for job in jobs)
-        waiting = Waiting(deliveries, ready)
+        waiting = Deliveries(deliveries, ready)
         while delivery := waiting.first():
             if not delivery.waiting:  # it was settled together with the one before
                 yield _report(waiting.take())
@@ -261,7 +261,7 @@ def _without_utf8(content: Content) -> Content | None:
     return downgraded(content)
 
 
-def _fail_all(waiting: Waiting, error: DeferredError) -> Iterator[Report]:
+def _fail_all(waiting: Deliveries, error: DeferredError) -> Iterator[Report]:
     while waiting.first():
         delivery = waiting.take()
         # Each report has an error of its own, whose report it is.

@@ -222,10 +222,12 @@ class _Exchange:
 
     def read(self, method: str, most: int) -> Answer:
         """Read the response."""
-        received = t.cast(socket.socket, _Received(self._sock, self.deadline, self._early))
-        # The default of debuglevel: an app may have set HTTPConnection's, which prints the head.
-        response = http.client.HTTPResponse(received, method=method)
+        received = _Received(self._sock, self.deadline, self._early)
+        # Not by an HTTPConnection: an app may have set its debuglevel, which prints the head.
+        response = http.client.HTTPResponse(t.cast(socket.socket, received), method=method)
         response.begin()
+        if received.ended:  # the library takes a head that is cut for a whole one
+            raise ConnectionError("its answer broke off")
         body = response.read(most + 1)
         if len(body) > most:
             raise OSError(f"its answer is longer than {most} octets; check the URL")
@@ -265,6 +267,8 @@ class _Received(io.RawIOBase):
         self._sock = sock
         self._deadline = deadline
         self._early = early
+        self.ended: bool = False
+        """Whether the other side has closed."""
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """Return what a response reads from; it asks its socket for this."""
@@ -279,7 +283,9 @@ class _Received(io.RawIOBase):
             buffer[: len(taken)] = taken
             return len(taken)
         self._sock.settimeout(_left(self._deadline))
-        return self._sock.recv_into(buffer)
+        received = self._sock.recv_into(buffer)
+        self.ended = not received
+        return received
 
 
 def _size_of(body: bytes | Secret | Iterable[bytes], size: int | None) -> int:

@@ -1,4 +1,4 @@
-"""A request to an OAuth token endpoint: the form that is posted, and the JSON that is returned."""
+"""One request to an OAuth token endpoint: a form is posted, and JSON is returned."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ if t.TYPE_CHECKING:
     import ssl
     import urllib.parse
 
-# How long a token lives whose end the server does not tell.
+# Seconds that a token is used for if the server does not say when it expires.
 _UNTOLD = 300.0
-# An answer holds a few tokens of some kB.
+# Octets: an answer holds a few tokens of some kB.
 _MAX_ANSWER = 1 << 16
+# The most characters of the server's text in an error.
 _SHOWN = 300
 _HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "Accept": "application/json",
     "User-Agent": "Flask-MailHandler",
 }
-# https://www.rfc-editor.org/rfc/rfc6749#section-5.2, and what Microsoft adds to it.
+# https://www.rfc-editor.org/rfc/rfc6749#section-5.2, and Microsoft's additions.
 _HINTS = {
-    "invalid_grant": "The refresh token has expired, was revoked, or is another client's: grant"
-    " access once more and set the new refresh token.",
+    "invalid_grant": "The refresh token has expired, was revoked, or belongs to another client:"
+    " grant access again and set the new refresh token.",
     "invalid_client": "Check client_id and client_secret. If the secret has expired, make a new"
     " one.",
     "unauthorized_client": "The client may not do this: check client_id and tenant, and what it"
-    " is allowed where it is registered.",
+    " is allowed to do where it is registered.",
     "invalid_scope": "Check scope, and the permissions of the client.",
-    "unsupported_grant_type": "The server knows no such flow: with refresh_token it is the"
+    "unsupported_grant_type": "The server does not support this flow. With refresh_token it is the"
     " refresh-token flow, without it client credentials.",
     "invalid_request": "Check the URL or tenant, and client_id.",
     "interaction_required": "The user must sign in again: set the new refresh token.",
@@ -51,7 +52,7 @@ _LATER = {"temporarily_unavailable", "server_error"}
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What the server said (RFC 6749 sections 5.1 and 5.2)."""
+    """The server's answer (RFC 6749 sections 5.1 and 5.2)."""
 
     status: int
     token: Secret | None = None
@@ -63,10 +64,10 @@ class Answer:
 
 
 class TokenEndpoint:
-    """Where tokens are asked for.
+    """A server's token endpoint.
 
     :param url: ``https``, unless it is on this machine.
-    :param tls_context: Or None for one that trusts the system's authorities.
+    :param tls_context: If it is None, one that trusts the system's authorities is used.
     :raises ConfigurationError: if the URL cannot be used.
     """
 
@@ -80,11 +81,10 @@ class TokenEndpoint:
         return self._url.hostname or ""
 
     def ask(self, form: Secret, secrets: Iterable[Secret], deadline: Deadline) -> Answer:
-        """Post the form, and return the answer if there is a token in it. No redirection is
-        followed.
+        """Post the form, and return the answer if it holds a token. No redirection is followed.
 
         :param form: URL-encoded.
-        :param secrets: What nobody is to see though the server may repeat it.
+        :param secrets: Masked in the server's texts, which may repeat them.
         :raises LoginError: if there is no token.
         """
         try:
@@ -114,19 +114,19 @@ class TokenEndpoint:
         return _read(response, secrets)
 
     def failure(self, what: str, *, temporary: bool) -> LoginError:
-        """There is no token, and therefore no login."""
+        """Return the error for a login that is not possible without a token."""
         return LoginError(
             f"No OAuth token from {self.host}: {what}", phase=Phase.AUTH, temporary=temporary
         )
 
 
 def _checked(url: object) -> urllib.parse.SplitResult:
-    """Take the URL apart. It is not shown in an error: there may be a secret in it."""
+    """Parse the URL. It is not shown in an error, because it may hold a secret."""
     wrong = ConfigurationError(
         "OAuthToken: the URL of the token endpoint must be like"
-        " 'https://login.example.com/oauth2/token', without user name and fragment."
+        " 'https://login.example.com/oauth2/token', without a user name and a fragment."
     )
-    if not isinstance(url, str):  # as of an environment variable that is not set
+    if not isinstance(url, str):  # such as an environment variable that is not set
         raise wrong
     try:
         parts = https.split(url)
@@ -159,12 +159,12 @@ def _read(response: https.Answer, secrets: Iterable[Secret]) -> Answer:
 
 
 def _token(value: object) -> Secret | None:
-    """RFC 6749 appendix A.12: visible characters; those beyond ASCII cannot be in a token."""
+    """Return the token. It has only visible ASCII characters (RFC 6749 appendix A.12)."""
     return Secret(value) if isinstance(value, str) and re.fullmatch("[!-~]+", value) else None
 
 
 def _seconds(value: object) -> float:
-    """A number; some servers write it as a text."""
+    """Return a number, which some servers write as text."""
     try:
         found = float(t.cast(str, value))
     except (TypeError, ValueError, OverflowError):
@@ -173,7 +173,7 @@ def _seconds(value: object) -> float:
 
 
 def _shown(value: object, secrets: Iterable[Secret]) -> str:
-    """Text of the server, safe to show and in one line."""
+    """Return a text of the server in one line that is safe to show."""
     if not isinstance(value, str):
         return ""
     line = " ".join(value.split())
@@ -185,12 +185,14 @@ def _shown(value: object, secrets: Iterable[Secret]) -> str:
 
 
 def _refusal(answer: Answer) -> str:
-    """What the server said, and what to do about it."""
+    """Return the server's answer in words, and what to do about it."""
     hint = _HINTS.get(answer.error, "")
     if answer.status // 100 == 3:
-        hint = "It sends elsewhere, and no secret is sent there: set the URL of the endpoint."
+        hint = (
+            "It redirects to another URL, to which no secret is sent: set the URL of the endpoint."
+        )
     elif answer.status == 200:
-        hint = "There is no bearer token in that: check the URL."
+        hint = "There is no bearer token in the answer: check the URL."
     said = " ".join(filter(None, (str(answer.status), answer.error)))
     detail = f" ({answer.text.rstrip('.')})" if answer.text else ""
     return f"it answered {said}{detail}. {hint}".rstrip()

@@ -24,6 +24,8 @@ from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler
 from ..pages.local_server import LocalServer
 from ..smtp.endpoint import is_loopback
+from ..net.hosts import is_loopback
+from ..pages.local_server import PageServer
 from .catcher import Catcher
 
 if t.TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 from flask_mailhandler.net import https
 from flask_mailhandler.net.deadline import Deadline
 from flask_mailhandler.net.https import NoAnswerError
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.secret import Secret
 from servers.dead_ends import closed_port
 

@@ -22,10 +22,8 @@ from ..app.dev_mailbox import mailbox_handler
 from ..handlers.console import visible
 from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler
-from ..pages.local_server import LocalServer
-from ..smtp.endpoint import is_loopback
 from ..net.hosts import is_loopback
-from ..pages.local_server import PageServer
+from ..pages.local_server import LocalServer
 from .catcher import Catcher
 
 if t.TYPE_CHECKING:

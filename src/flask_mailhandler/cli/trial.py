@@ -14,8 +14,6 @@ from ..net.deadline import Deadline
 from ..phase import Phase
 from ..report import ConnectError
 from ..report import DeferredError
-from ..smtp.endpoint import Server
-from ..report import Phase
 from ..smtp.endpoint import Endpoint
 from ..smtp.opening import Opening
 from ..smtp.session import Session

@@ -15,7 +15,6 @@ from .. import config
 from ..config import Option
 from ..content import Content
 from ..errors import ConfigurationError
-from ..errors import DeferredError
 from ..net.hosts import is_loopback
 from ..report import conclude
 from ..report import DeferredError

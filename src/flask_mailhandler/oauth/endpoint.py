@@ -9,15 +9,12 @@ import typing as t
 from collections.abc import Iterable
 
 from ..errors import ConfigurationError
+from ..net import https
 from ..net.deadline import Deadline
 from ..net.echo import Echoes
-from ..net.echo import escape
+from ..net.quoting import escape
 from ..phase import Phase
 from ..report import LoginError
-from ..errors import LoginError
-from ..net import https
-from ..net.quoting import escape
-from ..report import Phase
 from ..secret import Secret
 
 if t.TYPE_CHECKING:

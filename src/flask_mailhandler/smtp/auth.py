@@ -18,11 +18,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..net.echo import Echoes
-from ..net.echo import escape
+from ..net.quoting import escape
 from ..phase import Phase
 from ..report import LoginError
-from ..net.quoting import escape
-from ..report import Phase
 from ..secret import Secret
 from .endpoint import Endpoint
 from .login_hints import login_hint

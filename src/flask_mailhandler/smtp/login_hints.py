@@ -8,9 +8,6 @@ from collections.abc import Sequence
 
 from ..phase import Phase
 from ..report import LoginError
-from .endpoint import Server
-from ..errors import LoginError
-from ..report import Phase
 from .endpoint import Endpoint
 from .reply import Reply
 

@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterable
 
-from ..report import LoginError
 from .session import Session
 
 # Seconds for which a server that had too many of our connections is spared.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-from ..report import Phase
+from ..phase import Phase
 
 
 class LineState(enum.Enum):

@@ -23,10 +23,10 @@ from flask_mailhandler import config
 from flask_mailhandler import errors
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
-from flask_mailhandler.app.flask_mail_keys import IGNORED
-from flask_mailhandler.app.settings import _ACCOUNT_KEYS
-from flask_mailhandler.app.settings import _APP_KEYS
-from flask_mailhandler.app.settings import _CONNECTION
+from flask_mailhandler.app.account import CONNECTION
+from flask_mailhandler.app.flask_mail_keys import ALL
+from flask_mailhandler.app.settings import ACCOUNT_KEYS
+from flask_mailhandler.app.settings import APP_KEYS
 from flask_mailhandler.config import key
 from flask_mailhandler.handlers import BUILT_IN
 from flask_mailhandler.handlers import find
@@ -184,7 +184,7 @@ def test_the_handler_of_the_page(
 
 def options() -> frozenset[str]:
     """The name of every option of every handler, account and app."""
-    return _ACCOUNT_KEYS.union(_APP_KEYS, *(config.options(find(name)) for name in BUILT_IN))
+    return ACCOUNT_KEYS.union(APP_KEYS, *(config.options(find(name)) for name in BUILT_IN))
 
 
 def test_every_key_is_explained() -> None:
@@ -198,7 +198,7 @@ def test_every_alias_is_explained() -> None:
     """docs/config.rst names every key of another extension that this one reads."""
     page = text_of("config.rst")
 
-    assert [name for name in sorted(IGNORED) if f"``{key(name)}``" not in page] == []
+    assert [name for name in sorted(ALL) if f"``{key(name)}``" not in page] == []
 
 
 def test_what_an_account_does_not_inherit() -> None:
@@ -207,12 +207,12 @@ def test_what_an_account_does_not_inherit() -> None:
         r"none of them comes from the keys[^:]*:(.*?)\.\n", text_of("config.rst"), re.S
     )
 
-    assert set(re.findall(r"``([a-z_]+)``", listed)) == _CONNECTION
+    assert set(re.findall(r"``([a-z_]+)``", listed)) == CONNECTION
 
 
 def test_keys_that_are_named_exist() -> None:
     """Every key that a page names is read."""
-    known = {key(name) for name in {*options(), *IGNORED}}
+    known = {key(name) for name in {*options(), *ALL}}
     named = {
         (page.stem, name)
         for page in [*PAGES, DOCS.parent / "README.rst", DOCS.parent / "CHANGES.rst"]

@@ -1,6 +1,41 @@
-"""Mail for Flask: nothing lost, nothing sent twice, safe by default.
+"""Mail for Flask: nothing is lost, nothing is sent twice, and the defaults are safe.
 
-Every public name is exported here, and loaded when it is first asked for.
+The house, from the top down. A room imports only from itself and from the rooms below it::
+
+    __main__       python -m flask_mailhandler
+    pytest_plugin  the fixtures outbox, smtp_server ...
+    __pyinstaller  a hook for PyInstaller
+    cli            flask mail
+    pages          the mailbox, the queue and the previews in a browser
+    extension      Mail, current_mail
+    queue          send_later: rows, stores, workers, engines
+    previews       @mail.preview
+    templating     mail.render: Jinja, Markdown, CSS, links
+    app            one app: its MAIL_* keys, its accounts, its send calls
+    signals        message_sent, message_failed, message_queued, message_expired
+    handlers       SMTP, console, memory, file, mailbox; the contract that each fulfils
+    testing        the outbox and what was captured; an SMTP server for tests
+    lint           what a reader of a message would find wrong
+    oauth          access tokens
+    smtp           pool, session, transaction: envelopes and octets on a connection
+    mime           from a message to octets, and from octets to a message
+    plaintext      text made from HTML
+    net            time limits, hosts, HTTPS, masking of secrets
+    log            what is logged
+    report         Report, Outcome, and the errors that carry a report
+    message        Message: subject, text, html, recipients, attachments
+    config         Option, and the readers of values
+    headers        custom header fields
+    envelope       who sends, who receives
+    content        the octets of a message
+    attachment     octets, text, or a file
+    address        one address; addr_spec is its grammar
+    secret         a value that is never shown
+    text           text from outside, checked
+    phase          how far a delivery is, and what became of it
+    errors         what is wrong before anything is sent
+
+Every public name is exported here, and is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -9,7 +44,6 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from .address import Address as Address
-    from .app.current import current_mail as current_mail
     from .attachment import Attachment as Attachment
     from .content import Content as Content
     from .envelope import Envelope as Envelope
@@ -19,6 +53,7 @@ if t.TYPE_CHECKING:
     from .errors import MailWarning as MailWarning
     from .errors import MessageError as MessageError
     from .errors import QueueError as QueueError
+    from .extension import current_mail as current_mail
     from .extension import Mail as Mail
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
@@ -73,8 +108,7 @@ _HOMES = {
         "MessageError",
         "QueueError",
     ],
-    "app.current": ["current_mail"],
-    "extension": ["Mail"],
+    "extension": ["Mail", "current_mail"],
     "handlers.base": ["EmailHandler"],
     "handlers.console": ["ConsoleEmailHandler"],
     "handlers.file": ["FileEmailHandler"],

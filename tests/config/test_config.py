@@ -237,7 +237,10 @@ def test_testing_and_debug(
             {"url": "console://terminal"},
             "MAIL_URL begins with 'console:', which only options can follow",
         ),
-        ({"url": "smtp://mx.example.com?colour=red"}, "MAIL_URL has unknown options: colour. They"),
+        (
+            {"url": "smtp://mx.example.com?colour=red"},
+            "MAIL_URL has unknown options: colour. Write",
+        ),
         ({"url": "smtp://mx.example.com?timout=9"}, "timout. Did you mean timeout?"),
         ({"url": "smtps://a@b:p@ss/w@mx.example.com"}, "write '@', ':', '/',"),
         ({"accounts": {"bulk": {"user": "x"}}}, "user. Did you mean username?"),
@@ -432,7 +435,7 @@ def test_an_unknown_account() -> None:
 )
 def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
     """An unknown key that is like a known one, also one of Flask-Mail, gives a warning."""
-    said = f"Unknown key MAIL_{slip.upper()}. Did you mean MAIL_{meant.upper()}"
+    said = f"Unknown configuration key MAIL_{slip.upper()}. Did you mean MAIL_{meant.upper()}"
 
     with pytest.warns(ConfigurationWarning, match=said):
         Mail(app_with(**{slip: "x"}), cli=None)

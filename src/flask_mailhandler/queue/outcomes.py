@@ -1,4 +1,4 @@
-"""What has become of each recipient of a row, as JSON and back."""
+"""The last outcome of each recipient of a row, to JSON and back."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..report import Outcome
 
 
 class DamagedRowError(Exception):
-    """A row cannot be read. It never leaves the queue: the row fails with this text."""
+    """A row cannot be read. The row fails with this text; the error never leaves the queue."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settled:
-    """A recipient, and its last outcome; *state* is None while it has none."""
+    """A recipient and its last outcome; *state* is None while it was not tried."""
 
     recipient: Address
     state: State | None = None
@@ -36,7 +36,7 @@ class Settled:
 
     @property
     def outcome(self) -> Outcome:
-        """The same for a report; what was not tried is deferred."""
+        """The outcome for a report. A recipient that was not tried is deferred."""
         state = State.DEFERRED if self.state is None else self.state
         found = {field.name: getattr(self, field.name) for field in _FIELDS}
         return Outcome(**{**found, "state": state})
@@ -46,11 +46,12 @@ _FIELDS = dataclasses.fields(Outcome)
 
 
 def waiting(addresses: Iterable[Address]) -> tuple[Settled, ...]:
-    """Recipients that were not tried yet."""
+    """Return recipients that were not tried yet."""
     return tuple(Settled(address) for address in addresses)
 
 
 def settled(outcome: Outcome, safe_until: datetime.datetime | None = None) -> Settled:
+    """Return the recipient of an outcome."""
     found = {field.name: getattr(outcome, field.name) for field in _FIELDS}
     return Settled(**found, safe_until=safe_until)
 
@@ -62,9 +63,9 @@ def merged(
     put_off: bool = False,
     safe_until: datetime.datetime | None = None,
 ) -> tuple[Settled, ...]:
-    """Put what an attempt has brought in the place of what was known before.
+    """Replace outcomes of earlier attempts with those of this one.
 
-    :param put_off: Whether who was refused for the account's sake is to be tried again.
+    :param put_off: Whether to try a recipient again that was refused because of the account.
     """
     found = {outcome.recipient: settled(outcome, safe_until) for outcome in outcomes}
     if put_off:
@@ -80,8 +81,8 @@ def merged(
 def with_unknown(
     before: Sequence[Settled], announced: Iterable[str], why: str
 ) -> tuple[Settled, ...]:
-    """Note that nobody knows about those whose end of data was *announced*; who was settled
-    by an earlier attempt stays so."""
+    """Mark the recipients as unknown whose end of data was *announced*. A recipient that an earlier
+    attempt settled stays as it is."""
     names = {*announced}
     final = (State.ACCEPTED, State.REFUSED)
     return tuple(
@@ -93,7 +94,7 @@ def with_unknown(
 
 
 def not_accepted_again(before: Sequence[Settled]) -> tuple[Settled, ...]:
-    """Have everybody tried again who has not accepted."""
+    """Reset every recipient that was not accepted, so that it is tried again."""
     return tuple(old if old.state is State.ACCEPTED else Settled(old.recipient) for old in before)
 
 
@@ -106,6 +107,7 @@ def safe_until(recipients: Iterable[Settled]) -> datetime.datetime | None:
 
 
 def to_json(recipients: Iterable[Settled]) -> str:
+    """Return recipients and their outcomes as JSON."""
     items = [_item(one) for one in recipients]
     return json.dumps(items, ensure_ascii=False, separators=(",", ":"))
 
@@ -122,9 +124,9 @@ def _item(one: Settled) -> list[t.Any]:
 
 
 def from_json(text: str) -> tuple[Settled, ...]:
-    """Read what :func:`to_json` made.
+    """Read the JSON that :func:`to_json` returned.
 
-    :raises DamagedRowError: if it is anything else.
+    :raises DamagedRowError: for any other text.
     """
     try:
         return tuple(_recipient(*item) for item in json.loads(text))
@@ -151,9 +153,9 @@ def _recipient(
 
 
 def names_from_json(text: str | None) -> list[str]:
-    """Read the recipients whose end of data was announced; all are none.
+    """Read the recipients whose end of data was announced. Without a text there are none.
 
-    :raises DamagedRowError: if it is no list of names.
+    :raises DamagedRowError: if it is not a list of names.
     """
     try:
         names: t.Any = json.loads(text) if text else []

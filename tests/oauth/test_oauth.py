@@ -400,7 +400,7 @@ ENDPOINT = "https://login.example.com/token"
     [
         (ENDPOINT, {"client_secret": None}, "needs a client_secret, a refresh_token, or both"),
         (ENDPOINT, {"client_secret": ""}, "client_secret must be text, not empty"),
-        (ENDPOINT, {"client_secret": SECRET + "\n"}, "no line end in it"),
+        (ENDPOINT, {"client_secret": SECRET + "\n"}, "without a line end"),
         (ENDPOINT, {"client_secret": SECRET + "\ud800"}, "client_secret must be text"),
         (ENDPOINT, {"refresh_token": 5}, "refresh_token must be text"),
         (ENDPOINT, {"client_id": None}, "client_id must be text"),

@@ -22,12 +22,11 @@ from flask_mailhandler import Mail
 from flask_mailhandler import MailboxEmailHandler
 from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import SMTPEmailHandler
-from flask_mailhandler.address import Addresses
 from flask_mailhandler.app import unknown_keys as key_names
 from flask_mailhandler.app.settings import read_settings
-from flask_mailhandler.config import parse_url
 from flask_mailhandler.config import rate
 from flask_mailhandler.config import split
+from flask_mailhandler.handlers import parse_url
 
 
 def app_with(**keys: object) -> Flask:
@@ -232,10 +231,10 @@ def test_testing_and_debug(
             "MAIL_URL needs a host, and after it nothing but a query. In the user name",
         ),
         ({"url": "smtp://mx.example.com:99999"}, "the port from 1 to 65535"),
-        ({"url": "localhost:25"}, "MAIL_URL begins with 'localhost:', behind"),
+        ({"url": "localhost:25"}, "MAIL_URL begins with 'localhost:', which takes"),
         (
             {"url": "console://terminal"},
-            "MAIL_URL begins with 'console:', behind which only options",
+            "MAIL_URL begins with 'console:', which takes only options",
         ),
         ({"url": "smtp://mx.example.com?colour=red"}, "MAIL_URL has unknown options: colour. They"),
         ({"url": "smtp://mx.example.com?timout=9"}, "timout. Did you mean timeout?"),
@@ -320,7 +319,7 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert handler.server.port == 2587
     assert (handler.username, repr(handler.password)) == ("12345", "***")
     assert handler.default_to == ["ann@example.com", "bob@example.com"]
-    assert t.cast(Addresses, handler.default_to)[0].name == "Ann"
+    assert handler.default_to[0].name == "Ann"
     assert bulk.host == "bulk.example.com"
 
 

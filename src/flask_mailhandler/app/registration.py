@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import typing as t
 import weakref
@@ -15,6 +16,7 @@ from ..handlers import SILENT
 from ..handlers.base import EmailHandler
 from ..log import log_report
 from ..log import logger
+from ..report import Observe
 from ..report import Report
 from ..signals import announce
 from ..signals import message_failed
@@ -25,6 +27,7 @@ from .capturing import InMemory
 from .capturing import OverSMTP
 from .current import current_app_object
 from .no_sending import refuse
+from .other_accounts import check_circle
 from .other_mail import OtherMail
 from .rate_limit import Pace
 from .settings import Account
@@ -51,6 +54,9 @@ class Registration:
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
         self._paces: dict[str, Pace] = {}
         self.other_mail: OtherMail = OtherMail(settings)
+        self.observe: Observe | None = None
+        """Called with each phase of each message before it begins."""
+        self._passes_on: dict[str, set[str]] = {}
         self.edges: dict[str, t.Any] = {}
         """What the edges keep for this app, by their names."""
 
@@ -106,7 +112,13 @@ class Registration:
             from .dev_mailbox import in_app  # few apps in production keep mail
 
             return in_app(account, self.app)
-        return account.build(kind)
+        built = account.build(kind)
+        return built.with_handlers(functools.partial(self._handler_for, account.name))
+
+    def _handler_for(self, account: str, other: str) -> EmailHandler:
+        """Return the handler of another account, for the handler of *account*."""
+        check_circle(self._passes_on, account, self.settings.account(other).name)
+        return self.handler(other)
 
     def pace(self, using: str | None) -> Pace:
         """The rate limit of an account, which all its callers in this process share."""

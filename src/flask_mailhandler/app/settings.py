@@ -25,6 +25,7 @@ from ..errors import ConfigurationError
 from ..errors import ConfigurationWarning
 from ..handlers import BUILT_IN
 from ..handlers import find
+from ..handlers import parse_url
 from ..handlers import SILENT
 from ..handlers.base import EmailHandler
 from . import flask_mail_keys
@@ -209,7 +210,9 @@ def _account(
     label: Label,
     source: Label,
 ) -> Account:
-    from_url = config.parse_url(own["url"], label("url")) if "url" in own else {}
+    from_url = parse_url(own["url"], label("url")) if "url" in own else {}
+    if from_url and not _is_built_in(from_url["handler"]):
+        known = {**known, **config.options(find(from_url["handler"], label("handler")))}
     if stray := from_url.keys() - known.keys() - {"handler"}:
         raise ConfigurationError(unknown_options(label("url"), stray, known))
 

@@ -15,6 +15,7 @@ from ..app.dev_mailbox import settled
 from ..app.settings import Account
 from ..app.settings import read_settings
 from ..errors import DeliveryError
+from ..handlers import parse_url
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
 from .ask import ask_password
@@ -148,7 +149,7 @@ def of_url(url: str | None) -> InForce:
     :raises ConfigurationError: if it cannot be used.
     """
     values: dict[str, object] = {} if url is None else {"url": url}
-    said = {} if url is None else config.parse_url(url, "MAIL_URL")
+    said = {} if url is None else parse_url(url, "MAIL_URL")
     if "username" in said and not {"password", "oauth_token"} & said.keys() and interactive():
         values["password"] = ask_password(f"Password of {said['username']}")
     settings = read_settings(values)

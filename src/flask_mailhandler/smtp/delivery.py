@@ -35,6 +35,8 @@ _ERRORS: dict[State, type[DeliveryError]] = {
     State.REFUSED: RefusedError,
     State.UNKNOWN: UnknownOutcomeError,
 }
+# A second more for so many octets: what a slow line of 100 kB/s needs.
+_OCTETS_PER_SECOND = 100_000
 _GRAVITY = (State.ACCEPTED, State.REFUSED, State.DEFERRED, State.UNKNOWN)
 
 
@@ -43,7 +45,7 @@ class Delivery:
     session, so that what one connection has settled is not lost with it.
 
     :param job: Its envelope and content are all that is looked at.
-    :param timeout: Seconds for it all in all.
+    :param timeout: Seconds for the message all in all, unless the job has its own.
     :param without_utf8: Writes the header of a content anew, for a server without SMTPUTF8; None
         if it cannot be written there.
     """
@@ -56,7 +58,8 @@ class Delivery:
     ) -> None:
         self.job = job
         self.without_utf8 = without_utf8
-        self.timeout = timeout
+        given = timeout if job.timeout is None else job.timeout
+        self.timeout: float = given + job.content.size / _OCTETS_PER_SECOND
         self.waiting: dict[Address, None] = dict.fromkeys(job.envelope.recipients)
         self.outcomes: dict[Address, Outcome] = {}
         self.error: DeliveryError | None = None

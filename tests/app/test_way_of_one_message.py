@@ -25,8 +25,8 @@ if t.TYPE_CHECKING:
 
 ROOT = os.path.dirname(flask_mailhandler.__file__) + os.sep
 # Of the whole way: goal 150 in 28. What adds to one of these wants a reason.
-MOST_FUNCTIONS = 200
-MOST_FILES = 45
+MOST_FUNCTIONS = 173
+MOST_FILES = 42
 # From Mail.send to the write to the socket.
 DEEPEST_FUNCTIONS = 12
 DEEPEST_FILES = 8
@@ -34,7 +34,6 @@ WRITES = ("send", "sendall", "sendmsg")
 # Pairs of files that call each other.
 BOTH_WAYS = {
     ("config/field.py", "message/message.py"),
-    ("smtp/session.py", "smtp/transaction.py"),
 }
 
 

@@ -393,7 +393,7 @@ def test_a_url_of_a_handlers_own(url: str, expect: tuple[str, ...]) -> None:
     [
         ("loft://old.example", "MAIL_URL must be like 'loft://KEY@host'"),
         ("loft://KEY@old.example?rom=x", "MAIL_URL has unknown options: rom"),
-        ("lofd://KEY@old.example", "MAIL_URL begins with 'lofd:', which takes only options"),
+        ("lofd://KEY@old.example", "MAIL_URL begins with 'lofd:', which only options can follow"),
         ("lofd:", "'lofd' is not a known handler"),
     ],
 )
@@ -443,7 +443,7 @@ def test_an_app_observes_each_phase(several: bool) -> None:
 
 def observing(mail: Mail, observe: Observe) -> None:
     """Observe what the current app sends."""
-    mail._registration().observe = observe
+    mail._registration().add_observer(observe)
 
 
 class Hasty(EmailHandler):

@@ -12,10 +12,10 @@ from sqlalchemy import event
 
 from flask_mailhandler import QueueError
 from flask_mailhandler import signals
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.outcomes import from_json
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.base import Filter
-from flask_mailhandler.queue.stores.base import Lease
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from interleaving import Between
 from interleaving import Moment
@@ -225,7 +225,7 @@ def test_between_any_two_calls(
     """Whatever is done between two calls of a store, on whatever store."""
     with post_at(tmp_path, scripted, place.named) as post:
         between = Between(post.here.queue.store)
-        post.here.queue._parts["store"] = between
+        post.here.queue.parts._made["store"] = between
 
         def watch(moment: Moment | None) -> None:
             between.moment = moment

@@ -22,7 +22,7 @@ from flask_mailhandler.queue.engines import lookout
 from flask_mailhandler.queue.engines.base import Engine
 from flask_mailhandler.queue.engines.broker import BrokerEngine
 from flask_mailhandler.queue.engines.broker import TASK
-from flask_mailhandler.queue.stores.base import Lease
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.stores.base import Pause
 from pooling import Hold
 from queueing import Shop

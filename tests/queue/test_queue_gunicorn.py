@@ -30,12 +30,12 @@ _APP = """
 import os
 from pathlib import Path
 from flask import request
-from flask_mailhandler.queue import lane
+from flask_mailhandler.queue import lease
 from flask_mailhandler.queue import worker
 from queueing import Shop
 from sending import letter
 
-lane.LEASE = 3.0
+lease.LEASE = 3.0
 worker.POLL = 0.2
 keys = {key: os.environ[key] for key in ("MAIL_URL", "MAIL_QUEUE")}
 here = Shop(Path(os.environ["FOLDER"]), None, MAIL_QUEUE_ENGINE="thread", **keys)

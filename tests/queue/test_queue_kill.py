@@ -18,7 +18,7 @@ import typing as t
 import pytest
 
 from flask_mailhandler import message_sent
-from flask_mailhandler.queue import lane
+from flask_mailhandler.queue import lease
 from flask_mailhandler.queue import recovery
 from flask_mailhandler.queue.bell import Bell
 from queueing import shop
@@ -42,9 +42,9 @@ _WORKER = """
 import json, os, sys
 sys.path[:0] = json.loads(sys.argv[1])
 from pathlib import Path
-from flask_mailhandler.queue import lane
+from flask_mailhandler.queue import lease
 from queueing import Shop
-lane.LEASE = float(sys.argv[4])
+lease.LEASE = float(sys.argv[4])
 here = Shop(Path(sys.argv[2]), None, **json.loads(sys.argv[3]))
 sys.stdin.readline()
 with here.app.app_context():
@@ -59,7 +59,7 @@ class Killer:
 
     def __init__(self, folder: Path, **keys: t.Any) -> None:
         self._folder = folder
-        self.lease = lane.LEASE
+        self.lease = lease.LEASE
         self._keys = keys
         self._process: subprocess.Popen[str] | None = None
         self._steps: collections.Counter[str] = collections.Counter()
@@ -291,7 +291,7 @@ def test_not_taken_over_from_the_living(tmp_path: Path, scripted: Scripted, plac
     with shop(tmp_path, MAIL_QUEUE=place.named) as there:
 
         def look(line: str, connection: Connection) -> str:
-            looked.extend(recovery.recover(there.queue))
+            looked.extend(recovery.recover(there.queue.store, retry_unknown=False))
             return _HONEST["MAIL"]
 
         server = scripted(on={"MAIL": look})

@@ -26,17 +26,17 @@ from clocks import Skewed
 from clocks import Time
 from flask_mailhandler import Message
 from flask_mailhandler.address import Address
+from flask_mailhandler.phase import State
 from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue import transition
-from flask_mailhandler.queue.lane import LEASE
-from flask_mailhandler.queue.lane import names
+from flask_mailhandler.queue.account_sender import names
+from flask_mailhandler.queue.lease import LEASE
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.recovery import recover
 from flask_mailhandler.queue.row import FINISHED
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.base import Filter
-from flask_mailhandler.queue.stores.base import Lease
 from flask_mailhandler.report import Outcome
-from flask_mailhandler.report import State
 from queueing import Shop
 
 if t.TYPE_CHECKING:
@@ -233,7 +233,7 @@ class Queue(RuleBasedStateMachine):
             sender.store.release([one.row.id], one.owner)
 
     def _recover(self, sender: Sender, data: st.DataObject) -> None:
-        recover(sender.shop.queue)
+        recover(sender.shop.queue.store, retry_unknown=sender.shop.queue.site.retry_unknown)
 
     def _watch(self, sender: Sender, data: st.DataObject) -> None:
         sender.shop.queue.worker().upkeep.watch_clock()
@@ -243,7 +243,7 @@ class Queue(RuleBasedStateMachine):
         self._send_all(sender, data.draw(st.lists(st.sampled_from(State), min_size=3, max_size=3)))
 
     def _send_all(self, sender: Sender, fates: list[State]) -> None:
-        recover(sender.shop.queue)
+        recover(sender.shop.queue.store, retry_unknown=sender.shop.queue.site.retry_unknown)
         passing = Sender(sender.shop)
         passing.claim(20)
         for one in [*passing.hand]:
@@ -295,7 +295,7 @@ def shops(place: Place, tmp_path: Path) -> Iterator[tuple[list[Shop], Time]]:
     made = [Shop(tmp_path, None, MAIL_QUEUE=place.named, **_KEYS) for _ in AHEAD]
     for one, ahead in zip(made, AHEAD, strict=True):
         store: t.Any = Skewed(one.queue.store, since, ahead)
-        one.queue._parts["store"] = store
+        one.queue.parts._made["store"] = store
     with made[0].app.app_context():
         yield made, since
     for one in made:

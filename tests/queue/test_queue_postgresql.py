@@ -14,12 +14,13 @@ from sqlalchemy import event
 from clocks import skewed
 from flask_mailhandler import message_sent
 from flask_mailhandler import QueueError
-from flask_mailhandler.queue import lane
+from flask_mailhandler.queue import account_sender
 from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.bell import Bell
-from flask_mailhandler.queue.stores.base import Lease
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.stores.sqlalchemy import clock as sqlalchemy_clock
-from flask_mailhandler.queue.stores.sqlalchemy import find as sqlalchemy_places
+from flask_mailhandler.queue.stores.sqlalchemy import database as sqlalchemy_database
+from flask_mailhandler.queue.stores.sqlalchemy import database_url
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from queueing import Shop
 from queueing import shop
@@ -70,7 +71,7 @@ def test_connections_that_were_cut(
 ) -> None:
     """Connections that were idle when the database was restarted are replaced, and nobody sees
     it."""
-    monkeypatch.setattr(sqlalchemy_places, "IDLE", 0.0)
+    monkeypatch.setattr(database_url, "IDLE", 0.0)
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE=url) as here:
         here.mail.send_later(letter())
@@ -93,7 +94,7 @@ def test_cut_in_the_middle_of_a_message(
     """If a worker loses its database before it can announce the end of data it does not give it;
     the message is sent when it has the database again, once."""
     # However long it takes to cut a connection, it is not looked at.
-    monkeypatch.setattr(sqlalchemy_places, "IDLE", float("inf"))
+    monkeypatch.setattr(database_url, "IDLE", float("inf"))
 
     def cut(line: str, connection: object) -> str:
         cut_all(postgresql)
@@ -192,7 +193,7 @@ def test_what_is_on_the_disk_at_once(url: str, tmp_path: Path) -> None:
             assert _synchronous(connection) == "on"
         with store.database.write() as connection:
             assert _synchronous(connection) == "on"
-        with store.database.write(at_once=False) as connection:
+        with store.database.write(durable=False) as connection:
             assert _synchronous(connection) == "off"
         with store.database.write() as connection:
             assert _synchronous(connection) == "on"
@@ -217,6 +218,27 @@ def _claimed_beside(here: Shop, held: int) -> list[t.Any]:
         connection.exec_driver_sql(f"SELECT id FROM mail_queue WHERE id = {held} FOR UPDATE")
         now = here.rows[0].due + 1
         return store.claim("default", Lease("me", now + 60), now, 10)
+
+
+@pytest.mark.parametrize(("setting", "seconds"), [("50ms", 0.05), ("2s", 2.0)])
+def test_the_lock_timeout_of_the_database(
+    setting: str, seconds: float, postgresql: Postgresql, tmp_path: Path, scripted: Scripted
+) -> None:
+    """A lock_timeout that the database or its URL sets is not replaced by the queue's own."""
+    with postgresql.database() as url:
+        limited = f"{url}%20-clock_timeout%3D{setting}"
+        with shop(tmp_path, scripted(), MAIL_QUEUE=limited) as here:
+            here.mail.send_later(letter())
+            store = here.queue.store
+            assert isinstance(store, SqlalchemyStore)
+            (number,) = [row.id for row in here.rows]
+            with store.database.write() as connection:
+                connection.execute(sa.select(store.database.rows).with_for_update())
+                began = time.monotonic()
+                with pytest.raises(QueueError, match="lock timeout"):
+                    here.queue.cancel([number])
+
+    assert seconds <= time.monotonic() - began < sqlalchemy_database.LOCK_TIMEOUT
 
 
 def test_the_clock_of_the_server(
@@ -277,7 +299,7 @@ def test_the_server_is_asked_once_a_minute(
         assert len(asked) == 1
         assert max(first) < min(second)
 
-        monkeypatch.setattr(sqlalchemy_places, "IDLE", float("inf"))
+        monkeypatch.setattr(database_url, "IDLE", float("inf"))
         cut_all(postgresql)
         steady += sqlalchemy_clock.AGREEMENT + 1
         third = [store.now() for _ in range(3)]
@@ -300,7 +322,7 @@ def test_cut_before_the_result_is_written(
 ) -> None:
     """If a worker loses its database while the server takes a message, or does not, it writes that
     down as soon as it has the database again: nothing is held for a person of which it knows."""
-    monkeypatch.setattr(sqlalchemy_places, "IDLE", float("inf"))
+    monkeypatch.setattr(database_url, "IDLE", float("inf"))
 
     def cut(line: str, connection: object) -> str:
         cut_all(postgresql)
@@ -335,7 +357,7 @@ def test_written_and_the_answer_lost(
     """If the database has written a claim or a result, and only its answer was lost, the worker
     finds that out: the app is told, and no row waits until a lease is over. An answer to what it
     has only asked is asked for again, or done without."""
-    monkeypatch.setattr(lane, "URGENT", 0.0)
+    monkeypatch.setattr(account_sender, "URGENT", 0.0)
     server = scripted()
     told: list[object] = []
     cut: list[str] = []

@@ -17,15 +17,15 @@ from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue import transition
 from flask_mailhandler.queue.outcomes import DamagedRowError
 from flask_mailhandler.queue.outcomes import Settled
-from flask_mailhandler.queue.rate import take
 from flask_mailhandler.queue.retry import backoff
 from flask_mailhandler.queue.retry import next_step
 from flask_mailhandler.queue.row import Row
 from flask_mailhandler.queue.row import RowState
+from flask_mailhandler.queue.shared_rate_limit import take
 
 if t.TYPE_CHECKING:
     from flask_mailhandler.config import Limits
-    from flask_mailhandler.queue.rate import Counters
+    from flask_mailhandler.queue.shared_rate_limit import Counters
 
 NOW = 1_800_000_000.0
 ANN, BOB = Address("ann@example.com"), Address("bob@example.com")

@@ -350,7 +350,7 @@ def test_no_session(store: Store) -> None:
 def test_a_lock_of_ones_own(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a transaction of their own is told to join it."""
     here, db = store
-    monkeypatch.setattr(sqlalchemy_database, "PATIENCE", 0.1)
+    monkeypatch.setattr(sqlalchemy_database, "LOCK_TIMEOUT", 0.1)
     if db.engine.dialect.name == "sqlite":
         db.session.execute(sa.text("PRAGMA busy_timeout = 50"))
         sa.event.listen(db.engine, "connect", _impatient)

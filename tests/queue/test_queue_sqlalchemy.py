@@ -19,9 +19,9 @@ from flask_mailhandler import ConfigurationError
 from flask_mailhandler import mail_queue_tables
 from flask_mailhandler.app.queue_keys import QueueSettings
 from flask_mailhandler.queue.build import store_of
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.base import Filter
-from flask_mailhandler.queue.stores.base import Lease
 from flask_mailhandler.queue.stores.sqlalchemy import database as sqlalchemy_database
 from flask_mailhandler.queue.stores.sqlalchemy.database import Database
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
@@ -59,7 +59,7 @@ def store_named(named: str, app: Flask | None = None) -> Store:
             "postgresql+psycopg://db/a?prepare_threshold=5&prepare_threshold=6",
             "takes a whole number",
         ),
-        ("sqlite://", "a database in memory is gone with its process"),
+        ("sqlite://", "a database in memory is lost with its process"),
         ("sqlite:///:memory:", "a database in memory"),
     ],
 )
@@ -91,7 +91,7 @@ class Engines:
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where SQLAlchemy is not installed an error names the extra."""
-    for name in [name for name in sys.modules if "queue.sqlalchemy_" in name]:
+    for name in [name for name in sys.modules if ".queue.stores.sqlalchemy" in name]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
 

@@ -19,10 +19,10 @@ import pytest
 
 from flask_mailhandler import QueueError
 from flask_mailhandler.queue import process
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.process import boot_id
-from flask_mailhandler.queue.stores.base import Lease
 from flask_mailhandler.queue.stores.sqlite import file as sqlite_file
-from flask_mailhandler.queue.stores.sqlite import writing as sqlite_writing
+from flask_mailhandler.queue.stores.sqlite import transaction as sqlite_transaction
 from flask_mailhandler.queue.stores.sqlite.store import SqliteStore
 from forking import in_child
 from queueing import shop
@@ -217,7 +217,7 @@ def test_an_announcement_that_cannot_be_written(tmp_path: Path, scripted: Script
 
 def test_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that another program keeps locked is waited for, and then an error."""
-    monkeypatch.setattr(sqlite_file, "PATIENCE", 0.05)
+    monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.05)
     with shop(tmp_path) as here:
         here.mail.send_later(letter())
         other = sqlite3.connect(str(here.queue.store), isolation_level=None)
@@ -247,7 +247,7 @@ def test_a_lock_is_waited_for(store: SqliteStore) -> None:
 def test_a_fork_that_does_not_wait(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fork waits for who has the file in hand, but not for ever: then the child leaves the
     connection alone that it has inherited, and opens its own."""
-    monkeypatch.setattr(sqlite_file, "PATIENCE", 0.01)
+    monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.01)
     add(store, row())
     held, done = threading.Event(), threading.Event()
 
@@ -315,7 +315,7 @@ def test_another_process_makes_the_file(
         other.execute("COMMIT")
 
     clock = types.SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
-    monkeypatch.setattr(sqlite_writing, "time", clock)
+    monkeypatch.setattr(sqlite_transaction, "time", clock)
 
     assert store.counts() == {}
     assert len(waited) == 1

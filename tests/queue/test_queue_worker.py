@@ -25,8 +25,8 @@ from flask_mailhandler.handlers.base import accept
 from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.engines.base import Engine
-from flask_mailhandler.queue.renewal import Renewal
-from flask_mailhandler.queue.stores.base import Lease
+from flask_mailhandler.queue.lease import Lease
+from flask_mailhandler.queue.lease import Renewal
 from queueing import Shop
 from queueing import shop
 from queueing import url_of
@@ -118,7 +118,7 @@ def test_the_thread_survives(
             connection.execute("ALTER TABLE mail_queue RENAME TO elsewhere")
         with pytest.raises(QueueError, match="mail_queue"):
             here.mail.send_later(letter())
-        here.queue.ring("default", 0.0)
+        here.queue.parts.ring("default", 0.0)
         until(lambda: "no such table" in caplog.text, 60.0, "the log")
         with here.queue.store.file.read() as connection:  # type: ignore[attr-defined]
             connection.execute("ALTER TABLE elsewhere RENAME TO mail_queue")
@@ -408,7 +408,7 @@ def test_a_lease_is_renewed(tmp_path: Path) -> None:
     with shop(tmp_path) as here:
         here.mail.send_later(letter())
         here.queue.store.claim("default", Lease("me", 1.0), time.time(), 1)
-        with Renewal(here.queue.store, lambda: Lease("me", 9e9), 0.001):
+        with Renewal(lambda: here.queue.store.renew(Lease("me", 9e9)), 0.001):
             until(lambda: here.rows[0].lease_until == 9e9, 60.0, "the renewal")
 
 
@@ -471,7 +471,7 @@ def test_an_account_that_is_gone(
         here.queue.worker(bell).run()
 
         assert here.states == ["waiting", "sent"]
-    assert "the account 'news', which MAIL_ACCOUNTS does not have" in caplog.text
+    assert "the account 'news', which is not in MAIL_ACCOUNTS" in caplog.text
 
 
 @pytest.mark.usefixtures("not_soon")

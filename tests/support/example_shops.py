@@ -27,7 +27,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 _QUICK = """
 from flask_mailhandler.queue.stores.sqlite import file as sqlite_file
 from flask_mailhandler.queue.engines import lookout
-sqlite_file.PATIENCE = 60.0
+sqlite_file.LOCK_TIMEOUT = 60.0
 lookout.EVERY = 0.5
 lookout.UNDER_WAY = 2.0
 """

@@ -11,10 +11,10 @@ from flask import Flask
 from flask_mailhandler import Mail
 from flask_mailhandler.queue.engines import background
 from flask_mailhandler.queue.engines import thread
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.outcomes import from_json
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.base import Filter
-from flask_mailhandler.queue.stores.base import Lease
 from flask_mailhandler.queue.stores.base import Pause
 from flask_mailhandler.queue.stores.sqlite import file as sqlite_file
 
@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
     from sending import Listener
 
 # A busy machine may stop a thread, or a process that has the file in hand, for many seconds.
-sqlite_file.PATIENCE = background._LAST = thread.DRAIN = 60.0
+sqlite_file.LOCK_TIMEOUT = background._LAST = thread.DRAIN = 60.0
 
 
 def url_of(server: Listener) -> str:

@@ -8,8 +8,8 @@ from flask import Flask
 
 from flask_mailhandler.app.queue_keys import QueueSettings
 from flask_mailhandler.queue.build import store_of
+from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.row import Row
-from flask_mailhandler.queue.stores.base import Lease
 from flask_mailhandler.queue.stores.sqlalchemy import database as sqlalchemy_database
 
 if t.TYPE_CHECKING:
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 NOW = 1_800_000_000.0
 # A busy machine may stop who has a lock for many seconds.
-sqlalchemy_database.PATIENCE = 60.0
+sqlalchemy_database.LOCK_TIMEOUT = 60.0
 
 
 class Place:

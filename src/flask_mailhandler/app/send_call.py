@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from ..address import AddressesInput
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import AnyMessage
-from ..handlers.prepare import Before
 from ..handlers.prepare import check_ids
 from ..report import Report
 from .registration import Registration
@@ -20,7 +19,6 @@ from .registration import Registration
 class SendCall:
     """Sends through an account of an app, logs each report and sends its signal.
 
-    :param before: The ``before_send`` functions.
     :param recipients: The recipients of each message, instead of those in its headers.
     :param timeout: Seconds for each message.
     """
@@ -29,16 +27,17 @@ class SendCall:
         self,
         registration: Registration,
         using: str | None,
-        before: Sequence[Before],
-        *,
-        recipients: AddressesInput,
-        timeout: float | None,
+        recipients: AddressesInput = None,
+        timeout: float | None = None,
     ) -> None:
         self.handler: EmailHandler = registration.handler(using)
         self._registration = registration
         self._using = using
         self._prepare = functools.partial(
-            self.handler.prepare, recipients=recipients, timeout=timeout, before=before
+            self.handler.prepare,
+            recipients=recipients,
+            timeout=timeout,
+            before=registration.before,
         )
 
     def send(self, messages: Iterable[AnyMessage]) -> list[Report]:
@@ -59,10 +58,10 @@ class SendCall:
 
     def send_each(self, messages: Iterable[AnyMessage], connections: int) -> Iterator[Report]:
         """Send lazily, within the rate limit of the account."""
-        pace = self._registration.pace(self._using)
-        at_hand = isinstance(messages, Sequence) and not pace.limited
+        limit = self._registration.rate_limit(self._using)
+        at_hand = isinstance(messages, Sequence) and not limit.limited
         for report in self.handler.dispatch(
-            map(self._prepare, pace.each(messages)),
+            map(self._prepare, limit.each(messages)),
             self._registration.observe,
             ready=lambda: at_hand,
             connections=connections,

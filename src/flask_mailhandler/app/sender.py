@@ -14,19 +14,18 @@ from flask import Flask
 
 from .. import config
 from ..address import AddressesInput
-from ..errors import BatchError
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import AnyMessage
 from ..handlers.prepare import Before
 from ..handlers.prepare import from_text
 from ..handlers.prepare import several
-from ..message.message import MessageFields
+from ..message.fields import MessageFields
 from ..message.other_names import LATER
+from ..report import BatchError
 from ..report import Report
 from ..testing.outbox import Outbox
 from ..text.checks import plain
-from .registration import Registration
-from .registration import Registrations
+from .registrations import MailBase
 from .send_call import SendCall
 
 if t.TYPE_CHECKING:
@@ -40,12 +39,8 @@ MISSING = object()
 """What stands for an argument that must not be left out."""
 
 
-class Sender:
+class Sender(MailBase):
     """Sends on behalf of the current app."""
-
-    def __init__(self) -> None:
-        self._before: list[Before] = []
-        self._registrations = Registrations()
 
     @property
     def handler(self) -> EmailHandler:
@@ -62,7 +57,7 @@ class Sender:
     def before_send(self, function: B) -> B:
         """Register a function that sees every message after the defaults are filled in. It
         returns the message, a changed copy, or None to stop it. May be used as a decorator."""
-        self._before.append(function)
+        self._registrations.before.append(function)
         return function
 
     @t.overload
@@ -122,13 +117,7 @@ class Sender:
         single = isinstance(message, AnyMessage)
         if fields or not single:
             _check_arguments(message, fields)
-        call = SendCall(
-            self._registrations.current(),
-            using,
-            tuple(self._before),
-            recipients=recipients,
-            timeout=timeout,
-        )
+        call = SendCall(self._registrations.current(), using, recipients, timeout)
         if fields or not single:
             message = _read(message, fields, recipients, call.handler.default_subject)
         if isinstance(message, AnyMessage):
@@ -168,13 +157,7 @@ class Sender:
             it have been reported.
         """
         connections = config.integer(1, 1000)(connections, "connections=")
-        call = SendCall(
-            self._registrations.current(),
-            using,
-            tuple(self._before),
-            recipients=None,
-            timeout=timeout,
-        )
+        call = SendCall(self._registrations.current(), using, timeout=timeout)
         return call.send_each(several(messages, "send_each"), call.at_once(connections))
 
     @t.overload
@@ -234,9 +217,6 @@ class Sender:
             logged in as each account would be.
         """
         return self._registrations.capture(app, server)
-
-    def _registration(self) -> Registration:
-        return self._registrations.current()
 
 
 def _read(

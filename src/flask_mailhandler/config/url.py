@@ -1,4 +1,4 @@
-"""A handler and its options as one URL: ``MAIL_URL``.
+"""A handler and its options in one URL: ``MAIL_URL``.
 
 The URL is only split here. The handler's class, which its scheme names, says what the parts mean.
 """
@@ -20,15 +20,17 @@ SET_MAIL_URL = "Set MAIL_URL to the URL, or the 'url' of an account."
 
 
 def refuse_url(value: object, name: str, wanted: str, instead: str = SET_MAIL_URL) -> None:
-    """Refuse a URL where none belongs, without showing it: there may be a password in it.
+    """Refuse a URL in a setting that takes none.
 
-    :param wanted: What belongs there.
-    :param instead: Where the URL belongs.
-    :raises ConfigurationError: naming the right place for it.
+    The error does not show the URL, because it may contain a password.
+
+    :param wanted: What the setting takes.
+    :param instead: Where to write the URL instead.
+    :raises ConfigurationError: with *instead*.
     """
     if re.search("@|://", repr(value)):
         raise ConfigurationError(
-            f"{name} must be {wanted}, and it has '@' or '://' in it, as a URL has. {instead}"
+            f"{name} must be {wanted}, but it contains '@' or '://' like a URL. {instead}"
         )
 
 
@@ -62,11 +64,11 @@ def split_url(value: object, name: str) -> URL:
     from urllib.parse import unquote
     from urllib.parse import urlsplit
 
-    # A file or a shell may add a line end. Within a URL, urlsplit would drop line ends.
+    # A value from a file or a shell may end with a line end. Inside a URL, urlsplit would drop it.
     given = secret(value.strip() if isinstance(value, str) else value, name)
     try:
         url = urlsplit(given.reveal())
-        # An unescaped '#', '/' or '?' in a password would cut off all that follows it.
+        # After an unescaped '#', '/' or '?' in a password, the rest would be lost.
         if url.fragment or not url.scheme:
             raise ValueError
         query = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
@@ -78,7 +80,7 @@ def split_url(value: object, name: str) -> URL:
     except ValueError:
         raise ConfigurationError(
             f"{name} must be like 'smtps://user:password@host', 'smtp://host:587' or 'console:',"
-            f" the port from 1 to 65535. {_QUOTED}"
+            f" with a port from 1 to 65535. {_QUOTED}"
         ) from None
     return URL(name, url.scheme, user, password, host, port, unquote(url.path), dict(query))
 
@@ -90,7 +92,7 @@ def needs_host(url: URL) -> dict[str, object]:
     """
     if not url.host or url.path.strip("/"):
         raise ConfigurationError(
-            f"{url.setting} needs a host, and after it nothing but a query. {_QUOTED}"
+            f"{url.setting} needs a host, and only a query may follow it. {_QUOTED}"
         )
     login: dict[str, object] = {"username": url.username, "password": url.password}
     return {"host": url.host, "port": url.port, **login}
@@ -104,8 +106,8 @@ def only_options(url: URL) -> dict[str, object]:
     parts = (url.username, url.password, url.host, url.port)
     if url.path or any(part is not None for part in parts):
         raise ConfigurationError(
-            f"{url.setting} begins with '{url.scheme}:', which takes only options after it, as in"
-            f" '{url.scheme}:?option=value'. A server is written 'smtps://user:password@host' or"
-            " 'smtp://host:587', a folder 'file:///path'."
+            f"{url.setting} begins with '{url.scheme}:', which only options can follow, as in"
+            f" '{url.scheme}:?option=value'. For a server, write 'smtps://user:password@host' or"
+            " 'smtp://host:587', for a folder 'file:///path'."
         )
     return {}

@@ -23,12 +23,12 @@ from ..address import AddressesInput
 from ..config.url import only_options
 from ..config.url import URL
 from ..content import Content
+from ..phase import State
 from ..report import conclude
 from ..report import Job
 from ..report import Observe
 from ..report import Outcome
 from ..report import Report
-from ..report import State
 from .defaults import Defaults
 from .jobs import report_each
 from .prepare import AnyMessage

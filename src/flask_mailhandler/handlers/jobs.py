@@ -20,14 +20,14 @@ from collections.abc import Sequence
 
 from ..address import Address
 from ..content import Content
-from ..errors import DeferredError
-from ..errors import DeliveryError
 from ..errors import MessageError
-from ..errors import UnknownOutcomeError
+from ..phase import Phase
+from ..report import DeferredError
+from ..report import DeliveryError
 from ..report import Job
 from ..report import Observe
-from ..report import Phase
 from ..report import Report
+from ..report import UnknownOutcomeError
 from .prepare import Prepared
 from .unreported import interrupted
 from .unreported import refused

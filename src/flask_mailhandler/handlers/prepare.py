@@ -19,8 +19,8 @@ from ..address import NOBODY
 from ..address import parse_addresses
 from ..errors import MessageError
 from ..log import logger
+from ..message.fields import MessageFields
 from ..message.message import Message
-from ..message.message import MessageFields
 from ..message.other_names import of_message
 from ..mime import render
 from ..report import Job

@@ -15,8 +15,8 @@ from ..address import Address
 from ..address import Addresses
 from ..envelope import Envelope
 from ..message.message import Message
+from ..phase import State
 from ..report import Outcome
-from ..report import State
 
 ORIGINAL = "X-Original-To"
 """The field that keeps the recipients of a redirected message."""

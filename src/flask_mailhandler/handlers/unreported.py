@@ -9,17 +9,16 @@ from collections.abc import Collection
 from collections.abc import Iterator
 
 from ..address import Address
-from ..errors import DeferredError
-from ..errors import DeliveryError
 from ..errors import MessageError
-from ..errors import UnknownOutcomeError
+from ..phase import State
 from ..report import About
 from ..report import conclude
+from ..report import DeliveryError
 from ..report import Job
 from ..report import Outcome
 from ..report import Report
 from ..report import report_on
-from ..report import State
+from ..report import state_of
 from .prepare import Prepared
 
 
@@ -35,7 +34,7 @@ def with_withheld(item: Prepared, report: Report) -> Report:
     assert item.job is not None
     outcomes = {outcome.recipient: outcome for outcome in (*report.outcomes, *item.withheld)}
     ordered = [outcomes[recipient] for recipient in item.recipients if recipient in outcomes]
-    return conclude(item.job, ordered, report.error)
+    return conclude(item.job, ordered, report.error, safe_until=report.safe_until)
 
 
 def refused(item: Prepared, job: Job, error: MessageError) -> Prepared:
@@ -55,8 +54,7 @@ def unreported(drawn: collections.deque[Prepared], error: DeliveryError) -> Iter
     :param drawn: The messages, which are removed.
     :param error: It says what became of them all.
     """
-    states = ((UnknownOutcomeError, State.UNKNOWN), (DeferredError, State.DEFERRED))
-    state = next((state for kind, state in states if isinstance(error, kind)), State.REFUSED)
+    state = state_of(error)
     while drawn:
         item = drawn.popleft()
         if item.job is None:

@@ -1,11 +1,49 @@
-"""Mail that is sent later, and survives the process that accepted it.
+"""The queue: mail that is sent later, and survives the process that queued it.
 
 ::
 
-    send_later ── accepting ── rows ──▶ store ──▶ worker ── handler.dispatch ── report
-                  prepare      JSON     SQLite    claim     the account's       retry
-                  (as send)    octets             lease     own, as send        finish
-                                 └── engine: rings when there is something to send
+    send_later ── intake ── row ──▶ store ──▶ worker ── handler.dispatch ── report
+                  prepare   JSON    SQLite    claim     the account's       retry
+                  (as send) octets            lease     own, as send        finish
+                              └── engine: rings the bell when mail waits
 
-The row is the queue. An engine only rings the bell, so every one of them is as safe.
+The row is the queue. An engine only rings the bell, so all engines are equally safe.
+
+::
+
+    mail_queue             MailQueue: what you can do with the queue (mail.queue)
+    build                  the queue, its store and its engine, from the MAIL_QUEUE* keys
+    site, parts            what the other files are given: the app as they see it; store, engine
+    stats, ticket          the figures for a health check; what send_later returns
+
+    queuing
+    send_options           delay=, at=, expires=, key=, priority=: read and checked
+    intake                 send_later, send_later_each; in tests, sending at once
+    new_row                the row of a new message
+    stored_message         what a row stores of a message, and the message read back
+
+    rows
+    row                    Row, and its states
+    transition             the state changes
+    retry                  when to try again: the schedule
+    outcomes               the outcome of each recipient, as JSON
+    stores/                where rows are kept: key= twice, two workers and one row
+
+    sending
+    worker                 Worker: finds the accounts whose mail is due
+    bell                   Bell: wakes a worker, or ends it
+    account_threads        one thread for each account
+    account_sender         claims the rows of one account, pauses it, keeps its rate limit
+    attempt                sends the claimed rows, and stores each result
+    lease                  the lease on claimed rows, and its renewal
+    account_faults         when an account is paused
+    shared_rate_limit      the rate limit, shared between workers
+    store_retry            trying again while the database is away
+    notify                 the log and the signals of queued mail
+    upkeep, recovery       old rows, the clock; the rows of dead workers
+    process                whether a worker's process is alive
+    engines/               who is told that mail waits: thread, Celery, RQ, Dramatiq
+
+    threads, forks         starting a thread; closing what is open before a fork
+    fair_lock              a lock that a busy thread cannot keep from another
 """

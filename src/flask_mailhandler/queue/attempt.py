@@ -1,10 +1,17 @@
-"""One attempt at some rows of an account, which one worker has claimed.
+"""One attempt to deliver some rows of an account, which one worker has claimed.
 
 ::
 
     claimed rows ── prepared ──▶ handler.dispatch ──▶ report ── settle ──▶ waiting, sent, failed ...
                     one by one   │
-                                 └ observe: "end of data" is noted before it is given
+                                 └ observe: "end of data" is written into the row before it is sent
+
+If the attempt ends early, each row is in one of these states:
+
+    left, not given to the handler             released: it waits, and the attempt does not count
+    given to the handler, not announced        waits for another attempt
+    given to the handler, announced            held, because it may have arrived
+    reported                                   settled by its report
 """
 
 from __future__ import annotations
@@ -23,36 +30,36 @@ from ..handlers.base import EmailHandler
 from ..handlers.prepare import Prepared
 from ..handlers.prepare import withhold
 from ..log import logger
+from ..phase import Phase
+from ..phase import State
 from ..report import Job
-from ..report import Phase
 from ..report import Report
-from ..report import State
 from . import outcomes
 from . import transition
-from .faults import Faults
-from .faults import had_no_session
-from .faults import is_of_account
+from .account_faults import Faults
+from .account_faults import had_no_session
+from .account_faults import is_of_account
 from .outcomes import DamagedRowError
 from .outcomes import Settled
-from .patience import patiently
 from .row import Row
 from .row import RowState
-from .stored import job_of
+from .store_retry import retrying
+from .stored_message import job_of
 
 if t.TYPE_CHECKING:
     from .stores.base import Store
 
 Told: t.TypeAlias = "Callable[[Row, Report | None], None]"
-"""Is told what a row has become after an attempt, and the attempt's report, if there is one."""
+"""Called with a row after an attempt, and with the attempt's report if there is one."""
 
 
 class LeaseLostError(Exception):
-    """Another worker has the row: this one must not go on with it."""
+    """Another worker has claimed the row, so this one must not go on with it."""
 
 
 @dataclasses.dataclass(slots=True)
 class _Drawn:
-    """A row that was given to the handler and not reported on yet."""
+    """A row that the handler has, and has not reported on yet."""
 
     row: Row
     recipients: tuple[Settled, ...]
@@ -61,14 +68,14 @@ class _Drawn:
 
 
 class Attempt:
-    """Delivers rows, and writes down what becomes of each.
+    """Delivers rows and stores the result of each.
 
-    :param owner: Who has claimed them.
-    :param faults: Counts what the account was at fault for.
-    :param patience: Seconds for each message all in all.
-    :param retry_unknown: Whether to try again those of whom nobody knows.
+    :param owner: The claim that the rows belong to.
+    :param faults: Counts how often the account was at fault.
+    :param timeout: Seconds for each message in all.
+    :param retry_unknown: Whether to try a recipient again that may have got the message.
     :param told: Called after each row is written.
-    :param stopped: Asked before each row; once it is true the rest is given back.
+    :param stopped: Called before each row. Once it returns true, the other rows are given back.
     """
 
     def __init__(
@@ -79,7 +86,7 @@ class Attempt:
         faults: Faults,
         *,
         retry_unknown: bool,
-        patience: float,
+        timeout: float,
         told: Told,
         stopped: Callable[[], bool],
     ) -> None:
@@ -87,22 +94,22 @@ class Attempt:
         self._handler = handler
         self._owner = owner
         self._faults = faults
-        self._patience = patience
+        self._timeout = timeout
         self._retry_unknown = retry_unknown
         self._told = told
         self._stopped = stopped
         self._drawn: collections.deque[_Drawn] = collections.deque()
         self.error: MailError | None = None
-        """Why the account has to rest."""
+        """The error for which the account must pause."""
 
     def run(self, rows: Sequence[Row]) -> None:
-        """Try the rows. Whatever happens, none of them is left claimed.
+        """Try the rows. Whatever happens, none of them stays claimed.
 
-        :raises QueueError: if that cannot be written down; then their leases run out.
+        :raises QueueError: if the results cannot be stored. The leases run out then.
         """
         left = collections.deque(rows)
         try:
-            # The next row is at hand: its envelope may go with the end of the content before it.
+            # While a row is left, the handler may send its envelope with the end of data before it.
             for report in self._handler.dispatch(
                 self._prepared(left), self._observe, ready=lambda: bool(left)
             ):
@@ -140,10 +147,10 @@ class Attempt:
                 yield drawn.prepared
 
     def _draw(self, row: Row) -> _Drawn:
-        """Make ready what is to be sent of a row, under the staging guard of this worker: the
-        row may come from another system, as in a copy of its database.
+        """Prepare the message of a row for the recipients that are left. The staging guard of this
+        worker applies, because the row may come from a copy of production's database.
 
-        :raises DamagedRowError: if it cannot be read.
+        :raises DamagedRowError: if the row cannot be read.
         """
         recipients = outcomes.from_json(row.recipients)
         open_states = {None, State.DEFERRED} | ({State.UNKNOWN} if self._retry_unknown else set())
@@ -151,8 +158,8 @@ class Attempt:
         redirect = self._handler.redirect_to
         if redirect and not {*to} <= {*redirect}:
             to, recipients = tuple(redirect), outcomes.waiting(redirect)
-        octets = patiently(lambda: self._store.content(row.id))
-        job = job_of(row, octets, to, self._patience)
+        octets = retrying(lambda: self._store.content(row.id))
+        job = job_of(row, octets, to, self._timeout)
         return _Drawn(row, recipients, withhold(self._handler, job))
 
     def _observe(self, phase: Phase, job: Job) -> None:
@@ -163,14 +170,14 @@ class Attempt:
         note = json.dumps([*announced], ensure_ascii=False)
         if not self._store.announce(drawn.row.id, self._owner, note):
             raise LeaseLostError(
-                f"Row {drawn.row.id} has another worker now, for this one was away too long. It was"
-                " not sent here."
+                f"Row {drawn.row.id} was taken over by another worker, because this one did not"
+                " renew its lease in time. This worker has not sent it."
             )
         drawn.announced = announced
 
     def _drawn_for(self, job: Job) -> _Drawn:
-        """The row of a job. A handler may have made another job of the one it was given, and even
-        another message; the same mail may be there twice, but not before the other is settled."""
+        """Return the row of a job. A handler may have replaced the job, and even its message. The
+        same mail is never there twice, because the first must be settled before the second."""
         for one in self._drawn:
             if one.prepared.message is job.message:
                 return one
@@ -184,10 +191,12 @@ class Attempt:
         if rest:
             self.error = report.error
         put_off = is_of_account(report)
-        # After a refusal another message comes first when the account has rested: this one may be
-        # the only one whose From is wrong, and would have it rest for ever.
+        # After a refusal, another message comes first when the pause is over. This one may be the
+        # only one with a wrong From, and would pause the account forever.
         step = transition.not_tried if had_no_session(report) else transition.tried
-        recipients = outcomes.merged(drawn.recipients, report.outcomes, put_off=put_off)
+        recipients = outcomes.merged(
+            drawn.recipients, report.outcomes, put_off=put_off, safe_until=report.safe_until
+        )
         why, now = str(report.error or ""), self._store.now()
         self._write(
             step(drawn.row, recipients, why, now, retry_unknown=self._retry_unknown), report
@@ -207,21 +216,24 @@ class Attempt:
 
     def _write(self, row: Row, report: Report | None = None) -> None:
         drop = row.state is RowState.SENT
-        if not patiently(
+        if not retrying(
             lambda: self._store.settle(row, self._owner, drop=drop),
             lambda: self._is_written(row),
         ):
-            logger.warning("Row %d has another worker now; its result here is not kept.", row.id)
+            logger.warning(
+                "Row %d was taken over by another worker; the result of this one is not stored.",
+                row.id,
+            )
             return
         self._told(row, report)
 
     def _is_written(self, row: Row) -> bool | None:
-        """Whether a row is as it was to be written; None if it is not."""
+        """Return True if the row was written; None if not."""
         found = self._store.get(row.id)
-        # When it was, to the millionth of a second, nobody else can have written.
+        # No other worker can have written it at the same microsecond.
         same = found is not None and (found.state, found.changed) == (row.state, row.changed)
         return same or None
 
     def _release(self, rows: t.Iterable[Row]) -> None:
         if ids := [row.id for row in rows]:
-            patiently(lambda: self._store.release(ids, self._owner))
+            retrying(lambda: self._store.release(ids, self._owner))

@@ -1,4 +1,4 @@
-"""Waking a worker, and ending it."""
+"""The bell: wake a worker, or end it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,27 @@ import threading
 from collections.abc import Callable
 
 GRACE = 10.0
-"""Seconds that a worker which is stopped gives to the message in hand."""
+"""Seconds that a stopped worker has for the message it is sending."""
 
 
 class Bell:
-    """What one thread rings and another waits for. A ring that nobody waited for is not lost."""
+    """One thread rings it and another waits for it. A ring before the wait is not lost::
+
+    bell = Bell()
+    worker = mail.queue.worker(bell)
+    threading.Thread(target=worker.run).start()
+    bell.stop()
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._rung = False
         self.finishing: bool = False
-        """Whether the worker is to end when nothing more is due."""
+        """Whether the worker ends when no more mail is due."""
         self.stopped: bool = False
-        """Whether the worker is to end after the message in hand."""
+        """Whether the worker ends after the message it is sending."""
         self.grace: float = GRACE
-        """Seconds that a worker which is stopped gives to the message in hand."""
+        """Seconds that a stopped worker has for the message it is sending."""
 
     def ring(self) -> None:
         """Wake the worker."""
@@ -29,29 +35,31 @@ class Bell:
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Have the worker end when nothing more is due."""
+        """End the worker when no more mail is due."""
         self.finishing = True
         self.ring()
 
     def stop(self, grace: float = GRACE) -> None:
-        """Have the worker end after the message in hand.
+        """End the worker after the message it is sending.
 
-        :param grace: Seconds for that message.
+        :param grace: Seconds it has for that message.
         """
         self.grace = grace
         self.stopped = True
         self.ring()
 
     def if_quiet(self, action: Callable[[], None]) -> None:
-        """Do something unless the bell was rung and nobody has waited for it since; nobody rings
-        meanwhile."""
+        """Call a function, unless the bell has rung since the last wait. No thread can ring the
+        bell meanwhile."""
         with self._changed:
             if not self._rung:
                 action()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until it is rung, at the longest so many seconds by a clock that nobody sets.
-        Whether it was."""
+        """Wait until the bell rings, for *seconds* of the monotonic clock at most.
+
+        :return: Whether it rang.
+        """
         with self._changed:
             rung = self._changed.wait_for(lambda: self._rung, seconds)
             self._rung = False

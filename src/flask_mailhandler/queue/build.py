@@ -1,4 +1,4 @@
-"""Building what the ``MAIL_QUEUE*`` keys name: the store and the engine."""
+"""Build the queue of an app from its ``MAIL_QUEUE*`` keys: the store and the engine."""
 
 from __future__ import annotations
 
@@ -9,24 +9,45 @@ from ..errors import ConfigurationError
 from ..log import logger
 from ..secret import Secret
 from .engines import find
+from .mail_queue import MailQueue
+from .site import Site
 from .stores.sqlite.store import SqliteStore
 
 if t.TYPE_CHECKING:
     from flask import Flask
 
     from ..app.queue_keys import QueueSettings
+    from ..app.registration import Registration
     from .engines.base import Engine
-    from .mail_queue import MailQueue
     from .stores.base import Store
 
 FILE = "mail-queue.sqlite"
 """The file of the default store, in the app's instance folder."""
 
 
+def queue_of(registration: Registration) -> MailQueue:
+    """Return the queue of an app, built when it is first used."""
+    queue: MailQueue | None = registration.edges.get("queue")
+    if queue is None:
+        # No lock: the child of a fork could find it held. If two threads build one, both use the
+        # first.
+        queue = registration.edges.setdefault("queue", _build(registration))
+    return queue
+
+
+def _build(registration: Registration) -> MailQueue:
+    settings = registration.settings.queue
+    return MailQueue(
+        Site(registration),
+        lambda: store_of(registration.app, settings),
+        lambda queue: engine_of(queue, settings),
+    )
+
+
 def store_of(app: Flask, settings: QueueSettings) -> Store:
     """Build the store of an app. Nothing is opened.
 
-    :raises ConfigurationError: if MAIL_QUEUE names none.
+    :raises ConfigurationError: if MAIL_QUEUE does not name a store.
     """
     place = settings.queue
     if isinstance(place, Secret) or place == "sqlalchemy":
@@ -38,7 +59,7 @@ def store_of(app: Flask, settings: QueueSettings) -> Store:
 
 def _sqlalchemy_store(app: Flask, place: str | Secret) -> Store:
     try:
-        from .stores.sqlalchemy.find import store_at
+        from .stores.sqlalchemy.database_url import store_at
     except ModuleNotFoundError as error:
         if error.name != "sqlalchemy":
             raise
@@ -50,8 +71,8 @@ def _sqlalchemy_store(app: Flask, place: str | Secret) -> Store:
 
 def _warn(path: str) -> None:
     logger.warning(
-        "Mail that is sent later is kept in the new file %s: in a container without a volume there"
-        " it is lost with the container. MAIL_QUEUE names another place.",
+        "Mail that is sent later is stored in the new file %s. In a container without a volume"
+        " there, it is lost with the container. Set MAIL_QUEUE to use another place.",
         path,
     )
 
@@ -59,6 +80,6 @@ def _warn(path: str) -> None:
 def engine_of(queue: MailQueue, settings: QueueSettings) -> Engine:
     """Build the engine of a queue.
 
-    :raises ConfigurationError: if MAIL_QUEUE_ENGINE names none.
+    :raises ConfigurationError: if MAIL_QUEUE_ENGINE does not name an engine.
     """
     return find(settings.queue_engine)(queue)

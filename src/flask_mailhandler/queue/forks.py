@@ -1,4 +1,4 @@
-"""What is open around a fork of the process."""
+"""Close what is open before the process forks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Callable
 def around_forks(
     before: Callable[[], None], in_parent: Callable[[], None], in_child: Callable[[], None]
 ) -> None:
-    """Call methods at every fork, as long as their object is there: what runs at a fork cannot be
-    taken back."""
+    """Call methods at every fork, for as long as their object exists. The references are weak,
+    because ``os.register_at_fork`` cannot be undone."""
     first, parent, child = (
         _weakly(weakref.WeakMethod(one)) for one in (before, in_parent, in_child)
     )

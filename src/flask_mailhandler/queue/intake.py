@@ -1,6 +1,11 @@
-"""Taking mail in: from a message to a row on the disk, and a ring of the bell.
+"""Queue messages: each becomes a row on the disk, and then the engine is told.
 
-In a test there is no queue: a message goes into the outbox at once.
+::
+
+    message ── ready ── accept ── Store.add ───────▶ message_queued, Engine.ring
+                                  Joined.add ─ COMMIT ─▶ message_queued, Engine.ring
+
+In a test there is no queue: the message goes into the outbox at once.
 """
 
 from __future__ import annotations
@@ -23,70 +28,69 @@ from ..handlers.prepare import Prepared
 from ..message.message import Message
 from ..signals import announce
 from ..signals import message_queued
-from .accept import accept
-from .accept import Accepted
-from .accept import ready
-from .accept import Wish
+from .new_row import accept
+from .new_row import Accepted
+from .new_row import ready
 from .row import RowState
+from .send_options import SendOptions
 from .ticket import Ticket
 
 if t.TYPE_CHECKING:
-    from ..app.registration import Registration
-    from .mail_queue import MailQueue
+    from .parts import Parts
     from .stores.base import Joined
 
 _Name: t.TypeAlias = tuple[str, str]
-"""An account, and a key of it."""
-# What is put into one transaction.
+"""An account and a key."""
+# The most messages and octets in one transaction.
 _MESSAGES = 100
 _OCTETS = 4_000_000
 
 
 class Intake:
-    """Takes mail into the queue of one app.
+    """Queues the mail of one app."""
 
-    :param queue: Of the app.
-    :param mine: The app's part of its ``Mail``.
-    """
-
-    def __init__(self, queue: MailQueue, mine: Registration) -> None:
-        self._queue = queue
-        self._mine = mine
-        # What was sent at once, by a handler that does not remember it: the Message-ID of each key.
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._site = parts.site
+        # The Message-ID of each key that was sent at once by a handler without an outbox.
         self._sent = weakref.WeakKeyDictionary[EmailHandler, dict[_Name, str]]()
 
     def add(
-        self, message: AnyMessage, wish: Wish, before: Sequence[Before], session: t.Any = None
+        self,
+        message: AnyMessage,
+        wanted: SendOptions,
+        before: Sequence[Before],
+        session: t.Any = None,
     ) -> Ticket:
-        """Take one message: see :meth:`.Mail.send_later`."""
+        """Queue one message: see :meth:`.Mail.send_later`."""
         joined = self._join(session)
-        if self._mine.sends_at_once:
-            return self._send_at_once(message, wish, before, joined)
-        return self._keep([self._accept(message, wish, before)], joined)[0]
+        if self._site.sends_at_once:
+            return self._send_at_once(message, wanted, before, joined)
+        return self._keep([self._accept(message, wanted, before)], joined)[0]
 
     def add_each(
         self,
         messages: Iterable[AnyMessage],
-        wish: Wish,
+        wanted: SendOptions,
         before: Sequence[Before],
         key: Callable[[t.Any], str | None] | None = None,
         session: t.Any = None,
     ) -> Iterator[Ticket]:
-        """Take messages in few transactions: see :meth:`.Mail.send_later_each`."""
+        """Queue messages in few transactions: see :meth:`.Mail.send_later_each`."""
         joined = self._join(session)
         taken: list[Accepted | Ticket] = []
         failure: list[Exception] = []
         for message in _up_to(messages, failure):
-            own = wish
+            own = wanted
             try:
-                own = wish if key is None else wish.named(key(message))
-                if self._mine.sends_at_once:
+                own = wanted if key is None else wanted.with_key(key(message))
+                if self._site.sends_at_once:
                     yield self._send_at_once(message, own, before, joined)
                     continue
                 taken.append(self._accept(message, own, before))
             except MessageError as error:
                 taken.append(Ticket(0, _message_id(message), created=False, error=error))
-            if self._mine.sends_at_once or _full(taken):
+            if self._site.sends_at_once or _full(taken):
                 yield from self._keep_each(taken, joined)
                 taken = []
         yield from self._keep_each(taken, joined)
@@ -96,23 +100,25 @@ class Intake:
     def _keep_each(
         self, taken: Sequence[Accepted | Ticket], joined: Joined | None
     ) -> Iterator[Ticket]:
-        """Keep what was accepted; the tickets of all, in their order."""
+        """Store the accepted messages. Yield the tickets of all, in their order."""
         tickets = iter(self._keep([one for one in taken if isinstance(one, Accepted)], joined))
         for one in taken:
             yield one if isinstance(one, Ticket) else next(tickets)
 
     def _join(self, session: t.Any) -> Joined | None:
-        return None if session is None else self._queue.store.join(session)
+        return None if session is None else self._parts.store.join(session)
 
-    def _accept(self, message: AnyMessage, wish: Wish, before: Sequence[Before]) -> Accepted:
-        prepared = ready(self._mine.handler(wish.account), message, wish, before)
-        return accept(prepared, wish, self._mine.app.name, self._queue.settings.queue_max_size)
+    def _accept(
+        self, message: AnyMessage, wanted: SendOptions, before: Sequence[Before]
+    ) -> Accepted:
+        prepared = ready(self._site.handler(wanted.account), message, wanted, before)
+        return accept(prepared, wanted, self._site.app.name, self._site.settings.queue_max_size)
 
     def _keep(self, accepted: Sequence[Accepted], joined: Joined | None) -> list[Ticket]:
         if not accepted:
             return []
-        self._queue.engine.check()
-        tickets = (joined or self._queue.store).add([(item.row, item.content) for item in accepted])
+        self._parts.engine.check()
+        tickets = (joined or self._parts.store).add([(item.row, item.content) for item in accepted])
         waiting = [
             (ticket, item)
             for ticket, item in zip(tickets, accepted, strict=True)
@@ -126,35 +132,39 @@ class Intake:
         return tickets
 
     def _tell(self, waiting: Sequence[tuple[Ticket, Accepted]]) -> None:
-        """Tell the app and the engine that messages wait, now that this is so."""
+        """Tell the app and the engine that messages wait, after they were committed."""
         for ticket, item in waiting:
             message = item.prepared.message
-            announce(message_queued, self._mine.app, message=message, ticket=ticket)
-        if waiting:  # all by one account
+            announce(message_queued, self._site.app, message=message, ticket=ticket)
+        if waiting:  # all of one account
             first = min((item.row for _, item in waiting), key=lambda row: row.due)
-            self._queue.ring(first.account, first.due)
+            self._parts.ring(first.account, first.due)
 
     def _send_at_once(
-        self, message: AnyMessage, wish: Wish, before: Sequence[Before], joined: Joined | None
+        self,
+        message: AnyMessage,
+        wanted: SendOptions,
+        before: Sequence[Before],
+        joined: Joined | None,
     ) -> Ticket:
-        """In a test: send by the handler of tests, as if the time had come."""
-        handler = self._mine.handler(wish.account)
-        name = (wish.account, wish.key) if wish.key else None
+        """In a test, send with the handler for tests, as if the message were due."""
+        handler = self._site.handler(wanted.account)
+        name = (wanted.account, wanted.key) if wanted.key else None
         if name and (found := self._sent.get(handler, {}).get(name)):
             return Ticket(_number(handler), found, created=False)
         if isinstance(handler, MemoryEmailHandler):
             for number, captured in enumerate(handler.outbox, 1):
-                if wish.key and (captured.using, captured.key) == (wish.account, wish.key):
+                if wanted.key and (captured.using, captured.key) == (wanted.account, wanted.key):
                     return Ticket(number, captured.message_id, created=False)
-            handler = handler.queuing(wish.key or "", wish.account)
+            handler = handler.queuing(wanted.key or "", wanted.account)
         if joined and name and (found := joined.promised(name)):
             return Ticket(_number(handler), found, created=False)
-        prepared = ready(handler, message, wish, before)
-        # What the queue would refuse fails in a test too.
-        accept(prepared, wish, self._mine.app.name, self._queue.settings.queue_max_size)
+        prepared = ready(handler, message, wanted, before)
+        # A message that the queue would refuse fails in a test too.
+        accept(prepared, wanted, self._site.app.name, self._site.settings.queue_max_size)
         if joined is None:
-            return self._land(handler, prepared, wish.account, name)
-        land = functools.partial(self._land, handler, prepared, wish.account, name)
+            return self._land(handler, prepared, wanted.account, name)
+        land = functools.partial(self._land, handler, prepared, wanted.account, name)
         joined.at_commit(land, prepared.message_id, name)
         return Ticket(_number(handler) + 1, prepared.message_id)
 
@@ -166,13 +176,14 @@ class Intake:
             self._sent.setdefault(handler, {})[name] = report.message_id
         ticket = Ticket(_number(handler), report.message_id)
         if report.outcomes:
-            announce(message_queued, self._mine.app, message=report.message, ticket=ticket)
-        self._mine.tell(report, account)
+            announce(message_queued, self._site.app, message=report.message, ticket=ticket)
+        self._site.tell(report, account)
         return ticket
 
 
 def _up_to(messages: Iterable[AnyMessage], failure: list[Exception]) -> Iterator[AnyMessage]:
-    """Give messages until their iterator fails, and note that: what came before is kept first."""
+    """Yield messages until their iterator fails, and keep the error: the messages before it are
+    queued first."""
     try:
         yield from messages
     except Exception as error:
@@ -185,7 +196,7 @@ def _full(taken: Sequence[Accepted | Ticket]) -> bool:
 
 
 def _message_id(message: object) -> str:
-    """Of what could not be taken, if it has one."""
+    """Return the Message-ID of a message that could not be queued, if it has one."""
     if isinstance(message, MIMEMessage):
         return str(message["Message-ID"] or "")
     return (message.message_id or "") if isinstance(message, Message) else ""

@@ -1,8 +1,8 @@
-"""Which process this is, and whether another one on this machine is alive.
+"""Name this process, and find out whether another process on this machine is alive.
 
-A worker signs the rows that it claims. If its process is killed, any other on the same machine sees
-that at once, and need not wait until the lease is over. Linux alone can tell; elsewhere the lease
-decides.
+A worker writes its process's mark into the rows that it claims. If the process is killed, any other
+worker on the same machine sees that at once and need not wait for the lease to end. This works on
+Linux only; elsewhere the lease decides.
 """
 
 from __future__ import annotations
@@ -15,38 +15,39 @@ _ZOMBIE = (b"Z", b"X")
 
 
 def boot_id() -> str:
-    """Which life of this machine it is: the same from the start of the kernel to its end, and never
-    again; "" where there is none. A container has that of its machine."""
+    """Return the kernel's boot id, which is new each time the machine starts; "" if there is none.
+    A container has the boot id of its machine."""
     try:
-        # A worker asks in its thread: to read as ASCII would load a codec there.
+        # As octets, because a worker calls this in its thread: reading text as ASCII would load a
+        # codec there.
         return _BOOT.read_bytes().decode().strip().replace("-", "")
     except OSError:
         return ""
 
 
 def process_mark() -> str:
-    """A name of this process that no other one has or had: the life of the machine, the namespace
-    of the number, the number, and when the process began. "" where that cannot be told."""
+    """Return a name of this process that no other process has or had: the boot id, the namespace of
+    the process id, the process id, and the start time. "" if the system does not tell."""
     here = _here()
     began = _began(os.getpid())
     return f"{here}:{os.getpid()}:{began}" if here and began else ""
 
 
 def is_dead(mark: str) -> bool:
-    """Whether the process of a mark has ended. False if nobody can tell from here."""
+    """Whether the process of a mark has ended. False if this process cannot find out."""
     machine, _, process = mark.partition(":")
     namespace, _, process = process.partition(":")
     number, _, began = process.partition(":")
     if not (began and number.isdecimal()) or f"{machine}:{namespace}" != _here():
         return False
-    # A number is given again, but not with the same beginning.
+    # A process id is used again, but not with the same start time.
     found = _began(int(number))
     return found is not None and found != began and not _is_hidden(int(number))
 
 
 def _is_hidden(number: int) -> bool:
-    """Whether a process of somebody else's is there and not shown, as ``hidepid`` of /proc has
-    it."""
+    """Whether a process of another user exists that /proc does not show, because of its option
+    ``hidepid``."""
     if os.path.exists(f"/proc/{number}"):
         return False
     try:
@@ -59,7 +60,7 @@ def _is_hidden(number: int) -> bool:
 
 
 def _here() -> str:
-    """Where a number of a process means the same process."""
+    """Return the place within which a process id means one process."""
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino
     except OSError:
@@ -69,11 +70,11 @@ def _here() -> str:
 
 
 def _began(number: int) -> str | None:
-    """When a process began, in ticks since the machine did; "" if it has ended, though its parent
-    may not have asked yet. None if that cannot be read now: a busy server may have no file left to
-    open."""
+    """Return when a process started, in ticks since the machine did; "" if it has ended, even if
+    its parent has not waited for it yet. None if that cannot be read now, because a busy server
+    may have no file descriptor left."""
     try:
-        # Behind the program's name, which may hold anything, stands its state first
+        # The program's name may hold anything. The first field after it is the state
         # (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
         with open(f"/proc/{number}/stat", "rb") as file:
             facts = file.read().rpartition(b")")[2].split()

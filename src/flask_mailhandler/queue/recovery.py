@@ -1,4 +1,4 @@
-"""Seeing to rows whose worker is dead."""
+"""Recover the rows of dead workers: send them again, or hold them after their end of data."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ import typing as t
 
 from . import outcomes
 from . import transition
-from .lane import LEASE
+from .lease import LEASE
 from .outcomes import DamagedRowError
 from .process import is_dead
 from .row import Row
 from .row import RowState
 
 if t.TYPE_CHECKING:
-    from .mail_queue import MailQueue
     from .stores.base import Store
 
 _LONGEST = 2 * LEASE
 
 
 def lost(store: Store, now: float) -> list[Row]:
-    """The rows that a worker has claimed which is dead: its lease is over, or its process has ended
-    on this machine.
+    """Return the claimed rows of dead workers. A worker is dead if its lease is over, or if its
+    process has ended on this machine.
 
     :raises QueueError: if the store cannot be used.
     """
@@ -33,18 +32,18 @@ def lost(store: Store, now: float) -> list[Row]:
 
 
 def mark_of(owner: str) -> str:
-    """The mark of the process that an owner is in: see :meth:`.Store.new_owner`."""
+    """Return the mark of an owner's process: see :meth:`.Store.new_owner`."""
     parts = owner.split(".")
     return parts[1] if len(parts) > 2 else ""
 
 
-def recover(queue: MailQueue) -> list[Row]:
-    """Have the rows of dead workers sent again, or held where the end of data was announced.
+def recover(store: Store, *, retry_unknown: bool) -> list[Row]:
+    """Let the rows of dead workers be sent again, or hold them if the end of data was announced.
 
-    :return: The rows as they are now.
+    :return: The changed rows.
     :raises QueueError: if the store cannot be used.
     """
-    store, now = queue.store, queue.store.now()
+    now = store.now()
     found = {row.id: row for row in lost(store, now)}
     if not found:
         return []
@@ -53,14 +52,14 @@ def recover(queue: MailQueue) -> list[Row]:
     }
 
     def change(row: Row) -> Row | None:
-        # Its worker may be alive: who has renewed its lease meanwhile keeps it, and what it has
-        # announced since the row was found counts.
+        # The worker may be alive after all. If it has renewed its lease meanwhile it keeps the row,
+        # and an end of data that it has announced meanwhile counts.
         seen = found[row.id]
         if (row.lease_owner, row.lease_until) != (seen.lease_owner, seen.lease_until):
             return None
         known = remembered.get(row.lease_owner or "", True)
-        after = _interrupted(row, now, known, retry_unknown=queue.retry_unknown)
-        # If its worker is alive after all, what it finds out counts still: see Store.settle.
+        after = _interrupted(row, now, known, retry_unknown=retry_unknown)
+        # If the worker is alive after all, its result still counts: see Store.settle.
         if after.state is RowState.HELD:
             after = dataclasses.replace(after, lease_owner=row.lease_owner)
         return after
@@ -74,10 +73,10 @@ def _interrupted(row: Row, now: float, remembered: bool, *, retry_unknown: bool)
         announced = outcomes.names_from_json(row.ended)
     except DamagedRowError as error:
         return transition.damaged(row, str(error), now)
-    why = "Its worker ended before it could tell what has become of it."
+    why = "Its worker ended before the result was stored."
     if not remembered:
         announced = [str.__str__(item.recipient) for item in recipients]
-        why = "The machine of its worker went down before that could tell what became of it."
+        why = "Its worker's machine went down before the result was stored."
     return transition.interrupted(
         row, recipients, announced, why, now, retry_unknown=retry_unknown, at_once=True
     )

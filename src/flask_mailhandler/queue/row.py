@@ -1,12 +1,14 @@
-"""A row of the queue: one message, and how far it has come.
+"""A row of the queue: one message and its state.
 
 ::
 
-    waiting ──▶ claimed ──▶ sent       somebody accepted it, and nobody is left to try
-       ▲           │  ├───▶ failed     refused by all, or the row is damaged
-       └───────────┘  ├───▶ held       perhaps taken, perhaps not: a person decides
-        later         └───▶ expired    the time was over before it was taken
-    cancelled                          by a person, or by a before_send function
+    waiting ──▶ claimed ──▶ sent       accepted for a recipient, and no other is left to try
+       ▲           │  ├───▶ failed     every recipient was refused, or the row is damaged
+       └───────────┘  ├───▶ held       it may have arrived or not: you decide
+        try again     └───▶ expired    its time was over before every recipient was settled
+    cancelled                          by you, or by a before_send function
+
+``transition`` has a function for each arrow.
 """
 
 from __future__ import annotations
@@ -16,26 +18,26 @@ import enum
 
 
 class RowState(enum.StrEnum):
-    """How far a queued message has come."""
+    """The state of a queued message."""
 
     WAITING = "waiting"
     """It is sent when it is due."""
     CLAIMED = "claimed"
-    """A worker has it in hand."""
+    """A worker is sending it."""
     SENT = "sent"
-    """Somebody accepted it, and nobody is left to try."""
+    """The server accepted it for at least one recipient, and no other is left to try."""
     FAILED = "failed"
-    """Nobody accepted it, and trying again is useless."""
+    """The server accepted it for no recipient, and trying again is useless."""
     HELD = "held"
-    """Nobody knows whether it was taken: it waits for a person."""
+    """It may have arrived or not. It waits until you decide."""
     CANCELLED = "cancelled"
-    """A person, or a ``before_send`` function, has stopped it."""
+    """You, or a ``before_send`` function, stopped it."""
     EXPIRED = "expired"
-    """It was too late before everybody was tried to the end."""
+    """It expired before every recipient was settled."""
 
 
 FINISHED = frozenset({RowState.SENT, RowState.FAILED, RowState.CANCELLED, RowState.EXPIRED})
-"""What is purged when it has been kept long enough. A held row waits as long as it takes."""
+"""The states whose rows are purged in the end. A held row waits as long as it takes."""
 
 PRIORITIES = ("high", "normal", "bulk")
 """The words for the numbers 0, 1 and 2."""
@@ -43,53 +45,53 @@ PRIORITIES = ("high", "normal", "bulk")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Row:
-    """A row as a store keeps it. Times are seconds since 1970, for workers on several machines
-    have no other clock in common."""
+    """A row as a store keeps it. Times are seconds since 1970, the only clock that workers on
+    several machines have in common."""
 
     id: int = 0
-    """0 until a store has given it one; never given twice."""
+    """Its number, which a store never gives twice; 0 before it is stored."""
     app: str
-    """The name of the app, for several may share one store."""
+    """The name of the app, because several apps may share a store."""
     account: str
     key: str | None = None
-    """Within an app and an account there is one row of a key."""
+    """Unique within an app and an account."""
     message_id: str
     priority: int = 1
     due: float
     expires: float
-    """From then on it is not tried any more."""
+    """When it expires: it is not tried after this time."""
     created: float
     origin: str = ""
-    """Where a process has queued it that sends nothing, such as a server in debug mode: only such
-    processes there take it in hand then. "" where any may, for its own one sends."""
+    """The machine of a process that queued it and sends nothing, such as a server in debug mode.
+    Only such processes on that machine take it. "" if any process may take it."""
     changed: float
     """When its state changed."""
     state: RowState = RowState.WAITING
     attempts: int = 0
-    """How often a worker has claimed it and come as far as the message itself."""
+    """How often a worker has claimed it and tried the message itself."""
     lease_owner: str | None = None
-    """Who has claimed it; of a held row, who had it last."""
+    """The claim that it belongs to; for a held row, the last one."""
     lease_until: float | None = None
     ended: str | None = None
-    """The recipients whose end of data was announced in this attempt (JSON): if the worker dies
-    now, nobody knows whether they have got it."""
+    """The recipients whose end of data was announced in this attempt (JSON). If the worker dies
+    now, it is unknown whether they have got the message."""
     options: str
-    """All that delivering needs beside the octets (JSON, versioned)."""
+    """Everything that delivery needs besides the octets (JSON, versioned)."""
     recipients: str
-    """What has become of each recipient (JSON): its last outcome is the row's last report."""
+    """The last outcome of each recipient (JSON)."""
     size: int
-    """The octets of the content."""
+    """The number of octets of the content."""
     error: str = ""
-    """What went wrong last."""
+    """The last error."""
 
     def __repr__(self) -> str:
         return f"<Row {self.id} {self.message_id} via {self.account}: {self.state}>"
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
-"""The names of the columns, which are those of the fields."""
+"""The names of the columns, which are the names of the fields."""
 CHANGING = (
     *("priority", "due", "expires", "changed", "state", "attempts"),
     *("lease_owner", "lease_until", "ended", "options", "recipients", "error"),
 )
-"""Those that may change after a row was accepted."""
+"""The columns that may change after a row was stored."""

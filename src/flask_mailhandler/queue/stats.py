@@ -1,4 +1,4 @@
-"""How a queue is doing, in numbers."""
+"""The figures of a queue, for a health check."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from .row import RowState
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QueueStats:
-    """How a queue is doing, for a health check."""
+    """The figures of a queue, for a health check::
+
+    assert mail.queue.stats().lag < 300
+    """
 
     counts: Mapping[RowState, int]
-    """Messages of each state; none of a state that nothing is in."""
+    """The number of messages in each state. A state without messages is left out."""
     lag: float
-    """Seconds for which the message has waited that should have been sent first; 0 if nothing
-    is due."""
+    """How many seconds overdue the oldest due message is; 0 if no message is due."""
     paused: Mapping[str, str]
-    """The accounts that pause, and why: their servers could not be spoken to."""
+    """The accounts that are paused, and the error that paused each of them."""

@@ -1,4 +1,4 @@
-"""What the caller gets for a message that is sent later."""
+"""The ticket that ``send_later`` returns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from ..errors import MessageError
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ticket:
-    """A place in the queue."""
+    """A message's place in the queue::
+
+    ticket = mail.send_later(message, key="order:17")
+    """
 
     id: int
-    """Its number, as ``flask mail queue show`` takes it."""
+    """The number of its row, as ``flask mail queue show`` takes it."""
     message_id: str
     """The Message-ID with its angle brackets."""
     created: bool = True
-    """False if there was a message of the same key: the ticket is that one's; or if there is an
-    error."""
+    """False if a message with the same key was already there, whose ticket this is, or if there is
+    an error."""
     error: MessageError | None = None
-    """Why a message of :meth:`.Mail.send_later_each` was not taken in. Then ``id`` is 0."""
+    """Why :meth:`.Mail.send_later_each` did not queue the message. The ``id`` is 0 then."""

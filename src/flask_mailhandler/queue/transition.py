@@ -1,4 +1,15 @@
-"""What becomes of a row: pure functions from the row as it was to the row as it is written."""
+"""The state changes of a row: pure functions from the row before to the row after.
+
+::
+
+    tried        an attempt has ended              ─▶ sent, failed, held, expired, or waiting
+    not_tried    no session with the server        ─▶ waiting; the attempt does not count
+    interrupted  the worker died or was stopped    ─▶ waiting, or held after end of data
+    expired      its time was over                 ─▶ expired
+    damaged      it cannot be read                 ─▶ failed
+    again        flask mail queue retry            ─▶ waiting
+    cancelled    flask mail queue cancel           ─▶ cancelled
+"""
 
 from __future__ import annotations
 
@@ -26,7 +37,7 @@ def _free(row: Row, now: float, state: RowState, **changes: t.Any) -> Row:
 def tried(
     row: Row, recipients: Sequence[Settled], error: str, now: float, *, retry_unknown: bool
 ) -> Row:
-    """The row after an attempt that has come to its end."""
+    """Return the row after an attempt that has ended."""
     step = next_step(recipients, row.attempts, now, row.expires, retry_unknown=retry_unknown)
     return _free(
         row,
@@ -42,8 +53,8 @@ def tried(
 def not_tried(
     row: Row, recipients: Sequence[Settled], error: str, now: float, *, retry_unknown: bool
 ) -> Row:
-    """The row after an attempt for which no session could be had. It is not the row's fault: it
-    waits, as its account does. What an earlier session has settled counts."""
+    """Return the row after an attempt without a session. That is not the row's fault, so it waits
+    while its account is paused. Outcomes of an earlier session count."""
     after = tried(row, recipients, error, now, retry_unknown=retry_unknown)
     if after.state not in (RowState.WAITING, RowState.EXPIRED):
         return after
@@ -62,12 +73,12 @@ def interrupted(
     retry_unknown: bool,
     at_once: bool = False,
 ) -> Row:
-    """The row after an attempt of which nobody will tell the end. Nobody knows about those whose
-    end of data was announced; all others have not got it.
+    """Return the row after an attempt whose end is unknown. Recipients whose end of data was
+    announced may have got the message; the others have not.
 
-    :param at_once: Whether to try again without waiting: most often a process was stopped, and
-        only what stops one again and again has to wait. A worker claims many rows at once, so a
-        few times say nothing about one of them.
+    :param at_once: Whether to try again without waiting. Most often a process was only stopped, so
+        a row waits only if this happens to it again and again. A worker claims many rows at once,
+        so a few interruptions say nothing about one of them.
     """
     known = outcomes.with_unknown(recipients, announced, why)
     after = tried(row, known, why, now, retry_unknown=retry_unknown)
@@ -77,18 +88,19 @@ def interrupted(
 
 
 def expired(row: Row, now: float) -> Row:
-    """The row when its time is over before it was tried, or tried again."""
+    """Return the row after it expired before it was tried, or tried again."""
     return _free(row, now, RowState.EXPIRED, error=row.error or "Its time was over.")
 
 
 def damaged(row: Row, why: str, now: float) -> Row:
-    """The row when it cannot be read."""
+    """Return the row if it cannot be read."""
     return _free(row, now, RowState.FAILED, error=f"The row is damaged: {why}.")
 
 
 def again(row: Row, recipients: Sequence[Settled], now: float, max_age: float) -> Row:
-    """The row when a person wants it to be tried again: everybody who has not accepted it. One that
-    waits anyway is only tried earlier: of whom nobody knows there, nobody was asked about yet."""
+    """Return the row that you want to be tried again, for every recipient that was not accepted.
+    A row that waits anyway is only tried earlier: its unknown recipients stay unknown, because you
+    were not asked about them yet."""
     if row.state is not RowState.WAITING:
         recipients = outcomes.not_accepted_again(recipients)
     return _free(
@@ -104,5 +116,5 @@ def again(row: Row, recipients: Sequence[Settled], now: float, max_age: float) -
 
 
 def cancelled(row: Row, now: float) -> Row:
-    """The row when a person does not want it to be sent any more."""
+    """Return the row that you no longer want to be sent."""
     return _free(row, now, RowState.CANCELLED)

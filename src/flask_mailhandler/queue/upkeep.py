@@ -1,4 +1,4 @@
-"""What a worker does between the deliveries: dead workers, clocks that are put back, old rows."""
+"""What a worker does between deliveries: dead workers, a clock that was put back, old rows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from .stores.base import Filter
 
 if t.TYPE_CHECKING:
     from .attempt import Told
-    from .mail_queue import MailQueue
+    from .site import Site
+    from .stores.base import Store
 
 EVERY = 1.0
-"""Seconds between two looks for rows whose worker is dead."""
+"""Seconds between two searches for rows whose worker is dead."""
 _SWEEP = 3600.0
 _JUMP = 30.0
 
@@ -27,13 +28,13 @@ _JUMP = 30.0
 class Upkeep:
     """Keeps the rows of a queue in order.
 
-    :param told: Called with each row that was a dead worker's.
-    :param stopped: Asked between two steps of what may take long.
+    :param told: Called with each row that a dead worker had claimed.
+    :param stopped: Called between two steps of what may take long; true ends it.
     """
 
-    def __init__(self, queue: MailQueue, told: Told, stopped: Callable[[], bool]) -> None:
-        self._queue = queue
-        self._store = queue.store
+    def __init__(self, store: Store, site: Site, told: Told, stopped: Callable[[], bool]) -> None:
+        self._store = store
+        self._site = site
         self._told = told
         self._stopped = stopped
         self._recovered = float("-inf")
@@ -41,8 +42,9 @@ class Upkeep:
         self._ahead = float("inf")
 
     def run(self) -> bool:
-        """Do what is to be done again by now. Whether a dead worker had left anything.
+        """Check the clock and recover rows, if that is due again.
 
+        :return: Whether a dead worker had claimed any rows.
         :raises QueueError: if the store cannot be used.
         """
         if time.monotonic() - self._recovered < EVERY:
@@ -51,25 +53,26 @@ class Upkeep:
         return self.recover()
 
     def recover(self) -> bool:
-        """See to rows whose worker is dead. Whether there were any.
+        """Recover rows whose worker is dead.
 
+        :return: Whether there were any.
         :raises QueueError: if the store cannot be used.
         """
         self._recovered = time.monotonic()
-        rows = recover(self._queue)
+        rows = recover(self._store, retry_unknown=self._site.retry_unknown)
         for row in rows:
-            with self._queue.app_context():
+            with self._site.app_context():
                 self._told(row, None)
         return bool(rows)
 
     def watch_clock(self) -> None:
-        """Find out, at the start and later on, whether the clock was put back: what is due by the
-        old one would wait for so long, and so would an account that has to rest."""
+        """Check whether the clock was put back, at the start and later on. Rows that are due by the
+        old clock would wait too long, and so would a paused account."""
         now = self._store.now()
         ahead = now - time.monotonic()
         if ahead < self._ahead - _JUMP:
             self._store.pull(now, LONGEST)
-            for account in self._queue.accounts:
+            for account in self._site.accounts:
                 self._shorten_pause(account, now)
         self._ahead = ahead
 
@@ -80,20 +83,18 @@ class Upkeep:
             )
 
     def sweep(self, *, idle: bool) -> None:
-        """Once an hour delete what has been kept long enough, and look for mail that nobody will
-        send.
+        """Once an hour, delete old finished rows, and log accounts whose mail no worker will send.
 
-        :param idle: Whether there is nothing else to do. Who never is does it all the same.
+        :param idle: Whether there is nothing else to do. A worker that is never idle does it after
+            two hours.
         :raises QueueError: if the store cannot be used.
         """
         since = time.monotonic() - self._swept
         if since < _SWEEP or not (idle or since > 2 * _SWEEP):
             return
         self._swept += since
-        for account in sorted(self._store.accounts() - {*self._queue.accounts}):
-            logger.error(
-                "Mail waits for the account %r, which MAIL_ACCOUNTS does not have.", account
-            )
-        old = Filter(FINISHED, before=self._store.now() - self._queue.settings.queue_keep)
+        for account in sorted(self._store.accounts() - {*self._site.accounts}):
+            logger.error("Mail waits for the account %r, which is not in MAIL_ACCOUNTS.", account)
+        old = Filter(FINISHED, before=self._store.now() - self._site.settings.queue_keep)
         while self._store.purge(old, 500) == 500 and not self._stopped():
             pass

@@ -1,13 +1,19 @@
-"""A worker: it looks for accounts whose mail is due, and gives each a lane of its own.
+"""A worker: it finds the accounts whose mail is due, and sends each account's mail in a thread.
 
-Any number of workers may be at work on one store, in threads, processes and machines.
+::
+
+    bell, or 5 s ──▶ Upkeep.run ──▶ due accounts, by priority ──▶ AccountThreads.start
+         ▲           dead workers                                      │ a thread ends
+         └─────────────────────────────────────────────────────────────┘
+
+Any number of workers may share a store, in threads, processes and machines.
 """
 
 from __future__ import annotations
 
-# A connection needs it. Were it loaded by the thread of a worker, a process that forks meanwhile
-# would leave its child with the lock of a module that nobody finishes, and the child's requests,
-# which need it too, would wait for ever.
+# Connections need it. If the thread of a worker loaded it while the process forks, the child would
+# inherit the module's import lock, which no thread there releases, and its requests would wait
+# forever.
 import encodings.idna  # noqa: F401
 import time
 import typing as t
@@ -17,60 +23,83 @@ from collections.abc import Iterator
 from ..errors import QueueError
 from ..log import logger
 from ..report import Report
+from .account_sender import AccountSender
+from .account_sender import names
+from .account_sender import Resting
+from .account_threads import AccountThreads
 from .bell import Bell
-from .lane import Lane
-from .lane import names
-from .lane import Resting
-from .lanes import Lanes
+from .notify import notify
 from .row import Row
+from .site import Site
 from .upkeep import EVERY
 from .upkeep import Upkeep
 
 if t.TYPE_CHECKING:
-    from .mail_queue import MailQueue
+    from .stores.base import Store
 
 POLL = 5.0
-"""Seconds after which to look for what nobody has rung for."""
+"""Seconds after which a worker looks for mail if no bell rings."""
 LONGEST_WAIT = 60.0
-"""Seconds for which a worker that is to end waits for a rate limit."""
+"""Seconds for which a worker that must end still waits for a rate limit."""
 _SLOW = 1.0
 
 
-class Worker:
-    """Delivers what is due in the queue of an app.
+class WithStore(t.Protocol):
+    """What a worker needs of a queue. A :class:`.MailQueue` has it."""
 
-    :param bell: Wakes it; and ends it, after the messages in hand.
-    :param progress: Called with each row whenever something has become of it.
+    @property
+    def site(self) -> Site:
+        """The app, as the queue sees it."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """Where the rows are."""
+        ...
+
+
+class Worker:
+    """Delivers the due mail of an app's queue::
+
+        Worker(mail.queue, bell).run()
+
+    :param queue: A :class:`.MailQueue`.
+    :param bell: Wakes the worker, and ends it after the messages that it is sending.
+    :param progress: Called with each row after its state has changed.
     """
 
     def __init__(
         self,
-        queue: MailQueue,
+        queue: WithStore,
         bell: Bell | None = None,
         progress: Callable[[Row], None] | None = None,
     ) -> None:
-        self._queue = queue
+        self._site = queue.site
         self._store = queue.store
         self.bell: Bell = bell or Bell()
         self._progress = progress
         self.owner: str = self._store.new_owner()
-        """Unique to this worker, so that its leases are never mistaken for those of another."""
+        """Unique to this worker, so its leases are never mistaken for another worker's."""
         self._names = names(self.owner)
         self._resting: dict[str, Resting] = {}
         self._begun: dict[str, float] = {}
         self._end = self._quiet_until = float("-inf")
+        # Of the threads that share this worker, the one that has the turn; see turn().
         self._turn_of: object | None = None
-        self.lanes: Lanes = Lanes(queue.settings.queue_threads, self.bell.ring)
-        self.upkeep: Upkeep = Upkeep(queue, self._tell, lambda: self.bell.stopped)
+        self.threads: AccountThreads = AccountThreads(
+            self._site.settings.queue_threads, self.bell.ring
+        )
+        self.upkeep: Upkeep = Upkeep(self._store, self._site, self._tell, lambda: self.bell.stopped)
 
     def run(self, drained: Callable[[], None] = lambda: None) -> None:
-        """Deliver until the bell ends it. Trouble with the store is logged, and waited out.
+        """Deliver until the bell ends the worker. If the store cannot be used, the error is logged
+        and the worker tries again later.
 
-        :param drained: Called whenever nothing waits, now or for later.
+        :param drained: Called whenever no mail waits, neither for now nor for later.
         """
         self._end = float("inf")
-        # The app is not to go in the middle of a round, and may between two of them.
-        while not self.bell.stopped and (app := self._queue.hold()):
+        # The app must stay alive during a round, and may go between two rounds.
+        while not self.bell.stopped and (app := self._site.hold()):
             last = self.bell.finishing
             try:
                 pause = self._round(drained)
@@ -80,13 +109,13 @@ class Worker:
                 break
             del app
             self._wait(pause)
-        self.lanes.end(self.bell.grace)
+        self.threads.end(self.bell.grace)
 
     def _wait(self, seconds: float) -> None:
-        """Wait until the bell is rung, the time is over, or a dead worker has left something."""
+        """Wait until the bell rings, the time is over, or rows of a dead worker are found."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self.bell.wait(min(left, EVERY)):
-            app = self._queue.hold()
+            app = self._site.hold()
             try:
                 if app is None or self.upkeep.run():
                     return
@@ -96,62 +125,60 @@ class Worker:
             del app
 
     def _round(self, drained: Callable[[], None]) -> float:
-        """Start what is due. Seconds until something may be due that is not now."""
-        if error := self.lanes.take_error():
+        """Start threads for the due accounts. Return the seconds until more mail may be due."""
+        if error := self.threads.take_error():
             return self._note(error)
         if (quiet := self._quiet_until - time.monotonic()) > 0:
             return quiet
         self.upkeep.run()
         self._start()
-        self.upkeep.sweep(idle=not self.lanes.accounts)
-        if self.lanes.full:  # until one ends, which rings the bell
+        self.upkeep.sweep(idle=not self.threads.accounts)
+        if self.threads.full:  # the bell rings when a thread ends
             return POLL
         waits = [*self.waits()]
-        if not waits and not self.lanes.accounts:
+        if not waits and not self.threads.accounts:
             drained()
         return max(min([POLL, *waits]), 0.0)
 
     def _note(self, error: Exception) -> float:
-        """Log what has gone wrong, and leave the store alone for a moment: for so many seconds."""
+        """Log an error. Return the seconds for which the worker leaves the store alone."""
         if isinstance(error, QueueError):
             logger.error("%s", error)
         else:
-            logger.error(
-                "Unexpected error in a worker of the queue, which continues.", exc_info=error
-            )
+            logger.error("Unexpected error in a queue worker; it continues.", exc_info=error)
         self._quiet_until = time.monotonic() + POLL
         return POLL
 
     def run_once(self, seconds: float = float("inf")) -> int:
-        """Deliver everything that is due now: in this thread, if the app has one account, else in a
-        thread of each.
+        """Deliver all mail that is due now: in this thread if the app has one account, else in a
+        thread for each account.
 
-        :param seconds: After them no message is begun any more.
-        :return: The number of messages that were taken in hand.
+        :param seconds: After this time no message is begun.
+        :return: The number of messages that were claimed.
         :raises QueueError: if the store cannot be used.
         """
         self.upkeep.recover()
-        if len(self._queue.accounts) > 1:
+        if len(self._site.accounts) > 1:
             return self._turn(seconds, float("inf"), patient=False)
         self._end = time.monotonic() + seconds
         taken = 0
         for account in [*self._next_accounts()]:
-            lane = self._lane(account)
-            lane.run()
-            taken += lane.taken
+            sender = self._sender(account)
+            sender.run()
+            taken += sender.taken
         return taken
 
     def turn(self, seconds: float, stay: float = float("inf")) -> int:
-        """Deliver for a moment what is most urgent, as a job does beside other jobs. While one
-        server hangs the others are served, and a rate limit is waited for that ends in time.
+        """Deliver the most urgent mail for a moment, as one job among others. While one server
+        hangs, mail for the others is sent. A rate limit that ends in time is waited for.
 
-        Of several threads that share this worker one has the turn. Another one leaves it to that
-        thread, or takes it over when its time is over.
+        If several threads share this worker, one has the turn. Another thread returns at once, or
+        takes the turn over when its time is over.
 
-        :param seconds: After them no message is begun any more, unless another account's server is
+        :param seconds: After this time no message is begun, unless another account's server is
             slow.
-        :param stay: Seconds after which a message in hand is left to its thread.
-        :return: The number of messages that were taken in hand.
+        :param stay: Seconds after which a message is left to its own thread.
+        :return: The number of messages that were claimed.
         :raises QueueError: if the store cannot be used.
         """
         self.upkeep.recover()
@@ -161,46 +188,45 @@ class Worker:
         return self._turn(seconds, stay, patient=True)
 
     def _turn(self, seconds: float, stay: float, *, patient: bool) -> int:
-        before = self.lanes.taken
+        before = self.threads.taken
         self._turn_of = mine = object()
         self._end = time.monotonic() + seconds
         try:
             self._deliver_until_end(mine, stay, patient)
         except BaseException:
-            # The time limit of a broker, say: what is in hand is finished, and no more begun.
+            # A broker's time limit, for example. Messages that were begun are finished.
             self._end = float("-inf")
-            self.lanes.end(self.bell.grace)
+            self.threads.end(self.bell.grace)
             raise
         finally:
             if self._turn_of is mine:
                 self._turn_of = None
         if self.bell.stopped:
-            self.lanes.end(self.bell.grace)
-        return self.lanes.taken - before
+            self.threads.end(self.bell.grace)
+        return self.threads.taken - before
 
     def _deliver_until_end(self, mine: object, stay: float, patient: bool) -> None:
         began = time.monotonic()
         while not self.bell.stopped and self._turn_of is mine:
-            if error := self.lanes.take_error():
+            if error := self.threads.take_error():
                 raise error
             now = time.monotonic()
-            if patient and now - began < stay and self.lanes.is_slow(_SLOW):
-                # This job has to wait for that server anyway.
+            if patient and now - began < stay and self.threads.is_slow(_SLOW):
+                # This job must wait for that server anyway.
                 self._end = max(self._end, now + _SLOW)
-            # One that ends at this moment may have left something; one that hung before this turn
-            # is not waited for.
-            busy = self.lanes.is_at_work(stay)
+            # Looked at before the start: a thread that ends at this moment may leave mail. A thread
+            # that hung before this turn is not waited for.
+            busy = self.threads.is_at_work(stay)
             if not self._is_over():
                 self._start()
-            busy = busy or self.lanes.is_at_work(stay)
+            busy = busy or self.threads.is_at_work(stay)
             rest = self._rate_rest() if patient else float("inf")
             if not busy and not rest < self._end - time.monotonic():
                 return
             self.bell.wait(min(rest, _SLOW / 4))
 
     def left(self) -> Iterator[tuple[str, float]]:
-        """The accounts that still have mail which is due and may be sent, and the seconds until it
-        may.
+        """Yield each account that has due mail and no thread, and the seconds until it may send.
 
         :raises QueueError: if the store cannot be used.
         """
@@ -213,29 +239,37 @@ class Worker:
 
     def _start(self) -> None:
         for account in [*self._next_accounts()]:
-            if self.lanes.full:
+            if self.threads.full:
                 return
             self._begun[account] = time.monotonic()
-            self.lanes.start(self._lane(account, self._is_crowded))
+            self.threads.start(self._sender(account, self._is_crowded))
 
-    def _lane(self, account: str, yields: Callable[[], bool] = lambda: False) -> Lane:
-        rest = self._rest(account)
-        return Lane(self._queue, account, rest, self._names, self._has_ended, self._tell, yields)
+    def _sender(self, account: str, yields: Callable[[], bool] = lambda: False) -> AccountSender:
+        return AccountSender(
+            self._store,
+            self._site,
+            account,
+            self._rest(account),
+            self._names,
+            ended=self._has_ended,
+            told=self._tell,
+            yields=yields,
+        )
 
     def _is_crowded(self) -> bool:
-        """Whether another account may wait for a lane."""
-        return self.lanes.full and len(self._queue.accounts) > self._queue.settings.queue_threads
+        """Whether another account may be waiting for a thread."""
+        return self.threads.full and len(self._site.accounts) > self._site.settings.queue_threads
 
     def _has_ended(self) -> bool:
         return self.bell.stopped or self._is_over()
 
     def _is_over(self) -> bool:
-        """Whether the time is over in which messages are begun."""
+        """Whether the time for beginning messages is over."""
         return time.monotonic() > self._end
 
     def _next_accounts(self) -> Iterator[str]:
-        """The accounts without a lane that have something due: that of the highest priority
-        first, and in turn where there are not enough lanes."""
+        """Yield the accounts that have due mail and no thread: first by priority, then the one that
+        had a thread least recently."""
         now = self._store.now()
         candidates = [
             (priority, self._begun.get(account, 0.0), due, account)
@@ -247,24 +281,24 @@ class Worker:
         yield from dict.fromkeys(account for *_, account in sorted(candidates))
 
     def _awake(self, now: float) -> Iterator[str]:
-        for account in self._queue.accounts:
-            if account not in self.lanes.accounts and self._store.pause(account).until <= now:
+        for account in self._site.accounts:
+            if account not in self.threads.accounts and self._store.pause(account).until <= now:
                 yield account
 
     def _due(self, account: str) -> list[tuple[int, float]]:
-        return self._store.due(account, self._queue.origin(account))
+        return self._store.due(account, self._site.origin(account))
 
     def _rest(self, account: str) -> Resting:
         return self._resting.setdefault(account, Resting())
 
     def waits(self) -> Iterator[float]:
-        """For each account with mail that waits, the seconds until it may be sent.
+        """Yield the seconds until each account with waiting mail may send it.
 
         :raises QueueError: if the store cannot be used.
         """
         now = self._store.now()
-        for account in self._queue.accounts:
-            if account not in self.lanes.accounts and (found := self._due(account)):
+        for account in self._site.accounts:
+            if account not in self.threads.accounts and (found := self._due(account)):
                 yield max(
                     min(due for _, due in found) - now,
                     self._store.pause(account).until - now,
@@ -272,20 +306,20 @@ class Worker:
                 )
 
     def _rate_rest(self) -> float:
-        """Seconds until the first account may send again that has to wait for its rate limit."""
+        """Return the seconds until the first account may send again after its rate limit."""
         now = time.monotonic()
         rests = (rest.until - now for rest in self._resting.values() if rest.until > now)
         return min(rests, default=float("inf"))
 
     def _is_done(self) -> bool:
-        """Whether nothing is in hand, and nothing more is due but what has to wait for long."""
+        """Whether no message is being sent, and no more is due, except mail that must wait long."""
         try:
-            return not self.lanes.accounts and all(wait > LONGEST_WAIT for _, wait in self.left())
+            return not self.threads.accounts and all(wait > LONGEST_WAIT for _, wait in self.left())
         except QueueError:
             return True
 
     def _tell(self, row: Row, report: Report | None) -> None:
-        self._queue.tell(row, report)
+        notify(self._site, self._store, row, report)
         if self._progress is not None:
             self._progress(row)
 

@@ -1,14 +1,23 @@
-"""Who is told that mail waits.
+"""Engines: they tell a worker that mail waits.
 
 ==========  ================================  =====================================================
-name        class                             who sends
+name        class                             which worker sends
 ==========  ================================  =====================================================
 thread      :class:`.ThreadEngine`            a thread of this process, started when it is needed
-none        :class:`.NoEngine`                ``flask mail worker``, which looks for itself
+none        :class:`.NoEngine`                ``flask mail worker``, which looks by itself
 celery      :class:`.CeleryEngine`            workers of the app's Celery app
 rq          :class:`.RQEngine`                workers of Flask-RQ
 dramatiq    :class:`.DramatiqEngine`          workers of Dramatiq's global broker
 ==========  ================================  =====================================================
+
+::
+
+    base          Engine: what an engine implements
+    thread, none  the engines without a broker
+    broker        BrokerEngine: tells a broker, and sends when a job hears it
+    celery, rq, dramatiq
+    lookout       the thread that tells the broker, and finds mail of which no job has heard
+    background    the base of both threads: start, stop, the end of the process
 """
 
 from __future__ import annotations
@@ -31,9 +40,9 @@ KIND = Kind(
 
 
 def find(wanted: object) -> type[Engine]:
-    """Find an engine by its name, its entry point, its place ``pkg.mod:Class``, or take the
-    class itself.
+    """Return an engine class by its name, its entry point, or its path ``pkg.mod:Class``. A class
+    is returned as it is.
 
-    :raises ConfigurationError: if there is none, or it is no :class:`.Engine`.
+    :raises ConfigurationError: if it is not found, or is not an :class:`.Engine`.
     """
     return KIND.find(wanted, "MAIL_QUEUE_ENGINE", Engine)

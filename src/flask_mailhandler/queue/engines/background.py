@@ -1,9 +1,9 @@
 """A thread of one process, started when it is needed and ended with the process.
 
-At the end of the interpreter hooks of ``atexit`` run in this order, the last registered first:
+At the end of the interpreter, the hooks of ``atexit`` run in this order, the last registered first:
 
-1.  what the app itself has registered since, which may still queue mail;
-2.  :meth:`Background.at_exit`: the queue's thread sends what is due, and a broker is told;
+1.  hooks that the app has registered since, which may still queue mail;
+2.  :meth:`Background.at_exit`: the queue's thread sends due mail, and a broker is told;
 3.  the finalizers: connections to mail servers and the file of the queue are closed.
 """
 
@@ -23,10 +23,10 @@ _LAST = 2.0
 
 
 class Background(abc.ABC):
-    """What is done beside the app, until its bell says stop."""
+    """A thread that runs next to the app until its bell stops it."""
 
     name: t.ClassVar[str]
-    """The thread's."""
+    """The name of the thread."""
 
     def __init__(self) -> None:
         self.bell: Bell = Bell()
@@ -35,12 +35,12 @@ class Background(abc.ABC):
 
     @abc.abstractmethod
     def run(self) -> None:
-        """What the thread does."""
+        """Do the work of the thread."""
 
     def start(self) -> bool:
-        """Start the thread unless it runs.
+        """Start the thread unless it is running.
 
-        :return: Whether it runs: at the end of the process none can be started.
+        :return: Whether it is running. At the end of the process it cannot be started.
         """
         with self._starting:
             if self._thread is not None and self._thread.is_alive():
@@ -49,18 +49,18 @@ class Background(abc.ABC):
             if thread is None:
                 return False
             self._thread = thread
-            # Finalizers close files and connections, and their one hook is registered with the
-            # first of them: have it before ours, so that it comes after it.
+            # Finalizers close files and connections. They share one hook, which is registered with
+            # the first of them. Register it before ours, so that it runs after ours.
             weakref.finalize(self, int).detach()
             atexit.register(_at_exit, weakref.ref(self), os.getpid())
             return True
 
     def at_exit(self) -> None:
-        """The process that has started the thread ends in order."""
+        """End the work of the thread. Called when the process that started it ends in order."""
         self.stop()
 
     def stop(self) -> None:
-        """End the thread after what it has in hand, or leave it to its fate."""
+        """End the thread after its current work, and wait for it for a short time."""
         self.bell.stop(_LAST / 2)
         self.join(_LAST)
 

@@ -1,4 +1,4 @@
-"""The contract of an engine: it rings the bell, and knows nothing of mail."""
+"""The contract of an engine: it rings the bell, and knows nothing about mail."""
 
 from __future__ import annotations
 
@@ -9,34 +9,39 @@ if t.TYPE_CHECKING:
 
 
 class Engine:
-    """Tells somebody, somewhere, that mail waits: who is told sends what is due, in an app of the
-    same configuration. If a ring is lost or comes twice no mail is: the row is the queue.
+    """Tells a worker that mail waits. The worker sends all due mail, in an app with the same
+    configuration. If a ring is lost or comes twice, no message is: the row is the queue. ::
 
-    It is made when the app is registered, so that processes of a broker's workers know its task;
-    what it needs of the app may not be there yet.
+        class LogEngine(Engine):
+            def ring(self, account, due):
+                print("mail of the account", account, "waits")
 
-    :param queue: Of the app.
+    It is made when the app is registered, so that the processes of a broker's workers know its
+    task. Other extensions may not be registered on the app yet.
+
+    :param queue: The :class:`.MailQueue` of the app.
     """
 
     def __init__(self, queue: MailQueue) -> None:
         self.queue: MailQueue = queue
 
     def check(self) -> None:
-        """Find out, before mail is taken in, whether there is somebody to tell.
+        """Check, before a message is queued, that the engine can tell a worker.
 
-        :raises ConfigurationError: if not, saying what to write.
+        :raises ConfigurationError: if it cannot, saying what to write.
         """
 
     def ring(self, account: str, due: float) -> None:
-        """Tell that mail waits. It is in the store. What this raises is logged.
+        """Tell a worker that mail waits. It is in the store already. If this raises, the error is
+        logged.
 
-        :param account: By which it is sent.
-        :param due: When the first of it is due, in seconds since 1970 by :meth:`.Store.now`.
+        :param account: The account of the mail.
+        :param due: When the first message is due, in seconds since 1970 by :meth:`.Store.now`.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement ring().")
 
     def wake(self) -> None:
-        """The app has begun to work in this process: there may be rows of an earlier one."""
+        """Look for mail that an earlier process has left. Called at the app's first request."""
 
     def close(self) -> None:
-        """Let go of what is held in this process. It may be used again."""
+        """Release the resources of this process. The engine may be used again."""

@@ -1,14 +1,14 @@
-"""What engines have in common whose workers run elsewhere, and get the ring by a broker.
+"""The base of the engines whose workers hear of mail through a broker.
 
 ::
 
-    send_later ── row ── tell ──▶ broker ──▶ worker, on some machine ── answer ──▶ a turn
+    send_later ── row ── tell ──▶ broker ──▶ job, on some machine ── answer ──▶ Worker.turn
                    ▲                                                              │
-                   ├ lookout: tells once more of what nobody has in hand          │
-                   └──────────────── tells again, if more is due ─────────────────┘
+                   ├ lookout: tells again of due mail that no worker is sending   │
+                   └──────────────── tells again if more mail is due ─────────────┘
 
-The broker carries the name of an account, and no numbers: a turn sends what is most urgent then.
-The store notes that a ring is under way, so that a broker never has more than one for each account.
+The broker carries the name of an account, and no row: a turn sends the most urgent mail. The store
+records that a ring is under way, so a broker never has more than one ring for each account.
 """
 
 from __future__ import annotations
@@ -29,44 +29,44 @@ if t.TYPE_CHECKING:
     from ..mail_queue import MailQueue
 
 TASK = "flask_mailhandler.send"
-"""What the brokers call the task."""
+"""The name of the task in the brokers."""
 EXPIRES = 600
-"""Seconds after which nobody needs to hear a ring: the mail has been found by then."""
+"""Seconds after which a ring is useless, because the lookout has found the mail by then."""
 TURN = 1.25
-"""Seconds for which a worker begins messages when it is told: it has other things to do, and is
-told again if more is due. Longer than a limit of so many a second has it wait."""
+"""Seconds for which a job begins messages. The worker has other jobs, and is told again if more
+mail is due. It is longer than the wait for a limit of so many messages a second."""
 STAY = 3.0
-"""Seconds after which a worker leaves a server that hangs to a thread, and goes on with its
-jobs."""
+"""Seconds after which a job leaves a message to its thread, so that the worker can run other jobs
+while a server hangs."""
 
 
 class BrokerEngine(Engine):
-    """Tells a broker, and looks out for what it has forgotten. A subclass writes :meth:`tell`."""
+    """Tells a broker, and looks for mail that the broker has forgotten. A subclass implements
+    :meth:`tell`."""
 
     stay: float = STAY
-    """Seconds for which :meth:`answer` waits for a server that hangs. ``float("inf")`` where the
-    process of a job ends with it."""
+    """Seconds for which :meth:`answer` waits for a server that hangs. ``float("inf")`` if each job
+    has a process of its own."""
 
     def __init__(self, queue: MailQueue) -> None:
         super().__init__(queue)
-        # By process id: a child of a fork has no thread, and perhaps a lock that is held.
+        # By process id: the child of a fork has no thread, and may have a lock that is held.
         self._lookouts: dict[int, Lookout] = {}
         self._workers: dict[int, Worker] = {}
 
     @property
     def time_limit(self) -> float:
-        """Seconds that a job may take: a turn, and a message in hand that takes as long as it
-        may."""
+        """Seconds that a job may take: a turn, and one message of the longest duration."""
         return TURN + self.queue.settings.queue_timeout + 60
 
     def tell(self, account: str) -> None:
-        """Have a worker call :meth:`answer` with this name. What this raises is logged, and it is
-        called again some time later."""
+        """Let a worker of the broker call :meth:`answer` with this name. If this raises, the error
+        is logged and it is called again later."""
         raise NotImplementedError(f"{type(self).__name__} must implement tell().")
 
     def answer(self, account: str) -> None:
-        """Send what is most urgent, for a second: what a worker of the broker does when it was
-        told. If more is due, it is told again.
+        """Send the most urgent mail for about a second. The broker's job calls it. If more mail is
+        due then, the broker is told again.
 
         :raises QueueError: if the store cannot be used.
         """
@@ -78,12 +78,12 @@ class BrokerEngine(Engine):
             self._tell_of_the_rest(worker, taken > 0 or time.monotonic() - began > TURN / 2)
 
     def _tell_of_the_rest(self, worker: Worker, busy: bool) -> None:
-        """Have the broker told of what is due still, by this thread: the process of the job may end
-        with it.
+        """Tell the broker of mail that is still due, in this thread, because the process may end
+        with the job.
 
-        :param busy: Whether the turn had anything to do. What it could not do, because its threads
-            are stuck or others have locked the rows, is left to the lookouts: told at once, jobs
-            would follow each other without a rest.
+        :param busy: Whether the turn had mail to send. If it had not, its threads are stuck or
+            other transactions have locked the rows. The lookouts tell the broker of that mail,
+            because jobs that are told at once would follow each other without a rest.
         """
         try:
             for account, wait in [*worker.left()]:
@@ -93,7 +93,7 @@ class BrokerEngine(Engine):
             logger.error("%s", error)
 
     def _worker(self) -> Worker:
-        """That of this process, which may have messages in hand when no job runs."""
+        """Return the worker of this process. It may be sending when no job runs."""
         process = os.getpid()
         if (found := self._workers.get(process)) is None:
             found = self._workers.setdefault(process, Worker(self.queue))
@@ -102,32 +102,33 @@ class BrokerEngine(Engine):
         return found
 
     def stop(self) -> None:
-        """End the turns of this process after the messages in hand: its worker is shut down."""
+        """End the worker of this process after the messages it is sending. Called when the broker's
+        worker shuts down."""
         if worker := self._workers.pop(os.getpid(), None):
             worker.bell.stop()
-            worker.lanes.end(worker.bell.grace)
+            worker.threads.end(worker.bell.grace)
 
     def ring(self, account: str, due: float) -> None:
-        """Have the broker told."""
+        """Let the lookout tell the broker."""
         self._lookout().ring(account)
 
     def wake(self) -> None:
-        """Look out for what an earlier process has left."""
+        """Look for mail that an earlier process has left."""
         if self.queue.store.begun:
             self._lookout().start()
 
     def boot(self) -> None:
-        """Look out in a process of a worker, which may be there before the first mail."""
+        """Start the lookout in a process of a broker's worker, before the first message."""
         self._lookout().start()
 
     def close(self) -> None:
-        """End the thread, when it has told what it was rung for."""
+        """End the thread, after it has told the broker of every ring so far."""
         if lookout := self._lookouts.pop(os.getpid(), None):
             lookout.stop()
         self.stop()
 
     def _lookout(self) -> Lookout:
-        return self._lookouts.setdefault(os.getpid(), Lookout(self.queue, self.tell))
+        return self._lookouts.setdefault(os.getpid(), Lookout(self.queue.parts, self.tell))
 
 
 def _at_exit(engine: weakref.ref[BrokerEngine], process: int) -> None:

@@ -1,4 +1,4 @@
-"""The engine "celery": workers of the app's Celery app."""
+"""The engine "celery": the workers of the app's Celery app."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from celery.signals import worker_process_init
 from celery.signals import worker_process_shutdown
 from flask import has_app_context
 
-from ...app.current import current_mail
 from ...errors import ConfigurationError
+from ..current import current_queue
 from .broker import BrokerEngine
 from .broker import EXPIRES
 from .broker import TASK
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 
 class CeleryEngine(BrokerEngine):
-    """Tells the Celery app ``app.extensions["celery"]``, as Flask's documentation has it."""
+    """Tells the Celery app in ``app.extensions["celery"]``, as Flask's documentation sets it up."""
 
     def __init__(self, queue: MailQueue) -> None:
         super().__init__(queue)
@@ -35,22 +35,22 @@ class CeleryEngine(BrokerEngine):
             )
 
     def tell(self, account: str) -> None:
-        # One try, at once: without max_retries a broker that is gone costs seconds.
+        # One try without a retry: with retries, a broker that is down would cost seconds.
         self.queue.app.extensions["celery"].tasks[TASK].apply_async(
             (account,),
             expires=EXPIRES,
-            # The app's own limits may be shorter than a server is slow.
+            # The app's own time limits may be too short for a slow server.
             time_limit=self.time_limit,
             soft_time_limit=self.time_limit - 30,
             retry_policy={"max_retries": 0},
         )
 
     def _begin(self, **extra: object) -> None:
-        """A process of a worker has begun."""
+        """Start the lookout in a new process of a worker."""
         self.boot()
 
     def _end(self, **extra: object) -> None:
-        """A process of a worker ends, and no hook of atexit runs in it."""
+        """End the worker of a process, which runs no hooks of atexit."""
         self.stop()
 
 
@@ -60,10 +60,10 @@ def _send(account: str) -> None:
             "The Celery app runs its tasks without an app context: give it the FlaskTask of Flask's"
             " page 'Background Tasks with Celery'."
         )
-    engine = t.cast(CeleryEngine, current_mail.queue.engine)
-    engine.boot()  # not every pool of workers has processes
+    engine = t.cast(CeleryEngine, current_queue().engine)
+    engine.boot()  # not every pool of workers starts processes
     engine.answer(account)
 
 
-# Of every Celery app, whichever is made first.
+# For every Celery app, in whatever order they are created.
 shared_task(_send, name=TASK, ignore_result=True)

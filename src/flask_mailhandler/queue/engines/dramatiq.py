@@ -1,4 +1,4 @@
-"""The engine "dramatiq": workers of Dramatiq's global broker."""
+"""The engine "dramatiq": the workers of Dramatiq's global broker."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if t.TYPE_CHECKING:
 
 
 class DramatiqEngine(BrokerEngine):
-    """Tells the broker that ``dramatiq.set_broker()`` has set before the app is made."""
+    """Tells the broker that ``dramatiq.set_broker()`` has set before the app is created."""
 
     def __init__(self, queue: MailQueue) -> None:
         super().__init__(queue)
         broker = dramatiq.get_broker()
         name = f"{TASK}.{queue.app.name}"
-        broker.actors.pop(name, None)  # of an app that was made before in this process
-        # A broker knows those of the middleware it has.
+        broker.actors.pop(name, None)  # of an earlier app in this process
+        # Which options a broker knows depends on its middleware.
         wanted: dict[str, t.Any] = {"max_retries": 0, "time_limit": int(self.time_limit * 1000)}
         known = {key: value for key, value in wanted.items() if key in broker.actor_options}
         self._actor = dramatiq.actor(actor_name=name, broker=broker, **known)(self.answer)
@@ -33,7 +33,7 @@ class DramatiqEngine(BrokerEngine):
     def check(self) -> None:
         if self._actor.broker is not dramatiq.get_broker():
             raise ConfigurationError(
-                "MAIL_QUEUE_ENGINE = 'dramatiq' uses the broker that is there when the app is made:"
+                "MAIL_QUEUE_ENGINE = 'dramatiq' uses the broker that is set when the app is made:"
                 " call dramatiq.set_broker() before Mail(app) or mail.init_app(app)."
             )
 
@@ -42,7 +42,7 @@ class DramatiqEngine(BrokerEngine):
 
 
 class _Boot(dramatiq.Middleware):
-    """Has the engine look out in the processes of the workers, and end with them."""
+    """Starts the engine's lookout in the processes of the workers, and ends it with them."""
 
     def __init__(self, engine: DramatiqEngine) -> None:
         self._engine = weakref.ref(engine)

@@ -1,4 +1,4 @@
-"""Telling a broker, and looking out for mail that waits nevertheless: a thread of a process."""
+"""The thread that tells a broker of mail, and looks for due mail of which no job has heard."""
 
 from __future__ import annotations
 
@@ -15,53 +15,54 @@ from .background import Background
 if t.TYPE_CHECKING:
     from flask import Flask
 
-    from ..mail_queue import MailQueue
+    from ..parts import Parts
 
 Tell: t.TypeAlias = "Callable[[str], None]"
 
 EVERY = 2.0
-"""Seconds between two looks."""
+"""Seconds between two searches of the store."""
 UNDER_WAY = 10.0
-"""Seconds after which a ring that nobody has answered is believed lost."""
+"""Seconds after which a ring without an answer is considered lost."""
 QUIET = 1.0
-"""Seconds for which a broker that could not be told is left alone; doubled each time."""
+"""Seconds for which a broker is left alone after a failure; doubled each time."""
 LONGEST_QUIET = 15.0
 SOON = 1.1
-"""Seconds for which a worker that is told waits for a rate limit: less than its turn lasts."""
+"""Seconds for which a job waits for a rate limit: less than its turn."""
 
 
 class Lookout(Background):
-    """Tells the broker, so that nobody who sends mail waits for it; and looks into the store again
-    and again: if mail is due that nobody was told of, it tells the broker. It sends nothing.
+    """Tells the broker in a thread, so that no request waits for it. It also searches the store
+    again and again, and tells the broker of due mail. It sends nothing.
 
-    What needs it: a broker that is gone or forgets, a worker that is killed, mail that is due later
-    or is to be tried again, a pause or a rate limit that is over.
+    The search is needed if the broker is down or has lost a message, if a worker was killed, and
+    for mail that becomes due later: delayed, to be tried again, or after a pause or a rate limit.
 
     :param tell: Tells the broker that mail of an account waits.
     """
 
     name = "mail-queue-lookout"
 
-    def __init__(self, queue: MailQueue, tell: Tell) -> None:
+    def __init__(self, parts: Parts, tell: Tell) -> None:
         super().__init__()
-        self._queue = queue
+        self._parts = parts
+        self._site = parts.site
         self._tell = tell
         self._rings: dict[str, Flask] = {}
         self._quiet = QUIET
         self._quiet_until = float("-inf")
 
     def ring(self, account: str) -> None:
-        """Have the thread tell the broker, if mail of an account is due."""
-        # With the app, which a script may forget before the broker is told.
-        self._rings[account] = self._queue.app
+        """Let the thread tell the broker, if mail of an account is due."""
+        # With the app, which a script may drop before the broker is told.
+        self._rings[account] = self._site.app
         self.start()
         self.bell.ring()
 
     def run(self) -> None:
-        """Pass on what was rung for, and look."""
-        worker, next_look, stopped = Worker(self._queue), float("-inf"), False
-        while not stopped and (app := self._queue.hold()):
-            stopped = self.bell.stopped  # what was rung for before is told still
+        """Pass on the rings, and search the store."""
+        worker, next_look, stopped = Worker(self._parts), float("-inf"), False
+        while not stopped and (app := self._site.hold()):
+            stopped = self.bell.stopped  # earlier rings are still passed on
             try:
                 rung = self._take_rings()
                 if rung or time.monotonic() >= next_look:
@@ -82,13 +83,13 @@ class Lookout(Background):
         return rung
 
     def _look(self, worker: Worker, rung: dict[str, Flask]) -> float:
-        """Tell of what is due, and see to what dead workers have left. Seconds until the next
-        look."""
-        if not self._queue.store.begun:
+        """Tell the broker of due mail, and recover rows of dead workers. Return the seconds until
+        the next search."""
+        if not self._parts.store.begun:
             return EVERY
         if rung:
             self._pass_on_what_is_due(worker)
-        # Also where somebody rings all the time.
+        # Also if the bell rings all the time.
         recovered = worker.upkeep.run()
         worker.upkeep.sweep(idle=not rung)
         if recovered or not rung:
@@ -100,20 +101,20 @@ class Lookout(Background):
             self.pass_on(account, wait)
 
     def pass_on(self, account: str, wait: float = 0.0) -> None:
-        """Tell the broker, unless it was told and nobody has answered. After a failure it is left
-        alone for a while.
+        """Tell the broker, unless an earlier ring has no answer yet. After a failure the broker is
+        left alone for a while.
 
-        :param wait: Seconds until the account may send. If they are many nobody is told now.
+        :param wait: Seconds until the account may send. After a long wait the broker is told then.
         :raises QueueError: if the store cannot be used.
         """
-        now = self._queue.store.now()
+        now = self._parts.store.now()
         if time.monotonic() < self._quiet_until:
             return
-        store = self._queue.store
+        store = self._parts.store
         if wait > SOON:
-            store.answer(account)  # also where somebody else was told meanwhile
+            store.answer(account)  # even if another process has told the broker meanwhile
             store.ring(account, now, now + min(wait, LONGEST_RING))
-            return  # whoever looks at the end of that time tells
+            return  # the first search after that time tells the broker
         if not store.ring(account, now, now + UNDER_WAY):
             return
         try:

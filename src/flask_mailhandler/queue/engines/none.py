@@ -1,4 +1,4 @@
-"""No engine: workers look for themselves."""
+"""The engine "none": workers look for mail by themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .base import Engine
 
 
 class NoEngine(Engine):
-    """Tells nobody. ``flask mail worker`` finds what is due."""
+    """Tells no worker. ``flask mail worker`` finds the mail that is due."""
 
     def ring(self, account: str, due: float) -> None:
-        """Nobody is told."""
+        """Do nothing."""

@@ -1,17 +1,17 @@
-"""The engine "rq": workers of Flask-RQ."""
+"""The engine "rq": the workers of Flask-RQ."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ...app.current import current_mail
 from ...errors import ConfigurationError
+from ..current import current_queue
 from .broker import BrokerEngine
 from .broker import EXPIRES
 
 
 class RQEngine(BrokerEngine):
-    """Tells the queue ``"mail"`` of Flask-RQ, or ``"default"`` where there is none."""
+    """Tells the queue ``"mail"`` of Flask-RQ, or ``"default"`` if there is no such queue."""
 
     stay: float = float("inf")  # each job has a process of its own
 
@@ -23,7 +23,7 @@ class RQEngine(BrokerEngine):
             )
 
     def tell(self, account: str) -> None:
-        with self.queue.app_context():
+        with self.queue.site.app_context():
             queues = self.queue.app.extensions["rq"].queues
             queue = queues["mail" if "mail" in queues else "default"]
             queue.enqueue(
@@ -37,5 +37,5 @@ class RQEngine(BrokerEngine):
 
 
 def send(account: str) -> None:
-    """What a worker runs, in a context of the app."""
-    t.cast(RQEngine, current_mail.queue.engine).answer(account)
+    """Send due mail. A worker runs this job in a context of the app."""
+    t.cast(RQEngine, current_queue().engine).answer(account)

@@ -2,7 +2,9 @@
 
 ::
 
-    base          Store: what every store does; it keeps rows, and decides nothing
-    sqlite/       a file, written by the standard library's sqlite3
-    sqlalchemy/   tables in a database of the app
+    base          Store: what every store does. It keeps rows, and decides nothing
+    sqlite/       in a file, with the standard library's sqlite3
+    sqlalchemy/   in tables of the app's database
+
+Both folders use the same file names for the same concerns.
 """

@@ -1,8 +1,8 @@
-"""What a store of rows can do. Each call is one transaction, safe with any number of threads and
-processes, and holds when it returns, whoever is killed then.
+"""The contract of a store. Each call is one transaction. It is safe with any number of threads and
+processes, and its result holds when it returns, even if the process is killed then.
 
-What is accepted and what is claimed is also on the disk then. A store may write the rest to the
-disk later, if it can tell afterwards that something may be missing: see :meth:`Store.remembers`.
+Added and claimed rows are also on the disk then. A store may write other changes to the disk later,
+if it can tell afterwards that some may be missing: see :meth:`Store.remembers`.
 """
 
 from __future__ import annotations
@@ -14,207 +14,205 @@ from collections.abc import Collection
 from collections.abc import Sequence
 
 from ...config import Limits
+from ..lease import Lease
 from ..row import Row
 from ..row import RowState
 from ..ticket import Ticket
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Lease:
-    """Who claims, and until when it is believed to be alive."""
-
-    owner: str
-    until: float
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows: all, or those that meet every criterion."""
+    """The criteria for rows. A row must meet all that are given."""
 
     states: Collection[RowState] = ()
     account: str | None = None
     before: float | None = None
-    """Those whose state has not changed since."""
+    """Only rows whose state has not changed since this time."""
     ids: Collection[int] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pause:
-    """An account whose server could not be spoken to, or which was paused by its rate limit."""
+    """The pause of an account, whose server could not be reached or refuses all of its mail."""
 
     until: float = 0.0
     times: int = 0
-    """How often in a row."""
+    """How often the account was paused in a row."""
     why: str = ""
 
 
 LONGEST_RING = 3600.0
-"""Seconds after which a ring is over, whatever the clock said that noted it."""
+"""Seconds after which a ring is over, even if it was recorded by a clock that was ahead."""
 
 
 class Joined(t.Protocol):
-    """A transaction of the app's own."""
+    """A transaction of the app."""
 
     def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
-        """Write rows in it, as :meth:`Store.add` does in one of its own."""
+        """Add rows in it, as :meth:`Store.add` does in a transaction of its own."""
         ...
 
     def at_commit(
         self, action: Callable[[], object], message_id: str, name: tuple[str, str] | None = None
     ) -> None:
-        """Do something when it has committed, and nothing if it is rolled back.
+        """Call *action* when the transaction has committed, and never if it is rolled back.
 
-        :param name: The account and the key of the message, if it has one.
+        :param name: The account and the key of the message, if it has a key.
         """
         ...
 
     def promised(self, name: tuple[str, str]) -> str | None:
-        """The Message-ID that is to be queued in it by that account and key."""
+        """Return the Message-ID that the transaction queues for this account and key."""
         ...
 
 
 class Store(t.Protocol):
-    """Rows of one app; its ``str()`` says where they are. Every error of the store itself is a
+    """The rows of one app. ``str()`` says where they are. Every error of the store itself is a
     :exc:`.QueueError`.
-
-    :meth:`join` is for stores that can write into a transaction of the app's.
     """
 
     @property
     def begun(self) -> bool:
-        """Whether there may be any rows; asking opens and makes nothing."""
+        """Whether there may be any rows. Nothing is opened or created to find out."""
         ...
 
     def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
-        """Keep rows and their contents, all or none; of a key that is there already its
-        first ticket, with ``created=False``."""
+        """Add rows and their contents, all or none. For a key that is there already, nothing is
+        added, and the ticket is the first one's, with ``created=False``."""
         ...
 
     def join(self, session: t.Any) -> Joined:
-        """Join a transaction of the app's own, which commits or rolls back later.
+        """Join a transaction of the app, which commits or rolls back later.
 
-        :raises ConfigurationError: if this store cannot.
+        :raises ConfigurationError: if this store cannot write into it.
         """
         ...
 
     def now(self) -> float:
-        """The time, in seconds since 1970, by the clock that all who use these rows have in
-        common: that of the database's server, if it has one."""
+        """Return the time, in seconds since 1970, by the clock that all users of these rows share:
+        the database server's, if there is a server."""
         ...
 
     def claim(
         self, account: str, lease: Lease, now: float, limit: int, origin: str = ""
     ) -> list[Row]:
-        """Claim up to *limit* rows of an account that are due, all of the highest priority that
-        there is, first by their due time; their attempts are counted.
+        """Claim up to *limit* due rows of an account: only rows of the highest priority that is
+        due, the first due first. Each claim counts as an attempt.
 
-        :param origin: Only what was queued there, if it is named.
+        :param origin: If given, only rows that were queued there.
         """
         ...
 
     def due(self, account: str, origin: str = "") -> list[tuple[int, float]]:
-        """The first due time of each priority of an account that has waiting rows.
+        """Return the first due time of each priority that has waiting rows of an account.
 
-        :param origin: Only what was queued there, if it is named.
+        :param origin: If given, only rows that were queued there.
         """
         ...
 
     def content(self, row_id: int) -> bytes | None:
-        """The octets of a row, or None if they are gone."""
+        """Return the octets of a row, or None if they are deleted."""
         ...
 
     def new_owner(self) -> str:
-        """A name for a worker that no other worker has or had."""
+        """Return a name for a worker that no other worker has or had."""
         ...
 
     def remembers(self, owner: str) -> bool:
-        """Whether all that this owner has announced and settled is there. If not, for the machine
-        went down since, nobody knows about the rows that it has claimed."""
+        """Whether every announcement and result of this owner is stored. False if the machine went
+        down since: then any row that the owner has claimed may have arrived."""
         ...
 
     def renew(self, lease: Lease) -> None:
-        """Put off the end of all leases of this owner."""
+        """Extend all leases of an owner."""
         ...
 
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
-        """Note that the end of data of these recipients is about to be given. False if the row
-        is no longer this owner's, and it must not be given."""
+        """Record that the end of data for these recipients is about to be sent.
+
+        :param ended: The recipients (JSON).
+        :return: False if the owner has lost the row, and must not send the end of data.
+        """
         ...
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
-        """Write a row as it is now, if it is this owner's still; a lease that was lost meanwhile
-        does not count for a row that was held since, for now its outcome is known.
+        """Write the result of a row, if the owner still has it. It may also settle a row that was
+        held after its lease was lost, because the outcome is known now.
 
-        :param drop: Whether its content is needed no more.
+        :param drop: Whether to delete the content.
+        :return: Whether the row was written.
         """
         ...
 
     def release(self, ids: Collection[int], owner: str) -> None:
-        """Give back rows whose end of data was not announced: the attempt is not counted."""
+        """Give back rows whose end of data was not announced. The attempt does not count."""
         ...
 
     def owners(self) -> set[str]:
-        """Who has claimed rows."""
+        """Return the owners of claimed rows."""
         ...
 
     def lost(self, now: float, longest: float, dead: Collection[str] = ()) -> list[Row]:
-        """The claimed rows whose lease is over, or ends later than any lease could.
+        """Return the claimed rows whose lease is over, or ends later than any lease could.
 
-        :param longest: Seconds that a lease lasts at the most.
-        :param dead: Owners whose lease is over, whatever it says.
+        :param longest: The most seconds that a lease lasts.
+        :param dead: Owners that are dead, whatever their lease says.
         """
         ...
 
     def pull(self, now: float, longest: float) -> int:
-        """Undo a clock that was ahead: rows that changed in the future, and were to be tried within
-        *longest* seconds of that, are due as much earlier. How many there were."""
+        """Undo a clock that was ahead. Rows that changed in the future, and were due within
+        *longest* seconds after that, become due earlier by the same time.
+
+        :return: How many rows that is.
+        """
         ...
 
     def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
-        """Take up to *wanted* messages from the limits that all workers share.
+        """Take up to *wanted* messages from the rate limits that all workers share.
 
-        :return: How many, and the seconds to wait if there are none.
+        :return: How many may be sent, and the seconds to wait if there are none.
         """
         ...
 
     def pause(self, account: str) -> Pause:
-        """Say until when an account is paused."""
+        """Return the pause of an account."""
         ...
 
     def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:
         """Pause an account, or end its pause.
 
-        :param change: Makes the pause of the one that is there; see :meth:`alter`.
-        :return: The pause as it is now.
+        :param change: Returns the new pause for the old one; see :meth:`alter`.
+        :return: The new pause.
         """
         ...
 
     def ring(self, account: str, now: float, until: float) -> bool:
-        """Note that somebody is being told of the mail of an account.
+        """Record that a broker is being told of an account's mail.
 
-        :param until: Until when that may take.
-        :return: Whether it is to be done: not, if it was noted before and is not over.
+        :param until: When the ring is over if it gets no answer.
+        :return: Whether to tell the broker. False if an earlier ring is not over.
         """
         ...
 
     def answer(self, account: str) -> None:
-        """Note that whoever was told has heard it."""
+        """Record that a worker has heard the ring of an account."""
         ...
 
     def get(self, row_id: int) -> Row | None:
-        """One row."""
+        """Return one row."""
         ...
 
     def accounts(self) -> set[str]:
-        """The accounts for which rows wait."""
+        """Return the accounts that have waiting rows."""
         ...
 
     def rows(self, wanted: Filter, limit: int) -> list[Row]:
-        """Rows: of certain states the last changed first, of all the newest first."""
+        """Return rows. If states are given the last changed comes first, else the newest."""
         ...
 
     def counts(self, account: str | None = None) -> dict[RowState, int]:
-        """The number of rows of each state."""
+        """Return the number of rows in each state."""
         ...
 
     def alter(
@@ -224,18 +222,21 @@ class Store(t.Protocol):
         change: Callable[[Row], Row | None],
     ) -> list[Row]:
         """Change rows that are in one of the states *was*. They are read in the transaction that
-        writes them, so that nobody else changes one in between.
+        writes them, so that no other worker changes one in between.
 
-        :param change: A pure function: what a row becomes, or None if it stays as it is.
-        :return: The rows that were changed, as they are now.
+        :param change: A pure function. It returns the changed row, or None to leave the row alone.
+        :return: The changed rows.
         """
         ...
 
     def purge(self, wanted: Filter, limit: int) -> int:
-        """Delete up to *limit* rows that neither wait nor are claimed, with their contents. Their
-        numbers are not given again. How many there were."""
+        """Delete up to *limit* rows that are neither waiting nor claimed, with their contents.
+        Their numbers are never used again.
+
+        :return: How many rows that is.
+        """
         ...
 
     def close(self) -> None:
-        """Let go of what is open. It may be used again."""
+        """Close what is open. The store may be used again."""
         ...

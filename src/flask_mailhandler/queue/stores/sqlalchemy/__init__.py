@@ -1,13 +1,16 @@
-"""The queue in a database, by SQLAlchemy.
+"""The queue in a database, with SQLAlchemy.
 
 ::
 
-    find            the database that MAIL_QUEUE names
-    store           SQLAlchemyStore
-    database        engine, connections, transactions
-    session         send_later(session=...): the row in the app's own transaction
-    tables, rows    the schema, and rows as SQL; postgresql what only that has
-    listing         rows for people
+    store           SqlalchemyStore: leases and results
+    insert          adds rows; a key= that is there already
+    claim           which rows are due, and how one worker claims them
+    listing         the lists that people see, and purging
+    account_state   the pause and the rate limit of each account
+    app_session     send_later(session=...): the row in the app's own transaction
+    database_url    the database that MAIL_QUEUE names
+    database        connections, transactions, and forks
+    tables          the tables
+    postgresql      statements that only PostgreSQL has
     clock           the time of the database's server
-    account_state   each account's pause and rate
 """

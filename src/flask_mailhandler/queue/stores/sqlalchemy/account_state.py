@@ -1,4 +1,4 @@
-"""What the SQLAlchemy stores keep for each account: its pause, and its rate."""
+"""What the SQLAlchemy store keeps for each account: its pause, its rate limit, and its ring."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite
 
 from ....config import Limits
-from ...rate import take
+from ...shared_rate_limit import take
 from ..base import LONGEST_RING
 from ..base import Pause
 from .database import Database
-from .rows import clean
+from .insert import clean
 
 
 class SqlalchemyAccounts:
@@ -31,7 +31,7 @@ class SqlalchemyAccounts:
 
     def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
         table = self.database.accounts
-        with self.database.write(at_once=False) as connection:
+        with self.database.write(durable=False) as connection:
             self._account(connection, account)
             rate = sa.select(table.c.rate).where(self._mine(account)).with_for_update()
             found = connection.execute(rate).scalar_one()
@@ -52,7 +52,7 @@ class SqlalchemyAccounts:
 
     def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:
         table = self.database.accounts
-        with self.database.write(at_once=False) as connection:
+        with self.database.write(durable=False) as connection:
             self._account(connection, account)
             found = connection.execute(self._pause(account).with_for_update()).one()
             pause = change(Pause(*found))
@@ -63,16 +63,16 @@ class SqlalchemyAccounts:
 
     def ring(self, account: str, now: float, until: float) -> bool:
         table = self.database.accounts
-        # What was noted by a clock that was ahead is over too.
+        # A ring that was recorded by a clock that was ahead is over too.
         over = sa.not_(table.c.rung_until.between(now, now + LONGEST_RING))
-        with self.database.write(at_once=False) as connection:
+        with self.database.write(durable=False) as connection:
             self._account(connection, account)
             ring = sa.update(table).where(self._mine(account), over).values(rung_until=until)
             return connection.execute(ring).rowcount == 1
 
     def answer(self, account: str) -> None:
         table = self.database.accounts
-        with self.database.write(at_once=False) as connection:
+        with self.database.write(durable=False) as connection:
             heard = sa.update(table).where(self._mine(account)).values(rung_until=0.0)
             connection.execute(heard)
 

@@ -1,56 +1,57 @@
-"""The clock of a database's server, which all workers on whatever machine have in common."""
+"""The clock of the database's server, which the workers of all machines share."""
 
 from __future__ import annotations
 
 import time
-import typing as t
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import sqlalchemy as sa
 
 from ....errors import QueueError
 
-if t.TYPE_CHECKING:
-    from .database import Database
-
 AGREEMENT = 60.0
-"""Seconds for which the difference between two clocks is believed."""
+"""Seconds after which the server is asked for the time again."""
 _NOW = sa.text("SELECT extract(epoch FROM clock_timestamp())")
-# Goes on while the machine sleeps, where there is such a clock.
+# CLOCK_BOOTTIME goes on while the machine sleeps. Not every system has it.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock:
-    """Tells the time of the server. It is asked once a minute; in between a clock of this machine
-    counts that nobody sets.
+    """Tells the time of the server. The server is asked once a minute; in between, the monotonic
+    clock of this machine counts.
 
-    :param database: SQLite has the clock of this machine.
+    :param connect: Lends a connection to the server. None for SQLite, which has the clock of this
+        machine.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, connect: Callable[[], AbstractContextManager[sa.Connection]] | None) -> None:
+        self._connect = connect
         self._agreed: tuple[float, float] | None = None
 
     def now(self) -> float:
-        """Seconds since 1970.
+        """Return the time in seconds since 1970.
 
         :raises QueueError: if the server was never reached.
         """
-        if not self._database.postgresql:
+        if (connect := self._connect) is None:
             return time.time()
         agreed, steady = self._agreed, time.clock_gettime(_STEADY)
         if agreed is None or steady - agreed[1] > AGREEMENT:
             try:
-                agreed = self._agreed = self._ask()
+                agreed = self._agreed = self._ask(connect)
             except QueueError:
                 if agreed is None:
                     raise
-                # To ask again each time would have everybody wait for a server that is away.
+                # If each call asked again, each would wait for a server that is away.
                 agreed = self._agreed = agreed[0] + steady - agreed[1], steady
         return agreed[0] + time.clock_gettime(_STEADY) - agreed[1]
 
-    def _ask(self) -> tuple[float, float]:
-        """The server's time, and the steady clock's when it was read."""
-        with self._database.single() as connection:
+    def _ask(
+        self, connect: Callable[[], AbstractContextManager[sa.Connection]]
+    ) -> tuple[float, float]:
+        """Return the server's time, and the steady clock's when it was read."""
+        with connect() as connection:
             before = time.clock_gettime(_STEADY)
             found = float(connection.execute(_NOW).scalar_one())
             after = time.clock_gettime(_STEADY)

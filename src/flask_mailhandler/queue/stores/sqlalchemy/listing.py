@@ -1,4 +1,4 @@
-"""What people see of the rows in a database, and delete of them."""
+"""The rows of a database as lists for people, and purging."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ...row import RowState
 from ..base import Filter
 from .account_state import SqlalchemyAccounts
 from .database import Database
-from .rows import row_of
+from .insert import row_of
 
 _OPEN = (RowState.WAITING, RowState.CLAIMED)
 
 
 class SqlalchemyListing(SqlalchemyAccounts):
-    """The rows of one app in a database, as a list.
+    """The rows of one app in a database, as lists.
 
     :param app: The name of the app.
     """
@@ -25,7 +25,7 @@ class SqlalchemyListing(SqlalchemyAccounts):
     def __init__(self, database: Database, app: str) -> None:
         super().__init__(database, app)
         self._rows = database.rows
-        # The conditions of the indexes, as they stand there.
+        # The conditions of the indexes, with the same words as there.
         state = self._rows.c.state
         self._waiting: sa.ColumnElement[bool] = state == literal(RowState.WAITING)
         self._claimed: sa.ColumnElement[bool] = state == literal(RowState.CLAIMED)
@@ -42,14 +42,14 @@ class SqlalchemyListing(SqlalchemyAccounts):
 
     def rows(self, wanted: Filter, limit: int) -> list[Row]:
         columns = self._rows.c
-        order = columns.changed if wanted.states else columns.id  # what an index has
+        order = columns.changed if wanted.states else columns.id  # both have an index
         found = sa.select(self._rows).where(*self._where(wanted))
         return self._read(found.order_by(order.desc()).limit(limit))
 
     def counts(self, account: str | None = None) -> dict[RowState, int]:
         state = self._rows.c.state
         where = self._where(Filter(account=account))
-        # One question for each index.
+        # One query for each index.
         parts = [
             sa.select(state, sa.func.count()).where(*where, index).group_by(state)
             for index in (self._waiting, self._claimed, self._finished)
@@ -69,8 +69,8 @@ class SqlalchemyListing(SqlalchemyAccounts):
         return len(ids)
 
     def _free(self, chosen: sa.Select[t.Any]) -> sa.Select[t.Any]:
-        """Those of the chosen rows that nobody has in hand at this moment. PostgreSQL carries out
-        the expression once, which it does not promise for what stands in an IN."""
+        """Lock the chosen rows, and skip those that another transaction has locked. In PostgreSQL a
+        CTE runs once, which is not guaranteed for a query inside IN."""
         expression = chosen.with_for_update(skip_locked=True).cte("chosen")
         return sa.select(expression.c.id)
 
@@ -99,5 +99,5 @@ class SqlalchemyListing(SqlalchemyAccounts):
 
 
 def literal(state: RowState) -> sa.ColumnElement[str]:
-    """A state in words and not as a value: an index is for certain states."""
+    """Return a state as a literal and not as a parameter, because the indexes are partial."""
     return sa.literal_column(f"'{state.value}'")

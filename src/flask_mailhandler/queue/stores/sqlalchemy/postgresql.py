@@ -1,4 +1,4 @@
-"""What PostgreSQL does in one statement, which is one round trip and a transaction of its own."""
+"""Statements of PostgreSQL that do in one round trip what SQLite does in a transaction."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from ...row import COLUMNS
 
 
 def insertion(rows: sa.Table, contents: sa.Table) -> sa.Executable:
-    """Insert a row and its octets, and return its number; nothing if there is a row of its key.
+    """Return a statement that inserts a row and its octets and returns the number; no row if the
+    key is there already.
 
-    Its values are those of the columns, and ``octets``.
+    Its parameters are the columns and ``octets``.
     """
     new = (
         postgresql.insert(rows)
@@ -30,10 +31,10 @@ def insertion(rows: sa.Table, contents: sa.Table) -> sa.Executable:
 
 
 def settlement(settle: sa.Update, contents: sa.Table, names: t.Iterable[str]) -> sa.Executable:
-    """Carry out an UPDATE of one row, delete its octets where ``drop`` is true, and return its
-    number; nothing if it was not updated. It may be written to the disk a moment later.
+    """Return a statement that updates one row, deletes its octets if ``drop`` is true, and returns
+    the number; no row if none was updated. It may be written to the disk a moment later.
 
-    :param names: The columns whose values are given.
+    :param names: The columns to set, which are parameters.
     """
     number: sa.ColumnElement[int] = settle.table.c.id
     done = settle.values(_named(names)).returning(number).cte("done")
@@ -43,13 +44,18 @@ def settlement(settle: sa.Update, contents: sa.Table, names: t.Iterable[str]) ->
 
 
 def later() -> sa.ColumnElement[str]:
-    """A column that lets the statement be written to the disk a moment later."""
+    """Return a column that lets the statement be written to the disk a moment later."""
     return sa.func.set_config("synchronous_commit", "off", True)
 
 
-LIFE = sa.text("SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter")
-"""Which life of the server it is. Statistics are kept over an orderly restart, and reset where it
-was none, or another server has taken over
+LIMIT_LOCK_WAIT = sa.text(
+    "SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'"
+)
+"""Limit the wait for a lock in this transaction, unless there is a limit already."""
+
+RUN = sa.text("SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter")
+"""A name for this run of the server. PostgreSQL keeps its statistics over an orderly restart, and
+resets them after a crash or a failover to another server
 (https://www.postgresql.org/docs/current/monitoring-stats.html)."""
 
 

@@ -1,4 +1,4 @@
-"""The tables of the queue in a database of the app's own."""
+"""The tables of the queue in the app's own database."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ if t.TYPE_CHECKING:
 
 
 def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
-    """Add the tables of the queue to the metadata of an app, so that ``create_all`` makes them and
-    Flask-Migrate sees them: ``mail_queue_tables(db.metadata)``, beside the models.
+    """Add the tables of the queue to the metadata of an app, so that ``create_all`` creates them
+    and Flask-Migrate sees them. Call it next to your models::
 
-    :return: ``mail_queue``, ``mail_queue_content`` and ``mail_queue_account``, each time the same.
+        mail_queue_tables(db.metadata)
+
+    :return: ``mail_queue``, ``mail_queue_content`` and ``mail_queue_account``, the same objects in
+        every call.
     """
     import sqlalchemy as sa
 
@@ -52,10 +55,10 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
         column("size", sa.Integer),
         column("error", sa.Text),
         *_indexes(),
-        # A number must not be given again when its row is purged.
+        # A number must not be used again when its row is purged.
         sqlite_autoincrement=True,
     )
-    # What is written often is kept apart from the octets.
+    # The octets have a table of their own, because the other columns change often.
     content = table(
         "mail_queue_content",
         column("id", number, primary_key=True, autoincrement=False),
@@ -75,8 +78,8 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
 
 
 def _indexes() -> list[Index]:
-    """Each state has an index of its own, so that a new row is written into one of them, and a
-    sent one into another, once."""
+    """Return the indexes. Each state has its own, so a new row is written into one of them once,
+    and a sent row into another."""
     import sqlalchemy as sa
 
     def index(name: str, columns: str, where: str, *, unique: bool = False) -> Index:

@@ -1,4 +1,4 @@
-"""What the SQLite store keeps for each account: its pause, and its rate."""
+"""What the SQLite store keeps for each account: its pause, its rate limit, and its ring."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 
 from ....config import Limits
-from ...rate import take
+from ...shared_rate_limit import take
 from ..base import LONGEST_RING
 from ..base import Pause
 from .file import SqliteFile
@@ -27,7 +27,7 @@ class SqliteAccounts:
         self.app: str = app
 
     def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
-        with self.file.write(at_once=False) as connection:
+        with self.file.write(durable=False) as connection:
             self._account(connection, account)
             ((found,),) = connection.execute(
                 f"SELECT rate FROM mail_queue_account {_MINE}", (self.app, account)
@@ -51,7 +51,7 @@ class SqliteAccounts:
         return Pause(*found[0]) if found else Pause()
 
     def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:
-        with self.file.write(at_once=False) as connection:
+        with self.file.write(durable=False) as connection:
             self._account(connection, account)
             pause = change(self._pause(connection, account))
             connection.execute(
@@ -61,18 +61,18 @@ class SqliteAccounts:
         return pause
 
     def ring(self, account: str, now: float, until: float) -> bool:
-        with self.file.write(at_once=False) as connection:
+        with self.file.write(durable=False) as connection:
             self._account(connection, account)
             changed = connection.execute(
                 f"UPDATE mail_queue_account SET rung_until = ? {_MINE}"
-                # What was noted by a clock that was ahead is over too.
+                # A ring that was recorded by a clock that was ahead is over too.
                 " AND NOT rung_until BETWEEN ? AND ?",
                 (until, self.app, account, now, now + LONGEST_RING),
             )
             return changed.rowcount == 1
 
     def answer(self, account: str) -> None:
-        with self.file.write(at_once=False) as connection:
+        with self.file.write(durable=False) as connection:
             connection.execute(
                 f"UPDATE mail_queue_account SET rung_until = 0 {_MINE}", (self.app, account)
             )

@@ -1,4 +1,4 @@
-"""The file of the SQLite store: opened once in each process, made and checked when opened."""
+"""The file of the SQLite store: opened once in each process, created and checked when opened."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pathlib import Path
 
 from ....errors import QueueError
 from ....log import logger
+from ...fair_lock import FairLock
 from ...forks import around_forks
-from ...mutex import Turns
-from .writing import begin
-from .writing import use_wal
+from .transaction import begin
+from .transaction import use_wal
 
 VERSION = 2
-"""Of the tables, as it stands in the file."""
-PATIENCE = 10.0
+"""The version of the tables, which is stored in the file."""
+LOCK_TIMEOUT = 10.0
 """Seconds to wait for another process that writes."""
 
-# What is written often is kept apart from the octets: SQLite writes a row as a whole. Each state
-# has an index of its own, so that a new row is written into one of them, and a sent one into
-# another, once. AUTOINCREMENT, for a number must not be given again when its row is purged.
+# The octets have a table of their own, because SQLite writes rows as a whole and the other columns
+# change often. Each state has its own index, so a new row is written into one of them once, and a
+# sent row into another. AUTOINCREMENT, because a number must not be used again after a purge.
 _TABLES = """
 CREATE TABLE mail_queue (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -73,24 +73,25 @@ CREATE TABLE mail_queue_account (
 
 
 class SqliteFile:
-    """One connection for each process, which its threads take in turn: SQLite lets one write at a
-    time anyway, and a connection of each thread would be left open by every thread that ends.
+    """One connection for each process, which its threads share. SQLite lets one connection write at
+    a time anyway, and a connection for each thread would stay open after its thread has ended.
 
-    It is closed while the process forks. SQLite keeps its locks in the memory of the process: a
-    child that inherits an open connection believes that it has locks that it has not, and opening
-    another one does not help (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+    The connection is closed while the process forks. SQLite keeps its locks in the memory of the
+    process, so a child with an inherited connection would believe that it holds locks which it does
+    not hold. Opening another connection does not help
+    (https://www.sqlite.org/howtocorrupt.html, section 2.6).
 
-    :param path: Of the file, made with mode 0600 when it is first needed.
-    :param made: Called with the path when the file is made.
+    :param path: The path of the file, which is created with mode 0600 when it is first used.
+    :param made: Called with the path when the file is created.
     """
 
     def __init__(self, path: str, made: Callable[[str], None] | None = None) -> None:
         self.path: str = path
         self._made = made
-        self._turns = Turns()
+        self._lock = FairLock()
         self._connection: sqlite3.Connection | None = None
         self._inherited: list[sqlite3.Connection] = []
-        self._at_once = True
+        self._durable = True
         self._ready_for_forks = False
         self._held = False
 
@@ -100,7 +101,7 @@ class SqliteFile:
 
         :raises QueueError: for every error of SQLite.
         """
-        with self._turns:
+        with self._lock:
             try:
                 if self._connection is None:
                     self._connection = self._open()
@@ -109,32 +110,32 @@ class SqliteFile:
                 raise QueueError(f"The queue in {self.path} cannot be used: {error}.") from error
 
     @contextlib.contextmanager
-    def write(self, *, at_once: bool = True) -> Iterator[sqlite3.Connection]:
-        """Lend the connection in a transaction, which is there for everybody at the end of the
-        context, or, after an exception, has not happened.
+    def write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """Lend the connection in a transaction. It commits at the end of the context, and is rolled
+        back after an exception.
 
-        :param at_once: Whether it is on the disk then too. If not, a killed process changes
-            nothing, but where the machine goes down it may be gone, and everything behind it.
+        :param durable: Whether the transaction is on the disk then. If not, it survives a killed
+            process, but if the machine goes down it may be lost, with all transactions after it.
         :raises QueueError: for every error of SQLite.
         """
         with self.read() as connection:
-            if at_once is not self._at_once:
-                mode = "FULL" if at_once else "NORMAL"
+            if durable is not self._durable:
+                mode = "FULL" if durable else "NORMAL"
                 connection.execute(f"PRAGMA synchronous = {mode}")
-                self._at_once = at_once
+                self._durable = durable
             begin(connection)
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                # After some errors, a full disk among them, SQLite has rolled back already.
+                # After some errors, such as a full disk, SQLite has rolled back already.
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
 
     def close(self) -> None:
-        """Close the connection. It is opened again when it is needed."""
-        with self._turns:
+        """Close the connection. The next use opens it again."""
+        with self._lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -147,16 +148,17 @@ class SqliteFile:
         except OSError as error:
             raise QueueError(
                 f"MAIL_QUEUE: the file {self.path} cannot be written: {error.strerror}. Name"
-                " another place, or let the app write there."
+                " another file, or give the app permission to write there."
             ) from error
         connection = sqlite3.connect(
-            self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            self.path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
         )
         try:
             use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
-            self._at_once = True
-            # Most pages are written again and again before they have to stand in the file itself.
+            self._durable = True
+            # A larger WAL than usual: most pages change again and again before they must be written
+            # into the file itself.
             connection.execute("PRAGMA wal_autocheckpoint = 4000")
             self._make(connection)
         except BaseException:
@@ -166,12 +168,13 @@ class SqliteFile:
         return connection
 
     def _make_file(self) -> None:
-        # SQLite gives the files beside it the mode of this one.
+        # SQLite gives the files next to it the same mode.
         try:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except FileExistsError:
-            # Asked, not tried: closing it would take from the whole process the locks that SQLite
-            # has on it for another app (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+            # The file is not opened to find out: closing it again would drop the locks that SQLite
+            # holds on it for another app of this process
+            # (https://www.sqlite.org/howtocorrupt.html, section 2.2).
             if os.path.isdir(self.path):
                 raise OSError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
             if not os.access(self.path, os.R_OK | os.W_OK):
@@ -182,8 +185,8 @@ class SqliteFile:
             self._made(self.path)
 
     def _make_private(self) -> None:
-        """Keep others from reading a file that is there already, and those beside it: it holds
-        mail. A group that may write shares it on purpose."""
+        """Make an existing file private, and the files next to it, because it holds mail. If its
+        group may write it, the file is shared with the group on purpose."""
         for path in (self.path, f"{self.path}-wal", f"{self.path}-shm"):
             try:
                 mode = stat.S_IMODE(os.stat(path).st_mode)
@@ -194,20 +197,20 @@ class SqliteFile:
                 continue
             except OSError as error:
                 logger.warning(
-                    "Others can read the queue in %s, and its mode cannot be changed: %s. Its owner"
-                    " says: chmod 600.",
+                    "Other users can read the queue in %s, and its mode cannot be changed: %s. As"
+                    " the owner of the file, run chmod 600.",
                     path,
                     error.strerror,
                 )
 
     def _make(self, connection: sqlite3.Connection) -> None:
-        """Make the tables if there are none, and check that they are these.
+        """Create the tables if there are none, and check their version.
 
-        :raises QueueError: if the file was made by another version.
+        :raises QueueError: if the file has another version.
         """
         if self._version(connection) == 0:
             connection.execute("BEGIN IMMEDIATE")
-            # Another process may have been quicker.
+            # Another process may have created them meanwhile.
             if self._version(connection) == 0:
                 for statement in _TABLES.split(";"):
                     connection.execute(statement)
@@ -216,8 +219,8 @@ class SqliteFile:
         if (found := self._version(connection)) != VERSION:
             raise QueueError(
                 f"The queue in {self.path} has version {found}, and this release of"
-                f" Flask-MailHandler knows version {VERSION}. Let the release that made it send"
-                " what waits there, or name another file in MAIL_QUEUE."
+                f" Flask-MailHandler uses version {VERSION}. Send the mail that waits there with"
+                " the release that created it, or name another file in MAIL_QUEUE."
             )
 
     def _version(self, connection: sqlite3.Connection) -> int:
@@ -233,19 +236,21 @@ class SqliteFile:
         around_forks(self._before_fork, self._after_in_parent, self._after_in_child)
 
     def _before_fork(self) -> None:
-        # Who has the connection in hand gives it back in a moment. A fork is not to hang for ever.
-        self._held = self._turns.take(PATIENCE)
+        # A thread that uses the connection gives it back in a moment. A fork must not hang forever.
+        self._held = self._lock.acquire(LOCK_TIMEOUT)
         if self._held:
             self.close()
 
     def _after_in_parent(self) -> None:
         if self._held:
-            self._turns.end()
+            self._lock.release()
 
     def _after_in_child(self) -> None:
-        # The turn may be that of a thread which the child has not.
-        self._turns = Turns()
-        if self._connection is not None:  # the fork did not wait for it: never use or close it
+        # The lock may be held by a thread that the child does not have.
+        self._lock = FairLock()
+        if (
+            self._connection is not None
+        ):  # the wait before the fork timed out: never use or close it
             self._inherited.append(self._connection)
             self._connection = None
 
@@ -254,6 +259,6 @@ class SqliteFile:
 
 
 def _close(connection: sqlite3.Connection, process: int) -> None:
-    """Close a connection in the process that has opened it, and leave it alone in a child."""
+    """Close a connection, but only in the process that has opened it."""
     if process == os.getpid():
         connection.close()

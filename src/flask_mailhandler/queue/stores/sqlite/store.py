@@ -1,9 +1,8 @@
-"""Rows in SQLite: the default store, with nothing to install or to start."""
+"""The default store: rows in an SQLite file, with nothing to install or start."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 import typing as t
 from collections.abc import Callable
@@ -11,52 +10,42 @@ from collections.abc import Collection
 from collections.abc import Sequence
 
 from ....errors import ConfigurationError
+from ...lease import Lease
 from ...process import boot_id
 from ...process import process_mark
 from ...row import CHANGING
-from ...row import COLUMNS
-from ...row import PRIORITIES
 from ...row import Row
 from ...row import RowState
 from ...ticket import Ticket
 from ..base import Filter
 from ..base import Joined
-from ..base import Lease
 from .account_state import SqliteAccounts
+from .claim import Due
 from .file import SqliteFile
+from .insert import insert
+from .insert import NAMES
+from .insert import row_of
 
-_NAMES = ", ".join(COLUMNS)
-_GIVEN = ", ".join(COLUMNS[1:])
-_INSERT = (
-    f"INSERT INTO mail_queue ({_GIVEN}) VALUES ({', '.join('?' * len(COLUMNS[1:]))})"
-    " ON CONFLICT (app, account, key) WHERE key IS NOT NULL DO NOTHING RETURNING id"
-)
-_CLAIM = (
-    "UPDATE mail_queue SET state = 'claimed', attempts = attempts + 1, ended = NULL,"
-    " lease_owner = ?, lease_until = ?, changed = ? WHERE state = 'waiting' AND id IN ({})"
-    f" RETURNING {_NAMES}"
-)
-# The conditions of the indexes, as they stand there.
+# The conditions of the indexes, with the same words as there.
 _INDEXES = {
     "state = 'waiting'": {RowState.WAITING},
     "state = 'claimed'": {RowState.CLAIMED},
     "state NOT IN ('waiting', 'claimed')": {*RowState} - {RowState.WAITING, RowState.CLAIMED},
 }
 _WRITE = f"UPDATE mail_queue SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE id = ?"
-# In the words of its index.
-_QUEUED_THERE = " AND origin = ? AND origin <> ''"
 
 
 class SqliteStore(SqliteAccounts):
     """The rows of one app in a file.
 
-    :param path: Of the file.
+    :param path: The path of the file.
     :param app: The name of the app.
-    :param made: Called with the path when the file is made.
+    :param made: Called with the path when the file is created.
     """
 
     def __init__(self, path: str, app: str, made: Callable[[str], None] | None = None) -> None:
         super().__init__(SqliteFile(path, made), app)
+        self._due = Due(self.file, app)
         self._boot = boot_id()
 
     @property
@@ -65,21 +54,7 @@ class SqliteStore(SqliteAccounts):
 
     def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
         with self.file.write() as connection:
-            return [self._add(connection, row, content) for row, content in rows]
-
-    def _add(self, connection: sqlite3.Connection, row: Row, content: bytes) -> Ticket:
-        # RETURNING, for the last row id is that of another if nothing was inserted.
-        # Read to the end: only CPython ends a statement that is left in the middle.
-        new = connection.execute(_INSERT, _values(row)[1:]).fetchall()
-        if not new:
-            first = (
-                "SELECT id, message_id FROM mail_queue WHERE app = ? AND account = ? AND key = ?"
-            )
-            (found,) = connection.execute(first, (self.app, row.account, row.key)).fetchall()
-            return Ticket(found[0], found[1], created=False)
-        ((number,),) = new
-        connection.execute("INSERT INTO mail_queue_content VALUES (?, ?)", (number, content))
-        return Ticket(number, row.message_id)
+            return [insert(connection, row, content) for row, content in rows]
 
     def join(self, session: t.Any) -> Joined:
         raise ConfigurationError(
@@ -88,38 +63,15 @@ class SqliteStore(SqliteAccounts):
         )
 
     def now(self) -> float:
-        return time.time()  # whoever reaches the file has this clock
+        return time.time()  # every process that reaches the file has this clock
 
     def claim(
         self, account: str, lease: Lease, now: float, limit: int, origin: str = ""
     ) -> list[Row]:
-        # Only who finds something takes the lock for writing.
-        for priority in [found for found, due in self.due(account, origin) if due <= now]:
-            where, values = self._waiting(account, priority, origin)
-            first = f"SELECT id FROM mail_queue WHERE {where} AND due <= ? ORDER BY due LIMIT ?"
-            with self.file.write() as connection:
-                found = connection.execute(
-                    _CLAIM.format(first), (lease.owner, lease.until, now, *values, now, limit)
-                ).fetchall()
-            if found:
-                return sorted(map(_row, found), key=lambda row: (row.due, row.id))
-        return []
+        return self._due.claim(account, lease, now, limit, origin)
 
     def due(self, account: str, origin: str = "") -> list[tuple[int, float]]:
-        found = []
-        with self.file.read() as connection:
-            for priority in range(len(PRIORITIES)):
-                where, values = self._waiting(account, priority, origin)
-                first = f"SELECT due FROM mail_queue WHERE {where} ORDER BY due LIMIT 1"
-                found += [(priority, due) for (due,) in connection.execute(first, values)]
-        return found
-
-    def _waiting(
-        self, account: str, priority: int, origin: str
-    ) -> tuple[str, tuple[str | int, ...]]:
-        where = "app = ? AND account = ? AND priority = ? AND state = 'waiting'"
-        values = (self.app, account, priority)
-        return (where + _QUEUED_THERE, (*values, origin)) if origin else (where, values)
+        return self._due.first(account, origin)
 
     def content(self, row_id: int) -> bytes | None:
         with self.file.read() as connection:
@@ -132,14 +84,14 @@ class SqliteStore(SqliteAccounts):
         return f"{self._boot}.{process_mark()}.{os.urandom(12).hex()}"
 
     def remembers(self, owner: str) -> bool:
-        # Without such an id every announcement is written to the disk at once.
+        # Without a boot id, every announcement is written to the disk at once.
         return owner.partition(".")[0] == self._boot
 
     def renew(self, lease: Lease) -> None:
         self._change(
             "UPDATE mail_queue SET lease_until = ? WHERE state = 'claimed' AND lease_owner = ?",
             (lease.until, lease.owner),
-            at_once=False,
+            durable=False,
         )
 
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
@@ -147,13 +99,13 @@ class SqliteStore(SqliteAccounts):
             "UPDATE mail_queue SET ended = ?"
             " WHERE id = ? AND state = 'claimed' AND lease_owner = ?",
             (ended, row_id, owner),
-            at_once=not self._boot,
+            durable=not self._boot,
         )
         return changed == 1
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
         mine = "state IN ('claimed', 'held') AND lease_owner = ?"
-        with self.file.write(at_once=False) as connection:
+        with self.file.write(durable=False) as connection:
             written = connection.execute(f"{_WRITE} AND {mine}", (*_changing(row), owner)).rowcount
             if drop and written:
                 connection.execute("DELETE FROM mail_queue_content WHERE id = ?", (row.id,))
@@ -165,7 +117,7 @@ class SqliteStore(SqliteAccounts):
             f" lease_until = NULL WHERE id IN ({_marks(ids)})"
             " AND state = 'claimed' AND lease_owner = ? AND ended IS NULL",
             (*ids, owner),
-            at_once=False,
+            durable=False,
         )
 
     def owners(self) -> set[str]:
@@ -179,14 +131,14 @@ class SqliteStore(SqliteAccounts):
     def lost(self, now: float, longest: float, dead: Collection[str] = ()) -> list[Row]:
         with self.file.read() as connection:
             found = connection.execute(
-                f"SELECT {_NAMES} FROM mail_queue WHERE state = 'claimed' AND app = ?"
+                f"SELECT {NAMES} FROM mail_queue WHERE state = 'claimed' AND app = ?"
                 f" AND (lease_until < ? OR lease_until > ? OR lease_owner IN ({_marks(dead)}))",
                 (self.app, now, now + longest, *dead),
             ).fetchall()
-        return [*map(_row, found)]
+        return [*map(row_of, found)]
 
     def pull(self, now: float, longest: float) -> int:
-        # A minute is what clocks of several machines may differ by.
+        # The clocks of several machines may differ by a minute.
         return self._change(
             "UPDATE mail_queue SET due = due - (changed - ?), expires = expires - (changed - ?),"
             " changed = ? WHERE app = ? AND state = 'waiting' AND changed > ?"
@@ -207,19 +159,19 @@ class SqliteStore(SqliteAccounts):
 
     def rows(self, wanted: Filter, limit: int) -> list[Row]:
         where, values = self._where(wanted)
-        order = "changed" if wanted.states else "id"  # what an index has
+        order = "changed" if wanted.states else "id"  # both have an index
         with self.file.read() as connection:
             found = connection.execute(
-                f"SELECT {_NAMES} FROM mail_queue WHERE {where} ORDER BY {order} DESC LIMIT ?",
+                f"SELECT {NAMES} FROM mail_queue WHERE {where} ORDER BY {order} DESC LIMIT ?",
                 (*values, limit),
             ).fetchall()
-        return [*map(_row, found)]
+        return [*map(row_of, found)]
 
     def counts(self, account: str | None = None) -> dict[RowState, int]:
         where, values = self._where(Filter(account=account))
         found: dict[RowState, int] = {}
         with self.file.read() as connection:
-            # One question for each index.
+            # One query for each index.
             for states in _INDEXES:
                 numbers = connection.execute(
                     f"SELECT state, count(*) FROM mail_queue WHERE {where} AND {states}"
@@ -240,9 +192,9 @@ class SqliteStore(SqliteAccounts):
         where, values = self._where(Filter(was, ids=ids))
         with self.file.write() as connection:
             found = connection.execute(
-                f"SELECT {_NAMES} FROM mail_queue WHERE {where} ORDER BY id", values
+                f"SELECT {NAMES} FROM mail_queue WHERE {where} ORDER BY id", values
             ).fetchall()
-            changed = [row for row in map(change, map(_row, found)) if row is not None]
+            changed = [row for row in map(change, map(row_of, found)) if row is not None]
             connection.executemany(_WRITE, map(_changing, changed))
         return changed
 
@@ -261,8 +213,8 @@ class SqliteStore(SqliteAccounts):
     def close(self) -> None:
         self.file.close()
 
-    def _change(self, statement: str, values: Sequence[t.Any], *, at_once: bool = True) -> int:
-        with self.file.write(at_once=at_once) as connection:
+    def _change(self, statement: str, values: Sequence[t.Any], *, durable: bool = True) -> int:
+        with self.file.write(durable=durable) as connection:
             return connection.execute(statement, values).rowcount
 
     def _where(self, wanted: Filter) -> tuple[str, list[t.Any]]:
@@ -272,7 +224,7 @@ class SqliteStore(SqliteAccounts):
             parts.append(f"id IN ({_marks(wanted.ids)})")
             values += wanted.ids
         if wanted.states:
-            # In words and not as values: an index is for certain states.
+            # Literals and not parameters, because the indexes are partial.
             names = ", ".join(f"'{RowState(state)}'" for state in wanted.states)
             parts.append(f"state IN ({names})")
             parts += [index for index, states in _INDEXES.items() if {*wanted.states} <= states]
@@ -295,12 +247,3 @@ def _marks(values: Collection[t.Any]) -> str:
 
 def _changing(row: Row) -> tuple[t.Any, ...]:
     return (*(getattr(row, name) for name in CHANGING), row.id)
-
-
-def _values(row: Row) -> tuple[t.Any, ...]:
-    return tuple(getattr(row, name) for name in COLUMNS)
-
-
-def _row(values: Sequence[t.Any]) -> Row:
-    found = dict(zip(COLUMNS, values, strict=True))
-    return Row(**{**found, "state": RowState(found["state"])})

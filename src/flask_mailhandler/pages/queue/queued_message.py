@@ -1,0 +1,132 @@
+"""What people and programs see of a row."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+
+from ...queue import outcomes
+from ...queue.current import current_queue
+from ...queue.outcomes import DamagedRowError
+from ...queue.outcomes import Settled
+from ...queue.row import PRIORITIES
+from ...queue.row import Row
+from ...queue.row import RowState
+from ...queue.stored_message import read_options
+
+_NAMED = 2
+_LARGEST = 2**63 - 1
+"""The largest number that a store can look for."""
+_LAST = 253_402_128_000.0
+"""A day before the last that a date can be, which is one in every zone."""
+_DONE = frozenset({RowState.SENT, RowState.CLAIMED})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """A row that was read to be looked at.
+
+    :param damaged: Why its recipients or its options cannot be read; "" if they can.
+    """
+
+    row: Row
+    recipients: tuple[Settled, ...]
+    subject: str
+    sender: str
+    damaged: str
+
+    @property
+    def who(self) -> str:
+        """The first recipients, and how many more there are."""
+        names = [str(item.recipient) for item in self.recipients[:_NAMED]]
+        more = len(self.recipients) - _NAMED
+        return f"{', '.join(names)}{f' and {more} more' if more > 0 else ''}" or "nobody"
+
+    @property
+    def version(self) -> str:
+        """What changes when the row does."""
+        row = self.row
+        return f"{row.state}-{row.attempts}-{row.changed}-{row.due}"
+
+    @property
+    def time(self) -> datetime.datetime:
+        """When it is due, if it waits; else when its state changed."""
+        waits = self.row.state is RowState.WAITING
+        return moment(self.row.due if waits else self.row.changed)
+
+    @property
+    def times(self) -> dict[str, datetime.datetime]:
+        """All its times, by their names."""
+        names = ("created", "due", "expires", "changed")
+        return {name: moment(getattr(self.row, name)) for name in names}
+
+    @property
+    def priority(self) -> str:
+        return PRIORITIES[self.row.priority]
+
+    @property
+    def may_retry(self) -> bool:
+        """Whether it can be sent again, or now."""
+        return bool(self.row.size) and self.row.state not in _DONE and not self.damaged
+
+    @property
+    def may_cancel(self) -> bool:
+        return self.row.state in (RowState.WAITING, RowState.HELD)
+
+    def as_json(self) -> dict[str, t.Any]:
+        """What a list tells to programs."""
+        row = self.row
+        return {
+            "id": row.id,
+            "state": row.state,
+            "subject": self.subject,
+            "to": [str.__str__(item.recipient) for item in self.recipients],
+            "account": row.account,
+            "key": row.key,
+            "message_id": row.message_id,
+            "priority": self.priority,
+            "attempts": row.attempts,
+            "size": row.size,
+            "error": row.error or self.damaged,
+            **{name: found.isoformat() for name, found in self.times.items()},
+        }
+
+    def outcomes_as_json(self) -> list[dict[str, t.Any]]:
+        """What has become of each recipient; ``state`` is null of who was not tried."""
+        return [
+            {
+                "address": str.__str__(item.recipient),
+                "state": item.state,
+                "code": item.code,
+                "enhanced_code": item.enhanced_code,
+                "text": item.text,
+            }
+            for item in self.recipients
+        ]
+
+
+def read_row(row: Row) -> QueuedMessage:
+    """Read a row, as far as it can be read."""
+    recipients: tuple[Settled, ...] = ()
+    options: dict[str, t.Any] = {}
+    damaged = ""
+    try:
+        recipients = outcomes.from_json(row.recipients)
+        options = read_options(row)
+    except DamagedRowError as error:
+        damaged = f"The row is damaged: {error}."
+    return QueuedMessage(
+        row, recipients, str(options.get("subject", "")), str(options.get("sender", "")), damaged
+    )
+
+
+def find(id: int) -> QueuedMessage | None:
+    """The message of the current app's queue that has that number."""
+    row = current_queue().get(id) if id <= _LARGEST else None
+    return None if row is None else read_row(row)
+
+
+def moment(seconds: float) -> datetime.datetime:
+    """A time of a row, in UTC."""
+    return datetime.datetime.fromtimestamp(min(max(seconds, 0.0), _LAST), datetime.UTC)

@@ -1,0 +1,251 @@
+"""Send the mail of one account, in one thread.
+
+::
+
+    claim ──▶ rate limit ──▶ Attempt.run ──▶ claim ...     until no row is due
+      │            │             │
+      │            │             └─ the account is at fault: pause, for all workers
+      │            └─ used up: give rows back, rest until the limit allows more
+      └─ up to 20 rows of the highest priority, with a lease that is renewed meanwhile
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+import typing as t
+from collections.abc import Callable
+
+from ..errors import ConfigurationError
+from ..errors import MailError
+from ..errors import QueueError
+from ..log import logger
+from ..log import masked
+from ..report import LoginError
+from . import lease
+from .account_faults import Faults
+from .attempt import Attempt
+from .attempt import Told
+from .lease import Lease
+from .lease import Renewal
+from .retry import AFTER_LOGIN
+from .retry import backoff
+from .retry import LONGEST_PAUSE
+from .row import Row
+from .row import RowState
+from .store_retry import retrying
+from .stores.base import Filter
+from .stores.base import Pause
+
+if t.TYPE_CHECKING:
+    from .site import Site
+    from .stores.base import Store
+
+BATCH = 20
+"""The most rows claimed at once, which are sent over one connection."""
+URGENT = 0.25
+"""Seconds between two searches for mail of a higher priority than the claimed rows."""
+_MANY = 10_000
+
+
+@dataclasses.dataclass(slots=True)
+class Resting:
+    """What one worker knows about an account, besides what is in the store."""
+
+    until: float = float("-inf")
+    """When this worker tries the account again, by the monotonic clock. Most often its rate limit
+    is used up until then."""
+    faults: Faults = dataclasses.field(default_factory=Faults)
+
+
+class AccountSender:
+    """Claims the due mail of an account and delivers it, until no more is due.
+
+    :param resting: What the worker knows about the account.
+    :param owner: Returns a name for each claim, so that a late result of an earlier claim is never
+        taken for a result of this one.
+    :param ended: Called before each message. Once it returns true, the claimed rows are given back.
+    :param told: Called with each row after its state has changed.
+    :param yields: Called after each claim. If it returns true the sender ends, because another
+        account waits for a thread.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        site: Site,
+        account: str,
+        resting: Resting,
+        owner: Callable[[], str],
+        *,
+        ended: Callable[[], bool],
+        told: Told,
+        yields: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.account = account
+        self.taken: int = 0
+        """How many messages it has claimed."""
+        self.begun: float = time.monotonic()
+        """When its message was begun, by the monotonic clock."""
+        self._store = store
+        self._site = site
+        self._app = site.app  # keeps it alive meanwhile
+        self._resting = resting
+        self._owner = owner
+        self._ended = ended
+        self._told = told
+        self._yields = yields
+        self._rows: list[Row] = []
+        self._lease = Lease("", 0.0)
+        self._looked = 0.0
+
+    def run(self) -> None:
+        """Deliver until no more is due, the account pauses, or the sender must end.
+
+        :raises QueueError: if the store cannot be used.
+        """
+        while not self._ended() and self._claim():
+            self.taken += len(self._rows)
+            with self._site.app_context(), Renewal(self._renew, lease.LEASE / 3):
+                error = self._deliver()
+            if error is not None:
+                self._pause(error)
+                return
+            self._end_pause()
+            if self._yields():
+                return
+
+    def abandon(self) -> None:
+        """Give back the claimed rows whose end of data was not announced, while the thread waits
+        for a server that does not reply. If the thread goes on after all, it finds that it has lost
+        the rows, and does not send the end of data.
+
+        :raises QueueError: if the store cannot be used.
+        """
+        if ids := [row.id for row in self._rows]:
+            self._store.release(ids, self._lease.owner)
+
+    def _claim(self) -> bool:
+        self.begun = time.monotonic()
+        now = self._store.now()
+        self._lease = Lease(self._owner(), now + lease.LEASE)
+        origin = self._site.origin(self.account)
+        try:
+            rows = self._store.claim(self.account, self._lease, now, BATCH, origin)
+        except QueueError:
+            # The claim may have been made, and only the database's reply was lost.
+            rows = self._claimed()
+            if not rows:
+                raise
+        if not rows and not self.taken:
+            # Another transaction has locked the rows: do not ask for them again and again.
+            self._resting.until = time.monotonic() + URGENT
+        self._rows = self._within_rate(rows)
+        self._looked = time.monotonic()
+        return bool(self._rows)
+
+    def _claimed(self) -> list[Row]:
+        found = self._store.rows(Filter([RowState.CLAIMED], self.account), _MANY)
+        mine = [row for row in found if row.lease_owner == self._lease.owner]
+        return sorted(mine, key=lambda row: (row.due, row.id))
+
+    def _renew(self) -> None:
+        self._store.renew(Lease(self._lease.owner, self._store.now() + lease.LEASE))
+
+    def _within_rate(self, rows: list[Row]) -> list[Row]:
+        """Give back the rows that the account's rate limit does not allow now, for all workers
+        together."""
+        limits = self._site.accounts[self.account].rate_limit
+        if not limits or not rows:
+            return rows
+        number, wait = retrying(
+            lambda: self._store.take_rate(self.account, limits, self._store.now(), len(rows))
+        )
+        if number < len(rows):
+            self._release(rows[number:])
+        if not number:
+            self._resting.until = time.monotonic() + wait
+        return rows[:number]
+
+    def _release(self, rows: list[Row]) -> None:
+        retrying(lambda: self._store.release([row.id for row in rows], self._lease.owner))
+
+    def _deliver(self) -> MailError | None:
+        """Deliver the claimed rows. Return the error for which the account must pause."""
+        try:
+            handler = self._site.queued_handler(self.account)
+        except Exception as error:  # the handler may be the app's own
+            self._release(self._rows)
+            if isinstance(error, MailError):
+                return error
+            return ConfigurationError(f"{type(error).__name__}: {error}")
+        faults = self._resting.faults
+        faults.probing = self._store.pause(self.account).times > 0
+        attempt = Attempt(
+            self._store,
+            handler,
+            self._lease.owner,
+            faults,
+            retry_unknown=self._site.retry_unknown,
+            timeout=self._site.settings.queue_timeout,
+            told=self._told,
+            stopped=self._stopped,
+        )
+        attempt.run(self._rows)
+        return attempt.error
+
+    def _stopped(self) -> bool:
+        """Whether the next message must not be begun."""
+        self.begun = time.monotonic()
+        return self._ended() or self._is_overtaken()
+
+    def _is_overtaken(self) -> bool:
+        """Whether mail of a higher priority than the claimed rows has become due."""
+        if time.monotonic() - self._looked < URGENT:
+            return False
+        self._looked = time.monotonic()
+        mine, now = self._rows[0].priority, self._store.now()
+        origin = self._site.origin(self.account)
+        try:
+            waiting = self._store.due(self.account, origin)
+        except QueueError:
+            return False  # the claimed rows are sent all the same
+        return any(priority < mine and due <= now for priority, due in waiting)
+
+    def _pause(self, error: MailError) -> None:
+        """Pause the account, because each of its messages would fail in the same way."""
+        now = self._store.now()
+
+        def pause(before: Pause) -> Pause:
+            # Another worker may have paused it at the same time.
+            times = before.times + (before.until <= now)
+            seconds = backoff(times, LONGEST_PAUSE)
+            if isinstance(error, LoginError):
+                seconds = max(seconds, AFTER_LOGIN)
+            return Pause(now + seconds, times, str(error))
+
+        until = self._store.alter_pause(self.account, pause).until
+        logger.warning(
+            "The account %s is paused for %.0f s: %s",
+            self.account,
+            until - now,
+            masked(str(error)),
+        )
+
+    def _end_pause(self) -> None:
+        if self._resting.faults.number or not self._store.pause(self.account).times:
+            return
+        now = self._store.now()
+        self._store.alter_pause(
+            self.account, lambda before: before if before.until > now else Pause()
+        )
+
+    def __repr__(self) -> str:
+        return f"<AccountSender {self.account}, {self.taken} taken>"
+
+
+def names(owner: str) -> Callable[[], str]:
+    """Return a function that makes the name of each claim of an owner."""
+    numbers = itertools.count(1)
+    return lambda: f"{owner}.{next(numbers)}"

@@ -1,0 +1,59 @@
+"""Log what a queued message has become, and send the signal at its end."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..log import logger
+from ..log import masked
+from ..report import Report
+from ..report import report_on
+from ..signals import announce
+from ..signals import message_expired
+from . import outcomes
+from .outcomes import DamagedRowError
+from .row import Row
+from .row import RowState
+from .site import Site
+from .stored_message import message_of
+
+if t.TYPE_CHECKING:
+    from .stores.base import Store
+
+
+def notify(site: Site, store: Store, row: Row, report: Report | None) -> None:
+    """Log the new state of a row. If it is the last one, send a signal with a report on all
+    recipients.
+
+    :param report: The report of the last attempt, if the attempt came to an end.
+    """
+    if row.state is RowState.WAITING:
+        error = masked(row.error)
+        logger.info("%s via %s waits for another attempt: %s", row.message_id, row.account, error)
+        return
+    try:
+        whole = report_of(store, row, report)
+    except DamagedRowError:
+        logger.error("Row %d via %s: %s", row.id, row.account, row.error)
+        return
+    if row.state is RowState.EXPIRED:
+        logger.error("%s via %s has expired: %s", row.message_id, row.account, masked(row.error))
+        announce(message_expired, site.app, message=whole.message, report=whole)
+    else:
+        site.tell(whole, row.account)
+
+
+def report_of(store: Store, row: Row, last: Report | None = None) -> Report:
+    """Return the report on all recipients of a row, over all attempts.
+
+    :param last: The report of the last attempt, if the caller has it.
+    :raises DamagedRowError: if the row cannot be read.
+    """
+    settled = outcomes.from_json(row.recipients)
+    found, until = [one.outcome for one in settled], outcomes.safe_until(settled)
+    if last is None:
+        message = message_of(row, store.content(row.id) or b"")
+        return report_on(message, row.message_id, found, safe_until=until)
+    whole = {outcome.recipient for outcome in found} == {o.recipient for o in last.outcomes}
+    error = last.error if whole else None
+    return report_on(last.message, row.message_id, found, error, safe_until=until)

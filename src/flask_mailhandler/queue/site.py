@@ -1,0 +1,94 @@
+"""What the queue knows about its app: handlers, accounts, settings, the log and signals.
+
+The other files are given a :class:`Site` and a store. They know neither :class:`.Mail` nor
+:class:`.MailQueue`.
+"""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+from collections.abc import Mapping
+
+from ..handlers.base import EmailHandler
+from ..handlers.memory import MemoryEmailHandler
+from ..report import Report
+
+if t.TYPE_CHECKING:
+    from flask import Flask
+    from flask.ctx import AppContext
+
+    from ..app.account import Account
+    from ..app.queue_keys import QueueSettings
+    from ..app.registration import Registration
+
+
+class Site:
+    """The app, as the queue sees it.
+
+    :param registration: The app's registration. It holds the app weakly.
+    """
+
+    def __init__(self, registration: Registration) -> None:
+        self._registration = registration
+        self.settings: QueueSettings = registration.settings.queue
+        """What the ``MAIL_QUEUE*`` keys say."""
+
+    @property
+    def app(self) -> Flask:
+        """The app, for a caller that holds it."""
+        return self._registration.app
+
+    def hold(self) -> Flask | None:
+        """Return the app, for as long as the caller keeps it; None if it is gone."""
+        return self._registration.hold()
+
+    def app_context(self) -> AppContext:
+        """Return a context of the app, which handlers and receivers of signals may need."""
+        return self.app.app_context()
+
+    @property
+    def accounts(self) -> Mapping[str, Account]:
+        """The accounts of the app."""
+        return self._registration.settings.accounts
+
+    @property
+    def retry_unknown(self) -> bool:
+        """Whether to try a recipient again who may have got the message."""
+        return self.settings.queue_unknown == "retry"
+
+    @property
+    def sends_at_once(self) -> bool:
+        """Whether ``send_later`` sends at once, into the outbox of a test."""
+        return self._registration.sends_at_once
+
+    def handler(self, account: str) -> EmailHandler:
+        """Return the handler that is in force for an account.
+
+        :raises ConfigurationError: if its options cannot be used.
+        """
+        return self._registration.handler(account)
+
+    def queued_handler(self, account: str) -> EmailHandler:
+        """Return the handler for a message from the queue: an outbox marks it as queued.
+
+        :raises ConfigurationError: if its options cannot be used.
+        """
+        handler = self.handler(account)
+        if isinstance(handler, MemoryEmailHandler):
+            return handler.queuing("", account)
+        return handler
+
+    def origin(self, account: str) -> str:
+        """Return the name of this machine if this process sends nothing by the account, else "".
+
+        A server in debug mode may use the database of production by mistake. Its messages carry
+        its machine's name, and it takes only messages that carry that name.
+        """
+        if self._registration.sends(account):
+            return ""
+        return socket.gethostname() or "localhost"
+
+    def tell(self, report: Report, account: str) -> None:
+        """Log a report and send its signal."""
+        self._registration.tell(report, account)

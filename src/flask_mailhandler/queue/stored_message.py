@@ -1,0 +1,134 @@
+"""How a message is stored in a row and its octets, and how it is read back."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from email.message import Message as MIMEMessage
+
+from ..address import Address
+from ..address import Addresses
+from ..content import Content
+from ..envelope import Envelope
+from ..errors import MessageError
+from ..handlers.prepare import Prepared
+from ..message.message import Message
+from ..mime import seven_bit
+from ..report import Job
+from . import outcomes
+from .outcomes import DamagedRowError
+from .outcomes import Settled
+from .row import Row
+
+VERSION = 1
+"""Of the JSON in a row."""
+_SUBJECT = 200
+
+
+def options(prepared: Prepared) -> str:
+    """Return everything that delivery needs besides the octets, as JSON."""
+    job, message = prepared.job, prepared.message
+    found: dict[str, t.Any] = {
+        "version": VERSION,
+        "sender": "" if job is None else str.__str__(job.envelope.sender),
+        "smtputf8": job is not None and job.content.smtputf8,
+        "eightbit": job is not None and job.content.eightbit,
+    }
+    if isinstance(message, MIMEMessage):
+        found["subject"] = str(message["Subject"] or "")[:_SUBJECT]
+        found["foreign"] = True
+    else:
+        found["subject"] = message.subject[:_SUBJECT]
+        found["bcc"] = [str.__str__(address) for address in message.bcc]
+    return json.dumps(found, ensure_ascii=False)
+
+
+def recipients(prepared: Prepared) -> tuple[Settled, ...]:
+    """Return every recipient of the envelope, including those that the staging guard withheld."""
+    mine = () if prepared.job is None else prepared.job.envelope.recipients
+    withheld = {outcome.recipient: outcomes.settled(outcome) for outcome in prepared.withheld}
+    everybody = prepared.recipients or mine
+    return tuple(withheld.get(address, Settled(address)) for address in everybody)
+
+
+def read_options(row: Row) -> dict[str, t.Any]:
+    """Read the JSON that :func:`options` returned.
+
+    :raises DamagedRowError: if it has another version, or cannot be read.
+    """
+    try:
+        found = json.loads(row.options)
+        version = found["version"]
+    except (ValueError, TypeError, LookupError) as error:
+        raise DamagedRowError(f"its options cannot be read: {error!r}") from None
+    if version != VERSION:
+        raise DamagedRowError(
+            f"it has version {version!r}, and this release knows version {VERSION}"
+        )
+    return t.cast("dict[str, t.Any]", found)
+
+
+def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], timeout: float) -> Job:
+    """Return the job that sends exactly these octets to these recipients.
+
+    :param timeout: Seconds for the job in all.
+    :raises DamagedRowError: if the row cannot be read.
+    """
+    found = read_options(row)
+    if octets is None or len(octets) != row.size:
+        raise DamagedRowError("its content is gone, or cut short")
+    try:
+        envelope = Envelope(found["sender"], to)
+        content = Content(
+            octets,
+            smtputf8=bool(found["smtputf8"]),
+            eightbit=bool(found["eightbit"]),
+            rewrite=seven_bit,
+        )
+    except (LookupError, MessageError) as error:
+        raise DamagedRowError(f"its options cannot be read: {error!r}") from None
+    return Job(message_of(row, octets), row.message_id, envelope, content, timeout)
+
+
+def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
+    """Return the message of a row, as far as it can be read from its octets.
+
+    :raises DamagedRowError: if the row cannot be read.
+    """
+    found = read_options(row)
+    if found.get("foreign"):
+        from ..mime.stdlib.as_sent import AS_SENT  # 20 ms, and most messages are ours
+        from ..mime.stdlib.as_sent import AS_SENT_UTF8
+        from ..mime.stdlib.body import parse
+
+        return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
+    return StoredMessage.of(octets, found.get("bcc", []))
+
+
+class StoredMessage(Message):
+    """A message that is read from its octets when a field is used. Sending it uses no field."""
+
+    @classmethod
+    def of(cls, octets: bytes, bcc: list[str]) -> StoredMessage:
+        """Return the message that has these octets, and the Bcc recipients, which they omit."""
+        self = cls.__new__(cls)
+        self.__dict__["_unread"] = octets, bcc
+        return self
+
+    def __getattribute__(self, name: str) -> t.Any:
+        if not name.startswith("__"):
+            _read(object.__getattribute__(self, "__dict__"))
+        return object.__getattribute__(self, name)
+
+
+def _read(into: dict[str, t.Any]) -> None:
+    octets, bcc = into.get("_unread", (None, None))
+    if octets is None:
+        return
+    from ..mime.stdlib.body import parse
+
+    message = Message.from_mime(parse(octets))
+    # All three are given, even if empty, so that no default is filled in when it is sent again.
+    read = message.completed(to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)))
+    into.update(vars(read))
+    del into["_unread"]

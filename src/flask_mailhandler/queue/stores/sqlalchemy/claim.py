@@ -1,0 +1,126 @@
+"""Claim rows: which are due, and how one worker gets a row that two want.
+
+In PostgreSQL a claim locks its rows and skips rows that another worker has locked. In SQLite one
+process writes at a time. Either way the second worker does not find the rows waiting.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from collections.abc import Collection
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ....errors import QueueError
+from ...lease import Lease
+from ...row import PRIORITIES
+from ...row import Row
+from ...row import RowState
+from .database import Database
+from .insert import row_of
+from .listing import SqlalchemyListing
+
+# The most octets of a content that is read with others, and the most contents to keep.
+_SMALL, _CONTENTS = 65_536, 100
+
+
+class SqlalchemyClaims(SqlalchemyListing):
+    """The due rows of one app, and the contents of claimed rows.
+
+    :param app: The name of the app.
+    """
+
+    def __init__(self, database: Database, app: str) -> None:
+        super().__init__(database, app)
+        self._contents: dict[int, bytes] = {}
+        contents = database.contents.c
+        # Built once, because workers use them again and again: for any origin, and for one.
+        self._claims = {there: self._claim_of(there) for there in (False, True)}
+        self._firsts = {there: self._first_of_each(there) for there in (False, True)}
+        self._content = sa.select(contents.octets).where(contents.id == sa.bindparam("this"))
+
+    def claim(
+        self, account: str, lease: Lease, now: float, limit: int, origin: str = ""
+    ) -> list[Row]:
+        # Only a worker that finds a row writes.
+        for priority in [found for found, due in self.due(account, origin) if due <= now]:
+            first = {"of": account, "urgency": priority, "now": now, "most": limit}
+            first |= {"there": origin} if origin else {}
+            if found := self._claim(self._claims[bool(origin)], first, lease, now):
+                return sorted(found, key=lambda row: (row.due, row.id))
+        return []
+
+    def _claim_of(self, there: bool) -> sa.Executable:
+        """Return a statement that claims the first rows of a priority that are not locked."""
+        columns = self._rows.c
+        chosen = self._waiting_rows(sa.bindparam("urgency", type_=sa.Integer), there)
+        chosen = chosen.where(columns.due <= sa.bindparam("now")).limit(sa.bindparam("most"))
+        claim = sa.update(self._rows).where(columns.id.in_(self._free(chosen)), self._waiting)
+        return claim.values(
+            state=RowState.CLAIMED.value,
+            attempts=columns.attempts + 1,
+            ended=None,
+            lease_owner=sa.bindparam("owner"),
+            lease_until=sa.bindparam("until"),
+            changed=sa.bindparam("claimed"),
+        ).returning(*columns)
+
+    def _claim(
+        self, claim: sa.Executable, values: dict[str, t.Any], lease: Lease, now: float
+    ) -> list[Row]:
+        values |= {"owner": lease.owner, "until": lease.until, "claimed": now}
+        with self.database.change() as connection:
+            rows = [*map(row_of, connection.execute(claim, values))]
+        with contextlib.suppress(QueueError):  # the rows are claimed; content() reads one by one
+            self._fetch([row.id for row in rows if row.size <= _SMALL])
+        return rows
+
+    def _fetch(self, ids: Collection[int]) -> None:
+        """Read the octets of many claimed rows in one query."""
+        if not ids:
+            return
+        contents = self.database.contents.c
+        wanted = sa.select(contents.id, contents.octets).where(contents.id.in_(ids))
+        with self.database.single() as connection:
+            found = {number: bytes(octets) for number, octets in connection.execute(wanted)}
+        if len(self._contents) > _CONTENTS:  # of rows that were claimed, and then there was trouble
+            self._contents.clear()
+        self._contents.update(found)
+
+    def _waiting_rows(self, priority: sa.ColumnElement[int], there: bool) -> sa.Select[t.Any]:
+        """Return a query for the waiting rows of an account, the first due first.
+
+        :param there: Whether to select those of one origin only.
+        """
+        columns = self._rows.c
+        mine = (columns.app == self.app) & (columns.account == sa.bindparam("of"))
+        rows = sa.select(columns.id).where(mine, columns.priority == priority, self._waiting)
+        if there:
+            named = columns.origin != sa.literal_column("''")
+            rows = rows.where(columns.origin == sa.bindparam("there"), named)
+        return rows.order_by(columns.due, columns.id)
+
+    def _first_of_each(self, there: bool) -> sa.Executable:
+        """Return a query for the first due time of each priority of an account."""
+        firsts = []
+        for priority in range(len(PRIORITIES)):
+            number = sa.literal(priority)
+            rows = self._waiting_rows(number, there).limit(1)
+            first = rows.with_only_columns(number.label("priority"), self._rows.c.due)
+            firsts.append(first.subquery().select())
+        return sa.union_all(*firsts)
+
+    def due(self, account: str, origin: str = "") -> list[tuple[int, float]]:
+        values = {"of": account, **({"there": origin} if origin else {})}
+        with self.database.single() as connection:
+            found: Sequence[t.Any] = connection.execute(self._firsts[bool(origin)], values).all()
+        return sorted((row[0], row[1]) for row in found)
+
+    def content(self, row_id: int) -> bytes | None:
+        if (octets := self._contents.pop(row_id, None)) is not None:
+            return octets
+        with self.database.single() as connection:
+            found = connection.execute(self._content, {"this": row_id}).scalar()
+        return None if found is None else bytes(found)

@@ -1,0 +1,130 @@
+"""Find the database that MAIL_QUEUE names: a URL, or the app's Flask-SQLAlchemy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import typing as t
+
+import sqlalchemy as sa
+from flask import appcontext_tearing_down
+from flask import current_app
+from sqlalchemy import event
+from sqlalchemy import exc
+
+from ....errors import ConfigurationError
+from ....secret import Secret
+from .app_session import context_ends
+from .database import Database
+from .store import SqlalchemyStore
+
+if t.TYPE_CHECKING:
+    from flask import Flask
+
+IDLE = 1.0
+"""Seconds after which an idle connection is tested before it is used."""
+_KEY = "flask_mailhandler_idle"
+
+
+def store_at(app: Flask, url: Secret | None) -> SqlalchemyStore:
+    """Build the store of an app in a database. Nothing is opened.
+
+    :param url: The URL of the database; None for the database of the app's Flask-SQLAlchemy.
+    :raises ConfigurationError: if there is no such database, or mail cannot wait in it.
+    """
+    if url is None:
+        engine, schema = _of_app(app)
+        database = Database(engine, schema, ours=False)
+    else:
+        database = Database(_at(url, app.instance_path), None, ours=True)
+    appcontext_tearing_down.connect(context_ends, app)
+    return SqlalchemyStore(database, app.name)
+
+
+def _of_app(app: Flask) -> tuple[sa.Engine, str | None]:
+    db = app.extensions.get("sqlalchemy")
+    if db is None:
+        raise ConfigurationError(
+            "MAIL_QUEUE = 'sqlalchemy' uses the database of Flask-SQLAlchemy, which this app does"
+            " not have: call db.init_app(app) before the first mail, or set MAIL_QUEUE to the URL"
+            " of a database."
+        )
+    inside = bool(current_app) and current_app._get_current_object() is app  # type: ignore[attr-defined]
+    # A second context of the app would, at its end, close what the app has open in the first.
+    with contextlib.nullcontext() if inside else app.app_context():
+        engine: sa.Engine = db.engine.engine  # a test may have replaced db.engine by a connection
+    return engine, getattr(getattr(db, "metadata", None), "schema", None)
+
+
+def _at(url: Secret, folder: str) -> sa.Engine:
+    """Create an engine of our own. The URL may hold a password, so no error shows it."""
+    try:
+        place = sa.make_url(url.reveal())
+        here = place.get_backend_name() == "sqlite"
+        if here and place.database not in (None, "", ":memory:"):
+            os.makedirs(folder, exist_ok=True)
+            place = place.set(database=os.path.join(folder, str(place.database)))
+        if place.get_dialect().is_async:
+            raise ConfigurationError(
+                f"MAIL_QUEUE: {place.get_driver_name()} is a driver for asyncio, but threads send"
+                " queued mail. Name another driver, as in 'postgresql+psycopg://'."
+            )
+        place, options = _options(place)
+        engine = sa.create_engine(place, connect_args=options)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"MAIL_QUEUE: the driver {error.name} is not installed. Install it, or name another"
+            " driver in the URL, as in 'postgresql+psycopg://'."
+        ) from None
+    except exc.ArgumentError:
+        raise ConfigurationError(
+            "MAIL_QUEUE is not a URL of SQLAlchemy: write it as in"
+            " 'postgresql+psycopg://user@host/database' or 'sqlite:////srv/shop/app.db'."
+        ) from None
+    if not here:
+        _look_at_idle(engine)
+    return engine
+
+
+def _options(place: sa.URL) -> tuple[sa.URL, dict[str, object]]:
+    """Return the URL and the driver's options besides it. Options in the URL win.
+
+    After five uses, psycopg lets the server prepare a statement under a name. With a pooler that
+    assigns a connection to each transaction, the next transaction may use another connection, in
+    which that name is unknown or belongs to another client's statement.
+
+    :raises ConfigurationError: for a value that psycopg does not know.
+    """
+    if place.get_driver_name() != "psycopg":
+        return place, {}
+    given = place.query.get("prepare_threshold", "none")
+    place = place.difference_update_query(["prepare_threshold"])
+    if given == "none":
+        return place, {"prepare_threshold": None}
+    if not isinstance(given, str) or not given.isdecimal():
+        raise ConfigurationError(
+            "MAIL_QUEUE: prepare_threshold= in the URL takes the number of uses after which psycopg"
+            " lets the server prepare a statement, or 'none', which is the default."
+        )
+    return place, {"prepare_threshold": int(given)}
+
+
+def _look_at_idle(engine: sa.Engine) -> None:
+    """Test a connection that was idle for a while before it is used, because the server may have
+    been restarted. SQLAlchemy's ``pool_pre_ping`` tests it each time, which slows a worker down."""
+
+    def checked_in(connection: object, record: t.Any) -> None:
+        record.info[_KEY] = time.monotonic()
+
+    def checked_out(connection: t.Any, record: t.Any, proxy: object) -> None:
+        since = record.info.pop(_KEY, None)
+        if since is None or time.monotonic() - since < IDLE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Exception:
+            raise exc.InvalidatePoolError from None
+
+    event.listen(engine, "checkin", checked_in)
+    event.listen(engine, "checkout", checked_out)

@@ -665,7 +665,7 @@ class Foreign:
         (
             ([HI, "Hello"],),
             {},
-            "'Hello' is no message: write Message(",
+            "'Hello' is not a message: write Message(",
         ),
     ],
 )
@@ -687,7 +687,7 @@ def test_fields_beside_a_message() -> None:
     send: t.Any = mail_of(app).send
 
     with app.app_context():
-        with pytest.raises(TypeError, match=r"subject only beside a text.*replace"):
+        with pytest.raises(TypeError, match=r"subject only with a text.*replace"):
             send(HI, subject="Ho")
         with pytest.raises(TypeError, match="recipients= only for a single message"):
             send([HI], recipients=["bob@example.com"])
@@ -722,7 +722,7 @@ def test_what_a_text_does_not_take() -> None:
     with app.app_context():
         with pytest.raises(TypeError, match="no field 'subjct'"):
             send("Hello", subjct="Hi", to="bob@example.com")
-        with pytest.raises(TypeError, match="beside a text, to="):
+        with pytest.raises(TypeError, match="with a text, to="):
             send("Hello", subject="Hi", recipients=["bob@example.com"])
 
 

@@ -17,7 +17,7 @@ from flask_mailhandler import Mail
 from flask_mailhandler import message_failed
 from flask_mailhandler import message_sent
 from flask_mailhandler.handlers.base import EmailHandler
-from flask_mailhandler.handlers.parallel import _Place
+from flask_mailhandler.handlers.parallel import _Awaited
 from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Report
 from flask_mailhandler.smtp.stream import Stream
@@ -228,7 +228,7 @@ def test_interrupted_between_batches(scripted: Scripted) -> None:
 def test_interrupted_with_several_connections(scripted: Scripted) -> None:
     """Ctrl-C while several connections are in use: the current messages are finished and
     reported."""
-    interrupt, action = interrupting(_Place.look, "250 ok")
+    interrupt, action = interrupting(_Awaited.look, "250 ok")
     server = scripted(on={"end of data": ["250 ok", action]})
     app, mail = app_for(server, pool_size=2)
 

@@ -46,6 +46,14 @@ class Kind:
             )
         return found
 
+    def is_installed(self, name: str) -> bool:
+        """Whether it is the name of a built-in class or of an entry point."""
+        if name in self.built_in:
+            return True
+        from importlib.metadata import entry_points
+
+        return bool(entry_points(group=self.entry_points, name=name))
+
     @property
     def _names(self) -> str:
         return ", ".join(map(repr, self.built_in))

@@ -202,8 +202,8 @@ def scripted(request: pytest.FixtureRequest) -> Iterator[Callable[..., ScriptedS
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deadline is over as soon as the scripted server is silent or begins a delay, and at no other
-    time."""
+    """A deadline passes as soon as the scripted server is silent or begins a delay, and only
+    then."""
     monkeypatch.setattr(Stream, "_receive", silence.impatient(t.cast("t.Any", Stream)._receive))
 
 
@@ -211,8 +211,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of sessions and pools. It stands still until a test moves it."""
     clock = Clock()
-    for module in ("deadline", "places", "session", "stream"):
-        monkeypatch.setattr(f"flask_mailhandler.smtp.{module}.time", clock)
+    for module in ("net.deadline", "smtp.pool", "smtp.slots", "smtp.session", "smtp.stream"):
+        monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
     return clock
 
 

@@ -29,6 +29,6 @@ def test_mailboxes_are_masked(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a", '"', '"a', '\\"', '\\\\"', '"\\', "a@", "a '", '"@'])
 def test_masking_ends(piece: str) -> None:
-    """Masking takes linear time, whatever a server's text is: in quadratic time, the test would take
+    """Masking takes linear time, whatever a server's text is. In quadratic time, this would take
     hours."""
     assert masked(piece * 1_000_000)[:1] in ("a", '"', "\\")

@@ -15,7 +15,7 @@ import urllib.parse
 import pytest
 
 from flask_mailhandler import OAuthToken
-from flask_mailhandler.oauth import endpoint as token_endpoint
+from flask_mailhandler.net.https import verifying_context
 from flask_mailhandler.phase import Phase
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
@@ -61,7 +61,7 @@ if t.TYPE_CHECKING:
         (500, {}, True, "it answered 500."),
         (503, {"error": "invalid_grant"}, True, "it answered 503 invalid_grant"),
         (404, {"access_token": TOKEN}, False, "it answered 404."),
-        (200, {"token": TOKEN}, False, "There is no bearer token in that: check the URL."),
+        (200, {"token": TOKEN}, False, "There is no bearer token in the answer: check the URL."),
         (200, {"access_token": ""}, False, "There is no bearer token"),
         (200, {"access_token": "two words"}, False, "There is no bearer token"),
         (200, {"access_token": 5}, False, "There is no bearer token"),
@@ -90,8 +90,8 @@ def test_refused(status: int, fields: dict[str, t.Any], temporary: bool, text: s
         (page(502, b"<html>" * 1000), True, "it answered 502."),
         (GIVEN[:-1], True, "its answer broke off"),
         (GIVEN[:10], True, "its answer"),
-        (b"220 mail.example.com ESMTP\r\n", True, "its answer is no HTTP"),
-        (b"HTTP/1.1 200 x\r\n" + b"a: b\r\n" * 1000, True, "its answer is no HTTP"),
+        (b"220 mail.example.com ESMTP\r\n", True, "its answer is not HTTP"),
+        (b"HTTP/1.1 200 x\r\n" + b"a: b\r\n" * 1000, True, "its answer is not HTTP"),
         (b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", True, "broke off"),
         (b"", True, "closed connection"),
     ],
@@ -247,7 +247,7 @@ def test_absolute_name(
 
 def test_common_name() -> None:
     """RFC 9525 section 6.3: a common name does not count here either."""
-    assert not token_endpoint._default_context().hostname_checks_common_name
+    assert not verifying_context().hostname_checks_common_name
 
 
 # Secrets

@@ -192,9 +192,11 @@ def test_failed_batch(
     assert "".join(state[0] for state in states(report)) == expect
     assert len(server.received) <= 2
     if expect[3:] == "ddd" and expect[:3] not in ("aaa", "ddd"):
-        assert "not tried, for " in report.outcomes[3].text
+        assert "not tried, because " in report.outcomes[3].text
         assert isinstance(report.error, UnknownOutcomeError | DeferredError)
-        assert expect[0] == "u" or "not tried, for an earlier batch got: 554" in str(report.error)
+        assert expect[0] == "u" or "not tried, because an earlier batch got: 554" in str(
+            report.error
+        )
 
 
 def test_login_wanted_for_a_batch(scripted: Scripted) -> None:

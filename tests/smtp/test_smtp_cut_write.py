@@ -58,7 +58,7 @@ def test_an_end_without_what_follows(
     """If only what follows the end is cut, the message may have been taken, and the reply says so;
     the next one goes over another connection."""
     # However long the server takes to say it.
-    monkeypatch.setattr("flask_mailhandler.smtp.dialogue._LAST_WORDS", 60)
+    monkeypatch.setattr("flask_mailhandler.smtp.dialogue._LAST_REPLY", 60)
     cut(monkeypatch, b".\r\n", taken)
     server = scripted(extensions=["PIPELINING"])
 

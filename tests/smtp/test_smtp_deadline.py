@@ -12,8 +12,8 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler.net.deadline import Deadline
 from flask_mailhandler.phase import Phase
 from flask_mailhandler.phase import State
+from flask_mailhandler.smtp.delivery import Deliveries
 from flask_mailhandler.smtp.delivery import Delivery
-from flask_mailhandler.smtp.delivery import Waiting
 from flask_mailhandler.smtp.opening import Opening
 from flask_mailhandler.smtp.session import Session
 from sending import ACCEPTED
@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
 
-    from flask_mailhandler.smtp.endpoint import Server
+    from flask_mailhandler.smtp.endpoint import Endpoint
     from pooling import Clock
     from servers.actions import Action
     from servers.certificates import Certificates
@@ -116,7 +116,7 @@ def test_time_for_the_opening(
     """F-81: the time for a connection, or what a message has if that is less."""
     found: list[float] = []
 
-    def opening(server: Server, deadline: Deadline, *args: t.Any, **kwargs: t.Any) -> Opening:
+    def opening(server: Endpoint, deadline: Deadline, *args: t.Any, **kwargs: t.Any) -> Opening:
         found.append(deadline.allowed)
         return Opening(server, deadline, *args, **kwargs)
 
@@ -221,7 +221,7 @@ def test_server_stops_reading(
         opening = Opening(handler.server, delivery.deadline, lambda phase: None)
         opening.run()
         session = Session(handler.server, opening)
-        (settled,) = session.send(Waiting([delivery]), observe)
+        (settled,) = session.send(Deliveries([delivery]), observe)
         session.close()
 
     (outcome,) = settled.ordered()

@@ -268,7 +268,7 @@ def test_wrong_password(scripted: Scripted) -> None:
     [
         (
             "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
-            "Microsoft 365 wants OAuth instead of a password: set MAIL_OAUTH_TOKEN",
+            "Microsoft 365 requires OAuth instead of a password: set MAIL_OAUTH_TOKEN",
         ),
         (
             "550 5.7.30 Basic authentication is not supported for Client Submission.",
@@ -322,7 +322,7 @@ def test_not_offered_inside_tls(scripted: Scripted, certificates: Certificates) 
 
     error = failure(with_password(server, security="tls", tls_context=certificates.client()))
 
-    assert "Leave out MAIL_USERNAME if the server wants no login." in str(error)
+    assert "Leave out MAIL_USERNAME if the server requires no login." in str(error)
 
 
 @pytest.mark.parametrize("action", [DROP, RESET, SILENCE, Then(b"23", DROP), b"hello\r\n"])
@@ -436,7 +436,7 @@ def test_callable_without_token(scripted: Scripted, token: t.Any) -> None:
     error = failure(with_token(server, oauth_token=lambda: token))
 
     assert error.temporary
-    assert "the callable of MAIL_OAUTH_TOKEN gave no token" in str(error)
+    assert "the callable of MAIL_OAUTH_TOKEN returned no token" in str(error)
     assert auth_lines(server) == []
 
 
@@ -450,7 +450,7 @@ def test_callable_that_raises(scripted: Scripted) -> None:
 
     error = failure(with_token(server, oauth_token=token))
 
-    assert "gave no token (OSError)" in str(error)
+    assert "returned no token (OSError)" in str(error)
     assert PASSWORD not in str(error)
     assert isinstance(error.__cause__, OSError)
 

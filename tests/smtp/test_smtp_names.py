@@ -192,7 +192,7 @@ def test_strict_certificates(scripted: Scripted, authority: Authority) -> None:
     error = failure(own)
     (report,) = by_file.send([letter()])
 
-    assert "Python 3.13 and newer want certificates to follow RFC 5280" in str(error)
+    assert "Python 3.13 and newer require certificates to follow RFC 5280" in str(error)
     assert "take ssl.VERIFY_X509_STRICT out of its verify_flags" in str(error)
     assert "MAIL_TLS_CA_FILE" not in str(error)
     assert report.ok is not STRICT
@@ -274,7 +274,7 @@ def test_source_of_one_family(scripted: Scripted, monkeypatch: pytest.MonkeyPatc
     ("source", "said"),
     [
         ("192.0.2.1", "Check MAIL_SOURCE_ADDRESS: it must be an address of this machine."),
-        ("::1", "it has no address that ::1 could connect to. Check MAIL_SOURCE_ADDRESS"),
+        ("::1", "it has no address that ::1 can connect to. Check MAIL_SOURCE_ADDRESS"),
     ],
 )
 def test_a_source_that_cannot_be(

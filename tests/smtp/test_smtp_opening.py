@@ -14,7 +14,7 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler import DeferredError
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
 from flask_mailhandler.phase import Phase
-from flask_mailhandler.smtp.endpoint import Server
+from flask_mailhandler.smtp.endpoint import Endpoint
 from flask_mailhandler.smtp.reply import Reply
 from sending import ACCEPTED
 from sending import codes
@@ -129,7 +129,7 @@ def test_black_hole(no_leaks: None) -> None:
         ("250 hello", True, r"greets with 250 hello\."),
         (DROP, True, r"at greeting: the server closed the connection"),
         (b"HTTP/1.1 400 \x1b[2J\r\n\r\n", True, r"said 'HTTP/1\.1 400 \\x1b\[2J'"),
-        (b"\r\n220 late\r\n", True, r"said '', which is no SMTP reply"),
+        (b"\r\n220 late\r\n", True, r"said '', which is not an SMTP reply"),
         (Flood(b"220-and more\r\n"), True, r"longer than 65536 octets"),
         (Flood(b"220 x"), True, r"longer than 4096 octets"),
         (Then(b"220 half", DROP), True, r"closed the connection"),
@@ -384,7 +384,7 @@ def test_reprs(session_parts: list[object]) -> None:
 )
 def test_loopback(host: str, loopback: bool) -> None:
     """Which hosts are this machine is known without asking the DNS."""
-    server = Server(host=host, port=25, security="none", tls_context=lambda: NotImplemented)
+    server = Endpoint(host=host, port=25, security="none", tls_context=lambda: NotImplemented)
 
     assert server.loopback is loopback
 

@@ -10,7 +10,7 @@ import pytest
 from flask_mailhandler import ConnectError
 from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Job
-from flask_mailhandler.smtp.slots import Places
+from flask_mailhandler.smtp.slots import Slots
 from flask_mailhandler.smtp.slots import Turn
 from pooling import Call
 from pooling import Hold
@@ -94,11 +94,11 @@ def test_closed_before_another_is_opened(scripted: Scripted, fault: Fault) -> No
 
 def test_a_place_is_free_when_its_connection_is_closed() -> None:
     """F-94: who waits for a place is not called while the connection before is being closed."""
-    places, first, waits = Places(1, 60), Turn(fresh=False), Turn(fresh=False)
+    slots, first, waits = Slots(1, 60), Turn(fresh=False), Turn(fresh=False)
     called: list[bool] = []
 
     class Dead:
-        heard, idle, chunking = time.monotonic(), True, True
+        heard, idle = time.monotonic(), True
 
         def is_quiet(self) -> bool:
             return False
@@ -106,10 +106,10 @@ def test_a_place_is_free_when_its_connection_is_closed() -> None:
         def close(self) -> None:
             called.append(waits.wait(0))
 
-    places.enter(first)
+    slots.enter(first)
     first.session = t.cast("t.Any", Dead())
-    places.enter(waits)
-    places.leave(first, keep=True)
+    slots.enter(waits)
+    slots.leave(first, keep=True)
 
     assert called == [False]
     assert waits.wait(0)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from flask_mailhandler.net.echo import escape
+from flask_mailhandler.net.quoting import escape
 from flask_mailhandler.phase import State
 from flask_mailhandler.smtp.offer import extensions
 from flask_mailhandler.smtp.offer import Offer
@@ -284,7 +284,7 @@ def test_a_line_that_has_come_before(scripted: Scripted) -> None:
 
     handler.send([letter(), letter(), letter()])
 
-    (session,) = handler.pool._places.idle
+    (session,) = handler.pool._slots.idle
     known = [*session._dialogue._known]
     assert b"250 2.1.5 Ok" in known
     assert not any(b"opensesame" in line for line in known)

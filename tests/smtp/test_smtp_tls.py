@@ -195,11 +195,11 @@ def test_no_starttls(scripted: Scripted, on: dict[str, t.Any]) -> None:
         ({"STARTTLS": "250 fine"}, False, r"refuses STARTTLS: 250 fine\."),
         ({"STARTTLS": "421 bye"}, True, r"refuses STARTTLS: 421 bye\."),
         ({"STARTTLS": DROP}, True, r"at tls: the server closed the connection"),
-        ({"STARTTLS": b"22O go\r\n"}, True, r"at tls: .*which is no SMTP reply"),
+        ({"STARTTLS": b"22O go\r\n"}, True, r"at tls: .*which is not an SMTP reply"),
         ({"STARTTLS": SILENCE}, True, r"at tls: no answer within the time allowed"),
-        ({"STARTTLS": b"220 go\r\n220 go\r\n"}, True, r"plain text behind its answer"),
+        ({"STARTTLS": b"220 go\r\n220 go\r\n"}, True, r"plain text after its reply"),
         ({"STARTTLS": b"220 go\r\n250-evil\r\n250 AUTH PLAIN\r\n"}, True, r"as an attacker"),
-        ({"STARTTLS": b"220 go\r\n2"}, True, r"plain text behind its answer"),
+        ({"STARTTLS": b"220 go\r\n2"}, True, r"plain text after its reply"),
         ({"STARTTLS": Then("220 go", DROP)}, True, r"No encrypted connection to"),
         ({"handshake": drop_after(50)}, True, r"No encrypted connection to"),
         ({"handshake": After(50, RESET)}, True, r"No encrypted connection to"),
@@ -217,7 +217,7 @@ def test_spoilt_starttls(
     impatient: None,
     no_leaks: None,
 ) -> None:
-    """STARTTLS refused, answered twice, with plain text behind the 220, the handshake cut."""
+    """STARTTLS refused, answered twice, with plain text after the 220, the handshake cut."""
     server = start(scripted, "starttls", certificates.valid, on=on)
 
     start_tls = Stream.start_tls

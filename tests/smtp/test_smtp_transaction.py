@@ -435,7 +435,7 @@ def test_size(scripted: Scripted) -> None:
 
     assert states(large) == [REFUSED]
     assert re.search(
-        r"the message has \d{4} octets, and 127.0.0.1:\d+ takes 2000", str(large.error)
+        r"the message has \d{4} octets, and 127.0.0.1:\d+ accepts 2000", str(large.error)
     )
     assert small.ok
     assert verbs(server) == ["MAIL", "RCPT", "DATA", "QUIT"]
@@ -566,7 +566,7 @@ def test_signed_8bit(scripted: Scripted) -> None:
     assert server.accepted[0].content == SIGNED
     assert server.accepted[0].parameters == {"BODY": "8BITMIME"}
     assert states(refused) == [REFUSED]
-    assert "sign after encoding to 7 bit" in str(refused.error)
+    assert "sign it after encoding it to 7 bit" in str(refused.error)
 
 
 # The envelope

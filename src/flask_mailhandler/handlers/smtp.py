@@ -15,17 +15,17 @@ from .. import config
 from ..config import Option
 from ..content import Content
 from ..errors import ConfigurationError
+from ..net.hosts import is_loopback
 from ..report import conclude
 from ..report import DeferredError
 from ..report import Job
 from ..report import Observe
 from ..report import Report
 from ..secret import Secret
+from ..smtp.delivery import Deliveries
 from ..smtp.delivery import Delivery
-from ..smtp.delivery import Waiting
-from ..smtp.endpoint import is_loopback
+from ..smtp.endpoint import Endpoint
 from ..smtp.endpoint import Security
-from ..smtp.endpoint import Server
 from ..smtp.pool import Pool
 from . import host_options
 from .base import EmailHandler
@@ -171,13 +171,13 @@ class SMTPEmailHandler(EmailHandler):
             )
 
     @functools.cached_property
-    def server(self) -> Server:
+    def server(self) -> Endpoint:
         """Whom to speak to and how: port and security are chosen here."""
         security = self.security
         if security is None:
             plain = is_loopback(self.host)
             security = "tls" if self.port == 465 else "none" if plain else "starttls"
-        return Server(
+        return Endpoint(
             host=self.host,
             port=self.port or _PORTS[security],
             security=t.cast(Security, security),
@@ -217,7 +217,7 @@ class SMTPEmailHandler(EmailHandler):
         at_hand = isinstance(jobs, Sequence)
         ready = jobs.ready if isinstance(jobs, Jobs) else lambda: at_hand
         deliveries = (Delivery(job, self._time_for(job), _without_utf8) for job in jobs)
-        waiting = Waiting(deliveries, ready)
+        waiting = Deliveries(deliveries, ready)
         while delivery := waiting.first():
             if not delivery.waiting:  # it was settled together with the one before
                 yield _report(waiting.take())
@@ -261,7 +261,7 @@ def _without_utf8(content: Content) -> Content | None:
     return downgraded(content)
 
 
-def _fail_all(waiting: Waiting, error: DeferredError) -> Iterator[Report]:
+def _fail_all(waiting: Deliveries, error: DeferredError) -> Iterator[Report]:
     while waiting.first():
         delivery = waiting.take()
         # Each report has an error of its own, whose report it is.

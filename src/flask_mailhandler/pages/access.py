@@ -9,7 +9,7 @@ import hmac
 import re
 import typing as t
 
-from ..smtp.endpoint import is_loopback
+from ..net.hosts import is_loopback
 
 if t.TYPE_CHECKING:
     from werkzeug import Request

@@ -14,11 +14,13 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     mail_queue             MailQueue: what you can do with the queue (mail.queue)
     build                  the queue, its store and its engine, from the MAIL_QUEUE* keys
     site, parts            what the other files are given: the app as they see it; store, engine
+    current                the queue of the current app, for the pages, the commands and the brokers
     stats, ticket          the figures for a health check; what send_later returns
 
     queuing
+    send_later             Mail.send_later, Mail.send_later_each
     send_options           delay=, at=, expires=, key=, priority=: read and checked
-    intake                 send_later, send_later_each; in tests, sending at once
+    intake                 from a message to a stored row; in tests, sending at once
     new_row                the row of a new message
     stored_message         what a row stores of a message, and the message read back
 

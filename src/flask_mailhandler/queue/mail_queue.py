@@ -20,8 +20,8 @@ from .bell import Bell
 from .intake import Intake
 from .notify import report_of
 from .outcomes import DamagedRowError
+from .parts import EngineMethods
 from .parts import Parts
-from .parts import Rung
 from .row import FINISHED
 from .row import Row
 from .row import RowState
@@ -55,7 +55,7 @@ class MailQueue:
         self,
         site: Site,
         make_store: Callable[[], Store],
-        make_engine: Callable[[MailQueue], Rung],
+        make_engine: Callable[[MailQueue], EngineMethods],
     ) -> None:
         self.site: Site = site
         self.parts: Parts = Parts(site, make_store, lambda: make_engine(self))
@@ -82,7 +82,7 @@ class MailQueue:
         return self.parts.store
 
     @property
-    def engine(self) -> Rung:
+    def engine(self) -> EngineMethods:
         """The engine, which is told that mail waits."""
         return self.parts.engine
 

@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 T = t.TypeVar("T")
 
 
-class Rung(t.Protocol):
+class EngineMethods(t.Protocol):
     """What the queue calls on its engine. :class:`.Engine` is the contract for authors."""
 
     def check(self) -> None:
@@ -39,7 +39,7 @@ class Parts:
     what they need of the app may not be there when the app is registered."""
 
     def __init__(
-        self, site: Site, make_store: Callable[[], Store], make_engine: Callable[[], Rung]
+        self, site: Site, make_store: Callable[[], Store], make_engine: Callable[[], EngineMethods]
     ) -> None:
         self.site: Site = site
         self._make_store = make_store
@@ -52,7 +52,7 @@ class Parts:
         return self._part("store", self._make_store)
 
     @property
-    def engine(self) -> Rung:
+    def engine(self) -> EngineMethods:
         """The engine, which is told that mail waits."""
         return self._part("engine", self._make_engine)
 

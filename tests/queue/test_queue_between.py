@@ -141,7 +141,7 @@ def see_to_the_dead(post: Post) -> None:
     post.here.queue.worker().upkeep.recover()
 
 
-# These actions must wait for a worker that is sending.
+# Every action interrupts a worker. Only actions on the same rows interrupt the other subjects.
 PAIRS = [
     *((work, action) for action in ACTIONS),
     *(

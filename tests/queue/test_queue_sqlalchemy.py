@@ -46,18 +46,18 @@ def store_named(named: str, app: Flask | None = None) -> Store:
 @pytest.mark.parametrize(
     ("named", "error"),
     [
-        ("sqlalchemy", r"this app has not: call db\.init_app\(app\)"),
-        ("postgres://ann:s3cret@db/shop", r"no URL of SQLAlchemy: write it as in 'postgresql\+"),
-        ("postgresql+nosuch://ann:s3cret@db/shop", "no URL of SQLAlchemy"),
+        ("sqlalchemy", r"this app does not have: call db\.init_app\(app\)"),
+        ("postgres://ann:s3cret@db/shop", r"URL of SQLAlchemy: write it as in 'postgresql\+"),
+        ("postgresql+nosuch://ann:s3cret@db/shop", "not a URL of SQLAlchemy"),
         ("postgresql+pg8000://ann:s3cret@db/shop", "the driver pg8000 is not installed"),
         ("postgresql+asyncpg://ann:s3cret@db/shop", "asyncpg is a driver for asyncio"),
         ("postgresql+psycopg_async://ann:s3cret@db/shop", "psycopg_async is a driver for asyncio"),
         ("sqlite+aiosqlite:///app.sqlite", "aiosqlite is a driver for asyncio"),
-        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=many", "takes a whole number"),
-        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=-1", "takes a whole number"),
+        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=many", "takes the number of uses"),
+        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=-1", "takes the number of uses"),
         (
             "postgresql+psycopg://db/a?prepare_threshold=5&prepare_threshold=6",
-            "takes a whole number",
+            "takes the number of uses",
         ),
         ("sqlite://", "a database in memory is lost with its process"),
         ("sqlite:///:memory:", "a database in memory"),
@@ -78,7 +78,7 @@ def test_another_kind_of_database() -> None:
     driver = types.SimpleNamespace(paramstyle="format", version_info=(2, 0))
     app.extensions["sqlalchemy"] = Engines(sa.create_engine("mysql+mysqldb://", module=driver))
 
-    with pytest.raises(ConfigurationError, match=r"SQLite and PostgreSQL, not of\s+mysql"):
+    with pytest.raises(ConfigurationError, match=r"SQLite and PostgreSQL databases, not in mysql"):
         store_named("sqlalchemy", app)
 
 

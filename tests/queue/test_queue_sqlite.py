@@ -124,7 +124,7 @@ def test_another_version(store: SqliteStore) -> None:
     connection.execute("PRAGMA user_version = 7")
     connection.close()
 
-    with pytest.raises(QueueError, match=r"has version 7.*knows version 2.*MAIL_QUEUE"):
+    with pytest.raises(QueueError, match=r"has version 7.*uses version 2.*MAIL_QUEUE"):
         store.counts()
 
 

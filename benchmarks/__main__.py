@@ -45,16 +45,20 @@ PARTS = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help=", ".join(PARTS) + "; or how they begin; all"
+        "parts", nargs="*", metavar="part", help=", ".join(PARTS) + "; or a prefix; default: all"
     )
-    parser.add_argument("--rounds", type=int, default=50, help="turns of each library (50)")
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write the tables there, too")
-    parser.add_argument("--check", action="store_true", help="fail if a promise is not kept")
+    parser.add_argument(
+        "--rounds", type=int, default=50, help="turns of each library (default: 50)"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="FOLDER", help="also write the tables into this folder"
+    )
+    parser.add_argument("--check", action="store_true", help="fail if a target is missed")
     given = parser.parse_args()
-    # "sending" is all whose names begin with it.
+    # A prefix selects several parts: "sending" stands for all of sending_*.
     named = {part: [one for one in PARTS if one.startswith(part)] for part in given.parts}
     if unknown := [part for part, found in named.items() if not found]:
-        parser.error(f"there is no part {', '.join(unknown)}: take {', '.join(PARTS)}")
+        parser.error(f"unknown part {', '.join(unknown)}: choose from {', '.join(PARTS)}")
 
     python = f"{platform.python_implementation()} {platform.python_version()}"
     about = f"{os.cpu_count()} cores, {python}; {versions()}{nodemailer.version()}."
@@ -72,7 +76,7 @@ def main() -> int:
         if given.write:
             page = f"{about}\n{shown.getvalue()}"
             (given.write / f"{part}.txt").write_text(page, encoding="utf-8")
-    print("Promises:\n", *targets, sep="\n")
+    print("Targets:\n", *targets, sep="\n")
     return int(given.check and not all(target.is_kept for target in targets))
 
 

@@ -1,4 +1,4 @@
-"""Whether the octets that a library wrote say what the case says."""
+"""Check that the octets that a library wrote match the case."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .cases import Case
 
 
 def check(name: str, case: Case, octets: bytes) -> None:
-    """Read the octets and compare them with the case.
+    """Parse the octets and compare them with the case.
 
-    :param name: The library's, for the error.
-    :raises ValueError: if they say something else; then there is nothing to compare.
+    :param name: The name of the library, for the error.
+    :raises ValueError: if they differ. The times of the library would then mean nothing.
     """
     message = message_from_bytes(octets, policy=default)
     expected = {
         "subject": case.subject,
         "from": getaddresses([case.sender]),
-        # One of the libraries gives the recipients in another order each time.
+        # One of the libraries writes the recipients in a different order each time.
         "to": sorted(getaddresses(case.recipients)),
         "text": case.text.rstrip(),
         "html": case.html.rstrip(),
@@ -27,7 +27,7 @@ def check(name: str, case: Case, octets: bytes) -> None:
     }
     text, html = (message.get_body((form,)) for form in ("plain", "html"))
     found = {
-        # Folded before its first word it is read with a space before it.
+        # If it is folded before its first word, the parser leaves a space before it.
         "subject": str(message["Subject"]).strip(),
         "from": getaddresses([message["From"]]),
         "to": sorted(getaddresses([message["To"]])),
@@ -43,6 +43,6 @@ def check(name: str, case: Case, octets: bytes) -> None:
     if wrong:
         field = wrong[0]
         raise ValueError(
-            f"{name} wrote another {' and '.join(wrong)} for {case.name!r}:"
+            f"{name} wrote a different {' and '.join(wrong)} for {case.name!r}:"
             f" {str(found[field])[:200]} instead of {str(expected[field])[:200]}."
         )

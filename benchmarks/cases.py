@@ -1,4 +1,4 @@
-"""The mail that is written."""
+"""The mails that are written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class File:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
-    """One mail, as the arguments that every library takes: addresses are strings such as
+    """One mail, as the arguments for every library. Addresses are strings such as
     ``Ann <ann@example.com>``."""
 
     name: str
@@ -58,7 +58,7 @@ SHORT = (SMALL, BOTH, UNICODE, MANY)
 
 
 def attached(megabytes: int) -> Case:
-    """A short mail with one file of so many MB (10**6 octets), the same in each run."""
+    """Return a short mail with one file of this many MB (10**6 octets), the same in each run."""
     data = random.Random(megabytes).randbytes(megabytes * 10**6)
     return Case(
         f"{megabytes} MB attachment",

@@ -1,8 +1,8 @@
-"""Each library's message from a case, as its documentation tells it.
+"""Make each library's message from a case, as its documentation shows.
 
 A composer is a function that loads the library and returns the function that makes the message.
-With the standard library alone it is the application that sets Date and Message-ID, which every
-mail has (RFC 5322 section 3.6); the others set them themselves, or leave them out and are let off.
+With the standard library alone, the application sets Date and Message-ID, which every mail should
+have (RFC 5322 section 3.6). The others set them, or leave them out, which is not held against them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def flask_mailhandler() -> Callable[[Case], Message]:
 
 
 def flask_mail() -> Callable[[Case], flask_mail_.Message]:
-    """Wants an app context."""
+    """Needs an app context."""
     from flask_mail import Attachment
     from flask_mail import Message
 
@@ -71,7 +71,7 @@ def flask_mail() -> Callable[[Case], flask_mail_.Message]:
 
 
 def flask_mailman() -> Compose:
-    """Wants an app context."""
+    """Needs an app context."""
     from flask_mailman import EmailMultiAlternatives
 
     return _alternatives(EmailMultiAlternatives)
@@ -124,7 +124,7 @@ def email_simplified() -> Compose:
 
 
 def email_message(policy: t.Any = None) -> Callable[[Case], EmailMessage]:
-    """The standard library's present class, which aiosmtplib takes, too."""
+    """The standard library's current class, which aiosmtplib also takes."""
     from email.message import EmailMessage
 
     def compose(case: Case) -> EmailMessage:

@@ -1,9 +1,9 @@
-"""A long line to a server, as a program: ``benchmarks.delay MILLISECONDS PORT...``.
+"""A proxy that adds delay, as a program: ``benchmarks.delay MILLISECONDS PORT...``.
 
-For each port it listens on another, and everything takes half of the milliseconds in either
-direction. Connecting takes them, too: nothing that the client says is on its way before a SYN and
-its answer would have been there and back. Nothing is lost, and the line is as broad as it is. The
-only request is ``null``; the answer is the ports.
+For each port, it listens on another port and delays all data by half of the milliseconds in each
+direction. Connecting is delayed too: the client's data leaves only after a SYN and its answer would
+have made the round trip. No data is lost, and the bandwidth is not limited. The only request is
+``null``; the answer is the list of ports.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Callable
 from .program import answer
 from .program import requests
 
-# What is on its way, and when it arrives; nothing comes behind b"".
+# The data on its way, and when it arrives. b"" is the last item.
 _Line = queue.SimpleQueue[tuple[float, bytes]]
 
 
 def _listen(source: socket.socket, line: _Line, half: float, opened: float) -> None:
-    """Put all that is said on the line, until nothing more is said."""
+    """Put all received data on the line, until the end of the data."""
     said = b"-"
     while said:
         try:
@@ -34,7 +34,7 @@ def _listen(source: socket.socket, line: _Line, half: float, opened: float) -> N
 
 
 def _repeat(line: _Line, target: socket.socket) -> None:
-    """Say what arrives."""
+    """Send on the data that arrives."""
     said = b"-"
     while said:
         due, said = line.get()
@@ -46,12 +46,12 @@ def _repeat(line: _Line, target: socket.socket) -> None:
 
 
 def _carry(client: socket.socket, port: int, half: float) -> None:
-    """Carry octets between the client and the server until both have said all."""
+    """Carry octets between the client and the server until both have sent everything."""
     opened = time.monotonic() + 2 * half
     there: _Line = queue.SimpleQueue()
     back: _Line = queue.SimpleQueue()
     threads = [_started(_listen, client, there, half, opened)]
-    # The server hears of the client when the client's ACK is there.
+    # The server learns of the client when the client's ACK arrives.
     time.sleep(max(opened + half - time.monotonic(), 0))
     with client, socket.create_connection(("127.0.0.1", port)) as server:
         for sock in (client, server):

@@ -1,6 +1,6 @@
 """The time of an import after Flask's own, and the modules that come with it.
 
-Each import is measured in fresh interpreters, the libraries taking turns.
+Each import is measured in fresh interpreters, and the libraries take turns.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OURS = "import flask_mailhandler"
 OURS_USED = "from flask_mailhandler import Mail, Message"
 FLASK_MAIL = "import flask_mail"
 STATEMENTS = (OURS, OURS_USED, FLASK_MAIL, "import flask_mailman", "import email_simplified")
-# What `import flask_mailhandler` promises not to load.
+# Modules that `import flask_mailhandler` must not load.
 HEAVY = ("asyncio", "email.headerregistry", "html.parser", "smtplib", "ssl")
 
 _MEASURE = """
@@ -32,9 +32,9 @@ print(json.dumps([seconds, sorted(set(sys.modules) - before)]))
 
 
 def run(rounds: int) -> list[Target]:
-    """Measure, print the tables, and return what is promised.
+    """Measure, print the tables, and return the targets.
 
-    :param rounds: Interpreters for each import.
+    :param rounds: The number of interpreters for each import.
     """
     seconds: dict[str, list[float]] = {statement: [] for statement in STATEMENTS}
     modules: dict[str, list[str]] = {}
@@ -57,7 +57,9 @@ def run(rounds: int) -> list[Target]:
     print(table(head, rows))
     loaded = [heavy for heavy in HEAVY if heavy in modules[OURS]]
     return [
-        Target("import, beside Flask-Mail's", median[OURS] / median[FLASK_MAIL], "times", most=1),
+        Target(
+            "import, compared with Flask-Mail's", median[OURS] / median[FLASK_MAIL], "times", most=1
+        ),
         Target(f"heavy modules loaded {loaded}", len(loaded), "modules", most=0),
     ]
 

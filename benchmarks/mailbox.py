@@ -1,6 +1,6 @@
-"""The time of the mailbox's list, with a full store, beside a page of Flask that does nothing.
+"""The time of the mailbox's list with a full store, compared with a Flask page that does nothing.
 
-Both are whole requests through the app, without a socket, and answer with as many octets.
+Both are whole requests through the app, without a socket, and return the same number of octets.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _AGO = 60.0  # seconds
 
 
 def run(rounds: int) -> list[Target]:
-    """Measure, print the table, and return what is promised.
+    """Measure, print the table, and return the targets.
 
-    :param rounds: Turns of all pages.
+    :param rounds: The number of turns of all pages.
     """
     with tempfile.TemporaryDirectory(prefix="bench-mail-") as folder:
         _fill(folder)
@@ -45,7 +45,7 @@ def run(rounds: int) -> list[Target]:
         old = os.stat(folder).st_mtime - _AGO
         state = _state(app)
         cases: dict[str, Callable[[], object]] = {
-            f"a page of Flask of {page:,} octets": lambda: _ask(empty, "/"),
+            f"a Flask page of {page:,} octets": lambda: _ask(empty, "/"),
             f"the page with {MESSAGES} messages": lambda: _ask(app, "/_mail/"),
             "asked again, nothing has changed": lambda: _ask(
                 app, "/_mail/list", If_None_Match=state
@@ -58,7 +58,7 @@ def run(rounds: int) -> list[Target]:
         }
         found |= _measure(changing, max(rounds // 5, 5))
     nothing, full, *_ = found.values()
-    print(f"\nMicroseconds of a request to the mailbox with {MESSAGES} messages:\n")
+    print(f"\nMicroseconds per request to the mailbox with {MESSAGES} messages:\n")
     rows = [[case, microseconds(took), times(took / nothing)] for case, took in found.items()]
     print(table(["request", "microseconds", "to Flask's page"], rows))
     return [Target("the mailbox's page with a full store", full / nothing, "times", most=_MOST)]
@@ -99,13 +99,13 @@ def _state(app: Flask) -> str:
 
 
 def _changed(app: Flask, folder: str) -> None:
-    """Ask when the folder has just changed: its names are read again."""
+    """Request the page after a change in the folder, so that its names are read again."""
     os.utime(folder)
     _ask(app, "/_mail/")
 
 
 def _measure(cases: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The median seconds of one call of each."""
+    """Return the median seconds of one call of each."""
     took: dict[str, list[float]] = {case: [] for case in cases}
     for call in cases.values():
         call()

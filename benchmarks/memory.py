@@ -1,7 +1,7 @@
-"""The memory that writing a mail takes beside what the application holds anyway.
+"""The memory to write a mail, besides what the application holds anyway.
 
-Each library is measured in fresh processes, with :mod:`tracemalloc` (what Python asked for, to
-the octet), and once more without it, by how much the process has grown (what the system gave).
+Each library is measured in fresh processes: with :mod:`tracemalloc`, which counts what Python
+allocates, to the octet, and without it, by how much the process grows.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PIECES = f"{OURS}, in pieces"
 
 
 def run() -> list[Target]:
-    """Measure, print the tables, and return what is promised."""
+    """Measure, print the tables, and return the targets."""
     named = [*WRITERS, PIECES]
     octets = {name: (_asked("attached", name, True), _asked("attached", name)) for name in named}
     rows = [[name, *(f"{peak / (_SIZE * 10**6):.2f} x" for peak in octets[name])] for name in named]
@@ -38,14 +38,14 @@ def run() -> list[Target]:
         with Nodemailer() as node:
             node.load(attached(_SIZE))
             rows.append(["Nodemailer", "", f"{node.build()[1] / (_SIZE * 10**6):.2f} x"])
-    print(f"\nMemory of a {_SIZE} MB attachment from octets, in its size:\n")
-    print(table(["writer", "asked for", "process grew"], rows))
+    print(f"\nMemory for a {_SIZE} MB attachment from octets, as a multiple of its size:\n")
+    print(table(["writer", "allocated", "process grew"], rows))
 
     files = {size: (_asked("file", size, True), _asked("file", size)) for size in (1, 25, 100)}
-    print("\nMemory of an attachment from a path, read while it is sent, in KiB:\n")
+    print("\nMemory for an attachment from a path, read while it is sent, in KiB:\n")
     print(
         table(
-            ["size of the file", "asked for", "process grew"],
+            ["size of the file", "allocated", "process grew"],
             [[f"{size} MB", *(f"{peak / 1024:,.0f}" for peak in files[size])] for size in files],
         )
     )
@@ -59,7 +59,7 @@ def run() -> list[Target]:
 
 
 def _asked(what: str, which: object, trace: bool = False) -> int:
-    """Measure in a fresh process; octets."""
+    """Measure in a fresh process, and return the octets."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", what, str(which), "trace" * trace],
         stdout=subprocess.PIPE,
@@ -69,19 +69,19 @@ def _asked(what: str, which: object, trace: bool = False) -> int:
 
 
 def peak(act: Callable[[], object], trace: bool) -> int:
-    """The octets that *act* took at its peak."""
+    """Return the octets that *act* uses at its peak."""
     if trace:
         tracemalloc.start()
         act()
         return tracemalloc.get_traced_memory()[1]
-    Path("/proc/self/clear_refs").write_text("5")  # The peak so far is forgotten.
+    Path("/proc/self/clear_refs").write_text("5")  # Reset the peak.
     before = _resident("VmRSS")
     act()
     return max(_resident("VmHWM") - before, 0)
 
 
 def _resident(which: str) -> int:
-    """What the system gave this process. (``ru_maxrss`` also counts who started it.)"""
+    """Return the memory of this process. (``ru_maxrss`` also counts the parent process.)"""
     status = Path("/proc/self/status").read_text()
     return int(status.partition(f"{which}:")[2].split()[0]) * 1024
 
@@ -96,7 +96,7 @@ def _attached(name: str, trace: bool) -> int:
 
 
 def _pieces(trace: bool) -> tuple[Callable[[], object], bool]:
-    """What a handler does: it takes the pieces one by one."""
+    """Take the pieces one by one, as a handler does."""
     from flask_mailhandler import Attachment
     from flask_mailhandler import Message
     from flask_mailhandler.mime import render
@@ -130,7 +130,7 @@ def _file(megabytes: int, trace: bool) -> int:
         _drain(iter(render(message)))
 
     with tempfile.TemporaryDirectory() as folder:
-        # A file may be holes only: it is read as zeros.
+        # A sparse file is read as zeros, and takes no space.
         first, path = Path(folder) / "first.pdf", Path(folder) / "report.pdf"
         for one, size in ((first, 1000), (path, megabytes * 10**6)):
             with one.open("wb") as file:

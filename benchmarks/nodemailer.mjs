@@ -1,10 +1,10 @@
-// Builds and sends mail with Nodemailer: a request is a line of JSON, and so is its answer.
+// Builds and sends mail with Nodemailer. Each request is a line of JSON, and so is each answer.
 //
-//   {"load": CASE}         the mail from now on                {}
+//   {"load": CASE}         set the mail                        {}
 //   {"build": true}        build it once                       {"octets": BASE64, "grown": OCTETS}
 //   {"times": N}           build it N times                    {"seconds": S}
-//   {"connect": OPTIONS}   the transport from now on           {}
-//   {"send": N}            send it N times, in turn            {"seconds": [S, ...]}
+//   {"connect": OPTIONS}   set the transport                   {}
+//   {"send": N}            send it N times, one by one         {"seconds": [S, ...]}
 //   {"all": [FIELDS, ...]} send it with each, all at once      {"seconds": S, "cpu": S, "grown": OCTETS}
 
 import nodemailer from "nodemailer";
@@ -32,18 +32,18 @@ function load(wanted) {
     return {};
 }
 
-// What the system gave this process. (maxRSS also counts who started it.)
+// The memory of this process. (maxRSS also counts the parent process.)
 const resident = (which) =>
     1024 * readFileSync("/proc/self/status", "latin1").match(new RegExp(`${which}:\\s*(\\d+)`))[1];
 
-// Nodemailer notes in the object that it was given what it found out: a new one each time.
+// Nodemailer stores results in the object that it is given, so give it a new one each time.
 const build = () => new MailComposer({ ...mail }).compile().build();
 
 const seconds = (start) => Number(process.hrtime.bigint() - start) / 1e9;
 
-// How much the process grows meanwhile.
+// How much the process grows while it acts.
 async function growing(act) {
-    writeFileSync("/proc/self/clear_refs", "5"); // The peak so far is forgotten.
+    writeFileSync("/proc/self/clear_refs", "5"); // Reset the peak.
     const before = resident("VmRSS");
     const found = await act();
     return [found, resident("VmHWM") - before];

@@ -1,4 +1,4 @@
-"""Nodemailer, in a process of its own."""
+"""Nodemailer, in its own process."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _HERE = Path(__file__).parent
 
 
 def missing() -> str:
-    """Say why Nodemailer cannot be measured; "" if it can."""
+    """Return why Nodemailer cannot be measured, or "" if it can."""
     if not shutil.which("node"):
-        return "there is no node"
+        return "node is not installed"
     if not (_HERE / "node_modules" / "nodemailer").is_dir():
-        return "npm has not installed it in benchmarks/"
+        return "run npm ci in benchmarks/ first"
     return ""
 
 
 def version() -> str:
-    """Name it with its version, for the table's caption; "" if it cannot be measured."""
+    """Return its name and version for the table's caption, or "" if it cannot be measured."""
     if missing():
         return ""
     package = json.loads((_HERE / "node_modules" / "nodemailer" / "package.json").read_text())
@@ -38,45 +38,45 @@ def version() -> str:
 
 
 class Nodemailer(Program):
-    """Builds and sends the case it was given, as often as it is asked to. A context manager."""
+    """Builds and sends the loaded case. A context manager."""
 
     def __init__(self) -> None:
         super().__init__("node", "nodemailer.mjs", folder=_HERE)
 
     def load(self, case: Case) -> None:
-        """Take the mail that is built or sent from now on."""
+        """Set the mail that is built and sent."""
         fields = dataclasses.asdict(case)
         for file in fields["files"]:
             file["data"] = base64.b64encode(file["data"]).decode("ascii")
         self.ask({"load": fields})
 
     def build(self) -> tuple[bytes, int]:
-        """Build it once; the octets, and by how many the process has grown."""
+        """Build it once. Return its octets, and by how many octets the process has grown."""
         answer = self.ask({"build": True})
         return base64.b64decode(answer["octets"]), answer["grown"]
 
     def time(self, times: int) -> float:
-        """Build it that often; the seconds it took."""
+        """Build it this many times, and return the seconds."""
         return float(self.ask({"times": times})["seconds"])
 
     def connect(self, options: dict[str, t.Any]) -> None:
-        """Send from now on by a transport with these options."""
+        """Set the transport by its options."""
         self.ask({"connect": options})
 
     def send(self, times: int) -> list[float]:
-        """Send it that often, one after the other; the seconds that each took."""
+        """Send it this many times, one after the other, and return the seconds of each."""
         return t.cast("list[float]", self.ask({"send": times})["seconds"])
 
     def send_all(self, several: Sequence[dict[str, t.Any]]) -> dict[str, float]:
-        """Send it with each of these fields changed, all at once: ``seconds``, ``cpu`` in seconds,
-        and by how many octets the process has ``grown``."""
+        """Send it with each of these fields changed, all at once. Return ``seconds``, ``cpu`` in
+        seconds, and by how many octets the process has ``grown``."""
         return t.cast("dict[str, float]", self.ask({"all": several}))
 
 
 class Node:
-    """It as a sender, with its pool of one connection.
+    """Nodemailer as a sender, with a pool of one connection.
 
-    :param ca_file: Whom to trust.
+    :param ca_file: The authorities to trust.
     """
 
     def __init__(self, node: Nodemailer, site: Site, ca_file: str = "") -> None:
@@ -96,7 +96,7 @@ class Node:
         }
 
     def open(self) -> t.Self:
-        """A fresh pool."""
+        """Open a new pool."""
         self._node.connect(self._options)
         return self
 

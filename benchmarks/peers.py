@@ -1,7 +1,7 @@
-"""Each library's way to write a mail.
+"""How each library writes a mail.
 
-A peer is a function that loads the library, does what an application does once, and returns the
-function that is measured: it builds the mail from a case and returns its octets.
+A peer is a function that loads the library, does the one-time setup of an application, and returns
+the function that is measured. That function builds the mail from a case and returns its octets.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def flask_mailhandler() -> Build:
 
 @functools.cache
 def _app() -> Flask:
-    """The application of the two that need its context."""
+    """Return the application for the two libraries that need its context."""
     from flask import Flask
 
     app = Flask(__name__)
@@ -58,7 +58,7 @@ def django() -> Build:
 
 
 def _alternatives(message: compose.Compose) -> Build:
-    # As both their SMTP backends do.
+    # As the SMTP backends of both do.
     return lambda case: t.cast(bytes, message(case).message().as_bytes(linesep="\r\n"))
 
 
@@ -105,10 +105,10 @@ WRITERS = {OURS: flask_mailhandler, **PEERS}
 
 
 def versions() -> str:
-    """Name the peers with their versions, for the table's caption."""
+    """Return the peers with their versions, for the table's caption."""
     named = []
     for name in WRITERS:
-        # Those of the standard library have none.
+        # The standard library's have none.
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             named.append(f"{name} {importlib.metadata.version(name)}")
     return ", ".join(named)

@@ -1,5 +1,7 @@
-"""A process of its own that is asked over pipes: a request is a line of JSON, and so is its
-answer. It ends when nothing more can be asked."""
+"""A process that is queried over pipes. Each request is a line of JSON, and so is each answer.
+
+The process ends when its standard input is closed.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +14,10 @@ from pathlib import Path
 
 
 class Program:
-    """Runs while its context is open.
+    """A process that runs while its context is open.
 
-    :param command: What to run.
-    :param folder: Where, if not here.
+    :param command: The command to run.
+    :param folder: The folder to run it in; by default, the current one.
     """
 
     def __init__(self, *command: str, folder: Path | None = None) -> None:
@@ -36,22 +38,25 @@ class Program:
         self._process.communicate()
 
     def ask(self, request: object) -> t.Any:
-        """:raises RuntimeError: if it has ended."""
+        """Send a request and return the answer.
+
+        :raises RuntimeError: if the process has ended.
+        """
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         if not (answer := self._process.stdout.readline()):
-            raise RuntimeError(f"{' '.join(self._command)} has ended; it has said why above.")
+            raise RuntimeError(f"{' '.join(self._command)} has ended; see its output above.")
         return json.loads(answer)
 
 
 def python(module: str, *arguments: str) -> Program:
-    """A module of this package as a program."""
+    """Return a program that runs a module of this package."""
     return Program(sys.executable, "-m", f"benchmarks.{module}", *arguments)
 
 
 def requests() -> Iterator[t.Any]:
-    """The other end: what is asked, until nothing more can be."""
+    """Yield the requests in the process itself, until its input is closed."""
     for line in sys.stdin:
         yield json.loads(line)
 

@@ -1,8 +1,8 @@
-"""The queue in each place where it may be: accepting beside a bare INSERT, draining beside
-``Mail.send``, and in PostgreSQL a million rows beside a thousand.
+"""The queue in each of its stores.
 
-What is compared takes turns. Inserts are synced to the disk; Postfix and PostgreSQL are started as
-the tests start them.
+Accepting a message is compared with a bare INSERT, draining the queue with ``Mail.send``, and, in
+PostgreSQL, a million rows with a thousand. The compared operations take turns. Inserts are synced
+to the disk. Postfix and PostgreSQL are started as the tests start them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .targets import Target
 _TEXT = ("x" * 76 + "\n") * 130
 _TURN = 20
 _FEW, _MANY = 1_000, 1_000_000
-# Copies of the first row, a third each of what was sent, what failed, and what is due in years.
+# Copies of the first row: a third sent, a third failed, a third due in years.
 _FILL = """
 INSERT INTO mail_queue (app, account, key, message_id, priority, due, expires, created, changed,
                         state, attempts, options, recipients, size, error)
@@ -46,10 +46,10 @@ FROM mail_queue, generate_series(1, {number}) AS i WHERE mail_queue.id = 1
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where mail waits.
+    """A store for queued mail.
 
-    :param queue: What MAIL_QUEUE says.
-    :param insert: A bare INSERT there, of so many octets, which is on the disk then.
+    :param queue: The value of MAIL_QUEUE.
+    :param insert: Runs a bare INSERT of these octets, synced to the disk.
     """
 
     name: str
@@ -58,9 +58,9 @@ class Place:
 
 
 def run(rounds: int) -> list[Target]:
-    """Measure, print the tables, and return what is promised.
+    """Measure, print the tables, and return the targets.
 
-    :param rounds: So many turns of twenty messages.
+    :param rounds: The number of turns of twenty messages.
     """
     logging.getLogger("flask_mailhandler").setLevel(logging.CRITICAL)
     sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -75,7 +75,7 @@ def run(rounds: int) -> list[Target]:
                 [f"INSERT alone, {place.name}", microseconds(bare)],
                 [f"send_later, {place.name}", microseconds(accepted)],
             ]
-            name = f"send_later, {place.name}, beside a bare INSERT"
+            name = f"send_later, {place.name}, compared with a bare INSERT"
             targets.append(Target(name, bare / accepted, "of it", least=0.6))
         for place in places if port else []:
             sent, drained = _draining(place, folder, port, rounds)
@@ -83,7 +83,7 @@ def run(rounds: int) -> list[Target]:
                 ["Mail.send to Postfix", microseconds(sent)],
                 [f"the worker to Postfix, {place.name}", microseconds(drained)],
             ]
-            name = f"draining, {place.name}, beside Mail.send"
+            name = f"draining, {place.name}, compared with Mail.send"
             targets.append(Target(name, sent / drained, "of its rate", least=0.8))
         few, many = _filled(folder, stack, rounds)
     if few:
@@ -93,12 +93,12 @@ def run(rounds: int) -> list[Target]:
         ]
         name = "a message among a million rows, PostgreSQL"
         targets.append(Target(name, many / few, "times a thousand's", most=1.2))
-    print("\nMicroseconds for each message of 10 kB; medians:\n")
+    print("\nMicroseconds per message of 10 kB; medians:\n")
     print(table(["what", "microseconds"], rows))
     return targets
 
 
-# Places
+# Stores
 
 
 def _files(folder: Path, stack: contextlib.ExitStack) -> Iterator[Place]:
@@ -154,7 +154,7 @@ def _postfix(folder: Path) -> Iterator[int]:
         server.stop()
 
 
-# What is measured
+# Measurements
 
 
 def _accepting(place: Place, folder: Path, rounds: int) -> tuple[float, float]:

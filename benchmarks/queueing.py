@@ -1,7 +1,7 @@
-"""The queue: accepting a message beside a bare INSERT, and a million rows beside a thousand.
+"""The queue: accepting a message compared with a bare INSERT, a million rows with a thousand.
 
-Every insert is synced to the disk, so what this measures is the disk before all: both sides take
-turns, message by message.
+Every insert is synced to the disk, so this mainly measures the disk. Both sides take turns, message
+by message.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .targets import Target
 
 _TEXT = ("x" * 76 + "\n") * 130
 _FEW, _MANY = 1_000, 1_000_000
-# Copies of the first row, a third each of what was sent, what failed, and what is due in years.
+# Copies of the first row: a third sent, a third failed, a third due in years.
 _FILL = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})
 INSERT INTO mail_queue (app, account, key, message_id, priority, due, expires, created, changed,
@@ -46,7 +46,7 @@ FROM mail_queue, n WHERE mail_queue.id = 1
 
 
 class Taking(EmailHandler):
-    """Accepts at once, so that what is left is the queue's own."""
+    """Accepts at once, so the time left is the queue's own."""
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         for job in jobs:
@@ -55,15 +55,15 @@ class Taking(EmailHandler):
 
 
 def run(rounds: int) -> list[Target]:
-    """Measure, print the tables, and return what is promised.
+    """Measure, print the tables, and return the targets.
 
-    :param rounds: A twentieth of the messages of each kind.
+    :param rounds: One twentieth of the number of messages of each kind.
     """
     logging.getLogger("flask_mailhandler").setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         inserted, accepted = _accepting(Path(folder), rounds * 20)
         few, many = _filled(Path(folder), rounds)
-    print("\nMicroseconds for each message of 10 kB, synced to the disk; medians:\n")
+    print("\nMicroseconds per message of 10 kB, synced to the disk; medians:\n")
     rows = [
         ["INSERT alone", microseconds(inserted)],
         ["send_later", microseconds(accepted)],
@@ -72,7 +72,7 @@ def run(rounds: int) -> list[Target]:
     ]
     print(table(["what", "microseconds"], rows))
     return [
-        Target("send_later, beside a bare INSERT", inserted / accepted, "of it", least=0.6),
+        Target("send_later, compared with a bare INSERT", inserted / accepted, "of it", least=0.6),
         Target("a message among a million rows", many / few, "times a thousand's", most=1.2),
     ]
 

@@ -1,8 +1,7 @@
 """The time from a mail's fields to its octets.
 
-All libraries take turns, in many rounds, so that whatever else the machine does meets all of
-them. What is given is each one's median. The garbage collector runs as it does in an
-application.
+All libraries take turns, in many rounds, so that other load on the machine affects all of them.
+The result is the median of each library. The garbage collector runs as it does in an application.
 """
 
 from __future__ import annotations
@@ -31,18 +30,18 @@ from .table import table
 from .table import times
 from .targets import Target
 
-# Builds a number of times, and says how many seconds that took.
+# Builds a number of times, and returns the seconds.
 Timed = Callable[[int], float]
 
 BASE64 = "b2a_base64"
-# A turn takes about so many seconds.
+# The approximate seconds of a turn.
 _TURN = 0.02
 
 
 def run(rounds: int) -> list[Target]:
-    """Measure, print the tables, and return what is promised.
+    """Measure, print the tables, and return the targets.
 
-    :param rounds: Turns of each library in each case.
+    :param rounds: The number of turns of each library in each case.
     """
     with _writers() as (load, timed):
         short = {case: _measure(case, load, timed, rounds) for case in SHORT}
@@ -52,7 +51,7 @@ def run(rounds: int) -> list[Target]:
         }
     print("\nMicroseconds from the fields to the octets:\n")
     print(table(["writer", *(case.name for case in short)], _microseconds(short)))
-    print("\nHow many times as long others take:\n")
+    print("\nTime of the other libraries, as a multiple of Flask-MailHandler's:\n")
     print(
         table(["case", "quickest in Python", "", NODE], [_ratios(c, r) for c, r in short.items()])
     )
@@ -63,8 +62,8 @@ def run(rounds: int) -> list[Target]:
 
 @contextlib.contextmanager
 def _writers() -> Iterator[tuple[Callable[[Case], None], dict[str, Timed]]]:
-    """Give a function that tells all writers the case, having looked whether what they write
-    says the same, and each writer's way to be timed."""
+    """Yield a function that sets the case of all writers and checks their output, and a function
+    for each writer that times it."""
     built = {name: make() for name, make in WRITERS.items()}
     now: list[Case] = [SMALL]
 
@@ -112,10 +111,10 @@ def _base64_alone(case: Case, number: int) -> float:
 def _measure(
     case: Case, load: Callable[[Case], None], timed: dict[str, Timed], rounds: int
 ) -> dict[str, float]:
-    """The median seconds of each writer to build the case once."""
+    """Return the median seconds of each writer to build the case once."""
     load(case)
     running = {name: measure for name, measure in timed.items() if case.files or name != BASE64}
-    # The first of these is thrown away: caches fill, and Node compiles.
+    # Discard the first run, in which caches fill and Node compiles.
     for measure in running.values():
         measure(1 if case.files else 200)
     numbers = {
@@ -130,7 +129,7 @@ def _measure(
 
 
 def quickest(found: dict[str, float]) -> str:
-    """The quickest other library in Python."""
+    """Return the quickest other library in Python."""
     return min(PEERS, key=found.__getitem__)
 
 

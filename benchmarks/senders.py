@@ -1,7 +1,7 @@
 """Each library's best documented way to send mail: one message, and many over one connection.
 
-A library that can be given a TLS context is given one that was made before; the others make their
-own. A message is made from the case's fields each time it is sent, as rendering is a part of it.
+A library that accepts a TLS context gets one that was made before; the others make their own. A
+message is made from the case's fields each time it is sent, because rendering is part of the time.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if t.TYPE_CHECKING:
 
     from flask_mailhandler import Message
 
-# Postfix, and most providers, take so many recipients at once or more (RFC 5321 4.5.3.1.8).
+# Postfix and most providers accept at least this many recipients at once (RFC 5321 4.5.3.1.8).
 BATCH = 100
 
 
 class Spent(t.NamedTuple):
-    """Seconds, by the clock and of the client's processor."""
+    """Seconds by the clock, and of CPU time of the client."""
 
     seconds: float
     cpu: float
 
 
 One: t.TypeAlias = Callable[[Case, int], list[float]]
-"""Sends it so often, as a view does; the seconds that each took."""
+"""Sends it this many times, as a view does, and returns the seconds of each."""
 Many: t.TypeAlias = Callable[[Sequence[Case]], Spent]
 """Sends them all in one call, over one connection."""
 
@@ -72,7 +72,7 @@ class Library:
 
 
 def _flask(site: Site) -> Flask:
-    """An application with the keys that all three extensions know."""
+    """Return an application with the keys that all three extensions know."""
     from flask import Flask
 
     app = Flask("app")
@@ -93,9 +93,11 @@ def flask_mailhandler(
     connections: int = 1,
     message: Callable[[Case], Message] | None = None,
 ) -> Library:
-    """:param options: More of the configuration.
-    :param connections: How many are used for many messages.
-    :param message: Composes in another way.
+    """Return Flask-MailHandler as a sender.
+
+    :param options: More configuration.
+    :param connections: The number of connections for many messages.
+    :param message: Composes the message, instead of the usual composer.
     """
     from flask_mailhandler import Mail
 
@@ -109,7 +111,7 @@ def flask_mailhandler(
             mail.send(message(case)).raise_for_failures()
 
     def send_all(cases: Iterable[Case]) -> None:
-        # Of a list the next one is at hand, so that its envelope goes with the end of the last.
+        # In a list, the next message is known, so its envelope goes with the end of the last one.
         messages = [message(case) for case in cases]
         with app.app_context():
             for report in mail.send_each(messages, connections=connections):
@@ -196,7 +198,7 @@ def email_simplified(site: Site) -> Library:
 
 
 def aiosmtplib(site: Site) -> Library:
-    """In an event loop that runs already, as in an application that is asynchronous."""
+    """Return aiosmtplib, in a running event loop as in an asynchronous application."""
     import asyncio
 
     import aiosmtplib
@@ -257,10 +259,10 @@ def _context(site: Site) -> ssl.SSLContext | None:
 
 
 def smtp_source(site: Site, size: int) -> Many:
-    """The C program that comes with Postfix, in lock-step over one connection. It renders
-    nothing: it repeats the same line.
+    """The C program that comes with Postfix, over one connection. It waits for each reply, and
+    renders nothing: it repeats the same line.
 
-    :param size: Octets of a message.
+    :param size: The octets of a message.
     """
     from servers.smtp_sink import PATH
 

@@ -1,8 +1,8 @@
-"""The time and the memory that a large attachment takes from the fields to the server's reply.
+"""The time and the memory to send a large attachment, from the fields to the server's reply.
 
-Each library is measured in fresh processes that take turns: by the clock and by how much the
-process has grown beside the attachment; and once more with :mod:`tracemalloc`, for what Python
-asked for.
+Each library is measured in fresh processes that take turns: by the clock, and by how much the
+process grows besides the attachment. One more run with :mod:`tracemalloc` counts what Python
+allocates.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ PATH = f"{OURS}, from a path"
 
 
 class Took(t.NamedTuple):
-    """Seconds, and octets."""
+    """Seconds and octets."""
 
     seconds: float
     grown: float
 
 
 def run(rounds: int) -> list[Target]:
-    """Measure, print the table, and return what is promised.
+    """Measure, print the table, and return the targets.
 
-    :param rounds: A sixteenth of them are the turns of each library.
+    :param rounds: Sixteen times the number of turns of each library.
     """
     turns = max(rounds // 16, 1)
     with smtp_sink() as site:
@@ -64,7 +64,7 @@ def run(rounds: int) -> list[Target]:
         for _ in range(turns):
             for name, some in found.items():
                 some.append(_nodemailer(site) if name == NODE else Took(*_asked(name, site)))
-        # This takes long, and is the same each time.
+        # This is slow, and the result is the same each time.
         asked = {name: _asked(name, site, "trace")[1] for name in (OURS, PATH, "Flask-Mail")}
     took = {
         name: Took(*(statistics.median(values) for values in zip(*some, strict=True)))
@@ -76,7 +76,7 @@ def run(rounds: int) -> list[Target]:
 
 
 def _table(took: dict[str, Took], asked: dict[str, float]) -> str:
-    head = ["sender", "seconds", "process grew", "asked for"]
+    head = ["sender", "seconds", "process grew", "allocated"]
     rows = [
         [
             name,
@@ -114,7 +114,7 @@ def _nodemailer(site: Site) -> Took:
 
 
 def _asked(name: str, site: Site, trace: str = "") -> tuple[float, float]:
-    """Measure in a fresh process: seconds and octets."""
+    """Measure in a fresh process, and return the seconds and octets."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.sending_large", name, str(site.port), trace],
         stdout=subprocess.PIPE,
@@ -134,7 +134,7 @@ def _from_path(site: Site) -> Library:
             text=case.text,
             from_addr=case.sender,
             to=case.recipients,
-            # The file's name is all that is left of it.
+            # Here, the file's name is its path.
             attachments=[Attachment.from_path(file.filename) for file in case.files],
         )
 
@@ -146,7 +146,7 @@ MADE = {OURS: flask_mailhandler, PATH: _from_path, **SENDERS}
 
 @contextlib.contextmanager
 def _in_a_file(case: Case) -> Iterator[Case]:
-    """The same mail, its attachment in a file that is named by its path."""
+    """Yield the same mail with its attachment in a file, named by its path."""
     (file,) = case.files
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / file.filename

@@ -1,6 +1,7 @@
-"""The time and the processor that a list of mails takes, in one call and over one connection.
+"""The time and the CPU time to send a list of mails, in one call and over one connection.
 
-Each library makes, writes and sends as many mails of 2.5 kB, each to somebody else. All take turns.
+Each library makes, writes and sends the same number of mails of 2.5 kB, each to a different
+recipient. All take turns.
 """
 
 from __future__ import annotations
@@ -41,23 +42,23 @@ if t.TYPE_CHECKING:
 FOUR = f"{OURS}, 4 connections"
 FLASK_MAIL = "Flask-Mail"
 _MILLISECONDS = 20
-# Mails in one call: to smtp-sink, to Postfix, and over a long line.
+# Mails in one call: to smtp-sink, to Postfix, and with delay.
 _SINK, _POSTFIX, _FAR = 2000, 300, 100
 
-# At a distance those over smtplib are alike.
+# With delay, the libraries based on smtplib are alike.
 _FAR_PEERS = (FLASK_MAIL, "Django", "aiosmtplib")
 
-# Over one connection, which is a fresh one each time.
+# Over one connection, a new one each time.
 _ONE = {"MAIL_MESSAGES_PER_CONNECTION": 10_000, "MAIL_POOL_IDLE": 0.001}
 
-# What one mail takes from each sender.
+# The time per mail of each sender.
 Found = dict[str, Spent]
 
 
 def run(rounds: int) -> list[Target]:
-    """Measure, print the tables, and return what is promised.
+    """Measure, print the tables, and return the targets.
 
-    :param rounds: A sixteenth of them are the turns of each library.
+    :param rounds: Sixteen times the number of turns of each library.
     """
     turns = max(rounds // 16, 1)
     with contextlib.ExitStack() as stack:
@@ -74,13 +75,13 @@ def run(rounds: int) -> list[Target]:
             far = _measure({FOUR: four, **named}, _FAR, 1)
     print(f"\n{_SINK:,} mails to smtp-sink, and {_POSTFIX} to Postfix, over one connection:\n")
     print(_near_table(near, queued))
-    print(f"\n{_FAR} mails to smtp-sink at a round trip of {trip * 1e3:.1f} ms:\n")
+    print(f"\n{_FAR} mails to smtp-sink with a round trip of {trip * 1e3:.1f} ms:\n")
     print(_far_table(far, trip))
     return [*_near_targets(near, queued), *_far_targets(far, trip)]
 
 
 def _queued(made: Certificates, node: Nodemailer | None, turns: int) -> Found:
-    """Nothing, if there is no Postfix."""
+    """Measure with Postfix; return nothing if there is no Postfix."""
     try:
         with postfix(made) as (site, wait):
             return _measure(_senders(site, node), _POSTFIX, turns, wait)
@@ -105,7 +106,7 @@ def _measure(
 ) -> Found:
     """:param wait: Called after each turn."""
     people = (f"Ann Archer <ann{n}@example.org>" for n in range(mails))
-    cases = [dataclasses.replace(BOTH, recipients=(somebody,)) for somebody in people]
+    cases = [dataclasses.replace(BOTH, recipients=(person,)) for person in people]
     found: dict[str, list[Spent]] = {name: [] for name in senders}
     for _ in range(turns):
         for name, send in senders.items():
@@ -118,7 +119,7 @@ def _measure(
 
 
 def _near_table(near: Found, queued: Found) -> str:
-    head = ["sender", "mails/s", "CPU of each, µs", "mails/s to Postfix"]
+    head = ["sender", "mails/s", "CPU per mail, µs", "mails/s to Postfix"]
     rows = [
         [
             name,
@@ -136,7 +137,7 @@ def _far_table(far: Found, trip: float) -> str:
         [name, f"{1 / far[name].seconds:,.1f}", f"{far[name].seconds / trip:.2f}"]
         for name in sorted(far, key=lambda name: far[name].seconds)
     ]
-    return table(["sender", "mails/s", "round trips of each"], rows)
+    return table(["sender", "mails/s", "round trips per mail"], rows)
 
 
 def _quicker(found: Found, name: str, than: str) -> float:
@@ -165,7 +166,7 @@ def _far_targets(far: Found, trip: float) -> Iterator[Target]:
     what = f"{_FAR} mails, {_MILLISECONDS} ms"
     peer = min(_FAR_PEERS, key=lambda name: far[name].seconds)
     unit = "times its mails/s"
-    yield Target(f"{what}", far[OURS].seconds / trip, "round trips of each", most=1.1)
+    yield Target(f"{what}", far[OURS].seconds / trip, "round trips per mail", most=1.1)
     yield Target(f"{what}, {peer}", _quicker(far, OURS, peer), unit, 3.5)
     yield Target(f"{what}, 4 connections, {peer}", _quicker(far, FOUR, peer), unit, 12)
     if NODE in far:

@@ -1,8 +1,8 @@
 """The time that a view waits for one mail.
 
-All libraries take turns. In each turn the first mail is not counted: whoever has a pool finds a
-connection in it afterwards, and the others pay for theirs each time. The server is a sink of our
-own, which stands beside the client or at the end of a long line.
+All libraries take turns. The first mail of each turn is not counted. After it, a library with a
+pool has an open connection, and the others open a new one for each mail. The server is our own
+sink, on the same machine as the client or behind a proxy that adds delay.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FLIGHT = f"{OURS}, one flight"
 COLD = f"{OURS}, cold"
 MODES = {"none": "plain", "starttls": "STARTTLS, login", "tls": "TLS, login"}
 _MILLISECONDS = 20
-# Turns, and mails that count in each.
+# Turns, and the mails that count in each.
 _NEAR, _FAR = 10, (5, 2)
 
 # The median seconds of each sender, by the server's security.
@@ -43,9 +43,9 @@ Found = dict[str, dict[str, float]]
 
 
 def run(rounds: int) -> list[Target]:
-    """Measure, print the tables, and return what is promised.
+    """Measure, print the tables, and return the targets.
 
-    :param rounds: A tenth of them are the turns of each library where the server is near.
+    :param rounds: Ten times the number of turns of each library without delay.
     """
     near: Found = {}
     far: Found = {}
@@ -53,7 +53,7 @@ def run(rounds: int) -> list[Target]:
         node = None if missing() else stack.enter_context(Nodemailer())
         ca_file = str(made.ca_file)
         if node:
-            # It compiles what it has done often enough.
+            # Node compiles code after it has run often enough.
             Node(node, sink.sites["none"]).open().one(BOTH, 500)
         for security, site in sink.sites.items():
             senders = _senders(site, node, ca_file)
@@ -67,9 +67,9 @@ def run(rounds: int) -> list[Target]:
         security: {name: (far[security][name] - near[security][name]) / trip for name in found}
         for security, found in far.items()
     }
-    print(f"\nMilliseconds to send one mail at a round trip of {trip * 1e3:.1f} ms:\n")
+    print(f"\nMilliseconds to send one mail with a round trip of {trip * 1e3:.1f} ms:\n")
     print(_table(far, lambda value: f"{value * 1e3:.1f}"))
-    print("\nRound trips of that:\n")
+    print("\nThe same in round trips:\n")
     print(_table(trips, lambda value: f"{value:.1f}"))
     print("\nMilliseconds to send one mail to a server on the same machine:\n")
     print(_table(near, lambda value: f"{value * 1e3:.2f}"))
@@ -80,7 +80,7 @@ def _senders(site: Site, node: Nodemailer | None, ca_file: str) -> dict[str, One
     senders: dict[str, One] = {
         OURS: flask_mailhandler(site).one,
         FLIGHT: flask_mailhandler(site, {"MAIL_ONE_FLIGHT": True}).one,
-        # No connection is kept.
+        # Keep no connection.
         COLD: flask_mailhandler(site, {"MAIL_MESSAGES_PER_CONNECTION": 1}).one,
         **{name: make(site).one for name, make in SENDERS.items()},
     }
@@ -90,12 +90,12 @@ def _senders(site: Site, node: Nodemailer | None, ca_file: str) -> dict[str, One
 
 
 def _check(sink: Sink, senders: dict[str, One]) -> None:
-    """Look whether what arrives says the same."""
+    """Check that the mail that arrives matches the case."""
     for name, send in senders.items():
         before, _ = sink.taken()
         send(BOTH, 2)
         if sink.taken()[0] != before + 2:
-            raise ValueError(f"{name} says that it has sent, and it has not.")
+            raise ValueError(f"{name} reported success, but nothing arrived.")
         check(name, BOTH, sink.last())
 
 

@@ -1,10 +1,10 @@
-"""The time to send one mail to many people who do not see each other, in batches.
+"""The time to send one mail to many Bcc recipients, in batches.
 
-Flask-MailHandler splits the recipients of one message by itself, and so does email-simplified. Who
-uses one of the others makes a mail for each batch. All use one connection.
+Flask-MailHandler and email-simplified split the recipients of one message themselves. With the
+other libraries, the application makes a mail for each batch. All use one connection.
 
-At a distance two batches more are timed of those that ask for each recipient in turn, and
-multiplied; to wait for all of them would take a quarter of an hour.
+With delay, the other libraries are timed with one batch and with three, and the time of all batches
+is extrapolated. Waiting for all of them would take a quarter of an hour.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _MILLISECONDS = 20
 
 
 def run(rounds: int) -> list[Target]:
-    """Measure, print the tables, and return what is promised.
+    """Measure, print the tables, and return the targets.
 
-    :param rounds: A sixteenth of them are the turns of each library where the server is near.
+    :param rounds: Sixteen times the number of turns of each library without delay.
     """
     with contextlib.ExitStack() as stack:
         node = None if missing() else stack.enter_context(Nodemailer())
@@ -85,7 +85,7 @@ def _senders(site: Site, node: Nodemailer | None) -> dict[str, Many]:
 
 
 def _cases(name: str, recipients: int) -> list[Case]:
-    """The mails that a user of this library makes."""
+    """Return the mails that a user of this library makes."""
     bcc = [f"member{n}@example.org" for n in range(recipients)]
     size = recipients if name in SPLITS else BATCH
     groups = [tuple(bcc[start : start + size]) for start in range(0, recipients, size)]

@@ -1,4 +1,4 @@
-"""Whom the mail is sent to: a sink of our own, Postfix and its smtp-sink, and long lines to them.
+"""The servers: our own sink, Postfix and its smtp-sink, and proxies to them that add delay.
 
 Postfix and smtp-sink are started as the tests start them.
 """
@@ -30,12 +30,12 @@ USER, PASSWORD = "ann@example.com", "a password"
 
 
 class Missing(Exception):
-    """A server is not there; ``str()`` says what to do."""
+    """A server cannot be started; ``str()`` says why and what to do."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Site:
-    """Where to send, and how. Where it is encrypted one has to log in."""
+    """Where to send, and how. An encrypted site requires a login."""
 
     port: int
     security: str = "none"
@@ -47,9 +47,9 @@ class Site:
 
 
 class Sink:
-    """The sink of our own. A context manager.
+    """Our own sink. A context manager.
 
-    :param certificates: Its own.
+    :param certificates: The certificates of the sink.
     """
 
     def __init__(self, certificates: Certificates) -> None:
@@ -68,19 +68,19 @@ class Sink:
         self._program.__exit__()
 
     def taken(self) -> tuple[int, int]:
-        """How many messages it has taken, over how many connections."""
+        """Return how many messages it has accepted, and over how many connections."""
         found = self._program.ask(None)
         return found["messages"], found["connections"]
 
     def last(self) -> bytes:
-        """The last message."""
+        """Return the last message."""
         return base64.b64decode(self._program.ask(None)["last"])
 
 
 @contextlib.contextmanager
 def certificates() -> Iterator[Certificates]:
-    """Certificates that every library trusts while the context is open, beside what the system
-    trusts: loading that is a part of opening a connection where it is not done beforehand."""
+    """Yield certificates that every library trusts while the context is open, in addition to the
+    system's. Loading those is part of opening a connection, unless it is done beforehand."""
     from servers.certificates import make
 
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
@@ -104,14 +104,14 @@ def _restore(name: str, before: str | None) -> None:
 
 @contextlib.contextmanager
 def delayed(site: Site, milliseconds: float) -> Iterator[Site]:
-    """The same server at the end of a line on which a round trip takes so long."""
+    """Yield the same server behind a proxy with this round-trip time."""
     with python("delay", str(milliseconds), str(site.port)) as program:
         (port,) = program.ask(None)
         yield dataclasses.replace(site, port=port)
 
 
 def round_trip(site: Site) -> float:
-    """The seconds of a command and its reply, the server's own time among them."""
+    """Return the seconds of a command and its reply, including the server's own time."""
     found = []
     with (
         socket.create_connection((site.host, site.port)) as sock,
@@ -130,9 +130,9 @@ def round_trip(site: Site) -> float:
 
 @contextlib.contextmanager
 def smtp_sink() -> Iterator[Site]:
-    """Postfix's own sink, a program in C.
+    """Run Postfix's own sink, a program in C.
 
-    :raises Missing: if there is none.
+    :raises Missing: if it cannot be started.
     """
     from servers.smtp_sink import missing
     from servers.smtp_sink import SmtpSink
@@ -145,10 +145,9 @@ def smtp_sink() -> Iterator[Site]:
 
 @contextlib.contextmanager
 def postfix(certificates: Certificates) -> Iterator[tuple[Site, Callable[[], object]]]:
-    """Postfix, which keeps what it takes in a queue; and a function that waits until that is
-    empty.
+    """Run Postfix, which queues the mail, and yield a function that waits until the queue is empty.
 
-    :raises Missing: if there is none.
+    :raises Missing: if it cannot be started.
     """
     from servers.postfix import missing
     from servers.postfix import Postfix

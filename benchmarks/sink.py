@@ -1,9 +1,9 @@
-"""A quick server that takes every mail and forgets it, as a program: ``benchmarks.sink CERT KEY``.
+"""A fast server that accepts and discards all mail, as a program: ``benchmarks.sink CERT KEY``.
 
 It listens on three ports, without encryption, with STARTTLS and with TLS from the first octet, and
-offers PIPELINING, CHUNKING and AUTH. Every client meets the same server: it answers at once, and a
-group of commands that came together in one write. The only request is ``null``; the answer counts
-what it has taken and holds the last message.
+offers PIPELINING, CHUNKING and AUTH. It replies to all clients alike: at once, and in one
+write to commands that arrived together. The only request is ``null``. The answer has the number of
+connections and messages, and the last message.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TAKEN = b"250 2.0.0 taken\r\n"
 
 
 class Taken:
-    """What all connections have taken together."""
+    """The mail that all connections have accepted."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -49,7 +49,7 @@ class Taken:
 
 
 class Conversation:
-    """One connection, in a thread of its own."""
+    """One connection, in its own thread."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None, taken: Taken) -> None:
         self._sock = sock
@@ -59,7 +59,7 @@ class Conversation:
         self._replies: list[bytes] = [b"220 sink.example ESMTP\r\n"]
 
     def run(self) -> None:
-        """Answer until the client goes."""
+        """Reply until the client disconnects."""
         chunks = []
         try:
             while (verb := (line := self._line())[:4].upper()) != b"QUIT":
@@ -84,7 +84,7 @@ class Conversation:
             self._sock.close()
 
     def _open(self, verb: bytes, line: bytes) -> None:
-        """What is said once, before the first mail."""
+        """Reply to the commands that open a session."""
         if verb == b"EHLO":
             encrypted = isinstance(self._sock, ssl.SSLSocket)
             extra = ["AUTH PLAIN"] if encrypted else ["STARTTLS"] * bool(self._context)
@@ -122,7 +122,7 @@ class Conversation:
         return taken
 
     def _fill(self) -> None:
-        """Say what there is to say, and listen."""
+        """Send the pending replies, and read."""
         if self._replies:
             self._sock.sendall(b"".join(self._replies))
             self._replies.clear()

@@ -1,4 +1,4 @@
-"""Results as a table of reStructuredText, to be read in a terminal and pasted into a page."""
+"""Results as a reStructuredText table, for the terminal and for a page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Draw a simple table; the columns behind the first are aligned to the right."""
+    """Draw a simple table. The columns after the first are right-aligned."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     rule = "  ".join("=" * width for width in widths)
 

@@ -1,4 +1,4 @@
-"""What is promised, and whether a run kept it."""
+"""Bounds for the results, and whether a run met them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# css-inline moves the rules of <style media="print"> and of <style media="(max-width: 600px)"> into style="",
-# so what is meant for paper or for phones holds for every reader; nested rules are lost without a word.
-# It knows @media inside a style sheet and leaves that alone, so nothing hints at this.
+# css-inline moves the rules of <style media="print"> and <style media="(max-width: 600px)"> into style="".
+# Rules for print or for phones then apply to every reader, and nested rules are dropped without an error.
+# css-inline leaves @media inside a style sheet alone, so you would not expect this.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -26,8 +26,8 @@ paper = inline('<style media="print">.x { display: none }</style>')
 phone = inline('<style media="(max-width: 600px)">.x { display: none }</style>')
 inside = inline("<style>@media print { .x { display: none } }</style>")
 nested = inline("<style>.x { color: red; &:hover { color: green } }</style>")
-assert 'style="display: none' in paper, "a style sheet for paper is no longer moved"
+assert 'style="display: none' in paper, "a style sheet for print is no longer moved"
 assert 'style="display: none' in phone, "a style sheet for phones is no longer moved"
 assert 'style="display' not in inside, "@media is moved"
-assert "green" not in nested, "nested rules are no longer lost"
+assert "green" not in nested, "nested rules are no longer dropped"
 PYTHON

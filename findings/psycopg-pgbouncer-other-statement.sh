@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Behind PgBouncer before 1.21 in transaction mode psycopg 3 does not only fail: it can run another program's
-# statement without any error. It prepares a statement by itself when it is used for the sixth time, and every
-# process of every program names its statements alike: _pg3_0, _pg3_1 ... So a client that is given another's
-# connection finds that name there. If the parameters fit the other statement is carried out, here an UPDATE
-# in the place of a SELECT.
+# With PgBouncer before 1.21 in transaction mode, psycopg 3 does not only fail: it can run another program's
+# statement without any error. psycopg prepares a statement automatically when it is executed for the sixth time,
+# and every process of every program uses the same names: _pg3_0, _pg3_1 ... A client that gets the server
+# connection of another client finds that name there. If its parameters fit, the other client's statement is
+# executed: here, an UPDATE instead of a SELECT.
 #
-# It needs Debian's packages postgresql and pgbouncer (1.18 in Debian 12).
+# This script needs Debian's packages postgresql and pgbouncer (1.18 in Debian 12).
 set -euo pipefail
 PATH="$PATH:/usr/sbin"
 bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
@@ -61,7 +61,7 @@ def connect():
             return psycopg.connect(host=sys.argv[1], port=6432, user="postgres", dbname="postgres")
         except psycopg.OperationalError:
             time.sleep(0.1)
-    raise SystemExit("The pooler takes no connections.")
+    raise SystemExit("The pooler accepts no connections.")
 
 
 with connect() as one:
@@ -71,13 +71,13 @@ with connect() as one:
 close, look = connect(), connect()
 CLOSE = "UPDATE account SET closed = true WHERE id = %s RETURNING closed"
 LOOK = "SELECT closed FROM account WHERE id = %s"
-# Both are in a transaction at the same time, so each has a connection of the server of its own.
+# Both are in a transaction at the same time, so each has its own server connection.
 for _ in range(6):
     close.execute(CLOSE, [1])
     look.execute(LOOK, [1])
 names = [c.execute("SELECT name FROM pg_prepared_statements", prepare=False).fetchall() for c in (close, look)]
-print("prepared on either connection:", names)
-# Now they are given each other's: the first to ask gets the one that has been idle longest.
+print("prepared on each connection:", names)
+# Now each gets the other's: the next client gets the connection that has been idle longest.
 look.commit()
 close.commit()
 
@@ -90,11 +90,11 @@ for _ in range(4):
     except psycopg.Error as error:
         outcomes.append(type(error).__name__)
         look.rollback()
-print("account 7 is open; SELECT says, time after time:", outcomes)
+print("account 7 is open; SELECT returns, run by run:", outcomes)
 
 with psycopg.connect(host=sys.argv[1], user="postgres", dbname="postgres") as plain:
     (closed,) = plain.execute("SELECT closed FROM account WHERE id = 7").fetchone()
 print("closed in the table:", closed)
-assert closed, "A SELECT no longer carries out the UPDATE of another client."
+assert closed, "A SELECT no longer executes another client's UPDATE."
 assert all(isinstance(found, tuple) for found in outcomes), "It is an error now."
 PYTHON

@@ -46,12 +46,12 @@ if t.TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-# A machine that is busy with other things is no failure.
+# A slow example on a busy machine is not a failure.
 settings.register_profile(
     "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("unhurried")
-# For a night: pytest --hypothesis-profile=thorough
+# To run for a night: pytest --hypothesis-profile=thorough
 settings.register_profile("thorough", settings(), max_examples=2000)
 
 
@@ -99,7 +99,7 @@ def pgbouncer(postgresql: Postgresql) -> Iterator[Callable[..., PgBouncer]]:
 
 @pytest.fixture(scope="session")
 def objdump() -> None:
-    """What PyInstaller needs of the system. Mark the test ``services``."""
+    """The tools that PyInstaller needs. Mark the test ``services``."""
     _skip_or_fail("objdump", "" if shutil.which("objdump") else "apt-get install binutils")
 
 
@@ -107,7 +107,7 @@ def objdump() -> None:
     params=["sqlite", "sqlalchemy", pytest.param("postgresql", marks=pytest.mark.services)]
 )
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """Where mail waits: a file, a database of SQLAlchemy in a file, and one of PostgreSQL. The test
+    """The queue's store: a file, SQLAlchemy with SQLite, and SQLAlchemy with PostgreSQL. The test
     is run for each."""
     with contextlib.ExitStack() as stack:
         named = str(tmp_path / "queue.sqlite")
@@ -145,7 +145,7 @@ def node_smtp_server(
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[RedisServer]:
-    """A Redis that forgets everything. Mark the test ``services``."""
+    """A Redis that stores nothing on disk. Mark the test ``services``."""
     _skip_or_fail("Redis", redis_missing())
     with RedisServer() as server:
         yield server
@@ -153,8 +153,8 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[RabbitMQServer]:
-    """One RabbitMQ for the session (of each xdist worker), for it takes long to start; a test that
-    stops it starts it again. Mark the test ``services``."""
+    """One RabbitMQ for the session (of each xdist worker), because it is slow to start. A test
+    that stops it starts it again. Mark the test ``services``."""
     _skip_or_fail("RabbitMQ", rabbitmq_missing())
     with RabbitMQServer() as server:
         yield server
@@ -162,8 +162,7 @@ def rabbitmq() -> Iterator[RabbitMQServer]:
 
 @pytest.fixture(scope="session")
 def reader() -> Iterator[MailReader]:
-    """npm's mailparser, which is installed when it is first asked for. Mark the test
-    ``services``."""
+    """npm's mailparser, installed on first use. Mark the test ``services``."""
     _skip_or_fail("mailparser", npm_missing())
     with MailReader() as found:
         yield found
@@ -171,7 +170,7 @@ def reader() -> Iterator[MailReader]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A real browser, for the tests of a module: its driver does not get on with their asyncio.
+    """A real browser for the tests of one module, because its driver conflicts with asyncio.
     Mark the test ``services``."""
     _skip_or_fail("Chromium", chromium_missing())
     with Chromium() as browser:
@@ -203,14 +202,14 @@ def scripted(request: pytest.FixtureRequest) -> Iterator[Callable[..., ScriptedS
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deadline of who waits for a scripted server has come when that is silent (or has a delay
-    to do), and at no other time."""
+    """A deadline passes as soon as the scripted server is silent or begins a delay, and only
+    then."""
     monkeypatch.setattr(Stream, "_receive", silence.impatient(t.cast("t.Any", Stream)._receive))
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of sessions and pools, which stands still; a test lets time pass."""
+    """The clock of sessions and pools. It stands still until a test moves it."""
     clock = Clock()
     for module in ("deadline", "places", "session", "stream"):
         monkeypatch.setattr(f"flask_mailhandler.smtp.{module}.time", clock)
@@ -219,8 +218,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def not_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What could not be sent from the queue is not tried again, and no pause is over, while a test
-    runs."""
+    """While a test runs, the queue tries no message a second time, and no pause ends."""
     monkeypatch.setattr(retry, "FIRST", retry.LONGEST)
 
 
@@ -234,7 +232,7 @@ def aiosmtpd_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., Ai
 
 @pytest.fixture
 def no_leaks() -> Iterator[None]:
-    """Threads and descriptors are the same after the test as before it."""
+    """Check that a test leaves no thread and no descriptor open."""
     before = open_things()
     yield
     assert open_things() - before == set()
@@ -248,6 +246,6 @@ def _skip_or_fail(service: str, why: str) -> None:
 
 
 def _leaks_are_looked_for_last(request: pytest.FixtureRequest) -> None:
-    """A fixture that is set up first is torn down last."""
+    """Set this fixture up first, so that it is torn down last."""
     if "no_leaks" in request.fixturenames:
         request.getfixturevalue("no_leaks")

@@ -1,4 +1,4 @@
-"""Addresses: one mailbox per string, read once, and sent as it was read."""
+"""Addresses: one in each string, read once, and sent as it was read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Lazy:
 
 
 class Markup(str):
-    """A str that thinks twice before it is one."""
+    """A subclass of str with its own __str__."""
 
     __slots__ = ()
 
@@ -62,7 +62,7 @@ class Markup(str):
         ('"a\\"b"@example.com', '"a\\"b"@example.com', ""),
         ('X <"a,b"@example.com>', '"a,b"@example.com', "X"),
         ("jörg@example.com", "jörg@example.com", ""),
-        # What a careless narrowing makes CR and LF of stays what it is.
+        # Characters whose low octet is CR or LF stay unchanged.
         ("\u760d\u760a@example.com", "\u760d\u760a@example.com", ""),
         ("ann@faß.de", "ann@xn--fa-hia.de", ""),
         ("ann@BÜCHER.example", "ann@xn--bcher-kva.example", ""),
@@ -116,9 +116,9 @@ def test_accepted(value: str, mailbox: str | None, name: str) -> None:
         ("ann@[IPv6:fe80::1%eth0]", "address literal"),
         ("ann@[x]", "address literal"),
         ("ann@[192.0.2.1", "address literal"),
-        ("ann..lee@example.com", "a dot too many"),
-        (".ann@example.com", "a dot too many"),
-        ("ann.@example.com", "a dot too many"),
+        ("ann..lee@example.com", "one dot too many"),
+        (".ann@example.com", "one dot too many"),
+        ("ann.@example.com", "one dot too many"),
         ("ann lee@example.com", "must be in quotes"),
         ("ann\u00a0lee@example.com", "must be in quotes"),
         ("ann(comment)@example.com", "comment"),
@@ -173,8 +173,8 @@ def test_refused(value: str, hint: str) -> None:
     + ["a" * 100_000 + "@example.com", "a@" + "b-" * 100_000, "x " * 100_000 + "<a@b.c"],
 )  # fmt: skip
 def test_linear(value: str) -> None:
-    """Of a hundred thousand of anything the refusal is no more work than reading them: time
-    with their square would not end within a test run."""
+    """Refusing a hundred thousand characters takes linear time: with
+    quadratic time, the test would not end."""
     with pytest.raises(MessageError):
         Address(value)
 
@@ -193,7 +193,7 @@ def test_linear(value: str) -> None:
     )
 )
 def test_the_quick_way_is_as_strict(value: str) -> None:
-    """The expression for common addresses finds what the long way finds, and no more."""
+    """The expression for common addresses agrees with the full parser."""
 
     def read() -> tuple[str, str] | None:
         try:
@@ -226,7 +226,7 @@ def test_the_quick_way_is_as_strict(value: str) -> None:
     ],
 )
 def test_forms(value: object, expect: tuple[str, str]) -> None:
-    """An address is a string, a (name, mailbox) pair, or an Address; a lazy string becomes one."""
+    """An address is a string, a (name, address) pair, or an Address; a lazy string becomes one."""
     address = parse_address(value)
 
     assert (address.name, str(address)) == expect
@@ -238,13 +238,13 @@ def test_forms(value: object, expect: tuple[str, str]) -> None:
      ("Bob", "Ann <ann@example.com>"), ("Ann", 1), {"a@example.com"}],
 )  # fmt: skip
 def test_wrong_forms(value: object) -> None:
-    """Anything else is refused where it is written, and the field is named."""
+    """Any other value is refused on the line that sets it, with the name of the field."""
     with pytest.raises(MessageError, match="reply_to"):
         parse_address(value, "reply_to")
 
 
 def test_a_name_with_control_characters() -> None:
-    """A name may come from a form; no line break leaves it."""
+    """A line break in a name is refused, because the name may come from a form."""
     with pytest.raises(MessageError, match="the name in address has the control character"):
         Address("ann@example.com", "Ann\r\nBcc: x@example.com")
 
@@ -266,19 +266,19 @@ def test_a_name_with_control_characters() -> None:
     ],
 )
 def test_several(value: object, expect: list[str]) -> None:
-    """One address or several; a bare string is one, and never a list of letters."""
+    """A field takes one address or several; a string is one address, not a list of letters."""
     assert parse_addresses(value) == expect
 
 
 @pytest.mark.parametrize("value", [1, b"a@example.com", {"a@example.com": "Ann"}, [None], [""]])
 def test_wrong_several(value: object) -> None:
-    """What is no list of addresses is refused."""
+    """A value that is not a list of addresses is refused."""
     with pytest.raises(MessageError, match="bcc"):
         parse_addresses(value, "bcc")
 
 
 def test_it_is_a_string() -> None:
-    """An Address is the string of its mailbox; the name is beside it."""
+    """An Address is the string local@domain; the name is an attribute."""
     address = Address("Ann <ann@Example.com>")
 
     assert address == "ann@example.com"
@@ -294,14 +294,14 @@ def test_it_is_a_string() -> None:
     "again", [copy.copy, copy.deepcopy, lambda a: pickle.loads(pickle.dumps(a))]
 )
 def test_copies(again: t.Callable[[t.Any], t.Any]) -> None:
-    """An address keeps its name wherever it is copied to."""
+    """A copy of an address keeps its name."""
     found = again(Addresses([Address("ann@example.com", "Ann")]))
 
     assert found.named == (("Ann", "ann@example.com"),)
 
 
 def test_addresses_compare_with_lists() -> None:
-    """A test may say message.to == ["ann@example.com"]."""
+    """Addresses are equal to a list: message.to == ["ann@example.com"]."""
     addresses = parse_addresses(["Ann <ann@example.com>", "bob@example.com"])
 
     assert addresses == ["ann@example.com", "bob@example.com"]
@@ -311,19 +311,19 @@ def test_addresses_compare_with_lists() -> None:
 
 
 def test_unique() -> None:
-    """Recipients are there once, the domain without case; the first spelling counts."""
+    """Each recipient is kept once, ignoring the case of the domain; the first spelling counts."""
     addresses = parse_addresses(["Ann <a@EXAMPLE.com>", "A@example.com", "Bob <a@example.com>"])
 
     assert unique(addresses).named == (("Ann", "a@example.com"), ("", "A@example.com"))
 
 
 def test_shorten() -> None:
-    """A value in an error is escaped, and cut."""
+    """A value in the text of an error is escaped and cut."""
     assert shorten("a\nb") == "'a\\nb'"
     assert len(shorten("x" * 10**6)) == 80
     assert shorten(b"x" * 100).endswith("...")
 
 
 def test_tab_is_text() -> None:
-    """TAB is the one control character that text may have."""
+    """TAB is the only control character that text may have."""
     assert check_text("a\tb", "subject") == "a\tb"

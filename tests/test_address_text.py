@@ -1,4 +1,4 @@
-"""Addresses as they come from other programs: encoded, with what nobody sees, as objects."""
+"""Addresses from other programs: encoded, with invisible characters, or as objects."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FIELDS = ["to", "cc", "bcc", "reply_to", "from_addr", "envelope_sender"]
     ],
 )
 def test_invisible(field: str, mailbox: str, character: str, position: int) -> None:
-    """A character before the @ that nobody sees is refused, with the field and the position."""
+    """An invisible character before the @ is refused, with the field and the position."""
     fields: t.Any = {field: f"Ann <{mailbox}>"}
 
     with pytest.raises(MessageError) as caught:
@@ -74,12 +74,12 @@ def test_invisible(field: str, mailbox: str, character: str, position: int) -> N
     ],
 )  # fmt: skip
 def test_joiners_that_are_needed(local: str) -> None:
-    """RFC 5892 A.1, A.2: a joiner stays between the letters of a script that needs it."""
+    """RFC 5892 A.1, A.2: a joiner is allowed between letters of a script that needs it."""
     assert Message(to=f"{local}@example.com").to == [f"{local}@example.com"]
 
 
 def test_invisible_in_a_message_of_the_standard_library() -> None:
-    """An EmailMessage is checked as a Message is."""
+    """The addresses of an EmailMessage are checked like those of a Message."""
     theirs = EmailMessage()
     theirs["From"] = "shop@example.com"
     theirs["To"] = "an\u200bn@example.com"
@@ -98,7 +98,7 @@ def test_invisible_in_a_message_of_the_standard_library() -> None:
     ],
 )
 def test_encoded_names(name: str, charset: str) -> None:
-    """RFC 2047 5 (3): a name that the standard library has encoded is read as what it was."""
+    """RFC 2047 5 (3): a name that the standard library encoded is decoded."""
     written = formataddr((name, "l@example.net"), charset)
 
     message = Message(to=written, from_addr=written)
@@ -121,7 +121,7 @@ def test_encoded_names(name: str, charset: str) -> None:
     ],
 )
 def test_encoded_words(text: str, name: str) -> None:
-    """Encoded words are decoded where RFC 2047 lets them stand, and nowhere else."""
+    """Encoded words are decoded only where RFC 2047 allows them."""
     assert Address(text).name == name
 
 
@@ -132,20 +132,20 @@ def test_encoded_words(text: str, name: str) -> None:
      "=?undefined?q?a?="],
 )  # fmt: skip
 def test_encoded_words_that_cannot_be_read(word: str) -> None:
-    """What looks like an encoded word and is none is an error that says what to give instead."""
-    with pytest.raises(MessageError, match=r"^cc has an encoded word .*\(name, mailbox\)"):
+    """An invalid encoded word is an error that says what to write instead."""
+    with pytest.raises(MessageError, match=r"^cc has an encoded word .*\(name, address\)"):
         Message(cc=f"{word} <a@b.example>")
 
 
 @pytest.mark.parametrize("hidden", ["=0A", "=00", "=0D=0ABcc=3A_x", "=E2=80=A8", "=C2=85", "=7F"])
 def test_what_an_encoded_word_hides(hidden: str) -> None:
-    """A name is checked after it was decoded."""
+    """A name is checked after it is decoded."""
     with pytest.raises(MessageError, match="the name in to has the control character"):
         Message(to=f"=?utf-8?q?a{hidden}?= <a@b.example>")
 
 
 def test_the_name_of_a_pair() -> None:
-    """A name that was given by itself is taken as it is."""
+    """A name from a pair is used as it is."""
     message = Message(to=("=?utf-8?q?a?=", "a@b.example"), from_addr="shop@example.com")
 
     assert message.to[0].name == "=?utf-8?q?a?="
@@ -154,7 +154,7 @@ def test_the_name_of_a_pair() -> None:
 
 @pytest.mark.parametrize("key", ["MAIL_DEFAULT_FROM", "MAIL_DEFAULT_REPLY_TO", "MAIL_DEFAULT_TO"])
 def test_encoded_names_in_the_configuration(key: str) -> None:
-    """A key is read as a field is, and an encoded word that is none is named with its key."""
+    """A key is read like a field, and the error for an invalid encoded word names the key."""
     app = Flask("encoded")
     app.config[key] = formataddr(("Łukasz", "l@example.net"))
     mail = Mail(app, cli=None)
@@ -198,7 +198,7 @@ def theirs() -> EmailMessage:
     ],
 )
 def test_objects(given: t.Any, named: list[tuple[str, str]]) -> None:
-    """What the standard library and Werkzeug have for an address is taken as one."""
+    """The address objects of the standard library and of Werkzeug are accepted."""
     message = Message(to=given, from_addr="shop@example.com")
 
     assert list(message.to.named) == named
@@ -208,7 +208,7 @@ def test_objects(given: t.Any, named: list[tuple[str, str]]) -> None:
 
 
 def test_one_object() -> None:
-    """A field of one address takes a From of the standard library, and no list."""
+    """A field for one address takes a From of the standard library, but not a list."""
     message = Message(from_addr=theirs()["From"], envelope_sender=ANN)
 
     assert message.from_addr is not None
@@ -226,7 +226,7 @@ SRS = f"SRS0=hhh=tt=origin.example={'x' * 60}@forward.example"
 
 @pytest.mark.parametrize("path", [BOUNCE, SRS, f"{'ä' * 100}@b.example", f"{'a' * 488}@b.example"])
 def test_long_envelope_senders(path: str) -> None:
-    """Where bounces go is for the server to judge, up to what a command line holds; and it stays
+    """The server judges a long envelope sender, up to the length of a command; the address stays
     the same through JSON, pickle and copies."""
     message = Message(to="a@b.example", from_addr="shop@example.com", envelope_sender=path)
 
@@ -248,7 +248,7 @@ def test_other_long_addresses(field: str) -> None:
 
 
 def test_a_long_envelope_sender_is_sent() -> None:
-    """It arrives as it was given, at the test server too."""
+    """It arrives unchanged, at the test server too."""
     message = Message(text="x", to="a@b.example", from_addr="s@b.example", envelope_sender=BOUNCE)
 
     with SMTPServer() as server:
@@ -271,7 +271,7 @@ def test_a_long_envelope_sender_is_sent() -> None:
     ids=["utf-8", "latin-1", "of encoded words", "proxy"],
 )
 def test_texts(field: str, given: t.Any) -> None:
-    """A Header and a LocalProxy are text wherever text is taken."""
+    """A Header and a LocalProxy are accepted wherever text is."""
     fields: t.Any = {field: given}
 
     found = getattr(Message(**fields), field)
@@ -281,7 +281,7 @@ def test_texts(field: str, given: t.Any) -> None:
 
 
 def test_texts_in_headers() -> None:
-    """So they are in headers=."""
+    """They are accepted in headers= too."""
     given: t.Any = {"X-A": Header("Größe", "utf-8"), "X-B": LocalProxy(lambda: "b")}
     message = Message(headers=given)
 
@@ -291,7 +291,7 @@ def test_texts_in_headers() -> None:
 
 
 def test_nothing_is_read_twice() -> None:
-    """A list that was read is taken as it is."""
+    """A list that was read before is used as it is."""
     read = Message(to=["Ann <ann@example.com>"]).to
 
     assert isinstance(read, Addresses)

@@ -18,7 +18,7 @@ from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler.attachment import File
-from flask_mailhandler.attachment import parse_mimetype
+from flask_mailhandler.text.mimetype import parse_mimetype
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from flask_mailhandler.attachment import parse_mimetype
     ],
 )
 def test_file_names(name: str | None, expect: str | None) -> None:
-    """Of a path only the last part is taken, in either system's writing."""
+    """Only the last part of a path is used, whether it has slashes or backslashes."""
     assert Attachment(b"x", filename=name).filename == expect
 
 
@@ -55,7 +55,7 @@ def test_file_names(name: str | None, expect: str | None) -> None:
     ],
 )
 def test_hostile_file_names(name: object) -> None:
-    """A name with a control character, or one that turns the direction, is refused."""
+    """A name with a control character, also a bidirectional one, is refused."""
     with pytest.raises(MessageError, match="filename"):
         Attachment(b"x", filename=name)  # type: ignore[arg-type]
 
@@ -76,7 +76,7 @@ def test_hostile_file_names(name: object) -> None:
     ],
 )
 def test_types(data: str | bytes, filename: str | None, mimetype: str | None, expect: str) -> None:
-    """The type is the one that is given, or guessed from the name."""
+    """The type is the given one, or guessed from the name."""
     assert Attachment(data, filename=filename, mimetype=mimetype).mimetype == expect
 
 
@@ -95,7 +95,7 @@ def test_types(data: str | bytes, filename: str | None, mimetype: str | None, ex
     ],
 )
 def test_hostile_types(mimetype: object) -> None:
-    """RFC 2045 5.1: what is no type/subtype with parameters is refused; a multipart too."""
+    """RFC 2045 5.1: a value other than type/subtype with parameters is refused; a multipart too."""
     with pytest.raises(MessageError):
         Attachment("é", mimetype=mimetype)  # type: ignore[arg-type]
 
@@ -110,13 +110,13 @@ def test_hostile_types(mimetype: object) -> None:
     ],
 )
 def test_parse_mimetype(mimetype: str, expect: object) -> None:
-    """Names in lower case, quotes undone."""
+    """Names are in lower case, and quotes are removed."""
     assert parse_mimetype(mimetype) == expect
 
 
 @pytest.mark.parametrize("cid", ["logo", "logo@example.com", "a.b-c_d+e"])
 def test_cid(cid: str) -> None:
-    """C-48: a Content-ID that is given stays."""
+    """C-48: a given Content-ID stays."""
     assert Attachment(b"x", cid=cid).cid == cid
 
 
@@ -124,13 +124,13 @@ def test_cid(cid: str) -> None:
     "cid", ["", "<logo>", "a>b", "a b", "a\r\nb", "é", 'a"b', "a" * 201, 1, b"logo"]
 )
 def test_hostile_cids(cid: object) -> None:
-    """RFC 2392: what would end the brackets or need escapes in a URL is refused."""
+    """RFC 2392: a cid that would end the brackets or need escapes in a URL is refused."""
     with pytest.raises(MessageError, match="cid"):
         Attachment(b"x", cid=cid)  # type: ignore[arg-type]
 
 
 def test_made_cid() -> None:
-    """C-48: without one a Content-ID is made, once, of its own for each attachment."""
+    """C-48: without cid=, each attachment gets its own Content-ID, once."""
     one, two = Attachment(b"x"), Attachment(b"x")
 
     assert one.cid == one.cid != two.cid
@@ -140,7 +140,7 @@ def test_made_cid() -> None:
 
 @pytest.mark.parametrize("data", [bytearray(b"ab"), memoryview(b"ab"), b"ab"])
 def test_octets(data: bytes | bytearray | memoryview) -> None:
-    """Octets are taken as they are; what the caller changes later does not matter."""
+    """Octets are copied: a later change by the caller does not matter."""
     attachment = Attachment(data)
     if isinstance(data, bytearray):
         data[0] = 0
@@ -151,7 +151,7 @@ def test_octets(data: bytes | bytearray | memoryview) -> None:
 
 @pytest.mark.parametrize("data", [None, 1, ["x"], pathlib.Path("x"), "\ud800"])
 def test_wrong_data(data: object) -> None:
-    """Anything else is refused, and the error says from_path()."""
+    """Any other value is refused, and the error mentions from_path()."""
     with pytest.raises(MessageError, match=r"from_path|UTF-8"):
         Attachment(data)  # type: ignore[arg-type]
 
@@ -166,7 +166,7 @@ def test_size_and_repr() -> None:
 
 
 def test_from_path(tmp_path: pathlib.Path) -> None:
-    """A file gives its name and its type, and is read when it is wanted."""
+    """A file gives its name and its type, and is read when its data is used."""
     path = tmp_path / "report.pdf"
     path.write_bytes(b"%PDF" * 1000)
 
@@ -180,7 +180,7 @@ def test_from_path(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("piece", [1, 7, 4000, 100_000])
 def test_pieces(tmp_path: pathlib.Path, piece: int) -> None:
-    """All pieces but the last have the size that was asked for."""
+    """All pieces except the last have the requested size."""
     path = tmp_path / "x"
     path.write_bytes(b"abc" * 1000)
 
@@ -192,7 +192,7 @@ def test_pieces(tmp_path: pathlib.Path, piece: int) -> None:
 
 @pytest.mark.parametrize("kind", ["missing", "directory", "fifo", "device", "null"])
 def test_hostile_paths(tmp_path: pathlib.Path, kind: str) -> None:
-    """Only a regular file can be attached; nothing is waited for."""
+    """Only a regular file can be attached, and a FIFO does not block."""
     path: object = tmp_path / "x"
     if kind == "directory":
         path = tmp_path
@@ -203,13 +203,13 @@ def test_hostile_paths(tmp_path: pathlib.Path, kind: str) -> None:
     elif kind == "null":
         path = "a\x00b"
 
-    with pytest.raises(MessageError, match=r"cannot be read|no regular file"):
+    with pytest.raises(MessageError, match=r"cannot be read|not a regular file"):
         Attachment.from_path(path)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("change", ["another", "longer", "touched", "gone", "fifo"])
 def test_a_changed_file(tmp_path: pathlib.Path, change: str) -> None:
-    """What is read is what was attached, or an error."""
+    """Reading gives the octets that were attached, or an error."""
     path = tmp_path / "x"
     path.write_bytes(b"abc")
     attachment = Attachment.from_path(path)
@@ -230,7 +230,7 @@ def test_a_changed_file(tmp_path: pathlib.Path, change: str) -> None:
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: pathlib.Path) -> None:
-    """The end of a file that has changed is an error, not the end of the message."""
+    """If a changed file ends early, that is an error, not the end of the message."""
     path = tmp_path / "x"
     path.write_bytes(b"abc" * 1000)
     reading = File.pin(path).read(1000)
@@ -243,7 +243,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: pathlib.Path) -> None:
 
 
 def test_no_descriptor_is_left(tmp_path: pathlib.Path, no_leaks: None) -> None:
-    """A file that is not read to its end is closed too."""
+    """A file is closed even if it is not read to its end."""
     path = tmp_path / "x"
     path.write_bytes(b"abc" * 1000)
     reading = File.pin(path).read(10)
@@ -264,12 +264,12 @@ def test_no_descriptor_is_left(tmp_path: pathlib.Path, no_leaks: None) -> None:
     ids=["octets", "text", "nothing", "a proxy of octets", "a proxy of text"],
 )
 def test_buffers(data: t.Any, expect: bytes | str) -> None:
-    """Of a buffer all that is in it is attached, wherever it stands."""
+    """A buffer is attached whole, whatever its position."""
     assert Attachment(data, filename="x.bin").data == expect
 
 
 def test_a_buffer_that_was_written() -> None:
-    """What a library has just written into a buffer is attached, though nothing is left to read."""
+    """A buffer is attached whole after a library wrote to it and left its position at the end."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("a.txt", "a")
@@ -282,7 +282,7 @@ def test_a_buffer_that_was_written() -> None:
 
 @pytest.fixture
 def package(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[pathlib.Path]:
-    """A zip that holds a package with files, and from which it can be imported."""
+    """A zip with a package and its files, from which the package can be imported."""
     path = tmp_path / "package.zip"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("zipped_mails/__init__.py", "")
@@ -315,7 +315,7 @@ def test_a_resource_in_a_folder() -> None:
 
 
 def test_what_is_no_file(package: pathlib.Path) -> None:
-    """What cannot be read, and what is no path, is an error that says what to write."""
+    """A path that cannot be read, or is not a path, is an error that says what to write."""
     inside = zipfile.Path(package)
     for path in (inside / "nothing.txt", inside / "zipped_mails"):
         with pytest.raises(MessageError, match=r"The attachment .* cannot be read"):

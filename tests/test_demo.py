@@ -1,4 +1,4 @@
-"""The demo: a form, a real SMTP session, and what has arrived."""
+"""The demo: a form, a real SMTP session, and the message that arrives."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_what_has_arrived_is_shown(browser: FlaskClient) -> None:
 
 
 def test_everything_is_escaped(browser: FlaskClient) -> None:
-    """Whatever is sent, no page has a script in it."""
+    """A script in a message is never a script in a page."""
     form = {**FORM, "subject": HOSTILE, "text": HOSTILE, "to": f'"{HOSTILE}" <ann@example.com>'}
     file = (io.BytesIO(b""), f"{HOSTILE.replace('/', '')}.txt")
 
@@ -100,7 +100,7 @@ def test_everything_is_escaped(browser: FlaskClient) -> None:
     "change", [{"to": "nobody"}, {"to": ""}, {"subject": "a\nBcc: b@example.com"}]
 )
 def test_what_cannot_be_sent(browser: FlaskClient, change: dict[str, str]) -> None:
-    """What cannot be sent is said above the form, which keeps what was written."""
+    """The error is shown above the form, which keeps its values."""
     page = browser.post("/", data={**FORM, **change})
 
     assert page.status_code == 422
@@ -109,7 +109,7 @@ def test_what_cannot_be_sent(browser: FlaskClient, change: dict[str, str]) -> No
 
 
 def test_what_is_not_there(browser: FlaskClient) -> None:
-    """A name that nobody has given is not found, and no path is followed."""
+    """An unknown name is not found, and a path is not followed."""
     for path in ("/sent/x", "/sent/..%2f..%2fapp.py", "/static/../app.py"):
         assert browser.get(path).status_code == 404
 
@@ -121,7 +121,7 @@ def test_opens_on_the_mailbox() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # What a shell starts in the background ignores Ctrl-C.
+        # A background process of a shell ignores Ctrl-C.
         preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:

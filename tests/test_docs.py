@@ -1,4 +1,4 @@
-"""What the documentation says is true: its code runs, and nothing is left out."""
+"""The documentation is true and complete: its code runs, and every name is in it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from flask_mailhandler import config
 from flask_mailhandler import errors
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
-from flask_mailhandler.app.flask_mail_keys import IGNORED
-from flask_mailhandler.app.settings import _ACCOUNT_KEYS
-from flask_mailhandler.app.settings import _APP_KEYS
-from flask_mailhandler.app.settings import _CONNECTION
+from flask_mailhandler.app.account import CONNECTION
+from flask_mailhandler.app.flask_mail_keys import ALL
+from flask_mailhandler.app.settings import ACCOUNT_KEYS
+from flask_mailhandler.app.settings import APP_KEYS
 from flask_mailhandler.config import key
 from flask_mailhandler.handlers import BUILT_IN
 from flask_mailhandler.handlers import find
@@ -86,13 +86,13 @@ def test_code_runs(page: Path, namespace: dict[str, t.Any]) -> None:
         file.write_text(text, encoding="utf-8")
     if page.stem in WITHOUT_MAIL:
         namespace["app"] = Flask("page")
-    # A page shows sending without the context in which a view has it.
+    # A page shows sending without the app context that a view has.
     with namespace["app"].app_context():
         run(code_blocks(page), namespace)
 
 
 def test_what_is_not_run() -> None:
-    """Only other people's code is not run."""
+    """Only code for other libraries is not run."""
     reasons = [block.not_run for page in PAGES for block in code_blocks(page) if block.not_run]
 
     assert sorted(reasons) == [
@@ -107,7 +107,7 @@ def test_what_is_not_run() -> None:
     ]
 
 
-# A busy machine needs more than the five seconds that are enough for everybody else.
+# A busy machine can need more than the default of five seconds.
 _PATIENT = """
 
 from flask_mailhandler import Outbox
@@ -129,7 +129,7 @@ def test_testing_page(client: str, tmp_path: Path) -> None:
     if client == "your own":
         command += ["-p", "no:flask", "--ignore=live"]
     else:
-        # What Python 3.12 and newer say of any process that has threads and is forked.
+        # Python 3.12 and newer warn when a process with threads is forked.
         command += ["-W", "ignore:This process:DeprecationWarning", "--live-server-wait=60"]
         whole = whole[: whole.rindex("@pytest.fixture")]
     conftest.write_text(whole + _PATIENT, encoding="utf-8")
@@ -184,35 +184,35 @@ def test_the_handler_of_the_page(
 
 def options() -> frozenset[str]:
     """The name of every option of every handler, account and app."""
-    return _ACCOUNT_KEYS.union(_APP_KEYS, *(config.options(find(name)) for name in BUILT_IN))
+    return ACCOUNT_KEYS.union(APP_KEYS, *(config.options(find(name)) for name in BUILT_IN))
 
 
 def test_every_key_is_explained() -> None:
-    """docs/config.rst has an entry for every key, and for nothing else."""
+    """docs/config.rst has an entry for every key, and no other entries."""
     entries = re.findall(r"^\.\. data:: (MAIL_[A-Z_]+)$", text_of("config.rst"), re.M)
 
     assert sorted(entries) == sorted(map(key, options()))
 
 
 def test_every_alias_is_explained() -> None:
-    """docs/config.rst names every key of other extensions that is understood."""
+    """docs/config.rst names every key of another extension that this one reads."""
     page = text_of("config.rst")
 
-    assert [name for name in sorted(IGNORED) if f"``{key(name)}``" not in page] == []
+    assert [name for name in sorted(ALL) if f"``{key(name)}``" not in page] == []
 
 
 def test_what_an_account_does_not_inherit() -> None:
-    """docs/config.rst lists what comes with a connection of an account's own."""
+    """docs/config.rst lists the options that belong to an account's own connection."""
     (listed,) = re.findall(
         r"none of them comes from the keys[^:]*:(.*?)\.\n", text_of("config.rst"), re.S
     )
 
-    assert set(re.findall(r"``([a-z_]+)``", listed)) == _CONNECTION
+    assert set(re.findall(r"``([a-z_]+)``", listed)) == CONNECTION
 
 
 def test_keys_that_are_named_exist() -> None:
-    """No page names a key that nobody reads."""
-    known = {key(name) for name in {*options(), *IGNORED}}
+    """Every key that a page names is read."""
+    known = {key(name) for name in {*options(), *ALL}}
     named = {
         (page.stem, name)
         for page in [*PAGES, DOCS.parent / "README.rst", DOCS.parent / "CHANGES.rst"]
@@ -258,7 +258,7 @@ def test_the_signature_of_a_message() -> None:
 
 
 def test_every_error_is_in_the_tree() -> None:
-    """The tree above the errors shows every one of them under its parent."""
+    """The tree of errors has each error under its base class."""
     tree = errors.__doc__ or ""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     ours = [kind for kind in kinds if kind.__module__ == errors.__name__]
@@ -279,7 +279,7 @@ def test_every_page_is_reached() -> None:
 
 @pytest.mark.services
 def test_it_builds(tmp_path: Path) -> None:
-    """Sphinx has nothing to complain about."""
+    """Sphinx builds the documentation without a warning."""
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-E", "-W", "--keep-going", "-b", "html"]
     # A copy, so that two workers do not write into one folder, without what others write there.
     shutil.copytree(

@@ -1,4 +1,4 @@
-"""Who gets it, what is sent, and what the server said."""
+"""Envelope, content and report: the recipients, the octets, and the results."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from flask_mailhandler import RefusedError
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.content import Content
 from flask_mailhandler.envelope import Envelope
+from flask_mailhandler.phase import Phase
+from flask_mailhandler.phase import State
 from flask_mailhandler.report import conclude
 from flask_mailhandler.report import Job
 from flask_mailhandler.report import Outcome
-from flask_mailhandler.report import Phase
-from flask_mailhandler.report import State
 
 A, B, C = (Address(f"{letter}@example.com") for letter in "abc")
 
 
 def test_envelope() -> None:
-    """Recipients in order, each once; strings become addresses."""
+    """The recipients stay in order, each once; strings become addresses."""
     envelope = Envelope("s@example.com", ["a@example.com", B, "a@EXAMPLE.com"])
 
     assert envelope.sender == "s@example.com"
@@ -42,7 +42,7 @@ def test_envelope() -> None:
 
 @pytest.mark.parametrize(("sender", "recipients"), [("x", [A]), ("s@example.com", []), ("", ["x"])])
 def test_wrong_envelopes(sender: str, recipients: list[str]) -> None:
-    """An envelope is checked where it is made."""
+    """An envelope is checked when it is created."""
     with pytest.raises(MessageError):
         Envelope(sender, recipients)
 
@@ -51,7 +51,7 @@ def test_wrong_envelopes(sender: str, recipients: list[str]) -> None:
     ("size", "expect"), [(None, [3]), (1, [1, 1, 1]), (2, [2, 1]), (3, [3]), (4, [3])]
 )
 def test_batches(size: int | None, expect: list[int]) -> None:
-    """C-18: batches of at most that many recipients, in order, nobody lost."""
+    """C-18: each batch has at most that many recipients, in order, and together they have all."""
     envelope = Envelope("", [A, B, C])
 
     batches = list(envelope.batches(size))
@@ -62,7 +62,7 @@ def test_batches(size: int | None, expect: list[int]) -> None:
 
 
 class Repeated:
-    """A piece that is made while it is read."""
+    """A piece that is produced while it is read."""
 
     size = 6
 
@@ -85,7 +85,7 @@ def test_content() -> None:
 
 
 def test_content_repr() -> None:
-    """What a server must offer for it is shown."""
+    """The repr shows which extensions a server must offer."""
     assert repr(Content(b"x\r\n")) == "<Content 3 octets>"
     assert repr(Content(b"", smtputf8=True, eightbit=True)) == "<Content 0 octets smtputf8 8bit>"
 
@@ -119,7 +119,8 @@ ACCEPTED, DEFERRED, REFUSED, UNKNOWN = State
 def test_report(
     states: tuple[State, ...], ok: bool, failed: bool, error: type[DeliveryError] | None
 ) -> None:
-    """Unknown before deferred before refused; failed is when nobody was accepted."""
+    """The error is the gravest: unknown before deferred before refused. A report has failed if no
+    recipient was accepted."""
     report = conclude(job(), outcomes(*states))
 
     assert (report.ok, report.failed) == (ok, failed)
@@ -133,7 +134,7 @@ def test_report(
 
 
 def test_report_sorts_recipients() -> None:
-    """Each recipient is in one of the four."""
+    """Each recipient is in exactly one of the four lists."""
     report = conclude(job(), outcomes(ACCEPTED, DEFERRED, UNKNOWN))
 
     assert report.accepted == [A]
@@ -145,7 +146,7 @@ def test_report_sorts_recipients() -> None:
 
 
 def test_report_with_a_known_error() -> None:
-    """Where more is known than the outcomes tell, that is the error."""
+    """An error passed to conclude() is the error of the report."""
     error = LoginError("535", phase=Phase.AUTH, temporary=False)
 
     report = conclude(job(), outcomes(DEFERRED, DEFERRED, DEFERRED), error)
@@ -155,7 +156,7 @@ def test_report_with_a_known_error() -> None:
 
 
 def test_outcome() -> None:
-    """An outcome is a line of a log."""
+    """The text of an outcome fits into a line of a log."""
     assert str(Outcome(A, REFUSED, 550, "5.1.1", "no such user")) == (
         "a@example.com refused: 550 5.1.1 no such user"
     )
@@ -163,7 +164,7 @@ def test_outcome() -> None:
 
 
 def test_phases() -> None:
-    """Phases are ordered, and read as words."""
+    """Phases are ordered, and their texts are words."""
     assert Phase.CONTENT < Phase.END_OF_DATA < Phase.DONE
     assert str(Phase.END_OF_DATA) == "end of data"
 
@@ -181,7 +182,7 @@ def test_phases() -> None:
     ],
 )
 def test_errors_survive_pickle(error: MailError) -> None:
-    """An error in a worker is the same error in its parent."""
+    """A pickled error keeps its class, its text and its attributes."""
     found = pickle.loads(pickle.dumps(error))
 
     assert type(found) is type(error)
@@ -191,7 +192,7 @@ def test_errors_survive_pickle(error: MailError) -> None:
 
 
 def test_an_error_with_its_report_survives_pickle() -> None:
-    """The report travels with the error."""
+    """A pickled error keeps its report."""
     error = t.cast(DeliveryError, conclude(job(), outcomes(REFUSED, REFUSED, REFUSED)).error)
 
     found = pickle.loads(pickle.dumps(error))
@@ -200,10 +201,12 @@ def test_an_error_with_its_report_survives_pickle() -> None:
 
 
 def test_batch_error() -> None:
-    """It counts, and shows the first."""
+    """The text has the number of failures and the first error."""
     reports = [conclude(job(), outcomes(state)) for state in (ACCEPTED, REFUSED, DEFERRED)]
 
     error = BatchError(reports)
 
     assert error.reports == tuple(reports)
-    assert str(error).startswith("2 of 3 messages were accepted by nobody; the first: 1 of 1")
+    assert str(error).startswith(
+        "2 of 3 messages were accepted for no recipient. The first error: 1 of 1"
+    )

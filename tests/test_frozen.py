@@ -1,4 +1,4 @@
-"""An app in one file: a zipapp of Python's own, and a program that PyInstaller has made."""
+"""An app in one file: a zipapp, and a program built by PyInstaller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask_mailhandler.testing.server import SMTPServer
 
 ROOT = Path(__file__).parents[1]
 
-# What a small app does, in one process: it sends, queues, and shows the mailbox with its files.
+# A small app in one process: it sends, queues, and shows the mailbox page with its files.
 SHOP = """
 import json
 import os
@@ -97,7 +97,7 @@ def tools(objdump: None, tmp_path_factory: pytest.TempPathFactory) -> Tools:
 
 
 def works(*program: str | Path, folder: Path) -> dict[str, t.Any]:
-    """Run the shop, and check what it did; what it says of itself."""
+    """Run the shop and check what it did. Return what it printed."""
     with SMTPServer() as server:
         out = run(*program, f"smtp://127.0.0.1:{server.port}", cwd=folder)
         subjects = sorted(message.subject for message in server.outbox)
@@ -113,7 +113,7 @@ def works(*program: str | Path, folder: Path) -> dict[str, t.Any]:
 @pytest.mark.slow
 @pytest.mark.services
 def test_zipapp(tools: Tools, tmp_path: Path) -> None:
-    """In a zip file, where no template has a path, mail is sent, queued and shown."""
+    """From a zip file, where a template has no path, mail is sent, queued and shown."""
     content = tmp_path / "content"
     run(tools.python, "-m", "pip", "install", "--quiet", "--target", content, ROOT, cwd=tmp_path)
     (content / "__main__.py").write_text(SHOP)
@@ -128,7 +128,7 @@ def test_zipapp(tools: Tools, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.services
 def test_pyinstaller(tools: Tools, tmp_path: Path) -> None:
-    """Frozen by PyInstaller with no options about this package, mail is sent, queued and shown."""
+    """Frozen by PyInstaller without options for this package, mail is sent, queued and shown."""
     folders = [f"--{name}path={tmp_path / name}" for name in ("dist", "work", "spec")]
     run(
         tools.python,
@@ -157,7 +157,7 @@ def test_pyinstaller(tools: Tools, tmp_path: Path) -> None:
 def test_what_is_not_frozen(
     monkeypatch: pytest.MonkeyPatch, frozen: bool, place: str, says: str
 ) -> None:
-    """Where a class cannot be found the error says what to do in a program that is frozen."""
+    """In a frozen program, the error for a missing class says how to include it."""
     monkeypatch.setattr(sys, "frozen", frozen, raising=False)
 
     with pytest.raises(ConfigurationError, match="cannot be imported") as caught:

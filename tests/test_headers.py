@@ -1,4 +1,4 @@
-"""Custom header fields: names and values, checked where they are written."""
+"""Custom header fields: their names and values are checked when they are set."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ONE_CLICK = "List-Unsubscribe=One-Click"
     ],
 )
 def test_forms(fields: t.Any, pairs: object) -> None:
-    """A mapping of names to values or lists of values, or pairs."""
+    """Headers take a mapping of names to values or lists of values, or pairs."""
     assert Headers(fields).pairs == pairs
 
 
@@ -75,7 +75,7 @@ def test_hostile_names(name: t.Any) -> None:
     ],
 )
 def test_hostile_values(value: str) -> None:
-    """What could end a line for somebody is refused, an already folded value too."""
+    """A character at which a reader could end the line is refused, in a folded value too."""
     with pytest.raises(MessageError, match="the header 'X-A' has the control character"):
         Headers({"X-A": value})
 
@@ -94,14 +94,14 @@ def test_hostile_values(value: str) -> None:
         ("Date", "date="),
         ("Message-ID", "message_id="),
         ("Return-Path", "envelope_sender="),
-        ("MIME-Version", "always there"),
-        ("Content-Type", "follows from what is sent"),
-        ("content-transfer-encoding", "follows from what is sent"),
+        ("MIME-Version", "always sent"),
+        ("Content-Type", "is set from what the message contains"),
+        ("content-transfer-encoding", "is set from what the message contains"),
         ("Resent-To", "the EmailMessage itself"),
     ],
 )
 def test_fields_with_an_argument(name: str, hint: str) -> None:
-    """A field that has an argument of its own is refused, and the error says which."""
+    """A field that has its own argument is refused, and the error names the argument."""
     with pytest.raises(MessageError, match=hint):
         Message(headers={name: "x"})
 
@@ -110,7 +110,7 @@ def test_fields_with_an_argument(name: str, hint: str) -> None:
     "fields", ["X-A: 1", b"X", 1, [("X-A",)], ["X-A"], {"X-A": 1}, {"X-A": None}]
 )
 def test_wrong_forms(fields: t.Any) -> None:
-    """Anything else is refused where it is written."""
+    """Any other value is refused when it is set."""
     with pytest.raises(MessageError, match="headers"):
         Headers(fields)
 
@@ -128,7 +128,7 @@ def test_wrong_forms(fields: t.Any) -> None:
     ],
 )
 def test_structured(name: str, value: str) -> None:
-    """C-33, C-76, C-80: fields with a syntax of their own."""
+    """C-33, C-76, C-80: fields with their own syntax are accepted."""
     assert Headers({name: value})[name] == value
 
 
@@ -150,7 +150,7 @@ def test_structured(name: str, value: str) -> None:
     ],
 )
 def test_wrong_structure(name: str, value: str) -> None:
-    """C-32, C-76: what readers could not read is refused."""
+    """C-32, C-76: a value with the wrong syntax is refused."""
     with pytest.raises(MessageError):
         Headers({name: value})
 
@@ -166,7 +166,7 @@ def test_wrong_structure(name: str, value: str) -> None:
     ],
 )
 def test_once(name: str, value: str) -> None:
-    """C-29: what may be there once is not there twice, in whatever case."""
+    """C-29: a field that is allowed once is refused twice, in any case."""
     with pytest.raises(MessageError, match="more than once"):
         Headers([(name, value), (name.upper(), value)])
 
@@ -195,7 +195,7 @@ def test_once(name: str, value: str) -> None:
     ],
 )
 def test_one_click(fields: dict[str, str], right: bool) -> None:
-    """C-77: one-click unsubscription is both fields with exactly one https URL, or none."""
+    """C-77: one-click unsubscription needs both fields, with exactly one https URL."""
     if right:
         assert len(Headers(fields)) == 2
         return
@@ -204,7 +204,7 @@ def test_one_click(fields: dict[str, str], right: bool) -> None:
 
 
 def test_mapping() -> None:
-    """Names are found in any case; of a repeated field the first value."""
+    """Names are found in any case; a repeated field gives its first value."""
     headers = Headers([("X-A", "1"), ("X-B", "2"), ("x-a", "3")])
 
     assert headers["x-A"] == "1"
@@ -220,6 +220,6 @@ def test_mapping() -> None:
 
 
 def test_they_do_not_change() -> None:
-    """Assigning says what to write instead."""
+    """The error for an assignment says what to write instead."""
     with pytest.raises(AttributeError, match="replace"):
         Headers().pairs = ()

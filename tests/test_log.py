@@ -1,4 +1,4 @@
-"""What is logged about mail."""
+"""Logging about mail."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from flask_mailhandler.log import masked
     ],
 )
 def test_mailboxes_are_masked(text: str, shown: str) -> None:
-    """Of a local part, quoted or not, no more than its beginning is logged."""
+    """Only the beginning of a local part is logged, whether it is quoted or not."""
     assert masked(text) == shown
 
 
 @pytest.mark.parametrize("piece", ["a", '"', '"a', '\\"', '\\\\"', '"\\', "a@", "a '", '"@'])
 def test_masking_ends(piece: str) -> None:
-    """A server's text of any length is masked in a time that grows as it does: this would take
-    hours otherwise."""
+    """Masking takes linear time, whatever a server's text is. In quadratic time, this would take
+    hours."""
     assert masked(piece * 1_000_000)[:1] in ("a", '"', "\\")

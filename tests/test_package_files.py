@@ -1,4 +1,4 @@
-"""The package works from a zip archive, as zipapp, shiv and frozen programs have it."""
+"""The package works from a zip archive, as in zipapp, shiv and frozen programs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ print(sorted(path.name for path in (here / "gallery").iterdir()))
 
 
 def test_in_a_zip_archive(tmp_path: Path) -> None:
-    """Layout, pages, style sheets and the exported gallery come out of an archive."""
+    """The layout, the pages, the style sheets and the exported gallery are read from an archive."""
     archive = tmp_path / "app.zip"
     with zipfile.ZipFile(archive, "w") as made:
         for path in sorted((SOURCE / "flask_mailhandler").rglob("*")):
@@ -84,7 +84,7 @@ def test_in_a_zip_archive(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["mailhandler/gone.html", "../environments.py", "mailhandler", ""])
 def test_no_such_template(name: str) -> None:
-    """Only the files in the folder of templates are templates."""
+    """Only files in the template folder are templates."""
     with pytest.raises(TemplateNotFound):
         PackageLoader("templating").get_source(Environment(), name)
 
@@ -101,5 +101,5 @@ def test_the_templates_are_known() -> None:
 
 
 def test_a_file_of_the_package() -> None:
-    """A file is named by its path."""
+    """The name of a file is its path."""
     assert package_file("pages", "static", "icon.svg").read_bytes().startswith(b"<svg")

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "flask_mailhandler"
 
-# Runs where only the wheel and what it requires is installed: every public name must come.
+# Runs where only the wheel and its requirements are installed: every public name must exist.
 USE_WHEEL = """
 import importlib.metadata
 import sys
@@ -40,7 +40,7 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-# What other programs leave in the project; while the tests run it comes and goes.
+# Files that other programs create and delete in the project while the tests run.
 LEFTOVERS = ("__pycache__", "_build", "node_modules")
 
 
@@ -75,7 +75,7 @@ def test_dev_group_mirrors_extra() -> None:
 
 
 def test_dev_holds_every_extra() -> None:
-    """One installation with `dev` is enough to work on everything, but to measure other people's
+    """One installation with `dev` is enough to work on everything, except to measure other
     libraries, which have an environment of their own."""
     extras: dict[str, list[str]] = project()["project"]["optional-dependencies"]
     dev = set(extras["dev"] + extras.pop("bench"))
@@ -86,13 +86,13 @@ def test_dev_holds_every_extra() -> None:
 
 
 def test_required_are_flask_and_idna() -> None:
-    """Who installs the package gets Flask and idna, and nothing else is required."""
+    """The package requires Flask and idna, and nothing else."""
     assert project()["project"]["dependencies"] == ["flask>=3.0", "idna>=3.7"]
 
 
 @pytest.mark.services
 def test_wheel_files(wheel: Path) -> None:
-    """The wheel holds the package's files, its type marker and licence, and no others."""
+    """The wheel has the package's files, its type marker and licence, and no other files."""
     with zipfile.ZipFile(wheel) as archive:
         packed = set(archive.namelist())
     source = {
@@ -108,7 +108,7 @@ def test_wheel_files(wheel: Path) -> None:
 
 @pytest.mark.services
 def test_sdist_files(built: Path) -> None:
-    """The sdist is enough to run the tests and build the documentation, and holds no leftovers."""
+    """The sdist is enough to run the tests and build the documentation, and has no leftovers."""
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         packed = {name.partition("/")[2] for name in archive.getnames()}
@@ -120,7 +120,7 @@ def test_sdist_files(built: Path) -> None:
 
 @pytest.mark.services
 def test_wheel_alone(wheel: Path, tmp_path: Path) -> None:
-    """The wheel, installed with what it requires and nothing else, gives every public name."""
+    """The wheel, installed with only its requirements, has every public name."""
     run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
     python = tmp_path / "venv" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""What README.rst says is true."""
+"""README.rst is true: its code runs, and its links and commands exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ README = ROOT / "README.rst"
 
 
 def test_the_example(tmp_path: Path) -> None:
-    """The app of the README and its test pass, as files of a project of their own."""
+    """The app of the README and its test run as files of a new project."""
     blocks = code_blocks(README)
     for block in blocks:
         (tmp_path / block.file).write_text(block.code, encoding="utf-8")
@@ -35,13 +35,13 @@ def test_the_example(tmp_path: Path) -> None:
 
 
 def test_the_example_is_short_enough() -> None:
-    """The example is the size of an example."""
+    """The example stays short."""
     assert sum(block.code.count("\n") for block in code_blocks(README)) < 60
 
 
 @pytest.mark.parametrize("page", ["README.rst", "CONTRIBUTING.rst"])
 def test_commands(page: str) -> None:
-    """Every make command that is named exists."""
+    """Every make command in it exists."""
     named = set(re.findall(r"\bmake ([a-z]+)", (ROOT / page).read_text(encoding="utf-8")))
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
@@ -50,7 +50,7 @@ def test_commands(page: str) -> None:
 
 
 def test_links() -> None:
-    """A file that the README links to is there."""
+    """Every file that it links to exists."""
     linked = re.findall(r"<([A-Za-z/]+\.rst)>`_", README.read_text(encoding="utf-8"))
 
     assert linked

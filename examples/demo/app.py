@@ -1,7 +1,7 @@
-"""A form that sends mail to a server which keeps it, and the mailbox, all in this process.
+"""A form that sends mail, a server that keeps it, and the mailbox, all in this process.
 
-``python app.py`` prints the address of the mailbox. With ONCE=1 in the environment it sends one
-message through the form, looks whether it has arrived, prints the report and ends.
+``python app.py`` prints the address of the mailbox. With ONCE=1 in the environment, it sends one
+message through the form, checks that it has arrived, prints the report and exits.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Postbox:
         self._names: dict[str, str] = {}
         self.folder = Path(self._folder.name)
         self.reports: dict[str, Report] = {}
-        """What the sender of each message was told, by the name of its files."""
+        """The report on each message, by the name of its files."""
         self.server = Catcher(self._folder.name, caught=self._note).start()
         atexit.register(self.close)
 
@@ -52,25 +52,25 @@ class Postbox:
         self._names[caught.message_id] = caught.name
 
     def remember(self, report: Report) -> str:
-        """Remember a report; the name of its message's files."""
+        """Store a report, and return the name of its message's files."""
         name = self._names.pop(report.message_id)
         self.reports[name] = report
         return name
 
     def close(self) -> None:
-        """End the server, and forget what it has kept."""
+        """Stop the server, and delete the mail that it keeps."""
         self.server.stop()
         self._folder.cleanup()
 
 
 def create_app() -> Flask:
-    """An app with a postbox of its own."""
+    """Create an app with its own postbox."""
     postbox = Postbox()
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = 10_000_000
     app.config["MAIL_URL"] = f"smtp://{postbox.server.host}:{postbox.server.port}"
     app.config["MAIL_DEFAULT_FROM"] = "Flask-MailHandler <demo@example.com>"
-    # The page shows what the server keeps, to whoever sits at this machine.
+    # The page shows the mail that the server keeps.
     app.config["MAIL_FOLDER"] = str(postbox.folder)
     app.config["MAIL_MAILBOX"] = True
     mail.init_app(app)
@@ -107,13 +107,13 @@ def create_app() -> Flask:
 
 
 @mail.allow_mailbox
-def everybody() -> bool:
-    """Let everybody at this machine look, though the demo is not in debug mode."""
+def allow_all() -> bool:
+    """Allow all visitors to view the mailbox, though the demo is not in debug mode."""
     return True
 
 
 def compose() -> Message:
-    """The message of the form: text, HTML, and what is attached."""
+    """Return the message of the form: text, HTML and attachments."""
     text = request.form.get("text", "")
     return Message(
         to=request.form.get("to", ""),
@@ -129,7 +129,7 @@ def compose() -> Message:
 
 
 def send_once(app: Flask) -> int:
-    """Send a message by the form, say whether it has arrived, and return the exit code."""
+    """Send a message through the form, print whether it has arrived, and return the exit code."""
     given = {
         "to": "Ann <ann@example.com>",
         "subject": "Grüße 🙂",
@@ -163,7 +163,11 @@ def send_once(app: Flask) -> int:
         and text == given["text"]
         and files == [(file.name, file.stat().st_size)]
     )
-    print("\nEverything has arrived as it was sent." if as_sent else "\nIt is not what was sent.")
+    print(
+        "\nEverything has arrived as it was sent."
+        if as_sent
+        else "\nIt differs from what was sent."
+    )
     return 0 if as_sent else 1
 
 
@@ -173,13 +177,13 @@ def _octets(part: t.Any) -> bytes:
 
 @mail.preview("Welcome")
 def greeting(address: str = "http://127.0.0.1:5000/") -> Message:
-    """What is in the mailbox at the start."""
+    """The message that is in the mailbox at the start."""
     html = render_template("welcome.html", address=address)
     return Message(to="you@example.com", subject="Welcome to your mailbox", html=html)
 
 
 def welcome(app: Flask, address: str) -> None:
-    """Send the first message, so that the mailbox is not empty."""
+    """Send the first message, so the mailbox is not empty."""
     with app.app_context():
         mail.send(greeting(address))
 

@@ -1,4 +1,4 @@
-"""A shop whose mail is sent by the workers of Celery.
+"""A shop whose mail is sent by Celery workers.
 
 ::
 
@@ -42,7 +42,7 @@ def create_app() -> Flask:
 
 
 def celery_init_app(app: Flask) -> Celery:
-    """As in Flask's documentation."""
+    """Create the Celery app, as shown in Flask's documentation."""
 
     class FlaskTask(Task):
         def __call__(self, *args: object, **kwargs: object) -> object:

@@ -1,4 +1,4 @@
-"""A shop whose mail is sent by the workers of Dramatiq.
+"""A shop whose mail is sent by Dramatiq workers.
 
 ::
 
@@ -20,7 +20,7 @@ from flask_mailhandler import Mail
 from flask_mailhandler import Message
 
 mail = Mail()
-# Before the app is made.
+# Set the broker before the app is created.
 dramatiq.set_broker(RedisBroker(url=os.environ.get("BROKER_URL", "redis://localhost")))
 
 

@@ -1,4 +1,4 @@
-"""A shop whose mail is sent by the workers of RQ.
+"""A shop whose mail is sent by RQ workers.
 
 ::
 

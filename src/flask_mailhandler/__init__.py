@@ -1,6 +1,41 @@
-"""Mail for Flask: nothing lost, nothing sent twice, safe by default.
+"""Mail for Flask: nothing is lost, nothing is sent twice, and the defaults are safe.
 
-Every public name is exported here, and loaded when it is first asked for.
+The house, from the top down. A room imports only from itself and from the rooms below it::
+
+    __main__       python -m flask_mailhandler
+    pytest_plugin  the fixtures outbox, smtp_server ...
+    __pyinstaller  a hook for PyInstaller
+    cli            flask mail
+    pages          the mailbox, the queue and the previews in a browser
+    queue          send_later: rows, stores, workers, engines
+    extension      Mail, current_mail
+    previews       @mail.preview
+    templating     mail.render: Jinja, Markdown, CSS, links
+    app            one app: its MAIL_* keys, its accounts, its send calls
+    signals        message_sent, message_failed, message_queued, message_expired
+    handlers       SMTP, console, memory, file, mailbox; the contract that each fulfils
+    testing        the outbox and what was captured; an SMTP server for tests
+    lint           what a reader of a message would find wrong
+    oauth          access tokens
+    smtp           pool, session, transaction: envelopes and octets on a connection
+    mime           from a message to octets, and from octets to a message
+    plaintext      text made from HTML
+    net            time limits, hosts, HTTPS, masking of secrets
+    log            what is logged
+    report         Report, Outcome, and the errors that carry a report
+    message        Message: subject, text, html, recipients, attachments
+    config         Option, and the readers of values
+    headers        custom header fields
+    envelope       who sends, who receives
+    content        the octets of a message
+    attachment     octets, text, or a file
+    address        one address; addr_spec is its grammar
+    secret         a value that is never shown
+    text           text from outside, checked
+    phase          how far a delivery is, and what became of it
+    errors         what is wrong before anything is sent
+
+Every public name is exported here, and is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -9,24 +44,16 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from .address import Address as Address
-    from .app.current import current_mail as current_mail
     from .attachment import Attachment as Attachment
     from .content import Content as Content
     from .envelope import Envelope as Envelope
-    from .errors import BatchError as BatchError
     from .errors import ConfigurationError as ConfigurationError
     from .errors import ConfigurationWarning as ConfigurationWarning
-    from .errors import ConnectError as ConnectError
-    from .errors import DeferredError as DeferredError
-    from .errors import DeliveryError as DeliveryError
-    from .errors import LoginError as LoginError
     from .errors import MailError as MailError
     from .errors import MailWarning as MailWarning
     from .errors import MessageError as MessageError
     from .errors import QueueError as QueueError
-    from .errors import RefusedError as RefusedError
-    from .errors import TLSError as TLSError
-    from .errors import UnknownOutcomeError as UnknownOutcomeError
+    from .extension import current_mail as current_mail
     from .extension import Mail as Mail
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
@@ -34,20 +61,28 @@ if t.TYPE_CHECKING:
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
+    from .message.fields import MessageFields as MessageFields
     from .message.message import Message as Message
-    from .message.message import MessageFields as MessageFields
     from .oauth.token import OAuthToken as OAuthToken
+    from .phase import Phase as Phase
+    from .phase import State as State
     from .queue.mail_queue import MailQueue as MailQueue
     from .queue.stats import QueueStats as QueueStats
     from .queue.stores.sqlalchemy.tables import mail_queue_tables as mail_queue_tables
     from .queue.ticket import Ticket as Ticket
     from .report import About as About
+    from .report import BatchError as BatchError
     from .report import conclude as conclude
+    from .report import ConnectError as ConnectError
+    from .report import DeferredError as DeferredError
+    from .report import DeliveryError as DeliveryError
     from .report import Job as Job
+    from .report import LoginError as LoginError
     from .report import Outcome as Outcome
-    from .report import Phase as Phase
+    from .report import RefusedError as RefusedError
     from .report import Report as Report
-    from .report import State as State
+    from .report import TLSError as TLSError
+    from .report import UnknownOutcomeError as UnknownOutcomeError
     from .secret import Secret as Secret
     from .signals import message_expired as message_expired
     from .signals import message_failed as message_failed
@@ -66,37 +101,44 @@ _HOMES = {
     "content": ["Content"],
     "envelope": ["Envelope"],
     "errors": [
-        "BatchError",
         "ConfigurationError",
         "ConfigurationWarning",
-        "ConnectError",
-        "DeferredError",
-        "DeliveryError",
-        "LoginError",
         "MailError",
         "MailWarning",
         "MessageError",
         "QueueError",
-        "RefusedError",
-        "TLSError",
-        "UnknownOutcomeError",
     ],
-    "app.current": ["current_mail"],
-    "extension": ["Mail"],
+    "extension": ["Mail", "current_mail"],
     "handlers.base": ["EmailHandler"],
     "handlers.console": ["ConsoleEmailHandler"],
     "handlers.file": ["FileEmailHandler"],
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
-    "message.message": ["Message", "MessageFields"],
+    "message.fields": ["MessageFields"],
+    "message.message": ["Message"],
     "oauth.token": ["OAuthToken"],
     "testing.outbox": ["Outbox"],
     "queue.mail_queue": ["MailQueue"],
     "queue.stats": ["QueueStats"],
     "queue.stores.sqlalchemy.tables": ["mail_queue_tables"],
     "queue.ticket": ["Ticket"],
-    "report": ["About", "Job", "Outcome", "Phase", "Report", "State", "conclude"],
+    "phase": ["Phase", "State"],
+    "report": [
+        "About",
+        "BatchError",
+        "ConnectError",
+        "DeferredError",
+        "DeliveryError",
+        "Job",
+        "LoginError",
+        "Outcome",
+        "RefusedError",
+        "Report",
+        "TLSError",
+        "UnknownOutcomeError",
+        "conclude",
+    ],
     "secret": ["Secret"],
     "signals": ["message_expired", "message_failed", "message_queued", "message_sent"],
     "testing.element": ["Element"],

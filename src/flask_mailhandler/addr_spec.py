@@ -1,11 +1,11 @@
-"""The grammar of a mailbox (addr-spec, RFC 5322 section 3.4.1), read in one pass.
+"""The grammar of an address (addr-spec, RFC 5322 section 3.4.1), read in one pass.
 
 ::
 
-    address = [ name ] "<" mailbox ">"  /  mailbox
-    mailbox = local "@" domain                          RFC 5321 section 4.1.2
-    local   = dot-atom / quoted-string                  RFC 5322 section 3.4.1, RFC 6531
-    domain  = label *("." label) / "[" literal "]"      RFC 5321 sections 2.3.5 and 4.1.3
+    address   = [ name ] "<" addr-spec ">"  /  addr-spec
+    addr-spec = local "@" domain                        RFC 5321 section 4.1.2
+    local     = dot-atom / quoted-string                RFC 5322 section 3.4.1, RFC 6531
+    domain    = label *("." label) / "[" literal "]"    RFC 5321 sections 2.3.5 and 4.1.3
 
 Comments, routes, groups and lists of addresses are refused with a hint.
 """
@@ -18,32 +18,35 @@ from .errors import MessageError
 from .text.checks import shorten
 from .text.invisible import invisible_in_word
 
-# RFC 5321 section 4.5.3.1: octets of a local part and of a domain; 254 is what is left of the
-# 256 of a path when its angle brackets are taken away.
+# RFC 5321 section 4.5.3.1: octets of a local part and of a domain. A path has 256 octets, and
+# its angle brackets take two of them.
 MAX_LOCAL = 64
 MAX_DOMAIN = 255
-MAX_MAILBOX = 254
-# RFC 5321 section 4.5.3.1.4: a command has 512 octets, its CRLF counted.
+MAX_ADDR_SPEC = 254
+# RFC 5321 section 4.5.3.1.4: a command has 512 octets, including its CRLF.
 MAX_SENDER = 512 - len("MAIL FROM:<>\r\n")
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3 with the UTF8-non-ascii of
 # https://www.rfc-editor.org/rfc/rfc6532#section-3.2
-# (What is left of ASCII without the specials. Said the other way round it takes 8 ms to compile.)
+# (Everything except the specials. A list of what is allowed takes 8 ms to compile.)
 _ATOM = r'[^\x00-\x20()<>\[\]:;@\\,."\x7f-\x9f]+'
 _DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2 Quoted-string: qtextSMTP / quoted-pairSMTP
 _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\x9f]|\\[\x20-\x7e])*"')
-# https://www.rfc-editor.org/rfc/rfc5321#section-2.3.5: letters, digits, hyphens not at an edge
+# https://www.rfc-editor.org/rfc/rfc5321#section-2.3.5: letters and digits, and hyphens inside
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
-# An encoded word in a local part is read as another mailbox by some receivers.
+# Some receivers decode an encoded word in a local part, and read another address.
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[^?]*\?[^?]*\?=")
 
 _ONE = "write one address per string, and several as a list of strings"
 
 
 def split_name(text: str, field: str) -> tuple[str, str]:
-    """Split ``name <mailbox>``; the name is "" where there is only a mailbox. Encoded words in
-    it, as :func:`email.utils.formataddr` writes them, are decoded (RFC 2047 section 5)."""
+    """Split ``name <local@domain>`` into its name and its addr-spec.
+
+    The name is "" if there is none. Encoded words in it, as :func:`email.utils.formataddr` writes
+    them, are decoded (RFC 2047 section 5).
+    """
     quoted = _QUOTED.match(text)
     if quoted:
         rest = text[quoted.end() :]
@@ -52,7 +55,7 @@ def split_name(text: str, field: str) -> tuple[str, str]:
         name, bracket = re.sub(r"\\(.)", r"\1", quoted[0][1:-1]), rest.lstrip(" \t")
         if not bracket.startswith("<"):
             raise MessageError(
-                f"{field} has neither an @ nor a <mailbox> behind the quotes: {shorten(text)}."
+                f"{field} has neither an @ nor an <address> after the quotes: {shorten(text)}."
             )
     else:
         name, found, _ = text.partition("<")
@@ -63,7 +66,7 @@ def split_name(text: str, field: str) -> tuple[str, str]:
         if clash := re.search(r'[()<>\[\]:;@\\,"]', name):
             raise MessageError(
                 f"{field} has {clash[0]!r} in an unquoted name: {shorten(text)}."
-                f" Give the pair (name, mailbox), or {_ONE}."
+                f" Write the pair (name, address), or {_ONE}."
             )
         if "=?" in name:
             name = _decoded(name, field)
@@ -82,24 +85,24 @@ def _decoded(name: str, field: str) -> str:
     except ValueError as error:
         raise MessageError(
             f"{field} has an encoded word in its name that cannot be read: {shorten(str(error))}."
-            " Give the pair (name, mailbox), whose name is taken as it is."
+            " Write the pair (name, address): its name is used as it is."
         ) from None
 
 
-def read_mailbox(text: str, field: str, *, sender: bool = False) -> str:
+def read_addr_spec(text: str, field: str, *, sender: bool = False) -> str:
     """Check ``local@domain`` and return it with its domain in lower-case ASCII.
 
-    :param sender: Whether it is an envelope sender only. Those of list managers and of SRS have
-        more before the @ than a mailbox may; the server decides.
+    :param sender: Whether it is an envelope sender. Those of list managers and of SRS can have
+        more before the @ than other addresses may; the server decides.
     """
     if not text:
-        raise MessageError(f"{field} is empty: write a mailbox like ann@example.com.")
+        raise MessageError(f"{field} is empty: write an address like ann@example.com.")
     quoted = _QUOTED.match(text)
     end = quoted.end() if quoted else text.find("@")
     local, at, domain = text[:end], text[end : end + 1], text[end + 1 :]
     if end < 0 or at != "@":
         hint = " Its \uff20 is not the ASCII @." if "\uff20" in text else ""
-        raise MessageError(f"{field} is no mailbox: {shorten(text)} has no @.{hint}")
+        raise MessageError(f"{field} is not an address: {shorten(text)} has no @.{hint}")
     if (not quoted and not _DOT_ATOM.match(local)) or re.search(r"\s", local if not quoted else ""):
         raise MessageError(_local_hint(text, local, field))
     if _ENCODED_WORD.search(local):
@@ -109,7 +112,7 @@ def read_mailbox(text: str, field: str, *, sender: bool = False) -> str:
         raise MessageError(
             f"{field} has more than {MAX_LOCAL} octets before the @: {shorten(text)}."
         )
-    longest = MAX_SENDER if sender else MAX_MAILBOX
+    longest = MAX_SENDER if sender else MAX_ADDR_SPEC
     if len(local.encode()) + 1 + len(ascii_domain) > longest:
         raise MessageError(f"{field} is longer than {longest} octets: {shorten(text)}.")
     if not local.isascii():
@@ -121,23 +124,23 @@ def _refuse_invisible(local: str, text: str, field: str) -> None:
     for position in invisible_in_word(local):
         raise MessageError(
             f"{field} has the invisible character {local[position]!a} at position {position}:"
-            f" {shorten(text)}. Take it out; it has come along with what was copied."
+            f" {shorten(text)}. Remove it; it was probably copied along with the address."
         )
 
 
 def _local_hint(text: str, local: str, field: str) -> str:
-    start = f"{field} is no mailbox: {shorten(text)}"
+    start = f"{field} is not an address: {shorten(text)}"
     if not local:
         return f"{start} has nothing before the @."
     if "(" in local or ")" in local:
-        return f"{start} has a comment; leave out what is in brackets."
+        return f"{start} has a comment; leave out the parentheses and what is in them."
     if "," in local or ";" in local:
         return f"{start} looks like several addresses; {_ONE}."
     if ":" in local:
-        return f"{start} looks like a group or a route; write only the mailbox."
+        return f"{start} looks like a group or a route; write only local@domain."
     if ".." in local or local.startswith(".") or local.endswith("."):
         quoted = '"' + local + '"'
-        return f"{start} has a dot too many before the @; if it is right, write {quoted}@..."
+        return f"{start} has one dot too many before the @; if that is correct, write {quoted}@..."
     return f"{start} has a character before the @ that must be in quotes, or is not allowed."
 
 
@@ -145,7 +148,7 @@ def _domain(domain: str, text: str, field: str) -> str:
     if domain.startswith("["):
         return _literal(domain, text, field)
     if "@" in domain and not {",", ";", " "} & {*text}:
-        raise MessageError(f"{field} has more than one @: {shorten(text)}. Leave out one.")
+        raise MessageError(f"{field} has more than one @: {shorten(text)}. Remove one.")
     if "@" in domain or "," in domain or ";" in domain:
         raise MessageError(f"{field} is not one address: {shorten(text)}; {_ONE}.")
     if len(domain) > MAX_DOMAIN:
@@ -158,8 +161,8 @@ def _domain(domain: str, text: str, field: str) -> str:
         labels = [_a_label(label, text, field) for label in labels]
     if not all(_LABEL.match(label) for label in labels):
         raise MessageError(
-            f"{field} has no valid domain behind the @: {shorten(text)}. A domain is made of"
-            " letters, digits and hyphens, with single dots between."
+            f"{field} has no valid domain after the @: {shorten(text)}. A domain has"
+            " letters, digits and hyphens, with single dots between them."
         )
     if len(".".join(labels)) > MAX_DOMAIN:
         raise MessageError(
@@ -169,8 +172,10 @@ def _domain(domain: str, text: str, field: str) -> str:
 
 
 def _a_label(label: str, text: str, field: str) -> str:
-    """The ASCII form of one label: IDNA 2008, strict. The standard library's codec is IDNA
-    2003, which makes another domain of faß.de."""
+    """Return the ASCII form of one label, by IDNA 2008 (strict).
+
+    The standard library's codec is IDNA 2003, which turns faß.de into another domain.
+    """
     if label.isascii():
         return label
     import idna  # costs 3 ms to import, and most domains are ASCII
@@ -184,7 +189,7 @@ def _a_label(label: str, text: str, field: str) -> str:
 
 
 def _literal(domain: str, text: str, field: str) -> str:
-    """``[192.0.2.1]`` or ``[IPv6:2001:db8::1]``, RFC 5321 section 4.1.3."""
+    """Read ``[192.0.2.1]`` or ``[IPv6:2001:db8::1]`` (RFC 5321 section 4.1.3)."""
     import ipaddress
 
     inner = domain[1:-1] if domain.endswith("]") else ""
@@ -194,6 +199,6 @@ def _literal(domain: str, text: str, field: str) -> str:
         return f"[{ipaddress.IPv4Address(inner)}]"
     except ValueError:
         raise MessageError(
-            f"{field} has no valid address literal behind the @: {shorten(text)}."
+            f"{field} has no valid address literal after the @: {shorten(text)}."
             " Write [192.0.2.1] or [IPv6:2001:db8::1]."
         ) from None

@@ -1,7 +1,7 @@
-"""Addresses: one mailbox per string, read once, and sent as it was read.
+"""Addresses: one in each string, read once, and sent as it was read.
 
-The standard library's parser is not used: it is quadratic, it recurses, and it reads some
-addresses differently on the way to the wire.
+The standard library's parser is not used: it takes quadratic time, it recurses, and it reads some
+addresses differently when it writes them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import typing as t
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from .addr_spec import MAX_ADDR_SPEC
 from .addr_spec import MAX_LOCAL
-from .addr_spec import MAX_MAILBOX
-from .addr_spec import read_mailbox
+from .addr_spec import read_addr_spec
 from .addr_spec import split_name
 from .errors import MessageError
 from .text.checks import check_text
@@ -25,33 +25,40 @@ if t.TYPE_CHECKING:
     from email.header import Header
     from email.headerregistry import Address as RegistryAddress
 
-# Most addresses are like this: lower-case domain, nothing in quotes. What this finds is within
-# all limits if the mailbox is not longer than a local part may be; all else takes the long way.
-_MAILBOX = (
+# Most addresses are like this: the domain is in lower case, and nothing is quoted. A match is
+# within all limits if it is not longer than a local part may be; read_addr_spec reads the others.
+_ADDR_SPEC = (
     r"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+"
     r"@[a-z0-9]++(?:-++[a-z0-9]++)*+(?:\.[a-z0-9]++(?:-++[a-z0-9]++)*+)*+"
 )
 _NAME = r"""[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff()<>\[\]:;@\\,"]*+"""
-_COMMON = re.compile(rf"(?:({_NAME})<({_MAILBOX})>|({_MAILBOX}))\Z")
+_COMMON = re.compile(rf"(?:({_NAME})<({_ADDR_SPEC})>|({_ADDR_SPEC}))\Z")
 # A name of atoms, so that the address is written as it is.
-_AS_WRITTEN = re.compile(rf"((?:[A-Za-z0-9!#$%&'*+\-/=^_`{{|}}~]++ )++)<({_MAILBOX})>\Z")
+_AS_WRITTEN = re.compile(rf"((?:[A-Za-z0-9!#$%&'*+\-/=^_`{{|}}~]++ )++)<({_ADDR_SPEC})>\Z")
 _SHORT = 128
 
 
 class Address(str):
-    """A mailbox, ``local@domain``, with a :attr:`name`. It is the string of its mailbox:
-    comparing, hashing and joining see that; the name is beside it.
+    """An address: the string ``local@domain``, with a :attr:`name`.
 
-    :param value: ``ann@example.com`` or ``Ann <ann@example.com>``.
-    :param name: The display name, where *value* is only the mailbox.
-    :raises MessageError: if it is not exactly one mailbox.
+    Comparing, hashing and joining use the string, without the name.
+
+    .. code-block:: python
+
+        address = Address("Ann Lee <ann@example.com>")
+        assert address == "ann@example.com"
+        assert address.name == "Ann Lee"
+
+    :param value: ``ann@example.com`` or ``Ann Lee <ann@example.com>``.
+    :param name: The display name, if *value* has none.
+    :raises MessageError: if it is not exactly one address.
     """
 
     __slots__ = ("name", "written")
     _is_sender: t.ClassVar[bool] = False
     name: str
     written: str
-    """The address as it is written in a header, if that is what was given; else ""."""
+    """The address as a header has it, if it was given in that form; else ""."""
 
     def __new__(cls, value: str, name: str = "", *, field: str = "address") -> t.Self:
         if type(value) is cls and not name:
@@ -69,30 +76,30 @@ class Address(str):
         if text is None:
             raise MessageError(f"{field} takes a string, not {shorten(value)}.")
         check_text(text, field)
-        found, mailbox = split_name(text.strip(" \t"), field)
+        found, addr_spec = split_name(text.strip(" \t"), field)
         given = plain(name) if name else found
         if given is None:
             raise MessageError(f"{field} takes a string as the name, not {shorten(name)}.")
         if name and found:
             raise MessageError(f"{field} has two names, {shorten(found)} and {shorten(name)}.")
-        self = super().__new__(cls, read_mailbox(mailbox, field, sender=cls._is_sender))
+        self = super().__new__(cls, read_addr_spec(addr_spec, field, sender=cls._is_sender))
         self.name = check_text(given, f"the name in {field}").strip(" \t")
         self.written = ""
         return self
 
     @property
     def local(self) -> str:
-        """The part before the ``@``, as it was given."""
+        """The part before the ``@``, as you wrote it."""
         return self.rpartition("@")[0]
 
     @property
     def domain(self) -> str:
-        """The part behind the ``@``: lower case, in its ASCII form."""
+        """The part after the ``@``, in lower case and in its ASCII form."""
         return self.rpartition("@")[2]
 
     @property
     def formatted(self) -> str:
-        """Name and mailbox for people's eyes: ``Ann <ann@example.com>``."""
+        """The name and the address, to show to people: ``Ann Lee <ann@example.com>``."""
         return f"{self.name} <{self}>" if self.name else str.__str__(self)
 
     def __repr__(self) -> str:
@@ -104,8 +111,11 @@ class Address(str):
 
 
 class EnvelopeSender(Address):
-    """An address that bounces go to. Those of list managers and of SRS have more than 64 octets
-    before the @, and the server decides whether it takes them."""
+    """An address that bounces are sent to.
+
+    Those of list managers and of SRS can have more than 64 octets before the @, and the server
+    decides whether it accepts them.
+    """
 
     __slots__ = ()
     _is_sender = True
@@ -115,25 +125,25 @@ A = t.TypeVar("A", bound=Address)
 
 
 def _common(cls: type[A], value: object) -> A | None:
-    """Read what is like most addresses; None for what needs a second look."""
+    """Read an address of the common form; return None for one that needs the full parser."""
     if type(value) is not str or len(value) > _SHORT:
         return None
-    if "=?" in value:  # a name in encoded words, it may be
+    if "=?" in value:  # the name may have encoded words
         return None
     if "<" in value and (common := _AS_WRITTEN.match(value)):
-        name, mailbox = common.groups()
-        if len(mailbox) <= MAX_LOCAL:
-            self = str.__new__(cls, mailbox)
+        name, addr_spec = common.groups()
+        if len(addr_spec) <= MAX_LOCAL:
+            self = str.__new__(cls, addr_spec)
             self.name = name[:-1]
             self.written = value
             return self
     if common := _COMMON.match(value):
         name, bracketed, bare = common.groups()
-        mailbox = bracketed or bare
-        if len(mailbox) <= MAX_LOCAL:
-            self = str.__new__(cls, mailbox)
+        addr_spec = bracketed or bare
+        if len(addr_spec) <= MAX_LOCAL:
+            self = str.__new__(cls, addr_spec)
             self.name = name.strip(" ") if name else ""
-            self.written = "" if name else mailbox
+            self.written = "" if name else addr_spec
             return self
     return None
 
@@ -143,8 +153,10 @@ AddressesInput: t.TypeAlias = "AddressInput | Iterable[AddressInput] | None"
 
 
 class Addresses(tuple[Address, ...]):
-    """Addresses in order. A tuple that also compares equal to a list, so that a test may say
-    ``message.to == ["ann@example.com"]``."""
+    """Addresses in order: a tuple that can also be equal to a list.
+
+    So a test can say ``message.to == ["ann@example.com"]``.
+    """
 
     __slots__ = ()
 
@@ -159,7 +171,7 @@ class Addresses(tuple[Address, ...]):
 
     @property
     def named(self) -> tuple[tuple[str, str], ...]:
-        """The addresses as ``(name, mailbox)`` pairs; what equality leaves out is here."""
+        """The addresses as ``(name, address)`` pairs. Comparing these compares the names too."""
         return tuple((address.name, str.__str__(address)) for address in self)
 
 
@@ -168,47 +180,48 @@ NOBODY = Addresses()
 
 
 def parse_address(value: object, field: str = "address", kind: type[Address] = Address) -> Address:
-    """Read one address: a string, a ``(name, mailbox)`` pair, an :class:`Address`, or an address
-    of the standard library.
+    """Read one address.
 
-    :param kind: What it becomes.
-    :raises MessageError: if it is none.
+    :param value: A string, a ``(name, address)`` pair, an :class:`Address`, or an address of the
+        standard library.
+    :param kind: The class of the result.
+    :raises MessageError: if the value is not an address.
     """
     if type(value) is str:
         return kind(value, field=field)
     value = unproxied(value)
     if isinstance(value, Address):
         return value
-    if len(within := _of_field(value) or ()) == 1:  # a From of the library's
+    if len(within := _of_field(value) or ()) == 1:  # a From of the standard library
         (value,) = within
     value = _of_registry(value) or value
     if isinstance(value, tuple | list) and len(value) == 2:
-        name, mailbox = value
-        # A list of two addresses is no pair, though the first could be a name.
+        name, addr_spec = value
+        # A list of two addresses is not a pair, though the first could be a name.
         if isinstance(value, list) and "@" in (plain(name) or ""):
             raise MessageError(f"{field} takes one address, not {shorten(value)}.")
-        return kind(mailbox, "" if name is None else name, field=field)
+        return kind(addr_spec, "" if name is None else name, field=field)
     if plain(value) is None:
         raise MessageError(
-            f"{field} takes strings and (name, mailbox) pairs, not {shorten(value)}."
+            f"{field} takes strings and (name, address) pairs, not {shorten(value)}."
         )
     return kind(t.cast(str, value), field=field)
 
 
 def parse_envelope_sender(value: object, field: str = "envelope_sender") -> Address:
-    """Read an address that bounces go to; it may have more before the @ than others.
+    """Read an address that bounces are sent to. It may have more before the @ than others.
 
-    :raises MessageError: if it is none.
+    :raises MessageError: if the value is not an address.
     """
     found = parse_address(value, field, EnvelopeSender)
-    within = len(found.local.encode()) <= MAX_LOCAL and len(found.encode()) <= MAX_MAILBOX
+    within = len(found.local.encode()) <= MAX_LOCAL and len(found.encode()) <= MAX_ADDR_SPEC
     return Address(str.__str__(found), found.name, field=field) if within else found
 
 
 def parse_addresses(value: object, field: str = "address") -> Addresses:
-    """Read one address or several; None is none. A bare string is one address.
+    """Read one address or several. None means no addresses, and a string is one address.
 
-    A tuple of two strings is a ``(name, mailbox)`` pair unless the first is an address itself.
+    A tuple of two strings is a ``(name, address)`` pair unless the first is an address itself.
 
     :raises MessageError: if one of them is not an address.
     """
@@ -229,11 +242,11 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
 
 
 def _of_registry(value: object) -> tuple[str, str] | None:
-    """Return the name and the mailbox of an address of ``email.headerregistry``."""
-    mailbox = None if isinstance(value, str) else getattr(value, "addr_spec", None)
-    if mailbox is None:
+    """Return the name and the addr-spec of an address of ``email.headerregistry``."""
+    addr_spec = None if isinstance(value, str) else getattr(value, "addr_spec", None)
+    if addr_spec is None:
         return None
-    return getattr(value, "display_name", None) or "", str(mailbox)
+    return getattr(value, "display_name", None) or "", str(addr_spec)
 
 
 def _of_field(value: object) -> Sequence[object] | None:
@@ -242,15 +255,15 @@ def _of_field(value: object) -> Sequence[object] | None:
 
 
 def unique(addresses: Iterable[Address]) -> Addresses:
-    """Return the addresses in order, each mailbox once: the first spelling counts."""
+    """Return the addresses in order, each once. The first of two with the same string stays."""
     return Addresses(dict.fromkeys(addresses))
 
 
 def _is_pair(value: object) -> bool:
     if not isinstance(value, tuple) or len(value) != 2 or isinstance(value, Addresses):
         return False
-    name, mailbox = value
-    if isinstance(name, Address) or plain(mailbox) is None:
+    name, addr_spec = value
+    if isinstance(name, Address) or plain(addr_spec) is None:
         return False
     text = plain(name)
     return name is None or (text is not None and "@" not in text)

@@ -15,27 +15,27 @@ from .text.checks import check_text
 from .text.checks import plain
 from .text.checks import shorten
 from .text.checks import unproxied
+from .text.mimetype import parse_mimetype
 
 if t.TYPE_CHECKING:
     import io
     from importlib.resources.abc import Traversable
 
-# https://www.rfc-editor.org/rfc/rfc2045#section-5.1: token
-TOKEN = r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]+"
-_TYPE = re.compile(rf"({TOKEN})/({TOKEN})")
-_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({TOKEN})=(?:({TOKEN})|"((?:[^"\\]|\\.)*)")')
-# https://www.rfc-editor.org/rfc/rfc2392: what stands behind cid:, without what a URL or the
-# angle brackets would need escaped.
+# https://www.rfc-editor.org/rfc/rfc2392: what follows cid:, without the characters that a URL or
+# the angle brackets would need escaped.
 _CID = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z")
-# Embedding and override marks make "exe.gpj" of a name; the plain direction marks are fine.
+# Embedding and override characters can show "gpj.exe" as "exe.jpg". The marks (LRM, RLM, ALM)
+# are harmless.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _READ = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class File:
-    """A regular file, pinned: reading it gives exactly what was there when it was pinned, or
-    an error."""
+    """A regular file, pinned.
+
+    Reading it gives exactly the octets that it had when it was pinned, or raises an error.
+    """
 
     path: str
     size: int
@@ -44,9 +44,9 @@ class File:
 
     @classmethod
     def pin(cls, path: str | os.PathLike[str]) -> t.Self:
-        """Look at the file without reading it.
+        """Note the file's size, inode and time of change, without reading it.
 
-        :raises MessageError: if it is not there or is no regular file.
+        :raises MessageError: if it does not exist or is not a regular file.
         """
         name = os.fspath(path)
         try:
@@ -54,11 +54,11 @@ class File:
         except (OSError, ValueError) as error:
             raise MessageError(f"The attachment {shorten(name)} cannot be read: {error}.") from None
         if not stat.S_ISREG(found.st_mode):
-            raise MessageError(f"The attachment {shorten(name)} is no regular file.")
+            raise MessageError(f"The attachment {shorten(name)} is not a regular file.")
         return cls(name, found.st_size, found.st_ino, found.st_mtime_ns)
 
     def read(self, piece: int = _READ) -> Iterator[bytes]:
-        """Give the file's octets in pieces of *piece* octets, the last one shorter.
+        """Yield the file's octets in pieces of *piece* octets; the last one may be shorter.
 
         :raises MessageError: if the file is not the pinned one, or changes while it is read.
         """
@@ -68,7 +68,7 @@ class File:
             raise MessageError(f"The attachment {self.path!r} cannot be read: {error}.") from None
 
     def _pieces(self, piece: int) -> Iterator[bytes]:
-        # Not blocking: what is now a FIFO must be found out, not waited for.
+        # Opening must not block if the path is a FIFO by now: _check refuses that.
         handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(handle, "rb") as file:
             self._check(handle)
@@ -89,23 +89,30 @@ class File:
         ):
             raise MessageError(
                 f"The attachment {self.path!r} has changed since it was attached."
-                " Attach the new file, or attach its octets."
+                " Attach the changed file, or attach its octets."
             )
 
 
 @dataclasses.dataclass(frozen=True, init=False, repr=False)
 class Attachment:
-    """A part of a message that is not its text: a file to keep, an inline image
-    (``inline_attachments=``), or another form of the text (``alternatives=``).
+    """A part of a message other than its text and its HTML.
 
-    :param data: Octets, carried as they are, or text, which is sent as UTF-8 with the line
-        ends of its type. Of a ``BytesIO`` or ``StringIO`` all that is in it, wherever it stands.
-    :param filename: The name the reader sees. Of a path only the last part is taken.
-    :param mimetype: Such as ``application/pdf`` or ``text/calendar; method=REQUEST``. Guessed
-        from the name where it is left out.
-    :param cid: The Content-ID without angle brackets. Made up where it is left out; refer to
-        it by ``src="cid:{attachment.cid}"``.
-    :raises MessageError: for a name, type or cid that cannot be written.
+    It is a file (``attachments=``), an inline image (``inline_attachments=``), or another form of
+    the text (``alternatives=``).
+
+    .. code-block:: python
+
+        invoice = Attachment(pdf, filename="invoice.pdf")
+        message = Message(subject="Your invoice", text="...", attachments=[invoice])
+
+    :param data: Octets, which are sent unchanged, or text, which is sent as UTF-8 with the line
+        ends of its type. A ``BytesIO`` or ``StringIO`` is attached whole, whatever its position.
+    :param filename: The name that the reader sees. Only the last part of a path is used.
+    :param mimetype: Such as ``application/pdf`` or ``text/calendar; method=REQUEST``. If you leave
+        it out, it is guessed from the name.
+    :param cid: The Content-ID without angle brackets. If you leave it out, one is generated; refer
+        to it by ``src="cid:{attachment.cid}"``.
+    :raises MessageError: for a name, type or cid that cannot be sent.
     """
 
     source: bytes | str | File
@@ -140,12 +147,18 @@ class Attachment:
         mimetype: str | None = None,
         cid: str | None = None,
     ) -> t.Self:
-        """Attach a regular file. It is read while it is sent, in pieces, and must then still be
-        the file it is now (inode, size, time of change).
+        """Attach a regular file.
 
-        :param path: What is no path of the file system, such as a ``zipfile.Path`` or a file of
+        It is read in pieces while it is sent, and must then be the same file as now (inode, size,
+        time of change).
+
+        .. code-block:: python
+
+            Attachment.from_path("terms.pdf")
+
+        :param path: A path that is not in the file system, such as a ``zipfile.Path`` or a file of
             ``importlib.resources`` in a zip, is read now.
-        :raises MessageError: if it is not there or is no regular file.
+        :raises MessageError: if it does not exist or is not a regular file.
         """
         if not isinstance(path, str | os.PathLike):
             name, data = _read(path)
@@ -162,7 +175,7 @@ class Attachment:
 
     @property
     def data(self) -> bytes | str:
-        """What was attached; a file is read.
+        """The octets or the text that was attached. A file is read.
 
         :raises MessageError: if the file has changed.
         """
@@ -170,13 +183,13 @@ class Attachment:
 
     @property
     def size(self) -> int:
-        """Octets, before any encoding."""
+        """The number of octets, before any encoding."""
         if isinstance(self.source, File):
             return self.source.size
         return len(self.source.encode() if isinstance(self.source, str) else self.source)
 
     def same_as(self, other: Attachment) -> bool:
-        """Whether both are the same octets of the same type, whatever they are called.
+        """Whether both have the same octets and the same type. Their names may differ.
 
         :raises MessageError: if a file has changed.
         """
@@ -189,35 +202,11 @@ class Attachment:
         return f"<Attachment{name} {self.mimetype} {self.size} octets>"
 
 
-def parse_mimetype(value: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-    """Split ``text/calendar; method=REQUEST`` into type, subtype and parameters, type, subtype
-    and parameter names in lower case.
-
-    :raises MessageError: if it does not follow RFC 2045 section 5.1.
-    """
-    head = _TYPE.match(value)
-    end = head.end() if head else 0
-    parameters = []
-    while head and (found := _PARAMETER.match(value, end)):
-        name, token, quoted = found.groups()
-        text = token if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
-        parameters.append((name.lower(), text))
-        end = found.end()
-    if not head or value[end:].strip(" \t;"):
-        raise MessageError(
-            f"mimetype must be like 'application/pdf' or 'text/calendar; method=REQUEST',"
-            f" not {shorten(value)}."
-        )
-    if len({name for name, _ in parameters}) < len(parameters):
-        raise MessageError(f"mimetype has a parameter twice: {shorten(value)}.")
-    return head[1].lower(), head[2].lower(), tuple(parameters)
-
-
 def _read(path: t.Any) -> tuple[str, bytes]:
-    """Read what is a file without being in the file system; return its name and its octets."""
+    """Read a file that is not in the file system; return its name and its octets."""
     if not (hasattr(path, "read_bytes") and hasattr(path, "name")):
         raise MessageError(
-            f"from_path takes a path, not {shorten(path)}. For octets or text write"
+            f"from_path takes a path, not {shorten(path)}. For octets or text, write"
             " Attachment(data, filename=...)."
         )
     try:
@@ -228,7 +217,7 @@ def _read(path: t.Any) -> tuple[str, bytes]:
 
 def _source(data: object) -> bytes | str | File:
     data = unproxied(data)
-    # Of a buffer that was just written into, read() would give nothing.
+    # After something was written to a buffer, its read() returns nothing.
     if callable(buffer := getattr(data, "getvalue", None)):
         data = buffer()
     if isinstance(data, bytes | File):
@@ -238,8 +227,8 @@ def _source(data: object) -> bytes | str | File:
     text = plain(data)
     if text is None:
         raise MessageError(
-            f"An attachment takes octets or text as its data, not {shorten(data)}. For a path write"
-            " Attachment.from_path(path), for an open file or an upload Attachment(file.read(),"
+            f"An attachment takes octets or text, not {shorten(data)}. For a path, write"
+            " Attachment.from_path(path); for an open file or an upload, Attachment(file.read(),"
             " filename=...)."
         )
     try:
@@ -262,9 +251,9 @@ def _filename(value: object) -> str | None:
     check_text(text, "filename")
     if _BIDI.search(text):
         raise MessageError(
-            f"filename has a character that changes the direction of writing: {shorten(text)}."
+            f"filename has a bidirectional control character: {shorten(text)}. Remove it."
         )
-    # The receiver must not get a path, in either system's writing.
+    # The receiver must not get a path, neither with slashes nor with backslashes.
     return re.split(r"[/\\]", text)[-1].strip() or None
 
 
@@ -278,9 +267,7 @@ def _mimetype(value: object, filename: str | None, source: bytes | str | File) -
         raise MessageError(f"mimetype takes a string, not {shorten(value)}.")
     maintype, _, parameters = parse_mimetype(check_text(text, "mimetype"))
     if maintype == "multipart":
-        raise MessageError(
-            f"An attachment cannot be {text!r}: its boundary would be a part of the message."
-        )
+        raise MessageError(f"An attachment cannot be {text!r}: attach each of its parts instead.")
     charset = dict(parameters).get("charset")
     if charset is not None and isinstance(source, str):
         try:
@@ -295,7 +282,7 @@ def _mimetype(value: object, filename: str | None, source: bytes | str | File) -
 def _guess(filename: str | None) -> str | None:
     if filename is None:
         return None
-    import mimetypes  # reads the system's tables, so only when a type is to be guessed
+    import mimetypes  # it reads the system's tables: only when a type is guessed
 
     kind, encoding = mimetypes.guess_type(filename)
     packed = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}

@@ -1,4 +1,4 @@
-"""The octets of a message, as they go over the wire before dot-stuffing."""
+"""The octets of a message, as they are sent, before dot-stuffing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .errors import MessageError
 
 
 class Piece(t.Protocol):
-    """A part of a content that is made while it is read, such as a file in base64."""
+    """A part of a content that is produced while it is read, such as a file in base64."""
 
     @property
     def size(self) -> int:
-        """The number of octets that reading it gives, known beforehand."""
+        """The number of octets that reading it gives, known in advance."""
         ...
 
     def __iter__(self) -> Iterator[bytes]: ...
@@ -25,16 +25,21 @@ class Piece(t.Protocol):
 class Content:
     """The content of one message (RFC 5321 section 2.3.1): CRLF lines, ready for any handler.
 
-    It can be read any number of times and gives the same octets each time; a retry, a further
-    batch of recipients and a copy in a folder all use this one.
+    It can be read any number of times and gives the same octets each time: a retry, the next
+    batch of recipients and a copy in a folder all use the same object.
 
-    :param pieces: Octets, and :class:`Piece` objects for what is read while sending.
-    :param smtputf8: Whether the header block holds raw UTF-8 (RFC 6531), which only a server
-        with SMTPUTF8 takes.
-    :param eightbit: Whether the body holds octets above 127 (RFC 6152), which only a server
-        with 8BITMIME takes.
-    :param rewrite: What writes such octets anew in 7 bits. It raises a :class:`.MessageError` if
-        they may not change.
+    .. code-block:: python
+
+        for octets in job.content:
+            file.write(octets)
+
+    :param pieces: Octets, and :class:`Piece` objects for parts that are read while they are sent.
+    :param smtputf8: Whether the header block has raw UTF-8 (RFC 6531), which only a server with
+        SMTPUTF8 accepts.
+    :param eightbit: Whether the body has octets above 127 (RFC 6152), which only a server with
+        8BITMIME accepts.
+    :param rewrite: A function that encodes such octets in 7 bits. It raises a
+        :class:`.MessageError` if they must not change.
     """
 
     __slots__ = ("_pieces", "_rewrite", "eightbit", "size", "smtputf8")
@@ -53,14 +58,16 @@ class Content:
         self.size: int = sum(
             len(piece) if isinstance(piece, bytes) else piece.size for piece in self._pieces
         )
-        """Octets in all, CRLF counted, before dot-stuffing: the SIZE of RFC 1870."""
+        """The number of octets, including CRLF, before dot-stuffing: the SIZE of RFC 1870."""
         self.smtputf8: bool = smtputf8
         self.eightbit: bool = eightbit
         self._rewrite = rewrite
 
     def in_seven_bits(self) -> Content | None:
-        """Return what says the same in 7 bits, for a server without 8BITMIME; None if there is no
-        such content, because it is signed or has raw UTF-8 in its header."""
+        """Return the same content in 7 bits, for a server without 8BITMIME.
+
+        Return None if the content is signed or has raw UTF-8 in its header.
+        """
         if not self.eightbit:
             return self
         if self.smtputf8 or self._rewrite is None:
@@ -71,9 +78,9 @@ class Content:
             return None
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give the octets in pieces.
+        """Yield the octets in pieces.
 
-        :raises MessageError: if a file is not what it was when it was attached.
+        :raises MessageError: if a file has changed since it was attached.
         """
         for piece in self._pieces:
             if isinstance(piece, bytes):
@@ -84,8 +91,8 @@ class Content:
     def __bytes__(self) -> bytes:
         if len(self._pieces) == 1 and isinstance(self._pieces[0], bytes):
             return self._pieces[0]
-        # Joining would hold all pieces beside their sum. This buffer has its final size from the
-        # start, and is given away without a copy.
+        # Joining would keep all pieces in memory along with the result. This buffer has its final
+        # size from the start, and getvalue() does not copy it.
         buffer = io.BytesIO(bytes(self.size))
         for octets in self:
             buffer.write(octets)

@@ -1,4 +1,4 @@
-"""Who sends and who gets: the envelope (RFC 5321 section 2.3.1), which no reader sees."""
+"""The envelope: the sender and the recipients that the server gets (RFC 5321 section 2.3.1)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,17 @@ from .errors import MessageError
 
 @dataclasses.dataclass(frozen=True, init=False, slots=True)
 class Envelope:
-    """An envelope sender and recipients in order, each once.
+    """An envelope sender, and recipients in order, each once.
 
-    :param sender: The reverse-path. "" is the null reverse-path ``<>`` of a notification that
-        must not be answered (RFC 5321 section 4.5.5).
-    :param recipients: The forward-paths, one at the least.
+    The server gets the envelope; the reader of a message does not see it.
+
+    .. code-block:: python
+
+        Envelope("shop@example.com", ["ann@example.com", "bob@example.com"])
+
+    :param sender: The reverse-path. "" is the null reverse-path ``<>``, for a notification to
+        which no bounce must be sent (RFC 5321 section 4.5.5).
+    :param recipients: The forward-paths, at least one.
     :raises MessageError: if an address is wrong or there is no recipient.
     """
 
@@ -31,13 +37,13 @@ class Envelope:
     def __init__(self, sender: Address | str, recipients: Iterable[Address | str]) -> None:
         checked = unique(parse_addresses(recipients, "recipients"))
         if not checked:
-            raise MessageError("The message has no recipient: give it to=, cc= or bcc=.")
+            raise MessageError("The message has no recipient: set to=, cc= or bcc=.")
         path = parse_envelope_sender(sender) if sender else ""
         object.__setattr__(self, "sender", path)
         object.__setattr__(self, "recipients", checked)
 
     def batches(self, size: int | None) -> Iterator[Envelope]:
-        """Split into envelopes of at most *size* recipients; None does not split."""
+        """Split into envelopes of at most *size* recipients. With None, there is one."""
         if size is None or len(self.recipients) <= size:
             yield self
             return
@@ -46,5 +52,5 @@ class Envelope:
             yield Envelope(self.sender, batch)
 
     def to(self, recipients: Iterable[Address | str]) -> Envelope:
-        """Return the same envelope to other recipients."""
+        """Return an envelope with the same sender and other recipients."""
         return Envelope(self.sender, recipients)

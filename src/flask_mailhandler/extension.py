@@ -1,4 +1,4 @@
-"""The extension: a Flask app sends mail."""
+"""The extension: :class:`Mail`, and the one of the current app."""
 
 from __future__ import annotations
 
@@ -7,54 +7,70 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 
+from flask import current_app
 from flask import Flask
+from flask import has_app_context
+from werkzeug.local import LocalProxy
 
 from .app.current import NAME
-from .app.send_later import look_after_queue
-from .app.send_later import SendsLater
+from .app.current import no_mail
 from .app.sender import Sender
 from .app.settings import read_settings
 from .errors import ConfigurationError
+from .message.fields import MessageFields
 from .message.message import Message
-from .message.message import MessageFields
 from .previews.preview import F
+from .previews.preview import PREVIEWS
 from .previews.preview import Previews
 from .previews.preview import Variants
+from .queue.send_later import LaterSender
+from .queue.send_later import start_at_first_request
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 
 
 def _refuse_quart(app: object) -> None:
-    """Quart's app is much like Flask's, and every sending of it would fail."""
+    """Refuse an app of Quart: it resembles Flask's, but every send from it would fail."""
     if any(kind.__module__.partition(".")[0] == "quart" for kind in type(app).__mro__):
         raise RuntimeError(
-            "Quart is not supported yet: Mail needs a Flask app. In an app of Quart, send by a"
+            "Quart is not supported yet: Mail needs a Flask app. In a Quart app, send with a"
             " handler in a thread: await asyncio.to_thread(SMTPEmailHandler(...).send, [message])."
         )
 
 
-class Mail(Sender, SendsLater):
-    """Mail for Flask apps. It reads the ``MAIL_*`` keys of each app it is registered on, and is
-    then ``app.extensions["mailhandler"]``, ``app.mail`` and :data:`.current_mail`.
+class Mail(Sender, LaterSender):
+    """Mail for Flask apps. It reads the ``MAIL_*`` keys of each app that it is registered on, and
+    is then ``app.extensions["mailhandler"]``, ``app.mail`` and :data:`.current_mail`. ::
 
-    :param app: Registered at once; or call :meth:`init_app` later.
-    :param cli: The name of the command group, ``flask mail``; None for none.
+        mail = Mail()
+
+
+        def create_app():
+            app = Flask(__name__)
+            app.config.from_prefixed_env()
+            mail.init_app(app)
+            return app
+
+    :param app: The app to register on now; or call :meth:`init_app` later.
+    :param cli: The name of the command group, ``flask mail``; None adds no commands.
     """
 
     def __init__(self, app: Flask | None = None, *, cli: str | None = "mail") -> None:
         super().__init__()
         self._cli = cli
-        self._may_look: Callable[[], bool] = lambda: False
+        self._allow_mailbox: Callable[[], bool] = lambda: False
         self.previews: Previews = Previews()
-        """The previews by their names."""
+        """The previews by name."""
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Register on an app and check its configuration. Nothing is opened.
+        """Register on an app and check its configuration. No connection and no file is opened. ::
+
+            mail.init_app(app)
 
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
-        :raises RuntimeError: if the app has a ``Mail`` already, or is one of Quart.
+        :raises RuntimeError: if the app has a ``Mail`` already, or is an app of Quart.
         """
         _refuse_quart(app)
         if NAME in app.extensions:
@@ -64,27 +80,33 @@ class Mail(Sender, SendsLater):
         try:
             settings = read_settings(app.config.get_namespace("MAIL_"))
         except ConfigurationError as error:
-            # The text tells it all, and the frames between hold passwords as they were written.
+            # The text says everything, and the frames between hold passwords in clear text.
             raise error.with_traceback(None)  # noqa: B904
         mine = self._registrations.add(app, settings)
+        mine.edges[PREVIEWS] = self.previews
         mine.other_mail.past_the_guard(app)
-        look_after_queue(app, mine)
+        start_at_first_request(app, mine)
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
         if app.debug if settings.mailbox is None else settings.mailbox:
             from .pages.register import register_on
 
-            register_on(app, settings, lambda: self._may_look())
+            register_on(app, settings, lambda: self._allow_mailbox())
         if self._cli is not None:
             from .cli import group
 
             app.cli.add_command(group(self._cli))
 
     def allow_mailbox(self, function: A) -> A:
-        """Register a function that decides whether the mailbox page may be seen outside debug mode.
-        It is called in each request for the page. May be used as a decorator."""
-        self._may_look = function
+        """Register a function that decides whether the mailbox page may be viewed outside debug
+        mode. It is called in each request for the page. ::
+
+            @mail.allow_mailbox
+            def allow():
+                return current_user.is_admin
+        """
+        self._allow_mailbox = function
         return function
 
     def preview(
@@ -96,14 +118,18 @@ class Mail(Sender, SendsLater):
         locales: Collection[str] = (),
         allow: Collection[str] = (),
     ) -> Callable[[F], F]:
-        """Register a function that returns a message with sample data, to be looked at and tested.
-        It is called only then; what it writes into a database is undone, and it cannot send.
+        """Register a function that returns a message with sample data, to be viewed and tested. It
+        is called only then. What it writes into a database is rolled back, and it cannot send. ::
 
-        :param name: What it is called, with slashes between groups: ``"Account/Welcome"``.
-        :param variants: More than one: names, and the keyword arguments of each.
-        :param locales: Each is given to the function as ``locale=``.
-        :param allow: The names of rules of :func:`.lint` that do not hold for it.
-        :raises ValueError: for a name that is taken or cannot be one, or no name of a rule.
+            @mail.preview("Account/Welcome")
+            def welcome():
+                return mail.render("mail/welcome", {"name": "Ann"}, subject="Welcome")
+
+        :param name: The name, with slashes between groups: ``"Account/Welcome"``.
+        :param variants: Names, and the keyword arguments to call the function with for each.
+        :param locales: The function is called with each as ``locale=``.
+        :param allow: The names of rules of :func:`.lint` that do not apply to this preview.
+        :raises ValueError: for a name that is taken or not valid, or an unknown rule.
         :raises TypeError: if the function does not take these arguments.
         """
         return self.previews.adder(name, variants, locales, allow)
@@ -117,13 +143,15 @@ class Mail(Sender, SendsLater):
         locale: object = None,
         **fields: t.Unpack[MessageFields],
     ) -> Message:
-        """Make a message of templates: ``mail/welcome`` is ``mail/welcome.html`` and ``.txt``, or
-        ``.md``, or ``.mail`` with a block for each part.
+        """Build a message from templates: ``mail/welcome`` is ``mail/welcome.html`` and ``.txt``,
+        or ``.md``, or ``.mail`` with a block for each part. ::
+
+            message = mail.render("mail/welcome", {"user": user}, to=user.email)
 
         :param context: The variables of the templates.
-        :param locale: ``de``, ``de_AT`` or a ``babel.Locale``: the language to write it in.
+        :param locale: The language to render in: ``de``, ``de_AT`` or a ``babel.Locale``.
         :param fields: The other fields of the message.
-        :raises MessageError: if a link or an image of the HTML is dead in a mail.
+        :raises MessageError: if the HTML has a link or an image that cannot work in a mail.
         :raises jinja2.TemplateNotFound: if there is no such template.
         """
         from .templating import render
@@ -133,3 +161,19 @@ class Mail(Sender, SendsLater):
 
     def __repr__(self) -> str:
         return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"
+
+
+def _current_mail() -> Mail:
+    if not has_app_context():
+        raise RuntimeError(
+            "current_mail is the Mail of the current app, and there is no app context here: wrap"
+            " the code in 'with app.app_context():'."
+        )
+    mail: Mail | None = current_app.extensions.get(NAME)
+    if mail is None:
+        raise no_mail(current_app)
+    return mail
+
+
+current_mail: Mail = t.cast("Mail", LocalProxy(_current_mail))
+"""The :class:`.Mail` of the current app: ``current_mail.send(message)``."""

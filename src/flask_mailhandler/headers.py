@@ -1,4 +1,4 @@
-"""Custom header fields: names and values, checked."""
+"""Custom header fields: checked names and values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ HeaderValue: t.TypeAlias = "str | Header"
 HeaderValues: t.TypeAlias = "HeaderValue | list[str] | list[Header]"
 HeadersInput: t.TypeAlias = "Mapping[str, HeaderValues] | Iterable[tuple[str, HeaderValue]] | None"
 
-# https://www.rfc-editor.org/rfc/rfc5322#section-2.2: printable US-ASCII but the colon. With
-# 76 the name, its colon and a space fit into a line of 78.
+# https://www.rfc-editor.org/rfc/rfc5322#section-2.2: printable US-ASCII except the colon. With 76
+# characters, the name, its colon and a space fit into a line of 78.
 _NAME = re.compile(r"[!-9;-~]{1,76}\Z")
 
 _WORD = 900
@@ -38,25 +38,32 @@ _ARGUMENTS = {
     "date": "date=",
     "message-id": "message_id=",
     "return-path": "envelope_sender=",
-    "mime-version": "nothing, it is always there",
+    "mime-version": "nothing, it is always sent",
 }
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.6.4: msg-id; the id is not folded or encoded.
 MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>\Z")
-# https://www.rfc-editor.org/rfc/rfc2369#section-2: <URI>, separated by commas; and a URI begins
-# with its scheme (RFC 3986 section 3.1), behind which a web address has a host
+# https://www.rfc-editor.org/rfc/rfc2369#section-2: <URI>, separated by commas. A URI begins with
+# its scheme (RFC 3986 section 3.1), which in a web address is followed by a host.
 _URI = r"<(?:https?://[!-.0-;=@-~]|(?!https?:)[a-z][a-z0-9+.-]*:)[!-;=?-~]*>"
 _URI_LIST = re.compile(rf"{_URI}(?:\s*,\s*{_URI})*\Z", re.I)
 ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
 class Headers(Mapping[str, str]):
-    """Header fields in the order they were given; names are found in any case. A repeated
-    field gives its first value; :attr:`pairs` has them all.
+    """Header fields in the order in which you gave them.
+
+    The case of a name does not matter. A repeated field gives its first value; :attr:`pairs` has
+    all of them.
+
+    .. code-block:: python
+
+        message = message.replace(headers={"X-Order": "17"})
+        assert message.headers["x-order"] == "17"
 
     :param fields: A mapping of names to values, or to lists of values, or (name, value) pairs.
-    :raises MessageError: for what no header may hold, and for fields that have an argument of
-        their own.
+    :raises MessageError: for a value that a header cannot have, and for a field that has its own
+        argument, such as Subject.
     """
 
     __slots__ = ("pairs",)
@@ -68,7 +75,9 @@ class Headers(Mapping[str, str]):
         _check_together(self)
 
     def __setattr__(self, name: str, value: object) -> t.NoReturn:
-        raise AttributeError("Headers do not change: write message.replace(headers={...})")
+        raise AttributeError(
+            "Headers do not change: write message = message.replace(headers={...})"
+        )
 
     def __getitem__(self, name: str) -> str:
         for found, value in self.pairs:
@@ -98,14 +107,6 @@ class Headers(Mapping[str, str]):
         return Headers, (self.pairs,)
 
 
-def make_message_id(left: str, author: Address) -> str:
-    """Return ``<left@right>`` with the domain of the author, an address literal as a name."""
-    domain = author.domain
-    if domain.startswith("["):
-        domain = re.sub(r"[^0-9A-Za-z.]+", "-", domain.strip("[]"))
-    return f"<{left}@{domain}>"
-
-
 def _flatten(fields: object) -> Iterator[tuple[object, object]]:
     if fields is None:
         return
@@ -129,24 +130,26 @@ def _check(name: object, value: object) -> tuple[str, str]:
     if known is None or not _NAME.match(known):
         raise MessageError(
             f"headers has the name {shorten(name)}: a name is 1 to 76 printable ASCII"
-            " characters without space and colon."
+            " characters except space and colon."
         )
     lower = known.lower()
     if lower in _ARGUMENTS:
-        raise MessageError(f"headers may not hold {known!r}: write {_ARGUMENTS[lower]}.")
+        raise MessageError(f"headers cannot have {known!r}: write {_ARGUMENTS[lower]}.")
     if lower.startswith("content-"):
-        raise MessageError(f"headers may not hold {known!r}: it follows from what is sent.")
+        raise MessageError(
+            f"headers cannot have {known!r}: it is set from what the message contains."
+        )
     if lower.startswith("resent-"):
         raise MessageError(
-            f"headers may not hold {known!r}: to resend, give send() the EmailMessage itself."
+            f"headers cannot have {known!r}: to resend, pass the EmailMessage itself to send()."
         )
     text = plain(value)
     if text is None:
-        raise MessageError(f"headers takes strings; {known!r} is {shorten(value)}.")
+        raise MessageError(f"headers takes strings, and {known!r} is {shorten(value)}.")
     text = check_text(text, f"the header {known!r}").strip(" \t")
     if check := _SYNTAX.get(lower):
         check(known, text)
-        # Ids and URLs are neither encoded nor split, and a line has 998 octets.
+        # Ids and URLs are neither encoded nor split, and a line has at most 998 octets.
         if any(len(word) > _WORD for word in text.split()):
             raise MessageError(f"{known} has a part longer than {_WORD} characters.")
     return known, text
@@ -160,13 +163,13 @@ def _message_ids(name: str, value: str) -> None:
 def _uri_list(name: str, value: str) -> None:
     if not _URI_LIST.match(value):
         raise MessageError(
-            f"{name} takes whole URLs in angle brackets, '<https://...>, <mailto:...>', not"
-            f" {shorten(value)}. The URL of a page is url_for(..., _external=True)."
+            f"{name} takes complete URLs in angle brackets, '<https://...>, <mailto:...>', not"
+            f" {shorten(value)}. For the URL of a page, write url_for(..., _external=True)."
         )
 
 
 def _list_post(name: str, value: str) -> None:
-    # https://www.rfc-editor.org/rfc/rfc2369#section-3.4: "NO", and a comment
+    # https://www.rfc-editor.org/rfc/rfc2369#section-3.4: "NO", then a comment
     if value.partition(" ")[0].upper() != "NO":
         _uri_list(name, value)
 
@@ -186,7 +189,7 @@ _SYNTAX: dict[str, t.Callable[[str, str], None]] = {
     "list-archive": _uri_list,
     "list-post": _list_post,
 }
-# https://www.rfc-editor.org/rfc/rfc5322#section-3.6 and RFC 2369, 2919, 8058: once at most
+# https://www.rfc-editor.org/rfc/rfc5322#section-3.6 and RFC 2369, 2919, 8058: at most once
 _ONCE = (*_SYNTAX, "list-unsubscribe-post", "list-id", "auto-submitted")
 
 
@@ -200,6 +203,6 @@ def _check_together(headers: Headers) -> None:
         urls = headers.get("List-Unsubscribe", "")
         if post != ONE_CLICK or urls.lower().count("<https://") != 1:
             raise MessageError(
-                f"List-Unsubscribe-Post is {ONE_CLICK!r}, beside a List-Unsubscribe with exactly"
-                f" one https URL; here they are {shorten(post)} and {shorten(urls)}."
+                f"List-Unsubscribe-Post must be {ONE_CLICK!r}, and List-Unsubscribe must have"
+                f" exactly one https URL. They are {shorten(post)} and {shorten(urls)}."
             )

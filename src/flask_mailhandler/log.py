@@ -1,4 +1,4 @@
-"""What is logged about mail: never a secret, and of a mailbox only its beginning."""
+"""Logging: never a secret, and only the beginning of an address."""
 
 from __future__ import annotations
 
@@ -9,24 +9,27 @@ from .report import Report
 
 logger: logging.Logger = logging.getLogger("flask_mailhandler")
 
-# A quoted local part, or one that is no more than a word. Each begins where nothing of its kind
-# stands before it, and is not tried again shorter: else a long text would take for ever.
+# A quoted local part, or one that is a word. Each begins only where no character of its kind comes
+# before it, and never backtracks: otherwise a long text would take quadratic time.
 _QUOTED = r'(?<!\\)("[^"\\]?)(?:[^"\\]|\\.)*+(")'
 _WORD = r"(?<![^\s<>@,;:\"'])([^\s<>@,;:\"']{1,2})[^\s<>@,;:\"']*+"
-_MAILBOX = re.compile(rf"(?:{_QUOTED}|{_WORD})@(?=[\w\[])", re.S)
+_ADDRESS = re.compile(rf"(?:{_QUOTED}|{_WORD})@(?=[\w\[])", re.S)
 
 
 def masked(text: str) -> str:
-    """Shorten all local parts in *text*: ``ann@example.com`` -> ``an…@example.com``."""
-    return _MAILBOX.sub(r"\1\3…\2@", text)
+    """Shorten every local part in *text*: ``ann@example.com`` becomes ``an…@example.com``."""
+    return _ADDRESS.sub(r"\1\3…\2@", text)
 
 
 def log_report(report: Report, using: str) -> None:
-    """Log one line about a message: what was accepted, or what went wrong."""
+    """Log one line about a message: for how many recipients it was accepted, and what went wrong.
+
+    :param using: The account.
+    """
     total = len(report.outcomes)
     accepted = len(report.accepted)
     if not total:
-        return  # stopped, and that has been logged
+        return  # a before_send function stopped it, which was logged then
     if accepted == total:
         logger.info("%s via %s: accepted for %d recipients", report.message_id, using, total)
         return

@@ -1,4 +1,11 @@
-"""What the server said, recipient by recipient."""
+"""The result of sending a message, recipient by recipient, and the errors that have one.
+
+::
+
+    Job ── handler.deliver ──▶ Outcome, one for each recipient ── conclude ──▶ Report
+                                                                               │
+                                                 DeliveryError.report ◀──▶ Report.error
+"""
 
 from __future__ import annotations
 
@@ -7,15 +14,17 @@ import enum
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 from .address import Address
 from .address import Addresses
-from .errors import DeferredError
-from .errors import DeliveryError
-from .errors import RefusedError
-from .errors import UnknownOutcomeError
+from .errors import MailError
+from .phase import Phase
+from .phase import State
 
 if t.TYPE_CHECKING:
+    import datetime
     from email.message import Message as MIMEMessage
 
     from .content import Content
@@ -23,73 +32,48 @@ if t.TYPE_CHECKING:
     from .message.message import Message
 
 
-class State(enum.StrEnum):
-    """What has become of one recipient of one message."""
-
-    ACCEPTED = "accepted"
-    """The server answered 2yz to the end of data: the message is its now."""
-    DEFERRED = "deferred"
-    """4yz, or no reply before the end of data: nothing was taken, trying later is safe."""
-    REFUSED = "refused"
-    """5yz, or refused here before any connection: trying again is useless."""
-    UNKNOWN = "unknown"
-    """The end of data was given and no valid reply came: perhaps taken, perhaps not."""
-
-
-class Phase(enum.IntEnum):
-    """How far a session has come. What may be repeated depends on it: anything up to
-    :attr:`CONTENT`, and never again from :attr:`END_OF_DATA` on."""
-
-    CONNECT = 1
-    GREETING = 2
-    EHLO = 3
-    TLS = 4
-    AUTH = 5
-    MAIL = 6
-    RCPT = 7
-    DATA = 8
-    CONTENT = 9
-    END_OF_DATA = 10
-    DONE = 11
-
-    def __str__(self) -> str:
-        return self.name.lower().replace("_", " ")
-
-
 class About(enum.StrEnum):
-    """Whose fault it is that a recipient was not accepted."""
+    """What a failure is about: the recipient alone, or something that concerns others too."""
 
     RECIPIENT = "recipient"
-    """This address: unknown, full, blocked. The others are not concerned."""
+    """This address: it is unknown, full or blocked. The other recipients are not concerned."""
     SENDER = "sender"
-    """The From or the envelope sender: not verified, not allowed for this login."""
+    """The From or the envelope sender: it is not verified, or not allowed for this login."""
     ACCOUNT = "account"
     """The login, its quota, or the server, which would refuse every message."""
     CONTENT = "content"
-    """What the message says, or its size."""
+    """The content of the message, or its size."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """What has become of one recipient."""
+    """The result for one recipient.
+
+    .. code-block:: python
+
+        Outcome(recipient, State.REFUSED, 550, "5.1.1", "No such user")
+    """
 
     recipient: Address
     state: State
     code: int | None = None
-    """The reply code (RFC 5321 section 4.2), or None where no reply decided."""
+    """The reply code (RFC 5321 section 4.2), or None if the state does not come from a reply."""
     enhanced_code: str | None = None
     """The enhanced code (RFC 3463), such as ``5.1.1``."""
     text: str = ""
-    """The server's text, escaped and cut, or our own reason where no reply decided."""
+    """The server's text, escaped and cut, or our own reason if the state does not come from a
+    reply."""
     about: About | None = None
-    """Whose fault it is that the recipient was not accepted: if nothing is given, the recipient's.
-    None if the recipient was accepted. Only what is about the recipient says anything about the
-    address."""
+    """What the failure is about: the recipient if you leave it out. None if the recipient was
+    accepted. Only a failure about the recipient says anything about the address."""
+    provider_id: str = ""
+    """The identifier that a provider's API returned for the message to this recipient, for its
+    later notifications. "" if there is none, as with SMTP."""
 
     def __post_init__(self) -> None:
         accepted = self.state is State.ACCEPTED
-        blamed = None if accepted else self.about or About.RECIPIENT
-        object.__setattr__(self, "about", blamed)
+        about = None if accepted else self.about or About.RECIPIENT
+        object.__setattr__(self, "about", about)
 
     def __str__(self) -> str:
         reply = " ".join(filter(None, (str(self.code or ""), self.enhanced_code, self.text)))
@@ -98,10 +82,19 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
-    """What has become of one message. A handler makes it by :func:`conclude`."""
+    """The result of sending one message.
+
+    :meth:`.Mail.send` returns one; a handler makes it with :func:`conclude`.
+
+    .. code-block:: python
+
+        report = mail.send(message)
+        if not report.ok:
+            print("not accepted:", report.refused, report.deferred, report.error)
+    """
 
     message: Message | MIMEMessage
-    """The message as it was sent: with the defaults filled in."""
+    """The message as it was sent, with the defaults filled in."""
     message_id: str
     """The Message-ID with its angle brackets."""
     outcomes: tuple[Outcome, ...]
@@ -109,23 +102,26 @@ class Report:
     function stopped the message."""
     error: DeliveryError | None = None
     """What went wrong, if any recipient was not accepted."""
+    safe_until: datetime.datetime | None = None
+    """Until when it is safe to send the message again although an outcome is unknown: until then,
+    the provider recognizes its idempotency key. It has a time zone. None if there is no such key,
+    as with SMTP."""
 
     @property
     def ok(self) -> bool:
-        """Whether every recipient was accepted. Not, if a ``before_send`` function has stopped
-        the message: then nobody got it."""
+        """Whether every recipient was accepted. False if a ``before_send`` function stopped it."""
         return bool(self.outcomes) and all(
             outcome.state is State.ACCEPTED for outcome in self.outcomes
         )
 
     @property
     def failed(self) -> bool:
-        """Whether nobody was accepted though the message was tried."""
+        """Whether the message was tried and no recipient was accepted."""
         return bool(self.outcomes) and not self.accepted
 
     @property
     def accepted(self) -> Addresses:
-        """The recipients whose copy the server has taken over."""
+        """The recipients for whom the server has accepted the message."""
         return self._in(State.ACCEPTED)
 
     @property
@@ -135,12 +131,12 @@ class Report:
 
     @property
     def refused(self) -> Addresses:
-        """The recipients that need not be tried again."""
+        """The recipients for whom trying again is useless."""
         return self._in(State.REFUSED)
 
     @property
     def unknown(self) -> Addresses:
-        """The recipients of whom nobody knows."""
+        """The recipients for whom the server may have accepted the message."""
         return self._in(State.UNKNOWN)
 
     def raise_for_failures(self) -> None:
@@ -161,31 +157,138 @@ class Report:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Job:
-    """What a handler's ``deliver`` is given: a message, and all that sending it needs."""
+    """A message with all that a handler needs to send it: the argument of ``deliver``."""
 
     message: Message | MIMEMessage
     message_id: str
     envelope: Envelope
     content: Content
     timeout: float | None = None
-    """Seconds for this message all in all, where the caller named them."""
+    """Seconds for this message in all, if the caller gave them."""
 
 
 Observe: t.TypeAlias = Callable[[Phase, Job], None]
-"""Is told each phase before it begins: ``observe(Phase.END_OF_DATA, job)`` comes before the
-octets that end the content are given to the kernel. The envelope of the job names the recipients of
-the batch that it is about; from the end of data on, those who may have got the message then."""
+"""A function that a handler calls with each phase before it begins, such as
+``observe(Phase.END_OF_DATA, job)`` before it writes the octets that end the content. The envelope
+of *job* has only the recipients that the phase is about."""
 
 
-def conclude(job: Job, outcomes: Iterable[Outcome], error: DeliveryError | None = None) -> Report:
+class DeliveryError(MailError):
+    """No recipient was accepted.
+
+    :param text: What happened, and what you can do about it. A server's text in it is escaped
+        and cut.
+    :param phase: How far the session had come.
+    :param temporary: Whether the same attempt may succeed later without a change by a person.
+    """
+
+    report: Report | None = None
+    """The message's report, with the outcome of each recipient."""
+
+    def __init__(self, text: str, *, phase: Phase | None = None, temporary: bool = True) -> None:
+        super().__init__(text)
+        self.phase = phase
+        self.temporary = temporary
+
+    # An exception is pickled as its class and its args; keyword-only arguments need the state.
+    def __reduce__(self) -> tuple[t.Any, ...]:
+        return type(self), self.args, self.__dict__
+
+
+class DeferredError(DeliveryError):
+    """The message was not accepted now. Sending it again later is safe."""
+
+
+class ConnectError(DeferredError):
+    """There was no connection, no greeting or no EHLO, so the message was not sent."""
+
+
+class TLSError(DeferredError):
+    """The connection could not be encrypted, or the server's certificate could not be verified.
+    Nothing was sent."""
+
+
+class LoginError(DeferredError):
+    """The server refused the login, or requires one."""
+
+
+class RefusedError(DeliveryError):
+    """The server will not accept the message as it is (5yz). Sending it again is useless."""
+
+    def __init__(self, text: str, *, phase: Phase | None = None, temporary: bool = False) -> None:
+        super().__init__(text, phase=phase, temporary=temporary)
+
+
+class UnknownOutcomeError(DeliveryError):
+    """The server got the whole message and sent no valid reply: it may have accepted it.
+
+    The message is never sent again automatically. If you send it again, send the same object: it
+    keeps its Message-ID.
+    """
+
+    def __init__(self, text: str, *, phase: Phase | None = None, temporary: bool = False) -> None:
+        super().__init__(text, phase=phase, temporary=temporary)
+
+
+class BatchError(MailError):
+    """At least one message of a list was accepted for no recipient.
+
+    :param reports: One report for each message of the list, in its order.
+    """
+
+    def __init__(self, reports: Sequence[Report]) -> None:
+        self.reports: tuple[Report, ...] = tuple(reports)
+        failed = [report for report in self.reports if report.failed]
+        first = failed[0].error if failed else None
+        super().__init__(
+            f"{len(failed)} of {len(self.reports)} messages were accepted for no recipient."
+            f" The first error: {str(first).rstrip('.')}. See .reports for each message."
+        )
+
+    def __reduce__(self) -> tuple[t.Any, ...]:
+        return type(self), (self.reports,)
+
+
+FAILURES: t.Final[Mapping[State, type[DeliveryError]]] = {
+    State.UNKNOWN: UnknownOutcomeError,
+    State.DEFERRED: DeferredError,
+    State.REFUSED: RefusedError,
+}
+"""The error for each state other than accepted, the gravest first."""
+
+
+def state_of(error: DeliveryError) -> State:
+    """Return the state of the recipients that an error is about."""
+    found = (state for state, kind in FAILURES.items() if isinstance(error, kind))
+    return next(found, State.REFUSED)
+
+
+def is_graver(state: State, error: DeliveryError) -> bool:
+    """Say whether a failure with this state is graver than *error*."""
+    order = [*FAILURES]
+    return order.index(state) < order.index(state_of(error))
+
+
+def conclude(
+    job: Job,
+    outcomes: Iterable[Outcome],
+    error: DeliveryError | None = None,
+    *,
+    safe_until: datetime.datetime | None = None,
+) -> Report:
     """Make the report of a job.
 
+    .. code-block:: python
+
+        yield conclude(job, [Outcome(to, State.ACCEPTED) for to in job.envelope.recipients])
+
     :param outcomes: One for each recipient.
-    :param error: What went wrong, where more is known than the outcomes tell. Where it is left
-        out and someone was not accepted, an error is made of the gravest outcomes: unknown
+    :param error: What went wrong, if you know more than the outcomes tell. If you leave it out
+        and a recipient was not accepted, an error is made from the gravest outcomes: unknown
         before deferred before refused.
+    :param safe_until: See :attr:`.Report.safe_until`.
     """
-    return report_on(job.message, job.message_id, outcomes, error)
+    return report_on(job.message, job.message_id, outcomes, error, safe_until=safe_until)
 
 
 def report_on(
@@ -193,27 +296,22 @@ def report_on(
     message_id: str,
     outcomes: Iterable[Outcome],
     error: DeliveryError | None = None,
+    *,
+    safe_until: datetime.datetime | None = None,
 ) -> Report:
-    """Make the report of a message that perhaps never was a job; else as :func:`conclude`."""
+    """Make the report of a message, like :func:`conclude`, also if there never was a job."""
     found = tuple(outcomes)
     if error is None:
         error = _summary(found)
-    report = Report(message, message_id, found, error)
+    report = Report(message, message_id, found, error, safe_until)
     if error is not None:
         error.report = report
     return report
 
 
-_GRAVEST: tuple[tuple[State, type[DeliveryError]], ...] = (
-    (State.UNKNOWN, UnknownOutcomeError),
-    (State.DEFERRED, DeferredError),
-    (State.REFUSED, RefusedError),
-)
-
-
 def _summary(outcomes: tuple[Outcome, ...]) -> DeliveryError | None:
     states = {outcome.state for outcome in outcomes}
-    for state, error in _GRAVEST:
+    for state, error in FAILURES.items():
         if state in states:
             found = [outcome for outcome in outcomes if outcome.state is state]
             more = f" and {len(found) - 1} more" if len(found) > 1 else ""

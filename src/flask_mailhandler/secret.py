@@ -1,4 +1,4 @@
-"""Values that must not be seen."""
+"""Values that must never be shown."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import typing as t
 
 
 class Secret:
-    """A password, a token, or a line that holds one. Every way of printing it shows ``***``;
-    only :meth:`reveal` gives the value, and callers do not bind that to a name, so that it
-    stands in no traceback that shows local variables.
+    """A password, a token, or a line that has one in it. However you print it, it shows ``***``.
+
+    .. code-block:: python
+
+        password = Secret("correct horse")
+        connection.login("shop", password.reveal())
+
+    Pass the result of :meth:`reveal` on directly, as here. Do not assign it to a variable: a
+    traceback that shows local variables would show it.
 
     :param value: The secret itself, or another :class:`Secret`.
     """
@@ -49,4 +55,4 @@ class Secret:
         return self
 
     def __reduce__(self) -> t.NoReturn:
-        raise TypeError("a Secret is not pickled: build the handler again where it is needed")
+        raise TypeError("a Secret cannot be pickled: build the handler again where you need it")

@@ -1,5 +1,8 @@
-"""Signals: one for each message. A receiver is called with the app, and by keyword with the
-message as it was sent and its report. What a receiver raises is logged and changes nothing."""
+"""Signals: one for each message.
+
+A receiver is called with the app, and with keyword arguments: the message as it was sent, and its
+report. An error in a receiver is logged and changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,18 @@ from .log import logger
 
 _signals = Namespace()
 
-#: Somebody accepted the message: ``receiver(app, message=, report=)``.
+#: The message was accepted for at least one recipient: ``receiver(app, message=, report=)``.
 message_sent: NamedSignal = _signals.signal("mail-message-sent")
-#: Nobody accepted the message: ``receiver(app, message=, report=)``.
+#: The message was accepted for no recipient: ``receiver(app, message=, report=)``.
 message_failed: NamedSignal = _signals.signal("mail-message-failed")
-#: The message is in the queue: ``receiver(app, message=, ticket=)``.
+#: The message was put into the queue: ``receiver(app, message=, ticket=)``.
 message_queued: NamedSignal = _signals.signal("mail-message-queued")
-#: The message was given up, for its time was over: ``receiver(app, message=, report=)``.
+#: The message expired before it was sent: ``receiver(app, message=, report=)``.
 message_expired: NamedSignal = _signals.signal("mail-message-expired")
 
 
 def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:
-    """Call every receiver; a success must not become a failure because one of them raises."""
+    """Call every receiver. An error in one of them must not turn a success into a failure."""
     for receiver in signal.receivers_for(app):
         try:
             receiver(app, **facts)
@@ -38,14 +41,16 @@ def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:
 def _wrong_arguments(
     receiver: Callable[..., object], app: Flask, facts: Mapping[str, object]
 ) -> str:
-    """What is wrong with a receiver that cannot be called as it was, such as one of Flask-Mail's
-    ``email_dispatched``, which got no report."""
-    import inspect  # only where something is wrong
+    """Say which arguments a receiver must take, if it does not take these.
+
+    One that was written for Flask-Mail's ``email_dispatched`` takes no report.
+    """
+    import inspect  # only after an error
 
     try:
         inspect.signature(receiver).bind(app, **facts)
     except TypeError:
         return f" It must take (app, {', '.join(facts)}, **more)."
     except ValueError:
-        pass  # of a function in C nothing is known
+        pass  # the signature of a function in C is not known
     return ""

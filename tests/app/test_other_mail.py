@@ -39,11 +39,11 @@ GUARDED = [
     ("name", "module"), [("mail", "flask_mail"), ("mailman", "flask_mailman"), ("mail", "sendgrid")]
 )
 def test_registered_before(name: str, module: str, keys: dict[str, t.Any]) -> None:
-    """Where a staging guard is set, init_app warns of another extension, which goes past it."""
+    """Where a staging guard is set, init_app warns of another extension, which bypasses it."""
     app = create_app(**keys)
     app.extensions[name] = other(module)
 
-    with pytest.warns(ConfigurationWarning, match=rf"{module}\._Mail .*goes past MAIL_") as found:
+    with pytest.warns(ConfigurationWarning, match=rf"{module}\._Mail .*bypasses MAIL_") as found:
         Mail(app)
 
     assert [warning.filename for warning in found] == [__file__]
@@ -57,7 +57,7 @@ def test_registered_behind(keys: dict[str, t.Any]) -> None:
     app.extensions["mail"] = other("flask_mail")
 
     with app.app_context():
-        with pytest.warns(ConfigurationWarning, match="goes past MAIL_") as found:
+        with pytest.warns(ConfigurationWarning, match="bypasses MAIL_") as found:
             mail.send(HI)
         mail.send(HI)
 

@@ -72,7 +72,7 @@ def test_keeps_what_was_sent(tmp_path: Path, no_leaks: None) -> None:
         ("Grüße 🙂", report.message_id, len(content))
     ]
     assert f"250 2.0.0 Kept as {told[0].name}" in str(report.outcomes[0])
-    assert repr(catcher).endswith("1 kept>")
+    assert repr(catcher).endswith("1 stored>")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_had(tmp_path: Path, no_leaks: None) -> None:
     (tmp_path / "file").touch()
 
     for folder in (tmp_path / "file", tmp_path / "file" / "mail"):
-        with pytest.raises(ConfigurationError, match=re.escape(f"cannot be kept in '{folder}'")):
+        with pytest.raises(ConfigurationError, match=re.escape(f"cannot be stored in '{folder}'")):
             Catcher(str(folder)).start()
 
 
@@ -265,7 +265,10 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     """A port that somebody else has is said, on the caller's line, and leaves no folder behind."""
     folder = tmp_path / "mail"
 
-    with closed_port() as port, pytest.raises(ConfigurationError, match=f"127.0.0.1:{port} cannot"):
+    with (
+        closed_port() as port,
+        pytest.raises(ConfigurationError, match=f"Cannot listen on 127.0.0.1:{port}"),
+    ):
         Catcher(str(folder), port=port).start()
 
     assert not folder.exists()

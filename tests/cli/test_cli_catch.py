@@ -63,7 +63,7 @@ def start(
     assert program.stdout is not None
     first = program.stdout.readline()
     found = re.fullmatch(
-        r"Catching mail on 127\.0\.0\.1:(\d+); none is sent on\. Ctrl-C stops it\.\n", first
+        r"Catching mail on 127\.0\.0\.1:(\d+)\. None is relayed\. Press Ctrl-C to stop\.\n", first
     )
     assert found is not None, first
     return program, int(found[1])
@@ -87,15 +87,15 @@ def test_keeps_and_tells(tmp_path: Path, number: signal.Signals) -> None:
     lines = printed.splitlines()
     assert lines[:2] == [
         f"For an app: MAIL_URL=smtp://127.0.0.1:{port}",
-        f"Messages are kept in {tmp_path / 'mail'}",
+        f"Messages are stored in {tmp_path / 'mail'}",
     ]
-    assert re.fullmatch(r"Look at them at http://127\.0\.0\.1:\d+/_mail/", lines[2])
+    assert re.fullmatch(r"View them at http://127\.0\.0\.1:\d+/_mail/", lines[2])
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d  me@example\.com -> a@example\.com, b@example\.com and 2 more"
         r"  Grüße \\x1b\[31m  \(\d+ octets\)",
         lines[4],
     )
-    assert lines[5:] == [f"          mail/{eml.name}", "Stopped; 1 message kept."]
+    assert lines[5:] == [f"          mail/{eml.name}", "Stopped; 1 message stored."]
 
 
 def test_the_page(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_the_page_of_an_app(tmp_path: Path) -> None:
 
     result = app.test_cli_runner().invoke(args=["mail", "catch", "--port", "0"])
 
-    assert f"Messages cannot be kept in '{tmp_path}/instance/mail'" in result.output
+    assert f"Messages cannot be stored in '{tmp_path}/instance/mail'" in result.output
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_no_more_than_a_mailbox(
     program.send_signal(signal.SIGTERM)
     assert program.stdout is not None
     with program.stdout:
-        end = "kept" if kept == 5 else f"caught, {kept} of them kept"
+        end = "stored" if kept == 5 else f"caught, {kept} still stored"
         assert f"Stopped; 5 messages {end}.\n" in program.stdout.read()
 
     assert program.wait(60) == 0
@@ -230,7 +230,7 @@ def test_a_folder_that_cannot_be_had(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert result.output == (
-        f"Error: Messages cannot be kept in '{tmp_path}/file/mail': Not a directory. Choose"
+        f"Error: Messages cannot be stored in '{tmp_path}/file/mail': Not a directory. Choose"
         " another folder.\n"
     )
 
@@ -240,8 +240,8 @@ def test_a_host_that_is_none() -> None:
     result = run("--host", "nohost.invalid", "--dangerously-listen-on-network")
 
     assert result.exit_code == 1
-    assert result.output.startswith("Error: nohost.invalid:2525 cannot be listened on: ")
-    assert "already" not in result.output
+    assert result.output.startswith("Error: Cannot listen on nohost.invalid:2525: ")
+    assert "another program" not in result.output
 
 
 def test_a_port_that_is_taken() -> None:
@@ -250,8 +250,8 @@ def test_a_port_that_is_taken() -> None:
         result = run("--port", str(port))
 
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: 127.0.0.1:{port} cannot be listened on: ")
-    assert "Is something listening there already? Choose another port." in result.output
+    assert result.output.startswith(f"Error: Cannot listen on 127.0.0.1:{port}: ")
+    assert "Is another program listening there? Choose another port." in result.output
     assert result.output.count("\n") == 1
 
 
@@ -269,4 +269,4 @@ def test_on_the_network_if_it_must_be() -> None:
     result = run("--host", "192.0.2.1", "--dangerously-listen-on-network")
 
     assert result.exit_code == 1
-    assert "Error: 192.0.2.1:2525 cannot be listened on" in result.output
+    assert "Error: Cannot listen on 192.0.2.1:2525" in result.output

@@ -92,7 +92,7 @@ def test_every_step_over_tls(scripted: Scripted, certificates: Certificates) -> 
         "recipient: ann@example.com: 250 2.1.5 recipient ok",
     ]
     assert result.output.endswith(
-        "would take mail from me@example.com to ann@example.com.\nNothing was sent.\n"
+        "would accept mail from me@example.com to ann@example.com.\nNothing was sent.\n"
     )
     assert "hunter2" not in result.output
     server.settle()
@@ -129,7 +129,7 @@ def test_where_settings_come_from() -> None:
         "  subject_prefix   [x]                            MAIL_SUBJECT_PREFIX\n"
         "  allow_to         @example.com, ann@example.org  MAIL_ALLOW_TO\n"
         "  rate_limit       14/s; 500/h                    MAIL_RATE_LIMIT\n\n"
-        "Of the whole app:\n\n"
+        "For the whole app:\n\n"
         "  base_url        https://shop.example/  MAIL_BASE_URL\n"
         "  queue           /srv/queue.sqlite      MAIL_QUEUE\n"
         "  queue_engine    thread                 default\n"
@@ -232,13 +232,13 @@ def test_secrets_are_not_shown() -> None:
             {"on": {"MAIL": "530 5.7.0 login first"}},
             {},
             "sender: me@example.com: 530 5.7.0 login first",
-            "takes no mail from me@example.com. It wants a login: set MAIL_USERNAME and",
+            "does not accept mail from me@example.com. It requires a login: set MAIL_USERNAME and",
         ),
         (
             {"on": {"MAIL": "450 4.3.0 \x1b[2Jlater"}},
             {},
             "sender: me@example.com: 450 4.3.0 \\x1b[2Jlater",
-            "It may later.",
+            "Try again later.",
         ),
         (
             {"on": {"MAIL": "553 5.7.1 not yours"}, "users": {"me": "right"}},
@@ -250,25 +250,25 @@ def test_secrets_are_not_shown() -> None:
             {"on": {"MAIL": "553 5.7.1 not yours"}},
             {},
             "sender: me@example.com: 553 5.7.1 not yours",
-            "it may also want a login.",
+            "The server may also require a login.",
         ),
         (
             {"on": {"RCPT": "554 5.7.1 Relay access denied"}},
             {},
             "recipient: me@example.com: 554 5.7.1 Relay access denied",
-            "It sends on only after a login: set MAIL_USERNAME and MAIL_PASSWORD.",
+            "It relays only after a login: set MAIL_USERNAME and MAIL_PASSWORD.",
         ),
         (
             {"on": {"RCPT": "450 4.2.0 greylisted"}},
             {},
             "recipient: me@example.com: 450 4.2.0 greylisted",
-            "some servers first put off whom they do not know.",
+            "some servers first defer mail from an unknown client.",
         ),
         (
             {"on": {"RCPT": "550 5.1.1 who"}},
             {},
             "recipient: me@example.com: 550 5.1.1 who",
-            "Try another with --to.",
+            "Try another recipient with --to.",
         ),
         ({"on": {"RCPT": DROP}}, {}, "sender: failed", "the server closed the connection."),
     ],
@@ -285,9 +285,9 @@ def test_a_step_that_fails(
     is 1."""
     server = scripted(**declared)
     # However long the step before it takes: what counts is the silence alone.
-    for module in ("deadline", "stream"):
+    for module in ("net.deadline", "smtp.stream"):
         clock = types.SimpleNamespace(monotonic=lambda: 0.0)
-        monkeypatch.setattr(f"flask_mailhandler.smtp.{module}.time", clock)
+        monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
 
     result = run(over(server, default_from="me@example.com", **keys))
 
@@ -362,7 +362,7 @@ def test_nothing_configured_without_an_app() -> None:
     result = CliRunner(env={"MAIL_URL": None}).invoke(alone(), ["check"])
 
     assert result.exit_code == 1
-    assert "There is neither --url nor MAIL_URL: set one" in result.output
+    assert "Neither --url nor MAIL_URL is set: set one" in result.output
     assert "'python -m flask_mailhandler catch'" in result.output
     assert "MAIL_HOST is" not in result.output
 
@@ -386,7 +386,7 @@ def test_nobody_to_ask_about(scripted: Scripted) -> None:
 
     assert result.exit_code == 0
     assert result.output.endswith(
-        "answers as it should. Whether it would take a message was not asked: give --to, or set"
+        "replies as expected. It was not asked whether it would accept a message: give --to, or set"
         " MAIL_DEFAULT_FROM.\nNothing was sent.\n"
     )
     assert not any(command.startswith("MAIL") for command in server.commands)
@@ -395,7 +395,7 @@ def test_nobody_to_ask_about(scripted: Scripted) -> None:
 @pytest.mark.parametrize(
     ("extensions", "code", "said"),
     [
-        (["8BITMIME"], 1, "offers no SMTPUTF8, which grüße@example.com or"),
+        (["8BITMIME"], 1, "does not offer SMTPUTF8, which grüße@example.com or"),
         (["SMTPUTF8", "8BITMIME"], 0, "it offers SMTPUTF8, which these addresses need."),
     ],
 )
@@ -414,11 +414,11 @@ def test_addresses_beyond_ascii(
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"handler": "memory"}, "Messages are kept in memory, in the outbox of tests."),
+        ({"handler": "memory"}, "Messages are stored in memory, in the outbox of tests."),
         ({"url": "file:///var/mail-dump"}, "Messages are written into /var/mail-dump."),
         (
             {"handler": "flask_mailhandler.handlers.base:EmailHandler"},
-            "Messages are given to flask_mailhandler.handlers.base:EmailHandler, of which this",
+            "Messages are passed to flask_mailhandler.handlers.base:EmailHandler, which this",
         ),
     ],
 )
@@ -449,7 +449,7 @@ def test_why_debug_mode_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(create_app())
 
     assert result.output.startswith(
-        "Account 'default': MailboxEmailHandler, chosen because of debug mode, and no key says"
+        "Account 'default': MailboxEmailHandler, chosen because debug mode is on and no key says"
     )
 
 

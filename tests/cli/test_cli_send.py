@@ -103,7 +103,7 @@ def test_send_by_arguments(scripted: Scripted, tmp_path: Path) -> None:
         "  accepted  c@example.com       250 2.0.0 accepted\n"
         "  accepted  hidden@example.com  250 2.0.0 accepted\n\n<"
     )
-    assert re.search(rf"\nTaken by {server.host}:{server.port} in \d+\.\d+ s", result.output)
+    assert re.search(rf"\nAccepted by {server.host}:{server.port} in \d+\.\d+ s", result.output)
     (accepted,) = server.accepted
     message = parsed(accepted.content)
     assert (message["Subject"], message["From"]) == ("Grüße", "Me <me@example.com>")
@@ -187,7 +187,7 @@ def test_no_server() -> None:
     assert result.exit_code == 1
     assert result.output.startswith("  deferred  ann@example.com\n\n<")
     assert result.output.count("Connection refused") == 1
-    assert re.search(rf"\nNot taken by 127\.0\.0\.1:{port} in \d+\.\d+ s", result.output)
+    assert re.search(rf"\nNot accepted by 127\.0\.0\.1:{port} in \d+\.\d+ s", result.output)
 
 
 def test_unknown_outcome(scripted: Scripted) -> None:
@@ -262,7 +262,7 @@ def test_input_that_is_not_utf8() -> None:
     ("keys", "said"),
     [
         ({"url": "console:"}, "Printed and not sent (chosen by MAIL_URL)"),
-        ({"handler": "memory"}, "Kept in memory, until this command ended, and not sent"),
+        ({"handler": "memory"}, "Stored in memory until this command ended, and not sent"),
         ({"backend": "file", "file_path": "out"}, "/out and not sent (chosen by MAIL_BACKEND)"),
         ({"handler": "flask_mailhandler.handlers.base:EmailHandler"}, None),
     ],
@@ -306,7 +306,7 @@ def test_stopped_by_a_function() -> None:
     result = run(app, *MESSAGE, "--text", "x")
 
     assert result.exit_code == 1
-    assert result.output.startswith("Error: A before_send function has stopped the message")
+    assert result.output.startswith("Error: A before_send function stopped the message")
 
 
 def test_the_group_can_be_named_or_left_out() -> None:
@@ -358,7 +358,7 @@ def test_asks_as_the_tutorial_does(
         terminal.answer("server [smtp.example.com]: ", f"localhost:{server.port}")
         terminal.answer("To: ", "Ann <ann@example.com>")
         terminal.answer("Subject: ", "Hi")
-        terminal.answer("Text, up to a line with only a dot", "Hello\nAnn\n.")
+        terminal.answer("Text (end with a line that is only a dot", "Hello\nAnn\n.")
         code = terminal.end()
 
     assert code == 0, terminal.screen

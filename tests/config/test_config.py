@@ -1,4 +1,4 @@
-"""What MAIL_* keys may say, and what a wrong one is told."""
+"""The values of MAIL_* keys, and the errors for wrong ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def app_with(**keys: object) -> Flask:
 
 
 def handler_of(using: str | None = None, /, **keys: object) -> EmailHandler:
-    """The handler that these keys make."""
+    """Return the handler that is built from these keys."""
     app = app_with(**keys)
     mail = Mail(app, cli=None)
     with app.app_context():
@@ -68,7 +68,7 @@ def smtp_of(using: str | None = None, /, **keys: object) -> SMTPEmailHandler:
         ({"url": "smtp://[::1]:2525"}, ("::1", 2525, "none")),
         ({"url": "smtp://mx.example.com", "port": 2525}, ("mx.example.com", 2525, "starttls")),
         ({"url": "smtp://mx.example.com:26", "port": 2525}, ("mx.example.com", 26, "starttls")),
-        # Flask-Mail's names, in Flask-Mail's meaning
+        # Flask-Mail's names, with Flask-Mail's meaning
         ({"server": "mx.example.com", "use_tls": True}, ("mx.example.com", 587, "starttls")),
         ({"server": "mx.example.com", "use_ssl": "true"}, ("mx.example.com", 465, "tls")),
         (
@@ -93,7 +93,7 @@ def test_where_mail_goes(keys: dict[str, object], expect: tuple[str, int, str]) 
 
 
 def backend_class(name: str) -> type:
-    """As Flask-Mailman's, whose backends all have one name."""
+    """A class like those of Flask-Mailman, whose backends all have the same name."""
     return type("EmailBackend", (), {"__module__": f"flask_mailman.backends.{name}"})
 
 
@@ -114,7 +114,7 @@ def backend_class(name: str) -> type:
     ],
 )
 def test_an_error_names_the_key_that_was_written(keys: dict[str, object], key: str) -> None:
-    """An error names the key that stands in the configuration, be it another extension's."""
+    """An error names the key that is in the configuration, even if it is another extension's."""
     with pytest.raises(ConfigurationError) as caught:
         handler_of(**keys)
 
@@ -151,7 +151,7 @@ def test_an_error_names_the_key_that_was_written(keys: dict[str, object], key: s
     ],
 )
 def test_which_handler(keys: dict[str, object], expect: type) -> None:
-    """A handler is chosen by name, place, class or URL, in other extensions' words too."""
+    """A handler is chosen by name, module path, class or URL, also with other extensions' names."""
     assert type(handler_of(**keys)) is expect
 
 
@@ -202,7 +202,7 @@ def test_testing_and_debug(
         ({"timeout": 0}, "MAIL_TIMEOUT must be a number of seconds over 0"),
         ({"timeout": "nan"}, "MAIL_TIMEOUT must be a number of seconds"),
         ({"recipients_per_message": 0}, "MAIL_RECIPIENTS_PER_MESSAGE must be from 1"),
-        ({"default_from": "nobody"}, "MAIL_DEFAULT_FROM is no mailbox"),
+        ({"default_from": "nobody"}, "MAIL_DEFAULT_FROM is not an address"),
         ({"default_to": "a@example.com, b@"}, "MAIL_DEFAULT_TO has no valid domain"),
         ({"default_subject": "a\nb"}, "MAIL_DEFAULT_SUBJECT has the control character"),
         ({"allow_to": "@"}, "MAIL_ALLOW_TO has no valid domain"),
@@ -212,7 +212,7 @@ def test_testing_and_debug(
         ({"rate_limit": "fast"}, "MAIL_RATE_LIMIT must be like '14/s; 500/h'"),
         ({"username": 1e5, "password": "x"}, "FLASK_MAIL_USERNAME='\"...\"'"),
         ({"username": "me", "password": 1e5}, "FLASK_MAIL_PASSWORD='\"...\"'"),
-        ({"username": "me", "password": True}, "MAIL_PASSWORD must be text, and it is a bool"),
+        ({"username": "me", "password": True}, "MAIL_PASSWORD must be text, but its type is bool"),
         ({"username": "me", "password": None}, "neither MAIL_PASSWORD nor MAIL_OAUTH_TOKEN"),
         ({"username": "me", "password": "a\r\nb"}, "MAIL_PASSWORD has a control character"),
         ({"password": "x"}, "MAIL_PASSWORD is set, and MAIL_USERNAME is not"),
@@ -229,15 +229,18 @@ def test_testing_and_debug(
         ({"url": "smtp://"}, "MAIL_URL needs a host"),
         (
             {"url": "smtp://mx.example.com/inbox"},
-            "MAIL_URL needs a host, and after it nothing but a query. In the user name",
+            "MAIL_URL needs a host, and only a query may follow it. In the user name",
         ),
-        ({"url": "smtp://mx.example.com:99999"}, "the port from 1 to 65535"),
-        ({"url": "localhost:25"}, "MAIL_URL begins with 'localhost:', behind"),
+        ({"url": "smtp://mx.example.com:99999"}, "a port from 1 to 65535"),
+        ({"url": "localhost:25"}, "MAIL_URL begins with 'localhost:', which only"),
         (
             {"url": "console://terminal"},
-            "MAIL_URL begins with 'console:', behind which only options",
+            "MAIL_URL begins with 'console:', which only options can follow",
         ),
-        ({"url": "smtp://mx.example.com?colour=red"}, "MAIL_URL has unknown options: colour. They"),
+        (
+            {"url": "smtp://mx.example.com?colour=red"},
+            "MAIL_URL has unknown options: colour. Write",
+        ),
         ({"url": "smtp://mx.example.com?timout=9"}, "timout. Did you mean timeout?"),
         ({"url": "smtps://a@b:p@ss/w@mx.example.com"}, "write '@', ':', '/',"),
         ({"accounts": {"bulk": {"user": "x"}}}, "user. Did you mean username?"),
@@ -250,7 +253,7 @@ def test_testing_and_debug(
     ],
 )
 def test_wrong_values(keys: dict[str, object], said: str) -> None:
-    """A wrong value fails in init_app, with the key and what may be written."""
+    """A wrong value raises an error in init_app, with the key and what to write."""
     with pytest.raises(ConfigurationError) as caught:
         Mail(app_with(**keys), cli=None)
 
@@ -259,7 +262,7 @@ def test_wrong_values(keys: dict[str, object], said: str) -> None:
 
 @pytest.mark.parametrize("option", ["username", "password"])
 def test_only_keys_are_read_from_the_environment(option: str) -> None:
-    """Where an argument is no text nothing is said of the environment, which does not set it."""
+    """The error for an argument does not mention the environment, which cannot set it."""
     with pytest.raises(ConfigurationError, match=rf"\A{option}= must be text.*[^.]\.\Z") as caught:
         SMTPEmailHandler(**{option: 1.5})  # type: ignore[arg-type]
 
@@ -287,7 +290,7 @@ def test_a_wrong_url_is_not_shown(url: str) -> None:
 
 
 def test_url_with_login() -> None:
-    """User name and password of a URL are percent-decoded, and its query holds options."""
+    """The user name and the password of a URL are percent-decoded, and its query has options."""
     url = "smtps://me%40example.com:p%40ss%2Fword@mx.example.com:2465?timeout=9"
 
     handler = smtp_of(url=url, timeout=30)
@@ -299,7 +302,7 @@ def test_url_with_login() -> None:
 
 
 def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What from_prefixed_env makes of text is coerced: numbers of strings, strings of ints."""
+    """Values from from_prefixed_env are converted: strings to numbers, and ints to strings."""
     for key, value in {
         "HOST": "mx.example.com",
         "PORT": "2587",
@@ -325,7 +328,7 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_accounts_inherit() -> None:
-    """An account takes over what it leaves out, but no part of another connection."""
+    """An account inherits the options that it leaves out, except those of a connection."""
     keys: dict[str, object] = {
         "host": "mx.example.com",
         "username": "me",
@@ -358,20 +361,20 @@ def test_accounts_inherit() -> None:
 )
 @pytest.mark.parametrize("bulk", [{"host": "mx.example.com"}, {"url": "smtps://mx.example.com"}])
 def test_an_app_that_sends_nothing(keys: dict[str, object], bulk: dict[str, object]) -> None:
-    """Where the app prints, keeps or suppresses its mail, no account sends any."""
+    """If the app prints, stores or suppresses its mail, no account sends any."""
     for using in (None, "bulk"):
         assert not isinstance(handler_of(using, **keys, accounts={"bulk": bulk}), SMTPEmailHandler)
 
 
 def test_an_account_may_insist() -> None:
-    """An account that names its handler has it, whatever the app's own."""
+    """An account that names its handler uses it, whatever the app's handler is."""
     bulk = {"handler": "smtp", "host": "bulk.example.com"}
 
     assert smtp_of("bulk", handler="console", accounts={"bulk": bulk}).host == "bulk.example.com"
 
 
 def test_empty_is_left_out() -> None:
-    """What a compose file makes of a variable that is not set is left out."""
+    """An empty value, as a compose file sets it for an unset variable, counts as left out."""
     handler = smtp_of(
         host="mx.example.com",
         username="",
@@ -386,7 +389,7 @@ def test_empty_is_left_out() -> None:
 
 
 def test_a_wrong_configuration_leaves_no_secret_in_the_traceback() -> None:
-    """The traceback of a wrong key does not hold the values of the others."""
+    """The traceback of a wrong key does not contain the values of the others."""
     app = app_with(password="oober-secret", username="me", port="x")
 
     with pytest.raises(ConfigurationError) as caught:
@@ -400,7 +403,7 @@ def test_a_wrong_configuration_leaves_no_secret_in_the_traceback() -> None:
 
 
 def test_accounts_do_not_print_their_secrets() -> None:
-    """The settings of an app print no password, of an account neither."""
+    """The repr of an app's or an account's settings shows no password."""
     bulk = {"host": "mx.example.com", "username": "me", "password": "oober-secret"}
 
     settings = read_settings({"accounts": {"bulk": bulk}, "api_key": "oober-secret"})
@@ -431,29 +434,29 @@ def test_an_unknown_account() -> None:
     ],
 )
 def test_a_slip_of_the_pen_warns(slip: str, meant: str) -> None:
-    """A key that nobody reads and that is close to a known one, Flask-Mail's too, warns."""
-    said = f"Unknown key MAIL_{slip.upper()}. Did you mean MAIL_{meant.upper()}"
+    """An unknown key that is like a known one, also one of Flask-Mail, gives a warning."""
+    said = f"Unknown configuration key MAIL_{slip.upper()}. Did you mean MAIL_{meant.upper()}"
 
     with pytest.warns(ConfigurationWarning, match=said):
         Mail(app_with(**{slip: "x"}), cli=None)
 
 
 def test_a_known_key_beside_its_synonym() -> None:
-    """A key that only looks like another name of one that is set is the app's own."""
+    """A key that looks like an alias of a key that is set belongs to the app."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Mail(app_with(**{"from": "x", "default_from": "me@example.com"}), cli=None)
 
 
 def test_every_synonym_is_of_a_key() -> None:
-    """What is proposed instead of another name is an option that there is."""
+    """Every name that a warning proposes is an existing option."""
     for other, option in key_names._SYNONYMS.items():
         with pytest.warns(ConfigurationWarning, match=f"Did you mean MAIL_{option.upper()}"):
             Mail(app_with(**{other: "x"}), cli=None)
 
 
 def test_keys_of_others_do_not_warn() -> None:
-    """Keys of Flask-Mail that have no effect here, and far-off ones, do not warn."""
+    """Keys of Flask-Mail that have no effect here, and keys unlike any known one, do not warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Mail(app_with(debug=True, ascii_attachments=False, campaign="x"), cli=None)
@@ -519,26 +522,26 @@ def test_words_for_yes_and_no(word: object, expect: bool) -> None:
 
 @pytest.mark.parametrize("value", [0.001, 999_999_999, "9", 25.5])
 def test_seconds(value: float | str) -> None:
-    """A number of seconds is over 0 and under a thousand millions, as sockets take it."""
+    """A number of seconds is above 0 and below 1e9, the limit of sockets."""
     assert config.seconds(value, "MAIL_TIMEOUT") == float(value)
 
 
 @pytest.mark.parametrize("value", [0, -0.001, 1e9, 1e9 + 0.5, "inf", "nan", "1e9", True, None])
 def test_no_seconds(value: object) -> None:
-    """What is outside, or no number, is refused by name."""
+    """A value outside this range, or not a number, is refused with the name of its key."""
     with pytest.raises(ConfigurationError, match="MAIL_TIMEOUT must be a number of seconds"):
         config.seconds(value, "MAIL_TIMEOUT")
 
 
 @pytest.mark.parametrize("name", ["use_tls", "use_starttls"])
 def test_wrong_email_simplified_arguments(name: str) -> None:
-    """A word that is neither yes nor no is an error, and no decision about encryption."""
+    """A word that is neither yes nor no is an error, and never decides about encryption."""
     with pytest.raises(ConfigurationError, match=f"{name} must be true or false"):
         SMTPEmailHandler(**t.cast("dict[str, t.Any]", {name: "perhaps"}))
 
 
 def test_an_own_context_is_used() -> None:
-    """A TLS context that is given is the one that is used."""
+    """A given TLS context is used as it is."""
     context = ssl.create_default_context()
 
     handler = SMTPEmailHandler(host="mx.example.com", use_starttls=True, tls_context=context)
@@ -547,7 +550,7 @@ def test_an_own_context_is_used() -> None:
 
 
 def test_the_context_is_built_once_and_verifies() -> None:
-    """The default context verifies names and chains, speaks TLS 1.2 at the least, and is kept."""
+    """The default context verifies names and chains, requires TLS 1.2, and is reused."""
     server = SMTPEmailHandler(host="mx.example.com").server
 
     context = server.tls_context()
@@ -565,7 +568,7 @@ def test_a_missing_certificate_file() -> None:
 
 
 def test_config_is_left_alone() -> None:
-    """Reading does not write into the app's configuration."""
+    """Reading the configuration does not change it."""
     app = app_with(url="memory:", accounts={"bulk": {"url": "console:"}})
     before = {key: value for key, value in app.config.items() if key.startswith("MAIL_")}
 
@@ -575,7 +578,7 @@ def test_config_is_left_alone() -> None:
 
 
 def test_secrets_do_not_print() -> None:
-    """A password is shown by no repr and no vars of handler, server and settings."""
+    """No repr and no vars() of a handler, server or settings shows a password."""
     handler = smtp_of(host="mx.example.com", username="me", password="oober-secret")
     settings = read_settings(
         {"url": "smtps://me:oober-secret@mx.example.com", "oauth_token": "oober-secret"}
@@ -599,17 +602,17 @@ def test_secrets_do_not_print() -> None:
     ],
 )
 def test_split(value: str, expect: list[str]) -> None:
-    """A list in one string is split at its commas, but not within quotes."""
+    """A list in one string is split at commas, but not inside quotes."""
     assert list(split(value)) == expect
 
 
 def test_rate() -> None:
-    """A rate limit is numbers per stretch of time."""
+    """A rate limit is a list of numbers per unit of time."""
     assert rate("14/s; 500/h", "MAIL_RATE_LIMIT") == ((14, 1.0), (500, 3600.0))
 
 
 def test_file_url() -> None:
-    """A file URL holds the folder, percent-decoded."""
+    """The path of a file URL is the folder, percent-decoded."""
     assert parse_url("file:///tmp/my%20mail", "MAIL_URL") == {
         "handler": "file",
         "folder": "/tmp/my mail",

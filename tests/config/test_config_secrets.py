@@ -1,4 +1,4 @@
-"""Wrong values that may hold a password, and that no error shows; hosts that are none."""
+"""Errors never show a wrong value that may contain a password; and wrong hosts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ URL = "smtps://u:hunter2@mail.example.com"
 
 
 def refused(**keys: object) -> str:
-    """The error of an app with these keys."""
+    """Return the error of an app with these keys."""
     app = Flask("refused")
     app.config.update({f"MAIL_{name.upper()}": value for name, value in keys.items()})
     with pytest.raises(ConfigurationError) as caught:
@@ -29,7 +29,7 @@ def refused(**keys: object) -> str:
 @pytest.mark.parametrize("value", [f"{URL}\n/", "smtps://u:hunter2\r@h", URL.encode(), [URL], 5.5])
 @pytest.mark.parametrize("account", [False, True])
 def test_a_wrong_url_is_not_shown(value: object, account: bool) -> None:
-    """A URL of any kind that cannot be read is not repeated, for it may hold a password."""
+    """The error for an invalid URL does not show it, because it may contain a password."""
     error = refused(**({"accounts": {"b": {"url": value}}} if account else {"url": value}))
 
     assert error.startswith("MAIL_ACCOUNTS['b']['url'] " if account else "MAIL_URL ")
@@ -37,7 +37,7 @@ def test_a_wrong_url_is_not_shown(value: object, account: bool) -> None:
 
 
 def test_a_line_end_behind_a_url() -> None:
-    """A URL from a file may end its line."""
+    """A URL from a file may end with a line end."""
     assert parse_url(f"{URL}\n", "MAIL_URL") == parse_url(URL, "MAIL_URL")
 
 
@@ -45,7 +45,7 @@ def test_a_line_end_behind_a_url() -> None:
     "url", ["smtps://us%ff:hunter2@h", "smtps://me:hunter2%ff@h", "smtps://me:hunter2\udcff@h"]
 )
 def test_a_url_that_is_not_in_utf8(url: str) -> None:
-    """An octet that is no UTF-8, escaped or from the environment, is a configuration error."""
+    """An octet that is not UTF-8, escaped or from the environment, is a configuration error."""
     error = refused(url=url)
 
     assert error.startswith("MAIL_URL ")
@@ -54,7 +54,7 @@ def test_a_url_that_is_not_in_utf8(url: str) -> None:
 
 @pytest.mark.parametrize("value", [URL, f"{URL}\n", "u:hunter2@h", "smtp://h", [URL], URL.encode()])
 def test_a_url_in_another_place(value: t.Any) -> None:
-    """A URL where a host or a handler belongs is not repeated, and the right key is named."""
+    """The error for a URL in another key does not show it, and names the right key."""
     with pytest.raises(ConfigurationError) as caught:
         find(value)
 
@@ -80,7 +80,7 @@ def test_a_url_in_another_place(value: t.Any) -> None:
     ],
 )
 def test_a_host_that_is_none(host: str, said: str) -> None:
-    """A host with a port or with what no name has is refused where it is written."""
+    """A host with a port, or with a character that no name has, is refused in init_app."""
     error = refused(host=host)
 
     assert error.startswith("MAIL_HOST ")
@@ -91,13 +91,13 @@ def test_a_host_that_is_none(host: str, said: str) -> None:
     "host", ["mail.example.com", "mail.example.com.", "my_mail-1", "192.0.2.1", "::1", "fe80::1%lo"]
 )
 def test_hosts(host: str) -> None:
-    """Names, with an underscore as in container networks too, and addresses are taken as such."""
+    """Host names, also with an underscore as in containers, and IP addresses are accepted."""
     assert SMTPEmailHandler(host=host).server.host == host
 
 
 @pytest.mark.parametrize("name", ["tls_ca_file", "tls_cert_file", "tls_key_file"])
 def test_a_file_that_is_not_there(name: str, tmp_path: Path) -> None:
-    """A file for TLS that cannot be read is found by init_app, and its key alone is named."""
+    """If init_app cannot read a TLS file, the error names only its key."""
     (tmp_path / "good.pem").touch()
     keys = {"host": "mail.example.com", "tls_cert_file": tmp_path / "good.pem"}
 
@@ -107,5 +107,5 @@ def test_a_file_that_is_not_there(name: str, tmp_path: Path) -> None:
 
 
 def test_the_timeout_is_the_servers_too() -> None:
-    """MAIL_TIMEOUT holds for whoever speaks to the server, the command line among them."""
+    """MAIL_TIMEOUT holds for every connection to the server, also from the command line."""
     assert SMTPEmailHandler(timeout=3).server.timeout == 3

@@ -1,4 +1,4 @@
-"""What is wrong with a mail although it can be sent."""
+"""Linting: problems that the reader of a message would notice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def captured(**fields: object) -> Captured:
 
 
 def linted(html: str, *, subject: str = "Hi", text: str = "Hi", headers: str = "") -> list[str]:
-    """What is said of anybody's mail with this HTML, without what is said of each rule."""
+    """The findings in a message with this HTML, as text."""
     mail = (
         f"Subject: {subject}\r\n{headers}Content-Type: multipart/alternative; boundary=b\r\n\r\n"
         f"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
@@ -40,8 +40,8 @@ def linted(html: str, *, subject: str = "Hi", text: str = "Hi", headers: str = "
 
 
 def test_a_good_mail() -> None:
-    """A mail that is as it should be has no findings: images by https and by cid, links to places,
-    style sheets with braces, a text part, one click to unsubscribe."""
+    """A good message has no findings: it has images by https and cid, working links, a style sheet
+    with braces, a text part, and one-click unsubscribing."""
     logo = Attachment(b"png", filename="logo.png")
     message = captured(
         subject="Your receipt",
@@ -66,29 +66,38 @@ def test_a_good_mail() -> None:
         ('<a href="">Pay</a>', "The link 'Pay' leads nowhere. [link]"),
         ('<a href=" # ">Pay</a>', "The link 'Pay' leads nowhere. [link]"),
         ('<a href><img alt="Pay" src="https://x/y"></a>', "The link 'Pay' leads nowhere. [link]"),
-        ('<a href="/pay">Pay', "The link 'Pay' leads to '/pay', which is relative. [link]"),
-        ('<a href="pay">', "The link 'pay' leads to 'pay', which is relative. [link]"),
-        ('<area href="//x/y">', "The link '//x/y' leads to '//x/y', which is relative. [link]"),
-        ('<a href="?a=1">x</a>', "The link 'x' leads to '?a=1', which is relative. [link]"),
+        ('<a href="/pay">Pay', "The link 'Pay' leads to the relative URL '/pay'. [link]"),
+        ('<a href="pay">', "The link 'pay' leads to the relative URL 'pay'. [link]"),
+        ('<area href="//x/y">', "The link '//x/y' leads to the relative URL '//x/y'. [link]"),
+        ('<a href="?a=1">x</a>', "The link 'x' leads to the relative URL '?a=1'. [link]"),
         (
             '<a href=" java\nscript:alert(1)">x</a>',
-            "The link 'x' leads to ' java\\nscript:alert(1)', which is no place. [link]",
+            "leads to ' java\\nscript:alert(1)', which works only in a browser. [link]",
         ),
-        ('<a href="https:///x">x</a>', "'https:///x', which is relative. [link]"),
-        ('<a href="HTTP:">x</a>', "'HTTP:', which is relative. [link]"),
-        ('<a href="file:///etc">x</a>', "'file:///etc', which is no place. [link]"),
+        ('<a href="https:///x">x</a>', "the relative URL 'https:///x'. [link]"),
+        ('<a href="HTTP:">x</a>', "the relative URL 'HTTP:'. [link]"),
+        ('<a href="file:///etc">x</a>', "'file:///etc', which works only in a browser. [link]"),
         ('<img alt="">', "An image has no src. [image]"),
         ('<img alt="" src="">', "An image has no src. [image]"),
-        ('<img alt="" src="a.png">', "The image 'a.png' is at no address. [image]"),
-        ('<td background="/a.png">', "The image '/a.png' is at no address. [image]"),
-        ('<img alt="" src="//x/a.png">', "The image '//x/a.png' is at no address. [image]"),
-        ('<img alt="" src="https:a.png">', "The image 'https:a.png' is at no address. [image]"),
+        ('<img alt="" src="a.png">', "The image 'a.png' has no https: or cid: URL. [image]"),
+        ('<td background="/a.png">', "The image '/a.png' has no https: or cid: URL. [image]"),
+        (
+            '<img alt="" src="//x/a.png">',
+            "The image '//x/a.png' has no https: or cid: URL. [image]",
+        ),
+        (
+            '<img alt="" src="https:a.png">',
+            "The image 'https:a.png' has no https: or cid: URL. [image]",
+        ),
         ('<img alt="" src="{{ logo }}">', "'{{ logo }}' was not filled in. [braces]"),
-        ('<img alt="" src="cid:a@b">', "The image 'cid:a@b' is not in the mail. [image]"),
-        ('<img alt="" src="data:image/png;base64,AAAA">', "is in the HTML itself. [image]"),
-        ('<img src="https://x/a.png">', "The image 'https://x/a.png' has no alt. [alt]"),
-        ("<link rel='Preload STYLESHEET' href=https://x/y.css>", "sheet 'https://x/y.css' is in"),
-        ("<link rel=icon href=x><link rel=stylesheet>", "The style sheet '' is in another file."),
+        (
+            '<img alt="" src="cid:a@b">',
+            "The image 'cid:a@b' is not attached to the message. [image]",
+        ),
+        ('<img alt="" src="data:image/png;base64,AAAA">', "is embedded as a data: URL. [image]"),
+        ('<img src="https://x/a.png">', "The image 'https://x/a.png' has no alt attribute. [alt]"),
+        ("<link rel='Preload STYLESHEET' href=https://x/y.css>", "sheet 'https://x/y.css' is an"),
+        ("<link rel=icon href=x><link rel=stylesheet>", "The style sheet '' is an external file."),
         ("<p>Hi {{ user.name }}", "html: '{{ user.name }}' was not filled in. [braces]"),
         ("<p>Hi {% if x %}", "html: '{% if x %}' was not filled in. [braces]"),
         ("<p>Hi {first_name}", "html: '{first_name}' was not filled in. [braces]"),
@@ -97,7 +106,7 @@ def test_a_good_mail() -> None:
     ],
 )
 def test_html(html: str, expect: str) -> None:
-    """Each place of the HTML that its reader could not use is named."""
+    """Each part of the HTML that its reader cannot use is named."""
     found = linted(html)
 
     assert expect in found[0]
@@ -109,18 +118,18 @@ def test_html(html: str, expect: str) -> None:
     [
         ("", "Hi", "warning in the header: There is no subject. [subject]"),
         (" \t ", "Hi", "warning in the header: There is no subject. [subject]"),
-        ("Hi", " \r\n ", "warning in the text: There is no text beside the HTML. [text-part]"),
+        ("Hi", " \r\n ", "warning in the text: There is no text next to the HTML. [text-part]"),
         ("Hi {{ name }}", "Hi", "error in the header: '{{ name }}' was not filled in. [braces]"),
         ("Hi", "Hi {name}", "error in the text: '{name}' was not filled in. [braces]"),
     ],
 )
 def test_words(subject: str, text: str, expect: str) -> None:
-    """A subject and a text are there, and are filled in."""
+    """A missing subject, a missing text and an unfilled variable are found."""
     assert linted("<p>Hi", subject=subject, text=text) == [expect]
 
 
 def test_braces_in_html_and_text() -> None:
-    """A variable that is left out of the HTML and of the text is one finding."""
+    """A variable that is unfilled in the HTML and in the text is one finding."""
     found = linted("<p>Hi {{ name }}", text="Hi {{ name }}, {{ other }}")
 
     assert found == [
@@ -130,7 +139,7 @@ def test_braces_in_html_and_text() -> None:
 
 
 def test_a_file_without_a_name() -> None:
-    """A file has a name; an attached message and a part that is no file need none."""
+    """A file needs a name; an attached message and a part that is not a file do not."""
     message = captured(
         subject="Hi",
         text="Hi",
@@ -148,19 +157,19 @@ def test_a_file_without_a_name() -> None:
 
 
 def test_the_text_that_is_made() -> None:
-    """A message of ours without text has one made from its HTML, so nothing is missing; of
-    one without either it is said."""
+    """Our message without text has one made from its HTML, so only a message without both is
+    reported."""
     assert lint(bytes(captured(subject="Hi", html="<p>Hi").content)) == []
     assert [finding.rule for finding in lint(b"Subject: Hi\r\n\r\n")] == ["text-part"]
 
 
 @pytest.mark.parametrize(("octets", "clipped"), [(102 * 1024, False), (102 * 1024 + 1, True)])
 def test_size(octets: int, clipped: bool) -> None:
-    """HTML over 102 KB is clipped by Gmail: octets count, not characters."""
+    """HTML over 102 KB is reported: octets count, not characters."""
     found = linted("é" * (octets // 2) + "x" * (octets % 2))
 
     assert found == (
-        ["warning in the html: It has 104,449 octets; Gmail shows 104,448. [size]"]
+        ["warning in the html: The HTML has 104,449 octets; Gmail shows 104,448. [size]"]
         if clipped
         else []
     )
@@ -175,31 +184,31 @@ GOOD = "<https://x.example/u>"
         (GOOD, ONE_CLICK, None),
         (f"<mailto:u@x.example>,{GOOD}", ONE_CLICK, None),
         (f"{GOOD}\r\n , <mailto:u@x.example>", ONE_CLICK, None),
-        (GOOD, None, "stands without List-Unsubscribe-Post"),
-        ("<mailto:u@x.example>", None, "stands without List-Unsubscribe-Post"),
+        (GOOD, None, "is there without List-Unsubscribe-Post"),
+        ("<mailto:u@x.example>", None, "is there without List-Unsubscribe-Post"),
         ("https://x.example/u", ONE_CLICK, "has no URL in angle brackets"),
         ("", ONE_CLICK, "has no URL in angle brackets"),
-        (f"Leave {GOOD}", ONE_CLICK, "has more than URLs in angle brackets"),
+        (f"Leave {GOOD}", ONE_CLICK, "has text outside angle brackets"),
         (f"{GOOD}<mailto:u@x.example>", ONE_CLICK, "needs one comma"),
         (f"{GOOD},,<mailto:u@x.example>", ONE_CLICK, "needs one comma"),
-        ("<https://>", ONE_CLICK, "no https: or mailto: URL"),
-        ("</unsubscribe>", ONE_CLICK, "no https: or mailto: URL"),
-        ("<https://x.example/ü>", ONE_CLICK, "no https: or mailto: URL"),
-        ("<https://x.example/a b>", ONE_CLICK, "no https: or mailto: URL"),
+        ("<https://>", ONE_CLICK, "not an https: or mailto: URL"),
+        ("</unsubscribe>", ONE_CLICK, "not an https: or mailto: URL"),
+        ("<https://x.example/ü>", ONE_CLICK, "not an https: or mailto: URL"),
+        ("<https://x.example/a b>", ONE_CLICK, "not an https: or mailto: URL"),
         (
             "<mailto:u@x.example>",
             ONE_CLICK,
-            "wants one https: URL in List-Unsubscribe; there are 0",
+            "needs one https: URL in List-Unsubscribe; there are 0",
         ),
-        (f"{GOOD}, {GOOD}", ONE_CLICK, "wants one https: URL in List-Unsubscribe; there are 2"),
-        ("<http://x.example/u>", ONE_CLICK, "wants one https: URL"),
+        (f"{GOOD}, {GOOD}", ONE_CLICK, "needs one https: URL in List-Unsubscribe; there are 2"),
+        ("<http://x.example/u>", ONE_CLICK, "needs one https: URL"),
         (GOOD, "One-Click", "must be 'List-Unsubscribe=One-Click'"),
-        (None, ONE_CLICK, "wants one https: URL in List-Unsubscribe; there are 0"),
-        (f"{GOOD}\r\nList-Unsubscribe: {GOOD}", None, "List-Unsubscribe is there 2 times"),
+        (None, ONE_CLICK, "needs one https: URL in List-Unsubscribe; there are 0"),
+        (f"{GOOD}\r\nList-Unsubscribe: {GOOD}", None, "List-Unsubscribe appears 2 times"),
     ],
 )
 def test_unsubscribe(field: str | None, post: str | None, expect: str | None) -> None:
-    """C-76, C-77: List-Unsubscribe has URLs in angle brackets, and one click one https: URL."""
+    """C-76, C-77: List-Unsubscribe has URLs in angle brackets; one click needs one https: URL."""
     headers = f"List-Unsubscribe: {field}\r\n" if field is not None else ""
     headers += f"list-unsubscribe-post: {post}\r\n" if post is not None else ""
 
@@ -230,8 +239,8 @@ def test_unsubscribe(field: str | None, post: str | None, expect: str | None) ->
 )
 @pytest.mark.parametrize("field", ["subject", "name", "header"])
 def test_invisible(field: str, subject: str, at: str | None) -> None:
-    """What nobody sees in a subject, a name or a header is named with its position; what belongs
-    to a script or an emoji is not."""
+    """An invisible character in a subject, a name or a header is named with its position, unless
+    it belongs to a script or an emoji."""
     message = captured(
         subject=subject if field == "subject" else "Hi",
         cc=(subject, "c@example.com") if field == "name" else None,
@@ -251,7 +260,7 @@ def test_invisible(field: str, subject: str, at: str | None) -> None:
 
 
 def test_allow() -> None:
-    """A rule that does not hold for a mail is left out by its name."""
+    """A rule can be skipped by its name."""
     mail = b"Content-Type: text/html\r\n\r\n<img>"
 
     assert [f.rule for f in lint(mail)] == ["subject", "text-part", "image", "alt"]
@@ -259,7 +268,7 @@ def test_allow() -> None:
 
 
 def test_placeholders() -> None:
-    """What a provider fills in is neither a dead link nor a variable that was left out."""
+    """Text that a provider fills in is neither a dead link nor an unfilled variable."""
     html = '<p>%name% {{ses}} <a href="%out%">Leave</a><img alt="" src="%open%">'
     message = captured(subject="Hi %name%", text="{{ses}}", html=html)
     mail = bytes(message.content)
@@ -275,20 +284,20 @@ def test_placeholders() -> None:
 
 @pytest.mark.parametrize("allow", [["alt", "colour"], "alt"])
 def test_allow_nothing_unknown(allow: list[str]) -> None:
-    """A name that no rule has is an error that lists those there are."""
+    """An unknown name raises an error that lists the rules."""
     with pytest.raises(ValueError, match=r"names of rules \(subject, text-part, link.*\), not '"):
         lint(b"", allow=allow)
 
 
 @pytest.mark.parametrize("content", ["Hello", Message(text="Hello")])
 def test_no_octets(content: t.Any) -> None:
-    """What is no message on the wire is told, with what to write."""
+    """Anything except octets raises an error that says what to write."""
     with pytest.raises(TypeError, match=r"takes octets: lint\(bytes\("):
         lint(content)
 
 
 def test_many() -> None:
-    """The same is said once, and of many at most ten and how many more there are."""
+    """Equal findings are reported once, and at most ten of a rule, with a count of the rest."""
     found = linted("".join(f"<img src=https://x/{n // 2} alt>{{{{n{n}}}}}" for n in range(30)))
     twice = linted("<a href=/x>x</a><a href=/x>x</a>")
 
@@ -302,7 +311,7 @@ HOSTILE = ["<a href=x>", "<img>", "<img src='cid:", "<", "{{", "{%", "{a", "{", 
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_time_is_linear(piece: str) -> None:
-    """A megabyte of anything takes a moment, where what is quadratic takes minutes."""
+    """A megabyte is linted in moments, where quadratic time would take minutes."""
     many = piece * (1_000_000 // len(piece))
     header = f"List-Unsubscribe: {piece.strip() * 2000}\r\n"
 
@@ -311,7 +320,7 @@ def test_time_is_linear(piece: str) -> None:
 
 @given(st.binary(), st.text())
 def test_nothing_raises(octets: bytes, text: str) -> None:
-    """Whatever a mail is, linting says something or nothing."""
+    """Linting raises for no input."""
     for mail in (octets, b"Content-Type: text/html\r\n\r\n" + octets):
         lint(mail)
     linted(text, subject=repr(text), text=text, headers=f"List-Unsubscribe: {text!r}\r\n")
@@ -319,8 +328,8 @@ def test_nothing_raises(octets: bytes, text: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_every_rule_says_why(rule: object) -> None:
-    """Every rule has a reason in whole sentences and a link, and stands with it in the
-    documentation."""
+    """Every rule has a reason in whole sentences and a link, and the documentation lists it with
+    the link."""
     assert rule in RULES
     page = (DOCS / "previews.rst").read_text(encoding="utf-8")
     found = next(known for known in RULES if known == rule)

@@ -1,4 +1,4 @@
-"""The message: frozen, checked where it is written, and the same mail wherever it goes."""
+"""The message: frozen, checked when it is created, and one mail however often it is sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Lazy:
 
 
 def test_fields() -> None:
-    """Fields read as what they were converted to."""
+    """A field returns the converted value."""
     message = Message(
         subject="Hi", text="a\r\nb\rc", to="Ann <ann@example.com>", cc=[("Bob", "bob@example.com")]
     )
@@ -51,7 +51,7 @@ def test_none_is_left_out(field: str) -> None:
 
 @pytest.mark.parametrize("field", ["subject", "text", "html"])
 def test_lazy_strings(field: str) -> None:
-    """A lazy string becomes a string when the message is made."""
+    """A lazy string becomes a string when the message is created."""
     fields: t.Any = {field: Lazy()}
 
     value = getattr(Message(**fields), field)
@@ -72,7 +72,7 @@ def test_lazy_strings(field: str) -> None:
         ({"text": b"x"}, "text takes a string"),
         ({"text": "\ud800"}, "text cannot be written as UTF-8"),
         ({"html": 1}, "html takes a string"),
-        ({"to": "a, b"}, "to is no mailbox"),
+        ({"to": "a, b"}, "to is not an address"),
         ({"to": "a@example.com, b@example.com"}, "to is not one address"),
         ({"cc": ["a@example.com", ""]}, "cc is empty"),
         ({"bcc": 1}, "bcc takes addresses"),
@@ -95,7 +95,7 @@ def test_lazy_strings(field: str) -> None:
     ],
 )
 def test_refused(fields: dict[str, t.Any], named: str) -> None:
-    """A wrong value raises where it is written, and the error names the field."""
+    """A wrong value raises an error on the line that sets it, with the name of the field."""
     with pytest.raises(MessageError, match=named):
         Message(**fields)
 
@@ -111,20 +111,20 @@ def test_refused(fields: dict[str, t.Any], named: str) -> None:
     ],
 )
 def test_unknown_fields(name: str, hint: str) -> None:
-    """What people write who come from elsewhere is answered with our name for it."""
+    """The error for another library's name gives ours."""
     fields: t.Any = {name: "x"}
     with pytest.raises(TypeError, match=hint):
         Message(**fields)
 
 
 def test_keywords_only() -> None:
-    """A Message has no first argument."""
+    """A Message takes no positional argument."""
     with pytest.raises(TypeError, match=r"Message\(subject="):
         Message("x")  # type: ignore[call-arg]
 
 
 def test_it_does_not_change() -> None:
-    """Whatever would change it says what to write instead."""
+    """The error for an attempt to change a message says what to write instead."""
     message = Message(text="x")
 
     with pytest.raises(AttributeError, match=r"message.replace\(subject="):
@@ -148,7 +148,7 @@ def test_it_does_not_change() -> None:
     ],
 )
 def test_changing_by_another_name(name: str, write: str) -> None:
-    """Who sets a field by its name in another library is told the name that it has here."""
+    """The error for setting a field by another library's name gives ours."""
     with pytest.raises(AttributeError) as caught:
         setattr(Message(), name, "x")
 
@@ -167,7 +167,7 @@ def test_changing_by_another_name(name: str, write: str) -> None:
     ],
 )
 def test_asking_by_another_name(name: str, write: str) -> None:
-    """Who reads an attribute by its name in another library is told what to write."""
+    """The error for reading another library's attribute says what to write instead."""
     with pytest.raises(AttributeError) as caught:
         getattr(Message(), name)
 
@@ -176,7 +176,7 @@ def test_asking_by_another_name(name: str, write: str) -> None:
 
 
 def test_the_callers_lists_do_not_matter_later() -> None:
-    """What was given may change afterwards; the message does not."""
+    """A later change to a given object does not change the message."""
     to, headers = ["a@example.com"], {"X-A": "1"}
     message = Message(to=to, headers=headers)
     to.append("b@example.com")
@@ -187,7 +187,7 @@ def test_the_callers_lists_do_not_matter_later() -> None:
 
 
 def test_identity() -> None:
-    """C-32: Message-ID and Date are made once, with the domain of the From."""
+    """C-32: the Message-ID and the Date are set once, with the domain of the From."""
     message = Message(from_addr="ann@example.com", text="x")
 
     assert message.message_id == message.message_id
@@ -213,13 +213,13 @@ def test_replace() -> None:
 
 
 def test_replace_is_checked() -> None:
-    """A copy is checked as a new message is."""
+    """A copy is checked like a new message."""
     with pytest.raises(MessageError, match="subject"):
         Message().replace(subject="a\nb")
 
 
 def test_completed() -> None:
-    """What a handler fills in leaves the mail the same."""
+    """When a handler fills in defaults, the message stays the same mail."""
     message = Message(text="x")
 
     first = message.completed(from_addr="ann@example.com")
@@ -230,7 +230,7 @@ def test_completed() -> None:
 
 
 def test_same_mail_as() -> None:
-    """A copy that was changed on the way may stay the same mail."""
+    """A changed copy can take over the identity of its original."""
     message = Message(from_addr="ann@example.com", text="x")
 
     changed = message.replace(text="y").same_mail_as(message)
@@ -240,7 +240,8 @@ def test_same_mail_as() -> None:
 
 
 def test_equality() -> None:
-    """Equal is what the writer gave, display names included; a made identity does not count."""
+    """Messages are equal if their given fields are, including display names; a generated identity
+    does not count."""
     assert Message(text="x") == Message(text="x")
     assert hash(Message(text="x")) == hash(Message(text="x"))
     assert Message(text="x") != Message(text="y")
@@ -251,7 +252,7 @@ def test_equality() -> None:
 
 
 def test_repr() -> None:
-    """A message shows who, to whom and what about."""
+    """The repr shows the From, the recipients and the subject."""
     message = Message(
         subject="Hi",
         from_addr="Ann <a@example.com>",
@@ -266,7 +267,7 @@ def test_repr() -> None:
 
 
 def test_envelope() -> None:
-    """To, Cc and Bcc in this order, each mailbox once; notifications go to the From."""
+    """The envelope has To, Cc and Bcc in this order, each address once; its sender is the From."""
     message = Message(
         from_addr="ann@example.com",
         to=["b@example.com", "c@example.com"],
@@ -282,7 +283,7 @@ def test_envelope() -> None:
 
 @pytest.mark.parametrize(("given", "expect"), [("x@example.com", "x@example.com"), ("", "")])
 def test_envelope_sender(given: str, expect: str) -> None:
-    """C-20: an envelope sender of its own, or none for what must not be answered."""
+    """C-20: the envelope sender can be another address, or empty."""
     message = Message(from_addr="a@example.com", to="b@example.com", envelope_sender=given)
 
     assert message.envelope().sender == expect
@@ -293,7 +294,7 @@ def test_envelope_sender(given: str, expect: str) -> None:
     [({"to": "a@example.com"}, "no sender"), ({"from_addr": "a@example.com"}, "no recipient")],
 )
 def test_no_envelope(fields: dict[str, t.Any], hint: str) -> None:
-    """Nobody to send, or nobody to send to, is an error that says what to give."""
+    """A missing sender or recipient is an error that says what to write."""
     with pytest.raises(MessageError, match=hint):
         Message(**fields).envelope()
 
@@ -303,7 +304,7 @@ def test_no_envelope(fields: dict[str, t.Any], hint: str) -> None:
     ['<img src="cid:{}">', "<img src='cid:{}'>", "<IMG SRC=cid:{}>", '<td background="cid:{}">'],
 )
 def test_inline(html: str) -> None:
-    """C-48: an image that the HTML shows is there."""
+    """C-48: every image that the HTML shows must be attached."""
     logo = Attachment(b"x", filename="logo.png")
 
     message = Message(html=html.format(logo.cid), inline_attachments=logo)
@@ -325,7 +326,7 @@ def test_inline(html: str) -> None:
     ],
 )
 def test_words_about_images(html: str) -> None:
-    """What only looks like an image, such as somebody's words about HTML, needs none."""
+    """Text that only looks like an image, such as words about HTML, needs no attachment."""
     assert Message(html=html).html == html
     with pytest.raises(MessageError, match="shows 'cid:real'"):
         Message(html=f"{html}<img src='cid:real'>")
@@ -342,7 +343,7 @@ def test_words_about_images(html: str) -> None:
     ],
 )
 def test_the_url_of_an_inline_image(cid: str, url: str) -> None:
-    """C-48: a cid: URL is percent-encoded (RFC 2392), and stands in an attribute of HTML."""
+    """C-48: a cid: URL in an attribute of HTML is percent-decoded (RFC 2392)."""
     logo = Attachment(b"x", filename="logo.png", cid=cid)
 
     assert Message(html=f'<img src="{url}">', inline_attachments=logo).html

@@ -1,4 +1,4 @@
-"""A message as JSON, and through a process's pickle: the same mail, or an error."""
+"""A message as JSON and in a pickle: the same mail, or an error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def everything(tmp_path: pathlib.Path) -> Message:
 
 
 def test_json(everything: Message) -> None:
-    """A message goes through JSON and is the same mail."""
+    """A message read from its JSON is the same mail."""
     found = Message.from_dict(json.loads(json.dumps(everything.to_dict())))
 
     assert found == everything
@@ -68,7 +68,7 @@ def test_json_of_a_message_without_from() -> None:
                        "cid_given": False}]}],
 )  # fmt: skip
 def test_damaged_json(change: dict[str, t.Any]) -> None:
-    """What to_dict() has not made is a MessageError."""
+    """Data that to_dict() did not return is a MessageError."""
     with pytest.raises(MessageError):
         Message.from_dict({**Message(text="x").to_dict(), **change})
 
@@ -109,15 +109,15 @@ ATTACHED: list[dict[str, t.Any]] = [
     ids=repr,
 )
 def test_any_damage(field: str, value: object) -> None:
-    """A queue's row comes from outside: each damaged shape is a MessageError and nothing else."""
+    """Each kind of damaged data is a MessageError and no other error."""
     with pytest.raises(MessageError):
         Message.from_dict({**Message(text="x").to_dict(), field: value})
 
 
 @pytest.mark.parametrize("data", [[], None, "x", 5, [("version", 1)]], ids=repr)
 def test_json_of_something_else(data: t.Any) -> None:
-    """What is no mapping was not made by to_dict()."""
-    with pytest.raises(MessageError, match="to_dict of version 1"):
+    """A value other than a mapping is a MessageError."""
+    with pytest.raises(MessageError, match="to_dict, in version 1"):
         Message.from_dict(data)
 
 
@@ -134,7 +134,7 @@ def test_missing_json() -> None:
     "again", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
 )
 def test_copies(everything: Message, again: t.Callable[[Message], Message]) -> None:
-    """A copy, through a process's pickle too, is the same mail."""
+    """A copy, and an unpickled message, is the same mail."""
     found = again(everything)
 
     assert found == everything

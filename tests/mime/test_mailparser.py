@@ -1,4 +1,4 @@
-"""Whatever a message holds arrives: written by us, read by a parser that is not Python."""
+"""A message arrives complete: written by us, read by a parser that is not written in Python."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ pytestmark = pytest.mark.services
 
 examples = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
-# This reader decodes encoded words even in a name that is no such text, and finds a line in an
-# empty text.
+# This parser decodes encoded words even in a quoted name, and reads an empty text as one line.
 readable = attachment.filter(lambda item: item.data != "" and "=?" not in (item.filename or ""))
 
 
@@ -63,7 +62,7 @@ def test_addresses(
     to: list[tuple[str, str]],
     cc: list[tuple[str, str]],
 ) -> None:
-    """C-35: names and mailboxes arrive."""
+    """C-35: names and addresses arrive."""
     message = Message(from_addr=from_addr, to=to, cc=cc, text="x")
 
     found = reader.read(bytes(render(message)))
@@ -82,7 +81,7 @@ def test_bodies(reader: MailReader, plain: str, html: str) -> None:
 
     found = reader.read(bytes(render(message)))
 
-    # The line end of a message's last line is the message's.
+    # The line end of the last line belongs to the message.
     end = "" if html else "\n"
     assert found.text in (message.text, message.text + end)
     assert found.html == message.html

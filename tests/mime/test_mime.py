@@ -1,6 +1,6 @@
-"""The octets of a message: the shapes of its tree, against files that people can read.
+"""The octets of a message and the shapes of its tree, against golden files.
 
-``tests/golden/mime/NAME.eml`` has the octets, LF for CRLF, and ``NAME.txt`` the drawing of the
+``tests/golden/mime/NAME.eml`` has the octets with LF for CRLF, and ``NAME.txt`` the drawing of the
 tree.
 """
 
@@ -95,7 +95,7 @@ SHAPES: dict[str, dict[str, t.Any]] = {
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_golden(name: str) -> None:
-    """C-44, C-49: each shape is the octets that are written down, in the tree that is drawn."""
+    """C-44, C-49: each shape has the octets of its golden file, and the tree drawn there."""
     content = render(message(**SHAPES[name]))
 
     parsed = judge(content)
@@ -120,7 +120,7 @@ def draw(part: email.message.Message, first: str = "", rest: str = "") -> str:
 
 
 def test_the_same_message_is_the_same_octets() -> None:
-    """C-88: boundaries follow from the Message-ID, so a retry is the same octets."""
+    """C-88: boundaries are made from the Message-ID, so a retry has the same octets."""
     one = message(**SHAPES["everything"])
 
     assert bytes(render(one)) == bytes(render(one)) == bytes(render(one.replace()))
@@ -137,7 +137,7 @@ def test_another_message_has_other_boundaries() -> None:
 
 @pytest.mark.parametrize("where", ["text", "html"])
 def test_a_text_cannot_hold_a_delimiter(where: str) -> None:
-    """C-43: a text that knows the boundary is sent in an encoding that hides it."""
+    """C-43: a text that contains the boundary is sent in an encoding that hides it."""
     plain = message(text="x", html="y")
     boundary = to_mime(plain).get_boundary()
     attack = f"hello\n--{boundary}\nContent-Type: text/html\n\nevil\n--{boundary}--\n"
@@ -169,7 +169,7 @@ def _as_alternative(forwarded: str) -> Message:
 def test_an_attached_message_cannot_hold_a_delimiter(
     holding: Callable[[str], Message], end: str
 ) -> None:
-    """C-43: where a part must stay as it is, wherever it stands, another boundary is taken."""
+    """C-43: if a part that must stay as it is contains the boundary, another is made."""
     first = holding("Subject: y\n\nz\n")
     shape = [part.get_content_type() for part in to_mime(first).walk()]
     known = [part.get_boundary() for part in to_mime(first).walk() if part.is_multipart()]
@@ -184,7 +184,7 @@ def test_an_attached_message_cannot_hold_a_delimiter(
 
 
 def test_bcc_is_in_the_envelope_only() -> None:
-    """C-34: Bcc is in no octet of the content."""
+    """C-34: Bcc is not in the content."""
     one = message(bcc=["Secret <secret@example.org>"], text="x")
 
     assert "secret@example.org" in one.envelope().recipients
@@ -192,7 +192,7 @@ def test_bcc_is_in_the_envelope_only() -> None:
 
 
 def test_only_bcc() -> None:
-    """C-37: no To and no Cc is written as a group without members."""
+    """C-37: without To and Cc, an empty group is written."""
     parsed = judge(render(message(to=None, bcc="secret@example.org", text="x")))
 
     assert parsed["To"] == "undisclosed-recipients:;"
@@ -200,7 +200,7 @@ def test_only_bcc() -> None:
 
 
 def test_no_from() -> None:
-    """C-29: without a From there is nothing to send, and the error says what to set."""
+    """C-29: a message without a From raises an error that says what to set."""
     with pytest.raises(MessageError, match="from_addr=, or set MAIL_DEFAULT_FROM"):
         render(Message(text="x", to="bob@example.net"))
 
@@ -216,7 +216,7 @@ def test_no_from() -> None:
     ],
 )
 def test_smtputf8(fields: dict[str, t.Any]) -> None:
-    """C-51: raw UTF-8 is written for a local part that has no other form, and for nothing else."""
+    """C-51: raw UTF-8 is written only for a local part that has no other form."""
     content = render(message(subject="Grüße", **fields))
 
     judge(content)
@@ -245,7 +245,7 @@ def test_no_smtputf8(fields: dict[str, t.Any]) -> None:
     ],
 )
 def test_a_message_in_a_message_is_never_encoded(data: str | bytes, mimetype: str) -> None:
-    """C-39, C-50: message/* is 7bit; the parts of an attached text are encoded if need be."""
+    """C-39, C-50: message/* is 7bit; the parts of an attached text are encoded if necessary."""
     attached = Attachment(data, mimetype=mimetype)
 
     parsed = judge(render(message(text="x", attachments=[attached])))
@@ -281,8 +281,8 @@ def test_an_attached_message_arrives() -> None:
 def test_what_cannot_be_in_a_message_is_refused(
     data: str | bytes, mimetype: str, field: str
 ) -> None:
-    """C-39: an attached message that would have to change is refused when the message is made,
-    and the error names the field, the file and the type that keeps every octet."""
+    """C-39: an attached message that would have to change is refused when the message is made;
+    the error names the field, the file, and the type that keeps every octet."""
     attached = Attachment(data, mimetype=mimetype, filename="original.eml")
 
     with pytest.raises(MessageError, match=rf"^{field} has .*'original\.eml'.*octet-stream"):
@@ -293,11 +293,11 @@ def test_what_cannot_be_in_a_message_is_refused(
 
 
 def test_a_file_is_read_while_it_is_sent(tmp_path: pathlib.Path) -> None:
-    """An attached file never stands in memory whole, whatever its size; the size is known."""
+    """An attached file is never in memory as a whole, and its size is known."""
     path = tmp_path / "big.bin"
     path.write_bytes(os.urandom(1 << 20) * 8)
     content = render(message(attachments=[Attachment.from_path(path)]))
-    list(content)  # what is imported and cached is not the message's
+    list(content)  # imports and caches do not count
     digest = hashlib.sha256()
 
     tracemalloc.start()
@@ -314,7 +314,7 @@ def test_a_file_is_read_while_it_is_sent(tmp_path: pathlib.Path) -> None:
 
 
 def test_octets_are_joined_once() -> None:
-    """A content in one piece costs its own size, and no second copy."""
+    """A content in one piece takes memory for one copy only."""
     data = os.urandom(1 << 22)
     content = render(message(attachments=[Attachment(data, filename="x.bin")]))
     bytes(content)
@@ -330,7 +330,7 @@ def test_octets_are_joined_once() -> None:
 
 @pytest.mark.parametrize("change", ["longer", "shorter", "touched", "gone"])
 def test_a_file_that_changed(tmp_path: pathlib.Path, change: str) -> None:
-    """A file that is not what was attached is an error before the end, never a corrupt message."""
+    """A file that changed after it was attached raises before the end of the message is sent."""
     path = tmp_path / "report.pdf"
     path.write_bytes(b"x" * 100_000)
     content = render(message(attachments=[Attachment.from_path(path)]))
@@ -346,7 +346,7 @@ def test_a_file_that_changed(tmp_path: pathlib.Path, change: str) -> None:
 
 
 def test_to_mime_is_what_is_sent() -> None:
-    """to_mime() parses the very octets that are sent."""
+    """to_mime() parses the octets that are sent."""
     one = message(**SHAPES["everything"])
 
     found = one.to_mime()
@@ -358,7 +358,7 @@ def test_to_mime_is_what_is_sent() -> None:
 
 
 def test_nothing_of_email_is_loaded() -> None:
-    """Rendering a message loads nothing of the standard library's email."""
+    """Rendering a message does not load the standard library's email."""
     code = (
         "import sys\n"
         "from flask_mailhandler.message.message import Message\n"
@@ -374,7 +374,7 @@ def test_nothing_of_email_is_loaded() -> None:
 
 
 def test_address_is_written_as_it_was_checked() -> None:
-    """C-21: the local part keeps its octets, the domain is what was checked."""
+    """C-21: the local part keeps its octets, and the domain is the one that was checked."""
     one = Address('"o\'brien @ home"@Example.COM')
 
     parsed = judge(render(message(to=one)))

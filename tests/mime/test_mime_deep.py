@@ -1,4 +1,4 @@
-"""Messages nested in messages, deeper than the standard library's parser goes."""
+"""Messages nested in messages, too deep for the standard library's parser."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def test_a_deep_message_in_seven_bits() -> None:
 
 
 def test_to_mime() -> None:
-    """What is sent as it is, and too deep to be parsed, has no form in the standard library."""
+    """A message too deep to be parsed can be sent, but not converted to the standard library's."""
     with pytest.raises(MessageError, match="too deep"):
         attached(nested(2000)).to_mime()

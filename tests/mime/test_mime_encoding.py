@@ -20,7 +20,7 @@ from flask_mailhandler.mime.transfer import quoted_printable
 from flask_mailhandler.text.lines import has_long_line
 from wire_form import judge
 
-# Bodies that have broken something somewhere (CASES, section 3).
+# Bodies that have broken a mail program (CASES, section 3).
 AWKWARD = [
     "",
     "\n",
@@ -56,7 +56,7 @@ AWKWARD = [
 @pytest.mark.parametrize("text", AWKWARD, ids=range(len(AWKWARD)))
 @pytest.mark.parametrize("place", ["alone", "alternative", "attached"])
 def test_awkward_bodies(text: str, place: str) -> None:
-    """C-1, C-8, C-9, C-41, C-42: one message arrives, equal to what went in."""
+    """C-1, C-8, C-9, C-41, C-42: one message arrives, equal to the one sent."""
     fields: t.Any = {
         "alone": {"text": text},
         "alternative": {"text": "x", "html": text or "x"},
@@ -91,7 +91,7 @@ def test_awkward_bodies(text: str, place: str) -> None:
     ],
 )
 def test_choice(text: str, encoding: str, charset: str) -> None:
-    """C-45: ASCII in short lines goes as it is; else whichever is shorter, its charset true."""
+    """C-45: ASCII in short lines is sent as it is; other text in the shorter encoding."""
     parsed = judge(render(Message(text=text, from_addr="a@example.com", to="b@example.com")))
 
     assert parsed["Content-Transfer-Encoding"] == encoding
@@ -100,7 +100,7 @@ def test_choice(text: str, encoding: str, charset: str) -> None:
 
 @pytest.mark.parametrize("text", ["é" * n + "x" * (60 - n) for n in range(0, 61, 3)])
 def test_the_shorter_one(text: str) -> None:
-    """Of quoted-printable and base64 the shorter one is taken."""
+    """The shorter of quoted-printable and base64 is chosen."""
     data = text.encode()
 
     _, encoded = encode_safely(data)
@@ -112,7 +112,7 @@ def test_the_shorter_one(text: str) -> None:
 @pytest.mark.parametrize("start", ["", "From "])
 @pytest.mark.parametrize("length", range(66, 82))
 def test_quoted_printable_lines(start: str, length: int, end: str) -> None:
-    """C-40: no line is above 76 characters, nor ends with white space."""
+    """C-40: no line has more than 76 characters or ends with white space."""
     line = start + "x" * (length - len(start)) + end
     data = f"{line}\r\n{line}".encode()
 
@@ -126,13 +126,13 @@ def test_quoted_printable_lines(start: str, length: int, end: str) -> None:
 
 
 def test_quoted_printable_keeps_a_dot_away_from_the_end() -> None:
-    """C-9: a line of one dot is not one on the wire, even for who forgets dot-stuffing."""
+    """C-9: a line of one dot is encoded, so that it survives a relay without dot-stuffing."""
     assert quoted_printable(b"\xc3\xa9\r\n.\r\n").split(b"\r\n")[1] == b"=2E"
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 56, 57, 58, 114, 29_183, 29_184, 29_185, 100_000])
 def test_base64_lines(size: int) -> None:
-    """C-40, C-67: lines of 76, all octets untouched, the size known before."""
+    """C-40, C-67: lines have 76 characters, octets do not change, and the size is known."""
     data = bytes(n * 7 % 256 for n in range(size))
 
     encoded = b"".join(base64_lines(data))
@@ -172,7 +172,7 @@ def test_long_lines(octets: bytes, expect: bool) -> None:
 def test_attached_text(
     data: str | bytes, mimetype: str, octets: bytes, charset: str | None
 ) -> None:
-    """C-42, C-45: lines of a text are CRLF, in the charset it says; octets stay as they are."""
+    """C-42, C-45: lines of a text end with CRLF in its charset; octets stay as they are."""
     message = Message(
         attachments=[Attachment(data, mimetype=mimetype)],
         from_addr="a@example.com",
@@ -186,14 +186,14 @@ def test_attached_text(
 
 
 def test_text_in_linear_time() -> None:
-    """Two megabytes of any text are encoded; time with their square would not end."""
+    """Two megabytes of any text are encoded; quadratic time would not end."""
     for text in ("x", "é", "x\n", " ", "=", "From ", "\n--=_"):
         data = (text * 2_000_000)[: 2_000_000 // len(text.encode())].encode()
         encode_text(data)
 
 
 def test_decoded_by_the_standard_library() -> None:
-    """C-41: a soft line break is none."""
+    """C-41: a soft line break adds no line break to the text."""
     encoding, encoded = encode_text(b"word " * 300)
 
     parsed = email.message_from_bytes(

@@ -1,4 +1,4 @@
-"""Which parts a message has, in which order, and that attached octets stay."""
+"""The parts of a message and their order; attached octets do not change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask_mailhandler import MessageError
 from flask_mailhandler.content import Content
 from flask_mailhandler.mime import render
 from flask_mailhandler.mime.reading import read_content
-from flask_mailhandler.report import State
+from flask_mailhandler.phase import State
 from sending import smtp
 from servers import ScriptedServer
 from wire_form import judge
@@ -33,7 +33,7 @@ def message(**fields: t.Any) -> Message:
 
 
 def kinds(message: Message) -> list[str]:
-    """The types of what is no multipart, in order."""
+    """The types of the parts that are not multiparts, in order."""
     found = judge(render(message)).walk()
     return [part.get_content_type() for part in found if not part.is_multipart()]
 
@@ -60,7 +60,7 @@ def kinds(message: Message) -> list[str]:
     ],
 )
 def test_order(fields: list[str], expect: list[str]) -> None:
-    """RFC 2046 5.1.4: plain, what few readers know, HTML, the others as given, calendars last."""
+    """RFC 2046 5.1.4: plain, forms few readers support, HTML, others as given, calendars last."""
     alternatives = [("x", kind) for kind in fields]
 
     assert kinds(message(text="t", html="<p>h", alternatives=alternatives)) == expect
@@ -75,7 +75,7 @@ def test_order(fields: list[str], expect: list[str]) -> None:
     ],
 )
 def test_order_of_what_is_there(texts: dict[str, str], expect: list[str]) -> None:
-    """The order is the same where a text is left out, and where images belong to the HTML."""
+    """The order is the same without a text, and with images in the HTML."""
     alternatives = [("x", "text/calendar"), (AMP, "text/x-amp-html")]
     image = Attachment(b"png", filename="a.png")
 
@@ -109,7 +109,7 @@ def built(*subtypes: str) -> EmailMessage:
     ],
 )
 def test_a_right_order_stays(subtypes: tuple[str, ...]) -> None:
-    """from_mime() keeps an order that is right."""
+    """from_mime() keeps an order that a Message can have."""
     found = Message.from_mime(built(*subtypes))
 
     expect = [name if "/" in name else f"text/{name}" for name in subtypes]
@@ -117,7 +117,7 @@ def test_a_right_order_stays(subtypes: tuple[str, ...]) -> None:
 
 
 def test_an_order_that_it_cannot_have() -> None:
-    """What stands before the HTML for a reason that is not known is an error of from_mime()."""
+    """from_mime() refuses an unknown alternative before the HTML."""
     with pytest.raises(MessageError, match="application/x-form before the HTML"):
         Message.from_mime(built("application/x-form", "html"))
 
@@ -133,7 +133,7 @@ HTML = '<img src="cid:x@y.example" alt="">'
 
 
 def test_one_image_twice() -> None:
-    """The same octets with the same Content-ID are in the mail once, whatever they are called."""
+    """Equal octets with the same Content-ID are in the message once, under any file name."""
     images = [image(b"1", "a.png"), image(b"1", "b.png"), image(b"2", "c.png", "z@y.example")]
 
     one = message(html=HTML, inline_attachments=images)
@@ -145,7 +145,7 @@ def test_one_image_twice() -> None:
 
 
 def test_one_image_in_two_files(tmp_path: pathlib.Path) -> None:
-    """A file is the same image as its octets."""
+    """A file and its octets are the same image."""
     path = tmp_path / "a.png"
     path.write_bytes(b"1")
     file = Attachment.from_path(path, cid="x@y.example")
@@ -181,7 +181,7 @@ def test_two_images_with_one_cid(second: Attachment) -> None:
 
 
 def test_an_image_to_show_and_to_keep() -> None:
-    """What is shown, and attached to be kept too, has its Content-ID where it is shown."""
+    """An image that is both shown and attached has its Content-ID only where it is shown."""
     logo = image(b"1", "a.png")
 
     one = message(html=HTML, inline_attachments=[logo], attachments=[logo, logo])
@@ -192,7 +192,7 @@ def test_an_image_to_show_and_to_keep() -> None:
 
 
 def test_two_files_of_one_image_in_a_template(tmp_path: pathlib.Path) -> None:
-    """mail_image() of two files with the same octets puts one part into the mail."""
+    """mail_image() of two files with the same octets puts one part into the message."""
     (tmp_path / "static").mkdir()
     (tmp_path / "templates").mkdir()
     for name in ("a.png", "b.png"):
@@ -212,7 +212,7 @@ def test_two_files_of_one_image_in_a_template(tmp_path: pathlib.Path) -> None:
     judge(render(one))
 
 
-# What octets of a text say about their type
+# Parameters found in the octets of a text
 
 
 @pytest.mark.parametrize(
@@ -244,8 +244,8 @@ def test_two_files_of_one_image_in_a_template(tmp_path: pathlib.Path) -> None:
 def test_text_parameters(
     data: bytes | str, mimetype: str, expect: dict[str, str], place: str, tmp_path: pathlib.Path
 ) -> None:
-    """RFC 5545 3.1.4, RFC 6047 2.4: octets of a text that are UTF-8 say so, a calendar says its
-    METHOD, and what was given stays."""
+    """RFC 5545 3.1.4, RFC 6047 2.4: UTF-8 octets get a charset and a calendar gets its METHOD;
+    given parameters stay."""
     attachment = Attachment(data, mimetype=mimetype)
     if place == "a file" and isinstance(data, bytes):
         path = tmp_path / "x"
@@ -264,7 +264,7 @@ def test_text_parameters(
 
 
 def test_a_text_file_of_many_pieces(tmp_path: pathlib.Path) -> None:
-    """A character may stand across two pieces of a file."""
+    """A character may be split between two pieces of a file."""
     path = tmp_path / "x.txt"
     path.write_bytes(b"a" * ((1 << 16) - 1) + "ü".encode() * 70_000)
 
@@ -319,7 +319,7 @@ def test_octets_stay(
 
 @pytest.mark.parametrize("octets", [SIGNED, DKIM], ids=["signed", "dkim"])
 def test_octets_are_read_back(octets: bytes) -> None:
-    """What was attached is read as it was from a captured message, and by from_mime()."""
+    """A captured message and from_mime() return attachments unchanged."""
     one = message(text="x", attachments=Attachment(octets, filename="original.eml"))
 
     (leaf,) = [leaf for leaf in read_content(bytes(render(one))).leaves if leaf.is_file]
@@ -330,7 +330,7 @@ def test_octets_are_read_back(octets: bytes) -> None:
 
 
 def test_nested_8bit_is_told_by_all_that_holds_it() -> None:
-    """RFC 2045 6.4: a multipart that holds 8-bit parts says so, and the others do not."""
+    """RFC 2045 6.4: only a multipart with 8-bit parts is declared as 8bit."""
     one = message(
         html='<img src="cid:x@y.example">',
         text="t",
@@ -351,7 +351,7 @@ def test_nested_8bit_is_told_by_all_that_holds_it() -> None:
 def test_a_server_without_8bitmime(
     octets: bytes, scripted: t.Callable[..., ScriptedServer]
 ) -> None:
-    """RFC 6152 3: for a server without 8BITMIME the message is written anew, and reads the same."""
+    """RFC 6152 3: for a server without 8BITMIME, the message is rewritten and reads the same."""
     server = scripted(extensions=["PIPELINING"])
     one = message(text="Grüße", attachments=Attachment(octets, filename="original.eml"))
 
@@ -370,7 +370,7 @@ def test_a_server_without_8bitmime(
 def test_a_signed_message_and_a_server_without_8bitmime(
     scripted: t.Callable[..., ScriptedServer],
 ) -> None:
-    """What is signed, and may not change, is refused here, and the next message goes."""
+    """A signed message, which may not change, is refused, and the next message is sent."""
     server = scripted(extensions=["PIPELINING"])
     attachment = Attachment(SIGNED, filename="original.eml")
     octets = Attachment(SIGNED, filename="original.eml", mimetype="application/octet-stream")
@@ -383,7 +383,7 @@ def test_a_signed_message_and_a_server_without_8bitmime(
 
 
 def test_text_needs_no_8bit() -> None:
-    """A message that is attached as text has no octets, and goes to any server."""
+    """A message attached as text has no fixed octets, so it is sent to any server."""
     content = render(message(text="x", attachments=Attachment(PLAIN.decode(), filename="x.eml")))
 
     assert not content.eightbit
@@ -394,7 +394,7 @@ def test_text_needs_no_8bit() -> None:
 
 
 def test_a_file_that_cannot_be_sent_as_it_is(tmp_path: pathlib.Path) -> None:
-    """A file is looked at when the message is made, and the error names it."""
+    """A file is checked when the message is made, and the error names it."""
     path = tmp_path / "long.eml"
     path.write_bytes(b"Subject: x\n\n" + b"x" * 999)
 

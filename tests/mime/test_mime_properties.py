@@ -1,4 +1,4 @@
-"""Whatever a message holds arrives: written by us, read by the standard library."""
+"""A message arrives complete: written by us, read by the standard library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from flask_mailhandler import MessageError
 from flask_mailhandler.address import Addresses
 from flask_mailhandler.mime import render
 from flask_mailhandler.mime.parameters import with_parameters
-from flask_mailhandler.mime.stdlib.address_list import mailboxes
+from flask_mailhandler.mime.stdlib.address_list import all_addresses
 from flask_mailhandler.mime.stdlib.address_list import parse_list
 from flask_mailhandler.mime.stdlib.adopt import adopt
 from flask_mailhandler.mime.transfer import base64_length
@@ -39,13 +39,13 @@ quickly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], 
 
 
 def lines(value: str) -> str:
-    """Line ends as they are within a message."""
+    """Text with its line ends as a message has them."""
     return value.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def tidy(message: Message) -> Message:
-    """What the octets cannot tell apart: a message that is one text ends with a line end,
-    whether the text does or not; and a text may be the one that is made of the HTML."""
+    """Return the message as its octets represent it: a single text ends with a line end, and a
+    text equal to the one made from the HTML is left out."""
     made = message.html and message.text == plaintext(message.html)
     return message.replace(
         text="" if made else message.text.removesuffix("\n"), html=message.html.removesuffix("\n")
@@ -57,8 +57,8 @@ def bare(name: str) -> str:
     return "".join(name.split())
 
 
-# What people and attackers write: plain words, white space, encoded words, other alphabets,
-# characters that mean something in a header, and anything at all.
+# Text that people and attackers write: plain words, white space, encoded words, other alphabets,
+# characters with a meaning in a header, and any text.
 spices = st.sampled_from(
     [
         *("=?utf-8?q?=0A?=", "=?", "?=", "  ", "\t", *"\"\\,;<>@:()=_?%'"),
@@ -106,7 +106,7 @@ attachment = st.one_of(
 @quickly
 @given(text)
 def test_subject(subject: str) -> None:
-    """For every accepted text t, decoding the wire gives t (C-46)."""
+    """Decoding the wire form returns every accepted text (C-46)."""
     message = Message(subject=subject, text="x", from_addr="a@example.com", to="b@example.com")
 
     parsed = judge(render(message))
@@ -117,7 +117,7 @@ def test_subject(subject: str) -> None:
 @quickly
 @given(names, text)
 def test_custom_field(name: str, value: str) -> None:
-    """A custom field arrives as it was given; white space at its edges is not part of it."""
+    """A custom field arrives as it was given, without white space around it."""
     message = Message(headers={name: value}, from_addr="a@example.com", to="b@example.com")
 
     parsed = judge(render(message))
@@ -133,7 +133,7 @@ def test_addresses(
     to: list[tuple[str, str]],
     cc: list[tuple[str, str]],
 ) -> None:
-    """Names and mailboxes arrive, each mailbox octet by octet (C-21, C-35)."""
+    """Names and addresses arrive, each local@domain unchanged (C-21, C-35)."""
     message = Message(from_addr=author, reply_to=reply_to, to=to, cc=cc)
 
     parsed = judge(render(message))
@@ -146,10 +146,10 @@ def test_addresses(
         ("Cc", message.cc),
     ):
         value = re.sub(r"\r\n(?=[ \t])", "", raw[field] or "")
-        read = mailboxes(parse_list(value, field))
+        read = all_addresses(parse_list(value, field))
         assert [(decoded(one.name), str(one)) for one in read] == list(sent.named)
-        # The standard library finds white space between the encoded words of one name, and
-        # shortens that within them.
+        # The standard library reads white space between the encoded words of a name, and shortens
+        # white space within them.
         found = parsed[field].addresses if parsed[field] else ()
         assert [(bare(one.display_name), one.addr_spec) for one in found] == [
             (bare(name), mailbox) for name, mailbox in sent.named
@@ -169,14 +169,14 @@ def test_text_and_html(text: str, html: str) -> None:
         assert lines(_text(first)) == lines(text)
         assert lines(_text(second)) == lines(html)
     elif not message.html:
-        # The line end of the message's last line is the message's.
+        # The line end of the last line belongs to the message.
         assert lines(_text(parsed)) in (lines(text), lines(text) + "\n")
 
 
 @quickly
 @given(st.lists(attachment, min_size=1, max_size=4), text)
 def test_attachments(attachments: list[Attachment], subject: str) -> None:
-    """C-41, C-47: octets arrive untouched, texts with CRLF, names as they are."""
+    """C-41, C-47: octets and file names arrive unchanged, and texts with CRLF."""
     message = Message(
         text="x", from_addr="a@example.com", to="b@example.com", attachments=attachments
     )
@@ -190,7 +190,7 @@ def test_attachments(attachments: list[Attachment], subject: str) -> None:
         if isinstance(item.data, bytes):
             assert octets == item.data
         else:
-            # The line end behind quoted-printable is the delimiter's.
+            # The line end after quoted-printable belongs to the delimiter.
             assert octets == lines(item.data).replace("\n", "\r\n").encode()
 
 
@@ -207,7 +207,7 @@ def test_attachments(attachments: list[Attachment], subject: str) -> None:
     inline_attachments=st.lists(attachment, max_size=2),
 )
 def test_round_trip(**fields: t.Any) -> None:
-    """from_mime() reads from to_mime() what the message was, identity and all."""
+    """from_mime() of to_mime() returns an equal message, including its Message-ID."""
     fields["headers"] = {name.title(): value for name, value in fields["headers"].items()}
     message = Message(**fields)
 
@@ -225,7 +225,7 @@ def test_round_trip(**fields: t.Any) -> None:
 @quickly
 @given(body, st.binary(max_size=200), text)
 def test_adopted(text: str, data: bytes, filename: str) -> None:
-    """An EmailMessage arrives as it is read in memory, in 7 bits."""
+    """An EmailMessage arrives in 7 bits with the content that it has in memory."""
     built = email.message.EmailMessage()
     built["From"] = "a@example.com"
     built["To"] = "b@example.com"
@@ -242,7 +242,7 @@ def test_adopted(text: str, data: bytes, filename: str) -> None:
 @quickly
 @given(st.text(max_size=60))
 def test_anything_is_refused_or_arrives(subject: str) -> None:
-    """Text with controls or lone surrogates is refused; no other is."""
+    """Only text with control characters or lone surrogates is refused."""
     fields: t.Any = {"from_addr": "a@example.com", "to": "b@example.com"}
     if CONTROLS.search(subject):
         with pytest.raises(MessageError, match="subject"):
@@ -254,7 +254,7 @@ def test_anything_is_refused_or_arrives(subject: str) -> None:
 @quickly
 @given(st.text(max_size=40))
 def test_an_address_is_refused_or_kept(value: str) -> None:
-    """What is accepted as an address is written as it was read, in one field, as one mailbox."""
+    """An accepted address is written as it was read, as one address in one field."""
     try:
         address = Address(value)
     except MessageError:
@@ -269,7 +269,7 @@ def test_an_address_is_refused_or_kept(value: str) -> None:
 @quickly
 @given(body.map(lines).map(str.encode))
 def test_encodings_are_undone(data: bytes) -> None:
-    """C-40, C-41: whatever encoding is chosen, decoding it gives the text."""
+    """C-40, C-41: decoding returns the text, in any of the encodings."""
     for encoding, encoded in (encode_text(data), encode_safely(data.replace(b"\n", b"\r\n"))):
         part = email.message_from_bytes(
             b"Content-Transfer-Encoding: %b\r\n\r\n%b" % (encoding.encode(), encoded)
@@ -288,12 +288,12 @@ def test_base64_length(size: int) -> None:
 @quickly
 @given(text.map(str.strip).filter(bool))
 def test_parameters(value: str) -> None:
-    """RFC 2231: a parameter arrives, in lines of up to 78."""
+    """RFC 2231: a parameter arrives, in lines of up to 78 characters."""
     written = with_parameters("Content-Disposition", "attachment", [("filename", value)])
 
     part = email.message_from_string(written + "\n\n", policy=email.policy.default)
 
-    # get_filename() would take quotes off that are part of the name.
+    # get_filename() would remove quotes that are part of the name.
     assert part["Content-Disposition"].params["filename"] == value
     assert max(map(len, written.split("\r\n"))) <= 78
 
@@ -301,7 +301,7 @@ def test_parameters(value: str) -> None:
 @quickly
 @given(text)
 def test_own_decoder(value: str) -> None:
-    """Our reader of encoded words gives back what our writer was given."""
+    """Our reader of encoded words returns the text given to our writer."""
     message = Message(subject=value, from_addr="a@example.com", to="b@example.com")
     raw = email.message_from_bytes(bytes(render(message)), policy=email.policy.compat32)
 
@@ -311,7 +311,7 @@ def test_own_decoder(value: str) -> None:
 @quickly
 @given(st.integers(0, 2**32), st.integers(-1439, 1439))
 def test_date(seconds: int, minutes: int) -> None:
-    """C-31: the Date is the moment, with its zone."""
+    """C-31: the Date has the time and its zone."""
     zone = datetime.timezone(datetime.timedelta(minutes=minutes))
     date = datetime.datetime.fromtimestamp(seconds, zone)
     message = Message(from_addr="a@example.com", to="b@example.com", date=date)

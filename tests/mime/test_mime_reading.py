@@ -1,4 +1,4 @@
-"""Reading octets of any kind, as a console and a test see them."""
+"""Reading any octets, as a console and a test see them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASKED = ("subject", "from_addr", "reply_to", "to", "cc", "text", "html", "header
 
 @given(st.lists(PIECES, max_size=40).map(b"".join))
 def test_nothing_raises(octets: bytes) -> None:
-    """Whatever the octets are, there is something to see, and nothing raises."""
+    """Any octets can be read, and none raises."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of odd charsets
         found = [read_content(octets), as_read(octets)]

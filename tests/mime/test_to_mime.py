@@ -75,7 +75,7 @@ def message(**fields: t.Any) -> Message:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_written_by_the_standard_library(name: str) -> None:
-    """However the standard library is asked to write the message, it gives what SMTP sends."""
+    """Every way to write the message with the standard library gives the octets that SMTP sends."""
     one = message(**FIELDS[name])
     octets = bytes(render(one))
 
@@ -91,7 +91,7 @@ def test_written_by_the_standard_library(name: str) -> None:
     text = io.StringIO()
     Generator(text, mangle_from_=False).flatten(theirs)
     assert text.getvalue() == octets.decode()
-    # Looking at it changes nothing.
+    # Reading it changes nothing.
     assert [str(value) for part in theirs.walk() for value in part.values()]
     assert bytes(theirs) == octets
 
@@ -109,7 +109,7 @@ def test_sent_by_the_standard_library(name: str, scripted: t.Callable[..., Scrip
 
 
 def test_attached_octets_above_127() -> None:
-    """An attached message in 8 bits keeps its octets, whoever writes what it is attached to."""
+    """An attached message in 8 bits keeps its octets in every way to write the outer message."""
     original = ORIGINAL.replace(b"Hello", "Größe".encode())
     one = message(attachments=[Attachment(original, filename="original.eml")])
 
@@ -132,7 +132,7 @@ def test_attached_octets_above_127() -> None:
     ],
 )
 def test_fields_of_other_writers(head: str) -> None:
-    """The fields of an attached message stay as another program has written them, in copies too."""
+    """The fields of an attached message stay as another program wrote them, also in copies."""
     original = f"{head}\r\n\r\nHello\r\n".encode()
     theirs = message(attachments=[Attachment(original, filename="original.eml")]).to_mime()
 
@@ -141,7 +141,7 @@ def test_fields_of_other_writers(head: str) -> None:
 
 
 def test_what_is_added_to_it() -> None:
-    """A signer may put its field on top, and nothing else changes."""
+    """A signer can add its field at the top, and nothing else changes."""
     one = message(**FIELDS["ids"])
     theirs = one.to_mime()
 

@@ -16,7 +16,7 @@ import pytest
 
 from flask_mailhandler import OAuthToken
 from flask_mailhandler.oauth import endpoint as token_endpoint
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
 from servers.token_server import answer

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from flask_mailhandler import Attachment
-from flask_mailhandler.pages.mailbox.opened import MAX_HTML
+from flask_mailhandler.pages.displayed import MAX_HTML
 from mailbox_app import app_with_mailbox
 from mailbox_app import keep
 from mailbox_app import send

@@ -407,5 +407,5 @@ def test_lint_knows_placeholders(tmp_path: Path) -> None:
 
     page = app.test_client().get(send(app, html=html)).text
 
-    assert "%other%&#39;, which is relative" in page
-    assert "%out%&#39;, which is relative" not in page
+    assert "relative URL &#39;%other%&#39;" in page
+    assert "relative URL &#39;%out%&#39;" not in page

@@ -320,7 +320,11 @@ def test_a_thread_knows_where_the_page_is(
 
 @pytest.mark.parametrize(
     ("most", "sent", "said"),
-    [(3, 10, "The newest 3 of 10 are kept"), (1, 2, "The newest 1 of 2 are kept"), (10, 10, None)],
+    [
+        (3, 10, "newest 3 of 10 messages are kept"),
+        (1, 2, "newest 1 of 2 messages are kept"),
+        (10, 10, None),
+    ],
 )
 def test_how_many_were_dropped(tmp_path: Path, most: int, sent: int, said: str | None) -> None:
     """The list says how many messages were dropped, until it is cleared."""

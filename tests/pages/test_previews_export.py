@@ -177,7 +177,9 @@ def test_what_fails(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert re.search(r"News +failed +LookupError: no such \\x1b\[31m user", result.output)
-    assert re.search(r"Bill +error +The image '/x' is at no address\. \[image\]", result.output)
+    assert re.search(
+        r"Bill +error +The image '/x' has no https: or cid: URL\. \[image\]", result.output
+    )
     assert "Error: 1 of 2 could not be made." in result.output
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert re.findall(r'<span class="count warn">(\w+)</span>', index) == ["2", "failed"]

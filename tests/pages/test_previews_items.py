@@ -62,7 +62,7 @@ def app():
         return message
 
     yield app
-    mail._before.clear()
+    mail._registrations.before.clear()
 """
 
 
@@ -158,12 +158,12 @@ def test_failures_are_readable(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "*ZeroDivisionError: division by zero",
-            "The preview Broken cannot be made.",
+            "The preview Broken failed.",
             "*bad.py*in broken",
             "*return 1 / 0",
-            "alt, braces: what the readers of Careless[[]some[]] would find wrong",
-            "  warning in the html: The image 'https://x.example/y' has no alt. [[]alt[]]",
-            "      Most readers show the alt *",
+            "alt, braces: lint found this in Careless[[]some[]]",
+            "  warning in the html: The image 'https://x.example/y' has no alt attribute. [[]alt*",
+            "      Most mail clients show the alt text *",
             "      https://www.w3.org/WAI/tutorials/images/",
             "  error in the html: '{{ name }}' was not filled in. [[]braces[]]",
             "If a rule does not hold *write @mail.preview(..., allow=[[]'alt', 'braces'[]]).",
@@ -193,9 +193,9 @@ def test_where_flask_finds_the_app(
     [
         (
             {"other": "1"},
-            "*cannot make the app: NoAppException: Could not locate a Flask application.*",
+            "*cannot load the app: NoAppException: Could not locate a Flask application.*",
         ),
-        ({"app": "1 / 0"}, "*cannot make the app: ZeroDivisionError: division by zero"),
+        ({"app": "1 / 0"}, "*cannot load the app: ZeroDivisionError: division by zero"),
         ({"app": "from flask import Flask\napp = Flask('bare')"}, "*the app 'bare' has no Mail.*"),
     ],
 )

@@ -9,11 +9,11 @@ import typing as t
 import pytest
 from test_mailbox_pages import Tags
 
+from flask_mailhandler.phase import State
 from flask_mailhandler.queue.outcomes import from_json
 from flask_mailhandler.queue.outcomes import to_json
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.base import Pause
-from flask_mailhandler.report import State
 from queue_page_app import change
 from queue_page_app import full
 from queue_page_app import looking

@@ -14,7 +14,7 @@ GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "plaintext"
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.html")))
 def test_golden(name: str) -> None:
-    """A mail reads as a careful human would have written it."""
+    """The text reads as if a careful person had written it."""
     html = (GOLDEN / f"{name}.html").read_text("utf-8")
 
     text = plaintext(html)
@@ -75,7 +75,7 @@ def check(html: str, expect: str) -> None:
     ],
 )
 def test_blocks(html: str, expect: str) -> None:
-    """Paragraphs and headings stand apart, by one blank line at most; other blocks are lines."""
+    """One blank line separates paragraphs and headings; other blocks are lines."""
     check(html, expect)
 
 
@@ -139,7 +139,7 @@ def test_blocks(html: str, expect: str) -> None:
     ],
 )
 def test_links(html: str, expect: str) -> None:
-    """A link is its text and its URL, once if they are the same, and only if it leads somewhere."""
+    """A link is its text and its URL, once if they are equal; a dead link is only text."""
     check(html, expect)
 
 
@@ -205,7 +205,7 @@ def test_images(html: str, expect: str) -> None:
     ],
 )
 def test_lists_and_quotations(html: str, expect: str) -> None:
-    """Items, quotations and listings look as in any text mail."""
+    """Items, quotations and listings look as in other plain text messages."""
     check(html, expect)
 
 
@@ -265,12 +265,12 @@ def test_lists_and_quotations(html: str, expect: str) -> None:
     ],
 )
 def test_tables(html: str, expect: str) -> None:
-    """A table of little texts has columns; what only lays a page out reads from top to bottom."""
+    """A table of short texts has columns; a layout table reads from top to bottom."""
     check(html, expect)
 
 
 def test_a_row_too_long_for_a_line() -> None:
-    """Short texts with long URLs stand one below the other, without what stood between them."""
+    """Short texts with long URLs are written on one line each, without separators."""
     url = "https://x.example/" + "a" * 60
 
     text = plaintext(f'<table><tr><td><a href="{url}">A</a><td>|<td><a href="{url}">B</a></table>')
@@ -311,7 +311,7 @@ def test_a_row_too_long_for_a_line() -> None:
     ],
 )
 def test_what_is_not_for_reading(html: str) -> None:
-    """What is hidden from those who see the page is not in the text, and takes nothing with it."""
+    """Hidden elements are not in the text, and hide nothing else."""
     check(f"<p>a</p>{html}<p>b</p>", "a\n\nb")
 
 
@@ -328,7 +328,7 @@ def test_what_is_not_for_reading(html: str) -> None:
     ],
 )
 def test_what_only_looks_hidden(html: str, expect: str) -> None:
-    """What readers of the page see is in the text."""
+    """Elements that look hidden but are visible are in the text."""
     check(html, expect)
 
 
@@ -352,7 +352,7 @@ def test_what_only_looks_hidden(html: str, expect: str) -> None:
     ],
 )
 def test_characters(html: str, expect: str) -> None:
-    """References are resolved, white space collapses, and what shows nothing is left out."""
+    """References are resolved, white space collapses, and invisible characters are left out."""
     check(html, expect)
 
 
@@ -374,5 +374,5 @@ def test_characters(html: str, expect: str) -> None:
     ],
 )
 def test_broken_markup(html: str, expect: str) -> None:
-    """Broken markup reads as in a browser."""
+    """Broken markup is read as in a browser."""
     check(html, expect)

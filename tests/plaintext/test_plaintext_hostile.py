@@ -1,4 +1,4 @@
-"""HTML that nobody means well with, or that nobody meant at all: time, depth and size."""
+"""Hostile and random HTML: time, depth and size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_time_is_linear(piece: str) -> None:
-    """200 kB of anything take a moment, where what is quadratic takes minutes."""
+    """200 kB of any piece take a moment, where quadratic time would take minutes."""
     text = plaintext(piece * (200_000 // len(piece)))
 
     assert len(text) < 4_000_000
@@ -48,7 +48,7 @@ def test_time_is_linear(piece: str) -> None:
     ],
 )
 def test_depth_is_no_limit(start: str, end: str, expect: str) -> None:
-    """A hundred thousand elements in each other are read like one, only not indented as far."""
+    """A hundred thousand nested elements are read like one, with limited indentation."""
     depth = 100_000 // start.count("<")
 
     assert plaintext(start * depth + "x" + end * depth + "y") == f"{expect}\n"
@@ -70,7 +70,7 @@ def test_depth_is_no_limit(start: str, end: str, expect: str) -> None:
     ],
 )
 def test_sizes_are_no_limit(html: str) -> None:
-    """Nor is anything else that is large."""
+    """Large attributes, tables and texts do not slow it down either."""
     assert plaintext(html).strip()
 
 
@@ -92,7 +92,7 @@ MARKUP = st.lists(
 @given(MARKUP)
 @settings(deadline=None)
 def test_any_markup_gives_lines(html: str) -> None:
-    """Nothing raises, and the text is lines without white space or controls where none belongs."""
+    """No HTML raises, and lines have no trailing white space or control characters."""
     text = plaintext(html)
 
     assert text == "" or text.endswith("\n")
@@ -106,13 +106,13 @@ def test_any_markup_gives_lines(html: str) -> None:
 @given(st.text(st.characters(exclude_categories=())))
 @settings(deadline=None)
 def test_any_text_gives_text(html: str) -> None:
-    """Nothing raises, lone surrogates included."""
+    """No text raises, including lone surrogates."""
     assert isinstance(plaintext(html), str)
 
 
 @given(st.lists(st.text(string.ascii_letters + string.digits, min_size=1), min_size=1))
 def test_no_word_is_lost(words: list[str]) -> None:
-    """Every word of a table stands in the text, in order."""
+    """Every word of a table is in the text, in order."""
     cells = "".join(f"<td>{word}" + "<tr>" * (len(word) % 2) for word in words)
 
     assert plaintext(f"<table><tr>{cells}</table>").split() == words

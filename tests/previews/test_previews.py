@@ -145,7 +145,13 @@ def test_sorted() -> None:
         ("a", {"variants": ["x", "y"]}, a_message, TypeError, "takes a dict of names and arg"),
         ("a", {"variants": {"x": 1}}, a_message, TypeError, "is not a mapping"),
         ("a", {"locales": "de"}, a_message, TypeError, r"such as \['de'\]"),
-        ("a", {"locales": ["de"]}, lambda: None, TypeError, r"preview 'a\[de\]' cannot be made"),
+        (
+            "a",
+            {"locales": ["de"]},
+            lambda: None,
+            TypeError,
+            r"preview 'a\[de\]' cannot be registered",
+        ),
         ("a", {"variants": {"x": {"y": 1}}}, lambda: None, TypeError, "argument 'y'"),
         ("a", {}, lambda user: None, TypeError, "missing a required argument: 'user'"),
         ("a", {}, a_coroutine, TypeError, "write def, not async def"),
@@ -306,7 +312,7 @@ def test_lint_knows_placeholders() -> None:
     (sample,) = mail.previews.samples()
 
     assert [finding.text for finding in render(app, sample).findings] == [
-        "The link 'x' leads to '%other%', which is relative."
+        "The link 'x' leads to the relative URL '%other%'."
     ]
 
 

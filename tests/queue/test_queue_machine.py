@@ -26,6 +26,7 @@ from clocks import Skewed
 from clocks import Time
 from flask_mailhandler import Message
 from flask_mailhandler.address import Address
+from flask_mailhandler.phase import State
 from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue import transition
 from flask_mailhandler.queue.account_sender import names
@@ -36,7 +37,6 @@ from flask_mailhandler.queue.row import FINISHED
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.base import Filter
 from flask_mailhandler.report import Outcome
-from flask_mailhandler.report import State
 from queueing import Shop
 
 if t.TYPE_CHECKING:

@@ -16,8 +16,8 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Job
-from flask_mailhandler.report import Phase
 from sending import ACCEPTED
 from sending import DEFERRED
 from sending import job

@@ -10,8 +10,8 @@ import pytest
 
 from flask_mailhandler import ConnectError
 from flask_mailhandler.net.deadline import Deadline
-from flask_mailhandler.report import Phase
-from flask_mailhandler.report import State
+from flask_mailhandler.phase import Phase
+from flask_mailhandler.phase import State
 from flask_mailhandler.smtp.delivery import Delivery
 from flask_mailhandler.smtp.delivery import Waiting
 from flask_mailhandler.smtp.opening import Opening

@@ -9,7 +9,7 @@ import pytest
 
 from flask_mailhandler import Attachment
 from flask_mailhandler import RefusedError
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from sending import ACCEPTED
 from sending import DEFERRED
 from sending import deliver

@@ -17,7 +17,7 @@ from flask_mailhandler import message_failed
 from flask_mailhandler import message_sent
 from flask_mailhandler.handlers.base import EmailHandler
 from flask_mailhandler.handlers.parallel import _Place
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Report
 from flask_mailhandler.smtp.stream import Stream
 from pooling import app_for

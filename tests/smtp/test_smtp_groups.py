@@ -14,9 +14,9 @@ from flask_mailhandler import Address
 from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.net.deadline import Deadline
+from flask_mailhandler.phase import Phase
+from flask_mailhandler.phase import State
 from flask_mailhandler.report import Job
-from flask_mailhandler.report import Phase
-from flask_mailhandler.report import State
 from flask_mailhandler.smtp.delivery import Delivery
 from flask_mailhandler.smtp.dialogue import Dialogue
 from flask_mailhandler.smtp.stream import connect

@@ -9,8 +9,8 @@ import pytest
 
 from flask_mailhandler import ConnectError
 from flask_mailhandler import MessageError
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Job
-from flask_mailhandler.report import Phase
 from flask_mailhandler.smtp.stream import Stream
 from pooling import Interrupt
 from sending import ACCEPTED

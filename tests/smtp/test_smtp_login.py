@@ -16,7 +16,7 @@ import pytest
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import LoginError
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Report
 from flask_mailhandler.secret import Secret
 from sending import DEFERRED
@@ -651,7 +651,7 @@ def test_secret() -> None:
     assert copy.copy(secret) == copy.deepcopy(secret) == Secret(secret)
     assert secret != PASSWORD
     assert not hasattr(secret, "__dict__")
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)
 
 

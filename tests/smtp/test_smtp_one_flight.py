@@ -9,7 +9,7 @@ import pytest
 
 from flask_mailhandler import Message
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Report
 from flask_mailhandler.smtp import session
 from sending import ACCEPTED

@@ -13,7 +13,7 @@ from flask_mailhandler import ConfigurationError
 from flask_mailhandler import ConnectError
 from flask_mailhandler import DeferredError
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.smtp.endpoint import Server
 from flask_mailhandler.smtp.reply import Reply
 from sending import ACCEPTED

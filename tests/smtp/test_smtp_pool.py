@@ -8,8 +8,8 @@ import typing as t
 import pytest
 
 from flask_mailhandler import ConnectError
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Job
-from flask_mailhandler.report import Phase
 from flask_mailhandler.smtp.slots import Places
 from flask_mailhandler.smtp.slots import Turn
 from pooling import Call

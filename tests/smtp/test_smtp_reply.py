@@ -7,7 +7,7 @@ import re
 import pytest
 
 from flask_mailhandler.net.echo import escape
-from flask_mailhandler.report import State
+from flask_mailhandler.phase import State
 from flask_mailhandler.smtp.offer import extensions
 from flask_mailhandler.smtp.offer import Offer
 from flask_mailhandler.smtp.reply import MAX_REPLY

@@ -14,7 +14,7 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler import DeferredError
 from flask_mailhandler import TLSError
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.smtp.stream import Stream
 from sending import DEFERRED
 from sending import letter

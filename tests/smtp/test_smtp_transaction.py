@@ -13,9 +13,9 @@ from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler import RefusedError
 from flask_mailhandler import UnknownOutcomeError
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
+from flask_mailhandler.phase import State
 from flask_mailhandler.report import Report
-from flask_mailhandler.report import State
 from sending import ACCEPTED
 from sending import codes
 from sending import DEFERRED

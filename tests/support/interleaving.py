@@ -9,9 +9,9 @@ import threading
 import typing as t
 
 from flask_mailhandler import Message
+from flask_mailhandler.phase import State
 from flask_mailhandler.queue.outcomes import from_json
 from flask_mailhandler.queue.row import RowState
-from flask_mailhandler.report import State
 from queueing import Shop
 
 if t.TYPE_CHECKING:

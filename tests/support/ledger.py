@@ -7,16 +7,16 @@ import threading
 import typing as t
 from collections import Counter
 
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from sending import ACCEPTED
 from sending import UNKNOWN
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from flask_mailhandler.phase import State
     from flask_mailhandler.report import Job
     from flask_mailhandler.report import Report
-    from flask_mailhandler.report import State
     from servers import Accepted
 
 #: A message and one of its recipients.

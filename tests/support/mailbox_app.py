@@ -30,7 +30,7 @@ def keep(folder: Path, octets: bytes, recipient: str = "ann@example.com") -> str
     from flask_mailhandler import Content
     from flask_mailhandler import Envelope
     from flask_mailhandler.handlers.file import store
-    from flask_mailhandler.mime.summary import summary
+    from flask_mailhandler.mime.reading.summary import summary
 
     content = Content(octets, eightbit=not octets.isascii())
     facts = {"summary": summary(octets)}

@@ -8,9 +8,9 @@ from flask_mailhandler import Message
 from flask_mailhandler.content import Content
 from flask_mailhandler.envelope import Envelope
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
+from flask_mailhandler.phase import State
 from flask_mailhandler.report import Job
 from flask_mailhandler.report import Report
-from flask_mailhandler.report import State
 from servers import ScriptedServer
 from servers.scripted import DEFAULT_EXTENSIONS
 

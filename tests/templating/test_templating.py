@@ -209,7 +209,7 @@ def test_undefined(source: str, ending: str) -> None:
         (
             [],
             "mail/welcome",
-            "There is no mail template 'mail/welcome': no template folder has mail/welcome.mail, ",
+            "mail template 'mail/welcome': no template folder contains mail/welcome.mail, ",
         ),
         (["w.html"], "w.html", r"Leave out the ending: render\('w'\)"),
         (["a/w.html"], "a/w.html.j2", r"render\('a/w'\)"),
@@ -235,8 +235,8 @@ def test_a_layout_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        (["x.html", "x.md"], "has its HTML in x.html and in x.md"),
-        (["x.mail", "x.txt"], "in one file, or in one for each part"),
+        (["x.html", "x.md"], "is in both x.html and x.md"),
+        (["x.mail", "x.txt"], "Write one file, or one file for each part"),
         (["x.mail"], "neither a block html nor a block text"),
     ],
 )
@@ -487,16 +487,24 @@ LAYOUT = "{% extends 'mailhandler/layout.html' %}"
         (
             "x.mail",
             ONE_FILE + "{% block subjct %}x{% endblock %}",
-            "'subjct' .* Did you mean 'subject'",
+            "'subjct'. Did you mean 'subject'",
         ),
-        ("x.mail", LAYOUT + "{% block body %}x{% endblock %}", "'body' is printed nowhere"),
+        (
+            "x.mail",
+            LAYOUT + "{% block body %}x{% endblock %}",
+            "'body'",
+        ),
         ("x.html", LAYOUT + "{% block contents %}x{% endblock %}", "Did you mean 'content'"),
         (
             "x.html",
             EXTENDS + "{% if a %}{% block fot %}{% endblock %}{% endif %}",
             "Did you mean 'foot'",
         ),
-        ("x.txt", EXTENDS + "{% block text %}x{% endblock %}", "There are content, end, foot, "),
+        (
+            "x.txt",
+            EXTENDS + "{% block text %}x{% endblock %}",
+            "The blocks are content, end, foot, ",
+        ),
         ("x.md", EXTENDS + "{% block preheadr %}x{% endblock %}", "Did you mean 'preheader'"),
     ],
 )
@@ -504,7 +512,9 @@ def test_a_block_that_is_printed_nowhere(name: str, source: str, said: str) -> N
     """A block whose name is misspelt is an error, and not a mail without it."""
     app = app_with({name: source, "page.html": PAGE})
 
-    with pytest.raises(MessageError, match=rf"^{re.escape(name)}: the block .*{said}"):
+    with pytest.raises(
+        MessageError, match=rf"^{re.escape(name)}: no template prints the block .*{said}"
+    ):
         render(app, "x", name="Ann", a=False)
 
 
@@ -520,7 +530,7 @@ def test_a_block_of_a_layout_that_is_printed_nowhere() -> None:
     )
 
     with pytest.raises(
-        MessageError, match=r"^between\.html: the block 'contnet' .* Did you mean 'content'"
+        MessageError, match=r"^between\.html: .* block 'contnet'\. Did you mean 'content'"
     ):
         render(app, "x")
 
@@ -564,23 +574,23 @@ MAILS = {
         (
             "m",
             "fr",
-            "'m' in the language 'fr', only m.de.txt: write m.fr.txt, or m.txt for all other",
+            "'m' in the language 'fr', only m.de.txt. Write m.fr.txt, or m.txt for all other",
         ),
-        ("m", None, "'m' without a language, only m.de.txt: give locale=, or write m.txt"),
+        ("m", None, "'m' without a language, only m.de.txt. Pass locale=, or write m.txt"),
         (
             "mail/list",
             "de_AT",
-            "only mail/list.fr.md: write mail/list.de_AT.md, or mail/list.md for",
+            "only mail/list.fr.md. Write mail/list.de_AT.md, or mail/list.md for",
         ),
         (
             "mail/wellcome",
             None,
-            "has mail/wellcome.mail, mail/wellcome.html, .* Did you mean 'mail/welcome'",
+            "contains mail/wellcome.mail, mail/wellcome.html, .* Did you mean 'mail/welcome'",
         ),
         (
             "page",
             None,
-            r"'page': no template folder has page.mail, page.html, page.txt, page.md\.$",
+            r"'page': no template folder contains page.mail, page.html, page.txt, page.md\.$",
         ),
         ("n.txt", None, r"Leave out the ending: render\('n'\)"),
     ],
@@ -596,5 +606,5 @@ def test_a_loader_that_lists_nothing() -> None:
     app = app_with({})
     app.jinja_loader = FunctionLoader(lambda name: None)
 
-    with pytest.raises(TemplateNotFound, match=r"no template folder has y\.mail, .*y\.md\.$"):
+    with pytest.raises(TemplateNotFound, match=r"no template folder contains y\.mail, .*y\.md\.$"):
         render(app, "y")

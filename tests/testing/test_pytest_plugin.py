@@ -184,7 +184,7 @@ def test_a_live_server(shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -
         result = shop.runpytest_subprocess("-p", "flask", *patient)
 
     result.assert_outcomes(passed=2, errors=1)
-    result.stdout.fnmatch_lines(["*was forked before 'smtp_server' could tell its app*"])
+    result.stdout.fnmatch_lines(["*was forked before 'smtp_server' could redirect the mail*"])
 
 
 def test_without_an_app_fixture(pytester: pytest.Pytester) -> None:

@@ -311,7 +311,11 @@ def test_a_sending_that_is_left(mail: Mail, outbox: Outbox) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "said"),
     [
-        ("lost", {}, "fail('lost') is not known; there are refused, deferred, unknown, connect."),
+        (
+            "lost",
+            {},
+            "is not a known failure. Write one of refused, deferred, unknown, connect.",
+        ),
         ("refused", {"code": 450}, "needs a code from 500 to 599, not 450."),
         ("deferred", {"code": 550}, "needs a code from 400 to 499, not 550."),
         ("connect", {"code": 250}, "needs a code from 400 to 499 or 500 to 599, not 250."),
@@ -345,7 +349,7 @@ def test_a_failure_shows_itself(mail: Mail, outbox: Outbox) -> None:
     mail.send(message(ANN, BOB))
 
     assert repr(failure) == ("<Scripted RCPT: 550 5.1.1 No such user here to=/^ann/, met 1 of 2>")
-    assert repr(outbox.fail("unknown")) == "<Scripted end of data: hangs up, met 0>"
+    assert repr(outbox.fail("unknown")) == "<Scripted end of data: closes the connection, met 0>"
 
 
 def test_ending_a_failure(mail: Mail, outbox: Outbox) -> None:

@@ -218,7 +218,7 @@ def test_select_within() -> None:
 @pytest.mark.parametrize("css", ["td[", "", "a:contains('x')", "p::before"])
 def test_no_selector(css: str) -> None:
     """What is no selector is told so, and not taken for one that chooses nothing."""
-    with pytest.raises(ValueError, match="is no CSS selector"):
+    with pytest.raises(ValueError, match="is not a valid CSS selector"):
         captured(html="<p>x").select(css)
 
 
@@ -281,4 +281,4 @@ def test_no_such_attachment(name: str | re.Pattern[str], number: int) -> None:
     with pytest.raises(AssertionError, match=f"{number} attachments match") as caught:
         captured(text="x", attachments=files).attachment(name)
 
-    assert "There are: 'a.txt', 'ba.txt'" in str(caught.value)
+    assert "The attachments are: 'a.txt', 'ba.txt'" in str(caught.value)

@@ -28,11 +28,11 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = Path("src/flask_mailhandler")
 # Where changes are made, and the tests that are to notice them.
 TARGETS: dict[str, tuple[str, ...]] = {
-    "mime/header_block.py": ("mime", "mime_headers", "mime_foreign", "headers"),
-    "handlers/prepare.py": ("extension", "handlers", "mime_foreign", "outbox"),
-    "pages/access.py": ("mailbox_guard", "mailbox_extensions", "mailbox_store"),
+    "mime/header_block.py": ("mime", "mime_headers", "mime_stdlib", "headers"),
+    "handlers/prepare.py": ("extension", "handlers", "mime_stdlib", "outbox"),
+    "pages/access.py": ("access", "mailbox_extensions", "mailbox_store"),
     "app/no_sending.py": ("previews",),
-    "app/settings.py": ("config", "config_secrets", "queue_config", "cli_check", "mailbox_guard"),
+    "app/settings.py": ("config", "config_secrets", "queue_config", "cli_check", "access"),
     "app/flask_mail_keys.py": ("config", "config_secrets", "cli_check"),
     "app/base_url.py": ("config", "templating_links"),
     "config/*.py": ("config", "config_secrets", "cli_check"),

@@ -1,4 +1,4 @@
-"""What PyInstaller is told about this package: it asks the entry point ``pyinstaller40``."""
+"""The hook for PyInstaller, which finds it through the entry point ``pyinstaller40``."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def hook_dirs() -> list[str]:
-    """Where the hook is."""
+    """Return the folder of the hook."""
     return [os.path.dirname(__file__)]

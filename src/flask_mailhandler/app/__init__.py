@@ -2,13 +2,15 @@
 
 ::
 
-    app.config ── settings ── Settings ── Account ── handler
+    app.config ── settings ── Settings ── account ── handler
                   flask_mail_keys, queue_keys, base_url, placeholders, unknown_keys
 
-    registration   the state of one app: settings, handlers, who captures
-                   capturing, dev_mailbox, other_mail, rate_limit
-    current        the Mail of the current app
+    Mail ── registrations ── registration     one app: settings, handlers, captures, observers
+                             capturing, dev_mailbox, other_mail, rate_limit
 
-    Mail ─┬─ sender ── dispatch    send, send_each, send_async
-          └─ send_later            the door to the queue
+    current        finds the registration of the current app, for every part above
+    sender         send, send_each, send_async: each call is a dispatch
+    no_sending     stops every send while a preview is made
+
+Nothing here knows Mail, the queue or the pages: they store what they need in the registration.
 """

@@ -1,4 +1,4 @@
-"""Where the app is found by those who get its mail: ``MAIL_BASE_URL``."""
+"""The URL under which recipients of mail reach the app: ``MAIL_BASE_URL``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from ..errors import ConfigurationError
 
 
 class BaseURL(t.NamedTuple):
-    """``https://shop.example:8443/app`` in its parts."""
+    """``https://shop.example:8443/app`` split into its parts."""
 
     scheme: str
     host: str
-    """With its port, if there is one."""
+    """With its port, if it has one."""
     path: str
-    """Where the app is mounted, ``/`` at least."""
+    """The path that the app is mounted at; at least ``/``."""
 
 
 def read_base_url(value: object, name: str) -> BaseURL:
-    """Read ``https://shop.example``, with the path where the app is mounted, if it is at one.
+    """Read ``https://shop.example``, with a path if the app is mounted at one.
 
     :param name: The key, for the error.
-    :raises ConfigurationError: for anything else. The text does not show the value: there may be a
-        password in it.
+    :raises ConfigurationError: for any other value. The text does not show the value, because it
+        may contain a password.
     """
     from urllib.parse import quote
     from urllib.parse import urlsplit
@@ -49,5 +49,5 @@ def _host(host: str, name: str) -> str:
         from ipaddress import IPv6Address
 
         return f"[{IPv6Address(host)}]"
-    # A domain is checked, and gets its ASCII form, as that of an address.
+    # The domain is checked and converted to ASCII like the one of an address.
     return config.address(f"anybody@{host}", name).domain

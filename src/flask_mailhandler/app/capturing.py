@@ -1,4 +1,4 @@
-"""Where the mail of an app goes while somebody captures it: into a list, or to a test server."""
+"""Where an app's mail goes while a test captures it: into a list, or to a test server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..handlers import find
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler
 from ..testing.outbox import Outbox
-from .settings import Account
+from .account import Account
 from .settings import Settings
 
 if t.TYPE_CHECKING:
@@ -20,19 +20,19 @@ _LOGIN = ("username", "password", "oauth_token", "login_mechanism")
 
 
 class Capture(t.Protocol):
-    """Who has the mail of an app for a time."""
+    """Gets the mail of an app for a time."""
 
     def handler(self, account: Account) -> EmailHandler:
-        """The handler of an account."""
+        """Return the handler of an account."""
         ...
 
     def close(self) -> None:
-        """Let go of what the handlers hold."""
+        """Close the handlers."""
         ...
 
 
 class InMemory:
-    """Captures into a list."""
+    """Captures mail in a list."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
@@ -47,12 +47,13 @@ class InMemory:
 
 
 class OverSMTP:
-    """Sends to a test server, as each account would send to its own: encrypted, and logged in.
+    """Sends to a test server as each account would send to its own server: encrypted, and with a
+    login.
 
-    The handlers are built at once, for a process that is forked from this one must not make a
-    certificate of its own.
+    The handlers are built at once, because a process that is forked from this one must not make
+    its own certificate.
 
-    :raises RuntimeError: if the server does not listen.
+    :raises RuntimeError: if the server is not started.
     """
 
     def __init__(self, server: SMTPServer, settings: Settings) -> None:
@@ -75,7 +76,7 @@ def _sending_to(server: SMTPServer, account: Account) -> EmailHandler:
 
     kind = find(account.handler or "smtp", account.label("handler"))
     if not issubclass(kind, SMTPEmailHandler):
-        # It has no login for SMTP, and says nothing of encryption.
+        # Such an account has no login for SMTP, and no option for encryption.
         where = {"host": server.host, "port": server.port, "security": "none"}
         return _rebuilt(account, SMTPEmailHandler, account.elsewhere(**where))
     own = t.cast("SMTPEmailHandler", account.build(kind)).server

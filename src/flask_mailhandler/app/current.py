@@ -1,4 +1,4 @@
-"""The Mail of the current app."""
+"""How the rest of the package finds the registration of an app."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from flask import has_app_context
 from werkzeug.local import LocalProxy
 
 if t.TYPE_CHECKING:
-    from ..extension import Mail
     from .registration import Registration
 
 NAME = "mailhandler"
-"""Where an app keeps its Mail: ``app.extensions[NAME]``."""
+"""Where an app stores its Mail: ``app.extensions[NAME]``."""
+REGISTRATION = "mailhandler.registration"
+"""Where an app stores its registration, next to its Mail."""
 
 
 def current_app_object() -> Flask:
-    """The current app itself, not a proxy of it.
+    """Return the current app itself, not a proxy for it.
 
     :raises RuntimeError: outside an app context.
     """
     return t.cast("LocalProxy[Flask]", current_app)._get_current_object()
 
 
-def _current_mail() -> Mail:
+def app_in_context() -> Flask:
+    """Return the current app, or say what is missing.
+
+    :raises RuntimeError: outside an app context.
+    """
     if not has_app_context():
         raise RuntimeError(
-            "current_mail is the Mail of the current app, and there is no app context here: wrap"
-            " the code in 'with app.app_context():'."
+            "Mail is sent on behalf of an app, and there is no app context here. In a script,"
+            " wrap the code in 'with app.app_context():'; in a thread, push one there."
         )
-    mail = current_app.extensions.get(NAME)
-    if mail is None:
-        raise RuntimeError(
-            f"The app {current_app.name!r} has no Mail: write Mail(app), or mail.init_app(app)."
-        )
-    return t.cast("Mail", mail)
+    return current_app_object()
 
 
 def registration() -> Registration:
@@ -44,17 +44,29 @@ def registration() -> Registration:
 
     :raises RuntimeError: outside an app context, or if the app has no Mail.
     """
-    return current_mail._registrations.of(current_app_object())
+    return registration_of(app_in_context())
+
+
+def registration_of(app: Flask) -> Registration:
+    """Return the registration of an app.
+
+    :raises RuntimeError: if the app has no Mail.
+    """
+    found: Registration | None = app.extensions.get(REGISTRATION)
+    if found is None:
+        raise no_mail(app)
+    return found
+
+
+def no_mail(app: Flask) -> RuntimeError:
+    """Return the error for an app that has no Mail."""
+    return RuntimeError(
+        f"The app {app.name!r} has no Mail: write Mail(app), or mail.init_app(app)."
+    )
 
 
 def current_placeholders() -> tuple[str, ...]:
-    """What ``MAIL_PLACEHOLDERS`` of the current app says; nothing if it has no Mail, as the app of
-    ``flask mail catch``."""
-    mail = t.cast("Mail | None", current_app.extensions.get(NAME))
-    if mail is None:
-        return ()
-    return mail._registrations.of(current_app_object()).settings.placeholders
-
-
-current_mail: Mail = t.cast("Mail", LocalProxy(_current_mail))
-"""The :class:`.Mail` of the current app."""
+    """Return ``MAIL_PLACEHOLDERS`` of the current app. An app without a Mail, such as the one of
+    ``flask mail catch``, has none."""
+    found: Registration | None = current_app.extensions.get(REGISTRATION)
+    return () if found is None else found.settings.placeholders

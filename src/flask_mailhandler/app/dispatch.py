@@ -58,10 +58,10 @@ class Dispatch:
         return self.handler.at_once(connections)
 
     def send_each(self, messages: Iterable[AnyMessage], connections: int) -> Iterator[Report]:
-        """Send lazily, in the pace of the account."""
-        pace = self._registration.pace(self._using)
-        at_hand = isinstance(messages, Sequence) and not pace.limited
-        prepared = (self._prepare(message) for message in pace.each(messages))
+        """Send lazily, within the rate limit of the account."""
+        limit = self._registration.rate_limit(self._using)
+        at_hand = isinstance(messages, Sequence) and not limit.limited
+        prepared = (self._prepare(message) for message in limit.each(messages))
         for report in self.handler.dispatch(
             prepared, ready=lambda: at_hand, connections=connections, left=self._tell
         ):

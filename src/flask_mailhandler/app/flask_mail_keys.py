@@ -1,4 +1,4 @@
-"""The keys of other extensions, in their own meaning.
+"""The keys of other extensions, with the meaning that they have there.
 
 Flask-Mail's ``MAIL_USE_TLS`` is STARTTLS, and its ``MAIL_USE_SSL`` is TLS from the first octet.
 (As handler arguments, ``use_tls`` and ``use_starttls`` have Email-Simplified's meaning.)
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from .. import config
 
-# Flask-Mail and Flask-Mailman -> ours. What is written in our own way wins.
+# Flask-Mail and Flask-Mailman -> ours. If both are set, our own key wins.
 _SAME = {
     "server": "host",
     "default_sender": "default_from",
@@ -20,7 +20,7 @@ _SAME = {
     "ssl_certfile": "tls_cert_file",
     "ssl_keyfile": "tls_key_file",
 }
-# Flask-Mailman's backends. Its "dummy" does nothing, which the memory handler does best.
+# Flask-Mailman's backends. Its "dummy" sends nothing; the memory handler comes closest.
 _BACKENDS = {
     "smtp": "smtp",
     "console": "console",
@@ -28,26 +28,27 @@ _BACKENDS = {
     "locmem": "memory",
     "dummy": "memory",
 }
-# Ours -> those that decide it, the first one first.
+# Ours -> the keys that decide it; the first one has precedence.
 _DECIDED_BY = {
     **{ours: (theirs,) for theirs, ours in _SAME.items()},
     "security": ("use_ssl", "use_tls"),
     "handler": ("suppress_send", "backend"),
     "testing_handler": ("suppress_send",),
 }
-KEYS = frozenset({*_SAME, "use_tls", "use_ssl", "suppress_send", "backend"})
-# Known, and of no effect here.
+TRANSLATED = frozenset({*_SAME, "use_tls", "use_ssl", "suppress_send", "backend"})
+# Known, but without effect here.
 _NO_EFFECT = frozenset({"debug", "ascii_attachments", "use_localtime", "fail_silently"})
-IGNORED = KEYS | _NO_EFFECT
+ALL = TRANSLATED | _NO_EFFECT
+"""Every key of Flask-Mail and Flask-Mailman that does not have the name of one of ours."""
 _OFF = ("false", "no", "off", "0", "")
 
 
 def translate(values: Mapping[str, object]) -> dict[str, t.Any]:
-    """Return the values with our own names only.
+    """Return the values under our own names only.
 
     :raises ConfigurationError: for a value that is wrong, naming its key.
     """
-    own = {name: value for name, value in values.items() if name not in IGNORED}
+    own = {name: value for name, value in values.items() if name not in ALL}
     for theirs, ours in _SAME.items():
         if theirs in values:
             own.setdefault(ours, values[theirs])
@@ -56,7 +57,7 @@ def translate(values: Mapping[str, object]) -> dict[str, t.Any]:
     if "suppress_send" in values:
         if config.boolean(values["suppress_send"], "MAIL_SUPPRESS_SEND"):
             own["suppress"] = True
-        else:  # it was there to send from tests
+        else:  # in Flask-Mail, this lets tests send
             own.setdefault("testing_handler", "configured")
     if "backend" in values:
         own.setdefault("handler", _backend(values["backend"]))
@@ -64,8 +65,8 @@ def translate(values: Mapping[str, object]) -> dict[str, t.Any]:
 
 
 def _backend(value: object) -> object:
-    """The handler of a backend of Flask-Mailman: ``smtp``, ``flask_mailman.backends.smtp``, with
-    ``.EmailBackend`` behind it, or that class. Others name a handler of ours."""
+    """Return the handler for a backend of Flask-Mailman: ``smtp``, ``flask_mailman.backends.smtp``,
+    with or without ``.EmailBackend``, or that class. Any other value names a handler of ours."""
     named: object = value
     if isinstance(value, type):
         module = value.__module__
@@ -78,23 +79,23 @@ def _backend(value: object) -> object:
 
 
 def switches(values: Mapping[str, object]) -> dict[str, bool]:
-    """Return which keys are there, and whether they are switched on; no value, which may be a
-    password."""
+    """Return which keys are set, and whether each is switched on. The values are left out, because
+    one may be a password."""
     return {
         name: str(value).lower() not in _OFF for name, value in values.items() if value is not None
     }
 
 
-def origin(name: str, values: Mapping[str, bool]) -> str:
-    """Say by which key the own option *name* came out of :func:`translate`.
+def written_key(name: str, switched: Mapping[str, bool]) -> str:
+    """Return the key from which :func:`translate` made our option *name*.
 
-    :param values: What :func:`switches` says of the keys.
+    :param switched: What :func:`switches` returned for the keys.
     """
-    if name in values:
+    if name in switched:
         return config.key(name)
-    theirs = [other for other in _DECIDED_BY.get(name, ()) if other in values]
-    # Of two that are there, one that is switched off has decided nothing.
-    on = [other for other in theirs if values[other]]
+    theirs = [other for other in _DECIDED_BY.get(name, ()) if other in switched]
+    # Of two keys, one that is switched off decided nothing.
+    on = [other for other in theirs if switched[other]]
     return config.key((on or theirs or [name])[0])
 
 
@@ -108,5 +109,5 @@ def _security(values: Mapping[str, object]) -> str | None:
         return "tls"
     if given.get("use_tls"):
         return "starttls"
-    # Both said to be off is Flask-Mail's plain connection; on port 465 that cannot be meant.
+    # Both switched off means a plain connection in Flask-Mail; on port 465 that cannot be meant.
     return "none" if given and str(values.get("port")) != "465" else None

@@ -1,4 +1,4 @@
-"""Nothing is sent by a preview, and all can know that there is one."""
+"""A preview sends nothing, and every part of the package can tell that one is being made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SAMPLE: ContextVar[str] = ContextVar("flask_mailhandler.preview", default="")
 
 @contextlib.contextmanager
 def nothing_is_sent(label: str) -> Iterator[None]:
-    """Let :func:`refuse` refuse, here and nowhere else: other requests go on sending, and so does a
+    """Make :func:`refuse` raise in this context only. Other requests still send, and so does a
     thread that is started here."""
     token = _SAMPLE.set(label)
     try:
@@ -22,7 +22,7 @@ def nothing_is_sent(label: str) -> Iterator[None]:
 
 
 def is_preview() -> bool:
-    """Whether a preview is being made. Then the request is one of ours, too."""
+    """Whether a preview is being made. If so, the request is one of ours, too."""
     return bool(_SAMPLE.get())
 
 
@@ -33,6 +33,6 @@ def refuse() -> None:
     """
     if label := _SAMPLE.get():
         raise RuntimeError(
-            f"The preview {label!r} was about to send mail. A preview is never sent: let its"
-            " function return the message, made by what your app makes it with."
+            f"The preview {label!r} was about to send mail. A preview never sends: let its function"
+            " return the message, built by the code that your app builds it with."
         )

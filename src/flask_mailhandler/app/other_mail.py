@@ -1,4 +1,4 @@
-"""Another mail extension on the same app: what it sends is neither redirected nor captured here."""
+"""Another mail extension on the same app: its mail is neither redirected nor captured here."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from flask import Flask
 from ..errors import ConfigurationWarning
 from .settings import Settings
 
-# Where Flask-Mail and Flask-Mailman keep theirs.
+# Where Flask-Mail and Flask-Mailman store themselves.
 _NAMES = ("mail", "mailman")
 _OURS = __name__.partition(".")[0]
 
 
 class OtherMail:
-    """Warns of it, once for each reason.
+    """Warns of the other extension, once for each reason.
 
-    :param settings: Of the app.
+    :param settings: The settings of the app.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -32,12 +32,12 @@ class OtherMail:
         self._warned: set[str] = set()
 
     def past_the_guard(self, app: Flask) -> None:
-        """Warn if it sends to whom the staging guard would keep mail from."""
+        """Warn if the other extension can send to recipients that the staging guard blocks."""
         if self._guards:
-            self._warn(app, f"goes past {' and '.join(self._guards)}")
+            self._warn(app, f"bypasses {' and '.join(self._guards)}")
 
     def past_the_capture(self, app: Flask) -> None:
-        """Warn if mail that it sends would be missing in what is captured."""
+        """Warn if mail of the other extension would be missing from a capture."""
         self._warn(app, "is not captured")
 
     def _warn(self, app: Flask, what: str) -> None:
@@ -51,8 +51,8 @@ class OtherMail:
             kind = other.__class__
             warnings.warn(
                 f"{kind.__module__}.{kind.__qualname__} is registered on this app too, as"
-                f" app.extensions[{name!r}]. It reads the same MAIL_* keys, and what is sent by it"
-                f" {what}. Have it sent by this Mail instead, or remove that extension.",
+                f" app.extensions[{name!r}]. It reads the same MAIL_* keys, and the mail it sends"
+                f" {what}. Send that mail with this Mail instead, or remove that extension.",
                 ConfigurationWarning,
                 stacklevel=_outside(),
             )
@@ -63,7 +63,8 @@ def _is_ours(other: t.Any) -> bool:
 
 
 def _outside() -> int:
-    """The stack level of whoever called this package, as :func:`warnings.warn` counts it above."""
+    """Return the stack level of the code that called this package, as the call of
+    :func:`warnings.warn` above counts it."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and _is_within(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""What a provider fills in after a mail has left the app: ``MAIL_PLACEHOLDERS``."""
+"""What a provider fills in after the app has sent a message: ``MAIL_PLACEHOLDERS``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from ..text.checks import shorten
 
 
 def read_placeholders(value: object, name: str) -> tuple[str, ...]:
-    """Read how placeholders begin: a list of texts, or one text with commas between.
+    """Read how placeholders begin: from a list of texts, or from one text with commas.
 
     :param name: The key, for the error.
-    :raises ConfigurationError: for anything else. Everything begins with an empty text.
+    :raises ConfigurationError: for any other value, and for an empty text, with which every link
+        begins.
     """
     items = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
     if isinstance(items, Iterable):

@@ -1,4 +1,4 @@
-"""What the ``MAIL_QUEUE*`` keys say: the options of the queue of one app."""
+"""The ``MAIL_QUEUE*`` keys: the options of an app's queue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OCTETS |= {"kib": 1024, "mib": 1024**2, "gib": 1024**3}
 
 
 def duration(value: object, name: str) -> float:
-    """A time in seconds, more than 0: a number, ``"24h"`` (s, min, h, d or w), or a timedelta."""
+    """Read seconds, more than 0: a number, ``"24h"`` (s, min, h, d or w) or a timedelta."""
     if isinstance(value, datetime.timedelta):
         value = value.total_seconds()
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?([a-z]+)", str(value).strip().lower())
@@ -37,7 +37,7 @@ def duration(value: object, name: str) -> float:
 
 
 def octets(value: object, name: str) -> int:
-    """A number of octets, one at the least: a whole number, or ``"25MB"``."""
+    """Read a number of octets, at least one: a whole number, or ``"25MB"``."""
     found = re.fullmatch(r"([0-9]{1,15}) ?([a-z]*)", str(value).strip().lower())
     number = int(found[1]) * _OCTETS.get(found[2], 0) if found else 0
     if isinstance(value, bool) or not number:
@@ -49,7 +49,7 @@ def octets(value: object, name: str) -> int:
 
 
 def _place(value: object, name: str) -> str | Secret:
-    """``sqlite``, ``sqlalchemy``, the path of a file, or a URL, which may hold a password."""
+    """Read ``sqlite``, ``sqlalchemy``, the path of a file, or a URL, which may hold a password."""
     if isinstance(value, Secret):
         return value
     found = config.path(value, name)
@@ -60,25 +60,25 @@ def _place(value: object, name: str) -> str | Secret:
 
 
 def _check_database(scheme: str, name: str) -> None:
-    """Judge the kind of database before its driver is looked for.
+    """Check the kind of database before its driver is looked for.
 
-    :raises ConfigurationError: if mail cannot wait in it.
+    :raises ConfigurationError: if the queue cannot use it.
     """
     backend = scheme.partition("+")[0].lower()
     if backend in ("amqp", "amqps", "redis", "rediss", "sqs"):
         raise ConfigurationError(
-            f"{name} is where mail waits, and that is not a broker: leave it out, or name a"
-            f" database. Who sends is MAIL_QUEUE_ENGINE; its {backend} URL belongs in the settings"
-            " of Celery, Flask-RQ or Dramatiq."
+            f"{name} names the database in which mail waits, not a broker: leave it out, or name a"
+            f" database. MAIL_QUEUE_ENGINE names what sends; its {backend} URL belongs in the"
+            " settings of Celery, Flask-RQ or Dramatiq."
         )
     if backend == "postgres":
         raise ConfigurationError(
-            f"{name} is no URL of SQLAlchemy: write it as in"
+            f"{name} is not a URL of SQLAlchemy: write it like"
             " 'postgresql+psycopg://user@host/database'."
         )
     if backend not in _DATABASES:
         raise ConfigurationError(
-            f"{name}: mail can wait in databases of SQLite and PostgreSQL, not of"
+            f"{name}: mail can wait in a database of SQLite or PostgreSQL, not of"
             f" {shorten(backend, 40)}. 'sqlite' is a file of its own."
         )
 
@@ -89,7 +89,7 @@ def _engine(value: object, name: str) -> str | type:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class QueueSettings:
-    """Where mail waits, who sends it, and for how long it is kept.
+    """Where mail waits, what sends it, and how long the queue keeps it.
 
     :raises ConfigurationError: for a wrong value, naming the argument.
     """
@@ -97,24 +97,24 @@ class QueueSettings:
     queue: Option[t.Any, str | Secret] = Option(_place, "sqlite")
     """``"sqlite"``, the path of a file, ``"sqlalchemy"``, or a URL of SQLAlchemy."""
     queue_engine: Option[t.Any, str | type] = Option(_engine, "thread")
-    """Who is told that mail waits: ``"thread"``, ``"none"``, or the name of an engine."""
+    """The engine, which is told that mail waits: ``"thread"``, ``"none"``, or another name."""
     queue_max_age: Option[t.Any, float] = Option(duration, 86400.0)
-    """Seconds after which a message is given up, counted from its due time."""
+    """Seconds after its due time until the queue gives up a message."""
     queue_timeout: Option[t.Any, float] = Option(duration, 600.0)
-    """Seconds that a worker gives to one message all in all, for nobody waits: RFC 5321 section
-    4.5.3.2 asks for ten minutes after the end of data alone."""
+    """Seconds in all that a worker spends on one message. They can be many, as no request waits:
+    RFC 5321 section 4.5.3.2 asks for ten minutes after the end of data alone."""
     queue_threads: Option[int | None, int] = Option(config.integer(1, 1000), 8)
-    """The accounts that one process serves at the same time, each in a thread of its own."""
+    """How many accounts one process serves at the same time, each in its own thread."""
     queue_keep: Option[t.Any, float] = Option(duration, 30 * 86400.0)
-    """Seconds for which finished messages and their keys are kept."""
+    """Seconds for which the queue keeps finished messages and their keys."""
     queue_max_size: Option[t.Any, int] = Option(octets, 25_000_000)
-    """The octets of the largest message."""
+    """The size of the largest message, in octets."""
     queue_unknown: Option[str | None, str] = Option(config.choice("hold", "retry"), "hold")
-    """What becomes of a message of which nobody knows whether it was taken: ``"hold"`` for a
-    person, or ``"retry"``."""
+    """What to do with a message if it is unknown whether the server accepted it: ``"hold"`` it, so
+    that a person decides, or ``"retry"``."""
     testing_queue: Option[str | None, str] = Option(config.choice("memory", "configured"), "memory")
-    """With TESTING: ``"memory"`` sends at once by the handler of tests, ``"configured"`` uses
-    the queue."""
+    """With TESTING, ``"memory"`` sends at once through the handler for tests, and ``"configured"``
+    uses the queue."""
 
 
 KEYS = frozenset(config.options(QueueSettings))
@@ -122,7 +122,9 @@ KEYS = frozenset(config.options(QueueSettings))
 
 
 def read_queue(values: Mapping[str, object]) -> QueueSettings:
-    """Read the options among the ``MAIL_*`` keys.
+    """Read the options of the queue.
+
+    :param values: Those among the ``MAIL_*`` keys.
 
     :raises ConfigurationError: for the first value that is wrong, naming its key.
     """

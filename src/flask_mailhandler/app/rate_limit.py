@@ -1,4 +1,4 @@
-"""Keeping to a rate limit."""
+"""The rate limit of an account, within one process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..config import Limits
 T = t.TypeVar("T")
 
 
-class Pace:
-    """Lets through as many as the limits allow in any stretch of time, from any thread.
+class RateLimit:
+    """Lets through as many items as the limits allow in any period, from any thread.
 
     :param limits: ``((14, 1.0), (500, 3600.0))``: 14 in each second, and 500 in each hour.
     """
@@ -26,11 +26,11 @@ class Pace:
 
     @property
     def limited(self) -> bool:
-        """Whether there is any limit."""
+        """Whether any limit is set."""
         return bool(self._windows)
 
-    def pause(self) -> float:
-        """Seconds to wait until the next may pass."""
+    def delay(self) -> float:
+        """Return the seconds until the next item may pass."""
         now = time.monotonic()
         waits = (
             window[0] + span - now for window, span in self._windows if len(window) == window.maxlen
@@ -38,23 +38,23 @@ class Pace:
         return max((wait for wait in waits if wait > 0), default=0.0)
 
     def wait(self) -> None:
-        """Wait until the next may pass, and count it."""
-        # In the caller's own thread, which nobody else is to wake: a signal does. A worker of the
-        # queue does not come here; it gives rows back, and waits for its bell.
-        while pause := self._count():
-            time.sleep(pause)
+        """Wait until the next item may pass, and count it."""
+        # This sleeps in the caller's own thread, which only a signal wakes. A worker of the queue
+        # never waits here: it gives rows back, and waits for its bell.
+        while delay := self._count():
+            time.sleep(delay)
 
     def each(self, items: Iterable[T]) -> Iterator[T]:
-        """Give each as soon as it may pass."""
+        """Yield each item as soon as it may pass."""
         for item in items:
             self.wait()
             yield item
 
     def _count(self) -> float:
-        """Count one if it may pass now; else return the seconds to wait."""
+        """Count an item if it may pass now; else return the seconds to wait."""
         with self._counting:
-            if pause := self.pause():
-                return pause
+            if delay := self.delay():
+                return delay
             for window, _ in self._windows:
                 window.append(time.monotonic())
             return 0.0

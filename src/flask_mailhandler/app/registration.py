@@ -1,4 +1,4 @@
-"""What belongs to one app: its settings, its handlers, and who captures its mail."""
+"""What belongs to one app: its settings, its handlers, its captures and its observers."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ import threading
 import typing as t
 import weakref
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from flask import Flask
-from flask import has_app_context
 
 from ..handlers import SILENT
 from ..handlers.base import EmailHandler
+from ..handlers.prepare import Before
 from ..log import log_report
 from ..log import logger
+from ..phase import Phase
+from ..report import Job
+from ..report import Observe
 from ..report import Report
 from ..signals import announce
 from ..signals import message_failed
 from ..signals import message_sent
 from ..testing.outbox import Outbox
+from .account import Account
+from .account import DEFAULT
 from .capturing import Capture
 from .capturing import InMemory
 from .capturing import OverSMTP
-from .current import current_app_object
 from .no_sending import refuse
 from .other_mail import OtherMail
-from .rate_limit import Pace
-from .settings import Account
-from .settings import DEFAULT
+from .rate_limit import RateLimit
 from .settings import Settings
 
 if t.TYPE_CHECKING:
@@ -36,43 +39,43 @@ if t.TYPE_CHECKING:
 
 
 class Registration:
-    """One app's part of a :class:`.Mail`. It holds the app weakly: the app holds it.
+    """A :class:`.Mail` on one app. It holds the app weakly, because the app holds it.
 
     :param settings: What the app's ``MAIL_*`` keys say.
+    :param before: The ``before_send`` functions of the ``Mail``, which may grow.
     """
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, app: Flask, settings: Settings, before: Sequence[Before]) -> None:
         self._app = weakref.ref(app)
+        self._before = before
         self.settings = settings
-        # Replaced as a whole, so that whoever reads it while another thread captures sees one
-        # state or the other.
+        # Both tuples are replaced as a whole, so that a thread that reads one while another
+        # thread changes it sees the old state or the new one.
         self._captures: tuple[Capture, ...] = ()
-        self._capturing = threading.Lock()
+        self._observers: tuple[Observe, ...] = ()
+        self._changing = threading.Lock()
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
-        self._paces: dict[str, Pace] = {}
+        self._rate_limits: dict[str, RateLimit] = {}
         self.other_mail: OtherMail = OtherMail(settings)
         self.edges: dict[str, t.Any] = {}
-        """What the edges keep for this app, by their names."""
+        """What the parts above store for this app, such as its queue and its previews, by name."""
 
     def hold(self) -> Flask | None:
-        """The app, for as long as the caller keeps it; None if there is none any more."""
+        """Return the app, for as long as the caller keeps it; None if it is gone."""
         return self._app()
 
     @property
-    def sends_at_once(self) -> bool:
-        """Whether mail that is to be sent later is sent at once, into the outbox of a test."""
-        in_test = bool(self._captures) or self.app.testing
-        return in_test and self.settings.queue.testing_queue == "memory"
-
-    @property
     def app(self) -> Flask:
+        """The app, for a caller that holds it."""
         app = self._app()
-        assert app is not None  # whoever asks has it
+        assert app is not None
         return app
 
+    # Handlers
+
     def handler(self, using: str | None) -> EmailHandler:
-        """The handler that is in force now. TESTING and debug are looked at every time, for they
-        may be set after init_app.
+        """Return the handler that is in force now. TESTING and debug mode are read in each call,
+        because they may be set after init_app.
 
         :raises RuntimeError: in a preview, which sends nothing.
         """
@@ -85,8 +88,8 @@ class Registration:
         kind = self.settings.choose(account, testing=app.testing, debug=app.debug)
         handler = self._handlers.get((account.name, kind))
         if handler is None:
-            # No lock: a child of a fork could find it held by a thread that it has not. If two
-            # threads build one, both take the first.
+            # No lock: after a fork, the child could find it held by a thread that it does not
+            # have. If two threads build a handler, both use the first.
             built = self._build(account, kind)
             handler = self._handlers.setdefault((account.name, kind), built)
             if handler is built and kind == "smtp" and not account.connected:
@@ -95,97 +98,76 @@ class Registration:
                 )
         return handler
 
+    def _build(self, account: Account, kind: object) -> EmailHandler:
+        if kind == "mailbox":
+            from .dev_mailbox import mailbox_handler  # few apps in production store mail
+
+            return mailbox_handler(account, self.app)
+        return account.build(kind)
+
     def sends(self, using: str | None) -> bool:
         """Whether the handler in force really sends; a capture counts as if it did."""
         account = self.settings.account(using)
         kind = self.settings.choose(account, testing=self.app.testing, debug=self.app.debug)
         return bool(self._captures) or kind not in SILENT
 
-    def _build(self, account: Account, kind: object) -> EmailHandler:
-        if kind == "mailbox":
-            from .dev_mailbox import in_app  # few apps in production keep mail
+    @property
+    def sends_at_once(self) -> bool:
+        """Whether ``send_later`` sends at once, into the outbox of a test."""
+        in_test = bool(self._captures) or self.app.testing
+        return in_test and self.settings.queue.testing_queue == "memory"
 
-            return in_app(account, self.app)
-        return account.build(kind)
-
-    def pace(self, using: str | None) -> Pace:
-        """The rate limit of an account, which all its callers in this process share."""
+    def rate_limit(self, using: str | None) -> RateLimit:
+        """Return the rate limit of an account, which all its callers in this process share."""
         account = self.settings.account(using)
-        return self._paces.setdefault(account.name, Pace(account.rate_limit or ()))
+        return self._rate_limits.setdefault(account.name, RateLimit(account.rate_limit or ()))
 
-    def start_capture(self, capture: Capture) -> None:
-        """Give mail to *capture* until :meth:`end_capture`; the last one started gets it."""
-        with self._capturing:
+    # What the app's code, and a test, add
+
+    @property
+    def before(self) -> tuple[Before, ...]:
+        """The ``before_send`` functions."""
+        return tuple(self._before)
+
+    def add_observer(self, observer: Observe) -> None:
+        """Call a function with the phase and the job before each phase of a message begins.
+
+        Telemetry will use it. It is private to this package as yet.
+        """
+        with self._changing:
+            self._observers = (*self._observers, observer)
+
+    def observe(self, phase: Phase, job: Job) -> None:
+        """Call every observer. What one raises is logged, so that no message fails for it."""
+        for observer in self._observers:
+            try:
+                observer(phase, job)
+            except Exception:
+                logger.exception("An observer raised before the phase %s.", phase.name)
+
+    @contextlib.contextmanager
+    def capture(self, into: Outbox | SMTPServer) -> Iterator[None]:
+        """Capture the app's mail in an outbox, or send it to a test server, while the context is
+        open. Of several captures the last one that was started gets the mail."""
+        self.other_mail.past_the_capture(self.app)
+        capture = InMemory(into) if isinstance(into, Outbox) else OverSMTP(into, self.settings)
+        with self._changing:
             self._captures = (*self._captures, capture)
+        try:
+            yield
+        finally:
+            with self._changing:  # others may have been started meanwhile
+                self._captures = tuple(other for other in self._captures if other is not capture)
+            capture.close()
 
-    def end_capture(self, capture: Capture) -> None:
-        """Undo :meth:`start_capture`, whatever else was started meanwhile."""
-        with self._capturing:
-            self._captures = tuple(other for other in self._captures if other is not capture)
-        capture.close()
+    # What the app is told
 
     def tell(self, report: Report, using: str | None) -> None:
         """Log a report and send its signal."""
         log_report(report, using or DEFAULT)
-        # Of a sending that was given up the garbage collector may tell, after its app is gone.
+        # The garbage collector may report a send that was given up, after its app is gone.
         app = self.hold()
         if not report.outcomes or app is None:
             return
         signal = message_sent if report.accepted else message_failed
         announce(signal, app, message=report.message, report=report)
-
-
-class Registrations:
-    """The apps that one :class:`.Mail` is registered on, as long as they live."""
-
-    def __init__(self) -> None:
-        self._by_app: weakref.WeakKeyDictionary[Flask, Registration] = weakref.WeakKeyDictionary()
-
-    def add(self, app: Flask, settings: Settings) -> Registration:
-        mine = self._by_app[app] = Registration(app, settings)
-        return mine
-
-    def current(self) -> Registration:
-        """That of the current app.
-
-        :raises RuntimeError: outside an app context.
-        """
-        if not has_app_context():
-            raise RuntimeError(
-                "Mail is sent on behalf of an app, and there is no app context here. In a script,"
-                " wrap the code in 'with app.app_context():'; in a thread, push one there."
-            )
-        return self.of(current_app_object())
-
-    def of(self, app: Flask) -> Registration:
-        """That of an app.
-
-        :raises RuntimeError: if there is none.
-        """
-        try:
-            return self._by_app[app]
-        except KeyError:
-            raise RuntimeError(
-                f"This Mail is not registered on the app {app.name!r}: call mail.init_app(app) in"
-                " the function that creates the app."
-            ) from None
-
-    @contextlib.contextmanager
-    def capture(self, app: Flask | None, server: SMTPServer | None) -> Iterator[Outbox]:
-        """Capture the mail of an app; without one, of the current app, or of all."""
-        outbox = Outbox() if server is None else server.outbox
-        target = app or (current_app_object() if has_app_context() else None)
-        with contextlib.ExitStack() as captures:
-            for mine in [self.of(target)] if target else self:
-                mine.other_mail.past_the_capture(mine.app)
-                capture = OverSMTP(server, mine.settings) if server else InMemory(outbox)
-                mine.start_capture(capture)
-                captures.callback(mine.end_capture, capture)
-            yield outbox
-
-    def names(self) -> list[str]:
-        """The names of the apps."""
-        return sorted(app.name for app in self._by_app)
-
-    def __iter__(self) -> Iterator[Registration]:
-        return iter([*self._by_app.values()])

@@ -15,21 +15,20 @@ from flask import Flask
 
 from .. import config
 from ..address import AddressesInput
-from ..errors import BatchError
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import AnyMessage
 from ..handlers.prepare import Before
 from ..handlers.prepare import from_text
 from ..handlers.prepare import several
+from ..message.fields import MessageFields
 from ..message.message import Message
-from ..message.message import MessageFields
 from ..message.other_names import LATER
+from ..report import BatchError
 from ..report import Report
 from ..testing.outbox import Outbox
 from ..text.checks import plain
 from .dispatch import Dispatch
-from .registration import Registration
-from .registration import Registrations
+from .registrations import MailBase
 
 if t.TYPE_CHECKING:
     from email.header import Header
@@ -42,12 +41,8 @@ MISSING = object()
 """What stands for an argument that must not be left out."""
 
 
-class Sender:
+class Sender(MailBase):
     """Sends on behalf of the current app."""
-
-    def __init__(self) -> None:
-        self._before: list[Before] = []
-        self._registrations = Registrations()
 
     @property
     def handler(self) -> EmailHandler:
@@ -64,7 +59,7 @@ class Sender:
     def before_send(self, function: B) -> B:
         """Register a function that sees every message after the defaults are filled in. It
         returns the message, a changed copy, or None to stop it. May be used as a decorator."""
-        self._before.append(function)
+        self._registrations.before.append(function)
         return function
 
     @t.overload
@@ -238,11 +233,8 @@ class Sender:
     def _dispatch(
         self, using: str | None, recipients: AddressesInput, timeout: float | None
     ) -> Dispatch:
-        before = tuple(self._before)
-        return Dispatch(self._registration(), using, before, recipients=recipients, timeout=timeout)
-
-    def _registration(self) -> Registration:
-        return self._registrations.current()
+        mine = self._registration()
+        return Dispatch(mine, using, mine.before, recipients=recipients, timeout=timeout)
 
 
 def _check_arguments(message: object, fields: Collection[str]) -> None:

@@ -1,10 +1,10 @@
-"""Which key somebody meant who has written one that there is not."""
+"""What to suggest for a key that does not exist."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# What people write who have read of another name for an option, or have guessed it.
+# Names that other software gives to an option, and names that users guess.
 _SYNONYMS = {
     "from": "default_from",
     "from_addr": "default_from",
@@ -64,26 +64,27 @@ _SYNONYMS = {
 }
 
 
-def meant(name: str, known: Iterable[str]) -> str | None:
-    """Return the option that was meant: by a name that it has elsewhere, or by its spelling.
+def suggest(name: str, known: Iterable[str]) -> str | None:
+    """Return the option that the user probably meant: one with this name elsewhere, or one that is
+    spelt alike.
 
-    :param name: In lower case and without ``MAIL_``, as the known ones.
+    :param name: In lower case and without ``MAIL_``, like the known names.
     """
     import difflib
 
     names = {*known}
     if (other := _SYNONYMS.get(name)) in names:
         return other
-    # Two letters of four exchanged, as in MAIL_PROT, are three quarters alike.
+    # Two of four letters exchanged, as in MAIL_PROT, leave three quarters alike.
     return next(iter(difflib.get_close_matches(name, sorted(names), 1, 0.75)), None)
 
 
-def unknown_options(where: str, unknown: Iterable[str], known: Iterable[str]) -> str:
-    """Return what is wrong with options that there are not, and which were meant."""
+def unknown_options_text(where: str, unknown: Iterable[str], known: Iterable[str]) -> str:
+    """Return the error text for unknown options, with the ones that the user probably meant."""
     names, allowed = sorted(unknown), {*known}
-    near = [found for name in names if (found := meant(name, allowed))]
+    near = [found for name in names if (found := suggest(name, allowed))]
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     return (
-        f"{where} has unknown options: {', '.join(names)}.{hint} They are written as the keys are,"
-        " in lower case and without MAIL_."
+        f"{where} has unknown options: {', '.join(names)}.{hint} Write them like the keys, in"
+        " lower case and without MAIL_."
     )

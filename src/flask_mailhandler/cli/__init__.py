@@ -1,5 +1,15 @@
-"""The command line, ``flask mail``: what can be written. What is done stands in a module of
-each command's name, which is imported when the command is run."""
+"""The command line, ``flask mail``: its commands and options. What a command does is in a module of
+its name, which is imported when the command runs.
+
+::
+
+    group (an app), alone (no app) ─┬─ send      in_force, ask
+                                    ├─ check     in_force, trial
+                                    ├─ catch     catcher
+                                    ├─ preview
+                                    └─ queue_group ── queue, worker
+                                       table   prints columns
+"""
 
 from __future__ import annotations
 
@@ -18,9 +28,9 @@ _Decorator: t.TypeAlias = Callable[[_Function], _Function]
 
 
 def group(name: str) -> click.Group:
-    """The commands of an app, for ``app.cli``.
+    """Return the commands of an app, for ``app.cli``.
 
-    :param name: Of the group: ``mail`` in ``flask mail send``.
+    :param name: The name of the group: ``mail`` in ``flask mail send``.
     """
     from flask.cli import with_appcontext
 
@@ -38,22 +48,22 @@ def group(name: str) -> click.Group:
 
 
 def alone() -> click.Group:
-    """The same without an app, for ``python -m flask_mailhandler``."""
+    """Return the commands that need no app, for ``python -m flask_mailhandler``."""
     return _group(
         "python -m flask_mailhandler",
         click.option(
             "--url",
             envvar="MAIL_URL",
             show_envvar=True,
-            help="Where mail goes, such as smtps://ann%40example.com@smtp.example.com; a"
-            " password that it leaves out is asked for.",
+            help="Where to send mail, such as smtps://ann%40example.com@smtp.example.com. If it"
+            " has no password, you are asked for it.",
         ),
         lambda function: function,
     )
 
 
 def _group(name: str, by: _Decorator, within: _Decorator) -> click.Group:
-    mail = click.Group(name, help="Send mail, see whether it can be sent, or catch it.")
+    mail = click.Group(name, help="Send mail, check whether it can be sent, or catch it.")
     mail.add_command(_send_command(by))
     mail.add_command(_check_command(by))
     mail.add_command(_catch_command(within))
@@ -62,19 +72,20 @@ def _group(name: str, by: _Decorator, within: _Decorator) -> click.Group:
 
 def _send_command(by: _Decorator) -> click.Command:
     @click.command("send")
-    @click.option("--to", multiple=True, metavar="ADDRESS", help="A recipient; may be repeated.")
-    @click.option("--cc", multiple=True, metavar="ADDRESS", help="Gets a copy.")
-    @click.option("--bcc", multiple=True, metavar="ADDRESS", help="Gets a copy, unseen.")
+    @click.option("--to", multiple=True, metavar="ADDRESS", help="A recipient; can be repeated.")
+    @click.option("--cc", multiple=True, metavar="ADDRESS", help="A recipient of a copy.")
+    @click.option("--bcc", multiple=True, metavar="ADDRESS", help="A recipient of a blind copy.")
     @click.option("--from", "from_addr", metavar="ADDRESS", help="The sender.")
     @click.option("--subject", help="The subject.")
-    @click.option("--text", help="The text; '-', or to leave it out, is what is piped in.")
-    @click.option("--html", metavar="FILE", help="The same as HTML.")
-    @click.option("--attach", multiple=True, metavar="FILE", help="A file; may be repeated.")
+    @click.option("--text", help="The text; '-', or no --text, reads it from standard input.")
+    @click.option("--html", metavar="FILE", help="A file with the same text as HTML.")
+    @click.option("--attach", multiple=True, metavar="FILE", help="An attachment; can be repeated.")
     @by
     def send(using: str | None = None, url: str | None = None, **arguments: t.Any) -> None:
-        """Send a message, and print what became of each recipient.
+        """Send a message, and print the outcome for each recipient.
 
-        What is left out is asked for. The exit code is 0 if everybody was accepted.
+        On a terminal you are asked for what you leave out. The exit code is 0 if every recipient
+        was accepted.
         """
         with _errors_in_one_line():
             from .send import Arguments
@@ -90,9 +101,9 @@ def _check_command(by: _Decorator) -> click.Command:
     @click.option("--to", metavar="ADDRESS", help="A recipient to ask the server about.")
     @by
     def check(to: str | None, using: str | None = None, url: str | None = None) -> None:
-        """See which settings are in force, and try them without sending.
+        """Show the settings in force, and try them without sending.
 
-        The exit code is 0 if the server would take a message.
+        The exit code is 0 if the server would accept a message.
         """
         with _errors_in_one_line():
             from .check import check
@@ -104,36 +115,36 @@ def _check_command(by: _Decorator) -> click.Command:
 
 def _catch_command(within: _Decorator) -> click.Command:
     @click.command("catch")
-    @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+    @click.option("--host", default="127.0.0.1", show_default=True, help="The host to listen on.")
     @click.option("--port", default=2525, show_default=True, type=click.IntRange(0, 65535))
-    @click.option("--folder", help="Where messages are kept; that of the app's mailbox, or 'mail'.")
+    @click.option("--folder", help="The folder. Default: that of the app's mailbox, or 'mail'.")
     @click.option(
         "--page-port",
         type=click.IntRange(0, 65535),
-        help="Where the page is served on this machine; 8025, or any other if that is taken.",
+        help="The port of the page on this machine. Default: 8025, or a free one if it is taken.",
     )
     @click.option(
         "--keep",
         type=click.IntRange(1, 100_000),
-        help="How many messages are kept in the folder; MAIL_MAILBOX_MESSAGES, or 200.",
+        help="How many messages the folder keeps. Default: MAIL_MAILBOX_MESSAGES, or 200.",
     )
     @click.option(
         "--size",
         default=33_554_432,
         show_default=True,
         type=click.IntRange(1),
-        help="The octets of the largest message.",
+        help="The size of the largest message, in octets.",
     )
     @click.option(
         "--dangerously-listen-on-network",
         is_flag=True,
-        help="Allow a host that is not this machine: anybody who reaches it may fill the folder.",
+        help="Allow a host that other machines can reach: they can fill the folder.",
     )
     @within
     def catch(**arguments: t.Any) -> None:
-        """Keep every message that is sent here, and send none of them on.
+        """Store every message sent to this server, and relay none.
 
-        A server for development, with a page that shows the messages. Any login is accepted.
+        This is a server for development, with a page that shows the messages. It accepts any login.
         """
         with _errors_in_one_line():
             from .catch import catch
@@ -145,12 +156,12 @@ def _catch_command(within: _Decorator) -> click.Command:
 
 def _preview_command(within: _Decorator) -> click.Command:
     @click.command("preview")
-    @click.option("--export", metavar="FOLDER", help="Write them into a folder, for a browser.")
+    @click.option("--export", metavar="FOLDER", help="Write pages into a folder, for a browser.")
     @within
     def preview(export: str | None) -> None:
         """List the previews of the app, or write their pages as files.
 
-        The exit code is 0 if every preview that was written could be made.
+        The exit code is 0 if every preview could be made.
         """
         with _errors_in_one_line():
             from .preview import list_previews
@@ -162,7 +173,7 @@ def _preview_command(within: _Decorator) -> click.Command:
 
 
 def _run_in(module: str) -> Callable[..., None]:
-    """What calls a function of a module that is imported only then."""
+    """Return a function that imports a module and calls a function of it."""
 
     def run(name: str, *arguments: t.Any) -> None:
         import importlib
@@ -177,7 +188,7 @@ def _in_force(using: str | None, url: str | None) -> InForce:
     from .in_force import of_app
     from .in_force import of_url
 
-    # A URL, though None, is for who has no app.
+    # Only the commands without an app have the parameter url, even if it is None.
     return of_app(using) if "url" not in click.get_current_context().params else of_url(url)
 
 
@@ -187,7 +198,7 @@ def _exit(code: int) -> None:
 
 @contextlib.contextmanager
 def _errors_in_one_line() -> Iterator[None]:
-    """Say what is wrong as click does, without a traceback."""
+    """Print an error as Click does, without a traceback."""
     from ..errors import MailError
     from ..handlers.console import visible
 

@@ -1,4 +1,4 @@
-"""Asking for what was left out, when there is somebody to ask."""
+"""Questions to the user about what the command line left out."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ T = t.TypeVar("T")
 
 
 def interactive() -> bool:
-    """Whether a person can answer: standard input is a terminal."""
+    """Whether a user can answer: standard input is a terminal."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def ask(question: str, default: str | None, check: Callable[[str], T]) -> T:
-    """Ask for one line and return what *check* makes of it; ask again, if that raises a
-    :exc:`.MailError`. Questions are printed to standard error."""
+    """Ask for one line and return the result of *check* for it. Ask again if *check* raises a
+    :exc:`.MailError`. The question is printed to standard error."""
 
     def checked(answer: str) -> T:
         try:
@@ -40,13 +40,13 @@ def ask_address(question: str, default: str | None = None) -> str:
 
 
 def ask_password(question: str) -> Secret:
-    """Ask for a password; what is typed is not shown."""
+    """Ask for a password, without showing what the user types."""
     return Secret(click.prompt(question, hide_input=True, err=True))
 
 
 def ask_text() -> str:
     """Ask for several lines."""
-    click.echo("Text, up to a line with only a dot, or Ctrl-D:", err=True)
+    click.echo("Text (end with a line that is only a dot, or with Ctrl-D):", err=True)
     lines = []
     for line in sys.stdin:
         if line.rstrip("\r\n") == ".":

@@ -1,4 +1,4 @@
-"""``flask mail catch``."""
+"""``flask mail catch``: run the catcher and its page until a signal."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pathlib import Path
 import click
 from flask import has_app_context
 
-from ..app.current import current_mail
+from ..app.current import registration
 from ..app.dev_mailbox import folder_of
-from ..app.dev_mailbox import in_app
+from ..app.dev_mailbox import mailbox_handler
 from ..handlers.console import visible
 from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler
-from ..pages.local_server import PageServer
+from ..pages.local_server import LocalServer
 from ..smtp.endpoint import is_loopback
 from .catcher import Catcher
 
@@ -34,9 +34,9 @@ _SHOWN = 2
 
 @dataclasses.dataclass(frozen=True)
 class _Folder:
-    """Where messages are kept.
+    """Where messages are stored.
 
-    :param most: How many; None if nothing is dropped.
+    :param most: How many are kept; None deletes none.
     :param size: How many octets they may have together.
     """
 
@@ -55,41 +55,42 @@ def catch(
     size: int,
     dangerously_listen_on_network: bool,
 ) -> None:
-    """Keep messages until SIGINT (Ctrl-C) or SIGTERM comes.
+    """Store messages until SIGINT (Ctrl-C) or SIGTERM.
 
-    :raises ConfigurationError: if it cannot listen, or aiosmtpd is not installed.
+    :raises ConfigurationError: if the address cannot be used, or aiosmtpd is not installed.
     """
     if not is_loopback(host) and not dangerously_listen_on_network:
         raise click.ClickException(
-            f"{host} is not this machine alone: whoever reaches it could fill the folder. If you"
-            " must, add --dangerously-listen-on-network."
+            f"{host} is not a loopback address: other machines could fill the folder. To allow"
+            " this, add --dangerously-listen-on-network."
         )
-    kept_in = _folder(folder, keep)
+    stored_in = _folder(folder, keep)
     names: list[str] = []
-    caught = functools.partial(_arrived, kept_in, names)
-    catcher = Catcher(kept_in.path, host=host, port=port, size=size, caught=caught)
+    caught = functools.partial(_arrived, stored_in, names)
+    catcher = Catcher(stored_in.path, host=host, port=port, size=size, caught=caught)
     asyncio.run(_serve(catcher, page_port))
-    click.echo(f"Stopped; {_in_all(kept_in.path, names)}.")
+    click.echo(f"Stopped; {_in_all(stored_in.path, names)}.")
 
 
 def _in_all(folder: str, names: Sequence[str]) -> str:
-    """How many messages were caught, and how many of them are still there."""
+    """Say how many messages were caught, and how many are still there."""
     left = sum(Path(folder, f"{name}.json").exists() for name in names)
     messages = f"{len(names)} message{'' if len(names) == 1 else 's'}"
-    return f"{messages} kept" if left == len(names) else f"{messages} caught, {left} of them kept"
+    return f"{messages} stored" if left == len(names) else f"{messages} caught, {left} still stored"
 
 
 def _folder(path: str | None, most: int | None) -> _Folder:
-    """That of the app's mailbox, so that one page shows what the app sends and what others do."""
+    """Return the folder of the app's mailbox, so that one page shows the mail of the app and of
+    other programs."""
     if not has_app_context():
         alone = MailboxEmailHandler(mailbox_messages=most)
         return _Folder(path or "mail", alone.mailbox_messages, alone.mailbox_size)
-    mine = current_mail._registration()
+    mine = registration()
     account, own = mine.settings.account(None), folder_of(mine.app, mine.settings)
-    # What the app's handler "file" writes is an archive, of which nobody drops unasked.
+    # The folder of the app's handler "file" is an archive: nothing is deleted there unasked.
     if account.handler == "file" and most is None and _is_same(path or own, own):
         return _Folder(own, None, 0)
-    mailbox = in_app(account, mine.app)
+    mailbox = mailbox_handler(account, mine.app)
     return _Folder(path or own, most or mailbox.mailbox_messages, mailbox.mailbox_size)
 
 
@@ -106,12 +107,12 @@ async def _serve(catcher: Catcher, page_port: int | None) -> None:
         def ready() -> None:
             url = f"smtp://{_where(catcher)}"
             folder = str(Path(catcher.folder).absolute())
-            page = stack.enter_context(PageServer(folder, page_port, f"MAIL_URL={url}"))
+            page = stack.enter_context(LocalServer(folder, page_port, f"MAIL_URL={url}"))
             click.echo(
-                f"Catching mail on {_where(catcher)}; none is sent on. Ctrl-C stops it.\n"
+                f"Catching mail on {_where(catcher)}. None is relayed. Press Ctrl-C to stop.\n"
                 f"For an app: MAIL_URL={url}\n"
-                f"Messages are kept in {visible(folder)}\n"
-                f"Look at them at {page.url}\n"
+                f"Messages are stored in {visible(folder)}\n"
+                f"View them at {page.url}\n"
             )
 
         await catcher.serve(ready)
@@ -126,7 +127,7 @@ def _arrived(folder: _Folder, names: list[str], caught: Caught) -> None:
     names.append(caught.name)
     _print(folder.path, caught)
     if folder.most is not None:
-        # The message is there, whatever becomes of the others.
+        # The message is stored, even if an older one cannot be deleted.
         with contextlib.suppress(OSError):
             drop_oldest(folder.path, folder.most, folder.size)
 

@@ -1,6 +1,6 @@
-"""A local SMTP server that keeps every message in a folder and sends none on, on aiosmtpd.
+"""A local SMTP server, on aiosmtpd, that stores every message in a folder and relays none.
 
-The folder is as :class:`.FileEmailHandler` writes it.
+The folder has the format of :class:`.FileEmailHandler`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ..handlers.console import visible
 from ..handlers.file import store
 from ..mime.reading import read_within_bounds
 from ..mime.reading import Reading
-from ..mime.summary import summary_of
+from ..mime.reading.summary import summary_of
+from ..phase import State
 from ..report import Outcome
-from ..report import State
 
 try:
     from aiosmtpd.smtp import MISSING
@@ -46,33 +46,33 @@ _LOGIN = ("User Name", "Password")
 
 @dataclasses.dataclass(frozen=True)
 class Caught:
-    """A message that was kept."""
+    """A message that was stored."""
 
     name: str
-    """Of its two files, without an ending."""
+    """The name of its two files, without their suffixes."""
     envelope: Envelope
     message_id: str
-    """As its header has it; "" if it has none."""
+    """The Message-ID in its header; "" if it has none."""
     subject: str
-    """For people: decoded as far as it can be, and cut."""
+    """The subject, decoded as far as possible and shortened."""
     size: int
-    """Octets."""
+    """The number of its octets."""
 
 
-def _unheard(caught: Caught) -> None:
-    """Tell nobody."""
+def _ignore(caught: Caught) -> None:
+    """Do nothing."""
 
 
 class Catcher:
-    """Listens as long as its ``with`` block is open (in a thread of its own), or as
-    :meth:`serve` runs.
+    """Listens while its ``with`` block is open (in its own thread), or while :meth:`serve` runs.
 
-    :param folder: Where messages are kept. It is made if it is not there.
-    :param host: Who can reach it can fill the folder, so it should be a loopback address.
-    :param port: 0 for any free one; :attr:`port` then tells which.
-    :param size: The octets of the largest message.
-    :param caught: Called with each message that was kept, before its sender is answered: one after
-        the other, in a thread of their own.
+    :param folder: Where messages are stored. It is created if it does not exist.
+    :param host: The address to listen on. Use a loopback address: any client that can reach it can
+        fill the folder.
+    :param port: 0 for any free port; :attr:`port` is then the one in use.
+    :param size: The size of the largest message, in octets.
+    :param caught: Called with each message after it is stored and before the client gets its reply:
+        with one message at a time, in a separate thread.
     """
 
     def __init__(
@@ -82,32 +82,32 @@ class Catcher:
         host: str = "127.0.0.1",
         port: int = 0,
         size: int = 33_554_432,
-        caught: Callable[[Caught], None] = _unheard,
+        caught: Callable[[Caught], None] = _ignore,
     ) -> None:
         self.folder = folder
         self.host = host
         self.port: int = port
-        self.kept: int = 0
-        """Messages kept so far."""
+        self.stored: int = 0
+        """How many messages were stored so far."""
         self._size = size
         self._caught = caught
         self._protocols: list[SMTP] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
-        # One thread, so that messages are kept in the order in which they came.
-        self._keeping: concurrent.futures.Executor | None = None
+        # One thread, so that messages are stored in the order in which they arrive.
+        self._storing: concurrent.futures.Executor | None = None
 
     async def serve(self, ready: Callable[[], None]) -> None:
         """Listen until :meth:`stop_soon` is called.
 
         :param ready: Called when a client can connect.
-        :raises ConfigurationError: if the address or the folder cannot be had.
+        :raises ConfigurationError: if the address or the folder cannot be used.
         """
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         with (
             _harmless_log(),
-            concurrent.futures.ThreadPoolExecutor(1, "catcher-keeping") as self._keeping,
+            concurrent.futures.ThreadPoolExecutor(1, "catcher-storing") as self._storing,
             contextlib.closing(await self._listen(self._loop)) as server,
         ):
             self.port = server.sockets[0].getsockname()[1]
@@ -122,16 +122,16 @@ class Catcher:
             return await loop.create_server(self._connection, self.host, self.port)
         except OSError as error:
             hint = (
-                " Is something listening there already? Choose another port."
+                " Is another program listening there? Choose another port."
                 if error.errno == errno.EADDRINUSE
                 else ""
             )
             raise ConfigurationError(
-                f"{self.host}:{self.port} cannot be listened on: {error.strerror or error}.{hint}"
+                f"Cannot listen on {self.host}:{self.port}: {error.strerror or error}.{hint}"
             ) from error
 
     def _make_folder(self) -> None:
-        reason = "it may not be written"
+        reason = "it is not writable"
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             if os.access(self.folder, os.W_OK | os.X_OK):
@@ -139,7 +139,7 @@ class Catcher:
         except OSError as error:
             reason = error.strerror or str(error)
         raise ConfigurationError(
-            f"Messages cannot be kept in {self.folder!r}: {reason}. Choose another folder."
+            f"Messages cannot be stored in {self.folder!r}: {reason}. Choose another folder."
         )
 
     async def _hang_up(self) -> None:
@@ -150,7 +150,8 @@ class Catcher:
         await asyncio.gather(*conversations, return_exceptions=True)
 
     def stop_soon(self) -> None:
-        """Let :meth:`serve` end: for its own thread, such as from a signal handler of its loop."""
+        """Make :meth:`serve` return. Call this in the same thread, for instance in a signal
+        handler of its loop."""
         if self._stop is not None:
             self._stop.set()
 
@@ -161,9 +162,9 @@ class Catcher:
         self.stop()
 
     def start(self) -> t.Self:
-        """Listen, in a thread. Returns when a client can connect.
+        """Listen in a thread, and return when a client can connect.
 
-        :raises ConfigurationError: if the address or the folder cannot be had.
+        :raises ConfigurationError: if the address or the folder cannot be used.
         """
         failures: list[BaseException] = []
         ready = threading.Event()
@@ -176,7 +177,7 @@ class Catcher:
             finally:
                 ready.set()
 
-        # A daemon, because a worker that nobody told to stop must still be able to end.
+        # A daemon, so that a process that does not call stop() can still exit.
         self._thread = threading.Thread(target=run, name="catcher", daemon=True)
         self._thread.start()
         ready.wait()
@@ -197,7 +198,7 @@ class Catcher:
     def _connection(self) -> SMTP:
         self._protocols = [known for known in self._protocols if known.transport is not None]
         protocol = _Protocol(
-            _Keeper(self),
+            _Hooks(self),
             hostname="localhost",  # else aiosmtpd asks the DNS
             ident="Flask-MailHandler catches mail",
             data_size_limit=self._size,
@@ -207,16 +208,16 @@ class Catcher:
         self._protocols.append(protocol)
         return protocol
 
-    async def keep(self, transaction: Transaction) -> str:
-        """Keep what was sent, and say how to answer. Others are served meanwhile."""
+    async def store(self, transaction: Transaction) -> str:
+        """Store what was sent, and return the reply. Other clients are served meanwhile."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._keeping, self._keep, transaction)
+        return await loop.run_in_executor(self._storing, self._store, transaction)
 
-    def _keep(self, transaction: Transaction) -> str:
+    def _store(self, transaction: Transaction) -> str:
         octets = transaction.original_content or b""
         path = str(transaction.mail_from or "")
         try:
-            # aiosmtpd gives the null reverse-path as it is written.
+            # aiosmtpd returns the null reverse-path as the client wrote it.
             envelope = Envelope("" if path == "<>" else path, map(str, transaction.rcpt_tos))
         except MessageError as error:
             return f"553 5.1.3 {error}".encode("ascii", "backslashreplace").decode()[:500]
@@ -233,23 +234,23 @@ class Catcher:
             name = store(self.folder, envelope, content, outcomes, message_id, facts)
         except OSError as error:
             return f"452 4.3.1 The folder cannot be written: {error.strerror}"
-        self.kept += 1
+        self.stored += 1
         self._caught(Caught(name, envelope, message_id, told["subject"], content.size))
         return f"250 2.0.0 Kept as {name}"
 
     def __repr__(self) -> str:
-        return f"<Catcher {self.host}:{self.port} in {self.folder!r}, {self.kept} kept>"
+        return f"<Catcher {self.host}:{self.port} in {self.folder!r}, {self.stored} stored>"
 
 
 @contextlib.contextmanager
 def _harmless_log() -> Iterator[None]:
-    """Make visible what aiosmtpd's log repeats of a client's words: it may be printed on a
-    terminal, which must not obey them."""
+    """Make control characters visible in aiosmtpd's log, which repeats what a client sent: on a
+    terminal they could be obeyed."""
 
     def make_visible(record: logging.LogRecord) -> bool:
         record.msg, record.args = visible(record.getMessage()), None
         if record.exc_info:
-            # A traceback would be printed as it is: what it ends with stands in the line.
+            # A traceback would be printed as it is, so its last line goes into the message.
             record.msg += visible(f": {record.exc_info[1]!r}")
             record.exc_info = None
         return True
@@ -263,35 +264,35 @@ def _harmless_log() -> Iterator[None]:
 
 
 class _Protocol(SMTP):
-    # What other servers would refuse is to be seen here, so that it can be found out.
+    # Lines that other servers refuse are stored, so that a developer can see them.
     line_length_limit = 1 << 20
 
 
-class _Keeper:
+class _Hooks:
     """aiosmtpd's hooks."""
 
     def __init__(self, catcher: Catcher) -> None:
         self._catcher = catcher
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Transaction) -> str:
-        return await self._catcher.keep(envelope)
+        return await self._catcher.store(envelope)
 
-    # These names alone let aiosmtpd offer the mechanisms, beside its own PLAIN and LOGIN.
+    # aiosmtpd offers a mechanism if this name exists, besides its own PLAIN and LOGIN.
     auth_XOAUTH2 = auth_OAUTHBEARER = None
 
     async def handle_AUTH(
         self, server: SMTP, session: Session, envelope: Transaction, args: list[str]
     ) -> str | None:
-        """Accept any login; what its mechanism asks for is read and forgotten."""
+        """Accept any login. What its mechanism asks for is read and not stored."""
         asked = _LOGIN if args[0].upper() == "LOGIN" else ("",)
         for challenge in asked[len(args) - 1 :]:
             if await server.challenge_auth(challenge) is MISSING:
-                return None  # that has been answered
+                return None  # aiosmtpd has sent a reply
         session.authenticated = True
         return "235 2.7.0 Any login will do"
 
 
 def _message_id(message: Reading) -> str:
-    """The Message-ID, whatever has been sent as a header."""
+    """Return the Message-ID, from whatever header was sent."""
     found = (value for name, value in message.fields if name.lower() == "message-id")
     return next(found, "").strip()

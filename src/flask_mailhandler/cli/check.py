@@ -1,4 +1,4 @@
-"""``flask mail check``: which settings are in force, and whether a server would take mail."""
+"""``flask mail check``: the settings in force, and whether the server would accept mail."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _SECRET = re.compile(r"passw|secret|token|credential|api_?key", re.I)
 
 
 def check(in_force: InForce, to: str | None) -> int:
-    """Print what is in force, and for SMTP try it.
+    """Print the settings in force, and try them if the handler uses SMTP.
 
     :param to: The recipient to ask about.
-    :return: The exit code: 0 if mail would be taken.
+    :return: The exit code: 0 if the server would accept mail.
     :raises MailError: if a setting or *to* cannot be used.
     """
     recipient = None if to is None else Address(to, field="--to")
@@ -42,7 +42,7 @@ def check(in_force: InForce, to: str | None) -> int:
         print_table(settings)
         click.echo()
     if shared := in_force.of_the_app():
-        click.echo("Of the whole app:\n")
+        click.echo("For the whole app:\n")
         print_table(shared)
         click.echo()
     if isinstance(handler, SMTPEmailHandler):
@@ -55,13 +55,13 @@ def check(in_force: InForce, to: str | None) -> int:
 
 
 def _settings(in_force: InForce) -> t.Iterator[tuple[str, str, str]]:
-    """Each option that has a value: its name, the value, and where it comes from."""
+    """Yield each option that has a value: its name, its value, and the key it comes from."""
     handler, sources = in_force.handler, in_force.account.sources
     for name, option in sorted(config.options(type(handler)).items(), key=_connection_first):
         value = getattr(handler, name)
         source = sources.get(name, "default")
         if value == option.default:
-            # A key may say what would hold anyway, or be left out.
+            # A key may give the default, or none may be set.
             source = source if name in in_force.account.options else "default"
         if name in ("port", "security") and value is None:
             yield _chosen(t.cast(SMTPEmailHandler, handler), name)
@@ -73,17 +73,17 @@ def _settings(in_force: InForce) -> t.Iterator[tuple[str, str, str]]:
 
 
 def _short(source: str, in_force: InForce) -> str:
-    """A source without the name of the account, which stands above the table."""
+    """Return a source without the name of the account, which is printed above the table."""
     return source.replace(f"MAIL_ACCOUNTS[{in_force.account.name!r}]", "MAIL_ACCOUNTS[...]")
 
 
 def _connection_first(item: tuple[str, object]) -> bool:
-    """Sort what every handler has behind what this one has."""
+    """Sort the options of this kind of handler before those that every handler has."""
     return item[0] in config.options(EmailHandler)
 
 
 def _chosen(handler: SMTPEmailHandler, name: str) -> tuple[str, str, str]:
-    """What a handler has chosen itself, and why."""
+    """Return an option that the handler chose itself, and why."""
     server = handler.server
     if name == "port":
         return name, str(server.port), f"default with security {server.security}"
@@ -116,11 +116,11 @@ def _what_it_does(handler: EmailHandler) -> str:
         case ConsoleEmailHandler():
             return "Messages are printed. Nothing is sent."
         case MemoryEmailHandler():
-            return "Messages are kept in memory, in the outbox of tests. Nothing is sent."
+            return "Messages are stored in memory, in the outbox of tests. Nothing is sent."
         case FileEmailHandler():
             return f"Messages are written into {Path(handler.folder).absolute()}. Nothing is sent."
     kind = type(handler)
     return (
-        f"Messages are given to {kind.__module__}:{kind.__qualname__}, of which this command knows"
-        " no more. 'flask mail send' tries it."
+        f"Messages are passed to {kind.__module__}:{kind.__qualname__}, which this command cannot"
+        " check. 'flask mail send' tries it."
     )

@@ -1,4 +1,4 @@
-"""What would send a message now, and what decided so."""
+"""The account and the handler that would send a message now, and the key that chose them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 from .. import config
-from ..app.dev_mailbox import settled
-from ..app.settings import Account
+from ..app.account import Account
+from ..app.current import registration
+from ..app.dev_mailbox import with_folder
+from ..app.dispatch import Dispatch
 from ..app.settings import read_settings
-from ..errors import DeliveryError
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
 from .ask import ask_password
@@ -28,11 +29,11 @@ if t.TYPE_CHECKING:
 _NOT_SET = (
     " Neither MAIL_URL nor MAIL_HOST is set: set one to your provider's server. In the environment"
     " they are FLASK_MAIL_URL and FLASK_MAIL_HOST, if the app calls app.config.from_prefixed_env()."
-    " To try things out, run 'flask mail catch' and set MAIL_URL to smtp://127.0.0.1:2525."
+    " To try mail without a server, run 'flask mail catch' and set MAIL_URL to smtp://127.0.0.1:2525."
 )
 _NO_URL = (
-    " There is neither --url nor MAIL_URL: set one to your provider's server, such as"
-    " smtps://ann%40example.com@smtp.example.com. To try things out, run"
+    " Neither --url nor MAIL_URL is set: set one to your provider's server, such as"
+    " smtps://ann%40example.com@smtp.example.com. To try mail without a server, run"
     " 'python -m flask_mailhandler catch' and set MAIL_URL to smtp://127.0.0.1:2525."
 )
 
@@ -43,14 +44,14 @@ class InForce:
 
     account: Account
     kind: object
-    """As a handler is named: see :meth:`.Account.build`."""
+    """The kind of handler, as :meth:`.Account.build` takes it."""
     decided_by: str
-    """What chose the handler: ``by MAIL_URL``."""
+    """The key that chose the handler: ``by MAIL_URL``."""
     deliver: Callable[[InForce, Message], Report]
     not_set: str
-    """What is to be said of a connection that failed, for nobody has configured it."""
+    """The text to add if the connection fails and no key says where mail goes."""
     of_the_app: Callable[[], list[tuple[str, str, str]]] = list
-    """What holds for the whole app: name, value and source."""
+    """Returns the settings of the whole app: name, value and source."""
 
     @functools.cached_property
     def handler(self) -> EmailHandler:
@@ -62,11 +63,11 @@ class InForce:
 
     @property
     def unconfigured(self) -> bool:
-        """Whether mail is to go over the network, and nothing says where."""
+        """Whether mail goes over the network and no key says where."""
         return not self.account.connected and isinstance(self.handler, SMTPEmailHandler)
 
     def connected(self, **options: object) -> InForce:
-        """Return the same with the answers to what was asked."""
+        """Return a copy with a connection that the user was asked for."""
         known = config.options(SMTPEmailHandler)
         asked = config.read(known, options, lambda name: f"the {name}")
         account = dataclasses.replace(
@@ -75,7 +76,7 @@ class InForce:
         return dataclasses.replace(self, account=account)
 
     def send(self, message: Message) -> Report:
-        """Send a message; what fails is in the report.
+        """Send a message. A failure is in the report, and is not raised.
 
         :raises MessageError: if it cannot be sent as it is.
         """
@@ -84,14 +85,11 @@ class InForce:
 
 
 def of_app(using: str | None) -> InForce:
-    """What is in force in the current app.
+    """Return what is in force in the current app.
 
     :raises ConfigurationError: if there is no such account.
     """
-    from ..app.current import current_mail
-
-    # The settings are no part of Mail's interface, but this is the same package.
-    mine = current_mail._registration()
+    mine = registration()
     app, settings = mine.app, mine.settings
     account = settings.account(using)
     kind = settings.choose(account, testing=app.testing, debug=app.debug)
@@ -99,26 +97,26 @@ def of_app(using: str | None) -> InForce:
     if app.testing and settings.testing_handler != "configured":
         decided_by = "by MAIL_TESTING_HANDLER, because TESTING is on"
     elif account.handler is None and kind != "smtp":
-        decided_by = "because of debug mode, and no key says where mail is to go"
+        decided_by = "because debug mode is on and no key says where mail goes"
     if kind == "mailbox":
-        account = settled(account, app)
+        account = with_folder(account, app)
 
     def deliver(in_force: InForce, message: Message) -> Report:
         accounts = {**settings.accounts, account.name: in_force.account}
         mine.settings = dataclasses.replace(settings, accounts=accounts)
         try:
-            return current_mail.send(message, using=using)
-        except DeliveryError as error:
-            return t.cast("Report", error.report)
+            dispatch = Dispatch(mine, using, mine.before, recipients=None, timeout=None)
+            (report,) = dispatch.send([message])
         finally:
             mine.settings = settings
+        return report
 
     shared = functools.partial(_of_the_app, mine, account)
     return InForce(account, kind, decided_by, deliver, _NOT_SET, shared)
 
 
 def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, str]]:
-    """The settings of an app that belong to no account.
+    """Return the settings of an app that belong to no account.
 
     :raises ConfigurationError: if mail cannot wait where MAIL_QUEUE says.
     """
@@ -143,7 +141,7 @@ def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, st
 
 
 def of_url(url: str | None) -> InForce:
-    """What a URL says, where there is no app. A password that is missing is asked for.
+    """Return what a URL says, without an app. The user is asked for a missing password.
 
     :raises ConfigurationError: if it cannot be used.
     """
@@ -168,13 +166,12 @@ def _decided_by(account: Account) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the log of failures from being printed beside the report, where nobody has set up
-    any logging."""
+    """Stop Python from printing logged failures next to the report if logging is not configured."""
     logger = logging.getLogger("flask_mailhandler")
-    nobody = logging.NullHandler()
+    silent = logging.NullHandler()
     if not logger.hasHandlers():
-        logger.addHandler(nobody)
+        logger.addHandler(silent)
     try:
         yield
     finally:
-        logger.removeHandler(nobody)
+        logger.removeHandler(silent)

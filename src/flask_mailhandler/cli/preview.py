@@ -1,4 +1,4 @@
-"""``flask mail preview``: which previews there are, and their pages as files."""
+"""``flask mail preview``: a list of the previews, and their pages as files."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from pathlib import Path
 import click
 
 from ..app.current import current_app_object
-from ..app.current import NAME
+from ..app.current import registration
 from ..handlers.console import visible
+from ..previews.preview import previews_of
 from .table import print_table
 
 if t.TYPE_CHECKING:
-    from ..extension import Mail
     from ..previews.preview import Preview
-    from ..previews.preview import Previews
     from ..previews.rendering import Rendered
 
 
 def list_previews() -> int:
-    """Print the previews of the current app, each in a line.
+    """Print the previews of the current app, one on a line.
 
     :return: The exit code.
     """
-    previews = _previews()
+    previews = previews_of(registration())
     if not previews:
         click.echo(
             'There are no previews. Write @mail.preview("Account/Welcome") above a function that'
-            " returns a message, and import its module where the app is made."
+            " returns a message, and import its module where the app is created."
         )
         return 0
     print_table([(name, _samples(preview), preview.about) for name, preview in previews.items()])
@@ -36,14 +35,13 @@ def list_previews() -> int:
 
 
 def write_previews(folder: str) -> int:
-    """Write the pages, and print which previews could not be made and what the others' readers
-    would find wrong.
+    """Write the pages, and print which previews failed and what lint found in the others.
 
-    :return: The exit code: 0 if all could be made.
+    :return: The exit code: 0 if every preview could be made.
     """
     from ..pages.previews.export import export
 
-    previews = _previews()
+    previews = previews_of(registration())
     try:
         made = export(current_app_object(), previews, Path(folder))
     except OSError as error:
@@ -59,11 +57,6 @@ def write_previews(folder: str) -> int:
     if failed:
         click.echo(f"Error: {len(failed)} of {len(made)} could not be made.", err=True)
     return 1 if failed else 0
-
-
-def _previews() -> Previews:
-    mail: Mail = current_app_object().extensions[NAME]
-    return mail.previews
 
 
 def _samples(preview: Preview) -> str:

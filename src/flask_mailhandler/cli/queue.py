@@ -1,4 +1,4 @@
-"""``flask mail queue``: what is done."""
+"""``flask mail queue``: what each of its commands does."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import click
 
-from ..app.current import current_mail
 from ..app.queue_keys import duration
 from ..queue import outcomes
+from ..queue.current import current_queue
 from ..queue.mail_queue import MailQueue
 from ..queue.outcomes import DamagedRowError
 from ..queue.row import FINISHED
@@ -26,16 +26,16 @@ from .table import print_error
 from .table import print_table
 
 SENDABLE = frozenset(RowState) - {RowState.CLAIMED, RowState.SENT}
-"""The states of which "retry" takes messages."""
+"""The states in which "retry" accepts a message."""
 STOPPABLE = frozenset([RowState.WAITING, RowState.HELD])
-"""The states of which "cancel" takes messages."""
+"""The states in which "cancel" accepts a message."""
 _MOST = 1_000_000
 _SHOWN = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which messages are meant."""
+    """Which messages the user chose."""
 
     numbers: tuple[int, ...] = ()
     state: str | None = None
@@ -44,22 +44,23 @@ class Choice:
 
     @property
     def age(self) -> float | None:
-        """Seconds since the last change.
+        """The seconds since the last change.
 
-        :raises ConfigurationError: if that is no time.
+        :raises ConfigurationError: if ``--older-than`` is not a time.
         """
         return None if self.older_than is None else duration(self.older_than, "--older-than")
 
     def rows(self, limit: int) -> list[Row]:
-        """The messages."""
-        return current_mail.queue.rows(
+        """Return the messages."""
+        return current_queue().rows(
             state=self.state, using=self.using, older_than=self.age, limit=limit
         )
 
     def ids(self) -> Sequence[int]:
-        """The numbers of the messages: those that were written, or those that were described.
+        """Return the numbers of the messages: those on the command line, or those that the options
+        match.
 
-        :raises ClickException: if neither was done: nobody means all of them by saying nothing.
+        :raises ClickException: without numbers and options, which never mean all messages.
         """
         if self.numbers:
             return self.numbers
@@ -70,9 +71,9 @@ class Choice:
         return [row.id for row in self.rows(_MOST)]
 
     def others(self, states: Container[RowState]) -> list[str]:
-        """A sentence about each message that was named by its number and is in none of these
-        states, so that nothing is done to it."""
-        rows = [(number, current_mail.queue.get(number)) for number in self.numbers]
+        """Return a sentence about each message that the user named by its number, but that is in
+        none of these states, so that the command does not change it."""
+        rows = [(number, current_queue().get(number)) for number in self.numbers]
         return [
             f"There is no message {number} in the queue." if row is None else _is(row)
             for number, row in rows
@@ -81,32 +82,32 @@ class Choice:
 
 
 def status(using: str | None) -> int:
-    """Print how many messages there are of each state."""
-    queue = current_mail.queue
+    """Print the number of messages in each state."""
+    queue = current_queue()
     if not queue.store.begun:
-        # It is the app's user who is to make it.
-        click.echo(f"Nothing was ever put into the queue in {queue.store}.")
+        # The app creates the store, as its own system user.
+        click.echo(f"The queue in {queue.store} has never been used.")
         return 0
     stats = queue.stats()
     counts = stats.counts if using is None else queue.store.counts(using)
     click.echo(f"The queue in {queue.store}:\n")
     print_table([(str(state), str(counts.get(state, 0))) for state in RowState])
     if stats.lag:
-        click.echo(f"\nThe first that is due has waited for {_span(stats.lag)}.")
+        click.echo(f"\nThe oldest due message is overdue by {_span(stats.lag)}.")
     for account, why in stats.paused.items():
         left = _span(queue.store.pause(account).until - time.time())
-        click.echo(f"\nThe account {account!r} pauses, for {left} from now:")
+        click.echo(f"\nThe account {account!r} is paused for another {left}:")
         print_table([(why,)])
     return 0
 
 
 def list_rows(choice: Choice, limit: int) -> int:
-    """Print messages, one in a line."""
+    """Print messages, one on a line."""
     found = choice.rows(limit)
     if found:
         print_table([_line(row) for row in found])
     else:
-        click.echo("There are none.")
+        click.echo("No messages.")
     return 0
 
 
@@ -115,7 +116,7 @@ def _is(row: Row) -> str:
 
 
 def _line(row: Row) -> tuple[str, ...]:
-    """Number, state, time, account, and who gets what."""
+    """Return the number, state, time, account, recipients and subject."""
     moment = row.due if row.state is RowState.WAITING else row.changed
     try:
         names = [str(item.recipient) for item in outcomes.from_json(row.recipients)]
@@ -127,8 +128,8 @@ def _line(row: Row) -> tuple[str, ...]:
 
 
 def show(number: int) -> int:
-    """Print everything about a message but its content."""
-    row = current_mail.queue.get(number)
+    """Print everything about a message except its content."""
+    row = current_queue().get(number)
     if row is None:
         raise click.ClickException(f"There is no message {number} in the queue.")
     print_table([*_facts(row)])
@@ -166,26 +167,26 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
 
 
 def retry(choice: Choice) -> int:
-    """Have messages sent again."""
+    """Queue messages to be sent again."""
     others = choice.others(SENDABLE)
-    number = current_mail.queue.retry(choice.ids())
-    return _changed(number, "to be sent again", others)
+    number = current_queue().retry(choice.ids())
+    return _changed(number, "queued again", others)
 
 
 def cancel(choice: Choice) -> int:
-    """Stop messages."""
+    """Cancel messages."""
     others = choice.others(STOPPABLE)
-    number = current_mail.queue.cancel(choice.ids())
+    number = current_queue().cancel(choice.ids())
     return _changed(number, "cancelled", others)
 
 
 def purge(choice: Choice, yes: bool) -> int:
-    """Delete messages. Whoever names neither an age nor a state is asked.
+    """Delete messages. Without an age or a state, ask the user first.
 
-    :raises ClickException: for a state in which a message is not finished, and where nobody can
-        be asked.
+    :raises ClickException: for a state in which a message is not finished, or if there is no
+        terminal to ask on.
     """
-    queue: MailQueue = current_mail.queue
+    queue: MailQueue = current_queue()
     if not (yes or choice.state or choice.older_than):
         _ask_before_purging(choice.using)
     try:
@@ -196,7 +197,7 @@ def purge(choice: Choice, yes: bool) -> int:
 
 
 def _ask_before_purging(using: str | None) -> None:
-    store = current_mail.queue.store
+    store = current_queue().store
     counts = store.counts(using) if store.begun else {}
     number = sum(counts.get(state, 0) for state in FINISHED)
     if not number:
@@ -205,18 +206,18 @@ def _ask_before_purging(using: str | None) -> None:
     what += "" if number == 1 else " their keys"
     if not interactive():
         raise click.ClickException(
-            f"This would delete {what}, so that messages of these keys would be queued again. Give"
+            f"This would delete {what}. Messages with these keys could then be queued again. Give"
             " --older-than or --state, or --yes."
         )
     click.confirm(
-        f"Delete {what}? Messages of these keys would be queued again.", abort=True, err=True
+        f"Delete {what}? Messages with these keys could then be queued again.", abort=True, err=True
     )
 
 
 def _changed(number: int, done: str, others: Sequence[str] = ()) -> int:
-    """Say how many were changed, and why not those that were named.
+    """Print how many messages were changed, and why the others were not.
 
-    :return: 1 if none of them was.
+    :return: 1 if the user named messages and none was changed.
     """
     click.echo(f"{number} message{'' if number == 1 else 's'} {done}.")
     for why in others:

@@ -1,4 +1,4 @@
-"""``flask mail queue`` and ``flask mail worker``: what can be written."""
+"""``flask mail queue`` and ``flask mail worker``: their commands and options."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _STATES = ("waiting", "claimed", "sent", "failed", "held", "cancelled", "expired
 
 
 def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None]) -> click.Group:
-    """The commands about the queue of an app.
+    """Return the commands for the queue of an app.
 
     :param by: Adds the option ``--using`` and the app context.
-    :param run: Calls a function of ``cli.queue`` by its name, errors in one line.
+    :param run: Calls a function of ``cli.queue`` by its name, and prints an error in one line.
     """
-    queue = click.Group("queue", help="See what waits to be sent, and decide about it.")
+    queue = click.Group("queue", help="Show, retry, cancel or delete queued messages.")
 
     @queue.command("status")
     @by
     def status(using: str | None) -> None:
-        """Count the messages of each state, and show which accounts pause."""
+        """Count the messages in each state, and show which accounts are paused."""
         run("status", using)
 
     @queue.command("list")
@@ -33,14 +33,14 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
     @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
     @by
     def list_(limit: int, **choice: t.Any) -> None:
-        """List messages: of a state the last changed first, of all the newest first."""
+        """List messages, the newest first; with --state, the last changed first."""
         run("list_rows", _choice(choice), limit)
 
     @queue.command("show")
     @click.argument("number", type=int)
     @by
     def show(number: int, using: str | None) -> None:
-        """Show a message, and what has become of each recipient."""
+        """Show a message, and the outcome for each recipient."""
         run("show", number)
 
     @queue.command("retry")
@@ -48,10 +48,10 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
     @_chosen
     @by
     def retry(**choice: t.Any) -> None:
-        """Send again what failed, is held, has expired or was cancelled, and what waits now.
+        """Send failed, held, expired or cancelled messages again, and waiting ones now.
 
-        Only those get it who have not accepted it. Of a held message nobody knows whether
-        they have it already.
+        Recipients that accepted a message do not get it again. For a held message it is unknown
+        whether they have it already.
         """
         run("retry", _choice(choice))
 
@@ -60,17 +60,17 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
     @_chosen
     @by
     def cancel(**choice: t.Any) -> None:
-        """Do not send messages that wait or are held."""
+        """Cancel messages that are waiting or held."""
         run("cancel", _choice(choice))
 
     @queue.command("purge")
     @_chosen
-    @click.option("--yes", is_flag=True, help="Delete without a question.")
+    @click.option("--yes", is_flag=True, help="Delete without asking.")
     @by
     def purge(yes: bool, **choice: t.Any) -> None:
-        """Delete finished messages and their keys; held ones, if --state says so.
+        """Delete finished messages and their keys, and held ones with --state held.
 
-        Without --state and --older-than it asks first: a message whose key is deleted may be
+        Without --state and --older-than it asks first, because a message with a deleted key can be
         queued again.
         """
         run("purge", _choice(choice), yes)
@@ -79,14 +79,16 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
 
 
 def worker_command(by: Callable[[_Function], _Function], run: Callable[..., None]) -> click.Command:
-    """The command that sends."""
+    """Return the command that sends what is in the queue."""
 
     @click.command("worker")
-    @click.option("--once", is_flag=True, help="Send what is due now, and end.")
+    @click.option("--once", is_flag=True, help="Send what is due now, and exit.")
     @by
     def worker(once: bool) -> None:
-        """Send what is in the queue, until SIGTERM or Ctrl-C, which let it finish the message in
-        hand. There may be any number of workers."""
+        """Send what is in the queue, until SIGTERM or Ctrl-C.
+
+        It finishes its current messages before it exits. You can run any number of workers.
+        """
         run("work", once)
 
     return worker
@@ -97,9 +99,9 @@ def _numbers(function: _Function) -> _Function:
 
 
 def _chosen(function: _Function) -> _Function:
-    state = click.option("--state", type=click.Choice(_STATES), help="Only those.")
+    state = click.option("--state", type=click.Choice(_STATES), help="Only messages in this state.")
     older = click.option(
-        "--older-than", metavar="TIME", help="Only those unchanged for so long, such as 7d or 12h."
+        "--older-than", metavar="TIME", help="Only messages unchanged for this time, such as 7d."
     )
     return state(older(function))
 

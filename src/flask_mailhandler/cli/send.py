@@ -1,4 +1,4 @@
-"""``flask mail send``."""
+"""``flask mail send``: send one message and print its report."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from flask import has_app_context
 
 from ..address import Address
 from ..attachment import Attachment
-from ..errors import ConnectError
 from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
 from ..handlers.memory import MemoryEmailHandler
 from ..handlers.smtp import SMTPEmailHandler
 from ..message.message import Message
-from ..report import State
+from ..phase import State
+from ..report import ConnectError
 from ..text.checks import check_text
 from .ask import ask
 from .ask import ask_address
@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What was written on the command line."""
+    """The options on the command line."""
 
     to: tuple[str, ...] = ()
     cc: tuple[str, ...] = ()
@@ -52,8 +52,8 @@ class Arguments:
 def send(in_force: InForce, arguments: Arguments) -> int:
     """Send one message and print the report.
 
-    :return: The exit code: 0 if everybody was accepted.
-    :raises MailError: if there is nothing that can be sent.
+    :return: The exit code: 0 if every recipient was accepted.
+    :raises MailError: if the message cannot be sent as it is.
     """
     if in_force.unconfigured and interactive():
         in_force, arguments = _connect(in_force, arguments)
@@ -64,14 +64,14 @@ def send(in_force: InForce, arguments: Arguments) -> int:
 
 
 def _connect(in_force: InForce, arguments: Arguments) -> tuple[InForce, Arguments]:
-    """Ask for a login where nothing is configured: an address, its password, and the server,
-    perhaps with a port. It is encrypted in any case."""
-    click.echo("Neither MAIL_URL nor MAIL_HOST is set, so please say who sends.", err=True)
+    """Ask for a login if nothing is configured: an address, its password, and the server, with an
+    optional port. The connection is always encrypted."""
+    click.echo("Neither MAIL_URL nor MAIL_HOST is set: please enter a login.", err=True)
     address = Address(arguments.from_addr or ask_address("Your email address"))
     password = ask_password("Your password")
 
     def connected(server: str) -> InForce:
-        # A URL is left whole, to be refused as one.
+        # A URL is not split, so that it is refused as a whole.
         host, _, port = server.strip().partition(" " if "://" in server else ":")
         return in_force.connected(
             host=host,
@@ -91,8 +91,8 @@ def _message(in_force: InForce, arguments: Arguments) -> Message:
     if sender is None and handler.default_from is None:
         sender = _given_or_asked("--from", ask_address, "From")
     to = arguments.to
-    nobody = not (to or arguments.cc or arguments.bcc)
-    if nobody and not (handler.default_to or handler.default_cc or handler.default_bcc):
+    given = to or arguments.cc or arguments.bcc
+    if not given and not (handler.default_to or handler.default_cc or handler.default_bcc):
         to = (_given_or_asked("--to", ask_address, "To"),)
     subject = arguments.subject
     if subject is None and not handler.default_subject:
@@ -102,7 +102,7 @@ def _message(in_force: InForce, arguments: Arguments) -> Message:
         )
     return Message(
         from_addr=sender,
-        to=to or None,  # so that the defaults hold
+        to=to or None,  # so that the defaults apply
         cc=arguments.cc or None,
         bcc=arguments.bcc or None,
         subject=subject or "",
@@ -115,7 +115,7 @@ def _message(in_force: InForce, arguments: Arguments) -> Message:
 def _given_or_asked(option: str, question: t.Callable[[str], str], name: str) -> str:
     if interactive():
         return question(name)
-    if not has_app_context():  # nobody reads the keys
+    if not has_app_context():  # then no keys are read
         raise click.ClickException(f"Give {option}.")
     key = {"--from": "MAIL_DEFAULT_FROM", "--to": "MAIL_DEFAULT_TO"}.get(option)
     raise click.ClickException(f"Give {option}, or set {key or 'MAIL_DEFAULT_SUBJECT'}.")
@@ -153,13 +153,13 @@ def _decoded(octets: bytes, name: str) -> str:
 
 def _print(report: Report, in_force: InForce, seconds: float) -> int:
     if not report.outcomes:
-        print_error("A before_send function has stopped the message; nobody gets it.")
+        print_error("A before_send function stopped the message. It was not sent.")
         return 1
     why = str(report.error or "")
     rows = []
     for outcome in report.outcomes:
         reply = " ".join(filter(None, (str(outcome.code or ""), outcome.enhanced_code)))
-        # What is said below as the error need not be said for each recipient.
+        # The error is printed below, so it is not repeated for each recipient.
         text = "" if outcome.text == why else outcome.text
         rows.append((str(outcome.state), str(outcome.recipient), f"{reply} {text}".strip()))
     print_table(rows)
@@ -167,7 +167,7 @@ def _print(report: Report, in_force: InForce, seconds: float) -> int:
     if report.ok:
         return 0
     failed = [outcome for outcome in report.outcomes if outcome.state is not State.ACCEPTED]
-    if all(outcome.code for outcome in failed):  # the server has said why
+    if all(outcome.code for outcome in failed):  # the replies above say why
         print_error(f"{len(failed)} of {len(rows)} recipients not accepted.")
     else:
         unset = isinstance(report.error, ConnectError) and in_force.unconfigured
@@ -179,15 +179,15 @@ def _what_was_done(report: Report, in_force: InForce) -> str:
     handler = in_force.handler
     match handler:
         case SMTPEmailHandler():
-            return f"{'Taken' if report.accepted else 'Not taken'} by {handler.server}"
+            return f"{'Accepted' if report.accepted else 'Not accepted'} by {handler.server}"
         case ConsoleEmailHandler():
             done = "Printed and not sent"
         case MemoryEmailHandler():
-            done = "Kept in memory, until this command ended, and not sent"
+            done = "Stored in memory until this command ended, and not sent"
         case FileEmailHandler():
             done = f"Written into {Path(handler.folder).absolute()} and not sent"
         case _:
-            done = f"Given to {type(handler).__name__}"
+            done = f"Passed to {type(handler).__name__}"
     return (
         done if isinstance(handler, SMTPEmailHandler) else f"{done} (chosen {in_force.decided_by})"
     )

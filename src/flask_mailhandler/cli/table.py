@@ -1,4 +1,4 @@
-"""Printing columns. What comes from outside is made safe for a terminal here."""
+"""Print columns. Text from servers and clients is made safe for a terminal here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_row(cells: Sequence[str], widths: Sequence[int]) -> None:
-    """Print one row, its columns but the last of these widths."""
+    """Print one row. *widths* are those of all columns except the last."""
     safe = [visible(cell) for cell in cells]
     padded = [cell.ljust(width) for cell, width in zip(safe, widths, strict=False)]
     first = "  ".join(["", *padded])
@@ -40,5 +40,5 @@ def _colored(cell: str) -> str:
 
 
 def print_error(text: str) -> None:
-    """Print what is wrong, to standard error, as click does."""
+    """Print an error to standard error, as Click does."""
     click.echo(f"Error: {visible(text)}", err=True)

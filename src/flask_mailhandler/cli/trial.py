@@ -1,4 +1,4 @@
-"""A session that sends nothing, step by step, for people who want to know why."""
+"""An SMTP session that sends nothing and prints each of its steps."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import click
 
 from ..address import Address
 from ..errors import ConfigurationError
-from ..errors import ConnectError
-from ..errors import DeferredError
 from ..errors import MessageError
 from ..net.deadline import Deadline
-from ..report import Phase
+from ..phase import Phase
+from ..report import ConnectError
+from ..report import DeferredError
 from ..smtp.endpoint import Server
 from ..smtp.opening import Opening
 from ..smtp.session import Session
@@ -38,17 +38,17 @@ _NAMES = {
     Phase.RCPT: "recipient",
 }
 _WIDTHS = (max(map(len, _NAMES.values())), len("10000 ms"))
-# Certificates are renewed about this many days before their end.
+# Days. Certificates are usually renewed before this.
 _SOON = 21
 _DAY = 86400
 
 
 class Trial:
-    """Opens a session as sending would and asks whether a message would be taken, printing
+    """Opens a session as a send would, asks whether the server would accept a message, and prints
     each step with its time.
 
-    :param handler: Whose server is tried.
-    :param not_set: What is to be said of a connection that failed, if nobody has configured it.
+    :param handler: The handler whose server to try.
+    :param not_set: The text to add if the connection fails and no key says where mail goes.
     """
 
     def __init__(self, handler: SMTPEmailHandler, not_set: str = "") -> None:
@@ -64,9 +64,10 @@ class Trial:
         )
 
     def run(self, recipient: Address | None) -> int:
-        """Take all steps.
+        """Run all steps.
 
-        :param recipient: Whom to ask about: if it is None, a default recipient or the sender.
+        :param recipient: The recipient to ask about; None means a default recipient or the
+            sender.
         :return: The exit code.
         """
         try:
@@ -122,7 +123,7 @@ class Trial:
             if "SMTPUTF8" in session.offer:
                 return self._not_asked("it offers SMTPUTF8, which these addresses need")
             return self._fail(
-                f"{self.server} offers no SMTPUTF8, which {sender} or {recipient} needs."
+                f"{self.server} does not offer SMTPUTF8, which {sender} or {recipient} needs."
             )
         self._begin(Phase.MAIL)
         mail, rcpt = session.probe(sender, recipient, self.server.timeout)
@@ -132,10 +133,12 @@ class Trial:
             print_row((_NAMES[Phase.RCPT], "", f"{recipient}: {rcpt}"), _WIDTHS)
         self._phase = None
         if mail.code // 10 != 25:
-            return self._fail(f"{self.server} takes no mail from {sender}.{self._mail_hint(mail)}")
+            why = f"{self.server} does not accept mail from {sender}."
+            return self._fail(f"{why}{self._mail_hint(mail)}")
         if rcpt is not None and rcpt.code // 10 != 25:
-            return self._fail(f"{self.server} takes no mail to {recipient}.{self._rcpt_hint(rcpt)}")
-        return self._conclude(f"would take mail from {sender} to {recipient}")
+            why = f"{self.server} does not accept mail to {recipient}."
+            return self._fail(f"{why}{self._rcpt_hint(rcpt)}")
+        return self._conclude(f"would accept mail from {sender} to {recipient}")
 
     def _sender(self) -> Address | None:
         handler: EmailHandler = self.handler  # mypy loses a field's type in a derived class
@@ -156,34 +159,34 @@ class Trial:
 
     def _mail_hint(self, reply: Reply) -> str:
         if reply.code == 530 and self.server.username is None:
-            return " It wants a login: set MAIL_USERNAME and MAIL_PASSWORD."
+            return " It requires a login: set MAIL_USERNAME and MAIL_PASSWORD."
         if reply.code // 100 == 4:
-            return " It may later."
+            return " Try again later."
         if self.server.username is not None:
             return " Set MAIL_DEFAULT_FROM to an address that this login may send from."
-        return " Set MAIL_DEFAULT_FROM to an address of yours; it may also want a login."
+        return " Set MAIL_DEFAULT_FROM to an address of yours. The server may also require a login."
 
     def _rcpt_hint(self, reply: Reply) -> str:
         if reply.code // 100 == 4:
-            return " It may later: some servers first put off whom they do not know."
+            return " Try again later: some servers first defer mail from an unknown client."
         if self.server.username is None and ("relay" in reply.text.lower() or reply.code == 530):
-            return " It sends on only after a login: set MAIL_USERNAME and MAIL_PASSWORD."
-        return " Try another with --to."
+            return " It relays only after a login: set MAIL_USERNAME and MAIL_PASSWORD."
+        return " Try another recipient with --to."
 
     def _not_asked(self, why: str) -> int:
         return self._conclude(
-            f"answers as it should. Whether it would take a message was not asked: {why}"
+            f"replies as expected. It was not asked whether it would accept a message: {why}"
         )
 
     def _conclude(self, what: str) -> int:
         click.echo()
         if self.server.security == "none" and not self.server.loopback:
-            click.echo("Warning: nothing is encrypted on the way: see MAIL_SECURITY.")
+            click.echo("Warning: the connection is not encrypted: see MAIL_SECURITY.")
         click.echo(f"{self.server} {what}.\nNothing was sent.")
         return 0
 
 
-# What each step has found out
+# The result of each step
 
 
 def _connected(opening: Opening) -> list[str]:
@@ -210,7 +213,7 @@ def _encryption(opening: Opening) -> list[str]:
 
 def _certificate(tls: ssl.SSLSocket) -> list[str]:
     found = tls.getpeercert()
-    if not found:  # a context of the user's own may look at no certificate
+    if not found:  # the user's own context may check no certificate
         return ["Warning: the certificate is not verified: see MAIL_TLS_CONTEXT."]
     import ssl
 
@@ -220,7 +223,7 @@ def _certificate(tls: ssl.SSLSocket) -> list[str]:
         f"certificate of {_name(found.get('subject'), 'commonName') or ', '.join(names[:3])}",
         f"by {_name(found.get('issuer'), 'organizationName', 'commonName')}, {left:.0f} days left",
     ]
-    return lines if left > _SOON else [*lines, "Warning: it ends soon; the server needs a new one."]
+    return lines if left > _SOON else [*lines, "Warning: it expires soon: renew it on the server."]
 
 
 def _pairs(found: t.Any) -> t.Iterator[tuple[str, str]]:
@@ -228,7 +231,7 @@ def _pairs(found: t.Any) -> t.Iterator[tuple[str, str]]:
 
 
 def _name(found: t.Any, *attributes: str) -> str:
-    """These attributes of a distinguished name, as far as it has them."""
+    """Return those of these attributes that a distinguished name has."""
     names = dict(pair for group in found or () for pair in group)
     return " ".join(str(names[attribute]) for attribute in attributes if attribute in names)
 

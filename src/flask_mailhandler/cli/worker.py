@@ -1,4 +1,4 @@
-"""``flask mail worker``."""
+"""``flask mail worker``: send what is in the queue."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import typing as t
 
 import click
 
-from ..app.current import current_mail
 from ..queue.bell import Bell
+from ..queue.current import current_queue
 
 if t.TYPE_CHECKING:
     from ..queue.row import Row
 
 
 def work(once: bool) -> int:
-    """Send what is in the queue until SIGINT (Ctrl-C) or SIGTERM comes.
+    """Send what is in the queue until SIGINT (Ctrl-C) or SIGTERM.
 
-    :param once: Whether to end when nothing more is due.
-    :return: The exit code: 0, whatever became of the messages.
-    :raises QueueError: if the queue cannot be used from the start.
+    :param once: Whether to stop when nothing more is due.
+    :return: The exit code: 0, even if messages failed.
+    :raises QueueError: if the queue cannot be used at the start.
     """
-    queue = current_mail.queue
-    queue.store.pause("default")  # opens it, so that what is wrong with it is said now
+    queue = current_queue()
+    queue.store.pause("default")  # opens it, so that an error is raised now
     bell = Bell()
     progress = _Progress(sys.stderr.isatty())
     worker = queue.worker(bell, progress)
     if once:
         bell.finish()
-    # In a thread, for a signal is handled in this one: it must not find the bell locked by itself.
+    # In a thread, because this one handles signals, and must not find the bell locked by itself.
     thread = threading.Thread(target=worker.run, name="mail-worker")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: _stop(bell))
-    click.echo(f"Sending from {queue.store}; Ctrl-C stops it.", err=True)
+    click.echo(f"Sending from {queue.store}. Press Ctrl-C to stop.", err=True)
     thread.start()
     thread.join()
     queue.close()
@@ -46,30 +46,30 @@ def work(once: bool) -> int:
 
 def _stop(bell: Bell) -> None:
     bell.stop()
-    click.echo("Finishing the message in hand.", err=True)
+    click.echo("Finishing the current messages.", err=True)
 
 
 class _Progress:
-    """Counts what became of messages; on a terminal in one line that is written anew.
+    """Counts messages by their state, and on a terminal prints the counts in one line.
 
-    :param shown: Whether there is somebody to look at it.
+    :param shown: Whether standard error is a terminal.
     """
 
     def __init__(self, shown: bool) -> None:
         self._shown = shown
         self._counts: collections.Counter[str] = collections.Counter()
         self._began = time.monotonic()
-        self._said = 0.0
+        self._printed = 0.0
 
     def __call__(self, row: Row) -> None:
-        self._counts["again later" if row.state == "waiting" else str(row.state)] += 1
-        # A terminal is slow, and an eye is slower.
-        if self._shown and time.monotonic() - self._said > 0.1:
-            self._said = time.monotonic()
+        self._counts["deferred" if row.state == "waiting" else str(row.state)] += 1
+        # Printing each message would slow the worker down.
+        if self._shown and time.monotonic() - self._printed > 0.1:
+            self._printed = time.monotonic()
             click.echo(f"\r\x1b[K{self}", nl=False, err=True)
 
     def end(self) -> None:
-        """Say it once more, for good."""
+        """Print the final counts."""
         click.echo(f"{chr(13) + chr(27) + '[K' if self._shown else ''}{self}", err=True)
 
     def __str__(self) -> str:
@@ -77,5 +77,5 @@ class _Progress:
         if not total:
             return "Nothing sent."
         counts = ", ".join(f"{number} {state}" for state, number in self._counts.items())
-        pace = total / max(time.monotonic() - self._began, 0.001)
-        return f"{counts} ({pace:.1f}/s)"
+        rate = total / max(time.monotonic() - self._began, 0.001)
+        return f"{counts} ({rate:.1f}/s)"

@@ -1,17 +1,18 @@
-"""How a setting is read, whoever gives it.
+"""How a setting is read: from a keyword argument, a key or a URL to a checked value.
 
 ::
 
-    keyword argument, MAIL_* key, URL ── Option ── reader ── value
-                                          field
+    port=587                                 keyword argument ─┐
+    app.config["MAIL_PORT"] = "587"          MAIL_* key        ├─ Option ── reader ──▶ 587
+    MAIL_URL = "smtp://host:587"             URL              ─┘
 
-    option       Option: one field of a handler is all that is known of a setting
-    readers      text, secret, boolean, integer, seconds, ...: from what is written to a value
+    option       Option: one field of a handler, with all that is known about a setting
+    readers      text, secret, boolean, integer, seconds, ...: from a given value to a checked one
     url          MAIL_URL
     named_class  a class that a setting names: 'smtp', an entry point, 'package.module:Class'
-    field        the descriptor under Option, and under the fields of a Message
+    field        the descriptor that Option and the fields of a Message are made from
 
-Which keys there are is not known here: handlers declare theirs, ``app/`` reads them.
+This folder does not know which keys exist: handlers declare theirs, and ``app/`` reads them.
 """
 
 from __future__ import annotations

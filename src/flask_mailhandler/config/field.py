@@ -1,4 +1,4 @@
-"""A typed field: takes what a writer may give, reads as what it was converted to."""
+"""A typed field: you may assign one type, and read another, to which it was converted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ Out = t.TypeVar("Out")
 
 
 class Field(t.Generic[In, Out]):
-    """A descriptor for the fields of a frozen dataclass. A wrong value raises on the writer's
-    line, and type checkers know both types.
+    """A descriptor for the fields of a frozen dataclass.
+
+    A wrong value raises an error on the line that gives it, and type checkers know both types.
 
     :param convert: Called with the value and the field's name.
-    :param default: The value of an object that leaves the field out.
-    :param fresh: Whether the default is converted anew for each object, such as the time.
+    :param default: The value of a field that is left out.
+    :param fresh: Whether the default is converted again for each object, such as the time.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Field(t.Generic[In, Out]):
     @t.overload
     def __get__(self, instance: object, owner: t.Any) -> Out: ...
     def __get__(self, instance: object | None, owner: t.Any) -> In | Out:
-        # Without an instance it is the dataclass machinery that asks for the default.
+        # Without an instance, the dataclass decorator asks for the default.
         return self.default if instance is None else instance.__dict__[self.name]
 
     def __set__(self, instance: object, value: In) -> None:
@@ -52,9 +53,11 @@ T = t.TypeVar("T")
 
 
 def filled_at_once(cls: type[T]) -> type[T]:
-    """Let the constructor of a frozen dataclass, whose fields are all :class:`Field`, fill
-    ``__dict__`` at once, and reading find it there. The generated one calls a descriptor for
-    each field, and most of them are left out."""
+    """Speed up a frozen dataclass whose fields are all :class:`Field`.
+
+    Its constructor fills ``__dict__``, from which the fields are read. The generated constructor
+    would call a descriptor for every field, though most fields are left out.
+    """
     fields: dict[str, Field[t.Any, t.Any]] = {
         field.name: vars(cls)[field.name]
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Classes that a setting names: handlers, and engines of the queue."""
+"""Classes that a setting names: handlers, and the queue's engines."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _PACKAGE = __name__.partition(".")[0]
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What may be written where a class of some kind is wanted.
+    """A kind of class, and how a setting can name one.
 
-    :param noun: ``handler``.
-    :param built_in: The places ``pkg.mod:Class`` of our own ones.
-    :param entry_points: The group in which other packages name theirs.
-    :param url_belongs: What to set to a URL, for people who write one here.
+    :param noun: The word for it in errors, such as ``handler``.
+    :param built_in: The classes of this package: from a name to ``package.module:Class``.
+    :param entry_points: The entry point group in which other packages name theirs.
+    :param url_belongs: For an error if the setting is a URL: where to write it instead.
     """
 
     noun: str
@@ -31,11 +31,11 @@ class Kind:
     url_belongs: str
 
     def find(self, wanted: object, setting: str, base: type[C]) -> type[C]:
-        """Find a class by its name, its entry point, its place ``pkg.mod:Class``, or take the
-        class itself.
+        """Find a class by its name, its entry point or ``package.module:Class``.
 
-        :param setting: Where it was written.
-        :raises ConfigurationError: if there is none, or it is not derived from ``base``.
+        :param wanted: One of these, or the class itself.
+        :param setting: The name of the setting, for errors.
+        :raises ConfigurationError: if it is not found, or not derived from *base*.
         """
         refuse_url(wanted, setting, f"one of {self._names}", self.url_belongs)
         found = self._named(wanted, setting) if isinstance(wanted, str) else wanted
@@ -52,7 +52,7 @@ class Kind:
 
     def _named(self, wanted: str, setting: str) -> object:
         if wanted in self.built_in:
-            # Only that of a library of which nobody has installed the extra is not there.
+            # The import fails only if the library of an extra is not installed.
             what_to_do = f" Write pip install 'Flask-MailHandler[{wanted}]'."
             return _load(self.built_in[wanted], f"{setting} = {wanted!r}", what_to_do)
         if ":" in wanted:
@@ -63,7 +63,7 @@ class Kind:
             return _load(entry.value, f"{setting} = {wanted!r}, which is {entry.value},")
         raise ConfigurationError(
             f"{setting} = {wanted!r} is not a known {self.noun}. Built in: {self._names}."
-            f" Others are installed with an entry point {self.entry_points!r}, or written"
+            f" Others can be installed through the entry point {self.entry_points!r}, or written"
             " 'package.module:Class'."
         )
 
@@ -79,8 +79,8 @@ def _load(place: str, what: str, what_to_do: str = "") -> object:
         is_ours = f"{missing}.".startswith(f"{_PACKAGE}.")
         is_it = bool(missing) and f"{module}.".startswith(f"{missing}.")
         if getattr(sys, "frozen", False) and (is_ours or is_it):
-            # What is found by name is seen by no program that looks for imports.
-            what_to_do = f" Freeze it too: with PyInstaller, --hidden-import {module}."
+            # A program that collects imports does not see a module that is found by its name.
+            what_to_do = f" Freeze it too: with PyInstaller, add --hidden-import {module}."
         elif is_ours:
             what_to_do = " Is Flask-MailHandler installed as a whole?"
         raise ConfigurationError(f"{what} cannot be imported: {error}.{what_to_do}") from error

@@ -1,7 +1,7 @@
-"""Options: one field of a dataclass is a setting's name, types, default, reader and documentation.
+"""Options: one field of a dataclass has a setting's name, types, default, reader and documentation.
 
-A handler takes an option as a keyword argument, an app as a ``MAIL_*`` key, a URL in its query, and
-the environment as ``FLASK_MAIL_*``.
+An option is set by a keyword argument of its handler, a ``MAIL_*`` key of the app, the query of a
+URL, or ``FLASK_MAIL_*`` in the environment.
 """
 
 from __future__ import annotations
@@ -16,10 +16,18 @@ from .field import Out
 
 
 class Option(Field[In, Out]):
-    """An option of a handler. None, given as a value, means that it is left out."""
+    """An option of a handler. None as the value means that the option is left out.
+
+    .. code-block:: python
+
+        retries: Option[int | str, int] = Option(integer(0, 9), 3)
+
+    :param convert: A reader, such as :func:`integer`, called with the value and the setting's name.
+    :param default: What the option reads as if it is left out.
+    """
 
     def __set_name__(self, owner: type, name: str) -> None:
-        # The default is what the option reads as when it is left out; it is not converted.
+        # The default of an option is not converted.
         self.name = name
 
     def __set__(self, instance: object, value: In) -> None:
@@ -29,7 +37,7 @@ class Option(Field[In, Out]):
 
 
 def options(cls: type) -> dict[str, Option[t.Any, t.Any]]:
-    """The options of a handler class, by name."""
+    """Return the options of a handler class, by name."""
     found = {name: item for base in reversed(cls.__mro__) for name, item in vars(base).items()}
     return {name: item for name, item in found.items() if isinstance(item, Option)}
 
@@ -39,9 +47,9 @@ def read(
     values: Mapping[str, object],
     label: Callable[[str], str],
 ) -> dict[str, t.Any]:
-    """Read those *values* that are options; None is left out.
+    """Read those *values* that are options, except None.
 
-    :param label: How the writer knows an option: ``port`` -> ``MAIL_PORT``.
+    :param label: Returns the name that errors call an option: ``port`` becomes ``MAIL_PORT``.
     :raises ConfigurationError: for the first wrong value.
     """
     return {
@@ -52,5 +60,5 @@ def read(
 
 
 def key(name: str) -> str:
-    """The key of an option in a Flask app's configuration."""
+    """Return the key of an option in the configuration of a Flask app."""
     return f"MAIL_{name.upper()}"

@@ -1,7 +1,7 @@
 """Readers: each takes a value and returns it as an option's type.
 
-A reader also gets the name by which the value's writer knows it (``MAIL_PORT``, ``port=``), and
-raises a :class:`.ConfigurationError` that names it and says what is allowed.
+A reader also takes the name of the setting (``MAIL_PORT``, ``port=``). For a wrong value it raises
+a :class:`.ConfigurationError` with this name, which says what is allowed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Limits: t.TypeAlias = "tuple[tuple[int, float], ...]"
 
 
 def text(value: object, name: str) -> str:
-    """A string without control characters. An int is taken for the text it was."""
+    """Read a string without control characters. An int is read as its digits."""
     found = str(value) if type(value) is int else plain(value)
     if found is None:
         raise ConfigurationError(f"{name} must be text, not {shorten(value)}.{_unquoted(name)}")
@@ -41,37 +41,37 @@ def text(value: object, name: str) -> str:
 
 
 def secret(value: object, name: str) -> Secret:
-    """Text that is never shown, not in an error either."""
+    """Read text that is never shown, not even in an error."""
     if isinstance(value, Secret):
         return value
     found = str(value) if type(value) is int else plain(value)
     if found is None:
         kind = type(value).__name__
-        raise ConfigurationError(f"{name} must be text, and it is a {kind}.{_unquoted(name)}")
+        raise ConfigurationError(f"{name} must be text, but its type is {kind}.{_unquoted(name)}")
     if re.search("[\x00-\x1f\x7f\ud800-\udfff]", found):
         raise ConfigurationError(
-            f"{name} has a control character, or is not in UTF-8. Is there a line end in it?"
+            f"{name} has a control character, or is not UTF-8. Does it contain a line break?"
         )
     return Secret(found)
 
 
 def _unquoted(name: str) -> str:
-    """Why a key may hold what nobody has written: ``from_prefixed_env`` reads JSON."""
+    """Explain why a key may have an unexpected type: ``from_prefixed_env`` reads JSON."""
     if not (name.startswith("MAIL_") and name.isidentifier()):
         return ""
     return (
-        " In the environment, quote a value that would be read as a number or a word of JSON:"
+        " In the environment, quote a value that JSON would read as a number or a word:"
         f""" FLASK_{name}='"..."'."""
     )
 
 
 def token(value: object, name: str) -> Secret | Callable[[], str]:
-    """A token, or a callable without arguments that returns one."""
+    """Read a token, or a callable without arguments that returns one."""
     return t.cast("Callable[[], str]", value) if callable(value) else secret(value, name)
 
 
 def boolean(value: object, name: str) -> bool:
-    """True or False, or a word for it."""
+    """Read True or False, or one of the words *true*, *false*, *yes*, *no*, *on* and *off*."""
     words = {"true": True, "yes": True, "on": True, "1": True}
     words |= {"false": False, "no": False, "off": False, "0": False, "": False}
     found = value if isinstance(value, bool) else words.get(str(value).strip().lower())
@@ -81,7 +81,7 @@ def boolean(value: object, name: str) -> bool:
 
 
 def integer(low: int, high: int) -> Reader[int]:
-    """A whole number from *low* to *high*."""
+    """Return a reader of a whole number from *low* to *high*."""
 
     def read(value: object, name: str) -> int:
         found = str(value).strip()
@@ -95,7 +95,7 @@ def integer(low: int, high: int) -> Reader[int]:
 
 
 def seconds(value: object, name: str) -> float:
-    """A time in seconds, more than 0."""
+    """Read a number of seconds, more than 0."""
     try:
         found = float("nan") if isinstance(value, bool) else float(t.cast(str, value))
     except (TypeError, ValueError):
@@ -108,7 +108,7 @@ def seconds(value: object, name: str) -> float:
 
 
 def choice(*allowed: str) -> Reader[str]:
-    """One of these words."""
+    """Return a reader of one of these words."""
 
     def read(value: object, name: str) -> str:
         found = text(value, name).strip().lower()
@@ -122,12 +122,12 @@ def choice(*allowed: str) -> Reader[str]:
 
 
 def path(value: object, name: str) -> str:
-    """The path of a file or folder."""
+    """Read the path of a file or folder."""
     return text(os.fspath(value) if isinstance(value, os.PathLike) else value, name)
 
 
 def address(value: object, name: str) -> Address:
-    """One address: ``Ann <ann@example.com>`` or a pair."""
+    """Read one address: ``Ann <ann@example.com>``, or a pair of name and address."""
     try:
         return parse_address(tuple(value) if isinstance(value, list) else value, name)
     except MessageError as error:
@@ -135,7 +135,7 @@ def address(value: object, name: str) -> Address:
 
 
 def addresses(value: object, name: str) -> Addresses:
-    """Several addresses: a list, or one string with commas between."""
+    """Read several addresses: a list, or one string with commas between them."""
     try:
         return parse_addresses(split(value) if isinstance(value, str) else value, name)
     except MessageError as error:
@@ -143,13 +143,13 @@ def addresses(value: object, name: str) -> Addresses:
 
 
 def allowed(value: object, name: str) -> tuple[str, ...]:
-    """Addresses and ``@domains``, the domains in lower case."""
+    """Read addresses and ``@domains``; the domains are in lower case in the result."""
     items = [*split(value)] if isinstance(value, str) else value
     if not isinstance(items, Iterable):
         raise ConfigurationError(f"{name} takes addresses and @domains, not {shorten(value)}.")
     found = []
     for item in items:
-        # A domain is checked as that of an address is.
+        # A domain is checked like the domain of an address.
         item = item.removeprefix("*") if isinstance(item, str) else item
         domain = isinstance(item, str) and item.startswith("@")
         checked = address(f"anybody{item}" if domain else item, name)
@@ -158,7 +158,7 @@ def allowed(value: object, name: str) -> tuple[str, ...]:
 
 
 def rate(value: object, name: str) -> Limits:
-    """``"14/s; 500/h"`` as (number, seconds) pairs."""
+    """Read ``"14/s; 500/h"`` as pairs of number and seconds."""
     units = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
     found = []
     for part in text(value, name).split(";"):
@@ -172,12 +172,16 @@ def rate(value: object, name: str) -> Limits:
 
 
 def anything(value: T, name: str) -> T:
-    """A value that only its user can judge."""
+    """Return the value unchecked, for an option that is checked where it is used."""
     return value
 
 
 def instance_of(module: str, cls: str) -> Reader[t.Any]:
-    """An object of a class that is not imported for this."""
+    """Return a reader of an object of a class, which is not imported for the check.
+
+    :param module: The module that defines the class, such as ``ssl``.
+    :param cls: The name of the class, such as ``SSLContext``.
+    """
 
     def read(value: object, name: str) -> object:
         kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(value).__mro__}
@@ -189,7 +193,7 @@ def instance_of(module: str, cls: str) -> Reader[t.Any]:
 
 
 def split(value: str) -> Iterator[str]:
-    """Split at commas that stand neither in quotes nor in angle brackets."""
+    """Split at commas, except inside quotes and angle brackets."""
     for part in re.findall(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^,])+', value):
         if part.strip():
             yield part.strip()

@@ -1,4 +1,4 @@
-"""A handler and its options as one URL: ``MAIL_URL``."""
+"""A handler and its options in one URL: ``MAIL_URL``."""
 
 from __future__ import annotations
 
@@ -15,34 +15,36 @@ SET_MAIL_URL = "Set MAIL_URL to the URL, or the 'url' of an account."
 
 
 def refuse_url(value: object, name: str, wanted: str, instead: str = SET_MAIL_URL) -> None:
-    """Refuse a URL where none belongs, without showing it: there may be a password in it.
+    """Refuse a URL in a setting that takes none.
 
-    :param wanted: What belongs there.
-    :param instead: Where the URL belongs.
-    :raises ConfigurationError: naming the right place for it.
+    The error does not show the URL, because it may contain a password.
+
+    :param wanted: What the setting takes.
+    :param instead: Where to write the URL instead.
+    :raises ConfigurationError: with *instead*.
     """
     if re.search("@|://", repr(value)):
         raise ConfigurationError(
-            f"{name} must be {wanted}, and it has '@' or '://' in it, as a URL has. {instead}"
+            f"{name} must be {wanted}, but it contains '@' or '://' like a URL. {instead}"
         )
 
 
 def parse_url(value: object, name: str) -> dict[str, object]:
-    """Read ``smtps://user:p%40ss@host:465?timeout=10``, ``console:``, ``file:///path``.
+    """Read ``smtps://user:p%40ss@host:465?timeout=10``, ``console:`` or ``file:///path``.
 
-    :return: Options as text, with ``handler`` among them.
-    :raises ConfigurationError: that does not show the URL, for it may hold a password.
+    :return: The options as text, including ``handler``.
+    :raises ConfigurationError: without the URL, because it may contain a password.
     """
     from urllib.parse import parse_qsl
     from urllib.parse import unquote
     from urllib.parse import urlsplit
 
     found: dict[str, object] = {}
-    # What a file or a shell gives may end a line. Within a URL, urlsplit would drop line ends.
+    # A value from a file or a shell may end with a line end. Inside a URL, urlsplit would drop it.
     given = secret(value.strip() if isinstance(value, str) else value, name)
     try:
         url = urlsplit(given.reveal())
-        # Of an unescaped '#', '/' or '?' in a password all that follows would be lost.
+        # After an unescaped '#', '/' or '?' in a password, the rest would be lost.
         if url.fragment or not url.scheme:
             raise ValueError
         query = parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
@@ -54,13 +56,13 @@ def parse_url(value: object, name: str) -> dict[str, object]:
     except ValueError:
         raise ConfigurationError(
             f"{name} must be like 'smtps://user:password@host', 'smtp://host:587' or 'console:',"
-            f" the port from 1 to 65535. {_QUOTED}"
+            f" with a port from 1 to 65535. {_QUOTED}"
         ) from None
     handler = {"smtps": "smtp"}.get(url.scheme, url.scheme)
     if handler == "smtp":
         if not host or url.path.strip("/"):
             raise ConfigurationError(
-                f"{name} needs a host, and after it nothing but a query. {_QUOTED}"
+                f"{name} needs a host, and only a query may follow it. {_QUOTED}"
             )
         found = {"host": host, "port": port, "security": "tls" if url.scheme == "smtps" else None}
         found |= {"username": user, "password": password}
@@ -68,9 +70,9 @@ def parse_url(value: object, name: str) -> dict[str, object]:
         found = {"folder": unquote(url.path) or None}
     elif url.netloc or url.path:
         raise ConfigurationError(
-            f"{name} begins with '{handler}:', behind which only options can stand, as in"
-            f" '{handler}:?option=value'. A server is written 'smtps://user:password@host' or"
-            " 'smtp://host:587', a folder 'file:///path'."
+            f"{name} begins with '{handler}:', which only options can follow, as in"
+            f" '{handler}:?option=value'. For a server, write 'smtps://user:password@host' or"
+            " 'smtp://host:587', for a folder 'file:///path'."
         )
     found = {key: item for key, item in found.items() if item is not None}
     return {"handler": handler, **found, **dict(query)}

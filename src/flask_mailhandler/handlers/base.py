@@ -29,18 +29,19 @@ from ..address import NOBODY
 from ..config import Option
 from ..config import Reader
 from ..errors import ConfigurationError
-from ..errors import DeferredError
-from ..errors import DeliveryError
-from ..errors import UnknownOutcomeError
+from ..phase import Phase
+from ..phase import State
 from ..report import About
 from ..report import conclude
+from ..report import DeferredError
+from ..report import DeliveryError
 from ..report import Job
 from ..report import Observe
 from ..report import Outcome
-from ..report import Phase
 from ..report import Report
 from ..report import report_on
-from ..report import State
+from ..report import state_of
+from ..report import UnknownOutcomeError
 from .jobs import Jobs
 from .prepare import AnyMessage
 from .prepare import Before
@@ -250,8 +251,7 @@ def _without_delivery(passed: collections.deque[Prepared]) -> Iterator[Report]:
 
 def _unreported(passed: collections.deque[Prepared], error: DeliveryError) -> Iterator[Report]:
     """Report on those that deliver should have reported on, by an error that holds for them."""
-    states = ((UnknownOutcomeError, State.UNKNOWN), (DeferredError, State.DEFERRED))
-    state = next((state for kind, state in states if isinstance(error, kind)), State.REFUSED)
+    state = state_of(error)
     while passed:
         yield from _without_delivery(passed)
         if passed and (job := passed[0].job) is not None:

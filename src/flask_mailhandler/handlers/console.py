@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from ..config import Option
 from ..errors import ConfigurationError
-from ..errors import DeferredError
 from ..errors import MessageError
-from ..errors import RefusedError
+from ..phase import Phase
+from ..report import DeferredError
 from ..report import Job
 from ..report import Observe
-from ..report import Phase
+from ..report import RefusedError
 from ..report import Report
 from ..text.checks import shorten
 from .base import accept

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ..errors import DeferredError
-from ..errors import RefusedError
+from ..phase import Phase
+from ..phase import State
 from ..report import About
 from ..report import conclude
+from ..report import DeferredError
 from ..report import Job
 from ..report import Outcome
-from ..report import Phase
+from ..report import RefusedError
 from ..report import Report
-from ..report import State
 
 
 def failed(job: Job, error: DeferredError | RefusedError) -> Report:

@@ -26,13 +26,13 @@ from .. import config
 from ..config import Option
 from ..content import Content
 from ..envelope import Envelope
-from ..errors import DeferredError
 from ..errors import MessageError
-from ..errors import RefusedError
+from ..phase import Phase
+from ..report import DeferredError
 from ..report import Job
 from ..report import Observe
 from ..report import Outcome
-from ..report import Phase
+from ..report import RefusedError
 from ..report import Report
 from .base import accept
 from .base import EmailHandler

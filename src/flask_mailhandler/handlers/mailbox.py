@@ -99,7 +99,7 @@ class MailboxEmailHandler(FileEmailHandler):
         self, job: Job, outcomes: Sequence[Outcome], more: Mapping[str, object] | None = None
     ) -> str:
         """Write one message, and drop the oldest ones."""
-        from ..mime.summary import summary  # loads email, as whoever shows the message will
+        from ..mime.reading.summary import summary  # loads email, as whoever shows the message will
 
         told = summary(bytes(job.content))
         facts: dict[str, object] = {"summary": told, **(more or {})}

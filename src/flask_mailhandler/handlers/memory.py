@@ -12,11 +12,11 @@ from ..attachment import Attachment
 from ..attachment import File
 from ..content import Content
 from ..errors import MessageError
-from ..errors import RefusedError
 from ..message.message import Message
+from ..phase import Phase
 from ..report import Job
 from ..report import Observe
-from ..report import Phase
+from ..report import RefusedError
 from ..report import Report
 from ..testing.captured import Captured
 from ..testing.outbox import Outbox

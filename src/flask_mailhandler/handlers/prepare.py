@@ -20,13 +20,13 @@ from ..address import NOBODY
 from ..address import parse_addresses
 from ..errors import MessageError
 from ..log import logger
+from ..message.fields import MessageFields
 from ..message.message import Message
-from ..message.message import MessageFields
 from ..message.other_names import of_message
 from ..mime import render
+from ..phase import State
 from ..report import Job
 from ..report import Outcome
-from ..report import State
 from ..text.checks import shorten
 
 if t.TYPE_CHECKING:

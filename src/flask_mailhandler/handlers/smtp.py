@@ -15,8 +15,8 @@ from .. import config
 from ..config import Option
 from ..content import Content
 from ..errors import ConfigurationError
-from ..errors import DeferredError
 from ..report import conclude
+from ..report import DeferredError
 from ..report import Job
 from ..report import Observe
 from ..report import Report

@@ -6,14 +6,14 @@ import collections
 from collections.abc import Callable
 
 from ..address import Address
+from ..phase import Phase
+from ..phase import State
 from ..report import About
 from ..report import conclude
 from ..report import Job
 from ..report import Observe
 from ..report import Outcome
-from ..report import Phase
 from ..report import Report
-from ..report import State
 from .prepare import Prepared
 
 
@@ -83,4 +83,4 @@ def with_withheld(item: Prepared, report: Report) -> Report:
     assert item.job is not None
     outcomes = {outcome.recipient: outcome for outcome in (*report.outcomes, *item.withheld)}
     ordered = [outcomes[recipient] for recipient in item.recipients if recipient in outcomes]
-    return conclude(item.job, ordered, report.error)
+    return conclude(item.job, ordered, report.error, safe_until=report.safe_until)

@@ -1,10 +1,15 @@
-"""What is wrong with a mail although it can be sent: its reader would see it.
+"""Lint a message: find problems that its reader would notice, though it can be sent.
 
 ::
 
-    octets ── Examined.read ── the rules of RULES, each in turn ── findings
+    octets ── Examined.read ── each rule of RULES ── findings
 
-A mail may be anybody's, so nothing here raises for it, and time is linear in its size.
+    examined     a message, taken apart for the rules
+    rule         Rule, Finding
+    rules        RULES: each rule with its reason
+    unsubscribe  the two rules for List-Unsubscribe   RFC 2369, 8058
+
+A message from any source can be linted: nothing raises for it, and time is linear in its size.
 """
 
 from __future__ import annotations
@@ -22,47 +27,54 @@ from .rules import RULES
 
 __all__ = ["RULES", "Finding", "Rule", "lint"]
 
-_MOST = 10  # findings of one rule in one mail
+_MOST = 10  # findings of one rule in one message
 
 
 def lint(
     content: bytes, *, allow: Collection[str] = (), placeholders: Sequence[str] = ()
 ) -> list[Finding]:
-    """Look a mail over, and say what its reader would find wrong.
+    """Return the problems that the reader of a message would notice.
 
-    :param content: Its octets as they are sent, such as ``bytes(captured.content)``.
-    :param allow: The names of rules that do not hold for it.
-    :param placeholders: How links and words begin that a provider fills in, as in
+    .. code-block:: python
+
+        for finding in lint(bytes(outbox[0].content), allow=["one-click"]):
+            print(finding)
+
+    :param content: The octets of the message as they are sent, such as
+        ``bytes(captured.content)``.
+    :param allow: The names of rules to skip.
+    :param placeholders: The beginnings of links and words that a provider fills in, as in
         :data:`MAIL_PLACEHOLDERS`.
-    :return: In the order of the rules, and at most ten of each and one that counts the others.
-    :raises ValueError: for a name in *allow* that no rule has.
-    :raises TypeError: for a message: its octets are known when it has been captured.
+    :return: The findings in the order of the rules. For each rule there are at most ten, and one
+        more that counts the rest.
+    :raises ValueError: for a name in *allow* that is not the name of a rule.
+    :raises TypeError: for a message: capture it, and pass its octets.
     """
     if not isinstance(content, bytes):
         raise TypeError("lint() takes octets: lint(bytes(outbox[0].content)).")
     check_names(allow)
-    mail = Examined.read(content, placeholders)
+    examined = Examined.read(content, placeholders)
     return [
         finding
         for rule in RULES
         if rule.name not in allow
-        for finding in _findings(rule, rule.check(mail))
+        for finding in _findings(rule, rule.check(examined))
     ]
 
 
 def check_names(allow: Collection[str]) -> None:
-    """Check that there are rules of these names.
+    """Check that each name is the name of a rule.
 
-    :raises ValueError: for the first that no rule has.
+    :raises ValueError: for the first that is not.
     """
     known = [rule.name for rule in RULES]
     names = [allow] if isinstance(allow, str) else sorted({*allow} - {*known})
     if names:
-        raise ValueError(f"allow= takes names of rules ({', '.join(known)}), not {names[0]!r}.")
+        raise ValueError(f"allow= takes the names of rules ({', '.join(known)}), not {names[0]!r}.")
 
 
 def _findings(rule: Rule, found: Iterator[Found]) -> Iterator[Finding]:
-    different = iter(dict.fromkeys(found))  # the same words twice help nobody
+    different = iter(dict.fromkeys(found))  # the same text is reported once
     shown = [*itertools.islice(different, _MOST)]
     if more := [*different]:
         shown.append(Found(more[0].where, f"There are {len(more)} more like these."))

@@ -1,43 +1,34 @@
-"""A mail, taken apart for the rules."""
+"""A message, taken apart for the rules."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
 
+from ..mime.links import Link
 from ..mime.reading import read_within_bounds
 from ..plaintext.markup import End
 from ..plaintext.markup import events
 from ..plaintext.markup import Start
 
-_LONGEST = 1_000_000  # characters of HTML that are looked at; Gmail shows a tenth of it
+_LONGEST = 1_000_000  # characters of HTML that are checked; Gmail shows a tenth of them
 
-# An attached message is shown by its subject.
+# Mail clients show the subject of an attached message.
 _MESSAGE = "message/rfc822"
-
-
-class Link(t.NamedTuple):
-    """An ``<a href>`` or ``<area href>``.
-
-    :param url: As it was written; "" may be in it.
-    :param text: What the reader sees of it.
-    """
-
-    url: str
-    text: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Examined:
-    """What rules ask about.
+    """A message, as the rules see it.
 
-    :param fields: Names and values of the header, decoded.
+    :param fields: The names and values of the header, decoded.
     :param size: The octets of the HTML.
     :param words: The text in the HTML, without style sheets and comments.
-    :param tags: Its start tags.
-    :param cids: The Content-IDs of its parts.
+    :param tags: The start tags of the HTML.
+    :param links: Each ``<a href>`` and ``<area href>``, with its URL as written, even "".
+    :param cids: The Content-IDs of the parts.
     :param nameless: The types of attachments without a file name.
-    :param placeholders: How that begins which a provider fills in.
+    :param placeholders: The beginnings of text that a provider fills in.
     """
 
     fields: tuple[tuple[str, str], ...]
@@ -53,7 +44,7 @@ class Examined:
 
     @classmethod
     def read(cls, content: bytes, placeholders: t.Sequence[str] = ()) -> Examined:
-        """Take the octets of a mail apart."""
+        """Take the octets of a message apart."""
         reading = read_within_bounds(content)
         html = reading.html
         found = [*events(html[:_LONGEST])]
@@ -75,7 +66,7 @@ class Examined:
         )
 
     def values(self, name: str) -> list[str]:
-        """The values of all fields of that name, which is in lower case."""
+        """Return the values of all fields of a name, given in lower case."""
         return [value for found, value in self.fields if found.lower() == name]
 
 

@@ -1,4 +1,4 @@
-"""A rule, and what it finds."""
+"""A rule, and a finding."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from .examined import Examined
 
 Severity: t.TypeAlias = t.Literal["error", "warning"]
-"""``error`` where something does not work for the reader, ``warning`` where it may not."""
+"""``error`` if something does not work for the reader, ``warning`` if it may not."""
 Where: t.TypeAlias = t.Literal["header", "html", "text"]
-"""The part of a mail."""
+"""The part of a message."""
 
 
 class Found(t.NamedTuple):
-    """What a rule says of one place."""
+    """The place of a problem, and a sentence about it."""
 
     where: Where
     text: str
@@ -24,11 +24,11 @@ class Found(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What every mail should be like.
+    """A check for one kind of problem.
 
-    :param why: Its reason, a sentence or two.
-    :param link: Where more is said about it.
-    :param check: Gives each place that is not like it.
+    :param why: The reason for the rule, a sentence or two.
+    :param link: A URL that says more about it.
+    :param check: Yields each place that breaks the rule.
     """
 
     name: str
@@ -40,18 +40,24 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Something that a rule has found in a mail."""
+    """A problem that a rule found in a message.
+
+    .. code-block:: python
+
+        for finding in lint(bytes(outbox[0].content)):
+            print(finding)  # error in the html: The link 'Pay' leads nowhere. [link]
+    """
 
     rule: str
-    """The rule's name, such as ``alt``."""
+    """The name of the rule, such as ``alt``."""
     severity: Severity
-    """``error`` where something does not work for the reader, ``warning`` where it may not."""
+    """``error`` if something does not work for the reader, ``warning`` if it may not."""
     text: str
-    """What was found. It has words of the mail in it, so it is escaped where it is shown."""
+    """The problem, in a sentence. It quotes the message, so escape it in HTML."""
     why: str
-    """The reason of the rule."""
+    """The reason for the rule."""
     link: str
-    """Where more is said about it."""
+    """A URL that says more about the rule."""
     where: Where
     """``header``, ``html`` or ``text``."""
 

@@ -11,27 +11,27 @@ from .examined import Examined
 from .rule import Found
 
 _FIELD, _POST = "List-Unsubscribe", "List-Unsubscribe-Post"
-# https://www.rfc-editor.org/rfc/rfc2369#section-2: each in angle brackets, commas between, and
-# comments that many write and few understand.
+# https://www.rfc-editor.org/rfc/rfc2369#section-2: each URL in angle brackets, with commas
+# between. Many writers add comments, which few readers understand.
 _URIS = re.compile(r"<([^<>]*)>")
 _USABLE = re.compile(r"(?:https?://[^/?#\s]|mailto:[^\s@]+@)[!-~]*\Z", re.I)
 
 
-def syntax(mail: Examined) -> Iterator[Found]:
-    """What a reader would not understand of the two."""
-    fields = mail.values(_FIELD.lower())
-    posts = mail.values(_POST.lower())
+def syntax(message: Examined) -> Iterator[Found]:
+    """Check that a reader can parse both fields."""
+    fields = message.values(_FIELD.lower())
+    posts = message.values(_POST.lower())
     for name, values in ((_FIELD, fields), (_POST, posts)):
         if len(values) > 1:
-            yield Found("header", f"{name} is there {len(values)} times.")
+            yield Found("header", f"{name} appears {len(values)} times.")
     for value in fields[:1]:
-        yield from _uris(value, mail.placeholders)
+        yield from _uris(value, message.placeholders)
     for value in posts[:1]:
         if value.strip() != ONE_CLICK:
-            yield Found("header", f"{_POST} is {shorten(value)}, and must be {ONE_CLICK!r}.")
+            yield Found("header", f"{_POST} is {shorten(value)}, but must be {ONE_CLICK!r}.")
         https = len(re.findall("<https://", " ".join(fields), re.I))
         if https != 1:
-            yield Found("header", f"{_POST} wants one https: URL in {_FIELD}; there are {https}.")
+            yield Found("header", f"{_POST} needs one https: URL in {_FIELD}; there are {https}.")
 
 
 def _uris(value: str, placeholders: tuple[str, ...]) -> Iterator[Found]:
@@ -39,17 +39,17 @@ def _uris(value: str, placeholders: tuple[str, ...]) -> Iterator[Found]:
     if not uris:
         yield Found("header", f"{_FIELD} has no URL in angle brackets: {shorten(value)}.")
     elif _URIS.sub("", value).replace(",", "").strip():
-        yield Found("header", f"{_FIELD} has more than URLs in angle brackets: {shorten(value)}.")
+        yield Found("header", f"{_FIELD} has text outside angle brackets: {shorten(value)}.")
     elif not re.fullmatch(r"\s*<[^<>]*>(?:\s*,\s*<[^<>]*>)*\s*", value):
         yield Found("header", f"{_FIELD} needs one comma between two URLs: {shorten(value)}.")
     for uri in uris:
         if not _USABLE.match(uri) and not uri.startswith(placeholders):
             yield Found(
-                "header", f"{_FIELD} has {shorten(uri)}, which is no https: or mailto: URL."
+                "header", f"{_FIELD} has {shorten(uri)}, which is not an https: or mailto: URL."
             )
 
 
-def one_click(mail: Examined) -> Iterator[Found]:
-    """Whether a mail that can be unsubscribed from can be so at once."""
-    if mail.values(_FIELD.lower()) and not mail.values(_POST.lower()):
-        yield Found("header", f"{_FIELD} stands without {_POST}: {ONE_CLICK}.")
+def one_click(message: Examined) -> Iterator[Found]:
+    """Check that a message with List-Unsubscribe supports unsubscribing with one click."""
+    if message.values(_FIELD.lower()) and not message.values(_POST.lower()):
+        yield Found("header", f"{_FIELD} is there without {_POST}: {ONE_CLICK}.")

@@ -1,11 +1,13 @@
-"""A message: words, as their writer knows them.
+"""A message, as its author writes it.
 
 ::
 
-    message       Message: a frozen value; replace() makes another one
-    fields        what may be given for each field, and what it is read as
+    message       Message: a frozen value; replace() returns a changed copy
+    fields        a reader for each field: from a given value to a checked one
+    message_id    making a Message-ID (RFC 5322 section 3.6.4)
+    content_ids   Content-IDs of the parts of a message (RFC 2392)
     attached      messages that are attached (RFC 2046 section 5.2)
-    content_ids   names of the parts of one message (RFC 2392)
-    json_form     to_json(), from_json()
-    other_names   what other libraries call a field, for errors
+    origin        the template that a message was rendered from
+    json_form     a message as JSON types, and back
+    other_names   names of fields and methods in other libraries, for errors
 """

@@ -1,4 +1,4 @@
-"""Messages that are attached: octets that no transfer encoding may hide (RFC 2046 section 5.2)."""
+"""Attached messages: they are sent without a transfer encoding (RFC 2046 section 5.2)."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from ..attachment import Attachment
 from ..errors import MessageError
 from ..text.lines import has_long_line
 
-# https://www.rfc-editor.org/rfc/rfc2046#section-5.2.1 and RFC 6532: those that may have octets
-# above 127. The others of the type message are made of ASCII.
+# https://www.rfc-editor.org/rfc/rfc2046#section-5.2.1 and RFC 6532: the subtypes that may have
+# octets above 127. The other subtypes of message are ASCII.
 _MAY_BE_8BIT = ("rfc822", "global", "global-headers")
 
 
 def is_message(attachment: Attachment) -> bool:
-    """Whether it is of the type message."""
+    """Say whether the type of an attachment is message."""
     return attachment.mimetype[:8].lower() == "message/"
 
 
 def as_sent(attachment: Attachment) -> bytes:
-    """Return the octets of an attached message as they are sent: its own, in lines that end with
-    CRLF.
+    """Return the octets of an attached message as they are sent.
 
-    :raises MessageError: with the reason alone, if they cannot be sent as they are.
+    They are unchanged, except that each line ends with CRLF.
+
+    :raises MessageError: with only the reason, if they cannot be sent like this.
     """
     data = attachment.data
-    if isinstance(data, str):  # which has no octets yet, and whose line ends are only line ends
+    if isinstance(data, str):  # in text, CR and LF are both line ends
         data = data.replace("\r\n", "\n").replace("\r", "\n").encode()
     lines = data.replace(b"\r\n", b"\n")
     if b"\0" in data:
-        raise MessageError("it has a NUL")
+        raise MessageError("it has a NUL character")
     if b"\r" in lines or (b"\r" in data and lines.count(b"\n") != data.count(b"\r")):
-        raise MessageError("it has a CR or LF alone among lines that end with CRLF")
+        raise MessageError("it has a lone CR or LF, and other lines end with CRLF")
     if has_long_line(lines):
         raise MessageError("it has a line of more than 998 octets")
     subtype = attachment.mimetype[8:].partition(";")[0].strip().lower()
@@ -39,9 +40,9 @@ def as_sent(attachment: Attachment) -> bytes:
 
 
 def check(attachment: Attachment, field: str) -> None:
-    """Check that an attachment, if it is a message, can be sent as it is.
+    """Check that an attachment can be sent as it is, if it is a message.
 
-    :raises MessageError: naming the field and the attachment.
+    :raises MessageError: with the field and the attachment.
     """
     if not is_message(attachment):
         return
@@ -49,6 +50,6 @@ def check(attachment: Attachment, field: str) -> None:
         as_sent(attachment)
     except MessageError as error:
         raise MessageError(
-            f"{field} has {attachment!r}, which cannot be sent as it is: {error}. With"
-            ' mimetype="application/octet-stream" it arrives as it is.'
+            f"{field} has {attachment!r}, which cannot be sent as it is: {error}. Write"
+            ' mimetype="application/octet-stream" to send it unchanged.'
         ) from None

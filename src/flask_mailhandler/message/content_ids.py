@@ -1,4 +1,4 @@
-"""Content-IDs: each names one part of a message (RFC 2045 section 7, RFC 2392)."""
+"""Content-IDs: each identifies one part of a message (RFC 2045 section 7, RFC 2392)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ..errors import MessageError
 
 
 def each_once(images: Iterable[Attachment], field: str) -> tuple[Attachment, ...]:
-    """Leave out images that are there already: the same octets with the same Content-ID.
+    """Return the images, each once. Two are the same if their octets and Content-IDs are.
 
-    :raises MessageError: naming a Content-ID that two different images have.
+    :raises MessageError: if two different images have the same Content-ID.
     """
     hint = "Leave out cid=, and write cid:{attachment.cid} in the HTML."
     return tuple(_by_cid(images, f"{field} has two different images with", hint))
 
 
 def check_unique(attachments: Iterable[Attachment]) -> None:
-    """Check that no two different parts of a message have one Content-ID.
+    """Check that different parts of a message have different Content-IDs.
 
-    :raises MessageError: naming it.
+    :raises MessageError: if two different parts have the same.
     """
-    _by_cid(attachments, "Two different attachments have", "Leave out cid= of one of them.")
+    _by_cid(attachments, "Two different attachments have", "Leave out cid= for one of them.")
 
 
 def _by_cid(attachments: Iterable[Attachment], what: str, hint: str) -> Iterable[Attachment]:
@@ -31,6 +31,6 @@ def _by_cid(attachments: Iterable[Attachment], what: str, hint: str) -> Iterable
         first = found.setdefault(attachment.cid, attachment)
         if not first.same_as(attachment):
             raise MessageError(
-                f"{what} one cid, {attachment.cid!r}: {first!r} and {attachment!r}. {hint}"
+                f"{what} the same cid, {attachment.cid!r}: {first!r} and {attachment!r}. {hint}"
             )
     return found.values()

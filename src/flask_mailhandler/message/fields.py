@@ -1,4 +1,4 @@
-"""What a writer may give for each field of a message, and what it is read as."""
+"""The fields of a message: a function for each reads a given value and returns a checked one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import typing as t
 from collections.abc import Iterable
 
 from ..address import Address
+from ..address import AddressesInput
+from ..address import AddressInput
 from ..address import parse_address
 from ..address import parse_envelope_sender
 from ..attachment import Attachment
 from ..errors import MessageError
+from ..headers import HeadersInput
 from ..headers import MESSAGE_ID
 from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
+from ..text.checks import TextInput
 from . import attached
 from . import content_ids
 
@@ -23,6 +27,35 @@ AttachmentsInput: t.TypeAlias = "Attachment | Iterable[Attachment] | None"
 AlternativesInput: t.TypeAlias = (
     "Attachment | Iterable[Attachment | tuple[str | bytes, str]] | None"
 )
+
+
+class MessageFields(t.TypedDict, total=False):
+    """The arguments of :class:`Message`, to annotate a function that passes them on.
+
+    None leaves a field out. You need only one of ``text`` and ``html``: a text is generated from
+    the HTML.
+
+    .. code-block:: python
+
+        def welcome(**fields: Unpack[MessageFields]) -> Message:
+            return Message(**{"subject": "Welcome", **fields})
+    """
+
+    subject: TextInput
+    text: TextInput
+    html: TextInput
+    from_addr: AddressInput | None
+    reply_to: AddressesInput
+    to: AddressesInput
+    cc: AddressesInput
+    bcc: AddressesInput
+    envelope_sender: AddressInput | None
+    headers: HeadersInput
+    attachments: AttachmentsInput
+    inline_attachments: AttachmentsInput
+    alternatives: AlternativesInput
+    message_id: str | None
+    date: datetime.datetime | None
 
 
 def line(value: object, field: str) -> str:
@@ -41,7 +74,7 @@ def body(value: object, field: str) -> str:
             text.encode()
         except UnicodeEncodeError as error:
             raise MessageError(f"{field} cannot be written as UTF-8: {error}.") from None
-    # Inside a message line ends are LF; on the wire they are CRLF and nothing else.
+    # In a message, lines end with LF; when it is sent, they end with CRLF.
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
@@ -100,7 +133,7 @@ def message_id(value: object, field: str) -> str | None:
 
 
 def _now() -> datetime.datetime:
-    """The time in the zone of this machine, in whole seconds; in half the time of astimezone()."""
+    """Return the time in this machine's zone, in whole seconds, faster than astimezone()."""
     now = int(time.time())
     zone = datetime.timezone(datetime.timedelta(seconds=time.localtime(now).tm_gmtoff))
     return datetime.datetime.fromtimestamp(now, zone)

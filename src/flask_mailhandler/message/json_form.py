@@ -1,11 +1,10 @@
-"""A message as JSON types: for a queue's row, a file, a fixture."""
+"""A message as JSON types: for your own task queue, a file or a fixture."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import datetime
-import re
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from ..attachment import File
 from ..errors import MessageError
 from ..headers import Headers
 from ..text.checks import shorten
+from .message_id import LEFT
 
 
 def to_json(value: object) -> t.Any:
@@ -52,19 +52,19 @@ def _attachment_to_json(attachment: Attachment) -> dict[str, t.Any]:
 def from_json(
     data: object, names: Iterable[str], may_be_given: Set[str]
 ) -> tuple[dict[str, t.Any], str, frozenset[str]]:
-    """Read a message's fields, the left side of its Message-ID, and which fields were given of
-    those that may have been left out.
+    """Read a message: its fields, the left part of its Message-ID, the names of given fields.
 
     :param names: The fields that must be there.
-    :raises MessageError: for an unknown version and for any damage: it comes from outside.
+    :param may_be_given: The optional fields.
+    :raises MessageError: for an unknown version and for any damage: the data comes from outside.
     """
     if not isinstance(data, Mapping) or data.get("version") != 1:
-        raise MessageError("from_dict takes what to_dict of version 1 has made.")
+        raise MessageError("from_dict takes the result of to_dict, in version 1.")
     try:
         fields = {name: _field(name, data[name]) for name in names}
         left, given = data["made"]["left"], frozenset(data["given"])
-        # It becomes a part of the header.
-        if not re.fullmatch("[0-9a-f]{32}", left) or not given <= may_be_given:
+        # The left part becomes part of the header.
+        if not LEFT.match(left) or not given <= may_be_given:
             raise ValueError("its identity")
     except MessageError:
         raise
@@ -86,16 +86,16 @@ def _field(name: str, value: t.Any) -> t.Any:
 
 
 def _address(value: t.Any, name: str) -> Address:
-    given, mailbox = _exactly(value, str, str)
+    given, addr_spec = _exactly(value, str, str)
     if name == "envelope_sender":
-        return parse_envelope_sender((given, mailbox), name)
-    return Address(mailbox, given, field=name)
+        return parse_envelope_sender((given, addr_spec), name)
+    return Address(addr_spec, given, field=name)
 
 
 def _exactly(value: t.Any, *kinds: type) -> list[t.Any]:
     items = [*value] if isinstance(value, list | tuple) else []
     if [type(item) for item in items] != [*kinds]:
-        raise TypeError(f"{shorten(value)} in place of {len(kinds)} values")
+        raise TypeError(f"{shorten(value)} instead of {len(kinds)} values")
     return items
 
 
@@ -107,7 +107,7 @@ def _attachment_from_json(item: Mapping[str, t.Any]) -> Attachment:
         data = base64.b64decode(item["base64"], validate=True)
     else:
         data = item["text"]
-    # As if the id were given, for then it is checked.
+    # The id is passed even if it was generated, so that it is checked.
     attachment = Attachment(
         data, filename=item["filename"], mimetype=item["mimetype"], cid=item["cid"]
     )

@@ -1,10 +1,9 @@
-"""The message: words, as its writer knows them."""
+"""The message, as its author writes it."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
 import typing as t
 from collections.abc import Mapping
 
@@ -20,103 +19,79 @@ from ..envelope import Envelope
 from ..errors import MessageError
 from ..headers import Headers
 from ..headers import HeadersInput
-from ..headers import make_message_id
 from ..text.checks import TextInput
 from . import content_ids
 from . import fields as convert
 from . import other_names
 from .fields import AlternativesInput
 from .fields import AttachmentsInput
+from .fields import MessageFields
 from .json_form import from_json
 from .json_form import to_json
+from .message_id import make_left
+from .message_id import make_message_id
 
 if t.TYPE_CHECKING:
     from email.message import EmailMessage
     from email.message import Message as MIMEMessage
 
 
-class MessageFields(t.TypedDict, total=False):
-    """The arguments of :class:`Message`, for functions that pass them on. ``text`` and ``html``
-    are not both needed: the text is made from the HTML where it is left out. None leaves a field
-    out."""
-
-    subject: TextInput
-    text: TextInput
-    html: TextInput
-    from_addr: AddressInput | None
-    reply_to: AddressesInput
-    to: AddressesInput
-    cc: AddressesInput
-    bcc: AddressesInput
-    envelope_sender: AddressInput | None
-    headers: HeadersInput
-    attachments: AttachmentsInput
-    inline_attachments: AttachmentsInput
-    alternatives: AlternativesInput
-    message_id: str | None
-    date: datetime.datetime | None
-
-
-def _says_how_to_change(cls: type[Message]) -> type[Message]:
-    """Give the frozen class an error that says what to write instead."""
-
-    def refuse(self: Message, name: str, value: object = None) -> t.NoReturn:
-        raise AttributeError(f"A Message does not change: {other_names.of_change(name)}")
-
-    cls.__setattr__ = refuse  # type: ignore[assignment]
-    cls.__delattr__ = refuse  # type: ignore[assignment]
-    return cls
-
-
-@_says_how_to_change
+@other_names.says_how_to_change
 @filled_at_once
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Message:
-    """A message. Frozen: it is checked where it is written and nothing that sends it changes
-    it; :meth:`replace` makes a changed copy.
+    """A message to send.
 
-    Its identity, Message-ID and Date, is made once. So sending the same object again is the
-    same mail, and a changed copy is another.
+    It is frozen: its fields are checked when you create it, and sending it does not change it.
+    :meth:`replace` returns a changed copy.
 
-    :raises MessageError: naming the field whose value cannot be sent.
+    .. code-block:: python
+
+        message = Message(subject="Welcome", text="Hello Ann!", to="ann@example.com")
+
+    Its identity, which is the Message-ID and the Date, is set once. So if you send the same object
+    again, it is the same mail; a changed copy is another mail.
+
+    :raises MessageError: with the field whose value cannot be sent.
     """
 
     subject: Field[TextInput, str] = Field(convert.line, "")
     """One line. Line breaks and other control characters are refused."""
     text: Field[TextInput, str] = Field(convert.body, "")
-    """The body as plain text. Line ends are LF here, whatever was given."""
+    """The body as plain text. Its lines end with LF, whatever you gave."""
     html: Field[TextInput, str] = Field(convert.body, "")
     """The body as HTML. If there is no text, one is generated from it."""
     from_addr: Field[AddressInput | None, Address | None] = Field(convert.sender, None)
-    """The From. ``MAIL_DEFAULT_FROM`` is taken where it is left out."""
+    """The From. If you leave it out, ``MAIL_DEFAULT_FROM`` is used."""
     reply_to: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
-    """Where answers go."""
+    """Where answers are sent."""
     to: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
-    """Recipients. ``MAIL_DEFAULT_TO`` is taken where it is left out, and not for ``[]``; so with
-    Cc and Bcc."""
+    """Recipients. If you leave them out, ``MAIL_DEFAULT_TO`` is used, but not for ``[]``. The same
+    holds for Cc and Bcc."""
     cc: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
-    """Recipients whom everybody sees."""
+    """Recipients in copy, whom all recipients see."""
     bcc: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
-    """Recipients whom nobody sees: they are in the envelope, and in no header."""
+    """Recipients whom the others do not see: they are in the envelope, but not in a header."""
     envelope_sender: Field[AddressInput | None, Address | str | None] = Field(
         convert.reverse_path, None
     )
-    """Where notifications of failure go: the From where it is left out, nowhere if ""."""
+    """Where bounces are sent: to the From if you leave it out, nowhere if it is ""."""
     headers: Field[HeadersInput, Headers] = Field(lambda value, _: Headers(value), None)
-    """Further header fields. Those with an argument of their own are refused."""
+    """Further header fields. A field that has its own argument is refused."""
     attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(convert.attachments, ())
     """Files for the reader to keep."""
     inline_attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(
         convert.inline_attachments, ()
     )
-    """Images that the HTML shows by ``src="cid:{attachment.cid}"``."""
+    """Images that the HTML shows with ``src="cid:{attachment.cid}"``."""
     alternatives: Field[AlternativesInput, tuple[Attachment, ...]] = Field(convert.alternatives, ())
     """Other forms of the body, such as ``(data, "text/calendar; method=REQUEST")``."""
     message_id: Field[str | None, str | None] = Field(convert.message_id, None)
-    """``<left@right>``. If it is left out it is made with the domain of the From, and is None
-    as long as there is no From."""
+    """``<left@right>``. If you leave it out, it is generated with the domain of the From; it is
+    None as long as there is no From."""
     date: Field[datetime.datetime | None, datetime.datetime] = Field(convert.date, None, fresh=True)
-    """With a time zone. If it is left out it is the time of construction."""
+    """The Date, with a time zone. If you leave it out, it is the time at which the message was
+    created."""
 
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
         if args:
@@ -127,7 +102,7 @@ class Message:
             name = min(fields.keys() - _NAMES)
             hint = other_names.of_field(name, _NAMES)
             raise TypeError(f"A Message has no field {name!r}: {hint}.")
-        # What the writer gave stays when the message is copied; what is made does not.
+        # A copy keeps the given values, and not the generated ones.
         self = super().__new__(cls)
         self.__dict__["_given"] = frozenset(
             [name for name in (*_IDENTITY, *RECIPIENTS) if fields.get(name) is not None]
@@ -136,11 +111,11 @@ class Message:
 
     def __post_init__(self) -> None:
         given = self.__dict__["_given"]
-        # Of recipients only that there are to be none has to be told from a field left out.
+        # For recipients, only an empty list has to be distinguished from a field left out.
         self.__dict__["_given"] = given.difference(
             [name for name in given if name in RECIPIENTS and self.__dict__[name]]
         )
-        self.__dict__["_left"] = os.urandom(16).hex()
+        self.__dict__["_left"] = make_left()
         self._identify()
         if "cid:" in self.html:
             from ..mime.shown_images import check_shown  # few messages show any
@@ -154,24 +129,30 @@ class Message:
             self.__dict__["message_id"] = make_message_id(self.__dict__["_left"], self.from_addr)
 
     def replace(self, **changes: t.Unpack[MessageFields]) -> t.Self:
-        """Return a changed copy. It is another mail: Message-ID and Date are made anew unless
-        they were given.
+        """Return a changed copy.
 
-        :raises MessageError: as the constructor does.
+        It is another mail, with a new Message-ID and Date unless you gave them.
+
+        .. code-block:: python
+
+            reminder = message.replace(subject="Reminder: " + message.subject)
+
+        :raises MessageError: like the constructor.
         """
         copy = type(self)(**{**self._given_fields(), **changes})
-        if "_origin" in self.__dict__:  # what it was made from, which is no part of it
+        if "_origin" in self.__dict__:  # its template, which is not a field: see origin.py
             copy.__dict__["_origin"] = self.__dict__["_origin"]
         return copy
 
     def completed(self, **changes: t.Unpack[MessageFields]) -> t.Self:
-        """Return a copy that is the same mail: what a handler fills in does not change the
-        Message-ID and the Date."""
+        """Return a changed copy that is the same mail, for a handler that fills in defaults."""
         return self.replace(**changes)._identified_as(self)
 
     def same_mail_as(self, other: Message) -> t.Self:
-        """Return a copy with the identity of *other*, for a copy of it that was changed on the
-        way. A Message-ID or Date that was given stays."""
+        """Return a copy with the identity of *other*, which a ``before_send`` function has changed.
+
+        A Message-ID or Date that was given stays.
+        """
         return self.replace()._identified_as(other)
 
     def _identified_as(self, other: Message) -> t.Self:
@@ -185,43 +166,59 @@ class Message:
         return self
 
     def has_given(self, name: str) -> bool:
-        """Whether the writer has given this part of the identity, ``date`` or ``message_id``; or
-        recipients, ``to``, ``cc`` or ``bcc``, be it an empty list."""
+        """Say whether the author gave ``date``, ``message_id``, ``to``, ``cc`` or ``bcc``.
+
+        An empty list of recipients counts.
+        """
         return name in self.__dict__["_given"] or (name in RECIPIENTS and bool(self.__dict__[name]))
 
     def envelope(self, recipients: Addresses | None = None) -> Envelope:
-        """Say who gets it: To, Cc and Bcc in this order, each mailbox once.
+        """Return the envelope: its recipients are To, Cc and Bcc in this order, each address once.
 
-        :param recipients: Who gets it instead.
-        :raises MessageError: if there is nobody, or no sender.
+        .. code-block:: python
+
+            message.envelope().recipients
+
+        :param recipients: The recipients to use instead.
+        :raises MessageError: if there is no recipient, or no sender.
         """
         sender = self.from_addr if self.envelope_sender is None else self.envelope_sender
         if sender is None:
             raise MessageError(
-                "The message has no sender: give it from_addr=, or set MAIL_DEFAULT_FROM."
+                "The message has no sender: write from_addr=, or set MAIL_DEFAULT_FROM."
             )
         return Envelope(sender, recipients or (*self.to, *self.cc, *self.bcc))
 
     def to_mime(self) -> EmailMessage:
-        """Return the message as the standard library's, parsed from the octets that are sent.
-        Bcc is not in it."""
+        """Return the message as an ``EmailMessage`` of the standard library.
+
+        It is parsed from the octets that are sent, so it has no Bcc.
+
+        .. code-block:: python
+
+            octets = bytes(message.to_mime())
+        """
         from ..mime.stdlib.convert import to_mime
 
         return to_mime(self)
 
     @classmethod
     def from_mime(cls, message: MIMEMessage) -> Message:
-        """Read a standard library's message.
+        """Read a message of the standard library.
 
-        :raises MessageError: for what a :class:`Message` cannot hold, such as a signature;
-            :meth:`.Mail.send` takes the ``EmailMessage`` itself.
+        .. code-block:: python
+
+            message = Message.from_mime(email.message_from_bytes(octets, policy=email.policy.SMTP))
+
+        :raises MessageError: for a message with parts that a :class:`Message` cannot have, such as
+            a signature. Pass such an ``EmailMessage`` to :meth:`.Mail.send` itself.
         """
         from ..mime.stdlib.convert import from_mime
 
         return from_mime(message)
 
     def to_dict(self) -> dict[str, t.Any]:
-        """Return the message as JSON types, its identity included."""
+        """Return the message as JSON types, including its identity."""
         fields = {name: to_json(value) for name, value in self._fields().items()}
         return {
             "version": 1,
@@ -232,9 +229,14 @@ class Message:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, t.Any]) -> t.Self:
-        """Read what :meth:`to_dict` made: an equal message with the same identity.
+        """Read the result of :meth:`to_dict`: an equal message with the same identity.
 
-        :raises MessageError: for an unknown version, or values that are wrong.
+        .. code-block:: python
+
+            data = json.dumps(message.to_dict())
+            message = Message.from_dict(json.loads(data))
+
+        :raises MessageError: for an unknown version, or a wrong value.
         """
         fields, left, given = from_json(data, _ORDER, _LEFT_OUT)
         message = cls(**fields)
@@ -253,7 +255,7 @@ class Message:
         }
 
     def __eq__(self, other: object) -> bool:
-        # Display names count here, though an Address compares as its mailbox.
+        # Display names count here, though comparing an Address ignores its name.
         if not isinstance(other, Message):
             return NotImplemented
         empty = dict.fromkeys(RECIPIENTS, ())
@@ -267,7 +269,7 @@ class Message:
         fields = [f"{name}={_shown(getattr(self, name))}" for name in shown if getattr(self, name)]
         return f"<Message {self.message_id or ''} {' '.join(fields)}>".replace("  ", " ")
 
-    if not t.TYPE_CHECKING:  # a type checker is to see that there is no such attribute
+    if not t.TYPE_CHECKING:  # so that a type checker reports an unknown attribute
 
         def __getattr__(self, name: str) -> t.NoReturn:
             hint = other_names.of_attribute(name)
@@ -276,9 +278,9 @@ class Message:
             )
 
     def attach(self, *args: object, **fields: object) -> t.NoReturn:
-        """Refused: a message does not change.
+        """Raise an error: a message does not change.
 
-        :raises AttributeError: saying what to write instead.
+        :raises AttributeError: with what to write instead.
         """
         raise AttributeError(
             "A Message does not change: write Message(attachments=[Attachment(data,"
@@ -286,9 +288,9 @@ class Message:
         )
 
     def add_recipient(self, *args: object) -> t.NoReturn:
-        """Refused: a message does not change.
+        """Raise an error: a message does not change.
 
-        :raises AttributeError: saying what to write instead.
+        :raises AttributeError: with what to write instead.
         """
         raise AttributeError(
             "A Message does not change: write message.replace(to=[*message.to, address])."

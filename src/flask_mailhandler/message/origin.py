@@ -1,4 +1,4 @@
-"""Which template a message was made from."""
+"""The template that a message was rendered from."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ _KEY = "_origin"
 
 
 def mark(message: Message, template: str) -> Message:
-    """Note on a new message which template it comes from."""
+    """Record the template that a new message was rendered from."""
     message.__dict__[_KEY] = template
     return message
 
 
 def origin_of(message: Message) -> str | None:
-    """The name of the template that the message, or what it is a copy of, was rendered from; None
-    if it was not rendered. It is known in this process only: it is no part of the message."""
+    """Return the name of the template that a message was rendered from, or None.
+
+    A copy has the template of its original. Only this process knows it: it is not part of the
+    message.
+    """
     return message.__dict__.get(_KEY)

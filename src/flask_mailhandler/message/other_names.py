@@ -1,11 +1,11 @@
-"""What people write who come from another library, and what it is here."""
+"""Names from other mail libraries, and what to write instead: the hints of errors."""
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterable
 
-# Of a field that Message() and replace() take.
+# Other names of a field, and ours.
 _FIELDS = {
     "sender": "from_addr",
     "from_email": "from_addr",
@@ -20,11 +20,11 @@ _FIELDS = {
 }
 _LEAVE_OUT = {
     "charset": "everything is UTF-8",
-    "mail_options": "leave it out, what the server offers is used",
-    "rcpt_options": "leave it out, what the server offers is used",
+    "mail_options": "leave it out, it is chosen by what the server offers",
+    "rcpt_options": "leave it out, it is chosen by what the server offers",
     "connection": "leave it out, and write mail.send(message, using=...)",
 }
-# Of an attribute.
+# Attributes and methods of other messages, and what to write instead.
 _ASKED = {
     "send": "write mail.send(message)",
     "send_to": "write message.envelope().recipients",
@@ -38,25 +38,39 @@ _ASKED = {
 
 
 def of_field(name: str, known: Iterable[str]) -> str:
-    """Say what to write instead of a field that there is not."""
+    """Say what to write instead of a field that does not exist."""
     if ours := _FIELDS.get(name):
         return f"write {ours}="
     return _LEAVE_OUT.get(name) or f"it has {', '.join(sorted(known))}"
 
 
 def of_attribute(name: str) -> str | None:
-    """Say what to ask a message for instead, or None."""
+    """Say what to write instead of an attribute that does not exist, or return None."""
     ours = _FIELDS.get(name)
     return f"write message.{ours}" if ours else _ASKED.get(name)
 
 
 def of_change(name: str) -> str:
-    """Say how a message is changed in a field that may have another name elsewhere."""
+    """Say how to change a field, which may have its name from another library."""
     return f"write message = message.replace({_FIELDS.get(name, name)}=...)"
 
 
+C = t.TypeVar("C")
+
+
+def says_how_to_change(cls: type[C]) -> type[C]:
+    """Give a frozen class an error that says how to change a field."""
+
+    def refuse(self: C, name: str, value: object = None) -> t.NoReturn:
+        raise AttributeError(f"A {cls.__name__} does not change: {of_change(name)}")
+
+    cls.__setattr__ = refuse  # type: ignore[assignment]
+    cls.__delattr__ = refuse  # type: ignore[assignment]
+    return cls
+
+
 def of_message(value: object) -> str:
-    """Say what to write instead of something that is no message."""
+    """Say what to write instead of a value that is not a message."""
     if isinstance(value, dict):
         return "write Message(subject=..., to=..., text=...), or Message.from_dict(...)"
     module = type(value).__module__.partition(".")[0]
@@ -68,5 +82,5 @@ def of_message(value: object) -> str:
     return "write Message(subject=..., to=..., text=...)"
 
 
-# Of send_later(), which many look for in send().
+# Arguments of send_later() that callers pass to send() by mistake.
 LATER: t.Final = frozenset({"at", "delay", "expires", "key", "priority", "session"})

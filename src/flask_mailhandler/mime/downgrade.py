@@ -1,7 +1,7 @@
-"""A header for servers without SMTPUTF8 (RFC 6857).
+"""A header rewritten for servers without SMTPUTF8 (RFC 6857).
 
-A mailbox beyond ASCII cannot be written there. Whoever else gets the message gets it with a group
-in its place, which names the mailbox and has no members::
+An address beyond ASCII cannot be written for such a server. The other recipients see an empty group
+in its place, with the address in its name::
 
     To: Zoë <zoë@example.com>, ann@example.com
     To: =?utf-8?q?Zo=C3=AB?= =?utf-8?q?_zo=C3=AB=40example=2Ecom?= :;, ann@example.com
@@ -16,16 +16,16 @@ from ..content import Content
 from .encoded_words import encoded_words
 
 _END = b"\r\n\r\n"
-# https://www.rfc-editor.org/rfc/rfc5322#section-2.2.3: a field goes on where a line begins with
-# white space.
+# https://www.rfc-editor.org/rfc/rfc5322#section-2.2.3: a line that begins with white space
+# continues the field.
 _FIELDS = re.compile(r"(?:\A|(?<=\r\n))[^ \t].*?(?:\r\n(?![ \t])|\Z)", re.S)
-# Groups and comments are no part of what we write, and left alone.
-_MAILBOXES = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<>:;()])+', re.S)
+# We write neither groups nor comments, so a field that has them is not changed.
+_ADDRESSES = re.compile(r'(?:"(?:[^"\\]|\\.)*"|<[^>]*>|[^",<>:;()])+', re.S)
 _ANGLE = re.compile(r"(.*)<([^<>]*)>\s*\Z", re.S)
 
 
 class _Rest:
-    """A content behind its header block."""
+    """A content after its header block."""
 
     def __init__(self, content: Content, skipped: int) -> None:
         self._content = content
@@ -41,8 +41,8 @@ class _Rest:
 
 
 def downgraded(content: Content) -> Content | None:
-    """The same content with a header in ASCII; None if more than a mailbox of To or Cc needs
-    UTF-8."""
+    """Return the same content with a header in ASCII; None if anything except an address in To or
+    Cc needs UTF-8."""
     block = b""
     for octets in content:
         block += octets
@@ -61,8 +61,8 @@ def downgraded(content: Content) -> Content | None:
 def _in_ascii(field: str) -> str:
     name, colon, value = field.partition(":")
     if field.isascii() or name.strip().lower() not in ("to", "cc"):
-        return field  # it may not be ASCII
-    items = _MAILBOXES.findall(value)
+        return field  # the caller checks for ASCII
+    items = _ADDRESSES.findall(value)
     if ",".join(items) != value:
         return field
     written = [item.strip() if item.isascii() else _group(item) for item in items]
@@ -70,10 +70,10 @@ def _in_ascii(field: str) -> str:
 
 
 def _group(item: str) -> str:
-    """Section 3.1.8."""
+    """Write an address as an empty group (RFC 6857 section 3.1.8)."""
     found = _ANGLE.match(item)
-    phrase, mailbox = (found[1].strip(), found[2]) if found else ("", item)
+    phrase, address = (found[1].strip(), found[2]) if found else ("", item)
     # A reader drops white space between encoded words (RFC 2047 section 6.2).
     space = " " if phrase.endswith("?=") else ""
-    words = encoded_words(space + mailbox.strip())
+    words = encoded_words(space + address.strip())
     return "\r\n ".join([*filter(None, [phrase]), *words]) + " :;"

@@ -1,32 +1,32 @@
-"""Encoded words: text beyond ASCII in a header (RFC 2047). ``decoding`` reads them."""
+"""Encoded words: text beyond ASCII in a header (RFC 2047). ``text/decoding`` reads them."""
 
 from __future__ import annotations
 
 import binascii
 from collections.abc import Iterator
 
-# https://www.rfc-editor.org/rfc/rfc2047#section-2: 75 characters at most, of which "=?utf-8?q?"
-# and "?=" take twelve.
+# https://www.rfc-editor.org/rfc/rfc2047#section-2: 75 characters at most; "=?utf-8?q?" and "?=" are
+# twelve of them.
 WORD = 75
 _FRAME = 12
-# Below this a first word is not worth its place: one character may take twelve.
+# A shorter first word is not worth its place: one character may take twelve.
 _LEAST = _FRAME + 12
 
-# https://www.rfc-editor.org/rfc/rfc2047#section-5 (3): what may stand for itself in a phrase.
-# The same set serves in unstructured text. A space is written as "_".
+# https://www.rfc-editor.org/rfc/rfc2047#section-5 (3): the characters that need no escape in
+# a phrase. The same set is used in unstructured text. A space is written as "_".
 _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/ "
 _Q = [chr(octet) if octet in _SAFE else f"={octet:02X}" for octet in range(256)]
 _Q[ord(" ")] = "_"
 
 
 def encoded_words(text: str, room: int = WORD) -> list[str]:
-    """Write *text* as encoded words, by Q or B, whichever is shorter.
+    """Write *text* as encoded words in Q or B, whichever is shorter.
 
-    No character is split between two words. A reader drops the white space between them (RFC
-    2047 section 6.2), so all white space of the text is inside.
+    No character is split between two words. A reader drops the white space between words (RFC 2047
+    section 6.2), so all white space of the text is written inside them.
 
-    :param room: Characters that the first word may take; the others take up to 75. If it is too
-        little, the first takes up to 75 as well.
+    :param room: The most characters of the first word; the others have up to 75. If this is too
+        few, the first word has up to 75 as well.
     """
     data = text.encode()
     first = (WORD if room < _LEAST else min(room, WORD)) - _FRAME
@@ -43,7 +43,7 @@ def _by_q(data: bytes, room: int) -> Iterator[str]:
         end = start + room
         # Not within "=C3" ...
         end -= 1 if text[end - 1] == "=" else 2 if text[end - 2] == "=" else 0
-        # ... and not before an octet that continues a character, "=80" to "=BF".
+        # ... and not before a continuation octet of a character, "=80" to "=BF".
         while text[end] == "=" and text[end + 1] in "89AB":
             end -= 3
         yield text[start:end]

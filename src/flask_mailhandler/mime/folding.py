@@ -1,4 +1,4 @@
-"""Folding: a header field as lines (RFC 5322 section 2.2.3)."""
+"""A header field as lines: folding (RFC 5322 section 2.2.3)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from collections.abc import Iterable
 from ..errors import MessageError
 from ..text.lines import MUST
 
-# https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1: octets of a line without its CRLF
+# https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1: the octets of a line without
+# its CRLF
 SHOULD = 78
 
 
 def fold(name: str, words: Iterable[str], *, leading: bool = False) -> str:
-    """Write a field of *words*, with one space or one fold between each two.
+    """Write a field of *words*, with one space or one fold between them.
 
-    A line stays within 78 characters if no word is longer than that. No line is ever of white
-    space only, because a fold comes before a word.
+    A line has at most 78 characters unless a single word is longer. No line consists only of white
+    space, because each fold is followed by a word.
 
-    :param leading: Whether a fold may come before the first word. In text some parsers, Python
-        before 3.13 among them, take it for a leading space; in addresses it means nothing.
-    :raises MessageError: if a word is longer than a line can be.
+    :param leading: Whether a fold may precede the first word. In text, some parsers read it as a
+        leading space, including Python before 3.13. In addresses it has no meaning.
+    :raises MessageError: if a word does not fit in a line.
     """
     written = [name, ":"]
     length = len(name) + 1
@@ -41,6 +42,4 @@ def fold(name: str, words: Iterable[str], *, leading: bool = False) -> str:
 
 
 def _refuse(name: str) -> t.NoReturn:
-    raise MessageError(
-        f"The field {name} has a word that is longer than the line of {MUST} octets."
-    )
+    raise MessageError(f"The field {name} has a word that does not fit in a line of {MUST} octets.")

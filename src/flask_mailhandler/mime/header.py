@@ -1,4 +1,4 @@
-"""The header fields of a message, as they are written."""
+"""The header fields of a message in wire form."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .encoded_words import encoded_words
 from .folding import fold
 from .folding import SHOULD
 
-# https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: atoms, with single spaces between; without
-# "?", so that none is an encoded word
+# https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: atoms with single spaces between them,
+# without "?" so that none is an encoded word
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]+"
 _ATOMS = re.compile(rf"{_ATOM}(?: {_ATOM})*\Z")
 _PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
-# An address that fits a line, with its comma, stays together.
+# An address that fits in a line with its comma is not folded.
 _LINE = SHOULD - 2
 _SHORT = _LINE - len(" <>")
 
@@ -27,7 +27,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def date_field(name: str, date: datetime.datetime) -> str:
-    """Write a date with its zone. A zone that is not of whole minutes is written as UTC."""
+    """Write a date with its zone, or in UTC if the zone is not in whole minutes."""
     iso = date.isoformat(" ", "seconds")
     if len(iso) != len("2026-11-20 14:26:53+01:00"):
         date = date.astimezone(datetime.UTC)
@@ -37,11 +37,11 @@ def date_field(name: str, date: datetime.datetime) -> str:
 
 
 def text_field(name: str, text: str) -> str:
-    """Write unstructured text (RFC 5322 section 2.2.1). It stands for itself if it is ASCII
-    that no reader can take for something else, and is all in encoded words if not."""
+    """Write unstructured text (RFC 5322 section 2.2.1): as it is, if it is ASCII that every reader
+    reads the same way, else all of it in encoded words."""
     if not text:
         return f"{name}:"
-    if _stands_for_itself(text):
+    if _is_unambiguous(text):
         if len(name) + 2 + len(text) <= SHOULD:
             return f"{name}: {text}"
         words = text.split(" ")
@@ -50,14 +50,14 @@ def text_field(name: str, text: str) -> str:
     return fold(name, encoded_words(text, SHOULD - len(name) - 2))
 
 
-def _stands_for_itself(text: str) -> bool:
-    # White space at an edge, in runs, or a TAB is lost or changed by some that fold and unfold.
+def _is_unambiguous(text: str) -> bool:
+    # Some programs that fold and unfold change a TAB, and white space at the ends or in runs.
     return _PRINTABLE.match(text) is not None and "  " not in text and "=?" not in text
 
 
 def address_field(field: str, addresses: Iterable[Address]) -> str:
-    """Write addresses (RFC 5322 section 3.4), folded between them, and within a name if it
-    needs more than a line. A mailbox is written as it was checked, octet by octet."""
+    """Write addresses (RFC 5322 section 3.4), folded between them, and within a name that needs
+    more than a line. Each ``local@domain`` is written exactly as it was checked."""
     words: list[str] = []
     for address in addresses:
         written = address.written
@@ -71,7 +71,7 @@ def address_field(field: str, addresses: Iterable[Address]) -> str:
 
 
 def address_words(address: Address) -> list[str]:
-    """Write an address as words that a line may be folded between."""
+    """Write an address as words with a possible fold between them."""
     name = address.name
     if not name:
         return [str.__str__(address)]
@@ -83,10 +83,10 @@ def address_words(address: Address) -> list[str]:
 def phrase(name: str) -> list[str]:
     """Write a display name as words: atoms, a quoted-string, or encoded words.
 
-    ASCII is encoded only if it must be: in a phrase, unlike in text, the standard library takes
-    the white space between two encoded words for a space.
+    ASCII is encoded only if necessary: in a phrase, unlike in text, the standard library reads the
+    white space between two encoded words as a space.
     """
-    if _stands_for_itself(name):
+    if _is_unambiguous(name):
         quoted = name
         if not _ATOMS.match(name):
             quoted = '"' + name.replace("\\", r"\\").replace('"', r"\"") + '"'
@@ -96,7 +96,7 @@ def phrase(name: str) -> list[str]:
     return encoded_words(name)
 
 
-# Fields of a known structure, which are folded between their words and never encoded.
+# Fields of a known structure, which are folded between words and never encoded.
 _IDS = ("in-reply-to", "references")
 _URLS = (
     *("list-unsubscribe", "list-subscribe", "list-help", "list-owner", "list-archive"),
@@ -107,7 +107,7 @@ _LIST_ID = re.compile(r"([^<>]*[^<> \t])[ \t]*(<[!-;=?-~]+>)\Z")
 
 
 def custom_field(name: str, value: str) -> str:
-    """Write a field of the message's ``headers``, in the way of its kind."""
+    """Write a field of the message's ``headers`` in the form that its name requires."""
     lower = name.lower()
     if lower == "sender":
         return address_field(name, [Address(value)])

@@ -1,4 +1,4 @@
-"""The parts that hold something: a text, or an attachment."""
+"""The parts that are not multiparts: a text, or an attachment."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from collections.abc import Iterator
 
 from ..attachment import Attachment
 from ..attachment import File
-from ..attachment import parse_mimetype
 from ..content import Piece
 from ..errors import MessageError
 from ..message.attached import as_sent
+from ..text.mimetype import parse_mimetype
 from .header_block import header_block
 from .parameters import with_parameters
 from .part import EIGHTBIT
 from .part import Part
+from .seven_bit import seven_bit
 from .text_parameters import fill_in
 from .transfer import Base64
 from .transfer import base64_lines
 from .transfer import encode_safely
 from .transfer import encode_text
 
-# Up to here octets are encoded when the message is rendered, beyond while it is sent.
+# Up to this size, octets are encoded when the message is rendered; larger ones while it is sent.
 _AT_ONCE = 1 << 16
 
 
@@ -36,7 +37,7 @@ def _text_prototypes() -> Iterator[tuple[tuple[str, str, str], Part]]:
                 yield (subtype, charset, encoding), Part(fields, (), header_block(fields))
 
 
-# The few headers that a text can have.
+# All headers that a text can have.
 _TEXTS = dict(_text_prototypes())
 
 
@@ -54,9 +55,9 @@ def attachment_part(
 ) -> Part:
     """Write an attachment.
 
-    :param disposition: ``attachment``, ``inline``, or None for another form of the text.
-    :param cids: The Content-IDs of other parts of the message, which this one may not have, and
-        which its own is put to.
+    :param disposition: ``attachment``, ``inline``, or None for an alternative.
+    :param cids: The Content-IDs of the other parts. If this part's is not among them, it is
+        written and added.
     :raises MessageError: if it is a ``message/...`` that cannot be sent as it is.
     """
     maintype, subtype, given = parse_mimetype(attachment.mimetype)
@@ -67,8 +68,8 @@ def attachment_part(
         f"Content-Transfer-Encoding: {encoding}",
     ]
     if disposition or attachment.filename:
-        # The file's name is here only. As "name" of the Content-Type it could be told to very
-        # old readers alone, and if it is not ASCII in no way that RFC 2047 allows.
+        # The file name is written only here. Only very old readers need it as "name" of the
+        # Content-Type, where RFC 2047 allows only ASCII.
         named = [("filename", attachment.filename)] if attachment.filename else []
         fields.append(with_parameters("Content-Disposition", disposition or "inline", named))
     cids = set() if cids is None else cids
@@ -91,7 +92,7 @@ def _encode(
         if maintype == "text":
             encoding, encoded = _encode_text(source, parameters)
             return encoding, (encoded,)
-        # Text of another kind, such as JSON, is octets with line ends of its own.
+        # Text of another type, such as JSON, is octets with its own line ends.
         source = source.encode(parameters.get("charset", "utf-8"))
     if isinstance(source, File) or len(source) > _AT_ONCE:
         return "base64", (Base64(source),)
@@ -105,20 +106,18 @@ def _encode_text(text: str, parameters: dict[str, str]) -> tuple[str, bytes]:
     data = lines.encode(charset)
     if charset in ("us-ascii", "utf-8"):
         return encode_safely(data)
-    # In another charset an octet may look like a line end and be none.
+    # In other charsets, an octet that looks like a line end may not be one.
     return "base64", b"".join(base64_lines(data))
 
 
 def _as_it_is(attachment: Attachment) -> tuple[str, tuple[bytes]]:
-    """Write a message in a message: it must not be encoded (RFC 2046 section 5.2)."""
+    """Write an attached message, which must not be encoded (RFC 2046 section 5.2)."""
     try:
         octets = as_sent(attachment)
-    except MessageError as error:  # of a file that could not be checked when it was attached
+    except MessageError as error:  # a file that could not be checked when it was attached
         raise MessageError(f"{attachment!r} cannot be sent: {error}") from None
     if not octets.isascii() and isinstance(attachment.source, str):
-        from .stdlib.adopt import seven_bit  # 20 ms, and most messages are attached as octets
-
-        # A text has no octets that must stay, so any server and any reader may get it.
+        # A message given as text has no octets that must stay, so it is sent to any server.
         with contextlib.suppress(MessageError):
             octets = seven_bit(octets)
     return "7bit" if octets.isascii() else EIGHTBIT, (octets + b"\r\n",)

@@ -1,4 +1,4 @@
-"""The links of a message."""
+"""The links of a message, and whether one is dead."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _OPENING = {")": "(", "]": "["}
 
 
 class Link(t.NamedTuple):
-    """A link: where it leads, and what the reader sees of it."""
+    """The URL of a link, and the text that the reader sees."""
 
     url: str
     text: str
 
 
 def html_links(html: str) -> Iterator[Link]:
-    """Give every ``<a href>`` in order; an image counts as its alt text."""
+    """Yield each ``<a href>`` in order. The text of an image is its alt text."""
     url, seen = "", ""
     for event in events(html):
         if isinstance(event, str):
@@ -39,8 +39,8 @@ def html_links(html: str) -> Iterator[Link]:
 
 
 def text_links(text: str) -> Iterator[Link]:
-    """Give every URL of a text. A full stop behind it belongs to the sentence, and so does a
-    bracket that is not opened in it."""
+    """Yield each URL of a text. A full stop after it belongs to the sentence, and so does a closing
+    bracket without an opening one in the URL."""
     for found in re.findall(r"https?://[^\s<>\"]+", text):
         url = _without_end_of_sentence(found)
         yield Link(url, url)
@@ -60,21 +60,24 @@ def _without_end_of_sentence(url: str) -> str:
     return url[:end]
 
 
-# https://url.spec.whatwg.org/#concept-basic-url-parser: what is taken away before it is read.
+# https://url.spec.whatwg.org/#concept-basic-url-parser: the characters that are removed
+# before a URL is parsed.
 _DROPPED = re.compile("[\t\n\r]")
 _TRIMMED = "".join(map(chr, range(0x21)))
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.I)
 _HTTP = re.compile(r"https?://[^/?#\s]", re.I)
-# What such a link does stays in the browser, or is done by it.
-_NO_PLACES = frozenset({"about", "blob", "data", "file", "javascript", "vbscript", "view-source"})
+# The schemes of links that a browser handles itself.
+_NO_DESTINATION = frozenset(
+    {"about", "blob", "data", "file", "javascript", "vbscript", "view-source"}
+)
 
 
 def why_dead(url: str, *, image: bool = False, placeholders: Sequence[str] = ()) -> str:
-    """Say why a link, or the source of an image, is dead in a mail: "empty", "relative", or
-    "no place"; or "" if it is not.
+    """Return why a link or the source of an image is dead in a message: "empty", "relative" or
+    "no place"; "" if it is not dead.
 
-    :param url: The value of the attribute, its character references read.
-    :param placeholders: How those begin that a provider fills in: of them nothing is known.
+    :param url: The value of the attribute, with its character references decoded.
+    :param placeholders: The beginnings of URLs that a provider fills in, which are not checked.
     """
     url = _DROPPED.sub("", url).strip(_TRIMMED)
     if url.startswith((*placeholders,)):
@@ -83,11 +86,11 @@ def why_dead(url: str, *, image: bool = False, placeholders: Sequence[str] = ())
         return "empty"
     scheme = _SCHEME.match(url)
     if not scheme:
-        # A place further down in the mail itself.
+        # A place in the message itself.
         return "" if url.startswith("#") and not image else "relative"
     kind = scheme[1].lower()
     if kind in ("http", "https"):
         return "" if _HTTP.match(url) else "relative"
     if image:
         return "" if kind == "cid" or url.lower().startswith("data:image/") else "no place"
-    return "no place" if kind in _NO_PLACES else ""
+    return "no place" if kind in _NO_DESTINATION else ""

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from .folding import fold
 
-# The tokens that look like one to everybody. https://www.rfc-editor.org/rfc/rfc2045#section-5.1
+# Tokens that every reader accepts: https://www.rfc-editor.org/rfc/rfc2045#section-5.1
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+\Z")
-# A quoted-string that every reader takes the same way: no escapes, which some keep, no runs of
-# white space, which some shorten, nothing like an encoded word, which some decode even here.
+# A quoted-string that every reader reads the same way: no escapes, which some keep, no runs of
+# white space, which some shorten, and no encoded word, which some decode even here.
 _PLAIN = re.compile(r"(?!.*(?:  |=\?))[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?\Z")
-# Of a line of 78: the leading space and the ";" behind.
+# The room in a line of 78, without the leading space and the final ";".
 _ROOM = 76
 
 # https://www.rfc-editor.org/rfc/rfc2231#section-7: attribute-char
@@ -22,7 +22,7 @@ _ESCAPED = [chr(octet) if _ATTRIBUTE.match(chr(octet)) else f"%{octet:02X}" for 
 
 
 def with_parameters(name: str, value: str, parameters: Iterable[tuple[str, str]]) -> str:
-    """Write a field: *value*, then each parameter in the simplest form that carries it."""
+    """Write a field: *value*, then each parameter in the simplest form that can hold it."""
     words = [value]
     for parameter, text in parameters:
         for word in _written(parameter, text):
@@ -32,9 +32,12 @@ def with_parameters(name: str, value: str, parameters: Iterable[tuple[str, str]]
 
 
 def _written(name: str, text: str) -> Iterator[str]:
-    """Token, quoted-string, or the extended form in UTF-8; the last in several sections if it
-    does not fit a line. There is no fallback in ASCII beside it: every reader of this century
-    knows RFC 2231, and two names for one file are what filters and readers disagree about."""
+    """Write a token, a quoted-string, or the extended form in UTF-8, in several sections if it does
+    not fit in a line.
+
+    There is no second form in ASCII: all current readers support RFC 2231, and filters and readers
+    disagree about which of two names of a file counts.
+    """
     if len(name) + len(text) + 3 <= _ROOM:
         if _TOKEN.match(text):
             yield f"{name}={text}"

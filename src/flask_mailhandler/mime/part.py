@@ -1,4 +1,4 @@
-"""The parts of a message: what one consists of, and how several become one."""
+"""A part of a message, and several parts in a multipart."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _IN_8BIT = f"Content-Transfer-Encoding: {EIGHTBIT}"
 
 
 class Part(t.NamedTuple):
-    """An entity of RFC 2045: the fields that describe it, and its body ending with CRLF.
+    """An entity of RFC 2045: the fields that describe it, and its body, which ends with CRLF.
 
-    :param block: The fields as a header block, where that is known already.
+    :param block: The fields as a header block, if that is already known.
     """
 
     fields: tuple[str, ...]
@@ -26,20 +26,20 @@ class Part(t.NamedTuple):
 
     @property
     def eightbit(self) -> bool:
-        """Whether octets above 127 are in it."""
+        """Whether it has octets above 127."""
         return _IN_8BIT in self.fields
 
 
 class Boundaries:
-    """Boundaries for the multiparts of one message, which follow from its Message-ID, so that
-    the same message is the same octets.
+    """The boundaries of the multiparts of one message. They are made from its Message-ID, so that
+    the same message always gives the same octets.
 
-    ``=_`` cannot occur in quoted-printable, nor in base64, and text with a line that begins like
-    a delimiter is sent in one of them. Only a message that is attached must stay as it is, and
-    is looked at.
+    ``=_`` cannot occur in quoted-printable or base64, and a text with a line that begins like a
+    delimiter is sent in one of them. Only an attached message must stay as it is, so it is
+    searched.
 
-    :param seed: What they follow from.
-    :param verbatim: Octets that may not contain a delimiter.
+    :param seed: The octets that the boundaries are made from.
+    :param verbatim: Octets that must not contain a delimiter.
     """
 
     def __init__(self, seed: bytes, verbatim: Iterable[bytes] = ()) -> None:
@@ -52,7 +52,7 @@ class Boundaries:
 
     def next(self) -> str:
         self._made += 1
-        # All of one length, so that none is the beginning of another.
+        # All have the same length, so that none is the beginning of another.
         return f"{self._stem}_{self._made:02}"
 
 
@@ -64,9 +64,9 @@ def _stem(seed: bytes) -> str:
 def multipart(
     subtype: str, parts: Sequence[Part], boundaries: Boundaries, parameter: str = ""
 ) -> Part:
-    """Put parts into a multipart; one alone needs none (RFC 2046 section 5.1).
+    """Put parts into a multipart (RFC 2046 section 5.1). A single part is returned as it is.
 
-    :param parameter: ``type="text/html"``, of multipart/related.
+    :param parameter: ``type="text/html"`` for multipart/related.
     """
     if len(parts) == 1:
         return parts[0]
@@ -76,8 +76,8 @@ def multipart(
     for part in parts:
         body += (delimiter, part.block or header_block(part.fields), *part.body)
         if part.fields[0].startswith("Content-Type: multipart/"):
-            # The line end behind its last delimiter is its own, and this one that of the next. The
-            # standard library writes both, so the message stays as it is when that writes it.
+            # The line end after its last delimiter is its own, and this one belongs to the next
+            # delimiter. The standard library writes both, so the message does not change there.
             body.append(b"\r\n")
     body.append(f"--{boundary}--\r\n".encode())
     more = f" {parameter};" if parameter else ""

@@ -1,4 +1,4 @@
-"""A message as octets."""
+"""A message to its octets."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from .header import custom_field
 from .header import date_field
 from .header import text_field
 from .header_block import header_block
+from .seven_bit import seven_bit
 from .tree import tree
 
 if t.TYPE_CHECKING:
     from ..message.message import Message
 
-# Up to here a content is one piece.
+# A content up to this size is one piece.
 _SMALL = 1 << 16
 
 
 def render(message: Message) -> Content:
-    """Write a message in its wire form: the octets, their number known beforehand, that any
-    handler sends or keeps. The same message gives the same octets. Bcc is not in them.
+    """Write a message in its wire form, which any handler sends or stores.
+
+    The size is known before the octets are made. The same message always gives the same octets.
+    Bcc is not in them.
 
     :raises MessageError: if it has no From, or an attachment cannot be sent as it is.
     """
@@ -41,16 +44,9 @@ def render(message: Message) -> Content:
     )
 
 
-def seven_bit(octets: bytes) -> bytes:
-    """Write a message anew in 7 bits, see :func:`.adopt.seven_bit`."""
-    from .stdlib import adopt  # 20 ms, and few servers need it
-
-    return adopt.seven_bit(octets)
-
-
 def _alone(body: Sequence[bytes | Piece]) -> Sequence[bytes | Piece]:
-    """The line end that is added to a part belongs to the delimiter behind it. Where there is
-    none, a text that ends with a line end needs no second one."""
+    """Return the body without the line end that belongs to a delimiter, if no delimiter follows
+    and the text ends with its own line end."""
     (*_, last) = body
     if len(body) == 1 and isinstance(last, bytes) and last.endswith(b"\r\n\r\n"):
         return (last[:-2],)
@@ -82,8 +78,8 @@ def _fields(message: Message) -> list[str]:
 
 
 def _is_ascii(message: Message) -> bool:
-    """Say whether all addresses that are shown are ASCII. Another local part has no other form
-    than raw UTF-8 (RFC 6531). Bcc is in no header."""
+    """Return whether all addresses in the header are ASCII. A local part that is not has no other
+    form than raw UTF-8 (RFC 6531). Bcc is not in the header."""
     shown = [message.from_addr or "", *message.reply_to, *message.to, *message.cc]
     for name, value in message.headers.pairs:
         if name.lower() == "sender":

@@ -1,4 +1,4 @@
-"""Images that the HTML of a message shows by their Content-IDs (RFC 2392)."""
+"""The images that the HTML of a message shows by their Content-IDs (RFC 2392)."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from ..errors import MessageError
 from ..plaintext.markup import events
 from ..plaintext.markup import Start
 
-# What looks like one, wherever it stands.
+# Anything that looks like a cid: URL, in any place.
 _LIKE_ONE = re.compile(r"""(?:src|background)\s*=\s*["']?cid:([^"'\s>]+)""", re.I)
 _URL = re.compile(r"\s*cid:(\S+)", re.I)
 
 
 def check_shown(html: str, images: Iterable[Attachment]) -> None:
-    """Check that each image which the HTML shows by its ``cid:`` is there.
+    """Check that each image that the HTML shows by its ``cid:`` is attached.
 
     :raises MessageError: naming the first that is not.
     """
     known = {image.cid for image in images}
-    # To read all tags takes long, and most often everything that looks like an image is there.
+    # Reading all tags is slow, and in most messages every match is attached.
     if all(_is_known(cid, known) for cid in _LIKE_ONE.findall(html)):
         return
     for cid in _in_tags(html):
         if not _is_known(cid, known):
             raise MessageError(
-                f"html shows 'cid:{cid}', and no attachment has it: give it in"
+                f"html shows 'cid:{cid}', but no attachment has it: pass the image in"
                 " inline_attachments=, and write cid:{attachment.cid}."
             )
 
 
 def _is_known(cid: str, known: Collection[str]) -> bool:
-    """A URL is percent-encoded, and in an attribute of HTML; many write the id as it is."""
+    """Look up the id as it is, and as a URL in HTML encodes it: many writers do not encode it."""
     return cid in known or unquote(unescape(cid)) in known
 
 
 def _in_tags(html: str) -> Iterator[str]:
-    """What is shown: not what stands in the text, in a comment or in another attribute."""
+    """Yield the ids in attributes that show an image, not those in text or comments."""
     for event in events(html):
         if isinstance(event, Start):
             for name in ("src", "background"):

@@ -1,4 +1,4 @@
-"""What the octets of a text say about their own type."""
+"""The parameters of a text attachment, found in its octets: charset and method."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ..attachment import Attachment
 from ..attachment import File
 from ..errors import MessageError
 
-# https://www.rfc-editor.org/rfc/rfc5545#section-3.7.2: a property of the calendar, which stands
-# before what is in it. A line that begins with white space continues another.
+# https://www.rfc-editor.org/rfc/rfc5545#section-3.7.2: a property of the calendar, which comes
+# before its components. A line that begins with white space continues another.
 _METHOD = re.compile(rb"^METHOD(?:;[^:\r\n]*)?:[ \t]*([A-Za-z0-9-]+)[ \t]*\r?$", re.M | re.I)
 _HEAD = 1 << 16
 
 
 def fill_in(attachment: Attachment, subtype: str, parameters: dict[str, str]) -> None:
-    """Add what a reader needs and *parameters* leave out: ``charset=utf-8`` for octets that are
-    UTF-8 (RFC 6657 section 4: without it they are ASCII), and the ``method`` of a calendar, without
-    which no buttons are shown (RFC 6047 section 2.4).
+    """Add the parameters that a reader needs, if they are missing: ``charset=utf-8`` for octets
+    that are UTF-8 (RFC 6657 section 4: without it they are ASCII), and the ``method`` of a
+    calendar (RFC 6047 section 2.4: without it readers show no buttons).
 
-    A file that cannot be read now is an error when it is sent.
+    A file that cannot be read now raises an error when it is sent.
     """
     source = attachment.source
     try:
@@ -42,7 +42,7 @@ def _head(source: bytes | str | File) -> bytes:
 
 
 def _is_utf8(pieces: Iterable[bytes]) -> bool:
-    """Whether octets are UTF-8, and more than ASCII."""
+    """Return whether octets are UTF-8 and not all ASCII."""
     decode = codecs.getincrementaldecoder("utf-8")().decode
     is_ascii = True
     try:

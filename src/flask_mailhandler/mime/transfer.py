@@ -1,7 +1,7 @@
-"""Transfer encodings (RFC 2045 section 6): any octets as lines of 7-bit ones.
+"""Transfer encodings: any octets as 7-bit lines (RFC 2045 section 6).
 
-Whatever comes from here ends with CRLF. Behind base64 that is the end of its last line; behind
-text it is added, and belongs to what follows: the delimiter, or the end of the message.
+All results end with CRLF. In base64 it ends the last line. In text it is added, and belongs to the
+delimiter or the end of the message that follows.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from ..attachment import File
 from ..text.lines import has_long_line
 
-# Octets that may stand for themselves in a text: printable ASCII, TAB, LF.
+# Octets that a text may have without encoding: printable ASCII, TAB, LF.
 _PLAIN = bytes([9, 10, *range(32, 127)])
-# What a boundary of ours begins with; see boundary.py.
+# The beginning of our delimiters, see part.Boundaries.
 DELIMITER = b"--=_"
 
 # 512 lines of 57 octets, 76 in base64.
@@ -29,21 +29,21 @@ _SPLIT = struct.Struct("76s" * _LINES)
 def encode_text(data: bytes) -> tuple[str, bytes]:
     """Choose the encoding of a text and apply it.
 
-    :param data: The text, its lines ending with LF.
-    :returns: ``7bit`` for ASCII in short lines, else ``quoted-printable`` or ``base64``,
-        whichever is shorter, and the octets.
+    :param data: The text, in lines that end with LF.
+    :returns: The encoding and the octets: ``7bit`` for ASCII in short lines, else
+        ``quoted-printable`` or ``base64``, whichever is shorter.
     """
     odd = len(data.translate(None, _PLAIN))
-    if not odd and not has_long_line(data) and not _is_touchy(data):
+    if not odd and not has_long_line(data) and not _has_risky_line(data):
         return "7bit", data.replace(b"\n", b"\r\n") + b"\r\n"
     return encode_safely(data.replace(b"\n", b"\r\n"), odd)
 
 
 def encode_safely(data: bytes, odd: int | None = None) -> tuple[str, bytes]:
-    """Encode a text so that nothing on its way finds anything to change.
+    """Encode a text so that no relay has a reason to change it.
 
-    :param data: The text, its lines ending with CRLF.
-    :param odd: How many octets quoted-printable must escape, if that is known.
+    :param data: The text, in lines that end with CRLF.
+    :param odd: The number of octets that quoted-printable must escape, if known.
     """
     if odd is None:
         odd = len(data.translate(None, _PLAIN)) - data.count(b"\r\n")
@@ -55,13 +55,13 @@ def encode_safely(data: bytes, odd: int | None = None) -> tuple[str, bytes]:
     return "base64", b"".join(base64_lines(data))
 
 
-_TOUCHY = re.compile(rb"\n(?:From |" + re.escape(DELIMITER) + rb")")
+_RISKY = re.compile(rb"\n(?:From |" + re.escape(DELIMITER) + rb")")
 
 
-def _is_touchy(data: bytes) -> bool:
-    """Say whether a line begins as a delimiter does, or as mailbox files separate messages:
-    some relays change "From " to ">From "."""
-    return data.startswith((b"From ", DELIMITER)) or _TOUCHY.search(data) is not None
+def _has_risky_line(data: bytes) -> bool:
+    """Return whether a line begins like a delimiter, or with "From ", which separates messages in
+    mbox files: some relays change it to ">From "."""
+    return data.startswith((b"From ", DELIMITER)) or _RISKY.search(data) is not None
 
 
 # https://www.rfc-editor.org/rfc/rfc2045#section-6.7 (5): 76 characters at most
@@ -69,27 +69,27 @@ _TOO_LONG = re.compile(rb"^(?=[^\r\n]{77})([^\r\n]{70,72})(?<!=)(?<!=[0-9A-F])",
 
 
 def quoted_printable(data: bytes) -> bytes:
-    """Write a text, its lines ending with CRLF, in quoted-printable."""
-    # The last CRLF also tells the standard library how lines end here.
+    """Write a text in quoted-printable. Its lines end with CRLF."""
+    # The last CRLF also tells the standard library which line end to use.
     quoted = binascii.b2a_qp(data + b"\r\n", istext=True)
     if quoted.startswith(b"From "):
         quoted = b"=46" + quoted[1:]
     quoted = quoted.replace(b"\nFrom ", b"\n=46rom ")
-    # Escaping the F, and the standard library's escape of a space at the end of a line, may
-    # make a line a little too long.
+    # A line may become too long when the F is escaped, or when the standard library escapes a space
+    # at its end.
     return _TOO_LONG.sub(rb"\1=\r\n", quoted)
 
 
 def base64_length(size: int) -> int:
-    """The octets that :func:`base64_lines` makes of *size* octets."""
+    """Return how many octets :func:`base64_lines` makes from *size* octets."""
     encoded = (size + 2) // 3 * 4
     return encoded + 2 * ((encoded + 75) // 76) if size else 2
 
 
 def base64_lines(data: bytes | Iterable[bytes]) -> Iterator[bytes]:
-    """Write octets as lines of base64, many at once.
+    """Yield lines of base64, many at once.
 
-    :param data: All of them, or pieces of :data:`_STEP` octets.
+    :param data: All octets, or pieces of :data:`_STEP` octets.
     """
     empty = True
     for piece in _pieces(data) if isinstance(data, bytes) else data:
@@ -111,7 +111,7 @@ def _pieces(data: bytes) -> Iterator[memoryview]:
 
 
 class Base64:
-    """Octets or a file, encoded while being read, as a piece of a content."""
+    """A piece of a content: octets or a file, encoded while it is read."""
 
     __slots__ = ("_source", "size")
 

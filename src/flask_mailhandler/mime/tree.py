@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..attachment import Attachment
-from ..attachment import parse_mimetype
+from ..text.mimetype import parse_mimetype
 from .leaf import attachment_part
 from .leaf import text_part
 from .part import Boundaries
@@ -19,14 +19,14 @@ if t.TYPE_CHECKING:
 
 
 def tree(message: Message) -> Part:
-    """Build the parts of a message. What has nothing in it is left out, and a multipart of one
-    part is that part::
+    """Build the parts of a message. Empty parts are left out, and a multipart with a single part
+    is replaced by that part::
 
         multipart/mixed
-        ├── multipart/alternative           the same in several forms, the simplest first
-        │   ├── text/plain                  text, or one made from the HTML
-        │   ├── text/x-amp-html             alternatives that only some readers know
-        │   ├── multipart/related           HTML and what it shows
+        ├── multipart/alternative           the same text in several forms, simplest first
+        │   ├── text/plain                  the text, or one made from the HTML
+        │   ├── text/x-amp-html             alternatives that few readers support
+        │   ├── multipart/related           the HTML and its images
         │   │   ├── text/html
         │   │   └── image/png               inline_attachments
         │   └── text/calendar               other alternatives, calendars last
@@ -39,8 +39,8 @@ def tree(message: Message) -> Part:
     attached = [attachment_part(item, "attachment", cids) for item in message.attachments]
     others = sorted(message.alternatives, key=rank)
     before = [attachment_part(item, None, cids) for item in others if rank(item) < HTML]
-    behind = [attachment_part(item, None, cids) for item in others if rank(item) > HTML]
-    boundaries = Boundaries(_seed(message), [*_verbatim([*shown, *attached, *before, *behind])])
+    after = [attachment_part(item, None, cids) for item in others if rank(item) > HTML]
+    boundaries = Boundaries(_seed(message), [*_verbatim([*shown, *attached, *before, *after])])
     texts = _texts(message) if message.text or message.html or not others else []
     forms = [*texts, *before]
     if message.html:
@@ -48,21 +48,21 @@ def tree(message: Message) -> Part:
         related = multipart("related", [texts[-1], *shown], boundaries, 'type="text/html"')
         forms = [*texts[:-1], *before, related]
         shown = []
-    body = multipart("alternative", [*forms, *behind], boundaries)
+    body = multipart("alternative", [*forms, *after], boundaries)
     return multipart("mixed", [body, *shown, *attached], boundaries)
 
 
 HTML = 1
-# https://www.rfc-editor.org/rfc/rfc2046#section-5.1.4: a reader shows the last form that it can.
-# One that takes a form which it does not know for the best must not find it last, and whoever
-# knows the form finds it anywhere.
+# https://www.rfc-editor.org/rfc/rfc2046#section-5.1.4: a reader shows the last form that it
+# supports. Some readers choose a last form that they do not support, so these come before the HTML.
+# Readers that support such a form find it in any place.
 _BEFORE_HTML = frozenset(
     f"text/{name}" for name in ("x-amp-html", "watch-html", "enriched", "richtext", "markdown")
 )
 
 
 def rank(alternative: Attachment) -> int:
-    """Say where an alternative stands: before the :data:`HTML`, behind it, or last."""
+    """Return the place of an alternative: before the :data:`HTML`, after it, or last."""
     maintype, subtype, _ = parse_mimetype(alternative.mimetype)
     kind = f"{maintype}/{subtype}"
     if kind in _BEFORE_HTML:
@@ -96,7 +96,7 @@ def _made_of(html: str) -> str:
 
 
 def _verbatim(parts: Iterable[Part]) -> Iterator[bytes]:
-    """The bodies of messages in the message, which nothing hides from a delimiter."""
+    """Yield the bodies of attached messages. They have no encoding that could hide a delimiter."""
     for part in parts:
         if part.fields[0].startswith("Content-Type: message/"):
             yield b"".join(octets for octets in part.body if isinstance(octets, bytes))

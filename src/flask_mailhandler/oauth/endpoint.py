@@ -20,11 +20,11 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..errors import ConfigurationError
-from ..errors import LoginError
 from ..net.deadline import Deadline
 from ..net.echo import Echoes
 from ..net.echo import escape
-from ..report import Phase
+from ..phase import Phase
+from ..report import LoginError
 from ..secret import Secret
 from ..smtp.endpoint import is_loopback
 

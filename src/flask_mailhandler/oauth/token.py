@@ -18,9 +18,9 @@ from collections.abc import Callable
 
 from .. import config
 from ..errors import ConfigurationError
-from ..errors import LoginError
 from ..log import logger
 from ..net.deadline import Deadline
+from ..report import LoginError
 from ..secret import Secret
 from .endpoint import TokenEndpoint
 

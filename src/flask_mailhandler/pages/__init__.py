@@ -2,15 +2,24 @@
 
 ::
 
-    request ── access ─┬─ mailbox/    what was sent
-                       ├─ queue/      what waits to be sent, and what became of it
-                       └─ previews/   messages made from example data
-               shell, panel, framed, answers   the form of every answer
+    register       the blueprint with the pages of an app
+    local_server   the mailbox alone, in a thread, for ``flask mail catch``
 
-    register       the blueprint of an app
-    local_server   the mailbox alone, for ``flask mail catch``
+    access         which requests may see the pages, and which may change anything
+    mailbox/       messages that were sent
+    queue/         messages that wait to be sent, and what became of the others
+    previews/      messages made from example data
 
-Whoever wrote a message may want to harm who looks at it, and any site that a developer visits may
-want to read it. So every answer is locked by headers, a message's HTML runs in a frame that may do
-nothing, and nothing of a message names a file.
+    displayed      a message, parsed for display within bounds
+    panel          the panel that shows one message: its views, frame and files
+    framed         the HTML of a message, changed for its frame
+    shell          templates, and the headers that protect each response
+    answers        responses to programs: JSON and errors
+    times          times as the lists show them
+    static/        style sheets, scripts and the icon
+    templates/     Jinja templates
+
+The sender of a message may want to attack the person who looks at it, and any site that a
+developer visits may try to read it. So headers protect every response, the HTML of a message runs
+in a frame without any rights, and nothing in a message names a file.
 """

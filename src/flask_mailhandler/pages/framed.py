@@ -13,7 +13,7 @@ import re
 import typing as t
 import urllib.parse
 
-from .mailbox.opened import Opened
+from .displayed import DisplayedMessage
 
 Scheme: t.TypeAlias = t.Literal["light", "dark"]
 
@@ -40,7 +40,7 @@ _CONNECTS = re.compile("<(link|i?frame|frameset|object|embed)", re.IGNORECASE)
 _DOCTYPE = re.compile(r"\s*(?:<!doctype[^>]{0,400}>)?", re.IGNORECASE)
 
 
-def framed(message: Opened, scheme: Scheme, head: str = "") -> str:
+def framed(message: DisplayedMessage, scheme: Scheme, head: str = "") -> str:
     """Return the document of the frame.
 
     :param scheme: What ``prefers-color-scheme`` is to be, whatever the reader's own is.
@@ -79,7 +79,7 @@ def _declares_dark(html: str) -> bool:
     return _DECLARED.search(html) is not None
 
 
-def _with_images(html: str, message: Opened) -> str:
+def _with_images(html: str, message: DisplayedMessage) -> str:
     images, left = message.images(), MAX_IMAGES
 
     def image(found: re.Match[str]) -> str:

@@ -22,7 +22,7 @@ PORT = 8025
 """Where it is looked for; if it is taken, and nobody asked for it, any other serves."""
 
 
-class PageServer:
+class LocalServer:
     """Serves the page of a folder as long as its ``with`` block is open.
 
     :param port: None for :data:`PORT` or any free one, 0 for any free one.

@@ -10,12 +10,12 @@ import urllib.parse
 from flask import abort
 from flask import request
 
+from .displayed import DisplayedMessage
+from .displayed import Part
 from .framed import framed
 from .framed import has_dark
 from .framed import has_remote
 from .framed import Scheme
-from .mailbox.opened import Opened
-from .mailbox.opened import Part
 from .shell import DOWNLOAD
 from .shell import FRAME
 from .shell import FRAME_WITH_IMAGES
@@ -35,7 +35,7 @@ class Panel:
     :param source: The address of the octets.
     """
 
-    message: Opened
+    message: DisplayedMessage
     tab: str
     scheme: Scheme
     images: bool
@@ -44,7 +44,7 @@ class Panel:
     part: t.Callable[[Part], str]
 
     @property
-    def shown(self) -> str:
+    def chosen_frame(self) -> str:
         """The address of the HTML as it was chosen."""
         chosen = {"scheme": self.scheme, **({"images": "1"} if self.images else {})}
         return f"{self.frame}?{urllib.parse.urlencode(chosen)}"
@@ -63,7 +63,9 @@ class Panel:
         return has_remote(self.message.html)
 
 
-def panel_of(message: Opened, *, frame: str, source: str, part: t.Callable[[Part], str]) -> Panel:
+def panel_of(
+    message: DisplayedMessage, *, frame: str, source: str, part: t.Callable[[Part], str]
+) -> Panel:
     """The panel as the request's query chooses it."""
     tab = request.args.get("tab", "")
     if tab not in TABS:
@@ -79,14 +81,14 @@ def panel_of(message: Opened, *, frame: str, source: str, part: t.Callable[[Part
     )
 
 
-def frame_of(message: Opened) -> Sealed:
+def frame_of(message: DisplayedMessage) -> Sealed:
     """The document of a message's frame, as the request's query chooses it."""
     scheme: Scheme = "dark" if request.args.get("scheme") == "dark" else "light"
     seal = FRAME_WITH_IMAGES if request.args.get("images") == "1" else FRAME
     return sealed(framed(message, scheme), seal)
 
 
-def part_of(message: Opened, number: str) -> Sealed:
+def part_of(message: DisplayedMessage, number: str) -> Sealed:
     """A part of a message, as a file that is saved and not shown."""
     part = message.part(number)
     if part is None or part.leaf is None:

@@ -28,9 +28,9 @@ from ..log import logger
 from ..templating.package_files import package_file
 from .access import is_local
 from .access import refusal
-from .mailbox.api import API
+from .mailbox.api import MailboxAPI
 from .mailbox.store import Store
-from .mailbox.views import Pages
+from .mailbox.views import MailboxViews
 from .previews.views import add as add_previews
 from .shell import close
 from .shell import Shell
@@ -48,13 +48,12 @@ def register_on(app: Flask, settings: Settings, agrees: Callable[[], bool]) -> N
     from .queue.views import add as add_queue
 
     folder = folder_of(app, settings)
-    kept = Store(folder)
     register(
         app,
         folder,
         agrees=agrees,
         remote=settings.remote_mailbox,
-        more=[add_previews, functools.partial(add_queue, kept=kept)],
+        more=[add_previews, functools.partial(add_queue, mailbox=Store(folder))],
     )
 
 
@@ -81,7 +80,7 @@ def register(
 
     # Of the whole app, so that a wrong method or a missing slash tells strangers no more.
     @blueprint.before_app_request
-    def guard() -> None:
+    def check_access() -> None:
         if is_local(request):
             current_app.extensions[SEEN_AT] = request.url_root
         if request.blueprint != PAGE and not f"{request.path}/".startswith(f"{PREFIX}/"):
@@ -99,8 +98,8 @@ def register(
     blueprint.after_request(close)
     store = Store(folder)
     shell = Shell()
-    Pages(store, shell, about).add_to(blueprint)
-    API(store).add_to(blueprint)
+    MailboxViews(store, shell, about).add_to(blueprint)
+    MailboxAPI(store).add_to(blueprint)
     for add in more:
         add(blueprint, shell)
     app.register_blueprint(blueprint)

@@ -119,11 +119,11 @@ def close(response: Response) -> Response:
         return response
     octets = response.get_data()
     response.headers.update(seal)
-    shown = Sealed(iter([octets]), response.status_code, response.headers.copy())
-    shown.written = Response(octets, response.status_code, response.headers.copy())
+    closed = Sealed(iter([octets]), response.status_code, response.headers.copy())
+    closed.written = Response(octets, response.status_code, response.headers.copy())
     # What has a Location is taken for a redirection, and what is a list for a page to write into.
-    shown.headers.pop("Location", None)
-    return shown
+    closed.headers.pop("Location", None)
+    return closed
 
 
 class Shell:
@@ -141,18 +141,20 @@ class Shell:
         self._templates.globals["url_for"] = url_for
 
     def add_section(
-        self, label: str, endpoint: str, shown: t.Callable[[], bool] = lambda: True
+        self, label: str, endpoint: str, is_shown: t.Callable[[], bool] = lambda: True
     ) -> None:
         """Have the header lead to a page.
 
-        :param shown: Asked whenever a page is rendered.
+        :param is_shown: Asked whenever a page is rendered.
         """
-        self._sections.append((label, endpoint, shown))
+        self._sections.append((label, endpoint, is_shown))
 
     @property
     def sections(self) -> tuple[tuple[str, str], ...]:
         """The label and the endpoint of each page that the header leads to now."""
-        return tuple((label, endpoint) for label, endpoint, shown in self._sections if shown())
+        return tuple(
+            (label, endpoint) for label, endpoint, is_shown in self._sections if is_shown()
+        )
 
     def render(self, template: str, **context: t.Any) -> str:
         """Render a part of a page; every value is escaped."""

@@ -2,39 +2,50 @@
 
     markup    <p>Hi <b>Ann</b>,<ul><li><a href="https://x.example/">this</a></ul>
               |
-              | markup.py    one pattern, one pass
+              | markup          one pattern, one pass
               v
     events    start p · text "Hi " · start b · text "Ann" · end b · text "," · start ul · ...
               |
-              | blocks.py    inline elements melt into the text, hidden ones are left out
+              | tree_builder    inline elements become text, hidden ones are left out
+              |   links           "this (https://x.example/)"
+              |   marks           ~~struck out~~, superscript and subscript
+              |   numbering       "7." before an item of a list
               v
-    blocks    ┬─ p ──── "Hi ", "Ann", ","
+    blocks    ┬─ p ──── "Hi ", "Ann", ","            block says what a block is
               └─ ul ─── li ─── "this (https://x.example/)"
               |
-              | page.py      blank lines, "- " and "> ", columns
+              | page            blank lines, "- " and "> "
+              |   table           which tables become lines or columns
+              |   columns         cells in columns
               v
     lines     Hi Ann,
 
               - this (https://x.example/)
 
-Nothing here recurses and nothing is read again and again, so depth is no limit and time is linear.
+``space`` collapses white space for all of them. Nothing here recurses or reads a text twice, so
+depth has no limit and time is linear.
 """
 
 from __future__ import annotations
 
-from .blocks import build
 from .markup import events
 from .page import Page
+from .tree_builder import build
 
 __all__ = ["plaintext"]
 
 
 def plaintext(html: str) -> str:
-    """What a careful human would write instead of *html*.
+    """Return the text that a careful person would write instead of *html*.
 
-    Links become ``text (url)``, tables of data columns, other tables their content in reading
-    order. Lines are as long as their paragraph: what shows them wraps them, and a URL must stay
-    whole. Takes time in proportion to the length of *html*, and never raises.
+    Links become ``text (url)``, and data tables become columns. Other tables become their content
+    in reading order. A paragraph is one line: the mail client wraps it, and a URL stays whole. This
+    takes time in proportion to the length of *html*, and never raises.
+
+    .. code-block:: python
+
+        plaintext('<p>See <a href="https://x.example/">this</a>.')
+        # See this (https://x.example/).
 
     :returns: Lines that each end with a newline, or the empty string if there is nothing to read.
     """

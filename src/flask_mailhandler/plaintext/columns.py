@@ -1,4 +1,4 @@
-"""Cells of text, laid out in columns.
+"""Cells of text in columns.
 
 Item         Quantity  Amount
 -----------  --------  ------
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from itertools import accumulate
 
-# No mail needs more columns, and a colspan of 999999999 is somebody's joke.
+# No message needs more columns. A colspan may be 999999999.
 _MOST_COLUMNS = 20
 _WIDEST = 120
 _GAP = "  "
@@ -28,7 +28,7 @@ _NUMBER = re.compile(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in one cell: lines without white space around them, maybe none."""
+    """A cell: lines without white space around them, possibly none."""
 
     lines: Sequence[str]
     span: int = 1
@@ -37,8 +37,8 @@ class Cell:
 
 
 def width(text: str) -> int:
-    """How many places *text* takes where every letter is equally wide: East Asian letters and
-    emoji take two, combining marks none."""
+    """Return how many places *text* takes in a fixed-width font. East Asian letters and emoji take
+    two places, combining marks none."""
     if text.isascii():
         return len(text)
     return sum(
@@ -48,10 +48,10 @@ def width(text: str) -> int:
 
 
 def align(rows: Sequence[Sequence[Cell]]) -> list[str] | None:
-    """The lines of a table, or None where columns would not help the reader: it takes two rows
-    and two columns that hold something, and lines of at most 120 places.
+    """Return the lines of a table, or None if columns would not help the reader. A table needs two
+    rows, two columns that are not empty, and lines of at most 120 places.
 
-    Columns of numbers are set to the right, and a first row of headings is underlined.
+    Columns of numbers are aligned right, and a first row of headings is underlined.
     """
     if len(rows) < 2 or any(sum(cell.span for cell in row[:-1]) >= _MOST_COLUMNS for row in rows):
         return None
@@ -67,26 +67,26 @@ def align(rows: Sequence[Sequence[Cell]]) -> list[str] | None:
 
 
 def _room(widths: Sequence[int]) -> int:
-    """The places that these columns take together; an empty column takes no gap either."""
+    """Return the places that these columns take together. An empty column has no gap."""
     filled = [places for places in widths if places]
     return sum(filled) + len(_GAP) * max(0, len(filled) - 1)
 
 
 def _placed(row: Sequence[Cell]) -> Iterator[tuple[int, Cell]]:
-    """Each cell with the column it starts in."""
+    """Yield each cell with the column that it starts in."""
     return zip(accumulate((cell.span for cell in row), initial=0), row, strict=False)
 
 
 def _widths(rows: Sequence[Sequence[Cell]]) -> list[int]:
     widths = [0] * _MOST_COLUMNS
-    # Nothing stands to the right of a row's last cell: if it spans columns, it pushes none away.
+    # A last cell that spans columns widens none of them, because nothing is to the right of it.
     placed = [
         (cell.span, column, max(map(width, cell.lines)))
         for row in rows
         for column, cell in _placed(row)
         if cell.lines and (cell.span == 1 or cell is not row[-1])
     ]
-    # The narrow ones first, so that a wide one adds only what it still lacks.
+    # Narrow cells come first, so that a wide one adds only the places that are missing.
     for span, column, needed in sorted(placed):
         room = _room(widths[column : column + span])
         widths[column] += max(0, needed - room)
@@ -94,7 +94,7 @@ def _widths(rows: Sequence[Sequence[Cell]]) -> list[int]:
 
 
 def _right(rows: Sequence[Sequence[Cell]]) -> set[int]:
-    """The columns that are set to the right: all that stands in them is numbers, or was so set."""
+    """Return the columns of which all cells are numbers or aligned right."""
     numbers: set[int] = set()
     words: set[int] = set()
     for row in rows:

@@ -1,4 +1,4 @@
-"""How a link is written in text."""
+"""A link in text: ``text (url)``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ _PHONE = re.compile(r"[-\d\s().+/]+")
 
 
 def shown(href: str) -> str:
-    """The URL as a reader needs it, without white space; empty if it leads nowhere from a mail."""
+    """Return the URL as a reader needs it, without white space; "" if it does not work in a
+    message."""
     href = "%20".join(_CONTROL.sub("", href).split())
     scheme, _, rest = href.partition(":")
     match scheme.lower():
@@ -26,7 +27,7 @@ def shown(href: str) -> str:
 
 
 def cite(text: str, url: str) -> str:
-    """The link's text with its URL, or only one of them if they say the same."""
+    """Return the text of a link with its URL, or only one of them if they are the same."""
     if _PHONE.fullmatch(text) and _PHONE.fullmatch(url) and _digits(text) == _digits(url):
         return text
     return url if _bare(text) == _bare(url) else f"{text} ({url})"

@@ -1,16 +1,12 @@
-"""What a reader sees by how a text is set, and would not know from its letters."""
+"""Superscript, subscript and struck-out text, marked in plain text."""
 
 from __future__ import annotations
 
-import typing as t
-
+from .block import Block
 from .space import squeeze
 
-if t.TYPE_CHECKING:
-    from .blocks import Block
-
 _STRIKE = "~~"
-# Without them "10<sup>2</sup>" would be another number.
+# Without these, "10<sup>2</sup>" would read as 102.
 _RAISED = {
     "sub": str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎"),
     "sup": str.maketrans("0123456789+-−=()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾"),
@@ -18,14 +14,16 @@ _RAISED = {
 
 
 def raised(text: str, tag: str) -> str:
-    """The digits of a power or an index; words stay as they are."""
+    """Return digits as superscript or subscript. A text with other letters is not changed."""
     letters, table = text.strip(), _RAISED[tag]
     return text.translate(table) if all(ord(one) in table for one in letters) else text
 
 
 def strike(block: Block, start: int) -> bool:
-    """Mark what is struck out from the child *start* on, in each block of it; say whether there is
-    anything."""
+    """Mark the text from the child *start* on as struck out, in each block.
+
+    :return: Whether there is any text.
+    """
     todo: list[tuple[Block, int]] = [(block, start)]
     struck = False
     while todo:

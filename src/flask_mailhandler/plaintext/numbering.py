@@ -1,4 +1,4 @@
-"""What stands before the items of a numbered list.
+"""The markers of the items of a numbered list.
 
 https://html.spec.whatwg.org/multipage/grouping-content.html#the-ol-element
 """
@@ -22,10 +22,10 @@ _MOST_ROMAN = 3999
 
 
 def markers(attributes: Mapping[str, str], items: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """``7.``, ``8.`` ... for the items of an ``<ol>``.
+    """Yield ``7.``, ``8.`` ... for the items of an ``<ol>``.
 
-    :param attributes: Those of the list: ``start``, ``reversed``, ``type``.
-    :param items: Those of each item: ``value``, ``type``.
+    :param attributes: The attributes of the list: ``start``, ``reversed``, ``type``.
+    :param items: The attributes of each item: ``value``, ``type``.
     """
     backwards = "reversed" in attributes
     number = _read(attributes.get("start", ""), len(items) if backwards else 1)

@@ -1,14 +1,14 @@
-"""White space, and characters that show nothing."""
+"""White space and invisible characters."""
 
 from __future__ import annotations
 
 import re
 
-# What HTML collapses.
+# The characters that HTML collapses.
 _SOURCE = re.compile(r"[ \t\n\r\f]+")
-# All white space but the ideographic one, which begins a paragraph and belongs to its text.
+# All white space except the ideographic space, which indents a paragraph as part of its text.
 _SPACE = re.compile(r"(?:[^\S\u3000]|[\x00-\x1f\x7f-\x9f])+")
-# Joiners mean something between two letters only; the others show nothing anywhere.
+# Joiners have a meaning only between two letters; the others are never visible.
 _PADDING = re.compile("[\u00ad\u034f\u200b\u2060\ufeff]+")
 _JOINERS = re.compile("[\u200c\u200d]{2,}|(?<!\\S)[\u200c\u200d]|[\u200c\u200d](?!\\S)")
 
@@ -18,19 +18,19 @@ _BLANK_START = re.compile(r"\A(?:[ \t]*\n)+")
 
 
 def collapse(text: str) -> str:
-    """Text from markup, where a line break is one more space."""
+    """Collapse the white space of markup, where a line break is a space."""
     return _SOURCE.sub(" ", text)
 
 
 def squeeze(text: str) -> str:
-    """Text as one line, without what only keeps it apart from others."""
-    if text.isascii() and text.isprintable():  # most of it, and several times faster so
+    """Return text as one line, without invisible characters and spaces around it."""
+    if text.isascii() and text.isprintable():  # the usual case, several times faster
         return " ".join(text.split())
     text = _SPACE.sub(" ", _JOINERS.sub("", _PADDING.sub("", text))).strip(" ")
     return "" if text.isspace() else text
 
 
 def verbatim(text: str) -> list[str]:
-    """Text as lines, with all their white space but at both ends."""
+    """Return text as lines, with all white space except at both ends of the text."""
     text = _CONTROL.sub("", _LINE_END.sub("\n", text)).replace("\xa0", " ").rstrip()
     return _BLANK_START.sub("", text).split("\n") if text else []

@@ -1,10 +1,10 @@
-"""Messages with sample data, to be looked at before any is sent.
+"""Messages with sample data, to view before any is sent.
 
 ::
 
-    @mail.preview ── preview ── Sample ── rendering ─┬─ guard      nothing is sent
-                                                     ├─ database   nothing is kept
-                                                     └─ lint       what a reader would find wrong
+    @mail.preview ── preview ── Sample ── rendering ─┬─ app/no_sending   nothing is sent
+                                                     ├─ database         nothing is stored
+                                                     └─ lint             what a reader would find
                                              │
-                                          Rendered ── a page, a gallery, a test
+                                          Rendered ── pages/previews: a page, files, a test
 """

@@ -1,4 +1,4 @@
-"""Nothing that a preview writes into a database is kept.
+"""What a preview writes into a database is rolled back.
 
 ::
 
@@ -17,10 +17,10 @@ from flask import Flask
 
 @contextlib.contextmanager
 def rolled_back(app: Flask) -> Iterator[None]:
-    """Undo all that the session of Flask-SQLAlchemy, or of Flask-SQLAlchemy-Lite, has written in
-    this app context, ``commit()`` or not. An app without them has nothing to be undone.
+    """Roll back everything that the session of Flask-SQLAlchemy or Flask-SQLAlchemy-Lite writes in
+    this app context, even after ``commit()``. Do nothing in an app without them.
 
-    No connection is opened before the session needs it.
+    No connection is opened until the session needs it.
     """
     session: t.Any = getattr(app.extensions.get("sqlalchemy"), "session", None)
     if session is None:
@@ -33,12 +33,12 @@ def rolled_back(app: Flask) -> Iterator[None]:
         try:
             yield
         finally:
-            session.close()  # before its connections are taken away
+            session.close()  # before its connections are closed
 
 
 def _bind_to_transactions(session: t.Any, undo: contextlib.ExitStack) -> None:
-    """Let a session work in transactions of ours. This is how SQLAlchemy's documentation has it
-    under "Joining a Session into an External Transaction"."""
+    """Run a session in our own transactions, as SQLAlchemy's documentation describes in "Joining a
+    Session into an External Transaction"."""
     engine_of = session.get_bind
     ours: dict[t.Any, t.Any] = {}
 
@@ -53,12 +53,12 @@ def _bind_to_transactions(session: t.Any, undo: contextlib.ExitStack) -> None:
 
 
 def _begin(engine: t.Any, undo: contextlib.ExitStack) -> t.Any:
-    if not hasattr(engine, "connect"):  # a test has bound it to a connection of its own
+    if not hasattr(engine, "connect"):  # a test bound the session to its own connection
         undo.callback(engine.begin_nested().rollback)
         return engine
     connection = undo.enter_context(engine.connect())
     undo.callback(connection.begin().rollback)
-    # Python's sqlite3 begins a transaction only when something is written, and SQLite would commit
+    # Python's sqlite3 begins a transaction only at the first write, and without one SQLite commits
     # when the outermost savepoint is released.
     if not getattr(connection.connection.dbapi_connection, "in_transaction", True):
         connection.exec_driver_sql("BEGIN")

@@ -1,4 +1,4 @@
-"""What an app says of its previews: a name, a function, and with what it is called."""
+"""The previews that an app registers: a name, a function, and its arguments."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from collections.abc import Mapping
 from ..handlers.prepare import AnyMessage
 from ..text.checks import shorten
 
+if t.TYPE_CHECKING:
+    from ..app.registration import Registration
+
+PREVIEWS = "previews"
+"""Where an app's registration stores its previews."""
 F = t.TypeVar("F", bound=Callable[..., AnyMessage])
 Variants: t.TypeAlias = "Mapping[str, Mapping[str, object]]"
 
@@ -27,17 +32,17 @@ class Sample:
 
     @property
     def label(self) -> str:
-        """``Account/Welcome[paid, de]``, for people."""
+        """``Account/Welcome[paid, de]``, for display."""
         which = ", ".join(filter(None, [self.variant, self.locale]))
         return f"{self.preview.name}[{which}]" if which else self.preview.name
 
     @property
     def key(self) -> str:
-        """``Account/Welcome:paid:de``, which no other sample of the app has."""
+        """``Account/Welcome:paid:de``, unique in the app."""
         return ":".join(filter(None, [self.preview.name, self.variant, self.locale]))
 
     def message(self) -> AnyMessage:
-        """Call the function. What it does besides is up to :func:`.rendering.render`."""
+        """Call the function. :func:`.rendering.render` undoes its side effects."""
         return self.preview.function(**self.preview.arguments(self.variant, self.locale))
 
 
@@ -46,9 +51,9 @@ class Preview:
     """A function that returns a message with sample data.
 
     :param name: With slashes between groups: ``Account/Welcome``.
-    :param variants: The keyword arguments of each.
-    :param locales: Each is given as ``locale=``.
-    :param allow: The rules of :func:`.lint` that do not hold for it.
+    :param variants: The keyword arguments for each variant.
+    :param locales: The function is called with each as ``locale=``.
+    :param allow: The rules of :func:`.lint` that do not apply to it.
     """
 
     name: str
@@ -64,25 +69,25 @@ class Preview:
 
     @property
     def place(self) -> str:
-        """The module and the line of the function, or only its module."""
+        """The module and the line of the function, or only the module."""
         function = inspect.unwrap(self.function)
         code = getattr(function, "__code__", None)
         line = f", line {code.co_firstlineno}" if code else ""
         return f"{function.__module__}{line}"
 
     def samples(self) -> Iterator[Sample]:
-        """Every variant in every locale."""
+        """Yield every variant in every locale."""
         for variant in self.variants or [""]:
             for locale in self.locales or [""]:
                 yield Sample(self, variant, locale)
 
     def arguments(self, variant: str, locale: str) -> dict[str, object]:
-        """What the function is called with."""
+        """Return the keyword arguments for the function."""
         return {**self.variants.get(variant, {}), **({"locale": locale} if locale else {})}
 
 
 class Previews(Mapping[str, Preview]):
-    """The previews of a :class:`.Mail` by their names, which they are sorted by."""
+    """The previews of a :class:`.Mail` by name, in alphabetical order."""
 
     def __init__(self) -> None:
         self._found: dict[str, Preview] = {}
@@ -97,12 +102,12 @@ class Previews(Mapping[str, Preview]):
         return len(self._found)
 
     def samples(self) -> Iterator[Sample]:
-        """Every variant of every preview in every locale."""
+        """Yield every variant of every preview in every locale."""
         for preview in self.values():
             yield from preview.samples()
 
     def find(self, key: str) -> Sample | None:
-        """The sample of that key; that of a preview alone is its first one."""
+        """Return the sample with this key. The name of a preview is the key of its first sample."""
         name, _, _ = key.partition(":")
         samples = [*self._found[name].samples()] if name in self._found else []
         return next((one for one in samples if key in (one.key, name)), None)
@@ -116,8 +121,8 @@ class Previews(Mapping[str, Preview]):
     ) -> Callable[[F], F]:
         """Return the decorator that adds a function.
 
-        :raises ValueError: for a name that is taken, or has an empty part.
-        :raises TypeError: for arguments with which no message can be made.
+        :raises ValueError: for a name that is taken or not valid, or an unknown rule.
+        :raises TypeError: for an argument of the wrong type.
         """
         _check_name(name)
         if not isinstance(variants, Mapping | None):
@@ -130,12 +135,12 @@ class Previews(Mapping[str, Preview]):
             _check_word(word)
         if name in self._found:
             raise ValueError(
-                f"There is a preview {name!r} already: choose another name. If it is added in a"
-                " function that makes an app, it is added for each app: write it in a module of its"
-                " own, which the function imports."
+                f"There is a preview {name!r} already: choose another name. A preview in a function"
+                " that creates the app is registered again for each app: move it into its own"
+                " module, which that function imports."
             )
         if allow:
-            from ..lint import check_names  # reading mail takes more to load than this
+            from ..lint import check_names  # lint loads more than this module
 
             check_names(allow)
 
@@ -148,10 +153,16 @@ class Previews(Mapping[str, Preview]):
         return add
 
 
+def previews_of(mine: Registration) -> Previews:
+    """Return the previews of an app."""
+    previews: Previews = mine.edges[PREVIEWS]
+    return previews
+
+
 def _check_name(name: object) -> None:
     if not isinstance(name, str):
-        raise TypeError(f'Write @mail.preview("Account/Welcome"): {shorten(name)} is no name.')
-    # They stand in addresses of pages, where "." and ".." would be another place.
+        raise TypeError(f'Write @mail.preview("Account/Welcome"): {shorten(name)} is not a name.')
+    # Names are part of URLs, where "." and ".." lead elsewhere.
     wrong = [part for part in name.split("/") if part.strip(" .") == "" or part != part.strip()]
     if wrong or not name.isprintable() or ":" in name:
         raise ValueError(
@@ -163,21 +174,24 @@ def _check_name(name: object) -> None:
 def _check_word(word: object) -> None:
     if not isinstance(word, str) or not word.strip() or not word.isprintable() or ":" in word:
         raise ValueError(
-            f"{shorten(word)} cannot be the name of a variant or a locale: write words, without a"
-            " colon."
+            f"{shorten(word)} cannot be the name of a variant or a locale: write words without"
+            " a colon."
         )
 
 
 def _check_arguments(preview: Preview) -> None:
-    """Call nothing, but see whether it can be called: the mistake is on this line."""
+    """Check that the function takes its arguments, without calling it, so that the error points to
+    the line of the decorator."""
     if inspect.iscoroutinefunction(preview.function):
-        raise TypeError(f"The preview {preview.name!r} cannot be made: write def, not async def.")
+        raise TypeError(
+            f"The preview {preview.name!r} cannot be registered: write def, not async def."
+        )
     signature = inspect.signature(preview.function)
     for sample in preview.samples():
         try:
             signature.bind(**preview.arguments(sample.variant, sample.locale))
         except TypeError as error:
             raise TypeError(
-                f"The preview {sample.label!r} cannot be made: {error}. Its function takes the"
-                " arguments of each of variants=, and locale= if there are locales=."
+                f"The preview {sample.label!r} cannot be registered: {error}. Its function must"
+                " take the arguments of each variant, and locale= if locales= is given."
             ) from None

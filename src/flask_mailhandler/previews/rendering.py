@@ -1,4 +1,4 @@
-"""A sample as the message that would be sent, or as what went wrong."""
+"""A sample rendered as the message that would be sent, or the error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from email.message import Message as MIMEMessage
 
 from flask import Flask
 
-from ..app.current import NAME
+from ..app.current import registration_of
 from ..app.no_sending import nothing_is_sent
 from ..errors import MessageError
 from ..handlers.base import EmailHandler
@@ -25,9 +25,9 @@ from .database import rolled_back
 from .preview import Sample
 
 if t.TYPE_CHECKING:
-    from ..extension import Mail
+    from ..app.registration import Registration
 
-# Who is in the message where neither it nor the defaults name anybody.
+# The addresses if neither the message nor the defaults name any.
 _SENDER, _RECIPIENT = "sender@example.com", "recipient@example.com"
 
 
@@ -36,8 +36,8 @@ class Failure:
     """Why there is no message.
 
     :param kind: The name of the exception.
-    :param place: The file and the line of the app where it happened.
-    :param lines: The traceback. There are no values of variables in it.
+    :param place: The file and the line of the app that raised it.
+    :param lines: The traceback, without values of variables.
     """
 
     kind: str
@@ -47,20 +47,20 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception) -> Failure:
-        """Say what an exception says."""
+        """Describe an exception."""
         start = error.__traceback__
         here = os.path.dirname(__file__) + os.sep
         while start and start.tb_next and start.tb_frame.f_code.co_filename.startswith(here):
-            start = start.tb_next  # that is only how we came there
+            start = start.tb_next  # our own frames lead only to the function
         own = [frame for frame in traceback.extract_tb(start) if _is_the_apps(frame.filename)]
         place = f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
-        # Unlike str(), it takes an exception whose own text cannot be made.
-        told = traceback.TracebackException(type(error), error, start)
-        return cls(type(error).__name__, str(told), place, "".join(told.format()))
+        # Unlike str(), this works even if the exception's own __str__ raises.
+        described = traceback.TracebackException(type(error), error, start)
+        return cls(type(error).__name__, str(described), place, "".join(described.format()))
 
 
 def _is_the_apps(filename: str) -> bool:
-    """Whether a file is neither ours nor of another library."""
+    """Whether a file belongs to neither this package nor a library."""
     ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     paths = sysconfig.get_paths()
     libraries = (ours, paths["stdlib"], paths["purelib"], paths["platlib"], "<")
@@ -69,10 +69,10 @@ def _is_the_apps(filename: str) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Rendered:
-    """What became of a sample.
+    """The result for a sample.
 
-    :param content: The octets that would be sent; none if it failed.
-    :param template: What it was rendered from, if that is known.
+    :param content: The octets that would be sent; empty if it failed.
+    :param template: The template it was rendered from, if known.
     """
 
     sample: Sample
@@ -83,11 +83,10 @@ class Rendered:
 
 
 def render(app: Flask, sample: Sample) -> Rendered:
-    """Make the message of a sample as it would be sent: with the app's defaults, and changed by
-    its ``before_send`` functions. Nothing is sent and nothing is kept, and an exception is in the
-    result.
+    """Render the message of a sample as it would be sent: with the app's defaults, and after its
+    ``before_send`` functions. Nothing is sent or stored, and an exception is in the result.
 
-    The function is called in an app context and a request of its own, whoever looks.
+    The function is called in its own app context and request.
     """
     try:
         with (
@@ -102,7 +101,7 @@ def render(app: Flask, sample: Sample) -> Rendered:
 
 
 def _base_url(app: Flask) -> str | None:
-    """The address of the request, if Flask's own would be none of TRUSTED_HOSTS."""
+    """Return the URL of the request, if Flask's default host is not one of TRUSTED_HOSTS."""
     trusted = app.config.get("TRUSTED_HOSTS")
     if not trusted or app.config["SERVER_NAME"]:
         return None
@@ -110,31 +109,31 @@ def _base_url(app: Flask) -> str | None:
 
 
 def _rendered(app: Flask, sample: Sample) -> Rendered:
-    mail: Mail = app.extensions[NAME]
+    mine = registration_of(app)
     message = sample.message()
     if not isinstance(message, Message | MIMEMessage):
         raise TypeError(
             f"The function of the preview {sample.preview.name!r} returned {shorten(message)}, not"
-            " a Message: write return before what makes it."
+            " a Message: return the message that it builds."
         )
-    handler = _handler(mail, app)
+    handler = _handler(mine)
     defaults = (handler.default_to, handler.default_cc, handler.default_bcc)
     if isinstance(message, Message) and not any((message.to, message.cc, message.bcc, *defaults)):
         message = message.completed(to=_RECIPIENT)
-    ready = handler.prepare(message, before=tuple(mail._before))
+    ready = handler.prepare(message, before=mine.before)
     if ready.job is None:
-        raise MessageError("A before_send function has stopped the message: nobody would get it.")
+        raise MessageError("A before_send function stopped the message: it would not be sent.")
     content = bytes(ready.job.content)
-    placeholders = mail._registrations.of(app).settings.placeholders
+    placeholders = mine.settings.placeholders
     findings = tuple(lint(content, allow=sample.preview.allow, placeholders=placeholders))
     template = origin_of(message) if isinstance(message, Message) else None
     return Rendered(sample, content, findings, template or "")
 
 
-def _handler(mail: Mail, app: Flask) -> EmailHandler:
-    """A handler with the defaults of the app, and without its staging guard: what is looked at is
-    what a customer would get."""
-    account = mail._registrations.of(app).settings.account(None)
+def _handler(mine: Registration) -> EmailHandler:
+    """Return a handler with the app's defaults but without its staging guard: a preview shows what
+    a recipient would get."""
+    account = mine.settings.account(None)
     guard = ("redirect_to", "allow_to")
     options = {name: value for name, value in account.options.items() if name not in guard}
     return MemoryEmailHandler.from_config({"default_from": _SENDER} | options, account.label)

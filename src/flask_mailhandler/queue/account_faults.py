@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..errors import ConnectError
-from ..errors import LoginError
-from ..errors import TLSError
+from ..phase import Phase
+from ..phase import State
 from ..report import About
-from ..report import Phase
+from ..report import ConnectError
+from ..report import LoginError
 from ..report import Report
-from ..report import State
+from ..report import TLSError
 
 NO_SESSION = (ConnectError, TLSError, LoginError)
 """The errors that are never a message's fault."""

@@ -18,11 +18,11 @@ import typing as t
 from collections.abc import Callable
 
 from ..errors import ConfigurationError
-from ..errors import LoginError
 from ..errors import MailError
 from ..errors import QueueError
 from ..log import logger
 from ..log import masked
+from ..report import LoginError
 from . import lease
 from .account_faults import Faults
 from .attempt import Attempt

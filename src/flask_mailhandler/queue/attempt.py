@@ -30,10 +30,10 @@ from ..handlers.base import EmailHandler
 from ..handlers.prepare import Prepared
 from ..handlers.prepare import withhold
 from ..log import logger
+from ..phase import Phase
+from ..phase import State
 from ..report import Job
-from ..report import Phase
 from ..report import Report
-from ..report import State
 from . import outcomes
 from . import transition
 from .account_faults import Faults
@@ -196,7 +196,9 @@ class Attempt:
         # After a refusal, another message comes first when the pause is over. This one may be the
         # only one with a wrong From, and would pause the account forever.
         step = transition.not_tried if had_no_session(report) else transition.tried
-        recipients = outcomes.merged(sending.recipients, report.outcomes, put_off=put_off)
+        recipients = outcomes.merged(
+            sending.recipients, report.outcomes, put_off=put_off, safe_until=report.safe_until
+        )
         why, now = str(report.error or ""), self._store.now()
         self._write(
             step(sending.row, recipients, why, now, retry_unknown=self._retry_unknown), report

@@ -34,8 +34,8 @@ from .worker import Worker
 if t.TYPE_CHECKING:
     from flask import Flask
 
+    from ..app.account import Account
     from ..app.queue_keys import QueueSettings
-    from ..app.settings import Account
     from .stores.base import Store
 
 _PAGE = 500

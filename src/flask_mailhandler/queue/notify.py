@@ -49,9 +49,11 @@ def report_of(store: Store, row: Row, last: Report | None = None) -> Report:
     :param last: The report of the last attempt, if the caller has it.
     :raises DamagedRowError: if the row cannot be read.
     """
-    found = [recipient.outcome for recipient in outcomes.from_json(row.recipients)]
+    settled = outcomes.from_json(row.recipients)
+    found, until = [one.outcome for one in settled], outcomes.safe_until(settled)
     if last is None:
         message = message_of(row, store.content(row.id) or b"")
-        return report_on(message, row.message_id, found)
+        return report_on(message, row.message_id, found, safe_until=until)
     whole = {outcome.recipient for outcome in found} == {o.recipient for o in last.outcomes}
-    return report_on(last.message, row.message_id, found, last.error if whole else None)
+    error = last.error if whole else None
+    return report_on(last.message, row.message_id, found, error, safe_until=until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import typing as t
 from collections.abc import Iterable
@@ -10,9 +11,9 @@ from collections.abc import Sequence
 
 from ..address import Address
 from ..errors import MessageError
+from ..phase import State
 from ..report import About
 from ..report import Outcome
-from ..report import State
 
 
 class DamagedRowError(Exception):
@@ -29,15 +30,19 @@ class Settled:
     enhanced_code: str | None = None
     text: str = ""
     about: About | None = None
+    provider_id: str = ""
+    safe_until: datetime.datetime | None = None
+    """The :attr:`.Report.safe_until` of the attempt that this outcome comes from."""
 
     @property
     def outcome(self) -> Outcome:
         """The outcome for a report. A recipient that was not tried is deferred."""
         state = State.DEFERRED if self.state is None else self.state
-        return Outcome(self.recipient, state, self.code, self.enhanced_code, self.text, self.about)
+        found = {field.name: getattr(self, field.name) for field in _FIELDS}
+        return Outcome(**{**found, "state": state})
 
 
-_FIELDS = dataclasses.fields(Settled)
+_FIELDS = dataclasses.fields(Outcome)
 
 
 def waiting(addresses: Iterable[Address]) -> tuple[Settled, ...]:
@@ -45,19 +50,24 @@ def waiting(addresses: Iterable[Address]) -> tuple[Settled, ...]:
     return tuple(Settled(address) for address in addresses)
 
 
-def settled(outcome: Outcome) -> Settled:
+def settled(outcome: Outcome, safe_until: datetime.datetime | None = None) -> Settled:
     """Return the recipient of an outcome."""
-    return Settled(**{field.name: getattr(outcome, field.name) for field in _FIELDS})
+    found = {field.name: getattr(outcome, field.name) for field in _FIELDS}
+    return Settled(**found, safe_until=safe_until)
 
 
 def merged(
-    before: Sequence[Settled], outcomes: Iterable[Outcome], *, put_off: bool = False
+    before: Sequence[Settled],
+    outcomes: Iterable[Outcome],
+    *,
+    put_off: bool = False,
+    safe_until: datetime.datetime | None = None,
 ) -> tuple[Settled, ...]:
     """Replace outcomes of earlier attempts with those of this one.
 
     :param put_off: Whether to try a recipient again that was refused because of the account.
     """
-    found = {outcome.recipient: settled(outcome) for outcome in outcomes}
+    found = {outcome.recipient: settled(outcome, safe_until) for outcome in outcomes}
     if put_off:
         found = {
             recipient: dataclasses.replace(one, state=State.DEFERRED)
@@ -88,13 +98,29 @@ def not_accepted_again(before: Sequence[Settled]) -> tuple[Settled, ...]:
     return tuple(old if old.state is State.ACCEPTED else Settled(old.recipient) for old in before)
 
 
+def safe_until(recipients: Iterable[Settled]) -> datetime.datetime | None:
+    """Return until when it is safe to repeat the message to all of these recipients: until the
+    first of their times is over. It is None if an unknown outcome has no such time."""
+    found = [one for one in recipients if one.safe_until or one.state is State.UNKNOWN]
+    times = [one.safe_until for one in found if one.safe_until]
+    return min(times) if times and len(times) == len(found) else None
+
+
 def to_json(recipients: Iterable[Settled]) -> str:
     """Return recipients and their outcomes as JSON."""
-    items = [
-        [str.__str__(one.recipient), one.state, one.code, one.enhanced_code, one.text, one.about]
-        for one in recipients
-    ]
+    items = [_item(one) for one in recipients]
     return json.dumps(items, ensure_ascii=False, separators=(",", ":"))
+
+
+def _item(one: Settled) -> list[t.Any]:
+    address = str.__str__(one.recipient)
+    item = [address, one.state, one.code, one.enhanced_code, one.text, one.about]
+    if not one.provider_id and not one.safe_until:
+        return item  # which earlier releases can read too
+    until = one.safe_until
+    if until is not None and until.tzinfo is None:
+        until = until.astimezone()
+    return [*item, one.provider_id, until and until.isoformat()]
 
 
 def from_json(text: str) -> tuple[Settled, ...]:
@@ -115,10 +141,15 @@ def _recipient(
     enhanced: str | None,
     text: str,
     about: str | None,
+    provider_id: t.Any = "",
+    until: str | None = None,
 ) -> Settled:
     known = State(state) if state else None
-    blamed = About(about) if about else None
-    return Settled(Address(address), known, code, enhanced, text, blamed)
+    concerns = About(about) if about else None
+    safe = datetime.datetime.fromisoformat(until) if until else None
+    if not isinstance(provider_id, str) or (safe is not None and safe.tzinfo is None):
+        raise ValueError(f"{provider_id!r}, {until!r}")
+    return Settled(Address(address), known, code, enhanced, text, concerns, provider_id, safe)
 
 
 def names_from_json(text: str | None) -> list[str]:

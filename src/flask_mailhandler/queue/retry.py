@@ -13,7 +13,7 @@ import random
 import typing as t
 from collections.abc import Sequence
 
-from ..report import State
+from ..phase import State
 from .row import RowState
 
 if t.TYPE_CHECKING:

@@ -18,9 +18,9 @@ if t.TYPE_CHECKING:
     from flask import Flask
     from flask.ctx import AppContext
 
+    from ..app.account import Account
     from ..app.queue_keys import QueueSettings
     from ..app.registration import Registration
-    from ..app.settings import Account
 
 
 class Site:

@@ -17,10 +17,10 @@ from collections.abc import Generator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from ..errors import LoginError
 from ..net.echo import Echoes
 from ..net.echo import escape
-from ..report import Phase
+from ..phase import Phase
+from ..report import LoginError
 from ..secret import Secret
 from .endpoint import Server
 from .login_hints import login_hint

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import MessageError
-from ..report import Phase
+from ..phase import Phase
 from .delivery import Delivery
 from .stream import StreamError
 from .transaction import Transaction

@@ -13,29 +13,21 @@ from collections.abc import Sequence
 
 from ..address import Address
 from ..address import Addresses
-from ..errors import DeferredError
-from ..errors import DeliveryError
 from ..errors import MessageError
-from ..errors import RefusedError
-from ..errors import UnknownOutcomeError
 from ..net.deadline import Deadline
+from ..phase import Phase
+from ..phase import State
 from ..report import About
+from ..report import DeliveryError
+from ..report import FAILURES
+from ..report import is_graver
 from ..report import Outcome
-from ..report import Phase
-from ..report import State
 from .fault import fault
 from .reply import Reply
 
 if t.TYPE_CHECKING:
     from ..content import Content
     from ..report import Job
-
-_ERRORS: dict[State, type[DeliveryError]] = {
-    State.DEFERRED: DeferredError,
-    State.REFUSED: RefusedError,
-    State.UNKNOWN: UnknownOutcomeError,
-}
-_GRAVITY = (State.ACCEPTED, State.REFUSED, State.DEFERRED, State.UNKNOWN)
 
 
 class Delivery:
@@ -131,7 +123,7 @@ class Delivery:
 
     def _blame(self, state: State, said: str, phase: Phase, settled: Sequence[Address]) -> None:
         """Keep the gravest failure as the error: unknown before deferred before refused."""
-        if self.error is not None and _gravity(self.error) >= _GRAVITY.index(state):
+        if self.error is not None and not is_graver(state, self.error):
             return
         names = str(settled[0]) + (f" and {len(settled) - 1} more" if len(settled) > 1 else "")
         hint = (
@@ -140,7 +132,7 @@ class Delivery:
             else ""
         )
         why = said.removesuffix(".")
-        self.error = _ERRORS[state](f"{names} {state} at {phase}: {why}.{hint}", phase=phase)
+        self.error = FAILURES[state](f"{names} {state} at {phase}: {why}.{hint}", phase=phase)
 
     def ordered(self) -> Iterator[Outcome]:
         """The outcomes in the order of the envelope."""
@@ -148,10 +140,6 @@ class Delivery:
 
     def __repr__(self) -> str:
         return f"<Delivery {len(self.outcomes)} settled, {len(self.waiting)} waiting>"
-
-
-def _gravity(error: DeliveryError) -> int:
-    return next(_GRAVITY.index(state) for state, kind in _ERRORS.items() if isinstance(error, kind))
 
 
 class Waiting:

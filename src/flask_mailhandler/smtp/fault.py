@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import re
 
+from ..phase import Phase
 from ..report import About
-from ..report import Phase
 from .reply import Reply
 
 # https://www.rfc-editor.org/rfc/rfc3463#section-3, https://www.rfc-editor.org/rfc/rfc7372#section-3;

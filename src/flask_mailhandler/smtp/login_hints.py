@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from ..errors import LoginError
-from ..report import Phase
+from ..phase import Phase
+from ..report import LoginError
 from .endpoint import Server
 from .reply import Reply
 

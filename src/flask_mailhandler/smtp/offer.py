@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..address import Address
+from ..phase import Phase
+from ..phase import State
 from ..report import About
 from ..report import Job
-from ..report import Phase
-from ..report import State
 from .delivery import Delivery
 
 _OLD_AUTH = re.compile(r"\AAUTH=", re.I)

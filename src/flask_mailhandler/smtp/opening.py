@@ -12,13 +12,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from ..errors import ConnectError
-from ..errors import DeferredError
-from ..errors import LoginError
-from ..errors import TLSError
 from ..net.deadline import Deadline
 from ..net.echo import Echoes
-from ..report import Phase
+from ..phase import Phase
+from ..report import ConnectError
+from ..report import DeferredError
+from ..report import LoginError
+from ..report import TLSError
 from ..secret import Secret
 from . import auth
 from .connection_hints import connect_hint

@@ -7,12 +7,12 @@ import os
 import weakref
 from collections.abc import Iterator
 
-from ..errors import ConnectError
-from ..errors import DeferredError
-from ..errors import LoginError
 from ..net.deadline import Deadline
+from ..phase import Phase
+from ..report import ConnectError
+from ..report import DeferredError
+from ..report import LoginError
 from ..report import Observe
-from ..report import Phase
 from ..secret import Secret
 from .delivery import Delivery
 from .endpoint import Server

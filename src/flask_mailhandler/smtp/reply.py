@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ..net.echo import Echoes
 from ..net.echo import escape
-from ..report import State
+from ..phase import State
 from .stream import ProtocolError
 
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.2: three digits, then a hyphen on all lines

@@ -26,11 +26,11 @@ from collections.abc import Collection
 from collections.abc import Iterator
 
 from ..address import Address
-from ..errors import ConnectError
-from ..errors import LoginError
 from ..net.deadline import Deadline
+from ..phase import Phase
+from ..report import ConnectError
+from ..report import LoginError
 from ..report import Observe
-from ..report import Phase
 from . import chunk
 from .delivery import Delivery
 from .delivery import Waiting

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterable
 
-from ..errors import LoginError
+from ..report import LoginError
 from .session import Session
 
 # A server that has refused a login would refuse it again, and lock the account in the end.

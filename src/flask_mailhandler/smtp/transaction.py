@@ -14,9 +14,9 @@ import typing as t
 
 from ..address import Address
 from ..errors import MessageError
+from ..phase import Phase
+from ..phase import State
 from ..report import Observe
-from ..report import Phase
-from ..report import State
 from .delivery import Delivery
 from .dialogue import Dialogue
 from .endpoint import Server

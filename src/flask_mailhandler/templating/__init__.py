@@ -1,27 +1,39 @@
-"""Mails as Jinja templates.
+"""Messages from Jinja templates.
 
 ::
 
     mail.render("mail/welcome", {"user": user}, locale="de", to=...)
       |
-      | language     de_AT, de, none; and Flask-Babel speaks it
-      | lookup       welcome.de.html, welcome.de.txt
-      | unprinted    refuses a block that nothing prints
+      | render         runs the steps below, and makes the Message
+      | language       de_AT, de, none; Flask-Babel is set to it
+      | lookup         welcome.de.html, welcome.de.txt
+      | unprinted      refuses a block that no template prints
       v
-    templates      of the app's own loader
+    templates          from the app's own loader
       |
-      | environments the app's filters and globals; escaped by part, nothing undefined
-      | urls         url_for, from MAIL_BASE_URL
-      | images       mail_image
-      | blocks       subject, preheader, html, text
-      | markdown     welcome.md -> HTML in a layout
+      | environments   the app's filters and globals; each part has its own escaping
+      | urls           url_for, based on MAIL_BASE_URL
+      | images         mail_image
+      | blocks         subject, preheader, html, text
+      | markdown       welcome.md becomes HTML in a layout
       v
-    parts          subject, HTML, text
+    parts              subject, HTML, text
       |
-      | dead_links   refuses what leads nowhere
-      | css          from <style> into style="": moving, page, matching, plan, cascade, stylesheet
+      | dead_links     refuses links that a mail client cannot follow
+      | css            moves CSS from <style> into style=""
       v
     Message
+
+    css needs:
+      moving           one document, from start to end
+      page             the document, with numbered tags
+      matching         which rules apply to which element
+      stylesheet       a style sheet as rules and declarations
+      plan             what goes into style="", and what stays in <style>
+      cascade          which declarations can move without any change of the result
+
+    package_files      templates and other files of this package
+    templates/         the layout, and the page around Markdown
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parts of a template, rendered on their own."""
+"""Blocks of a template, each rendered by itself."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _Block: t.TypeAlias = "Callable[[Context], Iterator[str]]"
 
 
 class _Silent(dict[str, "list[_Block]"]):
-    """The blocks of a context, those with these names saying nothing where they stand.
+    """The blocks of a context. Those with the given names print nothing in their place.
 
-    A template adds the blocks of what it extends to its own, behind them, when it comes to
-    ``{% extends %}``: so what says nothing stands before them all.
+    At ``{% extends %}``, a template appends the blocks of its parent to the lists of its own. So an
+    empty block at the start of a list comes before all of them.
 
-    :param names: None for all.
+    :param names: None for all blocks.
     """
 
     def __init__(self, blocks: Mapping[str, list[_Block]], names: Collection[str] | None) -> None:
@@ -34,7 +34,7 @@ class _Silent(dict[str, "list[_Block]"]):
         return super().setdefault(name, [_nothing] if silent else [])
 
     def loud(self) -> dict[str, list[_Block]]:
-        """The blocks themselves."""
+        """The blocks without the empty ones."""
         return {name: found[1:] if found[0] is _nothing else found for name, found in self.items()}
 
 
@@ -43,11 +43,12 @@ def _nothing(context: Context) -> Iterator[str]:
 
 
 class Rendered:
-    """A template, rendered, and the blocks of all that it extends.
+    """A rendered template, and its blocks with those of the templates it extends.
 
-    :param variables: All that it may name, globals included. Not changed.
-    :param silent: The blocks that say nothing where they stand; None for all of them, for a
-        template that is nothing but blocks. What it sets and imports at its top is there for each.
+    :param variables: All variables, globals included. The dict is not changed.
+    :param silent: The blocks that print nothing in their place. None means all of them, for a
+        template that consists of blocks only; each of them sees the variables and imports at its
+        top.
     """
 
     def __init__(
@@ -70,17 +71,17 @@ class Rendered:
         return block in self._context.blocks
 
     def block(self, name: str) -> str:
-        """One block, as the last template to write it does; "" if there is none."""
+        """Render a block, as the most derived template defines it; "" if there is none."""
         found = self._context.blocks.get(name)
         return self._render(found[0]) if found else ""
 
     def variable(self, name: str) -> t.Any:
-        """What ``{% set %}`` at the top of the template says, or None."""
+        """The value of a ``{% set %}`` at the top of the template, or None."""
         return self._context.vars.get(name)
 
     def _render(self, block: _Block) -> str:
         try:
             return "".join(block(self._context))
         except Exception:
-            # It puts the lines of the template into the traceback, and raises.
+            # It raises the error again, with the template's lines in the traceback.
             self._template.environment.handle_exception()

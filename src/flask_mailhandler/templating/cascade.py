@@ -1,13 +1,15 @@
 """Which declarations can be moved into ``style=""`` so that each element looks as before.
 
-What stands in ``style=""`` beats every rule, and ``!important`` beats that. So what is moved would
-also beat a media query or ``:hover`` that it lost to, if nothing was done::
+A declaration in ``style=""`` overrides every rule, and ``!important`` overrides it. So a moved
+declaration would also override a media query or ``:hover`` that used to override it. The rule that
+stays then needs an ``!important``::
 
     .button       { background: blue }       moved
     .button:hover { background: navy }       stays, and gets !important
 
-For each family of properties the first way is taken in which all that competes for an element
-comes in the same order as before.
+For each family of properties, the first of these is done that keeps the order of all declarations
+that compete for an element: move them as they are; give those that stay an ``!important``; move
+none.
 """
 
 from __future__ import annotations
@@ -24,18 +26,19 @@ from .stylesheet import Declaration
 
 
 class Origin(enum.Enum):
-    """Where a declaration stands, and where it is to go."""
+    """Where a declaration is, and where it goes."""
 
     STAYS = enum.auto()
     MOVES = enum.auto()
     OWN = enum.auto()
-    """It has stood in ``style=""`` from the beginning."""
+    """It was in ``style=""`` from the start."""
 
 
 class Contender(t.NamedTuple):
-    """A declaration that holds for an element.
+    """A declaration that applies to an element.
 
-    :param weight: The greater the stronger, of those with an ``!important`` and of the others.
+    :param weight: Its rank among those with an ``!important``, or among the others. The higher
+        one wins.
     """
 
     declaration: Declaration
@@ -44,14 +47,14 @@ class Contender(t.NamedTuple):
 
 
 class Cascade:
-    """What is said about elements that are alike.
+    """The declarations that apply to elements with the same rules.
 
-    :param found: The rules by their weight, and then what is the element's own.
+    :param found: The declarations of rules by their weight, then those of ``style=""``.
     """
 
     def __init__(self, found: Iterable[tuple[Declaration, Origin]]) -> None:
         every = [Contender(*one, weight) for weight, one in enumerate(found)]
-        # False is sorted before True, and the others stay in their order.
+        # False sorts before True, and sorting is stable.
         self.contenders: list[Contender] = sorted(every, key=lambda one: one.declaration.important)
         self.families: defaultdict[str, list[Contender]] = defaultdict(list)
         for one in self.contenders:
@@ -59,14 +62,14 @@ class Cascade:
 
 
 class Moves:
-    """What becomes of each declaration.
+    """What happens to each declaration.
 
-    :param cascades: All that there are in the document.
+    :param cascades: All cascades of the document.
     """
 
     def __init__(self, cascades: Collection[Cascade]) -> None:
-        self._left: set[str] = set()
-        # What beats style="" from the style sheet, because it has an !important or gets one.
+        self._unmoved: set[str] = set()
+        # Those in the style sheet that override style="", because they have or get an !important.
         self._strong: set[Declaration] = set()
         groups: dict[str, list[list[Contender]]] = defaultdict(list)
         for cascade in cascades:
@@ -80,14 +83,14 @@ class Moves:
             if not fixed and _in_order(every, strong):
                 self._strong |= strong
             else:
-                self._left.add(family)
+                self._unmoved.add(family)
 
     def moved(self, declaration: Declaration) -> bool:
         """Whether it goes into ``style=""``."""
-        return declaration.family not in self._left
+        return declaration.family not in self._unmoved
 
-    def kept(self, declaration: Declaration) -> bool:
-        """Whether it is in the style sheet, even if it is moved too."""
+    def stays(self, declaration: Declaration) -> bool:
+        """Whether it is in the style sheet, even if it also moves."""
         return not self.moved(declaration) or declaration in self._strong
 
     def important(self, declaration: Declaration) -> bool:
@@ -95,20 +98,20 @@ class Moves:
         return declaration.important or declaration in self._strong
 
     def inline(self, cascade: Cascade) -> list[str]:
-        """What goes into ``style=""``, before what is there already."""
-        shown = [
+        """The declarations for ``style=""``, to be put before those that are there already."""
+        inline = [
             (one, origin)
             for one, origin, _ in cascade.contenders
             if origin is Origin.OWN or (origin is Origin.MOVES and self.moved(one))
         ]
         return [
             declaration.written(declaration.important and declaration not in self._strong)
-            for declaration, origin in _useful(shown)
+            for declaration, origin in _useful(inline)
             if origin is Origin.MOVES
         ]
 
     def raised(self, cascade: Cascade) -> Collection[Declaration]:
-        """What has stood in ``style=""``, and only with an ``!important`` stays the strongest."""
+        """The declarations in ``style=""`` that need an ``!important`` to stay the strongest."""
         return [
             declaration
             for some in cascade.families.values()
@@ -118,23 +121,23 @@ class Moves:
         ]
 
 
-def _useful(shown: Sequence[tuple[Declaration, Origin]]) -> list[tuple[Declaration, Origin]]:
-    """Leave out what is said again later, in a way that every client understands: a gradient
-    leaves the colour before it to those that do not know gradients, and so does whatever stands
+def _useful(inline: Sequence[tuple[Declaration, Origin]]) -> list[tuple[Declaration, Origin]]:
+    """Leave out declarations that a later one replaces in every client. A gradient does not
+    replace a colour, as some clients do not support gradients. Nor does a property that occurs
     twice in one block (``display: block; display: flex``)."""
     useful: list[tuple[Declaration, Origin]] = []
-    said: dict[str, object] = {}
-    for one, origin in reversed(shown):
-        if said.get(one.name, one.block) is one.block:
+    replaced: dict[str, object] = {}
+    for one, origin in reversed(inline):
+        if replaced.get(one.name, one.block) is one.block:
             useful.append((one, origin))
         if "(" not in one.value:
-            said.setdefault(one.name, one.block)
+            replaced.setdefault(one.name, one.block)
     return useful[::-1]
 
 
 def _strong(groups: Iterable[Sequence[Contender]]) -> set[Declaration]:
-    """What must beat ``style=""`` from the style sheet: what stays though something weaker is
-    moved, and whatever is stronger than that."""
+    """The declarations in the style sheet that must override ``style=""``: those that stay although
+    a weaker one moves, and all that are stronger than these."""
     strong: set[Declaration] = set()
     before = -1
     while before != len(strong):
@@ -163,12 +166,12 @@ def _is_rising(some: Iterable[Contender], strong: Collection[Declaration]) -> bo
 
 
 def _in_order(groups: Iterable[Sequence[Contender]], strong: Collection[Declaration]) -> bool:
-    """Whether what competes comes in the order that it has come in before."""
+    """Whether competing declarations keep their order."""
     return all(ranks == sorted(ranks) for ranks in (_ranks(some, strong) for some in groups))
 
 
 def _ranks(some: Sequence[Contender], strong: Collection[Declaration]) -> list[tuple[int, int]]:
-    """How strong each will be: a rule 0, ``style=""`` 1, and with an ``!important`` 2 and 3."""
+    """The new rank of each: 0 in a rule, 1 in ``style=""``, 2 and 3 with an ``!important``."""
     rising = _is_rising(some, strong)
     ranks = []
     for place, (declaration, origin, weight) in enumerate(some):

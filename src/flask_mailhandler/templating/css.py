@@ -1,24 +1,23 @@
-"""CSS from ``<style>`` into ``style=""``, where every mail client sees it: the extra ``css``.
+"""CSS from ``<style>`` into ``style=""``, which every mail client reads: the extra ``css``.
 
 ::
 
-    <p class="x">                            as it is written
+    <p class="x">                            the source
       |
       | mark         each tag gets a number, each rule a custom property
       v
     <p data-n="7" class="x">, .x { --r3: 1 }
       |
-      | css-inline   reads it as a browser does
+      | css-inline   applies it as a browser does
       v
-    <p data-n="7" style="--r3: 1">           so rule 3 holds for tag 7
+    <p data-n="7" style="--r3: 1">           so rule 3 applies to tag 7
       |
-      | cascade      what can be moved, and what must have an !important then
+      | cascade      what can be moved, and what then needs an !important
       v
-    <p class="x" style="color: red">         nothing else has changed
+    <p class="x" style="color: red">         nothing else changes
 
-css-inline says which rules hold for an element, and which of them is the stronger one. It writes
-nothing: it would write the document as it understands it, with another document type, and with
-elements that are not in the source.
+css-inline only finds out which rules apply to an element, and which of them are stronger. Its own
+output is not used, because it has another document type, and elements that are not in the source.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ from ..plaintext.markup import events
 from ..plaintext.markup import Start
 
 _DEEPEST = 500
-# https://html.spec.whatwg.org/multipage/syntax.html#void-elements, and those that end by themselves
-# before the next of their kind: they go no deeper than what they are in.
+# https://html.spec.whatwg.org/multipage/syntax.html#void-elements, and elements that end before the
+# next of their kind without an end tag. These do not nest.
 _NOT_NESTED = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source"}
 _NOT_NESTED |= {"track", "wbr", "body", "colgroup", "dd", "dt", "head", "html", "li", "optgroup"}
 _NOT_NESTED |= {"option", "p", "tbody", "td", "tfoot", "th", "thead", "tr"}
 
 
 def inliner() -> Callable[[str], str]:
-    """Return a function that moves the CSS of a document; without the extra it moves nothing.
+    """Return a function that moves the CSS of a document. Without the extra it moves nothing.
 
-    Where an element looks like something only at times (media queries, ``:hover``, what a client
-    adds) that stays in ``<style>``. Nothing is read and nothing is fetched.
+    Rules that apply only at times stay in ``<style>``: media queries, ``:hover``, classes that a
+    client adds. The function reads no file and fetches no URL.
     """
     try:
         for library in ("css_inline", "tinycss2"):
@@ -64,7 +63,7 @@ def inliner() -> Callable[[str], str]:
 
 
 def _check_depth(html: str) -> None:
-    """The inliner recurses, and what is too deep for it ends the process.
+    """Check the depth, because css-inline recurses and a too deep document ends the process.
 
     :raises MessageError: if elements are nested more than 500 deep.
     """

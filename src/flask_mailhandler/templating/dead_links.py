@@ -1,4 +1,4 @@
-"""Links and images that nobody would see the other end of."""
+"""Links and images that a mail client cannot open."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..plaintext.markup import events
 from ..plaintext.markup import Start
 from ..text.checks import shorten
 
-# Elements whose href or src is looked at in no other way.
+# Elements whose href is a link. In all others it is shown or loaded.
 _LINKS = frozenset({"a", "area"})
-# What most links and images are like.
+# The form of most links and images.
 _PLAIN_LINK = re.compile(r'href="(?:https?://[\w\[]|mailto:|tel:)')
 _PLAIN_IMAGE = re.compile(r'src="(?:https?://[\w\[]|cid:)')
 _BACKGROUND = re.compile(r"background\s*=")
@@ -24,17 +24,17 @@ _CSS_URL = re.compile(r"""url\(\s*(?:"([^"]*)"|'([^']*)'|([^()"']*))""", re.I)
 _STYLE = re.compile(r"<style(?=[\s>])[^<>]*>(.*?)(?:</style|\Z)", re.I | re.S)
 _WHY = {
     "empty": "is empty",
-    "relative": "is relative, and a mail has no page that it could be relative to",
-    "no place": "leads to no place that a mail client goes to",
+    "relative": "is relative, and a message has no page to which it could be relative",
+    "no place": "cannot be opened by a mail client",
 }
 
 
 def check_links(html: str, template: str, placeholders: Sequence[str] = ()) -> None:
-    """Look whether everything that the HTML links to or shows can be found from a mail client.
+    """Check that a mail client can open every link and image of the HTML.
 
-    :param template: Where it was written, for the error.
-    :param placeholders: How those begin that are filled in on the way.
-    :raises MessageError: naming the first link or image that is dead.
+    :param template: The name of the template, for the error.
+    :param placeholders: The beginnings of URLs that the provider replaces.
+    :raises MessageError: for the first link or image that cannot be opened.
     """
     if _all_plain(html.lower()):
         return
@@ -48,8 +48,8 @@ def check_links(html: str, template: str, placeholders: Sequence[str] = ()) -> N
 
 
 def _all_plain(html: str) -> bool:
-    """Whether all links and images are plain ones, which is seen by counting; to read all tags
-    takes longer than to render them."""
+    """Whether all links and images have the usual form. Counting them is quick; parsing all tags
+    takes longer than rendering."""
     return (
         html.count("href") == len(_PLAIN_LINK.findall(html))
         and html.count("<img") == html.count("src") == len(_PLAIN_IMAGE.findall(html))
@@ -62,13 +62,13 @@ def _check(url: str, image: bool, template: str, placeholders: Sequence[str]) ->
     if why := why_dead(url, image=image, placeholders=placeholders):
         kind = "image" if image else "link"
         hint = (
-            "mail_image(...), or a whole https: address"
+            "mail_image(...), or a whole https: URL"
             if image
-            else "url_for(...), or a whole https: address"
+            else "url_for(...), or a whole https: URL"
         )
-        # A provider's own words have other letters than a path.
+        # A placeholder of a provider has characters that are not in a path.
         more = (
-            " If your provider fills it in, list how it begins in MAIL_PLACEHOLDERS."
+            " If your provider replaces it, add its beginning to MAIL_PLACEHOLDERS."
             if re.search(r"[%{}*|<\[]", url)
             else ""
         )
@@ -78,7 +78,7 @@ def _check(url: str, image: bool, template: str, placeholders: Sequence[str]) ->
 
 
 def _urls(tag: Start) -> Iterator[tuple[str, bool]]:
-    """What a tag refers to, and whether that is shown rather than gone to."""
+    """The URLs of a tag, and whether each is loaded rather than a link."""
     given = tag.attributes
     if "href" in given:
         yield given["href"], tag.tag not in _LINKS

@@ -1,4 +1,4 @@
-"""Where an app's mail templates live: its own loader, filters and globals, with other rules."""
+"""Jinja environments for mail templates: the app's loader, filters and globals, other escaping."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Functions: t.TypeAlias = "dict[str, Callable[..., t.Any]]"
 
 @dataclasses.dataclass(frozen=True)
 class Escaping:
-    """One way to escape, for whatever is rendered in it, its layouts and macros included."""
+    """An environment with one way to escape, which also applies to layouts and macros."""
 
     environment: Environment
     shared: Mapping[str, t.Any]
     """The app's globals."""
     functions: Functions
-    """Ours."""
+    """The globals that only mail templates have."""
 
     def render(
         self, name: str, variables: Mapping[str, t.Any], silent: Collection[str] | None = ()
@@ -41,10 +41,10 @@ class Escaping:
 
 
 class Environments:
-    """An app's three ways to escape. Which one is taken depends on the part, and not on how the
-    name of the file ends.
+    """The three environments of an app. The part decides which one is used, not the ending of the
+    file name.
 
-    :param functions: Globals that are there in mail templates only.
+    :param functions: The globals that only mail templates have.
     """
 
     def __init__(self, app: Flask, functions: Functions) -> None:
@@ -59,12 +59,12 @@ class Environments:
         made = self._shared.overlay(
             loader=self._loader,
             undefined=StrictUndefined,
-            # What the app has compiled and kept does not escape as we do.
+            # Templates in the cache of the app were compiled with its escaping.
             bytecode_cache=None,
             enable_async=False,
             **rules,
         )
-        # For macros that are imported. What is added to the app's globals later is there, too.
+        # For imported macros. A chain, so that globals which the app adds later are included.
         made.globals = _chain(functions, self._shared.globals)
         return Escaping(made, self._shared.globals, functions)
 
@@ -76,7 +76,7 @@ class Environments:
             autoescape=True,
             finalize=lambda value: markdown.hide(finalize(value) if finalize else value),
         )
-        # {% trans %} gives the variables to our functions.
+        # {% trans %} then passes the variables to our functions.
         t.cast(t.Any, made.environment).newstyle_gettext = True
         made.environment.filters = _chain(
             markdown.filters(self._shared.filters), self._shared.filters

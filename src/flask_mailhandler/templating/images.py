@@ -1,4 +1,4 @@
-"""``mail_image``: a static file of the app, shown in the mail."""
+"""``mail_image``: a static file of the app as an image in the message."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ _KEY = "_mailhandler_images"
 
 
 class Images:
-    """The images of one mail, each of them once."""
+    """The images of one message, each of them once."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._by_name: dict[str, Attachment] = {}
 
     def url(self, name: str) -> str:
-        """The ``cid:`` of an image, for the ``src`` of an ``<img>``.
+        """Return the ``cid:`` URL of an image, for the ``src`` of an ``<img>``::
 
-        :param name: Its path in the static folder of the app.
+            <img src="{{ mail_image('logo.png') }}" alt="Shop">
+
+        :param name: The path of the image in the static folder of the app.
         :raises MessageError: if there is no such image.
         """
         image = self._by_name.get(name)
@@ -38,7 +40,7 @@ class Images:
         return f"cid:{image.cid}"
 
     def shown_in(self, html: str) -> list[Attachment]:
-        """Those that the HTML shows."""
+        """The images that the HTML uses."""
         return [image for image in self._by_name.values() if f"cid:{image.cid}" in html]
 
     def _read(self, name: str) -> Attachment:
@@ -47,30 +49,30 @@ class Images:
         if not path or not os.path.isfile(path):
             raise MessageError(
                 f"mail_image({shorten(name)}) takes the path of an image in the static folder of"
-                f" the app, which is {folder!r}: there is no such file."
+                f" the app, which is {folder!r}. There is no such file."
             )
-        # Its octets, not its path: the mail may be sent after the next release is installed.
+        # Its octets, not its path: the message may be sent after the next release is installed.
         data = b"".join(File.pin(path).read())
-        # The same image has the same id, so that the same mail has the same octets.
+        # The same image has the same id, so that the same message has the same octets.
         cid = f"{hashlib.sha256(data).hexdigest()[:32]}@inline"
         found = Attachment(data, filename=path, cid=cid)
         if not found.mimetype.startswith("image/"):
             raise MessageError(
-                f"mail_image({shorten(name)}) is no image but {found.mimetype}: give it in"
-                " attachments=."
+                f"mail_image({shorten(name)}): the file is {found.mimetype}, not an image. Pass it"
+                " in attachments=."
             )
         return found
 
 
 def mail_image(name: str) -> str:
-    """What templates call; see :meth:`Images.url`."""
+    """The function for templates; see :meth:`Images.url`."""
     images: Images = g.get(_KEY)
     return images.url(name)
 
 
 @contextlib.contextmanager
 def collecting(app: Flask) -> Iterator[Images]:
-    """Collect what :func:`mail_image` is asked for, in this thread or task."""
+    """Collect the images that :func:`mail_image` is called with, in this thread or task."""
     outer = g.get(_KEY)
     images = Images(app)
     setattr(g, _KEY, images)

@@ -1,4 +1,4 @@
-"""The language that a mail is written in."""
+"""The language of a message."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:_[A-Za-z0-9]{1,8})*\Z")
 
 
 def read_locale(value: object) -> str:
-    """Read ``de``, ``de_AT``, ``de-AT`` or a ``babel.Locale``, as ``de_AT``; None as "".
+    """Return ``de``, ``de_AT``, ``de-AT`` or a ``babel.Locale`` in the form ``de_AT``; "" for None.
 
-    :raises MessageError: for anything else. It becomes a part of a file's name.
+    :raises MessageError: for anything else, because the locale becomes part of a file name.
     """
     text = "" if value is None else str(value).replace("-", "_")
     if text and not _LOCALE.match(text):
@@ -26,7 +26,7 @@ def read_locale(value: object) -> str:
 
 
 def fallbacks(locale: str) -> Iterator[str]:
-    """``zh_Hans_CN``, ``zh_Hans``, ``zh``, and "" for no locale."""
+    """Yield ``zh_Hans_CN``, ``zh_Hans``, ``zh``, and "" for no locale."""
     while locale:
         yield locale
         locale = locale.rpartition("_")[0]
@@ -35,9 +35,9 @@ def fallbacks(locale: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def speaking(app: Flask, locale: str) -> Iterator[None]:
-    """Let Flask-Babel, if the app has it, speak this language. "" changes nothing.
+    """Set the locale of Flask-Babel in the block, if the app has it. "" changes nothing.
 
-    :raises MessageError: if it does not know the locale.
+    :raises MessageError: if Babel does not know the locale.
     """
     if not locale or "babel" not in app.extensions:
         yield

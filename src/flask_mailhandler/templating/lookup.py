@@ -1,4 +1,4 @@
-"""The files that a mail is made of."""
+"""Which template files a message is made from."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from jinja2 import TemplatesNotFound
 from ..errors import MessageError
 
 _ENDINGS = {"single": ".mail", "html": ".html", "text": ".txt", "markdown": ".md"}
-# What editors want to see behind the ending. It says nothing about the part.
+# Some editors want these after the ending. They do not change the part.
 _SUFFIXES = ("", ".j2", ".jinja", ".jinja2")
 _ENDING = re.compile(r"\.(?:mail|html|txt|md)(?:\.j2|\.jinja2?)?\Z")
 
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """The names of a mail's templates; "" where there is none."""
+    """The names of a message's templates; "" for a part without one."""
 
     single: str = ""
     """One file with a block for each part."""
@@ -32,7 +32,7 @@ class Files:
 
     @property
     def written(self) -> list[str]:
-        """Those that are there, the one that says most first."""
+        """The templates that exist, the one with the most parts first."""
         return [name for name in (self.single, self.html, self.markdown, self.text) if name]
 
 
@@ -44,13 +44,13 @@ def find(
 ) -> Files:
     """Find ``mail/welcome.html``, ``.txt``, ``.md`` or ``.mail``.
 
-    All of them are of one language, the first of *locales* for which there is any: half a mail in
-    another language is worse than a text made from the HTML.
+    All of them are in one language, the first of *locales* that has any template: a message in two
+    languages would be worse than a text made from the HTML.
 
-    :param locales: From the most exact to "", which is the file without a locale.
-    :param known: Lists the names of all templates, for the error.
-    :raises TemplatesNotFound: if there is none.
-    :raises MessageError: if two of them say the same.
+    :param locales: From the most specific to "", which means the file without a locale.
+    :param known: Returns the names of all templates, for the error.
+    :raises TemplatesNotFound: if there is no template.
+    :raises MessageError: if two templates contain the same part.
     """
     for locale in locales:
         stem = f"{name}.{locale}" if locale else name
@@ -71,12 +71,13 @@ def _one_of_each(files: Files, name: str) -> Files:
     others = [file for file in (files.html, files.text, files.markdown) if file]
     if files.single and others:
         raise MessageError(
-            f"The mail {name!r} is in {files.single} and in {others[0]}: write it in one file, or"
-            " in one for each part."
+            f"The mail {name!r} is in both {files.single} and {others[0]}. Write one file, or one"
+            " file for each part."
         )
     if files.html and files.markdown:
         raise MessageError(
-            f"The mail {name!r} has its HTML in {files.html} and in {files.markdown}: write one."
+            f"The HTML of the mail {name!r} is in both {files.html} and {files.markdown}. Keep one"
+            " of them."
         )
     return files
 
@@ -89,22 +90,22 @@ def _not_found(name: str, locale: str, known: Iterable[str]) -> str:
     mails = [file for file in known if _ENDING.search(file)]
     others = sorted(file for file in mails if file.startswith(f"{name}."))
     if others:
-        anyway = _in_language(others[0], name, "")
+        fallback = _in_language(others[0], name, "")
         if not locale:
             return (
-                f"There is no mail template {name!r} without a language, only {', '.join(others)}:"
-                f" give locale=, or write {anyway}."
+                f"There is no mail template {name!r} without a language, only {', '.join(others)}."
+                f" Pass locale=, or write {fallback}."
             )
         return (
             f"There is no mail template {name!r} in the language {locale!r}, only"
-            f" {', '.join(others)}: write {_in_language(others[0], name, locale)}, or {anyway} for"
-            " all other languages."
+            f" {', '.join(others)}. Write {_in_language(others[0], name, locale)}, or {fallback}"
+            " for all other languages."
         )
     stems = {_ENDING.sub("", file) for file in mails}
     close = difflib.get_close_matches(name, stems, 1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
     wanted = ", ".join(f"{name}{ending}" for ending in _ENDINGS.values())
-    return f"There is no mail template {name!r}: no template folder has {wanted}.{meant}"
+    return f"There is no mail template {name!r}: no template folder contains {wanted}.{meant}"
 
 
 def _in_language(file: str, name: str, locale: str) -> str:

@@ -1,16 +1,16 @@
-"""Markdown to HTML, by markdown-it, the extra ``markdown``.
+"""Markdown to HTML, by markdown-it: the extra ``markdown``.
 
-What the template's writer wrote is Markdown, and what a variable brings is not::
+The text of a template is Markdown, and the value of a variable is not::
 
     Dear {{ name }},                 name = "*Ann* [win](https://evil.example)"
       |
-      | hide        the punctuation of the value becomes private characters
+      | hide        replaces punctuation in the value by private characters
       v
     Dear ␀Ann␀ ␀win␀␀https␀...
       |
-      | convert     so to Markdown the value is one long word, in code and in a link too
+      | convert     to Markdown the value is one long word, also in code and links
       v
-    <p>Dear *Ann* [win](https://evil.example)</p>       show
+    <p>Dear *Ann* [win](https://evil.example)</p>
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from markupsafe import Markup
 from ..errors import ConfigurationError
 
 # https://spec.commonmark.org/0.31.2/#ascii-punctuation-character, and the white space that makes
-# lines and blocks; in a plane that is nobody's, of which nothing else gets through.
+# lines and blocks, move to a private plane of Unicode. Its characters in a value are replaced.
 _PRIVATE = 0xF0000
 _ASCII = [code for code in range(1, 0x80) if not chr(code).isalnum()]
 _HIDE = {
@@ -41,19 +41,19 @@ _HIDE = {
 _SHOW = {_PRIVATE + code: chr(code) for code in _ASCII}
 _SHOW_ESCAPED = {_PRIVATE + code: str(escape(chr(code))) for code in _ASCII}
 _ESCAPING = ("e", "escape", "forceescape", "urlize")
-# What these make is safe in HTML, which is not to be safe here.
+# The result of these is safe in HTML, but not in Markdown.
 _MAKING = ("tojson", "xmlattr")
 _GETTEXT = ("gettext", "ngettext", "pgettext", "npgettext")
 
 
 def hide(value: object) -> Markup:
-    """A value of a variable, as a word that means nothing to Markdown. ``Markup`` is taken as
-    Markdown: what a macro or ``super()`` brings, or was marked ``|safe``."""
+    """Return the value of a variable as a word without a meaning in Markdown. ``Markup`` stays
+    Markdown: the result of a macro or ``super()``, or a value marked ``|safe``."""
     return value if isinstance(value, Markup) else Markup(str(value).translate(_HIDE))
 
 
 def filters(shared: Mapping[str, t.Any]) -> dict[str, Callable[..., t.Any]]:
-    """Those of Jinja's filters that escape for HTML, to escape for Markdown.
+    """Return replacements for the filters that escape for HTML. They escape for Markdown.
 
     :param shared: The app's filters.
     """
@@ -79,7 +79,7 @@ def _format(value: object, /, *arguments: t.Any, **named: t.Any) -> str:
 
 
 def _hide_word(value: object) -> object:
-    """Hide what will be put into a text. A number stays one, for ``%d``."""
+    """Hide a value that will be inserted into a text. A number stays a number, for ``%d``."""
     return value if isinstance(value, numbers.Number) else hide(value)
 
 
@@ -88,10 +88,10 @@ def _hide_all(values: Mapping[str, object]) -> dict[str, t.Any]:
 
 
 def gettext(globals_: Mapping[str, t.Any], newstyle: bool) -> dict[str, Callable[..., t.Any]]:
-    """The functions of ``{% trans %}`` and ``_()``, whose text is Markdown, and whose variables
-    are values.
+    """Return the functions of ``{% trans %}`` and ``_()``, for texts in Markdown with variables
+    that are not.
 
-    :param newstyle: Whether the app's own put the variables into the text.
+    :param newstyle: Whether the app's functions insert the variables into the text.
     """
 
     def hiding(function: t.Any) -> Callable[..., t.Any]:
@@ -100,11 +100,11 @@ def gettext(globals_: Mapping[str, t.Any], newstyle: bool) -> dict[str, Callable
             hidden = _hide_all(variables)
             if newstyle:
                 return Markup(context.call(function, *texts, **hidden))
-            # The last one of ngettext's is the number.
+            # The last argument of ngettext is the number.
             if isinstance(number := [*texts][-1], int):
                 hidden.setdefault("num", number)
             text = Markup(context.call(function, *texts))
-            # Without variables it may be for a filter to put them in.
+            # Without variables, a filter may insert them later.
             return text % hidden if hidden else text.replace("%%", "%")
 
         return translate
@@ -113,7 +113,7 @@ def gettext(globals_: Mapping[str, t.Any], newstyle: bool) -> dict[str, Callable
 
 
 def converter() -> Callable[[str], Markup]:
-    """Return a function that makes HTML of Markdown. HTML in it is shown as it is written.
+    """Return a function that converts Markdown to HTML. It escapes HTML in the Markdown.
 
     :raises ConfigurationError: if markdown-it-py is not installed.
     """
@@ -130,10 +130,10 @@ def converter() -> Callable[[str], Markup]:
             return super().normalizeLink(url.translate(_SHOW))
 
         def validateLink(self, url: str) -> bool:
-            # Every link of a mail is looked at, whatever it was written in.
+            # dead_links checks every link of a message, also in HTML.
             return True
 
     parser = Markdown("commonmark", {"html": False}).enable("table")
-    # As the layout knows tables of data.
+    # The class that the layout has for tables of data.
     parser.add_render_rule("table_open", lambda *_: '<table class="data">\n')
     return lambda text: Markup(parser.render(text).translate(_SHOW_ESCAPED))

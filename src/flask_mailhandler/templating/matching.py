@@ -1,4 +1,4 @@
-"""Which rules of a document's style sheets hold for which of its elements."""
+"""Which rules of a document's style sheets apply to which of its elements."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .stylesheet import rules
 from .stylesheet import Selector
 
 MARK = "data-mailhandler-n"
-# As css-inline writes a tag. A name may have anything in it but what ends it, and begin with "=".
+# As css-inline writes a tag. A name may begin with "=", and contain anything that does not end it.
 _ELEMENT = re.compile(r'<[^\s<>]+((?: [^\s/>][^\s/>=]*="[^"]*")*) style="(--r[^"]*)"')
 _MARK = re.compile(rf' {MARK}="(\d+)"')
 _RULE = re.compile(r"--r(\d+):")
 
 
 class Source(t.NamedTuple):
-    """The CSS of a ``<style>``, and whether it holds for every reader at all times."""
+    """The CSS of a ``<style>``, and whether it always applies, in every client."""
 
     css: str
     always: bool
 
 
 class Line(t.NamedTuple):
-    """A selector with its rule, and whether that can be moved."""
+    """A selector with its rule, and whether the rule can be moved."""
 
     rule: Rule
     selector: Selector
@@ -39,7 +39,7 @@ class Line(t.NamedTuple):
 
 
 class Matcher:
-    """The style sheets of a document, read once for all documents that have them."""
+    """The style sheets of a document, parsed once for all documents that have the same ones."""
 
     def __init__(self, sources: tuple[Source, ...]) -> None:
         self.sheets: Sequence[Sequence[Item]] = [parse(source.css) for source in sources]
@@ -57,11 +57,10 @@ class Matcher:
         )
 
     def match(self, marked: str) -> list[tuple[str, str]]:
-        """Give the mark of every element for which something holds, and what, as marks that
-        :meth:`lines` reads.
+        """Return the number of each element to which a rule applies, and the rules as marks that
+        :meth:`lines` reads. The number is "" for an element that has no tag in the source.
 
-        :param marked: A document without CSS, its tags with a :data:`MARK`. An element that is in
-            no tag of the source has "".
+        :param marked: A document without CSS, whose tags have a :data:`MARK`.
         """
         found = _ELEMENT.findall(self._inliner.inline(marked))
         return [
@@ -70,9 +69,9 @@ class Matcher:
         ]
 
     def lines(self, marks: str) -> list[Line]:
-        """What holds for an element, the strongest last."""
+        """The rules that apply to an element, the strongest last."""
         numbers = map(int, _RULE.findall(marks))
-        # What only looks like a mark stands in a comment.
+        # A number that is too large comes from a comment that looks like a mark.
         return [self._lines[number] for number in numbers if number < len(self._lines)]
 
 

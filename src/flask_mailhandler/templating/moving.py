@@ -1,4 +1,4 @@
-"""A document whose CSS is moved: every tag as it was written but for its ``style=""``."""
+"""Moving the CSS of one document. Every tag stays as it was written, except for ``style=""``."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .plan import Plan
 
 
 class Mover:
-    """Moves the CSS of documents. Mails of one template differ in their words, and seldom in what
-    rules hold for what; so that is worked out once."""
+    """Moves the CSS of documents. Messages of one template differ in their words, and rarely in the
+    rules that apply to their elements, so the plan is cached."""
 
     def __init__(self) -> None:
         self._matcher = functools.lru_cache(64)(Matcher)
         self._plan = functools.lru_cache(64)(Plan)
 
     def move(self, html: str) -> str:
-        """Move what can be moved."""
+        """Return the document with all CSS moved that can be moved."""
         page = Page(html)
         if not page.sources:
             return html

@@ -1,7 +1,7 @@
-"""The files of this package that are no Python: templates, style sheets, scripts.
+"""The files of this package that are not Python: templates, style sheets, scripts.
 
-They are read as resources, since the package may be in a zip archive or in a frozen program, where
-there is no folder.
+They are read as resources, because the package may be in a zip archive or a frozen program, which
+has no folders.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if t.TYPE_CHECKING:
 
 
 def package_file(*path: str) -> Traversable:
-    """A file, or a folder, by its path in the package."""
+    """Return a file or folder by its path in the package."""
     return resources.files("flask_mailhandler").joinpath(*path)
 
 
 class PackageLoader(BaseLoader):
-    """Loads templates from the folder ``templates`` of a part of the package."""
+    """Loads templates from the ``templates`` folder in a folder of the package."""
 
     def __init__(self, part: str) -> None:
         self._folder = package_file(part, "templates")
@@ -37,7 +37,7 @@ class PackageLoader(BaseLoader):
         found = self._folder.joinpath(*split_template_path(template))
         if not found.is_file():
             raise TemplateNotFound(template)
-        # They change with the package only.
+        # They only change when the package does.
         return found.read_text("utf-8"), str(found), lambda: True
 
     def list_templates(self) -> list[str]:

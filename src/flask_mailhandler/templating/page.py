@@ -1,4 +1,4 @@
-"""A document whose tags can be numbered, and get another ``style=""``."""
+"""An HTML document whose tags can be numbered, and whose styles can be replaced."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _STYLE = re.compile(
 )
 _CONDITION = re.compile(r"<!(?:--)?(?:<!)?\[(?:if|endif)\b", re.I)
 _CONDITION_ENDS = re.compile(r"\[endif\]", re.I)
-# As css-inline has it, on a <style> and on any other element.
+# css-inline uses this attribute too, on <style> and on any other element.
 _IGNORE = "data-css-inline"
 _COMMENT = re.compile(r"<!--\[if\b[^\]]*\]>(.*)<!\[endif\]-->\Z", re.I | re.S)
 
 
 class Page:
-    """A document.
+    """An HTML document.
 
-    ``tags`` are the start tags by their place in the source, ``styles`` are the style sheets, and
-    ``hidden_words`` are the classes, ids and elements that stand in comments for Outlook.
+    ``tags`` are the start tags and ``styles`` the style sheets, by their position in the source.
+    ``hidden_words`` are the classes, ids and elements in conditional comments for Outlook.
     """
 
     def __init__(self, html: str) -> None:
         self._html = html
         self.tags: dict[int, re.Match[str]] = {}
         self.styles: dict[int, re.Match[str]] = {}
-        # css-inline would read these too, whatever they say of themselves.
+        # css-inline would read these too, whatever their attributes are.
         self._others: dict[int, re.Match[str]] = {}
         self.sources: list[Source] = []
         self.hidden_words: set[str] = set()
@@ -60,7 +60,7 @@ class Page:
                     self._others[match.start()] = style
 
     def _with(self, new: Mapping[int, str]) -> str:
-        """The document with other tags, and other style sheets."""
+        """The document with some tags and style sheets replaced."""
         made: list[str] = []
         position = 0
         for here in sorted(new):
@@ -72,7 +72,7 @@ class Page:
         return "".join(made)
 
     def marked(self) -> str:
-        """The document with numbered tags, and with no style of its own."""
+        """The document with numbered tags, and without any styles."""
         made = dict.fromkeys([*self.styles, *self._others], "")
         for here, tag in self.tags.items():
             rest = tag["attributes"]
@@ -83,15 +83,15 @@ class Page:
         return self._with(made)
 
     def own_style(self, here: int) -> str:
-        """What stands in the ``style=""`` of a tag."""
+        """The value of a tag's ``style=""``."""
         source = self.tags[here]["attributes"]
         return attributes(source).get("style", "").strip() if "style" in source.lower() else ""
 
     def written(self, styles: Mapping[int, str], sheets: Iterable[str | None]) -> str:
-        """The document with other styles.
+        """The document with new styles.
 
-        :param styles: The value of ``style=""`` by the place of the tag.
-        :param sheets: The CSS of each ``<style>``, None for one that has not changed.
+        :param styles: The value of ``style=""`` by the position of the tag.
+        :param sheets: The CSS of each ``<style>``; None if it has not changed.
         """
         made = {}
         for here, style in styles.items():
@@ -107,23 +107,23 @@ class Page:
         return self._with(made)
 
     def is_left_alone(self, here: int) -> bool:
-        """Whether a tag says that nothing is to be moved into it."""
+        """Whether a tag has the attribute that keeps CSS out of it."""
         return _IGNORE in self.tags[here][0] and _IGNORE in attributes(
             self.tags[here]["attributes"]
         )
 
 
 def _without_slash(source: str) -> tuple[str, str]:
-    """The attributes of a start tag so that others can follow, and the slash that ends the tag."""
+    """The attributes of a start tag, ready for another, and the slash that ends the tag."""
     if ends_unquoted(source):
         return (f'{source}""' if source.endswith("=") else source), ""
     return source.removesuffix("/").rstrip(), "/" if source.endswith("/") else ""
 
 
 def _source_of(style: re.Match[str], conditional: bool) -> Source | None:
-    """The CSS of a ``<style>``; None if it holds for nobody, or is not CSS.
+    """The CSS of a ``<style>``; None if it is disabled or is not CSS.
 
-    :param conditional: Whether some versions of Outlook do not see it.
+    :param conditional: Whether it is in a conditional comment, which some clients skip.
     """
     given = attributes(style[2])
     kind = given.get("type", "").strip().lower()

@@ -1,4 +1,4 @@
-"""The parts of one mail, from its templates."""
+"""The parts of one message, rendered from its templates."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .environments import Environments
 from .environments import Escaping
 from .lookup import Files
 
-# Words about the mail, which stand in a template's file and not in its text.
+# Blocks about the message. A template's file contains them, but its rendered text does not.
 ABOUT = frozenset({"subject", "preheader"})
 IN_ONE_FILE = ABOUT | {"html", "text"}
 _LAYOUT = "mailhandler/layout.html"
-# https://www.unicode.org/standard/reports/tr13/tr13-5.html: all that ends a line for somebody. A
-# no-break space is meant to be there.
+# https://www.unicode.org/standard/reports/tr13/tr13-5.html: everything that ends a line in some
+# program. A no-break space stays, because it was written on purpose.
 _SPACE = re.compile("[ \t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]+")
 _PROLOGUE = re.compile(
     r"\s*(?:<!doctype[^>]*>\s*)?(?:<html\b[^>]*>\s*)?(?:<head\b.*?</head>\s*)?", re.I | re.S
@@ -30,15 +30,15 @@ _BODY = re.compile(r"<body\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.I)
 
 
 def one_line(text: str) -> str:
-    """The rule for subjects: whatever ends a line, and any row of blanks, is one space."""
+    """Return a text as a subject: each run of spaces and line ends becomes one space."""
     return _SPACE.sub(" ", text).strip()
 
 
 class Parts:
-    """What a mail says, part by part.
+    """The parts of a message.
 
-    :param convert: Makes HTML of Markdown.
-    :param subject: What the caller wants it to be, or None.
+    :param convert: Converts Markdown to HTML.
+    :param subject: The subject that the caller passed, or None.
     """
 
     def __init__(
@@ -54,29 +54,29 @@ class Parts:
         self._files = files
         self._variables = {**variables, "mail_subject": self.subject}
         self._subject = subject
-        self._in_words: dict[str, Rendered] = {}
+        self._unescaped_files: dict[str, Rendered] = {}
 
     def subject(self) -> str:
-        """The caller's, or that of the block; "" if there is none."""
+        """The subject of the caller, or of the block; "" if there is none."""
         if self._subject is None:
-            blocks = (self._words(name) for name in self._files.written)
-            found = next((words for words in blocks if "subject" in words), None)
+            blocks = (self._unescaped(name) for name in self._files.written)
+            found = next((file for file in blocks if "subject" in file), None)
             self._subject = one_line(found.block("subject")) if found else ""
         return self._subject
 
     def text(self) -> str:
-        """The text as it was written; "" if it was not."""
+        """The text of the templates; "" if there is none."""
         files = self._files
         text = ""
         if files.single:
-            text = self._words(files.single).block("text")
+            text = self._unescaped(files.single).block("text")
         elif files.text:
             text = self._render(self._environments.text, files.text, ABOUT).text
         text = re.sub(r"\A\s*\n", "", text).rstrip()
         return f"{text}\n" if text else ""
 
     def html(self) -> str:
-        """The HTML with its preheader, which is what a list of mails shows behind the subject."""
+        """The HTML with its preheader, which mail clients show after the subject in a list."""
         html, preheader = self._page()
         return _with_preheader(html, preheader) if html.strip() else ""
 
@@ -104,11 +104,11 @@ class Parts:
             return page.text, ""
         return page.text, self._render(self._environments.html, name, None).block("preheader")
 
-    def _words(self, name: str) -> Rendered:
-        """A file with nothing escaped, for its blocks."""
-        found = self._in_words.get(name)
+    def _unescaped(self, name: str) -> Rendered:
+        """A template rendered without escaping, for its blocks."""
+        found = self._unescaped_files.get(name)
         if found is None:
-            found = self._in_words[name] = self._render(self._environments.text, name, None)
+            found = self._unescaped_files[name] = self._render(self._environments.text, name, None)
         return found
 
     def _render(
@@ -118,7 +118,7 @@ class Parts:
 
 
 def _with_preheader(html: str, preheader: str) -> str:
-    """Put the preheader at the beginning, for no reader to see, unless a layout shows it."""
+    """Insert the preheader, hidden, at the start of the body, unless the layout contains it."""
     preheader = preheader.strip()
     if not preheader or preheader in html:
         return html

@@ -1,4 +1,4 @@
-"""What becomes of the CSS of documents that are alike."""
+"""What happens to the CSS of documents that have the same rules and elements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .stylesheet import Selector
 
 
 class Element(t.NamedTuple):
-    """What matters of a tag: the rules that hold for it, and what stands in its ``style=""``."""
+    """The rules that apply to a tag, as marks, and the value of its ``style=""``."""
 
     marks: str
     own: str
@@ -34,8 +34,8 @@ class Element(t.NamedTuple):
 class Plan:
     """What goes into ``style=""``, and what stays in ``<style>``.
 
-    :param elements: All that are in the document.
-    :param others: The marks of elements that nothing can be moved into.
+    :param elements: All elements of the document.
+    :param others: The marks of elements into which nothing can be moved.
     :param hidden_words: See :class:`.Page`.
     """
 
@@ -94,7 +94,7 @@ class Plan:
         return item
 
     def _rule(self, rule: Rule) -> str:
-        """What stays of a rule: all of it for some of its selectors, a part for the others."""
+        """The rest of a rule: all of it for some of its selectors, a part for the others."""
         whole = [one for one in rule.selectors if self._stays(one)]
         every = rule.declarations
         if len(whole) == len(rule.selectors) and all(
@@ -102,8 +102,8 @@ class Plan:
         ):
             return rule.text
         rest = [one for one in rule.selectors if one not in whole]
-        kept = [one for one in every if self._moves.kept(one)]
-        return "\n".join(filter(None, [self._block(whole, every), self._block(rest, kept)]))
+        staying = [one for one in every if self._moves.stays(one)]
+        return "\n".join(filter(None, [self._block(whole, every), self._block(rest, staying)]))
 
     def _stays(self, selector: Selector) -> bool:
         hidden = self._hidden
@@ -138,7 +138,7 @@ def _contenders(lines: Iterable[Line], own: str) -> Iterator[tuple[Declaration, 
 
 
 def _quoted(style: str) -> str:
-    """As the value of an attribute. Some clients do not read a reference in it."""
+    """The value of an attribute, with few character references: some clients do not read them."""
     if "'" not in style:
         style = style.replace('"', "'")
     return str(escape(style)).replace("&#39;", "'").replace("&#34;", "&quot;")

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from ..app.settings import Settings
 from ..message import fields as message_fields
+from ..message.fields import MessageFields
 from ..message.message import Message
-from ..message.message import MessageFields
 from ..message.origin import mark
 from ..text.checks import plain
 from ..text.checks import shorten
@@ -43,15 +43,20 @@ def render(
     locale: object,
     fields: MessageFields,
 ) -> Message:
-    """What :meth:`.Mail.render` does."""
+    """Make a message from templates::
+
+        mail.render("mail/welcome", {"user": user}, locale="de", to=user.email)
+
+    See :meth:`.Mail.render`.
+    """
     _check_arguments(template, context, fields)
     return mark(_templates(app, settings).render(template, context, locale, fields), template)
 
 
 def _check_arguments(template: object, context: object, fields: MessageFields) -> None:
-    """Before a template is blamed for what it was not given.
+    """Check the arguments before rendering, so that an error is not blamed on a template.
 
-    :raises TypeError: saying what to write.
+    :raises TypeError: if an argument is wrong. The error says what to write.
     """
     if not isinstance(template, str):
         raise TypeError(f"render() takes the name of a template, not {shorten(template)}.")
@@ -67,7 +72,7 @@ def _check_arguments(template: object, context: object, fields: MessageFields) -
             Message(**fields)
         except TypeError as error:
             raise TypeError(
-                f"{error} A variable of the template stands in the second argument:"
+                f"{error} Pass variables of the template in the second argument:"
                 f" render({template!r}, {{...}})."
             ) from None
 
@@ -76,13 +81,13 @@ def _templates(app: Flask, settings: Settings) -> Templates:
     # The app holds them, because they hold the app.
     found: Templates | None = app.extensions.get(_KEY)
     if found is None:
-        # If two threads make them, both take the first.
+        # If two threads make one, both use the first.
         found = t.cast(Templates, app.extensions.setdefault(_KEY, Templates(app, settings)))
     return found
 
 
 class Templates:
-    """An app's mail templates, with all that is made once for them."""
+    """An app's mail templates, and everything that is made once for them."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._app = app
@@ -91,9 +96,9 @@ class Templates:
         functions = {"url_for": self._url_for, "mail_image": mail_image}
         self._environments = Environments(app, functions)
         self._inline = inliner()
-        # As Jinja does with templates: what was not there is looked for again in debug mode only.
-        remembered = functools.lru_cache(256)(self._find)
-        self._files = self._find if app.jinja_env.auto_reload else remembered
+        # As in Jinja: a template that was not found is looked up again in debug mode only.
+        cached = functools.lru_cache(256)(self._find)
+        self._files = self._find if app.jinja_env.auto_reload else cached
 
     def render(
         self,
@@ -131,7 +136,7 @@ class Templates:
     def _variables(self, context: Mapping[str, t.Any] | None, locale: str) -> dict[str, t.Any]:
         variables = {"mail_locale": locale.replace("_", "-"), **(context or {})}
         self._app.update_template_context(variables)
-        # A context processor may have brought its own, and it would not be safe.
+        # A context processor may have set its own url_for, which would not be safe.
         return {**variables, "url_for": self._url_for}
 
     @functools.cached_property
@@ -150,7 +155,7 @@ class Templates:
     def _known(self) -> list[str]:
         try:
             return self._environments.text.environment.list_templates()
-        except TypeError:  # not every loader can say
+        except TypeError:  # not every loader can list them
             return []
 
     def _exists(self, name: str) -> bool:

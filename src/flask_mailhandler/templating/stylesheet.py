@@ -1,10 +1,10 @@
-"""A style sheet as rules, whose declarations can be told apart and written again.
+"""A style sheet as rules, whose declarations can be examined and written again.
 
 ::
 
     a, a:hover { color: red; margin: 0 }     Rule     selectors a and a:hover, two declarations
-    @media print { a { color: black } }      Group    "@media print", and the rules in it
-    @font-face { font-family: Inter }        str      kept as it is written
+    @media print { a { color: black } }      Group    "@media print" and the rules in it
+    @font-face { font-family: Inter }        str      kept unchanged
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from collections.abc import Sequence
 import tinycss2
 import tinycss2.ast
 
-# Groups whose rules hold for the document under a condition.
+# At-rules that contain rules, which apply under a condition.
 _CONDITIONS = frozenset({"media", "supports", "layer", "container"})
-# Whether these hold can be seen in the document, and css-inline knows them.
+# Whether these match depends only on the document, and css-inline supports them.
 _STATIC = frozenset({"empty", "not", "root"}) | {
     *("first-child", "last-child", "nth-child", "nth-last-child", "only-child"),
     *("first-of-type", "last-of-type", "nth-of-type", "nth-last-of-type", "only-of-type"),
 }
 _PSEUDO_ELEMENTS = frozenset({"after", "before", "first-letter", "first-line"})
-# In the place of ":hover": it weighs the same, and every element is like that.
+# Replaces ":hover": it has the same specificity, and matches every element.
 _ALWAYS = ":nth-child(n)"
-# What one declaration of these sets, others of the same beginning set too.
+# A shorthand sets the same as properties that begin with its name.
 _SHORTHANDS = (
     *("animation", "background", "border", "column", "flex", "font", "grid", "inset", "list-style"),
     *("margin", "mask", "outline", "overflow", "padding", "place", "text-decoration"),
     "transition",
 )
-# What they set, and other names of the same, that begin in another way.
+# Properties that compete with a shorthand, but do not begin with its name.
 _RELATED = {
     "line-height": "font",
     **dict.fromkeys(("top", "right", "bottom", "left"), "inset"),
@@ -57,39 +57,39 @@ class Declaration:
     value: str
     important: bool
     family: str
-    """What it competes with: ``margin`` for ``margin-top``."""
+    """The group of properties with which it competes: ``margin`` for ``margin-top``."""
     fixed: bool = False
-    """Whether its rule is kept as it is written."""
+    """Whether its rule is kept unchanged."""
     block: object = None
-    """What it stands in, with others that are to be read together."""
+    """Identifies the block that contains it."""
 
     def written(self, important: bool) -> str:
-        """As it stands in a style sheet, and in ``style=""``."""
+        """The declaration as CSS, for a style sheet or ``style=""``."""
         return f"{self.name}: {self.value}{' !important' if important else ''};"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Selector:
-    """One selector of a rule's list.
+    """One selector in the list of a rule.
 
-    :param matching: What matches the elements for which it may ever hold, and weighs the same;
-        "" if that is no element, as for ``p::before``.
-    :param static: Whether it always holds for them.
+    :param matching: A selector of the same specificity for all elements that it may ever match;
+        "" if it never matches an element, such as ``p::before``.
+    :param static: Whether it always matches them.
     """
 
     text: str
     matching: str
     static: bool
     words: frozenset[str]
-    """The names of what it is about: the classes, ids and elements of its last part."""
+    """The classes, ids and elements of its last part, which name the elements that it matches."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Rule:
     """Selectors and declarations.
 
-    :param text: The whole as it was written.
-    :param movable: Whether the declarations are all there is in it.
+    :param text: The source of the whole rule.
+    :param movable: Whether it contains nothing but declarations that can be moved.
     """
 
     selectors: Sequence[Selector]
@@ -100,7 +100,7 @@ class Rule:
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class Group:
-    """``@media print``, and what holds under it."""
+    """``@media print`` and the rules in it."""
 
     prelude: str
     items: Sequence[Item]
@@ -111,15 +111,15 @@ Item: t.TypeAlias = Rule | Group | str
 
 
 def parse(css: str) -> list[Item]:
-    """Read a style sheet. What cannot be read is kept as it is written."""
+    """Parse a style sheet. Anything that cannot be parsed is kept unchanged."""
     try:
         return [*_items(tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True))]
-    except RecursionError:  # of blocks that are nested too deep
+    except RecursionError:  # blocks are nested too deep
         return [css]
 
 
 def rules(items: Iterable[Item]) -> Iterator[Rule]:
-    """The rules in order, those of groups too."""
+    """All rules in order, including those in groups."""
     for item in items:
         if isinstance(item, Rule):
             yield item
@@ -155,7 +155,7 @@ def _rule(node: tinycss2.ast.QualifiedRule) -> Rule:
 
 
 def parse_style(css: str) -> list[Declaration]:
-    """Read the value of ``style=""``, if it can be read."""
+    """Parse the value of ``style=""``. It is empty if it cannot be parsed."""
     try:
         return [*_declarations(tinycss2.parse_blocks_contents(css, skip_comments=True))]
     except RecursionError:
@@ -163,7 +163,7 @@ def parse_style(css: str) -> list[Declaration]:
 
 
 def _declarations(nodes: Iterable[t.Any], fixed: bool = False) -> Iterator[Declaration]:
-    """Those of a block, and of the blocks that are nested in it."""
+    """The declarations of a block, and of the blocks nested in it."""
     block = object()
     for one in nodes:
         if one.type == "declaration":
@@ -201,7 +201,7 @@ def _selector(tokens: Sequence[t.Any]) -> Selector:
 
 
 class _Reading:
-    """What is known of a selector whose tokens were read so far."""
+    """A selector as far as its tokens were read."""
 
     def __init__(self) -> None:
         self.matching: list[str] = []
@@ -227,7 +227,7 @@ class _Reading:
         if token.type in ("ident", "hash"):
             self.words.add(token.value.lower())
         elif token.type == "[] block":
-            # What is moved goes into this attribute.
+            # Moved declarations go into this attribute.
             self.static &= not any(inner == "style" for inner in token.content)
 
     def _pseudo(self, token: t.Any) -> None:

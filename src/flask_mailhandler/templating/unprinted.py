@@ -1,4 +1,4 @@
-"""Blocks that are written and printed nowhere: most often their name is misspelt."""
+"""Blocks that no template prints, mostly because their name is misspelt."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if t.TYPE_CHECKING:
 def check_blocks(
     environment: Environment, name: str, known: Collection[str], *, silent: bool
 ) -> None:
-    """Look whether all blocks of a template, and of those that it extends, are printed.
+    """Check that all blocks of a template, and of the templates it extends, are printed.
 
-    What only shows when it is rendered (``{% extends layout %}``) is not looked at.
+    Templates that are only known during rendering (``{% extends layout %}``) are not checked.
 
-    :param known: Blocks that are taken out of the template by their name.
-    :param silent: Whether it is nothing but blocks.
-    :raises MessageError: naming the first that is not.
+    :param known: Blocks that are read from the template by name.
+    :param silent: Whether the template consists of such blocks only.
+    :raises MessageError: for the first block that is not printed.
     """
     chain = _chain(environment, name)
     if not chain:
@@ -32,7 +32,7 @@ def check_blocks(
     *derived, (_, root) = chain
     printed = {*known, *_called(chain)}
     if derived or not silent:
-        # It has no other to print its blocks, and does that itself.
+        # A template that extends nothing prints its own blocks.
         printed.update(_blocks(root))
         chain = derived
     for file, tree in reversed(chain):
@@ -43,7 +43,7 @@ def check_blocks(
 
 
 def _chain(environment: Environment, name: str) -> list[tuple[str, nodes.Template]]:
-    """A template and what it extends; nothing if that is not known before it is rendered."""
+    """A template and those it extends; empty if they are not known before rendering."""
     chain: dict[str, nodes.Template] = {}
     parent: str | None = name
     while parent is not None:
@@ -56,7 +56,7 @@ def _chain(environment: Environment, name: str) -> list[tuple[str, nodes.Templat
 
 
 def _extended(tree: nodes.Template) -> str | None:
-    """The name of what a template extends, None if it extends nothing, "" if that is not known."""
+    """The name of the extended template; None if it extends nothing, "" if that is not known."""
     match [*tree.find_all(nodes.Extends)]:
         case []:
             return None
@@ -73,7 +73,7 @@ def _blocks(tree: nodes.Template) -> Iterator[str]:
 
 
 def _outermost(tree: nodes.Template) -> Iterator[str]:
-    """The blocks that stand in no other block, which would print them."""
+    """The blocks that are not inside another block, which would print them."""
     todo: list[nodes.Node] = [tree]
     while todo:
         node = todo.pop()
@@ -84,7 +84,7 @@ def _outermost(tree: nodes.Template) -> Iterator[str]:
 
 
 def _called(chain: Collection[tuple[str, nodes.Template]]) -> Iterator[str]:
-    """The blocks that are printed by ``self.title()``."""
+    """The blocks that are printed as ``self.title()``."""
     for _, tree in chain:
         for found in tree.find_all(nodes.Getattr):
             if isinstance(found.node, nodes.Name) and found.node.name == "self":
@@ -95,6 +95,6 @@ def _unprinted(file: str, block: str, printed: Collection[str]) -> str:
     close = difflib.get_close_matches(block, printed, 1)
     meant = f" Did you mean {close[0]!r}?" if close else ""
     return (
-        f"{file}: the block {block!r} is printed nowhere.{meant} There are"
+        f"{file}: no template prints the block {block!r}.{meant} The blocks are"
         f" {', '.join(sorted(printed))}."
     )

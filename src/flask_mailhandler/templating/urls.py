@@ -1,8 +1,8 @@
-"""``url_for`` in a mail: always a whole URL, and built from ``MAIL_BASE_URL`` or ``SERVER_NAME``.
+"""``url_for`` in a message: always a whole URL, based on ``MAIL_BASE_URL`` or ``SERVER_NAME``.
 
-The Host header of a request is written by who sends the request. A link built from it would let
-anybody have the victim's password reset lead to a server of their own. So it is used only where it
-was checked (``TRUSTED_HOSTS``), and in debug mode and tests.
+The client of a request writes its Host header. If a link were based on it, an attacker could make
+a victim's password reset lead to the attacker's server. So it is only used if it was checked
+(``TRUSTED_HOSTS``), in debug mode and in tests.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _IN_ANCHOR = "%!#$&'()*+,/:;=?@"
 
 
 def url_for_of(app: Flask, base: BaseURL | None) -> URLFor:
-    """The ``url_for`` of an app's mail templates. It takes what Flask's takes.
+    """Return the ``url_for`` of an app's mail templates, which takes the arguments of Flask's.
 
-    :param base: What ``MAIL_BASE_URL`` says.
+    :param base: The value of ``MAIL_BASE_URL``.
     """
 
     def url_for(endpoint: str, /, **values: t.Any) -> str:
@@ -47,7 +47,7 @@ def url_for_of(app: Flask, base: BaseURL | None) -> URLFor:
 
 
 def _server_name(app: Flask) -> BaseURL | None:
-    """What ``SERVER_NAME`` says, with the scheme and the path that Flask would take."""
+    """The base URL from ``SERVER_NAME``, with the scheme and the path that Flask would use."""
     name = app.config["SERVER_NAME"]
     if not name:
         return None
@@ -57,7 +57,7 @@ def _server_name(app: Flask) -> BaseURL | None:
 
 
 def _build(app: Flask, base: BaseURL, endpoint: str, values: dict[str, t.Any]) -> str:
-    """As :meth:`flask.Flask.url_for`, with an adapter that knows no request."""
+    """Build a URL as :meth:`flask.Flask.url_for` does, with an adapter that ignores the request."""
     special = {name: values.pop(name, None) for name in ("_anchor", "_method", "_scheme")}
     del values["_external"]
     if endpoint.startswith("."):
@@ -81,33 +81,33 @@ def _build(app: Flask, base: BaseURL, endpoint: str, values: dict[str, t.Any]) -
 
 
 def _check_host(app: Flask) -> None:
-    """Look whether the request's own host may be taken.
+    """Check that the host of the request can be trusted.
 
-    :raises ConfigurationError: outside a request, and where anybody may have written the host.
+    :raises ConfigurationError: outside a request, or if the client may have forged the host.
     :raises MessageError: if it is not one of ``TRUSTED_HOSTS``.
     """
     if not has_request_context():
         raise ConfigurationError(
-            "url_for in a mail needs MAIL_BASE_URL where there is no request: set it to the address"
-            " of the app, such as 'https://shop.example'."
+            "url_for in a mail needs MAIL_BASE_URL outside a request. Set it to the URL of the app,"
+            " such as 'https://shop.example'."
         )
     if is_preview():
-        return  # nobody has written the Host of that request
+        return  # no client has sent that request
     trusted = app.config.get("TRUSTED_HOSTS")
     if trusted:
-        # Flask 3.0 does not look at the key.
+        # Flask 3.0 ignores the key.
         if not host_is_trusted(request.host, trusted):
             raise MessageError(f"The host {request.host!r} is not one of TRUSTED_HOSTS.")
     elif app.testing:
         warnings.warn(
-            "Outside tests url_for in a mail needs MAIL_BASE_URL: set it to the address of the app,"
+            "Outside tests, url_for in a mail needs MAIL_BASE_URL. Set it to the URL of the app,"
             " such as 'https://shop.example'.",
             ConfigurationWarning,
             stacklevel=3,
         )
     elif not app.debug:
         raise ConfigurationError(
-            "url_for in a mail needs MAIL_BASE_URL: set it to the address of the app, such as"
+            "url_for in a mail needs MAIL_BASE_URL. Set it to the URL of the app, such as"
             " 'https://shop.example'. The Host header of the request may be forged, and then the"
-            " link would lead to the server of an attacker."
+            " link would lead to an attacker's server."
         )

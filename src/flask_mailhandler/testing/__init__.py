@@ -1,11 +1,16 @@
-"""What tests ask of captured mail, and the server that lets it fail.
+"""Captured mail that a test can question, and an SMTP server that fails on request.
 
 ::
 
-    criteria      which of the captured messages are meant
-    codes         one-time codes in a text
-    element       the elements of an HTML part
-    script        what is to go wrong, and how often
-    server        a real server in a thread, which plays the script
-    failing       sending to it, where mail is captured in memory
+    outbox         the list of captured messages: find, wait, fail
+    captured       one captured message
+    criteria       what a test asks of a message or a recipient
+    codes          one-time codes in a text
+    element        the elements of an HTML part
+
+    server         an SMTP server in a thread, which follows the script of its outbox
+    connection     one client of the server
+    script         which steps fail, for whom and how often
+    login          the server's side of a login
+    certificates   a certificate for the server, and its authority
 """

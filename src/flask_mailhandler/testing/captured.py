@@ -1,4 +1,4 @@
-"""A message that was captured, for the eyes of a test."""
+"""One captured message, as a test reads it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ..content import Content
 from ..envelope import Envelope
 from ..message.message import Message
 from ..report import Report
-from .criteria import has
-from .criteria import shown
+from .criteria import contains
+from .criteria import described
 
 if t.TYPE_CHECKING:
     from ..mime.links import Link
@@ -25,29 +25,34 @@ if t.TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Captured:
-    """A message that a handler has taken and not sent. What a reader would see is read through:
-    ``subject``, ``from_addr``, ``to``, ``cc``, ``bcc``, ``reply_to``, ``text``, ``html``,
-    ``headers``, ``attachments``."""
+    """A message that was captured instead of sent::
+
+        message = outbox.one(to="ann@example.com")
+        assert message.subject == "Your code"
+        assert message.code(length=6) == "482913"
+
+    Its properties show the message as a recipient would see it.
+    """
 
     message: Message | MIMEMessage
     """The message as it was sent, with the defaults filled in."""
     envelope: Envelope
-    """Who would have got it."""
+    """The envelope with which it would have been sent."""
     content: Content
     """The octets that would have been sent."""
     report: Report
-    """The report that the sender has got."""
+    """The report that ``send`` has returned."""
     using: str = "default"
     """The account that would have sent it."""
     queued: bool = False
-    """Whether it was to be sent later."""
+    """Whether it was passed to :meth:`.Mail.send_later`."""
     key: str = ""
-    """The key with which it was to be sent later, or ""."""
+    """The ``key`` that was passed to :meth:`.Mail.send_later`, or ""."""
 
     @functools.cached_property
-    def _words(self) -> Message | Reading:
-        """What was written; of an ``EmailMessage`` what would have been sent, which has the
-        defaults and the redirection in it."""
+    def _read(self) -> Message | Reading:
+        """The message; an ``EmailMessage`` is read from the octets that would have been sent, which
+        include the defaults and the redirection."""
         if isinstance(self.message, Message):
             return self.message
         from ..mime.reading import as_read
@@ -56,34 +61,34 @@ class Captured:
 
     @functools.cached_property
     def _document(self) -> Element:
-        """The HTML, read once, so that the elements of two questions can be compared."""
+        """The HTML, parsed once, so that elements of two calls of select() can be compared."""
         from .element import document
 
         return document(self.html)
 
     @property
     def subject(self) -> str:
-        """The subject, prefix included."""
-        return self._words.subject
+        """The subject, with the prefix."""
+        return self._read.subject
 
     @property
     def from_addr(self) -> str:
-        """The mailbox of the From."""
-        return str(self._words.from_addr or "")
+        """The address of the From, without its name."""
+        return str(self._read.from_addr or "")
 
     @property
     def to(self) -> Addresses:
         """The To."""
-        return self._words.to
+        return self._read.to
 
     @property
     def cc(self) -> Addresses:
         """The Cc."""
-        return self._words.cc
+        return self._read.cc
 
     @property
     def bcc(self) -> Addresses:
-        """The Bcc; of an ``EmailMessage`` whoever is only in the envelope."""
+        """The Bcc; for an ``EmailMessage``, the recipients that are only in the envelope."""
         if isinstance(self.message, Message):
             return self.message.bcc
         seen = {*self.to, *self.cc}
@@ -92,32 +97,32 @@ class Captured:
     @property
     def reply_to(self) -> Addresses:
         """The Reply-To."""
-        return self._words.reply_to
+        return self._read.reply_to
 
     @property
     def text(self) -> str:
-        """The text that a reader without HTML sees: what was written, or was made of the HTML."""
-        words = self._words
-        if words.text or not words.html:
-            return words.text
+        """The text that a reader without HTML sees. Without one, it is made from the HTML."""
+        read = self._read
+        if read.text or not read.html:
+            return read.text
         from ..plaintext import plaintext
 
-        return plaintext(words.html)
+        return plaintext(read.html)
 
     @property
     def html(self) -> str:
         """The HTML, or "" if there is none."""
-        return self._words.html
+        return self._read.html
 
     @property
     def headers(self) -> t.Mapping[str, str]:
         """The custom header fields."""
-        return self._words.headers
+        return self._read.headers
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
         """The attachments; inline images are ``message.inline_attachments``."""
-        return self._words.attachments
+        return self._read.attachments
 
     @property
     def message_id(self) -> str:
@@ -127,18 +132,23 @@ class Captured:
     @property
     def links(self) -> tuple[Link, ...]:
         """The links in reading order: of the HTML if there is any, else of the text."""
-        # Only a test asks, and reading HTML takes more to load than capturing mail.
+        # Few captured messages are asked for links, and the parser takes time to import.
         from ..mime.links import html_links
         from ..mime.links import text_links
 
         return tuple(html_links(self.html) if self.html else text_links(self.text))
 
     def link(self, text: str | re.Pattern[str]) -> str:
-        """Return the URL of the one link whose text, or whose URL, has *text* in it.
+        """Return the URL of the one link whose text or URL contains *text*::
 
-        :raises AssertionError: if there is none or more than one leads somewhere else.
+            client.get(message.link("Choose a new password"))
+
+        :param text: A string, or a pattern to search for.
+        :raises AssertionError: if no link matches, or links with different URLs do.
         """
-        found = [link for link in self.links if has(link.text, text) or has(link.url, text)]
+        found = [
+            link for link in self.links if contains(link.text, text) or contains(link.url, text)
+        ]
         urls = {link.url for link in found}
         if len(urls) != 1:
             listed = "\n".join(f"  {link.text!r} -> {link.url}" for link in self.links) or "  none"
@@ -146,10 +156,12 @@ class Captured:
         return urls.pop()
 
     def attachment(self, filename: str | re.Pattern[str]) -> Attachment:
-        """Return the one attachment, or inline image, of that name or whose name a pattern is
-        found in.
+        """Return the one attachment or inline image with that name::
 
-        :raises AssertionError: if there is none or more than one.
+            assert message.attachment("bill-7.pdf").data.startswith(b"%PDF")
+
+        :param filename: The whole name, or a pattern to search for.
+        :raises AssertionError: if none or more than one matches.
         """
         inline = self.message.inline_attachments if isinstance(self.message, Message) else ()
         every = (*self.attachments, *inline)
@@ -159,40 +171,46 @@ class Captured:
             if (
                 one.filename == filename
                 if isinstance(filename, str)
-                else has(one.filename or "", filename)
+                else contains(one.filename or "", filename)
             )
         ]
         if len(found) == 1:
             return found[0]
         names = ", ".join(repr(one.filename) for one in every) or "none"
         raise AssertionError(
-            f"{len(found)} attachments match {shown(filename)}. There are: {names}"
+            f"{len(found)} attachments match {described(filename)}. The attachments are: {names}"
         )
 
     def select(self, css: str) -> list[Element]:
-        """Return the elements of the HTML that a CSS selector chooses, in their order. It needs
-        the extra ``testing``.
+        """Return the elements of the HTML that match a CSS selector, in document order. This needs
+        the extra ``testing``::
 
-        :raises AssertionError: if there is no HTML to choose from.
-        :raises ValueError: for what is no selector.
+            assert [price.text for price in message.select("td.price")] == ["4.20 €"]
+
+        :raises AssertionError: if the message has no HTML.
+        :raises ValueError: if *css* is not a valid selector.
         """
         if not self.html:
-            raise AssertionError(f"{self!r} has no HTML that {css!r} could be looked for in.")
+            raise AssertionError(f"{self!r} has no HTML, so {css!r} cannot match anything.")
         return self._document.select(css)
 
     def code(
         self, pattern: str | re.Pattern[str] | None = None, *, length: int | None = None
     ) -> str:
-        """Return the one-time code in the subject or the text: 4 to 8 digits of any alphabet that
-        are no part of a longer number, a date, a price, a URL or a word. ``123 456``, ``123-456``,
-        ``1 2 3 4 5 6`` and a line for each digit are one code. Of several, one that stands alone in
-        its line is meant, and a longer one rather than a year; the year of a copyright never is.
+        """Return the one-time code in the subject or the text::
 
-        :param pattern: What a code looks like, if not so: an expression; of its first group the
-            code is made.
-        :param length: The digits, or letters, that it has.
-        :return: The code without gaps, its digits in ASCII; by a pattern as it stands there.
-        :raises AssertionError: that lists what was found, if that is nothing or more than one.
+            assert message.code(length=6) == "482913"
+
+        A code is 4 to 8 digits of any alphabet that are not part of a longer number, a date, a
+        price, a URL or a word. ``123 456``, ``123-456``, ``1 2 3 4 5 6`` and one digit on each line
+        count as one code. A code that is alone on its line is preferred to others, and a longer
+        code to a year. The year of a copyright notice is never a code.
+
+        :param pattern: A regular expression for codes that look different. If it has a group, the
+            first group is the code.
+        :param length: How many digits or letters the code has.
+        :return: The code without gaps, in ASCII digits; with a pattern, exactly as it was found.
+        :raises AssertionError: if no code or more than one is left. The error lists what was found.
         """
         from .codes import codes
         from .codes import the_one
@@ -205,8 +223,8 @@ class Captured:
             f"  {code}" + (f" in {line.strip()!r}" if line else "") for code, line in found
         )
         raise AssertionError(
-            f"{len(meant)} numbers may be the code of {self!r}: write code(length=6), or how it"
-            f" looks, code(r'[A-Z]{{4}}-[0-9]{{4}}'). Found were:\n{listed or '  none'}"
+            f"{len(meant)} numbers may be the code of {self!r}. Pass its length, code(length=6), or"
+            f" a pattern, code(r'[A-Z]{{4}}-[0-9]{{4}}'). Found:\n{listed or '  none'}"
         )
 
     def __repr__(self) -> str:

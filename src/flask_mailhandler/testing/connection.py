@@ -1,4 +1,4 @@
-"""One connection of the test server: SMTP from the other side."""
+"""One connection of the test server: the server's side of SMTP."""
 
 from __future__ import annotations
 
@@ -19,28 +19,48 @@ from .script import Scripted
 from .script import Step
 
 if t.TYPE_CHECKING:
-    from .server import SMTPServer
+    from .certificates import Certificates
+    from .login import Credentials
+    from .outbox import Outbox
 
 MAX_SIZE = 1 << 26
 _MAX_LINE = 1 << 16
 _READ = 1 << 16
-# Seconds that a client is left to hang up as well.
+# Seconds that a client has to close its side too.
 _LINGER = 0.5
-_AGAIN = 0.1
-_PATH = re.compile(r"(?:FROM|TO):<(?P<mailbox>.*)>(?P<parameters>(?: .*)?)", re.IGNORECASE)
+_RETRY = 0.1
+_PATH = re.compile(r"(?:FROM|TO):<(?P<address>.*)>(?P<parameters>(?: .*)?)", re.IGNORECASE)
 
 
 class _Over(Exception):
-    """The connection is to be closed."""
+    """The server closes the connection."""
+
+
+class Server(t.Protocol):
+    """What a connection needs from its server."""
+
+    outbox: Outbox
+    commands: list[str]
+
+    @property
+    def certificates(self) -> Certificates: ...
+    @property
+    def requires_login(self) -> bool: ...
+
+    def is_right(self, credentials: Credentials) -> bool:
+        """Whether a client may log in with these."""
+
+    def capture(self, envelope: Envelope, octets: bytes, smtputf8: bool) -> None:
+        """Add a message to the outbox."""
 
 
 class Connection:
-    """A client, and the thread that answers it.
+    """A client, and the thread that replies to it.
 
-    :param encrypted: Whether it speaks TLS from the first octet.
+    :param encrypted: Whether the client speaks TLS from the first octet.
     """
 
-    def __init__(self, server: SMTPServer, sock: socket.socket, encrypted: bool) -> None:
+    def __init__(self, server: Server, sock: socket.socket, encrypted: bool) -> None:
         self._server = server
         self._sock = sock
         self._encrypted = encrypted
@@ -50,30 +70,30 @@ class Connection:
         self._sender: str | None = None
         self._parameters = ""
         self._recipients: list[Address] = []
-        # A daemon: an interpreter that ends does not wait for a client that stays.
+        # A daemon, so that the interpreter can exit while a client is connected.
         self.thread: threading.Thread = threading.Thread(
             target=self._run, name="smtp_server client", daemon=True
         )
 
     def stop(self) -> None:
-        """Hang up, and wait for the thread."""
-        while self.thread.is_alive():  # it may be about to encrypt, with another socket
+        """Close the connection, and wait for the thread."""
+        while self.thread.is_alive():  # it may be replacing the socket with a TLS socket
             with contextlib.suppress(OSError):
-                # Not the TLS socket's own, which forgets its encryption under the thread's hands.
+                # The TLS socket's own shutdown() would drop the encryption under the thread.
                 socket.socket.shutdown(self._sock, socket.SHUT_RDWR)
-            self.thread.join(_AGAIN)
+            self.thread.join(_RETRY)
 
     def _run(self) -> None:
         try:
             with contextlib.suppress(OSError, _Over):
                 self._converse()
         finally:
-            self._hang_up()
+            self._close_gently()
             self._sock.close()
 
-    def _hang_up(self) -> None:
-        """Let what was said last arrive: with octets of the client unread, closing would reset the
-        connection. A child of a fork may have the descriptor too, so closing is not enough."""
+    def _close_gently(self) -> None:
+        """Shut down so that the last reply arrives: closing a socket with unread octets would reset
+        the connection. A forked child may hold the descriptor too, so close() is not enough."""
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._sock, socket.SHUT_WR)
             self._sock.settimeout(_LINGER)
@@ -113,12 +133,12 @@ class Connection:
                 case "QUIT":
                     self._say("221 2.0.0 Bye")
                 case _:
-                    self._say("502 5.5.1 Not known here")
+                    self._say("502 5.5.1 Command not implemented")
 
-    # What goes out, and what comes in
+    # Replies and input
 
     def _answer(self, step: Step, default: str, recipients: Iterable[Address] = ()) -> int:
-        """Say what the script has for a step, or the default. The code of it."""
+        """Send the script's reply to a step, or the default. Return the reply code."""
         scripted = self._server.outbox.script.take(step, recipients, self._met)
         if scripted is None:
             return self._say(default)
@@ -136,7 +156,7 @@ class Connection:
     def _line(self) -> str:
         while (end := self._buffer.find(b"\n", 0, _MAX_LINE)) < 0:
             if len(self._buffer) >= _MAX_LINE:
-                self._say("421 4.7.0 That is no line")
+                self._say("421 4.7.0 Line too long")
             self._receive()
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
@@ -148,7 +168,7 @@ class Connection:
             raise _Over
         self._buffer += received
 
-    # The steps
+    # Commands
 
     def _hello(self, verb: str) -> None:
         self._reset()
@@ -164,12 +184,12 @@ class Connection:
             self._encrypt()
 
     def _encrypt(self) -> None:
-        # What was said before counts no longer (RFC 3207 section 4.2).
+        # The server forgets all that the client has sent so far (RFC 3207 section 4.2).
         self._buffer.clear()
         self._reset()
         context = self._server.certificates.server
         encrypted = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
-        self._sock = encrypted  # before the handshake, which may be waited for when it is stopped
+        self._sock = encrypted  # before the handshake, so that stop() can end it
         encrypted.do_handshake()
         self._encrypted = True
 
@@ -182,7 +202,7 @@ class Connection:
             self._say(scripted.reply)
             return
         if mechanism.upper() not in MECHANISMS:
-            self._say("504 5.5.4 Not known here")
+            self._say("504 5.5.4 Mechanism not supported")
             return
         steps = exchange(mechanism.upper(), "" if initial == "=" else initial)
         try:
@@ -191,7 +211,7 @@ class Connection:
                 self._say(f"334 {challenge.decode()}")
                 challenge = steps.send(self._line())
         except StopIteration as end:
-            if end.value is None or not self._server.knows(end.value):
+            if end.value is None or not self._server.is_right(end.value):
                 self._say("535 5.7.8 Wrong user or password")
                 return
             self._user = end.value.user
@@ -200,24 +220,24 @@ class Connection:
     def _mail(self, argument: str) -> None:
         self._met.clear()
         found = _PATH.fullmatch(argument)
-        if self._server.wants_login and not self._user:
+        if self._server.requires_login and not self._user:
             self._say("530 5.7.0 Log in first")
         elif self._sender is not None:
             self._say("503 5.5.1 One MAIL at a time")
-        elif found is None or not _is_sender(found["mailbox"]):
-            self._say("501 5.1.7 That is no sender")
+        elif found is None or not _is_sender(found["address"]):
+            self._say("501 5.1.7 Not a valid sender address")
         elif self._answer("MAIL", "250 2.1.0 OK") // 100 == 2:
-            self._sender, self._parameters = found["mailbox"], found["parameters"].upper()
+            self._sender, self._parameters = found["address"], found["parameters"].upper()
 
     def _rcpt(self, argument: str) -> None:
         found = _PATH.fullmatch(argument)
         if self._sender is None:
             self._say("503 5.5.1 MAIL first")
             return
-        if found is None or not _is_mailbox(found["mailbox"]):
-            self._say("501 5.1.3 That is no recipient")
+        if found is None or not _is_address(found["address"]):
+            self._say("501 5.1.3 Not a valid recipient address")
             return
-        recipient = Address(found["mailbox"])
+        recipient = Address(found["address"])
         if self._answer("RCPT", "250 2.1.5 OK", [recipient]) // 100 == 2:
             self._recipients.append(recipient)
 
@@ -234,16 +254,16 @@ class Connection:
         scripted = self._server.outbox.script.take("end of data", envelope.recipients, self._met)
         if scripted is not None and scripted.reply is None:
             raise _Over
-        reply = scripted.reply if scripted and scripted.reply else "250 2.0.0 Taken"
+        reply = scripted.reply if scripted and scripted.reply else "250 2.0.0 OK"
         if octets is None:
             reply = "552 5.3.4 Too large"
         elif reply[0] == "2":
-            # First, so that it is there when the client is told so.
-            self._server.keep(envelope, octets, smtputf8)
+            # Before the reply, so that the message is in the outbox when the client reads it.
+            self._server.capture(envelope, octets, smtputf8)
         self._say(reply)
 
     def _content(self) -> bytes | None:
-        """The content, unstuffed (RFC 5321 section 4.5.2); None if it is too large."""
+        """The content without dot-stuffing (RFC 5321 section 4.5.2); None if it is too large."""
         content = bytearray(b"\r\n")
         large = False
         start = 0
@@ -265,23 +285,23 @@ class Connection:
         self._sender, self._parameters, self._recipients = None, "", []
 
 
-def _is_mailbox(mailbox: str) -> bool:
+def _is_address(text: str) -> bool:
     try:
-        return bool(Address(mailbox))
+        return bool(Address(text))
     except MessageError:
         return False
 
 
-def _is_sender(mailbox: str) -> bool:
-    """Whether it is one that bounces go to, or empty: a notification's sender."""
+def _is_sender(text: str) -> bool:
+    """Whether it can be an envelope sender. It is empty for a notification."""
     try:
-        return not mailbox or bool(parse_envelope_sender(mailbox))
+        return not text or bool(parse_envelope_sender(text))
     except MessageError:
         return False
 
 
 def _masked(line: str) -> str:
-    """A command without what a login shows."""
+    """A command without the credentials of AUTH."""
     verb, _, argument = line.partition(" ")
     if verb.upper() != "AUTH" or " " not in argument:
         return line

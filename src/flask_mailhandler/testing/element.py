@@ -1,4 +1,4 @@
-"""The elements of an HTML part, chosen by CSS, on selectolax."""
+"""The elements of an HTML part, selected by CSS, parsed by selectolax."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..plaintext.markup import events
 if t.TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
-# Between their text and that beside them there is no space.
+# There is no space between the text of these and the text next to them.
 _INLINE = frozenset(
     {"a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font"}
     | {"i", "ins", "kbd", "label", "mark", "q", "ruby", "s", "samp", "small", "span", "strike"}
@@ -21,7 +21,12 @@ _INLINE = frozenset(
 
 
 class Element:
-    """An element of an HTML part."""
+    """An element of an HTML part::
+
+    link = message.select("p.action a")[0]
+    assert link.text == "Pay now"
+    assert link["href"] == "https://shop.example/pay"
+    """
 
     __slots__ = ("_node",)
 
@@ -30,29 +35,31 @@ class Element:
 
     @property
     def tag(self) -> str:
-        """Its name, in lower case."""
+        """The name of the element, in lower case."""
         return self._node.tag or ""
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        """Its attributes; one without a value is ""."""
+        """The attributes; the value of one without a value is ""."""
         return {name: value or "" for name, value in self._node.attributes.items()}
 
     @property
     def html(self) -> str:
-        """The element as HTML, with its tags, as a browser has corrected it."""
+        """The element as HTML with its tags, corrected as a browser does it."""
         return self._node.html or ""
 
     @property
     def text(self) -> str:
-        """Its text, every run of white space one space. A new cell, paragraph or line is one too;
-        an image is its ``alt``."""
-        return " ".join("".join(map(_words, events(self.html))).split())
+        """The text, with each run of white space as one space. A space also separates cells,
+        paragraphs and lines. The text of an image is its ``alt``."""
+        return " ".join("".join(map(_text_of, events(self.html))).split())
 
     def select(self, css: str) -> list[Element]:
-        """Return the elements in this one that a selector chooses, in their order.
+        """Return the elements inside this one that match a CSS selector, in document order::
 
-        :raises ValueError: for what is no selector.
+            cells = [cell.text for cell in row.select("td")]
+
+        :raises ValueError: if *css* is not a valid selector.
         """
         from selectolax.lexbor import SelectolaxError  # loaded already
 
@@ -60,14 +67,13 @@ class Element:
             found = self._node.css(css)
         except SelectolaxError:
             raise ValueError(
-                f"{css!r} is no CSS selector. Write it as a browser takes it, like 'td.total' or"
-                " 'a[href]'."
+                f"{css!r} is not a valid CSS selector. Write one like 'td.total' or 'a[href]'."
             ) from None
-        # As in a browser, an element is not in itself.
+        # As in a browser, an element is not inside itself.
         return [Element(node) for node in found if node.mem_id != self._node.mem_id]
 
     def __getitem__(self, name: str) -> str:
-        """The value of an attribute."""
+        """Return the value of an attribute."""
         return self.attributes[name]
 
     def __eq__(self, other: object) -> bool:
@@ -77,14 +83,14 @@ class Element:
         return hash(self._node.mem_id)
 
     def __repr__(self) -> str:
-        shown = "".join(f" {name}={value!r}" for name, value in self.attributes.items())
-        return f"<Element {self.tag}{shown}: {self.text[:60]!r}>"
+        attributes = "".join(f" {name}={value!r}" for name, value in self.attributes.items())
+        return f"<Element {self.tag}{attributes}: {self.text[:60]!r}>"
 
 
 def document(html: str) -> Element:
-    """Read HTML as a browser does: whatever it is, it is a document.
+    """Parse HTML as a browser does, which makes a document of any text.
 
-    :raises ConfigurationError: where the library is not installed.
+    :raises ConfigurationError: if selectolax is not installed.
     """
     try:
         from selectolax.lexbor import LexborHTMLParser  # the extra testing
@@ -93,11 +99,11 @@ def document(html: str) -> Element:
             "select() needs selectolax: pip install 'Flask-MailHandler[testing]'"
         ) from error
     root = LexborHTMLParser(html).root
-    assert root is not None and root.parent is not None  # the document, which <html> is in
+    assert root is not None and root.parent is not None  # the document that contains <html>
     return Element(root.parent)
 
 
-def _words(event: object) -> str:
+def _text_of(event: object) -> str:
     if isinstance(event, str):
         return event
     tag: str = getattr(event, "tag", "")

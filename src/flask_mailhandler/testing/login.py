@@ -1,4 +1,4 @@
-"""The other side of a login (RFC 4954): what a client says of itself."""
+"""The server's side of a login (RFC 4954)."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ _BEARER = re.compile(
 
 
 class Credentials(t.NamedTuple):
-    """Who logs in, and what proves it: a password or a token."""
+    """The user of a login, and the password or token."""
 
     user: str
     proof: str
 
 
 def exchange(mechanism: str, initial: str) -> Generator[bytes, str, Credentials | None]:
-    """Give challenges and take responses, in base64, and return what was said; None if it cannot
-    be understood.
+    """Yield challenges and receive responses, both in base64. Return the credentials, or None if
+    a response cannot be read.
 
-    :param initial: What stood in the command itself.
+    :param initial: The initial response in the command itself.
     """
     if mechanism == "LOGIN":
         user = initial or (yield base64.b64encode(_LOGIN[0]))
         proof = yield base64.b64encode(_LOGIN[1])
         return _credentials(_decoded(user), _decoded(proof))
-    said = _decoded(initial or (yield b""))
+    response = _decoded(initial or (yield b""))
     if mechanism == "PLAIN":
-        _, _, rest = (said or "").partition("\0")
+        _, _, rest = (response or "").partition("\0")
         return _credentials(*rest.split("\0", 1)) if "\0" in rest else None
-    found = _BEARER.match(said or "")
+    found = _BEARER.match(response or "")
     return Credentials(found["user"], found["token"]) if found else None
 
 
@@ -46,8 +46,8 @@ def _credentials(user: str | None, proof: str | None) -> Credentials | None:
     return None if user is None or proof is None else Credentials(user, proof)
 
 
-def _decoded(said: str) -> str | None:
+def _decoded(response: str) -> str | None:
     try:
-        return base64.b64decode(said, validate=True).decode()
+        return base64.b64decode(response, validate=True).decode()
     except (binascii.Error, ValueError):
         return None

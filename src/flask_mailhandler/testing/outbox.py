@@ -1,96 +1,90 @@
-"""Captured mail, for the eyes of a test."""
+"""The list of captured messages, which a test can search."""
 
 from __future__ import annotations
 
 import threading
 import typing as t
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 from .captured import Captured as Captured
-from .criteria import criteria
+from .criteria import contains
+from .criteria import Criteria
 from .criteria import Criterion
-from .criteria import meets
-from .criteria import miss
+from .criteria import described
+from .criteria import given
+from .criteria import is_recipient
 from .script import Kind
 from .script import Script
 from .script import Scripted
 
 
 class Outbox(list[Captured]):
-    """A list of captured messages, first to last, that can be asked, and that can let sending
-    fail."""
+    """A list of captured messages in the order in which they were sent::
+
+        message = outbox.one(to="ann@example.com", subject="Reset your password")
+        client.get(message.link("Choose a new password"))
+
+    :meth:`fail` makes sending fail.
+    """
 
     def __init__(self, captured: t.Iterable[Captured] = ()) -> None:
         super().__init__(captured)
         self.script: Script = Script()
-        """What is to go wrong."""
+        """The failures that were set with :meth:`fail`."""
         self._changed = threading.Condition()
 
     def append(self, captured: Captured) -> None:
-        """Add a message, and tell who waits for it."""
+        """Add a message, and wake the threads that wait for one."""
         with self._changed:
             super().append(captured)
             self._changed.notify_all()
 
-    def find(
-        self,
-        *,
-        to: Criterion = None,
-        subject: Criterion = None,
-        text: Criterion = None,
-        html: Criterion = None,
-    ) -> list[Captured]:
-        """Return the messages that meet every criterion.
+    def find(self, **criteria: t.Unpack[Criteria]) -> list[Captured]:
+        """Return the messages that meet all criteria::
 
-        A string must be one of the recipients, whatever its name and the spelling of its domain,
-        be the subject, or stand in the text or HTML; a pattern must be found; a predicate must
-        return something true.
+            outbox.find(to="ann@example.com", subject=re.compile("^Your order"))
 
-        :param to: Any recipient of the envelope, Cc and Bcc included.
+        The criteria are ``to``, ``subject``, ``text`` and ``html``. A string must be one of the
+        envelope's recipients, Cc and Bcc included (its name and the case of its domain do not
+        matter), or the whole subject, or a part of the text or HTML. A pattern is searched for. A
+        function is called with the value, and must return something true.
+
+        :raises TypeError: for an unknown criterion, or a value of another type.
         """
-        wanted = criteria(to, subject, text, html)
-        return [c for c in [*self] if all(meets(c, *criterion) for criterion in wanted)]
+        wanted = given(criteria)
+        return [captured for captured in [*self] if not _unmet(captured, wanted)]
 
-    def one(
-        self,
-        *,
-        to: Criterion = None,
-        subject: Criterion = None,
-        text: Criterion = None,
-        html: Criterion = None,
-    ) -> Captured:
-        """Return the only message that meets every criterion, as :meth:`find` does.
+    def one(self, **criteria: t.Unpack[Criteria]) -> Captured:
+        """Return the only message that meets all criteria, which are those of :meth:`find`::
 
-        :raises AssertionError: that shows every captured message and the criterion it fails.
+            outbox.one(to="ann@example.com").code(length=6)
+
+        :raises AssertionError: if no message or more than one meets them. The error lists every
+            captured message with the criteria that it does not meet.
         """
-        found = self.find(to=to, subject=subject, text=text, html=html)
+        found = self.find(**criteria)
         if len(found) == 1:
             return found[0]
-        raise AssertionError(miss([*self], criteria(to, subject, text, html)))
+        raise AssertionError(_mismatch([*self], given(criteria)))
 
-    def wait_for(
-        self,
-        *,
-        to: Criterion = None,
-        subject: Criterion = None,
-        text: Criterion = None,
-        html: Criterion = None,
-        timeout: float = 5.0,
-    ) -> Captured:
-        """Return the only message that meets every criterion as soon as it is there: for mail that
-        a thread or a worker sends.
+    def wait_for(self, *, timeout: float = 5.0, **criteria: t.Unpack[Criteria]) -> Captured:
+        """Return the only message that meets all criteria as soon as it is there. Use it for mail
+        that a thread or a worker sends::
 
-        :param timeout: Seconds to wait at most.
-        :raises AssertionError: as :meth:`one`, if it has not come, or another one has too.
+            outbox.wait_for(subject="Your bill", timeout=30)
+
+        :param timeout: How many seconds to wait at most.
+        :raises AssertionError: as :meth:`one`, if no message meets the criteria within that time,
+            or more than one does.
         """
         with self._changed:
-            self._changed.wait_for(
-                lambda: self.find(to=to, subject=subject, text=text, html=html), timeout
-            )
-            found = self.find(to=to, subject=subject, text=text, html=html)
+            self._changed.wait_for(lambda: self.find(**criteria), timeout)
+            found = self.find(**criteria)
         if len(found) == 1:
             return found[0]
         waited = None if found else timeout
-        raise AssertionError(miss([*self], criteria(to, subject, text, html), waited))
+        raise AssertionError(_mismatch([*self], given(criteria), waited))
 
     def fail(
         self,
@@ -100,25 +94,61 @@ class Outbox(list[Captured]):
         code: int | None = None,
         times: int | None = None,
     ) -> Scripted:
-        """Let sending fail, as it would at a server that answers so: the reports, errors, signals
-        and log lines are those of SMTP. Nothing that failed is captured.
+        """Make sending fail as it would over SMTP: the reports, errors, signals and log lines are
+        real. A message that failed is not captured.
 
-        Until the test ends, or, as a context manager, to the end of its block::
+        The failure lasts until the test ends, or until the end of its ``with`` block::
 
             with outbox.fail("refused", to="ann@example.com"):
                 ...
 
-        Several may hold at once: one that names recipients goes before one that does not, and
-        else the one that was there first.
+        Several failures can be set at once. Those with ``to`` are tried first, then the others,
+        each in the order in which they were set.
 
-        :param kind: ``"refused"`` and ``"deferred"`` answer recipients so; ``"unknown"`` takes the
-            whole message and hangs up; at ``"connect"`` nobody answers.
-        :param to: The recipients it is for, as :meth:`find` takes them. With ``"unknown"`` all
-            recipients of the message share their fate.
-        :param code: The reply code, such as 552, instead of 550 and 451. With ``"connect"`` the
-            server greets with it.
-        :param times: How many messages it is for (batches of a message are counted one by one),
-            or connections. If it is left out, any number.
-        :raises ValueError: for what no server does, saying what to write.
+        :param kind: With ``"refused"`` and ``"deferred"`` the server replies so to a recipient.
+            With ``"unknown"`` it takes the whole message and closes the connection. With
+            ``"connect"`` the connection fails.
+        :param to: The recipients that fail, as in :meth:`find`; all of them if it is left out.
+            With ``"unknown"``, all recipients of the message have the same outcome.
+        :param code: The reply code, such as 552, instead of 550 or 451. With ``"connect"`` the
+            server's greeting has it.
+        :param times: How many messages or connections fail (each batch of a message counts as
+            one); any number if it is left out.
+        :raises ValueError: if a server cannot fail so. The error says what to write.
         """
         return self.script.fail(kind, to=to, code=code, times=times)
+
+
+def _unmet(captured: Captured, criteria: Mapping[str, Criterion]) -> list[str]:
+    """The names of the criteria that a message does not meet."""
+    return [name for name, value in criteria.items() if not _meets(captured, name, value)]
+
+
+def _meets(captured: Captured, name: str, criterion: Criterion) -> bool:
+    if name == "to":
+        return any(is_recipient(one, criterion) for one in captured.envelope.recipients)
+    value = getattr(captured, name)
+    if callable(criterion):
+        return bool(criterion(value))
+    if name == "subject" and isinstance(criterion, str):
+        return bool(value == criterion)
+    return contains(value, criterion)
+
+
+def _mismatch(
+    captured: Sequence[Captured], criteria: Mapping[str, Criterion], waited: float | None = None
+) -> str:
+    """The error text for a number of matches that is not one.
+
+    :param waited: For how many seconds.
+    """
+    unmet = [_unmet(one, criteria) for one in captured]
+    asked = ", ".join(f"{name}={described(value)}" for name, value in criteria.items())
+    after = "" if waited is None else f" after {waited:g} s"
+    count = f"{unmet.count([])} of {len(captured)} captured messages match"
+    lines = [f"{count} {asked or 'anything'}{after}."]
+    for number, (one, names) in enumerate(zip(captured, unmet, strict=True)):
+        recipients = ", ".join(one.envelope.recipients)
+        reason = ", ".join(names) or "matches"
+        lines.append(f"  [{number}] {one.subject!r} to {recipients}  <- {reason}")
+    return "\n".join(lines if captured else [*lines, "  Nothing was captured."])

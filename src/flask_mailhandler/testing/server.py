@@ -1,4 +1,4 @@
-"""A real SMTP server in a thread: it keeps what it is sent, and plays the script of its outbox."""
+"""An SMTP server in a thread. It captures messages, and follows the script of its outbox."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from ..content import Content
 from ..envelope import Envelope
 from ..mime.reading import parsed
+from ..phase import State
 from ..report import Outcome
 from ..report import report_on
-from ..report import State
 from .captured import Captured
 from .connection import Connection
 from .outbox import Outbox
@@ -25,32 +25,37 @@ if t.TYPE_CHECKING:
 
 
 class SMTPServer:
-    """A server on a loopback port, from :meth:`start` to :meth:`stop` or as long as its ``with``
-    block is open. It offers STARTTLS, and logins.
+    """An SMTP server on a loopback port, which supports STARTTLS and logins::
 
-    What it was sent is in :attr:`outbox`, and ``outbox.fail()`` lets it fail.
-    Which account has sent it is not known here.
+        with SMTPServer() as server:
+            app.config["MAIL_URL"] = server.url
+            ...
+            server.outbox.one(to="ann@example.com")
 
-    :param outbox: Where messages are kept.
-    :param users: Names and passwords (or tokens): then a login is required, and must be right. If
-        it is left out none is required, and any is right.
+    It runs from :meth:`start` to :meth:`stop`, or until the end of its ``with`` block. It captures
+    messages in :attr:`outbox`, and ``outbox.fail()`` makes it fail. It does not know which account
+    has sent a message.
+
+    :param outbox: Where messages are captured.
+    :param users: Names with their passwords or tokens; the server then requires a login, and
+        checks it. If it is left out, no login is required and every login succeeds.
     """
 
     host: str = "127.0.0.1"
-    """Where it listens."""
+    """The address on which it listens."""
 
     def __init__(
         self, *, outbox: Outbox | None = None, users: Mapping[str, str] | None = None
     ) -> None:
         self.outbox: Outbox = Outbox() if outbox is None else outbox
-        """What it was sent."""
+        """The messages that it was sent."""
         self.port: int = 0
-        """Where it speaks plain text, and TLS after STARTTLS."""
+        """The port for plain text, and for TLS after STARTTLS."""
         self.tls_port: int = 0
-        """Where it speaks TLS from the first octet."""
+        """The port for TLS from the first octet."""
         self.commands: list[str] = []
-        """Every line that clients have said but the content and what they log in with, over all
-        connections."""
+        """Every command that clients have sent, in all connections, without the content and
+        without credentials."""
         self._users = users
         self._listeners: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -60,12 +65,12 @@ class SMTPServer:
 
     @property
     def url(self) -> str:
-        """For ``MAIL_URL``."""
+        """The value for ``MAIL_URL``."""
         return f"smtp://{self.host}:{self.port}?security=none"
 
     @property
     def certificates(self) -> Certificates:
-        """Its certificate and the authority of it, made when they are first asked for. It needs
+        """Its certificate and the authority that issued it. They are made on first use, and need
         the extra ``testing``."""
         with self._lock:
             if self._certificates is None:
@@ -75,28 +80,31 @@ class SMTPServer:
             return self._certificates
 
     def reply(self, step: Step, reply: str | None, *, times: int | None = None) -> Scripted:
-        """Let it say something of its own, until the test ends, or, as a context manager, to the
-        end of its block.
+        """Set the reply to a step, until the test ends or until the end of its ``with`` block::
+
+            with server.reply("MAIL", "451 4.3.0 Try again later", times=1):
+                ...
 
         :param step: ``greeting``, ``EHLO``, ``STARTTLS``, ``AUTH``, ``MAIL``, ``RCPT``, ``DATA``,
-            ``end of data``; or ``connect``, where it can only hang up.
-        :param reply: A reply, such as ``"451 4.3.0 Try again later"``; lines are separated by a
-            line feed. None hangs up.
-        :param times: How many messages, or connections, it is for; any number if it is left out.
-        :raises ValueError: for what is no reply.
+            ``end of data``; or ``connect``, where the server can only close the connection.
+        :param reply: A reply, such as ``"451 4.3.0 Try again later"``, with a line feed between
+            lines. With None the server closes the connection.
+        :param times: How many messages or connections get this reply; any number if it is left
+            out.
+        :raises ValueError: if *reply* is not a valid reply.
         """
         return self.outbox.script.add(step, reply, None, times)
 
     def start(self) -> t.Self:
-        """Listen. Returns when a client can connect."""
+        """Start to listen. When it returns, clients can connect."""
         self.port = self._listen(encrypted=False)
         self.tls_port = self._listen(encrypted=True)
         return self
 
     def stop(self) -> None:
-        """Close every connection, and wait for every thread. :meth:`start` may follow."""
+        """Close all connections, and wait for all threads. You can call :meth:`start` again."""
         for listener in self._listeners:
-            # Wakes the accept() of the other thread; close() alone would not.
+            # This ends accept() in the other thread; close() alone would not.
             listener.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
@@ -127,7 +135,7 @@ class SMTPServer:
         while True:
             try:
                 sock, _ = listener.accept()
-            except OSError:  # it is being stopped
+            except OSError:  # by stop()
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(self, sock, encrypted)
@@ -139,15 +147,15 @@ class SMTPServer:
     # For the connections
 
     @property
-    def wants_login(self) -> bool:
+    def requires_login(self) -> bool:
         return self._users is not None
 
-    def knows(self, credentials: Credentials) -> bool:
-        """Whether a login is right."""
+    def is_right(self, credentials: Credentials) -> bool:
+        """Whether a client may log in with these."""
         return self._users is None or self._users.get(credentials.user) == credentials.proof
 
-    def keep(self, envelope: Envelope, octets: bytes, smtputf8: bool) -> None:
-        """Capture what was sent."""
+    def capture(self, envelope: Envelope, octets: bytes, smtputf8: bool) -> None:
+        """Add a message to the outbox."""
         message = parsed(octets)
         message_id = str(message.get("Message-ID") or "").strip()
         outcomes = [Outcome(one, State.ACCEPTED, code=250) for one in envelope.recipients]

@@ -1,10 +1,11 @@
-"""Text from outside, checked before it stands in a header, an address, a file name or a command.
+"""Text from outside: checked before it is used in a header, an address, a file name or a command.
 
 ::
 
-    checks      check_text, plain, shorten: what may stand in one line
-    invisible   characters that make another address of one that looks the same
+    checks      check_text, plain, shorten: which characters one line may have
+    invisible   characters that are not seen, though they change an address
+    mimetype    a media type with its parameters (RFC 2045 section 5.1)
     lines       how long a line may be (RFC 5322 section 2.1.1)
-    charset     octets as text, by a charset that anybody has named
-    decoding    encoded words, read as text (RFC 2047)
+    charset     octets as text, decoded by the charset that a message names
+    decoding    encoded words as text (RFC 2047)
 """

@@ -1,4 +1,4 @@
-"""Text as it may stand in a header, an address, a file name, a command."""
+"""Checks of text for a header, an address, a file name or a command."""
 
 from __future__ import annotations
 
@@ -11,58 +11,63 @@ if t.TYPE_CHECKING:
     from email.header import Header
 
 TextInput: t.TypeAlias = "str | Header | None"
-"""Text, a lazy string among it, or a ``Header`` of the standard library."""
+"""Text, including a lazy string, or a ``Header`` of the standard library."""
 
-# What no header, address, file name or command may contain: C0 but TAB, DEL, C1 (NEL among
-# them), the Unicode line and paragraph separators, lone surrogates. Some Python releases let
-# some of these through into a header, and every one of them ends a line for somebody.
+# The characters that a header, an address, a file name or a command must not contain: C0 except
+# TAB, DEL, C1 (including NEL), the Unicode line and paragraph separators, and lone surrogates. Some
+# Python releases write some of these into a header, and for each there is a reader that ends a line
+# at it.
 CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def check_text(value: str, field: str) -> str:
-    """Return *value*, refusing the characters that could end a header line or a command.
+    """Return *value*, or refuse it if a character in it could end a header line or a command.
 
-    :param field: How the value is called in the error.
+    :param field: The name of the value in the error.
     :raises MessageError: for a control character or a lone surrogate.
     """
     if found := CONTROLS.search(value):
         raise MessageError(
             f"{field} has the control character {found[0]!r} at position {found.start()}:"
-            f" {shorten(value)}. Take it out; line breaks belong in the text."
+            f" {shorten(value)}. Remove it; only the text can have line breaks."
         )
     return value
 
 
 def shorten(value: object, limit: int = 80) -> str:
-    """Return the repr of *value*, cut to *limit* characters, for an error's text."""
-    # A hostile value may be huge: cut it before its repr is built.
+    """Return the repr of *value*, cut to *limit* characters, for the text of an error."""
+    # The value may be huge, so it is cut before its repr is built.
     text = repr(value[: limit + 1] if isinstance(value, str | bytes) else value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def plain(value: object) -> str | None:
-    """Return *value* as an exact ``str`` if it is text: a ``str``, a subclass such as
-    ``Markup``, a ``LocalProxy`` of one, a lazy string of a translation library, or a ``Header``
-    of the standard library; else None."""
+    """Return *value* as an exact ``str`` if it is text, and otherwise None.
+
+    Text is a ``str`` or an instance of a subclass such as ``Markup``, a ``LocalProxy`` for one, a
+    lazy string of a translation library, or a ``Header`` of the standard library.
+    """
     if type(value) is str:
         return value
     value = unproxied(value)
     if isinstance(value, str):
         return str.__str__(value)
     if any(kind.__module__ == "email.header" for kind in type(value).__mro__):
-        from .decoding import decoded  # who writes a Header has loaded more than this
+        from .decoding import decoded  # only few texts are Headers
 
-        # One that was made of encoded words is read by its receiver as their text.
+        # A receiver reads encoded words in it as their text.
         return decoded(str(value))
-    # A lazy string behaves as its text does, so it has str's methods (and bytes have not).
+    # A lazy string has the methods of str; bytes have no format().
     if hasattr(value, "encode") and hasattr(value, "format"):
         return str.__str__(str(value))
     return None
 
 
 def unproxied(value: object) -> object:
-    """Return what *value* stands for, if it is a ``LocalProxy`` of Werkzeug, which says that it
-    is of the class of its object."""
+    """Return the object behind a ``LocalProxy`` of Werkzeug, and any other value as it is.
+
+    To ``isinstance``, such a proxy has the class of its object.
+    """
     if hasattr(type(value), "_get_current_object"):
         return t.cast(t.Any, value)._get_current_object()
     return value

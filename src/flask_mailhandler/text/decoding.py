@@ -1,4 +1,4 @@
-"""Encoded words, read as text (RFC 2047)."""
+"""Encoded words as text (RFC 2047)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WRONG_Q = re.compile(r"=(?![0-9A-Fa-f]{2})")
 
 
 def decoded(text: str) -> str:
-    """Read a value with encoded words as its text. What is no valid encoded word stays."""
+    """Return a value with its encoded words decoded. An invalid encoded word stays as it is."""
     return "".join(
         value if isinstance(value, str) else _text(charset or "ascii", value)
         for charset, value in _pieces(text)
@@ -22,12 +22,12 @@ def decoded(text: str) -> str:
 
 
 def decoded_strictly(phrase: str) -> str:
-    """Read a phrase that may have encoded words as its text.
+    """Return a phrase with its encoded words decoded.
 
-    :raises ValueError: with the word, if one that looks like an encoded word cannot be read.
+    :raises ValueError: with the word, if a word that looks encoded cannot be decoded.
     """
     words = [word for word in phrase.split() if word.startswith("=?") or _ENCODED.search(word)]
-    # https://www.rfc-editor.org/rfc/rfc2047#section-5 (3): white space stands around each
+    # https://www.rfc-editor.org/rfc/rfc2047#section-5 (3): white space separates them
     for word in words:
         match = _ENCODED.fullmatch(word)
         if not match or _octets(match[2].lower(), match[3], strict=True) is None:
@@ -42,7 +42,7 @@ def decoded_strictly(phrase: str) -> str:
 
 
 def _pieces(text: str) -> list[tuple[str | None, bytes | str]]:
-    """Split a text into what stands for itself, and octets in a charset."""
+    """Split a text into plain pieces, and octets with their charset."""
     found: list[tuple[str | None, bytearray | str]] = []
     end = 0
     for match in _ENCODED.finditer(text):
@@ -54,7 +54,7 @@ def _pieces(text: str) -> list[tuple[str | None, bytes | str]]:
         if between and not (found and found[-1][0] and not between.strip(" \t")):
             found.append((None, between))
         charset = match[1].lower()
-        # Some writers split a character between two words.
+        # Some writers split the octets of a character between two words.
         if found and found[-1][0] == charset and isinstance(before := found[-1][1], bytearray):
             before += octets
         else:

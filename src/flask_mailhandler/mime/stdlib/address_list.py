@@ -1,4 +1,4 @@
-"""Lists of addresses in the headers of other people's messages (RFC 5322 section 3.4).
+"""A parser for lists of addresses in the fields of any message (RFC 5322 section 3.4).
 
 ::
 
@@ -7,9 +7,9 @@
     group   = phrase ":" [ mailbox *("," mailbox) ] ";"
     mailbox = [ phrase ] "<" local@domain ">"  /  local@domain
 
-Comments may stand between words. One pass over the tokens, no recursion. What is obsolete in a
-way that readers disagree about (routes, white space within a mailbox, an @ in an unquoted
-name) is refused: the mailbox that is checked must be the one that everybody reads.
+Comments may be between words. The parser passes over the tokens once, without recursion. Obsolete
+forms that readers disagree about are refused (routes, white space within an address, an @ in an
+unquoted name), because the address that is checked must be the one that every reader sees.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Token(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Group:
-    """A named list of addresses in a list of addresses; it may be empty."""
+    """A group: a named list of addresses, possibly empty."""
 
     name: str
     members: tuple[Address, ...]
@@ -48,7 +48,7 @@ class Group:
 def parse_list(text: str, field: str) -> list[Address | Group]:
     """Read the value of an address field, unfolded.
 
-    :raises MessageError: if it is no list of addresses, or one that can be read in two ways.
+    :raises MessageError: if it is not a list of addresses, or can be read in two ways.
     """
     check_text(text, field)
     entries: list[Address | Group] = []
@@ -57,7 +57,7 @@ def parse_list(text: str, field: str) -> list[Address | Group]:
     words: list[Token] = []
     bracket = False
     for token in [*_tokens(text, field), Token("special", ",")]:
-        # What separates elsewhere is wrong within brackets, and refused with the mailbox.
+        # Within brackets, a separator is an error, which is found when the address is read.
         if token.kind != "special" or token.text in "<>@" or bracket:
             bracket = token.text == "<" or (bracket and token.text != ">")
             words.append(token)
@@ -68,20 +68,20 @@ def parse_list(text: str, field: str) -> list[Address | Group]:
             group, words, members = _phrase(words, field, text), [], []
             continue
         into: list[t.Any] = entries if group is None else members
-        into += _mailbox(words, field, text)
+        into += _address(words, field, text)
         words = []
         if token.text == ";":
             if group is None:
-                raise _error(field, text, "has a ';' that ends no group")
+                raise _error(field, text, "has a ';' outside a group")
             entries.append(Group(group, tuple(members)))
             group = None
     if group is not None or words:
-        raise _error(field, text, "ends within a group or a mailbox")
+        raise _error(field, text, "ends within a group or an address")
     return entries
 
 
-def mailboxes(entries: Iterable[Address | Group]) -> list[Address]:
-    """Return all addresses of a list, those in groups too."""
+def all_addresses(entries: Iterable[Address | Group]) -> list[Address]:
+    """Return all addresses of a list, including those in groups."""
     found: list[Address] = []
     for entry in entries:
         found += entry.members if isinstance(entry, Group) else (entry,)
@@ -93,7 +93,7 @@ def _tokens(text: str, field: str) -> Iterator[Token]:
     while end < len(text):
         match = _TOKEN.match(text, end)
         if match is None:
-            raise _error(field, text, f"has {text[end]!r} where it has no meaning")
+            raise _error(field, text, f"has an unexpected {text[end]!r}")
         end = match.end()
         if match.lastgroup == "open":
             end = _skip_comment(text, end, field)
@@ -107,28 +107,28 @@ def _skip_comment(text: str, end: int, field: str) -> int:
     while depth:
         match = _IN_COMMENT.match(text, end)
         if match is None:
-            raise _error(field, text, "has a comment without end")
+            raise _error(field, text, "has an unclosed comment")
         depth += {"(": 1, ")": -1}.get(match[0], 0)
         end = match.end()
     return end
 
 
-def _mailbox(words: list[Token], field: str, text: str) -> list[Address]:
+def _address(words: list[Token], field: str, text: str) -> list[Address]:
     words = _strip(words)
     if not words:
-        return []  # nothing between two commas
+        return []  # two commas without an address between them
     bracket = next((i for i, word in enumerate(words) if word.text == "<"), None)
     if bracket is None:
         return [Address(_joined(words, field, text), field=field)]
     if words[-1].text != ">":
-        raise _error(field, text, "has text behind a '>', or a '<' that is not closed")
-    mailbox = _joined(_strip(words[bracket + 1 : -1]), field, text)
-    return [Address(mailbox, _phrase(words[:bracket], field, text), field=field)]
+        raise _error(field, text, "has text after a '>', or an unclosed '<'")
+    address = _joined(_strip(words[bracket + 1 : -1]), field, text)
+    return [Address(address, _phrase(words[:bracket], field, text), field=field)]
 
 
 def _joined(words: list[Token], field: str, text: str) -> str:
     if any(word.kind == "space" for word in words):
-        raise _error(field, text, "has white space or a comment within a mailbox")
+        raise _error(field, text, "has white space or a comment within an address")
     if any(word.text in "<>" for word in words):
         raise _error(field, text, "has a bracket within brackets")
     return "".join(word.text for word in words)

@@ -1,14 +1,13 @@
-"""Messages of the standard library, made ready to be sent.
+"""A message of the standard library, made ready to be sent.
 
-They get what a message must have, Bcc moves to the envelope, everything becomes 7-bit lines that
-end with CRLF; otherwise they stay what they are. The caller's object is not changed.
+Fields that a message must have are added, Bcc moves to the envelope, and everything is written in
+7-bit lines that end with CRLF. Nothing else changes, and neither does the caller's object.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import secrets
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -18,18 +17,18 @@ from ...address import Address
 from ...content import Content
 from ...envelope import Envelope
 from ...errors import MessageError
-from ...headers import make_message_id
+from ...message.message_id import make_left
+from ...message.message_id import make_message_id
 from ..header import address_field
 from ..header import custom_field
 from ..header import date_field
 from ..header_block import header_block
+from ..seven_bit import seven_bit
 from . import signed_body
 from .body import Body
 from .body import described
 from .body import is_built
-from .body import parse
 from .body import read_body
-from .body import whole_message
 from .envelope import authors_of
 from .envelope import envelope_of
 from .envelope import NO_DEFAULTS
@@ -47,13 +46,13 @@ _ONCE = (
     *("date", "from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to"),
     *("references", "subject", "mime-version", "content-type", "content-transfer-encoding"),
 )
-# Never sent: who gets it in secret, and what only the last server writes.
+# Never sent: the hidden recipients, and the field that only the last server writes.
 _LEFT_OUT = ("bcc", "resent-bcc", "return-path")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Adopted:
-    """What sending a message of the standard library needs."""
+    """A message of the standard library as a handler sends it."""
 
     message_id: str
     envelope: Envelope
@@ -71,32 +70,27 @@ def adopt(
 ) -> Adopted:
     """Make a message of the standard library ready to be sent.
 
-    It may be an ``EmailMessage`` of any policy, or a legacy ``Message``. With Resent- fields it is
-    sent to those whom the first block of them names (RFC 5322 section 3.6.6). What is under a
-    signature (multipart/signed, DKIM-Signature) is sent as it is, or not at all.
+    It may be an ``EmailMessage`` of any policy, or a legacy ``Message``. A message with Resent-
+    fields is sent to the recipients in the first block of them (RFC 5322 section 3.6.6). A signed
+    part or message (multipart/signed, DKIM-Signature) is sent as it is, or refused.
 
     :param default_from: The From of a message that has none.
-    :param default_to: The recipients of a message that has no field ``to``, ``cc``, ``bcc``. One
-        that is there stays, be it empty, and so do all three of a message with Resent- fields.
-    :param recipients: Who gets it, whatever its fields say.
-    :param redirect_to: To whom it goes instead; these are then its To, and its Cc is left out.
-    :param headers: Fields to be added, in place of those of the same names.
-    :raises MessageError: naming the field, if it cannot be sent.
+    :param default_to: The recipients for each of ``to``, ``cc`` and ``bcc`` that the message does
+        not have. An empty field counts as a field. A message with Resent- fields gets none.
+    :param recipients: The recipients instead of those in the fields.
+    :param redirect_to: Recipients that replace all others. They become the To, and the Cc is
+        left out.
+    :param headers: Fields to add. They replace fields of the same name.
+    :raises MessageError: naming the field, if the message cannot be sent.
     """
-    fields = [field for field in read_fields(message) if field.value or field.key == "subject"]
-    for name in _ONCE:
-        if sum(field.key == name for field in fields) > 1:
-            raise MessageError(f"The message has the field {name.title()} more than once.")
+    fields = _filled_fields(message)
     added = list(headers)
-    dropped = {*_LEFT_OUT, *(name.lower() for name, _ in added)}
-    if redirect_to:
-        dropped |= {"to", "cc"}
-    kept = [field for field in fields if field.key not in dropped]
+    kept = _kept(fields, added, redirect_to)
     authors = authors_of(fields, default_from)
     defaults = _defaults(message, default_to)
     envelope = envelope_of(fields, authors, redirect_to or recipients, defaults)
     found = first(fields, "message-id")
-    message_id = found.value if found else make_message_id(secrets.token_hex(16), authors[0])
+    message_id = found.value if found else make_message_id(make_left(), authors[0])
     made = _made(fields, authors, message_id)
     made += [custom_field(name, value) for name, value in added]
     made += _destination(kept, redirect_to, defaults)
@@ -104,35 +98,35 @@ def adopt(
     written = [*made, *written]
     if not first(fields, "mime-version"):
         written.append("MIME-Version: 1.0")
-    smtputf8 = not all(map(str.isascii, written))
-    head = header_block(written, smtputf8=smtputf8)
-    last = next((octets for octets in reversed(body.octets) if octets), b"")
-    end = b"" if last.endswith(b"\r\n") else b"\r\n"
-    content = Content(
-        [head, *body.octets, end], smtputf8=smtputf8, eightbit=body.eightbit, rewrite=seven_bit
-    )
-    return Adopted(message_id, envelope, content)
+    return Adopted(message_id, envelope, _content(written, body))
 
 
-def seven_bit(octets: bytes) -> bytes:
-    """Write a message anew, for a server that takes no octets above 127.
+def _filled_fields(message: Message) -> list[Source]:
+    """Return the fields that have a value, and the Subject.
 
-    :raises MessageError: if it is signed, it or what is attached to it.
+    :raises MessageError: if a field that is allowed once occurs twice.
     """
-    message = parse(octets)
-    if first(read_fields(message), "dkim-signature"):
-        raise MessageError("The message is signed.")
-    body, eightbit = whole_message(message, built=False)
-    if eightbit:
-        raise MessageError("The message has a part that is signed and has octets above 127.")
-    written = b"".join(body)
-    return written if written.endswith(b"\r\n") else written + b"\r\n"
+    fields = [field for field in read_fields(message) if field.value or field.key == "subject"]
+    for name in _ONCE:
+        if sum(field.key == name for field in fields) > 1:
+            raise MessageError(f"The message has the field {name.title()} more than once.")
+    return fields
+
+
+def _kept(
+    fields: Sequence[Source], added: Sequence[tuple[str, str]], redirect_to: Sequence[Address]
+) -> list[Source]:
+    """Return the fields that are sent as they are in the message."""
+    dropped = {*_LEFT_OUT, *(name.lower() for name, _ in added)}
+    if redirect_to:
+        dropped |= {"to", "cc"}
+    return [field for field in fields if field.key not in dropped]
 
 
 def _written(message: Message, fields: Sequence[Source]) -> tuple[list[str], Body]:
     built = is_built(message)
     if first(fields, "dkim-signature"):
-        # Whatever it covers stays: all fields that were there, and the body.
+        # The signature may cover any field and the body, so all of them stay.
         octets = signed_body.unchanged(message, built)
         return [verbatim(field, message.policy) for field in fields], Body(
             [octets], eightbit=not octets.isascii()
@@ -141,8 +135,18 @@ def _written(message: Message, fields: Sequence[Source]) -> tuple[list[str], Bod
     return described([(field, write(field)) for field in fields], body), body
 
 
+def _content(fields: Sequence[str], body: Body) -> Content:
+    smtputf8 = not all(map(str.isascii, fields))
+    head = header_block(fields, smtputf8=smtputf8)
+    last = next((octets for octets in reversed(body.octets) if octets), b"")
+    end = b"" if last.endswith(b"\r\n") else b"\r\n"
+    return Content(
+        [head, *body.octets, end], smtputf8=smtputf8, eightbit=body.eightbit, rewrite=seven_bit
+    )
+
+
 def _made(fields: Sequence[Source], authors: Sequence[Address], message_id: str) -> list[str]:
-    """Write the fields that a message must have and this one has not."""
+    """Write the required fields that the message does not have."""
     made = []
     if not first(fields, "date"):
         made.append(date_field("Date", datetime.datetime.now().astimezone()))

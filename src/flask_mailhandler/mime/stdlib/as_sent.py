@@ -1,4 +1,4 @@
-"""A policy for the standard library, by which it writes a message as it was read."""
+"""A policy of the standard library that writes a message as it was parsed."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class Written(str):
-    """The value of a field that was parsed, with what stood behind the colon."""
+    """The value of a parsed field, with the original text after the colon."""
 
-    __slots__ = ("behind",)
-    behind: str
+    __slots__ = ("original",)
+    original: str
 
 
 class AsSent(EmailPolicy):
-    """Fields that were parsed are written as they were. By its default policy the standard library
-    folds and encodes long ones anew, and ends lines with LF. Fields that a program adds are
-    folded as usual."""
+    """Writes parsed fields as they were, and folds fields that a program adds as usual. The default
+    policy would fold and encode long parsed fields again, and end lines with LF."""
 
     def header_source_parse(self, sourcelines: Sequence[str]) -> tuple[str, str]:
-        """Read a field."""
+        """Parse a field."""
         name, value = super().header_source_parse([*sourcelines])
         written = Written(value)
-        written.behind = "".join(sourcelines).partition(":")[2]
+        written.original = "".join(sourcelines).partition(":")[2]
         return name, written
 
     def fold(self, name: str, value: str) -> str:
         """Write a field as text."""
         if hasattr(value, "fold"):
             return str(super().fold(name, value))
-        behind = value.behind if isinstance(value, Written) else f" {value}"
-        lines = _LINE_END.split(behind.rstrip("\r\n"))
+        original = value.original if isinstance(value, Written) else f" {value}"
+        lines = _LINE_END.split(original.rstrip("\r\n"))
         return f"{name}:{self.linesep.join(lines)}{self.linesep}"
 
     def fold_binary(self, name: str, value: str) -> bytes:

@@ -1,7 +1,7 @@
-"""The bodies of foreign messages: 7-bit, in lines that end with CRLF, in the structure they have.
+"""The bodies of the standard library's messages, in 7-bit lines that end with CRLF.
 
-Each part is written as a whole, without the CRLF in front of a delimiter. What is under a
-signature is in ``signed_body``; here it is only found.
+Each part keeps its structure, and is written as a whole, without the CRLF before a delimiter. A
+signed part is passed on to ``signed_body``.
 """
 
 from __future__ import annotations
@@ -40,11 +40,10 @@ _SEVEN_BIT = bytes(octet for octet in range(1, 128) if octet != 13)
 class Body:
     """A body in wire form, and the fields that describe it.
 
-    :param octets: In pieces; joined they are the body.
-    :param encoding: The Content-Transfer-Encoding that is to be written, or None if that of the
-        message holds.
-    :param content_type: The whole field, where one with a boundary had to be made.
-    :param eightbit: Whether octets above 127 are in it, under a signature.
+    :param octets: The body in pieces.
+    :param encoding: The new Content-Transfer-Encoding, or None to keep that of the message.
+    :param content_type: The whole new field, if a boundary had to be made.
+    :param eightbit: Whether the body has octets above 127, in a signed part.
     """
 
     octets: Sequence[bytes]
@@ -56,9 +55,9 @@ class Body:
 def read_body(message: Message, fields: Sequence[Source], built: bool, depth: int = 0) -> Body:
     """Write the body of a message or a part.
 
-    :param fields: Its fields.
+    :param fields: The fields of the message or part.
     :param built: Whether a program has built it, see :func:`is_built`.
-    :raises MessageError: if it cannot be sent in 7 bits without changing what it says.
+    :raises MessageError: if it cannot be sent in 7 bits without changing its meaning.
     """
     if depth > _DEPTH:
         raise MessageError(f"The message has parts nested deeper than {_DEPTH}.")
@@ -72,7 +71,7 @@ def read_body(message: Message, fields: Sequence[Source], built: bool, depth: in
     if parts is None:
         return _leaf(message, kind, encoding_of(fields))
     if not parts:
-        raise MessageError(f"The message has a {kind} with nothing in it (RFC 2046).")
+        raise MessageError(f"The message has an empty {kind} (RFC 2046).")
     if not kind.startswith("message/"):
         return _multipart(message, fields, parts, built, depth)
     if encoding_of(fields) not in _IDENTITY:
@@ -87,28 +86,28 @@ def read_body(message: Message, fields: Sequence[Source], built: bool, depth: in
 
 
 def whole_message(message: Message, built: bool, depth: int = 0) -> tuple[list[bytes], bool]:
-    """Write a message or part with its header. Nothing is added to it and nothing left out.
+    """Write a message or part with its header. Nothing is added or left out.
 
-    :returns: Its octets in pieces, and whether some are above 127.
+    :returns: The octets in pieces, and whether some are above 127.
     """
     fields = read_fields(message)
     body = read_body(message, fields, built, depth)
     written = described([(field, write(field)) for field in fields], body)
     if not all(map(str.isascii, written)):
         raise MessageError(
-            "An attached message has an address that is not ASCII; it can be sent only by itself."
+            "An attached message has an address that is not ASCII: send that message by itself."
         )
     return [header_block(written), *body.octets], body.eightbit
 
 
 def is_built(message: Message) -> bool:
-    """Say whether a program has built the message. One that was parsed has an epilogue, be it
-    empty, wherever a line end follows its last delimiter."""
+    """Return whether a program has built the message. A parsed one has an epilogue, even an empty
+    one, if a line end follows its last delimiter."""
     return message.epilogue is None
 
 
 def described(fields: Sequence[tuple[Source, str]], body: Body) -> list[str]:
-    """Return the written fields with those that describe the body corrected."""
+    """Return the written fields, with those that describe the body replaced or added."""
     changed = {
         "content-transfer-encoding": body.encoding
         and f"Content-Transfer-Encoding: {body.encoding}",
@@ -122,7 +121,7 @@ def described(fields: Sequence[tuple[Source, str]], body: Body) -> list[str]:
 
 
 def content_type(message: Message, fields: Sequence[Source]) -> str:
-    """Return ``type/subtype`` in lower case. The default is that of the place."""
+    """Return ``type/subtype`` in lower case, or the default for the place of the part."""
     field = first(fields, "content-type")
     found = field.value.partition(";")[0].strip().lower() if field else ""
     if re.fullmatch(r"[^\s/]+/[^\s/]+", found):
@@ -140,7 +139,7 @@ def encoding_of(fields: Sequence[Source]) -> str:
 
 
 def _composite(fields: Sequence[Source], octets: Sequence[bytes], eightbit: bool) -> Body:
-    # https://www.rfc-editor.org/rfc/rfc2045#section-6.4: 7bit, 8bit or binary, and no other
+    # https://www.rfc-editor.org/rfc/rfc2045#section-6.4: only 7bit, 8bit or binary
     needed = "8bit" if eightbit else "7bit"
     return Body(octets, None if encoding_of(fields) == needed else needed, None, eightbit)
 
@@ -161,8 +160,8 @@ def _multipart(
         made = _with_boundary(fields, boundary)
     elif _is_in(boundary, octets):
         raise MessageError(
-            f"The message has a line that reads as its own boundary {boundary!r}: leave the"
-            " boundary out, and one is made."
+            f"The message has a line that reads as its boundary {boundary!r}: leave the boundary"
+            " out, and another is made."
         )
     delimiter = f"--{boundary}".encode("ascii", "replace")
     body = [] if message.preamble is None else [_around(message.preamble), b"\r\n"]
@@ -190,7 +189,7 @@ def _is_in(boundary: str, parts: Sequence[bytes]) -> bool:
 
 
 def _around(text: str) -> bytes:
-    """Write what stands around the parts and is shown by nobody; left out if it needs encoding."""
+    """Write a preamble or epilogue, which no reader shows. One that needs encoding is left out."""
     octets = _lines(text.encode("ascii", "replace"))
     if has_long_line(octets) or octets.translate(None, _SEVEN_BIT):
         return b""
@@ -198,7 +197,7 @@ def _around(text: str) -> bytes:
 
 
 def _delivery_status(blocks: Sequence[Message]) -> Body:
-    """https://www.rfc-editor.org/rfc/rfc3464#section-2.1: groups of fields, no text."""
+    """Write groups of fields without text (RFC 3464 section 2.1)."""
     groups = [header_block([write(field) for field in read_fields(block)]) for block in blocks]
     return Body([b"".join(groups)])
 
@@ -207,20 +206,23 @@ def _leaf(message: Message, kind: str, encoding: str) -> Body:
     octets = signed_body.octets(message)
     lines = _lines(octets)
     safe = not lines.translate(None, _SEVEN_BIT) and not has_long_line(lines)
-    if encoding not in _IDENTITY:
-        # https://www.rfc-editor.org/rfc/rfc2045#section-6.7: lines of up to 76
-        if safe and max(map(len, lines.split(b"\n"))) <= _ENCODED_LINE:
-            return Body([lines.replace(b"\n", b"\r\n")])
-        if encoding not in ("base64", "quoted-printable"):
-            if safe:
-                return Body([lines.replace(b"\n", b"\r\n")])
-            raise MessageError(f"The message has a part in {encoding!r} that is not 7-bit.")
-        octets = t.cast(bytes, message.get_payload(decode=True))
-        lines = _lines(octets)
-    elif safe and (encoding != "binary" or lines == octets):
-        return Body([lines.replace(b"\n", b"\r\n")], None if encoding == "7bit" else "7bit")
+    if encoding in _IDENTITY:
+        if safe and (encoding != "binary" or lines == octets):
+            return Body([lines.replace(b"\n", b"\r\n")], None if encoding == "7bit" else "7bit")
+        return _encoded(message, kind, octets)
+    known = encoding in ("base64", "quoted-printable")
+    # https://www.rfc-editor.org/rfc/rfc2045#section-6.7: lines of up to 76
+    if safe and (not known or max(map(len, lines.split(b"\n"))) <= _ENCODED_LINE):
+        return Body([lines.replace(b"\n", b"\r\n")])
+    if not known:
+        raise MessageError(f"The message has a part in {encoding!r} that is not 7-bit.")
+    return _encoded(message, kind, t.cast(bytes, message.get_payload(decode=True)))
+
+
+def _encoded(message: Message, kind: str, octets: bytes) -> Body:
+    """Write a part in the transfer encoding that suits it."""
     if kind.startswith("text/") and _is_ascii_like(message):
-        octets = lines.replace(b"\n", b"\r\n")
+        octets = _lines(octets).replace(b"\n", b"\r\n")
         # Quoted-printable would show a line that begins as a delimiter does.
         if not octets.startswith(b"--") and b"\n--" not in octets:
             chosen, encoded = encode_safely(octets)
@@ -233,26 +235,26 @@ def _lines(octets: bytes) -> bytes:
 
 
 def _is_ascii_like(message: Message) -> bool:
-    """Say whether CR and LF are line ends in the text's charset."""
+    """Return whether CR and LF are line ends in the charset of the text."""
     charset = message.get_content_charset() or "us-ascii"
     try:
         return "\r\n".encode(charset) == b"\r\n"
-    except (LookupError, UnicodeError):  # "undefined" is a charset, and raises for everything
+    except (LookupError, UnicodeError):  # the charset "undefined" raises for any text
         return False
 
 
 def parse(octets: bytes, policy: Policy[t.Any] | None = None) -> Message:
     """Read a message with the standard library.
 
-    :raises MessageError: if messages are nested in it deeper than its parser goes.
+    :raises MessageError: if messages are nested deeper than its parser can follow.
     """
     import email.policy
 
     policy = policy or email.policy.default
     try:
         if getattr(policy, "utf8", False) and octets.partition(b"\r\n\r\n")[2].isascii():
-            # Of octets the fields would hold surrogates, which as_string() encodes anew.
+            # Parsed from octets, fields would hold surrogates, which as_string() would encode.
             return email.message_from_string(octets.decode(), policy=policy)
         return email.message_from_bytes(octets, policy=policy)
     except RecursionError:
-        raise MessageError("The message has messages nested in it too deep to be read.") from None
+        raise MessageError("The message has messages nested too deep to be read.") from None

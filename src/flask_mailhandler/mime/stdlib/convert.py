@@ -1,4 +1,4 @@
-"""To the standard library's messages and back."""
+"""A Message to the standard library's, and back."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if t.TYPE_CHECKING:
     from ...message.message import Message
 
 _ADDRESS_FIELDS = {"reply-to": "reply_to", "to": "to", "cc": "cc", "bcc": "bcc"}
-# What follows from other fields, or is written by the last server.
+# Fields that become attributes of a Message, or that the last server writes.
 _NOT_KEPT = ("from", "subject", "date", "message-id", "mime-version", "return-path")
 NOT_CUSTOM = (*_NOT_KEPT, *_ADDRESS_FIELDS)
 
 
 def to_mime(message: Message) -> EmailMessage:
-    """Return the message as the standard library's, parsed from the octets that are sent, and
-    with a policy that writes these octets again. Bcc is not in it.
+    """Return the message as one of the standard library, parsed from the octets that are sent. Its
+    policy writes the same octets again. Bcc is not in it.
 
-    :raises MessageError: as :func:`render` does, and if messages are attached in messages too
-        deep to be parsed.
+    :raises MessageError: as :func:`render` does, and if attached messages are nested too deep to
+        be parsed.
     """
     content = render(message)
     policy = AS_SENT_UTF8 if content.smtputf8 else AS_SENT
@@ -46,11 +46,11 @@ def to_mime(message: Message) -> EmailMessage:
 
 
 def from_mime(message: MIMEMessage) -> Message:
-    """Read a message of the standard library.
+    """Convert a message of the standard library to a :class:`Message`.
 
-    :raises MessageError: for what a :class:`Message` cannot hold, such as a signature.
+    :raises MessageError: for anything that a Message cannot hold, such as a signature.
     """
-    from ...message.message import Message  # which loads this file for its to_mime()
+    from ...message.message import Message  # it imports this file for its to_mime()
 
     fields = read_fields(message)
     for field in fields:
@@ -66,7 +66,7 @@ def from_mime(message: MIMEMessage) -> Message:
         if argument := _ADDRESS_FIELDS.get(field.key):
             if argument in found:
                 raise MessageError(f"The message has the field {field.name} more than once.")
-            found[argument] = _mailboxes(field)  # type: ignore[literal-required]
+            found[argument] = _addresses_of(field)  # type: ignore[literal-required]
     if (message_id := first(fields, "message-id")) and MESSAGE_ID.match(message_id.value):
         found["message_id"] = message_id.value
     if date := first(fields, "date"):
@@ -75,7 +75,7 @@ def from_mime(message: MIMEMessage) -> Message:
 
 
 def text_of(field: Source) -> str:
-    """Return the text of a field whose wire form may have encoded words."""
+    """Return the text of a field, with encoded words decoded."""
     return decoded(field.value) if field.wire else field.value
 
 
@@ -88,13 +88,13 @@ def _custom(fields: Sequence[Source]) -> list[tuple[str, str]]:
 
 
 def _author(field: Source) -> Address:
-    authors = _mailboxes(field)
+    authors = _addresses_of(field)
     if len(authors) != 1:
         raise cannot_hold(f"a From of {len(authors)} addresses")
     return authors[0]
 
 
-def _mailboxes(field: Source) -> list[Address]:
+def _addresses_of(field: Source) -> list[Address]:
     found: list[Address] = []
     for entry in addresses(field):
         if isinstance(entry, Address):
@@ -110,6 +110,6 @@ def _date(field: Source) -> datetime.datetime:
     try:
         date = parsedate_to_datetime(field.value)
     except ValueError:
-        raise MessageError(f"The field Date is no date: {field.value[:80]!r}.") from None
+        raise MessageError(f"The field Date is not a date: {field.value[:80]!r}.") from None
     # https://www.rfc-editor.org/rfc/rfc5322#section-3.3: "-0000" is UTC, of an unknown zone
     return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)

@@ -1,4 +1,4 @@
-"""The parts of a standard library's message as the text, HTML and attachments of a Message."""
+"""The parts of a standard library message, as the text, HTML and attachments of a Message."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from .source import Source
 if t.TYPE_CHECKING:
     from email.message import Message as MIMEMessage
 
-    from ...message.message import MessageFields
+    from ...message.fields import MessageFields
 
-# The Content-IDs that an Attachment makes, which are not the writer's.
+# Content-IDs that an Attachment made, and no author wrote.
 _MADE = re.compile(r"[0-9a-f]{24}@inline\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+\Z")
 
 
 @dataclasses.dataclass(slots=True)
 class Parts:
-    """What has been found in the tree so far."""
+    """The parts that were found in the tree so far."""
 
     text: str | None = None
     html: str | None = None
@@ -43,23 +43,23 @@ class Parts:
     inline_attachments: list[Attachment] = dataclasses.field(default_factory=list)
     alternatives: list[Attachment] = dataclasses.field(default_factory=list)
     before_html: list[bool] = dataclasses.field(default_factory=list)
-    """Of each of the alternatives."""
+    """For each of the alternatives, whether it comes before the HTML."""
 
     def check_order(self) -> None:
-        """Check that the alternatives are not in a right order that a Message turns round.
+        """Check that a Message can keep the order of the alternatives.
 
-        :raises MessageError: if they are.
+        :raises MessageError: if it cannot.
         """
         for alternative, before in zip(self.alternatives, self.before_html, strict=True):
             if self.html is not None and before and rank(alternative) == HTML + 1:
                 raise cannot_hold(f"the alternative {alternative.mimetype} before the HTML")
 
     def fields(self) -> MessageFields:
-        """Return them as a message's arguments. A text that is made from the HTML is left out:
-        it will be made again."""
+        """Return the arguments for a Message. A text that equals the one made from the HTML is left
+        out, because it will be made again."""
         text, html = self.text or "", self.html or ""
         if text and html:
-            from ...plaintext import plaintext  # only where there is HTML
+            from ...plaintext import plaintext  # only needed for HTML
 
             text = "" if text == plaintext(html) else text
         return {
@@ -74,26 +74,26 @@ class Parts:
 def read_parts(message: MIMEMessage) -> MessageFields:
     """Read the tree of a message, see ``tree`` for its shape.
 
-    :raises MessageError: for a part that has no place in a Message.
+    :raises MessageError: for a part that a Message cannot hold.
     """
     found = Parts()
     _read(message, "mixed", found, is_built(message))
     found.check_order()
-    # A message that is one text ends with a line end even if the text is empty.
+    # A message with only an empty text still has a line end.
     found.text = None if found.text == "\n" else found.text
     found.html = None if found.html == "\n" else found.html
     return found.fields()
 
 
 def cannot_hold(what: str) -> MessageError:
-    """Make the error for what has no place in a Message."""
+    """Return the error for anything that a Message cannot hold."""
     return MessageError(f"A Message cannot hold {what}: give send() the EmailMessage itself.")
 
 
 def _read(part: MIMEMessage, place: str, found: Parts, built: bool) -> None:
-    """Read a part and those in it.
+    """Read a part and the parts in it.
 
-    :param place: ``mixed``, ``alternative`` or ``related``: what it is in.
+    :param place: The multipart around it: ``mixed``, ``alternative`` or ``related``.
     """
     fields = read_fields(part)
     kind = content_type(part, fields)
@@ -104,7 +104,7 @@ def _read(part: MIMEMessage, place: str, found: Parts, built: bool) -> None:
     disposition = first(fields, "content-disposition")
     shown = disposition.value.partition(";")[0].strip().lower() if disposition else ""
     if maintype == "message" and shown != "attachment":
-        raise cannot_hold(f"a part {kind} that is no attachment")
+        raise cannot_hold(f"a part {kind} that is not an attachment")
     slot = {"text/plain": "text", "text/html": "html"}.get(kind)
     if slot and not shown and getattr(found, slot) is None and place != "related":
         setattr(found, slot, _text(part, fields))
@@ -126,7 +126,7 @@ def _read_multipart(part: MIMEMessage, subtype: str, place: str, found: Parts, b
     if place == "related" or (subtype == "mixed" and place == "alternative"):
         raise cannot_hold(f"a multipart/{subtype} in a multipart/{place}")
     for index, child in enumerate(parts):
-        # https://www.rfc-editor.org/rfc/rfc2387#section-3.2: the first is what is to be shown
+        # https://www.rfc-editor.org/rfc/rfc2387#section-3.2: the first part is the one shown
         is_root = subtype == "related" and index == 0
         _read(child, "alternative" if is_root else subtype, found, built)
 
@@ -176,7 +176,7 @@ def _attachment(part: MIMEMessage, fields: Sequence[Source], kind: str, built: b
 
 
 def _message(part: MIMEMessage, fields: Sequence[Source], built: bool) -> bytes:
-    """Return the octets of an attached message, as they were if it was parsed."""
+    """Return the octets of an attached message, unchanged if it was parsed."""
     if not built:
         with contextlib.suppress(MessageError):
             return signed_body.unchanged(part, built)
@@ -190,7 +190,7 @@ def _parameters(fields: Sequence[Source], name: str) -> dict[str, str]:
 
 
 def _as_text(data: bytes, charset: str) -> str | None:
-    """Return what was attached as text, or None if it cannot have been that."""
+    """Return the text if the data can have been attached as text, else None."""
     try:
         lines = data.decode(charset)
         text = lines.replace("\r\n", "\n")

@@ -1,4 +1,4 @@
-"""Who sends a foreign message, and who gets it, by its fields."""
+"""The envelope of a standard library message: sender and recipients, from its fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from ...address import Address
 from ...envelope import Envelope
 from ...errors import MessageError
-from .address_list import mailboxes
+from .address_list import all_addresses
 from .header import addresses
 from .source import first
 from .source import Source
@@ -27,12 +27,12 @@ def authors_of(fields: Sequence[Source], default_from: Address | None) -> list[A
         if default_from is None:
             raise MessageError("The message has no From: give it one, or set MAIL_DEFAULT_FROM.")
         return [default_from]
-    authors = mailboxes(addresses(field))
+    authors = all_addresses(addresses(field))
     if not authors:
         raise MessageError("The field From has no address.")
     if len(authors) > 1 and not first(fields, "sender"):
         raise MessageError(
-            "The field From has several addresses: give the message a Sender, who sends it"
+            "The field From has several addresses: give the message a Sender, too"
             " (RFC 5322 section 3.6.2)."
         )
     return authors
@@ -44,12 +44,12 @@ def envelope_of(
     instead: Sequence[Address] = (),
     defaults: Mapping[str, Sequence[Address]] = NO_DEFAULTS,
 ) -> Envelope:
-    """Return the envelope: from the Sender or the first From, to To, Cc and Bcc; with Resent-
-    fields from and to those whom the newest block of them names.
+    """Return the envelope: from the Sender or the first From, to the To, Cc and Bcc. If there are
+    Resent- fields, the newest block of them is used instead.
 
-    :param instead: The recipients instead of these.
-    :param defaults: The recipients of fields that are missing, by the fields' names.
-    :raises MessageError: if there is nobody.
+    :param instead: Recipients that replace those in the fields.
+    :param defaults: The recipients for missing fields, by the names of the fields.
+    :raises MessageError: if there are no recipients.
     """
     block = _newest_resent(fields)
     prefix = "resent-" if block else ""
@@ -60,22 +60,22 @@ def envelope_of(
     recipients: list[Address] = []
     for name in ("to", "cc", "bcc"):
         if field := first(named, prefix + name):
-            recipients += mailboxes(addresses(field))
+            recipients += all_addresses(addresses(field))
         recipients += defaults.get(name, ())
     return Envelope(sender, instead or recipients)
 
 
 def _one(fields: Sequence[Source], name: str) -> Address | None:
     field = first(fields, name)
-    found = mailboxes(addresses(field)) if field else []
+    found = all_addresses(addresses(field)) if field else []
     if name.endswith("sender") and len(found) > 1:
         raise MessageError(f"The field {name.title()} has several addresses; it takes one.")
     return found[0] if found else None
 
 
 def _newest_resent(fields: Sequence[Source]) -> list[Source]:
-    """Return the first block of Resent- fields in the header. Each resending puts its own on top
-    (RFC 5322 section 3.6.6), and what a server has put on top of that ends it."""
+    """Return the first block of Resent- fields. Each resending adds its block at the top (RFC 5322
+    section 3.6.6). The block ends where a server added its fields, or where a name repeats."""
     block: list[Source] = []
     for field in fields:
         if field.key.startswith("resent-"):

@@ -1,4 +1,4 @@
-"""A field of a foreign message in a form that can be sent."""
+"""A field of a standard library message, in a form that can be sent."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ ADDRESS_FIELDS = frozenset(
     for prefix in ("", "resent-")
     for name in ("from", "sender", "reply-to", "to", "cc", "bcc")
 )
-# Fields that are made of tokens: an encoded word in one of them would break it.
+# Fields of tokens, which an encoded word would break.
 _STRUCTURED = re.compile(
     r"content-|arc-|dkim-signature\Z|authentication-results\Z|received|return-path\Z|autocrypt"
     r"|resent-|list-|message-id\Z|in-reply-to\Z|references\Z|date\Z|mime-version\Z|auto-submitted\Z"
 )
 
-# What only the standard library's parser can read is not read without limit.
+# The most characters given to the standard library's parser, which is slow.
 _PARSED = 4000
 
 
 def write(source: Source) -> str:
-    """Write a field. What is in wire form stays, with its folding, if its lines are not too long.
+    """Write a field. One in wire form keeps its folding, unless its lines are too long.
 
-    :raises MessageError: for what has no form in 7 bits.
+    :raises MessageError: if the field has no form in 7 bits.
     """
     if source.wire:
         return _as_it_is(source)
@@ -62,20 +62,20 @@ def write(source: Source) -> str:
     if source.key == "list-id":
         return custom_field(source.name, source.value)
     if source.key in ("content-type", "content-disposition"):
-        return _with_parameters(source)  # with a raw 8-bit file name
+        return _with_parameters(source)  # it has a raw 8-bit file name
     if source.key == "content-description":
         return text_field(source.name, source.value)
     raise MessageError(
-        f"The field {source.name} takes ASCII only, and has {shorten(source.value)}."
+        f"The field {source.name} accepts only ASCII, but has {shorten(source.value)}."
     )
 
 
 def verbatim(source: Source, policy: Policy[t.Any]) -> str:
-    """Write a field that is under a signature: not a character of it may change.
+    """Write a signed field without any change.
 
-    :param policy: Of the message. It is what a program has had its fields written by to sign
-        them, so it writes them here.
-    :raises MessageError: if it cannot go as it is.
+    :param policy: The policy of the message. It wrote the fields when they were signed, so it
+        writes them here too.
+    :raises MessageError: if the field cannot be sent as it is.
     """
     lines = source.lines
     if source.built is not None:
@@ -83,16 +83,16 @@ def verbatim(source: Source, policy: Policy[t.Any]) -> str:
         lines = tuple(written.partition(":")[2].strip().split("\r\n"))
     if not all(map(str.isascii, lines)) or not _fits(source.name, lines):
         raise MessageError(
-            f"The field {source.name} is under a signature and cannot be sent as it is:"
-            f" {shorten(source.value)}. Fold it and encode it before you sign."
+            f"The field {source.name} is signed and cannot be sent as it is:"
+            f" {shorten(source.value)}. Fold it and encode it before you sign it."
         )
     return f"{source.name}: " + "\r\n".join(lines)
 
 
 def addresses(source: Source) -> list[Address | Group]:
-    """Read an address field; names are decoded.
+    """Read an address field, and decode the names in it.
 
-    :raises MessageError: if it is no list of addresses that everybody reads the same.
+    :raises MessageError: if it is not a list of addresses, or can be read in two ways.
     """
     name = f"The field {source.name}"
     return [
@@ -106,7 +106,7 @@ def addresses(source: Source) -> list[Address | Group]:
 def _named(address: Address) -> Address:
     if "=?" not in address.name:
         return address
-    # What an encoded word may hide in a name is only refused where the name is written anew.
+    # A control character in an encoded word is refused only where the name is written again.
     name = CONTROLS.sub("\ufffd", decoded(address.name))
     return Address(str.__str__(address), name)
 
@@ -133,7 +133,7 @@ def _with_parameters(source: Source) -> str:
 
 
 def _as_it_is(source: Source) -> str:
-    # A folding line of white space only is obsolete syntax that some read as the header's end.
+    # A folded line of only white space is obsolete, and some readers end the header there.
     lines = [line for line in source.lines if line.strip(" \t")]
     if _fits(source.name, lines, SHOULD):
         return f"{source.name}: " + "\r\n".join(lines)
@@ -154,10 +154,10 @@ def _fits(name: str, lines: Sequence[str], limit: int = MUST) -> bool:
 
 
 def parameters(source: Source) -> Mapping[str, str]:
-    """Read the parameters of a Content-Type or -Disposition, RFC 2231 and the encoded words that
-    many writers put into a quoted-string undone.
+    """Read the parameters of a Content-Type or -Disposition. RFC 2231 is decoded, and so are
+    encoded words, which many writers put into a quoted-string.
 
-    :raises MessageError: if the field is too long to be read by the standard library's parser.
+    :raises MessageError: if the field is too long for the standard library's parser.
     """
     if source.parameters is not None:
         return source.parameters

@@ -1,8 +1,8 @@
-"""Bodies under a signature (RFC 1847, RFC 6376): not an octet of them may change.
+"""Signed bodies, of which no octet may change (RFC 1847, RFC 6376).
 
-The standard library's generator is not used for them: it folds fields anew, and puts a line end
-behind a nested multipart that was not there. Line ends are the one thing that is written anew, for
-a message in memory may hold LF where CRLF was signed.
+The standard library's generator is not used for them, because it folds fields again and adds a
+line end after a nested multipart. Only line ends are rewritten: a message in memory may have LF
+where CRLF was signed.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if t.TYPE_CHECKING:
 def unchanged(message: Message, built: bool) -> bytes:
     """Write the body of a message or a part as it is.
 
-    :param built: Whether a program has built it. It was then signed with the line end that the
-        standard library writes behind the last delimiter of a multipart; what was parsed has
-        the one that it had.
-    :raises MessageError: with the reason, if it cannot go as it is.
+    :param built: Whether a program has built it. If so, it was signed with the line end that the
+        standard library writes after the last delimiter of a multipart. A parsed message keeps
+        the line end that it has, or none.
+    :raises MessageError: with the reason, if it cannot be sent as it is.
     """
     body = b"".join(_body(message, built))
     if b"\0" in body:
@@ -39,13 +39,13 @@ def unchanged(message: Message, built: bool) -> bytes:
 
 
 def octets(message: Message) -> bytes:
-    """Return the payload of a part that has no parts, before its transfer encoding is undone."""
-    # get_payload() would decode octets above 127, and replace those that are not in the charset.
+    """Return the payload of a part without parts, still in its transfer encoding."""
+    # get_payload() would decode octets above 127, and replace those that the charset does not have.
     payload = t.cast(t.Any, message)._payload
     if payload is None or isinstance(payload, bytes):
         return payload or b""
     try:
-        # What was parsed has its octets above 127 as lone surrogates.
+        # A parsed payload has its octets above 127 as lone surrogates.
         return str(payload).encode("ascii", "surrogateescape")
     except UnicodeEncodeError:
         charset = message.get_content_charset()
@@ -53,7 +53,7 @@ def octets(message: Message) -> bytes:
         return str(payload).encode(charset or "ascii")
     except (LookupError, UnicodeError):
         raise MessageError(
-            f"The message has a text that is not in its charset {charset!r}: write"
+            f"The message has a text that its charset {charset!r} cannot encode: write"
             " set_payload(text, 'utf-8'), or set_content(text)."
         ) from None
 

@@ -1,8 +1,8 @@
-"""The header fields of the standard library's messages, as they are in there.
+"""The header fields of a standard library message, as they are in it.
 
-A message that was parsed, and a legacy one, has the wire form of its fields: folded, in encoded
-words. An ``EmailMessage`` that a program has built has their text. Both are read from the
-raw items, because asking the message for a field runs the standard library's parser.
+A parsed message and a legacy one hold their fields in wire form: folded, in encoded words. An
+``EmailMessage`` that a program has built holds text. Both are read from the raw items, because
+asking the message for a field runs the standard library's parser.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
-    """A field of a message of the standard library.
+    """A field of a standard library message.
 
-    :param lines: Its value: the lines of the wire form, or one line of text.
+    :param lines: The value: the lines of the wire form, or one line of text.
     :param wire: Whether it is in wire form.
-    :param built: What is no string in wire form: a header object of a policy, a legacy Header.
+    :param built: A value that is not a string in wire form: a header object of a policy, or a
+        legacy Header.
     """
 
     name: str
@@ -41,12 +42,12 @@ class Source:
 
     @property
     def key(self) -> str:
-        """The name without case."""
+        """The name in lower case."""
         return self.name.lower()
 
     @property
     def parameters(self) -> Mapping[str, str] | None:
-        """Those of a Content-Type or Content-Disposition that a program has built."""
+        """The parameters of a Content-Type or Content-Disposition that a program has built."""
         found = getattr(self.built, "params", None)
         return found if isinstance(found, Mapping) else None
 
@@ -59,26 +60,26 @@ class Source:
 def read_fields(message: Message) -> list[Source]:
     """Read all fields of a message or a part, in order.
 
-    :raises MessageError: for a name or a value that cannot be in a header.
+    :raises MessageError: for a name or a value that a header cannot have.
     """
     return [read(name, value) for name, value in message.raw_items()]
 
 
 def parts_of(message: Message) -> list[Message] | None:
-    """Return the parts of a multipart, or what is in a ``message/...``; None of another part."""
-    # get_payload() of a text would decode it, by whatever its charset says.
+    """Return the parts of a multipart, or those in a ``message/...``; None for another part."""
+    # For a text, get_payload() would decode it in the charset that it names.
     return t.cast("list[Message]", message.get_payload()) if message.is_multipart() else None
 
 
 def first(fields: Iterable[Source], name: str) -> Source | None:
-    """Return the first field of that name, which is in lower case."""
+    """Return the first field of a name, given in lower case."""
     return next((field for field in fields if field.key == name), None)
 
 
 def read(name: object, value: object) -> Source:
     """Read one field.
 
-    :raises MessageError: for a name or a value that cannot be in a header.
+    :raises MessageError: for a name or a value that a header cannot have.
     """
     if not isinstance(name, str) or not _NAME.match(name):
         raise MessageError(f"The message has a field with the name {shorten(name)}.")
@@ -87,7 +88,7 @@ def read(name: object, value: object) -> Source:
     lines = tuple(_LINE_END.split(text))
     if not all(line[:1] in ("", " ", "\t") for line in lines[1:]):
         raise MessageError(
-            f"The field {name} has a line break that is no folding: {shorten(text)}."
+            f"The field {name} has a line break that is not folding: {shorten(text)}."
         )
     for line in lines:
         if found := CONTROLS.search(line):
@@ -98,12 +99,12 @@ def read(name: object, value: object) -> Source:
 
 
 def _decoded(name: str, text: str) -> str:
-    """Octets above 127 of a parsed message are lone surrogates; UTF-8 is what they may be."""
+    """Decode the octets above 127 of a parsed message, which are lone surrogates, as UTF-8."""
     try:
         return text.encode("ascii", "surrogateescape").decode() if not text.isascii() else text
     except UnicodeEncodeError:
-        return text  # text that was set by a program; what is wrong in it is found by its reader
+        return text  # a program has set this text; errors in it are found when it is read
     except UnicodeDecodeError:
         raise MessageError(
-            f"The field {name} has octets that are no UTF-8: {shorten(text)}."
+            f"The field {name} has octets that are not UTF-8: {shorten(text)}."
         ) from None

@@ -1,8 +1,9 @@
-"""The mailbox: what was sent, over the folder that :class:`.FileEmailHandler` writes.
+"""The mailbox: messages that were sent, in the folder that :class:`.FileEmailHandler` writes.
 
 ::
 
-    views ── search ── store      the list
-             opened ── store      a message
-    api                           the same for tests
+    views    the list, and one message
+    api      the same as JSON, for end-to-end tests
+    search   the search field
+    store    the folder with its messages
 """

@@ -25,10 +25,10 @@ from ...mime.links import text_links
 from ..answers import as_json
 from ..answers import check
 from ..answers import number
+from ..displayed import DisplayedMessage
+from ..displayed import read_for_display
 from ..shell import Sealed
 from ..shell import sealed
-from .opened import open_message
-from .opened import Opened
 from .search import Query
 from .search import read_query
 from .store import Entry
@@ -43,7 +43,7 @@ _LIMIT = 100
 _MOST = 1000
 
 
-class API:
+class MailboxAPI:
     """The views of one mailbox for programs."""
 
     def __init__(self, store: Store) -> None:
@@ -71,14 +71,14 @@ class API:
         octets = self._store.octets(entry)
         if octets is None:
             abort(404)
-        opened = open_message(octets)
+        message = read_for_display(octets)
         return as_json(
             {
                 **_listed(entry, self._store.list()),
-                "text": opened.text,
-                "html": opened.html,
-                "headers": [[name, value] for name, value in opened.fields],
-                "links": [link._asdict() for link in _links(opened)],
+                "text": message.text,
+                "html": message.html,
+                "headers": [[name, value] for name, value in message.fields],
+                "links": [link._asdict() for link in _links(message)],
                 "files": [
                     {
                         "filename": part.filename,
@@ -86,7 +86,7 @@ class API:
                         "size": part.size,
                         "url": url_for(".part", id=id, number=part.number),
                     }
-                    for part in opened.files
+                    for part in message.files
                 ],
                 "envelope": {"sender": entry.sender, "recipients": entry.recipients},
                 "message_id": entry.facts.get("message_id"),
@@ -156,7 +156,7 @@ def _listed(entry: Entry, listing: Listing) -> dict[str, object]:
     }
 
 
-def _links(message: Opened) -> Iterator[Link]:
+def _links(message: DisplayedMessage) -> Iterator[Link]:
     """Those of the HTML, and of the text those that the HTML has not."""
     found = {link.url: link for link in text_links(message.text)}
     found |= {link.url: link for link in html_links(message.html)}

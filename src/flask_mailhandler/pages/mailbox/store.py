@@ -20,8 +20,8 @@ import typing as t
 
 from ...handlers.file import NAME
 from ...handlers.mailbox import DROPPED
-from ...mime.summary import MAX_LISTED
-from ...mime.summary import summary
+from ...mime.reading.summary import MAX_LISTED
+from ...mime.reading.summary import summary
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 # A folder that changes twice within a tick of its clock shows one time for both.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
 import typing as t
 
@@ -15,6 +14,8 @@ from markupsafe import Markup
 from ...app.current import current_placeholders
 from ...lint import lint
 from ..access import may_change
+from ..displayed import DisplayedMessage
+from ..displayed import read_for_display
 from ..panel import download
 from ..panel import frame_of
 from ..panel import panel_of
@@ -22,8 +23,8 @@ from ..panel import part_of
 from ..shell import Sealed
 from ..shell import sealed
 from ..shell import Shell
-from .opened import open_message
-from .opened import Opened
+from ..times import today
+from ..times import when
 from .search import read_query
 from .store import Entry
 from .store import Listing
@@ -32,7 +33,7 @@ from .store import Store
 _MANY = 200
 
 
-class Pages:
+class MailboxViews:
     """The views of one mailbox.
 
     :param about: What an empty list says, beside that it is empty.
@@ -64,10 +65,10 @@ class Pages:
         """The list."""
         listing, token = self._store.list(), self._store.token()
         key = (self._key(listing), token, self._shell.sections)
-        kept = self._inbox
-        if kept is None or kept[0] != key:
-            kept = self._inbox = key, self._page("inbox.html", listing, token)
-        return sealed(kept[1])
+        cached = self._inbox
+        if cached is None or cached[0] != key:
+            cached = self._inbox = key, self._page("inbox.html", listing, token)
+        return sealed(cached[1])
 
     def list(self) -> Sealed:
         """The list alone, for a page that is open: 304 if nothing has changed."""
@@ -89,14 +90,14 @@ class Pages:
             return sealed(self._page("gone.html", listing, token), status=404)
         octets = self._octets(entry)
         panel = panel_of(
-            open_message(octets),
+            read_for_display(octets),
             frame=url_for(".frame", id=id),
             source=url_for(".source", id=id),
             part=lambda part: url_for(".part", id=id, number=part.number),
         )
         findings = lint(octets, placeholders=current_placeholders())
-        shown = {"entry": entry, "panel": panel, "findings": findings}
-        return sealed(self._page("message.html", listing, token, **shown))
+        context = {"entry": entry, "panel": panel, "findings": findings}
+        return sealed(self._page("message.html", listing, token, **context))
 
     def frame(self, id: str) -> Sealed:
         """The HTML of a message, for its frame."""
@@ -153,8 +154,8 @@ class Pages:
 
     def _rows_of(self, listing: Listing) -> Markup:
         """The list as HTML, kept for the next who asks for the same."""
-        key, kept = self._key(listing), self._rows
-        if kept is None or kept[0] != key:
+        key, cached = self._key(listing), self._rows
+        if cached is None or cached[0] != key:
             found = [*read_query(request.args.get("q", "")).within(listing)]
             rows = self._shell.render(
                 "rows.html",
@@ -162,14 +163,14 @@ class Pages:
                 more=max(len(found) - _MANY, 0),
                 seen=listing.seen,
                 dropped=self._store.dropped,
-                kept=len(listing.entries),
+                total=len(listing.entries),
                 searched=bool(request.args.get("q")),
                 when=functools.partial(when, today()),
                 query=_query(),
                 about=self._about,
             )
-            kept = self._rows = key, Markup(rows)
-        return kept[1]
+            cached = self._rows = key, Markup(rows)
+        return cached[1]
 
     def _state(self, listing: Listing) -> str:
         """What changes when the list does."""
@@ -182,8 +183,8 @@ class Pages:
         octets = self._store.octets(entry)
         return abort(404) if octets is None else octets
 
-    def _open(self, id: str) -> Opened:
-        return open_message(self._octets(self._find(id)))
+    def _open(self, id: str) -> DisplayedMessage:
+        return read_for_display(self._octets(self._find(id)))
 
     def _check(self) -> None:
         if not may_change(request, self._store.token()):
@@ -193,16 +194,3 @@ class Pages:
 def _query() -> dict[str, str]:
     """The search, for an address that keeps it."""
     return {"q": q} if (q := request.args.get("q")) else {}
-
-
-def today() -> datetime.date:
-    """The day on this machine."""
-    return datetime.datetime.now().astimezone().date()
-
-
-def when(today: datetime.date, time: datetime.datetime) -> str:
-    """The time for people, in the zone of this machine."""
-    local = time.astimezone()
-    if local.date() == today:
-        return f"{local:%H:%M}"
-    return f"{local.day} {local:%b}" if local.year == today.year else f"{local:%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""Messages made from example data: on pages, in files, and in tests.
+"""The previews on pages, in files and in tests.
 
 ::
 

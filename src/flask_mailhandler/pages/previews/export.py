@@ -1,4 +1,4 @@
-"""The previews as files, for a browser without an app: for a colleague, or kept by a CI job.
+"""The previews as files, which a browser shows without the app: for a colleague or a CI job.
 
 ::
 
@@ -9,7 +9,7 @@
         html-light-0.html ...      its HTML, in light and dark, with and without remote images
         mail.eml, part-1.2.pdf     its octets, and those of its parts
 
-No file is named after anything that stands in a message.
+No file name is taken from a message.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from ...previews.preview import Sample
 from ...previews.rendering import render
 from ...previews.rendering import Rendered
 from ...templating.package_files import package_file
+from ..displayed import DisplayedMessage
+from ..displayed import Part
+from ..displayed import read_for_display
 from ..framed import framed
 from ..framed import Scheme
-from ..mailbox.opened import open_message
-from ..mailbox.opened import Opened
-from ..mailbox.opened import Part
 from ..panel import Panel
 from ..shell import FRAME
 from ..shell import FRAME_WITH_IMAGES
@@ -44,7 +44,7 @@ from .tree import rows
 
 _STATIC = ("icon.svg", "mailbox.css", "mailbox.js", "previews.css", "theme.js")
 _SCHEMES: tuple[Scheme, ...] = ("light", "dark")
-# Of a part that a browser shows and does not run.
+# The suffixes of parts that a browser shows and does not run.
 _ENDINGS = {
     "application/pdf": "pdf",
     "image/gif": "gif",
@@ -58,10 +58,10 @@ _ENDINGS = {
 
 
 def export(app: Flask, previews: Previews, folder: Path) -> list[Rendered]:
-    """Write all samples, over what was there.
+    """Write all samples, and replace files that exist.
 
-    :param folder: It is made if it is not there.
-    :return: What became of each.
+    :param folder: It is created if it does not exist.
+    :return: The result for each sample.
     :raises OSError: if a file cannot be written.
     """
     made = [render(app, sample) for sample in previews.samples()]
@@ -78,10 +78,10 @@ def export(app: Flask, previews: Previews, folder: Path) -> list[Rendered]:
 
 
 class _StaticPanel(Panel):
-    """A panel whose frame is one of some files."""
+    """A panel whose frame shows one of several files."""
 
     @property
-    def shown(self) -> str:
+    def chosen_frame(self) -> str:
         return _frame_name(self.scheme, self.images)
 
     @property
@@ -91,9 +91,10 @@ class _StaticPanel(Panel):
 
 @dataclasses.dataclass(frozen=True)
 class _Gallery:
-    """The pages.
+    """Writes the pages.
 
-    :param names: Of the folder of each sample, by its key.
+    :param names: The name of the folder of each sample, by its key.
+    :param made: The rendered samples, by their keys.
     """
 
     previews: Previews
@@ -108,7 +109,7 @@ class _Gallery:
             page = self.page("../", "preview_failed.html", sample=sample, failure=rendered.failure)
             _write(folder / "index.html", page)
             return
-        message = open_message(rendered.content)
+        message = read_for_display(rendered.content)
         page = self.page(
             "../",
             "preview.html",
@@ -128,7 +129,7 @@ class _Gallery:
                 (folder / _part_name(part)).write_bytes(part.leaf.data)
 
     def page(self, root: str, name: str, *, sample: Sample | None, **context: t.Any) -> str:
-        """A page from which the gallery is at *root*."""
+        """Return a page from which the gallery is at *root*."""
         return self._shell.render(
             name,
             section="Previews",
@@ -148,7 +149,7 @@ class _Gallery:
 
     @functools.cached_property
     def _marks(self) -> dict[str, str]:
-        """What the list says beside a preview: that it fails, or how many findings there are."""
+        """The mark next to each preview in the list: ``failed``, or the number of findings."""
         marks = {}
         for preview in self.previews.values():
             made = [self.made[sample.key] for sample in preview.samples()]
@@ -167,7 +168,7 @@ class _Gallery:
 
 
 def _names(made: list[Rendered]) -> dict[str, str]:
-    """A name of letters and digits for each sample, each another one on every system."""
+    """Return a name for each sample, of letters and digits, that differ on every file system."""
     names: dict[str, str] = {}
     taken = {"static"}
     for rendered in made:
@@ -179,7 +180,7 @@ def _names(made: list[Rendered]) -> dict[str, str]:
     return names
 
 
-def _panel(message: Opened) -> Panel:
+def _panel(message: DisplayedMessage) -> Panel:
     return _StaticPanel(
         message=message,
         tab="html" if message.html else "text",
@@ -192,13 +193,13 @@ def _panel(message: Opened) -> Panel:
 
 
 def _policy(images: bool) -> str:
-    """The policy of a frame that no server can send: without sandbox and frame-ancestors, which do
-    not hold here; the first stands in the page's iframe."""
+    """Return the policy of a frame as a meta element, because no server sends a header. Browsers
+    ignore sandbox and frame-ancestors there, so they are left out; the iframe has the sandbox."""
     header = (FRAME_WITH_IMAGES if images else FRAME)["Content-Security-Policy"]
-    kept = [
+    directives = [
         part.strip() for part in header.split(";") if not re.match(r"\s*(?:sandbox|frame-a)", part)
     ]
-    return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(kept)}">'
+    return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(directives)}">'
 
 
 def _frame_name(scheme: str, images: bool) -> str:
@@ -210,7 +211,7 @@ def _part_name(part: Part) -> str:
 
 
 def _url_for(root: str, endpoint: str, filename: str = "index.html") -> str:
-    """What stands for Flask's in the templates: the list, or a static file."""
+    """Replace Flask's ``url_for`` in the templates: return the list, or a static file."""
     return f"{root}static/{filename}" if endpoint == ".static" else f"{root}index.html"
 
 

@@ -1,4 +1,4 @@
-"""``pytest --mail-previews``: every preview is a test that makes it and lints it."""
+"""``pytest --mail-previews``: one test for each sample, which renders and lints it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from ...app.current import NAME
+from ...app.current import registration_of
+from ...previews.preview import previews_of
 from ...previews.preview import Sample
 from ...previews.rendering import render
 from ...previews.rendering import Rendered
-
-if t.TYPE_CHECKING:
-    from ...extension import Mail
 
 _NAME = "mail-previews"
 
 
 def items(session: pytest.Session, others: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Collect a test for each sample of the app that Flask finds, as ``flask`` does.
+    """Collect a test for each sample of the app, which is found as the ``flask`` command finds it.
 
-    :param others: The tests that were collected. Those of the previews see the fixtures that these
-        have in common, with preference for those that use ``app``.
-    :raises UsageError: if there is no such app.
+    :param others: The collected tests. The tests of the previews see the fixtures that all of these
+        see; if some of these use ``app``, only they count.
+    :raises UsageError: if the app is not found or has no Mail.
     """
     app = _find_app(session.config)
     with_app = [item for item in others if "app" in getattr(item, "fixturenames", ())]
@@ -39,16 +38,16 @@ def items(session: pytest.Session, others: Sequence[pytest.Item]) -> list[pytest
     )
     found: list[pytest.Item] = [
         pytest.Function.from_parent(module, name=_item_name(sample), callobj=_test(app, sample.key))
-        for sample in _mail_of(app).previews.samples()
+        for sample in previews_of(registration_of(app)).samples()
     ]
-    # So that they are counted when pytest says how many it has collected.
+    # With this report, pytest counts them among the collected tests.
     report = pytest.CollectReport(_NAME, "passed", None, [*found])
     session.ihook.pytest_collectreport(report=report)
     return found
 
 
 class MailPreviews(pytest.Module):
-    """Stands for a file of tests, because fixtures may be made once for each."""
+    """Stands for a file of tests, because a fixture can have the scope of a module."""
 
     def _getobj(self) -> types.ModuleType:
         return sys.modules[__name__]
@@ -60,8 +59,8 @@ def _find_app(config: pytest.Config) -> Flask:
         app = ScriptInfo(app_import_path=path, set_debug_flag=False).load_app()
     except Exception as error:
         raise pytest.UsageError(
-            f"--mail-previews cannot make the app: {type(error).__name__}: {error}\nIt is named as"
-            " for 'flask --app': by mail_previews_app in pytest's configuration, or FLASK_APP."
+            f"--mail-previews cannot load the app: {type(error).__name__}: {error}\nName it as for"
+            " 'flask --app': in mail_previews_app in pytest's configuration, or in FLASK_APP."
         ) from error
     if NAME not in app.extensions:
         raise pytest.UsageError(f"--mail-previews: the app {app.name!r} has no Mail.")
@@ -69,7 +68,7 @@ def _find_app(config: pytest.Config) -> Flask:
 
 
 def _folder(tests: Iterable[pytest.Item]) -> pytest.Directory | None:
-    """The deepest folder that all tests are in."""
+    """Return the deepest folder that contains all tests."""
     common: list[pytest.Directory] | None = None
     for item in tests:
         chain = [node for node in item.listchain() if isinstance(node, pytest.Directory)]
@@ -88,48 +87,42 @@ def _item_name(sample: Sample) -> str:
 def _test(found: Flask, key: str) -> t.Callable[[pytest.FixtureRequest], None]:
     def test(request: pytest.FixtureRequest) -> None:
         app = _app_of(request, found)
-        sample = _mail_of(app).previews.find(key)
+        sample = previews_of(registration_of(app)).find(key)
         if sample is None:
             pytest.fail(
                 f"The app of the fixture 'app' has no preview {key!r}: import its module in the"
-                " function that makes the app.",
+                " function that creates the app.",
                 pytrace=False,
             )
-        if told := _told(render(app, sample)):
-            pytest.fail(told, pytrace=False)
+        if wrong := _wrong(render(app, sample)):
+            pytest.fail(wrong, pytrace=False)
 
     return test
 
 
 def _app_of(request: pytest.FixtureRequest, found: Flask) -> Flask:
-    """The app of the fixture, which has a configuration for tests; without one, what was found."""
+    """Return the app of the fixture ``app``, with its configuration for tests, or else *found*."""
     try:
         app: Flask = request.getfixturevalue("app")
     except pytest.FixtureLookupError as error:
         if error.argname != "app":
-            raise  # there is an app, and what it needs is not there
+            raise  # the fixture exists, but one that it needs does not
         return found
     return app
 
 
-def _mail_of(app: Flask) -> Mail:
-    mail: Mail = app.extensions[NAME]
-    return mail
-
-
-def _told(rendered: Rendered) -> str:
-    """What is wrong with a sample, for a person; "" if nothing is. The first line is all that the
-    summary shows."""
+def _wrong(rendered: Rendered) -> str:
+    """Return what is wrong with a sample, or "". pytest's summary shows only the first line."""
     label = rendered.sample.label
     if failure := rendered.failure:
-        what = f"The preview {label} cannot be made."
+        what = f"The preview {label} failed."
         return f"{failure.kind}: {failure.text}\n{what}\n\n{failure.lines}"
     if not rendered.findings:
         return ""
     rules = list(dict.fromkeys(finding.rule for finding in rendered.findings))
     lines = [
-        f"{', '.join(rules)}: what the readers of {label} would find wrong\n",
+        f"{', '.join(rules)}: lint found this in {label}\n",
         *(f"  {found}\n      {found.why}\n      {found.link}" for found in rendered.findings),
-        f"\nIf a rule does not hold for this mail, write @mail.preview(..., allow={rules!r}).",
+        f"\nIf a rule does not apply to this mail, write @mail.preview(..., allow={rules!r}).",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The list of previews as a tree, by the slashes in their names."""
+"""The list of previews as a tree, split at the slashes in their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...previews.preview import Previews
 class Row:
     """A line of the tree.
 
-    :param depth: 0 for what is in no group.
+    :param depth: The number of groups above it.
     :param word: The last part of the name.
     :param preview: None for a group.
     """
@@ -24,7 +24,7 @@ class Row:
 
 
 def rows(previews: Previews) -> Iterator[Row]:
-    """The groups, each once and before what is in it, and the previews."""
+    """Yield the groups, each once and before its members, and the previews."""
     shown: tuple[str, ...] = ()
     for name, preview in previews.items():
         *groups, word = name.split("/")

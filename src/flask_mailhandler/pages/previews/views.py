@@ -1,4 +1,4 @@
-"""The pages of the previews, in the mailbox's blueprint and behind its guard."""
+"""The pages of the previews, in the mailbox's blueprint and with its access check."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import typing as t
 
 from flask import abort
 from flask import Blueprint
-from flask import current_app
 from flask import url_for
 
 from ...app.current import current_app_object
-from ...app.current import NAME
+from ...app.current import registration
 from ...previews.preview import Preview
 from ...previews.preview import Previews
+from ...previews.preview import previews_of
 from ...previews.preview import Sample
 from ...previews.rendering import render
 from ...previews.rendering import Rendered
-from ..mailbox.opened import open_message
-from ..mailbox.opened import Opened
+from ..displayed import DisplayedMessage
+from ..displayed import read_for_display
 from ..panel import download
 from ..panel import frame_of
 from ..panel import panel_of
@@ -26,18 +26,15 @@ from ..shell import Sealed
 from ..shell import Shell
 from .tree import rows
 
-if t.TYPE_CHECKING:
-    from ...extension import Mail
-
 
 class PreviewPages:
-    """The views. Each makes its sample anew, so that a change is seen when the page is reloaded."""
+    """The views. Each renders its sample anew, so that a reload shows a change."""
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give the views their addresses."""
+        """Add the routes of the views."""
         get = blueprint.get
         get("/previews/", endpoint="previews")(self.index)
         get("/previews/<path:key>", endpoint="preview")(self.preview)
@@ -47,17 +44,17 @@ class PreviewPages:
         self._shell.add_section("Previews", ".previews")
 
     def index(self) -> Sealed:
-        """All of them, and how to write one where there is none."""
+        """Show the list of previews, or how to write the first one."""
         return self._page("previews.html", sample=None)
 
     def preview(self, key: str) -> Sealed:
-        """One sample beside the list, or why it cannot be made."""
+        """Show one sample next to the list, or why it failed."""
         rendered = _rendered(key)
         if rendered.failure is not None:
             return self._page(
                 "preview_failed.html", sample=rendered.sample, failure=rendered.failure
             )
-        message = open_message(rendered.content)
+        message = read_for_display(rendered.content)
         panel = panel_of(
             message,
             frame=url_for(".preview_frame", key=key),
@@ -74,15 +71,15 @@ class PreviewPages:
         )
 
     def frame(self, key: str) -> Sealed:
-        """The HTML of a sample, for its frame."""
+        """Return the HTML of a sample, for its frame."""
         return frame_of(_opened(key))
 
     def source(self, key: str) -> Sealed:
-        """The octets of a sample, as a file."""
+        """Return the octets of a sample, as a file."""
         return download(_content(key), f"{key}.eml")
 
     def part(self, key: str, number: str) -> Sealed:
-        """A part of a sample, as a file."""
+        """Return a part of a sample, as a file."""
         return part_of(_opened(key), number)
 
     def _page(self, name: str, *, sample: Sample | None, **context: t.Any) -> Sealed:
@@ -93,13 +90,13 @@ class PreviewPages:
             sample=sample,
             preview=sample and sample.preview,
             address=_address,
-            marks={},  # they would take making all of them
+            marks={},  # they would require rendering every preview
             **context,
         )
 
 
 def add(blueprint: Blueprint, shell: Shell) -> None:
-    """Put the pages into the blueprint of a mailbox."""
+    """Add the pages to the blueprint of a mailbox."""
     PreviewPages(shell).add_to(blueprint)
 
 
@@ -108,8 +105,7 @@ def _address(preview: Preview, variant: str = "", locale: str = "") -> str:
 
 
 def _previews() -> Previews:
-    mail: Mail = current_app.extensions[NAME]
-    return mail.previews
+    return previews_of(registration())
 
 
 def _rendered(key: str) -> Rendered:
@@ -121,5 +117,5 @@ def _content(key: str) -> bytes:
     return _rendered(key).content or abort(404)
 
 
-def _opened(key: str) -> Opened:
-    return open_message(_content(key))
+def _opened(key: str) -> DisplayedMessage:
+    return read_for_display(_content(key))

@@ -1,8 +1,9 @@
-"""What waits to be sent, and what became of it.
+"""The queue: messages that wait to be sent, and what became of the others.
 
 ::
 
-    views ── search_terms ── mail.queue    the list, one message, what is done to it
-             shown ───────── row           what people see of it
-    api                                    the same for tests
+    views            the list, one message, and what can be done with it
+    api              the same as JSON, for end-to-end tests
+    search_terms     the search field
+    queued_message   a row of the queue, read for display
 """

@@ -18,18 +18,18 @@ from flask import abort
 from flask import Blueprint
 from flask import request
 
-from ...app.current import current_mail
 from ...errors import ConfigurationError
 from ...errors import QueueError
+from ...queue.current import current_queue
 from ..answers import as_json
 from ..answers import check
 from ..answers import number
 from ..shell import Sealed
-from .search_terms import choice_of
+from .queued_message import find
+from .queued_message import QueuedMessage
+from .queued_message import read_row
 from .search_terms import Criteria
-from .shown import find
-from .shown import Shown
-from .shown import shown
+from .search_terms import terms_of
 
 _LIMIT = 100
 _MOST = 1000
@@ -47,21 +47,21 @@ class QueueAPI:
     def add_to(self, blueprint: Blueprint) -> None:
         """Give the views their addresses."""
         get, post = blueprint.get, blueprint.post
-        get("/api/queue", endpoint="api_queue")(_or_why(self.messages))
-        get("/api/queue/<int:id>", endpoint="api_queued")(_or_why(self.message))
-        post("/api/queue/<int:id>/retry", endpoint="api_queue_retry")(_or_why(self.retry))
-        post("/api/queue/<int:id>/cancel", endpoint="api_queue_cancel")(_or_why(self.cancel))
-        post("/api/queue/purge", endpoint="api_queue_purge")(_or_why(self.purge))
+        get("/api/queue", endpoint="api_queue")(_or_reason(self.messages))
+        get("/api/queue/<int:id>", endpoint="api_queued")(_or_reason(self.message))
+        post("/api/queue/<int:id>/retry", endpoint="api_queue_retry")(_or_reason(self.retry))
+        post("/api/queue/<int:id>/cancel", endpoint="api_queue_cancel")(_or_reason(self.cancel))
+        post("/api/queue/purge", endpoint="api_queue_purge")(_or_reason(self.purge))
 
     def messages(self) -> Sealed:
         """The messages that fit: of a state the last changed first, of all the newest first."""
         limit = int(number("limit", _LIMIT, _MOST))
-        queue = current_mail.queue
+        queue = current_queue()
         stats = queue.stats()
         return as_json(
             {
                 "messages": [
-                    shown(row).as_json() for row in queue.rows(**_criteria(), limit=limit)
+                    read_row(row).as_json() for row in queue.rows(**_criteria(), limit=limit)
                 ],
                 "counts": stats.counts,
                 "lag": stats.lag,
@@ -79,18 +79,18 @@ class QueueAPI:
     def retry(self, id: int) -> Sealed:
         """Have a message sent again, or without waiting."""
         self._check()
-        return as_json({"changed": current_mail.queue.retry([_found(id).row.id])})
+        return as_json({"changed": current_queue().retry([_found(id).row.id])})
 
     def cancel(self, id: int) -> Sealed:
         """Do not send a message."""
         self._check()
-        return as_json({"changed": current_mail.queue.cancel([_found(id).row.id])})
+        return as_json({"changed": current_queue().cancel([_found(id).row.id])})
 
     def purge(self) -> Sealed:
         """Delete the finished messages that fit."""
         self._check()
         try:
-            return as_json({"changed": current_mail.queue.purge(**_criteria())})
+            return as_json({"changed": current_queue().purge(**_criteria())})
         except ValueError as error:
             abort(as_json({"error": str(error)}, 400))
 
@@ -98,7 +98,7 @@ class QueueAPI:
         check(self._token(), "api/queue")
 
 
-def _or_why(view: Callable[..., Sealed]) -> Callable[..., Sealed]:
+def _or_reason(view: Callable[..., Sealed]) -> Callable[..., Sealed]:
     """The view, or why the queue cannot be used."""
 
     @functools.wraps(view)
@@ -111,12 +111,12 @@ def _or_why(view: Callable[..., Sealed]) -> Callable[..., Sealed]:
     return answer
 
 
-def _found(id: int) -> Shown:
+def _found(id: int) -> QueuedMessage:
     return find(id) or abort(404)
 
 
 def _criteria() -> Criteria:
     try:
-        return choice_of(request.args).criteria
+        return terms_of(request.args).criteria
     except ValueError as error:
         abort(as_json({"error": str(error)}, 400))

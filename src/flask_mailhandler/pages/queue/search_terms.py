@@ -34,7 +34,7 @@ class Criteria(t.TypedDict):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Choice:
+class SearchTerms:
     """What was asked for; a field that is empty leaves all in."""
 
     state: str = ""
@@ -72,7 +72,7 @@ class Choice:
             return FINISHED
         return frozenset({RowState(self.state)} & {*FINISHED, RowState.HELD})
 
-    def but(self, **changes: str) -> str:
+    def changed(self, **changes: str) -> str:
         """The search with some of its fields changed, as it is written."""
         return " ".join(dataclasses.replace(self, unknown="", **changes)._words())
 
@@ -82,7 +82,7 @@ class Choice:
                 yield f'{word}:"{value}"' if re.search(r"\s", value) else f"{word}:{value}"
 
 
-def read_choice(text: str) -> Choice:
+def read_terms(text: str) -> SearchTerms:
     """Read a search. What means nothing is told when it is used."""
     found: dict[str, str] = {}
     for name, quoted, bare in _TERM.findall(text[:_MAX]):
@@ -90,9 +90,9 @@ def read_choice(text: str) -> Choice:
             found[field] = quoted or bare
         else:
             found["unknown"] = f"{name}:{quoted or bare}" if name else quoted or bare
-    return Choice(**found)
+    return SearchTerms(**found)
 
 
-def choice_of(query: Mapping[str, str]) -> Choice:
+def terms_of(query: Mapping[str, str]) -> SearchTerms:
     """Read the query of a program: each field by its name."""
-    return Choice(**{name: query.get(name, "") for name in _FIELDS.values()})
+    return SearchTerms(**{name: query.get(name, "") for name in _FIELDS.values()})

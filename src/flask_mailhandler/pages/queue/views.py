@@ -13,18 +13,16 @@ from flask import request
 from flask import url_for
 from markupsafe import Markup
 
-from ...app.current import current_mail
 from ...app.current import current_placeholders
 from ...errors import ConfigurationError
 from ...errors import QueueError
 from ...lint import lint
+from ...queue.current import current_queue
 from ...queue.row import RowState
 from ..access import may_change
-from ..mailbox.opened import open_message
-from ..mailbox.opened import Opened
+from ..displayed import DisplayedMessage
+from ..displayed import read_for_display
 from ..mailbox.store import Store
-from ..mailbox.views import today
-from ..mailbox.views import when
 from ..panel import download
 from ..panel import frame_of
 from ..panel import Panel
@@ -33,12 +31,14 @@ from ..panel import part_of
 from ..shell import Sealed
 from ..shell import sealed
 from ..shell import Shell
+from ..times import today
+from ..times import when
 from .api import QueueAPI
-from .search_terms import Choice
-from .search_terms import read_choice
-from .shown import find
-from .shown import Shown
-from .shown import shown
+from .queued_message import find
+from .queued_message import QueuedMessage
+from .queued_message import read_row
+from .search_terms import read_terms
+from .search_terms import SearchTerms
 
 _MANY = 100
 _RECIPIENTS = 200
@@ -46,16 +46,16 @@ _LATE = 60.0
 """Seconds: from then on it is told that mail is late."""
 
 
-class QueuePages:
+class QueueViews:
     """The views of an app's queue.
 
     :param kept: What is in the mailbox, whose token a page must know to change anything.
     """
 
-    def __init__(self, shell: Shell, kept: Store) -> None:
+    def __init__(self, shell: Shell, mailbox: Store) -> None:
         self._shell = shell
-        self._kept = kept
-        self._token = kept.token
+        self._mailbox = mailbox
+        self._token = mailbox.token
 
     def add_to(self, blueprint: Blueprint) -> None:
         """Give the views their addresses."""
@@ -75,7 +75,7 @@ class QueuePages:
         }
         for method, views in (("GET", gets), ("POST", posts)):
             for endpoint, (path, view) in views.items():
-                blueprint.add_url_rule(path, endpoint, self._or_why(view), methods=[method])
+                blueprint.add_url_rule(path, endpoint, self._or_reason(view), methods=[method])
         self._shell.add_section("Queue", ".queue", _is_used)
 
     def index(self) -> Sealed:
@@ -100,14 +100,14 @@ class QueuePages:
             queued=found,
             recipients=found.recipients[:_RECIPIENTS],
             more=max(len(found.recipients) - _RECIPIENTS, 0),
-            panel=_panel(id, open_message(octets)) if octets else None,
+            panel=_panel(id, read_for_display(octets)) if octets else None,
             findings=lint(octets, placeholders=current_placeholders()) if octets else (),
-            kept=None if octets else self._kept.of_message(found.row.message_id),
+            in_mailbox=None if octets else self._mailbox.of_message(found.row.message_id),
         )
 
     def frame(self, id: int) -> Sealed:
         """The HTML of a message, for its frame."""
-        return frame_of(_opened(id))
+        return frame_of(_message(id))
 
     def source(self, id: int) -> Sealed:
         """The octets of a message, as a file."""
@@ -115,25 +115,25 @@ class QueuePages:
 
     def part(self, id: int, number: str) -> Sealed:
         """A part of a message, as a file."""
-        return part_of(_opened(id), number)
+        return part_of(_message(id), number)
 
     def retry(self, id: int) -> Sealed:
         """Have a message sent again, or without waiting."""
         self._check()
-        current_mail.queue.retry([_find(id).row.id])
+        current_queue().retry([_find(id).row.id])
         return _see(".queued", id)
 
     def cancel(self, id: int) -> Sealed:
         """Do not send a message."""
         self._check()
-        current_mail.queue.cancel([_find(id).row.id])
+        current_queue().cancel([_find(id).row.id])
         return _see(".queued", id)
 
     def purge(self) -> Sealed:
         """Delete what is finished of what was searched for."""
         self._check()
         try:
-            current_mail.queue.purge(**_choice().criteria)
+            current_queue().purge(**_terms().criteria)
         except ValueError:
             abort(400)  # the page has no such button
         return _see(".queue")
@@ -148,25 +148,25 @@ class QueuePages:
 
     def _rows(self) -> Markup:
         """The list as HTML."""
-        queue, choice = current_mail.queue, _choice()
+        queue, terms = current_queue(), _terms()
         try:
-            criteria, wrong = choice.criteria, ""
+            criteria, wrong = terms.criteria, ""
         except ValueError as error:
             criteria, wrong = None, str(error)
         found = queue.rows(**criteria, limit=_MANY + 1) if criteria else []
         stats = queue.stats()
-        counts = queue.store.counts(choice.using) if choice.using and stats.counts else stats.counts
+        counts = queue.store.counts(terms.using) if terms.using and stats.counts else stats.counts
         return Markup(
             self._shell.render(
                 "queue_rows.html",
-                entries=[*map(shown, found[:_MANY])],
+                entries=[*map(read_row, found[:_MANY])],
                 more=len(found) > _MANY,
                 wrong=wrong,
-                choice=choice,
+                terms=terms,
                 states=[state for state in RowState if stats.counts.get(state)],
                 counts={state: counts.get(state, 0) for state in RowState},
                 accounts=[*queue.accounts],
-                deletable=0 if wrong else sum(counts.get(state, 0) for state in choice.deletes),
+                deletable=0 if wrong else sum(counts.get(state, 0) for state in terms.deletes),
                 paused=stats.paused,
                 late=int(stats.lag // 60) if stats.lag >= _LATE else 0,
                 when=functools.partial(when, today()),
@@ -175,7 +175,7 @@ class QueuePages:
             )
         )
 
-    def _or_why(self, view: Callable[..., Sealed]) -> Callable[..., Sealed]:
+    def _or_reason(self, view: Callable[..., Sealed]) -> Callable[..., Sealed]:
         """The view, or why the queue cannot be used."""
 
         @functools.wraps(view)
@@ -192,25 +192,25 @@ class QueuePages:
             abort(403)
 
 
-def add(blueprint: Blueprint, shell: Shell, kept: Store) -> None:
+def add(blueprint: Blueprint, shell: Shell, mailbox: Store) -> None:
     """Put the pages into the blueprint of a mailbox."""
-    QueuePages(shell, kept).add_to(blueprint)
-    QueueAPI(kept.token).add_to(blueprint)
+    QueueViews(shell, mailbox).add_to(blueprint)
+    QueueAPI(mailbox.token).add_to(blueprint)
 
 
-def _find(id: int) -> Shown:
+def _find(id: int) -> QueuedMessage:
     return find(id) or abort(404)
 
 
-def _octets(found: Shown) -> bytes | None:
-    return current_mail.queue.store.content(found.row.id)
+def _octets(found: QueuedMessage) -> bytes | None:
+    return current_queue().store.content(found.row.id)
 
 
-def _opened(id: int) -> Opened:
-    return open_message(_octets(_find(id)) or abort(404))
+def _message(id: int) -> DisplayedMessage:
+    return read_for_display(_octets(_find(id)) or abort(404))
 
 
-def _panel(id: int, message: Opened) -> Panel:
+def _panel(id: int, message: DisplayedMessage) -> Panel:
     return panel_of(
         message,
         frame=url_for(".queued_frame", id=id),
@@ -222,7 +222,7 @@ def _panel(id: int, message: Opened) -> Panel:
 def _is_used() -> bool:
     """Whether the queue has been used. To ask opens and makes nothing."""
     try:
-        return current_mail.queue.store.begun
+        return current_queue().store.begun
     except (QueueError, ConfigurationError):
         return True  # the page says what is wrong
 
@@ -242,8 +242,8 @@ def _query() -> dict[str, str]:
     return {"q": q} if (q := _q()) else {}
 
 
-def _choice() -> Choice:
-    return read_choice(_q())
+def _terms() -> SearchTerms:
+    return read_terms(_q())
 
 
 def _state(rows: str) -> str:

@@ -12,7 +12,7 @@ const live = $("#status");
 let waiting = null; // the request for the list that is under way
 let asked = null; // the message that is being opened
 
-function kept(key, value) {
+function stored(key, value) {
   try {
     if (value !== undefined) localStorage.setItem(key, value);
     return localStorage.getItem(key);
@@ -120,7 +120,7 @@ function arrive() {
   const message = $(".message");
   if (!message) return;
   reveal($("[aria-selected=true]", message));
-  const width = kept("mailbox-width");
+  const width = stored("mailbox-width");
   for (const choice of $$("input[name=width]")) choice.checked = choice.value === (width || "desktop");
   const row = rowOf(message.dataset.id);
   if (message.dataset.read && (!row || row.classList.contains("unread"))) {
@@ -207,7 +207,7 @@ document.addEventListener("click", (event) => {
   if (!link || !plain(event)) return;
   if (link.matches("#theme")) {
     const theme = document.documentElement.dataset.shown === "dark" ? "light" : "dark";
-    kept("mailbox-theme", theme);
+    stored("mailbox-theme", theme);
     Object.assign(document.documentElement.dataset, { theme, shown: theme });
     return link.setAttribute("aria-pressed", theme === "dark");
   }
@@ -221,7 +221,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("change", (event) => {
-  if (event.target.name === "width") kept("mailbox-width", event.target.value);
+  if (event.target.name === "width") stored("mailbox-width", event.target.value);
 });
 
 document.addEventListener("submit", (event) => {

@@ -9,9 +9,8 @@ from celery.signals import worker_process_init
 from celery.signals import worker_process_shutdown
 from flask import has_app_context
 
-from ...app.current import registration
 from ...errors import ConfigurationError
-from ..build import queue_of
+from ..current import current_queue
 from .broker import BrokerEngine
 from .broker import EXPIRES
 from .broker import TASK
@@ -61,7 +60,7 @@ def _send(account: str) -> None:
             "The Celery app runs its tasks without an app context: give it the FlaskTask of Flask's"
             " page 'Background Tasks with Celery'."
         )
-    engine = t.cast(CeleryEngine, queue_of(registration()).engine)
+    engine = t.cast(CeleryEngine, current_queue().engine)
     engine.boot()  # not every pool of workers starts processes
     engine.answer(account)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ...app.current import registration
 from ...errors import ConfigurationError
-from ..build import queue_of
+from ..current import current_queue
 from .broker import BrokerEngine
 from .broker import EXPIRES
 
@@ -39,4 +38,4 @@ class RQEngine(BrokerEngine):
 
 def send(account: str) -> None:
     """Send due mail. A worker runs this job in a context of the app."""
-    t.cast(RQEngine, queue_of(registration()).engine).answer(account)
+    t.cast(RQEngine, current_queue().engine).answer(account)

@@ -21,6 +21,7 @@ from ..sqlite.transaction import begin
 from ..sqlite.transaction import without_sync
 from .clock import Clock
 from .insert import Insertion
+from .postgresql import LIMIT_LOCK_WAIT
 from .postgresql import RUN
 from .tables import mail_queue_tables
 
@@ -144,9 +145,10 @@ class Database:
             raise QueueError(f"The queue in {self.name} cannot be used: {why}.") from cause
 
     def limit_lock_wait(self, connection: sa.Connection) -> None:
-        """Set the longest wait for a lock. SQLite's driver has one anyway."""
+        """Limit the wait for a lock in this transaction, unless the database's own
+        ``lock_timeout`` does. SQLite's driver has a limit anyway."""
         if self.postgresql:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT:g}s'")
+            connection.execute(LIMIT_LOCK_WAIT, {"limit": f"{LOCK_TIMEOUT:g}s"})
 
     def server_run(self) -> str:
         """Return a name for this run of the database's server, or of the machine with the WAL.

@@ -48,6 +48,11 @@ def later() -> sa.ColumnElement[str]:
     return sa.func.set_config("synchronous_commit", "off", True)
 
 
+LIMIT_LOCK_WAIT = sa.text(
+    "SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'"
+)
+"""Limit the wait for a lock in this transaction, unless there is a limit already."""
+
 RUN = sa.text("SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter")
 """A name for this run of the server. PostgreSQL keeps its statistics over an orderly restart, and
 resets them after a crash or a failover to another server

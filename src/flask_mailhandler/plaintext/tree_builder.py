@@ -1,4 +1,4 @@
-"""A tree of blocks, made from the events of markup in any order and number."""
+"""Events of markup, in any order and number, to a tree of blocks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from collections.abc import Mapping
 
+from .block import Block
+from .block import HEADINGS
 from .links import cite
 from .links import shown
 from .marks import raised
@@ -18,14 +20,13 @@ from .numbering import markers
 from .space import collapse
 from .space import squeeze
 
-HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _ROW = ("caption", "td", "th", "tr")
 _SECTIONS = ("tbody", "tfoot", "thead")
 _EMPTY_TAGS = "area base br col embed hr img input link meta param source track wbr"
 _EMPTY = frozenset(_EMPTY_TAGS.split())
 _UNSEEN = frozenset(("datalist", "noscript", "template", "xml"))
 
-# The end of an element may not reach across anything of a higher rank.
+# An end tag does not end an element across an open element of a higher rank.
 _INLINE, _BLOCK, _CELL, _TABLE = range(4)
 _BLOCK_TAGS = """
     address article aside blockquote center dd details dialog dir div dl dt fieldset figcaption
@@ -36,7 +37,7 @@ _RANKS = {
     **dict.fromkeys((*_ROW, *_SECTIONS), _CELL),
     "table": _TABLE,
 }
-# A start tag, the elements that it ends, and what may not lie between.
+# A start tag, the elements that it ends, and the elements that it does not reach across.
 _ENDS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
     "a": (("a",), (_CELL, _TABLE)),
     "li": (("li",), ("ul", "ol", _CELL, _TABLE)),
@@ -49,7 +50,7 @@ _ENDS: dict[str, tuple[tuple[str, ...], tuple[str | int, ...]]] = {
     **dict.fromkeys(_SECTIONS, ((*_ROW, *_SECTIONS), (_TABLE,))),
 }
 
-# Declarations in a style from which white space was taken.
+# Declarations in a style without its white space.
 _ZERO = r"0(?:\.0+)?(?:px|pt|r?em|%)?"
 _NO_SIZE = re.compile(_ZERO)
 _HIDDEN = re.compile(
@@ -64,41 +65,25 @@ _STRUCK = re.compile(r"(?:^|;)text-decoration(?:-line)?:[^;]*line-through")
 _PIXEL = re.compile(r"(?:^|;)(?:width|height):[01](?:px)?(?:;|!|$)")
 
 
-@dataclasses.dataclass(slots=True, eq=False)
-class Block:
-    """A paragraph, a list, a cell: what begins and ends a line.
-
-    ``children`` are blocks, and pieces of text before, between and behind them. A newline in a
-    piece breaks the line; spaces are not collapsed over several pieces yet.
-    """
-
-    tag: str
-    attributes: Mapping[str, str]
-    verbatim: bool = False
-    children: list[Block | str] = dataclasses.field(default_factory=list)
-    # Of an item in a list: "7." or "-".
-    marker: str = "-"
-
-
 @dataclasses.dataclass(slots=True)
 class _Open:
-    """An element whose end was not read yet, and what holds for the text in it."""
+    """An element that is still open, and how its text is treated."""
 
     tag: str
     rank: int
     block: Block
     hidden: bool = False
-    # A font size of 0 hides text, but unlike the others neither an image nor an element that has a
-    # size of its own: many tools write it on each cell of a layout, against gaps between images.
+    # A font size of 0 hides text, but not images or elements with their own size: many tools set it
+    # on each cell of a layout, to close gaps between images.
     no_size: bool = False
     struck: bool = False
-    # Where in its block it begins, if its text is struck out and that around it is not.
+    # The child of its block that struck-out text begins with, if the text before is not struck out.
     struck_from: int | None = None
 
 
 @dataclasses.dataclass(slots=True)
 class _Link:
-    """An ``<a>``, and where its text, or the last block of it, stands."""
+    """An ``<a>``, and the position of its text, or of its text in the last block."""
 
     url: str
     label: str
@@ -109,7 +94,7 @@ class _Link:
 
 
 def build(events: Iterable[Start | End | str]) -> Block:
-    """The root of the blocks that *events* make."""
+    """Return the root of the tree of blocks."""
     tree = _Tree()
     for event in events:
         match event:
@@ -123,23 +108,23 @@ def build(events: Iterable[Start | End | str]) -> Block:
 
 
 class _Tree:
-    """Builds the tree from start tags, end tags and text, in any order and number."""
+    """Builds the tree from start tags, end tags and text."""
 
     def __init__(self) -> None:
         self._root = Block("body", {})
         self._open = [_Open("body", _TABLE, self._root)]
-        # By tag and by rank, where such elements stand in _open: nothing is ever searched for.
+        # The positions in _open by tag and by rank, so that no search is needed.
         self._where: defaultdict[str | int, list[int]] = defaultdict(list)
         self._link: _Link | None = None
-        # The URLs of links with words, and where others stand that show nothing but their URL.
         self._numbered: list[Block] = []
+        # The URLs of links with words, and the positions of links that show only their URL.
         self._in_words: set[str] = set()
         self._bare: list[tuple[_Link, int]] = []
-        # The block that just got a link or a picture, which a word right behind must not touch.
+        # The block that just got a link or an image: a word that follows gets a space before it.
         self._set_apart: Block | None = None
 
     def close(self) -> Block:
-        """Give the root, whatever is still open."""
+        """End what is still open, and return the root."""
         self._end_link()
         for still in reversed(self._open):
             if still.struck_from is not None:
@@ -198,8 +183,8 @@ class _Tree:
             self._add(text if around.block.verbatim else collapse(text))
 
     def _end_nearest(self, tags: Iterable[str], unless: Iterable[str | int]) -> None:
-        """End the nearest element of each of *tags*, and what is open in it, unless something of
-        *unless* was opened since."""
+        """End the nearest open element of each of *tags*, and all elements in it, unless an element
+        of *unless* was opened after it."""
         nearest = [self._where[tag][-1] for tag in tags if self._where[tag]]
         if not nearest:
             return
@@ -256,12 +241,12 @@ class _Tree:
             self._link = _Link(url, label, block, here, here)
 
     def _end_link(self) -> None:
-        """Write the link's URL behind its text, in the block that has it."""
+        """Write the URL of the link after its text, in the block that has the text."""
         link, self._link = self._link, None
         if link is None:
             return
         children = link.block.children
-        # Strings all of them: a block in between would have moved the start behind itself.
+        # All of these are strings: a block between them would have moved the start.
         source = "".join(map(str, children[link.start : link.end]))
         if squeeze(source):
             text = source.strip()
@@ -284,8 +269,8 @@ def _style(attributes: Mapping[str, str]) -> str:
 def _is_hidden(tag: str, attributes: Mapping[str, str], style: str) -> bool:
     if "hidden" in attributes or _HIDDEN.search(style):
         return True
-    # On anything else it hides from Outlook alone what all others show: the very button, say, that
-    # Outlook gets drawn in a conditional comment.
+    # On other elements it hides from Outlook what other clients show, such as a button for which
+    # Outlook has its own version in a conditional comment.
     return tag in ("div", "p", "span") and _MSO_HIDDEN.search(style) is not None
 
 

@@ -6,8 +6,8 @@ import dataclasses
 import datetime
 import typing as t
 
-from ...app.current import current_mail
 from ...queue import outcomes
+from ...queue.current import current_queue
 from ...queue.outcomes import DamagedRowError
 from ...queue.outcomes import Settled
 from ...queue.row import PRIORITIES
@@ -24,7 +24,7 @@ _DONE = frozenset({RowState.SENT, RowState.CLAIMED})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Shown:
+class QueuedMessage:
     """A row that was read to be looked at.
 
     :param damaged: Why its recipients or its options cannot be read; "" if they can.
@@ -106,7 +106,7 @@ class Shown:
         ]
 
 
-def shown(row: Row) -> Shown:
+def read_row(row: Row) -> QueuedMessage:
     """Read a row, as far as it can be read."""
     recipients: tuple[Settled, ...] = ()
     options: dict[str, t.Any] = {}
@@ -116,15 +116,15 @@ def shown(row: Row) -> Shown:
         options = read_options(row)
     except DamagedRowError as error:
         damaged = f"The row is damaged: {error}."
-    return Shown(
+    return QueuedMessage(
         row, recipients, str(options.get("subject", "")), str(options.get("sender", "")), damaged
     )
 
 
-def find(id: int) -> Shown | None:
+def find(id: int) -> QueuedMessage | None:
     """The message of the current app's queue that has that number."""
-    row = current_mail.queue.get(id) if id <= _LARGEST else None
-    return None if row is None else shown(row)
+    row = current_queue().get(id) if id <= _LARGEST else None
+    return None if row is None else read_row(row)
 
 
 def moment(seconds: float) -> datetime.datetime:

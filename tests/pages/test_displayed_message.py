@@ -10,22 +10,22 @@ import pytest
 from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler.lint import lint
-from flask_mailhandler.mime.bounds import MAX_FIELDS as PARSED_FIELDS
-from flask_mailhandler.mime.bounds import MAX_LINES
-from flask_mailhandler.mime.bounds import MAX_OCTETS
-from flask_mailhandler.mime.bounds import MAX_PARTS as MAX_PARSED
-from flask_mailhandler.mime.summary import Summary
-from flask_mailhandler.mime.summary import summary
+from flask_mailhandler.mime.reading.bounds import MAX_FIELDS as PARSED_FIELDS
+from flask_mailhandler.mime.reading.bounds import MAX_LINES
+from flask_mailhandler.mime.reading.bounds import MAX_OCTETS
+from flask_mailhandler.mime.reading.bounds import MAX_PARTS as MAX_PARSED
+from flask_mailhandler.mime.reading.summary import Summary
+from flask_mailhandler.mime.reading.summary import summary
+from flask_mailhandler.pages.displayed import DisplayedMessage
+from flask_mailhandler.pages.displayed import MAX_DEPTH
+from flask_mailhandler.pages.displayed import MAX_FIELDS
+from flask_mailhandler.pages.displayed import MAX_HTML
+from flask_mailhandler.pages.displayed import MAX_PARTS
+from flask_mailhandler.pages.displayed import read_for_display
 from flask_mailhandler.pages.framed import framed
 from flask_mailhandler.pages.framed import has_dark
 from flask_mailhandler.pages.framed import has_remote
 from flask_mailhandler.pages.framed import MAX_IMAGES
-from flask_mailhandler.pages.mailbox.opened import MAX_DEPTH
-from flask_mailhandler.pages.mailbox.opened import MAX_FIELDS
-from flask_mailhandler.pages.mailbox.opened import MAX_HTML
-from flask_mailhandler.pages.mailbox.opened import MAX_PARTS
-from flask_mailhandler.pages.mailbox.opened import open_message
-from flask_mailhandler.pages.mailbox.opened import Opened
 
 LOGO = Attachment(b"\x89PNG\r\n", filename="logo.png", cid="logo@shop")
 
@@ -34,9 +34,9 @@ def octets_of(message: Message) -> bytes:
     return message.to_mime().as_bytes()
 
 
-def opened(html: str, **fields: str) -> Opened:
+def opened(html: str, **fields: str) -> DisplayedMessage:
     header = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return open_message(f"{header}Content-Type: text/html\r\n\r\n{html}".encode())
+    return read_for_display(f"{header}Content-Type: text/html\r\n\r\n{html}".encode())
 
 
 def nested(depth: int) -> bytes:
@@ -67,7 +67,7 @@ def test_the_tree() -> None:
         inline_attachments=[LOGO],
     )
 
-    found = open_message(octets_of(message))
+    found = read_for_display(octets_of(message))
 
     assert [(part.number, part.depth, part.kind, part.filename) for part in found.parts] == [
         ("1", 0, "multipart/mixed", ""),
@@ -90,7 +90,7 @@ def test_an_attached_message() -> None:
         b"Content-Type: message/rfc822\r\n\r\n" + inner + b"\r\n--x--\r\n"
     )
 
-    found = open_message(octets)
+    found = read_for_display(octets)
 
     assert [(part.kind, part.is_inner) for part in found.parts] == [
         ("multipart/mixed", False),
@@ -162,7 +162,7 @@ def test_an_attached_message() -> None:
 def test_bounds(octets: bytes, says: str) -> None:
     """Attack: a message that takes the page, or who keeps it, for ever: depth, parts, fields and
     size are bounded, and what is left out is told. (It would take hours.)"""
-    found, told = open_message(octets), summary(octets)
+    found, told = read_for_display(octets), summary(octets)
     lint(octets)
 
     assert found.subject == told["subject"] == "deep"
@@ -184,7 +184,7 @@ def test_bounds(octets: bytes, says: str) -> None:
 )
 def test_at_the_bounds(octets: bytes, parts: int, fields: int) -> None:
     """A message that has just as much as is read is read to its end."""
-    found = open_message(octets)
+    found = read_for_display(octets)
 
     assert (len(found.parts), len(found.fields)) == (parts, fields)
     assert not any("was read up to" in sentence for sentence in found.left_out)
@@ -208,7 +208,7 @@ def test_at_the_bounds(octets: bytes, parts: int, fields: int) -> None:
 )
 def test_damaged(octets: bytes) -> None:
     """Whatever the octets are, they are opened."""
-    found = open_message(octets)
+    found = read_for_display(octets)
     told = summary(octets)
 
     assert framed(found, "light").encode("utf-8", "replace")
@@ -227,7 +227,7 @@ def test_images_of_the_message() -> None:
     )
     data = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n").decode()
 
-    found = framed(open_message(octets_of(message)), "light")
+    found = framed(read_for_display(octets_of(message)), "light")
 
     assert f'<img src="{data}">' in found
     assert f"url({data})" in found
@@ -244,7 +244,7 @@ def test_one_image_many_times() -> None:
         inline_attachments=[Attachment(bytes(MAX_IMAGES // 2), filename="a.png", cid="logo@shop")],
     )
 
-    found = framed(open_message(octets_of(message)), "light")
+    found = framed(read_for_display(octets_of(message)), "light")
 
     assert found.count("data:image/png") == 2
     assert found.count('src="cid:logo@shop"') == 998
@@ -260,8 +260,8 @@ def test_what_is_no_image(kind: str) -> None:
         + b"\r\n\r\n<script>alert(1)</script>\r\n--x--"
     )
 
-    assert "data:text" not in framed(open_message(octets), "light")
-    assert "data:application" not in framed(open_message(octets), "light")
+    assert "data:text" not in framed(read_for_display(octets), "light")
+    assert "data:application" not in framed(read_for_display(octets), "light")
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import re
 import typing as t
 from collections.abc import Iterator
 
-from ...mime.reading import Leaf
-from ...mime.reading import leaf_of
-from ...mime.reading import parsed_within_bounds
-from ...mime.reading import unfolded
-from ...mime.stdlib.source import parts_of
-from ...text.decoding import decoded
+from ..mime.reading import Leaf
+from ..mime.reading import leaf_of
+from ..mime.reading import parsed_within_bounds
+from ..mime.reading import unfolded
+from ..mime.stdlib.source import parts_of
+from ..text.decoding import decoded
 
 if t.TYPE_CHECKING:
     from email.message import Message as MIMEMessage
@@ -59,7 +59,7 @@ class Part:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Opened:
+class DisplayedMessage:
     """What a page shows of a message.
 
     :param fields: Names and values of the header, decoded.
@@ -117,7 +117,7 @@ class Opened:
         return ""
 
 
-def open_message(octets: bytes) -> Opened:
+def read_for_display(octets: bytes) -> DisplayedMessage:
     """Read a message to show it. Nothing is refused, and nothing raises."""
     message, unread = parsed_within_bounds(octets)
     items = list(message.raw_items())
@@ -130,7 +130,7 @@ def open_message(octets: bytes) -> Opened:
     if len(items) > MAX_FIELDS:
         left_out.append(f"Of {len(items)} header fields {MAX_FIELDS} are shown.")
     source = octets[:MAX_SHOWN].decode("utf-8", "replace")
-    return Opened(
+    return DisplayedMessage(
         fields,
         tuple(parts),
         re.sub(r"\r\n?", "\n", source),

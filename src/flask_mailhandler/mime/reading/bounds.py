@@ -1,4 +1,4 @@
-"""How much is read of a message that anybody may have made."""
+"""How much is read of a message from an unknown source."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from email.policy import Compat32
 from email.policy import Policy
 
 MAX_OCTETS = 16 << 20
-"""What comes after is not read: it would keep a page waiting."""
+"""Octets after these are not read, because a page would wait too long for them."""
 MAX_LINES = 250_000
-"""As many as an attachment in base64 of :data:`MAX_OCTETS` has."""
+"""As many as a base64 attachment of :data:`MAX_OCTETS` has."""
 MAX_BOUNDARIES = 60
-"""Each may open a level, and the time that reading takes grows with lines times levels."""
+"""Each may open a level, and the time to parse grows with lines times levels."""
 MAX_PARTS = 2_000
 MAX_FIELDS = 20_000
-"""Of the message and of all its parts."""
+"""In the message and all its parts together."""
 TOO_DEEP = "The parts are nested too deep, so only the header was read."
 MAX_PARAMETERS = 200
-"""Of a field: a file name of 255 characters of four octets each takes a quarter of them."""
+"""In a field. A file name of 255 characters of four octets each takes a quarter of them."""
 
-# https://www.rfc-editor.org/rfc/rfc2231#section-3: boundary*0= is one too
+# https://www.rfc-editor.org/rfc/rfc2231#section-3: "boundary*0=" is a boundary too
 _BOUNDARY = re.compile(rb"boundary[\s*0-9]*=")
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 
 
 def within_bounds(octets: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return the octets as far as they can be read soon, and a sentence about each thing that is
-    left out: they are cut, or only the header is there of what is nested too deep."""
+    """Return the octets that are read, and a sentence about each thing that is left out.
+
+    Octets and lines beyond the limits are cut off. If there are too many boundaries, only the
+    header remains.
+    """
     left_out = []
     found = octets[:MAX_OCTETS]
     if len(found) < len(octets):
@@ -44,9 +47,9 @@ def within_bounds(octets: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _cut_at_line(octets: bytes) -> int | None:
-    """Where the lines are too many; None if they are not."""
+    """Return where the line limit is reached; None if it is not."""
     if octets.count(b"\n") + octets.count(b"\r") <= MAX_LINES:
-        return None  # the usual answer, in a moment
+        return None  # the usual case, answered quickly
     end = 0
     for number, line in enumerate(_LINE.finditer(octets)):
         if number == MAX_LINES:
@@ -56,14 +59,14 @@ def _cut_at_line(octets: bytes) -> int | None:
 
 
 class TooMuch(Exception):
-    """Reading has ended before the message has."""
+    """A limit was reached before the end of the message."""
 
 
 class Budget:
-    """What may still be read of one message.
+    """How many parts and fields of one message may still be read.
 
-    :ivar message: As far as it has been read.
-    :ivar left_out: Why no more was read.
+    :ivar message: The message, as far as it has been read.
+    :ivar left_out: Why the rest was not read.
     """
 
     def __init__(self) -> None:
@@ -73,9 +76,9 @@ class Budget:
         self._fields = MAX_FIELDS
 
     def part(self, policy: Policy) -> Message:
-        """Begin a part: the message itself, one of its parts, a message attached to it.
+        """Begin a part: the message itself, one of its parts, or a message attached to it.
 
-        :raises TooMuch: if it is one too many.
+        :raises TooMuch: if the limit is reached.
         """
         if not self._parts:
             self._end(f"The message was read up to its {MAX_PARTS}th part.")
@@ -85,9 +88,9 @@ class Budget:
         return part
 
     def field(self) -> None:
-        """Take a header field.
+        """Count a header field.
 
-        :raises TooMuch: if it is one too many.
+        :raises TooMuch: if the limit is reached.
         """
         if not self._fields:
             self._end(f"The message was read up to its {MAX_FIELDS}th header field.")
@@ -99,12 +102,12 @@ class Budget:
 
 
 class FieldsWithinBounds(Compat32):
-    """Header fields as :data:`email.policy.compat32` reads them, but ``Content-...`` without the
-    parameters that are too many: the time that is taken to split them grows with the square of
-    their number, and that is done several times for each part."""
+    """Reads header fields as :data:`email.policy.compat32` does, but keeps only the first
+    :data:`MAX_PARAMETERS` parameters of ``Content-...`` fields. The standard library splits them in
+    time that grows with the square of their number, several times for each part."""
 
     budget: Budget | None = None
-    """What counts parts and fields; give its :meth:`Budget.part` as ``message_factory``, too."""
+    """Counts parts and fields. Pass its :meth:`Budget.part` as ``message_factory`` too."""
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
         """Read a field."""

@@ -1,0 +1,156 @@
+"""An account: it builds a handler from the options that its keys gave.
+
+::
+
+    MAIL_* keys ──────────────────┐
+    MAIL_ACCOUNTS[name] ─ inherit ┴─ read_account ── Account ── build ── handler
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from collections.abc import Callable
+from collections.abc import Mapping
+
+from .. import config
+from ..config import Limits
+from ..config import Option
+from ..errors import ConfigurationError
+from ..handlers import BUILT_IN
+from ..handlers import find
+from ..handlers.base import EmailHandler
+from .unknown_keys import unknown_options_text
+
+Values: t.TypeAlias = "Mapping[str, object]"
+"""Options by name: in lower case and without ``MAIL_``."""
+Label: t.TypeAlias = Callable[[str], str]
+"""Returns the name under which the user wrote an option, for errors."""
+
+DEFAULT = "default"
+"""The account that the ``MAIL_*`` keys themselves make."""
+# An account that names one of these has its own connection and inherits none of them.
+CONNECTION = frozenset(
+    "handler url host port security tls_context tls_server_name tls_ca_file tls_cert_file"  # noqa: SIM905
+    " tls_key_file source_address username password oauth_token login_mechanism"
+    " dangerous_plaintext_login folder stream".split()
+)
+# These belong to handlers that send nothing: they name no server.
+_NO_SERVER = frozenset({"folder", "stream"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """The kind of a handler, and its options."""
+
+    name: str
+    handler: object
+    """The kind as the user wrote it, or None if no key chose one."""
+    options: Mapping[str, object] = dataclasses.field(repr=False)
+    """The values of all options, by name."""
+    connected: bool
+    """Whether any key says where mail goes."""
+    rate_limit: Limits | None
+    label: Label
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The key that each option, and ``handler``, was read from: its own key, an alias, or the
+    key of a URL."""
+
+    def build(self, wanted: object) -> EmailHandler:
+        """Build a handler of the *wanted* kind with this account's options.
+
+        :raises ConfigurationError: naming the key whose value is wrong.
+        """
+        cls = find(wanted, self.label("handler"))
+        own_method = t.cast(t.Any, cls.from_config).__func__
+        if own_method is not t.cast(t.Any, EmailHandler.from_config).__func__:
+            return cls.from_config(self.options)
+        return cls.from_config(self.options, self.label)
+
+    def elsewhere(self, **connection: object) -> dict[str, object]:
+        """Return the options with another connection in place of the account's own."""
+        return {**without_connection(self.options), **connection}
+
+
+def read_account(
+    name: str,
+    own: Values,
+    known: Mapping[str, Option[t.Any, t.Any]],
+    label: Label,
+    source: Label,
+) -> Account:
+    """Read the options of one account, and check that a built-in handler takes them together.
+
+    :param own: The values, those that the account inherits included.
+    :param known: The options of all built-in handlers.
+    :param source: Returns the key that an option was read from.
+    :raises ConfigurationError: for the first value that is wrong, naming its key.
+    """
+    from_url = config.parse_url(own["url"], label("url")) if "url" in own else {}
+    if stray := from_url.keys() - known.keys() - {"handler"}:
+        raise ConfigurationError(unknown_options_text(label("url"), stray, known))
+
+    def named(option: str) -> str:
+        return f"{option!r} in {label('url')}" if option in from_url else label(option)
+
+    merged = {**own, **from_url}
+    limit = merged.pop("rate_limit", None)
+    handler = merged.pop("handler", None)
+    checked = {**merged, **config.read(known, merged, named)}
+    checked.pop("url", None)
+    account = Account(
+        name=name,
+        handler=handler,
+        options=checked,
+        connected=not (CONNECTION - _NO_SERVER).isdisjoint(own),
+        rate_limit=None if limit is None else config.rate(limit, named("rate_limit")),
+        label=label,
+        sources={
+            option: source("url" if option in from_url else option)
+            for option in {**own, **from_url}
+        },
+    )
+    if is_built_in(handler or "smtp"):
+        # Only building the handler shows whether its options go together.
+        account.build(handler or "smtp")
+    else:
+        check_handler(handler, label("handler"))
+    return account
+
+
+def inherit(flat: Values, given: Values) -> dict[str, object]:
+    """Complete the options of an account: it inherits every option that it leaves out, but if it
+    names its own connection, no part of another connection.
+
+    :param flat: The options of the default account.
+    :param given: The options that the account names.
+    """
+    inherited = flat if CONNECTION.isdisjoint(given) else without_connection(flat)
+    return {**inherited, **given}
+
+
+def without_connection(given: Values) -> dict[str, object]:
+    """Leave out every option of a connection."""
+    return {name: value for name, value in given.items() if name not in CONNECTION}
+
+
+def known_options() -> dict[str, Option[t.Any, t.Any]]:
+    """Return the options of all built-in handlers, by name."""
+    known: dict[str, Option[t.Any, t.Any]] = {}
+    for name in ("smtp", "console", "memory", "mailbox"):
+        known |= config.options(find(name))
+    return known
+
+
+def is_built_in(handler: object) -> bool:
+    """Whether this is the name of a built-in handler."""
+    return isinstance(handler, str) and handler in BUILT_IN
+
+
+def check_handler(handler: object, name: str) -> None:
+    """Check the name of a handler as far as possible without importing the user's module.
+
+    :param name: The key, for the error.
+    """
+    if not isinstance(handler, str) or ":" not in handler:
+        find(handler, name)

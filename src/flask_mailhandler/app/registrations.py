@@ -1,0 +1,88 @@
+"""The apps that one :class:`.Mail` is registered on, and what they share."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+import weakref
+from collections.abc import Iterator
+
+from flask import Flask
+from flask import has_app_context
+
+from ..handlers.prepare import Before
+from ..testing.outbox import Outbox
+from .current import app_in_context
+from .current import current_app_object
+from .current import REGISTRATION
+from .registration import Registration
+from .settings import Settings
+
+if t.TYPE_CHECKING:
+    from ..testing.server import SMTPServer
+
+
+class MailBase:
+    """The base of :class:`.Mail`: it knows the apps that it is registered on."""
+
+    def __init__(self) -> None:
+        self._registrations = Registrations()
+
+    def _registration(self) -> Registration:
+        """Return the registration on the current app.
+
+        :raises RuntimeError: outside an app context, or if the app is not one of this ``Mail``.
+        """
+        return self._registrations.current()
+
+
+class Registrations:
+    """The registrations of one :class:`.Mail`, each for as long as its app lives."""
+
+    def __init__(self) -> None:
+        self.before: list[Before] = []
+        """The ``before_send`` functions, which all apps share."""
+        self._by_app: weakref.WeakKeyDictionary[Flask, Registration] = weakref.WeakKeyDictionary()
+
+    def add(self, app: Flask, settings: Settings) -> Registration:
+        """Register an app."""
+        mine = self._by_app[app] = Registration(app, settings, self.before)
+        app.extensions[REGISTRATION] = mine
+        return mine
+
+    def current(self) -> Registration:
+        """Return the registration of the current app.
+
+        :raises RuntimeError: outside an app context, or if the app is not registered.
+        """
+        return self.of(app_in_context())
+
+    def of(self, app: Flask) -> Registration:
+        """Return the registration of an app.
+
+        :raises RuntimeError: if the app is not registered.
+        """
+        try:
+            return self._by_app[app]
+        except KeyError:
+            raise RuntimeError(
+                f"This Mail is not registered on the app {app.name!r}: call mail.init_app(app) in"
+                " the function that creates the app."
+            ) from None
+
+    @contextlib.contextmanager
+    def capture(self, app: Flask | None, server: SMTPServer | None) -> Iterator[Outbox]:
+        """Capture the mail of an app; without *app*, of the current app, or of all apps."""
+        outbox = Outbox() if server is None else server.outbox
+        target = app or (current_app_object() if has_app_context() else None)
+        with contextlib.ExitStack() as captures:
+            for mine in [self.of(target)] if target else self:
+                captures.enter_context(mine.capture(server or outbox))
+            yield outbox
+
+    def names(self) -> list[str]:
+        """Return the names of the apps."""
+        return sorted(app.name for app in self._by_app)
+
+    def __iter__(self) -> Iterator[Registration]:
+        return iter([*self._by_app.values()])

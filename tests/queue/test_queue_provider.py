@@ -1,0 +1,154 @@
+"""What a provider says about a message beside accepted or not: its identifier, and until when it
+recognizes a repeat."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import typing as t
+
+import pytest
+
+from flask_mailhandler import Address
+from flask_mailhandler import conclude
+from flask_mailhandler import EmailHandler
+from flask_mailhandler import Job
+from flask_mailhandler import message_sent
+from flask_mailhandler import Outcome
+from flask_mailhandler import Phase
+from flask_mailhandler import Report
+from flask_mailhandler import State
+from flask_mailhandler.queue import outcomes
+from flask_mailhandler.queue.outcomes import DamagedRowError
+from flask_mailhandler.queue.outcomes import Settled
+from queueing import shop
+from sending import letter
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flask_mailhandler.report import Observe
+
+INDIA = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+UNTIL = datetime.datetime(2027, 1, 15, 8, tzinfo=datetime.UTC)
+EARLIER = datetime.datetime(2027, 1, 15, 9, tzinfo=INDIA)
+ANN, BOB = Address("ann@example.com"), Address("bob@example.com")
+
+
+class Provider(EmailHandler):
+    """Accepts the message for Ann, and gives no reply for all others."""
+
+    until: datetime.datetime | None = UNTIL
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        for job in jobs:
+            observe(Phase.END_OF_DATA, job)
+            found = [
+                Outcome(to, State.ACCEPTED, provider_id="p-17")
+                if to == ANN
+                else Outcome(to, State.UNKNOWN)
+                for to in job.envelope.recipients
+            ]
+            yield conclude(job, found, safe_until=self.until)
+
+
+class IndianProvider(Provider):
+    """One that gives the time in another zone."""
+
+    until = EARLIER
+
+
+class NaiveProvider(Provider):
+    """One that gives the time of this machine, without its zone."""
+
+    until = UNTIL.astimezone().replace(tzinfo=None)
+
+
+@pytest.mark.parametrize(
+    ("handler", "until"),
+    [(Provider, UNTIL), (IndianProvider, EARLIER), (NaiveProvider, UNTIL)],
+)
+def test_a_row_keeps_what_the_provider_said(
+    handler: type[EmailHandler], until: datetime.datetime, tmp_path: Path
+) -> None:
+    """The report of a row has the identifiers and the time that the last attempt brought."""
+    with shop(tmp_path, MAIL_HANDLER=handler) as here:
+        here.mail.send_later(letter(ANN, BOB))
+        here.queue.run_once()
+    with shop(tmp_path, MAIL_HANDLER=handler) as later:
+        (row,) = later.rows
+        report = later.queue.report(row)
+
+    assert row.state == "held"
+    assert [outcome.provider_id for outcome in report.outcomes] == ["p-17", ""]
+    assert report.safe_until == until
+
+
+def test_a_receiver_gets_what_the_provider_said(tmp_path: Path) -> None:
+    """A signal of the queue has a report with the identifiers and the time."""
+    seen: list[Report] = []
+
+    def receive(sender: object, report: Report, **facts: t.Any) -> None:
+        seen.append(report)
+
+    with shop(tmp_path, MAIL_HANDLER=Provider) as here:
+        message_sent.connect(receive, here.app)
+        here.mail.send_later(letter(ANN))
+        here.queue.run_once()
+
+    (report,) = seen
+    assert report.outcomes == (Outcome(ANN, State.ACCEPTED, provider_id="p-17"),)
+    assert report.safe_until == UNTIL
+
+
+def test_the_staging_guard_keeps_what_the_provider_said() -> None:
+    """A report to which the staging guard adds recipients keeps the rest as it was."""
+    handler = Provider(allow_to=["ann@example.com"])
+
+    (report,) = handler.send([letter(ANN, BOB)])
+
+    assert report.refused == [BOB]
+    assert report.outcomes[0].provider_id == "p-17"
+    assert report.safe_until == UNTIL
+
+
+@pytest.mark.parametrize(
+    ("settled", "expect"),
+    [
+        ([Settled(ANN), Settled(BOB)], None),
+        ([Settled(ANN, State.ACCEPTED), Settled(BOB, State.UNKNOWN, safe_until=UNTIL)], UNTIL),
+        ([Settled(ANN, State.UNKNOWN), Settled(BOB, State.UNKNOWN, safe_until=UNTIL)], None),
+        (
+            [
+                Settled(ANN, State.DEFERRED, safe_until=UNTIL),
+                Settled(BOB, State.UNKNOWN, safe_until=EARLIER),
+            ],
+            EARLIER,
+        ),
+    ],
+)
+def test_the_earliest_time_counts(settled: list[Settled], expect: datetime.datetime | None) -> None:
+    """Repeating is safe for all recipients until the first of their times, and never if an
+    unknown outcome has none."""
+    assert outcomes.safe_until(settled) == expect
+
+
+def test_rows_of_earlier_releases() -> None:
+    """A row without these fields is read, and an outcome without them is written as before."""
+    old = '[["ann@example.com","accepted",250,"2.0.0","ok",null]]'
+
+    (found,) = outcomes.from_json(old)
+
+    assert (found.provider_id, found.safe_until) == ("", None)
+    assert outcomes.to_json([found]) == old
+
+
+@pytest.mark.parametrize("more", [[17], ["", "soon"], ["", 5], ["", "2027-01-15T08:00:00"]])
+def test_damaged_fields(more: list[object]) -> None:
+    """An identifier that is not text, and a time that is not a time with a zone, are damage."""
+    item = ["ann@example.com", "accepted", 250, None, "ok", None, *more]
+
+    with pytest.raises(DamagedRowError):
+        outcomes.from_json(json.dumps([item]))

@@ -27,6 +27,7 @@ from flask_mailhandler import Outcome
 from flask_mailhandler import Phase
 from flask_mailhandler import QueueError
 from flask_mailhandler import State
+from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.queue import retry
 from flask_mailhandler.queue.stores.base import Pause
 from queueing import Shop
@@ -682,6 +683,23 @@ def test_signals(tmp_path: Path, scripted: Scripted) -> None:
         assert message.subject == "Hi"
         assert message.bcc == ["c@example.com"]
         assert report.message_id == message.message_id == ticket.message_id
+
+
+@pytest.mark.parametrize("engine", ["in a test", "a worker"])
+def test_observers(engine: str, tmp_path: Path, scripted: Scripted) -> None:
+    """The app's observers see each phase of a queued message: a worker's, or a test's at once."""
+    server, phases = scripted(), list[tuple[Phase, str]]()
+    over_smtp = {"TESTING": True, "MAIL_TESTING_HANDLER": "configured"}
+    with shop(tmp_path, server, **(over_smtp if engine == "in a test" else {})) as here:
+        registration_of(here.app).add_observer(
+            lambda phase, job: phases.append((phase, job.message_id))
+        )
+        ticket = here.mail.send_later(letter())
+        here.queue.run_once()
+
+        assert (Phase.END_OF_DATA, ticket.message_id) in phases
+        assert {message_id for _, message_id in phases} == {ticket.message_id}
+        assert phases == sorted(phases, key=lambda seen: [*Phase].index(seen[0]))
 
 
 def test_the_report_of_a_row(tmp_path: Path, scripted: Scripted) -> None:

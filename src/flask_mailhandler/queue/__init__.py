@@ -12,13 +12,15 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
 ::
 
     mail_queue             MailQueue: what you can do with the queue (mail.queue)
+    current                the queue of the current app
     build                  the queue, its store and its engine, from the MAIL_QUEUE* keys
     site, parts            what the other files are given: the app as they see it; store, engine
     stats, ticket          the figures for a health check; what send_later returns
 
     queuing
+    send_later             Mail.send_later, Mail.send_later_each
     send_options           delay=, at=, expires=, key=, priority=: read and checked
-    intake                 send_later, send_later_each; in tests, sending at once
+    intake                 adds messages to the store and rings; in tests, sends at once
     new_row                the row of a new message
     stored_message         what a row stores of a message, and the message read back
 

@@ -189,6 +189,7 @@ class AccountSender:
             faults,
             retry_unknown=self._site.retry_unknown,
             timeout=self._site.settings.queue_timeout,
+            observe=self._site.observe,
             told=self._told,
             stopped=self._stopped,
         )

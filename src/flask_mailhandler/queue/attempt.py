@@ -33,6 +33,7 @@ from ..log import logger
 from ..phase import Phase
 from ..phase import State
 from ..report import Job
+from ..report import Observe
 from ..report import Report
 from . import outcomes
 from . import transition
@@ -74,6 +75,7 @@ class Attempt:
     :param faults: Counts how often the account was at fault.
     :param timeout: Seconds for each message in all.
     :param retry_unknown: Whether to try a recipient again that may have got the message.
+    :param observe: Called with the phase and the job before each phase begins.
     :param told: Called after each row is written.
     :param stopped: Called before each row. Once it returns true, the other rows are given back.
     """
@@ -87,6 +89,7 @@ class Attempt:
         *,
         retry_unknown: bool,
         timeout: float,
+        observe: Observe,
         told: Told,
         stopped: Callable[[], bool],
     ) -> None:
@@ -96,6 +99,7 @@ class Attempt:
         self._faults = faults
         self._timeout = timeout
         self._retry_unknown = retry_unknown
+        self._observers = observe
         self._told = told
         self._stopped = stopped
         self._sending: collections.deque[_Sending] = collections.deque()
@@ -165,8 +169,15 @@ class Attempt:
         return _Sending(row, recipients, withhold(self._handler, job))
 
     def _observe(self, phase: Phase, job: Job) -> None:
-        if phase is not Phase.END_OF_DATA:
-            return
+        if phase is Phase.END_OF_DATA:
+            self._announce(job)
+        self._observers(phase, job)
+
+    def _announce(self, job: Job) -> None:
+        """Record in the row that the end of data is about to be sent.
+
+        :raises LeaseLostError: if another worker has the row.
+        """
         sending = self._sending_for(job)
         announced = sending.announced | dict.fromkeys(map(str.__str__, job.envelope.recipients))
         note = json.dumps([*announced], ensure_ascii=False)

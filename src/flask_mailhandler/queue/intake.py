@@ -169,7 +169,7 @@ class Intake:
     def _land(
         self, handler: EmailHandler, prepared: Prepared, account: str, name: _Name | None
     ) -> Ticket:
-        (report,) = handler.dispatch([prepared])
+        (report,) = handler.dispatch([prepared], self._site.observe)
         if name and not isinstance(handler, MemoryEmailHandler):
             self._sent.setdefault(handler, {})[name] = report.message_id
         ticket = Ticket(_number(handler), report.message_id)

@@ -87,8 +87,8 @@ class LaterSender(MailBase):
         """
         refuse()
         mine = self._registration()
-        wish = _wish(mine, delay, at, expires, key, priority, using)
-        return _queue_of(mine).intake.add(message, wish, mine.before, session)
+        wanted = _options(mine, delay, at, expires, key, priority, using)
+        return _queue_of(mine).intake.add(message, wanted, mine.before, session)
 
     def send_later_each(
         self,
@@ -126,9 +126,9 @@ class LaterSender(MailBase):
                 " write key=lambda message: f'news:48:{message.to[0]}'."
             )
         mine = self._registration()
-        wish = _wish(mine, delay, at, expires, None, priority, using)
+        wanted = _options(mine, delay, at, expires, None, priority, using)
         checked = several(messages, "send_later_each")
-        return _queue_of(mine).intake.add_each(checked, wish, mine.before, key, session)
+        return _queue_of(mine).intake.add_each(checked, wanted, mine.before, key, session)
 
 
 def start_at_first_request(app: Flask, mine: Registration) -> None:
@@ -153,7 +153,7 @@ def _queue_of(mine: Registration) -> MailQueue:
     return queue_of(mine)
 
 
-def _wish(
+def _options(
     mine: Registration,
     delay: Span | None,
     at: datetime.datetime | None,

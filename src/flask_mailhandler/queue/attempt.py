@@ -153,8 +153,10 @@ class Attempt:
                 yield sending.prepared
 
     def _prepare(self, row: Row) -> _Sending:
-        """Prepare the message of a row for the recipients that are left. The staging guard of this
-        worker applies, because the row may come from a copy of production's database.
+        """Prepare the message of a row for the recipients that are left.
+
+        The staging guard of this worker applies, because the row may come from a copy of
+        production's database.
 
         :raises DamagedRowError: if the row cannot be read.
         """
@@ -189,8 +191,11 @@ class Attempt:
         sending.announced = announced
 
     def _sending_for(self, job: Job) -> _Sending:
-        """Return the row of a job. A handler may have replaced the job, and even its message. The
-        same mail is never there twice, because the first must be settled before the second."""
+        """Return the row of a job.
+
+        A handler may have replaced the job, and even its message. The same mail is never there
+        twice, because the first must be settled before the second.
+        """
         for one in self._sending:
             if one.prepared.message is job.message:
                 return one

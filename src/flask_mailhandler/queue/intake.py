@@ -180,8 +180,10 @@ class Intake:
 
 
 def _up_to(messages: Iterable[AnyMessage], failure: list[Exception]) -> Iterator[AnyMessage]:
-    """Yield messages until their iterator fails, and keep the error: the messages before it are
-    queued first."""
+    """Yield messages until their iterator fails, and keep the error.
+
+    The messages before the error are queued first.
+    """
     try:
         yield from messages
     except Exception as error:

@@ -35,8 +35,11 @@ class EngineMethods(t.Protocol):
 
 
 class Parts:
-    """The parts of a queue. The store and the engine are made when they are first used, because
-    what they need of the app may not be there when the app is registered."""
+    """The parts of a queue.
+
+    The store and the engine are made when they are first used, because what they need of the app
+    may not be there when the app is registered.
+    """
 
     def __init__(
         self, site: Site, make_store: Callable[[], Store], make_engine: Callable[[], EngineMethods]
@@ -66,8 +69,10 @@ class Parts:
         return found
 
     def ring(self, account: str, due: float) -> None:
-        """Tell the engine that mail of an account waits. If that fails nothing is lost: a worker
-        finds the mail the next time it looks."""
+        """Tell the engine that mail of an account waits.
+
+        If that fails nothing is lost: a worker finds the mail the next time it looks.
+        """
         try:
             self.engine.ring(account, due)
         except Exception as error:

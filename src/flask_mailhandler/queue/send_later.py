@@ -60,8 +60,10 @@ class LaterSender(MailBase):
         using: str | None = None,
         session: t.Any = None,
     ) -> Ticket:
-        """Put a message into the queue and return at once. When this method returns, the message is
-        on disk, and is sent even if this process is killed. ::
+        """Put a message into the queue and return at once.
+
+        When this method returns, the message is on disk, and is sent even if this process is
+        killed. ::
 
             ticket = mail.send_later(message, key=f"invoice:{invoice.id}", delay=60)
 
@@ -103,8 +105,9 @@ class LaterSender(MailBase):
         using: str | None = None,
         session: t.Any = None,
     ) -> Iterator[Ticket]:
-        """Put any number of messages into the queue, a hundred at a time, as :meth:`send_later`
-        does with one. ::
+        """Put any number of messages into the queue, as :meth:`send_later` does with one.
+
+        A transaction holds up to a hundred of them. ::
 
             for ticket in mail.send_later_each(newsletter(), using="bulk"):
                 ...
@@ -132,9 +135,11 @@ class LaterSender(MailBase):
 
 
 def start_at_first_request(app: Flask, mine: Registration) -> None:
-    """When the app handles its first request in a process, make its engine look for mail that an
-    earlier process left in the queue. An engine with a broker is created now, so that the broker's
-    workers, which register the app too, know its task."""
+    """Make the engine look for mail of earlier processes at the app's first request.
+
+    An engine with a broker is created now, so that the broker's workers, which register the app
+    too, know its task.
+    """
 
     def first(sender: Flask, **extra: object) -> None:
         request_started.disconnect(first, sender)  # not app: this function must not hold it

@@ -92,8 +92,9 @@ class Worker:
         self.upkeep: Upkeep = Upkeep(self._store, self._site, self._tell, lambda: self.bell.stopped)
 
     def run(self, drained: Callable[[], None] = lambda: None) -> None:
-        """Deliver until the bell ends the worker. If the store cannot be used, the error is logged
-        and the worker tries again later.
+        """Deliver until the bell ends the worker.
+
+        If the store cannot be used, the error is logged and the worker tries again later.
 
         :param drained: Called whenever no mail waits, neither for now nor for later.
         """
@@ -150,8 +151,9 @@ class Worker:
         return POLL
 
     def run_once(self, seconds: float = float("inf")) -> int:
-        """Deliver all mail that is due now: in this thread if the app has one account, else in a
-        thread for each account.
+        """Deliver all mail that is due now.
+
+        If the app has several accounts, each has a thread; otherwise this thread delivers it.
 
         :param seconds: After this time no message is begun.
         :return: The number of messages that were claimed.
@@ -169,8 +171,10 @@ class Worker:
         return taken
 
     def turn(self, seconds: float, stay: float = float("inf")) -> int:
-        """Deliver the most urgent mail for a moment, as one job among others. While one server
-        hangs, mail for the others is sent. A rate limit that ends in time is waited for.
+        """Deliver the most urgent mail for a moment, as one job among others.
+
+        While one server hangs, mail for the others is sent. A rate limit that ends in time is
+        waited for.
 
         If several threads share this worker, one has the turn. Another thread returns at once, or
         takes the turn over when its time is over.
@@ -268,8 +272,10 @@ class Worker:
         return time.monotonic() > self._end
 
     def _next_accounts(self) -> Iterator[str]:
-        """Yield the accounts that have due mail and no thread: first by priority, then the one that
-        had a thread least recently."""
+        """Yield the accounts that have due mail and no thread.
+
+        They come by priority, and then the one first that had a thread least recently.
+        """
         now = self._store.now()
         candidates = [
             (priority, self._begun.get(account, 0.0), due, account)

@@ -161,7 +161,7 @@ def test_a_turn_ends(tmp_path: Path, scripted: Scripted) -> None:
         assert server.accepted == []
         assert {*here.states} == {"waiting"}
         assert {row.attempts for row in here.rows} == {0}
-        assert [*worker.left()] == [("default", 0.0)]
+        assert [*worker.due.left()] == [("default", 0.0)]
 
 
 def test_a_stop_does_not_wait_for_a_hanging_server(

@@ -32,9 +32,10 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     stores/                where rows are kept: key= twice, two workers and one row
 
     sending
-    worker                 Worker: finds the accounts whose mail is due
+    worker                 Worker: starts a thread for each account whose mail is due
+    due_accounts           which accounts are due, and how long the others must wait
     bell                   Bell: wakes a worker, or ends it
-    account_threads        one thread for each account
+    account_threads        the threads of a worker, one for each account
     account_sender         claims the rows of one account, pauses it, keeps its rate limit
     attempt                sends the claimed rows, and stores each result
     lease                  the lease on claimed rows, and its renewal

@@ -92,7 +92,7 @@ class BrokerEngine(Engine):
             because jobs that are told at once would follow each other without a rest.
         """
         try:
-            for account, wait in [*worker.left()]:
+            for account, wait in [*worker.due.left()]:
                 if busy or wait:
                     self._lookout().pass_on(account, wait)
         except QueueError as error:

@@ -97,10 +97,10 @@ class Lookout(Background):
         worker.upkeep.sweep(idle=not rung)
         if recovered or not rung:
             self._pass_on_what_is_due(worker)
-        return min([EVERY, *(wait for wait in worker.waits() if wait > 0)])
+        return min([EVERY, *(wait for wait in worker.due.waits() if wait > 0)])
 
     def _pass_on_what_is_due(self, worker: Worker) -> None:
-        for account, wait in [*worker.left()]:
+        for account, wait in [*worker.due.left()]:
             self.pass_on(account, wait)
 
     def pass_on(self, account: str, wait: float = 0.0) -> None:

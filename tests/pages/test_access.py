@@ -342,7 +342,7 @@ def test_the_log_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
             status(app, peer="172.17.0.1")
 
     assert [record.getMessage() for record in caplog.records] == [
-        "/_mail/ was answered 404: it comes from 172.17.0.1."
+        "/_mail/ got a 404: it comes from 172.17.0.1."
     ]
 
 

@@ -114,11 +114,11 @@ def test_an_attached_message() -> None:
             b"Subject: deep\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
             + b"--x\r\n\r\npart\r\n" * 5000
             + b"--x--",
-            f"Of the parts {MAX_PARTS} are shown.",
+            f"Only the first {MAX_PARTS} parts are shown.",
         ),
         (
             b"Subject: deep\r\n" + b"X: y\r\n" * 10_000 + b"\r\n",
-            f"Of 10001 header fields {MAX_FIELDS} are shown.",
+            f"Only {MAX_FIELDS} of 10001 header fields are shown.",
         ),
         (
             b"Subject: deep\r\n\r\n" + (b"x" * 76 + b"\r\n") * (MAX_OCTETS // 78 + 10),

@@ -89,7 +89,7 @@ def test_long_html(browser: FlaskClient, tmp_path: Path) -> None:
     found = browser.get(f"/_mail/api/messages/{id}").get_json()
 
     assert len(found["html"]) == MAX_HTML
-    assert "its end is not shown" in browser.get(f"/_mail/messages/{id}").text
+    assert "Its end is not shown" in browser.get(f"/_mail/messages/{id}").text
 
 
 def test_wait(app: Flask, browser: FlaskClient) -> None:
@@ -117,7 +117,7 @@ def test_wait(app: Flask, browser: FlaskClient) -> None:
     late = browser.get("/_mail/api/wait?to=nobody&timeout=0", environ_overrides=threaded)
     assert (late.status_code, late.get_json()) == (
         404,
-        {"error": "No message that fits has come."},
+        {"error": "No matching message has arrived."},
     )
 
 

@@ -202,7 +202,7 @@ def test_searching_and_keys(demo: str, context: BrowserContext, page: Page) -> N
     page.keyboard.press("ArrowRight")
     assert page.get_by_role("tab", name="Text").get_attribute("aria-selected") == "true"
     page.keyboard.press("u")
-    page.wait_for_selector("text=Choose a message")
+    page.wait_for_selector("text=Select a message")
     page.go_back()
     page.wait_for_selector("h1:text('Order one')")
     page.fill("[name=q]", "nothing like it")

@@ -98,7 +98,7 @@ def test_a_message_that_has_gone(app: Flask, browser: FlaskClient) -> None:
     response = browser.get(f"{gone}?q=hi")
 
     assert response.status_code == 404
-    assert "This message is not here" in response.text
+    assert "This message no longer exists" in response.text
     assert 'href="/_mail/?q=hi"' in response.text
     assert page in response.text
     assert "not here" not in browser.get(f"{gone}/html").text

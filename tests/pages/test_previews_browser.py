@@ -139,7 +139,7 @@ def test_an_error(start: str, page: Page) -> None:
     page.goto(start)
     page.click("nav a:has-text('Broken')")
 
-    page.wait_for_selector("h1:text('This preview cannot be made')")
+    page.wait_for_selector("h1:text('This preview failed')")
     assert "LookupError" in page.locator(".failure").inner_text()
     assert "raise LookupError(HOSTILE)" in page.locator(".traceback pre").inner_text()
     assert page.title() == "Broken failed - Previews"

@@ -151,7 +151,7 @@ def test_an_error(client: FlaskClient, mail: Mail) -> None:
 
     html = page(client, "/previews/Sum:zero")
 
-    assert "This preview cannot be made" in html
+    assert "This preview failed" in html
     assert "<b>ZeroDivisionError</b>: integer division or modulo by zero" in html
     assert f"{__file__}, line " in html
     assert "return Message(subject=str(1 // number)" in html

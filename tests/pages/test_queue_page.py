@@ -75,7 +75,7 @@ def test_a_queue_that_was_never_used(empty: Shop, tmp_path: Path) -> None:
     browser = empty.app.test_client()
 
     assert "/_mail/queue/" not in browser.get("/_mail/").text
-    assert "Nothing in the queue" in page(browser)
+    assert "The queue is empty" in page(browser)
     assert browser.get("/_mail/queue/1").status_code == 404
     assert browser.get("/_mail/api/queue").get_json()["messages"] == []
     assert change(browser, "queue/purge").status_code == 303
@@ -126,8 +126,8 @@ def test_a_search(browser: FlaskClient, search: str, found: list[int]) -> None:
     [
         ("state:lost", "state must be waiting, claimed"),
         ("older-than:soon", "older-than must be a time like"),
-        ("ann", "write state:, using: or older-than:"),
-        ("from:ann", "write state:, using: or older-than:"),
+        ("ann", "Write state:, using: or older-than:"),
+        ("from:ann", "Write state:, using: or older-than:"),
     ],
 )
 def test_a_wrong_search(browser: FlaskClient, search: str, why: str) -> None:
@@ -146,7 +146,7 @@ def test_many(empty: Shop) -> None:
     browser = empty.app.test_client()
 
     assert len(listed(browser)) == 100
-    assert "Older ones are not listed" in page(browser)
+    assert "Older messages are not listed" in page(browser)
 
 
 def test_a_message(shop: Shop, browser: FlaskClient) -> None:
@@ -159,10 +159,10 @@ def test_a_message(shop: Shop, browser: FlaskClient) -> None:
     assert re.search(r"full@example\.com.*?deferred</span></td>\s*<td>452 4\.2\.2", tried, re.S)
     assert re.search(r"gone@example\.com.*?refused</span></td>\s*<td>550 5\.1\.1", tried, re.S)
     assert "<dt>Attempts</dt><dd>1</dd>" in tried
-    assert "No content any more" in sent
+    assert "The content is deleted" in sent
     assert "order:17" in sent
     assert "/retry" not in sent
-    assert "Nobody knows whether it was taken" in page(browser, "2")
+    assert "It is unknown whether the server accepted it" in page(browser, "2")
     assert b"Invoice</h1>" in browser.get("/_mail/queue/5/html").data
     assert b"Subject: Your invoice" in browser.get("/_mail/queue/5/source").data
     frame = browser.get("/_mail/queue/5/html").headers["Content-Security-Policy"]
@@ -323,7 +323,7 @@ def test_an_app_database(tmp_path: Path) -> None:
     shop = looking(tmp_path, MAIL_QUEUE=f"sqlite:///{tmp_path}/shop.sqlite")
     browser = shop.app.test_client()
 
-    assert "Nothing in the queue" in page(browser)
+    assert "The queue is empty" in page(browser)
     put(shop, "Your order", "ann@example.com")
     assert listed(browser, "?q=state:waiting") == [1]
     assert "ann@example.com" in page(browser, "1")
@@ -342,8 +342,8 @@ def test_what_is_wrong(shop: Shop, browser: FlaskClient) -> None:
 
     html = page(browser)
 
-    assert "The account news pauses: no route to host" in html
-    assert re.search(r"late by [56] min", html)
+    assert "The account news is paused: no route to host" in html
+    assert re.search(r"is [56] min overdue", html)
 
 
 @pytest.mark.parametrize("path", ["queue/", "queue/list", "queue/1", "api/queue", "api/queue/1"])

@@ -598,7 +598,7 @@ MAILS = {
     ],
 )
 def test_a_template_that_is_not_there(name: str, locale: str | None, said: str) -> None:
-    """If a loader cannot list its templates, the error has no suggestion."""
+    """The error says which files exist, and what to write."""
     with pytest.raises(TemplateNotFound, match=said):
         render(app_with(MAILS), name, locale)
 

@@ -1,7 +1,8 @@
 """Three real messages, rendered in every way and compared with stored files; and in two languages.
 
 ``golden/templates/NAME.html`` and ``.txt`` are the results of ``templates/mail/NAME``. To update
-them: ``MAILHANDLER_WRITE_GOLDEN=1 pytest tests/templating/test_templating_mails.py``, and ``git diff``.
+them, run ``MAILHANDLER_WRITE_GOLDEN=1 pytest tests/templating/test_templating_mails.py``, and
+read ``git diff``.
 """
 
 from __future__ import annotations

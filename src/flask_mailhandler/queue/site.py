@@ -93,7 +93,9 @@ class Site:
 
     def observe(self, phase: Phase, job: Job) -> None:
         """Call the app's observers, before a phase of a message begins."""
-        self._registration.observe(phase, job)
+        observe = self._registration.observe
+        if observe is not None:
+            observe(phase, job)
 
     def tell(self, report: Report, account: str) -> None:
         """Log a report and send its signal."""

@@ -74,7 +74,7 @@ def subjects(server: ScriptedServer) -> list[str]:
 def test_each_once(
     scripted: Scripted, connections: int, extensions: list[str], no_leaks: None
 ) -> None:
-    """F-94, F-107: each message is sent once, over at most so many connections, and reported in order."""
+    """F-94, F-107: each message is sent once, over so many connections at most, in order."""
     server = scripted(extensions=extensions, on={"end of data": Delay(0.005, "250 ok")})
     handler = smtp(server, pool_size=4)
 
@@ -288,7 +288,7 @@ def waits_for_workers() -> bool:
 
 
 def test_given_up(scripted: Scripted, no_leaks: None) -> None:
-    """If the caller stops iterating, messages that were begun are finished, and no other is sent."""
+    """If the caller stops iterating, only the messages that were begun are sent."""
     hold = Hold()
     server = scripted(on={"end of data": hold})
     handler = smtp(server)

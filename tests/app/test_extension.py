@@ -629,7 +629,8 @@ def test_a_receiver_that_cannot_be_called(
         mail_of(app).send(HI)
 
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert record.getMessage() == f"A receiver of the signal mail-message-sent raised.{hint}"
+    said = f"A receiver of the signal mail-message-sent raised an error.{hint}"
+    assert record.getMessage() == said
 
 
 def test_somebody_elses_attribute_is_kept() -> None:

@@ -151,8 +151,13 @@ class Registration:
         with self._changing:
             self._observers = (*self._observers, observer)
 
-    def observe(self, phase: Phase, job: Job) -> None:
-        """Call every observer. What one raises is logged, so that no message fails for it."""
+    @property
+    def observe(self) -> Observe | None:
+        """A function that calls every observer; None while the app has none."""
+        return self._call_observers if self._observers else None
+
+    def _call_observers(self, phase: Phase, job: Job) -> None:
+        """Call every observer. If one raises, the error is logged and the message is still sent."""
         for observer in self._observers:
             try:
                 observer(phase, job)

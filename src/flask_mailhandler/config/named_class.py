@@ -90,5 +90,5 @@ def _load(place: str, what: str, what_to_do: str = "") -> object:
             # A program that collects imports does not see a module that is found by its name.
             what_to_do = f" Freeze it too: with PyInstaller, add --hidden-import {module}."
         elif is_ours:
-            what_to_do = " Is Flask-MailHandler installed as a whole?"
+            what_to_do = " Is Flask-MailHandler installed completely?"
         raise ConfigurationError(f"{what} cannot be imported: {error}.{what_to_do}") from error

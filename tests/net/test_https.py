@@ -322,6 +322,20 @@ def test_pieces_without_a_size() -> None:
         ask(1, body=pieces(5))
 
 
+@pytest.mark.parametrize("size", [0, 1, 4_999, 5_001, 100_000])
+def test_pieces_of_another_size(size: int) -> None:
+    """A body that is not as long as announced is an error, and the server has no whole request."""
+
+    def serve(peer: Peer, client: socket.socket) -> None:
+        peer.take(client, 2 * BIG)
+
+    with Peer(serve) as peer, pytest.raises(ValueError, match="octets that were announced"):
+        ask(peer.port, body=pieces(5_000), size=size)
+
+    head, _, body = peer.read.partition(b"\r\n\r\n")
+    assert not head or len(body) < size
+
+
 @pytest.mark.parametrize(
     "url",
     [

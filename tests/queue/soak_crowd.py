@@ -26,7 +26,7 @@ PROCESSES, MAILS = 16, 5_000
 
 
 def test_a_crowd(tmp_path: Path, scripted: Scripted, postgresql: Postgresql) -> None:
-    """Whoever comes first has a row, and nobody else."""
+    """Each row goes to the worker that claims it first, and to no other."""
     server = scripted()
     with (
         postgresql.database() as url,

@@ -50,7 +50,7 @@ SOON = 0.01
 
 
 class RandomKills:
-    """Kills a while after some steps of the conversation with the mail server: between two
+    """Kills a worker a while after some steps of the conversation with the mail server: between two
     commands, or in the middle of whatever the worker does."""
 
     def __init__(self, seed: int) -> None:
@@ -87,7 +87,7 @@ class RandomKills:
 
 @pytest.fixture
 def seed() -> int:
-    """Of the moments; it is printed where a test fails."""
+    """The seed of the moments, which is printed if a test fails."""
     found = int(os.environ.get("SOAK_SEED", "0")) or random.SystemRandom().randint(1, 10**6)
     print(f"SOAK_SEED={found}")
     return found
@@ -96,8 +96,8 @@ def seed() -> int:
 def judge(
     states: list[str], server: ScriptedServer, mails: int, policy: str, in_hand: int = 1
 ) -> None:
-    """Nothing is lost, and nothing doubled but by "retry", once for a kill and for each message
-    that was in somebody's hand then."""
+    """No message is lost. With "retry", a message may be sent twice for each kill that came while a
+    worker was sending it, and in no other case."""
     came = collections.Counter(one.recipients[0] for one in server.received)
     again = sum(came.values()) - len(came)
     print(f"{policy}: {len(came)} of {mails} came, {again} again; {collections.Counter(states)}")
@@ -146,7 +146,7 @@ def test_redis(
     scripted: Scripted,
     seed: int,
 ) -> None:
-    """Workers that Redis tells."""
+    """Workers that hear of mail through Redis."""
     soak(example, policy, redis.url, tmp_path, scripted, seed)
 
 
@@ -160,7 +160,7 @@ def test_rabbitmq(
     scripted: Scripted,
     seed: int,
 ) -> None:
-    """Workers that RabbitMQ tells."""
+    """Workers that hear of mail through RabbitMQ."""
     soak(example, policy, rabbitmq.url, tmp_path, scripted, seed)
 
 
@@ -188,8 +188,8 @@ def test_postgresql(
 
 
 def test_thread(tmp_path: Path, scripted: Scripted, seed: int) -> None:
-    """The threads of gunicorn's processes, with a loaded app that forks; the whole server is
-    killed, and each of its three processes may have a message in hand."""
+    """The threads of gunicorn's processes, with a loaded app that forks. The whole server is
+    killed, and each of its three processes may be sending a message."""
     moments = random.Random(seed)
     server = scripted()
     left = [f"n{number}" for number in range(MAILS)]

@@ -89,8 +89,8 @@ def _program(text: str, folder: Path, keys: dict[str, t.Any], *more: str) -> sub
 def four_workers(
     folder: Path, keys: dict[str, t.Any], ahead: tuple[int, ...]
 ) -> Iterator[list[str]]:
-    """Four workers in processes of their own; the Message-IDs of which they have sent a signal of
-    failure, when they have ended."""
+    """Start four workers in processes of their own. Return the Message-IDs of their failure signals
+    when they have ended."""
     failed: list[str] = []
     workers = [_program(_WORKER, folder, keys, str(seconds)) for seconds in ahead]
     try:
@@ -104,7 +104,7 @@ def four_workers(
 
 
 def _press(here: Shop, over: threading.Event) -> int:
-    """Stop everything and have it sent again, until it is over; how often."""
+    """Cancel everything and retry it, until all is sent. Return how often."""
     times = 0
     with here.app.app_context():
         ids = [row.id for row in here.rows]
@@ -121,8 +121,8 @@ def _press(here: Shop, over: threading.Event) -> int:
     "place", ["sqlite", pytest.param("postgresql", marks=[pytest.mark.services])], indirect=True
 )
 def test_pressing(place: Place, tmp_path: Path, scripted: Scripted) -> None:
-    """A person presses "send again" and "stop" in a loop, while four workers send what has two
-    recipients, one of whom is deferred once."""
+    """A person presses "send again" and "stop" in a loop, while four workers send messages with two
+    recipients, one of which is deferred once."""
     server = scripted(on=deferring())
     keys = {"MAIL_QUEUE": place.named, "MAIL_URL": url_of(server)}
     ahead = AHEAD if place.named.startswith("postgresql") else (0,) * len(AHEAD)
@@ -136,7 +136,7 @@ def test_pressing(place: Place, tmp_path: Path, scripted: Scripted) -> None:
         with four_workers(tmp_path, keys, ahead) as failed:
             presser = threading.Thread(target=_press, args=(here, over))
             presser.start()
-            until(lambda: len({*_taken(server)}) == 2 * MAILS, 300, "everybody to have it")
+            until(lambda: len({*_taken(server)}) == 2 * MAILS, 300, "all recipients to have it")
             over.set()
             presser.join()
             until(lambda: {*here.states} == {"sent"}, 120, "everything to be sent")
@@ -151,7 +151,8 @@ def _taken(server: t.Any) -> collections.Counter[str]:
 
 
 def test_one_account_hangs(tmp_path: Path, scripted: Scripted) -> None:
-    """While the server of one account says nothing, that of another gets its mail in time."""
+    """While the server of one account does not reply, the mail of another account arrives in
+    time."""
     healthy, hanging = scripted(), scripted(on={"MAIL": SILENCE})
     accounts = {"slow": {"url": url_of(hanging)}}
     arrived: dict[str, float] = {}
@@ -184,7 +185,7 @@ def test_one_account_hangs(tmp_path: Path, scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("how", ["exit", "kill"])
 def test_an_app_that_dies(how: str, tmp_path: Path, scripted: Scripted) -> None:
-    """An app dies right after each send_later, with its thread at work or not."""
+    """An app dies right after each send_later, whether or not its thread is sending."""
     server = scripted()
     keys = {"MAIL_URL": url_of(server), "MAIL_QUEUE_ENGINE": "thread"}
     said = []

@@ -1,4 +1,4 @@
-"""Sending later: what is accepted, what is sent, and what becomes of it."""
+"""Sending later: which messages are queued, which are sent, and what becomes of them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from flask_mailhandler import Outcome
 from flask_mailhandler import Phase
 from flask_mailhandler import QueueError
 from flask_mailhandler import State
+from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.queue import retry
 from flask_mailhandler.queue.stores.base import Pause
 from queueing import Shop
@@ -54,7 +55,7 @@ HOUR = datetime.timedelta(hours=1)
 
 
 def heard(signal: NamedSignal, by: Shop) -> list[dict[str, t.Any]]:
-    """What a signal tells from now on, for as long as the list is kept."""
+    """The arguments of a signal from now on, for as long as the list exists."""
 
     class Heard(list[dict[str, t.Any]]):
         def __call__(self, sender: object, **facts: t.Any) -> None:
@@ -84,7 +85,7 @@ def test_it_is_sent_later_and_once(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_what_cannot_be_sent_is_not_accepted(tmp_path: Path) -> None:
-    """A message is checked and rendered before it is accepted."""
+    """A message is checked and rendered before it is queued."""
     with shop(tmp_path, MAIL_DEFAULT_FROM=None) as here:
         with pytest.raises(MessageError, match="no sender"):
             here.mail.send_later(Message(text="x", to="b@example.com"))
@@ -95,7 +96,7 @@ def test_what_cannot_be_sent_is_not_accepted(tmp_path: Path) -> None:
 
 
 def test_the_octets_are_those_that_were_accepted(tmp_path: Path, scripted: Scripted) -> None:
-    """Attached files are read when the message is accepted; what is sent are these octets."""
+    """Attached files are read when the message is queued, and exactly these octets are sent."""
     server = scripted()
     path = tmp_path / "bill.txt"
     path.write_text("42 euros", encoding="utf-8")
@@ -114,7 +115,7 @@ def test_the_octets_are_those_that_were_accepted(tmp_path: Path, scripted: Scrip
     ("size", "fits"), [("2kB", False), (10_000, True), ("1MB", True), ("3000", False)]
 )
 def test_the_size_of_one_message(size: object, fits: bool, tmp_path: Path) -> None:
-    """MAIL_QUEUE_MAX_SIZE bounds the content of one message, before anything is read."""
+    """MAIL_QUEUE_MAX_SIZE limits the content of a message before anything is read."""
     with shop(tmp_path, MAIL_QUEUE_MAX_SIZE=size) as here:
         message = letter(text="x\n" * 2000)
         if fits:
@@ -125,7 +126,7 @@ def test_the_size_of_one_message(size: object, fits: bool, tmp_path: Path) -> No
 
 
 def test_a_key_is_one_message(tmp_path: Path) -> None:
-    """The same key twice gives the first ticket; keys belong to an account."""
+    """The same key twice returns the first ticket. Keys belong to an account."""
     with shop(tmp_path, MAIL_ACCOUNTS={"news": {}}) as here:
         first = here.mail.send_later(letter(), key="order:17")
         again = here.mail.send_later(letter(subject="Another"), key="order:17")
@@ -137,7 +138,7 @@ def test_a_key_is_one_message(tmp_path: Path) -> None:
 
 
 def test_one_key_from_many_threads(tmp_path: Path) -> None:
-    """Of many threads with one key exactly one creates the message."""
+    """If many threads use one key, exactly one creates the message."""
     with shop(tmp_path) as here:
         tickets = []
         ready = threading.Barrier(8)
@@ -183,8 +184,7 @@ def test_one_key_from_many_threads(tmp_path: Path) -> None:
 def test_arguments(
     arguments: dict[str, t.Any], error: type[Exception], said: str, tmp_path: Path
 ) -> None:
-    """An argument that cannot be meant is an error that says what to write, and nothing is
-    queued."""
+    """A wrong argument is an error that says what to write, and nothing is queued."""
     with shop(tmp_path) as here:
         with pytest.raises(error, match=said):
             here.mail.send_later(letter(), **arguments)
@@ -204,7 +204,7 @@ def test_arguments(
     ],
 )
 def test_the_due_time(arguments: dict[str, t.Any], seconds: float, tmp_path: Path) -> None:
-    """delay and at say when a message is due; what is due in the past is due now."""
+    """delay and at say when a message is due. A message that is due in the past is due now."""
     with shop(tmp_path) as here:
         before = time.time()
         if "at" in arguments:
@@ -217,8 +217,8 @@ def test_the_due_time(arguments: dict[str, t.Any], seconds: float, tmp_path: Pat
 
 
 def test_the_date_is_the_due_time(tmp_path: Path) -> None:
-    """Date is the time at which a message is due, unless its writer gave one; also of an
-    EmailMessage, which is not changed."""
+    """The Date is the due time, unless the message was given a Date. An EmailMessage is not
+    changed."""
     given = datetime.datetime(2020, 5, 17, 12, 0, tzinfo=datetime.UTC)
     foreign = EmailMessage()
     foreign["To"] = "b@example.com"
@@ -236,7 +236,7 @@ def test_the_date_is_the_due_time(tmp_path: Path) -> None:
 
 
 def test_the_message_keeps_its_identity(tmp_path: Path) -> None:
-    """The Message-ID of the ticket is that of the message that was given."""
+    """The ticket has the Message-ID of the message."""
     message = letter()
     with shop(tmp_path) as here:
         assert here.mail.send_later(message, delay=60).message_id == message.message_id
@@ -251,7 +251,8 @@ def test_what_is_not_due_waits(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_priorities(tmp_path: Path, scripted: Scripted) -> None:
-    """High comes before normal before bulk, and of one priority what was due first."""
+    """High comes before normal and normal before bulk. Within a priority, the first due comes
+    first."""
     server = scripted()
     with shop(tmp_path, server) as here:
         for number, priority in enumerate(["bulk", "normal", "high", "bulk", "high"]):
@@ -263,7 +264,8 @@ def test_priorities(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_many_in_few_transactions(tmp_path: Path) -> None:
-    """send_later_each takes any number, lazily, and a ticket comes when its message is kept."""
+    """send_later_each takes any number of messages, lazily, and yields a ticket when its message is
+    stored."""
     made = []
 
     def messages() -> Iterator[Message]:
@@ -281,8 +283,8 @@ def test_many_in_few_transactions(tmp_path: Path) -> None:
 
 
 def test_wrong_ones_among_many(tmp_path: Path) -> None:
-    """A message that cannot be sent has a ticket with its error, and the others are queued; so is
-    a key that is none."""
+    """A message that cannot be sent, or has a wrong key, gets a ticket with the error. The others
+    are queued."""
     first, second, third, fourth = letters(4)
     keys = {first: "1", second: "", third: "3", fourth: "4"}
     messages: list[t.Any] = [first, Message(text="x", subject="x"), second, third, "no message"]
@@ -300,7 +302,8 @@ def test_wrong_ones_among_many(tmp_path: Path) -> None:
 
 
 def test_a_list_that_breaks_off(tmp_path: Path) -> None:
-    """What came before an error of the caller's own generator is queued, and has its tickets."""
+    """If the caller's generator raises, the messages before the error are queued and have
+    tickets."""
 
     def list_of_members() -> Iterator[Message]:
         yield from letters(3)
@@ -316,8 +319,8 @@ def test_a_list_that_breaks_off(tmp_path: Path) -> None:
 
 
 def test_a_wrong_address_in_a_generator(tmp_path: Path) -> None:
-    """An address that the caller's generator does not catch ends the list, and the error says how
-    to go on; who catches it has the others queued."""
+    """A wrong address that the caller's generator does not catch ends the list, and the error says
+    how to go on. If the generator catches it, the others are queued."""
     members = ["ann@example.com", "b ob@example.com", "cid@example.com"]
     wrong: list[str] = []
 
@@ -344,8 +347,8 @@ def test_a_wrong_address_in_a_generator(tmp_path: Path) -> None:
 
 
 def test_a_list_twice(tmp_path: Path) -> None:
-    """A list that is queued a second time, as after a crash in the middle of it, adds what is
-    missing: each message has a key of its own."""
+    """A list that is queued again, as after a crash, adds only the missing messages, because each
+    has a key."""
     week = [letter(f"r{number}@example.com") for number in range(250)]
 
     def key(message: Message) -> str:
@@ -363,19 +366,19 @@ def test_a_list_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["news:48", "", 17])
 def test_one_key_for_all(key: t.Any, tmp_path: Path) -> None:
-    """A key of many messages is a function; the error of anything else says so at once."""
+    """The key of many messages is a function. Anything else is an error at once."""
     with shop(tmp_path) as here, pytest.raises(MessageError, match="key= takes a function"):
         here.mail.send_later_each(letters(2), key=key)
 
 
 def test_one_is_not_several(tmp_path: Path) -> None:
-    """A single message where several are wanted is an error, not lost."""
+    """A single message instead of several is an error."""
     with shop(tmp_path) as here, pytest.raises(MessageError, match="several messages"):
         here.mail.send_later_each(letter())  # type: ignore[arg-type]
 
 
 def test_before_send_is_asked_once(tmp_path: Path, scripted: Scripted) -> None:
-    """before_send functions see a message when it is accepted, and not when it is sent."""
+    """before_send functions are called when a message is queued, and not when it is sent."""
     server = scripted()
     with shop(tmp_path, server) as here:
         seen = []
@@ -399,7 +402,8 @@ def test_before_send_is_asked_once(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_only_the_deferred_are_tried_again(tmp_path: Path, scripted: Scripted) -> None:
-    """F-105: of a partial delivery the deferred alone are tried again, later; 5yz never."""
+    """F-105: after a partial delivery only deferred recipients are tried again; a 5yz reply
+    never."""
     server = scripted(
         on={
             "RCPT TO:<d@example.com>": ["450 4.2.0 greylisted"],
@@ -430,7 +434,7 @@ def test_only_the_deferred_are_tried_again(tmp_path: Path, scripted: Scripted) -
 
 
 def test_refused_is_failed(tmp_path: Path, scripted: Scripted) -> None:
-    """What nobody will take is failed at once, and stays with its last report."""
+    """A message that was refused for every recipient fails at once and keeps its last report."""
     with shop(tmp_path, scripted(on={"RCPT": "550 5.1.1 no such user"})) as here:
         failed = heard(message_failed, here)
         here.mail.send_later(letter())
@@ -444,7 +448,7 @@ def test_refused_is_failed(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_unknown_is_held(tmp_path: Path, scripted: Scripted) -> None:
-    """A message of which nobody knows waits for a person, who has it sent again."""
+    """A message that may have arrived is held until a person retries it."""
     server = scripted(on={"end of data": [DROP]})
     with shop(tmp_path, server) as here:
         failed = heard(message_failed, here)
@@ -459,7 +463,7 @@ def test_unknown_is_held(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_unknown_is_retried(tmp_path: Path, scripted: Scripted) -> None:
-    """With MAIL_QUEUE_UNKNOWN = "retry" it is tried again by itself."""
+    """With MAIL_QUEUE_UNKNOWN = "retry", a message that may have arrived is tried again."""
     server = scripted(on={"end of data": [DROP]})
     with shop(tmp_path, server, MAIL_QUEUE_UNKNOWN="retry") as here:
         here.mail.send_later(letter())
@@ -473,8 +477,8 @@ def test_unknown_is_retried(tmp_path: Path, scripted: Scripted) -> None:
 
 @pytest.mark.usefixtures("not_soon")
 def test_no_session_pauses_the_account(tmp_path: Path, scripted: Scripted) -> None:
-    """A server that cannot be spoken to pauses its account; no message's attempt is counted, and
-    other accounts go on."""
+    """A server that cannot be reached pauses its account. No attempt is counted, and other accounts
+    go on."""
     good, bad = scripted(), scripted(on={"greeting": "554 5.3.2 go away"})
     news = {"url": url_of(good)}
     with shop(tmp_path, bad, MAIL_ACCOUNTS={"news": news}) as here:
@@ -495,7 +499,7 @@ def test_no_session_pauses_the_account(tmp_path: Path, scripted: Scripted) -> No
 def test_a_pause_grows_and_ends(
     tmp_path: Path, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each further failure doubles the pause; a success ends it."""
+    """Each further failure doubles the pause, and a success ends it."""
     server = scripted(on={"greeting": ["421 4.3.2 busy"] * 3})
     with shop(tmp_path, server) as here:
         here.mail.send_later(letter())
@@ -517,7 +521,7 @@ def test_a_pause_grows_and_ends(
 
 
 def test_a_failed_login_waits_a_minute(tmp_path: Path, scripted: Scripted) -> None:
-    """F-18: a login that failed is not tried again for 60 s."""
+    """F-18: a failed login is not tried again for 60 s."""
     server = scripted(users={"ann": "right"})
     keys = {"MAIL_USERNAME": "ann", "MAIL_PASSWORD": "wrong"}
     with shop(tmp_path, server, **keys) as here:
@@ -529,7 +533,7 @@ def test_a_failed_login_waits_a_minute(tmp_path: Path, scripted: Scripted) -> No
 
 
 def test_expired(tmp_path: Path, scripted: Scripted) -> None:
-    """What is not sent in time is given up, with a signal of its own."""
+    """A message that is not sent in time expires, with a signal of its own."""
     server = scripted()
     with shop(tmp_path, server) as here:
         expired, failed = heard(message_expired, here), heard(message_failed, here)
@@ -546,7 +550,7 @@ def test_expired(tmp_path: Path, scripted: Scripted) -> None:
 
 @pytest.mark.usefixtures("not_soon")
 def test_the_last_attempt(tmp_path: Path, scripted: Scripted) -> None:
-    """A message whose next attempt would come too late is given up now, with its last report."""
+    """A message whose next attempt would come too late expires now, with its last report."""
     server = scripted(on={"RCPT": "450 4.2.0 later"})
     with shop(tmp_path, server, MAIL_QUEUE_MAX_AGE=300) as here:
         expired = heard(message_expired, here)
@@ -592,7 +596,7 @@ def test_a_poisoned_row(
 
 
 class Raising(EmailHandler):
-    """Raises at every message with a certain subject, before or after its end of data."""
+    """Raises for every message with a certain subject, before or after its end of data."""
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         for job in jobs:
@@ -608,8 +612,8 @@ class Raising(EmailHandler):
 
 @pytest.mark.usefixtures("not_soon")
 def test_a_handler_that_raises(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """F-101: a handler that raises costs its message alone: it is tried later if its end of data
-    was not announced, and held if it was. The worker goes on."""
+    """F-101: if a handler raises, only its message suffers: it is tried again if its end of data
+    was not announced, and held if it was. The worker continues."""
     with shop(tmp_path, MAIL_HANDLER=Raising) as here:
         for subject in ("one", "early", "two", "late", "three"):
             here.mail.send_later(letter(subject=subject))
@@ -622,7 +626,8 @@ def test_a_handler_that_raises(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 
 def test_the_guard_is_applied_again(tmp_path: Path, scripted: Scripted) -> None:
-    """A copy of a production system, queue included, writes to nobody its guard does not allow."""
+    """A copy of a production system, with its queue, sends to no address that its staging guard
+    does not allow."""
     server = scripted()
     with shop(tmp_path, server) as here:
         for _ in range(2):
@@ -636,7 +641,7 @@ def test_the_guard_is_applied_again(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_the_redirection_is_applied_again(tmp_path: Path, scripted: Scripted) -> None:
-    """What was accepted without a redirection is redirected by a worker that has one."""
+    """A message that was queued without a redirection is redirected by a worker that has one."""
     server = scripted()
     with shop(tmp_path, server) as here:
         here.mail.send_later(letter("ann@example.com", "bob@example.org"))
@@ -649,7 +654,7 @@ def test_the_redirection_is_applied_again(tmp_path: Path, scripted: Scripted) ->
 
 
 def test_nobody_is_allowed(tmp_path: Path) -> None:
-    """A message that the guard lets nobody have is failed at once, with a report."""
+    """A message whose recipients the staging guard withholds fails at once, with a report."""
     with shop(tmp_path, MAIL_ALLOW_TO="@example.net") as here:
         ticket = here.mail.send_later(letter())
 
@@ -659,7 +664,8 @@ def test_nobody_is_allowed(tmp_path: Path) -> None:
 
 
 def test_signals(tmp_path: Path, scripted: Scripted) -> None:
-    """One signal when a message is queued, and one at its end, with a report on everybody."""
+    """There is one signal when a message is queued, and one at its end, with a report on all
+    recipients."""
     server = scripted(on={"RCPT TO:<d@example.com>": ["450 4.2.0 greylisted"]})
     with shop(tmp_path, server) as here:
         queued, sent = heard(message_queued, here), heard(message_sent, here)
@@ -679,8 +685,25 @@ def test_signals(tmp_path: Path, scripted: Scripted) -> None:
         assert report.message_id == message.message_id == ticket.message_id
 
 
+@pytest.mark.parametrize("engine", ["in a test", "a worker"])
+def test_observers(engine: str, tmp_path: Path, scripted: Scripted) -> None:
+    """The app's observers see each phase of a queued message: a worker's, or a test's at once."""
+    server, phases = scripted(), list[tuple[Phase, str]]()
+    over_smtp = {"TESTING": True, "MAIL_TESTING_HANDLER": "configured"}
+    with shop(tmp_path, server, **(over_smtp if engine == "in a test" else {})) as here:
+        registration_of(here.app).add_observer(
+            lambda phase, job: phases.append((phase, job.message_id))
+        )
+        ticket = here.mail.send_later(letter())
+        here.queue.run_once()
+
+        assert (Phase.END_OF_DATA, ticket.message_id) in phases
+        assert {message_id for _, message_id in phases} == {ticket.message_id}
+        assert phases == sorted(phases, key=lambda seen: [*Phase].index(seen[0]))
+
+
 def test_the_report_of_a_row(tmp_path: Path, scripted: Scripted) -> None:
-    """What has become of each recipient can be asked at any time, with the message."""
+    """The outcome of each recipient can be read at any time, with the message."""
     server = scripted(on={"RCPT TO:<r@example.com>": "550 5.1.1 no such user"})
     with shop(tmp_path, server) as here:
         here.mail.send_later(letter("r@example.com", subject="Hi"))

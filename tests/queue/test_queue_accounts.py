@@ -1,5 +1,5 @@
-"""Accounts of a queue beside one another: none waits for another's server, and each rests for its
-own fault."""
+"""Several accounts in one queue: none waits for another's server, and each pauses for its own
+fault."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 
 class Hanging:
-    """What a server answers that hangs until it is let go."""
+    """The action of a server that hangs until it is released."""
 
     def __init__(self, answer: str = "250 2.1.0 ok") -> None:
         self.reached = threading.Event()
@@ -47,7 +47,7 @@ class Hanging:
 
 @pytest.fixture
 def hanging() -> Iterator[Hanging]:
-    """Let go at the end, whatever happens."""
+    """A server action that is released at the end, whatever happens."""
     made = Hanging()
     yield made
     made.over.set()
@@ -55,7 +55,7 @@ def hanging() -> Iterator[Hanging]:
 
 @contextlib.contextmanager
 def working(here: Shop, way: str) -> Iterator[None]:
-    """Somebody sends what is due, in one of the ways in which that is done."""
+    """Send due mail, in one of the ways in which that is done."""
     bell = Bell()
     worker = here.queue.worker(bell)
 
@@ -78,7 +78,7 @@ def working(here: Shop, way: str) -> Iterator[None]:
 def test_a_hanging_server_stops_nobody_else(
     way: str, tmp_path: Path, scripted: Scripted, hanging: Hanging
 ) -> None:
-    """While the server of one account hangs, what is queued for another is sent."""
+    """While the server of one account hangs, mail of another account is sent."""
     server, stuck = scripted(), scripted(on={"MAIL": hanging})
     keys = {"MAIL_QUEUE_ENGINE": "thread"} if way == "thread" else {}
     accounts = {"news": {"url": url_of(stuck)}}
@@ -94,7 +94,7 @@ def test_a_hanging_server_stops_nobody_else(
 
 
 def test_accounts_in_turn(tmp_path: Path, scripted: Scripted) -> None:
-    """MAIL_QUEUE_THREADS bounds how many accounts are served at the same time; the others
+    """MAIL_QUEUE_THREADS limits how many accounts are served at the same time. The others
     follow."""
     active, most = 0, 0
     counting = threading.Lock()
@@ -127,7 +127,7 @@ def test_accounts_in_turn(tmp_path: Path, scripted: Scripted) -> None:
 def test_what_is_urgent_comes_before_what_is_claimed(
     priority: str, tmp_path: Path, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is claimed and not begun gives way to what is more urgent."""
+    """A claimed row that was not begun gives way to a row of higher priority."""
     monkeypatch.setattr(account_sender, "URGENT", 0.0)
     asked: list[str] = []
 
@@ -151,7 +151,7 @@ def test_what_is_urgent_comes_before_what_is_claimed(
 
 
 def test_a_turn_ends(tmp_path: Path, scripted: Scripted) -> None:
-    """A turn that is over begins no message any more, and gives back what it had claimed."""
+    """When a turn is over no message is begun, and the claimed rows are given back."""
     server = scripted()
     with shop(tmp_path, server) as here:
         assert len([*here.mail.send_later_each(letters(20))]) == 20
@@ -161,14 +161,14 @@ def test_a_turn_ends(tmp_path: Path, scripted: Scripted) -> None:
         assert server.accepted == []
         assert {*here.states} == {"waiting"}
         assert {row.attempts for row in here.rows} == {0}
-        assert [*worker.left()] == [("default", 0.0)]
+        assert [*worker.due.left()] == [("default", 0.0)]
 
 
 def test_a_stop_does_not_wait_for_a_hanging_server(
     tmp_path: Path, scripted: Scripted, hanging: Hanging, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A worker that is stopped gives back what is stuck before its end of data; should the server
-    answer after all, it gets no end of data of this worker's."""
+    """A stopped worker gives back a row that hangs before its end of data. If the server replies
+    after all, this worker does not send the end of data."""
     server = scripted(on={"MAIL": [hanging, "250 2.1.0 ok"]})
     bell = Bell()
     with shop(tmp_path, server) as here:
@@ -206,8 +206,8 @@ REFUSALS = {
 def test_an_account_rests_for_its_own_fault(
     refusal: dict[str, str], tmp_path: Path, scripted: Scripted
 ) -> None:
-    """A few refusals in a row that are about the sender or the account have it rest; its messages
-    wait, nobody is told that they failed, and they are sent when it may send again."""
+    """A few refusals in a row that are about the sender or the account pause the account. Its
+    messages wait without a failure signal, and are sent after the pause."""
     failed: list[object] = []
     server = scripted(on={step: [answer] * 3 for step, answer in refusal.items()})
     with shop(tmp_path, server) as here:
@@ -228,7 +228,8 @@ def test_an_account_rests_for_its_own_fault(
 
 
 def test_a_fault_that_goes_on(tmp_path: Path, scripted: Scripted) -> None:
-    """After a rest one message shows whether the account may send again, each time another one."""
+    """After a pause, one message shows whether the account may send again; each time it is another
+    one."""
     server = scripted(on={"MAIL": ["550 5.4.5 quota"] * 5})
     with shop(tmp_path, server) as here:
         for message in letters(5):
@@ -250,8 +251,8 @@ def test_a_fault_that_goes_on(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_a_message_that_is_at_fault_alone(tmp_path: Path, scripted: Scripted) -> None:
-    """One message whose From nobody may use does not have the account rest for ever, though it is
-    the first that is tried after a rest."""
+    """One message with a From that the server refuses does not pause the account forever, even if
+    it is tried first after each pause."""
 
     def judge(line: str, connection: Connection) -> str:
         return "550 5.1.8 bad sender" if "wrong@" in line else "250 2.1.0 ok"
@@ -288,7 +289,8 @@ def test_who_is_refused_is_nobody_elses_fault(
 
 
 def test_without_the_queue_it_is_refused(tmp_path: Path, scripted: Scripted) -> None:
-    """Mail.send tells whose fault it was, and the address is not the one to forget."""
+    """Mail.send reports that the account is at fault, and that the address is not the one to
+    forget."""
     server = scripted(on={"MAIL": "550 5.4.5 Daily user sending limit exceeded"})
     with shop(tmp_path, server) as here, pytest.raises(RefusedError) as raised:
         here.mail.send(letter())
@@ -299,7 +301,7 @@ def test_without_the_queue_it_is_refused(tmp_path: Path, scripted: Scripted) -> 
 
 
 def test_a_server_that_loses_its_answers(tmp_path: Path, scripted: Scripted) -> None:
-    """A server that takes mail and does not say so makes few messages unknown, not all."""
+    """A server that accepts mail without a reply makes few messages unknown, not all."""
     server = scripted(on={"end of data": [Taken(DROP)] * 3})
     with shop(tmp_path, server) as here:
         for message in letters(10):
@@ -312,8 +314,8 @@ def test_a_server_that_loses_its_answers(tmp_path: Path, scripted: Scripted) -> 
 
 
 def test_a_server_that_hangs_at_mail(tmp_path: Path, scripted: Scripted, hanging: Hanging) -> None:
-    """A server that does not answer MAIL is one that cannot be spoken to: the account rests at
-    once, and no attempt is counted. MAIL_QUEUE_TIMEOUT says how long it is waited for."""
+    """A server that does not reply to MAIL counts as one that cannot be reached: the account pauses
+    at once, and no attempt is counted. MAIL_QUEUE_TIMEOUT is the time it has."""
     server = scripted(on={"MAIL": hanging})
     with shop(tmp_path, server, MAIL_QUEUE_TIMEOUT=0.5) as here:
         for message in letters(3):
@@ -325,7 +327,7 @@ def test_a_server_that_hangs_at_mail(tmp_path: Path, scripted: Scripted, hanging
 
 
 def test_some_of_the_recipients(tmp_path: Path, scripted: Scripted) -> None:
-    """Where somebody was accepted, who was refused beside them is refused."""
+    """If one recipient was accepted, the refusal of another is final."""
     server = scripted(on={"RCPT": ["250 ok", "550 5.7.1 no mail from this sender"]})
     with shop(tmp_path, server) as here:
         here.mail.send_later(letter("ann@example.com", "bob@example.com"))

@@ -1,5 +1,5 @@
-"""FAULTS R1, R3: whatever somebody does between any two steps of a worker, or of a person who
-presses a button, nobody who has accepted is sent to again, and nobody is forgotten."""
+"""FAULTS R1, R3: whatever happens between any two steps of a worker, or of a person who presses a
+button, no recipient gets a message twice, and none is forgotten."""
 
 from __future__ import annotations
 
@@ -43,64 +43,64 @@ def _claimed(shop: Shop) -> list[t.Any]:
 
 
 def retry(shop: Shop) -> None:
-    """A person has everything sent again."""
+    """A person retries everything."""
     shop.queue.retry(_ids(shop))
 
 
 def cancel(shop: Shop) -> None:
-    """A person stops everything."""
+    """A person cancels everything."""
     shop.queue.cancel(_ids(shop))
 
 
 def stop_and_go(shop: Shop) -> None:
-    """A person stops everything, and has it sent again."""
+    """A person cancels everything, and retries it."""
     cancel(shop)
     retry(shop)
 
 
 def purge(shop: Shop) -> None:
-    """A person deletes what is finished."""
+    """A person deletes the finished messages."""
     shop.queue.purge()
 
 
 def send(shop: Shop) -> None:
-    """Another worker sends what is due."""
+    """Another worker sends the due mail."""
     shop.queue.run_once()
 
 
 def send_twice(shop: Shop) -> None:
-    """Another worker sends all that waits, and what is deferred then too."""
+    """Another worker sends all mail that waits, and the recipients that are deferred then."""
     shop.queue.run_once()
     shop.all_later()
     shop.queue.run_once()
 
 
 def recover(shop: Shop) -> None:
-    """Another worker believes all others to be dead, for they were away for too long."""
+    """Another worker takes all others for dead, because they were away for too long."""
     shop.forget_workers()
     shop.queue.worker().upkeep.recover()
 
 
 def take_over(shop: Shop) -> None:
-    """The same, and sends what it finds."""
+    """Another worker takes all others for dead, and sends their mail."""
     recover(shop)
     shop.queue.run_once()
 
 
 def renew(shop: Shop) -> None:
-    """All leases are put off."""
+    """All leases are extended."""
     for row in _claimed(shop):
         shop.queue.store.renew(Lease(row.lease_owner, shop.queue.store.now() + 60))
 
 
 def release(shop: Shop) -> None:
-    """What is claimed is given back, as if its worker had been left to its fate."""
+    """The claimed rows are given back, as if their worker had been abandoned."""
     for row in _claimed(shop):
         shop.queue.store.release([row.id], row.lease_owner)
 
 
 def release_and_send(shop: Shop) -> None:
-    """The same, and another worker sends it."""
+    """The claimed rows are given back, and another worker sends them."""
     release(shop)
     shop.queue.run_once()
 
@@ -119,20 +119,20 @@ def work(post: Post) -> None:
 
 
 def press_retry(post: Post) -> None:
-    """A person has everything sent again, before and after the first attempt."""
+    """A person retries everything, before and after the first attempt."""
     retry(post.here)
     post.there.queue.run_once()
     retry(post.here)
 
 
 def press_cancel(post: Post) -> None:
-    """A person stops everything after the first attempt, and has it sent again."""
+    """A person cancels everything after the first attempt, and retries it."""
     post.there.queue.run_once()
     stop_and_go(post.here)
 
 
 def see_to_the_dead(post: Post) -> None:
-    """A worker finds what another has claimed that is away."""
+    """A worker finds rows that another worker, which is away, has claimed."""
     store, now = post.there.queue.store, post.there.queue.store.now()
     owner = store.new_owner()
     (first, *_) = store.claim("default", Lease(owner, now - 1), now, 20)
@@ -141,7 +141,7 @@ def see_to_the_dead(post: Post) -> None:
     post.here.queue.worker().upkeep.recover()
 
 
-# Whoever presses is in the way of those who send.
+# Every action interrupts a worker. Only actions on the same rows interrupt the other subjects.
 PAIRS = [
     *((work, action) for action in ACTIONS),
     *(
@@ -158,7 +158,7 @@ pytestmark = pytest.mark.slow
 
 
 class Failures:
-    """The signals of failure that the shops have sent."""
+    """The failure signals of the shops."""
 
     def __init__(self, *shops: Shop) -> None:
         self.told: list[object] = []
@@ -171,7 +171,7 @@ class Failures:
 
 @contextlib.contextmanager
 def post_at(folder: Path, scripted: Scripted, *named: str) -> Iterator[Post]:
-    """A post office, closed at the end."""
+    """Two shops and a server, closed at the end."""
     post = Post(folder, scripted, *named)
     with contextlib.closing(post):
         yield post
@@ -222,7 +222,7 @@ def test_between_any_two_calls(
     tmp_path: Path,
     scripted: Scripted,
 ) -> None:
-    """Whatever is done between two calls of a store, on whatever store."""
+    """The promises hold whatever happens between two calls of a store, with each store."""
     with post_at(tmp_path, scripted, place.named) as post:
         between = Between(post.here.queue.store)
         post.here.queue.parts._made["store"] = between
@@ -242,8 +242,8 @@ def test_between_any_two_statements(
     tmp_path: Path,
     scripted: Scripted,
 ) -> None:
-    """Whatever is done between two statements, or before a commit, in PostgreSQL. What would have
-    to wait for the one that it interrupts gives up, and has done nothing."""
+    """The promises hold whatever happens between two statements, or before a commit, in PostgreSQL.
+    An action that would have to wait for the interrupted one gives up and does nothing."""
 
     def unless_it_waits(shop: Shop) -> None:
         with contextlib.suppress(QueueError):
@@ -259,7 +259,7 @@ def test_between_any_two_statements(
 
 
 class Steps:
-    """Tells of each statement and commit of an engine before it is carried out."""
+    """Reports each statement and commit of an engine before it runs."""
 
     def __init__(self, engine: t.Any) -> None:
         self._moment: Moment | None = None
@@ -267,7 +267,7 @@ class Steps:
         event.listen(engine, "commit", self._step)
 
     def watch(self, moment: Moment | None) -> None:
-        """Tell this one, or nobody."""
+        """Report to this moment, or to none."""
         self._moment = moment
 
     def _step(self, *args: object) -> None:

@@ -48,7 +48,7 @@ def test_times(value: object, seconds: float) -> None:
 
 @pytest.mark.parametrize("value", ["", "h", "1y", "-1h", 0, True, None, "0h", [], "1h 5min", "nan"])
 def test_no_times(value: object) -> None:
-    """What is no time is an error that names the key and says what may be written."""
+    """A value that is not a time is an error that names the key and says what to write."""
     with pytest.raises(ConfigurationError, match="MAIL_QUEUE_KEEP must be a time like '24h'"):
         duration(value, "MAIL_QUEUE_KEEP")
 
@@ -64,7 +64,7 @@ def test_sizes(value: object, number: int) -> None:
 
 @pytest.mark.parametrize("value", ["", "MB", "0MB", 0, -1, "1.5MB", True, None, "9PB"])
 def test_no_sizes(value: object) -> None:
-    """What is no size is an error that names the key and says what may be written."""
+    """A value that is not a size is an error that names the key and says what to write."""
     with pytest.raises(ConfigurationError, match="MAIL_QUEUE_MAX_SIZE must be a size like '25MB'"):
         octets(value, "MAIL_QUEUE_MAX_SIZE")
 
@@ -100,8 +100,8 @@ def test_wrong_keys(keys: dict[str, t.Any], tmp_path: Path) -> None:
     ],
 )
 def test_databases_that_are_not_supported(place: str, error: str, tmp_path: Path) -> None:
-    """A database in which mail cannot wait is refused when the app is made, before anybody is told
-    to install its driver, and no password is shown."""
+    """A database in which mail cannot wait is refused in init_app, before an error asks to install
+    its driver, and no password is shown."""
     with pytest.raises(ConfigurationError, match=error) as caught:
         Shop(tmp_path, None, MAIL_QUEUE=place)
 
@@ -111,7 +111,7 @@ def test_databases_that_are_not_supported(place: str, error: str, tmp_path: Path
 
 @pytest.mark.parametrize("place", ["sqlite:///x.db", "postgresql+psycopg://h/d", "SQLite:///x.db"])
 def test_databases_that_are_supported(place: str, tmp_path: Path) -> None:
-    """SQLite and PostgreSQL are taken with whatever driver, which is looked for when it is used."""
+    """SQLite and PostgreSQL are allowed with any driver, which is loaded when it is used."""
     Shop(tmp_path, None, MAIL_QUEUE=place)
 
 
@@ -131,8 +131,8 @@ def test_where_the_file_is(place: str, path: str, tmp_path: Path) -> None:
 
 
 def test_a_new_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A new default file is told once, for a container would lose it; not in debug mode, and not
-    where somebody has named the place."""
+    """A new default file is logged once, because a container would lose it; but not in debug mode,
+    and not if MAIL_QUEUE names the file."""
     keys: list[dict[str, t.Any]] = [{}, {"DEBUG": True}, {"MAIL_QUEUE": "mine.db"}, {}]
     for folder, given in zip("abca", keys, strict=True):
         with shop(tmp_path / folder, None, MAIL_HANDLER="console", **given) as here:
@@ -144,7 +144,7 @@ def test_a_new_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
 
 
 class Elsewhere(NoEngine):
-    """Somebody else's."""
+    """An engine of another package."""
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ class Elsewhere(NoEngine):
     ],
 )
 def test_engines(wanted: object, found: type) -> None:
-    """An engine is found by its name, by its place, or is given."""
+    """An engine is found by its name or its path, or is given as a class."""
     engine = find(wanted)
 
     assert (engine.__module__.rpartition(".")[2], engine.__name__) == (
@@ -178,14 +178,15 @@ def test_an_installed_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("wanted", ["celry", "no.such:Engine", "json:dumps", "json:nothing", dict])
 def test_no_engine(wanted: object) -> None:
-    """What is no engine is an error that says what there is."""
+    """A value that is not an engine is an error that lists the engines."""
     with pytest.raises(ConfigurationError, match="MAIL_QUEUE_ENGINE"):
         find(wanted)
 
 
 @pytest.mark.parametrize("wanted", ["redis://:geheim@127.0.0.1/0", ["amqp://mail:geheim@mq"]])
 def test_a_broker_is_no_engine(wanted: object) -> None:
-    """The URL of a broker may hold a password: it is not repeated, and its place is named."""
+    """The URL of a broker may hold a password. The error does not repeat it, and says where it
+    belongs."""
     with pytest.raises(ConfigurationError, match="settings of Celery") as caught:
         find(wanted)
 
@@ -193,7 +194,7 @@ def test_a_broker_is_no_engine(wanted: object) -> None:
 
 
 def test_a_url_is_not_shown(tmp_path: Path) -> None:
-    """A URL in MAIL_QUEUE may hold a password, and stands in no error and no repr."""
+    """A URL in MAIL_QUEUE may hold a password, so no error and no repr shows it."""
     here = Shop(tmp_path, None, MAIL_QUEUE="postgresql+psycopg://mail:geheim@127.0.0.1:1/shop")
 
     assert "geheim" not in repr(here.queue.settings) + str(vars(here.queue.settings))
@@ -203,5 +204,5 @@ def test_a_url_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_the_states_that_can_be_chosen() -> None:
-    """``--state`` takes the states of rows, though the command line does not load the queue."""
+    """``--state`` takes the states of rows, although the command line does not load the queue."""
     assert {*queue_group._STATES} == {*RowState}

@@ -1,4 +1,4 @@
-"""What could make mail late, or its worker busy for nothing."""
+"""What could delay mail, or keep a worker busy without any work."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if t.TYPE_CHECKING:
 
 
 def test_a_worker_without_a_thread_left_rests(tmp_path: Path, scripted: Scripted) -> None:
-    """While all its threads wait for servers a worker looks once a second, though the mail of
-    another account is due; and sends that as soon as one is free."""
+    """While all its threads wait for servers, a worker looks once a second although another
+    account's mail is due, and sends that mail as soon as a thread is free."""
     reached, go_on = threading.Event(), threading.Event()
 
     def hang(line: str, connection: Connection) -> str:
@@ -64,8 +64,8 @@ def test_a_worker_without_a_thread_left_rests(tmp_path: Path, scripted: Scripted
 
 
 def test_a_pause_by_a_clock_that_was_ahead(tmp_path: Path, scripted: Scripted) -> None:
-    """When a clock is put back, an account that was to rest by the old one does not rest for as
-    long as that was wrong."""
+    """When a clock is put back, an account that was paused by the old clock is not paused for as
+    long as the clock was wrong."""
     server = scripted()
     with shop(tmp_path, server) as here:
         here.mail.send_later(letter())
@@ -80,7 +80,7 @@ def test_a_pause_by_a_clock_that_was_ahead(tmp_path: Path, scripted: Scripted) -
 
 
 def test_a_pause_that_is_not_too_long(tmp_path: Path) -> None:
-    """A pause of a length that there is stays as it is."""
+    """A pause of a possible length stays as it is."""
     with shop(tmp_path) as here:
         here.mail.send_later(letter())
         store, now = here.queue.store, here.queue.store.now()
@@ -92,9 +92,9 @@ def test_a_pause_that_is_not_too_long(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("state", ["waiting", "held", "cancelled"])
 def test_pressing_again_while_it_waits(state: str, tmp_path: Path, scripted: Scripted) -> None:
-    """Whom nobody knows about is sent to again if a person has seen that and wants it. A message
-    that waits for others of its recipients nobody has been asked about yet: it is only sent
-    earlier, to those others."""
+    """A recipient that may have got the message is sent to again only after a person was asked. For
+    a message that waits for other recipients no person was asked yet, so a retry only sends it to
+    those others earlier."""
     server = scripted()
     with shop(tmp_path, server, MAIL_DEFAULT_FROM="a@example.com") as here:
         here.mail.send_later(letter("unknown@example.com", "open@example.com"))
@@ -112,8 +112,8 @@ def test_pressing_again_while_it_waits(state: str, tmp_path: Path, scripted: Scr
 
 @pytest.mark.parametrize("runs", ["run", "run_once"])
 def test_accounts_take_turns(runs: str, tmp_path: Path, scripted: Scripted) -> None:
-    """Where a worker has fewer threads than accounts, one with much mail does not keep a thread
-    from the others until all of it is sent."""
+    """If a worker has fewer threads than accounts, an account with much mail does not keep a thread
+    until all of it is sent."""
     many, late = 3 * BATCH, 5
     few = scripted()
     begun: list[str] = []

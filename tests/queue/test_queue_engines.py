@@ -1,4 +1,4 @@
-"""Engines that tell a broker, and the lookout beside them. What a kill does is tested elsewhere."""
+"""Engines that tell a broker, and their lookout. Kills are tested elsewhere."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if t.TYPE_CHECKING:
 
 
 class Noting(BrokerEngine):
-    """Has a broker that writes down what it is told, or is gone."""
+    """An engine whose broker records what it is told, or is down."""
 
     def __init__(self, queue: t.Any) -> None:
         super().__init__(queue)
@@ -68,29 +68,29 @@ def noting_shop(
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lookouts look without a rest, and a ring that nobody has answered is lost at once."""
+    """Lookouts search without a rest, and a ring without an answer is lost at once."""
     monkeypatch.setattr(lookout, "EVERY", 0.01)
     monkeypatch.setattr(lookout, "UNDER_WAY", 0.01)
 
 
 @pytest.fixture
 def no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lookouts look when they begin and when mail comes, and never by themselves; no ring is
-    believed lost."""
+    """Lookouts search when they begin and when mail is queued, and never by themselves. No ring is
+    considered lost."""
     monkeypatch.setattr(lookout, "EVERY", 3000.0)
     monkeypatch.setattr(lookout, "UNDER_WAY", 3000.0)
 
 
 @pytest.fixture
 def hanging() -> Iterator[Hold]:
-    """What a server does that hangs, until the end at the latest."""
+    """The action of a server that hangs, until the end at the latest."""
     hold = Hold()
     yield hold
     hold.let_go()
 
 
 def a_few_looks(here: Shop) -> None:
-    """Wait until the lookout has looked, by what it asks the store."""
+    """Wait until the lookout has searched the store a few times."""
     looked = threading.Semaphore(0)
     asked = here.queue.store.owners
 
@@ -110,8 +110,8 @@ def a_few_looks(here: Shop) -> None:
 @pytest.mark.usefixtures("no_leaks", "no_looks")
 @pytest.mark.parametrize("way", ["one by one", "as a list"])
 def test_one_ring_under_way(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """E7: however many messages are queued, a broker has one ring of their account, until it is
-    answered; the thread that looks out ends with the queue."""
+    """E7: however many messages are queued, a broker has one ring of their account until it is
+    answered. The lookout's thread ends with the queue."""
     monkeypatch.setattr(broker, "TURN", 60.0)
     accounts: dict[str, object] = {"news": {}}
     with noting_shop(tmp_path, MAIL_HANDLER="memory", MAIL_ACCOUNTS=accounts) as (here, engine):
@@ -138,7 +138,7 @@ def test_one_ring_under_way(way: str, tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("looks")
 def test_a_ring_that_is_lost(tmp_path: Path) -> None:
-    """A ring that nobody has answered for a while is given again."""
+    """A ring without an answer is sent again after a while."""
     with noting_shop(tmp_path) as (here, engine):
         here.mail.send_later(letter())
 
@@ -148,7 +148,7 @@ def test_a_ring_that_is_lost(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_looks")
 @pytest.mark.parametrize("delay", [60, 3600])
 def test_a_delay(delay: float, tmp_path: Path) -> None:
-    """A broker is not told of what is due later: it might hold that back badly."""
+    """A broker is not told of mail that is due later, because it might delay that badly."""
     with noting_shop(tmp_path) as (here, engine):
         here.mail.send_later(letter(), delay=delay)
         engine.close()
@@ -158,7 +158,7 @@ def test_a_delay(delay: float, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("no_looks")
 def test_a_short_delay(tmp_path: Path) -> None:
-    """A broker is told of what was due later when that time has come, without another look."""
+    """A broker is told of delayed mail when it becomes due, without another search."""
     with noting_shop(tmp_path) as (here, engine):
         here.mail.send_later(letter(), delay=0.3)
         due = here.rows[0].due
@@ -171,8 +171,8 @@ def test_a_short_delay(tmp_path: Path) -> None:
 def test_a_broker_that_is_gone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the broker is gone mail is taken in all the same and it is logged, once; the broker is
-    left alone for a while."""
+    """If the broker is down, mail is queued all the same and one line is logged. The broker is left
+    alone for a while."""
     monkeypatch.setattr(lookout, "QUIET", 3600.0)
     with noting_shop(tmp_path) as (here, engine):
         engine.gone = True
@@ -186,7 +186,7 @@ def test_a_broker_that_is_gone(
 
 
 def test_a_broker_that_does_not_answer(tmp_path: Path) -> None:
-    """Who sends mail never waits for a broker."""
+    """A caller of send_later never waits for a broker."""
     answering = threading.Event()
 
     class Silent(BrokerEngine):
@@ -219,8 +219,8 @@ def test_a_broker_that_is_back(
 
 @pytest.mark.parametrize("account", ["default", "gone"])
 def test_a_ring_that_comes_twice(account: str, tmp_path: Path, scripted: Scripted) -> None:
-    """A ring that comes twice, or of an account that is gone, is no error, and sends nothing
-    twice."""
+    """A ring that comes twice, or for an account that no longer exists, is not an error, and sends
+    nothing twice."""
     server = scripted()
     with noting_shop(tmp_path, server) as (here, engine):
         here.mail.send_later(letter())
@@ -233,7 +233,7 @@ def test_a_ring_that_comes_twice(account: str, tmp_path: Path, scripted: Scripte
 
 @pytest.mark.usefixtures("no_looks")
 def test_a_turn(tmp_path: Path, scripted: Scripted) -> None:
-    """E3: a job is a turn of a second, and has the broker told again of what is left."""
+    """E3: a job is a turn of a second, and tells the broker again of the mail that is left."""
     server = scripted(on={"end of data": Delay(0.1, "250 2.0.0 ok")})
     with noting_shop(tmp_path, server) as (here, engine):
         tickets = [*here.mail.send_later_each(letters(50))]
@@ -250,7 +250,7 @@ def test_a_turn(tmp_path: Path, scripted: Scripted) -> None:
 
 @pytest.mark.usefixtures("no_looks")
 def test_a_turn_sends_what_is_most_urgent(tmp_path: Path, scripted: Scripted) -> None:
-    """E2: whatever a job was told of, it sends what is most urgent at that time."""
+    """E2: whatever account a job was told of, it sends the most urgent mail."""
     server = scripted()
     accounts: dict[str, object] = {"news": {}}
     with noting_shop(tmp_path, server, MAIL_ACCOUNTS=accounts, MAIL_QUEUE_THREADS=1) as found:
@@ -265,7 +265,7 @@ def test_a_turn_sends_what_is_most_urgent(tmp_path: Path, scripted: Scripted) ->
 @pytest.mark.usefixtures("looks")
 @pytest.mark.parametrize("limit", ["3/min", "3/d"])
 def test_a_limit_that_is_reached_for_long(limit: str, tmp_path: Path, scripted: Scripted) -> None:
-    """E1: when a rate limit has an account wait for long, nobody is told until that is over."""
+    """E1: if a rate limit makes an account wait for long, the broker is told after that time."""
     with noting_shop(tmp_path, scripted(), MAIL_RATE_LIMIT=limit) as (here, engine):
         assert len([*here.mail.send_later_each(letters(5))]) == 5
         engine.answer("default")
@@ -281,8 +281,8 @@ def test_a_limit_that_is_reached_for_long(limit: str, tmp_path: Path, scripted: 
 
 @pytest.mark.usefixtures("no_looks")
 def test_a_limit_that_is_over_soon(tmp_path: Path, scripted: Scripted) -> None:
-    """E1: when a rate limit has an account wait for a moment, jobs go on by themselves, and do not
-    rely on a lookout."""
+    """E1: if a rate limit makes an account wait for a moment, jobs go on by themselves and need no
+    lookout."""
     server = scripted()
     with noting_shop(tmp_path, server, MAIL_RATE_LIMIT="5/s") as (here, engine):
         assert len([*here.mail.send_later_each(letters(15))]) == 15
@@ -299,8 +299,8 @@ def test_a_limit_that_is_over_soon(tmp_path: Path, scripted: Scripted) -> None:
 
 @pytest.mark.usefixtures("no_looks")
 def test_a_server_that_hangs(tmp_path: Path, scripted: Scripted, hanging: Hold) -> None:
-    """R2: a job goes away from a server that hangs, the next one sends the mail of another account
-    and does not wait for that server either; when it goes on its mail is sent."""
+    """R2: a job leaves a server that hangs. The next job sends another account's mail and does not
+    wait for that server either. When the server goes on, its mail is sent."""
     server, stuck = scripted(), scripted(on={"MAIL": hanging})
     accounts = {"news": {"url": url_of(stuck)}}
     with noting_shop(tmp_path, server, MAIL_ACCOUNTS=accounts) as (here, engine):
@@ -318,8 +318,8 @@ def test_a_server_that_hangs(tmp_path: Path, scripted: Scripted, hanging: Hold) 
 
 @pytest.mark.usefixtures("no_looks")
 def test_a_turn_that_can_do_nothing(tmp_path: Path, scripted: Scripted, hanging: Hold) -> None:
-    """A job that finds the threads of its process stuck does not have itself told again at once,
-    for that would go on without a rest; it is told by whoever looks next."""
+    """A job that finds the threads of its process stuck does not tell the broker again at once,
+    because jobs would follow each other without a rest. The next search tells it."""
     server, stuck = scripted(), scripted(on={"MAIL": hanging})
     keys = {"MAIL_ACCOUNTS": {"news": {"url": url_of(stuck)}}, "MAIL_QUEUE_THREADS": 1}
     with noting_shop(tmp_path, server, **keys) as (here, engine):
@@ -342,8 +342,8 @@ def test_a_turn_that_can_do_nothing(tmp_path: Path, scripted: Scripted, hanging:
 
 @pytest.mark.usefixtures("no_looks")
 def test_jobs_of_one_process(tmp_path: Path, scripted: Scripted, hanging: Hold) -> None:
-    """E3: of the threads of one process one at the most is at work on mail, however many jobs it
-    gets and however long a message takes; the others go on to other jobs."""
+    """E3: in one process at most one thread works on mail, however many jobs it gets and however
+    long a message takes. The other threads run other jobs."""
     server = scripted(on={"MAIL": ["250 2.1.0 ok", hanging, "250 2.1.0 ok"]})
     with noting_shop(tmp_path, server) as (here, engine):
         engine.stay = float("inf")  # the worst case
@@ -364,8 +364,8 @@ def test_jobs_of_one_process(tmp_path: Path, scripted: Scripted, hanging: Hold) 
 
 
 def test_a_worker_that_is_shut_down(tmp_path: Path, scripted: Scripted, hanging: Hold) -> None:
-    """E3: an engine that is stopped has the message in hand finished, which no job waits for any
-    more, and begins no other."""
+    """E3: an engine that is stopped finishes the message that it is sending, even if no job waits
+    for it, and begins no other."""
     stuck = scripted(on={"end of data": hanging})
     with noting_shop(tmp_path, stuck) as (here, engine):
         for message in letters(3):
@@ -385,8 +385,8 @@ def test_a_worker_that_is_shut_down(tmp_path: Path, scripted: Scripted, hanging:
 
 @pytest.mark.usefixtures("looks")
 def test_what_is_not_neglected(tmp_path: Path) -> None:
-    """The lookout does not tell of mail that is due later, waits for a pause to be over, is in a
-    living worker's hand, or is finished."""
+    """The lookout does not tell the broker of mail that is due later, waits for the end of a pause,
+    is being sent by a living worker, or is finished."""
     with noting_shop(tmp_path, MAIL_ACCOUNTS={"news": {}}) as (here, engine):
         engine.gone = True  # only the ring of taking in; see below
         here.queue.store.alter_pause(
@@ -409,8 +409,8 @@ def test_what_is_not_neglected(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("looks")
 @pytest.mark.parametrize("neglect", ["waiting", "claimed"])
 def test_what_is_neglected(neglect: str, tmp_path: Path, scripted: Scripted) -> None:
-    """The lookout tells of mail that waits though it is due, and of mail whose worker is dead; who
-    is told then sends it."""
+    """The lookout tells the broker of due mail that waits, and of mail whose worker is dead. The
+    job then sends it."""
     with shop(tmp_path) as before:
         before.mail.send_later(letter())
         if neglect == "claimed":
@@ -429,8 +429,8 @@ def test_what_is_neglected(neglect: str, tmp_path: Path, scripted: Scripted) -> 
 def test_what_is_kept_long_enough(
     ringing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lookout deletes what has been kept long enough, for no worker lives long enough to, also
-    where it is rung for all the time."""
+    """The lookout deletes old finished rows, because no worker lives long enough to do it, even if
+    the bell rings all the time."""
     monkeypatch.setattr(upkeep, "EVERY", 0.0)
     monkeypatch.setattr(upkeep, "_SWEEP", 0.0)
     with noting_shop(tmp_path, MAIL_HANDLER="memory", MAIL_QUEUE_KEEP=0.001) as (here, engine):
@@ -451,7 +451,7 @@ def test_what_is_kept_long_enough(
 def test_a_lookout_survives(
     looks: None, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F-101: trouble with the store is logged, and the lookout goes on."""
+    """F-101: an error of the store is logged, and the lookout goes on."""
     with noting_shop(tmp_path) as (here, engine):
         with here.queue.store.file.read() as connection:  # type: ignore[attr-defined]
             connection.execute("ALTER TABLE mail_queue RENAME TO elsewhere")
@@ -465,7 +465,7 @@ def test_a_lookout_survives(
 
 
 def test_an_app_that_is_dropped(looks: None, tmp_path: Path) -> None:
-    """A lookout does not keep its app, and ends with it."""
+    """A lookout does not keep its app alive, and ends with it."""
     before = {*threading.enumerate()}
     app, threads = _used_and_dropped(tmp_path)
     (mine,) = threads - before
@@ -501,7 +501,7 @@ def test_nothing_to_look_at(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("looks")
 def test_a_worker_before_the_first_mail(tmp_path: Path) -> None:
-    """E5: a process of a worker that begins before there is any mail, and any file, looks out."""
+    """E5: a worker process that starts before there is any mail, or any file, runs a lookout."""
     with noting_shop(tmp_path) as (here, engine):
         engine.boot()
         assert not here.queue.store.begun
@@ -516,8 +516,8 @@ def test_a_worker_before_the_first_mail(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def boots_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When a worker of Celery begins in this process, it is no concern of the engines that earlier
-    tests have left to the garbage collector: they would look into their stores again."""
+    """A Celery worker that starts in this process must not start the engines that earlier tests
+    have left to the garbage collector, which would search their stores again."""
     from celery.signals import worker_process_init
 
     monkeypatch.setattr(worker_process_init, "receivers", [])
@@ -525,13 +525,13 @@ def boots_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def celery_app() -> Iterator[Celery]:
-    """A Celery app with a broker in memory, and without tasks that know of Flask. Its worker in
-    this process leaves logging as it is."""
+    """A Celery app with a broker in memory, whose tasks know nothing of Flask. Its worker in this
+    process leaves logging as it is."""
     from celery import Celery
     from celery.signals import setup_logging
 
     def keep(**_: object) -> None:
-        """Who listens to this signal does it instead of Celery."""
+        """Receivers of this signal do it instead of Celery."""
 
     setup_logging.connect(keep)
     try:
@@ -541,7 +541,7 @@ def celery_app() -> Iterator[Celery]:
 
 
 def with_flask_tasks(celery: Celery, app: Flask) -> None:
-    """As in Flask's documentation."""
+    """Set up tasks as in Flask's documentation."""
 
     class FlaskTask(celery.Task):  # type: ignore[misc]
         def __call__(self, *args: object, **kwargs: object) -> object:
@@ -555,7 +555,7 @@ def with_flask_tasks(celery: Celery, app: Flask) -> None:
 @pytest.mark.usefixtures("no_looks")
 @pytest.mark.parametrize("delay", [0, 0.5])
 def test_celery(delay: float, celery_app: Celery, tmp_path: Path, scripted: Scripted) -> None:
-    """A worker of Celery sends a message when it is due, without another look."""
+    """A Celery worker sends a message when it is due, without another search."""
     from celery.contrib.testing.worker import start_worker
 
     server = scripted()
@@ -574,7 +574,7 @@ def test_celery(delay: float, celery_app: Celery, tmp_path: Path, scripted: Scri
 
 
 def test_no_celery_app(tmp_path: Path) -> None:
-    """Without a Celery app a message is not taken in, and the error says what to write."""
+    """Without a Celery app a message is not queued, and the error says what to write."""
     with shop(tmp_path, None, MAIL_QUEUE_ENGINE="celery") as here:
         with pytest.raises(ConfigurationError, match="celery_init_app"):
             here.mail.send_later(letter())
@@ -582,7 +582,7 @@ def test_no_celery_app(tmp_path: Path) -> None:
 
 
 def test_celery_without_a_context(celery_app: Celery) -> None:
-    """A Celery app whose tasks run without an app context is told what to write."""
+    """A Celery app whose tasks run without an app context gets an error that says what to write."""
     importlib.import_module("flask_mailhandler.queue.engines.celery")
 
     with pytest.raises(ConfigurationError, match="FlaskTask"):
@@ -593,7 +593,7 @@ def test_celery_without_a_context(celery_app: Celery) -> None:
 
 
 def test_no_rq(tmp_path: Path) -> None:
-    """Without Flask-RQ a message is not taken in, and the error says what to write."""
+    """Without Flask-RQ a message is not queued, and the error says what to write."""
     with shop(tmp_path, None, MAIL_QUEUE_ENGINE="rq") as here:
         with pytest.raises(ConfigurationError, match=r"write RQ\(app\)"):
             here.mail.send_later(letter())
@@ -604,8 +604,8 @@ def test_no_rq(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("no_looks")
 @pytest.mark.parametrize("queues", [["default"], ["mail", "default"]])
 def test_rq(queues: list[str], redis: t.Any, tmp_path: Path, scripted: Scripted) -> None:
-    """A ring goes into the queue "mail", or "default" where there is none, and a message that is
-    due later is left to the lookout."""
+    """A ring goes into the queue "mail", or "default" if there is no such queue. Mail that is due
+    later is left to the lookout."""
     from flask_rq import RQ
 
     keys = {"RQ_CONNECTION": redis.url, "RQ_QUEUES": queues}
@@ -629,7 +629,7 @@ def test_rq(queues: list[str], redis: t.Any, tmp_path: Path, scripted: Scripted)
 
 @pytest.fixture
 def stub() -> Iterator[Broker]:
-    """Dramatiq's broker for tests, with a worker, as the global one."""
+    """Dramatiq's broker for tests, with a worker, as the global broker."""
     import dramatiq
     from dramatiq import broker as module
     from dramatiq.brokers.stub import StubBroker
@@ -649,7 +649,7 @@ def stub() -> Iterator[Broker]:
 @pytest.mark.usefixtures("no_looks")
 @pytest.mark.parametrize("delay", [0, 0.5])
 def test_dramatiq(delay: float, stub: Broker, tmp_path: Path, scripted: Scripted) -> None:
-    """A worker of Dramatiq sends a message when it is due, without another look."""
+    """A Dramatiq worker sends a message when it is due, without another search."""
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE_ENGINE="dramatiq") as here:
         here.mail.send_later(letter(), delay=delay)
@@ -661,7 +661,7 @@ def test_dramatiq(delay: float, stub: Broker, tmp_path: Path, scripted: Scripted
 
 
 def test_dramatiq_in_an_app_of_the_same_name(stub: Broker, tmp_path: Path) -> None:
-    """An app may be made twice in a process; the last one answers."""
+    """An app may be created twice in a process. The last one answers."""
     keys = {"MAIL_QUEUE_ENGINE": "dramatiq", "MAIL_HANDLER": "memory"}
     with shop(tmp_path / "a", None, **keys), shop(tmp_path / "b", None, **keys) as here:
         here.mail.send_later(letter())
@@ -670,7 +670,7 @@ def test_dramatiq_in_an_app_of_the_same_name(stub: Broker, tmp_path: Path) -> No
 
 
 def test_another_broker_later(stub: Broker, tmp_path: Path) -> None:
-    """A broker that is set when the app is there already is an error that says so."""
+    """A broker that is set after the app was created is an error that says so."""
     import dramatiq
     from dramatiq.brokers.stub import StubBroker
 
@@ -701,7 +701,7 @@ def test_not_installed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.usefixtures("looks")
 def test_celery_looks_out(tmp_path: Path) -> None:
-    """A process of Celery's workers looks out from its beginning."""
+    """A process of Celery's workers runs a lookout from its start."""
     from celery.signals import worker_process_init
 
     from flask_mailhandler.queue.engines.celery import CeleryEngine
@@ -725,7 +725,7 @@ def test_celery_looks_out(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("looks")
 def test_dramatiq_looks_out(stub: Broker, tmp_path: Path) -> None:
-    """A process of Dramatiq's workers looks out from its beginning."""
+    """A process of Dramatiq's workers runs a lookout from its start."""
     from flask_mailhandler.queue.engines.dramatiq import DramatiqEngine
 
     told = threading.Event()
@@ -746,7 +746,8 @@ def test_dramatiq_looks_out(stub: Broker, tmp_path: Path) -> None:
 def test_an_engine_that_is_not_written(
     base: type[Engine], method: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An engine that lacks its one method is told of in the log; the mail is in the queue."""
+    """If an engine does not implement its one method, the log says so, and the mail is in the
+    queue."""
     with shop(tmp_path, None, MAIL_QUEUE_ENGINE=type("Bare", (base,), {})) as here:
         here.mail.send_later(letter())
         here.queue.engine.close()

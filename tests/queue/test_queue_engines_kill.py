@@ -1,7 +1,5 @@
-"""F-100 with the engines of other people: their workers are killed, and their brokers are gone.
-
-The mail server kills the worker: it knows the phase, and nothing has to be timed.
-"""
+"""F-100 with the engines of other libraries: their workers are killed, and their brokers are down.
+The mail server kills the worker, because it knows the phase, so nothing depends on time."""
 
 from __future__ import annotations
 
@@ -41,14 +39,14 @@ HONEST = {"RCPT": "250 2.1.5 ok", "end of data": "250 2.0.0 accepted"}
 
 
 class Steps:
-    """Counts the steps of a conversation, and does something at the n-th time of one."""
+    """Counts the steps of a conversation, and acts at the n-th time of one."""
 
     def __init__(self) -> None:
         self._times: collections.Counter[str] = collections.Counter()
         self.act: Callable[[], None] = lambda: None
 
     def at(self, step: str, *times: int, answer: t.Any = DROP) -> t.Any:
-        """An action of a scripted server."""
+        """Return an action of a scripted server."""
 
         def action(line: str, connection: Connection) -> t.Any:
             self._times[step] += 1
@@ -99,8 +97,8 @@ def forty_mails_and_three_kills(
 def test_redis(
     example: Example, policy: str, redis: RedisServer, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """F-100: of 40 mails and 3 kills of workers that Redis tells none is lost; none is doubled
-    with "hold", and with "retry" those whose end of data had come."""
+    """F-100: of 40 messages and 3 kills of workers that Redis tells, none is lost. With "hold" none
+    is sent twice; with "retry" only those whose end of data had been sent."""
     forty_mails_and_three_kills(example, policy, redis.url, tmp_path, scripted)
 
 
@@ -130,8 +128,8 @@ def test_postgresql(
 
 
 def test_gunicorn(tmp_path: Path, scripted: Scripted) -> None:
-    """F-100: of 40 mails and 3 kills of a whole gunicorn, whose loaded app has forked, none is lost
-    and none is doubled."""
+    """F-100: of 40 messages and 3 kills of a whole gunicorn, whose loaded app has forked, none is
+    lost and none is sent twice."""
     steps = Steps()
     server = scripted(
         on={
@@ -158,7 +156,7 @@ def test_gunicorn(tmp_path: Path, scripted: Scripted) -> None:
     assert kills == 3
     assert len(states) == 40
     assert max(came.values()) == 1
-    # Each of its three processes may have one in hand.
+    # Each of its three processes may be sending one message.
     assert 2 <= states.count("held") <= 9
     assert len(came) >= states.count("sent") == 40 - states.count("held")
 
@@ -195,11 +193,11 @@ def gone_for_a_while(
 def test_redis_is_gone(
     example: Example, redis: RedisServer, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """While Redis is gone mail is taken in, and that is logged; it is sent when Redis is back,
-    though it has forgotten everything."""
+    """While Redis is down, mail is queued and a line is logged. It is sent when Redis is back,
+    although Redis has forgotten everything."""
     gone_for_a_while(example, redis, tmp_path, scripted)
 
 
 def test_rabbitmq_is_gone(rabbitmq: RabbitMQServer, tmp_path: Path, scripted: Scripted) -> None:
-    """The same with RabbitMQ."""
+    """While RabbitMQ is down, mail is queued; it is sent when RabbitMQ is back."""
     gone_for_a_while(CELERY, rabbitmq, tmp_path, scripted)

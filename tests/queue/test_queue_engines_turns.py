@@ -1,8 +1,6 @@
-"""Jobs of other people's workers are short turns: none waits for a server that hangs, for less
-urgent mail, or for a limit that is over; and a broker has one ring of each account.
-
-Nothing here is timed. Where a lookout would hide a fault, it does not look.
-"""
+"""Jobs are short turns: none waits for a server that hangs, for less urgent mail, or for a rate
+limit that is over, and a broker has one ring for each account. Nothing here depends on time. If a
+lookout would hide a fault, it does not search."""
 
 from __future__ import annotations
 
@@ -44,7 +42,7 @@ lookout.EVERY = lookout.UNDER_WAY = 3000.0
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(redis: RedisServer) -> None:
-    """No worker hears what was told in another test."""
+    """No worker hears a ring of another test."""
     with Redis.from_url(redis.url) as broker:
         broker.flushdb()
 
@@ -53,12 +51,12 @@ every_engine = pytest.mark.parametrize("example", [CELERY, RQ, DRAMATIQ], ids=st
 
 
 def paced(seconds: float) -> dict[str, Action]:
-    """What a server does that takes its time for each message."""
+    """The action of a server that takes its time for each message."""
     return {"end of data": Delay(seconds, "250 2.0.0 accepted")}
 
 
 def recipients(server: ScriptedServer) -> list[str]:
-    """Who has got something, the first first."""
+    """The recipients that got a message, in order."""
     return [one.recipients[0] for one in server.accepted]
 
 
@@ -93,8 +91,8 @@ def another_account_is_sent(
 def test_a_server_hangs(
     example: Example, redis: RedisServer, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """R2: while the server of one account hangs, the only process of a worker sends what is queued
-    for another one, told by Redis."""
+    """R2: while the server of one account hangs, the only process of a worker sends another
+    account's mail, told by Redis."""
     another_account_is_sent(example, redis.url, tmp_path, scripted)
 
 
@@ -113,8 +111,8 @@ def test_a_server_hangs_with_rabbitmq(
 def test_a_rate_is_reached(
     example: Example, redis: RedisServer, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """E1: under a rate limit jobs go on by themselves when it allows more, and do not leave that to
-    the next look."""
+    """E1: under a rate limit, jobs go on by themselves when the limit allows more, without another
+    search."""
     server = scripted()
     with ExampleShop(
         example, tmp_path, redis.url, server, begin=NO_LOOKS, MAIL_RATE_LIMIT="10/s"
@@ -132,8 +130,8 @@ def test_a_rate_is_reached(
 def test_what_is_urgent_overtakes(
     example: Example, redis: RedisServer, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """E2: a message of high priority overtakes 1,500 of a list; at most those go before it that
-    were claimed."""
+    """E2: a message of high priority overtakes a list of 1,500. At most the claimed messages come
+    before it."""
     begun, waiting = threading.Event(), threading.Event()
 
     def hold(line: str, connection: Connection) -> str:
@@ -160,8 +158,8 @@ def test_what_is_urgent_overtakes(
 def test_a_worker_is_stopped(
     example: Example, redis: RedisServer, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """E3: a worker that is stopped by SIGTERM ends after its turn, though there is much to send;
-    nothing is held, and nothing is left claimed."""
+    """E3: a worker that gets SIGTERM ends after its turn, although much mail waits. Nothing is
+    held, and no row stays claimed."""
     server = scripted(on=paced(0.03))
     with ExampleShop(example, tmp_path, redis.url, server) as running:
         running.take(0, 600)
@@ -216,7 +214,7 @@ def test_another_task(
 def slow_mails_are_sent(
     example: Example, broker: str, folder: Path, scripted: Scripted, begin: str, **keys: str
 ) -> str:
-    """Send some messages that take longer than a second each; the log."""
+    """Send some messages that take longer than a second each, and return the log."""
     server = scripted(on=paced(1.5))
     with (
         ExampleShop(example, folder, broker, server, begin=begin, **keys) as running,
@@ -232,7 +230,7 @@ def slow_mails_are_sent(
 
 
 def test_limits_of_the_app(redis: RedisServer, tmp_path: Path, scripted: Scripted) -> None:
-    """E6: the time limits that an app has for its tasks of Celery do not hold for those of mail."""
+    """E6: the app's time limits for its Celery tasks do not apply to mail."""
     keys = {"CELERY__task_time_limit": "2", "CELERY__task_soft_time_limit": "1"}
     log = slow_mails_are_sent(CELERY, redis.url, tmp_path, scripted, "", **keys)
 
@@ -262,7 +260,8 @@ def test_a_limit_that_comes(
     tmp_path: Path,
     scripted: Scripted,
 ) -> None:
-    """E6: a time limit that comes nevertheless ends a turn after the message in hand."""
+    """E6: if a time limit comes nevertheless, the turn ends after the message that it is
+    sending."""
     begin = LIMITED.replace("LIMIT", str(limit))
     log = slow_mails_are_sent(example, redis.url, tmp_path, scripted, begin)
 
@@ -280,7 +279,7 @@ def test_a_limit_that_comes(
 def test_rings_that_are_left(
     example: Example, key: str, redis: RedisServer, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """E7: while no worker is there, one ring of each account waits in the broker, however many
+    """E7: while there is no worker, one ring for each account waits in the broker, however many
     messages were queued."""
     accounts = json.dumps({"news": {}})
     with (
@@ -297,7 +296,8 @@ def test_rings_that_are_left(
 
 
 def test_many_messages_in_a_job(redis: RedisServer, tmp_path: Path, scripted: Scripted) -> None:
-    """E8: a job of RQ, which has a process of its own, works off all that was queued one by one."""
+    """E8: an RQ job, which has a process of its own, sends all messages that were queued one by
+    one."""
     server = scripted()
     begin = (
         f"{NO_LOOKS}\nfrom flask_mailhandler.queue.engines import broker\nbroker.TURN = 3000.0\n"

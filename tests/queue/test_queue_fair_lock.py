@@ -1,4 +1,4 @@
-"""Threads that share a store: nobody waits for ever behind one that is always at it."""
+"""Threads that share a store: none waits forever for another one that uses it all the time."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if t.TYPE_CHECKING:
 
 
 def in_thread(function: Callable[[], object]) -> threading.Thread:
-    """Do something elsewhere."""
+    """Run a function in another thread."""
     thread = threading.Thread(target=function)
     thread.start()
     return thread
 
 
 def a_thread_waits(lock: FairLock) -> bool:
-    """Whether another thread stands in the room."""
+    """Whether another thread is the next one to get the lock."""
     free = lock._waiting.acquire(blocking=False)
     if free:
         lock._waiting.release()
@@ -44,8 +44,8 @@ def a_thread_waits(lock: FairLock) -> bool:
 
 @pytest.mark.parametrize("named", ["queue.sqlite", "sqlite:///app.sqlite"])
 def test_who_waits_comes_before_who_had_it(named: str, tmp_path: Path) -> None:
-    """F-98: a worker that has written, and wants to write again at once, lets a request go first
-    that waits: it would wait until nothing is left to send."""
+    """F-98: a worker that has written, and wants to write again at once, lets a waiting request go
+    first. Otherwise the request would wait until nothing is left to send."""
     with contextlib.closing(Place(named, tmp_path)) as place:
         store, order = place.store(), list[str]()
         assert isinstance(store, SqliteStore | SqlalchemyStore)
@@ -66,8 +66,8 @@ def test_who_waits_comes_before_who_had_it(named: str, tmp_path: Path) -> None:
 
 
 def test_a_turn_within_a_turn() -> None:
-    """A thread that has its turn may take another one in it, as a handler of the log does that
-    sends mail, though somebody waits meanwhile."""
+    """A thread that holds the lock may take it again, as a log handler that sends mail does, even
+    while another thread waits."""
     lock = FairLock()
 
     def other() -> None:
@@ -86,7 +86,8 @@ def test_a_turn_within_a_turn() -> None:
 
 
 def test_a_turn_that_does_not_come() -> None:
-    """Who waits for a while only is told that it was for nothing, and keeps nobody waiting."""
+    """A thread that waits only for a while is told that it did not get the lock, and keeps no other
+    thread waiting."""
     lock, came = FairLock(), list[bool]()
     with lock:
         in_thread(lambda: came.append(lock.acquire(0.01))).join()
@@ -100,7 +101,7 @@ def test_a_turn_that_does_not_come() -> None:
 def test_threads_that_begin_at_the_same_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two requests may be the first of a process at the same time: they have one store, and one
+    """Two requests may be the first of a process at the same time. They share one store, and one
     engine with its worker."""
     both, found = threading.Barrier(2), list[object]()
 

@@ -89,14 +89,15 @@ class Gunicorn:
         return False
 
     def ask(self, method: str, name: str) -> int:
-        """Make a request; the number in its answer."""
+        """Make a request, and return the number in its response."""
         status, said = ask(self._listens_at, method, f"/{name}")
         assert status == 200, said
         (number,) = json.loads(said).values()
         return int(number)
 
     def post(self, names: list[str]) -> list[str]:
-        """Post until the server is gone; what is left, of which the first was perhaps taken."""
+        """Post until the server is gone. Return the messages that are left, of which the first may
+        have been queued."""
         for place, name in enumerate(names):
             try:
                 self.ask("POST", name)
@@ -105,12 +106,12 @@ class Gunicorn:
         return []
 
     def kill(self) -> None:
-        """SIGKILL to the whole server."""
+        """Send SIGKILL to the whole server."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> None:
-        """SIGTERM, and wait."""
+        """Send SIGTERM, and wait."""
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(120)
@@ -127,8 +128,8 @@ def gunicorn(folder: Path, server: ScriptedServer, queue: str = "sqlite") -> Ite
 
 @pytest.mark.services
 def test_the_whole_server_is_killed(tmp_path: Path, scripted: Scripted, place: Place) -> None:
-    """F-95, F-97, F-100: of what workers forked from a loaded app accept nothing is lost and
-    nothing doubled, though the whole server is killed twice; what is left is sent after the next
+    """F-95, F-97, F-100: no message that workers forked from a loaded app have queued is lost or
+    sent twice, although the whole server is killed twice. The rest is sent after the next
     request."""
     server = scripted()
     names = [f"n{number}" for number in range(60)]
@@ -159,7 +160,7 @@ def test_the_whole_server_is_killed(tmp_path: Path, scripted: Scripted, place: P
 
 @pytest.mark.services
 def test_the_server_ends_in_order(tmp_path: Path, scripted: Scripted, place: Place) -> None:
-    """F-98: under gunicorn SIGTERM lets the workers send what is due."""
+    """F-98: under gunicorn, SIGTERM lets the workers send due mail."""
     server = scripted()
     with gunicorn(tmp_path, server, place.named) as running:
         for number in range(30):

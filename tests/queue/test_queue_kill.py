@@ -1,7 +1,5 @@
-"""F-100: what kill -9 leaves behind, at every phase of a delivery, and what becomes of it.
-
-The server kills the client: it knows the phase, and nothing has to be timed.
-"""
+"""F-100: what kill -9 leaves in the queue at every phase of a delivery, and what becomes of it. The
+server kills the client, because it knows the phase, so nothing depends on time."""
 
 from __future__ import annotations
 
@@ -54,8 +52,8 @@ print("done", flush=True)
 
 
 class Killer:
-    """Starts workers in processes of their own, and kills the one at work when the server has
-    come to a certain step for the n-th time."""
+    """Starts workers in processes of their own, and kills the running one when the server has
+    reached a certain step for the n-th time."""
 
     def __init__(self, folder: Path, **keys: t.Any) -> None:
         self._folder = folder
@@ -66,7 +64,7 @@ class Killer:
         self.kills = 0
 
     def at(self, step: str, *times: int, answer: t.Any = DROP) -> t.Any:
-        """An action of a scripted server: kill at these times, and answer; else None."""
+        """Return an action of a scripted server: kill at these times, and reply; else None."""
 
         def act(line: str, connection: Connection) -> t.Any:
             self._steps[step] += 1
@@ -78,14 +76,14 @@ class Killer:
         return act
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it has come."""
+        """Send SIGKILL, and wait until the process has ended."""
         assert self._process is not None
         self.kills += 1
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def work(self, server: ScriptedServer) -> bool:
-        """Run a worker until it has nothing to do or is killed. Whether it came to its end."""
+        """Run a worker until no mail is due or it is killed. Return whether it ended by itself."""
         keys = {"MAIL_URL": url_of(server), **self._keys}
         arguments = [json.dumps(sys.path), str(self._folder), json.dumps(keys), str(self.lease)]
         with subprocess.Popen(
@@ -94,7 +92,7 @@ class Killer:
             stdout=subprocess.PIPE,
             text=True,
         ) as self._process:
-            # It begins when it is known whom to kill.
+            # It begins when the process to kill is known.
             said, _ = self._process.communicate("go\n")
         return said == "done\n"
 
@@ -109,7 +107,7 @@ _HONEST = {
 
 
 def ids(received: list[Accepted]) -> collections.Counter[str]:
-    """How often each message came whole, by its Message-ID."""
+    """How often each message arrived complete, by its Message-ID."""
     found = [re.search(rb"Message-ID: (<.*>)", one.content) for one in received]
     return collections.Counter(match[1].decode() for match in found if match)
 
@@ -152,8 +150,8 @@ def _none(line: str, connection: Connection) -> t.Any:
 def test_killed_at_the_end_of_data(
     policy: str, tmp_path: Path, scripted: Scripted, place: Place
 ) -> None:
-    """F-100: killed after the end of data was given, nobody knows: it is held, or with "retry"
-    sent again; what was settled before is never touched again."""
+    """F-100: if a worker is killed after the end of data, the message may have arrived: it is held,
+    or with "retry" sent again. Recipients that were settled before are never tried again."""
     keys = {"MAIL_QUEUE": place.named, "MAIL_QUEUE_UNKNOWN": policy}
     killer = Killer(tmp_path, **keys)
     server = scripted(on={"end of data": killer.at("end of data", 2, answer="250 2.0.0 ok")})
@@ -171,7 +169,8 @@ def test_killed_at_the_end_of_data(
 
 
 def test_killed_between_two_attempts(tmp_path: Path, scripted: Scripted, place: Place) -> None:
-    """F-100: who has accepted in an earlier attempt is not asked again after a kill."""
+    """F-100: a recipient that was accepted in an earlier attempt is not tried again after a
+    kill."""
     killer = Killer(tmp_path, MAIL_QUEUE=place.named)
     server = scripted(
         on={
@@ -195,8 +194,8 @@ def test_killed_between_two_attempts(tmp_path: Path, scripted: Scripted, place: 
 def test_forty_mails_and_three_kills(
     policy: str, tmp_path: Path, scripted: Scripted, place: Place
 ) -> None:
-    """F-100: of 40 mails and 3 kills at chosen steps none is lost; none is doubled with "hold",
-    and with "retry" at most those whose end of data had come."""
+    """F-100: of 40 messages and 3 kills at chosen steps none is lost. With "hold" none is sent
+    twice; with "retry" at most those whose end of data had been sent."""
     keys = {"MAIL_QUEUE": place.named, "MAIL_QUEUE_UNKNOWN": policy}
     killer = Killer(tmp_path, **keys)
     server = scripted(
@@ -220,7 +219,8 @@ def test_forty_mails_and_three_kills(
 
 
 def test_killed_while_accepting(tmp_path: Path, scripted: Scripted, place: Place) -> None:
-    """F-100: a message whose ticket was given is there after a kill, and no half of one is."""
+    """F-100: a message whose ticket was returned survives a kill, and no message is stored by
+    half."""
     program = """
 import json, os, sys
 sys.path[:0] = json.loads(sys.argv[1])
@@ -251,7 +251,7 @@ with here.app.app_context():
 def test_taken_over_on_the_same_machine(
     tmp_path: Path, scripted: Scripted, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """P2: what a killed process had claimed is sent by another one of its machine that is there,
+    """P2: rows that a killed process had claimed are sent by another process on the same machine,
     long before the lease is over."""
     hour = 3600.0
     monkeypatch.setattr(recovery, "_LONGEST", 2 * hour)
@@ -286,7 +286,7 @@ def test_taken_over_on_the_same_machine(
 
 
 def test_not_taken_over_from_the_living(tmp_path: Path, scripted: Scripted, place: Place) -> None:
-    """What a worker has in hand whose process is alive stays its own, whoever looks."""
+    """A row that a living worker has claimed is never recovered by another one."""
     looked: list[object] = []
     with shop(tmp_path, MAIL_QUEUE=place.named) as there:
 

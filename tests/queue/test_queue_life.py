@@ -1,5 +1,5 @@
-"""The life of a queue's threads: what keeps them, what they carry, how they end, and what a process
-leaves alone."""
+"""The threads of a queue: what keeps them alive, which context they have, how they end, and which
+mail a process leaves alone."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ while not sqlite3.connect(sys.argv[1] + "/mail-queue.sqlite").execute(
 
 @pytest.mark.parametrize("program", FORGETFUL.values(), ids=FORGETFUL)
 def test_an_app_that_is_forgotten(program: str, tmp_path: Path, scripted: Scripted) -> None:
-    """A script may make its app in a function and forget it: what it has queued is sent all the
-    same."""
+    """A script may create its app in a function and drop it: the mail that it has queued is sent
+    all the same."""
     server = scripted()
     done = script(program, tmp_path, server)
 
@@ -119,8 +119,8 @@ def test_an_app_that_is_forgotten(program: str, tmp_path: Path, scripted: Script
 
 @pytest.mark.parametrize("queue", ["sqlite", "sqlite:///app.sqlite"])
 def test_an_exit_closes_the_store_last(queue: str, tmp_path: Path, scripted: Scripted) -> None:
-    """A process whose first request wakes the queue sends what an earlier one has left before its
-    connection to the store is closed, whichever of the two was there first."""
+    """A process whose first request wakes the queue sends the mail of an earlier process before its
+    connection to the store is closed, whichever of the two was opened first."""
     server = scripted(on={"end of data": Delay(0.05, "250 2.0.0 ok")})
     with shop(tmp_path, server, MAIL_QUEUE=queue) as before:
         assert len([*before.mail.send_later_each(letters(20))]) == 20
@@ -135,7 +135,7 @@ def test_an_exit_closes_the_store_last(queue: str, tmp_path: Path, scripted: Scr
 
 @pytest.mark.parametrize("way", ["exit", "once"])
 def test_an_end_under_a_rate_limit(way: str, tmp_path: Path, scripted: Scripted) -> None:
-    """A process that ends, and a worker that is to end, wait for a rate limit that lets them send
+    """A process that ends, and a worker that must end, wait for a rate limit that allows more mail
     in time."""
     server = scripted()
     keys = {"MAIL_RATE_LIMIT": "10/s"}
@@ -160,8 +160,8 @@ def test_an_end_under_a_rate_limit(way: str, tmp_path: Path, scripted: Scripted)
 def test_what_waits_for_long_is_told(
     number: int, wait: str, them: str, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """What a process cannot send before its end is counted in one sentence, which says who sends
-    it."""
+    """Messages that a process cannot send before its end are counted in one log line, which says
+    which process sends them."""
     server = scripted()
     queue = "app = create_app()\nwith app.app_context():\n"
     queue += f"    list(app.mail.send_later_each(letter(n) for n in range({number})))\n"
@@ -180,8 +180,8 @@ REQUEST: contextvars.ContextVar[str] = contextvars.ContextVar("REQUEST", default
 
 
 def test_the_thread_has_a_context_of_its_own(tmp_path: Path, scripted: Scripted) -> None:
-    """What a request has put into its context, a trace or a user, is not taken for what a thread
-    does that outlives it."""
+    """A request's context may hold a trace or a user. A thread that outlives the request does not
+    get that context."""
     seen: list[str] = []
 
     def receive(sender: object, **facts: object) -> None:
@@ -199,8 +199,8 @@ def test_the_thread_has_a_context_of_its_own(tmp_path: Path, scripted: Scripted)
 
 
 def test_a_library_that_hands_the_context_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tracing libraries make every thread run in the context of who starts it: they find an empty
-    one."""
+    """Tracing libraries run every thread in the context of the thread that starts it. They find an
+    empty one."""
     start: Callable[[threading.Thread], None] = threading.Thread.start
 
     def traced(self: threading.Thread) -> None:
@@ -223,8 +223,8 @@ def test_a_library_that_hands_the_context_on(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("handler", ["memory", "console", "mailbox"])
 def test_a_process_that_sends_nothing(handler: str, tmp_path: Path, scripted: Scripted) -> None:
-    """A forgotten server in debug mode on the database of production takes nothing of what is to be
-    sent, and still does what it has queued itself."""
+    """A forgotten server in debug mode on the database of production takes none of production's
+    mail, and still handles the mail that it has queued itself."""
     server = scripted()
     with shop(tmp_path, server) as production, shop(tmp_path, MAIL_HANDLER=handler) as debug:
         with production.app.app_context():
@@ -239,7 +239,8 @@ def test_a_process_that_sends_nothing(handler: str, tmp_path: Path, scripted: Sc
 
 
 def test_a_process_that_sends_nothing_any_more(tmp_path: Path, scripted: Scripted) -> None:
-    """What was queued while nothing was sent is sent when the app is configured to."""
+    """Mail that was queued by an app that sent nothing is sent when the app is configured to
+    send."""
     with shop(tmp_path, MAIL_HANDLER="memory") as debug:
         debug.mail.send_later(letter())
     server = scripted()
@@ -254,8 +255,8 @@ def test_a_process_that_sends_nothing_any_more(tmp_path: Path, scripted: Scripte
 
 @pytest.mark.parametrize(("mode", "then"), [(0o644, 0o600), (0o664, 0o660), (0o666, 0o660)])
 def test_a_file_that_others_can_read(mode: int, then: int, tmp_path: Path) -> None:
-    """A queue's file that is there already, and those beside it, are kept from others; a group that
-    may write shares it on purpose."""
+    """An existing file of the queue, and the files next to it, are made private. If its group may
+    write it, it is shared with the group on purpose."""
     with shop(tmp_path) as here:
         here.mail.send_later(letter())
     files = [tmp_path / "mail-queue.sqlite"]

@@ -1,8 +1,8 @@
-"""FAULTS R1, R3: whatever workers and people do to a queue in whatever order, with clocks that
-disagree: who has accepted is never sent to again, and nobody is forgotten. A machine makes it up
-(hypothesis). More of it::
+"""FAULTS R1, R3: whatever workers and people do with a queue, in any order and with clocks that
+disagree, no recipient gets a message twice, and none is forgotten. Hypothesis makes up the steps.
+For more of them::
 
-    pytest tests/test_queue_machine.py --hypothesis-profile=thorough
+    pytest tests/queue/test_queue_machine.py --hypothesis-profile=thorough
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ DEEDS = (
 
 @dataclasses.dataclass
 class InHand:
-    """A row that a worker has claimed, and how far it is with it."""
+    """A row that a worker has claimed, and how far the worker is with it."""
 
     row: Row
     owner: str
@@ -75,7 +75,7 @@ class InHand:
 
 
 class Sender:
-    """A worker, which goes on by single steps."""
+    """A worker that goes on step by step."""
 
     def __init__(self, here: Shop) -> None:
         self.shop = here
@@ -84,7 +84,7 @@ class Sender:
         self.hand: list[InHand] = []
 
     def claim(self, limit: int) -> None:
-        """Claim what is due."""
+        """Claim due rows."""
         now = self.store.now()
         lease = Lease(self.names(), now + LEASE)
         for row in self.store.claim("default", lease, now, limit):
@@ -93,7 +93,7 @@ class Sender:
             self.hand.append(InHand(row, lease.owner, known, left))
 
     def settle(self, one: InHand) -> bool:
-        """Write down what has become of a row."""
+        """Store the result of a row."""
         self.hand.remove(one)
         known = outcomes.merged(one.known, one.found)
         now = self.store.now()
@@ -106,7 +106,7 @@ def number_of_workers() -> st.SearchStrategy[int]:
 
 
 class Queue(RuleBasedStateMachine):
-    """A queue, those who work on it, and a server that notes what it has taken."""
+    """A queue, its workers, and a server that records what it accepts."""
 
     def __init__(self, shops: list[Shop], since: Time) -> None:
         super().__init__()
@@ -116,12 +116,12 @@ class Queue(RuleBasedStateMachine):
         self.added: dict[int, tuple[str, ...]] = {}
         self.taken: collections.Counter[tuple[int, str]] = collections.Counter()
         self.refused: set[tuple[int, str]] = set()
-        # Whom a person has had sent to again of whom nobody knew.
+        # Unknown recipients that a person has retried.
         self.risked: set[tuple[int, str]] = set()
         self._begin()
 
     def _begin(self) -> None:
-        """Nothing is left of an earlier run."""
+        """Remove what an earlier run has left."""
         self.since.passed = 0.0
         store, now = self.any.queue.store, self.any.queue.store.now()
         ids = [row.id for row in self.rows()]
@@ -169,7 +169,7 @@ class Queue(RuleBasedStateMachine):
 
     def _some(self, data: st.DataObject) -> list[Row]:
         rows = self.rows()
-        # Most often all, as whoever presses the button of the page does.
+        # Most often all rows, as the button of the page does.
         some = st.lists(st.sampled_from(rows), unique_by=id) if rows else st.just([])
         return data.draw(st.one_of(st.just(rows), some))
 
@@ -177,7 +177,7 @@ class Queue(RuleBasedStateMachine):
 
     @rule(who=number_of_workers(), deed=st.sampled_from(DEEDS), data=st.data())
     def work(self, who: int, deed: str, data: st.DataObject) -> None:
-        """One step of a worker."""
+        """Take one step of a worker."""
         sender = self.senders[who]
         if deed in ("give", "settle", "die"):
             sender = next((one for one in (sender, *self.senders) if one.hand), sender)
@@ -191,7 +191,7 @@ class Queue(RuleBasedStateMachine):
         sender.claim(data.draw(st.integers(1, 3)))
 
     def _give(self, sender: Sender, one: InHand, data: st.DataObject) -> None:
-        """Announce the end of data of some recipients, and give it."""
+        """Announce the end of data for some recipients, and send it."""
         if one.left:
             number = data.draw(st.integers(1, len(one.left)))
             fates = data.draw(st.lists(st.sampled_from(State), min_size=number, max_size=number))
@@ -228,7 +228,8 @@ class Queue(RuleBasedStateMachine):
             sender.store.renew(Lease(owner, sender.store.now() + LEASE))
 
     def _release(self, sender: Sender, data: st.DataObject) -> None:
-        """What is in hand is given back, but its worker goes on: its server was only slow."""
+        """The claimed rows are given back, but the worker goes on, because its server was only
+        slow."""
         for one in sender.hand:
             sender.store.release([one.row.id], one.owner)
 
@@ -239,7 +240,7 @@ class Queue(RuleBasedStateMachine):
         sender.shop.queue.worker().upkeep.watch_clock()
 
     def _pass_by(self, sender: Sender, data: st.DataObject) -> None:
-        """Another one of this machine sees to the dead, and sends all that is due."""
+        """Another worker of this machine recovers rows of the dead, and sends all due mail."""
         self._send_all(sender, data.draw(st.lists(st.sampled_from(State), min_size=3, max_size=3)))
 
     def _send_all(self, sender: Sender, fates: list[State]) -> None:
@@ -262,7 +263,7 @@ class Queue(RuleBasedStateMachine):
         return sorted(self.any.queue.store.rows(Filter(), MANY), key=lambda row: row.id)
 
     @invariant()
-    def nobody_is_forgotten(self) -> None:
+    def none_is_forgotten(self) -> None:
         rows = self.rows()
         assert [row.id for row in rows] == sorted(self.added)
         for row in rows:
@@ -278,13 +279,13 @@ class Queue(RuleBasedStateMachine):
                 )
 
     def teardown(self) -> None:
-        """A healthy worker comes, and sends what is left."""
+        """A healthy worker comes and sends the rest."""
         for _ in range(MANY):
             self.since.passed += 4000.0
             self._send_all(self.senders[0], [State.ACCEPTED] * 3)
             if not {row.state for row in self.rows()} & {RowState.WAITING, RowState.CLAIMED}:
                 break
-        self.nobody_is_forgotten()
+        self.none_is_forgotten()
         assert {row.state for row in self.rows()} <= {*FINISHED, RowState.HELD}
 
 
@@ -307,7 +308,7 @@ _KEYS = {"MAIL_URL": "smtp://127.0.0.1:9", "MAIL_QUEUE_MAX_AGE": 86400.0}
 
 
 def test_machine(shops: tuple[list[Shop], Time]) -> None:
-    """Whatever is done, by whomever, on every store."""
+    """The promises hold whatever happens, in any order, with every store."""
     run_state_machine_as_test(
         t.cast("t.Any", lambda: Queue(*shops)),
         settings=settings(

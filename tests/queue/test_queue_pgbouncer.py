@@ -1,4 +1,4 @@
-"""E4: the queue in PostgreSQL behind a pooler that hands out a connection for each transaction."""
+"""E4: the queue in PostgreSQL with a pooler that assigns a connection to each transaction."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ pytestmark = pytest.mark.services
 
 
 def test_the_pooler_is_one(pgbouncer: Poolers) -> None:
-    """The pooler of these tests is such a one: two clients that have statements prepared by the
-    server get in each other's way."""
+    """The pooler of these tests works that way: two clients that let the server prepare statements
+    disturb each other."""
     pooler = pgbouncer(size=1)
     with pooler.connect("postgres") as one:
         for _ in range(10):
@@ -84,7 +84,7 @@ def test_many_at_the_same_time(pgbouncer: Poolers, tmp_path: Path, scripted: Scr
 
 
 def test_two_sessions_in_turn(pgbouncer: Poolers, tmp_path: Path, scripted: Scripted) -> None:
-    """Two sessions of an app whose engine prepares nothing, and the queue itself, use one
+    """Two sessions of an app whose engine prepares no statements, and the queue itself, use one
     connection in turn."""
     pooler = pgbouncer(size=1)
     with (
@@ -107,8 +107,8 @@ def test_two_sessions_in_turn(pgbouncer: Poolers, tmp_path: Path, scripted: Scri
 
 
 def test_a_pooler_that_is_restarted(pgbouncer: Poolers, tmp_path: Path, scripted: Scripted) -> None:
-    """While the pooler is gone mail is not taken in, and what is sent goes on when it is back:
-    once each."""
+    """While the pooler is down no mail is queued. Sending goes on when it is back, and each message
+    is sent once."""
     server = scripted()
     pooler = pgbouncer()
     with (
@@ -130,7 +130,7 @@ def test_a_pooler_that_is_restarted(pgbouncer: Poolers, tmp_path: Path, scripted
 
 
 def test_kills(pgbouncer: Poolers, tmp_path: Path, scripted: Scripted) -> None:
-    """Of 40 mails and 3 kills of a worker behind a pooler none is lost, and none is doubled."""
+    """Of 40 messages and 3 kills of a worker with a pooler none is lost, and none is sent twice."""
     with pgbouncer().database() as url:
         forty_mails_and_three_kills(WORKER, "hold", "memory://", tmp_path, scripted, url)
 
@@ -139,8 +139,8 @@ def test_kills(pgbouncer: Poolers, tmp_path: Path, scripted: Scripted) -> None:
 def test_options_of_the_driver(
     option: str, prepared: bool, pgbouncer: Poolers, tmp_path: Path
 ) -> None:
-    """A URL may say that statements are to be prepared, where there is no such pooler; whoever says
-    nothing has none."""
+    """A URL may say that statements are prepared, for a server without such a pooler. Otherwise
+    none is."""
     pooler = pgbouncer(size=1)
     with pooler.database() as url:
         name = sa.make_url(url).database

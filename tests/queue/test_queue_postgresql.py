@@ -1,4 +1,4 @@
-"""The queue in PostgreSQL, which is somewhere else and may go away."""
+"""The queue in PostgreSQL, which is on another machine and may go away."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ pytestmark = pytest.mark.services
 
 
 def cut_all(postgresql: Postgresql) -> None:
-    """Close all connections to the database, and wait until they are: its processes are told, and
-    end when they come to it."""
+    """Close all connections to the database, and wait until they are closed. Its processes get a
+    signal, and end when they handle it."""
     postgresql.disconnect_all()
     others = (
         "SELECT count(*) FROM pg_stat_activity"
@@ -54,7 +54,7 @@ def cut_all(postgresql: Postgresql) -> None:
 @pytest.fixture(params=["directly", "pgbouncer"])
 def url(request: pytest.FixtureRequest, postgresql: Postgresql) -> Iterator[str]:
     """The URL of a database with the tables of the queue: of the server itself, and of a pooler
-    before it. The test is run for each."""
+    before it. Each test runs with both."""
     there: Postgresql | PgBouncer = postgresql
     if request.param == "pgbouncer":
         there = request.getfixturevalue("pgbouncer")()
@@ -69,8 +69,8 @@ def test_connections_that_were_cut(
     postgresql: Postgresql,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Connections that were idle when the database was restarted are replaced, and nobody sees
-    it."""
+    """Connections that were idle when the database was restarted are replaced, without any
+    error."""
     monkeypatch.setattr(database_url, "IDLE", 0.0)
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE=url) as here:
@@ -83,7 +83,7 @@ def test_connections_that_were_cut(
         assert (here.states, len(server.accepted)) == (["sent"] * 2, 2)
 
 
-@pytest.mark.parametrize("url", ["directly"], indirect=True)  # nobody sees it behind a pooler
+@pytest.mark.parametrize("url", ["directly"], indirect=True)  # a pooler hides it
 def test_cut_in_the_middle_of_a_message(
     url: str,
     tmp_path: Path,
@@ -91,8 +91,8 @@ def test_cut_in_the_middle_of_a_message(
     postgresql: Postgresql,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """If a worker loses its database before it can announce the end of data it does not give it;
-    the message is sent when it has the database again, once."""
+    """If a worker loses its database before it can announce the end of data, it does not send it.
+    The message is sent once when the database is back."""
     # However long it takes to cut a connection, it is not looked at.
     monkeypatch.setattr(database_url, "IDLE", float("inf"))
 
@@ -119,8 +119,8 @@ def test_away_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """F-101: while the database is away nothing is accepted, and an error says so; a worker waits
-    for it, and sends what was there before."""
+    """F-101: while the database is away no mail is queued, and an error says so. A worker waits for
+    it, and then sends the mail that was there before."""
     monkeypatch.setattr(worker, "POLL", 0.05)
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE=url) as here:
@@ -146,8 +146,8 @@ def test_away_for_a_while(
 def test_a_machine_that_goes_down(
     url: str, tmp_path: Path, scripted: Scripted, postgresql: Postgresql
 ) -> None:
-    """F-100: when the database goes down without a word what was accepted is there, and what was
-    sent is not sent again: where that could not be written in time, it is held."""
+    """F-100: when the database crashes, queued mail is there, and sent mail is not sent again. If
+    the result was not on the disk, the message is held."""
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE=url) as here:
         assert len([*here.mail.send_later_each(letters(20))]) == 20
@@ -167,8 +167,8 @@ def test_a_machine_that_goes_down(
 def test_what_a_worker_had_claimed(
     crash: bool, url: str, tmp_path: Path, postgresql: Postgresql
 ) -> None:
-    """What a worker had claimed when the database went down, and not when it was restarted in
-    order, is held: an announcement may be gone."""
+    """Rows that a worker had claimed when the database crashed are held, because an announcement
+    may be lost; but not after an orderly restart."""
     with shop(tmp_path, MAIL_QUEUE=url) as here:
         here.mail.send_later(letter())
         dead = here.queue.worker()
@@ -183,7 +183,7 @@ def test_what_a_worker_had_claimed(
 
 
 def test_what_is_on_the_disk_at_once(url: str, tmp_path: Path) -> None:
-    """What is accepted and claimed is on the disk at once; the rest is when the next of these
+    """Added and claimed rows are on the disk at once. The rest is there when the next of these
     is."""
     with shop(tmp_path, MAIL_QUEUE=url) as here:
         here.mail.send_later(letter())
@@ -204,7 +204,8 @@ def _synchronous(connection: t.Any) -> str:
 
 
 def test_a_row_in_hand_is_left_alone(url: str, tmp_path: Path) -> None:
-    """A worker does not wait for a row that another transaction has in hand: it takes the next."""
+    """A worker does not wait for a row that another transaction has locked: it takes the next
+    one."""
     with shop(tmp_path, MAIL_QUEUE=url) as here:
         first = here.mail.send_later(letter())
         second = here.mail.send_later(letter())
@@ -263,7 +264,7 @@ def test_the_clock_of_the_server(
 
 
 def test_a_server_that_was_never_reached(url: str, tmp_path: Path, postgresql: Postgresql) -> None:
-    """Nobody knows the time before the server has said it."""
+    """The time is unknown until the server was reached once."""
     with shop(tmp_path, MAIL_QUEUE=url) as here:
         postgresql.stop()
         try:
@@ -277,8 +278,8 @@ def test_a_server_that_was_never_reached(url: str, tmp_path: Path, postgresql: P
 def test_the_server_is_asked_once_a_minute(
     url: str, tmp_path: Path, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A minute is the longest time for which two clocks are believed to agree; a server that cannot
-    be reached is left alone for as long."""
+    """Two clocks count as equal for at most a minute. A server that cannot be reached is left alone
+    for as long."""
     with shop(tmp_path, MAIL_QUEUE=url) as here:
         store = here.queue.store
         assert isinstance(store, SqlalchemyStore)
@@ -320,8 +321,8 @@ def test_cut_before_the_result_is_written(
     postgresql: Postgresql,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """If a worker loses its database while the server takes a message, or does not, it writes that
-    down as soon as it has the database again: nothing is held for a person of which it knows."""
+    """If a worker loses its database while the server accepts or refuses a message, it stores the
+    result as soon as the database is back. No message with a known outcome is held."""
     monkeypatch.setattr(database_url, "IDLE", float("inf"))
 
     def cut(line: str, connection: object) -> str:
@@ -354,9 +355,9 @@ def test_written_and_the_answer_lost(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """If the database has written a claim or a result, and only its answer was lost, the worker
-    finds that out: the app is told, and no row waits until a lease is over. An answer to what it
-    has only asked is asked for again, or done without."""
+    """If the database has written a claim or a result and only its reply was lost, the worker finds
+    that out: the app gets its signal, and no row waits for the end of a lease. A lost reply to a
+    query is asked for again, or is not needed."""
     monkeypatch.setattr(account_sender, "URGENT", 0.0)
     server = scripted()
     told: list[object] = []

@@ -51,7 +51,7 @@ def mark_of(child: subprocess.Popen[str]) -> str:
 
 
 def test_this_process() -> None:
-    """A process is alive while it asks, and has one mark."""
+    """This process is alive, and has one mark."""
     mark = process_mark()
     assert mark == process_mark()
     assert mark.startswith(f"{boot_id()}:")
@@ -61,8 +61,8 @@ def test_this_process() -> None:
 
 
 def test_a_child(child: subprocess.Popen[str]) -> None:
-    """Another process is alive until it is killed, and dead from then on: as a zombie for which
-    nobody has waited yet, and when its number is free again."""
+    """Another process is alive until it is killed, and dead from then on: as a zombie that its
+    parent has not waited for, and when its process id is free again."""
     mark = mark_of(child)
     assert not is_dead(mark)
 
@@ -74,7 +74,7 @@ def test_a_child(child: subprocess.Popen[str]) -> None:
 
 
 def test_a_stopped_process(child: subprocess.Popen[str]) -> None:
-    """Who is stopped by a signal is not dead: it goes on later."""
+    """A process that was stopped by a signal is not dead, because it may continue."""
     mark = mark_of(child)
     child.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, child.pid, os.WSTOPPED)
@@ -85,7 +85,7 @@ def test_a_stopped_process(child: subprocess.Popen[str]) -> None:
 
 
 def test_a_fork_is_another_process() -> None:
-    """A child of a fork has a mark of its own."""
+    """The child of a fork has a mark of its own."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:  # pragma: no cover
@@ -107,7 +107,7 @@ def _changed(mark: str, part: int, value: str) -> str:
 
 
 def test_a_number_that_was_given_again() -> None:
-    """A process of the same number that began at another time is another one: the first is
+    """A process with the same process id but another start time is another process: the first is
     dead."""
     began = int(process_mark().split(":")[3])
     assert is_dead(_changed(process_mark(), 3, str(began - 1)))
@@ -118,8 +118,8 @@ def test_a_number_that_was_given_again() -> None:
     ("part", "value"), [(0, "0" * 32), (0, ""), (1, "1"), (1, ""), (2, "x"), (2, ""), (3, "")]
 )
 def test_what_nobody_can_tell_from_here(part: int, value: str) -> None:
-    """A process of another machine, of another life of this one or of another container may be
-    alive, whatever has its number here; and so may one whose mark cannot be read."""
+    """A process of another machine, of an earlier boot or of another container may be alive,
+    whatever process has its id here; and so may one whose mark cannot be read."""
     gone = _changed(process_mark(), 2, "4194305")  # no process has so large a number
     assert is_dead(gone)
     assert not is_dead(_changed(gone, part, value))
@@ -127,13 +127,12 @@ def test_what_nobody_can_tell_from_here(part: int, value: str) -> None:
 
 @pytest.mark.parametrize("mark", ["", ":", ":::", "a.b", "host:1:2"])
 def test_what_is_no_mark(mark: str) -> None:
-    """An owner of another kind says nothing."""
+    """An owner without a mark is never known to be dead."""
     assert not is_dead(mark)
 
 
 def test_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where the kernel has no name for its life there are no marks, and nobody is believed
-    dead."""
+    """Without a boot id there are no marks, and no process is considered dead."""
     mark = _changed(process_mark(), 2, "4194305")
     monkeypatch.setattr(process, "_BOOT", tmp_path / "none")
     assert process_mark() == ""
@@ -142,8 +141,8 @@ def test_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 
 def test_a_process_that_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where /proc shows nobody the processes of others (hidepid), they are asked for by a signal:
-    to be told that one may not send it is an answer too."""
+    """If /proc hides the processes of other users (hidepid), a signal finds out: the error that one
+    may not send it also shows that the process exists."""
     mark = _changed(process_mark(), 2, "4194305")
     answers: list[OSError | None] = [PermissionError(), None, ProcessLookupError()]
 
@@ -160,8 +159,8 @@ def test_a_process_that_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_be_read_now(
     number: int, child: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that has too many files open, as a busy server does, cannot read about another
-    one: that is alive until somebody has seen that it is not."""
+    """A process without a free file descriptor, such as a busy server, cannot read about another
+    process, which counts as alive until then."""
     mark = mark_of(child)
     opened = open
 

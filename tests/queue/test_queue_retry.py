@@ -31,13 +31,13 @@ NOW = 1_800_000_000.0
 ANN, BOB = Address("ann@example.com"), Address("bob@example.com")
 
 
-def everybody(*states: State | None) -> list[Settled]:
+def recipients(*states: State | None) -> list[Settled]:
     """One recipient of each of these states."""
     return [Settled(Address(f"r{n}@example.com"), state) for n, state in enumerate(states)]
 
 
 def row(**changes: t.Any) -> Row:
-    """A row that a worker has in hand."""
+    """A row that a worker has claimed."""
     plain: dict[str, t.Any] = {
         "id": 1,
         "app": "shop",
@@ -59,7 +59,7 @@ def row(**changes: t.Any) -> Row:
 
 
 def test_the_pauses_grow() -> None:
-    """F-105, C-19: 15 s, doubled each time, an hour at the most."""
+    """F-105, C-19: 15 s, doubled each time, at most an hour."""
     pauses = [backoff(attempts, share=0.0) for attempts in range(1, 11)]
 
     assert pauses == [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]
@@ -67,7 +67,8 @@ def test_the_pauses_grow() -> None:
 
 @given(st.integers(-5, 10_000))
 def test_the_pauses_differ(attempts: int) -> None:
-    """F-105: chance takes off up to a quarter, so that what failed together is tried apart."""
+    """F-105: up to a quarter is taken off at random, so that messages which failed together are
+    tried apart."""
     assert 0.75 * backoff(attempts, share=0.0) <= backoff(attempts) <= backoff(attempts, share=0.0)
 
 
@@ -90,9 +91,10 @@ A, D, R, U = State.ACCEPTED, State.DEFERRED, State.REFUSED, State.UNKNOWN
     ],
 )
 def test_what_comes_next(states: list[State | None], hold: str, retry: str) -> None:
-    """Deferred are tried again, refused never, unknown only if the app says so."""
+    """Deferred recipients are tried again, refused ones never, unknown ones only if the app says
+    so."""
     steps = [
-        next_step(everybody(*states), 1, NOW, NOW + 1e6, retry_unknown=policy, share=0.0)
+        next_step(recipients(*states), 1, NOW, NOW + 1e6, retry_unknown=policy, share=0.0)
         for policy in (False, True)
     ]
 
@@ -104,16 +106,16 @@ def test_what_comes_next(states: list[State | None], hold: str, retry: str) -> N
     ("states", "expected"), [([D], "expired"), ([A, D], "expired"), ([D, U], "held")]
 )
 def test_when_it_is_too_late(states: list[State | None], expected: str) -> None:
-    """C-19: what could only be tried when its time is over is given up at once."""
-    step = next_step(everybody(*states), 1, NOW, NOW + 14, share=0.0)
+    """C-19: a message whose next attempt would come after its time is over expires at once."""
+    step = next_step(recipients(*states), 1, NOW, NOW + 14, share=0.0)
 
     assert str(step.state) == expected
 
 
 def test_no_session_costs_no_attempt() -> None:
-    """Where no session could be had the row waits as it was, but for those who are settled."""
-    waits = transition.not_tried(row(), everybody(None, A), "why", NOW + 9, retry_unknown=False)
-    done = transition.not_tried(row(), everybody(A, R), "why", NOW + 9, retry_unknown=False)
+    """Without a session the row waits as it was, except for recipients that are settled."""
+    waits = transition.not_tried(row(), recipients(None, A), "why", NOW + 9, retry_unknown=False)
+    done = transition.not_tried(row(), recipients(A, R), "why", NOW + 9, retry_unknown=False)
 
     assert (waits.state, waits.attempts, waits.due) == ("waiting", 0, NOW)
     assert (done.state, done.attempts) == ("sent", 1)
@@ -129,10 +131,10 @@ def test_no_session_costs_no_attempt() -> None:
     ],
 )
 def test_an_interrupted_attempt(announced: list[str], policy: bool, state: str) -> None:
-    """F-100: nobody knows about those whose end of data was announced; who was settled before
-    stays so; all others have not got it."""
+    """F-100: recipients whose end of data was announced are unknown. Recipients that were settled
+    before stay so, and the others have not got the message."""
     after = transition.interrupted(
-        row(), everybody(D, A), announced, "killed", NOW, retry_unknown=policy
+        row(), recipients(D, A), announced, "killed", NOW, retry_unknown=policy
     )
 
     assert str(after.state) == state
@@ -143,7 +145,7 @@ def test_who_stops_workers_has_to_wait() -> None:
     """A row whose worker was stopped is tried at once, but not again and again."""
     due = [
         transition.interrupted(
-            row(attempts=attempts), everybody(None), [], "", NOW, retry_unknown=False, at_once=True
+            row(attempts=attempts), recipients(None), [], "", NOW, retry_unknown=False, at_once=True
         ).due
         for attempts in (1, 5, 6)
     ]
@@ -153,9 +155,9 @@ def test_who_stops_workers_has_to_wait() -> None:
 
 
 def test_again() -> None:
-    """A person has everybody tried again who has not accepted, as if for the first time."""
+    """A retry tries every recipient that was not accepted, as if for the first time."""
     after = transition.again(
-        row(state=RowState.FAILED, attempts=9, expires=NOW - 1), everybody(A, R, U, D), NOW, 60.0
+        row(state=RowState.FAILED, attempts=9, expires=NOW - 1), recipients(A, R, U, D), NOW, 60.0
     )
 
     assert (after.state, after.attempts, after.expires) == ("waiting", 0, NOW + 60)
@@ -164,7 +166,7 @@ def test_again() -> None:
 
 
 def test_merging() -> None:
-    """An attempt's outcomes take the place of earlier ones; the order stays."""
+    """The outcomes of an attempt replace earlier ones, and the order stays."""
     before = outcomes.waiting([ANN, BOB])
     found = outcomes.merged(before, [Outcome(BOB, D, 450, "4.2.0", "later")])
 
@@ -175,20 +177,20 @@ def test_merging() -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "[[]]", '[["x", null, null, null, ""]]', "null"])
 def test_damaged_recipients(text: str) -> None:
-    """Recipients that cannot be read are damage, whatever is wrong."""
+    """Recipients that cannot be read make the row a damaged one, whatever is wrong."""
     with pytest.raises(DamagedRowError):
         outcomes.from_json(text)
 
 
 @pytest.mark.parametrize("text", ["{", "1", "[1]", '{"a": 1}', '"a"'])
 def test_a_damaged_note(text: str) -> None:
-    """A note of the end of data that cannot be read is damage."""
+    """A record of the end of data that cannot be read makes the row a damaged one."""
     with pytest.raises(DamagedRowError):
         outcomes.names_from_json(text)
 
 
 def test_a_row_shows_itself() -> None:
-    """A row's repr says which it is and how far it has come."""
+    """The repr of a row says which row it is and its state."""
     assert repr(row()) == "<Row 1 <1@example.com> via default: claimed>"
     assert {field.name for field in dataclasses.fields(Row)} >= {"key", "error", "ended"}
 
@@ -206,8 +208,8 @@ def test_a_row_shows_itself() -> None:
     steps=st.lists(st.tuples(st.floats(0, 90, allow_nan=False), st.integers(1, 30)), max_size=40),
 )
 def test_no_stretch_holds_more(limits: Limits, steps: list[tuple[float, int]]) -> None:
-    """In no stretch of a limit's length more are let through than it allows, whoever asks and
-    whenever; and who waits as long as it is told gets something."""
+    """No period of a limit ever holds more messages than the limit. A worker that waits as long as
+    it is told gets some."""
     now, counters = NOW, t.cast("Counters", {})
     sent: list[float] = []
     for pause, wanted in steps:
@@ -225,7 +227,8 @@ def test_no_stretch_holds_more(limits: Limits, steps: list[tuple[float, int]]) -
 
 
 def test_a_clock_that_was_put_back() -> None:
-    """F-104: what was counted by a clock that was ahead does not block until then."""
+    """F-104: messages that were counted by a clock that was ahead do not block the account until
+    that time."""
     limits: Limits = ((1, 60.0),)
     ahead = take({}, limits, NOW + 7200, 1)
 
@@ -233,7 +236,7 @@ def test_a_clock_that_was_put_back() -> None:
 
 
 def test_the_counters_stay_few() -> None:
-    """A limit of a million a day is kept in as few counters as one of ten."""
+    """A limit of a million a day needs as few counters as one of ten."""
     limits: Limits = ((1_000_000, 86400.0),)
     counters: Counters = {}
     for step in range(500):

@@ -1,4 +1,4 @@
-"""Mail in the app's own transaction: with it, or not at all."""
+"""Mail in the app's own transaction: it is queued with the transaction, or not at all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 
 class Rings(Engine):
-    """Notes the accounts that it was rung for."""
+    """Records the accounts for which it was rung."""
 
     def ring(self, account: str, due: float) -> None:
         self.queue.rung = [*getattr(self.queue, "rung", []), account]  # type: ignore[attr-defined]
@@ -86,19 +86,19 @@ def with_db(folder: Path, url: str, server: t.Any = None, **keys: t.Any) -> Iter
 
 
 def order(db: SQLAlchemy) -> None:
-    """Something of the app's own in the transaction."""
+    """Add something of the app's own in the transaction."""
     db.session.execute(sa.insert(db.metadata.tables["orders"]))
 
 
 def orders(db: SQLAlchemy) -> int:
-    """How many there are; the transaction is over then."""
+    """How many there are. This ends the transaction."""
     found = db.session.scalar(sa.select(sa.func.count()).select_from(db.metadata.tables["orders"]))
     db.session.rollback()
     return found or 0
 
 
 def test_committed(store: Store) -> None:
-    """With session= a message is queued, and the bell rung, when the transaction commits."""
+    """With session= a message is queued, and the bell rings, when the transaction commits."""
     here, db = store
     order(db)
     ticket = here.mail.send_later(letter(), session=db.session)
@@ -112,7 +112,7 @@ def test_committed(store: Store) -> None:
 
 
 def test_rolled_back(store: Store) -> None:
-    """With a transaction that is rolled back its mail is gone, and the session may be used on."""
+    """A transaction that is rolled back takes its mail along, and the session may be used again."""
     here, db = store
     order(db)
     here.mail.send_later(letter(), session=db.session)
@@ -126,8 +126,8 @@ def test_rolled_back(store: Store) -> None:
 
 
 def test_savepoints(store: Store) -> None:
-    """What is in a savepoint shares its fate, and then that of the transaction around it: a
-    savepoint that is released has not committed."""
+    """Mail of a savepoint goes with the savepoint, and then with the transaction around it:
+    releasing a savepoint commits nothing."""
     here, db = store
     order(db)
     with db.session.begin_nested():
@@ -148,7 +148,8 @@ def test_savepoints(store: Store) -> None:
 
 
 def test_a_released_savepoint_in_what_is_rolled_back(store: Store) -> None:
-    """A savepoint was released, and then all was rolled back: nothing is queued."""
+    """If a savepoint is released and then the whole transaction is rolled back, nothing is
+    queued."""
     here, db = store
     order(db)  # SQLite's driver takes a savepoint that nothing was written before for the whole
     with db.session.begin_nested():
@@ -213,7 +214,7 @@ def test_the_signal(store: Store) -> None:
 
 
 def test_it_is_sent(tmp_path: Path, url: str, scripted: Scripted) -> None:
-    """What was committed is sent, once, by whoever looks; and what was not is not."""
+    """Committed mail is sent once, by any worker that looks, and other mail is not."""
     server = scripted()
     with with_db(tmp_path, url, server) as (here, db):
         here.mail.send_later(letter(), session=db.session)
@@ -226,7 +227,7 @@ def test_it_is_sent(tmp_path: Path, url: str, scripted: Scripted) -> None:
 
 
 def test_a_plain_session(store: Store) -> None:
-    """A session that knows nothing of Flask-SQLAlchemy may be given as well, in its own block."""
+    """A session without Flask-SQLAlchemy works as well, in its own block."""
     here, db = store
     with orm.Session(db.engine) as session, session.begin():
         here.mail.send_later(letter(), session=session)
@@ -235,8 +236,8 @@ def test_a_plain_session(store: Store) -> None:
 
 
 def test_an_outer_transaction(store: Store) -> None:
-    """In a transaction that somebody else holds the bell may ring too early, and finds nothing;
-    and who looks after its COMMIT finds the row."""
+    """In a transaction that outer code holds, the bell may ring too early, and the worker finds
+    nothing. A worker that looks after the COMMIT finds the row."""
     here, db = store
     here.mail.send_later(letter())
     with db.engine.connect() as connection, connection.begin():
@@ -254,7 +255,7 @@ def test_an_outer_transaction(store: Store) -> None:
 def test_a_context_that_ends_without_a_commit(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When the app's context ends and nobody has committed, a warning says what was not queued."""
+    """When the app context ends without a commit, a warning says which mail is not queued."""
     here, db = store
     with here.app.app_context():
         lost = here.mail.send_later(letter(), session=db.session)
@@ -269,7 +270,7 @@ def test_a_context_that_ends_without_a_commit(
 
 
 def test_a_session_that_is_left_open(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    """A session that outlives the context is warned of once, and may still be committed."""
+    """A session that outlives the app context causes one warning, and may still be committed."""
     here, db = store
     with orm.Session(db.engine) as session:
         with here.app.app_context():
@@ -282,7 +283,7 @@ def test_a_session_that_is_left_open(store: Store, caplog: pytest.LogCaptureFixt
 
 
 def test_another_context_that_ends(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    """What was given in one context is not missed when another one ends."""
+    """The end of one context causes no warning about mail of another context."""
     here, db = store
     with orm.Session(db.engine) as session:
         here.mail.send_later(letter(), session=session)
@@ -297,7 +298,7 @@ def test_another_context_that_ends(store: Store, caplog: pytest.LogCaptureFixtur
 
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 def test_no_warning(end: str, store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    """Who commits, or rolls back, knows what becomes of the mail."""
+    """A commit or a rollback causes no warning."""
     here, db = store
     with here.app.app_context():
         here.mail.send_later(letter(), session=db.session)
@@ -310,7 +311,7 @@ def test_no_warning(end: str, store: Store, caplog: pytest.LogCaptureFixture) ->
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged about it."""
+    """The warnings that were logged about it."""
     return [
         record.getMessage()
         for record in caplog.records
@@ -323,8 +324,8 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("testing", [False, True])
 def test_the_file_of_its_own(testing: bool, tmp_path: Path) -> None:
-    """The default queue is not in the app's database: session= says what to set, also in a
-    test."""
+    """The default queue is not in the app's database. With session= an error says what to set, also
+    in a test."""
     with (
         shop(tmp_path, TESTING=testing) as here,
         orm.Session() as session,
@@ -334,7 +335,7 @@ def test_the_file_of_its_own(testing: bool, tmp_path: Path) -> None:
 
 
 def test_another_database(store: Store, tmp_path: Path) -> None:
-    """A session of another database is an error: nobody would look there."""
+    """A session of another database is an error, because no worker would look there."""
     engine = sa.create_engine(f"sqlite:///{tmp_path}/other.sqlite")
     with orm.Session(engine) as session, pytest.raises(ConfigurationError, match="another data"):
         store.here.mail.send_later(letter(), session=session)
@@ -342,13 +343,13 @@ def test_another_database(store: Store, tmp_path: Path) -> None:
 
 
 def test_no_session(store: Store) -> None:
-    """What is no session is an error that says how an asynchronous one is used."""
+    """A value that is not a session is an error that says how to use an asynchronous session."""
     with pytest.raises(MessageError, match=r"session= takes a Session.*not a SQLAlchemy.*run_sync"):
         store.here.mail.send_later(letter(), session=store.db)
 
 
 def test_a_lock_of_ones_own(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for a transaction of their own is told to join it."""
+    """A caller that waits for a transaction of its own gets an error that says how to join it."""
     here, db = store
     monkeypatch.setattr(sqlalchemy_database, "LOCK_TIMEOUT", 0.1)
     if db.engine.dialect.name == "sqlite":
@@ -369,8 +370,8 @@ def _impatient(connection: t.Any, record: object) -> None:
 
 
 def test_tables_in_a_transaction_of_the_app(tmp_path: Path) -> None:
-    """In SQLite the tables are made by themselves, also in a transaction of the app's that is
-    rolled back then."""
+    """In SQLite the tables are created when they are needed, also in a transaction of the app that
+    is then rolled back."""
     with with_db(tmp_path, f"sqlite:///{tmp_path}/new.sqlite") as (here, db):
         for end in (db.session.rollback, db.session.commit):
             order(db)
@@ -383,8 +384,8 @@ def test_tables_in_a_transaction_of_the_app(tmp_path: Path) -> None:
 @pytest.mark.services
 @pytest.mark.parametrize("joined", [True, False])
 def test_no_tables(joined: bool, tmp_path: Path, postgresql: Postgresql) -> None:
-    """In PostgreSQL tables are the app's business: an error says how they are made, and the
-    transaction of the app goes on."""
+    """In PostgreSQL the app creates the tables. An error says how, and the app's transaction goes
+    on."""
     with (
         postgresql.database(tables=False) as url,
         with_db(tmp_path, url) as (here, db),
@@ -399,7 +400,8 @@ def test_no_tables(joined: bool, tmp_path: Path, postgresql: Postgresql) -> None
 
 
 def test_tables_of_flask_sqlalchemy(tmp_path: Path, url: str) -> None:
-    """The tables may be among those of the app, twice over, and create_all makes them."""
+    """The tables may be among those of the app, even if added twice, and create_all creates
+    them."""
     with with_db(tmp_path, url) as (here, db):
         assert mail_queue_tables(db.metadata) == mail_queue_tables(db.metadata)
         db.create_all()
@@ -410,7 +412,7 @@ def test_tables_of_flask_sqlalchemy(tmp_path: Path, url: str) -> None:
 
 
 def test_after_a_failure(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No error of the database shows what was to be written: it is somebody's mail."""
+    """No error of the database shows the values of its statement, because they are mail."""
     here, db = store
     here.mail.send_later(letter(subject="Private"))
     with db.engine.begin() as connection:

@@ -64,7 +64,8 @@ def test_it_lands_at_commit(case: Case) -> None:
 
 
 def test_it_does_not_land_after_a_rollback(case: Case) -> None:
-    """What was rolled back, with all or to a savepoint, is not in the outbox."""
+    """Mail that was rolled back, with the whole transaction or to a savepoint, is not in the
+    outbox."""
     here, db, outbox = case
     here.mail.send_later(letter(), session=db.session)
     db.session.rollback()
@@ -82,7 +83,8 @@ def test_it_does_not_land_after_a_rollback(case: Case) -> None:
 
 
 def test_a_key(case: Case) -> None:
-    """A key is one message, before the commit as after it; one that was rolled back is free."""
+    """A key is one message, before and after the commit. The key of a message that was rolled back
+    is free."""
     here, db, outbox = case
     here.mail.send_later(letter(), key="k", session=db.session)
     db.session.rollback()
@@ -109,13 +111,13 @@ def test_many(case: Case) -> None:
 
 
 def test_what_is_wrong(case: Case) -> None:
-    """What is no session is refused in a test as well."""
+    """A value that is not a session is refused in a test as well."""
     with pytest.raises(MessageError, match="session= takes a Session"):
         case.here.mail.send_later(letter(), session="db.session")
 
 
 def test_a_view(case: Case) -> None:
-    """A view that commits has sent, in the context of its request."""
+    """When a view commits, the mail is sent, in the context of the request."""
     assert case.here.app.test_client().post("/order").text == "ok"
     assert len(case.outbox) == 1
 
@@ -124,8 +126,8 @@ def test_a_view(case: Case) -> None:
 
 
 def test_joined_by_a_session(case: Case) -> None:
-    """In an outer transaction that a session has joined (SQLAlchemy's recipe) what the app commits
-    has landed, and what it rolls back has not."""
+    """If a session has joined an outer transaction (SQLAlchemy's recipe), mail that the app commits
+    is in the outbox, and mail that it rolls back is not."""
     here, db, outbox = case
     with db.engine.connect() as connection:
         outer = connection.begin()
@@ -143,8 +145,8 @@ def test_joined_by_a_session(case: Case) -> None:
 
 
 def test_joined_by_flask_sqlalchemy(case: Case) -> None:
-    """In an outer transaction that stands in the place of Flask-SQLAlchemy's engine a view that
-    commits has landed."""
+    """If an outer transaction replaces Flask-SQLAlchemy's engine, the mail of a view that commits
+    is in the outbox."""
     here, db, outbox = case
     engine = db.engine
     with engine.connect() as connection:

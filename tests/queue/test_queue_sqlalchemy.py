@@ -1,4 +1,4 @@
-"""The SQLAlchemy stores: which database, and what is asked of it."""
+"""The SQLAlchemy store: which databases it takes, and how it queries them."""
 
 from __future__ import annotations
 
@@ -46,26 +46,26 @@ def store_named(named: str, app: Flask | None = None) -> Store:
 @pytest.mark.parametrize(
     ("named", "error"),
     [
-        ("sqlalchemy", r"this app has not: call db\.init_app\(app\)"),
-        ("postgres://ann:s3cret@db/shop", r"no URL of SQLAlchemy: write it as in 'postgresql\+"),
-        ("postgresql+nosuch://ann:s3cret@db/shop", "no URL of SQLAlchemy"),
+        ("sqlalchemy", r"this app does not have: call db\.init_app\(app\)"),
+        ("postgres://ann:s3cret@db/shop", r"URL of SQLAlchemy: write it as in 'postgresql\+"),
+        ("postgresql+nosuch://ann:s3cret@db/shop", "not a URL of SQLAlchemy"),
         ("postgresql+pg8000://ann:s3cret@db/shop", "the driver pg8000 is not installed"),
         ("postgresql+asyncpg://ann:s3cret@db/shop", "asyncpg is a driver for asyncio"),
         ("postgresql+psycopg_async://ann:s3cret@db/shop", "psycopg_async is a driver for asyncio"),
         ("sqlite+aiosqlite:///app.sqlite", "aiosqlite is a driver for asyncio"),
-        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=many", "takes a whole number"),
-        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=-1", "takes a whole number"),
+        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=many", "takes the number of uses"),
+        ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=-1", "takes the number of uses"),
         (
             "postgresql+psycopg://db/a?prepare_threshold=5&prepare_threshold=6",
-            "takes a whole number",
+            "takes the number of uses",
         ),
         ("sqlite://", "a database in memory is lost with its process"),
         ("sqlite:///:memory:", "a database in memory"),
     ],
 )
 def test_wrong_places(named: str, error: str) -> None:
-    """A database that there is not, or where mail cannot wait, is an error that says what to
-    write, and shows no password."""
+    """A database that does not exist, or in which mail cannot wait, is an error that says what to
+    write and shows no password."""
     with pytest.raises(ConfigurationError, match=error) as caught:
         store_named(named)
 
@@ -73,24 +73,24 @@ def test_wrong_places(named: str, error: str) -> None:
 
 
 def test_another_kind_of_database() -> None:
-    """Only what can hand out rows to many workers, and was tried here, is taken."""
+    """Only databases that can give rows to many workers, and that were tested, are allowed."""
     app = Flask("shop")
     driver = types.SimpleNamespace(paramstyle="format", version_info=(2, 0))
     app.extensions["sqlalchemy"] = Engines(sa.create_engine("mysql+mysqldb://", module=driver))
 
-    with pytest.raises(ConfigurationError, match=r"SQLite and PostgreSQL, not of\s+mysql"):
+    with pytest.raises(ConfigurationError, match=r"SQLite and PostgreSQL databases, not in mysql"):
         store_named("sqlalchemy", app)
 
 
 @dataclasses.dataclass
 class Engines:
-    """What an extension for SQLAlchemy must have."""
+    """The attributes that an extension for SQLAlchemy must have."""
 
     engine: sa.Engine
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where SQLAlchemy is not installed an error names the extra."""
+    """If SQLAlchemy is not installed, the error names the extra."""
     for name in [name for name in sys.modules if ".queue.stores.sqlalchemy" in name]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
@@ -100,7 +100,8 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_relative_file(tmp_path: Path) -> None:
-    """A file of SQLite is named from the app's instance folder on, as Flask-SQLAlchemy does."""
+    """The path of an SQLite file is relative to the app's instance folder, as with Flask-
+    SQLAlchemy."""
     with shop(tmp_path / "instance", MAIL_QUEUE="sqlite:///mail.sqlite") as here:
         here.mail.send_later(letter())
 
@@ -111,7 +112,7 @@ def test_a_relative_file(tmp_path: Path) -> None:
 
 
 def test_no_password_is_shown() -> None:
-    """The name of a store has the database in it, and no password, wherever that stands."""
+    """The name of a store has the database in it, and no password, wherever the URL has it."""
     store = store_named("postgresql+psycopg://ann:s3cret@db:5433/shop?password=s3cret")
 
     assert str(store) == "postgresql+psycopg://ann:***@db:5433/shop"
@@ -120,7 +121,7 @@ def test_no_password_is_shown() -> None:
 
 
 def test_the_same_in_a_schema(tmp_path: Path) -> None:
-    """The tables are where the app's metadata say."""
+    """The tables are in the schema of the app's metadata."""
     app = Flask("shop", instance_path=str(tmp_path))
     app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite:///shop.sqlite"
     db = SQLAlchemy(app, metadata=sa.MetaData(schema="mail"))
@@ -140,7 +141,7 @@ def test_the_same_in_a_schema(tmp_path: Path) -> None:
     indirect=True,
 )
 def test_an_error_of_any_kind(place: Place) -> None:
-    """What went wrong is written down whatever characters are in it."""
+    """An error is stored whatever characters are in it."""
     store = place.store()
     add(store, row())
     (claimed,) = store.claim("default", lease(), NOW, 1)
@@ -151,7 +152,8 @@ def test_an_error_of_any_kind(place: Place) -> None:
 
 
 def test_the_journal(tmp_path: Path) -> None:
-    """A file that the queue has made gets a WAL. What an app has made it has chosen itself."""
+    """A file that the queue has created gets a WAL. For its own file, the app has made its
+    choice."""
     with sqlite3.connect(tmp_path / "app.sqlite") as theirs:
         theirs.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
     theirs.close()
@@ -161,7 +163,7 @@ def test_the_journal(tmp_path: Path) -> None:
 
 
 def journal_of(path: Path) -> str:
-    """Keep something in a file; its journal."""
+    """Store something in a file, and return its journal mode."""
     store = store_named(f"sqlite:///{path}")
     add(store, row())
     store.close()
@@ -182,9 +184,9 @@ def test_what_is_on_the_disk_at_once(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is accepted and what is claimed is on the disk at once. What is announced and settled
-    is there later only with a WAL, and if somebody can tell that the machine went down since. The
-    connections are given back as they were."""
+    """Added and claimed rows are on the disk at once. Announcements and results may follow later
+    only with a WAL, and if a crash of the machine can be detected. The connections are given back
+    as they were."""
     with sqlite3.connect(tmp_path / "app.sqlite") as theirs:
         theirs.execute(f"PRAGMA journal_mode = {journal}")
         theirs.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
@@ -212,8 +214,8 @@ def test_what_is_on_the_disk_at_once(
 
 
 def test_a_machine_that_went_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a worker had claimed when the machine of a WAL went down is held: an announcement may
-    be gone."""
+    """Rows that a worker had claimed when the machine of a WAL went down are held, because an
+    announcement may be lost."""
     with shop(tmp_path, MAIL_QUEUE="sqlite:///queue.sqlite") as here:
         for _ in range(2):
             here.mail.send_later(letter())
@@ -228,8 +230,8 @@ def test_a_machine_that_went_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_transactions_that_an_app_begins(tmp_path: Path) -> None:
-    """An app may have every transaction begin at once, as SQLAlchemy's page on pysqlite says for
-    the sake of savepoints: the queue writes in what was begun."""
+    """An app may begin every transaction at once, as SQLAlchemy's page on pysqlite says for
+    savepoints. The queue then writes in that transaction."""
     app = Flask("shop")
     engine = sa.create_engine(f"sqlite:///{tmp_path}/app.sqlite", isolation_level="AUTOCOMMIT")
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
@@ -245,7 +247,8 @@ def test_transactions_that_an_app_begins(tmp_path: Path) -> None:
 
 
 def test_no_question_reads_the_whole_table(tmp_path: Path) -> None:
-    """What a worker asks for each message is answered by an index: a million rows cost no more."""
+    """Every query that a worker makes for each message uses an index, so a million rows cost no
+    more."""
     store = store_named(f"sqlite:///{tmp_path}/shop.sqlite")
     assert isinstance(store, SqlalchemyStore)
     asked: dict[str, t.Any] = {}
@@ -286,9 +289,9 @@ def test_no_question_reads_the_whole_table(tmp_path: Path) -> None:
 
 
 def test_altering_in_transactions_that_an_app_begins(tmp_path: Path) -> None:
-    """An app may have every transaction begin without the right to write, as SQLAlchemy's manual
-    has it for savepoints: what is changed as it is read waits for others that write, and neither
-    fails nor loses a change."""
+    """An app may begin every transaction as one that reads, as SQLAlchemy's manual says for
+    savepoints. A change of rows then waits for other writers, and neither fails nor loses a
+    change."""
     stores = []
     for _ in range(2):
         url = f"sqlite:///{tmp_path}/app.sqlite?timeout=60"

@@ -1,4 +1,4 @@
-"""The SQLite store: on the disk, in processes that fork, and in trouble."""
+"""The SQLite store: on the disk, in processes that fork, and after errors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def test_the_file(store: SqliteStore) -> None:
-    """The file and those beside it are nobody else's, and are written in full before a call
+    """The file and those next to it are private, and are written completely before a call
     returns."""
     begun = [store.begun]
     add(store, row())
@@ -64,8 +64,8 @@ def test_the_file(store: SqliteStore) -> None:
 def test_what_is_on_the_disk_at_once(
     this: str, announced: int, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is accepted and what is claimed is on the disk at once; and what is announced too,
-    where nobody could tell that the machine went down since."""
+    """Added and claimed rows are on the disk at once. Announcements are too, if a crash of the
+    machine could not be detected."""
     monkeypatch.setattr(store, "_boot", this)
     modes = []
 
@@ -86,8 +86,8 @@ def test_what_is_on_the_disk_at_once(
 
 
 def test_a_machine_that_went_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a worker had claimed when its machine went down is held: an announcement may be gone.
-    What was settled before stays settled."""
+    """Rows that a worker had claimed when its machine went down are held, because an announcement
+    may be lost. Settled rows stay settled."""
     with shop(tmp_path) as here:
         for _ in range(2):
             here.mail.send_later(letter())
@@ -103,13 +103,13 @@ def test_a_machine_that_went_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_this_machine() -> None:
-    """The id of a boot is the same each time."""
+    """The boot id is the same each time."""
     assert boot_id() == boot_id()
     assert re.fullmatch("[0-9a-f]{32}", boot_id())
 
 
 def test_another_kind_of_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where there is no such id it is empty."""
+    """Without a boot id the text is empty."""
     monkeypatch.setattr(process, "_BOOT", tmp_path / "nothing")
 
     assert boot_id() == ""
@@ -124,12 +124,12 @@ def test_another_version(store: SqliteStore) -> None:
     connection.execute("PRAGMA user_version = 7")
     connection.close()
 
-    with pytest.raises(QueueError, match=r"has version 7.*knows version 2.*MAIL_QUEUE"):
+    with pytest.raises(QueueError, match=r"has version 7.*uses version 2.*MAIL_QUEUE"):
         store.counts()
 
 
 def test_no_database(store: SqliteStore) -> None:
-    """A file that is no database is an error that names it."""
+    """A file that is not a database is an error that names it."""
     with open(store.file.path, "wb") as file:
         file.write(b"Dear diary, " * 1000)
 
@@ -138,7 +138,7 @@ def test_no_database(store: SqliteStore) -> None:
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
-    """A folder that cannot be made is an error that names the file and the key."""
+    """A folder that cannot be created is an error that names the file and the key."""
     (tmp_path / "file").write_text("", encoding="utf-8")
     store = SqliteStore(str(tmp_path / "file" / "queue.sqlite"), "shop")
 
@@ -147,7 +147,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    """A folder that stands in the file's place is an error that says so, and names the key."""
+    """A folder in the place of the file is an error that says so and names the key."""
     store = SqliteStore(str(tmp_path), "shop")
 
     with pytest.raises(QueueError, match=r"MAIL_QUEUE: the file .* cannot be written: Is a dir"):
@@ -155,7 +155,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_file_of_somebody_else() -> None:
-    """A file that this user may read and not write is an error that says so, and names the key."""
+    """A file that this user may read but not write is an error that says so and names the key."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "queue.sqlite")
         with contextlib.closing(SqliteStore(path, "shop")) as store:
@@ -165,7 +165,7 @@ def test_a_file_of_somebody_else() -> None:
 
         def look() -> str:
             me = os.getresuid()
-            if os.geteuid() == 0:  # who may write everything
+            if os.geteuid() == 0:  # root may write everything
                 os.setresuid(65534, 65534, 0)
             try:
                 SqliteStore(path, "shop").counts()
@@ -179,8 +179,8 @@ def test_a_file_of_somebody_else() -> None:
 
 
 def test_a_full_disk(tmp_path: Path, scripted: Scripted) -> None:
-    """F-102: when the disk is full nothing is accepted, and nothing is lost: when there is room
-    again all is sent once."""
+    """F-102: when the disk is full no mail is queued and none is lost. When there is room again,
+    all mail is sent once."""
     server = scripted()
     with shop(tmp_path, server) as here:
         here.mail.send_later(letter())
@@ -197,7 +197,7 @@ def test_a_full_disk(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_an_announcement_that_cannot_be_written(tmp_path: Path, scripted: Scripted) -> None:
-    """If the end of data cannot be noted it is not given; the message is sent when it can."""
+    """If the end of data cannot be recorded, it is not sent. The message is sent when it can."""
     server = scripted()
     with shop(tmp_path, server) as here:
         here.mail.send_later(letter())
@@ -216,7 +216,7 @@ def test_an_announcement_that_cannot_be_written(tmp_path: Path, scripted: Script
 
 
 def test_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that another program keeps locked is waited for, and then an error."""
+    """A file that another program keeps locked is waited for, and then an error is raised."""
     monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.05)
     with shop(tmp_path) as here:
         here.mail.send_later(letter())
@@ -231,7 +231,7 @@ def test_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_lock_is_waited_for(store: SqliteStore) -> None:
-    """Who finds the file locked waits until the other is done."""
+    """A process that finds the file locked waits until the lock is released."""
     add(store, row())
     other = sqlite3.connect(store.file.path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
@@ -245,8 +245,8 @@ def test_a_lock_is_waited_for(store: SqliteStore) -> None:
 
 
 def test_a_fork_that_does_not_wait(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fork waits for who has the file in hand, but not for ever: then the child leaves the
-    connection alone that it has inherited, and opens its own."""
+    """A fork waits for a thread that uses the file, but not forever. After that time, the child
+    leaves the inherited connection alone and opens its own."""
     monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.01)
     add(store, row())
     held, done = threading.Event(), threading.Event()
@@ -304,7 +304,7 @@ def test_two_processes_make_one_file(tmp_path: Path) -> None:
 def test_another_process_makes_the_file(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who finds another process at work on the new file waits for it, though SQLite itself does
+    """A process that finds another one creating the file waits for it, although SQLite itself does
     not."""
     other = sqlite3.connect(store.file.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -323,8 +323,8 @@ def test_another_process_makes_the_file(
 
 
 def test_two_apps_of_one_process(store: SqliteStore) -> None:
-    """Two apps of one process may share a file with other processes: that the second one opens it
-    takes no lock away from the first, and a process that ends takes nothing along."""
+    """Two apps of one process may share a file with other processes: when the second app opens it
+    the first keeps its locks, and a process that ends takes no data along."""
     add(store, row())
     with contextlib.closing(SqliteStore(store.file.path, "blog")) as other:
         add(other, row(app="blog"))
@@ -345,7 +345,8 @@ def counted_elsewhere(store: SqliteStore) -> str:
 
 
 def test_no_question_reads_the_whole_table(store: SqliteStore) -> None:
-    """What a worker asks for each message is answered by an index: a million rows cost no more."""
+    """Every query that a worker makes for each message uses an index, so a million rows cost no
+    more."""
     asked: list[str] = []
     with store.file.read() as connection:
         connection.set_trace_callback(asked.append)

@@ -1,4 +1,4 @@
-"""What every store does: rows are kept, claimed once, and found again."""
+"""What every store does: rows are stored, claimed once, and found again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def store(place: Place) -> Store:
 
 
 def test_numbers_are_never_given_twice(store: Store) -> None:
-    """An engine may ring for a row that was deleted long ago: its number is not another's."""
+    """An engine may ring for a row that was deleted long ago, so its number is never used again."""
     tickets = add(store, *[row(state=RowState.SENT) for _ in range(3)])
     assert store.purge(Filter(), 10) == 3
 
@@ -48,7 +48,7 @@ def test_numbers_are_never_given_twice(store: Store) -> None:
 
 
 def test_all_or_none(store: Store) -> None:
-    """Rows that are added together are added all or none."""
+    """Rows that are added together are all added, or none is."""
     with pytest.raises(QueueError, match=r"(?i)not.null"):
         add(store, row(), row(message_id=None))
 
@@ -69,7 +69,7 @@ def test_apps_do_not_see_each_other(place: Place) -> None:
 
 
 def test_a_row_is_claimed_once(place: Place) -> None:
-    """Of any number of workers one gets a row: threads and processes alike."""
+    """Of any number of workers, one gets a row: threads and processes alike."""
     stores = [place.store() for _ in range(4)]
     add(stores[0], *[row(message_id=f"<{number}@example.com>") for number in range(200)])
     claimed: list[int] = []
@@ -91,7 +91,7 @@ def test_a_row_is_claimed_once(place: Place) -> None:
 
 
 def test_claiming(store: Store) -> None:
-    """What is claimed is due, of one account and of the highest priority that there is."""
+    """Claimed rows are due, belong to one account, and have the highest priority that is due."""
     add(
         store,
         row(priority=2),
@@ -111,7 +111,8 @@ def test_claiming(store: Store) -> None:
 
 
 def test_claiming_of_an_origin(store: Store) -> None:
-    """A process that sends nothing claims only what such a process has queued where it is."""
+    """A process that sends nothing claims only rows that such a process on its machine has
+    queued."""
     add(store, row(), row(origin="here"), row(origin="there"), row(origin="here", due=NOW + 1))
 
     assert store.due("default", "here") == [(1, NOW)]
@@ -122,8 +123,8 @@ def test_claiming_of_an_origin(store: Store) -> None:
 
 
 def test_a_lost_lease(store: Store) -> None:
-    """Who has lost its lease may not announce the end of data, and its result does not count
-    where another has the row; but it does where the row was only held."""
+    """A worker that has lost its lease may not announce the end of data. Its result does not count
+    if another worker has the row, but it does if the row was only held."""
     add(store, row(), row())
     first, second = store.claim("default", lease("slow", NOW + 60), NOW, 2)
     assert store.announce(first.id, "slow", "[]")
@@ -142,7 +143,7 @@ def test_a_lost_lease(store: Store) -> None:
 
 
 def test_releasing_and_renewing(store: Store) -> None:
-    """A row that was not tried is given back with its attempt; a lease is put off."""
+    """A row that was not tried is given back with its attempt, and a lease is extended."""
     add(store, row(), row())
     store.claim("default", lease("me", NOW), NOW, 2)
     store.renew(lease("me", NOW + 60))
@@ -156,8 +157,8 @@ def test_releasing_and_renewing(store: Store) -> None:
 
 
 def test_a_clock_that_was_ahead(store: Store) -> None:
-    """F-104: when a clock is put back, what was due soon by the old one is due soon by the new
-    one, a lease that ends too late is over, and what is due at a certain time stays so."""
+    """F-104: when a clock is put back, rows that were due soon by the old clock are due soon by the
+    new one, a lease that ends too late is over, and rows that are due at a certain time stay so."""
     ahead = NOW + 7200
     add(
         store,
@@ -210,8 +211,8 @@ def test_rows_of_each_state(state: RowState, store: Store) -> None:
 
 
 def test_altering(store: Store) -> None:
-    """Rows change if they are in one of the states, and the function wants them to; it is given
-    them as they are, in the order of their numbers, and nobody else's."""
+    """Rows change if they are in one of the states and the function returns a change. It gets them
+    as they are, in the order of their numbers, and only rows of the app."""
     add(store, row(), row(state=RowState.SENT), row(error="no"), row(), row())
     seen: list[int] = []
 
@@ -229,7 +230,7 @@ def test_altering(store: Store) -> None:
 
 
 def test_altering_none(store: Store) -> None:
-    """Of no numbers there are no rows; no state is every state."""
+    """Without numbers no row changes. Without a state every state counts."""
     add(store, row())
 
     assert store.alter([], [RowState.WAITING], lambda found: found) == []
@@ -237,7 +238,7 @@ def test_altering_none(store: Store) -> None:
 
 
 def test_altering_what_others_have(place: Place) -> None:
-    """Nobody changes the rows of another app."""
+    """Rows of another app are never changed."""
     add(place.store("blog"), row(app="blog"))
 
     assert place.store().alter([1], [RowState.WAITING], lambda found: found) == []
@@ -259,7 +260,7 @@ def test_altering_that_fails(store: Store) -> None:
 
 
 def test_altering_from_many_threads(place: Place) -> None:
-    """What several change at the same time loses no change."""
+    """If several threads change rows at the same time, no change is lost."""
     stores = [place.store() for _ in range(4)]
     add(stores[0], row(), row())
 
@@ -281,7 +282,7 @@ def test_altering_from_many_threads(place: Place) -> None:
 
 
 def test_a_pause_from_many_threads(place: Place) -> None:
-    """Those who pause an account at the same time count each other's."""
+    """Threads that pause an account at the same time count each other's pauses."""
     stores = [place.store() for _ in range(4)]
 
     def count(store: Store) -> None:
@@ -302,8 +303,8 @@ def test_a_pause_from_many_threads(place: Place) -> None:
 
 
 def test_a_ring_is_noted_once(place: Place) -> None:
-    """Of those who are about to tell of the mail of an account one does, until it is heard, or
-    takes too long, or was noted by a clock that was far ahead."""
+    """Of several processes that are about to tell a broker of an account's mail one does, until the
+    ring is answered or takes too long, or if it was recorded by a clock that was far ahead."""
     first, second = place.store(), place.store()
 
     assert first.ring("default", NOW, NOW + 60)
@@ -319,7 +320,7 @@ def test_a_ring_is_noted_once(place: Place) -> None:
 
 
 def test_who_has_claimed(place: Place) -> None:
-    """The owners are those who have rows of this app in hand, and no names of what is settled."""
+    """The owners are those of claimed rows of this app, and not those of settled rows."""
     store, other = place.store(), place.store("blog")
     assert store.owners() == set()
     add(store, row(), row())
@@ -335,7 +336,7 @@ def test_who_has_claimed(place: Place) -> None:
 
 
 def test_who_is_dead(store: Store) -> None:
-    """What an owner has claimed that is known to be dead is lost before its lease is over."""
+    """Rows of an owner that is known to be dead are lost before its lease is over."""
     add(store, row(), row())
     store.claim("default", lease("dead"), NOW, 1)
     store.claim("default", lease("alive"), NOW, 1)
@@ -346,7 +347,7 @@ def test_who_is_dead(store: Store) -> None:
 
 
 def test_releasing_what_was_announced(store: Store) -> None:
-    """A row whose end of data was announced is not given back: perhaps it is given at this very
+    """A row whose end of data was announced is not given back, because it may be sent at this very
     moment."""
     add(store, row(), row())
     store.claim("default", lease(), NOW, 2)
@@ -360,7 +361,7 @@ def test_releasing_what_was_announced(store: Store) -> None:
 
 
 def test_a_claim_forgets_what_was_announced_before(store: Store) -> None:
-    """What was announced in an earlier attempt says nothing about this one."""
+    """An announcement of an earlier attempt does not count for this one."""
     add(store, row())
     (found,) = store.claim("default", lease("a"), NOW, 1)
     assert store.announce(1, "a", '["b@example.com"]')
@@ -372,7 +373,7 @@ def test_a_claim_forgets_what_was_announced_before(store: Store) -> None:
 
 
 def test_the_time(place: Place) -> None:
-    """All stores of one place tell the same time, about that of this machine here."""
+    """All stores of one place tell the same time, here about that of this machine."""
     first, second = place.store(), place.store()
     earlier, now, later = first.now(), second.now(), first.now()
 
@@ -381,7 +382,7 @@ def test_the_time(place: Place) -> None:
 
 
 def test_rates_are_shared(place: Place) -> None:
-    """All workers take from one limit, which is kept in the store."""
+    """All workers share one limit, which is kept in the store."""
     stores = [place.store() for _ in range(2)]
     limits = ((5, 60.0),)
 
@@ -395,7 +396,7 @@ def test_rates_are_shared(place: Place) -> None:
 
 
 def test_a_key_is_one_row(place: Place) -> None:
-    """Of any number that add the same key at the same time one has made the row, and all get its
+    """If several threads add the same key at the same time, one row is added, and all get its
     ticket."""
     stores = [place.store() for _ in range(4)]
     tickets: list[Ticket] = []
@@ -426,8 +427,8 @@ def test_many_rows_at_once(store: Store) -> None:
 
 
 def test_after_a_fork(place: Place) -> None:
-    """F-96: a fork while other threads write leaves parent and child a queue each can use, and
-    SQLite's locks are true in both: neither waits for one that nobody has."""
+    """F-96: after a fork while other threads write, parent and child can both use the queue, and
+    SQLite's locks are right in both: neither waits for a lock that no process holds."""
     store = place.store()
     add(store, row())
     over = threading.Event()

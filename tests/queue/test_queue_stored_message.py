@@ -1,4 +1,4 @@
-"""A message that was stored as octets, and is read when somebody looks."""
+"""A message that was stored as octets, and is read when one of its fields is used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OCTETS = (
 
 
 def test_it_is_a_message() -> None:
-    """It reads as the message that was written, with those whom no header names."""
+    """It reads as the message that was written, with the recipients that no header names."""
     stored = StoredMessage.of(OCTETS, ["c@example.com"])
 
     assert isinstance(stored, Message)
@@ -55,14 +55,14 @@ def test_it_is_a_message() -> None:
     ],
 )
 def test_whatever_is_done_first(look: t.Callable[[Message], Message]) -> None:
-    """Whatever looks at it first, it is read."""
+    """Whatever is done with it first, it is read."""
     assert look(StoredMessage.of(OCTETS, [])).subject == "Grüße"
     assert "Grüße" in repr(StoredMessage.of(OCTETS, []))
     assert hash(StoredMessage.of(OCTETS, [])) == hash(StoredMessage.of(OCTETS, []))
 
 
 def test_no_default_is_filled_in() -> None:
-    """Sent again it goes to those whom it was for, whatever the defaults are."""
+    """If it is sent again it goes to its own recipients, whatever the defaults are."""
     handler = MemoryEmailHandler(default_cc="cc@example.com", default_bcc="archive@example.com")
 
     (report,) = handler.send([StoredMessage.of(OCTETS, [])])
@@ -71,7 +71,7 @@ def test_no_default_is_filled_in() -> None:
 
 
 def test_nobody_reads_it_to_send_it() -> None:
-    """What nobody looks at is never read, whatever it is."""
+    """A message whose fields are not used is never read."""
     stored = StoredMessage.of(b"\xff" * 10, [])
 
     assert "_unread" in object.__getattribute__(stored, "__dict__")
@@ -106,7 +106,7 @@ def test_what_a_receiver_sees(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_a_foreign_one(tmp_path: Path, scripted: Scripted) -> None:
-    """An EmailMessage stays one, with a subject in the list of the queue."""
+    """An EmailMessage stays one, and has a subject in the list of the queue."""
     server = scripted()
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "a@example.com", "b@example.com", "Grüße"

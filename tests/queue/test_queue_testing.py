@@ -25,7 +25,8 @@ if t.TYPE_CHECKING:
 
 
 def test_it_is_in_the_outbox_at_once(tmp_path: Path) -> None:
-    """With TESTING, what is sent later is captured at once, and marked; no file is made."""
+    """With TESTING, a message that is sent later is captured at once and marked, and no file is
+    created."""
     with shop(tmp_path, TESTING=True) as here:
         ticket = here.mail.send_later(letter(subject="Later"), delay=3600)
         here.mail.send(letter(subject="Now"))
@@ -40,7 +41,7 @@ def test_it_is_in_the_outbox_at_once(tmp_path: Path) -> None:
 
 
 def test_a_capture(tmp_path: Path) -> None:
-    """What is captured has its account, its key and its due time; a key is one message."""
+    """A captured message has its account, its key and its due time. A key is one message."""
     with shop(tmp_path, MAIL_ACCOUNTS={"news": {}}) as here, here.mail.capture() as outbox:
         at = datetime.datetime(2031, 5, 17, 12, 0, tzinfo=datetime.UTC)
         first = here.mail.send_later(letter(), key="k", using="news", at=at)
@@ -67,7 +68,7 @@ def test_many(tmp_path: Path) -> None:
 
 
 def test_what_the_queue_would_refuse(tmp_path: Path) -> None:
-    """What the queue would refuse fails in a test too."""
+    """A message that the queue would refuse fails in a test too."""
     with shop(tmp_path, TESTING=True, MAIL_QUEUE_MAX_SIZE="1kB") as here:
         with pytest.raises(MessageError, match="MAIL_QUEUE_MAX_SIZE"):
             here.mail.send_later(letter(text="x\n" * 1000))
@@ -76,7 +77,7 @@ def test_what_the_queue_would_refuse(tmp_path: Path) -> None:
 
 
 def test_what_is_stopped(tmp_path: Path) -> None:
-    """A message that a before_send function stops is not captured, and is no error."""
+    """A message that a before_send function stops is not captured, and is not an error."""
     with shop(tmp_path, TESTING=True) as here, here.mail.capture() as outbox:
         here.mail.before_send(lambda message: None)
         here.mail.send_later(letter())
@@ -103,7 +104,8 @@ def test_signals(tmp_path: Path) -> None:
 
 
 def test_the_real_queue(tmp_path: Path) -> None:
-    """With MAIL_TESTING_QUEUE = "configured" there is a queue, and what it sends is captured."""
+    """With MAIL_TESTING_QUEUE = "configured" there is a queue, and the mail that it sends is
+    captured."""
     with (
         shop(tmp_path, TESTING=True, MAIL_TESTING_QUEUE="configured") as here,
         here.mail.capture() as outbox,
@@ -120,7 +122,7 @@ def test_the_real_queue(tmp_path: Path) -> None:
 
 
 def test_another_handler_of_tests(tmp_path: Path, scripted: Scripted) -> None:
-    """With MAIL_TESTING_HANDLER = "configured" it is sent at once."""
+    """With MAIL_TESTING_HANDLER = "configured" the message is sent at once."""
     server = scripted()
     with shop(tmp_path, server, TESTING=True, MAIL_TESTING_HANDLER="configured") as here:
         assert here.mail.send_later(letter(), delay=3600).created
@@ -130,7 +132,7 @@ def test_another_handler_of_tests(tmp_path: Path, scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("way", ["configured", "server"])
 def test_a_key_over_the_wire(way: str, tmp_path: Path, scripted: Scripted) -> None:
-    """A key is one message of its account, also where a test sends it to a server."""
+    """A key is one message of its account, also if a test sends it to a server."""
     server = scripted()
     keys = {"TESTING": True, "MAIL_TESTING_HANDLER": "configured", "MAIL_ACCOUNTS": {"news": {}}}
     with shop(tmp_path, server, **keys) as here, SMTPServer() as wire:
@@ -153,7 +155,7 @@ def test_a_key_over_the_wire(way: str, tmp_path: Path, scripted: Scripted) -> No
 
 
 def test_a_key_of_the_next_test(tmp_path: Path) -> None:
-    """Each server is a test of its own: what was sent to one is not known at the next."""
+    """Each server is a test of its own: a message that was sent to one is not known at the next."""
     with shop(tmp_path, TESTING=True) as here:
         for _ in range(2):
             with SMTPServer() as wire, here.mail.capture(server=wire):

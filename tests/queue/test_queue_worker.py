@@ -74,7 +74,7 @@ def script(program: str, folder: Path, server: ScriptedServer) -> subprocess.Pop
 
 
 def accepted(server: ScriptedServer, number: int) -> bool:
-    """Wait until the server has accepted so many."""
+    """Wait until the server has accepted so many messages."""
     return until(lambda: len(server.accepted) >= number, 60.0, f"{number} messages")
 
 
@@ -83,8 +83,8 @@ def accepted(server: ScriptedServer, number: int) -> bool:
 
 @pytest.mark.usefixtures("no_leaks")
 def test_the_thread_sends(tmp_path: Path, scripted: Scripted) -> None:
-    """With the engine "thread" a message is sent without anybody doing anything; the thread
-    starts with the first message, and ends with close()."""
+    """With the engine "thread" a message is sent without any other action. The thread starts with
+    the first message, and ends with close()."""
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE_ENGINE="thread") as here:
         before = {*threading.enumerate()}
@@ -98,7 +98,7 @@ def test_the_thread_sends(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_the_thread_waits_for_the_due_time(tmp_path: Path, scripted: Scripted) -> None:
-    """What is due in a moment is sent then, without another ring."""
+    """A message that is due in a moment is sent then, without another ring."""
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE_ENGINE="thread") as here:
         here.mail.send_later(letter(subject="later"), delay=0.3)
@@ -111,7 +111,7 @@ def test_the_thread_waits_for_the_due_time(tmp_path: Path, scripted: Scripted) -
 def test_the_thread_survives(
     tmp_path: Path, scripted: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """F-101: trouble with the store is logged, and the thread goes on."""
+    """F-101: an error of the store is logged, and the thread goes on."""
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE_ENGINE="thread") as here:
         with here.queue.store.file.read() as connection:  # type: ignore[attr-defined]
@@ -128,7 +128,7 @@ def test_the_thread_survives(
 
 
 def test_an_app_that_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread does not keep its app, and ends with it."""
+    """A thread does not keep its app alive, and ends with it."""
     monkeypatch.setattr(worker, "POLL", 0.01)
     before = {*threading.enumerate()}
     app, threads = _used_and_dropped(tmp_path)
@@ -155,8 +155,8 @@ def _used_and_dropped(folder: Path) -> tuple[weakref.ref[Flask], set[threading.T
 
 
 def test_the_first_request_wakes_the_thread(tmp_path: Path, scripted: Scripted) -> None:
-    """What an earlier process has left is sent when the app serves again; a process without
-    anything left starts no thread."""
+    """Mail of an earlier process is sent when the app serves a request. A process without such mail
+    starts no thread."""
     server = scripted()
     with shop(tmp_path / "a", server) as before:
         before.mail.send_later(letter())
@@ -173,7 +173,7 @@ def test_the_first_request_wakes_the_thread(tmp_path: Path, scripted: Scripted) 
 
 
 def test_a_child_has_a_thread_of_its_own(tmp_path: Path, scripted: Scripted) -> None:
-    """F-97: after a fork the child's queue has a live thread, and the parent's goes on; each
+    """F-97: after a fork the child's queue has a running thread, the parent's goes on, and each
     message is sent once."""
     server = scripted()
     program = (
@@ -182,7 +182,7 @@ def test_a_child_has_a_thread_of_its_own(tmp_path: Path, scripted: Scripted) -> 
         "name = 'parent' if child else 'child'\n"
         "mine = [letter(f'{name}{n}@example.com') for n in range(5)]\n"
         "tickets = [*here.mail.send_later_each(mine)]\n"
-        # Whom it has in hand when it ends is held.
+        # The message that it is sending when it ends is held.
         "if child: os.waitpid(child, 0)\n"
         "else: until(lambda: {*here.states} == {'sent'}, 60, 'all'), os._exit(0)\n"
     )
@@ -202,9 +202,9 @@ def test_a_child_has_a_thread_of_its_own(tmp_path: Path, scripted: Scripted) -> 
 def test_a_worker_loads_no_module(
     queue: str, tmp_path: Path, scripted: Scripted, certificates: Certificates
 ) -> None:
-    """F-97: what a thread sends, encrypted and after a login, loads no module. A process that forks
-    meanwhile would leave its child with a module's lock that nobody gives back, and the child would
-    wait for it for ever."""
+    """F-97: a thread that sends mail, encrypted and after a login, loads no module. The child of a
+    fork at that moment would inherit a module's lock that no thread releases, and wait for it
+    forever."""
     server = scripted(starttls=certificates.valid, users={"ann": "secret"}, require_tls=True)
     keys = {
         "MAIL_QUEUE": queue,
@@ -234,7 +234,7 @@ def test_a_worker_loads_no_module(
 
 
 def test_an_exit_drains(tmp_path: Path, scripted: Scripted) -> None:
-    """F-98: when a program ends in order, what it has queued is sent before."""
+    """F-98: when a program ends in order, the mail that it has queued is sent first."""
     server = scripted()
     with script("tickets = [*here.mail.send_later_each(letters(30))]", tmp_path, server) as process:
         _, err = process.communicate(timeout=120)
@@ -243,8 +243,8 @@ def test_an_exit_drains(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_an_exit_does_not_last(tmp_path: Path, scripted: Scripted) -> None:
-    """F-98: draining is bounded; what is not sent is told, stays in the queue, and is sent by the
-    next process."""
+    """F-98: draining is limited. The rest is logged, stays in the queue, and is sent by the next
+    process."""
     going = threading.Event()
 
     def wait(line: str, connection: Connection) -> str:
@@ -273,7 +273,7 @@ def test_an_exit_does_not_last(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_sending_at_the_very_end(tmp_path: Path, scripted: Scripted) -> None:
-    """F-99: a message that is queued while the interpreter ends is kept, and no error."""
+    """F-99: a message that is queued while the interpreter ends is stored, without an error."""
     server = scripted()
     program = (
         "import atexit\natexit.register(lambda: print(here.mail.send_later(letter()).created))\n"
@@ -289,7 +289,8 @@ def test_sending_at_the_very_end(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_sigterm_of_a_program(tmp_path: Path, scripted: Scripted) -> None:
-    """F-98: SIGTERM ends a program at once; what it had queued is sent by the next process."""
+    """F-98: SIGTERM ends a program at once. The mail that it had queued is sent by the next
+    process."""
     server = scripted()
     program = (
         "here.queue.engine.ring = lambda account, due: None\n"
@@ -313,7 +314,7 @@ def test_sigterm_of_a_program(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_stopping_finishes_the_message_in_hand(tmp_path: Path, scripted: Scripted) -> None:
-    """A worker that is stopped finishes the message in hand, and gives back the others."""
+    """A stopped worker finishes the message that it is sending, and gives back the others."""
     bell = Bell()
 
     def stop(line: str, connection: Connection) -> str:
@@ -332,7 +333,7 @@ def test_stopping_finishes_the_message_in_hand(tmp_path: Path, scripted: Scripte
 
 def test_nobody_waits_for_a_worker(tmp_path: Path, scripted: Scripted) -> None:
     """C-17: a worker gives a server the time of RFC 5321 section 4.5.3.2, whatever MAIL_TIMEOUT
-    gives it in a view: ten minutes for the end of data alone."""
+    says for views: ten minutes for the end of data alone."""
     server = scripted(on={"end of data": Delay(1.0, "250 2.0.0 ok")})
     with shop(tmp_path, server, MAIL_TIMEOUT=0.5) as here:
         here.mail.send_later(letter())
@@ -363,7 +364,8 @@ def test_many_workers(tmp_path: Path, scripted: Scripted) -> None:
 def test_a_lease_that_was_lost(
     tmp_path: Path, scripted: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A worker that was away too long does not send what another one has got meanwhile."""
+    """A worker that did not renew its lease in time does not send a row that another worker has
+    claimed meanwhile."""
     taken: list[int] = []
 
     def steal(line: str, connection: Connection) -> str:
@@ -385,8 +387,8 @@ def test_a_lease_that_was_lost(
 
 
 def test_a_late_result_counts(tmp_path: Path, scripted: Scripted) -> None:
-    """If a worker was believed dead after its end of data, and was not, the row that was held
-    becomes what it says."""
+    """If a worker was considered dead after its end of data and was not, the row that was held gets
+    its result."""
 
     def doubt(line: str, connection: Connection) -> str:
         here.forget_workers()
@@ -404,7 +406,7 @@ def test_a_late_result_counts(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_a_lease_is_renewed(tmp_path: Path) -> None:
-    """As long as a message is on its way its lease is put off."""
+    """While a message is being sent its lease is renewed."""
     with shop(tmp_path) as here:
         here.mail.send_later(letter())
         here.queue.store.claim("default", Lease("me", 1.0), time.time(), 1)
@@ -413,8 +415,8 @@ def test_a_lease_is_renewed(tmp_path: Path) -> None:
 
 
 def test_the_rate_of_an_account(tmp_path: Path, scripted: Scripted) -> None:
-    """MAIL_RATE_LIMIT holds for all workers together; the others wait, and no attempt of theirs
-    is counted."""
+    """MAIL_RATE_LIMIT holds for all workers together. The other messages wait, and no attempt is
+    counted."""
     server = scripted()
     with shop(tmp_path, server, MAIL_RATE_LIMIT="3/min") as here:
         for message in letters(5):
@@ -428,7 +430,7 @@ def test_the_rate_of_an_account(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_old_rows_are_deleted(tmp_path: Path, scripted: Scripted) -> None:
-    """Finished messages and their keys are kept for MAIL_QUEUE_KEEP; what is held stays."""
+    """Finished messages and their keys are kept for MAIL_QUEUE_KEEP. Held messages stay."""
     server = scripted(on={"end of data": ["250 2.0.0 ok", b""]})
     bell = Bell()
     bell.finish()
@@ -441,7 +443,8 @@ def test_old_rows_are_deleted(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_a_clock_that_was_put_back(tmp_path: Path, scripted: Scripted) -> None:
-    """F-104: what was accepted while the clock was an hour ahead is sent when a worker starts."""
+    """F-104: mail that was queued while the clock was an hour ahead is sent when a worker
+    starts."""
     server = scripted()
     bell = Bell()
     bell.finish()
@@ -460,7 +463,7 @@ def test_a_clock_that_was_put_back(tmp_path: Path, scripted: Scripted) -> None:
 def test_an_account_that_is_gone(
     tmp_path: Path, scripted: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Mail of an account that is configured no more waits, and a worker says so."""
+    """Mail of an account that is no longer configured waits, and the log of a worker says so."""
     server = scripted()
     bell = Bell()
     bell.finish()
@@ -493,7 +496,7 @@ def test_a_configuration_that_cannot_be_used(tmp_path: Path, scripted: Scripted)
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Unbuilt(EmailHandler):
-    """Cannot be built, and nobody knows why."""
+    """Cannot be built, for an unknown reason."""
 
     def __post_init__(self) -> None:
         raise ZeroDivisionError("no reason")
@@ -514,7 +517,7 @@ def test_a_handler_that_cannot_be_built(tmp_path: Path) -> None:
 def test_the_worker_survives_everything(
     tmp_path: Path, scripted: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """F-101: a worker goes on after an error that nobody has thought of."""
+    """F-101: a worker goes on after any unexpected error."""
     server = scripted()
 
     def progress(row: Row) -> None:
@@ -539,7 +542,7 @@ def test_the_worker_survives_everything(
 
 
 class Misled(EmailHandler):
-    """Finds out while sending that its options are wrong; makes jobs of its own."""
+    """Finds out while sending that its options are wrong, and makes jobs of its own."""
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         for job in jobs:
@@ -554,8 +557,8 @@ class Misled(EmailHandler):
 
 @pytest.mark.usefixtures("not_soon")
 def test_a_handler_of_ones_own(tmp_path: Path) -> None:
-    """A handler may observe a job of its own with the same Message-ID; if it finds its
-    configuration wrong nothing is lost."""
+    """A handler may observe a job of its own with the same Message-ID. If it finds its
+    configuration wrong, nothing is lost."""
     with shop(tmp_path, MAIL_HANDLER=Misled) as here:
         here.mail.send_later(letter())
         here.mail.send_later(letter().replace(message_id="<stop@example.com>"))
@@ -572,7 +575,7 @@ def test_a_handler_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_progress_and_signals_of_another_thread(tmp_path: Path, scripted: Scripted) -> None:
-    """F-103: what a worker sends, it sends in a context of the app: receivers have one."""
+    """F-103: a worker sends in a context of the app, and receivers of signals have one."""
     names = []
 
     def receive(sender: t.Any, **facts: t.Any) -> None:
@@ -592,7 +595,7 @@ def test_progress_and_signals_of_another_thread(tmp_path: Path, scripted: Script
 
 
 class Board(Engine):
-    """Writes down what it is told."""
+    """Records what it is told."""
 
     def __init__(self, queue: t.Any) -> None:
         super().__init__(queue)
@@ -607,8 +610,8 @@ class Board(Engine):
 def test_an_engine_of_ones_own(
     tmp_path: Path, scripted: Scripted, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An engine is told the account of what is new and when it is due; if it cannot be told,
-    the mail is in the queue all the same."""
+    """An engine is told the account of new mail and when it is due. If it cannot be told, the mail
+    is in the queue all the same."""
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE_ENGINE=Board, MAIL_ACCOUNTS={"news": {}}) as here:
         here.mail.send_later(letter(), key="k")
@@ -625,7 +628,7 @@ def test_an_engine_of_ones_own(
 
 
 def test_the_base_of_engines(tmp_path: Path) -> None:
-    """An engine writes ring(), and may leave out the rest."""
+    """An engine implements ring(), and may leave out the rest."""
     with shop(tmp_path) as here:
         engine = Engine(here.queue)
         engine.wake()

@@ -1,4 +1,4 @@
-"""Stores whose users disagree about the time, and let it pass as they like."""
+"""Stores whose users have different clocks, and a time that passes when a test says so."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _time = time.time
 
 
 class Time:
-    """How much time has passed beside the real one, for everybody."""
+    """How much time has passed in addition to the real time, for all users."""
 
     passed: float = 0.0
 
@@ -32,7 +32,7 @@ class Skewed:
         self._ahead = ahead
 
     def now(self) -> float:
-        """The time that the store tells there."""
+        """Return the store's time on that machine."""
         with skewed(self._ahead):
             return self._store.now() + self._since.passed
 
@@ -45,8 +45,7 @@ class Skewed:
 
 @contextlib.contextmanager
 def skewed(ahead: float) -> Iterator[None]:
-    """Have the clock of this process ahead. Where a database has one of its own that changes
-    nothing."""
+    """Set the clock of this process ahead. That has no effect on a database with its own clock."""
     time.time = lambda: _time() + ahead
     try:
         yield

@@ -1,5 +1,5 @@
-"""Letting something happen between any two steps of somebody who uses a store, and the two promises
-that hold whatever it was."""
+"""Interrupt a user of a store between any two steps, and check the two promises that hold whatever
+happens then."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ OPEN = (RowState.WAITING, RowState.CLAIMED)
 
 
 class Moment:
-    """Does something once: before the n-th step that this thread takes.
+    """Calls a function once: before the n-th step that this thread takes.
 
-    :param number: Of the step, from 0 on; the first ones may be too many.
+    :param number: The number of the step, from 0. There may be fewer steps.
     """
 
     def __init__(self, number: int, action: Callable[[], object]) -> None:
@@ -38,10 +38,10 @@ class Moment:
         self._action = action
         self._thread = threading.get_ident()
         self.over = False
-        """Whether it has been done."""
+        """Whether the function was called."""
 
     def step(self) -> None:
-        """One more step is about to be taken."""
+        """Count a step, before it is taken."""
         if self.over or threading.get_ident() != self._thread:
             return
         if self._left:
@@ -52,7 +52,7 @@ class Moment:
 
 
 class Between:
-    """A store that tells of each of its calls before it is made."""
+    """A store that reports each call before it is made."""
 
     def __init__(self, store: object) -> None:
         self._store = store
@@ -75,7 +75,8 @@ class Between:
 
 
 def deferring() -> dict[str, t.Any]:
-    """The actions of a server that defers each ``later...`` once, and refuses each ``never...``."""
+    """Return the actions of a server that defers each ``later...`` recipient once, and refuses each
+    ``never...`` recipient."""
     known: set[str] = set()
 
     def greylist(line: str, connection: Connection) -> str:
@@ -88,9 +89,9 @@ def deferring() -> dict[str, t.Any]:
 
 
 class Post:
-    """Two shops on one queue: what *here* does is interrupted by what *there* does.
+    """Two shops with one queue: *there* interrupts what *here* does.
 
-    Each of the messages has a recipient who accepts at once, and one who is deferred once.
+    Each message has a recipient that is accepted at once, and one that is deferred once.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Post:
         self._names = 0
 
     def add(self, messages: int = 2) -> list[int]:
-        """Queue some more; their numbers."""
+        """Queue more messages, and return their numbers."""
         added = []
         with self.there.app.app_context():
             for _ in range(messages):
@@ -113,32 +114,32 @@ class Post:
         return added
 
     def work(self) -> None:
-        """Send everything, and, as if that time had come, what was deferred."""
+        """Send everything, and then the deferred recipients, as if they had become due."""
         self.here.queue.run_once()
         self.there.all_later()
         self.here.queue.run_once()
 
     def drain(self) -> None:
-        """Send what is left, as a healthy worker does that comes later."""
+        """Send the rest, as a healthy worker does later."""
         for _ in range(6):
             self.there.forget_workers()
             self.there.all_later()
             self.there.queue.run_once()
             if not {row.state for row in self.there.rows}.intersection(OPEN):
                 return
-        raise AssertionError(f"It is not sent to the end: {self.there.rows}")
+        raise AssertionError(f"Some mail is not sent: {self.there.rows}")
 
     def taken(self) -> collections.Counter[str]:
-        """How often the server has taken something for each."""
+        """Return how often the server has accepted a message for each recipient."""
         return collections.Counter(
             to for accepted in self.server.accepted for to in accepted.recipients
         )
 
     def check(self, added: Sequence[int], *, stops: bool = False, unsure: bool = False) -> None:
-        """Nobody who has accepted is sent to again, and nobody is forgotten.
+        """Check that no recipient got a message twice, and none is forgotten.
 
-        :param stops: Whether a person may have stopped something.
-        :param unsure: Whether a worker may have been lost, so that something may be held.
+        :param stops: Whether a person may have cancelled messages.
+        :param unsure: Whether a worker may have died, so that messages may be held.
         """
         taken = self.taken()
         twice = {to: times for to, times in taken.items() if times > 1}
@@ -148,7 +149,7 @@ class Post:
         allowed |= {RowState.CANCELLED} if stops else set()
         allowed |= {RowState.HELD} if unsure else set()
         for number in added:
-            if number in rows:  # what is purged is finished, and is looked at below
+            if number in rows:  # purged rows are finished; their recipients are checked below
                 assert rows[number].state in allowed, rows[number]
                 _check_row(rows[number], taken)
         if not (stops or unsure):
@@ -168,7 +169,7 @@ _WHO = ("now", "later")
 
 
 def _check_row(row: Row, taken: collections.Counter[str]) -> None:
-    """What a row says of its recipients is true."""
+    """Check that a row tells the truth about its recipients."""
     for one in from_json(row.recipients):
         to = str.__str__(one.recipient)
         if one.state is State.ACCEPTED:

@@ -1,4 +1,4 @@
-"""What the server has taken, held against what was reported: the promise of every report."""
+"""Compare what the server has accepted with what was reported: every report must be true."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>]+>)", re.MULTILINE | re.IGNORECA
 
 
 class Ledger:
-    """All copies that were ever sent. May be written by several threads.
+    """All copies that were ever sent. Several threads may write it.
 
-    Each is on the server at the most once. Who is reported accepted is there, who is reported
-    deferred or refused is not; unknown is only what was given whole.
+    Each copy is on the server at most once. A copy that was reported accepted is there, and one
+    that was reported deferred or refused is not. Only a copy whose end of data was sent may be
+    reported unknown.
     """
 
     def __init__(self) -> None:
-        #: What the last report on a copy said.
+        #: The state of each copy in its last report.
         self.reported: dict[Copy, State] = {}
-        #: The messages whose end of data was given.
+        #: The messages whose end of data was sent.
         self.given: set[str] = set()
         self._arrived: Counter[Copy] = Counter()
         self._read = 0
@@ -48,14 +49,14 @@ class Ledger:
                 self.given.add(job.message_id)
 
     def note(self, reports: Iterable[Report]) -> None:
-        """What was reported. A later report on the same copy, of a retry, counts."""
+        """Record reports. A later report on the same copy, after a retry, replaces the first."""
         with self._alone:
             for report in reports:
                 for outcome in report.outcomes:
                     self.reported[report.message_id, str(outcome.recipient)] = outcome.state
 
     def judge(self, accepted: list[Accepted]) -> None:
-        """Hold the reports against all that a server has accepted since its beginning."""
+        """Compare the reports with all that a server has accepted since its start."""
         for one in accepted[self._read :]:
             self._read += 1
             found = MESSAGE_ID.search(one.content)

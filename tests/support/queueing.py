@@ -1,4 +1,4 @@
-"""An app with a queue of its own in a folder, for the tests of the queue."""
+"""An app with its own queue in a folder, for the tests of the queue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
     from flask_mailhandler.queue.stores.base import Store
     from sending import Listener
 
-# A busy machine may stop a thread, or a process that has the file in hand, for many seconds.
+# A busy machine may stop a thread, or a process that uses the file, for many seconds.
 sqlite_file.LOCK_TIMEOUT = background._LAST = thread.DRAIN = 60.0
 
 
@@ -38,8 +38,8 @@ def url_of(server: Listener) -> str:
 
 
 class Shop:
-    """An app that sends by *server*, in its context; nobody sends but who is told to, unless
-    MAIL_QUEUE_ENGINE is given."""
+    """An app that sends through *server*. No worker runs by itself, unless MAIL_QUEUE_ENGINE is
+    given."""
 
     def __init__(self, folder: Path, server: Listener | None = None, **keys: t.Any) -> None:
         self.app = Flask("shop", instance_path=str(folder))
@@ -67,19 +67,19 @@ class Shop:
         return [str(row.state) for row in self.rows]
 
     def later(self, row: Row) -> None:
-        """As if the time had come for a row that waits."""
+        """Make a waiting row due, as if time had passed."""
         now = self.queue.store.now()
         alter(self.queue.store, row, [RowState.WAITING], due=now - 1)
 
     def all_later(self) -> None:
-        """As if the time had come for all that waits, and every pause were over."""
+        """Make all waiting rows due, and end every pause."""
         for account in self.queue.accounts:
             self.queue.store.alter_pause(account, lambda before: Pause())
         for row in self.rows:
             self.later(row)
 
     def forget_workers(self) -> None:
-        """As if a lease's time had passed since any worker was heard of."""
+        """End the leases of all workers, as if none had renewed its lease in time."""
         for row in self.queue.store.rows(Filter([RowState.CLAIMED]), 10_000):
             assert row.lease_owner is not None
             self.queue.store.renew(Lease(row.lease_owner, self.queue.store.now() - 1))
@@ -87,7 +87,7 @@ class Shop:
 
 @contextlib.contextmanager
 def shop(folder: Path, server: Listener | None = None, **keys: t.Any) -> Iterator[Shop]:
-    """A shop in the context of its app; its queue is closed at the end."""
+    """Return a shop in a context of its app, and close its queue at the end."""
     made = Shop(folder, server, **keys)
     with made.app.app_context():
         try:
@@ -97,12 +97,12 @@ def shop(folder: Path, server: Listener | None = None, **keys: t.Any) -> Iterato
 
 
 def alter(store: Store, row: Row, was: Iterable[RowState], **changes: t.Any) -> None:
-    """Change a row that is there."""
+    """Change a stored row."""
     store.alter([row.id], [*was], lambda found: dataclasses.replace(found, **changes))
 
 
 def who(row: Row) -> dict[str, str]:
-    """What has become of each recipient of a row."""
+    """Return the state of each recipient of a row."""
     return {
         str(item.recipient): str(item.state or "not tried") for item in from_json(row.recipients)
     }

@@ -1,4 +1,4 @@
-"""Where rows may be kept, and plain rows, for the tests of the stores."""
+"""Stores and plain rows, for the tests of the stores."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if t.TYPE_CHECKING:
     from flask_mailhandler.queue.ticket import Ticket
 
 NOW = 1_800_000_000.0
-# A busy machine may stop who has a lock for many seconds.
+# A busy machine may stop the holder of a lock for many seconds.
 sqlalchemy_database.LOCK_TIMEOUT = 60.0
 
 
 class Place:
-    """One file or database; each store of it has connections of its own.
+    """One file or database. Each store in it has its own connections.
 
-    :param named: What MAIL_QUEUE says.
+    :param named: The value of MAIL_QUEUE.
     """
 
     def __init__(self, named: str, folder: Path) -> None:
-        # SQLite's driver waits for 5 seconds if nothing is said.
+        # By default, SQLite's driver waits for 5 seconds.
         self.named = f"{named}?timeout=60" if named.startswith("sqlite:///") else named
         self._folder = folder
         self._stores: list[Store] = []
 
     def store(self, app: str = "shop") -> Store:
-        """A store of an app, closed at the end of the test."""
+        """Return a store of an app, which is closed at the end of the test."""
         flask = Flask(app, instance_path=str(self._folder))
         self._stores.append(store_of(flask, QueueSettings(queue=self.named)))
         return self._stores[-1]
@@ -65,7 +65,7 @@ def row(**changes: t.Any) -> Row:
 
 
 def add(store: Store, *rows: Row) -> list[Ticket]:
-    """Keep rows, each with one octet."""
+    """Add rows, each with one octet."""
     return store.add([(one, b"x") for one in rows])
 
 

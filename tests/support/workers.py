@@ -1,4 +1,4 @@
-"""Workers in processes of their own, all on one queue."""
+"""Workers in processes of their own that share one queue."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ with here.app.app_context():
 
 
 def start(folder: Path, **keys: t.Any) -> subprocess.Popen[str]:
-    """Start a worker, which begins when a line is written to it, and prints how many messages it
-    has taken in hand."""
+    """Start a worker, which begins when it reads a line, and prints how many messages it has
+    claimed."""
     arguments = [json.dumps(sys.path), str(folder), json.dumps(keys)]
     process = subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *arguments],
@@ -47,7 +47,7 @@ def begin(process: subprocess.Popen[str]) -> None:
 
 
 def together(number: int, folder: Path, **keys: t.Any) -> list[int]:
-    """Let workers begin together; how many messages each has taken in hand."""
+    """Let workers begin together. Return how many messages each has claimed."""
     processes = [start(folder, **keys) for _ in range(number)]
     for process in processes:
         begin(process)

@@ -7,4 +7,5 @@
     quoting     text from outside, made safe to show
     echo        secrets, masked where a server repeats them
     https       one HTTP request, limited in time and size
+    exchange    the connection of that request
 """

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     import urllib.parse
 
 # Seconds that a token is used for if the server does not say when it expires.
-_UNTOLD = 300.0
+_DEFAULT_LIFETIME = 300.0
 # Octets: an answer holds a few tokens of some kB.
 _MAX_ANSWER = 1 << 16
 # The most characters of the server's text in an error.
@@ -57,7 +57,7 @@ class Answer:
     status: int
     token: Secret | None = None
     refresh_token: Secret | None = None
-    lifetime: float = _UNTOLD
+    lifetime: float = _DEFAULT_LIFETIME
     """Seconds."""
     error: str = ""
     text: str = ""
@@ -168,8 +168,8 @@ def _seconds(value: object) -> float:
     try:
         found = float(t.cast(str, value))
     except (TypeError, ValueError, OverflowError):
-        return _UNTOLD
-    return found if 0 <= found < 1e9 else _UNTOLD
+        return _DEFAULT_LIFETIME
+    return found if 0 <= found < 1e9 else _DEFAULT_LIFETIME
 
 
 def _shown(value: object, secrets: Iterable[Secret]) -> str:
@@ -181,7 +181,7 @@ def _shown(value: object, secrets: Iterable[Secret]) -> str:
     return shown[:_SHOWN]
 
 
-# What went wrong
+# Errors
 
 
 def _refusal(answer: Answer) -> str:

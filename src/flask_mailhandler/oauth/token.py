@@ -44,7 +44,8 @@ class _Held:
 
 
 class OAuthToken:
-    """Returns a valid access token for every login. Set it as :data:`MAIL_OAUTH_TOKEN`::
+    """A callable that returns a valid access token for every login. Set it as
+    :data:`MAIL_OAUTH_TOKEN`::
 
         app.config["MAIL_OAUTH_TOKEN"] = OAuthToken(
             "https://login.example.com/oauth2/token",
@@ -186,7 +187,7 @@ class OAuthToken:
     def __call__(self) -> str:
         """Return a valid token.
 
-        :raises LoginError: if there is none; its text says what to do.
+        :raises LoginError: if there is none. Its text says what to do.
         """
         held = self._valid() or self._wait_or_ask(Deadline(self._timeout))
         return held.token.reveal()

@@ -12,6 +12,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
 ::
 
     mail_queue             MailQueue: what you can do with the queue (mail.queue)
+    current                the queue of the current app
     build                  the queue, its store and its engine, from the MAIL_QUEUE* keys
     site, parts            what the other files are given: the app as they see it; store, engine
     current                the queue of the current app, for the pages, the commands and the brokers
@@ -20,7 +21,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     queuing
     send_later             Mail.send_later, Mail.send_later_each
     send_options           delay=, at=, expires=, key=, priority=: read and checked
-    intake                 from a message to a stored row; in tests, sending at once
+    intake                 adds messages to the store and rings; in tests, sends at once
     new_row                the row of a new message
     stored_message         what a row stores of a message, and the message read back
 
@@ -32,9 +33,10 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     stores/                where rows are kept: key= twice, two workers and one row
 
     sending
-    worker                 Worker: finds the accounts whose mail is due
+    worker                 Worker: starts a thread for each account whose mail is due
+    due_accounts           which accounts are due, and how long the others must wait
     bell                   Bell: wakes a worker, or ends it
-    account_threads        one thread for each account
+    account_threads        the threads of a worker, one for each account
     account_sender         claims the rows of one account, pauses it, keeps its rate limit
     attempt                sends the claimed rows, and stores each result
     lease                  the lease on claimed rows, and its renewal

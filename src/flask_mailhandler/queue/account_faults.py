@@ -24,8 +24,11 @@ _OF_ACCOUNT = frozenset({About.ACCOUNT, About.SENDER})
 
 
 def had_no_session(report: Report) -> bool:
-    """Whether there was no session with the server: it could not be opened, or the server did not
-    reply to MAIL, the first command that a server which hangs leaves unanswered."""
+    """Whether there was no session with the server.
+
+    It could not be opened, or the server did not reply to MAIL, the first command that a server
+    which hangs leaves unanswered.
+    """
     error = report.error
     if isinstance(error, NO_SESSION):
         return True

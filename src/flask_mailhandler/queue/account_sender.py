@@ -117,9 +117,10 @@ class AccountSender:
                 return
 
     def abandon(self) -> None:
-        """Give back the claimed rows whose end of data was not announced, while the thread waits
-        for a server that does not reply. If the thread goes on after all, it finds that it has lost
-        the rows, and does not send the end of data.
+        """Give back the claimed rows whose end of data was not announced.
+
+        The thread may still wait for a server that does not reply. If it goes on after all, it
+        finds that it has lost the rows, and does not send the end of data.
 
         :raises QueueError: if the store cannot be used.
         """
@@ -154,8 +155,10 @@ class AccountSender:
         self._store.renew(Lease(self._lease.owner, self._store.now() + lease.LEASE))
 
     def _within_rate(self, rows: list[Row]) -> list[Row]:
-        """Give back the rows that the account's rate limit does not allow now, for all workers
-        together."""
+        """Give back the rows that the account's rate limit does not allow now.
+
+        The limit holds for all workers together.
+        """
         limits = self._site.accounts[self.account].rate_limit
         if not limits or not rows:
             return rows
@@ -189,6 +192,7 @@ class AccountSender:
             faults,
             retry_unknown=self._site.retry_unknown,
             timeout=self._site.settings.queue_timeout,
+            observe=self._site.observe,
             told=self._told,
             stopped=self._stopped,
         )

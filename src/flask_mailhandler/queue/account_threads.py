@@ -1,5 +1,6 @@
-"""The threads of a worker: one for each account that has mail to send, so that no account waits for
-the server of another.
+"""The threads of a worker: one for each account that has mail to send.
+
+So no account waits for the server of another.
 
 ::
 
@@ -59,8 +60,10 @@ class AccountThreads:
         return any(now - sender.begun < seconds for sender in [*self._running.values()])
 
     def start(self, sender: AccountSender) -> None:
-        """Run a sender in a thread; in this one, if the interpreter is ending and cannot start a
-        thread."""
+        """Run a sender in a thread.
+
+        If the interpreter is ending and cannot start a thread, run it in this one.
+        """
         if self._running.setdefault(sender.account, sender) is not sender:
             return  # another job of this process was quicker
         self._threads[sender.account] = None

@@ -33,6 +33,7 @@ from ..log import logger
 from ..phase import Phase
 from ..phase import State
 from ..report import Job
+from ..report import Observe
 from ..report import Report
 from . import outcomes
 from . import transition
@@ -58,7 +59,7 @@ class LeaseLostError(Exception):
 
 
 @dataclasses.dataclass(slots=True)
-class _Drawn:
+class _Sending:
     """A row that the handler has, and has not reported on yet."""
 
     row: Row
@@ -74,6 +75,7 @@ class Attempt:
     :param faults: Counts how often the account was at fault.
     :param timeout: Seconds for each message in all.
     :param retry_unknown: Whether to try a recipient again that may have got the message.
+    :param observe: Called with the phase and the job before each phase begins.
     :param told: Called after each row is written.
     :param stopped: Called before each row. Once it returns true, the other rows are given back.
     """
@@ -87,6 +89,7 @@ class Attempt:
         *,
         retry_unknown: bool,
         timeout: float,
+        observe: Observe,
         told: Told,
         stopped: Callable[[], bool],
     ) -> None:
@@ -96,9 +99,10 @@ class Attempt:
         self._faults = faults
         self._timeout = timeout
         self._retry_unknown = retry_unknown
+        self._observers = observe
         self._told = told
         self._stopped = stopped
-        self._drawn: collections.deque[_Drawn] = collections.deque()
+        self._sending: collections.deque[_Sending] = collections.deque()
         self.error: MailError | None = None
         """The error for which the account must pause."""
 
@@ -113,19 +117,21 @@ class Attempt:
             for report in self._handler.dispatch(
                 self._prepared(left), self._observe, ready=lambda: bool(left)
             ):
-                self._settle(self._drawn.popleft(), report)
+                self._settle(self._sending.popleft(), report)
         except ConfigurationError as error:
             self.error = error
-            self._release(drawn.row for drawn in self._drawn if not drawn.announced)
-            self._interrupted(str(error), [drawn for drawn in self._drawn if drawn.announced])
+            self._release(sending.row for sending in self._sending if not sending.announced)
+            self._interrupted(
+                str(error), [sending for sending in self._sending if sending.announced]
+            )
         except LeaseLostError as error:
             logger.warning("%s", error)
-            self._interrupted(str(error), self._drawn)
+            self._interrupted(str(error), self._sending)
         except Exception as error:
             logger.exception("%s raised.", type(self._handler).__name__)
-            self._interrupted(f"{type(error).__name__}: {error}", self._drawn)
+            self._interrupted(f"{type(error).__name__}: {error}", self._sending)
         except BaseException:
-            self._interrupted("The worker was stopped.", self._drawn)
+            self._interrupted("The worker was stopped.", self._sending)
             raise
         finally:
             self._release(left)
@@ -133,22 +139,24 @@ class Attempt:
     def _prepared(self, left: collections.deque[Row]) -> Iterator[Prepared]:
         while left and not (self._stopped() or self.error):
             row, now = left[0], self._store.now()
-            drawn = None
+            sending = None
             try:
                 if row.expires > now:
-                    drawn = self._draw(row)
+                    sending = self._prepare(row)
                 else:
                     self._write(transition.expired(row, now))
             except DamagedRowError as error:
                 self._write(transition.damaged(row, str(error), now))
             left.popleft()
-            if drawn is not None:
-                self._drawn.append(drawn)
-                yield drawn.prepared
+            if sending is not None:
+                self._sending.append(sending)
+                yield sending.prepared
 
-    def _draw(self, row: Row) -> _Drawn:
-        """Prepare the message of a row for the recipients that are left. The staging guard of this
-        worker applies, because the row may come from a copy of production's database.
+    def _prepare(self, row: Row) -> _Sending:
+        """Prepare the message of a row for the recipients that are left.
+
+        The staging guard of this worker applies, because the row may come from a copy of
+        production's database.
 
         :raises DamagedRowError: if the row cannot be read.
         """
@@ -160,33 +168,43 @@ class Attempt:
             to, recipients = tuple(redirect), outcomes.waiting(redirect)
         octets = retrying(lambda: self._store.content(row.id))
         job = job_of(row, octets, to, self._timeout)
-        return _Drawn(row, recipients, withhold(self._handler, job))
+        return _Sending(row, recipients, withhold(self._handler, job))
 
     def _observe(self, phase: Phase, job: Job) -> None:
-        if phase is not Phase.END_OF_DATA:
-            return
-        drawn = self._drawn_for(job)
-        announced = drawn.announced | dict.fromkeys(map(str.__str__, job.envelope.recipients))
+        if phase is Phase.END_OF_DATA:
+            self._announce(job)
+        self._observers(phase, job)
+
+    def _announce(self, job: Job) -> None:
+        """Record in the row that the end of data is about to be sent.
+
+        :raises LeaseLostError: if another worker has the row.
+        """
+        sending = self._sending_for(job)
+        announced = sending.announced | dict.fromkeys(map(str.__str__, job.envelope.recipients))
         note = json.dumps([*announced], ensure_ascii=False)
-        if not self._store.announce(drawn.row.id, self._owner, note):
+        if not self._store.announce(sending.row.id, self._owner, note):
             raise LeaseLostError(
-                f"Row {drawn.row.id} was taken over by another worker, because this one did not"
+                f"Row {sending.row.id} was taken over by another worker, because this one did not"
                 " renew its lease in time. This worker has not sent it."
             )
-        drawn.announced = announced
+        sending.announced = announced
 
-    def _drawn_for(self, job: Job) -> _Drawn:
-        """Return the row of a job. A handler may have replaced the job, and even its message. The
-        same mail is never there twice, because the first must be settled before the second."""
-        for one in self._drawn:
+    def _sending_for(self, job: Job) -> _Sending:
+        """Return the row of a job.
+
+        A handler may have replaced the job, and even its message. The same mail is never there
+        twice, because the first must be settled before the second.
+        """
+        for one in self._sending:
             if one.prepared.message is job.message:
                 return one
-        for one in self._drawn:
+        for one in self._sending:
             if one.prepared.message_id == job.message_id:
                 return one
         raise LookupError(f"The handler sends {job.message_id}, which it was not given.")
 
-    def _settle(self, drawn: _Drawn, report: Report) -> None:
+    def _settle(self, sending: _Sending, report: Report) -> None:
         rest = self._faults.judge(report)
         if rest:
             self.error = report.error
@@ -195,19 +213,19 @@ class Attempt:
         # only one with a wrong From, and would pause the account forever.
         step = transition.not_tried if had_no_session(report) else transition.tried
         recipients = outcomes.merged(
-            drawn.recipients, report.outcomes, put_off=put_off, safe_until=report.safe_until
+            sending.recipients, report.outcomes, put_off=put_off, safe_until=report.safe_until
         )
         why, now = str(report.error or ""), self._store.now()
         self._write(
-            step(drawn.row, recipients, why, now, retry_unknown=self._retry_unknown), report
+            step(sending.row, recipients, why, now, retry_unknown=self._retry_unknown), report
         )
 
-    def _interrupted(self, why: str, rows: t.Iterable[_Drawn]) -> None:
-        for drawn in rows:
+    def _interrupted(self, why: str, rows: t.Iterable[_Sending]) -> None:
+        for sending in rows:
             after = transition.interrupted(
-                drawn.row,
-                drawn.recipients,
-                drawn.announced,
+                sending.row,
+                sending.recipients,
+                sending.announced,
                 why,
                 self._store.now(),
                 retry_unknown=self._retry_unknown,

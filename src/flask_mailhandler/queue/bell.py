@@ -49,8 +49,10 @@ class Bell:
         self.ring()
 
     def if_quiet(self, action: Callable[[], None]) -> None:
-        """Call a function, unless the bell has rung since the last wait. No thread can ring the
-        bell meanwhile."""
+        """Call a function, unless the bell has rung since the last wait.
+
+        No thread can ring the bell meanwhile.
+        """
         with self._changed:
             if not self._rung:
                 action()

@@ -27,11 +27,11 @@ FILE = "mail-queue.sqlite"
 
 def queue_of(registration: Registration) -> MailQueue:
     """Return the queue of an app, built when it is first used."""
-    queue: MailQueue | None = registration.edges.get("queue")
-    if queue is None:
-        # No lock: the child of a fork could find it held. If two threads build one, both use the
-        # first.
-        queue = registration.edges.setdefault("queue", _build(registration))
+    found: MailQueue | None = registration.edges.get("queue")
+    if found is not None:
+        return found
+    # No lock: the child of a fork could find it held. If two threads build one, both use the first.
+    queue: MailQueue = registration.edges.setdefault("queue", _build(registration))
     return queue
 
 

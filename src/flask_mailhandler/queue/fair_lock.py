@@ -6,8 +6,10 @@ import threading
 
 
 class FairLock:
-    """A lock that no thread takes twice while another one waits for it. A worker takes it again and
-    again; with an unfair lock a request that queues mail could wait until nothing is left to send.
+    """A lock that no thread takes twice while another one waits for it.
+
+    A worker takes it again and again; with an unfair lock a request that queues mail could wait
+    until nothing is left to send.
 
     ::
 

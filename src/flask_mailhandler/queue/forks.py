@@ -10,8 +10,10 @@ from collections.abc import Callable
 def around_forks(
     before: Callable[[], None], in_parent: Callable[[], None], in_child: Callable[[], None]
 ) -> None:
-    """Call methods at every fork, for as long as their object exists. The references are weak,
-    because ``os.register_at_fork`` cannot be undone."""
+    """Call methods at every fork, for as long as their object exists.
+
+    The references are weak, because ``os.register_at_fork`` cannot be undone.
+    """
     first, parent, child = (
         _weakly(weakref.WeakMethod(one)) for one in (before, in_parent, in_child)
     )

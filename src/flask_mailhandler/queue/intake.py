@@ -2,8 +2,8 @@
 
 ::
 
-    message ── ready ── accept ── Store.add ───────▶ message_queued, Engine.ring
-                                  Joined.add ─ COMMIT ─▶ message_queued, Engine.ring
+    message ── prepare ── make_row ─┬─ Store.add ──────────▶ message_queued, Engine.ring
+                                    └─ Joined.add, COMMIT ─▶ message_queued, Engine.ring
 
 In a test there is no queue: the message goes into the outbox at once.
 """
@@ -28,9 +28,9 @@ from ..handlers.prepare import Prepared
 from ..message.message import Message
 from ..signals import announce
 from ..signals import message_queued
-from .new_row import accept
-from .new_row import Accepted
-from .new_row import ready
+from .new_row import make_row
+from .new_row import NewRow
+from .new_row import prepare
 from .row import RowState
 from .send_options import SendOptions
 from .ticket import Ticket
@@ -78,7 +78,7 @@ class Intake:
     ) -> Iterator[Ticket]:
         """Queue messages in few transactions: see :meth:`.Mail.send_later_each`."""
         joined = self._join(session)
-        taken: list[Accepted | Ticket] = []
+        taken: list[NewRow | Ticket] = []
         failure: list[Exception] = []
         for message in _up_to(messages, failure):
             own = wanted
@@ -98,23 +98,21 @@ class Intake:
             raise failure[0]
 
     def _keep_each(
-        self, taken: Sequence[Accepted | Ticket], joined: Joined | None
+        self, taken: Sequence[NewRow | Ticket], joined: Joined | None
     ) -> Iterator[Ticket]:
         """Store the accepted messages. Yield the tickets of all, in their order."""
-        tickets = iter(self._keep([one for one in taken if isinstance(one, Accepted)], joined))
+        tickets = iter(self._keep([one for one in taken if isinstance(one, NewRow)], joined))
         for one in taken:
             yield one if isinstance(one, Ticket) else next(tickets)
 
     def _join(self, session: t.Any) -> Joined | None:
         return None if session is None else self._parts.store.join(session)
 
-    def _accept(
-        self, message: AnyMessage, wanted: SendOptions, before: Sequence[Before]
-    ) -> Accepted:
-        prepared = ready(self._site.handler(wanted.account), message, wanted, before)
-        return accept(prepared, wanted, self._site.app.name, self._site.settings.queue_max_size)
+    def _accept(self, message: AnyMessage, wanted: SendOptions, before: Sequence[Before]) -> NewRow:
+        prepared = prepare(self._site.handler(wanted.account), message, wanted, before)
+        return make_row(prepared, wanted, self._site.app.name, self._site.settings.queue_max_size)
 
-    def _keep(self, accepted: Sequence[Accepted], joined: Joined | None) -> list[Ticket]:
+    def _keep(self, accepted: Sequence[NewRow], joined: Joined | None) -> list[Ticket]:
         if not accepted:
             return []
         self._parts.engine.check()
@@ -131,7 +129,7 @@ class Intake:
                 joined.at_commit(functools.partial(self._tell, [pair]), pair[0].message_id)
         return tickets
 
-    def _tell(self, waiting: Sequence[tuple[Ticket, Accepted]]) -> None:
+    def _tell(self, waiting: Sequence[tuple[Ticket, NewRow]]) -> None:
         """Tell the app and the engine that messages wait, after they were committed."""
         for ticket, item in waiting:
             message = item.prepared.message
@@ -159,9 +157,9 @@ class Intake:
             handler = handler.queuing(wanted.key or "", wanted.account)
         if joined and name and (found := joined.promised(name)):
             return Ticket(_number(handler), found, created=False)
-        prepared = ready(handler, message, wanted, before)
+        prepared = prepare(handler, message, wanted, before)
         # A message that the queue would refuse fails in a test too.
-        accept(prepared, wanted, self._site.app.name, self._site.settings.queue_max_size)
+        make_row(prepared, wanted, self._site.app.name, self._site.settings.queue_max_size)
         if joined is None:
             return self._land(handler, prepared, wanted.account, name)
         land = functools.partial(self._land, handler, prepared, wanted.account, name)
@@ -171,7 +169,7 @@ class Intake:
     def _land(
         self, handler: EmailHandler, prepared: Prepared, account: str, name: _Name | None
     ) -> Ticket:
-        (report,) = handler.dispatch([prepared])
+        (report,) = handler.dispatch([prepared], self._site.observe)
         if name and not isinstance(handler, MemoryEmailHandler):
             self._sent.setdefault(handler, {})[name] = report.message_id
         ticket = Ticket(_number(handler), report.message_id)
@@ -182,16 +180,18 @@ class Intake:
 
 
 def _up_to(messages: Iterable[AnyMessage], failure: list[Exception]) -> Iterator[AnyMessage]:
-    """Yield messages until their iterator fails, and keep the error: the messages before it are
-    queued first."""
+    """Yield messages until their iterator fails, and keep the error.
+
+    The messages before the error are queued first.
+    """
     try:
         yield from messages
     except Exception as error:
         failure.append(error)
 
 
-def _full(taken: Sequence[Accepted | Ticket]) -> bool:
-    octets = sum(one.row.size for one in taken if isinstance(one, Accepted))
+def _full(taken: Sequence[NewRow | Ticket]) -> bool:
+    octets = sum(one.row.size for one in taken if isinstance(one, NewRow))
     return len(taken) == _MESSAGES or octets > _OCTETS
 
 

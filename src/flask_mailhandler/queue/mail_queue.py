@@ -20,8 +20,8 @@ from .bell import Bell
 from .intake import Intake
 from .notify import report_of
 from .outcomes import DamagedRowError
+from .parts import EngineMethods
 from .parts import Parts
-from .parts import Rung
 from .row import FINISHED
 from .row import Row
 from .row import RowState
@@ -55,7 +55,7 @@ class MailQueue:
         self,
         site: Site,
         make_store: Callable[[], Store],
-        make_engine: Callable[[MailQueue], Rung],
+        make_engine: Callable[[MailQueue], EngineMethods],
     ) -> None:
         self.site: Site = site
         self.parts: Parts = Parts(site, make_store, lambda: make_engine(self))
@@ -82,15 +82,16 @@ class MailQueue:
         return self.parts.store
 
     @property
-    def engine(self) -> Rung:
+    def engine(self) -> EngineMethods:
         """The engine, which is told that mail waits."""
         return self.parts.engine
 
     # Send mail
 
     def run_once(self, seconds: float = float("inf")) -> int:
-        """Send all mail that is due now, as a test does, or a job that another scheduler starts. An
-        app with several accounts gets a thread for each.
+        """Send all mail that is due now, as a test does, or a job that another scheduler starts.
+
+        An app with several accounts gets a thread for each.
 
         :param seconds: After this time no message is begun.
         :return: The number of messages that a worker took.
@@ -150,9 +151,10 @@ class MailQueue:
         return self.store.get(row_id) if self.store.begun else None
 
     def report(self, row: Row) -> Report:
-        """Return a report with the message of a row and the outcome of each recipient. A recipient
-        that was not tried yet is deferred. A sent message has no text, because its content is
-        deleted.
+        """Return a report with the message of a row and the outcome of each recipient.
+
+        A recipient that was not tried yet is deferred. A sent message has no text, because its
+        content is deleted.
 
         :raises QueueError: if the row is damaged.
         """
@@ -162,8 +164,10 @@ class MailQueue:
             raise QueueError(f"Row {row.id} is damaged: {error}.") from error
 
     def retry(self, ids: Collection[int]) -> int:
-        """Send failed, held, expired and cancelled messages again now, to every recipient that was
-        not accepted. Waiting messages are sent now as well. The pauses of their accounts end.
+        """Send failed, held, expired and cancelled messages again now.
+
+        They go to every recipient that was not accepted. Waiting messages are sent now as well. The
+        pauses of their accounts end.
 
         :return: How many messages that is.
         """
@@ -188,8 +192,9 @@ class MailQueue:
         return len(changed)
 
     def cancel(self, ids: Collection[int]) -> int:
-        """Cancel messages that are waiting or held. A message that a worker is sending is not
-        stopped.
+        """Cancel messages that are waiting or held.
+
+        A message that a worker is sending is not stopped.
 
         :return: How many messages that is.
         """

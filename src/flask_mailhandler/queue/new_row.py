@@ -24,7 +24,7 @@ from .stored_message import recipients
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Accepted:
+class NewRow:
     """A message that is ready to be stored."""
 
     prepared: Prepared
@@ -32,7 +32,7 @@ class Accepted:
     content: bytes
 
 
-def ready(
+def prepare(
     handler: EmailHandler, message: AnyMessage, wanted: SendOptions, before: Sequence[Before]
 ) -> Prepared:
     """Complete, check and render a message as ``send`` does, with its due time as its Date.
@@ -42,7 +42,7 @@ def ready(
     return handler.prepare(_dated(message, wanted.when.date), before=before)
 
 
-def accept(prepared: Prepared, wanted: SendOptions, app: str, max_size: int) -> Accepted:
+def make_row(prepared: Prepared, wanted: SendOptions, app: str, max_size: int) -> NewRow:
     """Make the row of a message. A message without a recipient gets a finished row.
 
     :raises MessageError: if it is larger than *max_size*, or an attached file has changed.
@@ -54,12 +54,12 @@ def accept(prepared: Prepared, wanted: SendOptions, app: str, max_size: int) -> 
             " Send a link to large files instead, or raise the limit."
         )
     content = b"" if job is None else bytes(job.content)
-    everybody = recipients(prepared)
+    everyone = recipients(prepared)
     state, error = RowState.WAITING, ""
-    if not everybody:
+    if not everyone:
         state, error = RowState.CANCELLED, "A before_send function stopped it."
     elif job is None:
-        state = next_step(everybody, 0, now, wanted.when.expires).state
+        state = next_step(everyone, 0, now, wanted.when.expires).state
         error = "MAIL_ALLOW_TO allows none of its recipients."
     row = Row(
         app=app,
@@ -74,11 +74,11 @@ def accept(prepared: Prepared, wanted: SendOptions, app: str, max_size: int) -> 
         changed=now,
         state=state,
         options=options(prepared),
-        recipients=outcomes.to_json(everybody),
+        recipients=outcomes.to_json(everyone),
         size=len(content),
         error=error,
     )
-    return Accepted(prepared, row, content)
+    return NewRow(prepared, row, content)
 
 
 def _dated(message: AnyMessage, date: datetime.datetime | None) -> AnyMessage:

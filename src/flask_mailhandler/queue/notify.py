@@ -22,8 +22,9 @@ if t.TYPE_CHECKING:
 
 
 def notify(site: Site, store: Store, row: Row, report: Report | None) -> None:
-    """Log the new state of a row. If it is the last one, send a signal with a report on all
-    recipients.
+    """Log the new state of a row.
+
+    If it is the last one, send a signal with a report on all recipients.
 
     :param report: The report of the last attempt, if the attempt came to an end.
     """

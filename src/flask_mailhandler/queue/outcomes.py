@@ -81,8 +81,10 @@ def merged(
 def with_unknown(
     before: Sequence[Settled], announced: Iterable[str], why: str
 ) -> tuple[Settled, ...]:
-    """Mark the recipients as unknown whose end of data was *announced*. A recipient that an earlier
-    attempt settled stays as it is."""
+    """Mark the recipients as unknown whose end of data was *announced*.
+
+    A recipient that an earlier attempt settled stays as it is.
+    """
     names = {*announced}
     final = (State.ACCEPTED, State.REFUSED)
     return tuple(
@@ -99,8 +101,11 @@ def not_accepted_again(before: Sequence[Settled]) -> tuple[Settled, ...]:
 
 
 def safe_until(recipients: Iterable[Settled]) -> datetime.datetime | None:
-    """Return until when it is safe to repeat the message to all of these recipients: until the
-    first of their times is over. It is None if an unknown outcome has no such time."""
+    """Return until when it is safe to repeat the message to all of these recipients.
+
+    That is until the first of their times is over. It is None if an unknown outcome has no such
+    time.
+    """
     found = [one for one in recipients if one.safe_until or one.state is State.UNKNOWN]
     times = [one.safe_until for one in found if one.safe_until]
     return min(times) if times and len(times) == len(found) else None

@@ -14,7 +14,7 @@ if t.TYPE_CHECKING:
 T = t.TypeVar("T")
 
 
-class Rung(t.Protocol):
+class EngineMethods(t.Protocol):
     """What the queue calls on its engine. :class:`.Engine` is the contract for authors."""
 
     def check(self) -> None:
@@ -35,11 +35,14 @@ class Rung(t.Protocol):
 
 
 class Parts:
-    """The parts of a queue. The store and the engine are made when they are first used, because
-    what they need of the app may not be there when the app is registered."""
+    """The parts of a queue.
+
+    The store and the engine are made when they are first used, because what they need of the app
+    may not be there when the app is registered.
+    """
 
     def __init__(
-        self, site: Site, make_store: Callable[[], Store], make_engine: Callable[[], Rung]
+        self, site: Site, make_store: Callable[[], Store], make_engine: Callable[[], EngineMethods]
     ) -> None:
         self.site: Site = site
         self._make_store = make_store
@@ -52,7 +55,7 @@ class Parts:
         return self._part("store", self._make_store)
 
     @property
-    def engine(self) -> Rung:
+    def engine(self) -> EngineMethods:
         """The engine, which is told that mail waits."""
         return self._part("engine", self._make_engine)
 
@@ -66,8 +69,10 @@ class Parts:
         return found
 
     def ring(self, account: str, due: float) -> None:
-        """Tell the engine that mail of an account waits. If that fails nothing is lost: a worker
-        finds the mail the next time it looks."""
+        """Tell the engine that mail of an account waits.
+
+        If that fails nothing is lost: a worker finds the mail the next time it looks.
+        """
         try:
             self.engine.ring(account, due)
         except Exception as error:

@@ -26,8 +26,11 @@ def boot_id() -> str:
 
 
 def process_mark() -> str:
-    """Return a name of this process that no other process has or had: the boot id, the namespace of
-    the process id, the process id, and the start time. "" if the system does not tell."""
+    """Return a name of this process that no other process has or had.
+
+    It holds the boot id, the namespace of the process id, the process id, and the start time. It is
+    "" if the system does not tell.
+    """
     here = _here()
     began = _began(os.getpid())
     return f"{here}:{os.getpid()}:{began}" if here and began else ""
@@ -46,8 +49,10 @@ def is_dead(mark: str) -> bool:
 
 
 def _is_hidden(number: int) -> bool:
-    """Whether a process of another user exists that /proc does not show, because of its option
-    ``hidepid``."""
+    """Whether a process of another user exists that /proc does not show.
+
+    The option ``hidepid`` of /proc hides it.
+    """
     if os.path.exists(f"/proc/{number}"):
         return False
     try:
@@ -70,9 +75,11 @@ def _here() -> str:
 
 
 def _began(number: int) -> str | None:
-    """Return when a process started, in ticks since the machine did; "" if it has ended, even if
-    its parent has not waited for it yet. None if that cannot be read now, because a busy server
-    may have no file descriptor left."""
+    """Return when a process started, in ticks since the machine did.
+
+    It is "" if the process has ended, even if its parent has not waited for it yet. It is None if
+    it cannot be read now, because a busy server may have no file descriptor left.
+    """
     try:
         # The program's name may hold anything. The first field after it is the state
         # (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).

@@ -20,8 +20,9 @@ _LONGEST = 2 * LEASE
 
 
 def lost(store: Store, now: float) -> list[Row]:
-    """Return the claimed rows of dead workers. A worker is dead if its lease is over, or if its
-    process has ended on this machine.
+    """Return the claimed rows of dead workers.
+
+    A worker is dead if its lease is over, or if its process has ended on this machine.
 
     :raises QueueError: if the store cannot be used.
     """

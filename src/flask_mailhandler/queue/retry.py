@@ -38,8 +38,10 @@ class Step:
 
 
 def backoff(attempts: int, longest: float = LONGEST, share: float | None = None) -> float:
-    """Return the seconds to wait after so many attempts: 15 s, doubled each time. Up to a quarter
-    is taken off at random, so that messages which failed together are not tried together.
+    """Return the seconds to wait after so many attempts: 15 s, doubled each time.
+
+    Up to a quarter is taken off at random, so that messages which failed together are not tried
+    together.
 
     :param share: The part of that quarter to take off, 0 to 1; random by default.
     """
@@ -56,8 +58,10 @@ def next_step(
     retry_unknown: bool = False,
     share: float | None = None,
 ) -> Step:
-    """Return the next step of a row, from the outcomes of its recipients. A refused recipient is
-    never tried again, and an unknown one only with *retry_unknown*."""
+    """Return the next step of a row, from the outcomes of its recipients.
+
+    A refused recipient is never tried again, and an unknown one only with *retry_unknown*.
+    """
     again = {None, State.DEFERRED} | ({State.UNKNOWN} if retry_unknown else set())
     states = {recipient.state for recipient in recipients}
     if states & again:

@@ -45,8 +45,10 @@ PRIORITIES = ("high", "normal", "bulk")
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Row:
-    """A row as a store keeps it. Times are seconds since 1970, the only clock that workers on
-    several machines have in common."""
+    """A row as a store keeps it.
+
+    Times are seconds since 1970, the only clock that workers on several machines have in common.
+    """
 
     id: int = 0
     """Its number, which a store never gives twice; 0 before it is stored."""

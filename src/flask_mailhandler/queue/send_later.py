@@ -60,8 +60,10 @@ class LaterSender(MailBase):
         using: str | None = None,
         session: t.Any = None,
     ) -> Ticket:
-        """Put a message into the queue and return at once. When this method returns, the message is
-        on disk, and is sent even if this process is killed. ::
+        """Put a message into the queue and return at once.
+
+        When this method returns, the message is on disk, and is sent even if this process is
+        killed. ::
 
             ticket = mail.send_later(message, key=f"invoice:{invoice.id}", delay=60)
 
@@ -87,8 +89,8 @@ class LaterSender(MailBase):
         """
         refuse()
         mine = self._registration()
-        wish = _wish(mine, delay, at, expires, key, priority, using)
-        return _queue_of(mine).intake.add(message, wish, mine.before, session)
+        wanted = _options(mine, delay, at, expires, key, priority, using)
+        return _queue_of(mine).intake.add(message, wanted, mine.before, session)
 
     def send_later_each(
         self,
@@ -103,8 +105,9 @@ class LaterSender(MailBase):
         using: str | None = None,
         session: t.Any = None,
     ) -> Iterator[Ticket]:
-        """Put any number of messages into the queue, a hundred at a time, as :meth:`send_later`
-        does with one. ::
+        """Put any number of messages into the queue, as :meth:`send_later` does with one.
+
+        A transaction holds up to a hundred of them. ::
 
             for ticket in mail.send_later_each(newsletter(), using="bulk"):
                 ...
@@ -126,15 +129,17 @@ class LaterSender(MailBase):
                 " write key=lambda message: f'news:48:{message.to[0]}'."
             )
         mine = self._registration()
-        wish = _wish(mine, delay, at, expires, None, priority, using)
+        wanted = _options(mine, delay, at, expires, None, priority, using)
         checked = several(messages, "send_later_each")
-        return _queue_of(mine).intake.add_each(checked, wish, mine.before, key, session)
+        return _queue_of(mine).intake.add_each(checked, wanted, mine.before, key, session)
 
 
 def start_at_first_request(app: Flask, mine: Registration) -> None:
-    """When the app handles its first request in a process, make its engine look for mail that an
-    earlier process left in the queue. An engine with a broker is created now, so that the broker's
-    workers, which register the app too, know its task."""
+    """Make the engine look for mail of earlier processes at the app's first request.
+
+    An engine with a broker is created now, so that the broker's workers, which register the app
+    too, know its task.
+    """
 
     def first(sender: Flask, **extra: object) -> None:
         request_started.disconnect(first, sender)  # not app: this function must not hold it
@@ -153,7 +158,7 @@ def _queue_of(mine: Registration) -> MailQueue:
     return queue_of(mine)
 
 
-def _wish(
+def _options(
     mine: Registration,
     delay: Span | None,
     at: datetime.datetime | None,

@@ -29,8 +29,10 @@ class When:
 
     @property
     def date(self) -> datetime.datetime | None:
-        """The Date of the message: its due time, in this machine's time zone. None if the message
-        is due now, because it has that Date anyway."""
+        """The Date of the message: its due time, in this machine's time zone.
+
+        None if the message is due now, because it has that Date anyway.
+        """
         if self.due == self.created:
             return None
         return datetime.datetime.fromtimestamp(int(self.due), datetime.UTC).astimezone()

@@ -63,8 +63,11 @@ def _slot(limit: tuple[int, float], now: float) -> int:
 
 
 def _current(slots: Mapping[str, int], limit: tuple[int, float], now: float) -> dict[str, int]:
-    """Return the slots that still count. A slot from the future is left out: the clock was put
-    back, and the slot would block the account until its time comes."""
+    """Return the slots that still count.
+
+    A slot from the future is left out: the clock was put back, and the slot would block the account
+    until its time comes.
+    """
     newest = _slot(limit, now)
     return {slot: n for slot, n in slots.items() if newest - _SLOTS <= int(slot) <= newest}
 

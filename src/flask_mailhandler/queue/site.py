@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler
+from ..phase import Phase
+from ..report import Job
 from ..report import Report
 
 if t.TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Site:
 
     @property
     def retry_unknown(self) -> bool:
-        """Whether to try a recipient again who may have got the message."""
+        """Whether to try a recipient again that may have got the message."""
         return self.settings.queue_unknown == "retry"
 
     @property
@@ -88,6 +90,12 @@ class Site:
         if self._registration.sends(account):
             return ""
         return socket.gethostname() or "localhost"
+
+    def observe(self, phase: Phase, job: Job) -> None:
+        """Call the app's observers, before a phase of a message begins."""
+        observe = self._registration.observe
+        if observe is not None:
+            observe(phase, job)
 
     def tell(self, report: Report, account: str) -> None:
         """Log a report and send its signal."""

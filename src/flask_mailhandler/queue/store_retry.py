@@ -17,8 +17,10 @@ T = t.TypeVar("T")
 
 
 def retrying(write: Callable[[], T], written: Callable[[], T | None] = lambda: None) -> T:
-    """Call *write*, and again while the store is away. A database that is restarted closes its
-    connections, and only this worker knows what became of its message.
+    """Call *write*, and again while the store is away.
+
+    A database that is restarted closes its connections, and only this worker knows what became of
+    its message.
 
     :param write: May be called more than once.
     :param written: Called before each repeat. Returns the first call's result if that was written

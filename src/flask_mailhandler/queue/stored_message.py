@@ -47,8 +47,8 @@ def recipients(prepared: Prepared) -> tuple[Settled, ...]:
     """Return every recipient of the envelope, including those that the staging guard withheld."""
     mine = () if prepared.job is None else prepared.job.envelope.recipients
     withheld = {outcome.recipient: outcomes.settled(outcome) for outcome in prepared.withheld}
-    everybody = prepared.recipients or mine
-    return tuple(withheld.get(address, Settled(address)) for address in everybody)
+    everyone = prepared.recipients or mine
+    return tuple(withheld.get(address, Settled(address)) for address in everyone)
 
 
 def read_options(row: Row) -> dict[str, t.Any]:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 
 def start(run: Callable[[], None], name: str) -> threading.Thread | None:
-    """Start a daemon thread in an empty context. A request's context may hold a trace, or the user
-    for an error report. It belongs to the request, and the thread outlives the request.
+    """Start a daemon thread in an empty context.
+
+    A request's context may hold a trace, or the user for an error report. It belongs to the
+    request, and the thread outlives the request.
 
     :return: The thread, or None if the interpreter is ending and cannot start one.
     """

@@ -53,8 +53,11 @@ def tried(
 def not_tried(
     row: Row, recipients: Sequence[Settled], error: str, now: float, *, retry_unknown: bool
 ) -> Row:
-    """Return the row after an attempt without a session. That is not the row's fault, so it waits
-    while its account is paused. Outcomes of an earlier session count."""
+    """Return the row after an attempt without a session.
+
+    That is not the row's fault, so it waits while its account is paused. Outcomes of an earlier
+    session count.
+    """
     after = tried(row, recipients, error, now, retry_unknown=retry_unknown)
     if after.state not in (RowState.WAITING, RowState.EXPIRED):
         return after
@@ -73,8 +76,9 @@ def interrupted(
     retry_unknown: bool,
     at_once: bool = False,
 ) -> Row:
-    """Return the row after an attempt whose end is unknown. Recipients whose end of data was
-    announced may have got the message; the others have not.
+    """Return the row after an attempt whose end is unknown.
+
+    Recipients whose end of data was announced may have got the message; the others have not.
 
     :param at_once: Whether to try again without waiting. Most often a process was only stopped, so
         a row waits only if this happens to it again and again. A worker claims many rows at once,

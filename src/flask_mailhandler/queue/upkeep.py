@@ -66,8 +66,10 @@ class Upkeep:
         return bool(rows)
 
     def watch_clock(self) -> None:
-        """Check whether the clock was put back, at the start and later on. Rows that are due by the
-        old clock would wait too long, and so would a paused account."""
+        """Check whether the clock was put back, at the start and later on.
+
+        Rows that are due by the old clock would wait too long, and so would a paused account.
+        """
         now = self._store.now()
         ahead = now - time.monotonic()
         if ahead < self._ahead - _JUMP:

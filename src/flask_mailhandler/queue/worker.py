@@ -18,16 +18,15 @@ import encodings.idna  # noqa: F401
 import time
 import typing as t
 from collections.abc import Callable
-from collections.abc import Iterator
 
 from ..errors import QueueError
 from ..log import logger
 from ..report import Report
 from .account_sender import AccountSender
 from .account_sender import names
-from .account_sender import Resting
 from .account_threads import AccountThreads
 from .bell import Bell
+from .due_accounts import DueAccounts
 from .notify import notify
 from .row import Row
 from .site import Site
@@ -81,19 +80,19 @@ class Worker:
         self.owner: str = self._store.new_owner()
         """Unique to this worker, so its leases are never mistaken for another worker's."""
         self._names = names(self.owner)
-        self._resting: dict[str, Resting] = {}
-        self._begun: dict[str, float] = {}
         self._end = self._quiet_until = float("-inf")
         # Of the threads that share this worker, the one that has the turn; see turn().
         self._turn_of: object | None = None
         self.threads: AccountThreads = AccountThreads(
             self._site.settings.queue_threads, self.bell.ring
         )
+        self.due: DueAccounts = DueAccounts(self._store, self._site, lambda: self.threads.accounts)
         self.upkeep: Upkeep = Upkeep(self._store, self._site, self._tell, lambda: self.bell.stopped)
 
     def run(self, drained: Callable[[], None] = lambda: None) -> None:
-        """Deliver until the bell ends the worker. If the store cannot be used, the error is logged
-        and the worker tries again later.
+        """Deliver until the bell ends the worker.
+
+        If the store cannot be used, the error is logged and the worker tries again later.
 
         :param drained: Called whenever no mail waits, neither for now nor for later.
         """
@@ -135,7 +134,7 @@ class Worker:
         self.upkeep.sweep(idle=not self.threads.accounts)
         if self.threads.full:  # the bell rings when a thread ends
             return POLL
-        waits = [*self.waits()]
+        waits = [*self.due.waits()]
         if not waits and not self.threads.accounts:
             drained()
         return max(min([POLL, *waits]), 0.0)
@@ -150,8 +149,9 @@ class Worker:
         return POLL
 
     def run_once(self, seconds: float = float("inf")) -> int:
-        """Deliver all mail that is due now: in this thread if the app has one account, else in a
-        thread for each account.
+        """Deliver all mail that is due now.
+
+        If the app has several accounts, each has a thread; otherwise this thread delivers it.
 
         :param seconds: After this time no message is begun.
         :return: The number of messages that were claimed.
@@ -162,15 +162,17 @@ class Worker:
             return self._turn(seconds, float("inf"), patient=False)
         self._end = time.monotonic() + seconds
         taken = 0
-        for account in [*self._next_accounts()]:
+        for account in [*self.due.next()]:
             sender = self._sender(account)
             sender.run()
             taken += sender.taken
         return taken
 
     def turn(self, seconds: float, stay: float = float("inf")) -> int:
-        """Deliver the most urgent mail for a moment, as one job among others. While one server
-        hangs, mail for the others is sent. A rate limit that ends in time is waited for.
+        """Deliver the most urgent mail for a moment, as one job among others.
+
+        While one server hangs, mail for the others is sent. A rate limit that ends in time is
+        waited for.
 
         If several threads share this worker, one has the turn. Another thread returns at once, or
         takes the turn over when its time is over.
@@ -220,28 +222,18 @@ class Worker:
             if not self._is_over():
                 self._start()
             busy = busy or self.threads.is_at_work(stay)
-            rest = self._rate_rest() if patient else float("inf")
+            rest = self.due.rate_rest() if patient else float("inf")
             if not busy and not rest < self._end - time.monotonic():
                 return
             self.bell.wait(min(rest, _SLOW / 4))
 
-    def left(self) -> Iterator[tuple[str, float]]:
-        """Yield each account that has due mail and no thread, and the seconds until it may send.
-
-        :raises QueueError: if the store cannot be used.
-        """
-        now = self._store.now()
-        for account in self._awake(now):
-            if any(due <= now for _, due in self._due(account)):
-                yield account, max(0.0, self._rest(account).until - time.monotonic())
-
-    # Which accounts
+    # Threads
 
     def _start(self) -> None:
-        for account in [*self._next_accounts()]:
+        for account in [*self.due.next()]:
             if self.threads.full:
                 return
-            self._begun[account] = time.monotonic()
+            self.due.begin(account)
             self.threads.start(self._sender(account, self._is_crowded))
 
     def _sender(self, account: str, yields: Callable[[], bool] = lambda: False) -> AccountSender:
@@ -249,7 +241,7 @@ class Worker:
             self._store,
             self._site,
             account,
-            self._rest(account),
+            self.due.resting(account),
             self._names,
             ended=self._has_ended,
             told=self._tell,
@@ -267,54 +259,12 @@ class Worker:
         """Whether the time for beginning messages is over."""
         return time.monotonic() > self._end
 
-    def _next_accounts(self) -> Iterator[str]:
-        """Yield the accounts that have due mail and no thread: first by priority, then the one that
-        had a thread least recently."""
-        now = self._store.now()
-        candidates = [
-            (priority, self._begun.get(account, 0.0), due, account)
-            for account in self._awake(now)
-            if self._rest(account).until <= time.monotonic()
-            for priority, due in self._due(account)
-            if due <= now
-        ]
-        yield from dict.fromkeys(account for *_, account in sorted(candidates))
-
-    def _awake(self, now: float) -> Iterator[str]:
-        for account in self._site.accounts:
-            if account not in self.threads.accounts and self._store.pause(account).until <= now:
-                yield account
-
-    def _due(self, account: str) -> list[tuple[int, float]]:
-        return self._store.due(account, self._site.origin(account))
-
-    def _rest(self, account: str) -> Resting:
-        return self._resting.setdefault(account, Resting())
-
-    def waits(self) -> Iterator[float]:
-        """Yield the seconds until each account with waiting mail may send it.
-
-        :raises QueueError: if the store cannot be used.
-        """
-        now = self._store.now()
-        for account in self._site.accounts:
-            if account not in self.threads.accounts and (found := self._due(account)):
-                yield max(
-                    min(due for _, due in found) - now,
-                    self._store.pause(account).until - now,
-                    self._rest(account).until - time.monotonic(),
-                )
-
-    def _rate_rest(self) -> float:
-        """Return the seconds until the first account may send again after its rate limit."""
-        now = time.monotonic()
-        rests = (rest.until - now for rest in self._resting.values() if rest.until > now)
-        return min(rests, default=float("inf"))
-
     def _is_done(self) -> bool:
         """Whether no message is being sent, and no more is due, except mail that must wait long."""
         try:
-            return not self.threads.accounts and all(wait > LONGEST_WAIT for _, wait in self.left())
+            return not self.threads.accounts and all(
+                wait > LONGEST_WAIT for _, wait in self.due.left()
+            )
         except QueueError:
             return True
 

@@ -20,7 +20,7 @@ states            the states of these three, and their legal steps
 chunk             a small message in one write (BDAT)
 stuffing          dots at the start of a line
 pool              the connections of a handler: lent, and opened
-slots             which connections a process has, and who is next
+slots             the connections of a process, and the callers that wait
 delivery          the outcomes of one job so far
 fault             whose fault a refusal is
 ================  ===============================================================

@@ -103,7 +103,7 @@ def login(
         except StreamError:
             if not replies:
                 raise
-            break  # the refusal before that says more
+            break  # the refusal before it says more
         if reply.code == 235:
             return name
         replies.append(reply)
@@ -116,7 +116,7 @@ def login(
 def _names(
     server: Endpoint, extensions: Mapping[str, str], mechanisms: Mapping[str, object]
 ) -> list[str]:
-    """The mechanisms to try, in our order.
+    """Return the mechanisms to try, in our order.
 
     :raises LoginError: if there is none.
     """

@@ -29,13 +29,16 @@ if t.TYPE_CHECKING:
     from ..content import Content
     from ..report import Job
 
+# A second more for so many octets: what a slow line of 100 kB/s needs.
+_OCTETS_PER_SECOND = 100_000
+
 
 class Delivery:
     """A job on its way: the recipients that wait, and the outcomes of the others. It outlives a
     session, so the outcomes are not lost with a connection.
 
     :param job: Only its envelope and content are used.
-    :param timeout: Seconds for it all in all.
+    :param timeout: Seconds for the message all in all, unless the job has its own.
     :param without_utf8: Writes the header of a content anew, for a server without SMTPUTF8, or
         returns None if the header cannot do without it.
     """
@@ -48,7 +51,8 @@ class Delivery:
     ) -> None:
         self.job = job
         self.without_utf8 = without_utf8
-        self.timeout = timeout
+        given = timeout if job.timeout is None else job.timeout
+        self.timeout: float = given + job.content.size / _OCTETS_PER_SECOND
         self.waiting: dict[Address, None] = dict.fromkeys(job.envelope.recipients)
         self.outcomes: dict[Address, Outcome] = {}
         self.error: DeliveryError | None = None

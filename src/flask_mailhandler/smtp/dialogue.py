@@ -1,4 +1,4 @@
-"""Commands out and replies in, in command groups where the server takes them (RFC 2920).
+"""Commands out and replies in, in command groups if the server offers PIPELINING (RFC 2920).
 
 Commands are queued, and their replies are read in order. Asking for the first reply of a group
 writes the group, in one write; asking for the others only reads. Without PIPELINING each command
@@ -26,7 +26,7 @@ from .stream import ProtocolError
 from .stream import Stream
 from .stream import StreamError
 
-# The most replies that may be outstanding: to the 100 recipients that each server takes (RFC 5321
+# The most replies that may be outstanding: to the 100 recipients that each server accepts (RFC 5321
 # section 4.5.3.1.8) and to three more commands: the one in front of MAIL, MAIL, and DATA. More
 # would wait in buffers that neither side may be reading.
 _WINDOW = 103
@@ -109,7 +109,7 @@ class Dialogue:
                     self.check_nothing_more()
                 self.write_group()
             except LostError:
-                # Often the server has said why before it closed.
+                # Often the server has replied why before it closed.
                 last = self.last_reply()
                 if last is None or not last.closing:
                     raise
@@ -119,7 +119,7 @@ class Dialogue:
         return reply
 
     def check_nothing_more(self) -> None:
-        """See that nothing follows the last reply: it would be taken for the reply to the next
+        """Check that nothing follows the last reply: it would be taken for the reply to the next
         command.
 
         :raises ProtocolError: if something does.

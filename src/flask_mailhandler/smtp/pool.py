@@ -1,7 +1,7 @@
 """The connections of one handler: lent, and opened if there is none to lend.
 
 A :class:`Pool` knows the server, opens connections, and remembers what the server has refused.
-:class:`.Slots` knows which connections this process has, and who is next.
+:class:`.Slots` knows the connections of this process, and the callers that wait.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Pool:
                 if turn.session is None:
                     self._open(slots, turn, delivery, observe)
             yield turn.session
-        except DeferredError:  # the server wants a login, and would want it for the next message
+        except DeferredError:  # the server requires a login, for the next message too
             keep = False
             raise
         finally:

@@ -158,7 +158,7 @@ class Session:
         self._dialogue.close()
 
     def _transact(self, delivery: Delivery, deliveries: Deliveries, observe: Observe) -> None:
-        """Take one transaction to its end: the one whose envelope is sent already, or a new one."""
+        """Complete one transaction: the one whose envelope is already sent, or a new one."""
         ahead, self._ahead = self._ahead, None
         assert (ahead is not None) == (self.state is SessionState.AHEAD)
         transaction = ahead or self._begin(delivery, observe, self.state)
@@ -184,7 +184,7 @@ class Session:
             else:
                 transaction.break_off(error)
         except BaseException:
-            # Such as a KeyboardInterrupt, in the middle of a command or a reply.
+            # Such as a KeyboardInterrupt in the middle of a command or a reply.
             self.abandon()
             transaction.break_off(StreamError("sending was interrupted"))
             raise
@@ -227,7 +227,7 @@ class Session:
         )
 
     def _complete(self, transaction: Transaction, deliveries: Deliveries) -> None:
-        """Go on from the replies to the envelope to the reply to the end of data."""
+        """Complete a transaction whose commands are queued or sent."""
         if not (transaction.envelope() and transaction.data()):
             return
         delivery = self._following(transaction, deliveries)
@@ -266,21 +266,21 @@ class Session:
         return following if following is not None and following.waiting else None
 
     def _go_on(self, following: Transaction) -> None:
-        """Keep a transaction whose envelope is sent, or leave it to a fresh connection."""
+        """Keep a transaction whose envelope is sent, or move it to a fresh connection."""
         if not self.usable:
             following.delivery.repeated = True
         elif following.delivery.waiting:
             self._ahead, self.state = following, SessionState.AHEAD
         else:
-            # It was a further batch of a message that the server has refused meanwhile. It waits
-            # for a content, and even an empty one might be taken.
+            # It is a further batch of a message that the server has refused meanwhile. The server
+            # waits for its content, and might accept even an empty one.
             self.abandon()
 
     def _is_last(self) -> bool:
         return self._most is not None and self.begun >= self._most
 
     def _send_chunk(self, transaction: Transaction) -> None:
-        """Send in one write if the server has shown that it can, and nothing has gone wrong since;
+        """Send in one write if the server has shown that it can, and has refused nothing since;
         otherwise in two."""
         silent = time.monotonic() - self.heard
         proven = self.chunking is Chunking.PROVEN and not self._dialogue.refused

@@ -1,4 +1,4 @@
-"""The connections of one process: which are lent, which are idle, and who waits for one.
+"""The connections of one process: the lent ones, the idle ones, and the callers that wait.
 
 ::
 
@@ -122,7 +122,7 @@ class Slots:
     def _serve(self) -> None:
         """Serve the line in order. For its first turn there are four cases:
 
-        1.  It wants a fresh connection: all idle ones are closed, and it goes on with 3 or 4.
+        1.  It needs a fresh connection: all idle ones are closed, and case 3 or 4 follows.
         2.  A connection is idle: the turn gets it if it is alive. If not, it is closed, and the
             turn is looked at again.
         3.  No connection is idle and a slot is free: the turn may open a new connection.

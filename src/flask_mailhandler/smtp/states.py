@@ -12,7 +12,7 @@ from ..phase import Phase
 
 
 class LineState(enum.Enum):
-    """What a :class:`.Dialogue` expects of the server.
+    """What a :class:`.Dialogue` expects of the server:
 
     ========  ====================================================  ===============
     state     the server                                            next
@@ -29,7 +29,7 @@ class LineState(enum.Enum):
 
 
 class SessionState(enum.Enum):
-    """Where a :class:`.Session` is between and in its transactions.
+    """How far a :class:`.Session` is with its transactions:
 
     =========  ========================================================  =======================
     state      means                                                     next
@@ -53,7 +53,7 @@ class SessionState(enum.Enum):
 
 
 class TransactionState(enum.Enum):
-    """What the server has of a :class:`.Transaction`.
+    """What the server has of a :class:`.Transaction`, and the outcome if no reply comes:
 
     =========  ==========================================  ========  ===========================
     state      the server                                  no reply  next

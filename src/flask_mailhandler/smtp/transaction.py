@@ -1,5 +1,5 @@
 """One transaction: MAIL, RCPT for each recipient, DATA, the content and its end (RFC 5321 section
-3.3). What each failure means for the recipients::
+3.3). The meaning of each failure for the recipients::
 
     mail ── rcpt ── data ── content ── end of data ── done
     └──── no reply: deferred, safe ────┘└─ unknown ─┘
@@ -142,11 +142,11 @@ class Transaction:
                 self.delivery.limit = len(self.accepted)
                 self.dialogue.cancel(keep=after)
             elif reply.code == 421 and self.state is TransactionState.IN_DOUBT:
-                # The server has the content: it may take it for the others all the same.
+                # The server has the content, and may still accept it for the others.
                 self.closing_reply = reply
                 self.delivery.settle([recipient], reply, self.phase, State.DEFERRED)
             elif reply.closing:
-                # It takes the message neither for those before nor for those after.
+                # It accepts the message for no recipient, not for those before either.
                 self.accepted.clear()
                 self.settle([*self.delivery.waiting], reply)
                 break
@@ -177,7 +177,7 @@ class Transaction:
         except StreamError:
             self.dialogue.close()
         if in_one_flight:
-            # A content without recipients followed. What the server makes of it is not known.
+            # A content without recipients followed, and it is not known what becomes of it.
             self.dialogue.close()
 
     # The content
@@ -257,8 +257,8 @@ class Transaction:
     # The meaning of a reply, or of its absence
 
     def settle(self, recipients: list[Address], reply: Reply) -> None:
-        """Settle *recipients* by a reply to the current phase. From the end of data on, only 421,
-        4yz and 5yz say no: a server that replies 221 may have the message.
+        """Settle *recipients* by a reply to the current phase. After the end of data only 421, 4yz
+        and 5yz are a refusal: a server that replies 221 may have the message.
 
         :raises ProtocolError: if the reply does not belong there.
         """
@@ -289,8 +289,8 @@ class Transaction:
         self.delivery.settle([*self.delivery.waiting], reason, self.phase, State.DEFERRED)
 
     def _may_move(self) -> bool:
-        """Return whether the transaction may be left to a fresh connection: it is not the first on
-        this one, none of the content was written, and it was not moved before."""
+        """Return whether the transaction may move to a fresh connection, and note that it does: it
+        is not the first on this one, no content was written, and it has not moved before."""
         first = self.before is SessionState.FRESH
         if first or self.state is not TransactionState.ENVELOPE or self.delivery.repeated:
             return False
@@ -298,20 +298,21 @@ class Transaction:
         return True
 
     def content_changed(self, error: MessageError) -> None:
-        """Refuse a content that has changed: the server must not get the end of a content of which
-        it may have a part."""
+        """Refuse a content that has changed. The server may have a part of it, and must not get the
+        end of data."""
         self.delivery.refuse_content(error)
         self.dialogue.close()
 
     def end_not_written(self, error: StreamError) -> None:
-        """The kernel did not take the last octets: the server cannot have the whole content."""
+        """Record that the kernel did not take the last octets: the server cannot have the whole
+        content."""
         self.phase = Phase.CONTENT
         self.step(TransactionState.CONTENT)
         self.cut_short(error)
 
     def cut_short(self, error: StreamError) -> None:
-        """The end of data was not written, because the server has stopped reading. Often it has
-        said why; if not, *error* is raised."""
+        """Settle the recipients of a content without an end of data, because the server has stopped
+        reading. Often it has said why; if not, *error* is raised."""
         reply = self.dialogue.last_reply()
         if reply is None or reply.code // 100 not in (4, 5):
             raise error

@@ -40,8 +40,9 @@ KIND = Kind(
 
 
 def find(wanted: object) -> type[Engine]:
-    """Return an engine class by its name, its entry point, or its path ``pkg.mod:Class``. A class
-    is returned as it is.
+    """Return an engine class by its name, its entry point, or its path ``pkg.mod:Class``.
+
+    A class is returned as it is.
 
     :raises ConfigurationError: if it is not found, or is not an :class:`.Engine`.
     """

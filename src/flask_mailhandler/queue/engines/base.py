@@ -9,8 +9,10 @@ if t.TYPE_CHECKING:
 
 
 class Engine:
-    """Tells a worker that mail waits. The worker sends all due mail, in an app with the same
-    configuration. If a ring is lost or comes twice, no message is: the row is the queue. ::
+    """Tells a worker that mail waits.
+
+    The worker sends all due mail, in an app with the same configuration. If a ring is lost or comes
+    twice, no message is: the row is the queue. ::
 
         class LogEngine(Engine):
             def ring(self, account, due):
@@ -32,8 +34,9 @@ class Engine:
         """
 
     def ring(self, account: str, due: float) -> None:
-        """Tell a worker that mail waits. It is in the store already. If this raises, the error is
-        logged.
+        """Tell a worker that mail waits.
+
+        It is in the store already. If this raises, the error is logged.
 
         :param account: The account of the mail.
         :param due: When the first message is due, in seconds since 1970 by :meth:`.Store.now`.

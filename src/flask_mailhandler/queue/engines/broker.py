@@ -41,8 +41,10 @@ while a server hangs."""
 
 
 class BrokerEngine(Engine):
-    """Tells a broker, and looks for mail that the broker has forgotten. A subclass implements
-    :meth:`tell`."""
+    """Tells a broker, and looks for mail that the broker has forgotten.
+
+    A subclass implements :meth:`tell`.
+    """
 
     stay: float = STAY
     """Seconds for which :meth:`answer` waits for a server that hangs. ``float("inf")`` if each job
@@ -60,13 +62,16 @@ class BrokerEngine(Engine):
         return TURN + self.queue.settings.queue_timeout + 60
 
     def tell(self, account: str) -> None:
-        """Let a worker of the broker call :meth:`answer` with this name. If this raises, the error
-        is logged and it is called again later."""
+        """Let a worker of the broker call :meth:`answer` with this name.
+
+        If this raises, the error is logged and it is called again later.
+        """
         raise NotImplementedError(f"{type(self).__name__} must implement tell().")
 
     def answer(self, account: str) -> None:
-        """Send the most urgent mail for about a second. The broker's job calls it. If more mail is
-        due then, the broker is told again.
+        """Send the most urgent mail for about a second.
+
+        The broker's job calls it. If more mail is due then, the broker is told again.
 
         :raises QueueError: if the store cannot be used.
         """
@@ -78,15 +83,16 @@ class BrokerEngine(Engine):
             self._tell_of_the_rest(worker, taken > 0 or time.monotonic() - began > TURN / 2)
 
     def _tell_of_the_rest(self, worker: Worker, busy: bool) -> None:
-        """Tell the broker of mail that is still due, in this thread, because the process may end
-        with the job.
+        """Tell the broker of mail that is still due.
+
+        This thread does it, because the process may end with the job.
 
         :param busy: Whether the turn had mail to send. If it had not, its threads are stuck or
             other transactions have locked the rows. The lookouts tell the broker of that mail,
             because jobs that are told at once would follow each other without a rest.
         """
         try:
-            for account, wait in [*worker.left()]:
+            for account, wait in [*worker.due.left()]:
                 if busy or wait:
                     self._lookout().pass_on(account, wait)
         except QueueError as error:
@@ -102,8 +108,10 @@ class BrokerEngine(Engine):
         return found
 
     def stop(self) -> None:
-        """End the worker of this process after the messages it is sending. Called when the broker's
-        worker shuts down."""
+        """End the worker of this process after the messages it is sending.
+
+        Called when the broker's worker shuts down.
+        """
         if worker := self._workers.pop(os.getpid(), None):
             worker.bell.stop()
             worker.threads.end(worker.bell.grace)

@@ -31,8 +31,9 @@ SOON = 1.1
 
 
 class Lookout(Background):
-    """Tells the broker in a thread, so that no request waits for it. It also searches the store
-    again and again, and tells the broker of due mail. It sends nothing.
+    """Tells the broker in a thread, so that no request waits for it.
+
+    It also searches the store again and again, and tells the broker of due mail. It sends nothing.
 
     The search is needed if the broker is down or has lost a message, if a worker was killed, and
     for mail that becomes due later: delayed, to be tried again, or after a pause or a rate limit.
@@ -83,8 +84,10 @@ class Lookout(Background):
         return rung
 
     def _look(self, worker: Worker, rung: dict[str, Flask]) -> float:
-        """Tell the broker of due mail, and recover rows of dead workers. Return the seconds until
-        the next search."""
+        """Tell the broker of due mail, and recover rows of dead workers.
+
+        Return the seconds until the next search.
+        """
         if not self._parts.store.begun:
             return EVERY
         if rung:
@@ -94,15 +97,16 @@ class Lookout(Background):
         worker.upkeep.sweep(idle=not rung)
         if recovered or not rung:
             self._pass_on_what_is_due(worker)
-        return min([EVERY, *(wait for wait in worker.waits() if wait > 0)])
+        return min([EVERY, *(wait for wait in worker.due.waits() if wait > 0)])
 
     def _pass_on_what_is_due(self, worker: Worker) -> None:
-        for account, wait in [*worker.left()]:
+        for account, wait in [*worker.due.left()]:
             self.pass_on(account, wait)
 
     def pass_on(self, account: str, wait: float = 0.0) -> None:
-        """Tell the broker, unless an earlier ring has no answer yet. After a failure the broker is
-        left alone for a while.
+        """Tell the broker, unless an earlier ring has no answer yet.
+
+        After a failure the broker is left alone for a while.
 
         :param wait: Seconds until the account may send. After a long wait the broker is told then.
         :raises QueueError: if the store cannot be used.

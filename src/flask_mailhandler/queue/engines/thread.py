@@ -27,9 +27,11 @@ DRAIN = 10.0
 
 
 class ThreadEngine(Engine):
-    """Starts a thread for the first message, and again after a fork. When the process ends in
-    order, due mail is sent for at most :data:`DRAIN` seconds. The rest stays in the queue, and so
-    does all mail when the process is killed."""
+    """Starts a thread for the first message, and again after a fork.
+
+    When the process ends in order, due mail is sent for at most :data:`DRAIN` seconds. The rest
+    stays in the queue, and so does all mail when the process is killed.
+    """
 
     def __init__(self, queue: MailQueue) -> None:
         super().__init__(queue)
@@ -77,8 +79,11 @@ class _Running(Background):
         self._app: Flask | None = None
 
     def keep(self, app: Flask | None) -> None:
-        """Keep alive an app that has queued mail. A script that creates its app in a function
-        drops it afterwards, and the mail would wait forever."""
+        """Keep alive an app that has queued mail.
+
+        A script that creates its app in a function drops it afterwards, and the mail would wait
+        forever.
+        """
         self._app = app or self._app
 
     def _drained(self) -> None:

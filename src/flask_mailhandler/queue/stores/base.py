@@ -1,5 +1,7 @@
-"""The contract of a store. Each call is one transaction. It is safe with any number of threads and
-processes, and its result holds when it returns, even if the process is killed then.
+"""The contract of a store.
+
+Each call is one transaction. It is safe with any number of threads and processes, and its result
+holds when it returns, even if the process is killed then.
 
 Added and claimed rows are also on the disk then. A store may write other changes to the disk later,
 if it can tell afterwards that some may be missing: see :meth:`Store.remembers`.
@@ -67,8 +69,9 @@ class Joined(t.Protocol):
 
 
 class Store(t.Protocol):
-    """The rows of one app. ``str()`` says where they are. Every error of the store itself is a
-    :exc:`.QueueError`.
+    """The rows of one app.
+
+    ``str()`` says where they are. Every error of the store itself is a :exc:`.QueueError`.
     """
 
     @property
@@ -77,8 +80,11 @@ class Store(t.Protocol):
         ...
 
     def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
-        """Add rows and their contents, all or none. For a key that is there already, nothing is
-        added, and the ticket is the first one's, with ``created=False``."""
+        """Add rows and their contents, all or none.
+
+        For a key that is there already, nothing is added, and the ticket is the first one's, with
+        ``created=False``.
+        """
         ...
 
     def join(self, session: t.Any) -> Joined:
@@ -89,15 +95,19 @@ class Store(t.Protocol):
         ...
 
     def now(self) -> float:
-        """Return the time, in seconds since 1970, by the clock that all users of these rows share:
-        the database server's, if there is a server."""
+        """Return the time, in seconds since 1970, by the clock that all users of these rows share.
+
+        That is the clock of the database's server, if there is a server.
+        """
         ...
 
     def claim(
         self, account: str, lease: Lease, now: float, limit: int, origin: str = ""
     ) -> list[Row]:
-        """Claim up to *limit* due rows of an account: only rows of the highest priority that is
-        due, the first due first. Each claim counts as an attempt.
+        """Claim up to *limit* due rows of an account.
+
+        Only rows of the highest priority that is due are claimed, the first due first. Each claim
+        counts as an attempt.
 
         :param origin: If given, only rows that were queued there.
         """
@@ -119,8 +129,11 @@ class Store(t.Protocol):
         ...
 
     def remembers(self, owner: str) -> bool:
-        """Whether every announcement and result of this owner is stored. False if the machine went
-        down since: then any row that the owner has claimed may have arrived."""
+        """Whether every announcement and result of this owner is stored.
+
+        False if the machine went down since: then any row that the owner has claimed may have
+        arrived.
+        """
         ...
 
     def renew(self, lease: Lease) -> None:
@@ -136,8 +149,10 @@ class Store(t.Protocol):
         ...
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
-        """Write the result of a row, if the owner still has it. It may also settle a row that was
-        held after its lease was lost, because the outcome is known now.
+        """Write the result of a row, if the owner still has it.
+
+        It may also settle a row that was held after its lease was lost, because the outcome is
+        known now.
 
         :param drop: Whether to delete the content.
         :return: Whether the row was written.
@@ -161,8 +176,10 @@ class Store(t.Protocol):
         ...
 
     def pull(self, now: float, longest: float) -> int:
-        """Undo a clock that was ahead. Rows that changed in the future, and were due within
-        *longest* seconds after that, become due earlier by the same time.
+        """Undo a clock that was ahead.
+
+        Rows that changed in the future, and were due within *longest* seconds after that, become
+        due earlier by the same time.
 
         :return: How many rows that is.
         """
@@ -221,8 +238,10 @@ class Store(t.Protocol):
         was: Collection[RowState],
         change: Callable[[Row], Row | None],
     ) -> list[Row]:
-        """Change rows that are in one of the states *was*. They are read in the transaction that
-        writes them, so that no other worker changes one in between.
+        """Change rows that are in one of the states *was*.
+
+        They are read in the transaction that writes them, so that no other worker changes one in
+        between.
 
         :param change: A pure function. It returns the changed row, or None to leave the row alone.
         :return: The changed rows.

@@ -128,8 +128,9 @@ class JoinedSession:
     def at_commit(
         self, action: Callable[[], object], message_id: str, name: tuple[str, str] | None = None
     ) -> None:
-        """Call *action* when the transaction has committed, and never if it is rolled back. If the
-        session or the app context ends without either, a warning is logged.
+        """Call *action* when the transaction has committed, and never if it is rolled back.
+
+        If the session or the app context ends without either, a warning is logged.
 
         :param name: The account and the key of the message, if it has a key.
         """

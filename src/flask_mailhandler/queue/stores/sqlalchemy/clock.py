@@ -18,8 +18,9 @@ _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock:
-    """Tells the time of the server. The server is asked once a minute; in between, the monotonic
-    clock of this machine counts.
+    """Tells the time of the server.
+
+    The server is asked once a minute; in between, the monotonic clock of this machine counts.
 
     :param connect: Lends a connection to the server. None for SQLite, which has the clock of this
         machine.

@@ -69,8 +69,10 @@ class Database:
 
     @contextlib.contextmanager
     def single(self) -> Iterator[sa.Connection]:
-        """Lend a connection for one statement. In PostgreSQL it may write, and is on the disk when
-        the context ends unless the statement says otherwise. In SQLite it may only read.
+        """Lend a connection for one statement.
+
+        In PostgreSQL it may write, and is on the disk when the context ends unless the statement
+        says otherwise. In SQLite it may only read.
 
         :raises QueueError: for every error of the database.
         """
@@ -81,8 +83,9 @@ class Database:
 
     @contextlib.contextmanager
     def write(self, *, durable: bool = True) -> Iterator[sa.Connection]:
-        """Lend a connection in a transaction. It commits at the end of the context, and is rolled
-        back after an exception.
+        """Lend a connection in a transaction.
+
+        It commits at the end of the context, and is rolled back after an exception.
 
         :param durable: Whether the transaction is on the disk then. If not, it may be lost if the
             machine of the database goes down before the next durable one. In SQLite without a WAL
@@ -132,8 +135,10 @@ class Database:
 
     @contextlib.contextmanager
     def as_queue_error(self) -> Iterator[None]:
-        """Raise every error of the database as a :exc:`.QueueError`, without the parameters of the
-        statement, because they hold mail."""
+        """Raise every error of the database as a :exc:`.QueueError`.
+
+        It does not show the parameters of the statement, because they hold mail.
+        """
         try:
             yield
         except (exc.SQLAlchemyError, sqlite3.Error) as error:
@@ -145,8 +150,10 @@ class Database:
             raise QueueError(f"The queue in {self.name} cannot be used: {why}.") from cause
 
     def limit_lock_wait(self, connection: sa.Connection) -> None:
-        """Limit the wait for a lock in this transaction, unless the database's own
-        ``lock_timeout`` does. SQLite's driver has a limit anyway."""
+        """Limit the wait for a lock in this transaction.
+
+        The database's own ``lock_timeout`` has precedence. SQLite's driver has a limit anyway.
+        """
         if self.postgresql:
             connection.execute(LIMIT_LOCK_WAIT, {"limit": f"{LOCK_TIMEOUT:g}s"})
 
@@ -182,8 +189,10 @@ class Database:
         self._ready = True
 
     def _choose_journal(self, connection: sa.Connection) -> None:
-        """Switch a new file to a WAL, with which a message takes a tenth of the time. For a file
-        that is not empty, the app has made its choice."""
+        """Switch a new file to a WAL, with which a message takes a tenth of the time.
+
+        For a file that is not empty, the app has made its choice.
+        """
         if (file := _driver_of(connection)) is None:
             return
         if self._ours and not file.execute("SELECT 1 FROM sqlite_master").fetchone():
@@ -206,8 +215,11 @@ class Database:
                 connection.execute(CreateIndex(index, if_not_exists=True))
 
     def prepare(self, connection: sa.Connection) -> None:
-        """Do the same as :meth:`make_ready` in a transaction of the app. SQLite lets no other
-        connection write meanwhile, so the tables are created in that transaction."""
+        """Do the same as :meth:`make_ready` in a transaction of the app.
+
+        SQLite lets no other connection write meanwhile, so the tables are created in that
+        transaction.
+        """
         if self._ready:
             return
         if self.postgresql:

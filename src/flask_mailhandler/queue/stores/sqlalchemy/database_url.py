@@ -111,8 +111,11 @@ def _options(place: sa.URL) -> tuple[sa.URL, dict[str, object]]:
 
 
 def _look_at_idle(engine: sa.Engine) -> None:
-    """Test a connection that was idle for a while before it is used, because the server may have
-    been restarted. SQLAlchemy's ``pool_pre_ping`` tests it each time, which slows a worker down."""
+    """Test a connection that was idle for a while before it is used.
+
+    The server may have been restarted. SQLAlchemy's ``pool_pre_ping`` tests it each time, which
+    slows a worker down.
+    """
 
     def checked_in(connection: object, record: t.Any) -> None:
         record.info[_KEY] = time.monotonic()

@@ -31,8 +31,10 @@ class Insertion:
         self._whole = postgresql.insertion(rows, contents)
 
     def insert(self, connection: sa.Connection, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
-        """Insert rows. For a key that is there already, return the first ticket with
-        ``created=False``."""
+        """Insert rows.
+
+        For a key that is there already, return the first ticket with ``created=False``.
+        """
         if len(rows) == 1 or any(row.key is not None for row, _ in rows):
             return [self._insert_one(connection, row, content) for row, content in rows]
         new = sa.insert(self._rows).returning(self._rows.c.id, sort_by_parameter_order=True)

@@ -69,8 +69,10 @@ class SqlalchemyListing(SqlalchemyAccounts):
         return len(ids)
 
     def _free(self, chosen: sa.Select[t.Any]) -> sa.Select[t.Any]:
-        """Lock the chosen rows, and skip those that another transaction has locked. In PostgreSQL a
-        CTE runs once, which is not guaranteed for a query inside IN."""
+        """Lock the chosen rows, and skip those that another transaction has locked.
+
+        In PostgreSQL a CTE runs once, which is not guaranteed for a query inside IN.
+        """
         expression = chosen.with_for_update(skip_locked=True).cte("chosen")
         return sa.select(expression.c.id)
 

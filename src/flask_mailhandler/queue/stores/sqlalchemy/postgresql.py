@@ -11,8 +11,9 @@ from ...row import COLUMNS
 
 
 def insertion(rows: sa.Table, contents: sa.Table) -> sa.Executable:
-    """Return a statement that inserts a row and its octets and returns the number; no row if the
-    key is there already.
+    """Return a statement that inserts a row and its octets, and returns the number.
+
+    It returns no row if the key is there already.
 
     Its parameters are the columns and ``octets``.
     """
@@ -31,8 +32,10 @@ def insertion(rows: sa.Table, contents: sa.Table) -> sa.Executable:
 
 
 def settlement(settle: sa.Update, contents: sa.Table, names: t.Iterable[str]) -> sa.Executable:
-    """Return a statement that updates one row, deletes its octets if ``drop`` is true, and returns
-    the number; no row if none was updated. It may be written to the disk a moment later.
+    """Return a statement that updates one row, and returns its number.
+
+    It deletes the row's octets if ``drop`` is true, and returns no row if none was updated. It may
+    be written to the disk a moment later.
 
     :param names: The columns to set, which are parameters.
     """

@@ -12,8 +12,9 @@ if t.TYPE_CHECKING:
 
 
 def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
-    """Add the tables of the queue to the metadata of an app, so that ``create_all`` creates them
-    and Flask-Migrate sees them. Call it next to your models::
+    """Add the tables of the queue to the metadata of an app.
+
+    ``create_all`` then creates them, and Flask-Migrate sees them. Call it next to your models::
 
         mail_queue_tables(db.metadata)
 
@@ -78,8 +79,11 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
 
 
 def _indexes() -> list[Index]:
-    """Return the indexes. Each state has its own, so a new row is written into one of them once,
-    and a sent row into another."""
+    """Return the indexes.
+
+    Each state has its own, so a new row is written into one of them once, and a sent row into
+    another.
+    """
     import sqlalchemy as sa
 
     def index(name: str, columns: str, where: str, *, unique: bool = False) -> Index:

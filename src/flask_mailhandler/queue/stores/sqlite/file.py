@@ -73,8 +73,10 @@ CREATE TABLE mail_queue_account (
 
 
 class SqliteFile:
-    """One connection for each process, which its threads share. SQLite lets one connection write at
-    a time anyway, and a connection for each thread would stay open after its thread has ended.
+    """One connection for each process, which its threads share.
+
+    SQLite lets one connection write at a time anyway, and a connection for each thread would stay
+    open after its thread has ended.
 
     The connection is closed while the process forks. SQLite keeps its locks in the memory of the
     process, so a child with an inherited connection would believe that it holds locks which it does
@@ -111,8 +113,9 @@ class SqliteFile:
 
     @contextlib.contextmanager
     def write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """Lend the connection in a transaction. It commits at the end of the context, and is rolled
-        back after an exception.
+        """Lend the connection in a transaction.
+
+        It commits at the end of the context, and is rolled back after an exception.
 
         :param durable: Whether the transaction is on the disk then. If not, it survives a killed
             process, but if the machine goes down it may be lost, with all transactions after it.
@@ -185,8 +188,10 @@ class SqliteFile:
             self._made(self.path)
 
     def _make_private(self) -> None:
-        """Make an existing file private, and the files next to it, because it holds mail. If its
-        group may write it, the file is shared with the group on purpose."""
+        """Make an existing file private, and the files next to it, because it holds mail.
+
+        If its group may write it, the file is shared with the group on purpose.
+        """
         for path in (self.path, f"{self.path}-wal", f"{self.path}-shm"):
             try:
                 mode = stat.S_IMODE(os.stat(path).st_mode)

@@ -15,8 +15,9 @@ _NORMAL = 1
 
 
 def begin(connection: sqlite3.Connection) -> None:
-    """Begin to write as soon as no other connection does. The connection's ``busy_timeout`` says
-    how long to wait.
+    """Begin to write as soon as no other connection does.
+
+    The connection's ``busy_timeout`` says how long to wait.
 
     :raises sqlite3.OperationalError: if that was not long enough.
     """
@@ -29,8 +30,9 @@ def begin(connection: sqlite3.Connection) -> None:
 
 
 def use_wal(connection: sqlite3.Connection) -> None:
-    """Switch a file to a WAL as soon as no other connection changes it. Several processes may
-    create the file at the same time.
+    """Switch a file to a WAL as soon as no other connection changes it.
+
+    Several processes may create the file at the same time.
 
     :raises sqlite3.OperationalError: if the ``busy_timeout`` was not long enough.
     """
@@ -58,8 +60,11 @@ def _when_free(connection: sqlite3.Connection, statement: str, patience: int, re
 
 @contextlib.contextmanager
 def without_sync(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let commits be written to the disk a moment later. Use it with a WAL only, where nothing but
-    the last transactions can be lost when the machine goes down."""
+    """Let commits be written to the disk a moment later.
+
+    Use it with a WAL only, where nothing but the last transactions can be lost when the machine
+    goes down.
+    """
     (before,) = connection.execute("PRAGMA synchronous").fetchone()
     connection.execute(f"PRAGMA synchronous = {min(_NORMAL, before)}")
     try:

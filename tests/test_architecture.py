@@ -25,7 +25,6 @@ DOORS = {
     (".message.message", "mime/"),
     (".extension", "cli/"),
     (".extension", "pages/"),
-    (".app.send_later", "queue/"),
 }
 
 

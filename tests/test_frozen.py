@@ -151,7 +151,7 @@ def test_pyinstaller(tools: Tools, tmp_path: Path) -> None:
         (True, "shop.no_handlers:Pigeon", "--hidden-import shop."),
         (True, "json.handlers:Pigeon", "--hidden-import json.handlers."),
         (True, "flask_mailhandler.nothing:Pigeon", "--hidden-import flask_mailhandler.nothing"),
-        (False, "flask_mailhandler.nothing:Pigeon", "installed as a whole"),
+        (False, "flask_mailhandler.nothing:Pigeon", "installed completely"),
     ],
 )
 def test_what_is_not_frozen(

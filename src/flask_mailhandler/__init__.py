@@ -7,8 +7,8 @@ The house, from the top down. A room imports only from itself and from the rooms
     __pyinstaller  a hook for PyInstaller
     cli            flask mail
     pages          the mailbox, the queue and the previews in a browser
-    queue          send_later: rows, stores, workers, engines
     extension      Mail, current_mail
+    queue          send_later: rows, stores, workers, engines
     previews       @mail.preview
     templating     mail.render: Jinja, Markdown, CSS, links
     app            one app: its MAIL_* keys, its accounts, its send calls

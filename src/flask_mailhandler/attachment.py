@@ -78,7 +78,7 @@ class File:
                 yield data
             self._check(handle)
             if left:
-                raise MessageError(f"The attachment {self.path!r} ended before its size was read.")
+                raise MessageError(f"The attachment {self.path!r} shrank while it was read.")
 
     def _check(self, handle: int) -> None:
         found = os.fstat(handle)

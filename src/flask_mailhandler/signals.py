@@ -35,7 +35,7 @@ def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:
             receiver(app, **facts)
         except Exception:
             wrong = _wrong_arguments(receiver, app, facts)
-            logger.exception("A receiver of the signal %s raised.%s", signal.name, wrong)
+            logger.exception("A receiver of the signal %s raised an error.%s", signal.name, wrong)
 
 
 def _wrong_arguments(

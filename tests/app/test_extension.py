@@ -629,7 +629,8 @@ def test_a_receiver_that_cannot_be_called(
         mail_of(app).send(HI)
 
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
-    assert record.getMessage() == f"A receiver of the signal mail-message-sent raised.{hint}"
+    said = f"A receiver of the signal mail-message-sent raised an error.{hint}"
+    assert record.getMessage() == said
 
 
 def test_somebody_elses_attribute_is_kept() -> None:
@@ -664,7 +665,7 @@ class Foreign:
         (
             ([HI, "Hello"],),
             {},
-            "'Hello' is no message: write Message(",
+            "'Hello' is not a message: write Message(",
         ),
     ],
 )
@@ -686,7 +687,7 @@ def test_fields_beside_a_message() -> None:
     send: t.Any = mail_of(app).send
 
     with app.app_context():
-        with pytest.raises(TypeError, match=r"subject only beside a text.*replace"):
+        with pytest.raises(TypeError, match=r"subject only with a text.*replace"):
             send(HI, subject="Ho")
         with pytest.raises(TypeError, match="recipients= only for a single message"):
             send([HI], recipients=["bob@example.com"])
@@ -721,7 +722,7 @@ def test_what_a_text_does_not_take() -> None:
     with app.app_context():
         with pytest.raises(TypeError, match="no field 'subjct'"):
             send("Hello", subjct="Hi", to="bob@example.com")
-        with pytest.raises(TypeError, match="beside a text, to="):
+        with pytest.raises(TypeError, match="with a text, to="):
             send("Hello", subject="Hi", recipients=["bob@example.com"])
 
 

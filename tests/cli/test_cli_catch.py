@@ -201,7 +201,7 @@ def test_a_page_port_that_is_taken(tmp_path: Path) -> None:
         result = run("--port", "0", "--page-port", str(port), "--folder", str(tmp_path))
 
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: 127.0.0.1:{port} cannot be listened on for the page: ")
+    assert result.output.startswith(f"Error: The page cannot listen on 127.0.0.1:{port}: ")
     assert result.output.count("\n") == 1
 
 

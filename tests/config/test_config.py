@@ -22,12 +22,11 @@ from flask_mailhandler import Mail
 from flask_mailhandler import MailboxEmailHandler
 from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import SMTPEmailHandler
-from flask_mailhandler.address import Addresses
 from flask_mailhandler.app import unknown_keys as key_names
 from flask_mailhandler.app.settings import read_settings
-from flask_mailhandler.config import parse_url
 from flask_mailhandler.config import rate
 from flask_mailhandler.config import split
+from flask_mailhandler.handlers import parse_url
 
 
 def app_with(**keys: object) -> Flask:
@@ -323,7 +322,7 @@ def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert handler.server.port == 2587
     assert (handler.username, repr(handler.password)) == ("12345", "***")
     assert handler.default_to == ["ann@example.com", "bob@example.com"]
-    assert t.cast(Addresses, handler.default_to)[0].name == "Ann"
+    assert handler.default_to[0].name == "Ann"
     assert bulk.host == "bulk.example.com"
 
 

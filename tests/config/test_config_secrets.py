@@ -11,8 +11,8 @@ from flask import Flask
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import Mail
 from flask_mailhandler import SMTPEmailHandler
-from flask_mailhandler.config import parse_url
 from flask_mailhandler.handlers import find
+from flask_mailhandler.handlers import parse_url
 
 URL = "smtps://u:hunter2@mail.example.com"
 

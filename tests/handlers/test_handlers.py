@@ -191,7 +191,6 @@ def test_the_console_follows_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Subject: Your order" in capsys.readouterr().out
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PigeonEmailHandler(EmailHandler):
     """Somebody else's handler: one method, and an option."""
 
@@ -246,7 +245,6 @@ def test_a_handler_without_deliver() -> None:
         EmailHandler().send([FULL])
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SloppyEmailHandler(EmailHandler):
     """A handler that does not keep to the contract."""
 
@@ -302,22 +300,6 @@ def test_outcomes_are_in_the_order_of_the_envelope() -> None:
 
     assert [outcome.recipient for outcome in report.outcomes] == [*message.to]
     assert report.accepted == ["ann@example.com"]
-
-
-class ForgotEmailHandler(EmailHandler):
-    """Somebody forgot the decorator."""
-
-    wings: Option[int | None, int] = Option(integer(1, 9), 2)
-
-
-def test_a_handler_that_is_no_dataclass() -> None:
-    """A handler with options that is no dataclass is told what to write."""
-    app = Flask("forgot")
-    app.config["MAIL_HANDLER"] = ForgotEmailHandler
-    mail = Mail(app, cli=None)
-
-    with app.app_context(), pytest.raises(ConfigurationError, match="write @dataclass"):
-        mail.send(FULL)
 
 
 def test_a_handler_prints_itself() -> None:

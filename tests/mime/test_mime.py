@@ -127,7 +127,7 @@ def test_the_same_message_is_the_same_octets() -> None:
 
 
 def test_another_message_has_other_boundaries() -> None:
-    """C-43"""
+    """C-43: messages with different Message-IDs have different boundaries."""
     one, two = (
         message(text="x", html="y", message_id=f"<{left}@example.com>") for left in ("1", "2")
     )

@@ -155,7 +155,7 @@ def test_base64_lines(size: int) -> None:
     ],
 )
 def test_long_lines(octets: bytes, expect: bool) -> None:
-    """C-8"""
+    """C-8: a line of more than 998 octets is long, without its line end."""
     assert has_long_line(octets) is expect
 
 

@@ -255,8 +255,8 @@ def test_long_parameters_have_sections() -> None:
 
 
 def test_fold_refuses_what_no_line_can_hold() -> None:
-    """C-26"""
-    with pytest.raises(MessageError, match="References has a word that is longer"):
+    """C-26: a word that is longer than a line is refused."""
+    with pytest.raises(MessageError, match="References has a word that does not fit"):
         fold("References", ["x" * 1000])
 
 

@@ -378,7 +378,7 @@ def test_a_signed_message_and_a_server_without_8bitmime(
     reports = smtp(server).send(message(text="x", attachments=one) for one in (attachment, octets))
 
     assert [report.outcomes[0].state for report in reports] == [State.REFUSED, State.ACCEPTED]
-    assert "takes only 7-bit" in reports[0].outcomes[0].text
+    assert "accepts only 7-bit" in reports[0].outcomes[0].text
     assert len(server.accepted) == 1
 
 

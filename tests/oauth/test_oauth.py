@@ -42,7 +42,7 @@ if t.TYPE_CHECKING:
 
 
 def in_thread(call: Callable[[], str]) -> tuple[threading.Thread, list[str | LoginError]]:
-    """Call it in a thread of its own; what becomes of it stands in the list."""
+    """Call it in its own thread; the result is put in the list."""
     found: list[str | LoginError] = []
 
     def run() -> None:
@@ -57,7 +57,7 @@ def in_thread(call: Callable[[], str]) -> tuple[threading.Thread, list[str | Log
 
 
 def waits(thread: threading.Thread) -> bool:
-    """Whether the thread has come to where it waits for another one."""
+    """Whether the thread waits for another one."""
     frame = sys._current_frames().get(thread.ident or 0)
     if frame is None or frame.f_code.co_name != "_wait_or_ask":
         return False
@@ -80,7 +80,7 @@ class Gate:
 
 
 def test_client_credentials() -> None:
-    """RFC 6749 section 4.4.2: the form of a client that speaks for itself."""
+    """RFC 6749 section 4.4.2: the form of client credentials."""
     with TokenServer(GIVEN) as server:
         token = of_client(server, scope="mail.send offline")
 
@@ -99,8 +99,8 @@ def test_client_credentials() -> None:
 
 
 def test_refresh_token() -> None:
-    """RFC 6749 section 6: the form of a refresh; a public client has no secret, and a scope that
-    was left out is what was granted."""
+    """RFC 6749 section 6: the form of a refresh; a public client has no secret, and without a scope
+    the granted one counts."""
     with TokenServer(GIVEN) as server:
         token = OAuthToken(f"{server.url}?a=b", client_id="app", refresh_token=Secret(REFRESH))
 
@@ -130,7 +130,7 @@ def test_refresh_token() -> None:
     ],
 )
 def test_kept(monkeypatch: pytest.MonkeyPatch, lifetime: dict[str, t.Any], kept: float) -> None:
-    """A token is asked for once until a minute before its end, or half of a short life."""
+    """A token is requested once until a minute before it expires, or half of a short life."""
     now = [1000.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0])
     monkeypatch.setattr("flask_mailhandler.oauth.token.time", clock)
@@ -146,7 +146,7 @@ def test_kept(monkeypatch: pytest.MonkeyPatch, lifetime: dict[str, t.Any], kept:
 
 
 def test_forget() -> None:
-    """A token that the mail server refused is not given out again; another one is."""
+    """A token that the mail server refused is not returned again; another one is."""
     second = answer(access_token="second", expires_in=3600)
     with TokenServer(GIVEN, second) as server:
         token = of_client(server)
@@ -164,7 +164,8 @@ def test_forget() -> None:
 
 
 def test_rotated() -> None:
-    """RFC 6749 section 6: a new refresh token replaces the old one, and is told once."""
+    """RFC 6749 section 6: a new refresh token replaces the old one, and on_refresh_token is called
+    once."""
     told: list[str] = []
     rotated = answer(access_token=TOKEN, refresh_token="new", expires_in=0)
     with TokenServer(rotated) as server:
@@ -178,7 +179,7 @@ def test_rotated() -> None:
 
 
 def test_rotated_without_anybody_to_tell() -> None:
-    """A refresh token of a client that has none is nothing to keep."""
+    """A refresh token for a client that was given none is not kept."""
     with TokenServer(answer(access_token=TOKEN, refresh_token="new", expires_in=0)) as server:
         user, client = of_user(server), of_client(server)
         forms = [(token(), server.asked().form)[1] for token in (user, user, client, client)]
@@ -187,7 +188,8 @@ def test_rotated_without_anybody_to_tell() -> None:
 
 
 def test_rotated_and_not_stored(caplog: pytest.LogCaptureFixture) -> None:
-    """What stores the refresh token may fail: logged without it, and the token is good."""
+    """If on_refresh_token raises, that is logged without the token, and the access token is
+    valid."""
 
     def store(refresh_token: str) -> None:
         raise OSError(f"INSERT INTO tokens VALUES ('{refresh_token}')")
@@ -221,7 +223,7 @@ def test_one_at_a_time(no_leaks: None) -> None:
 
 
 def test_one_failure_for_all() -> None:
-    """Who waited for an attempt that failed has its failure; who comes later tries anew."""
+    """A thread that waited for a failed attempt gets its error; a later thread tries again."""
     gate = Gate(answer(400, error="invalid_grant"))
     with TokenServer(gate, GIVEN) as server:
         token = of_user(server)
@@ -400,7 +402,7 @@ ENDPOINT = "https://login.example.com/token"
     [
         (ENDPOINT, {"client_secret": None}, "needs a client_secret, a refresh_token, or both"),
         (ENDPOINT, {"client_secret": ""}, "client_secret must be text, not empty"),
-        (ENDPOINT, {"client_secret": SECRET + "\n"}, "no line end in it"),
+        (ENDPOINT, {"client_secret": SECRET + "\n"}, "without a line end"),
         (ENDPOINT, {"client_secret": SECRET + "\ud800"}, "client_secret must be text"),
         (ENDPOINT, {"refresh_token": 5}, "refresh_token must be text"),
         (ENDPOINT, {"client_id": None}, "client_id must be text"),
@@ -425,7 +427,7 @@ ENDPOINT = "https://login.example.com/token"
     ],
 )
 def test_wrong_configuration(url: t.Any, options: dict[str, t.Any], text: str) -> None:
-    """What cannot be used is refused where it is written, without the secret in the text."""
+    """An unusable value is refused where it is written, without the secret in the text."""
     with pytest.raises(ConfigurationError, match=text) as caught:
         OAuthToken(url, **({"client_id": "app", "client_secret": SECRET} | options))
 
@@ -442,7 +444,7 @@ def test_wrong_configuration(url: t.Any, options: dict[str, t.Any], text: str) -
     ],
 )
 def test_wrong_tenant(tenant: t.Any, text: str) -> None:
-    """Microsoft 365: a client that speaks for itself belongs to one tenant."""
+    """Microsoft 365: a client with its own credentials belongs to one tenant."""
     with pytest.raises(ConfigurationError, match=text):
         OAuthToken.microsoft365(tenant=tenant, client_id="app", client_secret=SECRET)
 
@@ -473,8 +475,8 @@ def test_login(scripted: Scripted) -> None:
 
 
 def test_fresh_login(scripted: Scripted) -> None:
-    """PROTOCOL 14: a token that the mail server has revoked before its end is asked for anew, once,
-    and kept from then on."""
+    """PROTOCOL 14: a token that the mail server has revoked early is requested again, once, and
+    kept from then on."""
     first = answer(access_token="first", expires_in=3600)
     second = answer(access_token="second", expires_in=3600)
     with TokenServer(first, second) as endpoint:
@@ -505,8 +507,7 @@ def test_fresh_logins_at_once(scripted: Scripted) -> None:
 
 
 def test_no_fresh_login(scripted: Scripted) -> None:
-    """PROTOCOL 14: what the token endpoint says to that is the error, and the next message asks it
-    again."""
+    """PROTOCOL 14: the token endpoint's answer is the error, and the next message asks it again."""
     second = answer(access_token="second", expires_in=3600)
     with TokenServer(GIVEN, answer(503, error="temporarily_unavailable"), second) as endpoint:
         server = scripted(tokens={"ann": "second"})
@@ -521,7 +522,7 @@ def test_no_fresh_login(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize(("status", "temporary"), [(400, False), (503, True)])
 def test_no_login(scripted: Scripted, status: int, temporary: bool) -> None:
-    """A login without a token fails with what the endpoint said, and nothing was taken."""
+    """A login without a token fails with the endpoint's answer, and no message was accepted."""
     with TokenServer(answer(status, error="invalid_client")) as endpoint:
         server = scripted(tokens={"ann": TOKEN})
         handler = smtp(server, username="ann", oauth_token=of_client(endpoint))

@@ -1,4 +1,4 @@
-"""What OAuthToken makes of a token endpoint that says no, or something else, or nothing."""
+"""OAuthToken with a token endpoint that refuses, answers something else, or does not answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import urllib.parse
 import pytest
 
 from flask_mailhandler import OAuthToken
-from flask_mailhandler.oauth import endpoint as token_endpoint
+from flask_mailhandler.net.https import verifying_context
 from flask_mailhandler.phase import Phase
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
@@ -61,7 +61,7 @@ if t.TYPE_CHECKING:
         (500, {}, True, "it answered 500."),
         (503, {"error": "invalid_grant"}, True, "it answered 503 invalid_grant"),
         (404, {"access_token": TOKEN}, False, "it answered 404."),
-        (200, {"token": TOKEN}, False, "There is no bearer token in that: check the URL."),
+        (200, {"token": TOKEN}, False, "There is no bearer token in the answer: check the URL."),
         (200, {"access_token": ""}, False, "There is no bearer token"),
         (200, {"access_token": "two words"}, False, "There is no bearer token"),
         (200, {"access_token": 5}, False, "There is no bearer token"),
@@ -90,14 +90,14 @@ def test_refused(status: int, fields: dict[str, t.Any], temporary: bool, text: s
         (page(502, b"<html>" * 1000), True, "it answered 502."),
         (GIVEN[:-1], True, "its answer broke off"),
         (GIVEN[:10], True, "its answer"),
-        (b"220 mail.example.com ESMTP\r\n", True, "its answer is no HTTP"),
-        (b"HTTP/1.1 200 x\r\n" + b"a: b\r\n" * 1000, True, "its answer is no HTTP"),
+        (b"220 mail.example.com ESMTP\r\n", True, "its answer is not HTTP"),
+        (b"HTTP/1.1 200 x\r\n" + b"a: b\r\n" * 1000, True, "its answer is not HTTP"),
         (b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", True, "broke off"),
         (b"", True, "closed connection"),
     ],
 )
 def test_odd_answers(said: bytes, temporary: bool, text: str, no_leaks: None) -> None:
-    """What is no answer of a token endpoint is no token, and nothing else."""
+    """An answer that is not a token endpoint's gives no token."""
     with TokenServer(said) as server:
         error = failure(of_client(server))
 
@@ -116,7 +116,7 @@ def test_chunked() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirection(status: int) -> None:
-    """Secrets: they do not follow a redirection."""
+    """Secrets: secrets are not sent to the target of a redirection."""
     with TokenServer(GIVEN) as other:
         with TokenServer(page(status, b"", f"Location: {other.url}")) as server:
             error = failure(of_client(server))
@@ -136,7 +136,7 @@ def drip(over: threading.Event) -> Iterator[bytes]:
 
 
 def silence(over: threading.Event) -> Iterator[bytes]:
-    """As long as anybody may have to wait."""
+    """No answer for as long as a test may have to wait."""
     over.wait(60)
     yield GIVEN
 
@@ -154,7 +154,7 @@ def test_slow(said: Callable[[threading.Event], Iterable[bytes]], no_leaks: None
 
 
 def test_nobody_there(no_leaks: None) -> None:
-    """No connection: temporary, and it says to whom."""
+    """Without a connection the error is temporary, and names the host."""
     with closed_port() as port:
         token = OAuthToken(f"http://localhost:{port}/", client_id="app", client_secret=SECRET)
 
@@ -171,7 +171,7 @@ def test_the_next_address(
     monkeypatch: pytest.MonkeyPatch,
     no_leaks: None,
 ) -> None:
-    """An address that refuses or is silent leaves half of the time for the next one."""
+    """An address that refuses or does not answer leaves half of the time for the next one."""
     shares: list[int] = []
     wait = socket.socket.settimeout
 
@@ -196,7 +196,7 @@ def test_the_next_address(
 
 
 def test_tls(certificates: Certificates, no_leaks: None) -> None:
-    """https, with a context of one's own."""
+    """Https with your own context."""
     with TokenServer(GIVEN, tls=certificates.valid) as server:
         assert of_client(server, tls_context=certificates.client())() == TOKEN
 
@@ -210,7 +210,7 @@ def test_tls(certificates: Certificates, no_leaks: None) -> None:
     ],
 )
 def test_bad_certificates(certificates: Certificates, kind: str, text: str, no_leaks: None) -> None:
-    """No secret goes to a server that cannot prove who it is."""
+    """No secret is sent to a server that cannot prove its name."""
     with TokenServer(GIVEN, tls=getattr(certificates, kind)) as server:
         error = failure(of_client(server, tls_context=certificates.client()))
         assert server.requests.empty()
@@ -232,7 +232,7 @@ def test_system_authorities(certificates: Certificates, no_leaks: None) -> None:
 def test_absolute_name(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch, no_leaks: None
 ) -> None:
-    """A dot at the end of the host is for the resolver, and no part of the name that the
+    """A dot at the end of the host is for the resolver, and not part of the name that the
     certificate must have."""
     asked = socket.getaddrinfo
     monkeypatch.setattr(
@@ -247,21 +247,21 @@ def test_absolute_name(
 
 def test_common_name() -> None:
     """RFC 9525 section 6.3: a common name does not count here either."""
-    assert not token_endpoint._default_context().hostname_checks_common_name
+    assert not verifying_context().hostname_checks_common_name
 
 
 # Secrets
 
 
 def shown_in(text: str) -> list[str]:
-    """The secrets that stand in *text*, as they are or URL-encoded."""
+    """The secrets that are in *text*, plain or URL-encoded."""
     plain = (SECRET, REFRESH, TOKEN)
     return [form for form in (*plain, *map(urllib.parse.quote_plus, plain)) if form in text]
 
 
 def everything_about(error: BaseException) -> str:
-    """A traceback with the local variables of every frame of every error in the chain, but
-    those of this file, which hold what is given."""
+    """A traceback with the local variables of every frame of every error in the chain, except those
+    of this file, which hold the secrets."""
     found, waiting = [], [error]
     while waiting:
         current = waiting.pop()
@@ -302,8 +302,8 @@ def test_secrets(
     encrypted: bool,
     said: bytes | Callable[[], Iterable[bytes]],
 ) -> None:
-    """Secrets: they stand in no log, repr, output, error or traceback with local variables,
-    whatever the server says of them."""
+    """Secrets: they are in no log, repr, output, error or traceback with local variables, whatever
+    the server repeats."""
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     with TokenServer(said, tls=certificates.valid if encrypted else None) as server:
@@ -324,7 +324,7 @@ def test_secrets(
 def test_secrets_of_an_interrupt(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """Secrets: an interrupt in the middle shows nothing either, and the next call begins anew."""
+    """Secrets: an interrupt in the middle shows none either, and the next call starts again."""
     plain = getattr(ssl.SSLSocket, where)
     calls: list[None] = []
 

@@ -1,4 +1,4 @@
-"""Who may look into the mailbox, and from where: each rule with the attack that it answers."""
+"""Which requests may see the mailbox: each rule, with the attack that it prevents."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_when_there_is_a_page(
     registered: bool,
     seen: bool,
 ) -> None:
-    """There is a route in debug mode or with MAIL_MAILBOX, and it answers 404 unless the app is
-    in debug mode or its function agrees."""
+    """There is a route in debug mode or with MAIL_MAILBOX. It returns 404 unless the app is in
+    debug mode or its function agrees."""
     app = app_with_mailbox(tmp_path, debug=debug, mailbox=mailbox)
     if allowed:
         allow(app, True)
@@ -68,7 +68,7 @@ def test_when_there_is_a_page(
 
 
 def test_debug_mode_counts_at_each_request(tmp_path: Path) -> None:
-    """An app that leaves debug mode after init_app shows nothing any more."""
+    """An app that leaves debug mode after init_app no longer shows the mailbox."""
     app = app_with_mailbox(tmp_path)
     app.debug = False
 
@@ -80,14 +80,15 @@ def test_debug_mode_counts_at_each_request(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("path", PATHS)
 def test_other_machines(tmp_path: Path, path: str, peer: str) -> None:
-    """Attack: the debug server listens on 0.0.0.0, and somebody in the same network looks."""
+    """Attack: the debug server listens on 0.0.0.0, and another machine in the network requests the
+    page."""
     assert status(app_with_mailbox(tmp_path), path, peer) == 404
 
 
 @pytest.mark.parametrize("path", ["/_mail", "/_mail/", "/_mail/clear", "/_mail/x", "/_mail/list/"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
 def test_strangers_learn_nothing(tmp_path: Path, path: str, method: str) -> None:
-    """Whatever a stranger asks for, and how, the answer is that of an app without a mailbox."""
+    """Whatever another machine requests, the response is that of an app without a mailbox."""
     app = app_with_mailbox(tmp_path)
 
     found = app.test_client().open(path, method=method, environ_base={"REMOTE_ADDR": "192.0.2.7"})
@@ -96,7 +97,7 @@ def test_strangers_learn_nothing(tmp_path: Path, path: str, method: str) -> None
 
 
 def test_the_rest_of_the_app(tmp_path: Path) -> None:
-    """The guard keeps nobody from the other pages of the app."""
+    """The rules do not apply to other pages of the app."""
     app = app_with_mailbox(tmp_path)
     app.add_url_rule("/_mailing", "mailing", lambda: "x")
 
@@ -106,7 +107,7 @@ def test_the_rest_of_the_app(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
 def test_this_machine(tmp_path: Path, peer: str) -> None:
-    """Every address of this machine may look."""
+    """Every address of this machine may see the page."""
     assert status(app_with_mailbox(tmp_path), peer=peer) == 200
 
 
@@ -135,8 +136,8 @@ def test_this_machine(tmp_path: Path, peer: str) -> None:
     ],
 )
 def test_dns_rebinding(tmp_path: Path, host: str, seen: bool) -> None:
-    """Attack: a site's name is made to lead to 127.0.0.1, so that its script is of one origin with
-    the page. The Host tells."""
+    """Attack: the name of a site resolves to 127.0.0.1, so that its script has the page's origin.
+    The Host reveals it."""
     found = status(app_with_mailbox(tmp_path), Host=host)
 
     assert (found == 200) is seen
@@ -155,8 +156,8 @@ def test_dns_rebinding(tmp_path: Path, host: str, seen: bool) -> None:
     ],
 )
 def test_proxies(tmp_path: Path, header: str) -> None:
-    """Attack: a tunnel or a proxy on this machine lets the world in; its peer is loopback, and the
-    Host may be made so."""
+    """Attack: a tunnel or a proxy on this machine forwards requests from the internet. The peer is
+    loopback, and the proxy may set the Host."""
     app = app_with_mailbox(tmp_path)
 
     found = app.test_client().get("/_mail/", headers={header: "127.0.0.1"})
@@ -169,8 +170,8 @@ def test_proxies(tmp_path: Path, header: str) -> None:
     [("HTTP/0.9", 404), ("HTTP/1.0", 404), ("HTTP/1.1", 200), ("HTTP/2", 200), ("HTTP/3", 200)],
 )
 def test_a_plain_proxy(tmp_path: Path, protocol: str, seen: int) -> None:
-    """Attack: a plain nginx lets the world in by HTTP/1.0 with a Host of its own and no other
-    header. No browser speaks that."""
+    """Attack: a plain nginx forwards requests by HTTP/1.0, with its own Host and no other header.
+    Browsers do not use HTTP/1.0."""
     found = (
         app_with_mailbox(tmp_path)
         .test_client()
@@ -186,7 +187,8 @@ def test_a_plain_proxy(tmp_path: Path, protocol: str, seen: int) -> None:
 
 @pytest.mark.parametrize(("version", "seen"), [(b"1.0", b"404"), (b"1.1", b"200")])
 def test_a_plain_proxy_by_the_wire(tmp_path: Path, version: bytes, seen: bytes) -> None:
-    """The development server tells which HTTP was spoken, and answers in its own."""
+    """The development server passes on the HTTP version of the request, and responds with its
+    own."""
     with served(app_with_mailbox(tmp_path)) as address:
         port = int(address.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), 60) as connection:
@@ -198,7 +200,7 @@ def test_a_plain_proxy_by_the_wire(tmp_path: Path, version: bytes, seen: bytes) 
 
 
 def test_a_proxy_that_is_believed(tmp_path: Path) -> None:
-    """Attack: behind ProxyFix a client writes X-Forwarded-For: 127.0.0.1 itself."""
+    """Attack: behind ProxyFix, a client writes X-Forwarded-For: 127.0.0.1 itself."""
     app = app_with_mailbox(tmp_path)
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_host=1)  # type: ignore[method-assign]
 
@@ -220,8 +222,8 @@ def test_a_proxy_that_is_believed(tmp_path: Path) -> None:
     ],
 )
 def test_other_sites(tmp_path: Path, site: str, mode: str, dest: str, seen: bool) -> None:
-    """Attack: a page that the developer visits loads the mailbox as script, image or frame, or
-    fetches it where the app allows every origin."""
+    """Attack: a page that the developer visits loads the mailbox as a script, an image or a frame,
+    or fetches it where the app allows every origin."""
     found = status(
         app_with_mailbox(tmp_path),
         "/_mail/api/messages",
@@ -250,8 +252,7 @@ def test_other_sites(tmp_path: Path, site: str, mode: str, dest: str, seen: bool
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_foreign_origins(tmp_path: Path, method: str, origin: str, seen: bool) -> None:
-    """Attack: a page that is visited with a browser without Sec-Fetch-Site fetches the mailbox
-    across origins."""
+    """Attack: a page fetches the mailbox across origins, in a browser without Sec-Fetch-Site."""
     client = app_with_mailbox(tmp_path).test_client()
 
     found = client.open("/_mail/api/messages", method=method, headers={"Origin": origin})
@@ -260,7 +261,7 @@ def test_foreign_origins(tmp_path: Path, method: str, origin: str, seen: bool) -
 
 
 def test_the_origin_of_a_remote_mailbox(tmp_path: Path) -> None:
-    """A mailbox that is shown elsewhere takes its own origin, and no other."""
+    """A mailbox on another host accepts its own origin, and no other."""
     app = app_with_mailbox(tmp_path, mailbox=True, dangerous_remote_mailbox=True)
     allow(app, True)
     host = "staging.example.com"
@@ -270,8 +271,8 @@ def test_the_origin_of_a_remote_mailbox(tmp_path: Path) -> None:
 
 
 def test_an_app_that_opens_all_its_answers(tmp_path: Path) -> None:
-    """Attack: the app sends headers of its own with every answer, which would let every site read
-    mail, a frame of another site show it, or a cache keep it."""
+    """Attack: the app adds headers to every response with which any site could read mail, frame the
+    page, or have a cache store it."""
     app = app_with_mailbox(tmp_path)
     id = keep(tmp_path, b"Subject: x\r\nContent-Type: text/html\r\n\r\n<p>x")
 
@@ -300,8 +301,8 @@ def test_an_app_that_opens_all_its_answers(tmp_path: Path) -> None:
 def test_from_elsewhere(
     tmp_path: Path, debug: bool, remote: bool, allowed: bool, seen: bool
 ) -> None:
-    """Other machines see it only with MAIL_DANGEROUS_REMOTE_MAILBOX and a function that agrees;
-    debug mode never opens it to them."""
+    """Other machines see the page only with MAIL_DANGEROUS_REMOTE_MAILBOX and a function that
+    agrees. Debug mode never admits them."""
     app = app_with_mailbox(tmp_path, debug=debug, mailbox=True, dangerous_remote_mailbox=remote)
     allow(app, allowed)
 
@@ -312,7 +313,8 @@ def test_from_elsewhere(
 @pytest.mark.parametrize("debug", [True, False])
 @pytest.mark.parametrize("peer", ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"])
 def test_from_elsewhere_by_default(tmp_path: Path, peer: str, debug: bool) -> None:
-    """With MAIL_DANGEROUS_REMOTE_MAILBOX left out other machines see nothing, whoever agrees."""
+    """Without MAIL_DANGEROUS_REMOTE_MAILBOX other machines see nothing, even if the function
+    agrees."""
     app = app_with_mailbox(tmp_path, debug=debug, mailbox=True)
     allow(app, True)
 
@@ -321,7 +323,7 @@ def test_from_elsewhere_by_default(tmp_path: Path, peer: str, debug: bool) -> No
 
 
 def test_the_function_sees_the_request(tmp_path: Path) -> None:
-    """The function that agrees is called in the request, for it alone."""
+    """The function is called in each request, and its result holds for this request only."""
     app = app_with_mailbox(tmp_path, debug=False, mailbox=True)
     mail: Mail = app.extensions["mailhandler"]
 
@@ -335,14 +337,14 @@ def test_the_function_sees_the_request(tmp_path: Path) -> None:
 
 
 def test_the_log_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A refusal looks as if there were no page; the log says why, once for each reason."""
+    """A refused request gets the app's own 404. The log says why, once for each reason."""
     app = app_with_mailbox(tmp_path)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             status(app, peer="172.17.0.1")
 
     assert [record.getMessage() for record in caplog.records] == [
-        "/_mail/ was answered 404: it comes from 172.17.0.1."
+        "/_mail/ got a 404: it comes from 172.17.0.1."
     ]
 
 
@@ -368,8 +370,8 @@ def test_the_log_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
 def test_forged_requests(
     tmp_path: Path, path: str, way: str, headers: Headers, known: bool, done: bool
 ) -> None:
-    """Attack: another site's form posts to the mailbox. The token is not known to it, and the
-    browser tells where the request comes from."""
+    """Attack: a form of another site posts to the mailbox. The site does not know the token, and
+    the browser says where the request comes from."""
     app = app_with_mailbox(tmp_path)
     id = keep(tmp_path, b"Subject: x\r\n\r\nx")
     client = app.test_client()
@@ -392,7 +394,7 @@ def test_forged_requests(
 @pytest.mark.parametrize("path", ["clear", "messages/{}/delete", "messages/{}/read"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH"])
 def test_only_post_changes(tmp_path: Path, path: str, method: str) -> None:
-    """Attack: an image or a link whose address deletes."""
+    """Attack: an image or a link whose URL would delete a message."""
     app = app_with_mailbox(tmp_path)
     id = keep(tmp_path, b"Subject: x\r\n\r\nx")
 
@@ -403,7 +405,7 @@ def test_only_post_changes(tmp_path: Path, path: str, method: str) -> None:
 
 
 def test_the_token_is_one_for_all_processes(tmp_path: Path) -> None:
-    """The token of one worker is that of another, and only the owner of the folder reads it."""
+    """All workers have the same token, and only the owner of the folder can read it."""
     apps = [app_with_mailbox(tmp_path / "mail") for _ in range(2)]
 
     tokens = {app.test_client().get("/_mail/api/messages").json["token"] for app in apps}  # type: ignore[index]
@@ -415,7 +417,7 @@ def test_the_token_is_one_for_all_processes(tmp_path: Path) -> None:
 
 
 def test_a_token_that_was_made_anew(tmp_path: Path) -> None:
-    """A page that was kept is not shown with a token that counts no longer."""
+    """The browser does not show a cached page with an old token."""
     client = app_with_mailbox(tmp_path).test_client()
     client.get("/_mail/")
     (tmp_path / ".token").unlink()
@@ -426,7 +428,7 @@ def test_a_token_that_was_made_anew(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    """Where the folder cannot be had the page is empty, and has a token of this process."""
+    """If the folder cannot be created, the list is empty, and the process uses its own token."""
     (tmp_path / "file").touch()
     client = app_with_mailbox(tmp_path / "file" / "mail").test_client()
 
@@ -440,6 +442,6 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["mailbox", "dangerous_remote_mailbox"])
 def test_wrong_values(tmp_path: Path, key: str) -> None:
-    """A value that is neither true nor false is refused, naming the key."""
+    """A value that is not a boolean is refused, with the name of the key."""
     with pytest.raises(ConfigurationError, match=f"MAIL_{key.upper()} must be true or false"):
         app_with_mailbox(tmp_path, **t.cast("dict[str, t.Any]", {key: "perhaps"}))

@@ -1,4 +1,4 @@
-"""A message that is opened: its parts within bounds, and its HTML for the frame."""
+"""A message for display: its parts within bounds, and its HTML in the frame."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def opened(html: str, **fields: str) -> DisplayedMessage:
 
 
 def nested(depth: int) -> bytes:
-    """A multipart within a multipart, so deep."""
+    """Nested multiparts of the given depth."""
     lines = [b"Subject: deep"]
     for level in range(depth):
         lines += [b'Content-Type: multipart/mixed; boundary="b%d"' % level, b"", b"--b%d" % level]
@@ -50,13 +50,13 @@ def nested(depth: int) -> bytes:
 
 
 def many_parts(number: int, part: bytes) -> bytes:
-    """A multipart of so many parts."""
+    """A multipart with the given number of parts."""
     head = b"Subject: deep\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
     return head + (b"--x\r\n" + part) * number + b"--x--\r\n"
 
 
 def test_the_tree() -> None:
-    """A part is shown below the one that holds it, with its place, type, name and size."""
+    """A part is listed below its parent, with its number, type, name and size."""
     message = Message(
         from_addr="a@b.example",
         to="c@d.example",
@@ -83,7 +83,7 @@ def test_the_tree() -> None:
 
 
 def test_an_attached_message() -> None:
-    """What is within an attached message is in the tree, and no part of what is read."""
+    """Parts of an attached message are in the tree, but not in the text or HTML."""
     inner = b"Subject: inner\r\nContent-Type: text/html\r\n\r\n<b>inner</b>"
     octets = (
         b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nouter\r\n--x\r\n"
@@ -114,11 +114,11 @@ def test_an_attached_message() -> None:
             b"Subject: deep\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
             + b"--x\r\n\r\npart\r\n" * 5000
             + b"--x--",
-            f"Of the parts {MAX_PARTS} are shown.",
+            f"Only the first {MAX_PARTS} parts are shown.",
         ),
         (
             b"Subject: deep\r\n" + b"X: y\r\n" * 10_000 + b"\r\n",
-            f"Of 10001 header fields {MAX_FIELDS} are shown.",
+            f"Only {MAX_FIELDS} of 10001 header fields are shown.",
         ),
         (
             b"Subject: deep\r\n\r\n" + (b"x" * 76 + b"\r\n") * (MAX_OCTETS // 78 + 10),
@@ -160,8 +160,8 @@ def test_an_attached_message() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_bounds(octets: bytes, says: str) -> None:
-    """Attack: a message that takes the page, or who keeps it, for ever: depth, parts, fields and
-    size are bounded, and what is left out is told. (It would take hours.)"""
+    """Attack: a message that keeps the page or the handler busy forever. Depth, parts, fields and
+    size are bounded, and the page says what is left out. (Without bounds it would take hours.)"""
     found, told = read_for_display(octets), summary(octets)
     lint(octets)
 
@@ -183,7 +183,7 @@ def test_bounds(octets: bytes, says: str) -> None:
     ids=["parts", "fields", "lines"],
 )
 def test_at_the_bounds(octets: bytes, parts: int, fields: int) -> None:
-    """A message that has just as much as is read is read to its end."""
+    """A message of exactly the largest size is read to its end."""
     found = read_for_display(octets)
 
     assert (len(found.parts), len(found.fields)) == (parts, fields)
@@ -207,7 +207,7 @@ def test_at_the_bounds(octets: bytes, parts: int, fields: int) -> None:
     ],
 )
 def test_damaged(octets: bytes) -> None:
-    """Whatever the octets are, they are opened."""
+    """Any octets can be displayed."""
     found = read_for_display(octets)
     told = summary(octets)
 
@@ -217,7 +217,7 @@ def test_damaged(octets: bytes) -> None:
 
 
 def test_images_of_the_message() -> None:
-    """An image that the message holds is shown; one that it has not stays what it is."""
+    """An image in the message is shown. A cid: without an image stays as it is."""
     message = Message(
         from_addr="a@b.example",
         to="c@d.example",
@@ -235,7 +235,8 @@ def test_images_of_the_message() -> None:
 
 
 def test_one_image_many_times() -> None:
-    """Attack: a large image that is shown a thousand times. All together they are bounded."""
+    """Attack: a large image that is used a thousand times. The size of all images together is
+    bounded."""
     message = Message(
         from_addr="a@b.example",
         to="c@d.example",
@@ -252,7 +253,7 @@ def test_one_image_many_times() -> None:
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml; x", "application/xhtml+xml", "x/y"])
 def test_what_is_no_image(kind: str) -> None:
-    """Attack: a document for a cid:, to be opened as one."""
+    """Attack: a cid: that refers to a document, which the browser would open."""
     octets = (
         b"Content-Type: multipart/related; boundary=x\r\n\r\n--x\r\nContent-Type: text/html\r\n\r\n"
         b'<iframe src="cid:doc"></iframe>\r\n--x\r\nContent-ID: <doc>\r\nContent-Type: '
@@ -283,8 +284,8 @@ def test_what_is_no_image(kind: str) -> None:
     ],
 )
 def test_colour_schemes(html: str, light: str, dark: str) -> None:
-    """The scheme is the one that was chosen, whatever the reader's own is; a message without dark
-    colours stays on white."""
+    """The frame has the chosen scheme, whatever the reader's own is. A message without dark colours
+    stays white."""
     message = opened(html)
 
     assert light in framed(message, "light")
@@ -301,7 +302,7 @@ def test_colour_schemes(html: str, light: str, dark: str) -> None:
     ],
 )
 def test_dark_is_declared(html: str) -> None:
-    """A <meta> says that a message can be dark, in whatever order and by whichever name."""
+    """A <meta> declares dark colours, with either name and in any order."""
     assert has_dark(html)
 
 
@@ -315,7 +316,7 @@ def test_dark_is_declared(html: str) -> None:
     ],
 )
 def test_dark_is_not_declared(html: str) -> None:
-    """What only looks like it leaves a message on white."""
+    """Text that only resembles such a declaration leaves a message white."""
     assert not has_dark(html)
 
 
@@ -335,8 +336,8 @@ def test_dark_is_not_declared(html: str) -> None:
     ],
 )
 def test_html_that_takes_for_ever(piece: str) -> None:
-    """Attack: HTML that keeps whoever looks at it waiting, for minutes where the time grows with
-    more than its length."""
+    """Attack: HTML for which a regular expression takes more than linear time, so that the page
+    hangs for minutes."""
     message = opened(piece * (12_000_000 // len(piece)))
 
     assert len(framed(message, "dark")) > MAX_HTML
@@ -345,7 +346,7 @@ def test_html_that_takes_for_ever(piece: str) -> None:
 
 
 def test_long_html() -> None:
-    """No more HTML is given to anybody than is shown, and that it is cut is told."""
+    """Neither people nor programs get more HTML than is shown, and the page says that it is cut."""
     long, short = opened("x" * (MAX_HTML + 1)), opened("x" * MAX_HTML)
 
     assert (len(long.html), long.is_html_cut) == (MAX_HTML, True)
@@ -354,8 +355,8 @@ def test_long_html() -> None:
 
 @pytest.mark.parametrize("name", ["link", "LINK", "iframe", "frame", "object", "Embed"])
 def test_what_connects(name: str) -> None:
-    """Attack: an element for which a browser connects to a server, so that this knows that the
-    message is read, though the policy then stops the request."""
+    """Attack: an element for which the browser connects to a server before it checks the policy, so
+    that the server learns that the message is read."""
     assert f"<{name}" not in framed(opened(f'<{name} rel=preconnect href="//x.example">'), "light")
 
 
@@ -368,7 +369,7 @@ def test_what_connects(name: str) -> None:
     ],
 )
 def test_the_doctype_stays_first(html: str, start: str) -> None:
-    """A document keeps its mode: its doctype is its first word."""
+    """A document keeps its mode, because its doctype stays first."""
     assert framed(opened(html), "light").startswith(start)
 
 
@@ -385,12 +386,12 @@ def test_the_doctype_stays_first(html: str, start: str) -> None:
     ],
 )
 def test_remote_images(html: str, expect: bool) -> None:
-    """The page offers to load remote images where there are some."""
+    """The page offers to load remote images if there are any."""
     assert has_remote(html) is expect
 
 
 def test_the_beginning() -> None:
-    """A list shows the first words, without links and rules."""
+    """A list shows the first words of a message, without links and rules."""
     octets = b"Subject: x\r\n\r\nThe Shop (https://shop.example/a)\r\n=====\r\n\r\nHello  Ann,\r\n"
 
     assert summary(octets)["text"] == "The Shop Hello Ann,"

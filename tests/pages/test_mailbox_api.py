@@ -1,4 +1,4 @@
-"""The JSON of the mailbox, for tests in a browser."""
+"""The JSON of the mailbox, for end-to-end tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def browser(app: Flask) -> FlaskClient:
 
 
 def test_list(app: Flask, browser: FlaskClient) -> None:
-    """The JSON holds the newest first, by address, subject, words, and after another one."""
+    """The JSON has the newest first, and can be filtered by address, subject, words and a previous
+    message."""
     for name in ("ann", "ben", "cleo"):
         send(app, to=f"{name}@example.com", subject=f"For {name}")
 
@@ -47,7 +48,7 @@ def test_list(app: Flask, browser: FlaskClient) -> None:
 
 @pytest.mark.parametrize("query", ["limit=x", "limit=-1", "limit=nan", "limit=1e9"])
 def test_wrong_numbers(browser: FlaskClient, query: str) -> None:
-    """A number that is none is said."""
+    """An invalid number is an error."""
     found = browser.get(f"/_mail/api/messages?{query}")
 
     assert found.status_code == 400
@@ -55,8 +56,8 @@ def test_wrong_numbers(browser: FlaskClient, query: str) -> None:
 
 
 def test_message(app: Flask, browser: FlaskClient) -> None:
-    """One message as JSON: texts, header, links, envelope, files with their addresses, and what
-    the app knew."""
+    """One message as JSON: text, HTML, header, links, envelope, files with their URLs, and what the
+    app knew."""
     send(
         app,
         html='<a href="https://shop.example/reset">Reset</a>',
@@ -83,17 +84,17 @@ def test_message(app: Flask, browser: FlaskClient) -> None:
 
 
 def test_long_html(browser: FlaskClient, tmp_path: Path) -> None:
-    """Attack: a message whose HTML is longer than a page shows; a program gets no more."""
+    """Attack: a message whose HTML is longer than a page shows. A program gets no more either."""
     id = keep(tmp_path, b"Content-Type: text/html\r\n\r\n" + b"x" * (MAX_HTML + 1))
 
     found = browser.get(f"/_mail/api/messages/{id}").get_json()
 
     assert len(found["html"]) == MAX_HTML
-    assert "its end is not shown" in browser.get(f"/_mail/messages/{id}").text
+    assert "Its end is not shown" in browser.get(f"/_mail/messages/{id}").text
 
 
 def test_wait(app: Flask, browser: FlaskClient) -> None:
-    """A test waits for the next message that fits; without one it is told so in time."""
+    """A test waits for the next message that matches, or gets an error in time."""
     send(app, to="old@example.com")
     last = browser.get("/_mail/api/messages").get_json()["messages"][0]["id"]
     found: list[t.Any] = []
@@ -117,13 +118,13 @@ def test_wait(app: Flask, browser: FlaskClient) -> None:
     late = browser.get("/_mail/api/wait?to=nobody&timeout=0", environ_overrides=threaded)
     assert (late.status_code, late.get_json()) == (
         404,
-        {"error": "No message that fits has come."},
+        {"error": "No matching message has arrived."},
     )
 
 
 @pytest.mark.parametrize("threaded", [True, False])
 def test_wait_no_longer(browser: FlaskClient, threaded: bool) -> None:
-    """A wait that would keep a thread longer than it may is refused, by any server."""
+    """A wait that is too long is refused by every server."""
     environ = {"wsgi.multithread": threaded}
 
     found = browser.get("/_mail/api/wait?timeout=26", environ_overrides=environ)
@@ -132,7 +133,8 @@ def test_wait_no_longer(browser: FlaskClient, threaded: bool) -> None:
 
 
 def test_wait_alone(browser: FlaskClient) -> None:
-    """A server of one thread answers at once: the message could not be sent meanwhile."""
+    """A server with one thread responds at once, because the message could not be sent
+    meanwhile."""
     alone = {"wsgi.multithread": False, "wsgi.multiprocess": False}
 
     found = browser.get("/_mail/api/wait?timeout=25", environ_overrides=alone)

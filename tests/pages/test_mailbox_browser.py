@@ -34,7 +34,7 @@ DESKTOP, PHONE = SIZES["desktop"], SIZES["phone"]
 
 @pytest.fixture
 def demo() -> Iterator[str]:
-    """The address of the demo."""
+    """The URL of the demo."""
     specification = importlib.util.spec_from_file_location("demo_in_browser", DEMO / "app.py")
     assert specification is not None
     assert specification.loader is not None
@@ -50,7 +50,7 @@ def demo() -> Iterator[str]:
 
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A browser without a past."""
+    """A new browser without any storage."""
     found = chromium.new_context(
         viewport=t.cast("t.Any", DESKTOP), color_scheme="light", reduced_motion="reduce"
     )
@@ -61,7 +61,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """A tab, which fails the test if a script of the page did."""
+    """A tab that fails the test if a script of the page raises an error."""
     found = context.new_page()
     errors: list[str] = []
     found.on("pageerror", lambda error: errors.append(str(error)))
@@ -70,14 +70,14 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 
 def wait_for_rows(page: Page, number: int) -> None:
-    """Wait until the list is so long."""
+    """Wait until the list has that length."""
     from playwright.sync_api import expect
 
     expect(page.locator(".row")).to_have_count(number, timeout=PATIENCE)
 
 
 def write(context: BrowserContext, demo: str, subject: str, **fields: str) -> None:
-    """Send a message by the form of the demo, in a tab of its own."""
+    """Send a message with the form of the demo, in another tab."""
     form = context.new_page()
     form.goto(demo)
     form.fill("[name=subject]", subject)
@@ -93,8 +93,8 @@ def write(context: BrowserContext, demo: str, subject: str, **fields: str) -> No
 
 
 def test_mail_appears(demo: str, context: BrowserContext, page: Page) -> None:
-    """A message that is sent by the form appears in the mailbox without a reload, unread, and the
-    title and a status for screen readers tell of it; when it is opened it is read."""
+    """A message sent with the form appears without a reload, as unread. The title and a status for
+    screen readers announce it. Opening it marks it as read."""
     page.goto(f"{demo}/_mail/")
     page.wait_for_selector("text=Welcome to your mailbox")
     page.evaluate("window.loaded = 'once'")
@@ -142,8 +142,7 @@ def test_views_of_a_message(demo: str, context: BrowserContext, page: Page) -> N
 
 
 def test_widths_and_colours(demo: str, page: Page) -> None:
-    """The width of the message is one of three and stays chosen; the message and the page are
-    light or dark, each by itself."""
+    """The chosen width is kept. The message and the page are light or dark independently."""
     page.goto(f"{demo}/_mail/")
     page.click(".row")
     frame = page.locator(".stage iframe")
@@ -181,7 +180,7 @@ def test_widths_and_colours(demo: str, page: Page) -> None:
 
 
 def test_searching_and_keys(demo: str, context: BrowserContext, page: Page) -> None:
-    """The list is searched while somebody types, and everything can be done by keys."""
+    """The list is searched while the user types, and every action has a key."""
     for subject in ("Order one", "Order two"):
         write(context, demo, subject)
     page.goto(f"{demo}/_mail/")
@@ -202,7 +201,7 @@ def test_searching_and_keys(demo: str, context: BrowserContext, page: Page) -> N
     page.keyboard.press("ArrowRight")
     assert page.get_by_role("tab", name="Text").get_attribute("aria-selected") == "true"
     page.keyboard.press("u")
-    page.wait_for_selector("text=Choose a message")
+    page.wait_for_selector("text=Select a message")
     page.go_back()
     page.wait_for_selector("h1:text('Order one')")
     page.fill("[name=q]", "nothing like it")
@@ -213,8 +212,8 @@ def test_searching_and_keys(demo: str, context: BrowserContext, page: Page) -> N
 
 
 def test_deleting(demo: str, context: BrowserContext, page: Page) -> None:
-    """A message is deleted by button and by key, the next one is shown; all are deleted only when
-    somebody has confirmed it."""
+    """A message is deleted by button and by key, and the next one is shown. All messages are
+    deleted only after a confirmation."""
     for subject in ("one", "two", "three"):
         write(context, demo, subject)
     page.goto(f"{demo}/_mail/")
@@ -235,7 +234,7 @@ def test_deleting(demo: str, context: BrowserContext, page: Page) -> None:
 
 
 def test_without_script(demo: str, chromium: Browser) -> None:
-    """Where scripts are switched off links and forms do all that must be done."""
+    """Without scripts, links and forms are enough."""
     context = chromium.new_context(java_script_enabled=False)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
@@ -256,8 +255,8 @@ def test_without_script(demo: str, chromium: Browser) -> None:
 
 
 def test_on_a_phone(demo: str, chromium: Browser) -> None:
-    """On a phone the list or the message is seen, nothing is wider than the screen, and the way
-    back leads to the list."""
+    """On a phone either the list or the message is visible, nothing is wider than the screen, and
+    the back link leads to the list."""
     context = chromium.new_context(viewport=t.cast("t.Any", PHONE))
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
@@ -276,7 +275,7 @@ def test_on_a_phone(demo: str, chromium: Browser) -> None:
 
 
 def test_an_app_that_is_reloaded(tmp_path: Path, page: Page) -> None:
-    """That a message cannot be marked as read, for nobody answers, is no error of the page."""
+    """If the server does not respond when a message is marked as read, the page raises no error."""
     id = keep(tmp_path, b"Subject: Hi\r\n\r\n")
     page.route("**/read", lambda route: route.abort())
 
@@ -286,7 +285,7 @@ def test_an_app_that_is_reloaded(tmp_path: Path, page: Page) -> None:
 
 
 class Attacker(http.server.BaseHTTPRequestHandler):
-    """Notes what is asked of it."""
+    """Records the requests it gets."""
 
     asked: t.ClassVar[list[str]]
 
@@ -303,12 +302,12 @@ class Attacker(http.server.BaseHTTPRequestHandler):
 
 
 class Listening(http.server.ThreadingHTTPServer):
-    """Notes who connects, too, though he may ask for nothing."""
+    """Records connections too, even without a request."""
 
     asked: list[str]
 
     def server_bind(self) -> None:
-        """Without asking the DNS how this machine is called."""
+        """Skip the DNS lookup of this machine's name."""
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: t.Any, client_address: t.Any) -> None:
@@ -318,7 +317,7 @@ class Listening(http.server.ThreadingHTTPServer):
 
 @pytest.fixture
 def attacker() -> Iterator[tuple[str, list[str]]]:
-    """The address of a server of somebody else, and what was asked of it."""
+    """The URL of another server, and the list of requests to it."""
     asked: list[str] = []
     kind = type("Mine", (Attacker,), {"asked": asked})
     # An address that nobody else connects to, not even by a port that was another server's before.
@@ -380,7 +379,8 @@ onfocus="top.pwned = 13"><button id="submit">submit</button>
 <template><script>top.pwned = 21</script></template></pre></iframe></section></body></html>"""
 CLICKED = ["script", "script2", "svg", "data", "submit", "formaction", "clear", "save", "ping"]
 OF_THE_FRAME = ["top", "parent"]
-"""By itself the message is the top, and a link that somebody clicks leads away from it."""
+"""Opened directly, the message is the top document, and a click on a link navigates away from
+it."""
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["in the page", "by itself"])
@@ -391,8 +391,8 @@ def test_a_hostile_message(
     attacker: tuple[str, list[str]],
     alone: bool,
 ) -> None:
-    """Attack: every way in which a message may run something, ask for something, or touch the
-    page: by itself, and when somebody clicks on it. Nothing happens."""
+    """Attack: every way in which a message could run a script, send a request, or change the page:
+    when it is shown, and when the reader clicks on it. Nothing happens."""
     evil, asked = attacker
     attack = "\"'></iframe><script>top.pwned=1</script><img src=x onerror=top.pwned=1>"
     word = "=?utf-8?q?" + "".join(f"={octet:02X}" for octet in attack.encode()) + "?="
@@ -435,7 +435,7 @@ def test_a_hostile_message(
 
 
 def test_a_link_opens_a_tab(tmp_path: Path, context: BrowserContext, page: Page) -> None:
-    """A link that somebody clicks opens a tab of its own, which knows nothing of the page."""
+    """A click on a link opens a new tab, which has no access to the page."""
     with served(app_with_mailbox(tmp_path)) as address:
         html = f'<a href="{address}/elsewhere">Reset</a>'
         id = keep(tmp_path, f"Content-Type: text/html\r\n\r\n{html}".encode())
@@ -449,7 +449,7 @@ def test_a_link_opens_a_tab(tmp_path: Path, context: BrowserContext, page: Page)
 
 
 def test_remote_images(tmp_path: Path, page: Page, attacker: tuple[str, list[str]]) -> None:
-    """Remote images are fetched only when somebody asks for them, for this message."""
+    """Remote images are fetched only when the reader asks for them, for this message."""
     evil, asked = attacker
     id = keep(tmp_path, f'Content-Type: text/html\r\n\r\n<img src="{evil}/pixel">'.encode())
 
@@ -465,8 +465,8 @@ def test_remote_images(tmp_path: Path, page: Page, attacker: tuple[str, list[str
 
 
 def test_another_site_cannot_read(tmp_path: Path, page: Page, context: BrowserContext) -> None:
-    """Attack: a page that the developer visits asks the mailbox, though the app allows every
-    origin, and frames it."""
+    """Attack: a page that the developer visits fetches and frames the mailbox, although the app
+    allows every origin."""
     id = keep(tmp_path, b"Subject: secret\r\n\r\n")
     app = app_with_mailbox(tmp_path)
     elsewhere = Flask("elsewhere")

@@ -1,4 +1,4 @@
-"""The pages in an app with other extensions, which protect, rewrite or decorate every answer."""
+"""The pages in an app with other extensions, which protect, rewrite or decorate every response."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Rewrites: t.TypeAlias = "Callable[[flask.Response], flask.Response]"
 
 
 def shop(folder: Path, **config: t.Any) -> Flask:
-    """An app that shows its mailbox, with its queue in the folder; Mail has no app yet."""
+    """An app that shows its mailbox, with its queue in the folder. Mail has no app yet."""
     app = Flask("shop")
     app.debug = True
     app.config.update(
@@ -77,7 +77,7 @@ def token(client: FlaskClient) -> str:
     ],
 )
 def test_csrf_protection(tmp_path: Path, first: str, path: str, expect: int) -> None:
-    """Our pages have a token of their own, and need none of Flask-WTF, whichever came first."""
+    """The pages have their own token and need none of Flask-WTF, whichever is set up first."""
     app = shop(tmp_path)
     for extension in [CSRFProtect, Mail] if first == "flask_wtf" else [Mail, CSRFProtect]:
         extension(app)
@@ -93,7 +93,7 @@ def test_csrf_protection(tmp_path: Path, first: str, path: str, expect: int) -> 
 
 
 def test_csrf_protection_of_the_app(tmp_path: Path) -> None:
-    """The views of the app, in blueprints or not, are protected as before."""
+    """The views of the app are protected as before, in blueprints or not."""
     app = shop(tmp_path)
     Mail(app)
     CSRFProtect(app)
@@ -106,7 +106,7 @@ def test_csrf_protection_of_the_app(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("extension", [None, "none of Flask-WTF", 1])
 def test_another_csrf_extension(tmp_path: Path, extension: object) -> None:
-    """What another extension keeps under the name of Flask-WTF is left alone."""
+    """Another extension with the name of Flask-WTF's is left alone."""
     app = app_with_mailbox(tmp_path)
     app.extensions["csrf"] = extension
     client = app.test_client()
@@ -117,14 +117,14 @@ def test_another_csrf_extension(tmp_path: Path, extension: object) -> None:
 
 
 def add_a_bar(response: flask.Response) -> flask.Response:
-    """As a toolbar does."""
+    """Rewrites every response, as a toolbar does."""
     if response.is_sequence and response.mimetype == "text/html":
         response.set_data(response.get_data().replace(b"</body>", b"<b>bar</b></body>"))
     return response
 
 
 def encode(response: flask.Response) -> flask.Response:
-    """As what compresses every answer, but with octets that are none."""
+    """Compresses every response, but with invalid octets."""
     response.set_data(b"bar")
     response.headers["Content-Encoding"] = "gzip"
     response.headers["Location"] = "https://attacker.example/"
@@ -139,7 +139,7 @@ def encode(response: flask.Response) -> flask.Response:
 def test_an_app_that_rewrites_every_answer(
     tmp_path: Path, path: str, rewrites: Rewrites, own_class: bool
 ) -> None:
-    """A function of the app that rewrites every answer changes nothing of ours."""
+    """A function of the app that rewrites every response does not change these pages."""
     plain, changed = shop(tmp_path), shop(tmp_path)
     if own_class:
 
@@ -160,7 +160,7 @@ def test_an_app_that_rewrites_every_answer(
 
 @pytest.mark.parametrize("rewrites", [add_a_bar, encode])
 def test_what_is_not_ours_is_rewritten(tmp_path: Path, rewrites: Rewrites) -> None:
-    """A view of the app, and the 404 of a stranger, are what the app makes of them."""
+    """A view of the app, and the 404 for a request without access, are left to the app."""
     app = shop(tmp_path)
     Mail(app)
     app.after_request(rewrites)
@@ -176,7 +176,7 @@ def test_what_is_not_ours_is_rewritten(tmp_path: Path, rewrites: Rewrites) -> No
 
 
 def test_a_redirection_stays_one(tmp_path: Path) -> None:
-    """After a POST the browser is sent to the page, by whatever the app replaces answers."""
+    """After a POST the browser is redirected to the page, even if the app replaces responses."""
     app = shop(tmp_path)
     Mail(app)
     app.after_request(encode)
@@ -189,7 +189,7 @@ def test_a_redirection_stays_one(tmp_path: Path) -> None:
 
 
 def test_cookies_and_own_headers_stay(tmp_path: Path) -> None:
-    """What the app adds beside the answer is sent with it: its session, an id for the log."""
+    """Headers that the app adds are sent: its session, an id for the log."""
     app = shop(tmp_path)
     Mail(app)
 
@@ -212,7 +212,8 @@ def test_cookies_and_own_headers_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_debug_toolbar(tmp_path: Path, path: str) -> None:
-    """Flask-DebugToolbar writes into the pages of the app, and not into ours or into a mail."""
+    """Flask-DebugToolbar writes into the pages of the app, but not into these pages or a
+    message."""
     app = shop(tmp_path)
     DebugToolbarExtension(app)
     Mail(app)
@@ -227,7 +228,7 @@ def test_debug_toolbar(tmp_path: Path, path: str) -> None:
 
 
 def test_debug_toolbar_intercepts_no_redirection(tmp_path: Path) -> None:
-    """Flask-DebugToolbar makes pages of the app's redirections, and not of ours."""
+    """Flask-DebugToolbar intercepts redirects of the app, but not of these pages."""
     app = shop(tmp_path)
     Mail(app)
     DebugToolbarExtension(app)

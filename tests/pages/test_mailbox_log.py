@@ -1,4 +1,4 @@
-"""What the log of the development server tells of a page of the mailbox that is open."""
+"""Requests of an open mailbox page in the log of the development server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from servers.flask_server import served
 
 
 class Coloured(WSGIRequestHandler):
-    """As it writes for a terminal."""
+    """Logs with colours, as for a terminal."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         asked = f"{self.command} {self.path} {self.request_version}"
@@ -24,7 +24,7 @@ class Coloured(WSGIRequestHandler):
 
 
 class Plain(WSGIRequestHandler):
-    """As it is."""
+    """Logs without changes."""
 
 
 def record(message: object, *args: object) -> logging.LogRecord:
@@ -35,8 +35,8 @@ def record(message: object, *args: object) -> logging.LogRecord:
 def test_an_open_page(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: type[WSGIRequestHandler]
 ) -> None:
-    """An open page, which asks all the time, does not fill the log; what has changed is told, and
-    so is every other request."""
+    """The regular requests of an open page do not fill the log. Changes and all other requests are
+    logged."""
     with served(app_with_mailbox(tmp_path), kind) as address:
         host = address.removeprefix("http://")
         connection = http.client.HTTPConnection(host, timeout=60)
@@ -63,7 +63,7 @@ def test_an_open_page(
 
 
 def test_several_apps(tmp_path: Path) -> None:
-    """However many apps have a mailbox, the log of their process is filtered once."""
+    """However many apps have a mailbox, the log of their process has one filter."""
     for number in range(3):
         app_with_mailbox(tmp_path / str(number))
 
@@ -85,5 +85,5 @@ def test_several_apps(tmp_path: Path) -> None:
     ],
 )
 def test_other_lines(line: logging.LogRecord) -> None:
-    """Whatever else is logged in the process is left to the log's handlers, its faults too."""
+    """All other log records of the process are passed on, even broken ones."""
     assert _is_news(line)

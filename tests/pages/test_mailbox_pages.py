@@ -37,7 +37,8 @@ def change(browser: FlaskClient, path: str) -> int:
 
 
 def test_a_message(app: Flask, browser: FlaskClient) -> None:
-    """The page shows who, what, when and where from; the list shows it with its first words."""
+    """The page shows sender, recipients, subject, time and origin. The list shows the first
+    words."""
     page = send(
         app,
         subject="Grüße",
@@ -68,7 +69,7 @@ def test_a_message(app: Flask, browser: FlaskClient) -> None:
 
 
 def test_a_redirected_message(tmp_path: Path) -> None:
-    """The page says for whom a message was before the staging guard sent it elsewhere."""
+    """The page shows the original recipients of a redirected message."""
     app = app_with_mailbox(tmp_path, redirect_to="me@example.com")
 
     shown = app.test_client().get(send(app, to=["ann@example.com", "ben@example.com"])).text
@@ -77,7 +78,7 @@ def test_a_redirected_message(tmp_path: Path) -> None:
 
 
 def test_more_recipients_than_are_listed(app: Flask, browser: FlaskClient) -> None:
-    """Who is not listed of a long To is no blind copy, and is shown."""
+    """With a long To, a recipient that is not listed is shown, but not as Bcc."""
     shown = browser.get(send(app, to=[f"u{number}@example.com" for number in range(52)])).text
 
     assert ">Bcc<" not in shown
@@ -85,20 +86,20 @@ def test_more_recipients_than_are_listed(app: Flask, browser: FlaskClient) -> No
 
 
 def test_an_empty_text(app: Flask, browser: FlaskClient) -> None:
-    """A text of nothing but line ends is told to be none."""
+    """A text with only line ends is shown as no text."""
     assert "<h2>No text</h2>" in browser.get(send(app, text="")).text
 
 
 def test_a_message_that_has_gone(app: Flask, browser: FlaskClient) -> None:
-    """The address of a message that was dropped says so, beside what there is; pieces of it are
-    not found."""
+    """The URL of a dropped message returns a page that says so, next to the list. URLs of its
+    pieces return 404."""
     page = send(app)
     gone = page[:-1] + ("0" if page[-1] != "0" else "1")
 
     response = browser.get(f"{gone}?q=hi")
 
     assert response.status_code == 404
-    assert "This message is not here" in response.text
+    assert "This message no longer exists" in response.text
     assert 'href="/_mail/?q=hi"' in response.text
     assert page in response.text
     assert "not here" not in browser.get(f"{gone}/html").text
@@ -132,7 +133,7 @@ OURS = {
     *("legend", "li", "link", "main", "meta", "nav", "ol", "p", "path", "pre", "rect", "script"),
     *("section", "span", "svg", "table", "tbody", "td", "th", "time", "title", "tr", "ul"),
 }
-"""The elements of our own pages."""
+"""The elements of the pages themselves."""
 
 
 @pytest.mark.parametrize("field", HOSTILE)
@@ -158,7 +159,7 @@ def test_every_field_is_escaped(
 
 
 class Tags(HTMLParser):
-    """The tags of a page as a browser reads them."""
+    """The tags of a page as a browser parses them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -173,7 +174,7 @@ class Tags(HTMLParser):
 
 
 def test_an_app_that_escapes_nothing(tmp_path: Path) -> None:
-    """Attack: the app has switched escaping off, or has templates of our names."""
+    """Attack: the app has disabled escaping, or has templates with the same names."""
     app = app_with_mailbox(tmp_path)
     app.jinja_options = {"autoescape": False}
     (tmp_path / "templates" / "mailhandler").mkdir(parents=True)
@@ -187,7 +188,7 @@ def test_an_app_that_escapes_nothing(tmp_path: Path) -> None:
 
 
 def test_headers_of_a_page(app: Flask, browser: FlaskClient) -> None:
-    """A page runs only its own files, is framed by nobody, and is kept nowhere."""
+    """A page runs only its own files, cannot be framed, and is not cached."""
     headers = browser.get(send(app)).headers
 
     assert headers["Content-Security-Policy"] == (
@@ -201,8 +202,8 @@ def test_headers_of_a_page(app: Flask, browser: FlaskClient) -> None:
 
 
 def test_headers_of_the_frame(app: Flask, browser: FlaskClient) -> None:
-    """Attack: a script, a form, a font or a remote image in the HTML. Its frame may do nothing;
-    opened by itself it may do no more."""
+    """Attack: a script, a form, a font or a remote image in the HTML. The frame has no rights, and
+    has no more when it is opened directly."""
     page = send(app, html="<p>Hello")
 
     frame = browser.get(f"{page}/html")
@@ -240,8 +241,8 @@ def test_headers_of_the_frame(app: Flask, browser: FlaskClient) -> None:
 def test_attachments_are_saved(
     app: Flask, browser: FlaskClient, tmp_path: Path, kind: str, name: str, saved: str
 ) -> None:
-    """Attack: a document that the browser would show as a page of the app, or a name that leads
-    elsewhere. Every file is a download, of no type, with the last part of its name."""
+    """Attack: a document that the browser would show as a page of the app, or a name with a path.
+    Every file is a download without a type, with the last part of its name."""
     encoded = "=?utf-8?q?" + "".join(f"={octet:02X}" for octet in name.encode()) + "?="
     id = keep(
         tmp_path,
@@ -265,7 +266,7 @@ def test_attachments_are_saved(
 
 
 def test_an_attached_message_is_saved(browser: FlaskClient, tmp_path: Path) -> None:
-    """A message that is attached without a name opens as one when it is saved."""
+    """An attached message without a name is saved with the ending of a message."""
     id = keep(tmp_path, b"Content-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nx")
 
     found = browser.get(f"/_mail/messages/{id}/parts/1").headers["Content-Disposition"]
@@ -290,7 +291,8 @@ def test_an_attached_message_is_saved(browser: FlaskClient, tmp_path: Path) -> N
 )
 @pytest.mark.parametrize("end", ["", "/html", "/source", "/parts/1"])
 def test_ids(browser: FlaskClient, tmp_path: Path, id: str, end: str) -> None:
-    """Attack: an id that names another file. An id is looked for in the list, and never a path."""
+    """Attack: an id that names another file. An id is looked up in the list, and never used as a
+    path."""
     (tmp_path / "secret.eml").write_text("Subject: secret\r\n\r\n")
     (tmp_path / "secret.json").write_text("{}")
 
@@ -301,14 +303,14 @@ def test_ids(browser: FlaskClient, tmp_path: Path, id: str, end: str) -> None:
 
 @pytest.mark.parametrize("number", ["0", "2", "1.1", "x", "1.", "01", "..%2f1", "1" * 5000])
 def test_parts_that_are_not_there(browser: FlaskClient, tmp_path: Path, number: str) -> None:
-    """A part is found by its place in the tree, and only there."""
+    """A part is found by its number in the tree, and not otherwise."""
     id = keep(tmp_path, b"Subject: x\r\n\r\nx")
 
     assert browser.get(f"/_mail/messages/{id}/parts/{number}").status_code == 404
 
 
 def test_source(app: Flask, browser: FlaskClient, tmp_path: Path) -> None:
-    """The octets are downloaded as they were kept."""
+    """The download has exactly the stored octets."""
     page = send(app, text="Grüße\n.\n")
     (eml,) = tmp_path.glob("*.eml")
 
@@ -319,7 +321,7 @@ def test_source(app: Flask, browser: FlaskClient, tmp_path: Path) -> None:
 
 
 def test_halves_of_characters(browser: FlaskClient, tmp_path: Path) -> None:
-    """Attack: a text that cannot be written as UTF-8, so that the page fails."""
+    """Attack: a text that cannot be encoded as UTF-8, so that the page fails."""
     id = keep(
         tmp_path,
         b"Subject: =?utf-7?q?+2AA-?=\r\nContent-Type: text/html; charset=utf-7\r\n\r\n+2AA-",
@@ -330,7 +332,7 @@ def test_halves_of_characters(browser: FlaskClient, tmp_path: Path) -> None:
 
 
 def test_polling(app: Flask, browser: FlaskClient) -> None:
-    """The list is sent again only if it has changed, whichever process is asked."""
+    """The list is sent again only if it has changed, whichever process responds."""
     other = app_with_mailbox(Path(app.config["MAIL_FOLDER"])).test_client()
     first = browser.get("/_mail/list")
     same = {"If-None-Match": first.headers["ETag"]}
@@ -349,7 +351,7 @@ def test_polling(app: Flask, browser: FlaskClient) -> None:
 
 @pytest.mark.parametrize("path", ["", "list"])
 def test_an_app_at_two_places(app: Flask, browser: FlaskClient, path: str) -> None:
-    """A list that was kept for one place where the app is mounted is none for another."""
+    """A list cached for one mount point of the app is not used for another."""
     page = send(app)
 
     for root in ("/one", "/two", ""):
@@ -358,7 +360,8 @@ def test_an_app_at_two_places(app: Flask, browser: FlaskClient, path: str) -> No
 
 
 def test_deleting(app: Flask, browser: FlaskClient, tmp_path: Path) -> None:
-    """A message is deleted with all its files, and all messages at once; nothing else is."""
+    """Deleting a message deletes all its files, and only those. All messages can be deleted at
+    once."""
     (tmp_path / "notes.txt").touch()
     first, second = send(app, subject="first"), send(app, subject="second")
 
@@ -371,7 +374,7 @@ def test_deleting(app: Flask, browser: FlaskClient, tmp_path: Path) -> None:
 
 
 def test_the_list_of_a_search(app: Flask, browser: FlaskClient) -> None:
-    """The list shows what was searched for, and says what can be written if nothing is found."""
+    """The list shows the results of a search. If there are none, it shows the search terms."""
     send(app, subject="Receipt")
     send(app, subject="Reset")
 
@@ -382,7 +385,7 @@ def test_the_list_of_a_search(app: Flask, browser: FlaskClient) -> None:
 
 
 def test_files_that_are_no_messages(browser: FlaskClient, tmp_path: Path) -> None:
-    """What else is in the folder is left out: damaged files, files of others, half of a message."""
+    """Other things in the folder are ignored: damaged files, foreign files, incomplete messages."""
     name = "20261120T101500.123456Z-4f1c2a9b7d3e5f6"
     good = keep(tmp_path, b"Subject: good\r\n\r\n")
     for number, text in enumerate(["", "[]", "{}", '{"summary": 1}', "\x00", json.dumps("x")]):
@@ -401,7 +404,7 @@ def test_files_that_are_no_messages(browser: FlaskClient, tmp_path: Path) -> Non
 
 
 def test_lint_knows_placeholders(tmp_path: Path) -> None:
-    """What the provider fills in, as the app says, is no dead link on the page."""
+    """A placeholder of the provider, which the app lists, is not a dead link on the page."""
     html = '<p><a href="%out%">Leave</a> <a href="%other%">x</a>'
     app = app_with_mailbox(tmp_path, placeholders=["%out%"])
 

@@ -1,4 +1,4 @@
-"""The mailbox as people see it: three real mails, on a desk and on a phone, light and dark.
+"""Screenshots of the mailbox: three real messages, on a desktop and a phone, light and dark.
 
 With ``MAILHANDLER_SCREENSHOTS=docs/images`` in the environment the pictures are those of the
 documentation. Look at them when the page has changed.
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.services
 
 
 def shop(folder: Path) -> Flask:
-    """An app in debug mode that has sent its mails."""
+    """An app in debug mode that has sent its messages."""
     app = sample_app(folder=str(folder), mailbox=True, handler="mailbox")
     app.debug = True
     receipt = [Attachment(b"%PDF" * 12_000, filename="receipt-HP-20488.pdf")]
@@ -58,7 +58,7 @@ def shop(folder: Path) -> Flask:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", ["desktop", "phone"])
 def test_screenshots(tmp_path: Path, chromium: Browser, device: str, scheme: Scheme) -> None:
-    """Nothing is wider than the screen, and the page has the colours that were asked for."""
+    """Nothing is wider than the screen, and the page has the requested colours."""
     folder = Path(os.environ.get("MAILHANDLER_SCREENSHOTS", tmp_path))
     with served(shop(tmp_path / "mail")) as address, screen(chromium, device, scheme) as page:
         page.goto(f"{address}/_mail/")
@@ -75,8 +75,8 @@ def test_screenshots(tmp_path: Path, chromium: Browser, device: str, scheme: Sch
 
 
 def test_long_names(tmp_path: Path, chromium: Browser) -> None:
-    """On a phone a long subject leaves room for the message, and a long file name for the type of
-    its part, which stands in one line."""
+    """On a phone, a long subject leaves room for the message, and a long file name for the type of
+    its part, which stays on one line."""
     keep(
         tmp_path,
         b"Subject: %b\r\nContent-Type: text/csv; name=%b.csv\r\n\r\na,b" % (b"W" * 900, b"x" * 200),

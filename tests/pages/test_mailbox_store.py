@@ -1,4 +1,4 @@
-"""What keeps the messages of the mailbox, and how they are found."""
+"""The store of the mailbox: how messages are stored and found."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HELLO = Message(subject="Hi", text="Hello", to="ann@example.com", from_addr="me@
 
 @pytest.fixture(params=["UTC", "America/New_York", "Asia/Tokyo"])
 def zone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The zone of this machine."""
+    """The time zone of this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", request.param)
         time.tzset()
@@ -51,7 +51,7 @@ def subjects(store: Store) -> list[str]:
 
 
 def test_the_newest_first(tmp_path: Path) -> None:
-    """The list shows the newest first, and what comes, goes and is read at once."""
+    """The list has the newest first. New, deleted and read messages change it at once."""
     store = Store(str(tmp_path / "mail"))
     assert store.list().entries == ()
     for subject in "01234":
@@ -82,14 +82,14 @@ def test_the_newest_first(tmp_path: Path) -> None:
 def test_blind_copies(
     tmp_path: Path, to: str, cc: str | None, bcc: str | None, unnamed: tuple[str, ...]
 ) -> None:
-    """Whom the header does not name is known."""
+    """The recipients that the header does not name are known."""
     handler(tmp_path).send([HELLO.replace(to=to, cc=cc, bcc=bcc)])
 
     assert Store(str(tmp_path)).list().entries[0].unnamed == unnamed
 
 
 def test_the_plain_file_handler(tmp_path: Path) -> None:
-    """What FileEmailHandler has written is shown too, though it tells less."""
+    """Messages of FileEmailHandler are listed too, although they have fewer facts."""
     FileEmailHandler(folder=tmp_path).send([HELLO])
 
     (entry,) = Store(str(tmp_path)).list().entries
@@ -134,7 +134,7 @@ def test_the_plain_file_handler(tmp_path: Path) -> None:
 )
 @pytest.mark.usefixtures("zone")
 def test_a_damaged_file(tmp_path: Path, damage: str | dict[str, object]) -> None:
-    """Attack: one .json that cannot be read must not take the list of all others away."""
+    """Attack: one unreadable .json must not hide all other messages."""
     path = tmp_path / f"{keep(tmp_path, b'Subject: damaged')}.json"
     facts = json.loads(path.read_text())
     path.write_text(damage if isinstance(damage, str) else json.dumps({**facts, **damage}))
@@ -151,7 +151,7 @@ def test_a_damaged_file(tmp_path: Path, damage: str | dict[str, object]) -> None
 
 
 def test_twice_within_a_tick(tmp_path: Path) -> None:
-    """What comes while the clock of the folder shows the same time as before is seen."""
+    """A message that arrives within the same tick of the folder's clock is listed."""
     now = time.time_ns()
     store = Store(str(tmp_path))
     for number in (1, 2):
@@ -162,8 +162,8 @@ def test_twice_within_a_tick(tmp_path: Path) -> None:
 
 
 def test_another_thread_forgets(tmp_path: Path) -> None:
-    """A message that another thread sees to be gone, and so forgets, between two looks of this one
-    is read again or left out."""
+    """If another thread finds a message deleted, and forgets it between two steps of this one, the
+    message is read again or left out."""
 
     class Forgetful(dict[str, t.Any]):
         def __contains__(self, key: object) -> bool:
@@ -178,7 +178,7 @@ def test_another_thread_forgets(tmp_path: Path) -> None:
 
 
 def test_a_full_store_is_read_once(tmp_path: Path) -> None:
-    """Each .json is read once in a process: a list of what is known opens no file."""
+    """Each process reads a .json once: listing known messages opens no file."""
     for number in range(20):
         keep(tmp_path, f"Subject: {number}\r\n\r\n".encode())
     store = Store(str(tmp_path))
@@ -199,7 +199,7 @@ def test_a_full_store_is_read_once(tmp_path: Path) -> None:
     ],
 )
 def test_the_oldest_are_dropped(tmp_path: Path, options: dict[str, int], kept: list[str]) -> None:
-    """No more are kept than the bounds allow, and the newest always is."""
+    """The folder never has more messages than the bounds allow, and the newest always stays."""
     (tmp_path / "notes.txt").touch()
     (tmp_path / "20000101.json").touch()
 
@@ -211,7 +211,7 @@ def test_the_oldest_are_dropped(tmp_path: Path, options: dict[str, int], kept: l
 
 
 def test_the_octets_are_bounded(tmp_path: Path) -> None:
-    """The oldest go until the others fit together."""
+    """The oldest messages are deleted until the others fit."""
     big = HELLO.replace(text="x" * 60 + "\n" + ("y" * 70 + "\n") * 1000)
 
     handler(tmp_path, mailbox_size=200_000).send(big.replace(subject=str(n)) for n in range(6))
@@ -220,7 +220,7 @@ def test_the_octets_are_bounded(tmp_path: Path) -> None:
 
 
 def test_what_was_left_half_written(tmp_path: Path) -> None:
-    """What a killed process has left counts, and goes when it is old."""
+    """Files of a killed process count, and are deleted when they are old."""
     left = "20000101T000000.000000Z-0123456789abcdef"
     for ending in ("eml", "json~", "seen"):
         (tmp_path / f"{left}.{ending}").touch()
@@ -236,7 +236,7 @@ def _send_many(folder: str) -> None:
 
 def test_many_at_once(tmp_path: Path) -> None:
     """Several processes and threads write, drop and read one folder at once: nothing fails, and
-    every message that is there is whole."""
+    every listed message is complete."""
     folder = str(tmp_path / "mail")
     writers = [
         multiprocessing.get_context("spawn").Process(target=_send_many, args=(folder,))
@@ -274,8 +274,8 @@ def test_many_at_once(tmp_path: Path) -> None:
 
 
 def test_debug_mode_keeps_mail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """With nothing configured mail is kept in the instance path in debug mode, and the console
-    says who would have got what, and where it can be looked at."""
+    """Without configuration, debug mode stores mail in the instance path. The console shows the
+    recipients and the URL of the page."""
     app = Flask("shop", instance_path=str(tmp_path / "instance"))
     app.debug = True
     Mail(app)
@@ -301,8 +301,8 @@ def test_debug_mode_keeps_mail(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_a_thread_knows_where_the_page_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a thread sends, as the queue's does, is told with the address at which the app was last
-    asked on this machine; what another machine has asked, or a forged Host, is not believed."""
+    """For mail that a thread sends, such as the queue's, the console shows the URL at which this
+    machine last requested the app. Requests from other machines and forged Hosts are ignored."""
     app = app_with_mailbox(tmp_path)
     client = app.test_client()
     client.get("/_mail/", base_url="http://localhost:5000/shop/")
@@ -343,7 +343,7 @@ def test_how_many_were_dropped(tmp_path: Path, most: int, sent: int, said: str |
 
 
 def test_a_long_subject_on_the_console(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The line of a message stays a line, with the address at its end."""
+    """The line for a message stays one line, with the URL at its end."""
     app = app_with_mailbox(tmp_path)
     with app.app_context():
         current_mail.send(HELLO.replace(subject="x" * 900))
@@ -352,7 +352,7 @@ def test_a_long_subject_on_the_console(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_the_console_without_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An app that has no page says how to get one; control characters are shown."""
+    """An app without a page says how to get one. Control characters are shown."""
     app = app_with_mailbox(tmp_path, debug=False, handler="mailbox")
     with app.app_context():
         current_mail.send(HELLO)
@@ -378,7 +378,7 @@ def test_the_console_without_a_page(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_which_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: dict[str, str], folder: str
 ) -> None:
-    """The page shows the folder that the default account writes into, or would."""
+    """The page shows the folder into which the default account writes, or would write."""
     monkeypatch.chdir(tmp_path)
     app = Flask("shop", instance_path=str(tmp_path / "instance"))
     app.debug = True
@@ -390,7 +390,7 @@ def test_which_folder(
 
 
 def test_several_accounts(tmp_path: Path) -> None:
-    """Every account that is not connected keeps its mail in the same place."""
+    """All accounts without a server store their mail in the same folder."""
     app = app_with_mailbox(tmp_path, accounts={"bulk": {"subject_prefix": "[News]"}})
     with app.app_context():
         current_mail.send(HELLO)
@@ -419,7 +419,7 @@ def test_several_accounts(tmp_path: Path) -> None:
     ],
 )
 def test_reading_a_search(text: str, query: Query) -> None:
-    """Whatever is written is a search."""
+    """Any text is a valid search."""
     assert read_query(text) == query
 
 
@@ -444,7 +444,8 @@ def test_reading_a_search(text: str, query: Query) -> None:
     ],
 )
 def test_searching(tmp_path: Path, text: str, found: list[str]) -> None:
-    """A message is found by who, whom, subject, first words and files, if it fits all."""
+    """A message is found by sender, recipients, subject, first words and files. It must match all
+    terms."""
     reset = (
         b"From: =?utf-8?q?M=C3=BCller?= <m@example.com>\r\nTo: ann@example.com\r\n"
         b"Subject: Reset\r\nContent-Disposition: attachment; filename=report.pdf\r\n\r\n"
@@ -461,7 +462,7 @@ def test_searching(tmp_path: Path, text: str, found: list[str]) -> None:
 
 
 def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
-    """A folder that cannot be written defers the message and names the key."""
+    """A folder that is not writable defers the message, and the error names the key."""
     (tmp_path / "file").touch()
 
     (report,) = handler(tmp_path / "file" / "mail").send([HELLO])
@@ -472,7 +473,7 @@ def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
 
 
 def test_nobody_to_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message is kept though the console is closed."""
+    """A message is stored even if the console is closed."""
     app = app_with_mailbox(tmp_path)
     closed = io.StringIO()
     closed.close()
@@ -486,7 +487,8 @@ def test_nobody_to_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_background_process(tmp_path: Path) -> None:
-    """Outside a request, where nobody knows the server's address, the path of the page is said."""
+    """Outside a request, the URL of the server is unknown, so the console shows the path of the
+    page."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", BACKGROUND],
         env={**os.environ, "FLASK_MAIL_FOLDER": str(tmp_path)},

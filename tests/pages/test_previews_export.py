@@ -23,7 +23,7 @@ EVIL = "<script>alert(1)</script><meta http-equiv=refresh content='0;url=https:/
 
 @pytest.fixture(autouse=True)
 def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines are broken for narrower ones."""
+    """Lines are wrapped for a narrow terminal."""
     monkeypatch.setenv("COLUMNS", "120")
 
 
@@ -42,7 +42,7 @@ def run(app: Flask, *arguments: str) -> Result:
 
 
 def bill(paid: bool = True, locale: str = "en") -> Message:
-    """What a customer is told."""
+    """A message to a customer."""
     logo = Attachment(b"\x89PNG", filename="logo.png")
     return Message(
         subject=f"Bill {paid} {locale}",
@@ -60,7 +60,7 @@ def broken() -> Message:
 
 
 def test_the_list(app: Flask, mail: Mail) -> None:
-    """Every preview is in the list, with its variants, its locales and what it says of itself."""
+    """The list has every preview, with its variants, locales and description."""
     mail.preview("Shop/Bill", variants={"paid": {}, "due": {}}, locales=["en", "de"])(bill)
     mail.preview("News")(broken)
 
@@ -69,12 +69,12 @@ def test_the_list(app: Flask, mail: Mail) -> None:
     assert result.exit_code == 0
     assert [re.split(r"\s{2,}", line.strip()) for line in result.output.splitlines()] == [
         ["News"],
-        ["Shop/Bill", "paid, due; en, de", "What a customer is told."],
+        ["Shop/Bill", "paid, due; en, de", "A message to a customer."],
     ]
 
 
 def test_no_previews(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """Where there are none the command says how to write one, and the pages do, too."""
+    """Without previews, the command and the pages show how to write one."""
     result = run(app)
     written = run(app, "--export", str(tmp_path))
 
@@ -85,14 +85,14 @@ def test_no_previews(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def addresses(page: Path) -> set[str]:
-    """What a page leads to, or is made of, beside places in itself and the rules' links."""
+    """The URLs of links and resources on a page, except anchors and links to the rules."""
     html = page.read_text(encoding="utf-8")
     found = {unescape(url) for url in re.findall(r'(?:href|src)="([^"]*)"', html)}
     return {url for url in found if not url.startswith(("#", "?", "https://", "data:"))}
 
 
 def test_the_pages_hold_together(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """Every address on every page is a file of the gallery, so it opens from a disk."""
+    """Every URL on every page is an exported file, so the pages work from a disk."""
     mail.preview("Shop/Bill", variants={"paid": {}, "due": {"paid": False}}, locales=["en"])(bill)
     mail.preview("News")(broken)
     folder = tmp_path / "new" / "gallery"
@@ -119,8 +119,8 @@ def test_the_pages_hold_together(app: Flask, mail: Mail, tmp_path: Path) -> None
 
 
 def test_what_is_written(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """A sample is its page, its octets, its parts, and its HTML in two schemes, with and without
-    remote images. No name of a file comes from the message."""
+    """A sample is exported as its page, octets and parts, and its HTML in two schemes, with and
+    without remote images. No file name comes from the message."""
     mail.preview("Bill")(bill)
 
     run(app, "--export", str(tmp_path))
@@ -144,8 +144,8 @@ def test_what_is_written(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_the_frames_are_safe(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """The HTML stands in a frame without scripts, and forbids itself everything but what it shows,
-    before its first own word."""
+    """The HTML is in a frame without scripts. Before its first own tag, a policy forbids everything
+    except what it shows."""
     mail.preview("Bill")(lambda: Message(subject=EVIL, html=f"<!DOCTYPE html><head>{EVIL}"))
 
     run(app, "--export", str(tmp_path))
@@ -168,8 +168,8 @@ def test_the_frames_are_safe(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_what_fails(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """What could not be made has a page that says why and a mark in the list; it is printed, safe
-    for a terminal, and is an exit code. Findings are printed."""
+    """A preview that fails has a page with the reason and a mark in the list. The command prints
+    it, safe for a terminal, and its exit code is 1. It prints findings too."""
     mail.preview("News")(broken)
     mail.preview("Bill")(lambda: Message(subject="Hi", html="<p>Hi<img src='/x'>"))
 
@@ -187,8 +187,8 @@ def test_what_fails(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_names_that_are_alike(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """Names that differ only in what no file name should have are files of their own, and so is
-    what would be one of the gallery's."""
+    """Names that differ only in characters unsuitable for file names get different files, also
+    different from those of the gallery."""
     names = ["A b", "a/B", "Ä", "Ö", "static", "x" * 300, "x" * 301]
     for name in names:
         mail.preview(name)(lambda name=name: Message(subject=name, text="x"))
@@ -202,7 +202,7 @@ def test_names_that_are_alike(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_again(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """Writing again writes over what was there."""
+    """A second export overwrites the first."""
     words = ["first", "second"]
     mail.preview("Bill")(lambda: Message(subject=words.pop(), text="x"))
 
@@ -215,7 +215,7 @@ def test_again(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """A folder that cannot be is told in one line."""
+    """A folder that cannot be created is an error in one line."""
     (tmp_path / "file").touch()
 
     result = run(app, "--export", str(tmp_path / "file" / "x"))

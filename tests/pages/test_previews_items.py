@@ -79,7 +79,7 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def test_each_sample_is_a_test(pytester: pytest.Pytester) -> None:
-    """Each variant in each locale is a test, named so, and needs nothing but the app."""
+    """Each variant in each locale is a test with that name, which needs only the app."""
     result = run(pytester, "--mail-previews")
 
     result.assert_outcomes(passed=4)
@@ -96,7 +96,7 @@ def test_each_sample_is_a_test(pytester: pytest.Pytester) -> None:
 
 
 def test_only_when_it_is_asked_for(pytester: pytest.Pytester) -> None:
-    """Without the option there is no such test, and no app is made."""
+    """Without the option there is no such test, and the app is not imported."""
     pytester.makepyfile("def test_it(): import sys; assert 'shop' not in sys.modules")
 
     result = run(pytester)
@@ -108,7 +108,7 @@ def test_only_when_it_is_asked_for(pytester: pytest.Pytester) -> None:
     ("scope", "flask"), [("function", "flask"), ("module", "no:flask"), ("session", "no:flask")]
 )
 def test_the_app_of_the_tests(pytester: pytest.Pytester, scope: str, flask: str) -> None:
-    """They are made with the fixture app, if there is one, with pytest-flask and without."""
+    """The previews use the fixture app if there is one, with and without pytest-flask."""
     tests = pytester.mkpydir("tests")
     (tests / "conftest.py").write_text(CONFTEST.format(scope=scope), encoding="utf-8")
     (tests / "test_it.py").write_text("def test_it(app): pass", encoding="utf-8")
@@ -119,7 +119,7 @@ def test_the_app_of_the_tests(pytester: pytest.Pytester, scope: str, flask: str)
 
 
 def test_tests_of_different_folders(pytester: pytest.Pytester) -> None:
-    """Those with an app count, where not all tests have one."""
+    """Only fixtures of tests with an app are used, if some tests have none."""
     for name, conftest in (("a", ""), ("web", CONFTEST.format(scope="function"))):
         folder = pytester.mkpydir(name)
         (folder / "conftest.py").write_text(conftest, encoding="utf-8")
@@ -132,22 +132,22 @@ def test_tests_of_different_folders(pytester: pytest.Pytester) -> None:
 
 
 def test_chosen(pytester: pytest.Pytester) -> None:
-    """-k chooses among them as among others."""
+    """-k selects the previews like any other test."""
     result = run(pytester, "--mail-previews", "-k", "mail-previews and de and not old")
 
     result.assert_outcomes(passed=1, deselected=3)
 
 
 def test_in_parallel(pytester: pytest.Pytester) -> None:
-    """They run under xdist."""
+    """The previews run under xdist."""
     result = run(pytester, "--mail-previews", "-n", "2")
 
     result.assert_outcomes(passed=4)
 
 
 def test_failures_are_readable(pytester: pytest.Pytester) -> None:
-    """A failure says what is wrong, why, where to read on and what to write; an error shows the
-    app's own lines. A rule that is allowed does not count."""
+    """A failure says what is wrong, why, where to read more and what to write. An error shows the
+    lines of the app. An allowed rule does not count."""
     pytester.makepyfile(bad=BAD)
     pytester.makeini("[pytest]\nmail_previews_app = bad:create_app\npythonpath = .")
     pytester.path.joinpath("bad.py").write_text(BAD + "from shop import create_app\n", "utf-8")
@@ -166,9 +166,9 @@ def test_failures_are_readable(pytester: pytest.Pytester) -> None:
             "      Most mail clients show the alt text *",
             "      https://www.w3.org/WAI/tutorials/images/",
             "  error in the html: '{{ name }}' was not filled in. [[]braces[]]",
-            "If a rule does not hold *write @mail.preview(..., allow=[[]'alt', 'braces'[]]).",
+            "If a rule does not apply *write @mail.preview(..., allow=[[]'alt', 'braces'[]]).",
             "FAILED mail-previews::Broken - Failed: ZeroDivisionError: division by zero",
-            "FAILED mail-previews::Careless[[]some[]] - Failed: alt, braces: what the *",
+            "FAILED mail-previews::Careless[[]some[]] - Failed: alt, braces: lint found *",
         ]
     )
     result.stdout.no_fnmatch_line("*flask_mailhandler*.py*")
@@ -178,7 +178,7 @@ def test_failures_are_readable(pytester: pytest.Pytester) -> None:
 def test_where_flask_finds_the_app(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """Without the key in the configuration the app is found as the flask command finds it."""
+    """Without the key in the configuration, the app is found as the flask command finds it."""
     pytester.makeini("[pytest]")
     if how == "FLASK_APP":
         monkeypatch.setenv("FLASK_APP", "shop:create_app('mine')")
@@ -200,7 +200,7 @@ def test_where_flask_finds_the_app(
     ],
 )
 def test_no_app(pytester: pytest.Pytester, files: dict[str, str], says: str) -> None:
-    """Where no app can be made that is said in a line, and no test runs."""
+    """If the app cannot be imported, pytest says so in a line, and runs no test."""
     pytester.makeini("[pytest]")
     pytester.makepyfile(**files)
 
@@ -212,7 +212,7 @@ def test_no_app(pytester: pytest.Pytester, files: dict[str, str], says: str) -> 
 
 
 def test_an_app_without_the_preview(pytester: pytest.Pytester) -> None:
-    """Where the app of the tests does not have the preview it is said what to do."""
+    """If the app of the tests does not have the preview, the error says what to do."""
     pytester.makeconftest(
         "import pytest\n\n@pytest.fixture\ndef app():\n"
         "    from flask import Flask\n    from flask_mailhandler import Mail\n"
@@ -228,7 +228,7 @@ def test_an_app_without_the_preview(pytester: pytest.Pytester) -> None:
 
 
 def test_an_app_fixture_that_needs_another(pytester: pytest.Pytester) -> None:
-    """Where the app fixture needs one that is not there, pytest says which."""
+    """If the app fixture needs a missing fixture, pytest names it."""
     pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef app(database): ...\n")
 
     result = run(pytester, "--mail-previews", "-k", "new-en")

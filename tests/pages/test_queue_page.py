@@ -1,4 +1,4 @@
-"""The pages of the queue beside the mailbox, and their JSON."""
+"""The pages of the queue, and their JSON."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CHANGES = ["queue/2/retry", "queue/2/cancel", "queue/purge"]
 
 @pytest.fixture
 def shop(tmp_path: Path, scripted: Scripted) -> Iterator[Shop]:
-    """A shop with mail of each kind."""
+    """A shop with messages in each state."""
     found = full(tmp_path, scripted)
     yield found
     found.queue.close()
@@ -65,17 +65,17 @@ def page(browser: FlaskClient, path: str = "") -> str:
 
 
 def listed(browser: FlaskClient, search: str = "") -> list[int]:
-    """The numbers of the messages in the list."""
+    """The ids of the messages in the list."""
     return [int(id) for id in re.findall(r'class="row".*data-id="(\d+)"', page(browser, search))]
 
 
 def test_a_queue_that_was_never_used(empty: Shop, tmp_path: Path) -> None:
-    """Looking into a queue that was never used makes no file, and no page leads to it; when it is
-    used the mailbox leads to it at once."""
+    """Viewing a queue that was never used creates no file, and no page links to it. After its first
+    use the mailbox links to it at once."""
     browser = empty.app.test_client()
 
     assert "/_mail/queue/" not in browser.get("/_mail/").text
-    assert "Nothing in the queue" in page(browser)
+    assert "The queue is empty" in page(browser)
     assert browser.get("/_mail/queue/1").status_code == 404
     assert browser.get("/_mail/api/queue").get_json()["messages"] == []
     assert change(browser, "queue/purge").status_code == 303
@@ -86,8 +86,8 @@ def test_a_queue_that_was_never_used(empty: Shop, tmp_path: Path) -> None:
 
 
 def test_the_list(browser: FlaskClient) -> None:
-    """The list counts the messages of each state, and shows the newest first: who gets what, and
-    what went wrong last."""
+    """The list counts the messages in each state. It has the newest first, with recipients and the
+    last error."""
     html = page(browser)
 
     assert listed(browser) == [5, 4, 3, 2, 1]
@@ -115,7 +115,7 @@ def test_the_list(browser: FlaskClient) -> None:
     ],
 )
 def test_a_search(browser: FlaskClient, search: str, found: list[int]) -> None:
-    """The search knows what the command line knows: state, account and age."""
+    """The search has the criteria of the command line: state, account and age."""
     assert listed(browser, f"?q={search}") == found
     assert listed(browser, f"list?q={search}") == found
     assert ("Nothing found" in page(browser, f"?q={search}")) is (found == [])
@@ -126,12 +126,12 @@ def test_a_search(browser: FlaskClient, search: str, found: list[int]) -> None:
     [
         ("state:lost", "state must be waiting, claimed"),
         ("older-than:soon", "older-than must be a time like"),
-        ("ann", "write state:, using: or older-than:"),
-        ("from:ann", "write state:, using: or older-than:"),
+        ("ann", "Write state:, using: or older-than:"),
+        ("from:ann", "Write state:, using: or older-than:"),
     ],
 )
 def test_a_wrong_search(browser: FlaskClient, search: str, why: str) -> None:
-    """A search that means nothing says what can be written, and offers nothing to delete."""
+    """An invalid search shows the valid terms, and has no button to delete."""
     html = page(browser, f"?q={search}")
 
     assert why in html
@@ -146,12 +146,12 @@ def test_many(empty: Shop) -> None:
     browser = empty.app.test_client()
 
     assert len(listed(browser)) == 100
-    assert "Older ones are not listed" in page(browser)
+    assert "Older messages are not listed" in page(browser)
 
 
 def test_a_message(shop: Shop, browser: FlaskClient) -> None:
-    """A page shows what became of each recipient, all times, the attempts, and the content as long
-    as it is there."""
+    """A page shows the outcome of each recipient, all times, the attempts, and the content while
+    the queue has it."""
     waits, tried, sent = page(browser, "5"), page(browser, "4"), page(browser, "1")
 
     for text in ("not tried", "books@example.com", "invoice.pdf", "high", "Expires", "Send now"):
@@ -159,10 +159,10 @@ def test_a_message(shop: Shop, browser: FlaskClient) -> None:
     assert re.search(r"full@example\.com.*?deferred</span></td>\s*<td>452 4\.2\.2", tried, re.S)
     assert re.search(r"gone@example\.com.*?refused</span></td>\s*<td>550 5\.1\.1", tried, re.S)
     assert "<dt>Attempts</dt><dd>1</dd>" in tried
-    assert "No content any more" in sent
+    assert "The content is deleted" in sent
     assert "order:17" in sent
     assert "/retry" not in sent
-    assert "Nobody knows whether it was taken" in page(browser, "2")
+    assert "It is unknown whether the server accepted it" in page(browser, "2")
     assert b"Invoice</h1>" in browser.get("/_mail/queue/5/html").data
     assert b"Subject: Your invoice" in browser.get("/_mail/queue/5/source").data
     frame = browser.get("/_mail/queue/5/html").headers["Content-Security-Policy"]
@@ -172,7 +172,7 @@ def test_a_message(shop: Shop, browser: FlaskClient) -> None:
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_sent_message_that_the_mailbox_keeps(tmp_path: Path, kept: bool) -> None:
-    """The page of a message without content leads to the mailbox, if that has it."""
+    """The page of a message without content links to the mailbox, if the message is there."""
     shop = looking(tmp_path, MAIL_HANDLER="mailbox" if kept else "memory")
     put(shop, "Another", "ann@example.com")
     put(shop, "Welcome", "ann@example.com")
@@ -191,7 +191,7 @@ def test_a_sent_message_that_the_mailbox_keeps(tmp_path: Path, kept: bool) -> No
 @pytest.mark.parametrize("id", ["0", "6", "99999999999999999999999999", "x", "-1"])
 @pytest.mark.parametrize("end", ["", "/html", "/source", "/parts/1"])
 def test_messages_that_are_not_there(browser: FlaskClient, id: str, end: str) -> None:
-    """A number that no message has is answered 404, as is content that is gone."""
+    """An unknown id, and deleted content, return 404."""
     assert browser.get(f"/_mail/queue/{id}{end}").status_code == 404
     assert browser.get(f"/_mail/api/queue/{id}").status_code == 404
     if end:
@@ -199,7 +199,8 @@ def test_messages_that_are_not_there(browser: FlaskClient, id: str, end: str) ->
 
 
 def test_retry_and_cancel(shop: Shop, browser: FlaskClient) -> None:
-    """What failed or is held waits again, what waits is stopped, and the page is seen again."""
+    """A failed or held message waits again, a waiting one is cancelled, and the browser is
+    redirected to the page."""
     again = change(browser, "queue/2/retry?q=state:held")
     stopped = change(browser, "queue/5/cancel")
     change(browser, "queue/1/retry")  # there is nothing to be sent again
@@ -210,7 +211,8 @@ def test_retry_and_cancel(shop: Shop, browser: FlaskClient) -> None:
 
 
 def test_purge(shop: Shop, browser: FlaskClient) -> None:
-    """What is finished of what was searched for is deleted; what waits cannot be."""
+    """The finished messages that match the search are deleted. Waiting messages cannot be
+    deleted."""
     assert change(browser, "queue/purge?q=state:waiting").status_code == 400
     assert "/purge" not in page(browser, "?q=state:waiting")
     assert change(browser, "queue/purge?q=using:news").status_code == 303
@@ -237,8 +239,8 @@ def test_purge(shop: Shop, browser: FlaskClient) -> None:
 def test_changes_of_strangers(
     shop: Shop, browser: FlaskClient, path: str, headers: dict[str, str]
 ) -> None:
-    """Attack: another site has a browser send, stop or delete mail. It knows no token, or its
-    origin is another."""
+    """Attack: another site makes a browser send, cancel or delete mail. It does not know the token,
+    or has another origin."""
     before, token = shop.rows, token_of(browser)
     given = {name: value.replace("TOKEN", token) for name, value in headers.items()}
 
@@ -259,8 +261,8 @@ def test_changes_of_strangers(
 def test_changes_from_elsewhere(
     shop: Shop, browser: FlaskClient, path: str, headers: dict[str, str]
 ) -> None:
-    """Attack: the token is known, and a page of another site or a tunnel uses it. The guard of
-    the mailbox answers as if there were no page."""
+    """Attack: a page of another site, or a tunnel, knows the token. The response is a 404, as
+    without these pages."""
     before, token = shop.rows, token_of(browser)
 
     found = browser.post(f"/_mail/{path}", headers={"X-Mail-Token": token, **headers})
@@ -270,15 +272,14 @@ def test_changes_from_elsewhere(
 
 
 def test_strangers_see_nothing(browser: FlaskClient) -> None:
-    """Attack: somebody in the same network looks into the queue of a debug server."""
+    """Attack: another machine in the network requests the queue of a debug server."""
     for path in ("queue/", "queue/list", "queue/5", "queue/5/source", "api/queue", "api/queue/5"):
         found = browser.get(f"/_mail/{path}", environ_base={"REMOTE_ADDR": "192.0.2.7"})
         assert found.status_code == 404
 
 
 def test_hostile_texts(shop: Shop, browser: FlaskClient) -> None:
-    """Attack: a server, or whoever chooses a key or a subject, writes a script into what the pages
-    show."""
+    """Attack: a reply, a key or a subject contains a script, which the pages would run."""
     row = shop.rows[2]
     (item,) = from_json(row.recipients)
     evil = dataclasses.replace(item, state=State.REFUSED, text=EVIL, enhanced_code=EVIL)
@@ -299,7 +300,7 @@ def test_hostile_texts(shop: Shop, browser: FlaskClient) -> None:
 
 
 def test_a_damaged_row(shop: Shop, browser: FlaskClient) -> None:
-    """A row that cannot be read is shown as far as it can be, and does not take the list away."""
+    """An unreadable row is shown as far as possible, and does not hide the list."""
     damaged = {"recipients": "{", "due": 9e15, "expires": -9e15}
     alter(shop.queue.store, shop.rows[2], [RowState.FAILED], **damaged)
 
@@ -319,11 +320,11 @@ def test_polling(shop: Shop, browser: FlaskClient) -> None:
 
 
 def test_an_app_database(tmp_path: Path) -> None:
-    """A queue in a database is shown and changed as one in a file is."""
+    """A queue in a database is shown and changed like one in a file."""
     shop = looking(tmp_path, MAIL_QUEUE=f"sqlite:///{tmp_path}/shop.sqlite")
     browser = shop.app.test_client()
 
-    assert "Nothing in the queue" in page(browser)
+    assert "The queue is empty" in page(browser)
     put(shop, "Your order", "ann@example.com")
     assert listed(browser, "?q=state:waiting") == [1]
     assert "ann@example.com" in page(browser, "1")
@@ -335,20 +336,20 @@ def test_an_app_database(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong(shop: Shop, browser: FlaskClient) -> None:
-    """The list says which account pauses, and that mail is late."""
+    """The list says which account is paused, and that mail is overdue."""
     shop.queue.store.alter_pause("news", lambda before: Pause(9e9, 1, "no route to host"))
     row = shop.rows[4]
     alter(shop.queue.store, row, [row.state], due=row.created - 300)
 
     html = page(browser)
 
-    assert "The account news pauses: no route to host" in html
-    assert re.search(r"late by [56] min", html)
+    assert "The account news is paused: no route to host" in html
+    assert re.search(r"is [56] min overdue", html)
 
 
 @pytest.mark.parametrize("path", ["queue/", "queue/list", "queue/1", "api/queue", "api/queue/1"])
 def test_a_queue_that_cannot_be_used(tmp_path: Path, path: str) -> None:
-    """Where the file is none the page says so, and the mailbox is there as before."""
+    """If the file is not a queue, the page says so, and the mailbox still works."""
     (tmp_path / "mail-queue.sqlite").write_bytes(b"no database at all" * 100)
     shop = looking(tmp_path)
     browser = shop.app.test_client()
@@ -362,7 +363,7 @@ def test_a_queue_that_cannot_be_used(tmp_path: Path, path: str) -> None:
 
 
 def test_api(shop: Shop, browser: FlaskClient) -> None:
-    """The JSON holds what the pages show, by state, account and age, and does what they do."""
+    """The JSON has the content and the actions of the pages, by state, account and age."""
 
     def found(query: str) -> list[int]:
         messages = browser.get(f"/_mail/api/queue?{query}").get_json()["messages"]
@@ -395,7 +396,7 @@ def test_api(shop: Shop, browser: FlaskClient) -> None:
 
 @pytest.mark.parametrize("query", ["state=lost", "older_than=soon", "limit=x", "limit=1e9"])
 def test_api_wrong_queries(browser: FlaskClient, query: str) -> None:
-    """What cannot be meant is said, and nothing is deleted by it."""
+    """Invalid criteria are an error, and nothing is deleted."""
     found = browser.get(f"/_mail/api/queue?{query}")
 
     assert found.status_code == 400

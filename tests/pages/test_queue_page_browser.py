@@ -39,15 +39,15 @@ PATIENCE = 60_000
 
 @pytest.fixture
 def shop(tmp_path: Path, scripted: Scripted) -> Iterator[Shop]:
-    """A shop with mail of each kind."""
+    """A shop with messages in each state."""
     found = full(tmp_path, scripted)
     yield found
     found.queue.close()
 
 
 def test_the_queue_lives(shop: Shop, page: Page) -> None:
-    """A message that is queued appears without a reload; what becomes of it is seen in the list
-    and beside it, where the tab that was open stays open."""
+    """A queued message appears without a reload. Its changes show in the list and in the panel,
+    where the open tab stays open."""
     from playwright.sync_api import expect
 
     with served(shop.app) as address:
@@ -71,8 +71,8 @@ def test_the_queue_lives(shop: Shop, page: Page) -> None:
 
 
 def test_what_can_be_done(shop: Shop, page: Page) -> None:
-    """A message is sent again and stopped by buttons, and finished ones are deleted when somebody
-    has confirmed it, though the list has changed meanwhile."""
+    """Buttons send a message again and cancel it. Finished messages are deleted after a
+    confirmation, even if the list has changed meanwhile."""
     from playwright.sync_api import expect
 
     state = page.locator(".queued .about .state")
@@ -100,7 +100,7 @@ def test_what_can_be_done(shop: Shop, page: Page) -> None:
 
 
 def test_without_script(shop: Shop, chromium: Browser) -> None:
-    """Where scripts are switched off links and forms do all that must be done."""
+    """Without scripts, links and forms are enough."""
     from playwright.sync_api import expect
 
     context = chromium.new_context(java_script_enabled=False)
@@ -123,7 +123,7 @@ def test_without_script(shop: Shop, chromium: Browser) -> None:
 def test_screenshots(
     shop: Shop, tmp_path: Path, chromium: Browser, device: str, scheme: Scheme
 ) -> None:
-    """Nothing is wider than the screen, and the page has the colours that were asked for."""
+    """Nothing is wider than the screen, and the page has the requested colours."""
     folder = Path(os.environ.get("MAILHANDLER_SCREENSHOTS", tmp_path))
     with served(shop.app) as address, screen(chromium, device, scheme) as page:
         page.goto(f"{address}/_mail/queue/")

@@ -139,7 +139,7 @@ def test_sorted() -> None:
             {},
             a_message,
             ValueError,
-            "There is a preview 'Taken' already.*module of its own",
+            "There is a preview 'Taken' already.*its own module",
         ),
         ("a", {"allow": ["colour"]}, a_message, ValueError, "not 'colour'"),
         ("a", {"variants": ["x", "y"]}, a_message, TypeError, "takes a dict of names and arg"),
@@ -341,7 +341,7 @@ def broken_teardown(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("function", "kind", "says"),
     [
-        (lambda: None, "TypeError", "returned None, not a Message: write return"),
+        (lambda: None, "TypeError", "returned None, not a Message: return"),
         (lambda: "text", "TypeError", "returned 'text', not a Message"),
         (lambda: 1 / 0, "ZeroDivisionError", "division by zero"),
         (lambda: Message(html="<img src=cid:x@y>"), "MessageError", "no attachment has it"),
@@ -384,7 +384,7 @@ def test_a_message_that_is_stopped() -> None:
     mail.preview("Hi")(a_message)
     mail.before_send(lambda message: None)
 
-    assert "before_send function has stopped" in failed(app, mail, "Hi").text
+    assert "before_send function stopped" in failed(app, mail, "Hi").text
 
 
 def test_the_app_breaks_down() -> None:

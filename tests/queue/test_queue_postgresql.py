@@ -19,6 +19,7 @@ from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.stores.sqlalchemy import clock as sqlalchemy_clock
+from flask_mailhandler.queue.stores.sqlalchemy import database as sqlalchemy_database
 from flask_mailhandler.queue.stores.sqlalchemy import database_url
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from queueing import Shop
@@ -218,6 +219,27 @@ def _claimed_beside(here: Shop, held: int) -> list[t.Any]:
         connection.exec_driver_sql(f"SELECT id FROM mail_queue WHERE id = {held} FOR UPDATE")
         now = here.rows[0].due + 1
         return store.claim("default", Lease("me", now + 60), now, 10)
+
+
+@pytest.mark.parametrize(("setting", "seconds"), [("50ms", 0.05), ("2s", 2.0)])
+def test_the_lock_timeout_of_the_database(
+    setting: str, seconds: float, postgresql: Postgresql, tmp_path: Path, scripted: Scripted
+) -> None:
+    """A lock_timeout that the database or its URL sets is not replaced by the queue's own."""
+    with postgresql.database() as url:
+        limited = f"{url}%20-clock_timeout%3D{setting}"
+        with shop(tmp_path, scripted(), MAIL_QUEUE=limited) as here:
+            here.mail.send_later(letter())
+            store = here.queue.store
+            assert isinstance(store, SqlalchemyStore)
+            (number,) = [row.id for row in here.rows]
+            with store.database.write() as connection:
+                connection.execute(sa.select(store.database.rows).with_for_update())
+                began = time.monotonic()
+                with pytest.raises(QueueError, match="lock timeout"):
+                    here.queue.cancel([number])
+
+    assert seconds <= time.monotonic() - began < sqlalchemy_database.LOCK_TIMEOUT
 
 
 def test_the_clock_of_the_server(

@@ -32,7 +32,7 @@ Node: t.TypeAlias = "Callable[..., NodeSmtpServer]"
 
 
 def octets(handler: SMTPEmailHandler, message: Message) -> bytes:
-    """What is to arrive."""
+    """The content that should arrive."""
     job = handler.prepare(message).job
     assert job is not None
     return bytes(job.content)
@@ -105,7 +105,7 @@ def test_token(node_smtp_server: Node, certificates: Certificates) -> None:
 def test_login_refused(
     node_smtp_server: Node, certificates: Certificates, options: dict[str, t.Any], text: str
 ) -> None:
-    """F-18, F-29: a wrong password, and none: nothing is taken."""
+    """F-18, F-29: with a wrong password, and without one, no message is accepted."""
     server = node_smtp_server("tls", users={"ann": "secret"})
     handler = smtp(server, security="tls", tls_ca_file=certificates.ca_file, **options)
 
@@ -119,7 +119,7 @@ def test_login_refused(
 
 @pytest.mark.parametrize("pipelining", [True, False])
 def test_refused_recipients(node_smtp_server: Node, pipelining: bool) -> None:
-    """F-30, F-31, F-32, F-69: some are refused, then all; the next message goes on."""
+    """F-30, F-31, F-32, F-69: some recipients are refused, then all; the next message is sent."""
     refused = {"no@example.com": 550, "later@example.com": 450}
     server = node_smtp_server(refused=refused, pipelining=pipelining)
     handler = smtp(server)
@@ -143,7 +143,7 @@ def test_refused_recipients(node_smtp_server: Node, pipelining: bool) -> None:
 
 
 def test_size(node_smtp_server: Node) -> None:
-    """F-90: larger than it takes: refused here, and the next message goes on."""
+    """F-90: a message larger than the server's limit is refused here, and the next one is sent."""
     server = node_smtp_server(size=1000)
     handler = smtp(server)
 

@@ -1,4 +1,4 @@
-"""The servers that others wrote, as the tests use them: aiosmtpd, Postfix, smtp-sink."""
+"""Third-party servers, as the tests use them: aiosmtpd, Postfix, smtp-sink."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_aiosmtpd(
     users: dict[str, str] | None,
     no_leaks: None,
 ) -> None:
-    """aiosmtpd keeps what it was given, in each mode, and asks for what it should."""
+    """Aiosmtpd keeps the messages that it was given, in each mode, and requires TLS and login."""
     secure: dict[str, t.Any] = {} if mode == "plain" else {mode: certificates.valid}
     server = aiosmtpd_server(users=users, **secure)
     client = (
@@ -82,7 +82,8 @@ def content(message_id: str) -> str:
 
 @pytest.mark.services
 def test_postfix_delivers(postfix: Postfix) -> None:
-    """What Postfix delivers can be read back, octet for octet, a copy for each recipient."""
+    """A message that Postfix delivers can be read back, octet for octet, one copy for each
+    recipient."""
     sent = content("<1@test.example>")
     with smtplib.SMTP(postfix.host, postfix.ports["plain"], local_hostname="localhost") as client:
         client.sendmail(FROM, [*TO, "d@elsewhere.example"], sent)
@@ -95,7 +96,8 @@ def test_postfix_delivers(postfix: Postfix) -> None:
 
 @pytest.mark.services
 def test_postfix_refuses(postfix: Postfix) -> None:
-    """A mailbox that does not exist, one that is greylisted, and a sender that is not wanted."""
+    """Postfix refuses an unknown address, defers a greylisted one, and refuses an unwanted
+    sender."""
     with smtplib.SMTP(postfix.host, postfix.ports["plain"], local_hostname="localhost") as client:
         client.ehlo()
         assert client.mail("refused@example.com")[0] == 550
@@ -166,7 +168,7 @@ def plain(user: str, password: str) -> str:
 
 @pytest.mark.services
 def test_postfix_tells_what_it_waited_for(postfix: Postfix) -> None:
-    """A message that does not come ends in an error with Postfix's log."""
+    """A message that does not arrive ends in an error with Postfix's log."""
     with pytest.raises(TimeoutError, match=r"(?s)copies of <no@where>.*postfix/"):
         postfix.wait_for("<no@where>", timeout=0)
 
@@ -178,7 +180,7 @@ def test_postfix_tells_what_it_waited_for(postfix: Postfix) -> None:
 def test_smtp_sink(
     smtp_sink: Callable[..., SmtpSink], flags: tuple[str, ...], code: int, no_leaks: None
 ) -> None:
-    """smtp-sink takes everything, or does the fault that its flags name."""
+    """Smtp-sink accepts everything, or fails in the way that its flags name."""
     sink = smtp_sink(*flags)
     with smtplib.SMTP(sink.host, sink.port, local_hostname="localhost") as client:
         client.ehlo()

@@ -1,4 +1,4 @@
-"""More recipients than one transaction takes: batches of one content."""
+"""More recipients than one transaction holds: batches of one content."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def verbs(server: ScriptedServer) -> str:
 def test_batches(
     scripted: Scripted, options: dict[str, t.Any], extensions: list[str], expect: list[int]
 ) -> None:
-    """PROTOCOL 19: by what we set and what the server announces; one content, in order, on one
+    """PROTOCOL 19: batches follow our limit and the server's; one content, in order, on one
     connection."""
     server = scripted(extensions=extensions)
 
@@ -91,7 +91,7 @@ def test_batches(
 
 
 def at_most(number: int, refusal: str) -> t.Callable[[str, Connection], str]:
-    """Answers RCPT as a server that takes so many."""
+    """Replies to RCPT like a server that accepts so many."""
 
     def answer(line: str, connection: Connection) -> str:
         opened = connection.dialogue.transaction
@@ -104,8 +104,8 @@ def at_most(number: int, refusal: str) -> t.Callable[[str, Connection], str]:
     "refusal", ["452 4.5.3 too many", "452 too many", "452 5.5.3 too many", "552 5.5.3 too many"]
 )
 def test_too_many(scripted: Scripted, refusal: str) -> None:
-    """F-39, C-18, C-70, PROTOCOL 13: those accepted are finished, the rest follows on the same
-    connection, and the count is the batch size from then on."""
+    """F-39, C-18, C-70, PROTOCOL 13: the accepted recipients are completed, the rest follows on the
+    same connection, and their number is the batch size from then on."""
     server = scripted(on={"RCPT": at_most(3, refusal)})
 
     report = send(server)
@@ -129,7 +129,7 @@ def test_too_many_and_refused(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("refusal", ["452 4.5.3 too many", "452 too many", "552 5.5.3 too many"])
 def test_too_many_at_once(scripted: Scripted, refusal: str) -> None:
-    """F-40: already the first is too many: deferred, one transaction, no loop."""
+    """F-40: if even the first recipient is too many, it is deferred: one transaction, no loop."""
     server = scripted(on={"RCPT": refusal})
 
     report = send(server)
@@ -144,7 +144,7 @@ def test_too_many_at_once(scripted: Scripted, refusal: str) -> None:
     "refusal", ["452 4.3.1 no space", "452 4.2.2 mailbox full", "552 5.2.2 full"]
 )
 def test_other_limits(scripted: Scripted, refusal: str) -> None:
-    """F-41, PROTOCOL 13: another cause than the number is no reason to repeat."""
+    """F-41, PROTOCOL 13: a 4yz that is not about the number of recipients is not repeated."""
     server = scripted(on={"RCPT": at_most(3, refusal)})
 
     report = send(server)
@@ -182,8 +182,8 @@ def test_other_limits(scripted: Scripted, refusal: str) -> None:
 def test_failed_batch(
     scripted: Scripted, on: dict[str, t.Any], expect: str, impatient: None, no_leaks: None
 ) -> None:
-    """F-67, PROTOCOL 15: after a batch that was not taken no further one starts, and the error
-    says so; what an earlier batch has settled stays."""
+    """F-67, PROTOCOL 15: after a batch that was not accepted no further one starts, and the error
+    says so; the outcomes of earlier batches stay."""
     server = scripted(on=on)
 
     handler = smtp(server, recipients_per_message=3)
@@ -192,13 +192,15 @@ def test_failed_batch(
     assert "".join(state[0] for state in states(report)) == expect
     assert len(server.received) <= 2
     if expect[3:] == "ddd" and expect[:3] not in ("aaa", "ddd"):
-        assert "not tried, for " in report.outcomes[3].text
+        assert "not tried, because " in report.outcomes[3].text
         assert isinstance(report.error, UnknownOutcomeError | DeferredError)
-        assert expect[0] == "u" or "not tried, for an earlier batch got: 554" in str(report.error)
+        assert expect[0] == "u" or "not tried, because an earlier batch got: 554" in str(
+            report.error
+        )
 
 
 def test_login_wanted_for_a_batch(scripted: Scripted) -> None:
-    """F-29, F-67: also the batch before a 530 stays accepted."""
+    """F-29, F-67: a batch accepted before a 530 stays accepted."""
     server = scripted(on={"MAIL": ["250 ok", "530 5.7.0 log in"]})
 
     report = send(server, recipients_per_message=4)
@@ -209,7 +211,7 @@ def test_login_wanted_for_a_batch(scripted: Scripted) -> None:
 
 
 def test_last_words_to_a_batch(scripted: Scripted) -> None:
-    """PROTOCOL 15, 16: a content that was broken off with a refusal ends the message, too."""
+    """PROTOCOL 15, 16: a refusal within the content ends the message too."""
     server = scripted(on={"content": [After(1000, Then("550 5.7.1 no", DROP))]})
     big = b"Subject: x\r\n\r\n" + b"x" * 76 + b"\r\n" + (b"y" * 76 + b"\r\n") * 100_000
 
@@ -222,7 +224,8 @@ def test_last_words_to_a_batch(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("how", [DROP, RESET, "421 4.4.2 idle", "451 4.4.2 idle"])
 def test_moved_batch(scripted: Scripted, how: t.Any) -> None:
-    """PROTOCOL 12: a batch before which the connection went goes over a new one, once each."""
+    """PROTOCOL 12: a batch whose connection was lost before it moves to a new one, once for each
+    batch."""
     server = scripted(on={"MAIL": ["250 ok", how, "250 ok", how]})
 
     report = send(server, recipients_per_message=3)
@@ -233,7 +236,8 @@ def test_moved_batch(scripted: Scripted, how: t.Any) -> None:
 
 
 def test_all_refused_in_a_batch(scripted: Scripted) -> None:
-    """F-32, PROTOCOL 10: a batch that was refused whole is ended by RSET, and the next follows."""
+    """F-32, PROTOCOL 10: a batch of which all recipients are refused is ended by RSET, and the next
+    follows."""
     server = scripted(on={"RCPT": ["550 5.1.1 no"] * 3})
 
     report = send(server, recipients_per_message=3)
@@ -243,7 +247,7 @@ def test_all_refused_in_a_batch(scripted: Scripted) -> None:
 
 
 def test_messages_per_connection_within_a_message(scripted: Scripted) -> None:
-    """PROTOCOL 19: batches count as messages where those of a connection are limited."""
+    """PROTOCOL 19: batches count as messages if the messages of a connection are limited."""
     server = scripted(extensions=["LIMITS MAILMAX=2"])
 
     report = send(server, recipients_per_message=2)

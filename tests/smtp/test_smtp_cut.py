@@ -137,7 +137,7 @@ WAYS = {
 
 
 def session(server: ScriptedServer, way: Way, direction: str, limit: int | None) -> Cutter:
-    """Send messages through a cutter, and judge what became of them."""
+    """Send messages through a cutter, and judge the outcomes."""
     given: list[str] = []
 
     def observe(phase: Phase, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""A write of which the kernel takes a part, and then the connection is gone."""
+"""A write of which the kernel takes a part before the connection is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def cut(monkeypatch: pytest.MonkeyPatch, beginning: bytes, taken: int) -> None:
 def test_an_end_in_part(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch, taken: int, extensions: list[str]
 ) -> None:
-    """A message whose end was not given whole cannot have been taken: deferred, not unknown."""
+    """A message whose end was not fully written cannot have been accepted: deferred, not
+    unknown."""
     cut(monkeypatch, b".\r\n", taken)
     server = scripted(extensions=extensions)
 
@@ -55,10 +56,10 @@ def test_an_end_in_part(
 def test_an_end_without_what_follows(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch, taken: int
 ) -> None:
-    """If only what follows the end is cut, the message may have been taken, and the reply says so;
-    the next one goes over another connection."""
+    """If only the octets after the end are cut, the message may have been accepted, and the reply
+    decides; the next one is sent over another connection."""
     # However long the server takes to say it.
-    monkeypatch.setattr("flask_mailhandler.smtp.dialogue._LAST_WORDS", 60)
+    monkeypatch.setattr("flask_mailhandler.smtp.dialogue._LAST_REPLY", 60)
     cut(monkeypatch, b".\r\n", taken)
     server = scripted(extensions=["PIPELINING"])
 
@@ -73,7 +74,7 @@ def test_an_end_without_what_follows(
 def test_a_content_in_part(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch, beginning: bytes, taken: int
 ) -> None:
-    """A content or an envelope that is written in part is deferred: it has no end of data."""
+    """A message whose content or envelope is partly written is deferred: it has no end of data."""
     cut(monkeypatch, beginning, taken)
     server = scripted(extensions=["PIPELINING"])
 
@@ -87,7 +88,7 @@ def test_a_content_in_part(
 
 @pytest.mark.parametrize("taken", [0, 1, 80, 300])
 def test_a_chunk_in_part(scripted: Scripted, monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
-    """A flight that is written in part has no whole content in it: deferred."""
+    """A flight that is partly written holds no complete content: deferred."""
     server = scripted(extensions=["PIPELINING", "CHUNKING"])
     handler = smtp(server, one_flight=True)
     assert handler.send(letters(1))[0].ok

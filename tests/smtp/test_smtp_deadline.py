@@ -1,4 +1,4 @@
-"""Everything ends, at the time that was allowed for it in all."""
+"""Everything ends within the time that is allowed for it in all."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler.net.deadline import Deadline
 from flask_mailhandler.phase import Phase
 from flask_mailhandler.phase import State
+from flask_mailhandler.smtp.delivery import Deliveries
 from flask_mailhandler.smtp.delivery import Delivery
-from flask_mailhandler.smtp.delivery import Waiting
 from flask_mailhandler.smtp.opening import Opening
 from flask_mailhandler.smtp.session import Session
 from sending import ACCEPTED
@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Iterator
 
-    from flask_mailhandler.smtp.endpoint import Server
+    from flask_mailhandler.smtp.endpoint import Endpoint
     from pooling import Clock
     from servers.actions import Action
     from servers.certificates import Certificates
@@ -48,15 +48,15 @@ BIG = b"Subject: big\r\n\r\n" + (b"x" * 78 + b"\r\n") * 200_000
 
 @contextlib.contextmanager
 def timed(at_least: float = 0.0) -> Iterator[None]:
-    """It takes so long, and not as long as what the server does here, or as any other time
-    allowed; a busy machine has the rest."""
+    """It takes about this long, and not as long as the server's actions or another time limit; the
+    margin is for a busy machine."""
     begin = time.monotonic()
     yield
     assert at_least <= time.monotonic() - begin < 40
 
 
 def dripping(octets: bytes) -> Drip:
-    """For a minute, and never silent for long."""
+    """Octets for a minute, with only short pauses."""
     return Drip(octets + b"x" * 3000, every=0.02)
 
 
@@ -95,7 +95,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> Callable[[Action], Action]:
     ],
 )
 def test_slow_opening(scripted: Scripted, on: dict[str, t.Any], no_leaks: None) -> None:
-    """F-81: a server that drips does not hold a connection open for longer than allowed."""
+    """F-81: a server that sends slowly does not hold a connection open for longer than allowed."""
     server = scripted(on=on)
 
     with timed(at_least=0.3):
@@ -113,10 +113,10 @@ def test_time_for_the_opening(
     options: dict[str, t.Any],
     allowed: int,
 ) -> None:
-    """F-81: the time for a connection, or what a message has if that is less."""
+    """F-81: the limit is the time for a connection, or the message's time if that is less."""
     found: list[float] = []
 
-    def opening(server: Server, deadline: Deadline, *args: t.Any, **kwargs: t.Any) -> Opening:
+    def opening(server: Endpoint, deadline: Deadline, *args: t.Any, **kwargs: t.Any) -> Opening:
         found.append(deadline.allowed)
         return Opening(server, deadline, *args, **kwargs)
 
@@ -139,7 +139,7 @@ def test_time_for_the_opening(
 def test_slow_tls(
     scripted: Scripted, certificates: Certificates, on: dict[str, t.Any], no_leaks: None
 ) -> None:
-    """F-81: within the handshake, and within TLS, the time is for all reads together."""
+    """F-81: within the handshake, and within TLS, the time limit is for all reads together."""
     server = scripted(tls=certificates.valid, on=on)
     handler = smtp(server, connect_timeout=0.3, security="tls", tls_context=certificates.client())
 
@@ -172,7 +172,7 @@ def test_slow_transaction(
     secure: bool,
     no_leaks: None,
 ) -> None:
-    """F-54, F-81: one message, all in all."""
+    """F-54, F-81: the time limit of a message is for all its steps together."""
     server = scripted(on={step: soon(action)}, tls=certificates.valid if secure else None)
     options = {"security": "tls", "tls_context": certificates.client()} if secure else {}
 
@@ -186,7 +186,7 @@ def test_slow_transaction(
 def test_slow_steps(
     scripted: Scripted, certificates: Certificates, secure: bool, no_leaks: None
 ) -> None:
-    """F-54, F-81: the time is for all steps together, each of which is in time."""
+    """F-54, F-81: the time limit is for all steps together, although each step is in time."""
     on = {"MAIL": Delay(0.15, "250 ok"), "RCPT": Delay(0.15, "250 ok"), "DATA": SILENCE}
     server = scripted(on=on, tls=certificates.valid if secure else None)
     options = {"security": "tls", "tls_context": certificates.client()} if secure else {}
@@ -202,7 +202,8 @@ def test_slow_steps(
 def test_server_stops_reading(
     scripted: Scripted, certificates: Certificates, said: bytes, secure: bool, no_leaks: None
 ) -> None:
-    """F-47: nobody takes the content: the write ends in time, and what was said before is used."""
+    """F-47: the server does not read the content: the write ends in time, and an earlier reply is
+    used."""
     action = Then(said, SILENCE) if said else STOP_READING
     server = scripted(
         on={"content": action}, extensions=[], tls=certificates.valid if secure else None
@@ -221,7 +222,7 @@ def test_server_stops_reading(
         opening = Opening(handler.server, delivery.deadline, lambda phase: None)
         opening.run()
         session = Session(handler.server, opening)
-        (settled,) = session.send(Waiting([delivery]), observe)
+        (settled,) = session.send(Deliveries([delivery]), observe)
         session.close()
 
     (outcome,) = settled.ordered()
@@ -230,7 +231,7 @@ def test_server_stops_reading(
 
 
 def at(clock: Clock, passed: float, reply: str) -> Action:
-    """A reply that comes when so much time has passed."""
+    """A reply that comes after so much time."""
 
     def action(line: str, connection: Connection) -> Action:
         clock.passed = passed
@@ -240,7 +241,7 @@ def at(clock: Clock, passed: float, reply: str) -> Action:
 
 
 def test_too_late_for_the_end(scripted: Scripted, clock: Clock, no_leaks: None) -> None:
-    """PROTOCOL 17: with less than half of the time left the end of data is not given: deferred is
+    """PROTOCOL 17: with less than half of the time left the end of data is not written: deferred is
     better than unknown."""
     server = scripted(on={"DATA": [at(clock, 10.1, "354 go")]})
 
@@ -253,7 +254,7 @@ def test_too_late_for_the_end(scripted: Scripted, clock: Clock, no_leaks: None) 
 
 
 def test_in_time_for_the_end(scripted: Scripted, clock: Clock) -> None:
-    """PROTOCOL 17: what is left then is all for the reply to the end of data."""
+    """PROTOCOL 17: all the time left is for the reply to the end of data."""
     server = scripted(on={"DATA": at(clock, 90, "354 go"), "end of data": at(clock, 140, "250 ok")})
 
     (report,) = smtp(server, timeout=200).send([letter()])
@@ -262,7 +263,7 @@ def test_in_time_for_the_end(scripted: Scripted, clock: Clock) -> None:
 
 
 def test_each_message_has_its_time(scripted: Scripted, clock: Clock) -> None:
-    """The time of a message begins when it is its turn."""
+    """The time of a message begins with its turn."""
     server = scripted(on={"end of data": [at(clock, 40 * n, "250 ok") for n in (1, 2, 3, 4)]})
 
     reports = smtp(server, timeout=100).send(letters(4))
@@ -285,8 +286,8 @@ def test_opening_counts(scripted: Scripted) -> None:
 def test_a_server_that_answers_no_mail(
     scripted: Scripted, extensions: list[str], connections: int, impatient: None
 ) -> None:
-    """A server that does not answer the first MAIL of a session keeps nobody waiting twice: the
-    others of the list are deferred at once, as if it could not be spoken to."""
+    """If a server does not answer the first MAIL of a session, the other messages of the list are
+    deferred at once, as without a connection."""
     server = scripted(extensions=extensions, on={"MAIL": SILENCE})
     handler = smtp(server)
     prepared = [handler.prepare(letter) for letter in letters(6)]
@@ -302,7 +303,7 @@ def test_a_server_that_answers_no_mail(
 
 @pytest.mark.parametrize("step", ["RCPT", "DATA", "end of data"])
 def test_a_server_that_answers_mail(scripted: Scripted, step: str, impatient: None) -> None:
-    """One that hangs later may hang at this message only: the next one is tried."""
+    """A server that hangs later may hang at this message only: the next one is tried."""
     server = scripted(extensions=[], on={step: [SILENCE]})
 
     reports = smtp(server).send(letters(2))
@@ -331,7 +332,7 @@ def test_time_for_size(scripted: Scripted, clock: Clock) -> None:
 
 
 def test_clock_that_jumps(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-    """F-104: the system's time is not looked at."""
+    """F-104: a change of the system's time has no effect."""
     message = letter()
 
     def never() -> t.NoReturn:
@@ -369,7 +370,7 @@ def test_nearly_over(clock: Clock, allowed: float, left: float, over: bool) -> N
 
 
 def test_closing_is_quick(scripted: Scripted, certificates: Certificates, no_leaks: None) -> None:
-    """F-106: letting go of a handler whose server is dead takes no time and warns of nothing."""
+    """F-106: releasing a handler whose server is dead takes no time and gives no warning."""
     server = scripted(tls=certificates.valid, on={"end of data": SILENCE, "QUIT": SILENCE})
     handler = smtp(server, timeout=0.2, security="tls", tls_context=certificates.client())
 

@@ -50,7 +50,7 @@ def test_stuffed(octets: bytes) -> None:
 
 
 def test_large_pieces() -> None:
-    """C-9: also where a large piece is cut by ourselves."""
+    """C-9: this also holds if we cut a large piece."""
     line = b"." + b"x" * 61 + b"\r\n"  # 64 octets
     for start in (b"", b"a" * 62 + b"\r\n", b"a" * 61 + b"\r\n", b"\r\n"):
         octets = start + line * 10_000
@@ -61,7 +61,7 @@ def test_large_pieces() -> None:
 @pytest.mark.parametrize("octets", DOTTED)
 @pytest.mark.parametrize("header", [b"Subject: x\r\n\r\n", b""])
 def test_content_arrives(scripted: Scripted, header: bytes, octets: bytes) -> None:
-    """C-9: what arrives is what was given, and one message follows the other."""
+    """C-9: the content arrives as it was given, and the next message follows."""
     # Without SIZE, which a line end that we add would belie; rendered contents have theirs.
     server = scripted(extensions=["8BITMIME"])
     content = header + octets

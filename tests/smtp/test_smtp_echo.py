@@ -50,7 +50,7 @@ FORMS = {
 
 
 def remains(shown: str, form: str) -> bool:
-    """Whether a piece of a form, longer than chance, stands in what is shown."""
+    """Whether a piece of a form, longer than by chance, is in the text shown."""
     together = "".join(shown.split())
     form = "".join(form.split())
     return any(form[at : at + 6] in together for at in range(len(form) - 5))
@@ -80,7 +80,7 @@ def test_forms(form: str, how: str) -> None:
 @pytest.mark.parametrize("end", [16, 20, 40, -1])
 @pytest.mark.parametrize("written", [str, urllib.parse.quote_plus])
 def test_tokens_that_are_cut_off(end: int, written: Callable[[str], str]) -> None:
-    """Servers cut what they repeat, and much of a token is worth more than nothing."""
+    """Servers cut off the text that they repeat, and a large part of a token is masked too."""
     token = "ya29.a0AfB_byC/Rk3v+Zq7tXw5uYn8s-M1d=0Lj6Ph2"
     form = written(token[:end])
 
@@ -90,7 +90,7 @@ def test_tokens_that_are_cut_off(end: int, written: Callable[[str], str]) -> Non
 
 
 def test_passwords_that_begin_with_words() -> None:
-    """A text does not tell how a password begins by what is missing in it."""
+    """A text does not show how a password begins by a gap."""
     (shown,) = Echoes([Secret("password-of-ann-17")]).hide(["5.7.8 wrong password-of-ann"])
 
     assert shown == "5.7.8 wrong password-of-ann"
@@ -107,14 +107,14 @@ def test_passwords_that_begin_with_words() -> None:
     ],
 )
 def test_what_is_no_secret(line: str) -> None:
-    """What is no secret stays as it is, and so does all if there is none."""
+    """Text that is not a secret stays as it is, and so does all text if there is no secret."""
     assert Echoes([Secret("correct horse battery")]).hide([line, line]) == [line, line]
     assert Echoes().hide([line]) == [line]
 
 
 @pytest.mark.parametrize("secret", ["", "abc"])
 def test_short_secrets(secret: str) -> None:
-    """A secret that any text would hold is not looked for as it is."""
+    """A secret so short that any text could hold it is not searched for in plain form."""
     assert Echoes([Secret(secret)]).hide(["the abc of mail"]) == ["the abc of mail"]
 
 
@@ -136,7 +136,7 @@ def test_nothing_is_told(
     said: t.Callable[[str], dict[str, t.Any]],
     form: str,
 ) -> None:
-    """No form of the password stands in the error, the report or the log."""
+    """No form of the password is in the error, the report or the log."""
     caplog.set_level(logging.DEBUG)
     server = scripted(extensions=["AUTH PLAIN"], users={"ann": PASSWORD}, on=said(form))
 

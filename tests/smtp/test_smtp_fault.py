@@ -1,5 +1,4 @@
-"""Whose fault it is that a message was not taken: recipient, sender, account or
-content."""
+"""Whose fault it is that a message was not accepted: recipient, sender, account or content."""
 
 from __future__ import annotations
 
@@ -68,7 +67,8 @@ REPLIES = [
 @pytest.mark.parametrize("way", ["lock-step", "groups"])
 @pytest.mark.parametrize(("step", "reply", "about"), REPLIES)
 def test_whose_fault(way: str, step: str, reply: t.Any, about: str, scripted: Scripted) -> None:
-    """The enhanced code says whose fault it is, then the text, and the phase if both are silent."""
+    """The enhanced code says whose fault it is, then the text, and the phase if both say
+    nothing."""
     start = in_groups(scripted) if way == "groups" else scripted
     login = {"username": "ann", "password": "secret"} if step == "AUTH" else {}
     server = start(on={step: reply}, **({"users": {"ann": "secret"}} if login else {}))
@@ -78,7 +78,7 @@ def test_whose_fault(way: str, step: str, reply: t.Any, about: str, scripted: Sc
 
 
 def test_our_own_refusal(scripted: Scripted) -> None:
-    """A message that is too large is refused for its content, before any of it is given."""
+    """A message that is too large is refused for its content, before any of it is sent."""
     (report,) = smtp(scripted(extensions=["SIZE 100"])).send([letter(text="x" * 200)])
 
     assert [str(outcome.about) for outcome in report.outcomes] == ["content"]
@@ -86,8 +86,8 @@ def test_our_own_refusal(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("handler", ["smtp", "memory"])
 def test_nobody_is_at_fault(handler: str, scripted: Scripted) -> None:
-    """Who was accepted is nobody's fault, whatever the handler; who was not, the recipient's if
-    nothing else is said."""
+    """An accepted recipient has no fault, whatever the handler; a recipient that was not accepted
+    is at fault itself unless the outcome says otherwise."""
     sends = smtp(scripted()) if handler == "smtp" else MemoryEmailHandler()
     (report,) = sends.send([letter()])
 
@@ -101,7 +101,7 @@ def test_nobody_is_at_fault(handler: str, scripted: Scripted) -> None:
 @pytest.mark.parametrize("state", [State.REFUSED, State.ACCEPTED, None])
 @pytest.mark.parametrize("about", [About.ACCOUNT, None])
 def test_the_queue_keeps_it(state: State | None, about: About | None) -> None:
-    """A row remembers whose fault it was."""
+    """A row stores whose fault it was."""
     settled = outcomes.Settled(Address("b@example.com"), state, 550, "5.4.5", "no", about)
 
     assert outcomes.from_json(outcomes.to_json([settled])) == (settled,)

@@ -40,7 +40,7 @@ BYE = "421 4.3.2 bye"
 
 @pytest.mark.parametrize("step", ["greeting", "EHLO", "STARTTLS", "AUTH"])
 def test_bye_while_opening(scripted: Scripted, certificates: Certificates, step: str) -> None:
-    """C-15: 421 before there is a session: all are deferred, and nothing but QUIT is said."""
+    """C-15: 421 before there is a session: all are deferred, and only QUIT is sent."""
     server = scripted(starttls=certificates.valid, users={"ann": "secret"}, on={step: BYE})
     login = {"username": "ann", "password": "secret"}
 
@@ -58,7 +58,7 @@ def test_bye_while_opening(scripted: Scripted, certificates: Certificates, step:
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "end of data"])
 def test_bye(scripted: Scripted, step: str, last: bool, extensions: list[str]) -> None:
     """C-15, F-52: 421 within a transaction, whether the server closes or not: this message is
-    deferred, the next goes over another connection, and nothing more is said on this one."""
+    deferred, the next is sent over another connection, and nothing more is sent on this one."""
     server = scripted(extensions=extensions, on={step: [BYE if last else Then(BYE, b"")]})
 
     first, second = smtp(server).send(letters(2))
@@ -70,7 +70,7 @@ def test_bye(scripted: Scripted, step: str, last: bool, extensions: list[str]) -
 
 @EXTENSIONS
 def test_longest_commands(scripted: Scripted, extensions: list[str]) -> None:
-    """C-6, C-7: the longest mailbox there may be, with all parameters, is within the limit."""
+    """C-6, C-7: the longest possible address, with all parameters, is within the limit."""
     server = scripted(extensions=[*extensions, "SIZE 10000000", "8BITMIME", "SMTPUTF8"])
     domain = ".".join(["d" * 61] * 3) + ".com"
     longest = f"{'l' * (254 - 1 - len(domain))}@{domain}"
@@ -132,7 +132,7 @@ def test_mime_version(scripted: Scripted, message: Message) -> None:
 
 
 def test_mime_version_of_others(scripted: Scripted) -> None:
-    """C-38: one that is there is kept, and none is added."""
+    """C-38: an existing field is kept, and none is added."""
     server = scripted()
     message = EmailMessage()
     message["From"], message["To"] = "a@example.com", "b@example.com"
@@ -178,8 +178,8 @@ def test_after_login(scripted: Scripted, extensions: list[str]) -> None:
 def test_too_many_replies(
     scripted: Scripted, on: dict[str, list[Action]], extensions: list[str]
 ) -> None:
-    """F-62, PROTOCOL 11: more replies than commands: nobody is reported accepted by a reply that
-    was not his, and the next message goes over another connection."""
+    """F-62, PROTOCOL 11: more replies than commands: no recipient is reported accepted by another's
+    reply, and the next message is sent over another connection."""
     server = scripted(extensions=extensions, on=on)
 
     first, second = smtp(server).send([letter("r1@example.com", "r2@example.com"), letter()])
@@ -191,8 +191,8 @@ def test_too_many_replies(
 
 @EXTENSIONS
 def test_a_reply_that_looks_right(scripted: Scripted, extensions: list[str]) -> None:
-    """F-62: one too many that could be the reply to DATA, in the place of that: nobody is reported
-    accepted, and nobody deferred who has it."""
+    """F-62: one reply too many, which could be the reply to DATA: no recipient is reported
+    accepted, and none deferred that has the message."""
     server = scripted(extensions=extensions, on={"RCPT": [b"250 a\r\n354 b\r\n"]})
 
     first, second = smtp(server).send([letter("r1@example.com"), letter("r2@example.com")])
@@ -213,8 +213,8 @@ def test_a_reply_that_looks_right(scripted: Scripted, extensions: list[str]) -> 
 def test_too_few_replies(
     scripted: Scripted, step: str, earlier: int, extensions: list[str], impatient: None
 ) -> None:
-    """F-62, F-74, PROTOCOL 12: a reply that never comes, from a server that hangs or is not there
-    any more: deferred in time, not repeated, and the next message goes over another connection."""
+    """F-62, F-74, PROTOCOL 12: a reply that never comes, from a server that hangs or is gone:
+    deferred in time, not repeated, and the next message is sent over another connection."""
     usual = "354 go" if step == "DATA" else "250 ok"
     server = scripted(extensions=extensions, on={step: [*[usual] * earlier, SILENCE]})
 
@@ -236,8 +236,8 @@ def test_too_few_replies(
 def test_lost_within_a_later_content(
     scripted: Scripted, octets: int, how: Action, extensions: list[str]
 ) -> None:
-    """F-46, PROTOCOL 12: also on a connection that has served before, a message of which something
-    was written is not moved to another: deferred, with the phase."""
+    """F-46, PROTOCOL 12: also on a reused connection, a message of which content was written is not
+    moved to another: deferred, with the phase."""
     server = scripted(extensions=extensions, on={"content": [b"", After(octets, how)]})
     # So much that the news of the end overtakes it on a busy machine, too.
     big = b"Subject: big\r\n\r\n" + (b"x" * 78 + b"\r\n") * 400_000
@@ -256,8 +256,8 @@ def test_lost_within_a_later_content(
 def test_nothing_begins_behind_a_bye(
     scripted: Scripted, bye: Action, extensions: list[str]
 ) -> None:
-    """PROTOCOL 9: behind a 421 to RCPT no further phase begins, for those neither who had been
-    accepted before it."""
+    """PROTOCOL 9: after a 421 to RCPT no further phase begins, not for the recipients accepted
+    before it either."""
     server = scripted(extensions=extensions, on={"RCPT": ["250 ok", bye]})
     seen: list[Phase] = []
 
@@ -289,8 +289,8 @@ def test_same_recipient(scripted: Scripted, extensions: list[str]) -> None:
 def test_one_end_of_data(
     scripted: Scripted, extensions: list[str], options: dict[str, t.Any], clock: Clock
 ) -> None:
-    """PROTOCOL 3: the next content is not given before the reply to the one in front, so a list
-    takes a round trip a message, and no fewer."""
+    """PROTOCOL 3: the next content is not sent before the reply to the previous one, so a list
+    takes one round trip for each message, and no fewer."""
     server = scripted(extensions=extensions)
     handler = smtp(server, **options)
 
@@ -319,8 +319,8 @@ def test_each_its_own_reply(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("one_flight", [True, False])
 def test_alone(scripted: Scripted, certificates: Certificates, one_flight: bool) -> None:
-    """C-57, C-61, C-66: EHLO, STARTTLS and AUTH are alone in their groups, however much is offered,
-    outside TLS too; and BINARYMIME is not used."""
+    """C-57, C-61, C-66: EHLO, STARTTLS and AUTH are each sent alone, whatever is offered, outside
+    TLS too; and BINARYMIME is not used."""
     server = scripted(
         extensions=["PIPELINING", "CHUNKING", "BINARYMIME", "8BITMIME"],
         starttls=certificates.valid,

@@ -1,4 +1,5 @@
-"""Whoever stops listening: what a server took is in the log and in a signal all the same."""
+"""A caller that stops early: messages that a server accepted are still in the log and in a
+signal."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from flask_mailhandler import Mail
 from flask_mailhandler import message_failed
 from flask_mailhandler import message_sent
 from flask_mailhandler.handlers.base import EmailHandler
-from flask_mailhandler.handlers.parallel import _Place
+from flask_mailhandler.handlers.parallel import _Awaited
 from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Report
 from flask_mailhandler.smtp.stream import Stream
@@ -56,12 +57,12 @@ def told(app: Flask) -> Iterator[list[Report]]:
 
 
 def logged(caplog: pytest.LogCaptureFixture, report: Report) -> int:
-    """In how many lines of the log a message stands."""
+    """The number of log lines about a message."""
     return sum(report.message_id in record.getMessage() for record in caplog.records)
 
 
 def taken(server: ScriptedServer) -> list[str]:
-    """To whom the server has taken a message."""
+    """The recipients for which the server has accepted a message."""
     server.settle()
     return [recipient for accepted in server.accepted for recipient in accepted.recipients]
 
@@ -104,7 +105,7 @@ def test_left(
     extensions: list[str],
     connections: int,
 ) -> None:
-    """An iteration that is left: each message that the server has is told once, in both."""
+    """An iteration that is left: each message that the server has is reported once, in both."""
     caplog.set_level(logging.INFO)
     server = scripted(extensions=extensions)
     app, mail = app_for(server, pool_size=4)
@@ -119,8 +120,8 @@ def test_left(
 
 
 def test_left_with_failures(scripted: Scripted) -> None:
-    """What was refused or withheld in the end is told with its outcome too, and what a function
-    has stopped is not."""
+    """A message that was refused or withheld is reported with its outcome too, and a stopped one is
+    not."""
     server = scripted(on={"RCPT TO:<r2@": "550 5.1.1 no"})
     app, mail = app_for(server, pool_size=2, allow_to=["r1@example.com", "r2@example.com"])
     both = letter("r2@example.com", "r3@example.com", subject="both")
@@ -136,7 +137,7 @@ def test_left_with_failures(scripted: Scripted) -> None:
 
 
 def interrupting(where: Callable[..., object], then: t.Any) -> tuple[Interrupt, t.Any]:
-    """An action of a server that interrupts the main thread, and then says something."""
+    """An action of a server that interrupts the main thread, and then replies."""
     interrupt = Interrupt(where)
 
     def action(line: str, connection: Connection) -> t.Any:
@@ -167,8 +168,8 @@ def test_interrupted(
     send: Callable[[Mail], None],
     extensions: list[str],
 ) -> None:
-    """Ctrl-C while the reply to the end of data is waited for: what came before is told, and the
-    one under way is told as unknown."""
+    """Ctrl-C while waiting for the reply to the end of data: earlier messages are reported, and the
+    current one is reported as unknown."""
     caplog.set_level(logging.INFO)
     earlier = 0 if send is one else 1
     interrupt, action = interrupting(Stream._receive, SILENCE)
@@ -190,7 +191,7 @@ def test_interrupted(
 
 @pytest.mark.parametrize("step", ["greeting", "MAIL", "RCPT", "DATA"])
 def test_interrupted_before(scripted: Scripted, step: str) -> None:
-    """Ctrl-C before the end of data: nobody has the message, and nothing is told."""
+    """Ctrl-C before the end of data: no recipient has the message, and nothing is reported."""
     interrupt, action = interrupting(Stream._receive, SILENCE)
     server = scripted(on={step: [action]})
     app, mail = app_for(server)
@@ -207,7 +208,7 @@ def test_interrupted_before(scripted: Scripted, step: str) -> None:
 
 
 def test_interrupted_between_batches(scripted: Scripted) -> None:
-    """Of a message in several transactions each recipient has an outcome of its own."""
+    """In a message of several transactions each recipient has its own outcome."""
     interrupt, action = interrupting(Stream._receive, SILENCE)
     server = scripted(extensions=[], on={"end of data": ["250 ok", action]})
     app, mail = app_for(server, recipients_per_message=1)
@@ -225,8 +226,9 @@ def test_interrupted_between_batches(scripted: Scripted) -> None:
 
 
 def test_interrupted_with_several_connections(scripted: Scripted) -> None:
-    """Ctrl-C while several connections are at work: what is under way is finished and told."""
-    interrupt, action = interrupting(_Place.look, "250 ok")
+    """Ctrl-C while several connections are in use: the current messages are finished and
+    reported."""
+    interrupt, action = interrupting(_Awaited.look, "250 ok")
     server = scripted(on={"end of data": ["250 ok", action]})
     app, mail = app_for(server, pool_size=2)
 
@@ -243,7 +245,7 @@ def test_interrupted_with_several_connections(scripted: Scripted) -> None:
 
 
 def test_a_receiver_that_is_interrupted(scripted: Scripted) -> None:
-    """Ctrl-C in a receiver of one signal: the other messages are told too."""
+    """Ctrl-C in a receiver of one signal: the other messages are reported too."""
     server = scripted()
     app, mail = app_for(server)
 
@@ -263,7 +265,7 @@ def test_a_receiver_that_is_interrupted(scripted: Scripted) -> None:
 
 
 class Stopping(EmailHandler):
-    """A handler of somebody else, which is stopped at a phase of its second message."""
+    """A third-party handler that is stopped at a phase of its second message."""
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         from flask_mailhandler.handlers.base import accept
@@ -285,7 +287,7 @@ class Stopping(EmailHandler):
 )
 @pytest.mark.parametrize("lazily", [True, False])
 def test_other_handlers(second: str, expect: list[t.Any], lazily: bool) -> None:
-    """What a handler of one's own has announced as ending, and not reported, is unknown."""
+    """A message whose end of data a custom handler has announced and not reported is unknown."""
     app, mail = app_for(None, handler=Stopping)
     messages = [letter("r1@example.com"), letter(second)]
 
@@ -296,8 +298,8 @@ def test_other_handlers(second: str, expect: list[t.Any], lazily: bool) -> None:
 
 
 class Sharing(EmailHandler):
-    """A handler of somebody else, which asks a provider for several messages at once, or for one
-    recipient after the other, and is stopped when it has announced so many ends of data."""
+    """A third-party handler that sends several messages at once, or one recipient after the other,
+    and is stopped when it has announced so many ends of data."""
 
     stops_at: t.ClassVar[int] = 0
     reports_after: t.ClassVar[int] = 0
@@ -333,8 +335,8 @@ class Sharing(EmailHandler):
 def test_other_handlers_that_share_a_request(
     monkeypatch: pytest.MonkeyPatch, stops_at: int, reports_after: int, expect: list[t.Any]
 ) -> None:
-    """Nobody to whom an end of data was announced is reported deferred, or forgotten: one who was
-    announced before others may have the message too."""
+    """No recipient whose end of data was announced is reported deferred, or left out: one announced
+    before others may have the message too."""
     monkeypatch.setattr(Sharing, "stops_at", stops_at)
     monkeypatch.setattr(Sharing, "reports_after", reports_after)
     app, mail = app_for(None, handler=Sharing)

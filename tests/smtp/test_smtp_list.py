@@ -47,12 +47,12 @@ def scripted(request: pytest.FixtureRequest, scripted: Scripted) -> Scripted:
 
 
 def used(server: ScriptedServer) -> list[int]:
-    """Over which connection each accepted message came."""
+    """The connection of each accepted message."""
     return [accepted.connection for accepted in server.accepted]
 
 
 def test_one_connection(scripted: Scripted, no_leaks: None) -> None:
-    """One connection, one EHLO, no RSET between transactions that were finished."""
+    """One connection, one EHLO, no RSET between completed transactions."""
     server = scripted()
 
     assert became(server, 3) == "aaa"
@@ -75,7 +75,8 @@ def test_one_connection(scripted: Scripted, no_leaks: None) -> None:
 def test_messages_per_connection(
     scripted: Scripted, options: dict[str, t.Any], extensions: list[str], expect: list[int]
 ) -> None:
-    """PROTOCOL 19: after so many a new connection, each closed in order."""
+    """PROTOCOL 19: after so many messages a new connection is opened, and each is closed in
+    order."""
     server = scripted(extensions=extensions)
 
     assert became(server, 5, **options) == "aaaaa"
@@ -84,7 +85,7 @@ def test_messages_per_connection(
 
 
 def test_refused_messages_count(scripted: Scripted) -> None:
-    """PROTOCOL 19: MAILMAX counts transactions, also those that nobody was accepted in."""
+    """PROTOCOL 19: MAILMAX counts transactions, also those without an accepted recipient."""
     server = scripted(extensions=["LIMITS MAILMAX=2"], on={"RCPT": ["550 5.1.1 no"]})
 
     assert became(server, 3) == "raa"
@@ -110,8 +111,8 @@ def test_refused_messages_count(scripted: Scripted) -> None:
     ],
 )
 def test_next_message(scripted: Scripted, on: dict[str, t.Any], expect: str, resets: int) -> None:
-    """F-69, C-23, PROTOCOL 10: after a clean refusal RSET, if no reply to an end of data came, and
-    the next message on the same connection."""
+    """F-69, C-23, PROTOCOL 10: after a clean refusal comes RSET, unless there was a reply to an end
+    of data, and the next message on the same connection."""
     server = scripted(on=on)
 
     assert became(server, 3) == expect
@@ -121,7 +122,8 @@ def test_next_message(scripted: Scripted, on: dict[str, t.Any], expect: str, res
 
 @pytest.mark.parametrize("said", ["500 what", "421 bye", "451 later", "220 what", DROP, RESET])
 def test_reset_refused(scripted: Scripted, said: t.Any) -> None:
-    """F-70, PROTOCOL 10: RSET is not answered 250: close, and the next message goes elsewhere."""
+    """F-70, PROTOCOL 10: if RSET is not answered 250, the connection is closed and the next message
+    uses another."""
     server = scripted(on={"RCPT": ["550 5.1.1 no"], "RSET": said})
 
     assert became(server, 2) == "ra"
@@ -159,7 +161,7 @@ def test_not_repeated(
     no_leaks: None,
 ) -> None:
     """PROTOCOL 12: no repeat after a time-out, a protocol error, a 421 to RCPT or later, or within
-    the content; the next message goes over a new connection."""
+    the content; the next message is sent over a new connection."""
     server = scripted(on=on)
 
     assert re.fullmatch(expect, became(server, 3))
@@ -188,8 +190,8 @@ def test_not_repeated(
     ],
 )
 def test_moved(scripted: Scripted, on: dict[str, t.Any], no_leaks: None) -> None:
-    """F-66, F-76, PROTOCOL 11, 12, 18: a connection that served before is lost or idle, before any
-    of the content: once more, over a new one."""
+    """F-66, F-76, PROTOCOL 11, 12, 18: if a reused connection is lost or times out before any
+    content, the message is sent once more, over a new one."""
     server = scripted(on=on)
 
     assert became(server, 4) == "aaaa"
@@ -206,8 +208,8 @@ def test_moved(scripted: Scripted, on: dict[str, t.Any], no_leaks: None) -> None
     ],
 )
 def test_unasked(scripted: Scripted, said: bytes) -> None:
-    """F-77, PROTOCOL 11: nobody asked for the second reply: close. The next message goes over a
-    new connection; if it had been begun, which shows at DATA, it is deferred."""
+    """F-77, PROTOCOL 11: after a second, unexpected reply the connection is closed. The next
+    message is sent over a new connection; if it had begun, which shows at DATA, it is deferred."""
     server = scripted(on={"end of data": [said]})
 
     assert became(server, 4) == ("adaa" if grouped(server) else "aaaa")
@@ -216,7 +218,7 @@ def test_unasked(scripted: Scripted, said: bytes) -> None:
 
 @pytest.mark.parametrize("how", [DROP, "421 4.3.2 bye"])
 def test_moved_once(scripted: Scripted, how: t.Any) -> None:
-    """F-66, PROTOCOL 12: once; and the one after it has its own repeat."""
+    """F-66, PROTOCOL 12: a message is repeated once; the next one has its own repeat."""
     server = scripted(on={"MAIL": ["250 ok", how, how, "250 ok", how]})
 
     assert became(server, 5) == "adaaa"
@@ -232,7 +234,7 @@ def test_limit_of_one(scripted: Scripted) -> None:
 
 
 def test_a_new_connection_is_not_to_be_had(scripted: Scripted) -> None:
-    """F-66: the new connection cannot be had: all the rest is deferred, with the cause."""
+    """F-66: if there is no new connection, all the rest is deferred, with the cause."""
     server = scripted(
         on={"MAIL": ["250 ok", "421 4.3.2 bye"], "greeting": ["220 hi", "421 4.7.0 too many"]}
     )
@@ -249,8 +251,9 @@ def test_a_new_connection_is_not_to_be_had(scripted: Scripted) -> None:
 )
 @pytest.mark.parametrize("fresh", [True, False])
 def test_idle(scripted: Scripted, action: t.Any, fresh: bool) -> None:
-    """F-71, F-72: the connection ends, or speaks, while the next message is being made: seen
-    before MAIL. On a connection that has served before, it is repeated; on a fresh one deferred."""
+    """F-71, F-72: a connection that ends, or receives something, while the next message is made is
+    noticed before MAIL. On a reused connection the message is repeated; on a fresh one it is
+    deferred."""
     server = scripted()
 
     def jobs() -> Iterator[Job]:
@@ -281,7 +284,7 @@ def test_partial_refusals(scripted: Scripted) -> None:
 
 
 def test_results_are_given_as_they_come(scripted: Scripted) -> None:
-    """A list is delivered lazily: a report is there before the next message is drawn."""
+    """A list is delivered lazily: a message is reported before the next is drawn."""
     server = scripted()
     drawn: list[int] = []
 
@@ -301,7 +304,7 @@ def test_results_are_given_as_they_come(scripted: Scripted) -> None:
 
 
 def test_a_list_that_raises(scripted: Scripted, no_leaks: None) -> None:
-    """An error of the list's own ends the sending, and the connection is closed in order."""
+    """An error of the list itself ends the sending, and the connection is closed in order."""
     server = scripted()
 
     def jobs() -> Iterator[Job]:
@@ -333,7 +336,7 @@ def test_checked_whole(scripted: Scripted) -> None:
 
 @pytest.fixture
 def interrupt() -> Iterator[Action]:
-    """An action of a server that interrupts the main thread, which waits for what it will say."""
+    """An action of a server that interrupts the main thread, which waits for its reply."""
     interrupt = Interrupt(Stream._receive)
 
     def action(line: str, connection: Connection) -> t.Any:

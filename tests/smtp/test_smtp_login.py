@@ -1,4 +1,4 @@
-"""The login, and that its secrets are seen nowhere."""
+"""The login, and that its secrets are never shown."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TOKEN = "ya29.token-that-nobody-sees"
 
 
 def failure(handler: SMTPEmailHandler) -> LoginError:
-    """The error of two messages, of which nothing was taken."""
+    """The error of two messages, of which neither was accepted."""
     reports = handler.send(letters(2))
 
     assert [states(report) for report in reports] == [[DEFERRED], [DEFERRED]]
@@ -120,7 +120,7 @@ def test_oauthbearer_form(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("refusal", ["504 5.5.4 no", "534 5.7.9 too weak"])
 def test_next_mechanism(scripted: Scripted, refusal: str) -> None:
-    """PROTOCOL 22: 504 and 534 mean the mechanism: the next one."""
+    """PROTOCOL 22: 504 and 534 are about the mechanism: the next one is tried."""
     server = scripted(users={NAME: PASSWORD}, on={"AUTH PLAIN": refusal})
 
     (report,) = with_password(server).send([letter()])
@@ -146,7 +146,7 @@ def test_token_of_a_callable_is_asked_for_once(scripted: Scripted) -> None:
 
 
 def test_long_responses(scripted: Scripted) -> None:
-    """C-91: what would make AUTH longer than 512 octets goes by challenge."""
+    """C-91: a response that would make AUTH longer than 512 octets is sent after a challenge."""
     token = "t" * 2000
     server = scripted(tokens={NAME: token})
 
@@ -158,7 +158,7 @@ def test_long_responses(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("length", range(360, 370))
 def test_almost_too_long_responses(scripted: Scripted, length: int) -> None:
-    """C-91: at the limit of 512 octets, whichever side."""
+    """C-91: the limit is exactly 512 octets."""
     password = "p" * length
     server = scripted(users={"ann": password})
 
@@ -169,7 +169,7 @@ def test_almost_too_long_responses(scripted: Scripted, length: int) -> None:
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
 def test_unexpected_challenges(scripted: Scripted, mechanism: str) -> None:
-    """C-92: a challenge too many is cancelled, once."""
+    """C-92: an unexpected challenge is cancelled, once."""
     challenges = ["334 d2hhdD8="] * 3
     server = scripted(
         extensions=[f"AUTH {mechanism}"],
@@ -187,7 +187,7 @@ def test_unexpected_challenges(scripted: Scripted, mechanism: str) -> None:
 
 @pytest.mark.parametrize("mechanism", ["OAUTHBEARER", "XOAUTH2"])
 def test_refused_token(scripted: Scripted, mechanism: str) -> None:
-    """C-93, C-94: the JSON of a refused token is answered in form, and told."""
+    """C-93, C-94: the JSON of a refused token is answered correctly, and shown."""
     server = scripted(extensions=[f"AUTH {mechanism}"], tokens={NAME: "another"})
 
     error = failure(with_token(server))
@@ -197,7 +197,7 @@ def test_refused_token(scripted: Scripted, mechanism: str) -> None:
 
 
 def test_long_json(scripted: Scripted) -> None:
-    """C-93: Google's JSON is longer than a line for people's eyes."""
+    """C-93: Google's JSON is shortened in the error."""
     said = base64.b64encode(b'{"status": "400", "pad": "%s"}' % (b"x" * 600)).decode()
     server = scripted(
         extensions=["AUTH XOAUTH2"],
@@ -210,7 +210,7 @@ def test_long_json(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("said", ["334 ", "334 %%%", "334 é", "334 WzFd", "334 bm8ganNvbg=="])
 def test_odd_challenges(scripted: Scripted, said: str) -> None:
-    """C-93: a challenge that is no JSON object, or no base64, is not told and not stumbled over."""
+    """C-93: a challenge that is not a JSON object, or not base64, is not shown and does no harm."""
     server = scripted(
         extensions=["AUTH XOAUTH2"],
         tokens={NAME: TOKEN},
@@ -252,7 +252,7 @@ def test_refused(scripted: Scripted, said: str, temporary: bool, text: str, no_l
 
 
 def test_wrong_password(scripted: Scripted) -> None:
-    """F-18, PROTOCOL 22: 535 stops; another mechanism is not tried."""
+    """F-18, PROTOCOL 22: after 535 no other mechanism is tried."""
     server = scripted(users={NAME: "another"})
 
     error = failure(with_password(server))
@@ -268,7 +268,7 @@ def test_wrong_password(scripted: Scripted) -> None:
     [
         (
             "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
-            "Microsoft 365 wants OAuth instead of a password: set MAIL_OAUTH_TOKEN",
+            "Microsoft 365 requires OAuth instead of a password: set MAIL_OAUTH_TOKEN",
         ),
         (
             "550 5.7.30 Basic authentication is not supported for Client Submission.",
@@ -291,7 +291,7 @@ def test_wrong_password(scripted: Scripted) -> None:
     ],
 )
 def test_providers(scripted: Scripted, said: str, text: str) -> None:
-    """F-18: what the large providers want today."""
+    """F-18: the hints for what the large providers require today."""
     server = scripted(users={NAME: PASSWORD}, on={"AUTH": said})
 
     assert text in str(failure(with_password(server)))
@@ -306,7 +306,7 @@ def test_providers(scripted: Scripted, said: str, text: str) -> None:
     ],
 )
 def test_not_offered(scripted: Scripted, extensions: list[str], text: str) -> None:
-    """F-21: a login is set, and the server has none, or none of ours."""
+    """F-21: a login is configured, and the server offers none, or none that we support."""
     server = scripted(extensions=extensions)
 
     error = failure(with_password(server))
@@ -317,12 +317,12 @@ def test_not_offered(scripted: Scripted, extensions: list[str], text: str) -> No
 
 
 def test_not_offered_inside_tls(scripted: Scripted, certificates: Certificates) -> None:
-    """F-21: where TLS is on already, it is the login that is not wanted."""
+    """F-21: if TLS is already on, the hint is to leave out the login."""
     server = scripted(tls=certificates.valid)
 
     error = failure(with_password(server, security="tls", tls_context=certificates.client()))
 
-    assert "Leave out MAIL_USERNAME if the server wants no login." in str(error)
+    assert "Leave out MAIL_USERNAME if the server requires no login." in str(error)
 
 
 @pytest.mark.parametrize("action", [DROP, RESET, SILENCE, Then(b"23", DROP), b"hello\r\n"])
@@ -330,7 +330,7 @@ def test_not_offered_inside_tls(scripted: Scripted, certificates: Certificates) 
 def test_broken_off(
     scripted: Scripted, step: str, action: t.Any, impatient: None, no_leaks: None
 ) -> None:
-    """F-22: an end within the exchange is temporary."""
+    """F-22: a connection that ends within the login is temporary."""
     server = scripted(
         extensions=["AUTH LOGIN"],
         users={NAME: PASSWORD},
@@ -345,7 +345,8 @@ def test_broken_off(
 
 
 def test_drop_after_login(scripted: Scripted) -> None:
-    """F-23: logged in, and then the connection is lost: deferred, nothing repeated."""
+    """F-23: if the connection is lost just after the login, the messages are deferred and nothing
+    is repeated."""
     server = scripted(users={NAME: PASSWORD}, on={"AUTH": Then("235 2.7.0 ok", DROP)})
 
     (report,) = with_password(server).send([letter()])
@@ -362,7 +363,8 @@ def test_drop_after_login(scripted: Scripted) -> None:
     ],
 )
 def test_login_wanted(scripted: Scripted, said: str, text: str) -> None:
-    """F-29: 530 to MAIL: no session for any message, and what to set."""
+    """F-29: 530 to MAIL fails the session for all messages, and the error says which keys to
+    set."""
     server = scripted(on={"MAIL": said})
 
     error = failure(smtp(server))
@@ -376,7 +378,7 @@ def test_login_wanted(scripted: Scripted, said: str, text: str) -> None:
 
 
 def test_login_wanted_later(scripted: Scripted) -> None:
-    """F-29: what was accepted before a 530 stays accepted."""
+    """F-29: messages accepted before a 530 stay accepted."""
     server = scripted(on={"MAIL": ["250 ok", "530 5.7.0 enough"]})
 
     reports = smtp(server).send(letters(3))
@@ -406,7 +408,7 @@ def test_login_wanted_later(scripted: Scripted) -> None:
     ],
 )
 def test_wrong_configuration(options: dict[str, t.Any], text: str) -> None:
-    """Command injection, and what cannot be meant: refused where it is written, without the
+    """Command injection and contradictory values are refused where they are configured, without the
     secret in the text."""
     with pytest.raises(ConfigurationError, match=text) as caught:
         SMTPEmailHandler(**options)
@@ -416,7 +418,7 @@ def test_wrong_configuration(options: dict[str, t.Any], text: str) -> None:
 
 
 def test_dangerous_login(scripted: Scripted) -> None:
-    """The unsafe thing has the ugly name."""
+    """A login in clear text needs the option with "dangerous" in its name."""
     handler = SMTPEmailHandler(
         host="mail.example.com",
         security="none",
@@ -430,18 +432,18 @@ def test_dangerous_login(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("token", [None, "", "two words", "a\1b", "ü", 5])
 def test_callable_without_token(scripted: Scripted, token: t.Any) -> None:
-    """A callable that gives no token: the login cannot be had, and nothing is injected."""
+    """A callable that returns no token: there is no login, and nothing is injected."""
     server = scripted(tokens={NAME: TOKEN})
 
     error = failure(with_token(server, oauth_token=lambda: token))
 
     assert error.temporary
-    assert "the callable of MAIL_OAUTH_TOKEN gave no token" in str(error)
+    assert "the callable of MAIL_OAUTH_TOKEN returned no token" in str(error)
     assert auth_lines(server) == []
 
 
 def test_callable_that_raises(scripted: Scripted) -> None:
-    """A callable that raises loses no report; its error is the cause, its text is not ours."""
+    """A callable that raises loses no report; its error is the cause, and its text is not shown."""
 
     def token() -> str:
         raise OSError(f"GET https://login.example/?secret={PASSWORD}")
@@ -450,13 +452,13 @@ def test_callable_that_raises(scripted: Scripted) -> None:
 
     error = failure(with_token(server, oauth_token=token))
 
-    assert "gave no token (OSError)" in str(error)
+    assert "returned no token (OSError)" in str(error)
     assert PASSWORD not in str(error)
     assert isinstance(error.__cause__, OSError)
 
 
 def test_deep_json(scripted: Scripted) -> None:
-    """C-93: a challenge that no parser can take is not told and not stumbled over."""
+    """C-93: a challenge that no parser accepts is not shown and does no harm."""
     said = base64.b64encode(b"[" * 3000).decode()
     server = scripted(
         extensions=["AUTH XOAUTH2"],
@@ -483,7 +485,7 @@ FORMS = [
 
 
 def shown_in(text: str) -> list[str]:
-    """The forms of the secrets that stand in *text*, escaped or not."""
+    """The forms of the secrets that are in *text*, escaped or not."""
     return [form for form in FORMS if form in text or repr(form.encode())[2:-1] in text]
 
 
@@ -534,8 +536,8 @@ def test_secrets(
     on: dict[str, t.Any],
     impatient: None,
 ) -> None:
-    """Secrets: password, token and their base64 stand in no log, repr, error or traceback, with
-    the local variables of every frame, however the session ends."""
+    """Secrets: password, token and their base64 are in no log, repr, error or traceback with the
+    local variables of every frame, however the session ends."""
     caplog.set_level(logging.DEBUG)
     offer = {"EHLO": f"250-me\n250 AUTH {mechanism}"} | on
     server = scripted(
@@ -564,7 +566,7 @@ def test_secrets(
 
 
 def challenge(secret: str, ascii_only: bool) -> str:
-    """A challenge that holds what no challenge should."""
+    """A challenge that holds the secrets."""
     said = json.dumps({"status": "401", "tried": [secret]}, ensure_ascii=ascii_only)
     return f"334 {base64.b64encode(said.encode()).decode()}"
 
@@ -597,7 +599,7 @@ def test_secrets_that_the_server_repeats(
     repeated: t.Callable[[str], dict[str, t.Any]],
     impatient: None,
 ) -> None:
-    """Secrets: what a server tells of them, at the login or later, is not told any further."""
+    """Secrets: secrets that a server repeats, at the login or later, are not shown."""
     caplog.set_level(logging.DEBUG)
     by_password = mechanism in ("PLAIN", "LOGIN")
     secret = PASSWORD + odd if by_password else TOKEN
@@ -619,7 +621,8 @@ def test_secrets_that_the_server_repeats(
 def test_secrets_of_a_write_that_fails(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch, scripted: Scripted
 ) -> None:
-    """Secrets: a TLS socket's frames hold what is written; an interrupt there shows nothing."""
+    """Secrets: a TLS socket's frames hold the octets written; an interrupt there shows none of
+    them."""
     import ssl
 
     server = scripted(tls=certificates.valid, users={NAME: PASSWORD})
@@ -643,7 +646,7 @@ def test_secrets_of_a_write_that_fails(
 
 
 def test_secret() -> None:
-    """Secrets: every way of printing shows three asterisks, and it is not pickled."""
+    """Secrets: every way of printing a secret shows three asterisks, and it cannot be pickled."""
     secret = Secret(PASSWORD)
 
     assert f"{secret} {secret!r} {secret:>10} %s" % secret == "*** *** *** ***"

@@ -1,4 +1,4 @@
-"""Which mechanisms are tried, and what a login that is not accepted is told to do."""
+"""Which mechanisms are tried, and the hints for a login that is not accepted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def with_password(server: ScriptedServer, **options: t.Any) -> SMTPEmailHandler:
 
 
 def failure(handler: SMTPEmailHandler) -> LoginError:
-    """The error of a message that was not sent, for there was no login."""
+    """The error of a message that was not sent, because there was no login."""
     (report,) = handler.send([letter()])
     assert isinstance(report.error, LoginError)
     return report.error
@@ -66,7 +66,7 @@ def test_a_mechanism_that_is_refused(scripted: Scripted, said: str) -> None:
 
 @pytest.mark.parametrize("said", WAY)
 def test_a_token_mechanism_that_is_refused(scripted: Scripted, said: str) -> None:
-    """The same with a token, which is not thrown away for it."""
+    """The same with a token, which is kept."""
     asked: list[str] = []
     server = scripted(tokens={NAME: TOKEN}, on={"AUTH OAUTHBEARER": said})
 
@@ -82,7 +82,8 @@ def test_a_token_mechanism_that_is_refused(scripted: Scripted, said: str) -> Non
 
 
 def test_a_challenge_that_plain_does_not_know(scripted: Scripted) -> None:
-    """A server that goes on where PLAIN is over is left, and the next mechanism is tried."""
+    """If a server continues after the end of PLAIN, it is cancelled and the next mechanism is
+    tried."""
     server = scripted(
         users={NAME: PASSWORD}, on={"AUTH PLAIN": "334 d2hhdD8=", "*": "501 5.7.0 Cancelled"}
     )
@@ -106,8 +107,8 @@ def test_a_challenge_that_plain_does_not_know(scripted: Scripted) -> None:
     ],
 )
 def test_a_secret_that_is_refused(scripted: Scripted, said: str) -> None:
-    """A refusal of the password, or of every login for now, is the end: each further try would
-    be one more failed login."""
+    """After a refusal of the password, or of every login for now, nothing more is tried: each try
+    would be one more failed login."""
     server = scripted(users={NAME: PASSWORD}, on={"AUTH PLAIN": said})
 
     failure(with_password(server))
@@ -116,7 +117,7 @@ def test_a_secret_that_is_refused(scripted: Scripted, said: str) -> None:
 
 
 def test_both_are_refused(scripted: Scripted) -> None:
-    """The error tells each refusal once, the last one first."""
+    """The error names each refusal once, the last one first."""
     server = scripted(
         users={NAME: PASSWORD}, on={"AUTH PLAIN": "502 5.5.1 no", "AUTH LOGIN": "535 5.7.8 wrong"}
     )
@@ -128,7 +129,7 @@ def test_both_are_refused(scripted: Scripted) -> None:
 
 
 def test_a_break_behind_a_refusal(scripted: Scripted) -> None:
-    """A server that closes after it has refused a mechanism has said why."""
+    """If a server closes after it has refused a mechanism, the refusal is the error."""
     server = scripted(users={NAME: PASSWORD}, on={"AUTH PLAIN": Then("502 5.5.1 no", DROP)})
 
     error = failure(with_password(server))
@@ -149,7 +150,7 @@ def test_the_mechanism_that_is_set(scripted: Scripted, mechanism: str, used: str
 
 
 def test_535_that_means_the_mechanism(scripted: Scripted) -> None:
-    """Where 535 may mean the mechanism, the error names the key that chooses another one."""
+    """If 535 may be about the mechanism, the error names the key that chooses another one."""
     server = scripted(users={NAME: PASSWORD}, on={"AUTH PLAIN": "535 Error"})
 
     error = failure(with_password(server))
@@ -175,7 +176,7 @@ def test_535_that_means_the_mechanism(scripted: Scripted) -> None:
     ],
 )
 def test_a_mechanism_that_cannot_be(options: dict[str, t.Any], said: str) -> None:
-    """A mechanism that does not go with the rest is refused where it is written."""
+    """A mechanism that does not fit the other keys is refused where it is configured."""
     with pytest.raises(ConfigurationError, match=said):
         SMTPEmailHandler(**options)
 
@@ -199,14 +200,14 @@ def test_a_mechanism_that_cannot_be(options: dict[str, t.Any], said: str) -> Non
 def test_none_of_ours(
     scripted: Scripted, offered: str, options: dict[str, t.Any], said: str
 ) -> None:
-    """What to do if none of the mechanisms offered will do depends on what is configured."""
+    """The hint for a server without a suitable mechanism depends on the configuration."""
     server = scripted(extensions=[offered])
 
     assert said in str(failure(smtp(server, **{"username": NAME, "password": PASSWORD} | options)))
 
 
 def test_none_of_ours_within_tls(scripted: Scripted, certificates: Certificates) -> None:
-    """Where TLS is on already, no error says to switch it on."""
+    """If TLS is already on, no error says to switch it on."""
     server = scripted(tls=certificates.valid, extensions=["AUTH CRAM-MD5 NTLM"])
     handler = with_password(server, security="tls", tls_ca_file=certificates.ca_file)
 
@@ -235,7 +236,7 @@ def test_a_token_that_is_refused(scripted: Scripted, said: str) -> None:
 
 
 def test_a_login_that_is_wanted_though_it_was_accepted(scripted: Scripted) -> None:
-    """530 to MAIL after a login does not say to set what is set."""
+    """530 to MAIL after a login does not say to set keys that are set."""
     server = scripted(users={NAME: PASSWORD}, on={"MAIL": "530 5.7.0 Authentication required"})
 
     error = failure(with_password(server))

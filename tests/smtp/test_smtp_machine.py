@@ -175,7 +175,7 @@ class Sending(RuleBasedStateMachine):
 
     @rule(faults=faults)
     def retry(self, faults: list[Fault]) -> None:
-        """The same message once more, to those who are deferred."""
+        """The same message once more, to the deferred recipients."""
         # No precondition: what came before may come out in two ways, and the machine must not.
         if not self.partly:
             return
@@ -230,7 +230,7 @@ class Sending(RuleBasedStateMachine):
 
     @rule(action=st.sampled_from([*CLOSING, CLOSE_NOTIFY, "250 what", "421 4.4.2 idle too long"]))
     def speak_while_idle(self, action: Action) -> None:
-        """All connections end, or speak unasked, while nobody uses them."""
+        """All connections end, or receive something unasked, while they are idle."""
         self._quiet()
         for connection in self._open():
             connection.do(action)
@@ -256,7 +256,8 @@ class Sending(RuleBasedStateMachine):
 
     @invariant()
     def is_true(self) -> None:
-        """No report is wrong, nobody got anything twice, no rule of the standards was broken."""
+        """No report is wrong, no recipient got a message twice, and no rule of the standards was
+        broken."""
         if not hasattr(self, "server"):
             return
         self.ledger.judge(self.server.accepted)
@@ -294,7 +295,7 @@ class Sending(RuleBasedStateMachine):
         connections: int = 1,
         recipients: Sequence[str] | None = None,
     ) -> None:
-        """Send, and see that nobody else pays for what went wrong."""
+        """Send, and check that a fault affects no other message."""
         self.plan.expect(faults)
         patient = all(fault.action is not SILENCE for fault in faults)
         timeout = None if patient else 0.4
@@ -338,7 +339,7 @@ class Sending(RuleBasedStateMachine):
 @pytest.mark.parametrize("mode", ["plain", "starttls", "tls"])
 def test_machine(certificates: Certificates, mode: str, no_leaks: None) -> None:
     """F-36, F-46, F-53, F-57, F-66, F-68 ... F-72, F-76, F-77, F-94, F-95, C-96: whatever happens
-    in whatever order, every report is true, nothing is lost, and nothing is there twice."""
+    in whatever order, every report is true, and no message is lost or delivered twice."""
     run_state_machine_as_test(
         t.cast("t.Any", lambda: Sending(certificates, mode)),
         settings=settings(

@@ -1,4 +1,4 @@
-"""Which name the certificate must have, how strictly it is read, and from where we connect."""
+"""The name that the certificate must have, how strictly it is read, and the source address."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Authority:
         self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, names: list[str], common_name: str = "server", *, whole: bool = True) -> t.Any:
-        """A server's context. A certificate that is not whole names no key of its authority."""
+        """A server's context. An incomplete certificate does not name the key of its authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         builder = _builder(_name(common_name), self._name, key)
         if names:
@@ -112,7 +112,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def failure(handler: SMTPEmailHandler) -> DeferredError:
-    """The error of a message whose session could not be had."""
+    """The error of a message without a session."""
     (report,) = handler.send([letter()])
     assert isinstance(report.error, DeferredError)
     return report.error
@@ -155,7 +155,7 @@ def test_name(
 
 
 def test_another_name(scripted: Scripted, authority: Authority, resolver: None) -> None:
-    """A wrong name is not forgiven, and the error names the key that was set."""
+    """A wrong name is refused, and the error names the key that was set."""
     server = scripted(tls=authority.issue(["mail.example.com"]))
 
     by_host = failure(secure(server, authority, host="other.example"))
@@ -171,7 +171,7 @@ def test_another_name(scripted: Scripted, authority: Authority, resolver: None) 
 
 @pytest.mark.parametrize("host", ["mail.example.com", "mail.example.com."])
 def test_common_name(scripted: Scripted, authority: Authority, resolver: None, host: str) -> None:
-    """RFC 9525 section 6.3: a name that is only the common name is not taken, and the error says
+    """RFC 9525 section 6.3: a name that is only the common name is not accepted, and the error says
     which names count."""
     server = scripted(tls=authority.issue([], "mail.example.com"))
 
@@ -181,8 +181,8 @@ def test_common_name(scripted: Scripted, authority: Authority, resolver: None, h
 
 
 def test_strict_certificates(scripted: Scripted, authority: Authority) -> None:
-    """Where Python wants what RFC 5280 wants of a certificate, the error says so, and not to set
-    the file that is set."""
+    """If Python requires what RFC 5280 requires of a certificate, the error says so, and does not
+    say to set a file that is set."""
     server = scripted(tls=authority.issue(["localhost"], whole=False))
     context = ssl.create_default_context(cafile=str(authority.file))
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT
@@ -192,7 +192,7 @@ def test_strict_certificates(scripted: Scripted, authority: Authority) -> None:
     error = failure(own)
     (report,) = by_file.send([letter()])
 
-    assert "Python 3.13 and newer want certificates to follow RFC 5280" in str(error)
+    assert "Python 3.13 and newer require certificates to follow RFC 5280" in str(error)
     assert "take ssl.VERIFY_X509_STRICT out of its verify_flags" in str(error)
     assert "MAIL_TLS_CA_FILE" not in str(error)
     assert report.ok is not STRICT
@@ -202,7 +202,7 @@ def test_strict_certificates(scripted: Scripted, authority: Authority) -> None:
 def test_another_authority(
     scripted: Scripted, authority: Authority, certificates: Certificates
 ) -> None:
-    """An authority that is not known: what to do depends on what is set."""
+    """The hint for an unknown authority depends on the configuration."""
     server = scripted(tls=certificates.valid)
 
     by_system = failure(smtp(server, security="tls"))
@@ -233,7 +233,7 @@ def test_a_client_certificate_that_is_not_taken(
 
 @pytest.mark.parametrize("name", ["https://mail.example.com", "a b", "mail.example.com:465", ""])
 def test_names_that_are_none(name: str) -> None:
-    """A wrong name is refused where it is written."""
+    """A wrong name is refused where it is configured."""
     with pytest.raises(ConfigurationError, match="tls_server_name="):
         SMTPEmailHandler(tls_server_name=name)
 
@@ -243,7 +243,7 @@ def test_names_that_are_none(name: str) -> None:
 
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2", "127.7.7.7"])
 def test_source(scripted: Scripted, source: str) -> None:
-    """MAIL_SOURCE_ADDRESS is where the connection comes from."""
+    """The connection comes from MAIL_SOURCE_ADDRESS."""
     server = scripted()
 
     (report,) = smtp(server, source_address=source).send([letter()])
@@ -274,13 +274,13 @@ def test_source_of_one_family(scripted: Scripted, monkeypatch: pytest.MonkeyPatc
     ("source", "said"),
     [
         ("192.0.2.1", "Check MAIL_SOURCE_ADDRESS: it must be an address of this machine."),
-        ("::1", "it has no address that ::1 could connect to. Check MAIL_SOURCE_ADDRESS"),
+        ("::1", "it has no address that ::1 can connect to. Check MAIL_SOURCE_ADDRESS"),
     ],
 )
 def test_a_source_that_cannot_be(
     scripted: Scripted, source: str, said: str, no_leaks: None
 ) -> None:
-    """An address of another machine, or of another family, is told by its key."""
+    """For an address of another machine, or of another family, the error names its key."""
     error = failure(smtp(scripted(), source_address=source))
 
     assert isinstance(error, ConnectError)
@@ -288,7 +288,7 @@ def test_a_source_that_cannot_be(
 
 
 def test_a_source_that_is_not_at_fault() -> None:
-    """A port that refuses is not blamed on the source."""
+    """If the port refuses, the error does not blame the source address."""
     with closed_port() as port:
         handler = SMTPEmailHandler(host="127.0.0.1", port=port, source_address="127.0.0.1")
         assert str(failure(handler)).endswith("Check MAIL_HOST and MAIL_PORT.")
@@ -296,6 +296,6 @@ def test_a_source_that_is_not_at_fault() -> None:
 
 @pytest.mark.parametrize("source", ["localhost", "192.0.2.1:25", "eth0", "192.0.2"])
 def test_sources_that_are_none(source: str) -> None:
-    """Only an address is taken: a name may have several."""
+    """Only an address is accepted: a name may have several."""
     with pytest.raises(ConfigurationError, match=r"source_address= must be an IP address"):
         SMTPEmailHandler(source_address=source)

@@ -1,4 +1,4 @@
-"""MAIL_ONE_FLIGHT: envelope and content in one write, to a relay of one's own (PROTOCOL 4)."""
+"""MAIL_ONE_FLIGHT: envelope and content in one write, to your own relay (PROTOCOL 4)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OFFER = ["PIPELINING", "CHUNKING", "8BITMIME", "SIZE 1000000"]
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long a machine takes, no reply is too old."""
+    """No reply is too old, however slow the machine."""
     monkeypatch.setattr("flask_mailhandler.smtp.session._FRESH", math.inf)
 
 
@@ -96,8 +96,8 @@ def test_not_for_everybody(
 
 @pytest.mark.parametrize("number", [100, 101, 102, 103, 104, 120, 150])
 def test_more_recipients_than_a_group_holds(scripted: Scripted, number: int) -> None:
-    """The content stands behind the command that announces it, however many recipients a small
-    message has: elsewhere it would be read as commands."""
+    """The content follows the command that announces it, however many recipients a small message
+    has: elsewhere it would be read as commands."""
     server = scripted(extensions=OFFER)
     handler = warm(server)
     to = [f"{count}@b.example" for count in range(number)]
@@ -113,7 +113,7 @@ def test_more_recipients_than_a_group_holds(scripted: Scripted, number: int) -> 
 
 
 def test_two_flights_after_a_refusal(scripted: Scripted) -> None:
-    """PROTOCOL 4: after a 4yz or 5yz in two flights, until one was taken again."""
+    """PROTOCOL 4: after a 4yz or 5yz messages take two flights, until one is accepted again."""
     server = scripted(extensions=OFFER, on={"RCPT TO:<bob": "550 5.1.1 no"})
     handler = warm(server)
 
@@ -125,7 +125,7 @@ def test_two_flights_after_a_refusal(scripted: Scripted) -> None:
 def test_two_flights_after_a_pause(
     scripted: Scripted, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PROTOCOL 4: when the last reply is more than 2 s old."""
+    """PROTOCOL 4: a message takes two flights if the last reply is more than 2 s old."""
     server = scripted(extensions=OFFER)
     handler = warm(server)
     monkeypatch.setattr("flask_mailhandler.smtp.session._FRESH", FRESH)
@@ -177,7 +177,8 @@ def test_what_becomes_of_it(
     "refused", [{"MAIL": ["250 ok", "550 no"]}, {"RCPT": ["250 ok", "550 no"]}]
 )
 def test_closed_after_a_refusal(scripted: Scripted, refused: dict[str, t.Any]) -> None:
-    """PROTOCOL 4: a content followed that nobody was to get: close after the replies."""
+    """PROTOCOL 4: if a content without recipients followed, the connection is closed after the
+    replies."""
     server = scripted(extensions=OFFER, on=refused)
     handler = warm(server)
 
@@ -208,7 +209,7 @@ def test_bdat_is_not_known(scripted: Scripted, code: int, place: int) -> None:
 
 @pytest.mark.parametrize("flights", [1, 2])
 def test_cannot_be_written(scripted: Scripted, flights: int, no_leaks: None) -> None:
-    """PROTOCOL 16: a content that the kernel did not take whole cannot have arrived: deferred."""
+    """PROTOCOL 16: a content that the kernel did not fully take cannot have arrived: deferred."""
     server = scripted(extensions=OFFER)
     handler = warm(server) if flights == 1 else smtp(server, one_flight=True)
 
@@ -223,7 +224,7 @@ def test_cannot_be_written(scripted: Scripted, flights: int, no_leaks: None) -> 
 
 
 def test_part_of_the_recipients(scripted: Scripted) -> None:
-    """PROTOCOL 4, 7: 250 to BDAT is acceptance for those that were answered 25z."""
+    """PROTOCOL 4, 7: 250 to BDAT accepts the recipients that were answered 25z."""
     server = scripted(extensions=OFFER, on={"RCPT TO:<bob": "550 5.1.1 no"})
 
     (report,) = warm(server).send([letter(ANN, BOB)])
@@ -238,8 +239,8 @@ def test_part_of_the_recipients(scripted: Scripted) -> None:
 def test_421_to_a_recipient(
     scripted: Scripted, then: t.Any, expect: str, impatient: None, no_leaks: None
 ) -> None:
-    """F-36, PROTOCOL 9: read on to the last expected reply, which may be that the others have the
-    message; if there is none, the server was closing before it had taken anything."""
+    """F-36, PROTOCOL 9: all expected replies are read, because the last may accept the message for
+    the others; without it, the server was closing before it accepted anything."""
     server = scripted(
         extensions=OFFER, on={"RCPT TO:<bob": "421 4.3.2 bye", "end of data": ["250 ok", then]}
     )
@@ -258,7 +259,7 @@ def test_421_to_a_recipient(
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT TO:<bob", "end of data"])
 def test_a_goodbye_behind_the_content(scripted: Scripted, step: str, no_leaks: None) -> None:
-    """When the content has been given, 221 does not say that it was not taken."""
+    """After the content has been sent, 221 does not mean that it was not accepted."""
     usual = ["250 ok"] if step != "RCPT TO:<bob" else []
     server = scripted(extensions=OFFER, on={step: [*usual, "221 2.0.0 bye"]})
 
@@ -279,7 +280,7 @@ def test_what_is_no_reply_to_a_chunk(scripted: Scripted, said: str) -> None:
 
 
 def test_unknown_are_those_without_a_reply(scripted: Scripted) -> None:
-    """PROTOCOL 4, 7: who was refused before the connection broke stays refused."""
+    """PROTOCOL 4, 7: a recipient refused before the connection broke stays refused."""
     server = scripted(
         extensions=OFFER, on={"RCPT TO:<bob": "550 5.1.1 no", "end of data": ["250 ok", DROP]}
     )
@@ -302,7 +303,7 @@ def test_phase(scripted: Scripted) -> None:
 
 
 def test_list_without_chunking(scripted: Scripted) -> None:
-    """PROTOCOL 2: where the server has no CHUNKING a list overlaps, as without the option."""
+    """PROTOCOL 2: without CHUNKING a list overlaps, as without the option."""
     server = scripted(extensions=["PIPELINING"])
     handler = smtp(server, one_flight=True)
 
@@ -315,8 +316,8 @@ def test_list_without_chunking(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("action", [DROP, RESET, "421 4.4.2 idle"])
 def test_closed_meanwhile(scripted: Scripted, action: t.Any) -> None:
-    """F-71, F-72, PROTOCOL 4, 18: a connection that the server closes while the reports of a list
-    are looked at is seen before the flight, and the message goes over another."""
+    """F-71, F-72, PROTOCOL 4, 18: a connection that the server closes while the caller handles a
+    report is noticed before the flight, and the message is sent over another."""
     server = scripted(extensions=OFFER)
     reports = smtp(server, one_flight=True).deliver([job()] * 3, lambda phase, job: None)
 
@@ -329,7 +330,7 @@ def test_closed_meanwhile(scripted: Scripted, action: t.Any) -> None:
 
 
 def test_list(scripted: Scripted) -> None:
-    """PROTOCOL 4: of a list, too, each message is one flight."""
+    """PROTOCOL 4: in a list, too, each message is one flight."""
     server = scripted(extensions=OFFER)
     handler = smtp(server, one_flight=True)
 

@@ -1,4 +1,4 @@
-"""Connect, greeting, EHLO: a session that cannot be had is nobody's fault but its own."""
+"""Connect, greeting, EHLO: a session that cannot be opened is not the fault of a message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler import DeferredError
 from flask_mailhandler.handlers.smtp import SMTPEmailHandler
 from flask_mailhandler.phase import Phase
-from flask_mailhandler.smtp.endpoint import Server
+from flask_mailhandler.smtp.endpoint import Endpoint
 from flask_mailhandler.smtp.reply import Reply
 from sending import ACCEPTED
 from sending import codes
@@ -38,7 +38,7 @@ if t.TYPE_CHECKING:
 
 
 def failure(handler: SMTPEmailHandler) -> DeferredError:
-    """The error of two messages, whose session could not be had; each has its own."""
+    """The error of two messages without a session; each has its own."""
     reports = handler.send(letters(2))
 
     assert [states(report) for report in reports] == [[DEFERRED], [DEFERRED]]
@@ -54,7 +54,7 @@ def failure(handler: SMTPEmailHandler) -> DeferredError:
 
 
 def test_closed_port(no_leaks: None) -> None:
-    """F-1: nobody listens: deferred, with host and port and what to check."""
+    """F-1: no server listens: deferred, with host, port and what to check."""
     with closed_port() as port:
         error = failure(SMTPEmailHandler(host="127.0.0.1", port=port))
 
@@ -67,7 +67,7 @@ def test_closed_port(no_leaks: None) -> None:
 
 
 def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F-2: a name that nobody knows."""
+    """F-2: an unknown name."""
 
     def getaddrinfo(*args: object, **kwargs: object) -> t.NoReturn:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -81,7 +81,7 @@ def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_resolver_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F-2: a resolver that fails for now says nothing against the name."""
+    """F-2: a temporary failure of the resolver says nothing about the name."""
 
     def getaddrinfo(*args: object, **kwargs: object) -> t.NoReturn:
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
@@ -96,13 +96,13 @@ def test_resolver_out_of_order(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("host", ["a..b", ".a", "x" * 64, f"a.{'x' * 64}.b", "", "a b", "a\nb"])
 def test_impossible_hosts(host: str) -> None:
-    """F-2: what no resolver can be asked is wrong where it is written."""
+    """F-2: a name that no resolver can be asked for is refused where it is configured."""
     with pytest.raises(ConfigurationError, match=r"\bhost="):
         SMTPEmailHandler(host=host)
 
 
 def test_black_hole(no_leaks: None) -> None:
-    """F-4: no answer at all ends with the time for a connection."""
+    """F-4: without any answer the attempt ends after the time for a connection."""
     begin = time.monotonic()
     with black_hole() as port:
         error = failure(
@@ -129,7 +129,7 @@ def test_black_hole(no_leaks: None) -> None:
         ("250 hello", True, r"greets with 250 hello\."),
         (DROP, True, r"at greeting: the server closed the connection"),
         (b"HTTP/1.1 400 \x1b[2J\r\n\r\n", True, r"said 'HTTP/1\.1 400 \\x1b\[2J'"),
-        (b"\r\n220 late\r\n", True, r"said '', which is no SMTP reply"),
+        (b"\r\n220 late\r\n", True, r"said '', which is not an SMTP reply"),
         (Flood(b"220-and more\r\n"), True, r"longer than 65536 octets"),
         (Flood(b"220 x"), True, r"longer than 4096 octets"),
         (Then(b"220 half", DROP), True, r"closed the connection"),
@@ -138,7 +138,7 @@ def test_black_hole(no_leaks: None) -> None:
 def test_bad_greetings(
     scripted: Scripted, said: t.Any, temporary: bool, text: str, impatient: None, no_leaks: None
 ) -> None:
-    """F-6 ... F-9, F-11, F-12, C-14: no 220, no session; and nothing is said but QUIT."""
+    """F-6 ... F-9, F-11, F-12, C-14: without 220 there is no session, and only QUIT is sent."""
     server = scripted(on={"greeting": said})
 
     error = failure(smtp(server))
@@ -164,7 +164,7 @@ def test_reset_instead_of_a_greeting(scripted: Scripted, no_leaks: None) -> None
 
 
 def test_long_texts_are_cut(scripted: Scripted) -> None:
-    """F-82: of what a server says, errors show so much."""
+    """F-82: errors show only so much of a server's text."""
     server = scripted(on={"greeting": "x" * 4000})
 
     error = failure(smtp(server))
@@ -186,7 +186,7 @@ def test_long_greeting(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("code", [500, 502, 504, 550])
 def test_helo(scripted: Scripted, code: int) -> None:
-    """F-13, C-4: HELO where EHLO is not understood, and no extensions then."""
+    """F-13, C-4: HELO if EHLO is not understood, and then no extensions."""
     server = scripted(on={"EHLO": f"{code} what?"})
 
     (report,) = smtp(server).send([letter()])
@@ -258,7 +258,7 @@ def test_odd_extensions(scripted: Scripted) -> None:
 def test_ehlo_by_address(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch, host: str, hello: str
 ) -> None:
-    """C-2, C-3, F-108: the address literal is the name, and nobody asks the DNS for one."""
+    """C-2, C-3, F-108: the address literal is the name, and the DNS is not asked for one."""
 
     def never(*args: object) -> t.NoReturn:
         raise AssertionError("the DNS was asked")
@@ -296,13 +296,13 @@ def test_ehlo_by_name(scripted: Scripted, name: str, hello: str) -> None:
     "name", ["a b", "a\r\nMAIL FROM:<x@y.z>", "-a.example", "[1.2.3]", "", "a@b", "under_score"]
 )
 def test_impossible_names(name: str) -> None:
-    """C-3, command injection: a name that is none is refused where it is written."""
+    """C-3, command injection: an invalid name is refused where it is configured."""
     with pytest.raises(ConfigurationError, match="local_hostname"):
         SMTPEmailHandler(local_hostname=name)
 
 
 def test_phases(scripted: Scripted) -> None:
-    """Each phase is told before it begins."""
+    """Each phase is reported before it begins."""
     server = scripted()
     seen: list[Phase] = []
 
@@ -333,7 +333,7 @@ def test_an_observer_that_raises(scripted: Scripted, no_leaks: None) -> None:
 
 
 def test_later_connection_fails(scripted: Scripted) -> None:
-    """What a first connection has settled stays, when a second one cannot be had."""
+    """The outcomes of a first connection stay if there is no second one."""
     server = scripted(on={"greeting": ["220 hi", "421 4.7.0 too many connections"]})
 
     reports = smtp(server, messages_per_connection=2).send(letters(4))
@@ -383,8 +383,8 @@ def test_reprs(session_parts: list[object]) -> None:
     ],
 )
 def test_loopback(host: str, loopback: bool) -> None:
-    """Which hosts are this machine is known without asking the DNS."""
-    server = Server(host=host, port=25, security="none", tls_context=lambda: NotImplemented)
+    """Hosts of this machine are known without asking the DNS."""
+    server = Endpoint(host=host, port=25, security="none", tls_context=lambda: NotImplemented)
 
     assert server.loopback is loopback
 

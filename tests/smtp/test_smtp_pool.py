@@ -1,4 +1,4 @@
-"""The pool: who gets which connection, how many there are, and which are kept."""
+"""The pool: which caller gets which connection, how many there are, and which are kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from flask_mailhandler import ConnectError
 from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Job
-from flask_mailhandler.smtp.slots import Places
+from flask_mailhandler.smtp.slots import Slots
 from flask_mailhandler.smtp.slots import Turn
 from pooling import Call
 from pooling import Hold
@@ -46,7 +46,8 @@ if t.TYPE_CHECKING:
 
 
 def test_bounded(scripted: Scripted, no_leaks: None) -> None:
-    """F-94: eight threads share three connections; who comes when all are in use waits."""
+    """F-94: eight threads share three connections; a thread that comes when all are in use
+    waits."""
     hold = Hold()
     server = scripted(on={"end of data": hold})
     handler = smtp(server, pool_size=3)
@@ -76,7 +77,7 @@ def test_bounded(scripted: Scripted, no_leaks: None) -> None:
     ],
 )
 def test_closed_before_another_is_opened(scripted: Scripted, fault: Fault) -> None:
-    """F-94: a place is free only when its connection is closed: at no time is there one more."""
+    """F-94: a slot is free only when its connection is closed, so there is never one more."""
     server = scripted()
     most: list[int] = []
     plan = Plan(lambda: most.append(clients(server.port)))
@@ -93,12 +94,13 @@ def test_closed_before_another_is_opened(scripted: Scripted, fault: Fault) -> No
 
 
 def test_a_place_is_free_when_its_connection_is_closed() -> None:
-    """F-94: who waits for a place is not called while the connection before is being closed."""
-    places, first, waits = Places(1, 60), Turn(fresh=False), Turn(fresh=False)
+    """F-94: a caller that waits for a slot is not called while the previous connection is being
+    closed."""
+    slots, first, waits = Slots(1, 60), Turn(fresh=False), Turn(fresh=False)
     called: list[bool] = []
 
     class Dead:
-        heard, idle, chunking = time.monotonic(), True, True
+        heard, idle = time.monotonic(), True
 
         def is_quiet(self) -> bool:
             return False
@@ -106,10 +108,10 @@ def test_a_place_is_free_when_its_connection_is_closed() -> None:
         def close(self) -> None:
             called.append(waits.wait(0))
 
-    places.enter(first)
+    slots.enter(first)
     first.session = t.cast("t.Any", Dead())
-    places.enter(waits)
-    places.leave(first, keep=True)
+    slots.enter(waits)
+    slots.leave(first, keep=True)
 
     assert called == [False]
     assert waits.wait(0)
@@ -119,7 +121,7 @@ def test_a_place_is_free_when_its_connection_is_closed() -> None:
 
 
 def test_in_order(scripted: Scripted) -> None:
-    """Who waits longest is next."""
+    """The caller that has waited longest is next."""
     hold = Hold()
     server = scripted(on={"end of data": [hold]})
     handler = smtp(server, pool_size=1)
@@ -140,8 +142,8 @@ def test_in_order(scripted: Scripted) -> None:
 
 
 def test_waiting_ends(scripted: Scripted) -> None:
-    """Waiting for a connection is a part of the time allowed: deferred, with the key to set, and
-    who waits behind moves up."""
+    """Waiting for a connection is part of the time allowed: deferred, with the key to set, and the
+    callers after it move up."""
     hold = Hold()
     server = scripted(on={"end of data": [hold]})
     handler = smtp(server, pool_size=1)
@@ -234,8 +236,8 @@ def test_messages_per_connection(
 def test_dead(
     scripted: Scripted, certificates: Certificates, mode: str, action: Action, no_leaks: None
 ) -> None:
-    """F-71, F-72, F-73, F-77, PROTOCOL 18: an idle connection that has ended or spoken is left
-    alone: what it said answers nothing, and the message goes over a new one."""
+    """F-71, F-72, F-73, F-77, PROTOCOL 18: an idle connection that has ended or received something
+    is not used: the octets answer no command, and the message is sent over a new one."""
     server = scripted(tls=certificates.valid if mode == "tls" else None)
     handler = smtp(server, security=mode, tls_context=certificates.client(), pool_idle=60)
     one(handler)
@@ -250,7 +252,7 @@ def test_dead(
 
 
 def test_dead_beside_another(scripted: Scripted) -> None:
-    """F-71, PROTOCOL 18: a look is enough to pass a dead one over; the others are not dropped."""
+    """F-71, PROTOCOL 18: a check is enough to skip a dead connection; the others are kept."""
     hold = Hold()
     server = scripted(on={"end of data": [hold]})
     handler = smtp(server, pool_idle=60)
@@ -264,7 +266,7 @@ def test_dead_beside_another(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("mode", ["tls", "starttls"])
 def test_alive(scripted: Scripted, certificates: Certificates, mode: str) -> None:
-    """PROTOCOL 18: the session tickets of TLS 1.3 are no sign of death."""
+    """PROTOCOL 18: the session tickets of TLS 1.3 do not mean that a connection is dead."""
     server = scripted(**{mode: certificates.valid})
     handler = smtp(server, security=mode, tls_context=certificates.client(), pool_idle=60)
 
@@ -287,8 +289,8 @@ def test_alive(scripted: Scripted, certificates: Certificates, mode: str) -> Non
 )
 @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
 def test_moved(scripted: Scripted, on: dict[str, t.Any], extensions: list[str]) -> None:
-    """F-75, F-76, PROTOCOL 12: one that dies between the look and the content: once, over a new
-    one, and the other idle ones are dropped."""
+    """F-75, F-76, PROTOCOL 12: a connection lost between the check and the content: the message is
+    sent once more, over a new one, and the other idle ones are closed."""
     hold = Hold()
     server = scripted(extensions=extensions, on={"end of data": [hold]} | on)
     handler = smtp(server)
@@ -303,7 +305,7 @@ def test_moved(scripted: Scripted, on: dict[str, t.Any], extensions: list[str]) 
 
 
 def test_moved_once(scripted: Scripted) -> None:
-    """PROTOCOL 12: a new one that dies too: deferred."""
+    """PROTOCOL 12: if the new connection is lost too, the message is deferred."""
     server = scripted(on={"MAIL": ["250 ok", DROP, DROP]})
     handler = smtp(server)
 
@@ -329,7 +331,7 @@ def test_moved_once(scripted: Scripted) -> None:
 )
 @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
 def test_kept(scripted: Scripted, on: dict[str, t.Any], extensions: list[str]) -> None:
-    """F-69: after a clean refusal the connection is kept, and begins anew with RSET if no reply
+    """F-69: after a clean refusal the connection is kept, and starts again with RSET if no reply
     has ended the transaction."""
     server = scripted(extensions=extensions, on=on)
     handler = smtp(server)
@@ -344,8 +346,8 @@ def test_kept(scripted: Scripted, on: dict[str, t.Any], extensions: list[str]) -
 
 @pytest.mark.parametrize("lost", [DROP, "421 4.3.2 bye"])
 def test_said_behind_a_lost_end(scripted: Scripted, lost: Action) -> None:
-    """PROTOCOL 2, 12: a message whose envelope was said behind an end of data that was lost goes
-    over a connection that is opened for it, and the idle one is dropped."""
+    """PROTOCOL 2, 12: a message whose envelope was sent after an end of data that was lost is sent
+    over a new connection, and the idle one is closed."""
     hold = Hold()
     server = scripted(extensions=["PIPELINING"], on={"end of data": [hold, "250 ok", lost]})
     handler = smtp(server, pool_size=2)
@@ -382,7 +384,7 @@ def test_doubtful(
     impatient: None,
     no_leaks: None,
 ) -> None:
-    """PROTOCOL 20: a connection that timed out, broke or spoke wrongly does not come back."""
+    """PROTOCOL 20: a connection that timed out, broke or sent an invalid reply is not reused."""
     server = scripted(extensions=extensions, on=on)
     handler = smtp(server, pool_size=1)
 
@@ -396,8 +398,8 @@ def test_doubtful(
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.TLS])
 def test_exception(scripted: Scripted, phase: Phase, no_leaks: None) -> None:
-    """F-79: an exception of the caller's own within a sending: the connection is closed, and its
-    place is free."""
+    """F-79: an exception of the caller within a sending: the connection is closed, and its slot is
+    free."""
     server = scripted(users={"ann": "secret"})
     handler = smtp(server, pool_size=1, username="ann", password="secret")
 
@@ -435,7 +437,7 @@ def test_closed_and_used_again(scripted: Scripted) -> None:
 def test_closed_when_dead(
     scripted: Scripted, certificates: Certificates, mode: str, action: Action, no_leaks: None
 ) -> None:
-    """F-106: close() of connections that the server has closed neither raises nor warns."""
+    """F-106: close() of connections that the server has closed gives no error and no warning."""
     server = scripted(tls=certificates.valid if mode == "tls" else None)
     handler = smtp(server, security=mode, tls_context=certificates.client(), pool_idle=60)
     one(handler)
@@ -447,7 +449,7 @@ def test_closed_when_dead(
 
 
 def test_nobody_has_it(scripted: Scripted, no_leaks: None) -> None:
-    """F-106: the connections of a handler that nobody has any more end in order."""
+    """F-106: the connections of a handler that is no longer referenced are closed in order."""
     server = scripted()
     handlers = [smtp(server, pool_idle=60)]
     server.clients.clear()

@@ -1,4 +1,4 @@
-"""The pool: what a sending leaves behind that is interrupted, given up, forked or over."""
+"""The pool after a sending that is interrupted, abandoned, forked or over."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def begin(handler: SMTPEmailHandler, number: int = 3) -> Generator[Report, None,
 
 
 def test_interrupted_in_line(scripted: Scripted, no_leaks: None) -> None:
-    """F-80: an interrupt while waiting for a connection: the place in line is given up."""
+    """F-80: an interrupt while waiting for a connection gives up the place in line."""
     hold = Hold()
     server = scripted(on={"end of data": [hold]})
     handler = smtp(server, pool_size=1)
@@ -84,8 +84,8 @@ def test_interrupted_in_line(scripted: Scripted, no_leaks: None) -> None:
 
 @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
 def test_given_up(scripted: Scripted, extensions: list[str], no_leaks: None) -> None:
-    """F-79: a sending that is given up gives back its connection if nothing has been said of the
-    next message; else it is closed before its content."""
+    """F-79: an abandoned sending returns its connection if nothing of the next message was sent;
+    otherwise it is closed before the content."""
     server = scripted(extensions=extensions)
     handler = smtp(server, pool_size=1)
 
@@ -101,8 +101,8 @@ def test_given_up(scripted: Scripted, extensions: list[str], no_leaks: None) -> 
 
 
 def test_collected(scripted: Scripted, monkeypatch: pytest.MonkeyPatch, no_leaks: None) -> None:
-    """F-79, F-80: the garbage collector gives back the connection of a sending that was given up,
-    whatever the thread in which it runs is at: even at the pool's own work."""
+    """F-79, F-80: the garbage collector returns the connection of an abandoned sending, whatever
+    its thread is doing, even inside the pool."""
     server = scripted()
     handler = smtp(server, pool_idle=60)
     cycle: list[object] = [begin(handler)]
@@ -132,7 +132,7 @@ def test_collected(scripted: Scripted, monkeypatch: pytest.MonkeyPatch, no_leaks
 def test_no_message_is_kept(
     scripted: Scripted, on: dict[str, t.Any], options: dict[str, t.Any]
 ) -> None:
-    """An idle connection holds nothing of the messages that went over it."""
+    """An idle connection holds nothing of the messages sent over it."""
     server = scripted(extensions=["PIPELINING", "CHUNKING"], on=on)
     handler = smtp(server, **options)
     messages = letters(3)
@@ -167,8 +167,8 @@ def test_nested(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("size", [1, 2])
 def test_nested_in_a_list(scripted: Scripted, size: int) -> None:
-    """Who sends while the reports of send_each are iterated needs one connection more, and is told
-    so in time."""
+    """Sending while the reports of send_each are iterated needs one connection more, and the error
+    says so in time."""
     server = scripted()
     app, mail = app_for(server, pool_size=size)
     found: list[object] = []
@@ -187,8 +187,8 @@ def test_nested_in_a_list(scripted: Scripted, size: int) -> None:
 
 @pytest.mark.parametrize("connections", [1, 2])
 def test_error_of_the_list(scripted: Scripted, connections: int, no_leaks: None) -> None:
-    """An error of who makes the messages is raised when those before it are reported, though it is
-    one of a delivery of his own."""
+    """An error in the iterable of messages is raised after the messages before it are reported,
+    even if it is a DeliveryError."""
     server = scripted()
     app, mail = app_for(server)
 
@@ -210,8 +210,8 @@ def test_error_of_the_list(scripted: Scripted, connections: int, no_leaks: None)
 
 
 def test_fork_while_lent(scripted: Scripted, certificates: Certificates) -> None:
-    """F-95: a child of a fork in the middle of a sending lets go of it without a word, and its
-    parent goes on."""
+    """F-95: a child forked in the middle of a sending abandons it without QUIT, and its parent
+    continues."""
     server = scripted(tls=certificates.valid)
     handler = smtp(server, security="tls", tls_context=certificates.client(), pool_size=1)
     reports = begin(handler, 4)
@@ -228,8 +228,8 @@ def test_fork_while_lent(scripted: Scripted, certificates: Certificates) -> None
 
 @pytest.mark.parametrize("lent", [True, False])
 def test_fork_closes(scripted: Scripted, lent: bool) -> None:
-    """F-95: a child closes the descriptors that it has inherited, so that the connections end when
-    its parent ends them."""
+    """F-95: a child closes the descriptors that it has inherited, so the connections end when its
+    parent closes them."""
     server = scripted()
     handler = smtp(server, pool_idle=60)
     reports = begin(handler)
@@ -241,8 +241,7 @@ def test_fork_closes(scripted: Scripted, lent: bool) -> None:
 
 
 def test_fork_at_work(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-    """F-96: a fork while another thread is at the pool's own work: the child does not wait for
-    it."""
+    """F-96: a fork while another thread is inside the pool: the child does not wait for it."""
     server = scripted()
     handler = smtp(server, pool_idle=60)
     one(handler)
@@ -329,8 +328,8 @@ def run(script: str, server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("script", [SENT, BEGUN, f"{SENT}del handler", f"{BEGUN}del handler"])
 def test_exit(scripted: Scripted, script: str) -> None:
-    """F-106: at the interpreter's exit the connections end with QUIT, and nothing warns; a sending
-    that nobody goes on with is no exception."""
+    """F-106: at the interpreter's exit the connections end with QUIT, without a warning; so does
+    that of an abandoned sending."""
     server = scripted()
 
     run(script, server)
@@ -339,7 +338,7 @@ def test_exit(scripted: Scripted, script: str) -> None:
 
 
 def test_exit_at_exit(scripted: Scripted) -> None:
-    """F-106: who sends at exit, even after the pool was closed, leaves nothing open."""
+    """F-106: sending at exit, even after the pool was closed, leaves nothing open."""
     server = scripted()
 
     run(LATER, server)
@@ -359,7 +358,7 @@ def test_exit_beside_a_thread(scripted: Scripted) -> None:
 
 
 def test_exit_when_the_server_is_gone(scripted: Scripted) -> None:
-    """F-106: nor does a server that is not there any more."""
+    """F-106: nor does a server that is gone."""
     server = scripted(on={"end of data": ["250 ok", "250 ok", DROP]})
 
     run("handler.send([*messages()])", server)

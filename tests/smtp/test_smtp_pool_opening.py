@@ -1,4 +1,4 @@
-"""The pool: a login that is refused, a token that is of no use any more, and a server that has too
+"""The pool: a login that is refused, a token that is no longer valid, and a server that has too
 many connections."""
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def login(server: ScriptedServer, **options: t.Any) -> SMTPEmailHandler:
 
 
 def test_refused_once(scripted: Scripted, clock: Clock) -> None:
-    """A login refused is answered with the same error without a connection for 60 s: trying again
+    """After a refused login the same error is raised without a connection for 60 s: trying again
     would lock the account."""
     server = scripted(users={"ann": "secret"}, on={"AUTH": [WRONG, WRONG]})
     handler = login(server)
@@ -75,7 +75,7 @@ def test_refused_once(scripted: Scripted, clock: Clock) -> None:
 
 @pytest.mark.parametrize("said", ["454 4.7.0 not now", "432 4.7.12 not now", DROP])
 def test_temporary_refusal(scripted: Scripted, said: t.Any) -> None:
-    """What may be another way the next time is tried again."""
+    """A login that may succeed the next time is tried again."""
     server = scripted(users={"ann": "secret"}, on={"AUTH": [said]})
     handler = login(server)
 
@@ -84,8 +84,8 @@ def test_temporary_refusal(scripted: Scripted, said: t.Any) -> None:
 
 
 def test_refused_beside_others(scripted: Scripted) -> None:
-    """A login that is refused ends no connection that is logged in, and those who wait get the
-    error at once."""
+    """A refused login closes no connection that is logged in, and waiting callers get the error at
+    once."""
     hold, refusal = Hold(), Hold(WRONG)
     server = scripted(
         users={"ann": "secret"}, on={"AUTH": [WELCOME, refusal], "end of data": [hold]}
@@ -110,7 +110,7 @@ def test_refused_beside_others(scripted: Scripted) -> None:
 
 
 def test_accepted_meanwhile(scripted: Scripted) -> None:
-    """A login that is accepted after that shows that nothing is wrong with it."""
+    """A later login that is accepted ends the pause."""
     welcome = Hold(WELCOME)
     server = scripted(extensions=[], users={"ann": "secret"}, on={"AUTH": [welcome, WRONG]})
     handler = login(server)
@@ -126,7 +126,7 @@ def test_accepted_meanwhile(scripted: Scripted) -> None:
 
 
 def test_refused_before_a_fork(scripted: Scripted) -> None:
-    """Nor does a child of a fork try it again."""
+    """A child of a fork does not try it again either."""
     server = scripted(users={"ann": "other"})
     handler = login(server)
 
@@ -138,7 +138,7 @@ def test_refused_before_a_fork(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("extensions", [[], ["PIPELINING"]])
 def test_login_wanted(scripted: Scripted, extensions: list[str]) -> None:
-    """A connection that wants a login before it takes mail (530) is of use to nobody."""
+    """A connection that requires a login before it accepts mail (530) is not reused."""
     server = scripted(extensions=extensions, on={"MAIL": ["530 5.7.0 log in first"]})
     handler = smtp(server)
 
@@ -149,7 +149,7 @@ def test_login_wanted(scripted: Scripted, extensions: list[str]) -> None:
 
 
 def test_the_message_is_not_kept(scripted: Scripted) -> None:
-    """What is remembered of a login that was refused is not who tried it."""
+    """The stored error of a refused login does not refer to the caller that tried it."""
     server = scripted(users={"ann": "other"})
     handler = login(server)
     messages = [letter()]
@@ -167,7 +167,7 @@ def test_the_message_is_not_kept(scripted: Scripted) -> None:
 
 
 class Tokens:
-    """A callable of one's own: gives the tokens in order, the last again and again."""
+    """A custom callable: returns the tokens in order, the last again and again."""
 
     def __init__(self, *tokens: str) -> None:
         self.asked = 0
@@ -179,7 +179,7 @@ class Tokens:
 
 
 class Kept(Tokens):
-    """One that gives the same token until it is told to forget it."""
+    """A callable that returns the same token until forget() is called."""
 
     def __init__(self, *tokens: str) -> None:
         super().__init__(*tokens)
@@ -210,7 +210,8 @@ def test_fresh_token(scripted: Scripted, mechanism: str) -> None:
 
 
 def test_fresh_token_without_forget(scripted: Scripted) -> None:
-    """PROTOCOL 14: a callable that gives another one when it is asked again needs no forget."""
+    """PROTOCOL 14: a callable that returns another token when it is called again needs no
+    forget."""
     server = scripted(tokens={"ann": "second"})
 
     assert one(smtp(server, username="ann", oauth_token=Tokens("first", "second"))).ok
@@ -240,7 +241,7 @@ def test_fresh_token_once(scripted: Scripted, token: t.Any, connections: int) ->
 
 @pytest.mark.parametrize("said", ["454 4.7.0 not now", "432 4.7.12 not now", DROP])
 def test_no_fresh_token(scripted: Scripted, said: t.Any) -> None:
-    """PROTOCOL 14: only a refusal says that the token is of no use."""
+    """PROTOCOL 14: only a refusal means that the token is not valid."""
     server = scripted(tokens={"ann": "first"}, on={"AUTH": [said]})
     token = Kept("first", "second")
 
@@ -269,8 +270,8 @@ def crowded(scripted: Scripted, on: dict[str, t.Any], hold: Hold) -> SMTPEmailHa
 
 @pytest.mark.parametrize("on", CROWDED)
 def test_crowded(scripted: Scripted, clock: Clock, on: dict[str, t.Any]) -> None:
-    """A 421 or 432 4.3.2 while a connection is opened: there are as many as there were, for a
-    minute, and who wanted one more waits for one of those."""
+    """After a 421 or 432 4.3.2 while a connection is opened, the number stays as it was for a
+    minute, and the caller waits for one of the others."""
     hold, later = Hold(), Hold()
     handler = crowded(scripted, on | {"end of data": [hold, "250 ok", later]}, hold)
 
@@ -293,7 +294,7 @@ def test_crowded(scripted: Scripted, clock: Clock, on: dict[str, t.Any]) -> None
 
 
 def test_crowded_in_order(scripted: Scripted) -> None:
-    """Who finds that there are too many is the next, before those who came later."""
+    """The caller that finds that there are too many is next, before later callers."""
     hold, greeting = Hold(), Hold("421 4.7.0 too many connections")
     server = scripted(on={"greeting": ["220 hi", greeting], "end of data": [hold]})
     handler = smtp(server)
@@ -315,7 +316,7 @@ def test_crowded_in_order(scripted: Scripted) -> None:
 
 
 def test_crowded_in_time(scripted: Scripted, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting then is a part of the time allowed too, and a larger pool is not the remedy."""
+    """This wait is also part of the time allowed, and the error does not suggest a larger pool."""
     hold = Hold()
 
     waits: list[float] = []
@@ -345,7 +346,7 @@ def test_crowded_in_time(scripted: Scripted, clock: Clock, monkeypatch: pytest.M
 
 
 def test_crowded_and_alone(scripted: Scripted) -> None:
-    """Who has no other connection to wait for is told what the server said."""
+    """If there is no other connection to wait for, the error shows the server's reply."""
     server = scripted(on={"greeting": ["421 4.7.0 too many connections"]})
     handler = smtp(server)
 
@@ -375,7 +376,7 @@ def test_a_second_connection_without_a_word(scripted: Scripted, how: t.Any) -> N
 
 
 def test_crowded_and_idle(scripted: Scripted) -> None:
-    """A repeat wants a new connection and gets none: deferred, and nobody hangs."""
+    """A repeat that gets no new connection is deferred, and no caller hangs."""
     hold = Hold()
     server = scripted(
         on={

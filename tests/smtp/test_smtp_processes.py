@@ -83,7 +83,7 @@ def test_fork_twice(scripted: Scripted) -> None:
 
 
 def test_fork_without_sending(scripted: Scripted) -> None:
-    """F-95: a child that only lets go of the handler says nothing to anybody."""
+    """F-95: a child that only releases the handler sends nothing."""
     server = scripted()
     handlers = [smtp(server, pool_idle=60)]
     server.clients.clear()
@@ -155,7 +155,7 @@ def test_gunicorn(
     scripted: Scripted, certificates: Certificates, tmp_path: Path, mode: str
 ) -> None:
     """F-95: with ``--preload`` the master sends before it forks. Workers send, end and are
-    replaced; each message arrives once, and the master's connection is as it was."""
+    replaced; each message arrives once, and the master's connection is unchanged."""
     delay = {"end of data": Delay(0.02, "250 2.0.0 ok")}
     server, options = secured(scripted, certificates, mode, on=delay)
     (tmp_path / "app.py").write_text(APP)
@@ -284,8 +284,8 @@ def test_greenlets(scripted: Scripted) -> None:
 
 @pytest.mark.services
 def test_greenlet_killed(scripted: Scripted) -> None:
-    """F-80: a greenlet is killed while it waits for a reply: its connection is closed, and its
-    place is free for the next one."""
+    """F-80: a greenlet is killed while it waits for a reply: its connection is closed, and its slot
+    is free for the next one."""
 
     def silent_at_first(line: str, connection: Connection) -> Action:
         return SILENCE if connection.number == 0 else "250 2.0.0 ok"

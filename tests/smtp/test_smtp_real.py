@@ -1,4 +1,4 @@
-"""Sent to servers that others wrote: aiosmtpd, and Postfix, from which it is read back."""
+"""Sent to third-party servers: aiosmtpd, and Postfix, from which the message is read back."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_aiosmtpd_login(
 
 
 def test_aiosmtpd_size(aiosmtpd_server: Callable[..., AiosmtpdServer]) -> None:
-    """F-90: larger than it takes."""
+    """F-90: a message larger than the server's limit is refused."""
     server = aiosmtpd_server(size=1000)
 
     (report,) = smtp(server).send([letter(text="x\n" * 1000)])
@@ -155,7 +155,7 @@ def test_postfix(postfix: Postfix, certificates: Certificates, port: str) -> Non
 
 @pytest.mark.services
 def test_postfix_wrong_password(postfix: Postfix, certificates: Certificates) -> None:
-    """F-18: the login is refused, and nothing was taken."""
+    """F-18: the login is refused, and no message was accepted."""
     sending = SMTPEmailHandler(
         host=postfix.host,
         port=postfix.ports["submission"],
@@ -174,7 +174,7 @@ def test_postfix_wrong_password(postfix: Postfix, certificates: Certificates) ->
 
 @pytest.mark.services
 def test_postfix_wants_tls(postfix: Postfix) -> None:
-    """F-29: MAIL without TLS where it is required says what to set."""
+    """F-29: MAIL without TLS, if it is required, ends in an error that says what to set."""
     sending = SMTPEmailHandler(host=postfix.host, port=postfix.ports["starttls"], security="none")
 
     (report,) = sending.send([letter()])
@@ -197,8 +197,8 @@ def test_postfix_limits_recipients(postfix: Postfix, certificates: Certificates)
 
 @pytest.mark.services
 def test_postfix_refuses(postfix: Postfix, certificates: Certificates) -> None:
-    """F-25, F-30, F-31: a mailbox that does not exist, one for later, and a sender that is not
-    wanted; the others get it, and the next message goes on."""
+    """F-25, F-30, F-31: an unknown address, a greylisted one, and an unwanted sender; the other
+    recipients get the message, and the next one is sent."""
     to = ["unknown@example.com", "b@example.com", "later@example.com"]
     unwanted = letter().replace(from_addr="refused@example.com")
 

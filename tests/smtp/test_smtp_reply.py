@@ -1,4 +1,4 @@
-"""What a server says is read strictly, and within bounds."""
+"""A server's replies are read strictly, and within limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from flask_mailhandler.net.echo import escape
+from flask_mailhandler.net.quoting import escape
 from flask_mailhandler.phase import State
 from flask_mailhandler.smtp.offer import extensions
 from flask_mailhandler.smtp.offer import Offer
@@ -68,7 +68,8 @@ def read(octets: bytes) -> Reply:
     ],
 )
 def test_replies(octets: bytes, code: int, enhanced: str | None, lines: tuple[str, ...]) -> None:
-    """F-84, F-87, F-88, F-89, C-12, C-13, C-99: what is taken for a reply, and as which."""
+    """F-84, F-87, F-88, F-89, C-12, C-13, C-99: which octets are a reply, and which reply they
+    are."""
     assert read(octets) == Reply(code, enhanced, lines)
 
 
@@ -122,7 +123,7 @@ def test_long_replies() -> None:
 
 
 def test_long_texts_are_cut() -> None:
-    """C-11: text is for people, and people read so much of it."""
+    """C-11: the text is shortened for display."""
     reply = read(b"550-" + b"x" * 400 + b"\r\n550 " + b"y" * 400 + b"\r\n")
 
     assert len(reply.text) == 500
@@ -169,12 +170,12 @@ def test_closing(code: int, enhanced: str | None, closing: bool, idle: bool) -> 
     ("code", "state"), [(250, State.ACCEPTED), (450, State.DEFERRED), (550, State.REFUSED)]
 )
 def test_states(code: int, state: State) -> None:
-    """C-12: an unknown code means what its first digit says."""
+    """C-12: an unknown code has the meaning of its first digit."""
     assert Reply(code, None, ("",)).state is state
 
 
 def test_escape() -> None:
-    """F-88: no octets raise, and none reach a terminal as they are."""
+    """F-88: no octets raise an error, and none reach a terminal unescaped."""
     for octet in range(256):
         assert escape(bytes([octet])).isprintable()
 
@@ -212,7 +213,7 @@ def test_escape() -> None:
     ],
 )
 def test_final_reply(scripted: Scripted, said: object, state: State, no_leaks: None) -> None:
-    """C-11, F-48 ... F-51, F-55 ... F-57, F-82, F-83: what the reply to end of data proves."""
+    """C-11, F-48 ... F-51, F-55 ... F-57, F-82, F-83: what the reply to the end of data means."""
     server = scripted(on={"end of data": said})
 
     (report,) = smtp(server).send([letter()])
@@ -277,14 +278,14 @@ def test_offered_limits(limits: str, expect: int) -> None:
 
 
 def test_a_line_that_has_come_before(scripted: Scripted) -> None:
-    """Secrets: replies that came before are known; one with a secret in it is never kept."""
+    """Secrets: repeated replies are kept; one with a secret in it never is."""
     said = ["250 2.1.5 Ok", "250 it is opensesame", "250 2.1.5 Ok"]
     server = scripted(users={"ann": "opensesame"}, on={"RCPT": said}, extensions=["PIPELINING"])
     handler = smtp(server, username="ann", password="opensesame")
 
     handler.send([letter(), letter(), letter()])
 
-    (session,) = handler.pool._places.idle
+    (session,) = handler.pool._slots.idle
     known = [*session._dialogue._known]
     assert b"250 2.1.5 Ok" in known
     assert not any(b"opensesame" in line for line in known)

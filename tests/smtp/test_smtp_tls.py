@@ -42,7 +42,8 @@ SECURITIES = pytest.mark.parametrize("security", ["tls", "starttls"])
 def start(
     scripted: Scripted, security: str, context: ssl.SSLContext, **declared: t.Any
 ) -> ScriptedServer:
-    """A server that wants TLS and a login, and blames who gives either in clear."""
+    """A server that requires TLS and a login, and records a client that sends either in clear
+    text."""
     given: dict[str, t.Any] = {security: context, "users": {"ann": "secret"}, "require_tls": True}
     return scripted(**given, **declared)
 
@@ -55,7 +56,7 @@ def secure(
 
 
 def failure(handler: SMTPEmailHandler) -> DeferredError:
-    """The error of a message whose session could not be had."""
+    """The error of a message without a session."""
     (report,) = handler.send([letter()])
 
     assert states(report) == [DEFERRED]
@@ -64,8 +65,8 @@ def failure(handler: SMTPEmailHandler) -> DeferredError:
 
 
 def failures(handler: SMTPEmailHandler, server: ScriptedServer) -> DeferredError:
-    """The error of two sendings, one after the other, neither of which found a session; nothing
-    of a login or a message went over any connection."""
+    """The error of two sendings, one after the other, both without a session; no login and no
+    message was sent over any connection."""
     failure(handler)
     error = failure(handler)
     # A client that gave up may have gone before the server has looked.
@@ -116,7 +117,7 @@ def test_bad_certificates(
     text: str,
     no_leaks: None,
 ) -> None:
-    """C-98, PROTOCOL 20: a certificate that is not good, or one of ours that is missing."""
+    """C-98, PROTOCOL 20: a bad certificate, or a missing client certificate."""
     server = start(scripted, security, getattr(certificates, fault))
 
     error = failures(secure(server, certificates, security), server)
@@ -129,7 +130,7 @@ def test_bad_certificates(
 
 @SECURITIES
 def test_client_certificate(scripted: Scripted, certificates: Certificates, security: str) -> None:
-    """A client certificate that the server wants."""
+    """A client certificate that the server requires."""
     server = start(scripted, security, certificates.client_required)
     handler = secure(
         server,
@@ -145,7 +146,7 @@ def test_client_certificate(scripted: Scripted, certificates: Certificates, secu
 
 
 def test_own_context(scripted: Scripted, certificates: Certificates) -> None:
-    """A context of the user's own is used as it is."""
+    """A context of your own is used as it is."""
     server = start(scripted, "tls", certificates.valid)
     handler = secure(
         server, certificates, "tls", tls_ca_file=None, tls_context=certificates.client()
@@ -155,7 +156,7 @@ def test_own_context(scripted: Scripted, certificates: Certificates) -> None:
 
 
 def test_system_authorities(scripted: Scripted, certificates: Certificates) -> None:
-    """Without a word about it the system's authorities count, and no private one."""
+    """By default only the system's authorities count, and no private one."""
     server = start(scripted, "tls", certificates.valid)
 
     error = failures(smtp(server, security="tls"), server)
@@ -177,7 +178,7 @@ def test_context(certificates: Certificates) -> None:
 
 @pytest.mark.parametrize("on", [{}, {"EHLO": "500 no"}])
 def test_no_starttls(scripted: Scripted, on: dict[str, t.Any]) -> None:
-    """F-17: STARTTLS asked for and not offered, or EHLO not even understood."""
+    """F-17: STARTTLS is configured and not offered, or EHLO is not even understood."""
     server = scripted(on=on, users={"ann": "secret"}, require_tls=True)
 
     error = failures(smtp(server, security="starttls", username="ann", password="secret"), server)
@@ -195,11 +196,11 @@ def test_no_starttls(scripted: Scripted, on: dict[str, t.Any]) -> None:
         ({"STARTTLS": "250 fine"}, False, r"refuses STARTTLS: 250 fine\."),
         ({"STARTTLS": "421 bye"}, True, r"refuses STARTTLS: 421 bye\."),
         ({"STARTTLS": DROP}, True, r"at tls: the server closed the connection"),
-        ({"STARTTLS": b"22O go\r\n"}, True, r"at tls: .*which is no SMTP reply"),
+        ({"STARTTLS": b"22O go\r\n"}, True, r"at tls: .*which is not an SMTP reply"),
         ({"STARTTLS": SILENCE}, True, r"at tls: no answer within the time allowed"),
-        ({"STARTTLS": b"220 go\r\n220 go\r\n"}, True, r"plain text behind its answer"),
+        ({"STARTTLS": b"220 go\r\n220 go\r\n"}, True, r"plain text after its reply"),
         ({"STARTTLS": b"220 go\r\n250-evil\r\n250 AUTH PLAIN\r\n"}, True, r"as an attacker"),
-        ({"STARTTLS": b"220 go\r\n2"}, True, r"plain text behind its answer"),
+        ({"STARTTLS": b"220 go\r\n2"}, True, r"plain text after its reply"),
         ({"STARTTLS": Then("220 go", DROP)}, True, r"No encrypted connection to"),
         ({"handshake": drop_after(50)}, True, r"No encrypted connection to"),
         ({"handshake": After(50, RESET)}, True, r"No encrypted connection to"),
@@ -217,7 +218,7 @@ def test_spoilt_starttls(
     impatient: None,
     no_leaks: None,
 ) -> None:
-    """STARTTLS refused, answered twice, with plain text behind the 220, the handshake cut."""
+    """STARTTLS refused, answered twice, with plain text after the 220, the handshake cut."""
     server = start(scripted, "starttls", certificates.valid, on=on)
 
     start_tls = Stream.start_tls
@@ -242,7 +243,7 @@ def test_spoilt_starttls(
 def test_end_after_the_handshake(
     scripted: Scripted, certificates: Certificates, security: str, action: t.Any
 ) -> None:
-    """PROTOCOL 20: an end before the first reply inside TLS is TLS's."""
+    """PROTOCOL 20: a connection that ends before the first reply inside TLS is a TLS error."""
     step = {"tls": "greeting", "starttls": "EHLO"}[security]
     offer = "250-me\n250 STARTTLS"
     on = {step: lambda line, connection: action if connection.tls else offer}
@@ -254,7 +255,7 @@ def test_end_after_the_handshake(
 
 
 def test_ehlo_changes_inside(scripted: Scripted, certificates: Certificates) -> None:
-    """F-93: what EHLO said outside does not hold inside, AUTH neither."""
+    """F-93: extensions offered outside TLS do not hold inside, not even AUTH."""
     outside = "250-me\n250-STARTTLS\n250 AUTH PLAIN"
     server = start(
         scripted, "starttls", certificates.valid, on={"EHLO": [outside, "500 no EHLO now"]}
@@ -297,7 +298,7 @@ def test_tls_port(scripted: Scripted, certificates: Certificates) -> None:
 
 @pytest.mark.parametrize("key", ["tls_ca_file", "tls_cert_file"])
 def test_unusable_files(scripted: Scripted, key: str, tmp_path: Path, no_leaks: None) -> None:
-    """A file that is no certificate is a configuration error that says which keys, and comes
+    """A file that is not a certificate is a configuration error that names the keys, and comes
     before any connection."""
     (tmp_path / "empty.pem").write_text("nothing")
     server = scripted()
@@ -326,7 +327,7 @@ def test_unusable_files(scripted: Scripted, key: str, tmp_path: Path, no_leaks: 
     ],
 )
 def test_choice(options: dict[str, t.Any], port: int, security: str) -> None:
-    """C-96: TLS is the default on 465, STARTTLS elsewhere, clear text on this machine alone."""
+    """C-96: TLS is the default on 465, STARTTLS elsewhere, and clear text only on this machine."""
     server = SMTPEmailHandler(**options).server
 
     assert (server.port, server.security) == (port, security)
@@ -341,6 +342,6 @@ def test_choice(options: dict[str, t.Any], port: int, security: str) -> None:
     ],
 )
 def test_contradictions(options: dict[str, t.Any], text: str) -> None:
-    """What cannot be meant together is refused where it is written."""
+    """Options that contradict each other are refused where they are configured."""
     with pytest.raises(ConfigurationError, match=text):
         SMTPEmailHandler(**options)

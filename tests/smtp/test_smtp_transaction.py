@@ -1,4 +1,4 @@
-"""One message, from MAIL to the reply to the end of data: what becomes of each recipient."""
+"""One message, from MAIL to the reply to the end of data: the outcome of each recipient."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ WHOLE = ["MAIL", "RCPT", "RCPT", "RCPT", "DATA", "QUIT"]
 
 
 def test_accepted(scripted: Scripted, no_leaks: None) -> None:
-    """F-48: one transaction, and everybody is accepted."""
+    """F-48: one transaction, and every recipient is accepted."""
     server = scripted()
 
     report = send(server, ANN, BOB, CID)
@@ -103,7 +103,8 @@ def test_accepted(scripted: Scripted, no_leaks: None) -> None:
     ],
 )
 def test_mail(scripted: Scripted, said: t.Any, state: State, error: type[Exception]) -> None:
-    """F-24 ... F-27, PROTOCOL 6, 9: MAIL is not answered 25z: so for everybody, no more is said."""
+    """F-24 ... F-27, PROTOCOL 6, 9: if MAIL is not answered 25z, that is every recipient's outcome,
+    and nothing more is sent."""
     server = scripted(on={"MAIL": said})
 
     report = send(server, ANN, BOB)
@@ -117,7 +118,7 @@ def test_mail(scripted: Scripted, said: t.Any, state: State, error: type[Excepti
 
 @pytest.mark.parametrize("said", ["250 ok", "251 ok", "250", "259 ok"])
 def test_mail_accepted(scripted: Scripted, said: str) -> None:
-    """C-12, PROTOCOL 6: 25z is agreement."""
+    """C-12, PROTOCOL 6: 25z means accepted."""
     assert send(scripted(on={"MAIL": said})).ok
 
 
@@ -139,8 +140,8 @@ def test_mail_accepted(scripted: Scripted, said: str) -> None:
     ],
 )
 def test_recipients(scripted: Scripted, replies: str, expect: str) -> None:
-    """F-30 ... F-35, F-38: each recipient has the reply of its own, or that to the end of data;
-    without any accepted one no DATA."""
+    """F-30 ... F-35, F-38: each recipient has its own reply, or the one to the end of data; without
+    an accepted recipient there is no DATA."""
     server = scripted(on={"RCPT": [f"{code} reply {code}" for code in replies.split()]})
 
     report = send(server, ANN, BOB, CID)
@@ -171,7 +172,7 @@ def test_recipients(scripted: Scripted, replies: str, expect: str) -> None:
 def test_recipients_cut_short(
     scripted: Scripted, replies: list[t.Any], expect: str, impatient: None, no_leaks: None
 ) -> None:
-    """F-36, F-37, PROTOCOL 6, 7, 9: what was refused stays refused, the others are deferred."""
+    """F-36, F-37, PROTOCOL 6, 7, 9: refused recipients stay refused, the others are deferred."""
     server = scripted(on={"RCPT": replies})
 
     report = send(server, ANN, BOB, CID)
@@ -208,8 +209,8 @@ def test_recipients_cut_short(
 def test_data(
     scripted: Scripted, said: t.Any, state: State, impatient: None, no_leaks: None
 ) -> None:
-    """F-42 ... F-45, F-61, PROTOCOL 11: DATA is not answered 354, or by more than that: no content
-    is given; the recipient that was refused before keeps its reply."""
+    """F-42 ... F-45, F-61, PROTOCOL 11: if DATA is not answered 354, or with more than that, no
+    content is sent; a recipient refused before keeps its reply."""
     server = scripted(on={"DATA": said, f"RCPT TO:<{BOB}>": "550 5.1.1 no"})
     seen: list[Phase] = []
 
@@ -253,7 +254,7 @@ def test_lost_within_content(scripted: Scripted, octets: int, how: t.Any, no_lea
 )
 @pytest.mark.parametrize("how", [DROP, RESET])
 def test_last_words(scripted: Scripted, said: str, state: State, how: t.Any) -> None:
-    """F-46, PROTOCOL 16: what was said before the connection was lost is used."""
+    """F-46, PROTOCOL 16: a reply that came before the connection was lost is used."""
     server = scripted(on={"content": After(1000, Then(said, how))})
 
     (report,) = deliver(smtp(server), job(BIG))
@@ -264,8 +265,8 @@ def test_last_words(scripted: Scripted, said: str, state: State, how: t.Any) -> 
 
 @pytest.mark.parametrize("said", ["552 5.3.4 too big", "451 4.3.0 no space"])
 def test_early_words(scripted: Scripted, said: str) -> None:
-    """PROTOCOL 11, 16: a refusal that came within the content is read before its end is given,
-    and the connection is not used again."""
+    """PROTOCOL 11, 16: a refusal within the content is read before its end is written, and the
+    connection is not used again."""
     server = scripted(on={"content": [After(1000, said)]})
 
     reports = deliver(smtp(server), job(BIG), job())
@@ -278,14 +279,14 @@ def test_early_words(scripted: Scripted, said: str) -> None:
 
 
 def test_lost_at_once(scripted: Scripted) -> None:
-    """F-46: a small content may have been given whole: then nobody knows."""
+    """F-46: a small content may have been fully written: then the outcome is unknown."""
     server = scripted(on={"DATA": Then("354 go", DROP)})
 
     assert states(send(server)) in ([DEFERRED], [UNKNOWN])
 
 
 class Vanished:
-    """A file that changed while it was read."""
+    """A file that changes while it is read."""
 
     size = 1000
 
@@ -295,7 +296,8 @@ class Vanished:
 
 
 def test_changed_file(scripted: Scripted, no_leaks: None) -> None:
-    """A content that cannot be read whole never gets its end; the next message goes elsewhere."""
+    """A content that cannot be fully read never gets its end; the next message uses another
+    connection."""
     server = scripted()
 
     first, second = deliver(
@@ -347,8 +349,8 @@ def test_end_of_data(
     impatient: None,
     no_leaks: None,
 ) -> None:
-    """F-48 ... F-57: the reply to the end of data decides, and without one nobody knows; nothing
-    is repeated."""
+    """F-48 ... F-57: the reply to the end of data decides, and without one the outcome is unknown;
+    nothing is repeated."""
     server = scripted(on={"end of data": said, f"RCPT TO:<{BOB}>": "550 5.1.1 no"})
 
     report = send(server, ANN, BOB)
@@ -371,8 +373,8 @@ def test_end_of_data(
 def test_end_of_data_cannot_be_written(
     scripted: Scripted, action: t.Any, state: State, code: int | None, no_leaks: None
 ) -> None:
-    """PROTOCOL 16: the write of the end fails: the server cannot have the whole, so deferred, or
-    what it said; a write that the kernel took leaves it unknown."""
+    """PROTOCOL 16: if the write of the end fails, the server cannot have the whole message:
+    deferred, or as it replied; if the kernel took the write, the outcome is unknown."""
     server = scripted()
 
     def observe(phase: Phase, job: object) -> None:
@@ -401,7 +403,7 @@ def test_unknown_says_what_it_means(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("said", [DROP, RESET, SILENCE, "421 bye", "500 what", b"\xff\r\n"])
 def test_quit(scripted: Scripted, said: t.Any, no_leaks: None) -> None:
-    """F-58, C-16: QUIT is said, and whatever comes of it changes and delays nothing."""
+    """F-58, C-16: QUIT is sent, and its result changes and delays nothing."""
     server = scripted(on={"QUIT": said})
     begin = time.monotonic()
 
@@ -414,8 +416,8 @@ def test_quit(scripted: Scripted, said: t.Any, no_leaks: None) -> None:
 
 
 def test_flights(scripted: Scripted) -> None:
-    """F-64, PROTOCOL 1: a server that takes no groups gets none; of one that does the envelope is
-    one flight and the content another. EHLO and QUIT are one each."""
+    """F-64, PROTOCOL 1: a server without PIPELINING gets no groups; with it the envelope is one
+    flight and the content another. EHLO and QUIT are one each."""
     server = scripted(extensions=["SIZE 1000000"])
 
     assert send(server, ANN, BOB).ok
@@ -426,8 +428,8 @@ def test_flights(scripted: Scripted) -> None:
 
 
 def test_size(scripted: Scripted) -> None:
-    """F-90, C-69: larger than the server takes: refused with both numbers before MAIL, and the
-    next message goes on the same connection."""
+    """F-90, C-69: a message larger than the server's limit is refused with both numbers before
+    MAIL, and the next one is sent on the same connection."""
     server = scripted(extensions=["SIZE 2000"])
 
     large, small = smtp(server).send([letter(text="x\n" * 1000), letter()])
@@ -435,7 +437,7 @@ def test_size(scripted: Scripted) -> None:
 
     assert states(large) == [REFUSED]
     assert re.search(
-        r"the message has \d{4} octets, and 127.0.0.1:\d+ takes 2000", str(large.error)
+        r"the message has \d{4} octets, and 127.0.0.1:\d+ accepts 2000", str(large.error)
     )
     assert small.ok
     assert verbs(server) == ["MAIL", "RCPT", "DATA", "QUIT"]
@@ -443,7 +445,7 @@ def test_size(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize(("less", "state"), [(0, ACCEPTED), (1, REFUSED)])
 def test_exactly_the_size(scripted: Scripted, less: int, state: State) -> None:
-    """C-69: what is as large as the server takes is not too large."""
+    """C-69: a message exactly as large as the limit is not too large."""
     content = b"Subject: Hi\r\n\r\nHello.\r\n"
     server = scripted(extensions=[f"SIZE {len(content) - less}"])
 
@@ -454,7 +456,7 @@ def test_exactly_the_size(scripted: Scripted, less: int, state: State) -> None:
 
 @pytest.mark.parametrize("offered", ["SIZE", "SIZE 0"])
 def test_size_without_limit(scripted: Scripted, offered: str) -> None:
-    """C-67, C-68: no number, or 0, is no limit; our size is told nevertheless, exactly."""
+    """C-67, C-68: no number, or 0, is no limit; we still announce our exact size."""
     server = scripted(extensions=[offered])
 
     assert send(server).ok
@@ -463,7 +465,8 @@ def test_size_without_limit(scripted: Scripted, offered: str) -> None:
 
 @pytest.mark.parametrize("extensions", [[], ["8BITMIME"], ["8BITMIME", "SMTPUTF8"]])
 def test_letters_beyond_ascii(scripted: Scripted, extensions: list[str]) -> None:
-    """F-91, F-92: they need no extension where no address has them before its @."""
+    """F-91, F-92: letters beyond ASCII need no extension unless an address has them before its
+    @."""
     server = scripted(extensions=extensions)
     message = Message(
         subject="Grüße",
@@ -489,8 +492,8 @@ UTF8 = "jürgen@example.com"
 def test_smtputf8_missing_for_the_header(
     scripted: Scripted, field: str, extensions: list[str]
 ) -> None:
-    """C-52, PROTOCOL 23: a header that cannot be written: the message is refused, and the address
-    named. SMTPUTF8 without 8BITMIME is no offer (RFC 6531 section 3.1)."""
+    """C-52, PROTOCOL 23: a header that cannot be written: the message is refused, and the error
+    names the address. SMTPUTF8 without 8BITMIME does not count (RFC 6531 section 3.1)."""
     server = scripted(extensions=extensions)
     message = letter(ANN).replace(**t.cast("t.Any", {field: UTF8}))
 
@@ -529,7 +532,7 @@ def test_smtputf8(scripted: Scripted, field: str) -> None:
 
 
 def test_smtputf8_for_the_header(scripted: Scripted) -> None:
-    """C-51: a header that needs it asks for SMTPUTF8 also where the envelope is ASCII."""
+    """C-51: a header that needs SMTPUTF8 asks for it also if the envelope is ASCII."""
     server = scripted(extensions=["8BITMIME", "SMTPUTF8"])
     content = "To: jörg@example.com\r\n\r\nHello.\r\n".encode()
 
@@ -566,7 +569,7 @@ def test_signed_8bit(scripted: Scripted) -> None:
     assert server.accepted[0].content == SIGNED
     assert server.accepted[0].parameters == {"BODY": "8BITMIME"}
     assert states(refused) == [REFUSED]
-    assert "sign after encoding to 7 bit" in str(refused.error)
+    assert "sign it after encoding it to 7 bit" in str(refused.error)
 
 
 # The envelope
@@ -585,7 +588,7 @@ def test_null_sender(scripted: Scripted) -> None:
 
 
 def test_local_parts(scripted: Scripted) -> None:
-    """C-5, C-21: a local part goes as it was written, in brackets."""
+    """C-5, C-21: a local part is sent as it was written, in brackets."""
     local_parts = ['"a b"', '"a>b"', '"\\""', "O'Neil+tag", "{a}|b", "UPPER.lower", '"."']
     to = [f"{local}@example.com" for local in local_parts]
     server = scripted()
@@ -597,7 +600,7 @@ def test_local_parts(scripted: Scripted) -> None:
 
 
 def test_each_once(scripted: Scripted) -> None:
-    """Recipients are asked for once, in order; the first spelling counts."""
+    """RCPT is sent once for each recipient, in order; the first spelling counts."""
     server = scripted()
     message = letter("B@example.com", "b@example.com", "B@EXAMPLE.com").replace(
         cc="b@Example.Com", bcc=[CID, "B@example.com"]
@@ -610,7 +613,7 @@ def test_each_once(scripted: Scripted) -> None:
 
 
 def test_other_recipients(scripted: Scripted) -> None:
-    """A retry goes to whom it names; the headers stay."""
+    """A retry is sent to the recipients that it names; the headers stay."""
     server = scripted()
     handler = smtp(server)
 

@@ -1,4 +1,4 @@
-"""A mailbox beyond ASCII at a server without SMTPUTF8 decides for nobody else (C-52)."""
+"""An address beyond ASCII at a server without SMTPUTF8 affects no other recipient (C-52)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def message(**fields: t.Any) -> Message:
 
 
 def field(content: bytes, name: str) -> t.Any:
-    """A header field, as a reader takes it apart."""
+    """A header field, as a reader parses it."""
     return email.message_from_bytes(content, policy=email.policy.default)[name]
 
 
@@ -47,7 +47,7 @@ def field(content: bytes, name: str) -> t.Any:
 def test_others_go_on(
     scripted: Scripted, extensions: list[str], fields: dict[str, t.Any], expect: list[t.Any]
 ) -> None:
-    """The mailbox that needs it is refused and named; the others get the message."""
+    """The address that needs it is refused and named; the others get the message."""
     server = scripted(extensions=extensions)
 
     (report,) = smtp(server).send([message(**fields)])
@@ -73,7 +73,7 @@ def test_a_list(scripted: Scripted) -> None:
 
 
 def test_the_header(scripted: Scripted) -> None:
-    """The header keeps the others and names the mailbox, as a group without members (RFC 6857
+    """The header keeps the others and names the address, as a group without members (RFC 6857
     section 3.1.8); all else is as it was."""
     server = scripted()
     long = f"{'ü' * 30}@{'x' * 60}.example"
@@ -101,7 +101,7 @@ def test_the_header(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("fields", [{"from_addr": ZOE}, {"reply_to": ZOE}])
 def test_a_header_that_needs_it(scripted: Scripted, fields: dict[str, t.Any]) -> None:
-    """What is no recipient's: the message itself cannot be written, and is refused for all."""
+    """Another field needs it: the message itself cannot be written, and is refused for all."""
     server = scripted()
 
     (report,) = smtp(server).send([message(to=[ANN, BOB], **fields)])
@@ -112,7 +112,7 @@ def test_a_header_that_needs_it(scripted: Scripted, fields: dict[str, t.Any]) ->
 
 
 def test_without_a_message(scripted: Scripted) -> None:
-    """It is the octets that are changed, so that queued mail fares the same."""
+    """The octets are changed, so the same holds for queued mail."""
     server = scripted()
     octets = f"To: {ZOE},\r\n\t{ANN}\r\nSubject: x\r\n\r\nbody\r\n".encode()
 
@@ -134,7 +134,7 @@ def test_without_a_message(scripted: Scripted) -> None:
     ],
 )
 def test_what_cannot_be_taken_apart(header: str) -> None:
-    """A header in which more than a mailbox of To or Cc is beyond ASCII is left alone."""
+    """A header in which more than an address of To or Cc is beyond ASCII is not changed."""
     assert downgraded(Content(f"{header}\r\n\r\nx\r\n".encode(), smtputf8=True)) is None
 
 

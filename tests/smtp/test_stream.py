@@ -1,4 +1,4 @@
-"""Octets in and out of a real socket, and how it comes to be connected."""
+"""Octets in and out of a real socket, and connecting it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_lines(pair: Pair) -> None:
 
 @pytest.mark.parametrize("more", [b"", b"\r\n"])
 def test_long_lines(pair: Pair, more: bytes) -> None:
-    """F-82: a line has an end, or the stream has."""
+    """F-82: a line has an end, or the stream ends."""
     stream, other = pair
     other.sendall(b"x" * (MAX_LINE - 2) + b"\r\n" + b"y" * MAX_LINE + more)
 
@@ -80,7 +80,7 @@ def test_long_lines(pair: Pair, more: bytes) -> None:
 
 
 def test_ends(pair: Pair) -> None:
-    """PROTOCOL 20: what has no line end is no line."""
+    """PROTOCOL 20: octets without a line end are not a line."""
     stream, other = pair
     other.sendall(b"one\r\ntwo")
     other.close()
@@ -91,7 +91,7 @@ def test_ends(pair: Pair) -> None:
 
 
 def test_resets(pair: Pair) -> None:
-    """What has arrived before a reset can still be read."""
+    """Octets that arrived before a reset can still be read."""
     stream, other = pair
     other.sendall(b"421 bye\r\n")
     reset(other)
@@ -144,7 +144,8 @@ def test_quiet(pair: Pair) -> None:
 
 @pytest.mark.parametrize("buffered", [True, False])
 def test_spoken(pair: Pair, buffered: bool) -> None:
-    """PROTOCOL 18: one that speaks unasked is dead, and what it said can be read."""
+    """PROTOCOL 18: a connection that receives something unasked is dead, and the octets can be
+    read."""
     stream, other = pair
     other.sendall(b"250 ok\r\n421 bye\r\n" if buffered else b"250 ok\r\n")
     stream.read_line()
@@ -159,7 +160,7 @@ def test_spoken(pair: Pair, buffered: bool) -> None:
 
 @pytest.mark.parametrize("end", [socket.socket.close, reset])
 def test_closed(pair: Pair, end: t.Callable[[socket.socket], None]) -> None:
-    """PROTOCOL 18: one that has ended is dead."""
+    """PROTOCOL 18: a connection that has ended is dead."""
     stream, other = pair
     end(other)
     _until_arrived(stream)
@@ -169,7 +170,7 @@ def test_closed(pair: Pair, end: t.Callable[[socket.socket], None]) -> None:
 
 
 def _until_arrived(stream: Stream, event: int = select.POLLIN) -> None:
-    """Wait for what the other side has done, without reading it."""
+    """Wait until the other side has sent something, without reading it."""
     poll = select.poll()
     poll.register(t.cast("t.Any", stream)._sock, event)
     ((_, found),) = poll.poll(60_000)
@@ -213,7 +214,7 @@ def connected(seconds: float = 60.0) -> Iterator[Stream]:
 def test_first_address_is_dead(
     scripted: Scripted, resolve: Resolve, monkeypatch: pytest.MonkeyPatch, no_leaks: None
 ) -> None:
-    """F-3: the first address refuses: the second at once, and not at its time."""
+    """F-3: if the first address refuses, the second is tried at once, and not after 250 ms."""
     monkeypatch.setattr("flask_mailhandler.smtp.stream._NEXT_ATTEMPT", 1000)
     server = scripted()
     with closed_port() as port, closed_port("127.0.0.2") as other:
@@ -226,7 +227,8 @@ def test_first_address_is_dead(
 def test_first_address_is_a_black_hole(
     scripted: Scripted, resolve: Resolve, no_leaks: None
 ) -> None:
-    """F-3, F-4, PROTOCOL 21: the first address does not answer: after 250 ms the second, too."""
+    """F-3, F-4, PROTOCOL 21: if the first address does not answer, the second is tried too after
+    250 ms."""
     server = scripted()
     begin = time.monotonic()
     with black_hole() as port:
@@ -286,7 +288,7 @@ def test_slow_one_may_win(resolve: Resolve, no_leaks: None) -> None:
 
 @pytest.mark.parametrize("seconds", [0.05, 0.4])
 def test_all_are_black_holes(resolve: Resolve, seconds: float, no_leaks: None) -> None:
-    """F-4: nobody answers: the deadline, and every attempt is closed."""
+    """F-4: if no address answers, the attempts end at the deadline, and each is closed."""
     begin = time.monotonic()
     with black_hole() as port:
         resolve(*[to(HERE, port)] * 3)
@@ -297,7 +299,7 @@ def test_all_are_black_holes(resolve: Resolve, seconds: float, no_leaks: None) -
 
 
 def test_all_refuse(resolve: Resolve, monkeypatch: pytest.MonkeyPatch, no_leaks: None) -> None:
-    """F-1: the first error is told."""
+    """F-1: the first error is raised."""
     deadline = Deadline(60)
 
     def begin(*address: t.Any) -> socket.socket:
@@ -314,7 +316,7 @@ def test_all_refuse(resolve: Resolve, monkeypatch: pytest.MonkeyPatch, no_leaks:
 
 
 def test_addresses_that_cannot_be_tried(resolve: Resolve, no_leaks: None) -> None:
-    """F-5: a family that this machine has not, or an address that cannot be reached."""
+    """F-5: an address family that this machine does not have, or an unreachable address."""
     with socket.create_server((HERE, 0)) as listener:
         strange = (9999, socket.SOCK_STREAM, 0, "", (HERE, 1))
         resolve(strange, to("255.255.255.255", 25), to(HERE, listener.getsockname()[1]))
@@ -331,7 +333,7 @@ def test_no_address(resolve: Resolve) -> None:
 
 
 def test_socket_options(pair: Pair) -> None:
-    """PROTOCOL 21: no delay for small writes, and a dead other side is noticed some day."""
+    """PROTOCOL 21: small writes are not delayed, and a dead peer is noticed in the end."""
     sock = t.cast("t.Any", pair[0])._sock
 
     assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -1,4 +1,4 @@
-"""The code in the documentation, for the tests that run it.
+"""The code blocks in the documentation, for the tests that run them.
 
 A block is run unless a comment above it says why not::
 
@@ -32,19 +32,19 @@ class Block:
 
     page: Path
     line: int
-    """Where it begins."""
+    """The line on which it begins."""
     code: str
     not_run: str
     """Why it is not run, or ""."""
 
     @property
     def file(self) -> str:
-        """The name of the file that it is, or ""."""
+        """The name of the file that it is written to, or ""."""
         found = _FILE.match(self.code)
         return found[1] if found else ""
 
     def run(self, namespace: dict[str, t.Any]) -> None:
-        """Run it. A traceback shows the page and its line."""
+        """Run the block. A traceback shows the page and the line."""
         source = "\n" * (self.line - 1) + self.code
         # Not under this file's own "from __future__ import annotations".
         exec(compile(source, str(self.page), "exec", dont_inherit=True), namespace)
@@ -67,7 +67,7 @@ def code_blocks(page: Path) -> list[Block]:
 
 
 def captioned(page: Path) -> dict[str, str]:
-    """Return the files that captions name, each with its text."""
+    """Return the files named in captions, each with its text."""
     text = page.read_text(encoding="utf-8")
     return {
         found[1]: textwrap.dedent(_indented(text[found.end() :].splitlines(keepends=True), 0))
@@ -76,7 +76,7 @@ def captioned(page: Path) -> dict[str, str]:
 
 
 def _indented(lines: list[str], indent: int) -> str:
-    """The lines of a directive that stands so far to the right."""
+    """The lines of a directive with this indentation."""
     body = []
     for line in lines:
         if line.strip() and not line.startswith(" " * (indent + 1)):

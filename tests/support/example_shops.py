@@ -1,4 +1,4 @@
-"""The shops of examples/queue_*, in processes of their own: one that takes orders, and workers."""
+"""The shops of examples/queue_*, in separate processes: one that takes orders, and workers."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ for line in sys.stdin:
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One of the examples, and how its worker is started."""
+    """An example, and the command that starts its worker."""
 
     name: str
     worker: Sequence[str]
     broker_key: str
-    """The variable of the environment that names the broker."""
+    """The environment variable with the URL of the broker."""
     instead: tuple[tuple[str, str], ...] = ()
-    """What is written otherwise for another broker."""
+    """The replacements in the source for another broker."""
 
     def __str__(self) -> str:
         return self.name
@@ -97,9 +97,9 @@ class ExampleShop:
     """A copy of an example in a folder, its process that takes orders, and one worker at a time.
 
     :param broker: The URL of the broker.
-    :param server: Where its mail goes.
-    :param begin: What each of its processes does first.
-    :param more: What its program has besides.
+    :param server: The server to which it sends.
+    :param begin: Code that each of its processes runs first.
+    :param more: Code that is added to its program.
     """
 
     def __init__(
@@ -164,10 +164,10 @@ class ExampleShop:
         assert said == f"{word}\n", self.log
 
     def take(self, orders: int, others: int = 0, *, post: str = "", **one: str) -> None:
-        """Have the shop take orders, each in a request, and queue other letters at once, and one
-        more if anything is said of it: ``to`` whom it is, and how it is sent later.
+        """Make the shop take orders, each in a request, and queue other letters at the same time.
 
         :param post: The path of another request.
+        :param one: One more letter: ``to`` its recipient, and options for sending it later.
         """
         assert self._web is not None
         assert self._web.stdin is not None
@@ -191,7 +191,7 @@ class ExampleShop:
                 )
 
     def kill(self) -> None:
-        """SIGKILL to the worker and all of its processes, and wait until they are gone."""
+        """Kill the worker and all of its processes with SIGKILL, and wait until they have ended."""
         with self._killing:
             worker, self._worker = self._worker, None
             if worker is None:
@@ -206,8 +206,8 @@ class ExampleShop:
             worker.wait()
 
     def terminate(self, timeout: float = 120.0) -> int:
-        """SIGTERM to the worker, as a system does that stops it; wait until it has ended, and with
-        what code."""
+        """Send SIGTERM to the worker, as a service manager does. Wait until it has ended, and
+        return its exit code."""
         with self._killing:
             worker, self._worker = self._worker, None
         assert worker is not None
@@ -222,8 +222,8 @@ class ExampleShop:
                     os.kill(process, signal.SIGKILL)
 
     def until(self, condition: t.Callable[[], bool], timeout: float = 120.0) -> None:
-        """Wait for something, and have a worker all the time, as a system would that starts it
-        again."""
+        """Wait for a condition, and restart the worker whenever it ends, as a service manager
+        does."""
 
         def asked() -> bool:
             self.work()
@@ -236,7 +236,7 @@ class ExampleShop:
 
     @property
     def log(self) -> str:
-        """What its processes have said."""
+        """The output of all processes."""
         return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
 
 

@@ -1,4 +1,4 @@
-"""What a program does that forks."""
+"""Running a function in a forked child."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = t.TypeVar("T")
 
 
 def in_child(work: t.Callable[[], T]) -> T:
-    """What *work* returns in a child that was forked for it, and that ends without goodbye."""
+    """Return the result of *work* in a forked child, which exits without any cleanup."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         # The threads of a server, which are not needed there.

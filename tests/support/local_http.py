@@ -1,4 +1,4 @@
-"""HTTP over a socket in the file system, which nobody else can take, as ports can be taken."""
+"""HTTP over a socket in the file system, which no other process can take, unlike a port."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def ask(server: Path, method: str, path: str) -> tuple[int, str]:
-    """Make a request of the server that listens there; status and body of its answer."""
+    """Send a request to the server that listens there. Return status and body of the response."""
     with contextlib.closing(_Connection(server)) as connection:
         connection.request(method, path)
         answer = connection.getresponse()

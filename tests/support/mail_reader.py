@@ -1,4 +1,4 @@
-"""A reader of mail that is not Python: npm's mailparser, in one long-running process."""
+"""A mail parser that is not written in Python: npm's mailparser, in one long-running process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ReadFile(t.NamedTuple):
 
 
 class ReadMail(t.NamedTuple):
-    """What the reader found. Addresses are (name, mailbox) pairs."""
+    """A message as the parser reads it. Addresses are pairs of a name and an address."""
 
     subject: str
     from_: list[tuple[str, str]]
@@ -33,7 +33,7 @@ class ReadMail(t.NamedTuple):
 
 
 class MailReader:
-    """Reads octets. A context manager."""
+    """Parses octets. A context manager."""
 
     def __enter__(self) -> t.Self:
         self._process = subprocess.Popen(

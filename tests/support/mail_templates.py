@@ -60,7 +60,7 @@ MAILS: dict[str, dict[str, t.Any]] = {
 
 
 def app_with(templates: dict[str, str], **keys: object) -> Flask:
-    """An app whose templates are these, with ``MAIL_BASE_URL``, unless *keys* say otherwise."""
+    """Return an app with these templates, and with ``MAIL_BASE_URL`` unless *keys* override it."""
     app = Flask("shop", root_path=str(SAMPLES))
     app.jinja_loader = DictLoader(templates)
     set_up(app, **keys)
@@ -68,7 +68,7 @@ def app_with(templates: dict[str, str], **keys: object) -> Flask:
 
 
 def sample_app(**keys: object) -> Flask:
-    """An app with the three real mails."""
+    """Return an app with the three real messages."""
     app = Flask("shop", root_path=str(SAMPLES))
     set_up(app, **keys)
     return app
@@ -95,5 +95,5 @@ def render(app: Flask, name: str, /, locale: object = None, **variables: t.Any) 
 
 
 def render_html(source: str, /, **variables: t.Any) -> Message:
-    """Render a mail of which there is only HTML."""
+    """Render a message from an HTML template alone."""
     return render(app_with({"mail.html": source}), "mail", **variables)

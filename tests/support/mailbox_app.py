@@ -1,4 +1,4 @@
-"""An app whose mail is kept in a folder and shown on the page of the mailbox."""
+"""An app that stores its mail in a folder and shows it on the mailbox page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ME = "The Shop <shop@example.com>"
 
 
 def app_with_mailbox(folder: Path, *, debug: bool = True, **keys: t.Any) -> Flask:
-    """An app in debug mode; *keys* are those of the configuration without ``MAIL_``."""
+    """Return an app in debug mode. *keys* are configuration keys without ``MAIL_``."""
     app = Flask("shop")
     app.debug = debug
     config = {"folder": str(folder), "default_from": ME, **keys}
@@ -26,7 +26,7 @@ def app_with_mailbox(folder: Path, *, debug: bool = True, **keys: t.Any) -> Flas
 
 
 def keep(folder: Path, octets: bytes, recipient: str = "ann@example.com") -> str:
-    """Put octets into the folder as a catcher does, whatever they are; the id."""
+    """Write any octets into the folder, as a catcher does. Return the id."""
     from flask_mailhandler import Content
     from flask_mailhandler import Envelope
     from flask_mailhandler.handlers.file import store
@@ -38,12 +38,12 @@ def keep(folder: Path, octets: bytes, recipient: str = "ann@example.com") -> str
 
 
 def handler(folder: Path, **options: t.Any) -> MailboxEmailHandler:
-    """The handler alone."""
+    """Return the handler alone."""
     return MailboxEmailHandler(folder=folder, default_from=ME, **options)
 
 
 def send(app: Flask, **fields: t.Any) -> str:
-    """Send a message; the address of its page."""
+    """Send a message. Return the URL of its page."""
     message = Message(**{"subject": "Hi", "to": "Ann <ann@example.com>", "text": "Hello", **fields})
     with app.app_context():
         current_mail.send(message)

@@ -1,4 +1,4 @@
-"""Programs written for Node.js, installed when they are first asked for."""
+"""Programs written for Node.js, installed on first use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NODE = Path(__file__).parents[1] / "node"
 
 
 def missing() -> str:
-    """Say why there are none, having installed them if they can be; "" if there are."""
+    """Install the programs if possible. Return why they are missing, or ""."""
     if not shutil.which("node"):
         return "node is not installed"
     # Only one of xdist's workers installs; the others wait.
@@ -32,7 +32,7 @@ def missing() -> str:
 
 
 def _is_installed() -> bool:
-    """Whether that was done since the versions were last changed."""
+    """Whether the current versions are installed."""
     done = NODE / "node_modules" / ".package-lock.json"
     wanted = NODE / "package-lock.json"
     return done.exists() and done.stat().st_mtime >= wanted.stat().st_mtime

@@ -1,4 +1,4 @@
-"""What a process holds open: threads and descriptors."""
+"""What a process holds open: threads and file descriptors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 
 
 def open_things() -> set[str]:
-    """Each thread and each descriptor, by name; garbage is collected before."""
+    """Return the names of all threads and descriptors, after a garbage collection."""
     gc.collect()
     things = {f"thread {thread.name} {thread.ident}" for thread in threading.enumerate()}
     for descriptor in os.listdir("/proc/self/fd"):

@@ -1,5 +1,5 @@
-"""What the tests of the pool share: a server that keeps connections busy, who waits for one, and a
-clock."""
+"""Helpers for tests of the pool: a server that keeps connections busy, threads that wait for one,
+and a clock."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ T = t.TypeVar("T")
 
 
 class Hold:
-    """An action of a server: the reply is kept back, and so the connection is in use, until
-    :meth:`let_go`."""
+    """A server action that delays a reply until :meth:`let_go`, so that the connection stays
+    busy."""
 
     def __init__(self, reply: str = "250 2.0.0 ok") -> None:
         self._reply = reply
@@ -48,7 +48,7 @@ class Hold:
         return self._reply if self._over.wait(60) else SILENCE
 
     def reached(self) -> None:
-        """Wait until a connection is there; once for each."""
+        """Wait until a connection has arrived. Call it once for each."""
         assert self._reached.acquire(timeout=60)
 
     def let_go(self) -> None:
@@ -56,7 +56,7 @@ class Hold:
 
 
 class Clock:
-    """A clock that stands still until a test, or a server, lets time pass."""
+    """A clock that stands still until a test or a server advances it."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -68,14 +68,14 @@ class Clock:
 
 
 class Interrupt:
-    """Interrupts the main thread, as Ctrl-C does, when it has come to a function that waits.
+    """Interrupts the main thread, as Ctrl-C does, once it waits in a function.
 
-    :param where: The function, from which it does not return meanwhile.
+    :param where: The function. It must not return before.
     """
 
     def __init__(self, where: Callable[..., object]) -> None:
         self._where = where.__code__
-        # No Event: one signal more could find the lock in it taken by this very thread.
+        # Not an Event: another signal could interrupt this thread while it holds the lock of one.
         self._raised = False
         self._done = threading.Event()
 
@@ -83,7 +83,7 @@ class Interrupt:
         main = threading.main_thread().ident
         assert main is not None
         until(lambda: self._is_there(main), 60, "the main thread to wait")
-        # Again and again: a signal just before it waits does not wake it.
+        # Repeatedly, since a signal that comes just before the wait does not end it.
         while not self._raised:
             signal.pthread_kill(main, signal.SIGALRM)
             self._done.wait(0.02)
@@ -97,9 +97,9 @@ class Interrupt:
 
     @contextlib.contextmanager
     def handled(self) -> Iterator[None]:
-        """Raise it in this block, once."""
+        """Interrupt the main thread once in this block."""
         if threading.current_thread() is not threading.main_thread():
-            pytest.skip("Only the main thread has signals.")
+            pytest.skip("Only the main thread can handle signals.")
         before = signal.signal(signal.SIGALRM, self._raise)
         try:
             yield
@@ -115,7 +115,7 @@ class Interrupt:
 
 
 class Call(t.Generic[T]):
-    """A call in a thread of its own. One that hangs does not hang the tests."""
+    """A call in a thread. If it hangs, the tests do not."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
@@ -139,28 +139,28 @@ class Call(t.Generic[T]):
 
 
 def one(handler: SMTPEmailHandler, message: Message | None = None, **options: t.Any) -> Report:
-    """Send one message; its report."""
+    """Send one message, and return its report."""
     (report,) = handler.send([message or letter()], **options)
     return report
 
 
 def used(server: ScriptedServer) -> list[int]:
-    """Over which connection each accepted message came."""
+    """The connection over which each accepted message arrived."""
     return [accepted.connection for accepted in server.accepted]
 
 
 def state(handler: SMTPEmailHandler) -> str:
-    """What the pool says of itself."""
+    """The pool's repr."""
     return repr(handler.pool).partition(": ")[2].removesuffix(">")
 
 
 def wait_for(handler: SMTPEmailHandler, said: str) -> None:
-    """Wait until the pool says so."""
+    """Wait until the pool's repr contains this."""
     until(lambda: said in state(handler), 60, f"{said} and not {state(handler)}")
 
 
 def two_idle(handler: SMTPEmailHandler, hold: Hold) -> None:
-    """Have two connections: the first, which is held, is given back last."""
+    """Open two connections. The first one, which is held, is returned last."""
     first = Call(lambda: one(handler))
     hold.reached()
     assert one(handler).ok
@@ -170,7 +170,7 @@ def two_idle(handler: SMTPEmailHandler, hold: Hold) -> None:
 
 
 def app_for(server: ScriptedServer | None, **keys: object) -> tuple[Flask, Mail]:
-    """An app that sends to this server."""
+    """Return an app that sends to this server."""
     app = Flask("pool")
     given: dict[str, object] = {"default_from": "a@example.com", **PATIENT}
     if server is not None:

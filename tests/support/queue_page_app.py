@@ -1,4 +1,4 @@
-"""A shop in debug mode with mail in its queue, and what looks at it."""
+"""A shop in debug mode with messages in its queue, and requests to its pages."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ REPLIES: dict[str, t.Any] = {
 
 
 def looking(folder: Path, server: Listener | None = None, **keys: t.Any) -> Shop:
-    """A shop whose queue can be looked at; its queue is to be closed."""
+    """Return a shop with pages for its queue. Close the queue at the end."""
     return Shop(
         folder, server, DEBUG=True, MAIL_MAILBOX=True, MAIL_FOLDER=str(folder / "mail"), **keys
     )
 
 
 def full(folder: Path, scripted: Scripted) -> Shop:
-    """The same with mail of each kind: sent, held, failed, tried and waiting."""
+    """Return the same shop with messages in each state: sent, held, failed, tried and waiting."""
     server = scripted(on=REPLIES)
     news = {"url": url_of(server)}
     shop = looking(folder, server, MAIL_ACCOUNTS={"news": news})
@@ -71,11 +71,11 @@ def put(shop: Shop, subject: str, *to: str, **options: t.Any) -> None:
 
 
 def token_of(browser: FlaskClient) -> str:
-    """What changes need."""
+    """The headers that a change needs."""
     return str(browser.get("/_mail/api/queue").get_json()["token"])
 
 
 def change(browser: FlaskClient, path: str) -> t.Any:
-    """Ask for a change as a page of ours does."""
+    """Request a change as the page does."""
     headers = {"X-Mail-Token": token_of(browser), "Sec-Fetch-Site": "same-origin"}
     return browser.post(f"/_mail/{path}", headers=headers)

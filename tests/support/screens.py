@@ -1,4 +1,4 @@
-"""Pages on screens of two widths and in two schemes of colours."""
+"""Pages on screens of two widths and in two colour schemes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BACKGROUND = {"light": "rgb(244, 243, 239)", "dark": "rgb(22, 26, 27)"}
 
 @contextlib.contextmanager
 def screen(chromium: Browser, device: str, scheme: Scheme) -> Iterator[Page]:
-    """A page in a window of that size, of somebody who wants these colours and no movement."""
+    """A page in a window of that size, for a user who prefers these colours and no motion."""
     context = chromium.new_context(
         viewport=t.cast("t.Any", SIZES[device]), color_scheme=scheme, reduced_motion="reduce"
     )
@@ -30,7 +30,7 @@ def screen(chromium: Browser, device: str, scheme: Scheme) -> Iterator[Page]:
 
 
 def check(page: Page, scheme: Scheme) -> None:
-    """Nothing is wider than the screen, and the colours are those that were asked for."""
+    """Check that nothing is wider than the screen, and that the colours are the requested ones."""
     width, background = page.evaluate(
         "[document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]"
     )

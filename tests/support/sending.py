@@ -1,4 +1,4 @@
-"""What the tests of the session send, and through what."""
+"""Messages, handlers and results for the tests of SMTP sessions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATIENT = {"timeout": 60, "connect_timeout": 60, "pool_idle": 600}
 
 
 class Listener(t.Protocol):
-    """A server, whichever."""
+    """Any server."""
 
     @property
     def host(self) -> str: ...
@@ -36,7 +36,7 @@ class Listener(t.Protocol):
 
 
 def smtp(server: Listener, **options: t.Any) -> SMTPEmailHandler:
-    """A handler that speaks to *server*, and has more time than a busy machine needs."""
+    """Return a handler for *server*, with timeouts that even a busy machine does not reach."""
     given: dict[str, t.Any] = {"host": server.host, "port": server.port, **PATIENT}
     handler = SMTPEmailHandler(**(given | options))
     if isinstance(server, ScriptedServer):
@@ -45,7 +45,7 @@ def smtp(server: Listener, **options: t.Any) -> SMTPEmailHandler:
 
 
 def in_groups(scripted: Scripted) -> Scripted:
-    """The same servers, with PIPELINING: a client says whole command groups to them."""
+    """Return a factory of servers with PIPELINING, to which a client sends groups of commands."""
 
     def start(**declared: t.Any) -> ScriptedServer:
         offered = [*declared.pop("extensions", DEFAULT_EXTENSIONS), "PIPELINING"]
@@ -55,18 +55,18 @@ def in_groups(scripted: Scripted) -> Scripted:
 
 
 def grouped(server: ScriptedServer) -> bool:
-    """Whether a client says whole command groups to it."""
+    """Whether a client sends groups of commands to the server."""
     return "PIPELINING" in server.offers(encrypted=False)
 
 
 def letter(*to: str, text: str = "Hello.\n", subject: str = "Hi") -> Message:
-    """A small message."""
+    """Return a small message."""
     recipients = to or ("b@example.com",)
     return Message(subject=subject, text=text, from_addr="a@example.com", to=list(recipients))
 
 
 def letters(number: int) -> list[Message]:
-    """Small messages, numbered from 1 by their subjects."""
+    """Return small messages, whose subjects number them from 1."""
     return [letter(f"r{count}@example.com", subject=str(count)) for count in range(1, number + 1)]
 
 
@@ -78,28 +78,28 @@ def job(
     eightbit: bool = False,
     smtputf8: bool = False,
 ) -> Job:
-    """Octets of one's own, below every check of messages."""
+    """Return a job with any octets, without the checks of a message."""
     octets = Content(content, eightbit=eightbit, smtputf8=smtputf8)
     return Job(letter(*to), "<1@example.com>", Envelope(sender, to), octets)
 
 
 def deliver(handler: SMTPEmailHandler, *jobs: Job) -> list[Report]:
-    """The reports of what was delivered, without observing it."""
+    """Deliver jobs without observing them, and return the reports."""
     return [*handler.deliver(jobs, lambda phase, job: None)]
 
 
 def states(report: Report) -> list[State]:
-    """What became of each recipient, in order."""
+    """The state of each recipient, in order."""
     return [outcome.state for outcome in report.outcomes]
 
 
 def codes(report: Report) -> list[int | None]:
-    """The reply that decided about each recipient, in order."""
+    """The reply code that decided the state of each recipient, in order."""
     return [outcome.code for outcome in report.outcomes]
 
 
 def became(server: ScriptedServer, number: int, **options: t.Any) -> str:
-    """Send a list; the initial of what became of each message."""
+    """Send a list, and return the first letter of each message's state."""
     reports = smtp(server, **options).send(letters(number))
     server.settle()
     # Whatever happens, nothing is there twice, and what is reported accepted is there.

@@ -1,4 +1,4 @@
-"""A program in a terminal, talked to as a person would."""
+"""A program in a terminal, used as a person would."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Terminal:
 
     def __init__(self, *arguments: str, cwd: Path, environment: Mapping[str, str]) -> None:
         self.screen = ""
-        """All that was printed so far."""
+        """Everything that was printed so far."""
         self._seen = 0
         self._handle, theirs = pty.openpty()
         # Not pty.fork(), which is a danger beside the threads of the servers.
@@ -51,7 +51,7 @@ class Terminal:
             self.end()
 
     def expect(self, text: str) -> None:
-        """Read until *text* is on the screen, behind what was expected before."""
+        """Read until *text* is printed, after the text that was expected before."""
         end = time.monotonic() + _PATIENCE
         while text not in self.screen[self._seen :]:
             left = end - time.monotonic()
@@ -65,7 +65,7 @@ class Terminal:
         os.write(self._handle, f"{text}\n".encode())
 
     def end(self) -> int:
-        """Read on until the program ends, and return its exit code."""
+        """Read until the program ends, and return its exit code."""
         while self._read(_PATIENCE):
             pass
         os.close(self._handle)

@@ -1,4 +1,4 @@
-"""The oracle of the scripted server speaks when it should, and only then."""
+"""The oracle of the scripted server reports breaches of the protocol, and nothing else."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ ANSWERED = re.compile(rb"^(EHLO|HELO|MAIL|RCPT|DATA|BDAT|RSET|NOOP|QUIT|AUTH|\.\
 
 
 def talk(server: ScriptedServer, *writes: bytes) -> bytes:
-    """Write each and hear as many replies as it has commands; all that was heard until the end."""
+    """Send each item and read as many replies as it has commands. Return everything that was
+    read."""
     with (
         socket.create_connection((server.host, server.port), timeout=60) as sock,
         sock.makefile("rb") as replies,
@@ -136,7 +137,7 @@ GROUP = MAIL + RCPT + DATA
     ],
 )
 def test_breaches_in_groups(clauses: str, on: dict[str, t.Any], writes: Sequence[bytes]) -> None:
-    """RFC 2920: what may stand in a group, and what may follow when its replies were bad."""
+    """RFC 2920: which commands a group may have, and which may follow bad replies."""
     with ScriptedServer(extensions=["PIPELINING", "CHUNKING"], on=on) as server:
         talk(server, *writes)
 

@@ -1,4 +1,4 @@
-"""The servers of the tests are themselves tested, with a client that is not ours."""
+"""Tests of the test servers, with a client that is not ours."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def connect(server: ScriptedServer, timeout: float = 60) -> smtplib.SMTP:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
 def test_accepts(scripted: Scripted, no_leaks: None, host: str) -> None:
-    """What was accepted is kept as the client meant it, with the commands that led there."""
+    """An accepted message is recorded as the client sent it, with its commands."""
     server = scripted(host=host)
     with connect(server) as client:
         refused = client.sendmail(FROM, TO, CONTENT)
@@ -78,7 +78,7 @@ def test_accepts(scripted: Scripted, no_leaks: None, host: str) -> None:
 
 
 def test_declared_replies(scripted: Scripted) -> None:
-    """Replies are used in turn, the longest key first, and then the default follows."""
+    """Replies are used in turn, the longest key first, and then the default."""
     server = scripted(
         on={
             "RCPT": ["450 4.2.0 later"],
@@ -112,7 +112,7 @@ def test_declared_replies(scripted: Scripted) -> None:
     ],
 )
 def test_actions(on: dict[str, t.Any], heard: bytes, no_leaks: None) -> None:
-    """What is declared for the greeting is what a client reads."""
+    """The client reads the declared greeting."""
     with (
         ScriptedServer(on=on) as server,
         socket.create_connection((server.host, server.port), timeout=60) as client,
@@ -124,7 +124,7 @@ def test_actions(on: dict[str, t.Any], heard: bytes, no_leaks: None) -> None:
 
 @pytest.mark.parametrize("action", [SILENCE, Delay(60, "220 late"), Flood(), After(1, DROP)])
 def test_stop_ends_everything(action: t.Any, no_leaks: None) -> None:
-    """A server that waits, or never stops talking, is stopped at once."""
+    """A server that waits, or never stops sending, can be stopped at once."""
     with (
         ScriptedServer(on={"greeting": action}) as server,
         socket.create_connection((server.host, server.port), timeout=60),
@@ -136,7 +136,7 @@ def test_stop_ends_everything(action: t.Any, no_leaks: None) -> None:
 
 
 def test_reset(scripted: Scripted, no_leaks: None) -> None:
-    """RESET is an RST: the client reads an error, not an end."""
+    """RESET is an RST: the client gets an error, not an end."""
     server = scripted(on={"MAIL": RESET})
     client = connect(server)
     client.ehlo()
@@ -148,7 +148,7 @@ def test_reset(scripted: Scripted, no_leaks: None) -> None:
 
 @pytest.mark.parametrize("octets", [0, 1, 100_000])
 def test_drop_in_the_content(octets: int, no_leaks: None) -> None:
-    """The connection ends after exactly so many octets of the content."""
+    """The connection ends after exactly this number of octets of the content."""
     with (
         ScriptedServer(on={"content": drop_after(octets)}) as server,
         socket.create_connection((server.host, server.port), timeout=60) as client,
@@ -178,7 +178,7 @@ def test_reply_in_the_content(no_leaks: None) -> None:
 
 
 def test_stop_reading(no_leaks: None) -> None:
-    """Nothing of the content is read, so that a long one fills the window."""
+    """The server does not read the content, so that a long one fills the window."""
     with ScriptedServer(on={"content": STOP_READING}) as server:
         client = connect(server)
         client.ehlo()
@@ -195,7 +195,7 @@ def test_stop_reading(no_leaks: None) -> None:
 
 
 def test_out_of_turn(scripted: Scripted, no_leaks: None) -> None:
-    """A connection can be made to speak, or to close, while the client is idle."""
+    """A connection can be made to send or close while the client is idle."""
     server = scripted()
     client = connect(server)
     client.ehlo()
@@ -209,7 +209,7 @@ def test_out_of_turn(scripted: Scripted, no_leaks: None) -> None:
 
 
 def test_restart(scripted: Scripted, no_leaks: None) -> None:
-    """A server that was stopped can be started on the same port."""
+    """A stopped server can be started again on the same port."""
     server = scripted()
     port = server.port
     server.stop()
@@ -223,7 +223,8 @@ def test_restart(scripted: Scripted, no_leaks: None) -> None:
 
 
 def test_kept_port(no_leaks: None) -> None:
-    """A port is kept for a server: it may come and go there, and nobody else is given the port."""
+    """A reserved port stays free for its server, which may stop and start, and no other process
+    gets it."""
     with keep_port() as kept, socket.socket() as other:
         address = kept.getsockname()
         for _ in range(2):
@@ -235,7 +236,8 @@ def test_kept_port(no_leaks: None) -> None:
 
 
 def test_impatient(scripted: Scripted, impatient: None, no_leaks: None) -> None:
-    """Who waits for a silent server has waited long enough, and heard what it said before."""
+    """A client that waits for a silent server times out at once, after it has read everything
+    before."""
     server = scripted(on={"MAIL": Then("250-so far", SILENCE), "RCPT": "550 5.1.1 no"})
     handler = SMTPEmailHandler(host=server.host, port=server.port, timeout=3600)
 
@@ -245,7 +247,7 @@ def test_impatient(scripted: Scripted, impatient: None, no_leaks: None) -> None:
 
 
 def test_what_is_done_has_arrived(scripted: Scripted, no_leaks: None) -> None:
-    """When do() returns, the client can see without waiting what was done."""
+    """When do() returns, the client sees the effect without waiting."""
     for action in ("250 what?", DROP, RESET):
         server = scripted()
         with connect(server) as client:
@@ -258,7 +260,7 @@ def test_what_is_done_has_arrived(scripted: Scripted, no_leaks: None) -> None:
 
 
 def test_dead_ends(no_leaks: None) -> None:
-    """A closed port refuses, a black hole keeps one waiting."""
+    """A closed port refuses connections. A black hole lets the client wait."""
     with closed_port() as port, pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=60)
     with black_hole() as port, pytest.raises(TimeoutError):

@@ -1,4 +1,4 @@
-"""The scripted server's TLS and login, spoilt ones included."""
+"""TLS and login of the scripted server, with their failures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_tls(scripted: Scripted, certificates: Certificates, no_leaks: None) -> 
 
 
 def test_starttls(scripted: Scripted, certificates: Certificates, no_leaks: None) -> None:
-    """STARTTLS; extensions and login may be others inside."""
+    """STARTTLS; extensions and login may differ after it."""
     server = scripted(
         starttls=certificates.valid,
         extensions=["SIZE 1"],
@@ -74,7 +74,7 @@ REASONS = {
 
 @pytest.mark.parametrize("fault", REASONS)
 def test_bad_certificates(certificates: Certificates, fault: str, no_leaks: None) -> None:
-    """Each bad certificate is bad for the reason in its name."""
+    """Each bad certificate fails for the reason in its name."""
     with (
         ScriptedServer(tls=getattr(certificates, fault)) as server,
         pytest.raises(
@@ -87,7 +87,7 @@ def test_bad_certificates(certificates: Certificates, fault: str, no_leaks: None
 
 
 def test_client_certificate(certificates: Certificates, no_leaks: None) -> None:
-    """A client that shows a certificate of the CA is let in."""
+    """A client with a certificate of the CA is accepted."""
     context = certificates.client()
     context.load_cert_chain(certificates.client_cert_file, certificates.client_key_file)
     with (
@@ -109,7 +109,7 @@ def test_client_certificate(certificates: Certificates, no_leaks: None) -> None:
     ],
 )
 def test_spoilt_starttls(certificates: Certificates, on: dict[str, t.Any], no_leaks: None) -> None:
-    """Whatever is wrong with STARTTLS, the connection ends, and the server with it."""
+    """Whatever fails in STARTTLS, the connection ends, and the server can be stopped."""
     with ScriptedServer(starttls=certificates.valid, on=on) as server:
         client = connect(server)
         client.ehlo()
@@ -121,7 +121,8 @@ def test_spoilt_starttls(certificates: Certificates, on: dict[str, t.Any], no_le
 
 
 def test_injected_reply(certificates: Certificates, no_leaks: None) -> None:
-    """A client that goes on after plaintext behind the 220 is to blame (smtplib does)."""
+    """A client that continues after plaintext following the 220 breaks the protocol (smtplib
+    does)."""
     injected = {"STARTTLS": b"220 go\r\n250 injected\r\n"}
     with (
         ScriptedServer(starttls=certificates.valid, on=injected) as server,
@@ -135,7 +136,7 @@ def test_injected_reply(certificates: Certificates, no_leaks: None) -> None:
 
 
 def test_close_notify(certificates: Certificates, no_leaks: None) -> None:
-    """CLOSE_NOTIFY ends TLS in form; DROP does not."""
+    """CLOSE_NOTIFY ends TLS properly. DROP does not."""
     for action, ragged in ((CLOSE_NOTIFY, False), (DROP, True)):
         with (
             ScriptedServer(tls=certificates.valid, on={"greeting": action}) as server,
@@ -177,7 +178,7 @@ def test_login(scripted: Scripted, mechanism: str, initial: bool, password: str)
     ],
 )
 def test_token(scripted: Scripted, mechanism: str, form: str, resignation: str, token: str) -> None:
-    """A refused token is explained in a challenge, which the client answers in form."""
+    """A refused token gets a challenge with the reason, which the client answers."""
     server = scripted(tokens={"ann": "good"})
     answers = {None: form.format(token)}
     with connect(server) as client:
@@ -189,7 +190,7 @@ def test_token(scripted: Scripted, mechanism: str, form: str, resignation: str, 
 
 
 def test_declared_challenge(scripted: Scripted) -> None:
-    """C-92: to a challenge that was declared, "*" is the way out."""
+    """C-92: a client may cancel a declared challenge with "*"."""
     server = scripted(users={"ann": "secret"}, on={"AUTH": "334 d2hhdD8="})
     with connect(server) as client:
         client.ehlo()

@@ -1,4 +1,4 @@
-"""A short one of `make soak`."""
+"""A short run of `make soak`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if t.TYPE_CHECKING:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_soak(certificates: Certificates, way: str) -> None:
-    """F-94, F-107: eight threads share one handler while the server fails at random: each message
-    once, each report true, and nothing is left open."""
+    """F-94, F-107: eight threads share one handler while the server fails at random. Each message
+    arrives once, each report is true, and nothing stays open."""
     said = Soak(way, 150, "1", certificates).run()
 
     assert "150 messages" in said and " 0 troubles" not in said

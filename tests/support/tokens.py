@@ -1,4 +1,4 @@
-"""What the tests of OAuthToken ask for, and with what."""
+"""Requests and credentials for the tests of OAuthToken."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ GIVEN = answer(access_token=TOKEN, token_type="Bearer", expires_in=3600)
 
 
 def of_client(server: TokenServer, **options: t.Any) -> OAuthToken:
-    """The client speaks for itself."""
+    """Client credentials."""
     given: dict[str, t.Any] = {"client_id": "app", "client_secret": SECRET, "timeout": 60.0}
     return OAuthToken(server.url, **(given | options))
 
 
 def of_user(server: TokenServer, **options: t.Any) -> OAuthToken:
-    """A user granted access."""
+    """A user has granted access."""
     return of_client(server, refresh_token=REFRESH, **options)
 
 
 def failure(token: OAuthToken) -> LoginError:
-    """The error of a call that must fail."""
+    """Return the error of a call that must fail."""
     with pytest.raises(LoginError) as caught:
         token()
     return caught.value

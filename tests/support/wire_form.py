@@ -1,4 +1,5 @@
-"""What every content must be, whoever made it: clauses of the standards that need no context."""
+"""Rules for every content, whichever code made it: clauses of the standards that need no
+context."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ ONCE = (
 
 
 def judge(content: Content) -> EmailMessage:
-    """Check the octets of a content, and return the message that a reader sees in them."""
+    """Check the octets of a content, and return the message as a reader sees it."""
     octets = bytes(content)
     # C-67: the size is exact, and reading again gives the same.
     assert len(octets) == content.size == len(bytes(content))

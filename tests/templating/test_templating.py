@@ -1,4 +1,4 @@
-"""Mails as templates: which files are found, and which part comes from where."""
+"""Messages from templates: which files are found, and where each part comes from."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ ONE_FILE = """\
 
 @pytest.mark.parametrize("suffix", ["", ".j2", ".jinja", ".jinja2"])
 def test_a_file_for_each_part(suffix: str) -> None:
-    """``mail/welcome`` is ``mail/welcome.html`` and ``.txt``, whatever stands behind the ending."""
+    """``mail/welcome`` finds ``mail/welcome.html`` and ``.txt``, with any suffix after the
+    ending."""
     app = app_with(
         {
             f"mail/welcome.html{suffix}": "<p>Hi {{ name }}</p>",
@@ -60,7 +61,7 @@ def test_a_file_for_each_part(suffix: str) -> None:
 
 
 def test_one_file_with_blocks() -> None:
-    """A ``.mail`` has a block for each part; what it sets at its top is there in each."""
+    """A ``.mail`` file has a block for each part. Each block sees the variables set at the top."""
     message = render(app_with({"welcome.mail": ONE_FILE}), "welcome", name="Ann & Bob")
 
     assert message.subject == "Welcome, Ann & Bob"
@@ -70,7 +71,7 @@ def test_one_file_with_blocks() -> None:
 
 
 def test_blocks_of_layouts() -> None:
-    """A block that a mail leaves out is that of its layout, and ``super()`` is it too."""
+    """A block that a template leaves out comes from its layout, as does ``super()``."""
     app = app_with(
         {
             "base.mail": "{% block subject %}Shop{% endblock %}"
@@ -92,7 +93,7 @@ def test_blocks_of_layouts() -> None:
 
 
 def test_an_own_layout_in_place_of_ours() -> None:
-    """An app's ``mailhandler/layout.html`` replaces ours, for Markdown too."""
+    """The app's own ``mailhandler/layout.html`` replaces that of the package, for Markdown too."""
     app = app_with(
         {
             "mailhandler/layout.html": "<main>{% block content %}{% endblock %}</main>",
@@ -107,7 +108,7 @@ def test_an_own_layout_in_place_of_ours() -> None:
 
 
 def test_markdown_chooses_its_layout() -> None:
-    """``{% set layout %}`` names the layout of a mail in Markdown; it may depend on variables."""
+    """``{% set layout %}`` names the layout of a Markdown template. It may depend on variables."""
     app = app_with(
         {
             "plain.html": "<body>{% block content %}{% endblock %}</body>",
@@ -119,7 +120,7 @@ def test_markdown_chooses_its_layout() -> None:
 
 
 def test_about_the_mail_is_not_in_its_text() -> None:
-    """In text and Markdown the blocks subject and preheader are not printed where they stand."""
+    """In text and Markdown, the blocks subject and preheader are not printed in their place."""
     about = "{% block subject %}S{% endblock %}{% block preheader %}P{% endblock %}\nHi"
     app = app_with({"a.txt": about, "b.html": "<p>Hi</p>", "b.txt": about, "c.md": about})
 
@@ -129,7 +130,7 @@ def test_about_the_mail_is_not_in_its_text() -> None:
 
 
 def test_the_layout_shows_the_subject() -> None:
-    """The title of a page is its subject, also if that was given as an argument."""
+    """The title of the HTML is the subject, even if it was passed as an argument."""
     app = app_with(
         {"x.html": "{% extends 'mailhandler/layout.html' %}{% block subject %}A & B{% endblock %}"}
     )
@@ -154,7 +155,7 @@ def test_the_layout_shows_the_subject() -> None:
     ],
 )
 def test_preheader(page: str, expect: str) -> None:
-    """A preheader stands first in the body, for no reader to see, unless the page shows it."""
+    """The preheader comes first in the body, hidden, unless the HTML contains it."""
     source = (
         f"{{% block html %}}{page}{{% endblock %}}{{% block preheader %}} News {{% endblock %}}"
     )
@@ -166,7 +167,7 @@ def test_preheader(page: str, expect: str) -> None:
 
 
 def test_text_is_made_from_the_html() -> None:
-    """Where no text is written it is made from the HTML, the preheader not in it."""
+    """Without a text template, the text is made from the HTML, without the preheader."""
     message = render(
         app_with({"x.html": "{% block preheader %}{% endblock %}<p>Hi <b>{{ n }}</b></p>"}),
         "x",
@@ -193,7 +194,7 @@ def test_text_is_made_from_the_html() -> None:
 )
 @pytest.mark.parametrize("ending", ["html", "txt", "md"])
 def test_undefined(source: str, ending: str) -> None:
-    """A variable that is not there is an error in every part, with the template's line."""
+    """An undefined variable is an error in every part, with the line of the template."""
     app = app_with({f"mail.{ending}": source})
     app.jinja_env.globals["user"] = object()
 
@@ -217,7 +218,7 @@ def test_undefined(source: str, ending: str) -> None:
     ],
 )
 def test_not_found(files: list[str], name: str, said: str) -> None:
-    """A template that is not there is told as one, with what was looked for."""
+    """A missing template is a TemplateNotFound that lists the files that were looked for."""
     app = app_with(dict.fromkeys(files, "Hi"))
 
     with pytest.raises(TemplateNotFound, match=said):
@@ -225,7 +226,7 @@ def test_not_found(files: list[str], name: str, said: str) -> None:
 
 
 def test_a_layout_that_is_not_there() -> None:
-    """That a template extends what is not there does not make the template itself missing."""
+    """A template that extends a missing one is not reported as missing itself."""
     app = app_with({"x.html": "{% extends 'gone.html' %}"})
 
     with pytest.raises(TemplateNotFound, match=r"gone\.html"):
@@ -241,14 +242,14 @@ def test_a_layout_that_is_not_there() -> None:
     ],
 )
 def test_two_that_say_the_same(files: list[str], said: str) -> None:
-    """Two files for one part, and one file without any, are errors."""
+    """Two files for one part, and one file without any part, are errors."""
     with pytest.raises(MessageError, match=said):
         render(app_with(dict.fromkeys(files, "Hi")), "x")
 
 
 @pytest.mark.parametrize("part", ["html", "text"])
 def test_parts_come_from_templates(part: str) -> None:
-    """A part cannot be given beside its template."""
+    """A part cannot be passed in addition to its template."""
     app = app_with({"x.html": "Hi"})
 
     with app.app_context(), pytest.raises(TypeError, match=f"leave out {part}="):
@@ -267,7 +268,7 @@ def test_parts_come_from_templates(part: str) -> None:
     ],
 )
 def test_wrong_arguments(arguments: list[t.Any], fields: dict[str, t.Any], said: str) -> None:
-    """A wrong argument is told before the template is blamed for a variable that is not there."""
+    """A wrong argument is reported before an undefined variable in the template."""
     app = app_with({"x.txt": "Hi {{ name }}"})
 
     with app.app_context(), pytest.raises(TypeError, match=said):
@@ -275,7 +276,7 @@ def test_wrong_arguments(arguments: list[t.Any], fields: dict[str, t.Any], said:
 
 
 def test_the_apps_own_filters_and_globals() -> None:
-    """What is added to the app's environment is there, before the first mail and after it."""
+    """Filters and globals that the app adds are available, also after the first message."""
     app = app_with({"x.html": "{{ shop }} {{ 'a'|loud }}", "y.html": "{{ 'b'|low }} {{ town }}"})
     app.template_filter("loud")(str.upper)
     app.jinja_env.globals["shop"] = "Pine"
@@ -288,7 +289,7 @@ def test_the_apps_own_filters_and_globals() -> None:
 
 
 def test_the_app_is_left_alone() -> None:
-    """The app's own templates still escape and forgive as they did."""
+    """The app's own templates keep their escaping and their undefined variables."""
     app = app_with(
         {"x.html": "{{ n }}", "page.txt": "{{ nothing }}{{ '<' }}{{ url_for('account') }}"}
     )
@@ -302,7 +303,7 @@ def test_the_app_is_left_alone() -> None:
 
 
 def test_context_processors() -> None:
-    """They run as they do for a page, and what the caller gives goes before them."""
+    """Context processors run as they do for a page. Variables of the caller override theirs."""
     app = app_with({"x.html": "{{ shop }} {{ name }} {{ g.user }}"})
 
     @app.context_processor
@@ -317,7 +318,7 @@ def test_context_processors() -> None:
 
 
 def test_view_job_and_script(no_leaks: None) -> None:
-    """The same mail comes from a view, a thread with an app context, and a script."""
+    """A view, a thread with an app context and a script render the same message."""
     app = app_with(
         {"x.mail": "{% block html %}<a href='{{ url_for('account') }}'>x</a>{% endblock %}"}
     )
@@ -342,7 +343,7 @@ def test_view_job_and_script(no_leaks: None) -> None:
 
 
 def test_without_context() -> None:
-    """Without an app context the error says what to do."""
+    """Without an app context, the error says what to do."""
     app = app_with({})
 
     with pytest.raises(RuntimeError, match="no app context here"):
@@ -350,7 +351,7 @@ def test_without_context() -> None:
 
 
 def test_threads_do_not_share() -> None:
-    """Mails that are rendered at once have each their own variables and images."""
+    """Messages rendered at the same time each have their own variables and images."""
     app = app_with({"x.html": "{% for i in range(50) %}{{ name }}{% endfor %}"})
     found: dict[int, str] = {}
 
@@ -368,7 +369,7 @@ def test_threads_do_not_share() -> None:
 
 
 def test_a_mail_within_a_mail() -> None:
-    """A template function may render another mail; the images stay apart."""
+    """A template function may render another message. Their images stay separate."""
     app = app_with(
         {
             "in.html": "<img src='{{ mail_image('logo.png') }}' alt=''>",
@@ -384,7 +385,7 @@ def test_a_mail_within_a_mail() -> None:
 
 
 def test_given_attachments_stay() -> None:
-    """What the caller attaches inline is there beside the images of the template."""
+    """Inline attachments of the caller are added to the images of the template."""
     photo = Attachment(b"x", filename="photo.jpg")
     app = app_with(
         {
@@ -400,7 +401,7 @@ def test_given_attachments_stay() -> None:
 
 
 def test_origin() -> None:
-    """A message, its copies and what is made of it on the way know the template; it is no part of
+    """A message, its copies and the messages made from it know the template, which is not part of
     the message."""
     message = render(app_with({"mail/x.txt": "Hi"}), "mail/x")
     plain = Message(text="Hi\n", to="ann@example.com")
@@ -432,7 +433,8 @@ def test_an_app_is_forgotten() -> None:
 
 
 def test_debug_sees_new_files() -> None:
-    """In debug mode a file that is written later is found; elsewhere what was found stays."""
+    """In debug mode a new file is found at once. Otherwise the result of the first search is
+    kept."""
     templates = {"x.txt": "Hi"}
     debug, live = app_with(templates, TEMPLATES_AUTO_RELOAD=True), app_with(templates)
     for app in (debug, live):
@@ -445,8 +447,8 @@ def test_debug_sees_new_files() -> None:
 
 
 def test_without_the_extras(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without css-inline the CSS stays where it is, and without markdown-it-py only a template in
-    Markdown is an error, which says what to install."""
+    """Without css-inline the CSS stays in place. Without markdown-it-py only a Markdown template is
+    an error, which says what to install."""
     monkeypatch.setitem(sys.modules, "css_inline", None)
     monkeypatch.setitem(sys.modules, "markdown_it", None)
     page = "<style>p { color: red }</style><p>Hi"
@@ -458,8 +460,8 @@ def test_without_the_extras(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_css_is_moved_and_kept() -> None:
-    """CSS goes into style=""; media queries, :hover and !important stay. Markup without CSS is not
-    touched at all."""
+    """CSS goes into style="", while media queries, :hover and !important stay. Markup without CSS
+    is not changed."""
     css = (
         "p { color: red !important } p:hover { color: blue }"
         " @media (max-width: 600px) { p { color: green !important } }"
@@ -509,7 +511,7 @@ LAYOUT = "{% extends 'mailhandler/layout.html' %}"
     ],
 )
 def test_a_block_that_is_printed_nowhere(name: str, source: str, said: str) -> None:
-    """A block whose name is misspelt is an error, and not a mail without it."""
+    """A block with a misspelt name is an error."""
     app = app_with({name: source, "page.html": PAGE})
 
     with pytest.raises(
@@ -519,7 +521,7 @@ def test_a_block_that_is_printed_nowhere(name: str, source: str, said: str) -> N
 
 
 def test_a_block_of_a_layout_that_is_printed_nowhere() -> None:
-    """The layouts in between are looked at, too, and named."""
+    """Layouts in between are checked too, and named."""
     between = EXTENDS + "{% block contnet %}{% block inner %}{% endblock %}{% endblock %}"
     app = app_with(
         {
@@ -553,7 +555,7 @@ def test_a_block_of_a_layout_that_is_printed_nowhere() -> None:
     ],
 )
 def test_blocks_that_are_printed(name: str, source: str) -> None:
-    """A block that may be printed, by whatever way, is no error."""
+    """A block that may be printed in any way is not an error."""
     app = app_with({name: source, "page.html": PAGE})
 
     assert render(app, "x", name="Ann").html or name == "x.txt"
@@ -596,13 +598,13 @@ MAILS = {
     ],
 )
 def test_a_template_that_is_not_there(name: str, locale: str | None, said: str) -> None:
-    """The error says which files are there, and what to write."""
+    """The error says which files exist, and what to write."""
     with pytest.raises(TemplateNotFound, match=said):
         render(app_with(MAILS), name, locale)
 
 
 def test_a_loader_that_lists_nothing() -> None:
-    """Some loaders cannot say what they have; then nothing else is meant."""
+    """If a loader cannot list its templates, the error has no suggestion."""
     app = app_with({})
     app.jinja_loader = FunctionLoader(lambda name: None)
 

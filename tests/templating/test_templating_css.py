@@ -20,7 +20,7 @@ def inline(css: str, body: str = '<p class="x">Hi</p>', attributes: str = "") ->
 
 
 def sheet(html: str) -> str:
-    """What is in the style sheets."""
+    """The content of the style sheets."""
     return " ".join(" ".join(re.findall(r"<style[^>]*>(.*?)</style>", html, re.S)).split())
 
 
@@ -37,7 +37,7 @@ def sheet(html: str) -> str:
     ],
 )
 def test_the_rest_is_octet_for_octet(source: str) -> None:
-    """Document type, comments, tags and entities stay as they are written."""
+    """Document type, comments, tags and entities stay as they were written."""
     html = inline("p { color: red }", f"{source}<p>Hi")
 
     assert html == f'{source}<p style="color: red;">Hi' or html.endswith(source + "<p>Hi")
@@ -56,7 +56,7 @@ def test_the_rest_is_octet_for_octet(source: str) -> None:
     ],
 )
 def test_rules_for_outlook(css: str, kept: str) -> None:
-    """A rule that something in a comment for Outlook may use is moved, and stays."""
+    """A rule that a comment for Outlook may use is moved, and also stays."""
     body = f'{MSO}<table><td class="btn other">x<p class="btn large">y</table>'
 
     html = inline(css, body)
@@ -100,7 +100,7 @@ def test_rules_for_outlook(css: str, kept: str) -> None:
     ],
 )
 def test_what_stays_is_as_strong_as_before(css: str, style: str, stays: str) -> None:
-    """What beat a rule that is moved goes on beating it, and nothing else does."""
+    """Everything that overrode a moved rule still overrides it, and nothing else does."""
     html = inline(css)
 
     assert f'<p class="x" style="{style}">' in html
@@ -108,7 +108,7 @@ def test_what_stays_is_as_strong_as_before(css: str, style: str, stays: str) -> 
 
 
 def test_what_is_in_style_already() -> None:
-    """What an element says itself is stronger than what gets an !important."""
+    """The style="" of an element stays stronger than a rule that gets an !important."""
     css = "p { color: red } p:hover { color: blue }"
 
     html = inline(css, '<p>a<p style="color:green; margin: 0">b<p style="margin:0">c')
@@ -120,7 +120,7 @@ def test_what_is_in_style_already() -> None:
 
 
 def test_an_order_that_cannot_be_kept() -> None:
-    """What cannot be moved without a change is not moved."""
+    """Rules that cannot be moved without a change are not moved."""
     css = "p { color: red } p:hover { color: blue } .x { color: green !important; margin: 0 }"
     css += " @media print { p { color: black !important } }"
 
@@ -142,7 +142,7 @@ def test_an_order_that_cannot_be_kept() -> None:
     ],
 )
 def test_a_style_that_is_not_for_all(attributes: str) -> None:
-    """A style sheet with a medium, in another language or switched off is kept as it is."""
+    """A style sheet for a medium, in another language or disabled stays unchanged."""
     css = ".x{display:none}"
 
     html = inline(css, attributes=attributes)
@@ -176,7 +176,7 @@ def test_a_style_that_outlook_does_not_see() -> None:
     ],
 )
 def test_what_is_not_moved(css: str) -> None:
-    """Nested rules, conditions, and what a client applies later are kept as they are."""
+    """Nested rules, conditions, and rules that apply later stay unchanged."""
     assert sheet(inline(css)) == css
 
 
@@ -196,19 +196,20 @@ def test_what_is_not_moved(css: str) -> None:
     ],
 )
 def test_values(css: str, style: str) -> None:
-    """Fallbacks stay before what not every client knows; what is said again is said once."""
+    """Fallbacks stay before values that some clients do not support. Repeated declarations are
+    written once."""
     assert f'<p class="x" style="{style}">' in inline(css)
 
 
 def test_no_style_is_left() -> None:
-    """A style sheet in which there is nothing is gone."""
+    """An empty style sheet is removed."""
     assert inline("") == '<p class="x">Hi</p>'
     assert inline(" \n /* p */ ", "<p>") == "<style> \n /* p */ </style><p>"
     assert inline("b { color: red }", "<b>x") == '<b style="color: red;">x'
 
 
 def test_an_element_that_is_in_no_tag() -> None:
-    """A rule for an element that nobody has written stays, and the element is not written."""
+    """A rule for an element that is not in the source stays, and the element is not added."""
     html = inline("body { margin: 0 } tbody td { padding: 0 }", "<table><tr><td>x</table>")
 
     assert (
@@ -217,7 +218,7 @@ def test_an_element_that_is_in_no_tag() -> None:
 
 
 def test_in_a_mail() -> None:
-    """A mail that is rendered is what was written, but for its style."""
+    """A rendered message is exactly as written, except for its style."""
     source = "<!DOCTYPE html>\n<html><style>p { color: red }</style><body><pre>\n\nx</pre><p>Hi"
 
     assert render_html(source).html == source.replace(
@@ -252,7 +253,7 @@ TAGS = st.lists(
 @settings(max_examples=300)
 @given(st.lists(st.tuples(SELECTORS, BLOCKS), max_size=4), TAGS)
 def test_any_css(rules: list[tuple[str, str]], tags: str) -> None:
-    """Whatever the CSS and the markup are, it is no error, and the text is what it was."""
+    """No CSS or markup is an error, and the text stays the same."""
     css = "\n".join(f"{selector} {{ {block} }}" for selector, block in rules)
 
     html = inliner()(f"<style>{css}</style><b>Hi</b>{tags}")
@@ -277,7 +278,7 @@ def test_any_css(rules: list[tuple[str, str]], tags: str) -> None:
     ],
 )
 def test_what_a_tag_ends_with(tag: str, expect: str) -> None:
-    """The style becomes no part of a value without quotation marks, and a value loses no slash."""
+    """The style does not become part of an unquoted value, and such a value loses no slash."""
     html = inline(".x { color: red }", tag)
 
     assert html == expect.format('style="color: red;"')
@@ -287,7 +288,7 @@ def test_what_a_tag_ends_with(tag: str, expect: str) -> None:
     "attribute", ['foo"bar=1', "a'b", "=c", "=c=d", "a<b=3", "@click=x", "(e)"]
 )
 def test_names_of_attributes(attribute: str) -> None:
-    """An element gets its style whatever its attributes are called."""
+    """An element gets its style whatever the names of its attributes are."""
     html = inline(".x { color: red }", f"<p class=x {attribute}>1<p class=x>2")
 
     assert html == f'<p class=x {attribute} style="color: red;">1<p class=x style="color: red;">2'
@@ -295,7 +296,7 @@ def test_names_of_attributes(attribute: str) -> None:
 
 @pytest.mark.parametrize("attributes", ['type="text/x-template"', "disabled", "type=text/plain"])
 def test_style_sheets_that_are_none(attributes: str) -> None:
-    """A ``<style>`` that browsers do not read keeps no other from being moved."""
+    """A ``<style>`` that browsers ignore does not keep others from being moved."""
     other = f"<style {attributes}>p {{ margin: 1px }}</style>"
 
     html = inline(".x { color: red }", f"{other}<p class=x>1<div class=x>2")
@@ -313,7 +314,7 @@ def test_style_sheets_that_are_none(attributes: str) -> None:
     ],
 )
 def test_marks_that_are_none(comment: str) -> None:
-    """What stands in a comment is taken for no element."""
+    """Text in a comment is not taken for an element."""
     html = inline(".x { color: red }", f"{comment}<p class=x>1")
 
     assert html.endswith(f'{comment}<p class=x style="color: red;">1')
@@ -331,7 +332,8 @@ def test_marks_that_are_none(comment: str) -> None:
     ],
 )
 def test_what_a_block_says_twice(css: str, style: str | None) -> None:
-    """Who does not know the second value of a block takes the first; other blocks overrule both."""
+    """A client that does not support the second value of a block uses the first. Other blocks
+    override both."""
     html = inline(css)
 
     assert f'style="{style or "width: 9em; width: fit-content;"}"' in html
@@ -352,7 +354,7 @@ def test_what_a_block_says_twice(css: str, style: str | None) -> None:
     ],
 )
 def test_properties_that_compete(moved: str, at_times: str) -> None:
-    """A shorthand, and a property's other name, lose to a media query as they did."""
+    """Media queries still override a shorthand, and a property with another name."""
     html = inline(f".x {{ {moved} }} @media print {{ .x {{ {at_times} }} }}")
 
     assert f'style="{moved};"' in html
@@ -361,7 +363,7 @@ def test_properties_that_compete(moved: str, at_times: str) -> None:
 
 @pytest.mark.parametrize("deep", ["{", "a{", "@media x{", "(", "@supports (a:b){x{", ".x{a:("])
 def test_css_that_is_nested_too_deep(deep: str) -> None:
-    """A style sheet, or a style, that nobody can read is left as it is."""
+    """A style sheet, or a style, that cannot be parsed stays unchanged."""
     html = inline(deep * 5000)
     assert html == f'<style>{deep * 5000}</style><p class="x">Hi</p>'
 

@@ -83,7 +83,7 @@ def templates() -> dict[str, str]:
 
 @pytest.fixture(params=["light", "dark"])
 def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
-    """A page that shows mail, and fetches nothing."""
+    """A page that shows messages, and fetches nothing."""
     context = chromium.new_context(color_scheme=request.param)
     page = context.new_page()
     page.route("**/*", lambda route: route.fulfill(body=b"", content_type="image/png"))
@@ -92,7 +92,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
 
 
 def looks(page: Page, html: str) -> Iterator[list[t.Any]]:
-    """How every element looks: wide, narrow, and with the mouse over everything."""
+    """The computed style of every element: wide, narrow, and with the mouse over everything."""
     page.set_content(html, wait_until="load")
     for width, height in (WIDE, NARROW):
         page.set_viewport_size({"width": width, "height": height})
@@ -113,7 +113,7 @@ def looks(page: Page, html: str) -> Iterator[list[t.Any]]:
 def test_moving_changes_nothing_that_is_seen(
     name: str, templates: dict[str, str], page: Page
 ) -> None:
-    """Every property of every element is what it was: light, dark, wide, narrow, on hovering."""
+    """Every property of every element stays the same: light, dark, wide, narrow, on hover."""
     before = templates[name]
     after = inliner()(before)
 
@@ -129,7 +129,7 @@ def test_moving_changes_nothing_that_is_seen(
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_rest_of_a_document_is_not_changed(name: str, templates: dict[str, str]) -> None:
-    """Apart from ``style`` nothing changes: document type, comments for Outlook, tags and text."""
+    """Nothing but ``style`` changes: document type, comments for Outlook, tags and text stay."""
 
     def rest(html: str) -> str:
         for match in reversed([*markup(html)]):

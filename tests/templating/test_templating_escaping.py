@@ -1,4 +1,4 @@
-"""What users write stays what it is: text, in whichever part of the mail."""
+"""Values of variables stay text, in every part of a message."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def tags(html: str) -> list[str]:
 @pytest.mark.parametrize("ending", ["html", "html.j2", "html.jinja", "html.jinja2"])
 @pytest.mark.parametrize("value", ATTACKS)
 def test_html_is_escaped(value: str, ending: str) -> None:
-    """The HTML is escaped whatever its file is called, and so is what it includes and imports."""
+    """HTML is escaped whatever the file's name is, and so are included and imported templates."""
     app = app_with(
         {
             f"x.{ending}": "{% extends 'base.txt' %}{% from 'macros.j2' import show %}"
@@ -96,7 +96,7 @@ def test_html_is_escaped(value: str, ending: str) -> None:
 
 @pytest.mark.parametrize("value", ATTACKS)
 def test_one_file_escapes_by_block(value: str) -> None:
-    """In one file the blocks html and preheader are escaped, and text and subject are not."""
+    """In a single file, the blocks html and preheader are escaped, and text and subject are not."""
     parts = ("subject", "preheader", "text", "html")
     source = "".join(f"{{% block {part} %}}{{{{ v }}}}{{% endblock %}}" for part in parts)
 
@@ -108,14 +108,14 @@ def test_one_file_escapes_by_block(value: str) -> None:
 
 
 def test_markup_is_not_escaped_again() -> None:
-    """What is marked as safe is HTML, as in Flask."""
+    """Values marked as safe are HTML, as in Flask."""
     app = app_with({"x.html": "{{ a }}{{ b|safe }}{{ c|e }}"})
 
     assert render(app, "x", a=Markup("<i>"), b="<b>", c="<").html == "<i><b>&lt;"
 
 
 def test_what_the_app_has_compiled(tmp_path: Path) -> None:
-    """An app's cache of compiled templates, in which a file is not escaped, is not used."""
+    """The app's cache of compiled templates, in which a file is not escaped, is not used."""
     (tmp_path / "templates").mkdir()
     for name in ("x.html", "part.j2"):
         source = "{% include 'part.j2' %}" if name == "x.html" else "{{ v }}"
@@ -144,7 +144,7 @@ def test_what_the_app_has_compiled(tmp_path: Path) -> None:
     ],
 )
 def test_subject_is_one_line(value: str, expect: str) -> None:
-    """A subject is one line: what ends a line becomes a space, and nothing becomes a header."""
+    """A subject is one line: line ends become spaces, and cannot start another header field."""
     app = app_with({"x.txt": "{% block subject %}\nHi\n  {{ name }}\n{% endblock %}"})
 
     with app.app_context():
@@ -161,7 +161,7 @@ def test_subject_is_one_line(value: str, expect: str) -> None:
 
 @pytest.mark.parametrize("value", ["\x00", "\x1b[31m", "\x7f", "\x9b", "\ud800"])
 def test_other_controls_in_a_subject(value: str) -> None:
-    """Control characters that end no line are refused, as in every subject."""
+    """Control characters that do not end a line are refused, as in every subject."""
     app = app_with({"x.txt": "{% block subject %}{{ v }}{% endblock %}"})
 
     with pytest.raises(MessageError, match="subject has the control character"):
@@ -201,8 +201,7 @@ PLACES = [
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("value", MARKDOWN_ATTACKS)
 def test_markdown_is_escaped(value: str, place: str) -> None:
-    """A value in Markdown is text wherever it stands: the page has the tags that it has for a
-    simple word, and no others."""
+    """In Markdown a value is text everywhere: the HTML has the same tags as for a simple word."""
     app = markdown_app(place)
 
     html = render(app, "x", v=value).html
@@ -227,7 +226,7 @@ def frame(place: str) -> str:
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_any_text_in_markdown(value: str) -> None:
-    """Whatever a value is, it is read as it was written, and in code too."""
+    """The reader sees every value as it was written, in code too."""
     app = markdown_app("**A{{ v }}Z**\n\n`B{{ v }}Y`")
 
     html = render(app, "x", v=value).html
@@ -240,7 +239,7 @@ def test_any_text_in_markdown(value: str) -> None:
 
 
 def test_markdown_by_its_writer() -> None:
-    """What the template itself says is Markdown, tables too; HTML in it is shown, not taken."""
+    """The template itself is Markdown, with tables. HTML in it is escaped."""
     app = markdown_app(
         "# Hi\n\n{{ '*a*'|safe }} <b onclick=x>\n\n| a | b |\n|:--|--:|\n| 1 | 2 |\n\n"
         "[x]({{ url }})"
@@ -256,7 +255,7 @@ def test_markdown_by_its_writer() -> None:
 
 
 def translated_app(newstyle: bool) -> Flask:
-    """An app that is translated, in Jinja's new style (Flask-Babel's) or the old one."""
+    """A translated app, with the new style of Jinja (Flask-Babel's) or the old one."""
     texts = {"Hello %(name)s": "**Hallo** %(name)s", "%(num)s mails": "*%(num)s* Mails"}
     direct = "_('Hello %(name)s', name=v)" if newstyle else "_('Hello %(name)s')|format(name=v)"
     app = app_with(
@@ -292,7 +291,7 @@ def test_translated_markdown(value: str, newstyle: bool) -> None:
 
 
 def test_the_apps_finalize() -> None:
-    """An app's own ``finalize`` is called, in Markdown too."""
+    """The app's own ``finalize`` is called, in Markdown too."""
     app = app_with({"x.html": "{{ none }}", "y.md": frame("{{ none }}")})
     app.jinja_loader = None
     app = app_with(

@@ -1,4 +1,4 @@
-"""Where the links and images of a mail lead: nowhere an attacker wants, and never nowhere."""
+"""The links and images of a message: not under an attacker's control, and never dead."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RESET = {"reset.html": "<a href=\"{{ url_for('reset', token='t1') }}\">Reset</a>
 
 
 def rendered_by_view(app: Flask, host: str, name: str = "reset") -> str:
-    """The HTML of a mail that a view renders for a request with this Host header."""
+    """The HTML of a message that a view renders for a request with this Host header."""
     found: list[str] = []
 
     @app.get("/view")
@@ -44,7 +44,7 @@ def link_to(url: str) -> str:
 @pytest.mark.parametrize("source", ["url_for('reset', token='t1')", "reset_link()"])
 @pytest.mark.parametrize("key", [{}, {"SERVER_NAME": "attacker.example"}])
 def test_a_forged_host(key: dict[str, str], source: str) -> None:
-    """A Host header says nothing about where a link of a mail leads, nor does a proxy's."""
+    """Neither the Host header nor that of a proxy decides where a link leads."""
     macro = "{% macro reset_link() %}{{ url_for('reset', token='t1') }}{% endmacro %}"
     app = app_with(
         {
@@ -58,7 +58,7 @@ def test_a_forged_host(key: dict[str, str], source: str) -> None:
 
 
 def test_a_url_for_of_somebody_else() -> None:
-    """A context processor, or a variable, that brings its own url_for does not replace ours."""
+    """A context processor or a variable cannot replace url_for."""
     app = app_with(RESET)
     app.context_processor(lambda: {"url_for": url_for})
 
@@ -68,7 +68,7 @@ def test_a_url_for_of_somebody_else() -> None:
 
 @pytest.mark.parametrize("host", ["attacker.example", "shop.example", "localhost"])
 def test_the_hosts_header_is_not_taken(host: str) -> None:
-    """Without a key that names the app's host, a link in a mail is an error that names one."""
+    """Without a key for the app's host, a link in a message is an error that names one."""
     app = app_with(RESET, base_url=None)
 
     with pytest.raises(ConfigurationError, match=r"needs MAIL_BASE_URL. Set it to .* be forged"):
@@ -76,7 +76,7 @@ def test_the_hosts_header_is_not_taken(host: str) -> None:
 
 
 def test_warns_in_tests() -> None:
-    """In tests the Host of the test client is taken, and a warning says what will be needed."""
+    """In tests the Host of the test client is used, with a warning about the missing key."""
     app = app_with(RESET, base_url=None, TESTING=True)
 
     with pytest.warns(ConfigurationWarning, match=r"Outside tests, .* needs MAIL_BASE_URL"):
@@ -94,7 +94,7 @@ def test_warns_in_tests() -> None:
     ],
 )
 def test_where_the_host_is_taken(keys: dict[str, object]) -> None:
-    """In debug mode, and where only trusted hosts are served, the Host is taken as it is."""
+    """In debug mode, and with trusted hosts only, the Host is used."""
     app = app_with(RESET, base_url=None, **keys)
 
     assert rendered_by_view(app, "shop.example") == link_to("http://shop.example/reset/t1")
@@ -102,7 +102,7 @@ def test_where_the_host_is_taken(keys: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("more", [{}, {"DEBUG": True}, {"TRUSTED_HOSTS": ["attacker.example"]}])
 def test_the_servers_name(more: dict[str, object]) -> None:
-    """SERVER_NAME is as good as MAIL_BASE_URL, in a request and without one."""
+    """SERVER_NAME works like MAIL_BASE_URL, with and without a request."""
     keys = {"SERVER_NAME": "shop.example:8443", "APPLICATION_ROOT": "/app", **more}
     app = app_with(RESET, base_url=None, PREFERRED_URL_SCHEME="https", **keys)
 
@@ -112,7 +112,7 @@ def test_the_servers_name(more: dict[str, object]) -> None:
 
 
 def test_a_host_that_is_not_trusted() -> None:
-    """With TRUSTED_HOSTS no mail with another host is made, whatever the version of Flask."""
+    """With TRUSTED_HOSTS, no message is made for another host, in any version of Flask."""
     app = app_with(RESET, base_url=None, TRUSTED_HOSTS=["shop.example"])
 
     html = ""
@@ -123,7 +123,7 @@ def test_a_host_that_is_not_trusted() -> None:
 
 
 def test_not_even_if_flask_lets_it_through() -> None:
-    """Flask 3.0 does not look at TRUSTED_HOSTS; a mail's link does."""
+    """Flask 3.0 does not check TRUSTED_HOSTS, but links in a message do."""
     app = app_with(RESET, base_url=None)
 
     with app.test_request_context(base_url="http://attacker.example"):
@@ -136,7 +136,7 @@ def test_not_even_if_flask_lets_it_through() -> None:
     "keys", [{}, {"TRUSTED_HOSTS": ["shop.example"]}, {"DEBUG": True}, {"TESTING": True}]
 )
 def test_outside_a_request(keys: dict[str, object]) -> None:
-    """Without a request MAIL_BASE_URL is needed, and only by a mail with a link."""
+    """Without a request MAIL_BASE_URL is required, but only by a message with a link."""
     app = app_with({**RESET, "plain.html": "<p>Hi"}, base_url=None, **keys)
 
     with pytest.raises(ConfigurationError, match="needs MAIL_BASE_URL outside a request"):
@@ -158,7 +158,7 @@ def test_outside_a_request(keys: dict[str, object]) -> None:
     ],
 )
 def test_url_for(base: str, call: str, expect: str) -> None:
-    """``url_for`` takes what Flask's takes, and always makes a whole URL."""
+    """``url_for`` takes the arguments of Flask's, and always returns a whole URL."""
     app = app_with({"x.html": f"{{{{ url_for({call}) }}}}"}, base_url=base)
 
     html = render(app, "x").html.replace("%2F", "/").replace("%3F", "?")
@@ -167,7 +167,7 @@ def test_url_for(base: str, call: str, expect: str) -> None:
 
 
 def test_url_for_knows_the_apps_habits() -> None:
-    """URL defaults, error handlers, and a blueprint's short names work as in a page."""
+    """URL defaults, error handlers and short names in a blueprint work as in a page."""
     app = app_with(
         {
             "x.html": "{{ url_for('.about') }} {{ url_for('account', _scheme='http') }}"
@@ -198,7 +198,7 @@ def test_url_for_knows_the_apps_habits() -> None:
     ],
 )
 def test_base_url(value: str, host: str) -> None:
-    """MAIL_BASE_URL is scheme, host, port and path; the host in its ASCII form."""
+    """MAIL_BASE_URL has a scheme, a host in ASCII, a port and a path."""
     app = app_with({"x.txt": "{{ url_for('account') }}"}, base_url=value)
 
     assert render(app, "x").text == f"{host}/account\n"
@@ -226,7 +226,7 @@ def test_base_url(value: str, host: str) -> None:
     ],
 )
 def test_a_wrong_base_url(value: object) -> None:
-    """What is no base URL is an error at the start, which does not show a password."""
+    """An invalid base URL is an error at the start, which does not show a password."""
     with pytest.raises(ConfigurationError, match="MAIL_BASE_URL") as caught:
         app_with({}, base_url=value)
 
@@ -265,7 +265,7 @@ ALIVE += ["shop-app://open/1", "webcal://shop.example/x.ics", "#top", "http://[:
 @pytest.mark.parametrize(("url", "why"), DEAD)
 @pytest.mark.parametrize("ending", ["html", "md"])
 def test_dead_links(url: str, why: str, ending: str) -> None:
-    """A variable that is no link of a mail is an error that names it and the template, in Markdown
+    """A variable that is not a valid link is an error that names it and the template, in Markdown
     too."""
     said = {"empty": "is empty", "relative": "is relative", "no place": "cannot be opened"}[why]
     source = {"html": "<a href='{{ url }}'>x</a>", "md": "[x](<{{ url }}>)"}[ending]
@@ -280,7 +280,7 @@ def test_dead_links(url: str, why: str, ending: str) -> None:
 
 @pytest.mark.parametrize("url", ALIVE)
 def test_links_that_are_alive(url: str) -> None:
-    """What a mail client can go to stays as it is."""
+    """URLs that a mail client can open stay unchanged."""
     assert render_html("<a href='{{ url }}'>x</a>", url=url).html == f"<a href='{url}'>x</a>"
 
 
@@ -318,7 +318,7 @@ def test_links_that_are_alive(url: str) -> None:
     ],
 )
 def test_what_refers_to_nothing(tag: str) -> None:
-    """Nothing in the HTML that refers to something refers to nothing, however it is written."""
+    """Every dead reference in the HTML is found, however it is written."""
     with pytest.raises(MessageError, match=r"mail\.html: the (link|image)"):
         render_html(f"<p>{tag}")
 
@@ -339,7 +339,7 @@ def test_what_refers_to_nothing(tag: str) -> None:
     ],
 )
 def test_what_is_left_alone(html: str) -> None:
-    """What refers to something, or is no reference, is no error."""
+    """Valid references, and text that only resembles one, are not errors."""
     assert render_html(html).html
 
 
@@ -354,7 +354,7 @@ PLACEHOLDERS = [
 
 @pytest.mark.parametrize(("url", "placeholders"), PLACEHOLDERS)
 def test_what_a_provider_fills_in(url: str, placeholders: object) -> None:
-    """A link or an image that begins with a placeholder of the provider is not looked at."""
+    """A link or an image that begins with a placeholder of the provider is not checked."""
     source = '<p><a href="{{ url }}">Leave</a><img alt="" src="{{ url }}">'
 
     app = app_with({"x.html": source}, placeholders=placeholders)
@@ -368,13 +368,13 @@ def test_what_a_provider_fills_in(url: str, placeholders: object) -> None:
 
 @pytest.mark.parametrize("value", [[""], "a,,b", 5, [5], " ", {"a": 1, "": 2}])
 def test_no_placeholders(value: object) -> None:
-    """A placeholder that everything begins with is a mistake."""
+    """A placeholder that every URL begins with is an error."""
     with pytest.raises(ConfigurationError, match="MAIL_PLACEHOLDERS takes a list of texts"):
         app_with({}, placeholders=value)
 
 
 def test_many_tags_take_linear_time() -> None:
-    """A million tags that do not end are read once."""
+    """A million unclosed tags are parsed in linear time."""
     parts = ["<img ", "<a href", "href =", "url(", "<style>", "<style ", "<body ", "<body '"]
     for html in [part * 200_000 for part in parts]:
         source = "{% block preheader %}{% endblock %}{{ html }}"
@@ -387,7 +387,7 @@ def test_many_tags_take_linear_time() -> None:
 
 
 def test_too_deep() -> None:
-    """Elements so deep that moving their CSS would end the process are an error."""
+    """Elements nested so deep that css-inline would end the process are an error."""
     flat = "<style>p { color: red }</style>" + "<p>x<li>y" * 2000
 
     assert render_html(flat).html
@@ -396,7 +396,7 @@ def test_too_deep() -> None:
 
 
 def test_css_is_not_fetched(tmp_path: Path) -> None:
-    """A style sheet of this machine, or of the network, is not read into the mail."""
+    """A style sheet of this machine or of the network is not read into the message."""
     secret = tmp_path / "secret.css"
     secret.write_text("p { color: #5ec7e7 }", encoding="utf-8")
 
@@ -412,7 +412,7 @@ def test_css_is_not_fetched(tmp_path: Path) -> None:
 
 
 def test_mail_image() -> None:
-    """A static file is shown in the mail, once, with an id that only depends on what it is."""
+    """A static file is shown in the message, once, with an id that depends only on its content."""
     app = app_with(
         {"x.md": "![a]({{ mail_image('logo.png') }}) ![b]({{ mail_image('logo.png') }})"}
     )
@@ -427,7 +427,7 @@ def test_mail_image() -> None:
 
 
 def test_an_image_that_is_not_shown() -> None:
-    """An image that no HTML shows is not attached."""
+    """An image that the HTML does not use is not attached."""
     app = app_with({"x.txt": "Hi{% set unused = mail_image('logo.png') %}"})
 
     assert render(app, "x").inline_attachments == ()
@@ -446,13 +446,13 @@ def test_an_image_that_is_not_shown() -> None:
     ],
 )
 def test_no_image(name: object, said: str) -> None:
-    """What is not in the static folder, or no image, is an error."""
+    """A file outside the static folder, or one that does not exist, is an error."""
     with pytest.raises(MessageError, match=said):
         render_html("<img alt='' src='{{ mail_image(name) }}'>", name=name)
 
 
 def test_no_image_but_a_text(tmp_path: Path) -> None:
-    """A static file that is no image is an error."""
+    """A static file that is not an image is an error."""
     (tmp_path / "x.css").write_text("p {}", encoding="utf-8")
     app = app_with({"x.html": "{{ mail_image('x.css') }}"})
     app.static_folder = str(tmp_path)

@@ -1,7 +1,8 @@
-"""Three real mails, through every path, beside files of what they were; and in two languages.
+"""Three real messages, rendered in every way and compared with stored files; and in two languages.
 
-``golden/templates/NAME.html`` and ``.txt`` are what ``templates/mail/NAME`` becomes. To see them
-change: ``MAILHANDLER_WRITE_GOLDEN=1 pytest tests/test_templating_mails.py``, and ``git diff``.
+``golden/templates/NAME.html`` and ``.txt`` are the results of ``templates/mail/NAME``. To update
+them, run ``MAILHANDLER_WRITE_GOLDEN=1 pytest tests/templating/test_templating_mails.py``, and
+read ``git diff``.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def in_a_script(app: Flask, name: str) -> Message:
 @pytest.mark.parametrize("way", [in_a_view, in_a_job, in_a_script])
 @pytest.mark.parametrize("name", MAILS)
 def test_golden(name: str, way: t.Callable[[Flask, str], Message]) -> None:
-    """Each mail is the same from a view, a job and a script, down to the text made for it."""
+    """A view, a job and a script render the same message, including the text made for it."""
     message = way(sample_app(), name)
     sent = message.replace(from_addr="shop@example.com").to_mime()
     part = sent.get_body(("plain",))
@@ -94,7 +95,7 @@ def test_golden(name: str, way: t.Callable[[Flask, str], Message]) -> None:
 @pytest.mark.parametrize("handler", ["memory", "file", "console"])
 @pytest.mark.parametrize("name", MAILS)
 def test_through_a_handler(name: str, handler: str, tmp_path: Path) -> None:
-    """What a handler writes is the message that was rendered, with the defaults filled in."""
+    """A handler writes the rendered message, with the defaults filled in."""
     stream = io.StringIO()
     app = sample_app(handler=handler, folder=str(tmp_path), stream=stream)
 
@@ -112,7 +113,7 @@ def test_through_a_handler(name: str, handler: str, tmp_path: Path) -> None:
 
 
 def test_nothing_is_too_long_for_gmail() -> None:
-    """Each mail is well below the 102 kB of HTML that Gmail shows."""
+    """Each message is well below the 102 kB of HTML that Gmail shows."""
     sizes = {name: len(in_a_script(sample_app(), name).html) for name in MAILS}
 
     assert max(sizes.values()) < 20_000, sizes
@@ -135,14 +136,14 @@ def test_nothing_is_too_long_for_gmail() -> None:
     ],
 )
 def test_files_of_a_language(locale: object, html: str) -> None:
-    """``welcome.de.html`` is taken for German, and the nearest file for what has none."""
+    """``welcome.de.html`` is used for German, and the closest file for other locales."""
     names = {"x.html": "plain"} | {f"x.{name}.html": name for name in ("de", "de_AT", "zh_Hans")}
 
     assert render(app_with(names), "x", locale=locale).html == html
 
 
 def test_no_mail_in_two_languages() -> None:
-    """All parts are in one language: with only the HTML translated, the text is made from it."""
+    """All parts are in one language: if only the HTML is translated, the text is made from it."""
     app = app_with({"x.html": "Hello", "x.txt": "Hello", "x.de.html": "Hallo"})
 
     message = render(app, "x", locale="de")
@@ -154,7 +155,7 @@ def test_no_mail_in_two_languages() -> None:
     "locale", ["../x", "de/../x", "de.html", "", "d", "de_", "de\n", "a" * 99, 5, "de\x00"]
 )
 def test_no_locale(locale: object) -> None:
-    """What is no locale does not come near a file's name."""
+    """An invalid locale never becomes part of a file name."""
     app = app_with({"x.html": "plain"})
 
     if locale == "":
@@ -166,7 +167,7 @@ def test_no_locale(locale: object) -> None:
 
 @pytest.fixture
 def babel_app(tmp_path: Path) -> Flask:
-    """An app with Flask-Babel, in English, that knows some German."""
+    """An app with Flask-Babel, in English, with some German texts."""
     folder = tmp_path / "de" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     catalog = Catalog(locale="de")
@@ -189,7 +190,7 @@ def babel_app(tmp_path: Path) -> Flask:
 
 
 def test_flask_babel(babel_app: Flask) -> None:
-    """With Flask-Babel the mail is in the language of its reader, and what follows is not."""
+    """With Flask-Babel the message is in its own locale, and code after it is not."""
     with babel_app.app_context():
         german = current_mail.render("x", {"name": "<Ann>", "number": 1234.5}, locale="de")
         english = current_mail.render("x", {"name": "Ann", "number": 1234.5})
@@ -202,14 +203,14 @@ def test_flask_babel(babel_app: Flask) -> None:
 
 
 def test_flask_babel_and_markdown(babel_app: Flask) -> None:
-    """A translated text in Markdown has the variables as text."""
+    """A translated text in Markdown has its variables as text."""
     message = render(babel_app, "y", locale="de", name="*[Ann](https://evil.example)*")
 
     assert message.html == "<p><strong>Hallo *[Ann](https://evil.example)*</strong></p>\n"
 
 
 def test_lazy_texts_are_in_the_readers_language(babel_app: Flask) -> None:
-    """A lazy text among the fields becomes text in the language of the mail."""
+    """A lazy text in a field is evaluated in the language of the message."""
     with babel_app.app_context():
         message = current_mail.render(
             "x",
@@ -224,13 +225,13 @@ def test_lazy_texts_are_in_the_readers_language(babel_app: Flask) -> None:
 
 @pytest.mark.parametrize("locale", ["xx", "de_XX"])
 def test_a_locale_that_babel_does_not_know(babel_app: Flask, locale: str) -> None:
-    """A locale that there is not is told as one."""
+    """An unknown locale is an error."""
     with pytest.raises(MessageError, match=f"'{locale}' is not known to Babel"):
         render(babel_app, "x", locale=locale, name="Ann")
 
 
 def test_an_error_leaves_the_language_alone(babel_app: Flask) -> None:
-    """After a template that failed the app speaks as before."""
+    """After an error in a template, the app has its previous locale."""
     with babel_app.app_context():
         with pytest.raises(Exception, match="name"):
             current_mail.render("x", locale="de")
@@ -239,12 +240,12 @@ def test_an_error_leaves_the_language_alone(babel_app: Flask) -> None:
 
 
 def test_without_flask_babel_in_the_app() -> None:
-    """Where Flask-Babel is installed and the app does not use it, only files are looked at."""
+    """If Flask-Babel is installed but not used, the locale only selects files."""
     assert render(app_with({"x.html": "{{ mail_locale }}"}), "x", locale="de_AT").html == "de-AT"
 
 
 def test_layout_says_its_language() -> None:
-    """The layout says language and direction, for screen readers and hyphens."""
+    """The layout declares language and direction, for screen readers and hyphenation."""
     app = app_with({"x.md": "Hi"})
 
     assert '<html lang="de-AT"' in render(app, "x", locale="de_AT").html

@@ -1,4 +1,4 @@
-"""Captured mail reads as what would have been sent, whoever wrote it."""
+"""Captured messages read as they would have been sent, whichever class they are of."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def hello(**fields: str) -> EmailMessage:
 
 
 def test_a_signed_message() -> None:
-    """What a Message cannot hold is read all the same."""
+    """An EmailMessage that a Message cannot represent can still be read."""
     handler = MemoryEmailHandler()
 
     handler.send([signed()])
@@ -65,7 +65,7 @@ def test_a_signed_message() -> None:
     ids=lambda fields: next(iter(fields)),
 )
 def test_one_odd_message_among_others(fields: dict[str, str]) -> None:
-    """A message of any kind leaves the outbox as it is: others are found, a miss is shown."""
+    """No message breaks the outbox: others are found, and the error text lists all of them."""
     handler = MemoryEmailHandler(default_from="shop@example.com")
     handler.send([hello(**fields), hello(Subject="Other"), signed()])
 
@@ -80,7 +80,7 @@ def test_one_odd_message_among_others(fields: dict[str, str]) -> None:
 
 
 def test_an_email_message_has_the_default_from() -> None:
-    """What the handler has filled in is there, as it would have been sent."""
+    """A captured message has the defaults that the handler has filled in."""
     handler = MemoryEmailHandler(default_from="shop@example.com")
 
     handler.send([hello(Bcc="boss@example.com")])
@@ -92,7 +92,7 @@ def test_an_email_message_has_the_default_from() -> None:
 
 
 def test_an_email_message_that_is_redirected() -> None:
-    """A redirected message is to whom it would have gone."""
+    """A redirected message has the recipients to which it would have been sent."""
     handler = MemoryEmailHandler(default_from="shop@example.com", redirect_to="dev@example.com")
 
     handler.send([hello(Cc="bob@example.com", Bcc="boss@example.com")])
@@ -113,7 +113,7 @@ def test_an_email_message_that_is_redirected() -> None:
     ],
 )
 def test_asking_for_an_address(wanted: str) -> None:
-    """An address is asked for as it may be written, not only as the envelope has it."""
+    """An address is found in any valid spelling, not only in that of the envelope."""
     handler = MemoryEmailHandler()
     message = Message(text="x", from_addr="shop@example.com", to="Ann <ann@exämple.com>")
 
@@ -137,7 +137,7 @@ def attached(tmp_path: Path) -> tuple[Path, Message]:
 
 
 def test_a_file_that_is_gone_afterwards(attached: tuple[Path, Message]) -> None:
-    """A test can look at an attached file when the app has deleted it."""
+    """A test can read an attached file after the app has deleted it."""
     path, message = attached
     handler = MemoryEmailHandler()
 
@@ -155,7 +155,7 @@ def test_a_file_that_is_gone_afterwards(attached: tuple[Path, Message]) -> None:
 
 
 def test_a_file_that_changed(attached: tuple[Path, Message]) -> None:
-    """C-100: what SMTP would refuse while reading is refused, and not captured."""
+    """C-100: a message that SMTP would refuse while reading it is refused, and not captured."""
     path, message = attached
     handler = MemoryEmailHandler()
     path.write_bytes(b"1200000 EUR")

@@ -1,4 +1,4 @@
-"""What a test can ask of captured mail."""
+"""Questions about captured messages."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_captured(outbox: Outbox) -> None:
 
 
 def test_links(outbox: Outbox) -> None:
-    """Links are those a reader can follow: of the HTML, or of the text."""
+    """The links are those that a reader can follow, of the HTML or of the text."""
     assert [(link.text, link.url) for link in outbox[0].links] == [
         ("Choose a new password", "https://app.example/reset?t=1&u=2"),
         ("Help", "https://app.example/help"),
@@ -97,20 +97,21 @@ def test_links(outbox: Outbox) -> None:
     ],
 )
 def test_where_a_link_in_a_text_ends(text: str, url: str) -> None:
-    """What ends the sentence is not of the URL; a bracket that the URL opens is."""
+    """Punctuation at the end of a sentence is not part of the URL, except a bracket that the URL
+    opens."""
     assert [link.url for link in text_links(text)] == [url]
 
 
 @pytest.mark.parametrize("ending", [")", "].", ".", "([", "?)"])
 def test_the_end_of_a_huge_url(ending: str) -> None:
-    """A URL that ends with half a million brackets takes no time."""
+    """A URL that ends with half a million brackets takes linear time."""
     (link,) = text_links("https://a.example/" + ending * (500_000 // len(ending)))
 
     assert link.url.rstrip("([") == "https://a.example/"
 
 
 def test_link(outbox: Outbox) -> None:
-    """link() gives the one URL by the link's text, a pattern, or a part of the URL."""
+    """link() returns the one URL by the link's text, a pattern, or a part of the URL."""
     captured = outbox[0]
 
     assert captured.link("Choose a new password") == "https://app.example/reset?t=1&u=2"
@@ -120,7 +121,7 @@ def test_link(outbox: Outbox) -> None:
 
 @pytest.mark.parametrize(("text", "number"), [("Nothing", 0), ("app.example", 2)])
 def test_no_such_link(outbox: Outbox, text: str, number: int) -> None:
-    """A link that is not there, or is not the only one, shows what there is."""
+    """The error for a missing or ambiguous link lists all links."""
     with pytest.raises(AssertionError) as caught:
         outbox[0].link(text)
 
@@ -147,17 +148,17 @@ def test_no_such_link(outbox: Outbox, text: str, number: int) -> None:
     ],
 )
 def test_find(outbox: Outbox, criteria: dict[str, t.Any], expect: int) -> None:
-    """find() takes values, patterns and predicates, and all must be met."""
+    """find() takes strings, patterns and functions, and all criteria must be met."""
     assert len(outbox.find(**criteria)) == expect
 
 
 def test_one(outbox: Outbox) -> None:
-    """one() gives the only message that meets the criteria."""
+    """one() returns the only message that meets the criteria."""
     assert outbox.one(to="bob@example.com") is outbox[1]
 
 
 def test_one_of_none_shows_all(outbox: Outbox) -> None:
-    """A miss prints every captured message and the criteria that it fails."""
+    """The error lists every captured message with the criteria that it does not meet."""
     with pytest.raises(AssertionError) as caught:
         outbox.one(to="bob@example.com", subject=re.compile("Reset"))
 
@@ -169,7 +170,7 @@ def test_one_of_none_shows_all(outbox: Outbox) -> None:
 
 
 def test_one_of_several_shows_them(outbox: Outbox) -> None:
-    """Several matches are as wrong as none."""
+    """Several matches are an error, too."""
     with pytest.raises(AssertionError, match="2 of 2 captured messages match anything"):
         outbox.one()
 
@@ -181,7 +182,8 @@ def test_nothing_was_captured() -> None:
 
 
 def test_waiting(app: Flask) -> None:
-    """wait_for() returns the message as soon as a thread has sent it, others before or not."""
+    """wait_for() returns the message as soon as a thread has sent it, with or without others
+    before."""
     mail = t.cast(Mail, app.extensions["mailhandler"])
     waiting = threading.Event()
 
@@ -205,7 +207,7 @@ def test_waiting(app: Flask) -> None:
 
 
 def test_waiting_in_vain(outbox: Outbox) -> None:
-    """What does not come in time is told with what came instead."""
+    """The error after the timeout lists the messages that were captured instead."""
     with pytest.raises(AssertionError) as caught:
         outbox.wait_for(to="cid@example.com", timeout=0.01)
 
@@ -217,13 +219,13 @@ def test_waiting_in_vain(outbox: Outbox) -> None:
 
 
 def test_waiting_for_one_of_two(outbox: Outbox) -> None:
-    """Several that match are as wrong as with one(), at once."""
+    """Several matches are an error of wait_for() too, without waiting."""
     with pytest.raises(AssertionError, match="2 of 2 captured messages match anything"):
         outbox.wait_for(timeout=3600)
 
 
 def test_capture_works_in_threads(app: Flask) -> None:
-    """Mail of other threads is captured."""
+    """Messages of other threads are captured."""
     mail = t.cast(Mail, app.extensions["mailhandler"])
 
     def work() -> None:
@@ -239,7 +241,7 @@ def test_capture_works_in_threads(app: Flask) -> None:
 
 
 def test_capture_nests(app: Flask) -> None:
-    """The inner capture gets the mail, and after it the outer one again."""
+    """The inner capture gets the messages. After it ends, the outer one gets them again."""
     mail = t.cast(Mail, app.extensions["mailhandler"])
 
     with app.app_context(), mail.capture() as outer:
@@ -252,7 +254,7 @@ def test_capture_nests(app: Flask) -> None:
 
 
 def test_capture_ends(app: Flask) -> None:
-    """After the capture the configured handler is in force again."""
+    """After the capture the configured handler is used again."""
     mail = t.cast(Mail, app.extensions["mailhandler"])
 
     with app.app_context():
@@ -262,7 +264,7 @@ def test_capture_ends(app: Flask) -> None:
 
 
 def test_capture_knows_the_account() -> None:
-    """A captured message tells which account would have sent it."""
+    """A captured message has the account that would have sent it."""
     app = Flask("accounts")
     app.config["MAIL_ACCOUNTS"] = {"bulk": {"host": "bulk.example.com"}}
     mail = Mail(app)
@@ -275,7 +277,7 @@ def test_capture_knows_the_account() -> None:
 
 
 def test_an_email_message_reads_the_same(app: Flask) -> None:
-    """A message of the standard library is read through too."""
+    """A message of the standard library has the same properties."""
     mail = t.cast(Mail, app.extensions["mailhandler"])
     message = EmailMessage()
     message["From"] = "app@example.com"

@@ -1,4 +1,4 @@
-"""The fixtures that the package brings, in test suites of their own."""
+"""The fixtures of the package, in separate test suites."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     ids=["alone", "pytest-flask", "xdist"],
 )
 def test_outbox(shop: pytest.Pytester, arguments: list[str]) -> None:
-    """outbox works over the user's own app, with and without pytest-flask, and under xdist."""
+    """outbox works with the app of the user, with and without pytest-flask, and under xdist."""
     result = shop.runpytest_subprocess(*arguments)
 
     result.assert_outcomes(passed=3)
@@ -125,7 +125,7 @@ def test_both(client, outbox, smtp_server):
 
 @pytest.mark.parametrize("arguments", [["-p", "no:flask"], ["-p", "no:flask", "-n", "2"]])
 def test_smtp_server(shop: pytest.Pytester, arguments: list[str]) -> None:
-    """smtp_server has the mail of the user's own app, sent over the wire."""
+    """smtp_server gets the messages of the user's app over the wire."""
     shop.makepyfile(test_shop=WIRE)
 
     result = shop.runpytest_subprocess(*arguments, "-W", "error")
@@ -173,8 +173,8 @@ def test_too_late(live_server, smtp_server):
     reason="pytest-flask sets SERVER_NAME, and older Flask then answers no other name",
 )
 def test_a_live_server(shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process that pytest-flask's live_server forks sends to a server that was there before;
-    one that comes too late says what to write."""
+    """The process that pytest-flask's live_server forks sends to a server that was started before.
+    A server that is started later raises an error that says what to write."""
     shop.makepyfile(test_shop=LIVE)
     shop.makeconftest(LIVE_CONFTEST)
     monkeypatch.setenv("no_proxy", "*")
@@ -188,7 +188,7 @@ def test_a_live_server(shop: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_without_an_app_fixture(pytester: pytest.Pytester) -> None:
-    """Where there is no app fixture the fixture says what to write."""
+    """Without an app fixture, the fixture says what to write."""
     pytester.makepyfile("def test_it(outbox): pass\ndef test_wire(smtp_server): pass")
 
     result = pytester.runpytest_subprocess("-p", "no:flask")
@@ -199,7 +199,7 @@ def test_without_an_app_fixture(pytester: pytest.Pytester) -> None:
 
 
 def test_an_app_fixture_that_needs_another(pytester: pytest.Pytester) -> None:
-    """Where the app fixture needs one that is not there, pytest says which."""
+    """If the app fixture needs a missing fixture, pytest names it."""
     pytester.makeconftest("import pytest\n@pytest.fixture\ndef app(db): return db")
     pytester.makepyfile("def test_it(outbox): pass")
 
@@ -211,7 +211,7 @@ def test_an_app_fixture_that_needs_another(pytester: pytest.Pytester) -> None:
 
 
 def test_an_app_without_mail(pytester: pytest.Pytester) -> None:
-    """Where the app has no Mail the fixture says what to write."""
+    """If the app has no Mail, the fixture says what to write."""
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(
         shop="from flask import Flask\ncreate_app = lambda: Flask('bare')",
@@ -225,7 +225,7 @@ def test_an_app_without_mail(pytester: pytest.Pytester) -> None:
 
 
 def test_the_plugin_loads_only_pytest() -> None:
-    """pytest loads the plugin always; until it is used it costs nothing but pytest."""
+    """pytest always loads the plugin, which imports only pytest until it is used."""
     code = (
         "import pytest, sys; before = {*sys.modules}; import flask_mailhandler.pytest_plugin;"
         "print(sorted({*sys.modules} - before))"

@@ -87,7 +87,7 @@ def test_kinds(
     error: type[DeliveryError],
     said: str,
 ) -> None:
-    """Each kind raises its error; nothing is captured; afterwards all is as before."""
+    """Each kind raises its error, and nothing is captured. Afterwards sending works as before."""
     with outbox.fail(kind, **options) as failure, pytest.raises(error, match=re.escape(said)):
         mail.send(message(ANN, BOB))
     assert outbox == []
@@ -113,7 +113,7 @@ def test_as_smtp_does(
     kind: t.Any,
     on: dict[str, t.Any] | None,
 ) -> None:
-    """Report and error are those of a server that really answers so."""
+    """The report and the error equal those of a real server with the same replies."""
     server = scripted(on=on or {})
     if on is None:
         server.stop()
@@ -142,7 +142,7 @@ def without_port(text: str) -> str:
     "to", [BOB, "Bob <bob@EXAMPLE.com>", re.compile("^bob"), lambda a: a == BOB]
 )
 def test_one_recipient(mail: Mail, outbox: Outbox, to: t.Any) -> None:
-    """A failure may be that of one recipient; who was accepted has the message."""
+    """A failure may affect one recipient. The accepted ones have the message."""
     outbox.fail("refused", to=to)
 
     report = mail.send(message(ANN, BOB))
@@ -157,7 +157,7 @@ def test_one_recipient(mail: Mail, outbox: Outbox, to: t.Any) -> None:
 
 
 def test_several_failures(mail: Mail, outbox: Outbox) -> None:
-    """Failures add up; one that names a recipient goes before one that does not."""
+    """Several failures apply together; those with a recipient come first."""
     outbox.fail("deferred")
     outbox.fail("refused", to=BOB)
     outbox.fail("refused", to=CID, code=554)
@@ -170,7 +170,7 @@ def test_several_failures(mail: Mail, outbox: Outbox) -> None:
 
 
 def test_times(mail: Mail, outbox: Outbox) -> None:
-    """times= counts messages, not recipients; failures of one kind follow each other."""
+    """times= counts messages, not recipients. Failures of one kind follow each other."""
     outbox.fail("deferred", times=2)
     outbox.fail("refused", times=1)
 
@@ -183,7 +183,7 @@ def test_times(mail: Mail, outbox: Outbox) -> None:
 
 
 def test_times_of_connections(mail: Mail, outbox: Outbox) -> None:
-    """Without a connection a whole list fails at once; sending nothing is no attempt."""
+    """Without a connection a whole list fails at once. An empty list is not an attempt."""
     failure = outbox.fail("connect", times=1)
     assert mail.send([]) == []
 
@@ -197,7 +197,7 @@ def test_times_of_connections(mail: Mail, outbox: Outbox) -> None:
 
 
 def test_a_list_with_an_unknown(mail: Mail, outbox: Outbox) -> None:
-    """F-66: one message of a list of which nobody knows does not stop the others."""
+    """F-66: an unknown outcome in a list does not stop the other messages."""
     outbox.fail("unknown", to=BOB)
 
     with pytest.raises(BatchError) as caught:
@@ -209,7 +209,7 @@ def test_a_list_with_an_unknown(mail: Mail, outbox: Outbox) -> None:
 
 
 def test_the_account_counts(mail: Mail, outbox: Outbox) -> None:
-    """F-39: batches are those of the account; 452 divides one, and the rest is tried again."""
+    """F-39: the batches are those of the account. A 452 divides one, and the rest is sent again."""
     failure = outbox.fail("deferred", code=452, to=CID, times=1)
 
     report = mail.send(message(ANN, CID, BOB), using="bulk")
@@ -221,7 +221,7 @@ def test_the_account_counts(mail: Mail, outbox: Outbox) -> None:
 
 
 def test_an_account_that_is_not_smtp(mail: Mail, outbox: Outbox) -> None:
-    """An account of another kind can be made to fail too."""
+    """An account with another handler can be made to fail too."""
     outbox.fail("refused")
 
     with pytest.raises(RefusedError):
@@ -229,7 +229,7 @@ def test_an_account_that_is_not_smtp(mail: Mail, outbox: Outbox) -> None:
 
 
 def test_signal_and_phases(app: Flask, mail: Mail, outbox: Outbox) -> None:
-    """Signals and observers are told as by SMTP."""
+    """Signals and observers are called as with SMTP."""
     failed: list[Report] = []
     phases: list[Phase] = []
     outbox.fail("unknown")
@@ -248,7 +248,8 @@ def test_signal_and_phases(app: Flask, mail: Mail, outbox: Outbox) -> None:
 
 
 def test_an_attached_file(mail: Mail, outbox: Outbox, tmp_path: Path) -> None:
-    """What some have got is captured whole; a file that changed is refused as ever."""
+    """A message that some recipients got is captured completely. A changed file is refused as
+    usual."""
     path = tmp_path / "bill.txt"
     path.write_bytes(b"12 EUR")
     attached = message(ANN, BOB).replace(attachments=Attachment.from_path(path))
@@ -266,7 +267,7 @@ def test_an_attached_file(mail: Mail, outbox: Outbox, tmp_path: Path) -> None:
 
 
 def test_the_memory_handler_itself() -> None:
-    """A memory handler that nobody captures into can be made to fail too."""
+    """A memory handler outside a capture can be made to fail too."""
     handler = MemoryEmailHandler()
     handler.outbox.fail("refused", times=1)
 
@@ -278,8 +279,7 @@ def test_the_memory_handler_itself() -> None:
 
 
 def test_threads(app: Flask, mail: Mail, outbox: Outbox) -> None:
-    """Threads that send at once each have their session, and each failure is met as often as it
-    says."""
+    """Each thread has its own session, and each failure applies exactly as often as set."""
     failure = outbox.fail("refused", times=5)
     outcomes: list[bool] = []
 
@@ -300,7 +300,7 @@ def test_threads(app: Flask, mail: Mail, outbox: Outbox) -> None:
 
 
 def test_a_sending_that_is_left(mail: Mail, outbox: Outbox) -> None:
-    """Who stops asking for reports leaves no server behind; the fixture looks."""
+    """A caller that stops asking for reports leaves no server behind."""
     outbox.fail("refused")
     reports = mail.send_each([message(), message(BOB)])
 
@@ -325,14 +325,14 @@ def test_a_sending_that_is_left(mail: Mail, outbox: Outbox) -> None:
     ],
 )
 def test_what_no_server_does(kind: t.Any, options: dict[str, t.Any], said: str) -> None:
-    """A failure that cannot be is told so, with what to write."""
+    """A failure that cannot happen is an error that says what to write."""
     with pytest.raises(ValueError, match=re.escape(said)):
         Outbox().fail(kind, **options)
 
 
 @pytest.mark.parametrize("ask", [Outbox.find, Outbox.one, Outbox.wait_for])
 def test_no_criterion(ask: t.Any) -> None:
-    """What nothing could ever meet is no criterion, and is told: a failure would never happen."""
+    """A value that could never match is an error, because the failure would never happen."""
     said = r"to= takes a string, a pattern or a function, not \['ann@example.com'\]"
 
     with pytest.raises(TypeError, match=said):
@@ -344,7 +344,7 @@ def test_no_criterion(ask: t.Any) -> None:
 
 
 def test_a_failure_shows_itself(mail: Mail, outbox: Outbox) -> None:
-    """A failure shows what it does and how often it was met."""
+    """The repr of a failure shows its effect and how often it applied."""
     failure = outbox.fail("refused", to=re.compile("^ann"), times=2)
     mail.send(message(ANN, BOB))
 

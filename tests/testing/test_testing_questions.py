@@ -1,4 +1,4 @@
-"""What a test asks of one message: its code, its elements, its attachments."""
+"""Questions about one message: its code, elements and attachments."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def captured(**fields: t.Any) -> Captured:
     ],
 )
 def test_codes_in_a_text(text: str, code: str) -> None:
-    """code() finds digits of any alphabet that are no part of something else."""
+    """code() finds digits of any alphabet that are not part of something else."""
     message = captured(subject="Hello", text=text)
 
     if code:
@@ -87,12 +87,13 @@ def test_codes_in_a_text(text: str, code: str) -> None:
 
 
 def test_a_code_in_the_subject() -> None:
-    """The subject is looked at too."""
+    """The subject is searched too."""
     assert captured(subject="482913 is your code", text="Hello").code() == "482913"
 
 
 def test_a_code_in_html() -> None:
-    """A code that only the HTML has is read as a reader sees it, one box for each digit too."""
+    """A code that is only in the HTML is found as a reader sees it, also with a box for each
+    digit."""
     for box in ("<span class=box>{}</span>", "<b>{}</b> ", "<div>{}</div>", "<p>{}</p>"):
         boxes = "".join(box.format(digit) for digit in "482913")
         html = f"<h1>Your code</h1><div>{boxes}</div><p>Since 2019. © 2026 Shop"
@@ -101,7 +102,7 @@ def test_a_code_in_html() -> None:
 
 @pytest.mark.parametrize("rows", ["<tr>{}</tr>", "<tr>{}</tr><tr><td colspan=6>Enter it</tr>"])
 def test_a_code_in_cells(rows: str) -> None:
-    """Boxes may be the cells of a table; the year of a copyright is no code beside them."""
+    """The boxes may be cells of a table. A copyright year next to them is not a code."""
     cells = "".join(f"<td>{digit}</td>" for digit in "482913")
     html = f"<table>{rows.format(cells)}</table><p>© 2027 Example</p>"
 
@@ -109,7 +110,8 @@ def test_a_code_in_cells(rows: str) -> None:
 
 
 def test_a_year_beside_a_code() -> None:
-    """A year is no code beside what is longer; alone, or beside four digits, it may be one."""
+    """A year next to a longer number is not a code. Alone, or next to four digits, it may be
+    one."""
     assert captured(text="Your code is 482913. In business since 1999.").code() == "482913"
     assert captured(text="Your code is 2048.").code() == "2048"
     with pytest.raises(AssertionError, match="2 numbers may be the code"):
@@ -117,7 +119,7 @@ def test_a_year_beside_a_code() -> None:
 
 
 def test_several_codes() -> None:
-    """Several candidates are listed, each with its line; a length may tell which is meant."""
+    """Several candidates are listed, each with its line. A length may select one."""
     message = captured(text="Enter 482913 before 2100 h.\nIn 2026, 10115 Berlin")
 
     with pytest.raises(AssertionError) as caught:
@@ -130,7 +132,7 @@ def test_several_codes() -> None:
 
 
 def test_several_codes_alone() -> None:
-    """Two that stand alone in their lines are ambiguous as well."""
+    """Two codes that are both alone on their line are ambiguous."""
     message = captured(text="482913\n\n111111")
 
     with pytest.raises(AssertionError, match="2 numbers may be the code"):
@@ -146,12 +148,12 @@ def test_several_codes_alone() -> None:
     ],
 )
 def test_a_code_of_another_form(pattern: str | re.Pattern[str], code: str) -> None:
-    """A pattern says what a code looks like, and its first group what of it is meant."""
+    """A pattern describes the code, and its first group is the code."""
     assert captured(text="Enter WDJB-MJHT, G-1234 or PIN x9").code(pattern) == code
 
 
 def test_a_length_is_no_pattern() -> None:
-    """Where a number stands for a pattern, the length is meant."""
+    """A number in place of the pattern is an error that names length=."""
     with pytest.raises(TypeError, match=r"write code\(length=6\)"):
         captured(text="123456").code(t.cast(t.Any, 6))
 
@@ -160,7 +162,7 @@ def test_a_length_is_no_pattern() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80))
 @example("0" * 70 + "@" * 10)
 def test_code_never_fails_otherwise(text: str) -> None:
-    """Whatever the text, there is a code of 4 to 8 ASCII digits, or an AssertionError."""
+    """For any text, the result is a code of 4 to 8 ASCII digits, or an AssertionError."""
     try:
         code = captured(text=text or "x").code()
     except AssertionError:
@@ -170,7 +172,7 @@ def test_code_never_fails_otherwise(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["1", "1 ", "12-", "x@", "://", "1234 ", "\u2066", "1.", " 12"])
 def test_a_huge_text_takes_no_time(piece: str) -> None:
-    """Five million characters of anything end at once, in one line too."""
+    """Five million characters take linear time, also on one line."""
     message = captured(text=piece * (5_000_000 // len(piece)))
 
     with pytest.raises(AssertionError):
@@ -188,7 +190,7 @@ RECEIPT = """<!doctype html><style>td { color: red }</style>
 
 
 def test_select() -> None:
-    """select() gives the elements that a browser would choose, with their text and attributes."""
+    """select() returns the elements that a browser would select, with their text and attributes."""
     message = captured(html=RECEIPT)
     prices = message.select("table.items td.price")
     (link,) = message.select("p > a[href]")
@@ -207,7 +209,7 @@ def test_select() -> None:
 
 
 def test_select_within() -> None:
-    """An element is asked as the whole is; it is not in itself."""
+    """An element has the same select(). It is not inside itself."""
     (table,) = captured(html=RECEIPT).select("table")
 
     assert [cell.text for cell in table.select("tr:first-child td")] == ["Tea", "4.20 €"]
@@ -217,19 +219,19 @@ def test_select_within() -> None:
 
 @pytest.mark.parametrize("css", ["td[", "", "a:contains('x')", "p::before"])
 def test_no_selector(css: str) -> None:
-    """What is no selector is told so, and not taken for one that chooses nothing."""
+    """An invalid selector is an error, and not one without matches."""
     with pytest.raises(ValueError, match="is not a valid CSS selector"):
         captured(html="<p>x").select(css)
 
 
 def test_select_without_html() -> None:
-    """Where there is no HTML, select() does not pass for finding nothing."""
+    """select() on a message without HTML is an error, and not an empty result."""
     with pytest.raises(AssertionError, match="has no HTML"):
         captured(text="x").select("p")
 
 
 def test_select_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the extra is missing, select() says what to install."""
+    """Without the extra, select() says what to install."""
     monkeypatch.setitem(sys.modules, "selectolax.lexbor", None)
 
     with pytest.raises(ConfigurationError, match=r"pip install 'Flask-MailHandler\[testing\]'"):
@@ -251,7 +253,7 @@ def test_select_without_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=lambda value: str(value)[:12],
 )
 def test_broken_html(html: str, number: int) -> None:
-    """Broken, deep and huge HTML is read as a browser reads it."""
+    """Broken, deep and huge HTML is parsed as in a browser."""
     chosen = captured(html=html, text="x").select("p")
 
     assert len(chosen) == number
@@ -259,7 +261,7 @@ def test_broken_html(html: str, number: int) -> None:
 
 
 def test_attachment() -> None:
-    """An attachment, or an inline image, is found by its name."""
+    """An attachment or an inline image is found by its name."""
     bill = Attachment(b"%PDF", filename="bill-7.pdf")
     logo = Attachment(b"PNG", filename="logo.png")
     message = captured(
@@ -275,7 +277,7 @@ def test_attachment() -> None:
 
 @pytest.mark.parametrize(("name", "number"), [("bill", 0), (re.compile("a"), 2), ("", 0)])
 def test_no_such_attachment(name: str | re.Pattern[str], number: int) -> None:
-    """One that is not there, or not the only one, shows what there is."""
+    """The error for a missing or ambiguous attachment lists all of them."""
     files = [Attachment("x", filename="a.txt"), Attachment("x", filename="ba.txt")]
 
     with pytest.raises(AssertionError, match=f"{number} attachments match") as caught:

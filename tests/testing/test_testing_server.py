@@ -1,4 +1,4 @@
-"""The server of the testing kit: a test that wants the wire."""
+"""The SMTP server for tests."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def server(no_leaks: None) -> Iterator[SMTPServer]:
 
 @contextlib.contextmanager
 def captured(server: SMTPServer, **config: t.Any) -> Iterator[Mail]:
-    """The Mail of an app of this configuration, which sends to the server."""
+    """The Mail of an app with this configuration, which sends to the server."""
     app = Flask("wire")
     app.config.update(MAIL_DEFAULT_FROM="shop@example.com", **UNHURRIED, **config)
     mail = Mail(app)
@@ -60,7 +60,7 @@ def message(**fields: t.Any) -> Message:
 
 
 def test_what_arrives(server: SMTPServer) -> None:
-    """What arrives reads as if it had been captured in memory, Bcc included."""
+    """A message at the server reads as if captured in memory, Bcc included."""
     bill = Attachment(b"%PDF", filename="bill.pdf")
     with captured(server) as mail:
         report = mail.send(
@@ -91,7 +91,7 @@ WORDS = st.text(
 def test_both_ways_read_the_same(
     shared: SMTPServer, subject: str, lines: list[str], data: bytes, filename: str
 ) -> None:
-    """Whatever is sent reads the same over the wire as it does in memory."""
+    """Every message reads the same over the wire as in memory."""
     sent = message(
         subject=subject,
         text="\n".join([*lines, "."]),
@@ -150,7 +150,7 @@ def shared() -> Iterator[SMTPServer]:
 def test_as_the_app_is_configured(
     server: SMTPServer, config: dict[str, t.Any], said: list[str]
 ) -> None:
-    """Mail goes to the server as it would go to the app's own: encrypted and logged in."""
+    """Messages are sent to the server as the app is configured: encrypted and logged in."""
     with captured(server, **config) as mail:
         mail.send(message())
 
@@ -159,7 +159,7 @@ def test_as_the_app_is_configured(
 
 
 def test_every_account(server: SMTPServer) -> None:
-    """Each account sends in its own way."""
+    """Each account sends as it is configured."""
     accounts = {
         "bulk": {"url": "smtps://bulk:x@bulk.example.com", "recipients_per_message": 1},
         "local": {"host": "localhost"},
@@ -174,7 +174,7 @@ def test_every_account(server: SMTPServer) -> None:
 
 
 def test_failures_on_the_wire(server: SMTPServer) -> None:
-    """The failures of its outbox are those of the server."""
+    """Failures of the outbox apply to the server."""
     outbox = server.outbox
     with captured(server) as mail:
         with outbox.fail("refused", to=BOB):
@@ -210,7 +210,7 @@ def test_failures_on_the_wire(server: SMTPServer) -> None:
 def test_a_reply_of_its_own(
     server: SMTPServer, step: t.Any, reply: str | None, error: t.Any, said: str
 ) -> None:
-    """reply() answers any step, as often as wanted."""
+    """reply() sets the reply to any step, as often as wanted."""
     scripted = server.reply(step, reply, times=1)
     with captured(server, MAIL_URL="smtp://shop:secret@mx.example.com") as mail:
         with pytest.raises(error, match=said):
@@ -233,13 +233,13 @@ def test_a_reply_of_its_own(
     ],
 )
 def test_what_is_no_reply(step: t.Any, reply: str, said: str) -> None:
-    """A reply that no client could read, or to what nobody asks, is refused."""
+    """An invalid reply, or a step that does not exist, is refused."""
     with pytest.raises(ValueError, match=said):
         SMTPServer().reply(step, reply)
 
 
 def test_users(no_leaks: None) -> None:
-    """A server that has users wants a login, and a right one."""
+    """A server with users requires a login, and checks it."""
     with SMTPServer(users={"shop": "secret", "app": "ya29"}) as server:
         with captured(server, MAIL_URL="smtps://shop:secret@mx.example.com") as mail:
             assert mail.send(message()).ok
@@ -254,7 +254,7 @@ def test_users(no_leaks: None) -> None:
 @pytest.mark.parametrize("login", ["auth_plain", "auth_login"])
 @pytest.mark.parametrize("initial", [True, False])
 def test_other_clients(server: SMTPServer, login: str, initial: bool) -> None:
-    """Any client may send to it: TLS with a certificate that can be trusted, any login."""
+    """Any client can send to it: with TLS and a certificate to trust, and any login."""
     mime = EmailMessage()
     mime["From"], mime["To"], mime["Subject"] = "a@example.com", ANN, "Hi"
     mime.set_content(".dot\n..dots\n.\n")
@@ -295,7 +295,7 @@ def test_other_clients(server: SMTPServer, login: str, initial: bool) -> None:
     ],
 )
 def test_a_client_that_says_anything(server: SMTPServer, said: bytes, codes: list[int]) -> None:
-    """Whatever a client says, in one write or octet by octet, each command has one reply."""
+    """For any input, in one write or octet by octet, each command gets one reply."""
     for size in (len(said), 1):
         if size == 1 and len(said) > 1000:
             continue
@@ -308,7 +308,7 @@ def test_a_client_that_says_anything(server: SMTPServer, said: bytes, codes: lis
 
 
 def test_foreign_content(server: SMTPServer) -> None:
-    """Content that is no message is captured as it came."""
+    """Content that is not a message is captured as it is."""
     octets = b"\xff\xfe\0 no header\r\n\r\n" + b"Content-Type: multipart/mixed\r\n" * 100
     with smtplib.SMTP(server.host, server.port) as client:
         client.sendmail("a@example.com", [ANN, BOB], octets)
@@ -319,7 +319,7 @@ def test_foreign_content(server: SMTPServer) -> None:
 
 
 def test_a_message_that_is_too_large(server: SMTPServer) -> None:
-    """What is too large is refused, and never stands in memory whole."""
+    """Content that is too large is refused, and never completely in memory."""
     with socket.create_connection((server.host, server.port)) as client:
         client.sendall(b"MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n")
         for _ in range(2 * MAX_SIZE >> 20):
@@ -332,7 +332,7 @@ def test_a_message_that_is_too_large(server: SMTPServer) -> None:
 
 
 def test_one_connection_for_many(server: SMTPServer) -> None:
-    """A list goes over one connection."""
+    """A list is sent over one connection."""
     with captured(server) as mail:
         mail.send([message(subject=str(number)) for number in range(20)])
 
@@ -342,7 +342,7 @@ def test_one_connection_for_many(server: SMTPServer) -> None:
 
 
 def test_waiting_for_mail_of_a_thread(server: SMTPServer) -> None:
-    """wait_for() returns when a thread has sent."""
+    """wait_for() returns when a thread has sent the message."""
     go = threading.Event()
 
     def work() -> None:
@@ -360,7 +360,7 @@ def test_waiting_for_mail_of_a_thread(server: SMTPServer) -> None:
 
 
 def test_without_the_extra(server: SMTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is to encrypt says what to install, before anything is sent."""
+    """A server without the extra says what to install before anything is sent."""
     monkeypatch.setitem(sys.modules, "trustme", None)
     monkeypatch.delitem(sys.modules, "flask_mailhandler.testing.certificates", raising=False)
 
@@ -374,7 +374,7 @@ def test_without_the_extra(server: SMTPServer, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_start_and_stop(no_leaks: None) -> None:
-    """A server that was stopped does not answer; it may be started again, and shows its state."""
+    """A stopped server does not respond. It can be started again, and its repr shows its state."""
     server = SMTPServer()
     assert repr(server) == "<SMTPServer stopped, 0 captured>"
     server.start()
@@ -395,7 +395,7 @@ def test_start_and_stop(no_leaks: None) -> None:
 
 @pytest.mark.parametrize("said", [b"", b"EHLO x\r\nSTARTTLS\r\n", b"DATA\r\n", b"AUTH LOGIN\r\n"])
 def test_stopping_while_a_client_is_silent(no_leaks: None, said: bytes) -> None:
-    """The server stops whatever a client has left undone, a TLS handshake among them."""
+    """The server stops whatever a client has not finished, even a TLS handshake."""
     with contextlib.ExitStack() as clients, SMTPServer() as server:
         for port in (server.port, server.tls_port):
             client = clients.enter_context(socket.create_connection((server.host, port)))
@@ -405,7 +405,7 @@ def test_stopping_while_a_client_is_silent(no_leaks: None, said: bytes) -> None:
 
 
 def test_a_certificate_of_somebody_else(server: SMTPServer) -> None:
-    """The certificate is trusted by nobody else."""
+    """Only a client with the server's certificate trusts it."""
     with (
         socket.create_connection((server.host, server.tls_port)) as client,
         pytest.raises(ssl.SSLCertVerificationError),

@@ -19,6 +19,7 @@ from ..config import Option
 from ..errors import ConfigurationError
 from ..handlers import BUILT_IN
 from ..handlers import find
+from ..handlers import parse_url
 from ..handlers.base import EmailHandler
 from .unknown_keys import unknown_options_text
 
@@ -86,7 +87,9 @@ def read_account(
     :param source: Returns the key that an option was read from.
     :raises ConfigurationError: for the first value that is wrong, naming its key.
     """
-    from_url = config.parse_url(own["url"], label("url")) if "url" in own else {}
+    from_url = parse_url(own["url"], label("url")) if "url" in own else {}
+    if from_url and not is_built_in(from_url["handler"]):
+        known = {**known, **config.options(find(from_url["handler"], label("handler")))}
     if stray := from_url.keys() - known.keys() - {"handler"}:
         raise ConfigurationError(unknown_options_text(label("url"), stray, known))
 

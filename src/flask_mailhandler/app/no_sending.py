@@ -6,24 +6,24 @@ import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
 
-# The label of the sample that is being made, in this thread or task and in those it waits for.
-_SAMPLE: ContextVar[str] = ContextVar("flask_mailhandler.preview", default="")
+SAMPLE: ContextVar[str] = ContextVar("flask_mailhandler.preview", default="")
+"""The label of the sample that is being made, in this thread or task and in those it waits for."""
 
 
 @contextlib.contextmanager
 def nothing_is_sent(label: str) -> Iterator[None]:
     """Make :func:`refuse` raise in this context only. Other requests still send, and so does a
     thread that is started here."""
-    token = _SAMPLE.set(label)
+    token = SAMPLE.set(label)
     try:
         yield
     finally:
-        _SAMPLE.reset(token)
+        SAMPLE.reset(token)
 
 
 def is_preview() -> bool:
     """Whether a preview is being made. If so, the request is one of ours, too."""
-    return bool(_SAMPLE.get())
+    return bool(SAMPLE.get())
 
 
 def refuse() -> None:
@@ -31,7 +31,7 @@ def refuse() -> None:
 
     :raises RuntimeError: saying what to write.
     """
-    if label := _SAMPLE.get():
+    if label := SAMPLE.get():
         raise RuntimeError(
             f"The preview {label!r} was about to send mail. A preview never sends: let its function"
             " return the message, built by the code that your app builds it with."

@@ -24,7 +24,7 @@ class OtherMail:
 
     def __init__(self, settings: Settings) -> None:
         guards = ("redirect_to", "allow_to")
-        self._guards = [
+        self.guards = [
             f"MAIL_{name.upper()}"
             for name in guards
             if any(account.options.get(name) for account in settings.accounts.values())
@@ -33,8 +33,8 @@ class OtherMail:
 
     def past_the_guard(self, app: Flask) -> None:
         """Warn if the other extension can send to recipients that the staging guard blocks."""
-        if self._guards:
-            self._warn(app, f"bypasses {' and '.join(self._guards)}")
+        if self.guards:
+            self._warn(app, f"bypasses {' and '.join(self.guards)}")
 
     def past_the_capture(self, app: Flask) -> None:
         """Warn if mail of the other extension would be missing from a capture."""

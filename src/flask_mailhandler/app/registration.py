@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import typing as t
 import weakref
@@ -30,6 +31,8 @@ from .capturing import Capture
 from .capturing import InMemory
 from .capturing import OverSMTP
 from .no_sending import refuse
+from .no_sending import SAMPLE
+from .other_accounts import check_circle
 from .other_mail import OtherMail
 from .rate_limit import RateLimit
 from .settings import Settings
@@ -55,6 +58,7 @@ class Registration:
         self._observers: tuple[Observe, ...] = ()
         self._changing = threading.Lock()
         self._handlers: dict[tuple[str, object], EmailHandler] = {}
+        self._passes_on: dict[str, set[str]] = {}
         self._rate_limits: dict[str, RateLimit] = {}
         self.other_mail: OtherMail = OtherMail(settings)
         self.edges: dict[str, t.Any] = {}
@@ -79,12 +83,16 @@ class Registration:
 
         :raises RuntimeError: in a preview, which sends nothing.
         """
-        refuse()
-        self.other_mail.past_the_guard(self.app)
-        account = self.settings.account(using)
+        # Each send comes here, so nothing is called that has nothing to do.
+        if SAMPLE.get():
+            refuse()
+        app = self._app()
+        assert app is not None
+        if self.other_mail.guards:
+            self.other_mail.past_the_guard(app)
+        account = self.settings.accounts.get(using or DEFAULT) or self.settings.account(using)
         if captures := self._captures:
             return captures[-1].handler(account)
-        app = self.app
         kind = self.settings.choose(account, testing=app.testing, debug=app.debug)
         handler = self._handlers.get((account.name, kind))
         if handler is None:
@@ -103,7 +111,13 @@ class Registration:
             from .dev_mailbox import mailbox_handler  # few apps in production store mail
 
             return mailbox_handler(account, self.app)
-        return account.build(kind)
+        built = account.build(kind)
+        return built.with_handlers(functools.partial(self._handler_for, account.name))
+
+    def _handler_for(self, account: str, other: str) -> EmailHandler:
+        """Return the handler of another account, for the handler of *account*."""
+        check_circle(self._passes_on, account, self.settings.account(other).name)
+        return self.handler(other)
 
     def sends(self, using: str | None) -> bool:
         """Whether the handler in force really sends; a capture counts as if it did."""
@@ -137,8 +151,13 @@ class Registration:
         with self._changing:
             self._observers = (*self._observers, observer)
 
-    def observe(self, phase: Phase, job: Job) -> None:
-        """Call every observer. What one raises is logged, so that no message fails for it."""
+    @property
+    def observe(self) -> Observe | None:
+        """A function that calls every observer; None while the app has none."""
+        return self._call_observers if self._observers else None
+
+    def _call_observers(self, phase: Phase, job: Job) -> None:
+        """Call every observer. If one raises, the error is logged and the message is still sent."""
         for observer in self._observers:
             try:
                 observer(phase, job)
@@ -166,7 +185,7 @@ class Registration:
         """Log a report and send its signal."""
         log_report(report, using or DEFAULT)
         # The garbage collector may report a send that was given up, after its app is gone.
-        app = self.hold()
+        app = self._app()
         if not report.outcomes or app is None:
             return
         signal = message_sent if report.accepted else message_failed

@@ -55,7 +55,9 @@ class Registrations:
 
         :raises RuntimeError: outside an app context, or if the app is not registered.
         """
-        return self.of(app_in_context())
+        # app_in_context() has the error where there is no app, and of() where it has no Mail.
+        found = self._by_app.get(current_app_object()) if has_app_context() else None
+        return found or self.of(app_in_context())
 
     def of(self, app: Flask) -> Registration:
         """Return the registration of an app.

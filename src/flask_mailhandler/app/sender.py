@@ -9,7 +9,6 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from email.message import Message as MIMEMessage
 
 from flask import Flask
 
@@ -21,14 +20,13 @@ from ..handlers.prepare import Before
 from ..handlers.prepare import from_text
 from ..handlers.prepare import several
 from ..message.fields import MessageFields
-from ..message.message import Message
 from ..message.other_names import LATER
 from ..report import BatchError
 from ..report import Report
 from ..testing.outbox import Outbox
 from ..text.checks import plain
-from .dispatch import Dispatch
 from .registrations import MailBase
+from .send_call import SendCall
 
 if t.TYPE_CHECKING:
     from email.header import Header
@@ -116,28 +114,18 @@ class Sender(MailBase):
             :exc:`.DeferredError` or :exc:`.RefusedError`, with the report.
         :raises BatchError: if of several messages at least one was accepted by nobody.
         """
-        _check_arguments(message, fields)
-        dispatch = self._dispatch(using, recipients, timeout)
-        text = plain(message)
-        if text is not None or message is None:
-            if recipients is not None:
-                raise TypeError(
-                    "send() takes recipients= only beside a message; beside a text, to=."
-                )
-            message = from_text(text, fields, dispatch.handler.default_subject)
-        elif fields:
-            raise TypeError(
-                f"send() takes {', '.join(sorted(fields))} only beside a text; a message has its"
-                " own: write message.replace(...)."
-            )
-        if isinstance(message, Message | MIMEMessage):
-            (report,) = dispatch.send([message])
-            if report.failed and report.error is not None:
+        single = isinstance(message, AnyMessage)
+        if fields or not single:
+            _check_arguments(message, fields)
+        call = SendCall(self._registrations.current(), using, recipients, timeout)
+        if fields or not single:
+            message = _read(message, fields, recipients, call.handler.default_subject)
+        if isinstance(message, AnyMessage):
+            (report,) = call.send([message])
+            if report.error is not None and report.failed:
                 raise report.error
             return report
-        if recipients is not None:
-            raise TypeError("send() takes recipients= only for a single message.")
-        reports = dispatch.send(several(message, "send"))
+        reports = call.send(several(message, "send"))
         if any(report.failed for report in reports):
             raise BatchError(reports)
         return reports
@@ -169,8 +157,8 @@ class Sender(MailBase):
             it have been reported.
         """
         connections = config.integer(1, 1000)(connections, "connections=")
-        dispatch = self._dispatch(using, None, timeout)
-        return dispatch.send_each(several(messages, "send_each"), dispatch.at_once(connections))
+        call = SendCall(self._registrations.current(), using, timeout=timeout)
+        return call.send_each(several(messages, "send_each"), call.at_once(connections))
 
     @t.overload
     async def send_async(
@@ -230,11 +218,27 @@ class Sender(MailBase):
         """
         return self._registrations.capture(app, server)
 
-    def _dispatch(
-        self, using: str | None, recipients: AddressesInput, timeout: float | None
-    ) -> Dispatch:
-        mine = self._registration()
-        return Dispatch(mine, using, mine.before, recipients=recipients, timeout=timeout)
+
+def _read(
+    message: t.Any, fields: dict[str, t.Any], recipients: AddressesInput, default_subject: str
+) -> AnyMessage | Iterable[AnyMessage]:
+    """Make a message of a text and its fields; return several messages as they are.
+
+    :raises TypeError: if the arguments do not go together.
+    """
+    text = plain(message)
+    if text is not None or message is None:
+        if recipients is not None:
+            raise TypeError("send() takes recipients= only with a message; with a text, to=.")
+        return from_text(text, fields, default_subject)
+    if fields:
+        raise TypeError(
+            f"send() takes {', '.join(sorted(fields))} only with a text; a message has its own:"
+            " write message.replace(...)."
+        )
+    if recipients is not None:
+        raise TypeError("send() takes recipients= only for a single message.")
+    return t.cast("Iterable[AnyMessage]", message)
 
 
 def _check_arguments(message: object, fields: Collection[str]) -> None:

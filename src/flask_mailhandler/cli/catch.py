@@ -22,8 +22,8 @@ from ..app.dev_mailbox import mailbox_handler
 from ..handlers.console import visible
 from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler
+from ..net.hosts import is_loopback
 from ..pages.local_server import LocalServer
-from ..smtp.endpoint import is_loopback
 from .catcher import Catcher
 
 if t.TYPE_CHECKING:

@@ -14,8 +14,9 @@ from .. import config
 from ..app.account import Account
 from ..app.current import registration
 from ..app.dev_mailbox import with_folder
-from ..app.dispatch import Dispatch
+from ..app.send_call import SendCall
 from ..app.settings import read_settings
+from ..handlers import parse_url
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
 from .ask import ask_password
@@ -105,8 +106,7 @@ def of_app(using: str | None) -> InForce:
         accounts = {**settings.accounts, account.name: in_force.account}
         mine.settings = dataclasses.replace(settings, accounts=accounts)
         try:
-            dispatch = Dispatch(mine, using, mine.before, recipients=None, timeout=None)
-            (report,) = dispatch.send([message])
+            (report,) = SendCall(mine, using).send([message])
         finally:
             mine.settings = settings
         return report
@@ -146,7 +146,7 @@ def of_url(url: str | None) -> InForce:
     :raises ConfigurationError: if it cannot be used.
     """
     values: dict[str, object] = {} if url is None else {"url": url}
-    said = {} if url is None else config.parse_url(url, "MAIL_URL")
+    said = {} if url is None else parse_url(url, "MAIL_URL")
     if "username" in said and not {"password", "oauth_token"} & said.keys() and interactive():
         values["password"] = ask_password(f"Password of {said['username']}")
     settings = read_settings(values)

@@ -14,7 +14,7 @@ from ..net.deadline import Deadline
 from ..phase import Phase
 from ..report import ConnectError
 from ..report import DeferredError
-from ..smtp.endpoint import Server
+from ..smtp.endpoint import Endpoint
 from ..smtp.opening import Opening
 from ..smtp.session import Session
 from ..smtp.stream import StreamError
@@ -53,7 +53,7 @@ class Trial:
 
     def __init__(self, handler: SMTPEmailHandler, not_set: str = "") -> None:
         self.handler = handler
-        self.server: Server = handler.server
+        self.server: Endpoint = handler.server
         self.not_set = not_set
         self._phase: Phase | None = None
         self._began = 0.0

@@ -38,6 +38,7 @@ from .readers import secret as secret
 from .readers import split as split
 from .readers import text as text
 from .readers import token as token
-from .url import parse_url as parse_url
 from .url import refuse_url as refuse_url
 from .url import SET_MAIL_URL as SET_MAIL_URL
+from .url import split_url as split_url
+from .url import URL as URL

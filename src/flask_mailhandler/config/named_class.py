@@ -46,6 +46,14 @@ class Kind:
             )
         return found
 
+    def is_installed(self, name: str) -> bool:
+        """Whether it is the name of a built-in class or of an entry point."""
+        if name in self.built_in:
+            return True
+        from importlib.metadata import entry_points
+
+        return bool(entry_points(group=self.entry_points, name=name))
+
     @property
     def _names(self) -> str:
         return ", ".join(map(repr, self.built_in))
@@ -82,5 +90,5 @@ def _load(place: str, what: str, what_to_do: str = "") -> object:
             # A program that collects imports does not see a module that is found by its name.
             what_to_do = f" Freeze it too: with PyInstaller, add --hidden-import {module}."
         elif is_ours:
-            what_to_do = " Is Flask-MailHandler installed as a whole?"
+            what_to_do = " Is Flask-MailHandler installed completely?"
         raise ConfigurationError(f"{what} cannot be imported: {error}.{what_to_do}") from error

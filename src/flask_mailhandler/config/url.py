@@ -1,8 +1,13 @@
-"""A handler and its options in one URL: ``MAIL_URL``."""
+"""A handler and its options in one URL: ``MAIL_URL``.
+
+The URL is only split here. The handler's class, which its scheme names, says what the parts mean.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Mapping
 
 from ..errors import ConfigurationError
 from .readers import secret
@@ -29,17 +34,36 @@ def refuse_url(value: object, name: str, wanted: str, instead: str = SET_MAIL_UR
         )
 
 
-def parse_url(value: object, name: str) -> dict[str, object]:
-    """Read ``smtps://user:p%40ss@host:465?timeout=10``, ``console:`` or ``file:///path``.
+@dataclasses.dataclass(frozen=True, repr=False)
+class URL:
+    """The parts of a URL, unescaped. What they mean is up to the handler; see
+    :meth:`.EmailHandler.options_of_url`."""
 
-    :return: The options as text, including ``handler``.
-    :raises ConfigurationError: without the URL, because it may contain a password.
+    setting: str
+    """The key that holds the URL, for errors."""
+    scheme: str
+    username: str | None
+    password: str | None
+    host: str | None
+    port: int | None
+    path: str
+    query: Mapping[str, str]
+    """Further options."""
+
+    def __repr__(self) -> str:  # any other part may be a secret
+        return f"<URL {self.scheme}: of {self.setting}>"
+
+
+def split_url(value: object, name: str) -> URL:
+    """Split ``smtps://user:p%40ss@host:465?timeout=10``, ``console:``, ``file:///path``.
+
+    :param name: The key that holds it.
+    :raises ConfigurationError: without the URL in its text, because it may hold a password.
     """
     from urllib.parse import parse_qsl
     from urllib.parse import unquote
     from urllib.parse import urlsplit
 
-    found: dict[str, object] = {}
     # A value from a file or a shell may end with a line end. Inside a URL, urlsplit would drop it.
     given = secret(value.strip() if isinstance(value, str) else value, name)
     try:
@@ -58,21 +82,32 @@ def parse_url(value: object, name: str) -> dict[str, object]:
             f"{name} must be like 'smtps://user:password@host', 'smtp://host:587' or 'console:',"
             f" with a port from 1 to 65535. {_QUOTED}"
         ) from None
-    handler = {"smtps": "smtp"}.get(url.scheme, url.scheme)
-    if handler == "smtp":
-        if not host or url.path.strip("/"):
-            raise ConfigurationError(
-                f"{name} needs a host, and only a query may follow it. {_QUOTED}"
-            )
-        found = {"host": host, "port": port, "security": "tls" if url.scheme == "smtps" else None}
-        found |= {"username": user, "password": password}
-    elif handler == "file":
-        found = {"folder": unquote(url.path) or None}
-    elif url.netloc or url.path:
+    return URL(name, url.scheme, user, password, host, port, unquote(url.path), dict(query))
+
+
+def needs_host(url: URL) -> dict[str, object]:
+    """Return the host, port and login of a URL, as options.
+
+    :raises ConfigurationError: if it has no host, or a path.
+    """
+    if not url.host or url.path.strip("/"):
         raise ConfigurationError(
-            f"{name} begins with '{handler}:', which only options can follow, as in"
-            f" '{handler}:?option=value'. For a server, write 'smtps://user:password@host' or"
+            f"{url.setting} needs a host, and only a query may follow it. {_QUOTED}"
+        )
+    login: dict[str, object] = {"username": url.username, "password": url.password}
+    return {"host": url.host, "port": url.port, **login}
+
+
+def only_options(url: URL) -> dict[str, object]:
+    """Return nothing: a URL that has a query alone.
+
+    :raises ConfigurationError: if it has more.
+    """
+    parts = (url.username, url.password, url.host, url.port)
+    if url.path or any(part is not None for part in parts):
+        raise ConfigurationError(
+            f"{url.setting} begins with '{url.scheme}:', which only options can follow, as in"
+            f" '{url.scheme}:?option=value'. For a server, write 'smtps://user:password@host' or"
             " 'smtp://host:587', for a folder 'file:///path'."
         )
-    found = {key: item for key, item in found.items() if item is not None}
-    return {"handler": handler, **found, **dict(query)}
+    return {}

@@ -1,4 +1,4 @@
-"""What can be done with a message.
+"""The handlers: each decides what happens to a message.
 
 =========  =================================  ============================================
 name       class                              what it does
@@ -11,7 +11,29 @@ mailbox    :class:`.MailboxEmailHandler`      writes it into a folder that a pag
 =========  =================================  ============================================
 
 All of them complete, check and render a message in the same way: what SMTP would refuse fails
-in a test too.
+in a test too. One message on its way, from the caller to the server::
+
+    Message       what the caller wrote
+    Prepared      complete and checked, or stopped           prepare, staging
+    Job           envelope and octets, as deliver gets them  jobs
+    Delivery      the outcomes so far, over any connections  ../smtp/
+    Transaction   one batch of recipients on one connection  ../smtp/
+    Report        one outcome for each recipient             jobs, unreported
+
+::
+
+    base          EmailHandler: the contract; a handler writes deliver()
+    defaults      the options of every handler, such as default_from
+    configured    options: a dataclass without a decorator, from_config, repr
+    prepare       complete, before_send, render
+    staging       the staging guard: redirect_to, allow_to
+    jobs          the jobs that deliver is given, and one report for each
+    unreported    the reports that deliver has not made
+    parallel      several connections at once
+    failure       a failure of the handler itself
+    failing       outbox.fail: a test makes sending fail
+    host_options  readers of options that name a host
+    tls_context   the TLS context of SMTP
 """
 
 from __future__ import annotations
@@ -19,6 +41,7 @@ from __future__ import annotations
 import typing as t
 
 from ..config import SET_MAIL_URL
+from ..config import split_url
 from ..config.named_class import Kind
 
 if t.TYPE_CHECKING:
@@ -34,17 +57,35 @@ BUILT_IN = {
     "mailbox": "flask_mailhandler.handlers.mailbox:MailboxEmailHandler",
 }
 SILENT = frozenset({"console", "dummy", "memory", "test", "file", "mailbox"})
-"""Those that send nothing."""
+"""The names of handlers that send nothing."""
+_SCHEMES = {"smtps": "smtp"}
 
 _KIND = Kind("handler", BUILT_IN, "flask_mailhandler.handlers", SET_MAIL_URL)
 
 
 def find(wanted: object, name: str = "MAIL_HANDLER") -> type[EmailHandler]:
-    """Find a handler class by its name, its entry point, its place ``pkg.mod:Class``, or take
-    the class itself.
+    """Find a handler class by its name, its entry point or its place ``pkg.mod:Class``, or return
+    the class that was given.
 
-    :raises ConfigurationError: if there is none, or it is no :class:`.EmailHandler`.
+    :raises ConfigurationError: if there is none, or it is not an :class:`.EmailHandler`.
     """
     from .base import EmailHandler
 
     return _KIND.find(wanted, name, EmailHandler)
+
+
+def parse_url(value: object, name: str) -> dict[str, object]:
+    """Read a URL, by the handler's class that its scheme names.
+
+    :return: Options by name, and ``handler``.
+    :raises ConfigurationError: without the URL in its text, because it may hold a password.
+    """
+    from .base import EmailHandler
+
+    url = split_url(value, name)
+    handler = _SCHEMES.get(url.scheme, url.scheme)
+
+    # Where the name is looked up later, an unknown one is refused with a list of the others.
+    cls = find(handler, name) if _KIND.is_installed(handler) else EmailHandler
+    found = {key: item for key, item in cls.options_of_url(url).items() if item is not None}
+    return {"handler": handler, **found, **url.query}

@@ -1,124 +1,141 @@
-"""The contract of a handler: complete, check, render once, and deliver.
+"""The contract of a handler: an author writes :meth:`EmailHandler.deliver`.
 
 ::
 
     send(messages) ── prepare ─┬─ complete   defaults, subject prefix
-                               ├─ before     functions that may change or stop it
-                               ├─ guard      redirect, or only to some
-                               └─ render     the octets, once
-                    ── dispatch ── deliver   the one method that a handler writes
+                               ├─ before     functions that may change or stop the message
+                               ├─ redirect   the staging guard: to other addresses
+                               ├─ render     the octets, once
+                               └─ withhold   the staging guard: not to these recipients
+                   ── dispatch ─┬─ seal      the last change of the octets: a signature
+                                └─ deliver   the one method that a handler writes
 """
 
 from __future__ import annotations
 
-import collections
-import dataclasses
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 
-from .. import config
-from ..address import Address
-from ..address import Addresses
 from ..address import AddressesInput
-from ..address import AddressInput
-from ..address import NOBODY
-from ..config import Option
-from ..config import Reader
-from ..errors import ConfigurationError
-from ..phase import Phase
+from ..config.url import only_options
+from ..config.url import URL
+from ..content import Content
 from ..phase import State
-from ..report import About
 from ..report import conclude
-from ..report import DeferredError
-from ..report import DeliveryError
 from ..report import Job
 from ..report import Observe
 from ..report import Outcome
 from ..report import Report
-from ..report import report_on
-from ..report import state_of
-from ..report import UnknownOutcomeError
-from .jobs import Jobs
+from .defaults import Defaults
+from .jobs import report_each
 from .prepare import AnyMessage
 from .prepare import Before
 from .prepare import check_ids
 from .prepare import prepare
 from .prepare import Prepared
 from .prepare import several
-from .unreported import Watch
-from .unreported import with_withheld
-
-T = t.TypeVar("T", bound=t.Sized)
 
 
-def _guard(read: Reader[T]) -> Reader[T]:
-    """A reader for a guard: one that guards nothing is a mistake that nobody would notice."""
+class EmailHandler(Defaults):
+    """Sends messages, or stands in for something that does.
 
-    def reader(value: object, name: str) -> T:
-        found = read(value, name)
-        if not found:
-            raise ConfigurationError(f"{name} is empty: write an address, or leave it out.")
-        return found
+    A handler of your own derives from this class and writes :meth:`deliver`. Its options are
+    annotated fields, an :class:`.config.Option` each, read from ``MAIL_*`` keys of the same names;
+    it needs no decorator.
 
-    return reader
+    .. code-block:: python
 
-
-def unobserved(phase: Phase, job: Job) -> None:
-    """Observe nothing."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class EmailHandler:
-    """Sends messages, or stands in for something that does. A handler of your own derives from this
-    class and writes :meth:`deliver`; its options are dataclass fields, an
-    :class:`.config.Option` each, read from ``MAIL_*`` keys of the same names.
+        class NullEmailHandler(EmailHandler):
+            def deliver(self, jobs, observe):
+                for job in jobs:
+                    observe(Phase.END_OF_DATA, job)
+                    recipients = job.envelope.recipients
+                    yield conclude(job, [Outcome(to, State.ACCEPTED) for to in recipients])
 
     :raises ConfigurationError: for a wrong value, naming the argument.
     """
 
-    default_from: Option[AddressInput | None, Address | None] = Option(config.address, None)
-    """The From of a message that has none."""
-    default_to: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
-    """The To of a message that leaves it out. One that was given, be it ``[]``, stays."""
-    default_cc: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
-    """The Cc of a message that leaves it out."""
-    default_bcc: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
-    """The Bcc of a message that leaves it out: for an archive of all that is sent, say."""
-    default_reply_to: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
-    """The Reply-To of a message that has none."""
-    default_subject: Option[str | None, str] = Option(config.text, "")
-    """The subject of a message that has none."""
-    subject_prefix: Option[str | None, str] = Option(config.text, "")
-    """Stands before every subject, with one space between."""
-    redirect_to: Option[AddressesInput, Addresses] = Option(_guard(config.addresses), NOBODY)
-    """Everything goes to these addresses instead."""
-    allow_to: Option[Iterable[str] | str | None, tuple[str, ...]] = Option(
-        _guard(config.allowed), ()
-    )
-    """Only these addresses and ``@domains`` get mail; the others are reported refused. Nobody
-    is kept out if it is empty."""
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        """Deliver jobs and report on each, in order. This is what a handler writes.
+
+        Report a failure (:func:`.conclude`) instead of raising it. You may read *jobs* lazily.
+
+        :param observe: Call it with each phase before the phase begins, at least with
+            :attr:`.Phase.END_OF_DATA` before a message may have been accepted.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement deliver().")
+
+    def seal(self, content: Content) -> Content:
+        """Return the octets to deliver. The default returns them unchanged.
+
+        Override it to sign a message, for example with DKIM. It is called once for each job,
+        between the staging guard and :meth:`deliver`, for a :class:`.Message` as for the standard
+        library's messages. A queued message is stored as it was before, so each attempt is signed
+        anew. A content can be read more than once: first to hash it, then to send it.
+
+        .. code-block:: python
+
+            def seal(self, content):
+                return Content(self._signature(content) + bytes(content), smtputf8=content.smtputf8)
+
+        Keep the marks ``smtputf8`` and ``eightbit`` if they still hold. Leave out ``rewrite``, so
+        that nothing changes what is signed.
+
+        :raises MessageError: if the content cannot be signed. The message is then refused, and
+            the next one is tried.
+        """
+        return content
+
+    def with_handlers(self, handler_for: Callable[[str], EmailHandler]) -> t.Self:
+        """Return the handler that an app uses; the default returns itself.
+
+        Override it in a handler that passes messages on to the handlers of other accounts, and
+        keep *handler_for* in a field. Call it each time you need a handler.
+
+        .. code-block:: python
+
+            handler_for: Callable[[str], EmailHandler] | None = None
+
+            def with_handlers(self, handler_for):
+                return dataclasses.replace(self, handler_for=handler_for)
+
+        :param handler_for: Returns the handler in force for an account, by its name. It raises
+            a :class:`.ConfigurationError` if there is no such account, or if accounts pass
+            messages on in a circle.
+        """
+        return self
 
     @classmethod
-    def from_config(
-        cls, values: Mapping[str, object], label: Callable[[str], str] = config.key
-    ) -> t.Self:
-        """Make a handler from configuration; what it does not know it leaves alone.
+    def options_of_url(cls, url: URL) -> dict[str, object]:
+        """Return the options that a URL of this handler gives, without its query. The default
+        takes a query alone: ``console:?subject_prefix=...``.
 
-        :param values: Option names, in lower case and without ``MAIL_``, to values.
-        :param label: How the writer knows an option, for the errors.
-        :raises ConfigurationError: naming the key whose value is wrong.
+        Override it to take a host, a login or a path. Do not show the URL in an error, because it
+        may hold a password.
+
+        .. code-block:: python
+
+            @classmethod
+            def options_of_url(cls, url):  # pigeon://KEY@loft.example.com
+                return {"pigeon_key": url.username, "loft": url.host}
+
+        :return: Option names to values; None leaves an option out.
+        :raises ConfigurationError: naming ``url.setting``.
         """
-        known = config.options(cls)
-        if strangers := known.keys() - {field.name for field in dataclasses.fields(cls)}:
-            raise ConfigurationError(
-                f"{cls.__name__} has the option {min(strangers)!r} and is no dataclass: write"
-                " @dataclass(frozen=True, kw_only=True, eq=False, repr=False) above it."
-            )
-        return cls(**config.read(known, values, label))
+        return only_options(url)
+
+    def at_once(self, connections: int) -> int:
+        """Return how many of so many connections the handler can use at once. The default is one.
+
+        :raises ConfigurationError: if they are more than its options allow.
+        """
+        return 1
+
+    def close(self) -> None:
+        """Close what the handler holds open. It may be used again."""
 
     def send(
         self,
@@ -127,15 +144,19 @@ class EmailHandler:
         recipients: AddressesInput = None,
         timeout: float | None = None,
         before: Sequence[Before] = (),
-        observe: Observe = unobserved,
+        observe: Observe | None = None,
     ) -> list[Report]:
         """Send messages and report on each. All are checked before the first is sent.
 
-        :param recipients: Who gets them this time, whatever their headers say.
+        .. code-block:: python
+
+            (report,) = handler.send([message])
+
+        :param recipients: The recipients this time, instead of those that the headers name.
         :param timeout: Seconds for each message all in all.
         :param before: Called with each completed message, in order; each returns the message,
             a changed copy, or None to stop it.
-        :param observe: Told each phase of each message before it begins.
+        :param observe: Called with each phase of each message before it begins.
         :return: One report for each message, in their order. A delivery that fails is in its
             report and is not raised.
         :raises MessageError: if a message cannot be sent as it is.
@@ -164,7 +185,7 @@ class EmailHandler:
     def dispatch(
         self,
         prepared: Iterable[Prepared],
-        observe: Observe = unobserved,
+        observe: Observe | None = None,
         *,
         ready: Callable[[], bool] | None = None,
         connections: int = 1,
@@ -173,91 +194,21 @@ class EmailHandler:
         """Deliver what :meth:`prepare` has made, lazily; one report for each, in order, whatever
         :meth:`deliver` does.
 
-        :param ready: Whether the next can be had without waiting for anybody; if it is left out,
-            what a list holds is ready.
+        :param ready: Returns whether the next one is there without a wait; if it is left out,
+            the items of a list are ready.
         :param connections: How many to use at once; see :meth:`at_once`.
-        :param left: Told the report of each message that a server has, or may have, taken, if the
-            caller iterates no more or an exception ends the delivery, so that it cannot be yielded.
+        :param left: Called with the report of each message that a server has accepted, or may
+            have, if the caller stops iterating or an exception ends the delivery, so that the
+            report cannot be yielded.
         :raises TypeError: if :meth:`deliver` reports more than it was given.
         """
         if connections > 1:
-            from .parallel import dispatch  # few use it
+            from .parallel import in_parallel  # few use it
 
-            yield from dispatch(self, prepared, observe, connections, left)
-            return
-        # Those that deliver has been given, and those between that need no delivery.
-        passed: collections.deque[Prepared] = collections.deque()
-        watch = Watch(observe, passed, left)
-        given = Jobs(prepared, passed.append, ready, watch.leave)
-        name = f"{type(self).__name__}.deliver()"
-        missing: DeliveryError = UnknownOutcomeError(f"{name} did not report what became of it.")
-        try:
-            for report in self.deliver(given, watch if left else observe):
-                yield from _without_delivery(passed)
-                if not passed:
-                    raise TypeError(f"{name} reports more messages than it was given.")
-                watch.reported(item := passed.popleft())
-                yield with_withheld(item, report)
-        except DeliveryError as error:  # it was to be reported, not raised
-            missing = error
-        except BaseException:
-            watch.end()
-            raise
-        yield from _unreported(passed, missing)
-        for _ in given:
-            yield from _unreported(passed, DeferredError(f"{name} ended before it was tried."))
-        given.check()
-
-    def at_once(self, connections: int) -> int:
-        """How many of so many connections the handler can use at once: one, unless it says
-        otherwise.
-
-        :raises ConfigurationError: if they are more than its options allow.
-        """
-        return 1
-
-    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
-        """Deliver jobs and report on each, in order. This is what a handler writes.
-
-        A failure is reported (:func:`.conclude`), not raised. *jobs* may be read lazily.
-
-        :param observe: To be told each phase before it begins, at the least
-            :attr:`.Phase.END_OF_DATA` before a message may have been taken.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must implement deliver().")
-
-    def close(self) -> None:
-        """Let go of what the handler holds. It may be used again."""
-
-    def __repr__(self) -> str:
-        changed = (
-            f"{name}={value!r}"
-            for name, option in config.options(type(self)).items()
-            if (value := getattr(self, name)) != option.default
-        )
-        return f"{type(self).__name__}({', '.join(changed)})"
+            return in_parallel(self.dispatch, prepared, observe, connections, left)
+        return report_each(self, prepared, ready, observe, left)
 
 
 def accept(job: Job) -> Report:
-    """Report everybody accepted: for a handler whose taking is all there is."""
+    """Report every recipient accepted: for a handler that is done once it has the message."""
     return conclude(job, [Outcome(address, State.ACCEPTED) for address in job.envelope.recipients])
-
-
-def _without_delivery(passed: collections.deque[Prepared]) -> Iterator[Report]:
-    while passed and passed[0].job is None:
-        item = passed.popleft()
-        yield report_on(item.message, item.message_id, item.withheld)
-
-
-def _unreported(passed: collections.deque[Prepared], error: DeliveryError) -> Iterator[Report]:
-    """Report on those that deliver should have reported on, by an error that holds for them."""
-    state = state_of(error)
-    while passed:
-        yield from _without_delivery(passed)
-        if passed and (job := passed[0].job) is not None:
-            own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
-            outcomes = [
-                Outcome(a, state, text=str(error), about=About.ACCOUNT)
-                for a in job.envelope.recipients
-            ]
-            yield with_withheld(passed.popleft(), conclude(job, outcomes, own))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import typing as t
 from collections.abc import Iterable
@@ -36,7 +35,6 @@ def _stream(value: object, name: str) -> t.TextIO | None:
     return t.cast("t.TextIO | None", value)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ConsoleEmailHandler(EmailHandler):
     """Prints every message as a block that a person can read, and sends nothing."""
 

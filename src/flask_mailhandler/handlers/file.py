@@ -24,6 +24,7 @@ from collections.abc import Sequence
 
 from .. import config
 from ..config import Option
+from ..config import URL
 from ..content import Content
 from ..envelope import Envelope
 from ..errors import MessageError
@@ -43,7 +44,6 @@ NAME = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{16}")
 """Of a message's files, without an ending."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FileEmailHandler(EmailHandler):
     """Writes every message into a folder, and sends nothing. Any number of processes may write
     into the same folder."""
@@ -51,6 +51,11 @@ class FileEmailHandler(EmailHandler):
     folder: Option[str | os.PathLike[str] | None, str] = Option(config.path, "mail")
     """The folder; it is made when the first message is written. Files are readable only by
     their owner."""
+
+    @classmethod
+    def options_of_url(cls, url: URL) -> dict[str, object]:
+        """Read ``file:///path``."""
+        return {"folder": url.path or None}
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Write the jobs."""

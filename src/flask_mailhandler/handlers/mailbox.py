@@ -60,7 +60,6 @@ class _Traced(Job):
     site: t.Mapping[str, object] | None = None
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MailboxEmailHandler(FileEmailHandler):
     """Writes every message into a folder as :class:`.FileEmailHandler` does, with what the page
     of the mailbox shows beside it, and drops the oldest when there are too many. In an app the

@@ -26,7 +26,6 @@ from .failure import failed
 from .prepare import AnyMessage
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class MemoryEmailHandler(EmailHandler):
     """Appends every message to :attr:`outbox` and sends nothing."""
 

@@ -1,4 +1,4 @@
-"""One delivery over several connections at once."""
+"""Delivery over several connections at once: a thread for each."""
 
 from __future__ import annotations
 
@@ -15,19 +15,30 @@ from collections.abc import Iterator
 
 from ..report import Observe
 from ..report import Report
-from ..report import report_on
 from .prepare import Prepared
+from .unreported import without_delivery
 
-if t.TYPE_CHECKING:
-    from .base import EmailHandler
 
-# So many messages are prepared ahead for each connection: one in hand, one to follow it, and one
-# more, so that nobody waits for the thread that prepares.
+class Dispatch(t.Protocol):
+    """:meth:`.EmailHandler.dispatch`, over one connection."""
+
+    def __call__(
+        self,
+        prepared: Iterable[Prepared],
+        observe: Observe | None = None,
+        *,
+        ready: Callable[[], bool] | None = None,
+        left: Callable[[Report], None] | None = None,
+    ) -> Iterator[Report]: ...
+
+
+# Messages that are prepared ahead for each connection: the current one, the one that follows it,
+# and one more, so that no connection waits for the thread that prepares.
 _AHEAD = 3
 
 
-class _Place:
-    """Where the report of one message is put."""
+class _Awaited:
+    """A message whose report is awaited."""
 
     def __init__(self, item: Prepared) -> None:
         self.item = item
@@ -45,14 +56,14 @@ class _Place:
         self._pass_on()
 
     def leave(self, left: Callable[[Report], None]) -> None:
-        """Tell *left* what is here, or what will be: nobody is to take it."""
+        """Call *left* with the report as soon as it is there: the caller cannot get it any more."""
         self._left = left
         self._pass_on()
 
     def _pass_on(self) -> None:
         if self._left is None or self.item.job is None:
             return
-        # Of two threads that come here at the same time one finds it.
+        # If two threads come here at the same time, one of them finds the report.
         with contextlib.suppress(queue.Empty):
             found = self._found.get_nowait()
             if isinstance(found, Report):
@@ -62,7 +73,8 @@ class _Place:
         return self._filled.is_set()
 
     def look(self) -> Report:
-        """Wait for the report, which stays here: an interrupt at this moment must not lose it."""
+        """Wait for the report. It stays here, so that an interrupt at this moment does not lose
+        it."""
         self._filled.wait()
         if isinstance(self._content, BaseException):
             raise self._content
@@ -71,97 +83,99 @@ class _Place:
 
 
 class _Worker:
-    """A thread that delivers its share."""
+    """A thread that delivers its share of the messages."""
 
-    def __init__(self, handler: EmailHandler, observe: Observe, number: int) -> None:
-        self._handler = handler
+    def __init__(self, dispatch: Dispatch, observe: Observe | None, number: int) -> None:
+        self._dispatch = dispatch
         self._observe = observe
-        # Its own, so that what it sees there nobody else takes.
-        self._given: queue.SimpleQueue[_Place | None] = queue.SimpleQueue()
-        # A token's callable may want the app.
+        # Each worker has its own queue: no other one takes a message that this one has seen there.
+        self._given: queue.SimpleQueue[_Awaited | None] = queue.SimpleQueue()
+        # The callable that returns a token may need the app context.
         run = contextvars.copy_context().run
         self._thread = threading.Thread(
             target=run, args=(self._work,), name=f"mail-{number}", daemon=True
         )
         self._thread.start()
 
-    def give(self, item: Prepared) -> _Place:
-        """Have it delivered."""
-        place = _Place(item)
+    def give(self, item: Prepared) -> _Awaited:
+        """Pass a message to this worker."""
+        one = _Awaited(item)
         if item.job is None:
-            # Whoever works would look for the next one behind it, and perhaps wait.
-            place.put(report_on(item.message, item.message_id, item.withheld))
+            # The thread would look for the next job after it, and perhaps wait for one.
+            one.put(without_delivery(item))
         else:
-            self._given.put(place)
-        return place
+            self._given.put(one)
+        return one
 
     def finish(self) -> None:
-        """No more will come, and what was not begun is not wanted any more."""
+        """Take back the messages that are not begun, and end the thread after the current one."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._given.get_nowait()
         self._given.put(None)
 
     def join(self) -> None:
-        """Wait until all that was begun is delivered."""
-        # The garbage collector may end a dispatch that was given up, in any thread.
+        """Wait until the messages that were begun are delivered."""
+        # The garbage collector may end an iteration that was given up, in any thread.
         if self._thread is not threading.current_thread():
             self._thread.join()
 
     def _work(self) -> None:
-        drawn: collections.deque[_Place] = collections.deque()
+        drawn: collections.deque[_Awaited] = collections.deque()
 
         def share() -> Iterator[Prepared]:
-            while place := self._given.get():
-                drawn.append(place)
-                yield place.item
+            while one := self._given.get():
+                drawn.append(one)
+                yield one.item
 
         def leave(report: Report) -> None:
-            # Of one before it nothing may have been taken, and then nobody reports it.
-            place = next(one for one in drawn if one.item.message_id == report.message_id)
-            drawn.remove(place)
-            place.put(report)
+            # A message before it is not reported if the server has not accepted it.
+            one = next(one for one in drawn if one.item.message_id == report.message_id)
+            drawn.remove(one)
+            one.put(report)
 
         try:
-            for report in self._handler.dispatch(
+            for report in self._dispatch(
                 share(), self._observe, ready=lambda: not self._given.empty(), left=leave
             ):
                 drawn.popleft().put(report)
-        except BaseException as error:  # whatever it is, the caller's thread is to raise it
-            for place in itertools.chain(drawn, iter(self._given.get, None)):
-                place.put(error)
+        except BaseException as error:  # the caller's thread raises it
+            for one in itertools.chain(drawn, iter(self._given.get, None)):
+                one.put(error)
 
 
-def dispatch(
-    handler: EmailHandler,
+def in_parallel(
+    dispatch: Dispatch,
     prepared: Iterable[Prepared],
-    observe: Observe,
+    observe: Observe | None,
     connections: int,
     left: Callable[[Report], None] | None,
 ) -> Iterator[Report]:
-    """Deliver lazily, in threads of which each has a connection; see
+    """Deliver lazily, in threads that have a connection each; see
     :meth:`.EmailHandler.dispatch`. The reports come in the order of the messages.
 
-    What is under way when the caller stops iterating is finished; what was not begun is not sent.
+    If the caller stops iterating, the messages that were begun are finished, and the others are
+    not sent.
 
-    :param prepared: Is read in the caller's thread, some messages ahead.
-    :param left: Told each report that the caller has not got.
+    :param dispatch: Delivers over one connection. Each thread calls it once.
+    :param prepared: Read in the caller's thread, some messages ahead.
+    :param left: Called with each report that the caller has not got.
     """
     workers: collections.deque[_Worker] = collections.deque()
-    places: collections.deque[_Place] = collections.deque()
+    awaited: collections.deque[_Awaited] = collections.deque()
     rest = iter(prepared)
     try:
         while isinstance(item := _next(rest), Prepared):
             if len(workers) < connections:
-                workers.append(_Worker(handler, observe, len(workers) + 1))
+                workers.append(_Worker(dispatch, observe, len(workers) + 1))
             else:
                 workers.rotate(-1)
-            places.append(workers[-1].give(item))
-            while places and (places[0].is_filled() or len(places) == _AHEAD * connections):
-                yield from _first(places)
-        # Those before one that could not be prepared are delivered.
-        while places:
-            yield from _first(places)
+            awaited.append(workers[-1].give(item))
+            while awaited and (awaited[0].is_filled() or len(awaited) == _AHEAD * connections):
+                yield from _first(awaited)
+        # The messages before one that could not be prepared are delivered.
+        while awaited:
+            yield from _first(awaited)
         if isinstance(item, Exception):
             raise item
     finally:
@@ -172,18 +186,18 @@ def dispatch(
                 worker.join()
         finally:
             if left is not None:
-                for place in places:
-                    if not place.given:
-                        place.leave(left)
+                for one in awaited:
+                    if not one.given:
+                        one.leave(left)
 
 
-def _first(places: collections.deque[_Place]) -> Iterator[Report]:
-    """The report of the first place, which is left when the caller comes back."""
-    place = places[0]
-    report = place.look()
-    place.given = True  # no call between this and the yield, where an interrupt could come
+def _first(awaited: collections.deque[_Awaited]) -> Iterator[Report]:
+    """Give the report of the first message, and forget the message when the caller continues."""
+    one = awaited[0]
+    report = one.look()
+    one.given = True  # no call between this and the yield: an interrupt could come there
     yield report
-    places.popleft()
+    awaited.popleft()
 
 
 def _next(prepared: Iterator[Prepared]) -> Prepared | Exception | None:

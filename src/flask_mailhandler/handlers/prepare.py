@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from email.message import Message as MIMEMessage
 
 from .. import config
-from ..address import Address
 from ..address import Addresses
 from ..address import AddressesInput
 from ..address import NOBODY
@@ -24,13 +23,11 @@ from ..message.fields import MessageFields
 from ..message.message import Message
 from ..message.other_names import of_message
 from ..mime import render
-from ..phase import State
 from ..report import Job
 from ..report import Outcome
 from ..text.checks import shorten
-
-if t.TYPE_CHECKING:
-    from .base import EmailHandler
+from . import staging
+from .defaults import Defaults
 
 AnyMessage: t.TypeAlias = Message | MIMEMessage
 """Ours, or the standard library's: ``EmailMessage``, and ``MIMEText`` and its like."""
@@ -52,7 +49,7 @@ class Prepared:
 
 
 def prepare(
-    handler: EmailHandler,
+    handler: Defaults,
     message: AnyMessage,
     recipients: AddressesInput,
     timeout: float | None,
@@ -62,31 +59,38 @@ def prepare(
 
     :raises MessageError: if it cannot be sent as it is.
     """
-    _check_type(message)
+    if not isinstance(message, AnyMessage):
+        raise MessageError(f"{shorten(message)} is not a message: {of_message(message)}.")
     if timeout is not None:
         timeout = config.seconds(timeout, "timeout=")
-    override = _override(recipients)
+    override = None if recipients is None else _override(recipients)
     if isinstance(message, Message):
-        completed: AnyMessage = _complete(handler, message)
-    else:
-        # A before_send function may write into it, and the caller's is not to change.
-        completed = copy.deepcopy(message) if before else message
-    for function in before:
-        changed = function(completed)
-        if changed is None:
-            name = getattr(function, "__qualname__", repr(function))
-            message_id = _message_id(completed)
-            logger.info("%s was stopped by the before_send function %s.", message_id, name)
-            return Prepared(completed, message_id, None)
-        _check_type(changed, f"The before_send function {function!r} returned")
-        # A copy that the function has changed is the same mail still.
-        if isinstance(changed, Message) and isinstance(completed, Message):
-            completed = changed if changed is completed else changed.same_mail_as(completed)
-        else:
-            completed = changed
-    if isinstance(completed, MIMEMessage):
-        return _ready_mime(handler, completed, override, timeout)
-    return _ready(handler, completed, override, timeout)
+        message = _complete(handler, message)
+    if before:
+        message, goes_on = _run_before(message, before)
+        if not goes_on:
+            return Prepared(message, _message_id(message), None)
+    if isinstance(message, MIMEMessage):
+        return _ready_mime(handler, message, override, timeout)
+    envelope = message.envelope(override)
+    if handler.redirect_to:
+        message, envelope = staging.redirected(message, envelope, handler.redirect_to)
+    content = render(message)
+    assert message.message_id is not None  # it has a From, or render would have refused it
+    job = Job(message, message.message_id, envelope, content, timeout)
+    return withhold(handler, job) if handler.allow_to else Prepared(message, job.message_id, job)
+
+
+def withhold(handler: Defaults, job: Job) -> Prepared:
+    """Take the recipients out of the envelope that the staging guard does not allow."""
+    everybody = job.envelope.recipients
+    withheld = staging.withheld(everybody, handler.allow_to) if handler.allow_to else ()
+    if not withheld:
+        return Prepared(job.message, job.message_id, job)
+    refused = {outcome.recipient for outcome in withheld}
+    allowed = [recipient for recipient in everybody if recipient not in refused]
+    rest = dataclasses.replace(job, envelope=job.envelope.to(allowed)) if allowed else None
+    return Prepared(job.message, job.message_id, rest, withheld, everybody)
 
 
 def check_ids(prepared: Sequence[Prepared]) -> None:
@@ -168,14 +172,37 @@ def _override(recipients: AddressesInput) -> Addresses | None:
     return found
 
 
-def _check_type(message: object, source: str = "") -> None:
-    if not isinstance(message, Message | MIMEMessage):
-        found = shorten(message)
-        said = f"{source} {found}, which is no message" if source else f"{found} is no message"
-        raise MessageError(f"{said}: {of_message(message)}.")
+def _run_before(message: AnyMessage, before: Sequence[Before]) -> tuple[AnyMessage, bool]:
+    """Call the ``before_send`` functions.
+
+    :return: The message, and whether it goes on: a function may have stopped it.
+    :raises MessageError: if a function returns something else.
+    """
+    if not isinstance(message, Message):
+        # A function may write into it, and the caller's message does not change.
+        message = copy.deepcopy(message)
+    for function in before:
+        changed = function(message)
+        if changed is None:
+            name = getattr(function, "__qualname__", repr(function))
+            logger.info(
+                "%s was stopped by the before_send function %s.", _message_id(message), name
+            )
+            return message, False
+        if not isinstance(changed, AnyMessage):
+            raise MessageError(
+                f"The before_send function {function!r} returned {shorten(changed)}, which is not"
+                f" a message: {of_message(changed)}."
+            )
+        # A copy that the function has changed is still the same mail.
+        if isinstance(changed, Message) and isinstance(message, Message):
+            message = changed if changed is message else changed.same_mail_as(message)
+        else:
+            message = changed
+    return message, True
 
 
-def _complete(handler: EmailHandler, message: Message) -> Message:
+def _complete(handler: Defaults, message: Message) -> Message:
     """Fill in what the message leaves out."""
     changes: MessageFields = {}
     if message.from_addr is None and handler.default_from is not None:
@@ -197,24 +224,8 @@ def _complete(handler: EmailHandler, message: Message) -> Message:
     return message.completed(**changes) if changes else message
 
 
-def _ready(
-    handler: EmailHandler, message: Message, recipients: Addresses | None, timeout: float | None
-) -> Prepared:
-    envelope = message.envelope(recipients)
-    if handler.redirect_to:
-        others = [pair for pair in message.headers.pairs if pair[0].lower() != ORIGINAL.lower()]
-        original = (ORIGINAL, ", ".join(envelope.recipients))
-        message = message.completed(
-            to=handler.redirect_to, cc=None, bcc=None, headers=[*others, original]
-        )
-        envelope = envelope.to(handler.redirect_to)
-    content = render(message)
-    assert message.message_id is not None  # it has a From, or render would have refused it
-    return withhold(handler, Job(message, message.message_id, envelope, content, timeout))
-
-
 def _ready_mime(
-    handler: EmailHandler, message: MIMEMessage, recipients: Addresses | None, timeout: float | None
+    handler: Defaults, message: MIMEMessage, recipients: Addresses | None, timeout: float | None
 ) -> Prepared:
     """As :func:`_ready`, for a message of the standard library. Its own fields stay; of those
     that are missing From, To, Cc and Bcc are filled in, and the staging guard holds."""
@@ -237,34 +248,10 @@ def _ready_mime(
             message,
             default_from=handler.default_from,
             redirect_to=handler.redirect_to,
-            headers=[(ORIGINAL, original)],
+            headers=[(staging.ORIGINAL, original)],
         )
         envelope = envelope.to(handler.redirect_to)
     return withhold(handler, Job(message, adopted.message_id, envelope, adopted.content, timeout))
-
-
-ORIGINAL = "X-Original-To"
-"""The field that tells whom a redirected message was for."""
-
-
-def withhold(handler: EmailHandler, job: Job) -> Prepared:
-    """Take out of the envelope whom the staging guard does not allow."""
-    if not handler.allow_to:
-        return Prepared(job.message, job.message_id, job)
-    allowed, withheld = [], []
-    for address in job.envelope.recipients:
-        if _is_allowed(address, handler.allow_to):
-            allowed.append(address)
-        else:
-            withheld.append(Outcome(address, State.REFUSED, text="not allowed by MAIL_ALLOW_TO"))
-    kept = dataclasses.replace(job, envelope=job.envelope.to(allowed)) if allowed else None
-    return Prepared(
-        job.message, job.message_id, kept, tuple(withheld), Addresses(job.envelope.recipients)
-    )
-
-
-def _is_allowed(address: Address, allowed: Sequence[str]) -> bool:
-    return str.__str__(address) in allowed or f"@{address.domain}" in allowed
 
 
 def _message_id(message: AnyMessage) -> str:

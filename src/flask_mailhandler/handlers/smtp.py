@@ -13,19 +13,21 @@ from collections.abc import Sequence
 
 from .. import config
 from ..config import Option
+from ..config import URL
+from ..config.url import needs_host
 from ..content import Content
 from ..errors import ConfigurationError
+from ..net.hosts import is_loopback
 from ..report import conclude
 from ..report import DeferredError
 from ..report import Job
 from ..report import Observe
 from ..report import Report
 from ..secret import Secret
+from ..smtp.delivery import Deliveries
 from ..smtp.delivery import Delivery
-from ..smtp.delivery import Waiting
-from ..smtp.endpoint import is_loopback
+from ..smtp.endpoint import Endpoint
 from ..smtp.endpoint import Security
-from ..smtp.endpoint import Server
 from ..smtp.pool import Pool
 from . import host_options
 from .base import EmailHandler
@@ -35,12 +37,9 @@ from .tls_context import TLSContext
 if t.TYPE_CHECKING:
     import ssl
 
-# A second more for so many octets: what a slow line of 100 kB/s needs.
-_OCTETS_PER_SECOND = 100_000
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SMTPEmailHandler(EmailHandler):
     """Sends by SMTP (RFC 5321). All arguments are optional: without any it speaks to
     localhost:25.
@@ -120,7 +119,7 @@ class SMTPEmailHandler(EmailHandler):
         tls = use_tls is not None and config.boolean(use_tls, "use_tls")
         starttls = use_starttls is not None and config.boolean(use_starttls, "use_starttls")
         if self.security is None and (tls or starttls):
-            self.__dict__["security"] = "tls" if tls else "starttls"
+            vars(self)["security"] = "tls" if tls else "starttls"
         self._check_login()
         if self.tls_key_file and not self.tls_cert_file:
             raise ConfigurationError(
@@ -171,13 +170,13 @@ class SMTPEmailHandler(EmailHandler):
             )
 
     @functools.cached_property
-    def server(self) -> Server:
+    def server(self) -> Endpoint:
         """Whom to speak to and how: port and security are chosen here."""
         security = self.security
         if security is None:
             plain = is_loopback(self.host)
             security = "tls" if self.port == 465 else "none" if plain else "starttls"
-        return Server(
+        return Endpoint(
             host=self.host,
             port=self.port or _PORTS[security],
             security=t.cast(Security, security),
@@ -206,18 +205,24 @@ class SMTPEmailHandler(EmailHandler):
         """The connections."""
         # No cached_property: up to Python 3.11 it has a lock, which a child of a fork could find
         # held for ever.
-        kept: dict[str, t.Any] = self.__dict__
+        kept = vars(self)
         found: Pool = kept.get("_pool") or kept.setdefault(
             "_pool", Pool(self.server, self.pool_size, self.pool_idle)
         )
         return found
 
+    @classmethod
+    def options_of_url(cls, url: URL) -> dict[str, object]:
+        """Read ``smtps://user:password@host:port`` and ``smtp://...``."""
+        return {**needs_host(url), "security": "tls" if url.scheme == "smtps" else None}
+
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
-        """Send the jobs, over a connection of the pool as long as it lasts."""
+        """Send the jobs, each over a connection of the pool."""
         at_hand = isinstance(jobs, Sequence)
         ready = jobs.ready if isinstance(jobs, Jobs) else lambda: at_hand
-        deliveries = (Delivery(job, self._time_for(job), _without_utf8) for job in jobs)
-        waiting = Waiting(deliveries, ready)
+        # map(), so that a delivery calls nothing here when it is made
+        delivery_of = functools.partial(Delivery, timeout=self.timeout, without_utf8=_without_utf8)
+        waiting = Deliveries(map(delivery_of, jobs), ready)
         while delivery := waiting.first():
             if not delivery.waiting:  # it was settled together with the one before
                 yield _report(waiting.take())
@@ -225,7 +230,7 @@ class SMTPEmailHandler(EmailHandler):
             try:
                 with self.pool.session(delivery, observe) as session:
                     for settled in session.send(waiting, observe):
-                        yield _report(settled)
+                        yield conclude(settled.job, settled.ordered(), settled.error)
             except DeferredError as error:
                 # The session cannot be had: what the server has against one message it would
                 # have against all of them.
@@ -250,10 +255,6 @@ class SMTPEmailHandler(EmailHandler):
         """Close the connections that are idle. The handler may be used again."""
         self.pool.close()
 
-    def _time_for(self, job: Job) -> float:
-        allowed = self.timeout if job.timeout is None else job.timeout
-        return allowed + job.content.size / _OCTETS_PER_SECOND
-
 
 def _without_utf8(content: Content) -> Content | None:
     from ..mime.downgrade import downgraded  # few need it
@@ -261,7 +262,7 @@ def _without_utf8(content: Content) -> Content | None:
     return downgraded(content)
 
 
-def _fail_all(waiting: Waiting, error: DeferredError) -> Iterator[Report]:
+def _fail_all(waiting: Deliveries, error: DeferredError) -> Iterator[Report]:
     while waiting.first():
         delivery = waiting.take()
         # Each report has an error of its own, whose report it is.

@@ -1,86 +1,87 @@
-"""What is known of messages whose delivery ends before it is reported."""
+"""The reports that ``deliver`` cannot make, or has not made: of a message that needs no delivery,
+of recipients that the staging guard withholds, and of a delivery that ended too early."""
 
 from __future__ import annotations
 
 import collections
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Collection
+from collections.abc import Iterator
 
 from ..address import Address
-from ..phase import Phase
+from ..errors import MessageError
 from ..phase import State
 from ..report import About
 from ..report import conclude
+from ..report import DeliveryError
 from ..report import Job
-from ..report import Observe
 from ..report import Outcome
 from ..report import Report
+from ..report import report_on
+from ..report import state_of
 from .prepare import Prepared
 
 
-class Watch:
-    """Follows one delivery, so that no message is forgotten that a server may have.
-
-    :param observe: Told each phase too.
-    :param passed: What was drawn and is not reported yet, the oldest first.
-    :param left: Told what cannot be reported, or None if nobody wants to know.
-    """
-
-    def __init__(
-        self,
-        observe: Observe,
-        passed: collections.deque[Prepared],
-        left: Callable[[Report], None] | None,
-    ) -> None:
-        self._observe = observe
-        self._passed = passed
-        self._left = left
-        # To whom an end of data has been announced, by the ids of messages not yet reported.
-        self._ending: dict[str, set[Address]] = {}
-
-    def __call__(self, phase: Phase, job: Job) -> None:
-        if phase is Phase.END_OF_DATA:
-            self._ending.setdefault(job.message_id, set()).update(job.envelope.recipients)
-        self._observe(phase, job)
-
-    def reported(self, item: Prepared) -> None:
-        """Forget a message whose report the caller gets."""
-        self._ending.pop(item.message_id, None)
-
-    def leave(self, report: Report) -> None:
-        """Pass on a report of a handler that cannot yield it, unless nothing was taken."""
-        items = (item for item in self._passed if item.message_id == report.message_id)
-        item = next((item for item in items if item.job is not None), None)
-        if item is not None:
-            self._passed.remove(item)
-            self.reported(item)
-            if self._left is not None and (report.accepted or report.unknown):
-                self._left(with_withheld(item, report))
-
-    def end(self) -> None:
-        """Pass on what is known of messages whose end of data was announced, and that their handler
-        has not reported. What it was told of them before is lost with it."""
-        while self._left is not None and self._passed:
-            item = self._passed.popleft()
-            unknown = self._ending.pop(item.message_id, None)
-            if item.job is None or unknown is None:
-                continue
-            outcomes = [
-                Outcome(
-                    recipient,
-                    State.UNKNOWN if recipient in unknown else State.DEFERRED,
-                    text="sending was interrupted",
-                    about=About.ACCOUNT,
-                )
-                for recipient in item.job.envelope.recipients
-            ]
-            self._left(with_withheld(item, conclude(item.job, outcomes)))
+def without_delivery(item: Prepared) -> Report:
+    """Report on a message that needs no delivery, because it has no recipient left."""
+    return report_on(item.message, item.message_id, item.withheld)
 
 
 def with_withheld(item: Prepared, report: Report) -> Report:
-    """Put whom the staging guard has withheld back into the order of the envelope."""
+    """Add the recipients that the staging guard withholds, in the order of the envelope."""
     if not item.withheld:
         return report
     assert item.job is not None
     outcomes = {outcome.recipient: outcome for outcome in (*report.outcomes, *item.withheld)}
     ordered = [outcomes[recipient] for recipient in item.recipients if recipient in outcomes]
     return conclude(item.job, ordered, report.error, safe_until=report.safe_until)
+
+
+def refused(item: Prepared, job: Job, error: MessageError) -> Prepared:
+    """Return the message as one that needs no delivery: its content was refused here."""
+    mine = tuple(
+        Outcome(recipient, State.REFUSED, text=str(error), about=About.CONTENT)
+        for recipient in job.envelope.recipients
+    )
+    everybody = {outcome.recipient: outcome for outcome in (*mine, *item.withheld)}
+    order = item.recipients or job.envelope.recipients
+    return dataclasses.replace(item, job=None, withheld=tuple(everybody[one] for one in order))
+
+
+def unreported(drawn: collections.deque[Prepared], error: DeliveryError) -> Iterator[Report]:
+    """Report on every message that ``deliver`` should have reported on.
+
+    :param drawn: The messages, which are removed.
+    :param error: It says what became of them all.
+    """
+    state = state_of(error)
+    while drawn:
+        item = drawn.popleft()
+        if item.job is None:
+            yield without_delivery(item)
+            continue
+        # Each report has its own error, because the error holds the report.
+        own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
+        outcomes = [
+            Outcome(a, state, text=str(error), about=About.ACCOUNT)
+            for a in item.job.envelope.recipients
+        ]
+        yield with_withheld(item, conclude(item.job, outcomes, own))
+
+
+def interrupted(item: Prepared, job: Job, announced: Collection[Address]) -> Report:
+    """Report on a message whose end of data was announced before an exception ended the delivery.
+
+    :param announced: The recipients that the end of data was announced for. The server may have
+        accepted the message for them, and for no other.
+    """
+    outcomes = [
+        Outcome(
+            recipient,
+            State.UNKNOWN if recipient in announced else State.DEFERRED,
+            text="sending was interrupted",
+            about=About.ACCOUNT,
+        )
+        for recipient in job.envelope.recipients
+    ]
+    return with_withheld(item, conclude(job, outcomes))

@@ -1,7 +1,11 @@
-"""What every conversation over a network needs, whatever its protocol.
+"""What every exchange over a network needs, whatever its protocol.
 
 ::
 
     deadline    one time limit for many steps
-    echo        our secrets, masked where a server repeats them
+    hosts       which hosts are this machine
+    quoting     text from outside, made safe to show
+    echo        secrets, masked where a server repeats them
+    https       one HTTP request, limited in time and size
+    exchange    the connection of that request
 """

@@ -1,4 +1,4 @@
-"""How long something may take in all."""
+"""One time limit for many steps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import time
 
 
 class Deadline:
-    """A moment that is measured against the monotonic clock, so that a changed system time
-    does not move it.
+    """A moment on the monotonic clock, which a change of the system time does not move.
 
-    :param seconds: From now.
+    :param seconds: The seconds from now.
     """
 
     __slots__ = ("allowed", "at")
@@ -19,17 +18,17 @@ class Deadline:
         self.at: float = time.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Seconds left; not less than 0."""
+        """Return the seconds left, never less than 0."""
         return max(0.0, self.at - time.monotonic())
 
     @property
     def nearly_over(self) -> bool:
-        """Whether too little remains to wait for a reply that decides: less than 10 seconds, and
-        less than half of what was allowed."""
+        """Whether too little time is left to wait for a reply that decides: less than 10 seconds,
+        and less than half of the time allowed."""
         return self.remaining() < min(10.0, self.allowed / 2)
 
     def within(self, seconds: float) -> Deadline:
-        """Return the nearer of this deadline and one in so many seconds."""
+        """Return this deadline, or one in so many seconds if that is earlier."""
         return Deadline(min(seconds, self.remaining()))
 
     def __repr__(self) -> str:

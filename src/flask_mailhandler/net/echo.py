@@ -1,8 +1,8 @@
-"""Our secrets, where a server repeats them: some do so with a command that they did not understand.
+"""Secrets, masked where a server repeats them: some repeat a command that they did not understand.
 
 A server may repeat a secret as it was sent, in base64, percent-encoded, cut off, or split over the
-lines of a reply. So its text is looked at without white space, and once more percent-decoded; what
-is found there is taken out of the text as it stands.
+lines of a reply. So its text is searched without white space, and again percent-decoded. A secret
+that is found is masked in the original text.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..secret import Secret
+from .quoting import escape
 
-# A shorter form of a secret would be found in any text.
+# Octets: a shorter form of a secret would be found in any text.
 _FOUND = 4
-# So much of the beginning of a form is enough to know it when the rest has been cut off.
+# If the rest of a form has been cut off, so many of its first octets are enough to find it.
 _BEGINNING = 8
-# A secret of so many octets is a token. Half of them are found in no text by chance, as the first
-# eight of a password may be.
+# A secret of so many octets is a token. The first half of a token is in no text by chance, but the
+# first eight octets of a password may be.
 _LONG = 32
 _CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
@@ -41,13 +42,13 @@ class Echoes:
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         self._plain: dict[bytes, None] = {}
-        # In lower case: with base64 in another case somebody might guess.
+        # In lower case: base64 in another case would still help to guess the secret.
         self._encoded: dict[bytes, None] = {}
         for secret in secrets:
             self.add(secret)
 
     def add(self, secret: Secret) -> None:
-        """Know one more: as it is, in JSON, in a form of HTML, and in base64."""
+        """Add a secret: as it is, in JSON, in an HTML form, and in base64."""
         for octets in _as_text(secret.octets()):
             if len(octets) >= _FOUND:
                 self._plain[octets] = None
@@ -55,7 +56,7 @@ class Echoes:
             self._know(_in_base64(secret.octets(), before))
 
     def add_line(self, line: Secret) -> None:
-        """Know a line of base64 that is about to be sent."""
+        """Add a line of base64 that is about to be sent."""
         self._know(line.octets())
 
     def _know(self, encoded: bytes) -> None:
@@ -64,10 +65,9 @@ class Echoes:
                 self._encoded[form.lower()] = None
 
     def hide(self, lines: Sequence[str]) -> list[str]:
-        """Mask the secrets in the lines of one text, in which they may go on from one line to
-        the next.
+        """Mask the secrets in the lines of one text. A secret may be split over lines.
 
-        :param lines: Escaped. The enhanced codes that they begin with are no part of the text.
+        :param lines: Escaped. The enhanced codes at their start are not part of the text.
         """
         starts = [found.end() if (found := _CODE.match(line)) else 0 for line in lines]
         text = "".join(line[start:] for line, start in zip(lines, starts, strict=True))
@@ -90,7 +90,7 @@ class Echoes:
         lower = octets.lower()
         spans = [span for form in self._plain for span in _spans(form, _least(form), octets)]
         spans += [span for form in self._encoded for span in _spans(form, _BEGINNING, lower)]
-        # A place may have several octets.
+        # A character may have several octets.
         of_octet = [place for place in places for _ in place[0]]
         return {
             where for start, end in spans for place in of_octet[start:end] for where in place[1]
@@ -104,7 +104,7 @@ class Echoes:
 
 
 def _as_text(octets: bytes) -> Iterator[bytes]:
-    """The ways to write a secret, without white space."""
+    """Yield the ways to write a secret, without white space."""
     text = octets.decode("utf-8", "backslashreplace")
     yield b"".join(octets.split())
     for written in (
@@ -117,7 +117,7 @@ def _as_text(octets: bytes) -> Iterator[bytes]:
 
 
 def _places(lines: Sequence[str], starts: Sequence[int]) -> list[_Place]:
-    """The characters of a text without its white space, and where they stand."""
+    """Return the characters of a text without its white space, and their positions."""
     return [
         (line[column].encode(), [(number, column)])
         for number, (line, start) in enumerate(zip(lines, starts, strict=True))
@@ -127,7 +127,7 @@ def _places(lines: Sequence[str], starts: Sequence[int]) -> list[_Place]:
 
 
 def _decoded(places: list[_Place]) -> list[_Place]:
-    """The same percent-decoded."""
+    """Return the same percent-decoded."""
     found: list[_Place] = []
     at = 0
     while at < len(places):
@@ -144,12 +144,12 @@ def _decoded(places: list[_Place]) -> list[_Place]:
 
 
 def _least(form: bytes) -> int:
-    """How much of the beginning of a secret as it is is enough to know it."""
+    """Return how many of the first octets of a plain secret are enough to find it."""
     return len(form) if len(form) < _LONG else _LONG // 2
 
 
 def _spans(form: bytes, least: int, octets: bytes) -> Iterator[tuple[int, int]]:
-    """Where a form stands, or at least so much of its beginning."""
+    """Yield the positions of a form, or of at least so many of its first octets."""
     start = octets.find(form[:least])
     while start >= 0:
         end = start + min(least, len(form))
@@ -160,8 +160,8 @@ def _spans(form: bytes, least: int, octets: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _in_base64(octets: bytes, before: int) -> bytes:
-    """What base64 makes of *octets* that stand behind so many others: the characters that they
-    alone decide."""
+    """Return the base64 of *octets* after so many others: only the characters that they alone
+    determine."""
     encoded = base64.b64encode(bytes(before) + octets)
     return encoded[-(-8 * before // 6) : 8 * (before + len(octets)) // 6]
 
@@ -174,11 +174,3 @@ def _masked(number: int, line: str, hidden: Collection[tuple[int, int]]) -> str:
         elif (number, column - 1) not in hidden:
             shown.append("***")
     return "".join(shown) if hidden else line
-
-
-def escape(octets: bytes) -> str:
-    """Make a server's octets safe to print: UTF-8 where it is, controls escaped."""
-    text = octets.decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

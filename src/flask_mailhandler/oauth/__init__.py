@@ -2,6 +2,6 @@
 
 ::
 
-    token       OAuthToken: asked for, kept, and renewed in time
+    token       OAuthToken: requests, keeps and renews a token
     endpoint    one request to a token endpoint (RFC 6749 section 3.2)
 """

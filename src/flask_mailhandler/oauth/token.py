@@ -1,8 +1,10 @@
-"""Access tokens for ``MAIL_OAUTH_TOKEN``: asked for, kept, and renewed in time::
+"""Access tokens for ``MAIL_OAUTH_TOKEN``: requested, kept, and renewed in time.
 
-token() ─┬─ one is held ──────────────────────────────────────────────── token
-         └─ none ── one thread asks, the others wait ──┬── it is held ── token
-                                                       └── LoginError
+::
+
+    token() ─┬─ a valid one is kept ──────────────────────────────────────── token
+             └─ none ── one thread asks, the others wait ──┬── it is kept ── token
+                                                           └── LoginError
 """
 
 from __future__ import annotations
@@ -27,40 +29,49 @@ from .endpoint import TokenEndpoint
 if t.TYPE_CHECKING:
     import ssl
 
-# A token is renewed so many seconds before its end, and a short-lived one at half of its life.
+# A token is renewed so many seconds before it expires, and a short-lived one at half of its life.
 _MARGIN = 60.0
-# Microsoft's names for more than one tenant. A client that speaks for itself belongs to one.
+# Microsoft's names for more than one tenant. With client credentials, the client belongs to one.
 _NO_TENANT = {"common", "organizations", "consumers"}
 
 
 @dataclasses.dataclass(frozen=True)
 class _Held:
-    """A token, and until when (monotonic clock) it is given out."""
+    """A token, and the time (monotonic clock) until which it is returned."""
 
     token: Secret
     until: float
 
 
 class OAuthToken:
-    """Gives ``MAIL_OAUTH_TOKEN`` a valid access token for every login.
+    """A callable that returns a valid access token for every login. Set it as
+    :data:`MAIL_OAUTH_TOKEN`::
 
-    With a refresh token it uses that (`RFC 6749 section 6
-    <https://www.rfc-editor.org/rfc/rfc6749#section-6>`_); without one the client speaks for itself
-    (client credentials, `section 4.4 <https://www.rfc-editor.org/rfc/rfc6749#section-4.4>`_). A
-    token is kept until a minute before its end. If several threads need a new one, one of them
-    asks and the others wait.
+        app.config["MAIL_OAUTH_TOKEN"] = OAuthToken(
+            "https://login.example.com/oauth2/token",
+            client_id="shop",
+            client_secret=os.environ["OAUTH_CLIENT_SECRET"],
+            scope="smtp.send",
+        )
+
+    With a refresh token it uses the refresh-token flow (`RFC 6749 section 6
+    <https://www.rfc-editor.org/rfc/rfc6749#section-6>`_), without one the client's own credentials
+    (`section 4.4 <https://www.rfc-editor.org/rfc/rfc6749#section-4.4>`_). A token is kept until a
+    minute before it expires. If several threads need a new one, one of them asks and the others
+    wait.
 
     :param url: The server's token endpoint; ``https``, unless it is on this machine.
     :param client_id: The name under which the app is registered there.
     :param client_secret: The app's secret. Only a public client has none.
-    :param refresh_token: What the server gave when a user granted the app access.
-    :param scope: What to ask for; several are separated by spaces. If it is left out: whatever was
+    :param refresh_token: The token that the server issued when a user granted the app access.
+    :param scope: The scopes to ask for, separated by spaces. If it is left out: those that were
         granted.
-    :param on_refresh_token: Called with the new refresh token whenever the server sends another
-        one, to store it for the next start. This object goes on with it by itself.
-    :param timeout: Seconds to get a token, waiting for another thread included. They are a part of
-        :data:`MAIL_CONNECT_TIMEOUT`.
-    :param tls_context: An own context, instead of one that trusts the system's authorities.
+    :param on_refresh_token: Called with the new refresh token whenever the server sends one, to
+        store it for the next start. This object uses the new one from then on.
+    :param timeout: Seconds to get a token, including the wait for another thread. They are a part
+        of :data:`MAIL_CONNECT_TIMEOUT`.
+    :param tls_context: Your own ``SSLContext``, instead of one that trusts the system's
+        authorities.
     :raises ConfigurationError: for a wrong value, naming the argument.
     """
 
@@ -82,7 +93,7 @@ class OAuthToken:
                 " variable set?"
             )
         if on_refresh_token is not None and not callable(on_refresh_token):
-            # Found out when the only copy of a new refresh token is to be stored, it is too late.
+            # Later, when the only copy of a new refresh token has to be stored, is too late.
             raise ConfigurationError(
                 "OAuthToken: on_refresh_token must be a function that stores the new refresh token,"
                 " such as Path('refresh-token').write_text."
@@ -98,7 +109,7 @@ class OAuthToken:
         self._timeout = config.seconds(timeout, "timeout")
         self._held: _Held | None = None
         self._failure: LoginError | None = None
-        # By process: nobody in a child releases a lock that was held at the fork.
+        # By process: a lock that was held at the fork is never released in the child.
         self._asking: dict[int, threading.Lock] = {}
 
     @classmethod
@@ -110,8 +121,15 @@ class OAuthToken:
         refresh_token: str | Secret,
         timeout: float = 5.0,
     ) -> OAuthToken:
-        """For ``smtp.gmail.com``, as the user who granted access to ``https://mail.google.com/``.
-        Google's refresh token stays the same."""
+        """Return tokens for ``smtp.gmail.com``, for the user who granted access to
+        ``https://mail.google.com/``. Google's refresh token does not change.
+
+        ::
+
+            app.config["MAIL_OAUTH_TOKEN"] = OAuthToken.gmail(
+                client_id="...", client_secret="...", refresh_token="..."
+            )
+        """
         return cls(
             "https://oauth2.googleapis.com/token",
             client_id=client_id,
@@ -132,9 +150,15 @@ class OAuthToken:
         on_refresh_token: Callable[[str], object] | None = None,
         timeout: float = 5.0,
     ) -> OAuthToken:
-        """For ``smtp.office365.com``: as the app itself, which has the permission
-        ``SMTP.SendAsApp``, or, with a refresh token, as the user who granted ``SMTP.Send`` and
+        """Return tokens for ``smtp.office365.com``: for the app itself, which needs the permission
+        ``SMTP.SendAsApp``, or, with a refresh token, for the user who granted ``SMTP.Send`` and
         ``offline_access``.
+
+        ::
+
+            app.config["MAIL_OAUTH_TOKEN"] = OAuthToken.microsoft365(
+                tenant="...", client_id="...", client_secret="..."
+            )
 
         :param tenant: The directory (tenant) ID, or a domain of the tenant.
         """
@@ -163,13 +187,13 @@ class OAuthToken:
     def __call__(self) -> str:
         """Return a valid token.
 
-        :raises LoginError: if there is none; its text says what to do.
+        :raises LoginError: if there is none. Its text says what to do.
         """
         held = self._valid() or self._wait_or_ask(Deadline(self._timeout))
         return held.token.reveal()
 
     def forget(self, token: str) -> None:
-        """Do not give out *token* again: the mail server has refused it."""
+        """Do not return *token* again: the mail server has refused it."""
         if self._held is not None and self._held.token == Secret(token):
             self._held = None
 
@@ -181,11 +205,11 @@ class OAuthToken:
         before = self._failure
         asking = self._asking.setdefault(os.getpid(), threading.Lock())
         if not asking.acquire(timeout=deadline.remaining()):
-            raise self._endpoint.failure("another thread still waits for it.", temporary=True)
+            raise self._endpoint.failure("another thread is still waiting for it.", temporary=True)
         try:
             if held := self._valid():
                 return held
-            # What has failed while this thread waited is not tried once more by each of them.
+            # If it failed while this thread waited, not every thread tries once more.
             if self._failure is not None and self._failure is not before:
                 raise _same(self._failure)
             return self._ask(deadline)
@@ -207,7 +231,7 @@ class OAuthToken:
         return held
 
     def _replace(self, refresh_token: Secret) -> None:
-        """Go on with another refresh token (section 6), and tell who stores it."""
+        """Use another refresh token from now on (section 6), and have the app store it."""
         if refresh_token == self._refresh_token:
             return
         self._refresh_token = refresh_token
@@ -215,7 +239,7 @@ class OAuthToken:
             return
         try:
             self._on_refresh_token(refresh_token.reveal())
-        except Exception as error:  # the user's code; the access token is good all the same
+        except Exception as error:  # from the app's own function; the access token is still valid
             # Its text and its frames may hold the refresh token.
             logger.error(
                 "on_refresh_token raised %s: the new refresh token of %s is not stored.",
@@ -224,7 +248,7 @@ class OAuthToken:
             )
 
     def _form(self) -> Secret:
-        """What is posted (sections 4.4.2 and 6), with the client's secret (section 2.3.1)."""
+        """Return the form (sections 4.4.2 and 6), with the client's secret (section 2.3.1)."""
         fields: dict[str, str | Secret | None] = {
             "grant_type": "refresh_token" if self._refresh_token else "client_credentials",
             "client_id": self._client_id,
@@ -239,7 +263,7 @@ class OAuthToken:
         )
 
     def _secrets(self) -> list[Secret]:
-        """What the server may repeat."""
+        """Return the secrets that the server may repeat."""
         return [secret for secret in (self._client_secret, self._refresh_token) if secret]
 
     def __repr__(self) -> str:
@@ -253,7 +277,7 @@ def _given(value: object, name: str) -> Secret:
     if not found or re.search("[\x00-\x1f\x7f\ud800-\udfff]", found.reveal()):
         raise ConfigurationError(
             f"OAuthToken: {name} must be text, not empty, and without control characters. Is the"
-            " environment variable set, and no line end in it?"
+            " environment variable set, and without a line end?"
         )
     return found
 
@@ -263,5 +287,5 @@ def _optional(value: object, name: str) -> Secret | None:
 
 
 def _same(error: LoginError) -> LoginError:
-    """For another thread, without the traceback of the first."""
+    """Return the same error for another thread, without the traceback of the first."""
     return LoginError(str(error), phase=error.phase, temporary=error.temporary)

@@ -1,4 +1,4 @@
-"""Answers to programs: JSON, and what is wrong with a request in a sentence."""
+"""Responses to programs: JSON, and errors as a sentence."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .shell import sealed
 
 
 def as_json(value: object, status: int = 200) -> Sealed:
-    """Answer with a value."""
+    """Return a response with a value as JSON."""
     return sealed(json.dumps(value), mimetype="application/json", status=status)
 
 
 def number(name: str, default: float, most: float) -> float:
-    """A number from 0 to *most* of the request's query; anything else is answered 400."""
+    """Return a number from the query. One that is not from 0 to *most* gets a 400."""
     try:
         found = float(request.args.get(name, default))
     except ValueError:
@@ -30,16 +30,16 @@ def number(name: str, default: float, most: float) -> float:
 
 
 def check(token: str, where: str) -> None:
-    """Answer 403 to who may change nothing.
+    """Abort with 403 unless the request may change something.
 
-    :param where: Where the token is found.
+    :param where: The URL where a program finds the token.
     """
     if not may_change(request, token):
         abort(
             as_json(
                 {
-                    "error": f"Send the token of {where} as {TOKEN_HEADER}, and Origin, which"
-                    " must be that of this page."
+                    "error": f"Send the token from {where} as {TOKEN_HEADER}, and an Origin that is"
+                    " the origin of this URL."
                 },
                 403,
             )

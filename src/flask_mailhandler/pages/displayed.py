@@ -1,4 +1,4 @@
-"""A message that was opened to be looked at: its parts, its HTML, its source, within bounds."""
+"""A message parsed for display: its parts, HTML and source, within bounds."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ MAX_PARTS = 200
 MAX_FIELDS = 200
 MAX_VALUE = 4_000
 MAX_SHOWN = 400_000
-"""The characters of a text or a source that are shown."""
+"""How many characters of a text or source are shown."""
 MAX_HTML = 4 << 20
-"""The characters of an HTML that are shown."""
+"""How many characters of the HTML are shown."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Part:
     """A node of the MIME tree.
 
-    :param number: Its place: ``1``, ``1.2``; it names the part in an address.
+    :param number: Its place in the tree, such as ``1.2``, which is also used in URLs.
     :param depth: 0 for the message itself.
-    :param leaf: None of a part that has parts.
+    :param leaf: None for a part that has parts.
     :param is_inner: Whether it belongs to an attached message.
     """
 
@@ -50,7 +50,7 @@ class Part:
 
     @property
     def size(self) -> int:
-        """Octets, without the transfer encoding."""
+        """The size in octets, without the transfer encoding."""
         return len(self.leaf.data) if self.leaf else 0
 
     @property
@@ -60,13 +60,13 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DisplayedMessage:
-    """What a page shows of a message.
+    """A message as a page shows it.
 
-    :param fields: Names and values of the header, decoded.
-    :param parts: The tree, first to last; a part's children follow it, one deeper.
-    :param source: The octets as text, as far as they are shown.
-    :param size: Of the whole, in octets.
-    :param left_out: What is not shown, a sentence each.
+    :param fields: The names and decoded values of the header.
+    :param parts: All parts in order. The children of a part follow it, one level deeper.
+    :param source: The beginning of the octets, as text.
+    :param size: The size of the whole message in octets.
+    :param left_out: A sentence for everything that is not shown.
     """
 
     fields: tuple[tuple[str, str], ...]
@@ -85,12 +85,12 @@ class DisplayedMessage:
 
     @property
     def is_html_cut(self) -> bool:
-        """Whether there is more of the HTML than is shown."""
+        """Whether the HTML is longer than the part that is shown."""
         return len(self._body("text/html")) > MAX_HTML
 
     @property
     def files(self) -> tuple[Part, ...]:
-        """What is attached."""
+        """The attachments."""
         return tuple(part for part in self.parts if part.is_file and not part.is_inner)
 
     @property
@@ -98,15 +98,15 @@ class DisplayedMessage:
         return self.field("subject")
 
     def field(self, wanted: str) -> str:
-        """The value of the first field of that name, which is in lower case."""
+        """The value of the first field with that name. Pass the name in lower case."""
         return next((value for name, value in self.fields if name.lower() == wanted), "")
 
     def part(self, number: str) -> Part | None:
-        """The part of that place."""
+        """The part with that number."""
         return next((part for part in self.parts if part.number == number), None)
 
     def images(self) -> dict[str, Leaf]:
-        """The parts that HTML may show, by Content-ID."""
+        """The parts that the HTML can show, by Content-ID."""
         leaves = [part.leaf for part in self.parts if part.leaf and not part.is_inner]
         return {leaf.cid.strip("<>"): leaf for leaf in leaves if leaf.cid}
 
@@ -118,7 +118,7 @@ class DisplayedMessage:
 
 
 def read_for_display(octets: bytes) -> DisplayedMessage:
-    """Read a message to show it. Nothing is refused, and nothing raises."""
+    """Parse a message for display. It accepts any octets, and never raises."""
     message, unread = parsed_within_bounds(octets)
     items = list(message.raw_items())
     fields = tuple(
@@ -128,7 +128,7 @@ def read_for_display(octets: bytes) -> DisplayedMessage:
     parts: list[Part] = []
     left_out = [*_walk(message, parts)]
     if len(items) > MAX_FIELDS:
-        left_out.append(f"Of {len(items)} header fields {MAX_FIELDS} are shown.")
+        left_out.append(f"Only {MAX_FIELDS} of {len(items)} header fields are shown.")
     source = octets[:MAX_SHOWN].decode("utf-8", "replace")
     return DisplayedMessage(
         fields,
@@ -140,7 +140,7 @@ def read_for_display(octets: bytes) -> DisplayedMessage:
 
 
 def _walk(message: MIMEMessage, into: list[Part]) -> Iterator[str]:
-    """Put the parts into a list; what is left out is told."""
+    """Append the parts to a list. Yield a sentence for parts that are left out."""
     left = [(message, "1", 0, False)]
     too_deep = 0
     while left and len(into) < MAX_PARTS:
@@ -150,7 +150,7 @@ def _walk(message: MIMEMessage, into: list[Part]) -> Iterator[str]:
         attached = kind.startswith("message/")
         if children and depth >= MAX_DEPTH:
             children, too_deep = [], too_deep + 1
-        # What is within an attached message is in its octets already, perhaps many times.
+        # The octets of an attached message contain those of its parts already.
         branch = is_inner if attached else bool(children)
         encoding = unfolded(str(node.get("Content-Transfer-Encoding", ""))).lower()
         leaf = None if branch else leaf_of(node)
@@ -160,6 +160,6 @@ def _walk(message: MIMEMessage, into: list[Part]) -> Iterator[str]:
             for place, child in reversed([*enumerate(children[: MAX_PARTS + 1], 1)])
         ]
     if left:
-        yield f"Of the parts {MAX_PARTS} are shown."
+        yield f"Only the first {MAX_PARTS} parts are shown."
     if too_deep:
         yield f"Parts nested deeper than {MAX_DEPTH} are not shown."

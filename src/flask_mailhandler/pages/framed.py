@@ -1,9 +1,9 @@
-"""A message's HTML for a frame of its own.
+"""The HTML of a message as a document for a frame.
 
-The frame's headers allow no script, no request and no form, whatever is written, so little is taken
-out of it: only elements for which a browser connects to their server before it asks the policy.
-Else it is changed to be seen as in a mail client: the images that are in the message, the colour
-scheme that was chosen, links that open a new tab.
+The headers of the frame forbid scripts, requests and forms, whatever the HTML contains. So only
+elements are removed for which a browser connects to a server before it checks the policy. The other
+changes show the HTML as a mail client does: with the images in the message, in the chosen colour
+scheme, and with links that open a new tab.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .displayed import DisplayedMessage
 Scheme: t.TypeAlias = t.Literal["light", "dark"]
 
 MAX_IMAGES = 8 << 20
-"""The octets of all images that are put into the HTML."""
+"""How many octets of images are inserted into the HTML."""
 
 _CID = re.compile(r"""(?<=["'(=\s])cid:([^"'()\s<>]{1,300})""", re.IGNORECASE)
 _IMAGE = re.compile(r"image/[a-z0-9.+-]{1,60}\Z")
@@ -26,32 +26,32 @@ _ASKED = re.compile(r"prefers-color-scheme\s*:\s*(light|dark)", re.IGNORECASE)
 _DECLARED = re.compile(
     r"(?<!prefers-)\b(color-scheme\s*:)[^;}\"']{0,60}\bdark\b[^;}\"']{0,60}", re.I
 )
-# Without "<", so that no character is looked at for two tags.
+# Without "<", so that each character is only read for one tag.
 _META = re.compile(r"<meta\b([^<>]{0,400})", re.IGNORECASE)
 _SCHEMES = re.compile(r"\b(?:color-schemes?|dark)\b", re.IGNORECASE)
 _HEAD = 1 << 16
-"""The characters in which a ``<meta>`` is looked for."""
+"""How many characters are searched for a ``<meta>``."""
 _REMOTE = re.compile(
     r"""(?:\b(?:src|srcset|background|poster)\s*=\s*["']?|url\(\s*["']?)(?:https?:)?//""",
     re.IGNORECASE,
 )
 _CONNECTS = re.compile("<(link|i?frame|frameset|object|embed)", re.IGNORECASE)
-# What stands before the document would make an old page of it.
+# Text before the document type would switch the browser to quirks mode.
 _DOCTYPE = re.compile(r"\s*(?:<!doctype[^>]{0,400}>)?", re.IGNORECASE)
 
 
 def framed(message: DisplayedMessage, scheme: Scheme, head: str = "") -> str:
-    """Return the document of the frame.
+    """Return the document for the frame.
 
-    :param scheme: What ``prefers-color-scheme`` is to be, whatever the reader's own is.
-    :param head: What stands before all of the message's.
+    :param scheme: The value for ``prefers-color-scheme``, instead of the reader's own.
+    :param head: HTML to insert before that of the message.
     """
     html = _with_images(_CONNECTS.sub(r"<no-\1", message.html), message)
-    # What is always true, and what never is.
+    # A condition that is always true, or one that is never true.
     html = _ASKED.sub(
         lambda asked: "min-width:0" if asked[1].lower() == scheme else "max-width:0", html
     )
-    # A message that says nothing of dark is shown on white, as mail clients do.
+    # A message without dark colours is shown on white, as in mail clients.
     follows = _declares_dark(html)
     html = _DECLARED.sub(rf"\1 {scheme}", html)
     doctype = _DOCTYPE.match(html)
@@ -61,17 +61,17 @@ def framed(message: DisplayedMessage, scheme: Scheme, head: str = "") -> str:
 
 
 def has_dark(html: str) -> bool:
-    """Whether it has colours of its own for dark clients."""
+    """Whether the HTML has its own colours for dark mode."""
     return _ASKED.search(html) is not None or _declares_dark(html)
 
 
 def has_remote(html: str) -> bool:
-    """Whether it would fetch images from elsewhere, if it were let."""
+    """Whether the HTML refers to remote images."""
     return _REMOTE.search(html) is not None
 
 
 def _declares_dark(html: str) -> bool:
-    """Whether it has said that it can be dark, in a ``<meta>`` or in its style."""
+    """Whether a ``<meta>`` or the style declares support for dark mode."""
     for meta in _META.finditer(html[:_HEAD]):
         words = {word.lower() for word in _SCHEMES.findall(meta[1])}
         if len(words) > 1 and "dark" in words:

@@ -1,4 +1,4 @@
-"""The page alone, for ``flask mail catch``: a server of this machine, in a thread."""
+"""The mailbox alone, for ``flask mail catch``: an HTTP server on this machine, in a thread."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ from .register import register
 
 HOST = "127.0.0.1"
 PORT = 8025
-"""Where it is looked for; if it is taken, and nobody asked for it, any other serves."""
+"""The default port. If it is in use, any free port is used instead."""
 
 
 class LocalServer:
-    """Serves the page of a folder as long as its ``with`` block is open.
+    """Serves the mailbox of a folder until the end of its ``with`` block::
 
-    :param port: None for :data:`PORT` or any free one, 0 for any free one.
-    :param about: A word for who sees no message yet.
-    :raises ConfigurationError: if the port cannot be had.
+        with LocalServer("mail") as server:
+            print(server.url)
+
+    :param port: None for :data:`PORT` or any free port, 0 for any free port.
+    :param about: A text for the empty list.
+    :raises ConfigurationError: if it cannot listen on the port.
     """
 
     def __init__(self, folder: str, port: int | None = None, about: str = "") -> None:
@@ -41,7 +44,7 @@ class LocalServer:
                 fd=listener.fileno(),
             )
         self.url: str = f"http://{HOST}:{self._server.port}/_mail/"
-        # A daemon, so that a program that is killed within the block ends.
+        # A daemon, so that a program that is killed inside the block can exit.
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="mailbox", daemon=True
         )
@@ -58,12 +61,12 @@ class LocalServer:
 
 class _Silent(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:
-        """Print no requests among the messages."""
+        """Do not print requests between the lines about messages."""
 
 
 def _app(folder: str, about: str) -> Flask:
     app = Flask("flask_mailhandler.pages", static_folder=None)
-    # Whoever runs the program may see what it keeps; from where, the guard decides.
+    # A client on this machine may see the folder; see access.
     register(app, folder, agrees=lambda: True, about=about)
 
     @app.get("/")
@@ -80,6 +83,6 @@ def _listener(port: int | None) -> socket.socket:
         if port is None and error.errno == errno.EADDRINUSE:
             return socket.create_server((HOST, 0))
         raise ConfigurationError(
-            f"{HOST}:{port} cannot be listened on for the page: {error.strerror}. Choose another"
-            " with --page-port."
+            f"The page cannot listen on {HOST}:{port}: {error.strerror}. Choose another port with"
+            " --page-port."
         ) from error

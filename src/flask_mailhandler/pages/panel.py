@@ -1,5 +1,4 @@
-"""What is shown of one message, here and on the page of a preview: ``panel.html`` with the
-addresses of its pieces, the frame of its HTML, its files."""
+"""The panel that shows one message, on all pages: ``panel.html``, the frame and the files."""
 
 from __future__ import annotations
 
@@ -27,12 +26,12 @@ TABS = ("html", "text", "source", "headers", "parts", "files", "lint")
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """What ``panel.html`` shows: a message, and where its pieces are had.
+    """The values for ``panel.html``: a message, and the URLs of its pieces.
 
     :param tab: The tab that is open at first.
-    :param frame: The address of the HTML, to which ``scheme`` and ``images`` may be added.
-    :param part: The address of a part, by its number.
-    :param source: The address of the octets.
+    :param frame: The URL of the HTML, which takes the arguments ``scheme`` and ``images``.
+    :param part: Returns the URL of a part.
+    :param source: The URL of the octets.
     """
 
     message: DisplayedMessage
@@ -45,7 +44,7 @@ class Panel:
 
     @property
     def chosen_frame(self) -> str:
-        """The address of the HTML as it was chosen."""
+        """The URL of the HTML with the chosen scheme and images."""
         chosen = {"scheme": self.scheme, **({"images": "1"} if self.images else {})}
         return f"{self.frame}?{urllib.parse.urlencode(chosen)}"
 
@@ -55,7 +54,7 @@ class Panel:
 
     @property
     def pattern(self) -> str:
-        """The address of the HTML for a script, which chooses otherwise."""
+        """The URL of the HTML, with placeholders for the script of the page."""
         return f"{self.frame}?scheme={{scheme}}&images={{images}}"
 
     @property
@@ -66,7 +65,7 @@ class Panel:
 def panel_of(
     message: DisplayedMessage, *, frame: str, source: str, part: t.Callable[[Part], str]
 ) -> Panel:
-    """The panel as the request's query chooses it."""
+    """Return the panel that the query of the request selects."""
     tab = request.args.get("tab", "")
     if tab not in TABS:
         tab = "html" if message.html else "text"
@@ -82,14 +81,14 @@ def panel_of(
 
 
 def frame_of(message: DisplayedMessage) -> Sealed:
-    """The document of a message's frame, as the request's query chooses it."""
+    """Return the document for the frame, as the query of the request selects it."""
     scheme: Scheme = "dark" if request.args.get("scheme") == "dark" else "light"
     seal = FRAME_WITH_IMAGES if request.args.get("images") == "1" else FRAME
     return sealed(framed(message, scheme), seal)
 
 
 def part_of(message: DisplayedMessage, number: str) -> Sealed:
-    """A part of a message, as a file that is saved and not shown."""
+    """Return a part of a message as a download."""
     part = message.part(number)
     if part is None or part.leaf is None:
         abort(404)
@@ -98,7 +97,7 @@ def part_of(message: DisplayedMessage, number: str) -> Sealed:
 
 
 def download(octets: bytes, name: str) -> Sealed:
-    """A file. Its name is the last part of what the message says, for the reader's disk."""
+    """Return a download. Its name is the last part of the name in the message, made safe."""
     response = sealed(octets, DOWNLOAD, mimetype="application/octet-stream")
     plain = "".join(c if c.isprintable() else "_" for c in name).replace("\\", "/")
     name = plain.rpartition("/")[2].strip(". ")[:200] or "file"

@@ -1,4 +1,4 @@
-"""The mailbox of an app: its blueprint."""
+"""The blueprint with the pages of an app."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from .shell import close
 from .shell import Shell
 
 PREFIX = "/_mail"
-# As the development server writes it, perhaps in colours: GET /_mail/list?q=ann HTTP/1.1
+# As the development server logs it, with or without colours: GET /_mail/list?q=ann HTTP/1.1
 _POLL = re.compile(rf"(?:\x1b\[[0-9;]*m)*GET {PREFIX}/(?:queue/)?list[? ]")
 
 
 def register_on(app: Flask, settings: Settings, agrees: Callable[[], bool]) -> None:
-    """Put the pages on an app that sends mail.
+    """Register the pages on an app that sends mail.
 
-    :param agrees: What the app's ``allow_mailbox`` function says.
+    :param agrees: The app's ``allow_mailbox`` function.
     """
     from .queue.views import add as add_queue
 
@@ -66,19 +66,19 @@ def register(
     about: str = "",
     more: t.Sequence[Callable[[Blueprint, Shell], None]] = (),
 ) -> None:
-    """Put the pages on an app.
+    """Register the pages on an app.
 
-    :param folder: Of the messages.
-    :param agrees: Whether the request in hand may see them, though the app is not in debug mode.
-    :param remote: Whether *agrees* decides on requests from other machines, too.
-    :param about: A word for who sees no message yet.
-    :param more: Whoever adds pages of its own, which the guard and the shell hold for.
+    :param folder: The folder of the messages.
+    :param agrees: Whether the current request may see the pages outside debug mode.
+    :param remote: Whether *agrees* also decides on requests from other machines.
+    :param about: A text for the empty list.
+    :param more: Functions that add other pages to the blueprint.
     """
     blueprint = Blueprint(PAGE, __name__, url_prefix=PREFIX)
     blueprint.get("/static/<filename>", endpoint="static")(_static)
-    told: set[str] = set()
+    logged: set[str] = set()
 
-    # Of the whole app, so that a wrong method or a missing slash tells strangers no more.
+    # For the whole app, so that a wrong method or a missing slash does not reveal the pages.
     @blueprint.before_app_request
     def check_access() -> None:
         if is_local(request):
@@ -88,12 +88,12 @@ def register(
         reason = refusal(request, debug=current_app.debug, agrees=agrees, remote=remote)
         if reason is None:
             return
-        if reason not in told and len(told) < 10:
-            told.add(reason)
-            logger.warning("%s was answered 404: %s.", visible(request.path)[:80], visible(reason))
+        if reason not in logged and len(logged) < 10:
+            logged.add(reason)
+            logger.warning("%s got a 404: %s.", visible(request.path)[:80], visible(reason))
         abort(404)
 
-    # Called before whatever the app or its extensions do before and after a request.
+    # These run before the functions of the app and its extensions.
     blueprint.url_value_preprocessor(functools.partial(_exempt, blueprint))
     blueprint.after_request(close)
     store = Store(folder)
@@ -103,15 +103,15 @@ def register(
     for add in more:
         add(blueprint, shell)
     app.register_blueprint(blueprint)
-    # The development server has one log for all apps of the process, and lets no app say which of
-    # its own requests are told. So the filter is for all, and keeps nothing: a logger takes the
-    # same function once, however many apps add it.
+    # The development server has one log for all apps of the process, and an app cannot choose which
+    # of its requests are logged. So the filter is global and has no state: a logger adds the same
+    # function only once, however many apps there are.
     logging.getLogger("werkzeug").addFilter(_is_news)
 
 
 def _exempt(blueprint: Blueprint, endpoint: str | None, values: dict[str, t.Any] | None) -> None:
-    """Have Flask-WTF ask for no token of its own: our pages have theirs, and cannot know whether
-    the app's protection was set up before or after them."""
+    """Exempt the pages from Flask-WTF's token, because they have their own. This is done in each
+    request, as the app may set up its protection after the pages."""
     module = sys.modules.get("flask_wtf.csrf")
     protection: t.Any = current_app.extensions.get("csrf")
     if module is not None and isinstance(protection, module.CSRFProtect):
@@ -119,7 +119,7 @@ def _exempt(blueprint: Blueprint, endpoint: str | None, values: dict[str, t.Any]
 
 
 def _static(filename: str) -> Response:
-    """A style sheet, a script or an icon of the pages."""
+    """Return a style sheet, a script or the icon of the pages."""
     found = package_file("pages", "static", filename)
     if not re.fullmatch(r"[a-z]+\.[a-z]+", filename) or not found.is_file():
         abort(404)
@@ -129,12 +129,12 @@ def _static(filename: str) -> Response:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of the development server's log tells more than that an open page has asked,
-    and nothing had changed. It asks every two seconds.
+    """Whether a line of the development server's log is worth showing. The request of an open page
+    that gets a 304 is not: the page sends one every two seconds.
 
-    Nothing is formatted: what is wrong with somebody's line is for the handlers to find.
+    The line is not formatted here, so an error in a line of the app is left to the log handlers.
     """
     match record.args:
-        case (str(asked), "304", _):
-            return _POLL.match(asked) is None
+        case (str(request_line), "304", _):
+            return _POLL.match(request_line) is None
     return True

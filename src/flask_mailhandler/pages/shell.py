@@ -1,7 +1,7 @@
-"""The shell of every answer: its template, and headers that nobody else can open.
+"""The shell of every response: its template, and headers that the app cannot weaken.
 
-The environment of the templates is our own, so that an app which escapes in another way, or sees
-all templates, changes nothing here.
+The pages have their own Jinja environment, so the escaping and the templates of the app do not
+affect them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOCKED = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    # Else the names in links are looked up, and who owns them knows that a message is read.
+    # Otherwise the browser looks up the names in links, and their owners know of the reader.
     "X-DNS-Prefetch-Control": "off",
     "X-Frame-Options": "DENY",
 }
@@ -40,16 +40,16 @@ LOCKED = {
 _SANDBOX = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'"
 
 FRAME = {
-    # (An opener policy is an error in a sandbox.)
+    # An opener policy is an error in a sandbox.
     **{name: value for name, value in LOCKED.items() if name != "Cross-Origin-Opener-Policy"},
-    # A link may open a new tab, when somebody clicks it; that is all a message can do.
+    # A click on a link may open a new tab. A message can do nothing else.
     "Content-Security-Policy": (
         f"{_SANDBOX}; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
         " form-action 'none'; frame-ancestors 'self'"
     ),
     "X-Frame-Options": "SAMEORIGIN",
 }
-"""The headers of a message's HTML."""
+"""The headers of the HTML of a message."""
 
 FRAME_WITH_IMAGES = {
     **FRAME,
@@ -57,25 +57,24 @@ FRAME_WITH_IMAGES = {
         "img-src data:", "img-src data: http: https:"
     ),
 }
-"""As :data:`FRAME`, for who has asked to see remote images."""
+"""As :data:`FRAME`, for a reader who loads remote images."""
 
 DOWNLOAD = {
     **LOCKED,
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
     "X-Download-Options": "noopen",
 }
-"""The headers of a file, which is never shown."""
+"""The headers of a download, which the browser never shows."""
 
 
 class Sealed(Response):
-    """An answer that is written as it was made, whatever an app's ``after_request`` functions do
-    to it: one that allows every origin to read it would give mail away, and a toolbar that
-    writes into every page would write into the mail."""
+    """A response that the app's ``after_request`` functions cannot change. One that allows every
+    origin would expose mail, and a toolbar would insert its HTML into a message."""
 
     seal: t.Mapping[str, str] = LOCKED
-    """Its headers that nobody opens."""
+    """The headers that protect it."""
     written: Response | None = None
-    """What is written, once the app may change no more."""
+    """The response that is sent, whatever the app has changed."""
 
     def get_wsgi_response(
         self, environ: WSGIEnvironment
@@ -89,7 +88,7 @@ class Sealed(Response):
         return self.written.get_wsgi_response(environ)
 
 
-# Headers that open an answer to others, or that say what its body is.
+# Headers that open a response to other origins, or that describe its body.
 _CHANGES = re.compile(r"(?:access-control|content|cross-origin)-|location$|refresh$|link$", re.I)
 
 
@@ -100,8 +99,8 @@ def sealed(
     mimetype: str = "text/html",
     status: int = 200,
 ) -> Sealed:
-    """Make an answer."""
-    # A text in some charsets decodes to halves of characters, which cannot be written.
+    """Return a response with the headers of *seal*."""
+    # Text in some charsets decodes to lone surrogates, which cannot be encoded.
     octets = body.encode("utf-8", "replace") if isinstance(body, str) else body
     response = Sealed(octets, status, mimetype=mimetype)
     response.seal = seal
@@ -109,10 +108,11 @@ def sealed(
 
 
 def close(response: Response) -> Response:
-    """Close an answer of ours, before functions of the app see it. Others stay as they are: a
-    stranger's 404 is that of the app.
+    """Protect a response of these pages, before functions of the app see it. Any other response
+    stays as it is: a client without access gets the app's own 404.
 
-    An app with a ``response_class`` of its own has made one of it, which knows no seal.
+    With its own ``response_class`` the app has converted the response already, which has no seal
+    then.
     """
     seal = getattr(response, "seal", None)
     if seal is None:
@@ -121,13 +121,14 @@ def close(response: Response) -> Response:
     response.headers.update(seal)
     closed = Sealed(iter([octets]), response.status_code, response.headers.copy())
     closed.written = Response(octets, response.status_code, response.headers.copy())
-    # What has a Location is taken for a redirection, and what is a list for a page to write into.
+    # The app would take a response with a Location for a redirect. One whose body is a list could
+    # be changed, so the body is an iterator.
     closed.headers.pop("Location", None)
     return closed
 
 
 class Shell:
-    """What the pages of a blueprint share."""
+    """Templates and navigation, which the pages of a blueprint share."""
 
     def __init__(self) -> None:
         self._sections: list[tuple[str, str, t.Callable[[], bool]]] = []
@@ -143,21 +144,21 @@ class Shell:
     def add_section(
         self, label: str, endpoint: str, is_shown: t.Callable[[], bool] = lambda: True
     ) -> None:
-        """Have the header lead to a page.
+        """Add a link to the header of the pages.
 
-        :param is_shown: Asked whenever a page is rendered.
+        :param is_shown: Whether the link is shown. It is called whenever a page is rendered.
         """
         self._sections.append((label, endpoint, is_shown))
 
     @property
     def sections(self) -> tuple[tuple[str, str], ...]:
-        """The label and the endpoint of each page that the header leads to now."""
+        """The label and endpoint of each link that the header shows now."""
         return tuple(
             (label, endpoint) for label, endpoint, is_shown in self._sections if is_shown()
         )
 
     def render(self, template: str, **context: t.Any) -> str:
-        """Render a part of a page; every value is escaped."""
+        """Render a part of a page. Every value is escaped."""
         return self._templates.get_template(f"mailhandler/{template}").render(context)
 
     def render_page(self, template: str, **context: t.Any) -> str:
@@ -165,5 +166,5 @@ class Shell:
         return self.render(template, sections=self.sections, **context)
 
     def page(self, template: str, *, status: int = 200, **context: t.Any) -> Sealed:
-        """Answer with a page."""
+        """Return a response with a page."""
         return sealed(self.render_page(template, **context), status=status)

@@ -15,6 +15,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     current                the queue of the current app
     build                  the queue, its store and its engine, from the MAIL_QUEUE* keys
     site, parts            what the other files are given: the app as they see it; store, engine
+    current                the queue of the current app, for the pages, the commands and the brokers
     stats, ticket          the figures for a health check; what send_later returns
 
     queuing

@@ -1,4 +1,4 @@
-"""How the pages and the commands find the queue of the current app."""
+"""How the pages, the commands and the jobs of a broker find the queue of the current app."""
 
 from __future__ import annotations
 

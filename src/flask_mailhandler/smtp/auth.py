@@ -1,8 +1,8 @@
-"""The login (RFC 4954). No CRAM-MD5 and no SCRAM: under verified TLS they buy nothing.
+"""The login (RFC 4954). There is no CRAM-MD5 and no SCRAM: under verified TLS they add nothing.
 
 A mechanism is a generator: it yields its initial response (None if it has none), is sent the
-server's challenges and yields the answers. Secrets are wrapped wherever they stand, so that no
-local variable of a traceback shows one.
+server's challenges and yields the answers. Secrets are always wrapped, so that no local variable of
+a traceback shows one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..net.echo import Echoes
-from ..net.echo import escape
+from ..net.quoting import escape
 from ..phase import Phase
 from ..report import LoginError
 from ..secret import Secret
-from .endpoint import Server
+from .endpoint import Endpoint
 from .login_hints import login_hint
 from .login_hints import missing_hint
 from .reply import Reply
@@ -30,26 +30,26 @@ from .stream import StreamError
 
 Exchange: t.TypeAlias = Generator["Secret | None", bytes, None]
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.4: a command line with its CRLF. A
-# longer initial response is given as the answer to an empty challenge.
+# longer initial response is sent as the answer to an empty challenge.
 MAX_COMMAND = 512
 
 
-def _plain(server: Server, token: Secret | None) -> Exchange:
+def _plain(server: Endpoint, token: Secret | None) -> Exchange:
     """RFC 4616: the initial response is NUL, name, NUL, password."""
     assert server.password is not None
     yield Secret(b"\0%s\0%s" % ((server.username or "").encode(), server.password.octets()))
 
 
-def _login(server: Server, token: Secret | None) -> Exchange:
-    """No RFC; what Exchange speaks: name and password as answers to two challenges."""
+def _login(server: Endpoint, token: Secret | None) -> Exchange:
+    """Exchange's mechanism, without an RFC: name and password answer two challenges."""
     assert server.password is not None
     yield None
     yield Secret(server.username or "")
     yield server.password
 
 
-def _oauthbearer(server: Server, token: Secret | None) -> Exchange:
-    """RFC 7628 section 3.1. The server's error comes as a challenge, which ^A answers."""
+def _oauthbearer(server: Endpoint, token: Secret | None) -> Exchange:
+    """RFC 7628 section 3.1. The server's error is a challenge, which ^A answers."""
     assert token is not None
     name = (server.username or "").replace("=", "=3D").replace(",", "=2C")
     yield Secret(
@@ -59,8 +59,8 @@ def _oauthbearer(server: Server, token: Secret | None) -> Exchange:
     yield Secret(b"\x01")
 
 
-def _xoauth2(server: Server, token: Secret | None) -> Exchange:
-    """Google's and Microsoft's older form. The server's error is answered by an empty line."""
+def _xoauth2(server: Endpoint, token: Secret | None) -> Exchange:
+    """Google's and Microsoft's older form. The server's error is answered with an empty line."""
     assert token is not None
     yield Secret(
         b"user=%s\x01auth=Bearer %s\x01\x01" % ((server.username or "").encode(), token.octets())
@@ -73,7 +73,7 @@ _TOKEN = {"OAUTHBEARER": _oauthbearer, "XOAUTH2": _xoauth2}
 
 
 def login(
-    server: Server,
+    server: Endpoint,
     extensions: Mapping[str, str],
     ask: Callable[[bytes | Secret], Reply],
     echoes: Echoes,
@@ -81,14 +81,14 @@ def login(
 ) -> str:
     """Log in and return the name of the mechanism.
 
-    A mechanism that the server does not take, though it offers it, is followed by the next one;
-    see :func:`refuses_secret`.
+    If the server refuses a mechanism that it offers, the next one is tried; see
+    :func:`refuses_secret`.
 
     :param extensions: Of the last EHLO.
     :param ask: Sends a line and returns its reply.
-    :param echoes: Is told of every secret before it is sent.
-    :param token: What :func:`read_token` gave.
-    :raises LoginError: if the server does not take it.
+    :param echoes: Every secret is added to it before it is sent.
+    :param token: The token that :func:`read_token` returned.
+    :raises LoginError: if the server refuses the login.
     """
     mechanisms = _TOKEN if server.token is not None else _PASSWORD
     names = _names(server, extensions, mechanisms)
@@ -103,7 +103,7 @@ def login(
         except StreamError:
             if not replies:
                 raise
-            break  # the refusal before that says more
+            break  # the refusal before it says more
         if reply.code == 235:
             return name
         replies.append(reply)
@@ -114,9 +114,9 @@ def login(
 
 
 def _names(
-    server: Server, extensions: Mapping[str, str], mechanisms: Mapping[str, object]
+    server: Endpoint, extensions: Mapping[str, str], mechanisms: Mapping[str, object]
 ) -> list[str]:
-    """The mechanisms to try, in our order.
+    """Return the mechanisms to try, in our order.
 
     :raises LoginError: if there is none.
     """
@@ -134,18 +134,18 @@ def _names(
 
 
 def refuses_secret(reply: Reply) -> bool:
-    """Whether a reply says that name, password or token are wrong (RFC 4954 section 6), and not
-    that the mechanism will not do. Another try would be another failed login."""
+    """Return whether a reply says that name, password or token are wrong (RFC 4954 section 6), and
+    not that the mechanism is unsuitable. Another try would be another failed login."""
     return reply.code == 535 or (reply.code // 100 == 5 and reply.enhanced_code == "5.7.8")
 
 
 def _may_go_on(reply: Reply) -> bool:
-    """Whether another mechanism may fare better. What wants encryption first wants it of each."""
+    """Whether another mechanism may succeed. A server that requires encryption does so for each."""
     return reply.code // 100 == 5 and not refuses_secret(reply) and reply.code not in (530, 538)
 
 
 def _refused(
-    server: Server, tried: Mapping[str, str], replies: Sequence[Reply], left: Sequence[str]
+    server: Endpoint, tried: Mapping[str, str], replies: Sequence[Reply], left: Sequence[str]
 ) -> LoginError:
     *before, last = tried.items()
     said = "".join(f"; by {name}: {text}" for name, text in before if text != last[1])
@@ -158,22 +158,22 @@ def _refused(
     )
 
 
-def read_token(server: Server) -> Secret | None:
-    """The token to log in with, if it is to be one.
+def read_token(server: Endpoint) -> Secret | None:
+    """Return the token to log in with, or None if there is only a password.
 
-    :raises LoginError: if the callable that is to give it does not.
+    :raises LoginError: if the callable of MAIL_OAUTH_TOKEN returns no token.
     """
     if server.token is None or isinstance(server.token, Secret):
         return server.token
     try:
         token = Secret(server.token())
         if not re.fullmatch(rb"[!-~]+", token.octets()):
-            raise ValueError("this is no token")
+            raise ValueError("not a token")
     except LoginError:
         raise  # it says what to do
-    except Exception as error:  # the user's code: whatever it is, there is no login
+    except Exception as error:  # from the app's own callable: whatever it is, there is no login
         raise LoginError(
-            f"No login at {server}: the callable of MAIL_OAUTH_TOKEN gave no token"
+            f"No login at {server}: the callable of MAIL_OAUTH_TOKEN returned no token"
             f" ({type(error).__name__}).",
             phase=Phase.AUTH,
         ) from error
@@ -186,7 +186,7 @@ def _try(
     ask: Callable[[bytes | Secret], Reply],
     echoes: Echoes,
 ) -> tuple[Reply, str]:
-    """Run one mechanism; return the last reply and what a token's error says."""
+    """Run one mechanism. Return the last reply, and the server's error about a token."""
     initial, detail = next(exchange), ""
     command: bytes | Secret = b"AUTH " + name.encode()
     if initial is not None:
@@ -229,14 +229,14 @@ def _decoded(reply: Reply) -> bytes:
 
 
 def _token_error(challenge: bytes, echoes: Echoes) -> str:
-    """What RFC 7628 section 3.2.2 puts into the challenge: JSON with a status."""
+    """Read the challenge of RFC 7628 section 3.2.2: JSON with a status."""
     try:
         found = json.loads(challenge)
     except (ValueError, RecursionError):
         return ""
     if not isinstance(found, dict):
         return ""
-    # Written anew, for JSON has many ways to write a secret.
+    # Written anew, because JSON has many ways to write a secret.
     text = json.dumps(found, ensure_ascii=False)
     (shown,) = echoes.hide([escape(text.encode(errors="backslashreplace"))])
     return shown[:200]

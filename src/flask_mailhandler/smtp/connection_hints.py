@@ -1,12 +1,12 @@
-"""What to do when there is no connection, or it cannot be encrypted. Each hint looks at what is
-configured, so that none says to set what is set."""
+"""What to do if there is no connection, or it cannot be encrypted. Each hint reads the
+configuration, so that none says to set a key that is set."""
 
 from __future__ import annotations
 
 import errno
 import socket
 
-from .endpoint import Server
+from .endpoint import Endpoint
 
 _PLAIN_SPEAKER = {
     "WRONG_VERSION_NUMBER",
@@ -14,13 +14,13 @@ _PLAIN_SPEAKER = {
     "UNKNOWN_PROTOCOL",
     "HTTP_REQUEST",
 }
-# Of OpenSSL's x509_vfy.h: no certificate is known that this one could be verified by.
+# Of OpenSSL's x509_vfy.h: no known certificate can verify this one.
 _NO_AUTHORITY = {2, 18, 19, 20, 21}
 _FIRST_STRICT = 78
 
 
-def connect_hint(error: OSError, server: Server) -> str:
-    """Why there was no connection."""
+def connect_hint(error: OSError, server: Endpoint) -> str:
+    """Return the likely reason for a failed connection, and what to do."""
     if server.source_address and (
         error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL) or not error.errno
     ):
@@ -32,8 +32,8 @@ def connect_hint(error: OSError, server: Server) -> str:
     return " Check MAIL_HOST and MAIL_PORT."
 
 
-def tls_hint(error: BaseException, server: Server, *, after_handshake: bool = False) -> str:
-    """Cause and cure of a handshake that failed, or of what failed just after it."""
+def tls_hint(error: BaseException, server: Endpoint, *, after_handshake: bool = False) -> str:
+    """Return cause and remedy for a handshake that failed, or for an error just after it."""
     reason = str(getattr(error, "reason", "") or "").upper().replace(" ", "_")
     if getattr(error, "verify_message", ""):
         return _certificate_hint(error, server)
@@ -44,7 +44,7 @@ def tls_hint(error: BaseException, server: Server, *, after_handshake: bool = Fa
     return _client_hint(server) if after_handshake or "HANDSHAKE_FAILURE" in reason else ""
 
 
-def _client_hint(server: Server) -> str:
+def _client_hint(server: Endpoint) -> str:
     if server.own_tls_context:
         return " It may want a client certificate: load one into MAIL_TLS_CONTEXT."
     if server.tls_cert_file:
@@ -52,7 +52,7 @@ def _client_hint(server: Server) -> str:
     return " It may want a client certificate: set MAIL_TLS_CERT_FILE and MAIL_TLS_KEY_FILE."
 
 
-def _certificate_hint(error: BaseException, server: Server) -> str:
+def _certificate_hint(error: BaseException, server: Endpoint) -> str:
     said = str(getattr(error, "verify_message", "")).lower()
     code = int(getattr(error, "verify_code", 0) or 0)
     if "mismatch" in said or "not valid for" in said:
@@ -60,8 +60,8 @@ def _certificate_hint(error: BaseException, server: Server) -> str:
             hint = " Set MAIL_TLS_SERVER_NAME to a name in the certificate."
         else:
             hint = (
-                " Set MAIL_HOST to the name in the certificate. If it is reached by another, set"
-                " MAIL_TLS_SERVER_NAME."
+                " Set MAIL_HOST to the name in the certificate. If it is reached by another name,"
+                " set MAIL_TLS_SERVER_NAME."
             )
         return f"{hint} Names in its subjectAltName count, a common name does not (RFC 9525)."
     if "expired" in said:
@@ -80,15 +80,15 @@ def _certificate_hint(error: BaseException, server: Server) -> str:
     return " If it comes from a private authority, set MAIL_TLS_CA_FILE to its certificate."
 
 
-def _strict_hint(server: Server) -> str:
-    """Python 3.13 and newer ask OpenSSL for ``X509_STRICT``."""
+def _strict_hint(server: Endpoint) -> str:
+    """Python 3.13 and newer set OpenSSL's flag ``X509_STRICT``."""
     meanwhile = (
         "take ssl.VERIFY_X509_STRICT out of its verify_flags"
         if server.own_tls_context
         else "set MAIL_TLS_CONTEXT to a context without ssl.VERIFY_X509_STRICT in its verify_flags"
     )
     return (
-        " Python 3.13 and newer want certificates to follow RFC 5280: the server's needs an"
+        " Python 3.13 and newer require certificates to follow RFC 5280: the server's needs an"
         " authority key identifier, and that of its authority needs critical basic constraints and"
         f" a key usage. Have them issued anew. Until then, {meanwhile}."
     )

@@ -1,4 +1,4 @@
-"""What has become of one job so far."""
+"""The outcomes of a job so far, and the deliveries that are still to be made."""
 
 from __future__ import annotations
 
@@ -29,15 +29,18 @@ if t.TYPE_CHECKING:
     from ..content import Content
     from ..report import Job
 
+# A second more for so many octets: what a slow line of 100 kB/s needs.
+_OCTETS_PER_SECOND = 100_000
+
 
 class Delivery:
-    """A job on its way: which recipients wait, what has become of the others. It outlives a
-    session, so that what one connection has settled is not lost with it.
+    """A job on its way: the recipients that wait, and the outcomes of the others. It outlives a
+    session, so the outcomes are not lost with a connection.
 
-    :param job: Its envelope and content are all that is looked at.
-    :param timeout: Seconds for it all in all.
-    :param without_utf8: Writes the header of a content anew, for a server without SMTPUTF8; None
-        if it cannot be written there.
+    :param job: Only its envelope and content are used.
+    :param timeout: Seconds for the message all in all, unless the job has its own.
+    :param without_utf8: Writes the header of a content anew, for a server without SMTPUTF8, or
+        returns None if the header cannot do without it.
     """
 
     def __init__(
@@ -48,7 +51,8 @@ class Delivery:
     ) -> None:
         self.job = job
         self.without_utf8 = without_utf8
-        self.timeout = timeout
+        given = timeout if job.timeout is None else job.timeout
+        self.timeout: float = given + job.content.size / _OCTETS_PER_SECOND
         self.waiting: dict[Address, None] = dict.fromkeys(job.envelope.recipients)
         self.outcomes: dict[Address, Outcome] = {}
         self.error: DeliveryError | None = None
@@ -60,13 +64,13 @@ class Delivery:
 
     @property
     def deadline(self) -> Deadline:
-        """The time for it, which runs from the first time that anybody asks."""
+        """The time for it, which begins when it is first asked for."""
         if self._deadline is None:
             self._deadline = Deadline(self.timeout)
         return self._deadline
 
     def job_to(self, recipients: Sequence[Address]) -> Job:
-        """The job, to these recipients of a batch."""
+        """Return the job, addressed to these recipients of a batch."""
         return dataclasses.replace(self.job, envelope=self.job.envelope.to(Addresses(recipients)))
 
     def settle(
@@ -77,11 +81,11 @@ class Delivery:
         state: State | None = None,
         about: About | None = None,
     ) -> None:
-        """Note the outcome of *recipients*, which then wait no longer.
+        """Record the outcome of *recipients*, which then no longer wait.
 
         :param said: The reply that decided, or our own reason.
-        :param state: The reply's own if it is None.
-        :param about: Whose fault it is; if it is None the reply and the phase say so.
+        :param state: If it is left out, the reply's own.
+        :param about: Whose fault it is. If it is left out, the reply and the phase decide.
         """
         settled = list(recipients)
         if not settled:
@@ -92,28 +96,28 @@ class Delivery:
         else:
             state = state or State.DEFERRED
             code, enhanced, text = None, None, said
-        blamed = about or fault(said, phase)
+        blamed = None if state is State.ACCEPTED else about or fault(said, phase)
         for recipient in settled:
             self.outcomes[recipient] = Outcome(recipient, state, code, enhanced, text, blamed)
             self.waiting.pop(recipient, None)
         if state is not State.ACCEPTED:
             self._blame(state, str(said), phase, settled)
 
-    def leave_the_rest(self, reply: Reply, phase: Phase) -> None:
-        """Defer who waits still, for an earlier batch was not taken: a further one would fare
-        the same."""
-        self.settle([*self.waiting], f"not tried, for an earlier batch got: {reply}", phase)
+    def defer_rest(self, reply: Reply, phase: Phase) -> None:
+        """Defer the recipients that still wait, because the server has not accepted an earlier
+        batch and would not accept a further one either."""
+        self.settle([*self.waiting], f"not tried, because an earlier batch got: {reply}", phase)
 
     def interrupt(self) -> None:
-        """Defer who waits, for the caller has stopped."""
-        self.settle(self.waiting, "not tried, for sending was interrupted", Phase.MAIL)
+        """Defer the recipients that wait, because the caller has stopped."""
+        self.settle(self.waiting, "not tried, because sending was interrupted", Phase.MAIL)
 
-    def spoil(self, error: MessageError) -> None:
-        """Refuse who waits, for the content cannot be given as it was promised."""
+    def refuse_content(self, error: MessageError) -> None:
+        """Refuse the recipients that wait, because the content is not as it was announced."""
         self.settle(self.waiting, str(error), Phase.CONTENT, State.REFUSED, About.CONTENT)
 
     def fail(self, error: DeliveryError) -> None:
-        """Defer everybody who waits, for the session could not be had."""
+        """Defer all recipients that wait, because there is no session."""
         for recipient in self.waiting:
             self.outcomes[recipient] = Outcome(
                 recipient, State.DEFERRED, text=str(error), about=About.ACCOUNT
@@ -122,32 +126,30 @@ class Delivery:
         self.error = error
 
     def _blame(self, state: State, said: str, phase: Phase, settled: Sequence[Address]) -> None:
-        """Keep the gravest failure as the error: unknown before deferred before refused."""
+        """Keep the gravest failure as the error: first unknown, then deferred, then refused."""
         if self.error is not None and not is_graver(state, self.error):
             return
         names = str(settled[0]) + (f" and {len(settled) - 1} more" if len(settled) > 1 else "")
-        hint = (
-            " It may have arrived: sending it again may double it."
-            if state is State.UNKNOWN
-            else ""
-        )
+        hint = ""
+        if state is State.UNKNOWN:
+            hint = " It may have arrived: sending it again may double it."
         why = said.removesuffix(".")
         self.error = FAILURES[state](f"{names} {state} at {phase}: {why}.{hint}", phase=phase)
 
     def ordered(self) -> Iterator[Outcome]:
-        """The outcomes in the order of the envelope."""
+        """Return the outcomes in the order of the envelope."""
         return map(self.outcomes.__getitem__, self.job.envelope.recipients)
 
     def __repr__(self) -> str:
         return f"<Delivery {len(self.outcomes)} settled, {len(self.waiting)} waiting>"
 
 
-class Waiting:
-    """The deliveries not yet settled, drawn one at a time; a session that ends early leaves the
-    one in hand for the next session.
+class Deliveries:
+    """The deliveries of one call that are not yet settled, drawn one at a time. A session that
+    ends early leaves the one in hand for the next session.
 
     :param deliveries: May be made while it is read.
-    :param ready: Whether the next of them can be had without waiting for anybody.
+    :param ready: Returns whether the next of them can be had without waiting.
     """
 
     def __init__(
@@ -156,42 +158,37 @@ class Waiting:
         self._rest = iter(deliveries)
         self._ready = ready
         self._drawn: collections.deque[Delivery] = collections.deque()
+        """The one in hand and, if it was asked for, the one after it."""
         self._error: Exception | None = None
 
     def first(self) -> Delivery | None:
-        """The one in hand, or None when all are settled. May wait for who makes them."""
+        """Return the one in hand, or None if all are settled. May wait until it is made."""
         if not self._drawn:
             if self._error is not None:
                 error, self._error = self._error, None
                 raise error
-            self._draw()
+            self._drawn.extend(itertools.islice(self._rest, 1))
         return self._drawn[0] if self._drawn else None
 
     def at_hand(self) -> Delivery | None:
-        """The one in hand, or None if there is none without waiting."""
+        """Return the one in hand, or None if there is none without waiting."""
         return self.first() if self._drawn or self._ready() else None
 
     def following(self) -> Delivery | None:
-        """The one after that in hand, or None if there is none without waiting. An error in
-        making it is kept for when its turn comes."""
+        """Return the one after that in hand, or None if there is none without waiting. An error
+        in making it is raised when its turn comes."""
         if len(self._drawn) == 1 and self._error is None and self._ready():
             try:
-                self._draw()
+                self._drawn.extend(itertools.islice(self._rest, 1))
             except Exception as error:
                 self._error = error
         return self._drawn[1] if len(self._drawn) > 1 else None
 
     @property
     def in_hand(self) -> Delivery | None:
-        """The one that was drawn and not given away, if there is one."""
+        """The one that was drawn and not taken, if there is one."""
         return self._drawn[0] if self._drawn else None
 
     def take(self) -> Delivery:
-        """Give the one in hand away."""
-        delivery = self.first()
-        assert delivery is not None
-        self._drawn.popleft()
-        return delivery
-
-    def _draw(self) -> None:
-        self._drawn.extend(itertools.islice(self._rest, 1))
+        """Remove and return the one in hand."""
+        return self._drawn.popleft()

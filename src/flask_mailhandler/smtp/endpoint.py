@@ -1,12 +1,12 @@
-"""Whom to speak to, and how."""
+"""A server's address, and how to connect to it."""
 
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import typing as t
 from collections.abc import Callable
 
+from ..net.hosts import is_loopback
 from ..secret import Secret
 
 if t.TYPE_CHECKING:
@@ -17,35 +17,35 @@ Token: t.TypeAlias = "Secret | Callable[[], str]"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Server:
-    """What a session needs to know. Its values are checked already."""
+class Endpoint:
+    """All that a session needs to know of its server. The values are checked already."""
 
     host: str
     port: int
     security: Security
     tls_context: Callable[[], ssl.SSLContext]
-    """Builds the context, or gives the one that is there: it costs 20 ms of CPU."""
+    """Returns the context. It is built only once, because that takes 20 ms of CPU time."""
     tls_server_name: str | None = None
     """The name in the certificate, if it is not the host's."""
     tls_ca_file: str | None = None
-    """What the context was built from, as are the next two: for hints."""
+    """The context was built from this and the next two. Hints use them."""
     tls_cert_file: str | None = None
     own_tls_context: bool = False
     source_address: str | None = None
-    """The address of this machine to connect from."""
+    """The IP address of this machine to connect from."""
     username: str | None = None
     password: Secret | None = None
     token: Token | None = None
     login_mechanism: str | None = None
-    """The only mechanism to log in by."""
+    """The only login mechanism to use."""
     local_hostname: str | None = None
-    """The argument of EHLO; the address literal of the socket if it is None."""
+    """The argument of EHLO. If it is None, the address literal of the socket."""
     connect_timeout: float = 10.0
     """Seconds for opening a connection."""
     timeout: float = 25.0
-    """Seconds for one message all in all."""
+    """Seconds for one message in all."""
     recipients_per_message: int | None = None
-    """Recipients in one transaction."""
+    """The most recipients of one transaction."""
     messages_per_connection: int | None = 100
     one_flight: bool = False
     """Whether a small message may go in one write (RFC 3030)."""
@@ -55,21 +55,11 @@ class Server:
 
     @property
     def certificate_name(self) -> str:
-        """The name for SNI (RFC 6066 section 3) and the certificate. A dot at its end makes a
-        host name absolute for the resolver, and is no part of it there."""
+        """The name for SNI (RFC 6066 section 3) and the certificate. A dot at the end of a host
+        name makes it absolute for the resolver, and is not part of this name."""
         return self.tls_server_name or self.host.removesuffix(".")
 
     @property
     def loopback(self) -> bool:
-        """Whether the server is on this machine, so that nobody listens on the way."""
+        """Whether the server is on this machine, so that nothing goes over a network."""
         return is_loopback(self.host)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host* names this machine, without asking the DNS."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

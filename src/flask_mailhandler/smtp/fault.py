@@ -1,8 +1,8 @@
-"""Whose fault it is that a server does not take a message.
+"""Whose fault it is that a server does not accept a message.
 
 A reply to RCPT is usually about the recipient, but not always: Postfix answers MAIL with 250 and
-refuses the sender at RCPT (``smtpd_delay_reject``), and so do proxies. So what the reply says comes
-first, and the phase decides only where it says nothing.
+refuses the sender at RCPT (``smtpd_delay_reject``), and so do proxies. So the reply itself comes
+first, and the phase decides only if the reply says nothing.
 
 =============  =======================================  ===================================
 about          by the reply                             by the phase
@@ -13,7 +13,7 @@ account        421, 530, 535, x.4.5, x.7.8              up to the login; MAIL (4
 content        x.2.3, x.3.4, x.6.z                      DATA, the content and its end
 =============  =======================================  ===================================
 
-x.7.z is a policy, and what it is about stands in the text only. Servers that know no enhanced codes
+x.7.z is a policy, and only the text says what the policy is about. Servers without enhanced codes
 are read in the same way.
 """
 
@@ -26,7 +26,7 @@ from ..report import About
 from .reply import Reply
 
 # https://www.rfc-editor.org/rfc/rfc3463#section-3, https://www.rfc-editor.org/rfc/rfc7372#section-3;
-# x.2.252 is Exchange's, x.4.5 is what Gmail says when the day's quota is used up.
+# x.2.252 is Exchange's; Gmail replies x.4.5 when the quota of the day is used up.
 _BY_CODE: tuple[tuple[re.Pattern[str], About], ...] = (
     (re.compile(r"1\.(?:[1-6]|10)|2\.[12]"), About.RECIPIENT),
     (re.compile(r"1\.[78]|2\.252|7\.2[0-7]"), About.SENDER),
@@ -59,17 +59,17 @@ _BY_TEXT: tuple[tuple[re.Pattern[str], About], ...] = (
         About.CONTENT,
     ),
 )
-# What a text names is not what it says: sender@example.com may be a recipient, and what a filter is
-# called stands in the URL of its help.
+# Names are not read: sender@example.com may be a recipient, and the URL of a help page may hold the
+# name of a filter.
 _NAMED = re.compile(r"[^\s<>@]*@[^\s<>]*|\bhttps?://\S*", re.I)
-# Of a recipient, unless it is said before or after RCPT.
+# About a recipient, if it is a reply to RCPT.
 _OF_RECIPIENT = re.compile(r"gr[ae]y-?list|\bmailbox\b.{0,20}\b(?:quota|full)\b", re.I)
 
 
 def fault(said: Reply | str, phase: Phase) -> About:
-    """Say whose fault it is that a recipient was not accepted.
+    """Return whose fault it is that a recipient was not accepted.
 
-    :param said: The reply that decided, or our own reason where none did.
+    :param said: The reply that decided, or our own reason if no reply did.
     """
     if isinstance(said, str) or said.code in (421, 530, 535):
         return About.ACCOUNT
@@ -86,7 +86,7 @@ def _by_code(enhanced: str | None) -> About | None:
 
 
 def _by_text(said: Reply, phase: Phase) -> About | None:
-    """What the text of a policy (x.7.z), or of a server without enhanced codes, is about."""
+    """Read the text of a policy (x.7.z), or of a server without enhanced codes."""
     policy = said.enhanced_code is not None and said.enhanced_code[2:].startswith("7.")
     if not policy and said.enhanced_code is not None:
         return None
@@ -96,7 +96,7 @@ def _by_text(said: Reply, phase: Phase) -> About | None:
     for pattern, about in _BY_TEXT:
         if pattern.search(text):
             return about
-    # Nobody says "you may not" to one message after the content but to who sends it.
+    # After the content, a policy that names nothing is about the account that sends.
     return About.ACCOUNT if policy and phase > Phase.RCPT else None
 
 

@@ -1,5 +1,5 @@
-"""What to do when a login is not accepted, is missing or cannot be tried. Each hint looks at what
-is configured, so that none says to set what is set."""
+"""What to do if a login is refused, is missing or cannot be tried. Each hint reads the
+configuration, so that none says to set a key that is set."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 
 from ..phase import Phase
 from ..report import LoginError
-from .endpoint import Server
+from .endpoint import Endpoint
 from .reply import Reply
 
 _BY_TOKEN = {"OAUTHBEARER", "XOAUTH2"}
 _BY_PASSWORD = {"PLAIN", "LOGIN"}
 
 
-def missing_hint(server: Server, extensions: Mapping[str, str]) -> str:
-    """Why the server offers no mechanism that will do."""
+def missing_hint(server: Endpoint, extensions: Mapping[str, str]) -> str:
+    """Return why the server offers no suitable mechanism."""
     offered = {*extensions.get("AUTH", "").upper().split()}
     if server.login_mechanism and offered & (_BY_TOKEN if server.token else _BY_PASSWORD):
         return " Leave out MAIL_LOGIN_MECHANISM."
@@ -32,12 +32,12 @@ def missing_hint(server: Server, extensions: Mapping[str, str]) -> str:
             " 587, or 'tls' and 465, if it has these ports."
         )
     if offered:
-        return " Ask its administrator for one of them, which are safe under TLS."
-    return " Leave out MAIL_USERNAME if the server wants no login."
+        return " Ask its administrator to offer one of them; under TLS they are safe."
+    return " Leave out MAIL_USERNAME if the server requires no login."
 
 
-def login_hint(server: Server, reply: Reply, left: Sequence[str] = ()) -> str:
-    """What a refusal probably means, and what to do about it.
+def login_hint(server: Endpoint, reply: Reply, left: Sequence[str] = ()) -> str:
+    """Return what a refusal probably means, and what to do about it.
 
     :param left: Mechanisms that were not tried.
     """
@@ -50,8 +50,8 @@ def login_hint(server: Server, reply: Reply, left: Sequence[str] = ()) -> str:
     hint = (
         ". Check MAIL_USERNAME and MAIL_PASSWORD"
         if server.token is None
-        else ". Check MAIL_USERNAME and MAIL_OAUTH_TOKEN: the token must be valid still, for this"
-        " mailbox, and with the permission (scope) to send by SMTP"
+        else ". Check MAIL_USERNAME and MAIL_OAUTH_TOKEN: the token must not have expired, must be"
+        " for this user, and needs the permission (scope) to send by SMTP"
     )
     if server.token is not None and _is_switched_off(reply, text):
         hint += (
@@ -62,14 +62,14 @@ def login_hint(server: Server, reply: Reply, left: Sequence[str] = ()) -> str:
         # One more try would be one more failed login.
         hint += (
             f". If they are right, set MAIL_LOGIN_MECHANISM = {left[0].lower()!r}: some servers"
-            " refuse the others in this way"
+            " refuse other mechanisms in this way"
         )
     return hint
 
 
-def _encryption_hint(server: Server) -> str:
+def _encryption_hint(server: Endpoint) -> str:
     if server.security == "none":
-        return ". The server wants encryption before a login: set MAIL_SECURITY = 'starttls'"
+        return ". The server requires encryption before a login: set MAIL_SECURITY = 'starttls'"
     return ""
 
 
@@ -79,32 +79,32 @@ def _is_switched_off(reply: Reply, text: str) -> bool:
 
 
 def _provider_hint(reply: Reply, text: str) -> str:
-    """What the large providers mean, where their reply shows who they are."""
+    """Return what a large provider means, if the reply shows which one it is."""
     if _is_switched_off(reply, text):
         return (
-            ". Microsoft 365 wants OAuth instead of a password: set MAIL_OAUTH_TOKEN to"
+            ". Microsoft 365 requires OAuth instead of a password: set MAIL_OAUTH_TOKEN to"
             " OAuthToken.microsoft365(...), and let an administrator switch on 'Authenticated SMTP'"
             " for the mailbox"
         )
     if reply.code in (534, 535) and ("gsmtp" in text or "support.google.com" in text):
         return (
-            ". Gmail takes no account password here: make an app password (2-Step Verification"
-            " must be on) and set MAIL_PASSWORD to it, or set MAIL_OAUTH_TOKEN to"
+            ". Gmail does not accept the account password: make an app password (2-Step"
+            " Verification must be on) and set MAIL_PASSWORD to it, or set MAIL_OAUTH_TOKEN to"
             " OAuthToken.gmail(...)"
         )
     return ""
 
 
-def login_missing(server: Server, reply: Reply) -> LoginError:
-    """What a 530 to MAIL means (RFC 4954 section 6)."""
+def login_missing(server: Endpoint, reply: Reply) -> LoginError:
+    """Return the error for a 530 to MAIL (RFC 4954 section 6)."""
     if server.security == "none" and "TLS" in reply.text.upper():
         hint = " Probably set MAIL_SECURITY = 'starttls'."
     elif server.username is None:
         hint = " Probably set MAIL_USERNAME and MAIL_PASSWORD."
     else:
-        hint = " The login was accepted: ask the server's administrator what is missing."
+        hint = " The login was accepted: ask the server's administrator what else is required."
     return LoginError(
-        f"{server} takes no mail from this session: {reply}.{hint}",
+        f"{server} accepts no mail in this session: {reply}.{hint}",
         phase=Phase.MAIL,
         temporary=False,
     )

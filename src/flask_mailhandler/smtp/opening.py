@@ -1,6 +1,6 @@
 """From nothing to a session that may send: connect, greeting, EHLO, TLS, EHLO, login.
 
-Every failure here is an error of its own kind, for the message is not at fault::
+Every failure here is an error of its own kind, because the message is not at fault::
 
     connect ── greeting ── ehlo ──┬────────────────┬── auth ── ready
        │          │         │     └─ tls ── ehlo ──┘    │
@@ -23,7 +23,7 @@ from ..secret import Secret
 from . import auth
 from .connection_hints import connect_hint
 from .connection_hints import tls_hint
-from .endpoint import Server
+from .endpoint import Endpoint
 from .offer import extensions
 from .reply import read_reply
 from .reply import Reply
@@ -34,18 +34,18 @@ from .stream import StreamError
 
 
 class Opening:
-    """The steps of opening, and what each has found out. :meth:`run` takes them all;
-    ``flask mail check`` shows them.
+    """The steps of opening, and the result of each. :meth:`run` takes them all; ``flask mail
+    check`` shows them.
 
-    :param server: Whom to speak to.
+    :param server: Where to connect, and how.
     :param deadline: For all steps together.
-    :param step: Is told each phase before it begins.
-    :param token: To log in with, instead of the one that the server's configuration gives.
+    :param step: Called with each phase before it begins.
+    :param token: The token to log in with, instead of the configured one.
     """
 
     def __init__(
         self,
-        server: Server,
+        server: Endpoint,
         deadline: Deadline,
         step: Callable[[Phase], None],
         *,
@@ -63,9 +63,9 @@ class Opening:
         """Whether no reply has been read since the TLS handshake."""
         self.token: Secret | None = token
         self.last: Reply | None = None
-        """The last reply that was read; the one that was a refusal, if there was one."""
+        """The last reply that was read. After a refusal, that refusal."""
         self.echoes: Echoes = Echoes()
-        """What has been said at the login, which the server may repeat at any time."""
+        """The secrets of the login, which the server may repeat at any time."""
         self.stream: Stream
 
     def run(self) -> None:
@@ -87,17 +87,17 @@ class Opening:
         except StreamError as error:
             self.stream.close()
             if self.echoes:
-                # The frames where lines are read may hold what the server repeated.
+                # The frames that read lines may hold a secret that the server repeated.
                 error.__traceback__ = None
             raise self._broken(error) from error
         except (ConnectError, LoginError):
-            # The server said no, in good order, and waits for this (RFC 5321 section 3.1).
+            # The server refused in good order, and waits for this (RFC 5321 section 3.1).
             with contextlib.suppress(StreamError):
                 self.stream.write(b"QUIT\r\n")
             self.stream.close()
             raise
         except BaseException:
-            # Whatever ends the opening, the half-open connection is of no use to anybody.
+            # Whatever ends the opening, the half-open connection is of no use.
             self.stream.close()
             raise
 
@@ -116,8 +116,8 @@ class Opening:
         return last.code == 421 or (last.code == 432 and last.enhanced_code == "4.3.2")
 
     def fresh_token(self) -> Secret | None:
-        """Another token, if this one was refused and it came from a callable. A callable with a
-        method ``forget`` is told which one is of no use."""
+        """Return another token, if this one was refused and came from a callable. If the callable
+        has a method ``forget``, it is called with the refused one."""
         if self.token is None or not callable(self.server.token) or not self.login_refused:
             return None
         if self.last is None or not auth.refuses_secret(self.last):
@@ -141,7 +141,7 @@ class Opening:
         self.step(phase)
 
     def _ask(self, line: bytes | Secret) -> Reply:
-        # What has arrived tells more than a write that failed: a refusal, or an alert of TLS.
+        # A reply that has arrived says more than a failed write: a refusal, or a TLS alert.
         with contextlib.suppress(LostError):
             self.stream.write(
                 Secret(line.octets() + b"\r\n") if isinstance(line, Secret) else line + b"\r\n"
@@ -155,7 +155,7 @@ class Opening:
 
     def _connect(self) -> None:
         if self.server.security != "none":
-            # What cannot be used shows before anybody is spoken to.
+            # A file that cannot be used is an error before the connection is opened.
             self.server.tls_context()
         self._enter(Phase.CONNECT)
         try:
@@ -183,8 +183,8 @@ class Opening:
         )
 
     def _hello(self) -> None:
-        """EHLO, or HELO where that is not understood (RFC 5321 sections 3.2 and 4.1.1.1). What
-        was offered before is forgotten (RFC 3207 section 4.2)."""
+        """Send EHLO, or HELO to a server that does not know EHLO (RFC 5321 sections 3.2 and
+        4.1.1.1). Extensions offered before are forgotten (RFC 3207 section 4.2)."""
         self._enter(Phase.EHLO)
         name = (self.server.local_hostname or self._literal()).encode()
         reply = self._ask(b"EHLO " + name)
@@ -199,13 +199,14 @@ class Opening:
             )
 
     def _literal(self) -> str:
-        """The address literal of this end (RFC 5321 section 4.1.3). Asking the DNS for a name
-        can take seconds and tells strangers how the machine is called."""
+        """Return the address literal of this end (RFC 5321 section 4.1.3). Asking the DNS for a
+        name can take seconds, and shows the machine's name to others."""
         address = self.stream.local_address.partition("%")[0]
         return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
     def _upgrade(self) -> None:
-        """STARTTLS (RFC 3207): asked for and not to be had is an error, never plain text."""
+        """Send STARTTLS (RFC 3207). If TLS is configured and not offered, that is an error:
+        nothing is ever sent in plain text instead."""
         self._enter(Phase.TLS)
         if "STARTTLS" not in self.extensions:
             raise TLSError(
@@ -221,12 +222,12 @@ class Opening:
                 phase=Phase.TLS,
                 temporary=reply.code // 100 == 4,
             )
-        # Section 5: what stands behind the 220 was put there by somebody in the middle, to be
-        # taken for the server's words after the handshake.
+        # Section 5: octets after the 220 were put there by an attacker on the way, to be taken for
+        # the server's replies after the handshake.
         if self.stream.buffered:
             raise TLSError(
-                f"{self.server} sent plain text behind its answer to STARTTLS, as an attacker on"
-                " the way would. The connection was closed and nothing was sent.",
+                f"{self.server} sent plain text after its reply to STARTTLS, as an attacker on the"
+                " way would. The connection was closed and nothing was sent.",
                 phase=Phase.TLS,
             )
         self._start_tls()
@@ -250,9 +251,9 @@ class Opening:
         )
 
     def _broken(self, error: StreamError) -> DeferredError:
-        """The stream broke: which step was it, and what is the likely cause?"""
+        """Return the error for a stream that broke: it names the step and the likely cause."""
         if self.fresh_tls and isinstance(error, LostError):
-            # With TLS 1.3 a client certificate that is missing or refused shows only now.
+            # In TLS 1.3 the server reports a missing or refused client certificate only now.
             return self._tls_error(error.__cause__ or error)
         hint = ""
         if self.phase is Phase.GREETING and self.server.security != "tls":

@@ -1,9 +1,14 @@
-"""The connections of one handler: lent, and opened where there is none to lend."""
+"""The connections of one handler: lent, and opened if there is none to lend.
+
+A :class:`Pool` knows the server, opens connections, and remembers what the server has refused.
+:class:`.Slots` knows the connections of this process, and the callers that wait.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import time
 import weakref
 from collections.abc import Iterator
 
@@ -15,89 +20,91 @@ from ..report import LoginError
 from ..report import Observe
 from ..secret import Secret
 from .delivery import Delivery
-from .endpoint import Server
+from .endpoint import Endpoint
 from .opening import Opening
 from .session import Session
-from .slots import again
-from .slots import Places
+from .slots import Slots
 from .slots import Turn
+from .states import Chunking
+
+# Seconds: a server that has refused a login would refuse it again, and lock the account in the end.
+_LOGIN_PAUSE = 60.0
 
 
 class Pool:
     """Lends sessions. Safe with threads, with gevent, over a fork and at the interpreter's exit.
 
-    :param server: Whom to speak to.
+    :param server: Where to connect, and how.
     :param size: The most connections at one time, in this process.
-    :param idle: Seconds that an idle one is kept.
+    :param idle: Seconds for which an idle one is kept.
     """
 
-    def __init__(self, server: Server, size: int, idle: float) -> None:
+    def __init__(self, server: Endpoint, size: int, idle: float) -> None:
         self.server = server
         self.size = size
         self.idle = idle
-        self._holder = [Places(size, idle)]
-        # At exit, or when nobody has the pool any more.
+        self._chunking = True
+        """Whether BDAT may be tried: the server has not refused it."""
+        self._refused_login: LoginError | None = None
+        self._login_again = 0.0
+        # In a list, so that the finalizer does not hold the pool itself.
+        self._holder = [Slots(size, idle)]
+        # When the pool is collected, or at exit.
         weakref.finalize(self, _end, self._holder)
 
     @property
-    def _places(self) -> Places:
-        (places,) = self._holder
-        if places.pid != os.getpid():
-            places.abandon()
-            # In one step, so that two threads of a child take the same one.
-            places = self._own_places(places)
-        return places
-
-    def _own_places(self, inherited: Places) -> Places:
-        own = Places(self.size, self.idle)
-        own.login, own.chunking = inherited.login, inherited.chunking
-        if self._holder[0] is inherited:
-            self._holder[0] = own
+    def _slots(self) -> Slots:
+        (slots,) = self._holder
+        if slots.pid != os.getpid():
+            slots.abandon()
+            own = Slots(self.size, self.idle)
+            # In one step, so that two threads of a child take the same slots.
+            if self._holder[0] is slots:
+                self._holder[0] = own
         return self._holder[0]
 
     @contextlib.contextmanager
     def session(self, delivery: Delivery, observe: Observe) -> Iterator[Session]:
         """Lend a session, within the delivery's time.
 
-        :raises DeferredError: if none can be had.
+        :raises DeferredError: if there is none.
         """
-        places, turn, keep = self._places, Turn(fresh=delivery.repeated), True
+        slots, turn, keep = self._slots, Turn(fresh=delivery.repeated), True
         try:
-            yield self._lend(places, turn, delivery, observe)
-        except DeferredError:  # it wants a login, and would want it of the next message too
+            slots.enter(turn)
+            while turn.session is None:
+                if not turn.wait(delivery.deadline.remaining()):
+                    raise self._too_late(slots, delivery.deadline)
+                if turn.session is None:
+                    self._open(slots, turn, delivery, observe)
+            yield turn.session
+        except DeferredError:  # the server requires a login, for the next message too
             keep = False
             raise
         finally:
-            places.leave(turn, keep and self._holder[0] is places)
+            if turn.session is not None and turn.session.chunking is Chunking.REFUSED:
+                self._chunking = False
+            slots.leave(turn, keep and self._holder[0] is slots)
 
     def close(self) -> None:
         """Close all connections that are idle. The pool may be used again."""
-        self._places.close()
+        self._slots.close()
 
-    def _lend(self, places: Places, turn: Turn, delivery: Delivery, observe: Observe) -> Session:
-        places.enter(turn)
-        while turn.session is None:
-            if not turn.wait(delivery.deadline.remaining()):
-                raise self._too_late(places, delivery.deadline)
-            if turn.session is None:
-                self._open(places, turn, delivery, observe)
-        return turn.session
-
-    def _too_late(self, places: Places, deadline: Deadline) -> ConnectError:
+    def _too_late(self, slots: Slots, deadline: Deadline) -> ConnectError:
         advice = "Set MAIL_POOL_SIZE higher, if the server allows it."
-        if places.most < self.size:
+        if slots.most < self.size:
             advice = "A short while ago more were too many for the server."
         return ConnectError(
             f"No connection to {self.server} within {round(deadline.allowed, 1):g} s:"
-            f" {len(places.busy)} of {places.most} are in use by others. {advice}",
+            f" {len(slots.busy)} of {slots.most} are in use by others. {advice}",
             phase=Phase.CONNECT,
         )
 
-    def _open(self, places: Places, turn: Turn, delivery: Delivery, observe: Observe) -> None:
+    def _open(self, slots: Slots, turn: Turn, delivery: Delivery, observe: Observe) -> None:
         """Open a connection for *turn*, or put it back to the head of the line if the server has
-        too many of us already."""
-        if refused := places.login_refused:
-            raise again(refused)
+        too many of ours already."""
+        if refused := self._login_pause():
+            raise _again(refused)
         deadline = delivery.deadline.within(self.server.connect_timeout)
 
         def attempt(token: Secret | None) -> tuple[Opening, DeferredError | None]:
@@ -114,17 +121,28 @@ class Pool:
         if error is not None and (token := opening.fresh_token()):
             opening, error = attempt(token)
         if error is None:
-            turn.session = Session(self.server, opening, chunking=places.chunking)
-            places.login = None
-        elif not (opening.crowded and places.shrink(turn)):
+            turn.session = Session(self.server, opening, chunking=self._chunking)
+            self._refused_login = None
+        elif not (opening.crowded and slots.shrink(turn)):
             if isinstance(error, LoginError) and opening.login_refused:
-                places.refuse_login(error)
+                self._refused_login = _again(error)
+                self._login_again = time.monotonic() + _LOGIN_PAUSE
             raise error
 
+    def _login_pause(self) -> LoginError | None:
+        """Return the error of the last login if it need not be tried again yet."""
+        return self._refused_login if time.monotonic() < self._login_again else None
+
     def __repr__(self) -> str:
-        return f"<Pool {self.server} of {self.size}: {self._holder[0]}>"
+        login = ", login refused" if self._login_pause() else ""
+        return f"<Pool {self.server} of {self.size}: {self._holder[0]}{login}>"
 
 
-def _end(holder: list[Places]) -> None:
-    holder[0].keep = -1.0  # what is lent still is closed when it comes back
+def _again(error: LoginError) -> LoginError:
+    """Return the same error without its traceback, which knows the caller that met it."""
+    return LoginError(str(error), phase=error.phase, temporary=error.temporary)
+
+
+def _end(holder: list[Slots]) -> None:
+    holder[0].keep = -1.0  # a connection that is still lent is closed when it is returned
     holder[0].close()

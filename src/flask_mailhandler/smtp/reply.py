@@ -1,4 +1,4 @@
-"""What a server says, strictly read (RFC 5321 section 4.2)."""
+"""A server's reply, strictly read (RFC 5321 section 4.2)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import re
 from collections.abc import Callable
 
 from ..net.echo import Echoes
-from ..net.echo import escape
+from ..net.quoting import escape
 from ..phase import State
 from .stream import ProtocolError
 
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.2: three digits, then a hyphen on all lines
-# but the last, or a space and text, or nothing. int() would also take b"+25" and b"2_0".
+# except the last, or a space and text, or nothing. int() would also take b"+25" and b"2_0".
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.S)
 # https://www.rfc-editor.org/rfc/rfc3463#section-2
 _ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z)")
 MAX_REPLY = 1 << 16
-# So much of a server's text is shown in errors and reports.
+# The most characters of a server's text in errors and reports.
 _SHOWN = 500
 
 
@@ -29,15 +29,21 @@ class Reply:
     enhanced_code: str | None
     lines: tuple[str, ...]
     """The text of each line without codes, control characters escaped."""
+    text: str = dataclasses.field(init=False, compare=False, repr=False)
+    """The text in one line, shortened for display."""
+
+    def __post_init__(self) -> None:
+        text = " ".join(filter(None, self.lines))
+        object.__setattr__(self, "text", _cut(text))
 
     @property
     def state(self) -> State:
-        """What the reply means for what it answers, if it is 2yz, 4yz or 5yz."""
+        """The outcome that the reply means, if it is 2yz, 4yz or 5yz."""
         return {2: State.ACCEPTED, 4: State.DEFERRED, 5: State.REFUSED}[self.code // 100]
 
     @property
     def closing(self) -> bool:
-        """Whether the server ends the session: 421, or 221 that nobody asked for."""
+        """Whether the server ends the session: 421, or 221 without QUIT."""
         return self.code in (421, 221)
 
     @property
@@ -53,11 +59,6 @@ class Reply:
             return self.enhanced_code is None or self.enhanced_code.endswith(".5.3")
         return self.code == 552 and self.enhanced_code == "5.5.3"
 
-    @property
-    def text(self) -> str:
-        """The text in one line, cut for people's eyes."""
-        return _cut(" ".join(filter(None, self.lines)))
-
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.enhanced_code, self.text)))
 
@@ -67,10 +68,10 @@ def read_reply(
 ) -> Reply:
     """Read one reply.
 
-    :param read_line: Gives the next line without its line end.
+    :param read_line: Returns the next line without its line end.
     :param first: The first line, if it has been read.
-    :param echoes: What nobody is to see though the server may repeat it.
-    :raises ProtocolError: for anything that is no reply.
+    :param echoes: Secrets to mask, which the server may repeat.
+    :raises ProtocolError: for anything that is not a reply.
     :raises StreamError: as *read_line* does.
     """
     code = b""
@@ -84,7 +85,7 @@ def read_reply(
         if not found:
             # A secret may have begun in the lines before.
             said = _cut(echoes.hide([*texts, escape(line)])[-1])
-            raise ProtocolError(f"the server said '{said}', which is no SMTP reply")
+            raise ProtocolError(f"the server said '{said}', which is not an SMTP reply")
         if code and found[1] != code:
             raise ProtocolError(
                 f"the server changed from {escape(code)} to {escape(found[1])} within a reply"

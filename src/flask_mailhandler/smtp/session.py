@@ -1,8 +1,8 @@
-"""One connection: transactions until it ends.
+"""One connection: transactions, one after the other, until it ends.
 
 With PIPELINING a message takes two flights, its envelope and its content. In a list the end of
-one content and the envelope of the next message are one write, so that each message costs one
-round trip::
+one content and the envelope of the next message are one write, so each message costs one round
+trip::
 
     envelope 1        ──>
                       <── 250 250 354
@@ -13,7 +13,8 @@ round trip::
     .                 ──>
                       <── 250
 
-Only one end of data is unanswered at any time: one break must not make several messages unknown.
+Only one end of data is unanswered at any time, so that one break never makes several messages
+unknown.
 """
 
 from __future__ import annotations
@@ -32,41 +33,52 @@ from ..report import ConnectError
 from ..report import LoginError
 from ..report import Observe
 from . import chunk
+from .delivery import Deliveries
 from .delivery import Delivery
-from .delivery import Waiting
 from .dialogue import Dialogue
-from .endpoint import Server
+from .endpoint import Endpoint
 from .offer import Offer
 from .opening import Opening
 from .reply import Reply
+from .states import Chunking
+from .states import LineState
+from .states import SessionState
+from .states import TransactionState
 from .stream import StreamError
 from .stream import TimedOutError
 from .transaction import Transaction
 
-# One flight is not risked when the server was last heard longer ago than this.
+# Seconds: one flight is not risked when nothing was received from the server for longer.
 _FRESH = 2.0
+_BDAT = (Chunking.UNPROVEN, Chunking.PROVEN)
 
 
 class Session:
-    """A connection that is ready to send.
+    """A connection that is ready to send. Its steps are in the table of :class:`.SessionState`.
 
-    :param server: Whom to speak to.
-    :param opening: Whose steps have been taken.
+    :param server: Where it is connected.
+    :param opening: The opening, whose steps have been taken.
     :param chunking: Whether BDAT may be used; not after the host has refused it.
     """
 
-    def __init__(self, server: Server, opening: Opening, *, chunking: bool = True) -> None:
+    def __init__(self, server: Endpoint, opening: Opening, *, chunking: bool = True) -> None:
         self.server = server
         self.offer: Offer = Offer(opening.extensions)
+        self.state: SessionState = SessionState.FRESH
         self.begun: int = 0
-        """Transactions. All but the last of them were brought to their end by replies."""
-        self.chunking: bool = chunking
-        """Whether BDAT may be used."""
+        """Transactions. All but the last of them have been ended by replies."""
+        self.chunking: Chunking = Chunking.OFF
+        if (
+            chunking
+            and server.one_flight
+            and {"PIPELINING", "CHUNKING"} <= {*self.offer.extensions}
+        ):
+            self.chunking = Chunking.UNPROVEN
         self._pid = os.getpid()
-        self._chunk_taken = False
-        self._reset = False
-        self._said: Transaction | None = None
+        self._ahead: Transaction | None = None
+        """The next transaction, in the state AHEAD."""
         self._most = self.offer.at_most("MAILMAX", server.messages_per_connection)
+        self._most_recipients = self.offer.at_most("RCPTMAX", server.recipients_per_message)
         self._dialogue = Dialogue(opening.stream, "PIPELINING" in self.offer, opening.echoes)
 
     @property
@@ -76,125 +88,133 @@ class Session:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way, so that somebody else may use it."""
-        return self.usable and not self._said and not self._dialogue.left
+        """Whether no transaction is in hand, so that another thread may use it."""
+        in_hand = self.state in (SessionState.BUSY, SessionState.AHEAD)
+        return not in_hand and self.usable and not self._dialogue.pending
 
     @property
     def heard(self) -> float:
-        """When the server was last heard, on the monotonic clock."""
-        return self._dialogue.heard
+        """When something was last received from the server, on the monotonic clock."""
+        return self._dialogue.stream.heard
 
     def is_quiet(self) -> bool:
-        """Whether the server is still there, and has said nothing unasked, as far as can be seen
-        without waiting."""
+        """Return whether the server is still there and has sent nothing unasked, as far as can be
+        seen without waiting."""
         try:
-            self._dialogue.check_quiet()
+            self._dialogue.stream.check_quiet()
         except StreamError:
             return False
         return True
 
-    def send(self, waiting: Waiting, observe: Observe) -> Iterator[Delivery]:
-        """Send what waits and is at hand, and give back each delivery when its recipients are
-        settled.
+    def send(self, deliveries: Deliveries, observe: Observe) -> Iterator[Delivery]:
+        """Send the deliveries that are at hand, and yield each when its recipients are settled.
 
-        It ends early when this connection is of no more use; what then waits needs another.
+        It ends early when this connection is of no more use; the deliveries left need another.
 
         :raises LoginError: if the server wants a login before it takes any mail (530).
         :raises ConnectError: if it does not answer the first MAIL in time.
         """
-        while self.usable and (delivery := waiting.at_hand()):
-            if not self._said:
-                self.offer.refuse_what_cannot_go(delivery, str(self.server))
+        while self.usable and (delivery := deliveries.at_hand()):
+            if self.state is not SessionState.AHEAD:
+                self.offer.refuse_what_cannot_go(delivery, self.server)
             while delivery.waiting and self.usable:
-                self._dialogue.deadline = delivery.deadline
-                self._transact(delivery, waiting, observe)
+                self._dialogue.stream.deadline = delivery.deadline
+                self._transact(delivery, deliveries, observe)
             if delivery.waiting:
                 return
-            yield waiting.take()
+            yield deliveries.take()
 
     def probe(self, sender: str, recipient: Address, timeout: float) -> tuple[Reply, Reply | None]:
         """Ask whether the server would take a message: MAIL, RCPT and RSET, no content.
 
         :raises StreamError: if the connection breaks.
         """
-        self._dialogue.deadline = Deadline(timeout)
+        self._dialogue.stream.deadline = Deadline(timeout)
         try:
-            mail = self._ask(f"MAIL FROM:<{sender}>")
-            rcpt = self._ask(f"RCPT TO:<{recipient}>") if mail.code // 10 == 25 else None
+            mail = self._command(f"MAIL FROM:<{sender}>")
+            rcpt = self._command(f"RCPT TO:<{recipient}>") if mail.code // 10 == 25 else None
             if not (rcpt or mail).closing:
-                self._ask("RSET")
+                self._command("RSET")
         except BaseException:
             self.abandon()
             raise
         return mail, rcpt
 
-    def _ask(self, command: str) -> Reply:
-        self._dialogue.put([command])
+    def _command(self, command: str) -> Reply:
+        self._dialogue.queue([command])
         return self._dialogue.reply()
 
     def close(self) -> None:
-        """Say QUIT if the connection is in order, without waiting for the answer, and close."""
+        """Close. If the connection is in order QUIT is sent, and its reply is not waited for."""
         if self.idle:
             with contextlib.suppress(StreamError):
-                self._dialogue.deadline = Deadline(1)
-                self._dialogue.give(b"QUIT\r\n")
+                self._dialogue.stream.deadline = Deadline(1)
+                self._dialogue.stream.write(b"QUIT\r\n")
         self.abandon()
 
     def abandon(self) -> None:
-        """Close the connection without a word."""
-        self._said = None
+        """Close the connection without QUIT."""
+        self._ahead = None
         self._dialogue.close()
 
-    def _transact(self, delivery: Delivery, waiting: Waiting, observe: Observe) -> None:
-        said, self._said = self._said, None
-        transaction = said or self._begin(delivery, observe)
+    def _transact(self, delivery: Delivery, deliveries: Deliveries, observe: Observe) -> None:
+        """Complete one transaction: the one whose envelope is already sent, or a new one."""
+        ahead, self._ahead = self._ahead, None
+        assert (ahead is not None) == (self.state is SessionState.AHEAD)
+        transaction = ahead or self._begin(delivery, observe, self.state)
+        self.state = SessionState.BUSY
         hangs = None
         try:
-            if said is None:
-                self._dialogue.rest()
-                commands = transaction.commands(self.offer)
-                if self._chunks and chunk.fits(transaction, commands):
-                    self._chunk(transaction, commands)
+            if ahead is None:
+                self._dialogue.state = LineState.RESTING
+                if self.chunking in _BDAT and chunk.fits(transaction):
+                    self._send_chunk(transaction)
                 else:
-                    transaction.announce(commands, "DATA")
-                    self._complete(transaction, waiting)
+                    transaction.start("DATA")
+                    self._complete(transaction, deliveries)
             else:
-                self._complete(transaction, waiting)
-        except LoginError:  # the server said no, in good order
+                self._complete(transaction, deliveries)
+        except LoginError:
+            self.state = SessionState.LEFT_OPEN  # the server refused it in good order
             raise
         except StreamError as error:
             self.abandon()
-            if isinstance(error, TimedOutError) and self._is_new(transaction):
+            if isinstance(error, TimedOutError) and self._is_unanswered(transaction):
                 hangs = str(error)
             else:
                 transaction.break_off(error)
         except BaseException:
-            # A KeyboardInterrupt, say, finds the stream in the middle of something: nobody may
-            # use it again.
+            # Such as a KeyboardInterrupt in the middle of a command or a reply.
             self.abandon()
             transaction.break_off(StreamError("sending was interrupted"))
             raise
         if hangs is not None:
-            # Nor would it answer the next message.
+            # The server would not answer the next message either.
             raise ConnectError(f"{self.server} at {Phase.MAIL}: {hangs}.", phase=Phase.MAIL)
-        if self._said is None:
-            self._reset = transaction.open
+        if self.state is SessionState.BUSY:
+            ended = transaction.state is TransactionState.ENDED
+            self.state = SessionState.READY if ended else SessionState.LEFT_OPEN
         if self.usable:
             delivery.repeated = False
-            if self._is_last() and not self._said:
+            if self._is_last() and self.state is not SessionState.AHEAD:
                 self.close()
 
-    def _is_new(self, transaction: Transaction) -> bool:
-        """Whether the server has answered nothing yet since the session was opened."""
-        return self.begun == 1 and transaction.phase is Phase.MAIL and not transaction.whole
+    def _is_unanswered(self, transaction: Transaction) -> bool:
+        """Return whether the server has not replied to any command since the session opened."""
+        first = self.begun == 1 and transaction.phase is Phase.MAIL
+        return first and transaction.state is TransactionState.ENVELOPE
 
     def _begin(
-        self, delivery: Delivery, observe: Observe, without: Collection[Address] = ()
+        self,
+        delivery: Delivery,
+        observe: Observe,
+        before: SessionState,
+        without: Collection[Address] = (),
     ) -> Transaction:
-        """Take the next batch of those that wait, but for those *without* whom."""
-        limits = (self.server.recipients_per_message, delivery.limit)
+        """Take the next batch of the recipients that wait, except those in *without*."""
+        limits = [limit for limit in (self._most_recipients, delivery.limit) if limit]
         others = itertools.filterfalse(without.__contains__, delivery.waiting)
-        batch = [*itertools.islice(others, self.offer.at_most("RCPTMAX", *limits))]
+        batch = [*itertools.islice(others, min(limits, default=None))]
         self.begun += 1
         return Transaction(
             self._dialogue,
@@ -202,30 +222,25 @@ class Session:
             delivery,
             batch,
             observe,
-            reset=self._reset,
-            reused=self.begun > 1,
+            parameters=self.offer.parameters(delivery.job, batch),
+            before=before,
         )
 
-    def _complete(self, transaction: Transaction, waiting: Waiting) -> None:
-        """From the replies to the envelope to that to the end of data."""
-        if not (transaction.agree() and transaction.data()):
+    def _complete(self, transaction: Transaction, deliveries: Deliveries) -> None:
+        """Complete a transaction whose commands are queued or sent."""
+        if not (transaction.envelope() and transaction.data()):
             return
-        delivery = self._following(transaction, waiting)
+        delivery = self._following(transaction, deliveries)
         if not transaction.content():
             return
         following: Transaction | None = None
-
-        def announce_next() -> None:
-            nonlocal following
-            if delivery is not None:
-                # Of the same delivery, those accepted now are not settled yet.
-                taken = transaction.accepted if delivery is transaction.delivery else ()
-                following = self._begin(delivery, transaction.observe, set(taken))
-                following.announce(following.commands(self.offer), "DATA")
-
-        self._reset = False  # what follows comes behind a reply to the end of data
+        if delivery is not None:
+            # Of the same delivery, the recipients accepted now are not settled yet.
+            taken = transaction.accepted if delivery is transaction.delivery else ()
+            observe, ready = transaction.observe, SessionState.READY
+            following = self._begin(delivery, observe, ready, without={*taken})
         try:
-            transaction.end(announce_next)
+            transaction.end_of_data(following)
         except StreamError as error:
             self.abandon()
             # A further batch of the same delivery is settled together with this one.
@@ -237,55 +252,49 @@ class Session:
             if following is not None:
                 self._go_on(following)
 
-    def _go_on(self, following: Transaction) -> None:
-        """Keep a transaction that has been said, or leave it to a fresh connection."""
-        if not self.usable:
-            following.delivery.repeated = True
-        elif following.delivery.waiting:
-            self._said = following
-        else:
-            # It was a further batch of a message that the server has refused meanwhile; it waits
-            # for a content, and even an empty one might be taken.
-            self.abandon()
-
-    def _following(self, transaction: Transaction, waiting: Waiting) -> Delivery | None:
-        """Whose envelope may go with the end of this content: what is left of the same delivery,
-        or else the next one, if that can be had without waiting."""
-        if not self._dialogue.pipelining or self._chunks or self._is_last():
+    def _following(self, transaction: Transaction, deliveries: Deliveries) -> Delivery | None:
+        """Return the delivery whose envelope may go with the end of this content: the rest of the
+        same delivery, or else the next one, if that can be had without waiting."""
+        if not self._dialogue.pipelining or self.chunking in _BDAT or self._is_last():
             return None
         delivery = transaction.delivery
         if len(delivery.waiting) > len(transaction.accepted):
             return delivery
-        following = waiting.following()
+        following = deliveries.following()
         if following is not None:
-            self.offer.refuse_what_cannot_go(following, str(self.server))
+            self.offer.refuse_what_cannot_go(following, self.server)
         return following if following is not None and following.waiting else None
+
+    def _go_on(self, following: Transaction) -> None:
+        """Keep a transaction whose envelope is sent, or move it to a fresh connection."""
+        if not self.usable:
+            following.delivery.repeated = True
+        elif following.delivery.waiting:
+            self._ahead, self.state = following, SessionState.AHEAD
+        else:
+            # It is a further batch of a message that the server has refused meanwhile. The server
+            # waits for its content, and might accept even an empty one.
+            self.abandon()
 
     def _is_last(self) -> bool:
         return self._most is not None and self.begun >= self._most
 
-    # One flight (RFC 3030), for a relay of one's own
-
-    @property
-    def _chunks(self) -> bool:
-        """Whether small messages go by BDAT here."""
-        wanted = self.server.one_flight and self.chunking
-        return wanted and self._dialogue.pipelining and "CHUNKING" in self.offer
-
-    def _chunk(self, transaction: Transaction, commands: list[str]) -> None:
-        """In one write if the server has shown that it can, and nothing has gone wrong since;
-        else in two."""
+    def _send_chunk(self, transaction: Transaction) -> None:
+        """Send in one write if the server has shown that it can, and has refused nothing since;
+        otherwise in two."""
         silent = time.monotonic() - self.heard
-        if self._chunk_taken and not self._dialogue.refused and silent <= _FRESH:
+        proven = self.chunking is Chunking.PROVEN and not self._dialogue.refused
+        if proven and silent <= _FRESH:
             # On a connection that is closed already the outcome would be unknown.
-            self._dialogue.check_quiet()
-            chunk.in_one_flight(transaction, commands)
+            self._dialogue.stream.check_quiet()
+            chunk.in_one_flight(transaction)
         else:
             self._dialogue.refused = False
-            chunk.in_two_flights(transaction, commands)
-            self._chunk_taken = transaction.phase is Phase.DONE and not self._dialogue.refused
-        if transaction.chunk_refused:
-            self.chunking = False
+            chunk.in_two_flights(transaction)
+            proven = transaction.phase is Phase.DONE and not self._dialogue.refused
+            self.chunking = Chunking.PROVEN if proven else Chunking.UNPROVEN
+        if transaction.state is TransactionState.NO_CHUNKS:
+            self.chunking = Chunking.REFUSED
 
     def __repr__(self) -> str:
         state = "closed" if not self.usable else "idle" if self.idle else "in use"

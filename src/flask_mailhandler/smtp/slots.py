@@ -1,11 +1,11 @@
-"""Who has which connection, who waits for one, and which of them are kept.
+"""The connections of one process: the lent ones, the idle ones, and the callers that wait.
 
 ::
 
-    enter ── wait in line ──┬── an idle one that is alive ──┬── leave ──┬── idle
-                            └── a place, for a new one ─────┘           └── closed
+    enter ── wait in line ──┬── an idle connection that is alive ──┬── leave ──┬── idle
+                            └── a free slot, for a new one ────────┘           └── closed
 
-All of the policy stands in :meth:`Places._serve`.
+The whole policy is in :meth:`Slots._serve`.
 """
 
 from __future__ import annotations
@@ -18,17 +18,14 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterable
 
-from ..report import LoginError
 from .session import Session
 
-# A server that has refused a login would refuse it again, and lock the account in the end.
-_LOGIN_PAUSE = 60.0
-# So long a server that had too many connections of us is spared.
+# Seconds for which a server that had too many of our connections is spared.
 _SHRUNK = 60.0
 
 
 class Turn:
-    """Somebody who waits for a connection, and then has one.
+    """The place in line of one caller, and then its connection.
 
     :param fresh: Whether an idle connection will not do.
     """
@@ -36,23 +33,28 @@ class Turn:
     def __init__(self, fresh: bool) -> None:
         self.fresh = fresh
         self.session: Session | None = None
-        """The connection, or None as long as there is none: a new one may be opened then."""
-        # No Event: the garbage collector could find the lock in it taken by this very thread.
+        """The connection. If it is None when the caller is called, it may open a new one."""
+        # Not an Event: the garbage collector could find its lock taken by this very thread.
         self._gate = threading.Lock()
         self._gate.acquire()
 
     def call(self, session: Session | None) -> None:
+        """Let the caller go on, with an idle connection or None."""
         self.session = session
         self._gate.release()
 
     def wait(self, seconds: float) -> bool:
-        """Wait to be called. Whether that came in time."""
+        """Wait to be called, and return whether that came in time."""
         return self._gate.acquire(timeout=seconds)
 
 
-class Places:
-    """What one process knows of its connections. Sockets and locks must not be shared over a
-    fork, so that a child begins with a state of its own."""
+class Slots:
+    """The connections of one process. A fork must not share sockets and locks, so a child begins
+    with slots of its own.
+
+    :param size: The most connections at one time.
+    :param idle: Seconds for which an idle one is kept.
+    """
 
     def __init__(self, size: int, idle: float) -> None:
         self.pid: int = os.getpid()
@@ -61,22 +63,47 @@ class Places:
         self.line: collections.deque[Turn] = collections.deque()
         self.idle: list[Session] = []
         self.busy: set[Turn | Session] = set()
-        """Who has a connection or opens one, and connections that are being closed."""
+        """The turns that have a connection or open one, and the connections being closed."""
         self.limit: int = size
         self.limited_until: float = 0.0
-        self.login: tuple[LoginError, float] | None = None
-        """The login that was refused, and how long it need not be tried again."""
-        self.chunking: bool = True
         self._useless: list[Session] = []
         self._changes: collections.deque[Callable[[], None]] = collections.deque()
         self._changing = threading.Lock()
 
-    def change(self, change: Callable[[], None]) -> None:
-        """Make a change, give connections to those who wait, and close what is of no use.
+    @property
+    def most(self) -> int:
+        """The number of connections that there may be."""
+        return self.limit if time.monotonic() < self.limited_until else self.size
 
-        Nobody waits for the lock: whoever has it makes the changes of the others too. So the
-        garbage collector may give back the connection of a sending that was given up, in the
-        middle of this.
+    def enter(self, turn: Turn) -> None:
+        """Put *turn* at the end of the line."""
+        self.change(functools.partial(self.line.append, turn))
+
+    def leave(self, turn: Turn, keep: bool) -> None:
+        """Give up a place in line, or return the connection.
+
+        :param keep: Whether the connection may be used again, if it is in order.
+        """
+        session = turn.session
+        kept = session if session is not None and keep and session.idle else None
+        if session is not None and kept is None:
+            session.close()
+        if self.pid == os.getpid():  # not a child of a fork, in the middle of its parent's work
+            self.change(functools.partial(self._left, turn, kept))
+
+    def _left(self, turn: Turn, kept: Session | None) -> None:
+        if turn in self.line:
+            self.line.remove(turn)
+        self.busy.discard(turn)
+        if kept is not None:
+            self.idle.append(kept)
+
+    def change(self, change: Callable[[], None]) -> None:
+        """Make a change, serve the line, and close the connections that are of no use.
+
+        No thread waits for the lock: the thread that has it makes the changes of the others too.
+        So the garbage collector may return a connection in the middle of this, when the caller
+        has given up a sending.
         """
         self._changes.append(change)
         while self._changes and self._changing.acquire(blocking=False):
@@ -89,89 +116,58 @@ class Places:
                 self._changing.release()
             for session in useless:
                 session.close()
-                # Its place is free only now, so that there are never more than allowed.
+                # Its slot is free only now, so that there are never more than allowed.
                 self._changes.append(functools.partial(self.busy.discard, session))
 
     def _serve(self) -> None:
-        """Give connections to those who wait, in their order."""
+        """Serve the line in order. For its first turn there are four cases:
+
+        1.  It needs a fresh connection: all idle ones are closed, and case 3 or 4 follows.
+        2.  A connection is idle: the turn gets it if it is alive. If not, it is closed, and the
+            turn is looked at again.
+        3.  No connection is idle and a slot is free: the turn may open a new connection.
+        4.  No slot is free: the turn waits, and so do those after it.
+        """
         now = time.monotonic()
-        # After a while the server may have closed it.
-        self._discard([session for session in self.idle if now - session.heard > self.keep])
+        for session in [*self.idle]:
+            if now - session.heard > self.keep:  # the server may have closed it
+                self._discard([session])
         while self.line:
             turn = self.line[0]
-            if turn.fresh:
-                # One that had been idle was of no use, and the others will be of none.
+            if turn.fresh and self.idle:
+                # An idle connection was of no use to it, and the others would not be either.
                 self._discard([*self.idle])
-            session = self.idle[-1] if self.idle else None  # the likeliest to be alive
-            if session is not None and not session.is_quiet():
-                self._discard([session])
-                continue
-            if session is not None:
+            used = self.idle[-1] if self.idle else None  # the likeliest to be alive
+            if used is not None:
+                if not used.is_quiet():
+                    self._discard([used])
+                    continue
                 self.idle.pop()
             elif len(self.busy) >= self.most:
                 break
             self.line.popleft()
             self.busy.add(turn)
-            turn.call(session)
-
-    @property
-    def most(self) -> int:
-        """How many connections there may be."""
-        return self.limit if time.monotonic() < self.limited_until else self.size
+            turn.call(used)
 
     def _discard(self, sessions: Iterable[Session]) -> None:
+        """Have idle connections closed. They keep their slots until then."""
         for session in sessions:
             self.idle.remove(session)
             self.busy.add(session)
             self._useless.append(session)
 
-    def enter(self, turn: Turn) -> None:
-        """Put *turn* at the end of the line."""
-        self.change(functools.partial(self.line.append, turn))
-
     def shrink(self, turn: Turn) -> bool:
-        """Let *turn* wait for one of the other connections, instead of having its own. Whether
-        there are any."""
+        """Let *turn* wait for one of the other connections, instead of having its own, and return
+        whether there are any."""
         others = len(self.busy) - 1 + len(self.idle)
         if others:
             self.limit, self.limited_until = others, time.monotonic() + _SHRUNK
-            self.change(functools.partial(self._line_upagain, turn))
+            self.change(functools.partial(self._wait_again, turn))
         return bool(others)
 
-    def _line_upagain(self, turn: Turn) -> None:
+    def _wait_again(self, turn: Turn) -> None:
         self.busy.discard(turn)
         self.line.appendleft(turn)
-
-    def leave(self, turn: Turn, keep: bool) -> None:
-        """Give up a place in line, or give back what was got there.
-
-        :param keep: Whether the connection may be used again, if it is in order.
-        """
-        session = turn.session
-        if session is not None and not (keep and session.idle):
-            session.close()
-        if self.pid == os.getpid():  # not a child of a fork, in the middle of its parent's work
-            self.change(functools.partial(self._left, turn))
-
-    def _left(self, turn: Turn) -> None:
-        if turn in self.line:
-            self.line.remove(turn)
-        self.busy.discard(turn)
-        if turn.session is not None:
-            self.chunking &= turn.session.chunking
-            if turn.session.idle:
-                self.idle.append(turn.session)
-
-    def refuse_login(self, error: LoginError) -> None:
-        """Remember that a login was refused, and nothing of who tried it."""
-        self.login = again(error), time.monotonic() + _LOGIN_PAUSE
-
-    @property
-    def login_refused(self) -> LoginError | None:
-        """The error of a login that need not be tried again yet."""
-        if self.login is None or time.monotonic() >= self.login[1]:
-            return None
-        return self.login[0]
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -182,22 +178,14 @@ class Places:
 
     def abandon(self) -> None:
         """Close the descriptors that a child has inherited. The connections are the parent's:
-        not an octet may be said on them."""
+        nothing may be written to them."""
         lent = [one.session if isinstance(one, Turn) else one for one in [*self.busy]]
         for session in [*self.idle, *lent]:
             if session is not None:
                 session.abandon()
 
     def __str__(self) -> str:
-        idle, busy, waiting = len(self.idle), len(self.busy), len(self.line)
-        facts = [f"{idle} idle", f"{busy} in use", f"{waiting} waiting"]
+        facts = [f"{len(self.idle)} idle", f"{len(self.busy)} in use", f"{len(self.line)} waiting"]
         if self.most < self.size:
             facts.append(f"at most {self.most} for now")
-        if self.login_refused:
-            facts.append("login refused")
         return ", ".join(facts)
-
-
-def again(error: LoginError) -> LoginError:
-    """The same error without its traceback, which knows who met it."""
-    return LoginError(str(error), phase=error.phase, temporary=error.temporary)

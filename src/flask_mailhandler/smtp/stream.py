@@ -18,11 +18,11 @@ from ..secret import Secret
 if t.TYPE_CHECKING:
     import ssl
 
-# RFC 5321 section 4.5.3.1.5 promises 512 octets for a reply line; some servers need more.
+# RFC 5321 section 4.5.3.1.5 limits a reply line to 512 octets; some servers send more.
 MAX_LINE = 4096
 _READ = 1 << 16
-# A write is cut into pieces of this size, so that the deadline is looked at between them: a
-# TLS socket starts its time-out anew for every record, and this is the largest one.
+# A write is cut into pieces of this size, and the deadline is checked between them: a TLS socket
+# starts its time-out anew for every record, and this is the largest one.
 _WRITE = 1 << 14
 # https://www.rfc-editor.org/rfc/rfc8305#section-5: Connection Attempt Delay
 _NEXT_ATTEMPT = 0.25
@@ -30,10 +30,10 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class StreamError(Exception):
-    """The stream is of no more use."""
+    """The stream cannot be used any more."""
 
     given: int = 0
-    """If a write failed: so many of its octets the kernel has taken."""
+    """If a write failed: how many of its octets the kernel has taken."""
 
 
 class LostError(StreamError):
@@ -49,7 +49,7 @@ class ProtocolError(StreamError):
 
 
 def _mapped(error: OSError, given: int = 0) -> StreamError:
-    """Turn a socket's error into ours, here and nowhere else."""
+    """Turn a socket's error into a StreamError. This is the only place that does."""
     found: StreamError
     if isinstance(error, TimeoutError):
         found = TimedOutError("no answer within the time allowed")
@@ -78,11 +78,11 @@ class Stream:
         self.deadline = deadline
         self.closed: bool = False
         self.heard: float = time.monotonic()
-        """When the other side was last heard."""
+        """When something was last received, on the monotonic clock."""
 
     @property
     def buffered(self) -> bool:
-        """Whether octets have been received that nobody has read."""
+        """Whether octets have been received that are not yet read."""
         return bool(self._lines or self._rest)
 
     @property
@@ -115,7 +115,7 @@ class Stream:
     def write(self, data: bytes | Secret) -> None:
         """Write all of *data*.
 
-        :raises StreamError: if it was not all given to the kernel.
+        :raises StreamError: if the kernel has not taken all of it.
         """
         view, given = memoryview(b"" if isinstance(data, Secret) else data), 0
         try:
@@ -124,7 +124,7 @@ class Stream:
                 _send_secret(self._sock, data)
             while given < len(view):
                 self._sock.settimeout(self._left())
-                # Of a TLS record that is not written whole the other side has nothing.
+                # If a TLS record is not written whole, the other side has nothing of it.
                 given += self._sock.send(view[given : given + _WRITE])
         except OSError as error:
             raise _mapped(error, given) from error
@@ -133,9 +133,9 @@ class Stream:
             raise
 
     def check_quiet(self) -> None:
-        """See, without waiting, that the other side is there and has said nothing unasked.
+        """Check, without waiting, that the other side is there and has sent nothing unasked.
 
-        :raises LostError: if it has closed, or has spoken, which can be read then.
+        :raises LostError: if it has closed, or has sent something, which can then be read.
         """
         if not self.buffered:
             try:
@@ -146,7 +146,7 @@ class Stream:
             except OSError as error:
                 raise _mapped(error) from error
             self._take(data)
-        raise LostError("the server spoke without being asked")
+        raise LostError("the server sent a reply without a command")
 
     def start_tls(self, context: ssl.SSLContext, hostname: str) -> None:
         """Encrypt the connection; the certificate must be good for *hostname*.
@@ -158,7 +158,7 @@ class Stream:
 
         self._would_block = ssl.SSLWantReadError
         self._sock.settimeout(self._left())
-        # Of a connection that is gone, wrap_socket would leave a descriptor open.
+        # If the connection is gone, wrap_socket would leave a descriptor open.
         self._sock.getpeername()
         self._sock = context.wrap_socket(
             self._sock, server_hostname=hostname, do_handshake_on_connect=False
@@ -166,8 +166,8 @@ class Stream:
         self._sock.do_handshake()  # the time-out is for all of its reads and writes together
 
     def close(self) -> None:
-        """Close the socket. Never raises and never waits: what was written is sent by the
-        kernel, what would come is not read."""
+        """Close the socket. Never raises and never waits: the kernel sends the octets that were
+        written, and nothing more is read."""
         self.closed = True
         with contextlib.suppress(OSError):
             self._sock.close()
@@ -207,19 +207,20 @@ def _send_secret(sock: socket.socket, secret: Secret) -> None:
     try:
         sock.sendall(secret.octets())
     except BaseException as error:
-        # A traceback can show what its frames hold, and those of a TLS socket hold the octets.
+        # A traceback can show its frames' variables, and a TLS socket's frames hold the octets.
         raise error.with_traceback(None) from None
 
 
 def connect(host: str, port: int, deadline: Deadline, source: str | None = None) -> Stream:
-    """Connect to the first address of *host* that answers: the families interleaved, the next
-    attempt after 250 ms, the first connection wins (RFC 8305).
+    """Connect to the first address of *host* that answers: the families are interleaved, the next
+    attempt starts after 250 ms, and the first connection wins (RFC 8305).
 
-    Resolving the name cannot be bounded by the deadline: ``getaddrinfo`` has no time-out but
-    the resolver's own.
+    The deadline does not limit resolving the name: ``getaddrinfo`` has no time-out except the
+    resolver's own.
 
     :param source: The IP address of this machine to connect from.
-    :raises OSError: the first address's, or ``socket.gaierror``; ``TimeoutError`` at the deadline.
+    :raises OSError: the error of the first address, or ``socket.gaierror``; ``TimeoutError`` at
+        the deadline.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     bound = None
@@ -227,7 +228,7 @@ def connect(host: str, port: int, deadline: Deadline, source: str | None = None)
         (bound, *_) = socket.getaddrinfo(source, 0, flags=socket.AI_NUMERICHOST)
         found = [entry for entry in found if entry[0] == bound[0]]
         if not found:
-            raise OSError(f"it has no address that {source} could connect to")
+            raise OSError(f"it has no address that {source} can connect to")
     sock = _race(_interleave(found), deadline, bound and bound[4])
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -238,14 +239,14 @@ _Address: t.TypeAlias = "tuple[int, int, int, str, t.Any]"
 
 
 def _interleave(found: list[t.Any]) -> list[_Address]:
-    """The families in turn, the family that the resolver prefers first (section 4)."""
+    """Take the families in turn, first the one that the resolver prefers (section 4)."""
     families = {entry[0]: [e for e in found if e[0] == entry[0]] for entry in found}
     turns = itertools.zip_longest(*families.values())
     return [entry for turn in turns for entry in turn if entry is not None]
 
 
 def _race(addresses: list[_Address], deadline: Deadline, source: t.Any) -> socket.socket:
-    """Start one attempt after the other until one of them has a connection.
+    """Start one attempt after the other until one of them is connected.
 
     :param source: The socket address to connect from, or None.
     """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Iterator
 
-# So much is doubled at once.
+# Octets that are doubled at once.
 _PIECE = 1 << 18
 
 
 def stuffed(content: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the octets of *content* with each dot that begins a line doubled, and with a line end
-    behind the last line if it has none. A lone ``.`` CRLF then ends the data.
+    """Yield the octets of *content* with each dot that begins a line doubled, and with a line end
+    after the last line if it has none. A lone ``.`` CRLF then ends the data.
 
     :param content: CRLF lines, in pieces that may be cut anywhere.
     """

@@ -1,5 +1,5 @@
 """One transaction: MAIL, RCPT for each recipient, DATA, the content and its end (RFC 5321 section
-3.3). What each failure means for the recipients::
+3.3). The meaning of each failure for the recipients::
 
     mail ── rcpt ── data ── content ── end of data ── done
     └──── no reply: deferred, safe ────┘└─ unknown ─┘
@@ -10,8 +10,6 @@ The first cause wins: a reply that settles a recipient is never overwritten by a
 
 from __future__ import annotations
 
-import typing as t
-
 from ..address import Address
 from ..errors import MessageError
 from ..phase import Phase
@@ -19,10 +17,13 @@ from ..phase import State
 from ..report import Observe
 from .delivery import Delivery
 from .dialogue import Dialogue
-from .endpoint import Server
+from .endpoint import Endpoint
 from .login_hints import login_missing
-from .offer import Offer
 from .reply import Reply
+from .states import LEGAL_STEPS
+from .states import SessionState
+from .states import STATE_AT
+from .states import TransactionState
 from .stream import LostError
 from .stream import ProtocolError
 from .stream import StreamError
@@ -33,98 +34,94 @@ _END = b".\r\n"
 
 
 class Transaction:
-    """A batch of a delivery's recipients, and how far the server has agreed.
+    """The transaction of a batch of recipients; see the table of :class:`.TransactionState`.
 
-    :param reset: Whether the transaction before was left open, so that RSET must come first.
-    :param reused: Whether the connection has finished a transaction before.
+    :param parameters: Of MAIL.
+    :param before: The state of the session between the transaction before and this one.
     """
 
     def __init__(
         self,
         dialogue: Dialogue,
-        server: Server,
+        server: Endpoint,
         delivery: Delivery,
         batch: list[Address],
         observe: Observe,
         *,
-        reset: bool,
-        reused: bool,
+        parameters: str = "",
+        before: SessionState = SessionState.FRESH,
     ) -> None:
+        assert before not in (SessionState.BUSY, SessionState.AHEAD)
         self.dialogue = dialogue
         self.server = server
         self.delivery = delivery
         self.batch = batch
         self.accepted: list[Address] = []
-        self.phase: Phase = Phase.MAIL
-        self.open: bool = reset
-        """Whether it must be ended by RSET, for no reply to an end of data has ended it."""
-        self.whole: bool = False
-        """Whether the server may have the whole content, so that no reply leaves it unknown."""
-        self.bye: Reply | None = None
-        """A 421 behind which there may be more replies."""
-        self.chunk_refused: bool = False
-        """Whether the server offers CHUNKING and does not know BDAT."""
+        """The recipients that the server has accepted in reply to RCPT."""
         self.doubtful: list[Address] = self.accepted
-        """Whom the server may have taken the message for, if it is whole."""
+        """The recipients whose outcome is unknown if the transaction breaks while IN_DOUBT."""
+        self.phase: Phase = Phase.MAIL
+        """What the next reply is about."""
+        self.state: TransactionState = TransactionState.ENVELOPE
+        self.closing_reply: Reply | None = None
+        """A 421 to RCPT in one flight: the replies after it still count."""
         self.observe = observe
-        self._told = delivery.job
-        self._reset = reset
-        self._reused = reused
+        self.before = before
+        self.commands: list[str] = [
+            f"MAIL FROM:<{delivery.job.envelope.sender}>{parameters}",
+            *[f"RCPT TO:<{recipient}>" for recipient in batch],
+        ]
+        if before is SessionState.LEFT_OPEN:
+            self.commands.insert(0, "RSET")
+        self._observed = delivery.job
+
+    def step(self, state: TransactionState) -> None:
+        """Take one of the legal steps."""
+        assert state in LEGAL_STEPS[self.state], f"{self.state} to {state}"
+        self.state = state
 
     def enter(self, phase: Phase) -> None:
-        """Say, before it begins, which phase is next."""
+        """Report, before it begins, which phase is next."""
         self.phase = phase
-        if self.whole and phase < Phase.END_OF_DATA:
-            return  # its commands went with the content, in one write
-        self.whole = phase >= Phase.END_OF_DATA
-        whom = self.doubtful if self.whole else self.batch
-        if len(whom) != len(self._told.envelope.recipients):  # they become fewer, never others
-            self._told = self.delivery.job_to(whom)
-        self.observe(phase, self._told)
+        if self.state is TransactionState.IN_DOUBT and phase < Phase.END_OF_DATA:
+            return  # in one flight; its commands were written with the content
+        if phase >= Phase.CONTENT:
+            self.step(STATE_AT[phase])
+        recipients = self.doubtful if phase >= Phase.END_OF_DATA else self.batch
+        # They become fewer, never others.
+        if len(recipients) != len(self._observed.envelope.recipients):
+            self._observed = self.delivery.job_to(recipients)
+        self.observe(phase, self._observed)
 
-    def commands(self, offer: Offer) -> list[str]:
-        """RSET if it must be, MAIL, and RCPT for each recipient."""
-        parameters = offer.parameters(self.delivery.job, self.batch)
-        return [
-            *(["RSET"] if self._reset else []),
-            f"MAIL FROM:<{self.delivery.job.envelope.sender}>{parameters}",
-            *(f"RCPT TO:<{recipient}>" for recipient in self.batch),
-        ]
-
-    def announce(self, commands: list[str], *last: str) -> None:
-        """Queue the commands.
-
-        :param last: DATA, or what stands for it.
-        """
+    def start(self, *last: str) -> None:
+        """Queue the commands, and DATA or the command that stands for it."""
         self.enter(Phase.MAIL)
-        self.dialogue.put((*commands, *last))
+        self.dialogue.queue((*self.commands, *last))
 
     # The envelope
 
-    def agree(self, last: int = 1) -> bool:
-        """Ask for the replies up to RCPT. Whether anybody was accepted.
+    def envelope(self, after: int = 1) -> bool:
+        """Read the replies up to those to RCPT, and return whether any recipient was accepted.
 
-        :param last: Commands behind RCPT.
+        :param after: The number of commands queued after RCPT.
         :raises LoginError: if the server wants a login before it takes any mail (530).
         """
         if not self._mail():
-            self._leave(Phase.MAIL)
-        elif not self._recipients(last):
-            self._leave(Phase.RCPT)
+            self._skip(Phase.MAIL)
+        elif not self._rcpt(after):
+            self._skip(Phase.RCPT)
         return bool(self.accepted)
 
     def _mail(self) -> bool:
-        if self._reset:
+        if self.before is SessionState.LEFT_OPEN:
             reply = self.dialogue.reply()
             if reply.code // 10 != 25:
                 raise LostError(f"the server answered RSET with {reply}")
         reply = self.dialogue.reply()
-        # After a refusal, an open transaction is cheaper to assume than to be wrong about.
-        self.open = True
         if reply.code // 10 == 25:
             return True
         if reply.code == 530:
-            self._leave(Phase.MAIL)
+            self._skip(Phase.MAIL)
             raise login_missing(self.server, reply)
         if reply.idle and self._may_move():
             self.dialogue.close()
@@ -132,10 +129,10 @@ class Transaction:
             self.settle([*self.delivery.waiting], reply)
         return False
 
-    def _recipients(self, last: int) -> bool:
+    def _rcpt(self, after: int) -> bool:
         self.enter(Phase.RCPT)
         for recipient in self.batch:
-            if self.dialogue.left == last:  # the others were not asked for
+            if self.dialogue.pending == after:  # RCPT for the others was cancelled
                 break
             reply = self.dialogue.reply()
             if reply.code // 10 == 25:
@@ -143,13 +140,13 @@ class Transaction:
             elif self.accepted and reply.too_many:
                 # RFC 5321 section 4.5.3.1.10: the rest goes in further transactions.
                 self.delivery.limit = len(self.accepted)
-                self.dialogue.drop(keep=last)
-            elif reply.code == 421 and self.whole:
-                # The content is with the server: perhaps it is taken for the others all the same.
-                self.bye = reply
+                self.dialogue.cancel(keep=after)
+            elif reply.code == 421 and self.state is TransactionState.IN_DOUBT:
+                # The server has the content, and may still accept it for the others.
+                self.closing_reply = reply
                 self.delivery.settle([recipient], reply, self.phase, State.DEFERRED)
             elif reply.closing:
-                # Nothing was taken of those before, and nobody will take those behind.
+                # It accepts the message for no recipient, not for those before either.
                 self.accepted.clear()
                 self.settle([*self.delivery.waiting], reply)
                 break
@@ -158,37 +155,35 @@ class Transaction:
         self.doubtful = self.accepted
         return bool(self.accepted)
 
-    def _leave(self, refused: Phase) -> None:
-        """Read the replies to what was said already and does not matter any more."""
-        self.dialogue.drop()
+    def _skip(self, refused: Phase) -> None:
+        """Read the outstanding replies, which no longer matter. What is queued is not sent."""
+        in_one_flight = self.state is TransactionState.IN_DOUBT
+        if not in_one_flight:
+            # After a refused MAIL, an open transaction is cheaper to assume than to be wrong about.
+            self.step(TransactionState.LEFT_OPEN)
+        self.dialogue.cancel()
         try:
-            while self.dialogue.open and self.dialogue.left:
+            while self.dialogue.open and self.dialogue.pending:
                 reply = self.dialogue.reply()
                 if reply.closing:
                     self.dialogue.close()
-                elif reply.code == 354:
-                    self._decline(refused)
+                elif reply.code == 354 and refused is Phase.MAIL:
+                    # An end of data might be taken for an empty message, from another sender.
+                    self.dialogue.close()
+                elif reply.code == 354 and self.state is not TransactionState.ENDED:
+                    # The server waits for a content for no recipient (RFC 2920 section 3.1).
+                    self.dialogue.write_group(_END)
+                    self.step(TransactionState.ENDED)
         except StreamError:
             self.dialogue.close()
-        if self.whole:
-            # A content followed that nobody was to get. Who knows what is made of it.
+        if in_one_flight:
+            # A content without recipients followed, and it is not known what becomes of it.
             self.dialogue.close()
-
-    def _decline(self, refused: Phase) -> None:
-        """The server waits for a content that nobody is to get (RFC 2920 section 3.1)."""
-        if refused is Phase.MAIL:
-            # An end of data might be taken for an empty message, under a sender of its own.
-            self.dialogue.close()
-            return
-        self.dialogue.say(_END)
-        if self.dialogue.reply().closing:
-            self.dialogue.close()
-        self.open = False
 
     # The content
 
     def data(self) -> bool:
-        """Ask for the reply to DATA. Whether the content may be given."""
+        """Read the reply to DATA, and return whether the content may be written."""
         self.enter(Phase.DATA)
         reply = self.dialogue.reply()
         if reply.code == 354:
@@ -199,22 +194,23 @@ class Transaction:
                 return False
             return True
         self.settle(self.accepted, reply)
-        self.delivery.leave_the_rest(reply, self.phase)
+        self.delivery.defer_rest(reply, self.phase)
+        self.step(TransactionState.LEFT_OPEN)
         return False
 
     def content(self) -> bool:
-        """Give the content without its end. Whether the end may be given.
+        """Write the content without its end, and return whether the end may be written.
 
         :raises StreamError: if the connection breaks and the server has not said why.
         """
         self.enter(Phase.CONTENT)
         try:
             for octets in stuffed(self.delivery.job.content):
-                self.dialogue.give(octets)
-            # A server that has spoken or closed by now does not have the message.
-            self.dialogue.check_quiet()
+                self.dialogue.stream.write(octets)
+            # A server that has replied or closed by now does not have the message.
+            self.dialogue.stream.check_quiet()
         except MessageError as error:
-            self.spoilt(error)
+            self.content_changed(error)
             return False
         except StreamError as error:
             self.cut_short(error)
@@ -224,20 +220,21 @@ class Transaction:
             raise TimedOutError("too little time was left to wait for the reply to the content")
         return True
 
-    def end(self, following: t.Callable[[], None]) -> None:
-        """Give the end of data and settle everybody by the reply to it.
+    def end_of_data(self, following: Transaction | None = None) -> None:
+        """Write the end of data, and settle the recipients by the reply to it.
 
-        :param following: Queues the next transaction, whose first group goes in the same write.
+        :param following: The next transaction, whose first group goes in the same write.
         :raises StreamError: if there is no reply.
         """
         self.enter(Phase.END_OF_DATA)
-        following()
+        if following is not None:
+            following.start("DATA")
         try:
-            self.dialogue.say(_END)
+            self.dialogue.write_group(_END)
         except StreamError as error:
             if error.given < len(_END):
-                return self.not_whole(error)
-            reply = self.dialogue.last_words()
+                return self.end_not_written(error)
+            reply = self.dialogue.last_reply()
             if reply is None:
                 raise
         else:
@@ -245,76 +242,79 @@ class Transaction:
         self.conclude(reply)
 
     def conclude(self, reply: Reply) -> None:
-        """Settle everybody by the reply to the end of data.
+        """Settle the recipients by the reply to the end of data.
 
-        :raises ProtocolError: if it is none.
+        :raises ProtocolError: if it is not such a reply.
         """
         self.phase = Phase.END_OF_DATA
         self.settle(self.accepted, reply)
-        self.open = False
         if reply.code // 10 != 25:
-            self.delivery.leave_the_rest(reply, self.phase)
+            self.delivery.defer_rest(reply, self.phase)
         self.enter(Phase.DONE)
-        if self.bye:
+        if self.closing_reply:
             self.dialogue.close()
 
-    # What a reply, or its absence, means
+    # The meaning of a reply, or of its absence
 
     def settle(self, recipients: list[Address], reply: Reply) -> None:
-        """Settle *recipients* by a reply to the phase in hand. From the end of data on, only 421,
-        4yz and 5yz say no: a server that says 221 may have the message.
+        """Settle *recipients* by a reply to the current phase. After the end of data only 421, 4yz
+        and 5yz are a refusal: a server that replies 221 may have the message.
 
-        :raises ProtocolError: if the reply is none that belongs there.
+        :raises ProtocolError: if the reply does not belong there.
         """
-        if reply.code == 421 or (reply.closing and not self.whole):
+        if reply.code // 10 == 25 and self.phase is Phase.END_OF_DATA:
+            self.delivery.settle(recipients, reply, self.phase, State.ACCEPTED)
+        elif reply.code == 421 or (reply.closing and self.state is not TransactionState.IN_DOUBT):
             self.delivery.settle(recipients, reply, self.phase, State.DEFERRED)
             self.dialogue.close()
         elif reply.code // 100 in (4, 5):
             too_many = self.phase is Phase.RCPT and reply.too_many
             state = State.DEFERRED if too_many else reply.state
             self.delivery.settle(recipients, reply, self.phase, state)
-        elif reply.code // 10 == 25 and self.phase is Phase.END_OF_DATA:
-            self.delivery.settle(recipients, reply, self.phase)
         else:
             raise ProtocolError(f"the server answered {self.phase} with {reply}")
 
     def break_off(self, error: StreamError) -> None:
-        """Settle everybody who waits, for the connection has broken; or leave the transaction to
-        a fresh connection, if that is safe."""
+        """Settle all recipients that wait, because the connection has broken; or leave the
+        transaction to a fresh connection, if that is safe."""
         self.dialogue.close()
-        if isinstance(error, LostError) and self.phase < Phase.CONTENT and self._may_move():
+        if isinstance(error, LostError) and self._may_move():
             return
         reason = f"{self.server}: {error}"
-        if self.whole:
+        if self.state is TransactionState.IN_DOUBT:
             doubtful = [perhaps for perhaps in self.doubtful if perhaps in self.delivery.waiting]
-            state = State.DEFERRED if self.bye else State.UNKNOWN
-            self.delivery.settle(doubtful, self.bye or reason, self.phase, state)
-            reason = f"not tried, for the outcome of an earlier batch is unknown ({error})"
+            state = State.DEFERRED if self.closing_reply else State.UNKNOWN
+            self.delivery.settle(doubtful, self.closing_reply or reason, self.phase, state)
+            reason = f"not tried, because the outcome of an earlier batch is unknown ({error})"
         self.delivery.settle([*self.delivery.waiting], reason, self.phase, State.DEFERRED)
 
     def _may_move(self) -> bool:
-        """Whether the transaction may be left to a fresh connection: this one has finished one
-        before, nothing of the content was given, and it is the first time."""
-        if self.whole or not self._reused or self.delivery.repeated:
+        """Return whether the transaction may move to a fresh connection, and note that it does: it
+        is not the first on this one, no content was written, and it has not moved before."""
+        first = self.before is SessionState.FRESH
+        if first or self.state is not TransactionState.ENVELOPE or self.delivery.repeated:
             return False
         self.delivery.repeated = True
         return True
 
-    def spoilt(self, error: MessageError) -> None:
-        """A file has changed: the server must not get the end of what it may have a part of."""
-        self.delivery.spoil(error)
+    def content_changed(self, error: MessageError) -> None:
+        """Refuse a content that has changed. The server may have a part of it, and must not get the
+        end of data."""
+        self.delivery.refuse_content(error)
         self.dialogue.close()
 
-    def not_whole(self, error: StreamError) -> None:
-        """The kernel did not take the last octets: the server cannot have the whole message."""
-        self.phase, self.whole = Phase.CONTENT, False
+    def end_not_written(self, error: StreamError) -> None:
+        """Record that the kernel did not take the last octets: the server cannot have the whole
+        content."""
+        self.phase = Phase.CONTENT
+        self.step(TransactionState.CONTENT)
         self.cut_short(error)
 
     def cut_short(self, error: StreamError) -> None:
-        """The end of data was not given, for the server stopped taking the content. Often it
-        has said why."""
-        reply = self.dialogue.last_words()
+        """Settle the recipients of a content without an end of data, because the server has stopped
+        reading. Often it has said why; if not, *error* is raised."""
+        reply = self.dialogue.last_reply()
         if reply is None or reply.code // 100 not in (4, 5):
             raise error
         self.delivery.settle(self.accepted, reply, self.phase)
-        self.delivery.leave_the_rest(reply, self.phase)
+        self.delivery.defer_rest(reply, self.phase)

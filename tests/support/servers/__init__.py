@@ -1,4 +1,4 @@
-"""Real servers for the tests: one whose every reply is declared, aiosmtpd, smtp-server, Postfix."""
+"""Real servers for the tests: a scripted one, aiosmtpd, smtp-server, Postfix and others."""
 
 from __future__ import annotations
 

@@ -43,12 +43,12 @@ class Close:
 
 @dataclass(frozen=True)
 class Silence:
-    """Neither answer nor read."""
+    """Neither reply nor read."""
 
 
 @dataclass(frozen=True)
 class Then:
-    """One action after the other."""
+    """Two actions in order."""
 
     first: Action
     second: Action
@@ -56,7 +56,7 @@ class Then:
 
 @dataclass(frozen=True)
 class Delay:
-    """Wait *seconds*, then do it. The stop of the server ends the waiting."""
+    """Wait *seconds*, then run the action. Stopping the server ends the wait."""
 
     seconds: float
     action: Action
@@ -64,7 +64,7 @@ class Delay:
 
 @dataclass(frozen=True)
 class Drip:
-    """Say the octets one at a time, *every* so many seconds, each in a segment of its own."""
+    """Send the octets one at a time, every *every* seconds, each in its own segment."""
 
     octets: bytes
     every: float = 0.01
@@ -72,17 +72,17 @@ class Drip:
 
 @dataclass(frozen=True)
 class Flood:
-    """Say the line again and again until the client closes."""
+    """Send the line repeatedly until the client closes."""
 
     line: bytes = b"250-and more\r\n"
 
 
 @dataclass(frozen=True)
 class After:
-    """Read exactly *octets* of what the client sends in this step, then do it.
+    """Read exactly *octets* of what the client sends in this step, then run the action.
 
-    If the action neither closes nor says a reply, the step goes on as usual; a reply said here
-    is the reply to end of data.
+    If the action neither closes nor replies, the step continues as usual. A reply here is the
+    reply to end of data.
     """
 
     octets: int
@@ -91,7 +91,8 @@ class After:
 
 @dataclass(frozen=True)
 class Taken:
-    """At end of data: take the message, then do this. A server may die between the two."""
+    """At end of data: accept the message, then run the action. A server may crash between the
+    two."""
 
     action: Action
 
@@ -110,16 +111,16 @@ STOP_READING = After(0, SILENCE)
 
 
 def drop_after(octets: int) -> After:
-    """Close with FIN when this many octets of the content (or the handshake) were read."""
+    """Close with FIN after this number of octets of the content (or the handshake)."""
     return After(octets, DROP)
 
 
-# RFC 5321 4.2; a line end of LF alone is forgiven (F-84).
+# RFC 5321 4.2. A line end of LF alone is accepted (F-84).
 REPLY = re.compile(rb"([2-5][0-9][0-9])(?:-[^\n]*\n\1)*(?: [^\n]*|\r)?\n")
 
 
 def spoken(action: Action) -> bytes:
-    """All that the client can read of an action, known before it is done."""
+    """Everything that the client can read of an action, known in advance."""
     match action:
         case str():
             return "".join(f"{line}\r\n" for line in action.splitlines()).encode()
@@ -135,20 +136,20 @@ def spoken(action: Action) -> bytes:
 
 
 def reply_code(octets: bytes) -> int | None:
-    """The code of the first reply, or None if that is no complete, valid reply (RFC 5321 4.2)."""
+    """The code of the first reply, or None if it is not a complete, valid reply (RFC 5321 4.2)."""
     found = REPLY.match(octets)
     return int(found[1]) if found else None
 
 
 def more_than_one_reply(octets: bytes) -> bool:
-    """Whether something follows the first reply."""
+    """Whether there is something after the first reply."""
     found = REPLY.match(octets)
     return found is not None and found.end() < len(octets)
 
 
 @dataclass
 class Script:
-    """What is declared for each step, taken in turn, over all connections of a server."""
+    """The declared actions for each step, used in turn, over all connections of a server."""
 
     on: Mapping[str, Actions]
     _left: dict[str, deque[Action]] = field(default_factory=dict)
@@ -160,7 +161,7 @@ class Script:
                 self._left[step] = deque(actions)
 
     def take(self, step: str, line: str = "") -> Action | None:
-        """The next action of the longest key that fits, or None: the default follows.
+        """Return the next action of the longest matching key, or None for the default.
 
         A key fits if it is the step, or if the command line begins with it, in any case.
         """

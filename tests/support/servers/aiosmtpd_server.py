@@ -1,4 +1,4 @@
-"""A real server written by others, aiosmtpd, in a thread of its own."""
+"""aiosmtpd, an independent server, in a thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 
 class Received(t.NamedTuple):
-    """What aiosmtpd was given; *content* is unstuffed."""
+    """A message that aiosmtpd received. *content* is without dot-stuffing."""
 
     sender: str
     recipients: list[str]
@@ -29,7 +29,7 @@ class Received(t.NamedTuple):
 
 @dataclass
 class _Keeper:
-    """The hooks of aiosmtpd: check the login, keep what comes."""
+    """The hooks of aiosmtpd, which check logins and store messages."""
 
     users: Mapping[str, str]
     messages: list[Received]
@@ -83,13 +83,13 @@ class AiosmtpdServer:
         self._tls = tls
         self._keeper = _Keeper(users or {}, self.messages)
         self._options: dict[str, t.Any] = {
-            # Else aiosmtpd asks the DNS.
+            # Otherwise aiosmtpd looks the name up in the DNS.
             "hostname": "aiosmtpd.example",
             "enable_SMTPUTF8": True,
             "data_size_limit": size,
             "tls_context": starttls,
             "require_starttls": starttls is not None,
-            # A server that began with TLS does not count as TLS there.
+            # aiosmtpd does not count TLS from the first octet as TLS here.
             "auth_require_tls": starttls is not None or not users,
             "authenticator": self._keeper.authenticate,
         }
@@ -109,7 +109,7 @@ class AiosmtpdServer:
         self.stop()
 
     def start(self) -> t.Self:
-        """Listen. Returns when a client can connect."""
+        """Listen. When it returns, clients can connect."""
         ready = threading.Event()
         self._thread = threading.Thread(
             target=asyncio.run, args=(self._serve(ready),), name="aiosmtpd"
@@ -120,7 +120,7 @@ class AiosmtpdServer:
         return self
 
     def stop(self) -> None:
-        """Close every connection and wait for the thread."""
+        """Close all connections and wait for the thread."""
         if self._thread is None or self._loop is None:
             return
         self._loop.call_soon_threadsafe(self._stop.set)

@@ -1,4 +1,4 @@
-"""Certificates for the servers of the tests, good ones and each kind of bad one (trustme)."""
+"""Certificates for the test servers: valid ones, and each kind of invalid one (trustme)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Certificates:
-    """Server contexts by what is wrong with them, and what a client needs."""
+    """Server contexts, named after their fault, and the files that a client needs."""
 
     #: Signed by the CA for localhost, 127.0.0.1 and ::1.
     valid: ssl.SSLContext
@@ -37,12 +37,12 @@ class Certificates:
     client_key_file: Path
 
     def client(self) -> ssl.SSLContext:
-        """A new client context that trusts the CA and nothing else."""
+        """A new client context that trusts only the CA."""
         return ssl.create_default_context(cafile=str(self.ca_file))
 
 
 def make(folder: Path) -> Certificates:
-    """Make all of them below *folder*."""
+    """Create all certificates in *folder*."""
     authority = trustme.CA()
     yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     server = authority.issue_cert(*NAMES)

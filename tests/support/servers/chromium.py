@@ -24,7 +24,7 @@ def missing() -> str:
 
 
 class Chromium:
-    """A browser as long as the ``with`` block is open."""
+    """Return a browser that runs until the end of the ``with`` block."""
 
     def __init__(self) -> None:
         self._driver: Playwright | None = None

@@ -1,4 +1,4 @@
-"""One connection of a scripted server: the steps of SMTP, each with its declared answer."""
+"""One connection of a scripted server: the steps of SMTP, each with its declared reply."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 
 
 class Connection(Speaker):
-    """What happened on one connection, and the thread in which it happens."""
+    """The record of a connection, and the thread that serves it."""
 
     def __init__(self, server: ScriptedServer, sock: socket.socket, number: int) -> None:
         super().__init__(server, sock, number)
@@ -74,7 +74,7 @@ class Connection(Speaker):
                     self._answer(command, command.verb, self._default(command))
 
     def _encrypt(self) -> None:
-        # What the client sent behind STARTTLS was noted as too early and can only be dropped.
+        # Octets that the client sent after STARTTLS were recorded as too early, and are dropped.
         self._wire.buffer.clear()
         action = self._server.script.take("handshake")
         if isinstance(action, After):
@@ -90,7 +90,7 @@ class Connection(Speaker):
         self.dialogue.encrypted()
 
     def _default(self, command: Command) -> str:
-        """What an honest server answers."""
+        """The reply of a server without faults."""
         match command.verb:
             case "EHLO":
                 lines = ["scripted.example", *self._server.offers(self.tls)]
@@ -202,7 +202,7 @@ class Connection(Speaker):
             self._answer(command, "BDAT", default)
 
     def _content_action(self) -> bool:
-        """Do what is declared for the content; whether that was a reply already."""
+        """Run the declared action for the content. Return whether it was a reply already."""
         action = self._server.script.take("content")
         if action is None:
             return False
@@ -237,7 +237,7 @@ class Connection(Speaker):
 
 
 def _end_of_data(buffer: bytearray, start: int) -> int:
-    """Where the octets of end of data end, or 0. Only CRLF counts (RFC 5321 4.1.1.4)."""
+    """The position after end of data, or 0. Only CRLF counts (RFC 5321 4.1.1.4)."""
     if buffer.startswith(b".\r\n"):
         return 3
     found = buffer.find(b"\r\n.\r\n", start)

@@ -1,4 +1,4 @@
-"""Addresses at which no server answers, each in its own way, and ports that are kept for one."""
+"""Addresses at which no server responds, in different ways, and reserved ports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 @contextlib.contextmanager
 def closed_port(host: str = HOST) -> Iterator[int]:
-    """A port that refuses connections and that nobody else takes meanwhile."""
+    """A port that refuses connections, and that no other process takes meanwhile."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as bound:
         bound.bind((host, 0))
         yield bound.getsockname()[1]
@@ -22,7 +22,8 @@ def closed_port(host: str = HOST) -> Iterator[int]:
 
 @contextlib.contextmanager
 def black_hole() -> Iterator[int]:
-    """A port at which connecting neither succeeds nor fails: its backlog is full (Linux)."""
+    """A port at which connecting neither succeeds nor fails, because its backlog is full
+    (Linux)."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind((HOST, 0))
@@ -38,9 +39,9 @@ def black_hole() -> Iterator[int]:
 
 
 def keep_port(host: str = HOST) -> socket.socket:
-    """Hold a port for a server, which may bind to it too (SO_REUSEADDR, as servers do). Until this
-    socket is closed nobody else gets it, whether the server is there or not: a client that looks
-    for it never finds a stranger."""
+    """Reserve a port for a server, which can still bind to it (with SO_REUSEADDR, as servers do).
+    Until this socket is closed no other process gets the port, whether the server is running or
+    not, so a client never reaches another server."""
     kept = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     kept.bind((host, 0))
@@ -48,7 +49,7 @@ def keep_port(host: str = HOST) -> socket.socket:
 
 
 def free_port() -> int:
-    """A port for a program that cannot choose one itself, kept for it as long as this process
+    """A port for a program that cannot choose one itself, reserved as long as this process
     lives."""
     kept = keep_port()
     port: int = kept.getsockname()[1]

@@ -1,4 +1,4 @@
-"""What both sides of one connection know: said by the client, answered by the server."""
+"""The state of one connection as both sides know it: commands and replies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .syntax import parse_path
 
 @dataclass(frozen=True)
 class Command:
-    """A command line. It is *pipelined* if it came before the reply to the one in front of it."""
+    """A command line. It is *pipelined* if it arrived before the reply to the previous one."""
 
     line: str
     pipelined: bool = False
@@ -28,7 +28,7 @@ class Command:
 
 @dataclass
 class Transaction:
-    """From MAIL (accepted or not) to the reply to end of data, or RSET."""
+    """The time from MAIL (accepted or not) to the reply to end of data, or RSET."""
 
     sender: str
     parameters: dict[str, str]
@@ -37,13 +37,13 @@ class Transaction:
     #: "DATA" or "BDAT", once one of them came.
     verb: str = ""
     chunks: bytearray = field(default_factory=bytearray)
-    #: A chunk was refused; only RSET helps.
+    #: A chunk was refused. The client must send RSET.
     broken: bool = False
 
 
 @dataclass
 class Dialogue:
-    """The state of a connection by what was said, whoever decided it."""
+    """The state of a connection after all commands and replies."""
 
     tls: bool = False
     #: EHLO or HELO was accepted, since TLS if there is TLS.
@@ -53,7 +53,7 @@ class Dialogue:
     extensions: dict[str, str] = field(default_factory=dict)
     logged_in: bool = False
     transaction: Transaction | None = None
-    #: Why the client may do nothing more but QUIT, or "".
+    #: Why the client may only send QUIT, or "".
     doomed: str = ""
 
     @property
@@ -61,14 +61,14 @@ class Dialogue:
         return "PIPELINING" in self.extensions
 
     def encrypted(self) -> None:
-        """After STARTTLS everything is forgotten (RFC 3207 4.2)."""
+        """STARTTLS resets everything (RFC 3207 4.2)."""
         self.tls = True
         self.greeted = self.logged_in = False
         self.ehlo_code = self.transaction = None
         self.extensions = {}
 
     def replied(self, command: Command, said: bytes) -> int | None:
-        """Note the reply to a command; the code, or None if it is no valid reply."""
+        """Record the reply to a command. Return its code, or None if it is not a valid reply."""
         code = reply_code(said)
         if command.verb == "GREETING" and code != 220:
             self.doomed = f"C-14: the greeting was {said[:40]!r}"
@@ -116,7 +116,7 @@ class Dialogue:
                 self.extensions[keyword.upper()] = parameters
 
     def _mail(self, command: Command, accepted: bool) -> None:
-        # A nested MAIL that is refused leaves the open transaction as it is.
+        # A refused second MAIL leaves the open transaction as it is.
         if accepted or self.transaction is None:
             path = parse_path(command.line)
             self.transaction = Transaction(

@@ -1,4 +1,4 @@
-"""A Flask app that is served, for a browser."""
+"""A Flask app served over HTTP, for a browser."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Silent(WSGIRequestHandler):
 
 @contextlib.contextmanager
 def served(app: Flask, handler: type[WSGIRequestHandler] = _Silent) -> Iterator[str]:
-    """Serve an app on a free port of this machine, and give its address."""
+    """Serve an app on a free port of this machine, and yield its URL."""
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -1,4 +1,4 @@
-"""The server's half of SASL: PLAIN, LOGIN, OAUTHBEARER and XOAUTH2."""
+"""The server's side of SASL: PLAIN, LOGIN, OAUTHBEARER and XOAUTH2."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OAUTH_ERROR = json.dumps({"status": "401", "schemes": "bearer", "scope": "mail"}
 
 @dataclass(frozen=True)
 class Accounts:
-    """Who may log in: name to password, and name to token."""
+    """The accounts of a server: names with passwords, and names with tokens."""
 
     users: Mapping[str, str] = field(default_factory=dict)
     tokens: Mapping[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Accounts:
         return passwords + (["OAUTHBEARER", "XOAUTH2"] if self.tokens else [])
 
     def begin(self, mechanism: str, initial: bytes | None, blame: Blame) -> Exchange | None:
-        """An exchange for this mechanism; None if there is no such mechanism here."""
+        """An exchange for this mechanism; None if the server does not support it."""
         if mechanism not in self.mechanisms:
             return None
         match mechanism:

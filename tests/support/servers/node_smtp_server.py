@@ -1,4 +1,4 @@
-"""A real server written by others in another language: npm's smtp-server."""
+"""npm's smtp-server, an independent server in another language."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 
 
 class Received(t.NamedTuple):
-    """What it was given; *content* is unstuffed."""
+    """A message that it received. *content* is without dot-stuffing."""
 
     sender: str
     recipients: list[str]
@@ -91,7 +91,7 @@ class NodeSmtpServer:
         self.stop()
 
     def stop(self) -> list[Received]:
-        """End it, and return all that it has received, in order."""
+        """Stop it, and return all messages that it has received, in order."""
         if self._process is not None:
             printed, _ = self._process.communicate(timeout=60)
             self._process = None

@@ -1,7 +1,7 @@
 """A strict judge of the client: every breach of the clauses C-1 ... C-97, as a sentence.
 
-It only listens. Commands, content and what came too early are shown to it together with the
-:class:`Dialogue`, which knows what the client could know at that moment.
+It only listens. It gets commands, content and early octets together with the :class:`Dialogue`,
+which has everything that the client can know at that moment.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if t.TYPE_CHECKING:
     from .dialogue import Dialogue
     from .dialogue import Transaction
 
-# RFC 5321 4.5.3.1.4, and what each extension allows MAIL and RCPT to be longer.
+# RFC 5321 4.5.3.1.4, and how much longer MAIL and RCPT may be with each extension.
 LINE_LIMIT = 512
 ALLOWANCES = {
     "MAIL": {"SIZE": 26, "8BITMIME": 17, "SMTPUTF8": 10, "DSN": 100, "AUTH": 500},
     "RCPT": {"DSN": 500},
 }
-#: RFC 2920 3.1: these may stand in a group only as its last command.
+#: RFC 2920 3.1: these must be the last command of a group.
 LAST_IN_GROUP = {"EHLO", "HELO", "DATA", "VRFY", "EXPN", "NOOP", "QUIT", "AUTH", "STARTTLS"}
-#: PROTOCOL, rule 5: the replies to 100 recipients and to what is around them.
+#: The replies to 100 recipients and the commands around them.
 MOST_OUTSTANDING = 103
 VERBS = LAST_IN_GROUP | {"MAIL", "RCPT", "RSET", "BDAT"}
 PARAMETER_OF = {
@@ -52,7 +52,7 @@ class Oracle:
     # Groups
 
     def too_early(self, command: Command, octets: bytes) -> None:
-        """*octets* came before the reply to *command* was said (RFC 2920)."""
+        """*octets* arrived before the reply to *command* was sent (RFC 2920)."""
         seen = f"{octets[:60]!r} before the reply to {command.line!r}"
         if command.verb == "GREETING" or not self.dialogue.pipelining:
             self.blame(f"C-56: PIPELINING was not offered, but {seen}")
@@ -64,7 +64,7 @@ class Oracle:
     # Commands
 
     def line(self, octets: bytes) -> None:
-        """A line as read, before it is understood."""
+        """A line before it is parsed."""
         self.breaches += syntax.line_faults(octets)
         verb = octets[:4].decode("latin-1").upper()
         allowed = ALLOWANCES.get(verb, {})
@@ -74,7 +74,7 @@ class Oracle:
             self.blame(f"{clause}: a command line of {len(octets)} octets, {limit} allowed")
 
     def command(self, command: Command) -> None:
-        """Judge a command before it is answered."""
+        """Check a command before the server replies."""
         verb = command.verb
         if verb in {"VRFY", "EXPN", "HELP", "TURN"}:
             self.blame(f"C-24: {command.line!r}")
@@ -192,7 +192,7 @@ class Oracle:
     # Content
 
     def stuffed(self, raw: bytes, whole: bool) -> None:
-        """What followed 354, without the final dot; not *whole* if the client went before it."""
+        """The content after 354, without the final dot; not *whole* if the client closed before."""
         opened = self.dialogue.transaction
         if raw and not (opened and opened.recipients):
             self.blame(f"C-59: content although no recipient was accepted: {raw[:40]!r}")
@@ -208,7 +208,7 @@ class Oracle:
         self.breaches += syntax.stuffing_faults(raw)
 
     def content(self, octets: bytes, opened: Transaction) -> None:
-        """A whole content, unstuffed."""
+        """A whole content without dot-stuffing."""
         parameters = opened.parameters
         body = parameters.get("BODY", "7BIT").upper()
         self.breaches += syntax.content_faults(octets, binary=body == "BINARYMIME")

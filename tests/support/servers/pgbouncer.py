@@ -79,7 +79,7 @@ class PgBouncer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self) -> t.Self:
-        """Return when it takes connections."""
+        """Return when it accepts connections."""
         with open(self._folder / "log", "ab") as log:
             self._process = subprocess.Popen(
                 as_user(_program(), "-q", str(self._folder / "ini")), stdout=log, stderr=log
@@ -88,7 +88,7 @@ class PgBouncer:
         return self
 
     def kill(self) -> None:
-        """SIGKILL: all connections that it has are broken."""
+        """Kill it with SIGKILL, which breaks all its connections."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -105,7 +105,7 @@ class PgBouncer:
         return True
 
     def connect(self, database: str) -> psycopg.Connection[t.Any]:
-        """A connection of the driver as it comes."""
+        """A connection of the driver with its defaults."""
         return psycopg.connect(
             host=self.host, port=self.port, user=USER, dbname=database, autocommit=True
         )

@@ -1,4 +1,4 @@
-"""A script that is made anew before each sending: at the n-th of a step, something goes wrong."""
+"""A script that is set anew before each sending: the n-th time of a step fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ESTABLISHED = {"01"}
 
 
 class Fault(t.NamedTuple):
-    """At the *number*-th *step* from now on, counted from 1, this."""
+    """The action for the *number*-th *step* from now on, counted from 1."""
 
     step: str
     action: Action
@@ -31,14 +31,14 @@ class Fault(t.NamedTuple):
 
 
 class Plan(Script):
-    """A server's script: ``server.script = plan``. What is not planned is answered as usual.
+    """A server's script: ``server.script = plan``. Steps that are not planned get the default reply.
 
     :param at_greeting: called at the beginning of each connection.
     """
 
     def __init__(self, at_greeting: Callable[[], None]) -> None:
         super().__init__({})
-        #: Those that came true, in order.
+        #: The faults that have happened, in order.
         self.fired: list[Fault] = []
         self._at_greeting = at_greeting
         self._planned: list[Fault] = []
@@ -46,7 +46,7 @@ class Plan(Script):
         self._alone = threading.Lock()
 
     def expect(self, faults: Iterable[Fault]) -> None:
-        """Forget what was planned, and plan these."""
+        """Replace the planned faults."""
         with self._alone:
             self._planned = list(faults)
             self._passed.clear()
@@ -66,10 +66,10 @@ class Plan(Script):
 
 
 def clients(port: int, states: set[str] = HELD) -> int:
-    """How many sockets of this process are connected to that port of this machine, and not
-    closed yet (Linux, IPv4).
+    """How many sockets of this process are connected to a port of this machine and not closed yet
+    (Linux, IPv4).
 
-    What a server knows of them lags behind; the kernel's table does not.
+    This reads the kernel's table, because a server learns of a close later.
     """
     rows = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
     columns = [row.split() for row in rows]

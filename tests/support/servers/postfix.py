@@ -1,4 +1,4 @@
-"""A Postfix of one's own, in a temporary folder on loopback ports, that delivers to Maildirs.
+"""A separate Postfix, in a temporary folder on loopback ports, that delivers to Maildirs.
 
 Debian's packages ``postfix libsasl2-modules sasl2-bin`` are needed, and root to start it. The
 system's own instance, if there is one, is neither used nor touched.
@@ -130,7 +130,7 @@ OWN_FIELDS = re.compile(
 
 @dataclass(frozen=True)
 class Delivered:
-    """One copy, for one recipient."""
+    """One copy of a message, for one recipient."""
 
     octets: bytes
 
@@ -149,7 +149,7 @@ class Delivered:
 
     @cached_property
     def content(self) -> bytes:
-        """What the client sent, octet for octet: without Postfix's own fields, with CRLF."""
+        """The octets that the client sent: without Postfix's own fields, with CRLF."""
         own = (
             rb"(?:(?:Return-Path|X-Original-To|Delivered-To|Received):[^\n]*\n(?:[ \t][^\n]*\n)*)+"
         )
@@ -188,7 +188,7 @@ class Postfix:
         return f"<Postfix in {self.folder}, {self.ports}>"
 
     def start(self) -> None:
-        """Start. Returns when all ports are open."""
+        """Start. When it returns, all ports are open."""
         self._lay_out()
         for attempt in range(3):
             self._choose_ports()
@@ -200,7 +200,7 @@ class Postfix:
                     raise
 
     def stop(self) -> None:
-        """Stop, and leave nothing."""
+        """Stop, and delete everything."""
         process = self.folder / "queue" / "pid" / "master.pid"
         try:
             if process.exists():
@@ -215,7 +215,7 @@ class Postfix:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def delivered(self) -> list[Delivered]:
-        """All copies, in no order."""
+        """All copies, in no particular order."""
         return [Delivered(path.read_bytes()) for path in self.folder.glob("mail/inbox/new/*")]
 
     def wait_for(

@@ -44,7 +44,7 @@ class Postgresql:
     """One server, stopped by its process id."""
 
     port = 5432
-    """Of the socket's name only."""
+    """Needed only for the name of the socket."""
 
     def __init__(self) -> None:
         # A short path: the name of a socket has 107 characters at the most.
@@ -53,7 +53,7 @@ class Postgresql:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Make the database files when there are none, and wait until it takes connections."""
+        """Create the database files if there are none, and wait until it accepts connections."""
         if not self._data.exists():
             own(self.folder)
             # Whatever language this machine speaks, its errors are English.
@@ -71,14 +71,14 @@ class Postgresql:
         until(self._answers, 90, "PostgreSQL takes no connections")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop it, at once unless told otherwise; :meth:`start` starts it again."""
+        """Stop it, immediately by default. :meth:`start` starts it again."""
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait()
             self._process = None
 
     def remove(self) -> None:
-        """Stop it, and remove its files."""
+        """Stop it, and delete its files."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -101,27 +101,27 @@ class Postgresql:
 
     @property
     def url(self) -> str:
-        """The URL, for SQLAlchemy, of the database that is always there."""
+        """The SQLAlchemy URL of the database that always exists."""
         return self.url_of("postgres")
 
     def url_of(self, database: str) -> str:
-        """The URL, for SQLAlchemy, of one of its databases."""
+        """The SQLAlchemy URL of one of its databases."""
         return f"postgresql+psycopg://{USER}@/{database}?host={self.folder}&port={self.port}"
 
     def execute(self, statement: str) -> None:
-        """Carry out a statement on a connection of its own."""
+        """Execute a statement on a new connection."""
         with self.connect() as connection:
             connection.execute(statement.encode())
 
     def disconnect_all(self) -> None:
-        """Close all connections that it has, as a fail-over does."""
+        """Close all its connections, as a failover does."""
         self.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
 
     def connect(self) -> psycopg.Connection[t.Any]:
-        """A connection on which every statement is a transaction of its own."""
+        """A connection in autocommit mode."""
         return psycopg.connect(
             host=str(self.folder), port=self.port, user=USER, dbname="postgres", autocommit=True
         )
@@ -151,7 +151,7 @@ class Postgresql:
 
 
 def own(folder: Path) -> None:
-    """Give a folder to the user as whom programs run that do not run as root."""
+    """Give a folder to the user under which programs run that refuse to run as root."""
     if os.geteuid() == 0:
         user = pwd.getpwnam(USER)
         os.chown(folder, user.pw_uid, user.pw_gid)
@@ -165,7 +165,7 @@ def as_user(*command: str) -> list[str]:
 
 
 def make_tables(url: str) -> None:
-    """Make the tables of the queue."""
+    """Create the tables of the queue."""
     engine = sa.create_engine(url)
     metadata = sa.MetaData()
     mail_queue_tables(metadata)
@@ -174,14 +174,14 @@ def make_tables(url: str) -> None:
 
 
 def _programs() -> Path:
-    """Where the server's programs are: the newest of Debian's, or those in the PATH."""
+    """The folder with the server's programs: the newest of Debian's, or those in the PATH."""
     versions = Path("/usr/lib/postgresql").glob("*/bin/postgres")
     found = sorted(versions, key=lambda path: float(path.parts[-3]))
     return found[-1].parent if found else Path(shutil.which("postgres") or "/").parent
 
 
 def missing() -> str:
-    """Why there can be no PostgreSQL here, or ""."""
+    """Why PostgreSQL cannot be started here, or ""."""
     if not (_programs() / "initdb").exists():
         return "Debian's package postgresql is not installed"
     if os.geteuid() == 0 and USER not in {user.pw_name for user in pwd.getpwall()}:

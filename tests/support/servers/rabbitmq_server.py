@@ -1,4 +1,4 @@
-"""Debian's ``rabbitmq-server``, in a temporary folder, with an Erlang port mapper of its own."""
+"""Debian's ``rabbitmq-server``, in a temporary folder, with its own Erlang port mapper."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _port_mapper() -> str:
 
 
 class RabbitMQServer:
-    """Without plug-ins. It may be killed, and started again at the same port."""
+    """A server without plug-ins. It may be killed and started again on the same port."""
 
     host = "127.0.0.1"
 
@@ -45,14 +45,14 @@ class RabbitMQServer:
 
     @property
     def url(self) -> str:
-        """Its address, for clients."""
+        """Its URL for clients."""
         return f"amqp://guest:guest@{self.host}:{self.port}/%2F"
 
     def __repr__(self) -> str:
         return f"<RabbitMQ at {self.host}:{self.port}>"
 
     def start(self) -> t.Self:
-        """Return when it can be spoken to."""
+        """Return when it accepts connections."""
         folder = Path(self._folder.name)
         environment = {**os.environ, **self._environment(folder)}
         if self._mapper is None:
@@ -95,7 +95,7 @@ class RabbitMQServer:
         return _LISTENING in text
 
     def kill(self) -> None:
-        """SIGKILL to it and its children."""
+        """Kill it and its children with SIGKILL."""
         if self._process is not None:
             # A script whose child is the server; both are in a session that is ours.
             with contextlib.suppress(ProcessLookupError):
@@ -117,7 +117,7 @@ class RabbitMQServer:
 
 
 def _runs(pid: str) -> bool:
-    """Whether a thread of a process is left."""
+    """Whether a process has a living thread."""
     for stat in Path("/proc", pid).glob("task/*/stat"):
         with contextlib.suppress(OSError):
             if stat.read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X"):

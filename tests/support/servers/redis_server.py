@@ -1,4 +1,4 @@
-"""Debian's ``redis-server``, in a temporary folder, which forgets everything when it is stopped."""
+"""Debian's ``redis-server``, in a temporary folder. It loses everything when it is stopped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def missing() -> str:
 
 
 class RedisServer:
-    """Keeps nothing on the disk. It may be killed, and started again at the same port."""
+    """A server without persistence. It may be killed and started again on the same port."""
 
     host = "127.0.0.1"
 
@@ -30,14 +30,14 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Its address, for clients."""
+        """Its URL for clients."""
         return f"redis://{self.host}:{self.port}/0"
 
     def __repr__(self) -> str:
         return f"<Redis at {self.url}>"
 
     def start(self) -> t.Self:
-        """Return when it can be spoken to."""
+        """Return when it accepts connections."""
         self._process = subprocess.Popen(
             [
                 *("redis-server", "--bind", self.host, "--port", str(self.port)),
@@ -60,7 +60,7 @@ class RedisServer:
             return probe.recv(16).startswith(b"+PONG")
 
     def kill(self) -> None:
-        """SIGKILL: what it held is gone."""
+        """Kill it with SIGKILL. Its data is lost."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

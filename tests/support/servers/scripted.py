@@ -1,4 +1,4 @@
-"""An SMTP server whose every reply can be declared, and which judges the client meanwhile.
+"""An SMTP server whose replies can all be declared, and which checks the client at the same time.
 
 ::
 
@@ -11,8 +11,8 @@
 
 Steps are ``greeting``, ``handshake`` (before it), ``content`` (before it is read), ``response``
 (to an AUTH challenge that was declared), ``end of data``, and the beginning of any command line:
-``RCPT``, ``RCPT TO:<bad@example.com>``. The longest key that fits counts. One action is for every
-time; of a list each is for one time, over all connections, then the default follows.
+``RCPT``, ``RCPT TO:<bad@example.com>``. The longest matching key is used. A single action
+applies every time. Of a list each action applies once, over all connections, and then the default.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ DEFAULT_EXTENSIONS = ("SIZE 10485760", "8BITMIME", "ENHANCEDSTATUSCODES")
 
 @dataclass(frozen=True)
 class Accepted:
-    """A message that came whole. *content* is unstuffed, its last CRLF included."""
+    """A message that arrived completely. *content* is without dot-stuffing, with its last CRLF."""
 
     sender: str
     recipients: tuple[str, ...]
     content: bytes
-    #: Of MAIL, by upper-case keyword; ``""`` where there is no value.
+    #: The parameters of MAIL by upper-case keyword; ``""`` for one without a value.
     parameters: dict[str, str]
     connection: int
 
@@ -57,7 +57,7 @@ class Closable(t.Protocol):
 
 
 class ScriptedServer:
-    """Listens from :meth:`start` to :meth:`stop`, or as long as the ``with`` block is open.
+    """Listens from :meth:`start` to :meth:`stop`, or until the end of the ``with`` block.
 
     :param extensions: the EHLO lines; STARTTLS and AUTH are added by the arguments below
         (AUTH only inside TLS if there is STARTTLS).
@@ -93,17 +93,17 @@ class ScriptedServer:
         self.script = Script(on or {})
         self._extensions = list(extensions)
         self._extensions_tls = list(extensions if extensions_tls is None else extensions_tls)
-        #: What came whole and was answered 2yz, in order.
+        #: Complete messages that got a 2yz reply, in order.
         self.accepted: list[Accepted] = []
-        #: What came whole, whatever the answer was.
+        #: Complete messages, whatever the reply was.
         self.received: list[Accepted] = []
         self.commands: list[str] = []
         self.connections: list[Connection] = []
-        #: Each breach of the clauses of the standards by the client. Empty is right.
+        #: Every breach of the standards by the client. It should be empty.
         self.breaches: list[str] = []
-        #: Those that keep connections to it; they close them before it settles.
+        #: Clients that keep connections open. settle() closes them.
         self.clients: list[Closable] = []
-        # Also while nobody listens: no server but this one is to be found there.
+        # Also while it does not listen, so that no other server gets the port.
         self._kept: socket.socket | None = None
         self._listener: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
@@ -124,7 +124,7 @@ class ScriptedServer:
         self.leave()
 
     def start(self) -> t.Self:
-        """Listen. Returns when a client can connect."""
+        """Listen. When it returns, clients can connect."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         address = "127.0.0.1" if self.host == "localhost" else self.host
         if self._kept is None:
@@ -138,14 +138,14 @@ class ScriptedServer:
         return self
 
     def stop(self) -> None:
-        """Close everything and wait for every thread. What has arrived is still read.
+        """Close everything and wait for every thread. Octets that have arrived are still read.
 
-        :meth:`start` may follow, on the same port: a server that was restarted. Meanwhile
-        connecting is refused there. :meth:`leave` ends it for good.
+        Call :meth:`start` to restart it on the same port. Until then the port refuses
+        connections. :meth:`leave` releases the port.
         """
         if self._listener is None or self._acceptor is None:
             return
-        # Wakes the accept() of the other thread; close() alone would not.
+        # This ends accept() in the other thread; close() alone would not.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._acceptor.join()
         self._listener.close()
@@ -158,15 +158,15 @@ class ScriptedServer:
                 raise RuntimeError(f"{connection!r} does not end.")
 
     def leave(self) -> None:
-        """Stop, and leave the port to others."""
+        """Stop, and release the port."""
         self.stop()
         if self._kept is not None:
             self._kept.close()
             self._kept = None
 
     def settle(self, timeout: float = 60.0) -> None:
-        """Have the clients close what they keep, and wait until every connection is closed, so
-        that a last QUIT has been read.
+        """Close the clients' connections, and wait until every connection is closed, so that the
+        last QUIT has been read.
 
         :raises TimeoutError: if one is still open after *timeout* seconds.
         """

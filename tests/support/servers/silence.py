@@ -1,8 +1,8 @@
-"""Whom the scripted servers of this process let wait.
+"""The clients for which the scripted servers of this process are silent.
 
-A test with a silent server need not wait for a real deadline, which a busy machine could miss
-earlier, at another step: with the fixture ``impatient`` the time of a client is over exactly when
-it waits for a server that is silent.
+A test with a silent server does not wait for a real deadline, which a busy machine could reach too
+early, at another step. With the fixture ``impatient``, a client times out exactly when it waits for
+a silent server.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _waiting: set[t.Any] = set()
 
 @contextlib.contextmanager
 def silent_to(client: object) -> Iterator[None]:
-    """Say nothing to the client of this address meanwhile."""
+    """Mark the client of this address as waiting for a silent server."""
     _waiting.add(client)
     try:
         yield
@@ -32,19 +32,19 @@ def silent_to(client: object) -> Iterator[None]:
 
 
 def is_silent_to(client: object) -> bool:
-    """Whether the client of this address waits for nothing."""
+    """Whether a server is silent to the client of this address."""
     return client in _waiting
 
 
 def impatient(receive: Callable[[Stream], None]) -> Callable[[Stream], None]:
-    """What :class:`Stream` reads with, for a client that does not wait for those who are silent."""
+    """Wrap the read of :class:`Stream` so that a client does not wait for a silent server."""
 
     def receive_or_end(stream: Stream) -> None:
         sock: t.Any = t.cast("t.Any", stream)._sock
         poll = select.poll()
         while not (stream.closed or stream.deadline.remaining() == 0 or _has_more(sock)):
             poll.register(sock, select.POLLIN)
-            # Asked first: what was said before the silence is there then.
+            # Checked first: octets sent before the silence have then arrived.
             over = is_silent_to(sock.getsockname())
             if poll.poll(0 if over else 20):
                 break
@@ -56,5 +56,5 @@ def impatient(receive: Callable[[Stream], None]) -> Callable[[Stream], None]:
 
 
 def _has_more(sock: t.Any) -> bool:
-    """Whether a TLS socket has read ahead."""
+    """Whether a TLS socket has buffered input."""
     return bool(getattr(sock, "pending", int)())

@@ -1,4 +1,4 @@
-"""Debian's ``smtp-sink`` (package postfix): a quick server with faults to choose from."""
+"""Debian's ``smtp-sink`` (package postfix): a fast server with selectable faults."""
 
 from __future__ import annotations
 

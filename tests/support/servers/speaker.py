@@ -1,4 +1,4 @@
-"""Reads lines and does actions on one connection, and keeps the record of it."""
+"""Reads lines and runs actions on one connection, and records both."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ if t.TYPE_CHECKING:
 
 GREETING = Command("GREETING")
 END_OF_DATA = Command("END OF DATA")
-#: A client that sends more than this without a line end is not speaking SMTP.
+#: A client that sends more than this without a line end does not speak SMTP.
 LONGEST_LINE = 65536
 
 
 class Speaker:
-    """The mouth and ears of a :class:`Connection`: no step of SMTP is known here."""
+    """The input and output of a :class:`Connection`, without any step of SMTP."""
 
     def __init__(self, server: ScriptedServer, sock: socket.socket, number: int) -> None:
         self.number = number
-        #: Command lines as sent, without CRLF, in latin-1; answers to AUTH challenges too.
+        #: Command lines as sent, without CRLF, in latin-1, and responses to AUTH challenges.
         self.commands: list[str] = []
         #: "QUIT", "client", "client, by reset", "client, in the handshake: ...", "server",
         #: "stop"; None while it is open.
@@ -64,23 +64,24 @@ class Speaker:
 
     @property
     def over(self) -> bool:
-        """Whether it is closed, and says and hears nothing more."""
+        """Whether the connection is closed."""
         return self.closed_by is not None and self._wire.closed
 
     def is_silent(self) -> bool:
-        """Whether the client waits for a server that is silent, or has a delay to do."""
+        """Whether the client waits for a silent or delayed server."""
         return is_silent_to(self._wire.client)
 
     @property
     def left(self) -> bool:
-        """Whether the client closed it without QUIT, in order (FIN) or by a reset."""
+        """Whether the client closed without QUIT, by FIN or by a reset."""
         return self.closed_by in {"client", "client, by reset"}
 
     @property
     def flights(self) -> int:
-        """How often the client spoke after hearing something: the round trips it took.
+        """How often the client sent after receiving something: the round trips it took.
 
-        Each flight of a TLS handshake aside; the last QUIT counts, although nobody waits for it.
+        Round trips of a TLS handshake do not count. The last QUIT does, although the client does
+        not wait for the reply.
         """
         return self._wire.flights
 
@@ -92,10 +93,10 @@ class Speaker:
     # From other threads
 
     def do(self, action: Action) -> bool:
-        """Do this now, out of turn, while the client is idle: ``connection.do(DROP)``.
+        """Run an action now, out of turn, while the client is idle: ``connection.do(DROP)``.
 
-        False if the connection is closed already. Returns when it is done and has reached the
-        client, who may look without waiting.
+        Returns False if the connection is closed already. Otherwise it returns when the effect has
+        reached the client, which can see it without waiting.
         """
         done = threading.Event()
 
@@ -115,7 +116,7 @@ class Speaker:
         return True
 
     def stop(self) -> None:
-        """End the conversation as soon as nothing is left to read."""
+        """End the conversation as soon as there is nothing left to read."""
 
         def work() -> None:
             raise Over("stop")
@@ -152,9 +153,9 @@ class Speaker:
     def _say(
         self, command: Command, action: Action, settle: t.Callable[[int | None], None] | None = None
     ) -> int | None:
-        """Take note of the reply to a command, then say it. Returns its code.
+        """Record the reply to a command, then send it. Return its code.
 
-        Noted first: a client that has heard the reply may look at the server's lists.
+        It is recorded first, because a test may read the server's lists after the reply.
         """
         action = self._resolve(action, command.line)
         code = self.dialogue.replied(command, spoken(action))
@@ -198,8 +199,8 @@ class Speaker:
                 self._perform(self._resolve(action, ""))
 
     def _write(self, octets: bytes) -> bool:
-        """Say something; before the first octet of a reply, see whether the client waited. False
-        if it has gone."""
+        """Send octets. Before the first octet of a reply, check whether the client waited. Return
+        False if it has closed."""
         if self._unanswered is not None:
             self._wire.drain()
             if self._wire.buffer:

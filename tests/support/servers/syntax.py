@@ -1,4 +1,4 @@
-"""What a client may write: the grammar of RFC 5321 section 4.1 as pure functions.
+"""The syntax that a client may use: the grammar of RFC 5321 section 4.1 as pure functions.
 
 Lines are text in latin-1, so that a character is an octet. Each function returns a list of
 what is wrong, each beginning with the clause.
@@ -116,7 +116,7 @@ def _mailbox_faults(mailbox: str, smtputf8: bool) -> list[str]:
 
 
 def content_faults(octets: bytes, binary: bool = False) -> list[str]:
-    """What no content may have, as it stands before stuffing (RFC 5321 2.3.8, 4.5.3.1.6)."""
+    """Octets that no content may have, before dot-stuffing (RFC 5321 2.3.8, 4.5.3.1.6)."""
     if binary:
         return []
     faults = []
@@ -132,12 +132,12 @@ def content_faults(octets: bytes, binary: bool = False) -> list[str]:
 
 
 def stuffing_faults(raw: bytes) -> list[str]:
-    """A line that begins with one dot and goes on was not stuffed (RFC 5321 4.5.2)."""
+    """A line that begins with a single dot and continues was not stuffed (RFC 5321 4.5.2)."""
     if found := re.search(rb"(?:\A|\r\n)(\.(?!\.).{0,20})", raw):
         return [f"C-9: a leading dot that was not doubled: {found[1]!r}"]
     return []
 
 
 def unstuffed(raw: bytes) -> bytes:
-    """The content as the client meant it."""
+    """The content without dot-stuffing."""
     return re.sub(rb"(\A|\r\n)\.", rb"\1", raw)

@@ -1,4 +1,4 @@
-"""An OAuth token endpoint: a real HTTP server whose answers are given to it one by one."""
+"""An OAuth token endpoint: a real HTTP server with declared responses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Said: t.TypeAlias = "bytes | Callable[[], Iterable[bytes]]"
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What was posted."""
+    """A request."""
 
     target: str
     headers: Mapping[str, str]
@@ -32,18 +32,18 @@ class Request:
 
 
 def answer(status: int = 200, **fields: t.Any) -> bytes:
-    """A JSON answer as RFC 6749 draws it."""
+    """A JSON response as RFC 6749 shows it."""
     return page(status, json.dumps(fields).encode(), "Content-Type: application/json")
 
 
 def page(status: int, body: bytes, *headers: str) -> bytes:
-    """Any answer."""
+    """Any response."""
     length = f"Content-Length: {len(body)}"
     return "\r\n".join([f"HTTP/1.1 {status} x", length, *headers, "", ""]).encode() + body
 
 
 class TokenServer:
-    """Gives the answers in order, the last one again and again.
+    """Sends the responses in order, then the last one repeatedly.
 
     :param tls: The context, for https.
     """
@@ -90,7 +90,7 @@ class TokenServer:
                     self.wfile.write(piece)
 
             def log_message(self, *_: object) -> None:
-                """Into nobody's output."""
+                """Print nothing."""
 
         return Handler
 
@@ -105,4 +105,4 @@ class _Server(socketserver.ThreadingTCPServer):
             super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients break off on purpose here."""
+        """Clients disconnect on purpose in these tests."""

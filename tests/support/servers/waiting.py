@@ -1,4 +1,4 @@
-"""Waiting for another program, whose events cannot be had: the one place where it is done."""
+"""Waiting for another program that has no events: the only place that polls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = t.TypeVar("T")
 
 
 def until(condition: Callable[[], T], timeout: float, what: str) -> T:
-    """Ask again and again, every 20 ms, until the answer is true; the answer.
+    """Call a function every 20 ms until its result is true, and return the result.
 
     :raises TimeoutError: after *timeout* seconds, saying *what* was waited for.
     """

@@ -1,8 +1,8 @@
 """The server's end of one connection: octets in and out, with or without TLS.
 
-Every wait is for two things at once, the client and a wake-up from another thread, so that a
-server can be stopped, or told to speak out of turn, at any moment and without a second thread
-at the same socket (which TLS does not allow).
+Every wait is for two things at once, the client and a wake-up from another thread. So a server can
+be stopped, or made to send out of turn, at any moment, without a second thread on the same socket
+(which TLS does not allow).
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ if t.TYPE_CHECKING:
 
 READ = select.POLLIN
 WRITE = select.POLLOUT
-# Linux tells of the client's FIN even while octets before it are unread.
+# Linux reports the client's FIN even while octets before it are unread.
 HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class Over(Exception):
-    """The conversation is over; ``str()`` says who ended it."""
+    """The conversation is over; ``str()`` says which side ended it."""
 
 
 class Wire:
-    """A socket with a buffer of what was read and not yet used."""
+    """A socket with a buffer of unread octets."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = sock
-        #: The client's address. It may be gone already.
+        #: The client's address. The client may have closed already.
         self.client: t.Any = None
         with contextlib.suppress(OSError):
             self.client = sock.getpeername()
         self._port: int = sock.getsockname()[1]
         self.buffer = bytearray()
-        #: How often the client spoke after it had heard something: its round trips.
+        #: How often the client sent after it had received something: its round trips.
         self.flights = 0
         self.octets_read = 0
         self._heard = True
@@ -58,12 +58,12 @@ class Wire:
 
     def fill(self, limit: int = 65536) -> None:
         """Wait for at least one octet. Raises :exc:`Over` at the end of the stream."""
-        # Orders, the one to stop among them, are taken when there is nothing left to read.
+        # Calls of other threads, such as stop, run when there is nothing left to read.
         while not self._receive(limit):
             self._wait(READ)
 
     def drain(self) -> None:
-        """Take what has arrived already, without waiting; an end is left for :meth:`fill`."""
+        """Read what has arrived already, without waiting. An end is left for :meth:`fill`."""
         with contextlib.suppress(Over):
             while self._receive(65536):
                 pass
@@ -86,9 +86,9 @@ class Wire:
         return True
 
     def write(self, octets: bytes) -> bool:
-        """Write all. False if the client has gone.
+        """Write all octets. Return False if the client has closed.
 
-        That is no reason to stop: what it sent before it went (QUIT, mostly) is still to be read.
+        The server continues, because it must read what the client sent before (mostly QUIT).
         """
         rest = memoryview(octets)
         while rest:
@@ -113,19 +113,19 @@ class Wire:
         self.attend()
 
     def attend(self) -> None:
-        """Do what other threads have ordered."""
+        """Run the calls that other threads have queued."""
         while not self._orders.empty():
             self._alarm.recv(1)
             self._orders.get()()
 
     def pause(self, seconds: float) -> None:
-        """Wait, unless the client hangs up."""
+        """Wait, unless the client closes."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self._hung_up():
             self._wait(HUNG_UP, left)
 
     def hold(self) -> None:
-        """Wait until the client hangs up, without reading."""
+        """Wait until the client closes, without reading."""
         while not self._hung_up():
             self._wait(HUNG_UP)
         raise Over("client")
@@ -138,9 +138,9 @@ class Wire:
     # TLS and the end
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        """Shake hands. Raises :exc:`Over` if that fails."""
+        """Do the TLS handshake. Raises :exc:`Over` if it fails."""
         try:
-            # Of a connection that is gone, wrap_socket would leave a descriptor open.
+            # If the connection is closed, wrap_socket would leave a descriptor open.
             self._socket.getpeername()
             with self._lock:
                 self._socket = tls = context.wrap_socket(
@@ -159,7 +159,7 @@ class Wire:
                 raise Over(f"client, in the handshake: {error}") from None
 
     def close(self, how: str = "fin") -> None:
-        """Close with "fin", "rst", or TLS's "notify" and then FIN."""
+        """Close with "fin", "rst", or TLS's "notify" followed by FIN."""
         with self._lock:
             if self.closed:
                 return
@@ -170,7 +170,7 @@ class Wire:
             # Unread octets would turn the FIN into an RST.
             self.drain()
         if how == "notify" and isinstance(self._socket, ssl.SSLSocket):
-            # The client's own close_notify is not waited for.
+            # This does not wait for the client's close_notify.
             with contextlib.suppress(OSError):
                 self._socket.unwrap()
         self._socket.close()
@@ -180,8 +180,7 @@ class Wire:
     # From other threads
 
     def reached(self) -> bool:
-        """Whether something has come to the client that it has not read, or the end of the
-        connection (Linux, IPv4)."""
+        """Whether the client has unread octets, or the connection has ended (Linux, IPv4)."""
         if self.client is None:
             return True
         ours = f":{self._port:04X}"
@@ -192,11 +191,12 @@ class Wire:
         return True
 
     def order(self, work: Callable[[], None]) -> bool:
-        """Have the connection's thread do this while it waits. False if it is closed."""
+        """Run a function in the connection's thread while it waits. Return False if it is
+        closed."""
         with self._lock:
             if self.closed:
                 return False
-            # In this order: whoever finds the work finds the octet that was sent for it.
+            # In this order, so that the wake-up octet is there when the call is found.
             self._bell.send(b"!")
             self._orders.put(work)
             return True

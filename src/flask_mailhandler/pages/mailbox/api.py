@@ -4,8 +4,8 @@
 
     GET  api/messages?to=&from=&subject=&q=&after=&limit=    newest first
     GET  api/messages/<id>                                   one, with its text, HTML and header
-    GET  api/wait?to=&from=&subject=&q=&after=&timeout=      the next one that fits
-    POST api/clear, api/messages/<id>/delete                 with the token
+    GET  api/wait?to=&from=&subject=&q=&after=&timeout=      the next one that matches
+    POST api/clear, api/messages/<id>/delete                 needs the token
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from .store import Listing
 from .store import Store
 
 MAX_WAIT = 25.0
-"""Seconds that one request waits: less than proxies and workers do."""
-_EVERY = 0.05
+"""How many seconds one request waits at most: less than the timeouts of proxies and workers."""
+_INTERVAL = 0.05
 _FIELDS = ("from", "to", "subject")
 _LIMIT = 100
 _MOST = 1000
@@ -50,7 +50,7 @@ class MailboxAPI:
         self._store = store
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give the views their addresses."""
+        """Register the views."""
         get, post = blueprint.get, blueprint.post
         get("/api/messages", endpoint="api_messages")(self.messages)
         get("/api/messages/<id>", endpoint="api_message")(self.message)
@@ -59,14 +59,14 @@ class MailboxAPI:
         post("/api/messages/<id>/delete", endpoint="api_delete")(self.delete)
 
     def messages(self) -> Sealed:
-        """The messages that fit, newest first."""
+        """The messages that match, newest first."""
         limit = int(number("limit", _LIMIT, _MOST))
         listing = self._store.list()
-        found = [_listed(entry, listing) for entry in itertools.islice(_fitting(listing), limit)]
+        found = [_listed(entry, listing) for entry in itertools.islice(_matching(listing), limit)]
         return as_json({"messages": found, "token": self._token})
 
     def message(self, id: str) -> Sealed:
-        """All of one message but its files, which have addresses."""
+        """All of one message, with URLs for its files."""
         entry = self._store.find(id) or abort(404)
         octets = self._store.octets(entry)
         if octets is None:
@@ -97,22 +97,22 @@ class MailboxAPI:
         )
 
     def wait(self) -> Sealed:
-        """The message that fits: the first after ``after``, or without it the newest that is
-        there; 404 if none comes in time."""
-        # A server of one thread could not do meanwhile what sends the message.
-        alone = not (request.environ["wsgi.multithread"] or request.environ["wsgi.multiprocess"])
+        """The message that matches: the first after ``after``, or without it the newest. It is a
+        404 if none arrives in time."""
+        # A server with a single thread could not handle the request that sends the message.
+        single = not (request.environ["wsgi.multithread"] or request.environ["wsgi.multiprocess"])
         timeout = number("timeout", 10, MAX_WAIT)
-        end = time.monotonic() + (0 if alone else timeout)
+        end = time.monotonic() + (0 if single else timeout)
         while True:
             listing = self._store.list()
-            if found := [*_fitting(listing)]:
+            if found := [*_matching(listing)]:
                 return as_json(_listed(found[-1 if request.args.get("after") else 0], listing))
             if time.monotonic() >= end:
-                return as_json({"error": "No message that fits has come."}, 404)
-            time.sleep(_EVERY)  # other processes write the folder, too, and tell nobody
+                return as_json({"error": "No matching message has arrived."}, 404)
+            time.sleep(_INTERVAL)  # other processes may write to the folder
 
     def clear(self) -> Sealed:
-        """Delete the messages that are there."""
+        """Delete all messages."""
         self._check()
         self._store.clear()
         return sealed("", status=204)
@@ -131,7 +131,7 @@ class MailboxAPI:
         check(self._token, "api/messages")
 
 
-def _fitting(listing: Listing) -> Iterator[Entry]:
+def _matching(listing: Listing) -> Iterator[Entry]:
     after = request.args.get("after", "")
     for entry in _query().within(listing):
         if entry.id <= after:
@@ -157,14 +157,14 @@ def _listed(entry: Entry, listing: Listing) -> dict[str, object]:
 
 
 def _links(message: DisplayedMessage) -> Iterator[Link]:
-    """Those of the HTML, and of the text those that the HTML has not."""
+    """The links of the HTML, and those that are only in the text."""
     found = {link.url: link for link in text_links(message.text)}
     found |= {link.url: link for link in html_links(message.html)}
     return iter(found.values())
 
 
 def _query() -> Query:
-    """``q`` as it is written on the page, and each field by itself."""
+    """The search of ``q``, as on the page, and of each field."""
     found = read_query(request.args.get("q", ""))
     given = {name: [v.casefold() for v in request.args.getlist(name)] for name in _FIELDS}
     return Query(

@@ -1,10 +1,11 @@
-"""What is written into the search field.
+"""The search field of the mailbox.
 
 ::
 
     query = *( word / from: text / to: text / subject: text / has:attachment / is:unread )
 
-A text with spaces stands in double quotes. A message is found if it fits all; case never counts.
+Put a text with spaces in double quotes. A message is found if it matches all terms; case does not
+matter.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Query:
     unread: bool = False
 
     def within(self, listing: Listing) -> Iterator[Entry]:
-        """The messages that fit, newest first."""
+        """The messages that match, newest first."""
         for entry in listing.entries:
             if self.unread and entry.id in listing.seen:
                 continue
@@ -52,7 +53,7 @@ class Query:
 
 
 def read_query(text: str) -> Query:
-    """Read a search. Whatever is written is one: an unknown name before a colon is a word."""
+    """Parse a search. Any text is valid: an unknown name before a colon is a word."""
     found: dict[str, list[str]] = {"words": [], "from": [], "to": [], "subject": []}
     flags: set[str] = set()
     for name, quoted, bare in _TERM.findall(text[:_MAX]):

@@ -1,7 +1,7 @@
-"""The folder of messages: what is in it, told quickly.
+"""The folder of messages, with quick access to its list.
 
-The ``.json`` beside each message holds what a list shows; it is read once in each process. A
-message that somebody has read has a third file of its name, ``.seen``.
+The ``.json`` file next to each message contains what the list shows. Each process reads it once. A
+message that was read has a third file with its name, ``.seen``.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from ...mime.reading.summary import MAX_LISTED
 from ...mime.reading.summary import summary
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
-# A folder that changes twice within a tick of its clock shows one time for both.
+# If a folder changes twice within a tick of its clock, its time of change is the same.
 _TICK = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What is known of a message without reading it.
+    """The facts about a message that are known without parsing it.
 
-    :param id: The name of its files.
-    :param facts: Its ``.json``.
+    :param id: The name of its files, without the ending.
+    :param facts: The content of its ``.json`` file.
     """
 
     id: str
@@ -42,61 +42,59 @@ class Entry:
     subject: str
     from_addr: str
     to: tuple[str, ...]
-    """Of the header; the envelope's recipients if that names nobody."""
+    """The To of the header; the envelope's recipients if it is empty."""
     cc: tuple[str, ...]
     text: str
     attachments: tuple[str, ...]
     sender: str
     recipients: tuple[str, ...]
-    """Of the envelope, Bcc among them."""
+    """The recipients of the envelope, Bcc included."""
     size: int
 
     @functools.cached_property
     def unnamed(self) -> tuple[str, ...]:
-        """Recipients whom ``to`` and ``cc`` do not name: blind copies, or where a staging guard
-        led."""
+        """The recipients that are not in ``to`` or ``cc``: those of Bcc, or of a redirection."""
         named = "\n".join((*self.to, *self.cc)).casefold()
         return tuple(name for name in self.recipients if not _names(named, name.casefold()))
 
     @property
     def is_cut(self) -> bool:
-        """Whether the header may name more than ``to`` and ``cc`` do: then who is unnamed may be
-        no blind copy."""
+        """Whether ``to`` and ``cc`` may be incomplete, so that others are not certainly Bcc."""
         return max(len(self.to), len(self.cc)) >= MAX_LISTED
 
     @functools.cached_property
     def origin(self) -> tuple[tuple[str, str], ...]:
-        """What only the app that sent it knew, a label and a text each."""
-        found, site = self.facts, self.facts.get("site")
-        told = [("Template", str(found["template"]))] if found.get("template") else []
+        """The facts that only the sending app knew, each as a label and a text."""
+        facts, site = self.facts, self.facts.get("site")
+        lines = [("Template", str(facts["template"]))] if facts.get("template") else []
         if isinstance(site, dict):
             file = _short(str(site.get("file")))
-            told.append(("Sent by", f"{site.get('function')}, {file}:{site.get('line')}"))
-        if isinstance(duration := found.get("duration"), float):
-            told.append(
+            lines.append(("Sent by", f"{site.get('function')}, {file}:{site.get('line')}"))
+        if isinstance(duration := facts.get("duration"), float):
+            lines.append(
                 ("Took", f"{duration:.1f} s" if duration >= 1 else f"{1000 * duration:.1f} ms")
             )
-        if original := self.facts["summary"].get("original_to"):
-            told.append(("Redirected", f"from {original}"))
-        return tuple(told)
+        if original := facts["summary"].get("original_to"):
+            lines.append(("Redirected", f"from {original}"))
+        return tuple(lines)
 
     @functools.cached_property
     def words(self) -> str:
-        """All that a search looks through, in one case."""
+        """All text that a search looks at, without case."""
         who = (self.from_addr, *self.to, *self.cc, *self.recipients)
         return "\n".join((self.subject, *who, self.text, *self.attachments)).casefold()
 
 
 class Store:
-    """The messages of a folder. Any number of processes and threads may use it at once.
+    """The messages of a folder. Any number of processes and threads can use it at once.
 
-    :param folder: Where they are; it need not be there.
+    :param folder: The path of the folder, which need not exist.
     """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self._known: dict[str, Entry | None] = {}
-        # Replaced as a whole, so that no thread sees half of it.
+        # Always replaced as a whole, so that no thread sees a part of it.
         self._listed: tuple[tuple[int, int], float, set[str], Listing] | None = None
         self._token = ""
 
@@ -117,31 +115,31 @@ class Store:
 
     @property
     def dropped(self) -> int:
-        """How many messages were dropped, for there were too many, since the folder was cleared."""
+        """How many messages were dropped, because there were too many, since the last clear()."""
         try:
             return os.path.getsize(os.path.join(self.folder, DROPPED))
         except OSError:
             return 0
 
     def clear(self) -> None:
-        """Delete the messages that are there, and forget how many were dropped."""
+        """Delete all messages, and reset the number of dropped ones."""
         self.delete(*self.list().entries)
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(self.folder, DROPPED))
 
     def find(self, id: str) -> Entry | None:
-        """The message of that id."""
+        """Return the message with that id."""
         return next((entry for entry in self.list().entries if entry.id == id), None)
 
     def of_message(self, message_id: str) -> Entry | None:
-        """The newest message of that Message-ID."""
+        """Return the newest message with that Message-ID."""
         entries = self.list().entries
         return next(
             (entry for entry in entries if entry.facts.get("message_id") == message_id), None
         )
 
     def octets(self, entry: Entry) -> bytes | None:
-        """The octets of a message; None if it has gone meanwhile."""
+        """Return the octets of a message; None if it was deleted meanwhile."""
         try:
             with open(self._path(entry.id, "eml"), "rb") as file:
                 return file.read()
@@ -149,22 +147,22 @@ class Store:
             return None
 
     def mark_read(self, entry: Entry) -> None:
-        """Remember that somebody has read it."""
+        """Mark a message as read."""
         with contextlib.suppress(OSError):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             os.close(os.open(self._path(entry.id, "seen"), flags, 0o600))
 
     def delete(self, *entries: Entry) -> None:
-        """Delete messages; it is no fault if another has done so."""
+        """Delete messages. Another process may have deleted them already."""
         for entry in entries:
-            # In this order a message is never half there.
+            # In this order, a message in the list is always complete.
             for ending in ("json", "eml", "seen"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._path(entry.id, ending))
 
     def token(self) -> str:
-        """What a page must know to change anything: the same for all processes, and unknown to
-        who cannot read the folder."""
+        """Return the token that a page needs to change anything. All processes have the same one,
+        and only a user who can read the folder can know it."""
         path = os.path.join(self.folder, ".token")
         with contextlib.suppress(OSError):
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
@@ -175,7 +173,7 @@ class Store:
                 found = file.read(100).strip()
             if _TOKEN.fullmatch(found):
                 return found
-        # The folder cannot be written; then this process is the only one that it holds for.
+        # The folder is not writable, so this process uses a token of its own.
         self._token = self._token or secrets.token_hex(32)
         return self._token
 
@@ -197,19 +195,19 @@ class Store:
         return os.path.join(self.folder, f"{id}.{ending}")
 
     def _entry(self, id: str) -> Entry | None:
-        with contextlib.suppress(KeyError):  # another thread may have seen that it is gone
+        with contextlib.suppress(KeyError):  # another thread may remove it
             return self._known[id]
         try:
             with open(self._path(id, "json"), encoding="utf-8") as file:
                 facts = json.load(file)
-            if "summary" not in facts:  # of the plain file handler
+            if "summary" not in facts:  # the plain file handler writes none
                 with open(self._path(id, "eml"), "rb") as eml:
                     facts["summary"] = summary(eml.read())
             entry: Entry | None = _read_entry(id, facts)
         except OSError:
             return None  # it was deleted meanwhile
         except Exception:
-            # No file of ours, or a damaged one: nested too deep, a time before year 1.
+            # Another program wrote the file, or it is damaged: too deep, or a time before year 1.
             entry = None
         self._known[id] = entry
         return entry
@@ -217,16 +215,16 @@ class Store:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """The messages that were there at one time."""
+    """The messages in the folder at one time."""
 
     entries: tuple[Entry, ...]
     """Newest first."""
     seen: frozenset[str]
-    """The ids of those that were read."""
+    """The ids of the messages that were read."""
 
     @functools.cached_property
     def version(self) -> str:
-        """Another one for another list, in whatever process."""
+        """A text that differs between different lists, and is the same in all processes."""
         ids = "".join(f"{entry.id}{entry.id in self.seen:d}" for entry in self.entries)
         return hashlib.blake2b(ids.encode(), digest_size=12).hexdigest()
 
@@ -236,19 +234,19 @@ class Listing:
 
 
 def _read_entry(id: str, facts: t.Any) -> Entry:
-    told, envelope = facts["summary"], facts["envelope"]
+    listed, envelope = facts["summary"], facts["envelope"]
     when = datetime.datetime.fromisoformat(facts["time"]).astimezone(datetime.UTC)
-    when.astimezone()  # what has no time in the zone of this machine cannot be shown
+    when.astimezone()  # fails if the time cannot be shown in the zone of this machine
     return Entry(
         id=id,
         time=when,
         facts=facts,
-        subject=str(told["subject"]),
-        from_addr=str(told["from_addr"]),
-        to=tuple(map(str, told["to"] or envelope["recipients"])),
-        cc=tuple(map(str, told["cc"])),
-        text=str(told["text"]),
-        attachments=tuple(map(str, told["attachments"])),
+        subject=str(listed["subject"]),
+        from_addr=str(listed["from_addr"]),
+        to=tuple(map(str, listed["to"] or envelope["recipients"])),
+        cc=tuple(map(str, listed["cc"])),
+        text=str(listed["text"]),
+        attachments=tuple(map(str, listed["attachments"])),
         sender=str(envelope["sender"]),
         recipients=tuple(map(str, envelope["recipients"])),
         size=int(facts["size"]),
@@ -256,25 +254,25 @@ def _read_entry(id: str, facts: t.Any) -> Entry:
 
 
 def _names(listed: str, address: str) -> bool:
-    """Whether an address stands in a text, and not only as the end of a longer one."""
+    """Whether a text contains an address, and not only as the end of a longer one."""
     return re.search(rf"(?<![^\s<,;:]){re.escape(address)}(?![^\s>,;])", listed) is not None
 
 
 def _short(path: str) -> str:
-    """A path from where the app runs, if it is below."""
+    """A path relative to the working folder, if it is inside."""
     return os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
 
 
 def _write_new(path: str, text: str) -> None:
-    """Make a file that is whole as soon as it is there.
+    """Create a file that is complete as soon as it exists.
 
-    :raises FileExistsError: if it is there already.
+    :raises FileExistsError: if it exists already.
     """
-    own = f"{path}-{secrets.token_hex(8)}"
-    handle = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    temporary = f"{path}-{secrets.token_hex(8)}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(handle, "w", encoding="ascii") as file:
             file.write(text)
-        os.link(own, path)
+        os.link(temporary, path)
     finally:
-        os.unlink(own)
+        os.unlink(temporary)

@@ -36,19 +36,19 @@ _MANY = 200
 class MailboxViews:
     """The views of one mailbox.
 
-    :param about: What an empty list says, beside that it is empty.
+    :param about: A text for the empty list.
     """
 
     def __init__(self, store: Store, shell: Shell, about: str = "") -> None:
         self._store = store
         self._shell = shell
         self._about = about
-        # A list costs milliseconds to write, and is asked for again and again.
+        # Rendering a list takes milliseconds, and every open page requests it again and again.
         self._rows: tuple[object, Markup] | None = None
         self._inbox: tuple[object, str] | None = None
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give the views their addresses."""
+        """Register the views."""
         get, post = blueprint.get, blueprint.post
         get("/", endpoint="inbox", strict_slashes=False)(self.inbox)
         get("/list", endpoint="list")(self.list)
@@ -62,7 +62,7 @@ class MailboxViews:
         self._shell.add_section("Mailbox", ".inbox")
 
     def inbox(self) -> Sealed:
-        """The list."""
+        """The page with the list."""
         listing, token = self._store.list(), self._store.token()
         key = (self._key(listing), token, self._shell.sections)
         cached = self._inbox
@@ -71,7 +71,7 @@ class MailboxViews:
         return sealed(cached[1])
 
     def list(self) -> Sealed:
-        """The list alone, for a page that is open: 304 if nothing has changed."""
+        """The list alone, for an open page; 304 if nothing has changed."""
         listing = self._store.list()
         state = self._state(listing)
         if request.if_none_match.contains_weak(state):
@@ -83,10 +83,10 @@ class MailboxViews:
         return response
 
     def message(self, id: str) -> Sealed:
-        """One message, beside the list."""
+        """One message next to the list."""
         listing, token, entry = self._store.list(), self._store.token(), self._store.find(id)
         if entry is None:
-            # The console has shown its address, and may have done so a while ago.
+            # The link may be old: the console shows one for each message.
             return sealed(self._page("gone.html", listing, token), status=404)
         octets = self._octets(entry)
         panel = panel_of(
@@ -104,15 +104,15 @@ class MailboxViews:
         return frame_of(self._open(id))
 
     def source(self, id: str) -> Sealed:
-        """The octets of a message, as a file."""
+        """The octets of a message, as a download."""
         return download(self._octets(self._find(id)), f"{id}.eml")
 
     def part(self, id: str, number: str) -> Sealed:
-        """A part of a message, as a file."""
+        """A part of a message, as a download."""
         return part_of(self._open(id), number)
 
     def read(self, id: str) -> Sealed:
-        """Note that somebody has read a message."""
+        """Mark a message as read."""
         self._check()
         self._store.mark_read(self._find(id))
         return sealed("", status=204)
@@ -124,7 +124,7 @@ class MailboxViews:
         return self._back()
 
     def clear(self) -> Sealed:
-        """Delete the messages that are there."""
+        """Delete all messages."""
         self._check()
         self._store.clear()
         return self._back()
@@ -148,12 +148,12 @@ class MailboxViews:
         )
 
     def _key(self, listing: Listing) -> tuple[object, ...]:
-        """What the list as HTML depends on."""
-        asked = request.args.get("q", ""), request.script_root, today()
-        return listing.version, self._store.dropped, *asked
+        """Everything on which the HTML of the list depends."""
+        query = request.args.get("q", "")
+        return listing.version, self._store.dropped, query, request.script_root, today()
 
     def _rows_of(self, listing: Listing) -> Markup:
-        """The list as HTML, kept for the next who asks for the same."""
+        """The list as HTML, cached for the next request."""
         key, cached = self._key(listing), self._rows
         if cached is None or cached[0] != key:
             found = [*read_query(request.args.get("q", "")).within(listing)]
@@ -173,7 +173,7 @@ class MailboxViews:
         return cached[1]
 
     def _state(self, listing: Listing) -> str:
-        """What changes when the list does."""
+        """A text that changes when the list does."""
         return f"{listing.version}-{today():%d}"
 
     def _find(self, id: str) -> Entry:
@@ -188,9 +188,9 @@ class MailboxViews:
 
     def _check(self) -> None:
         if not may_change(request, self._store.token()):
-            abort(403, "The page is too old to change anything: load it anew, and try again.")
+            abort(403, "The page is too old to change anything. Reload it and try again.")
 
 
 def _query() -> dict[str, str]:
-    """The search, for an address that keeps it."""
+    """The search as arguments of a URL."""
     return {"q": q} if (q := request.args.get("q")) else {}

@@ -3,9 +3,9 @@
 ::
 
     GET  api/queue?state=&using=&older_than=&limit=     messages, counts and the token
-    GET  api/queue/<number>                             one, with what became of each recipient
-    POST api/queue/<number>/retry, .../cancel           with the token
-    POST api/queue/purge?state=&using=&older_than=      with the token
+    GET  api/queue/<number>                             one, with the outcome of each recipient
+    POST api/queue/<number>/retry, .../cancel           needs the token
+    POST api/queue/purge?state=&using=&older_than=      needs the token
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _MOST = 1000
 class QueueAPI:
     """The views of an app's queue for programs.
 
-    :param token: What a program must know to change anything.
+    :param token: Returns the token that a program needs to change anything.
     """
 
     def __init__(self, token: Callable[[], str]) -> None:
         self._token = token
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give the views their addresses."""
+        """Register the views."""
         get, post = blueprint.get, blueprint.post
         get("/api/queue", endpoint="api_queue")(_or_reason(self.messages))
         get("/api/queue/<int:id>", endpoint="api_queued")(_or_reason(self.message))
@@ -54,7 +54,7 @@ class QueueAPI:
         post("/api/queue/purge", endpoint="api_queue_purge")(_or_reason(self.purge))
 
     def messages(self) -> Sealed:
-        """The messages that fit: of a state the last changed first, of all the newest first."""
+        """The messages that match. With a state the last changed comes first, else the newest."""
         limit = int(number("limit", _LIMIT, _MOST))
         queue = current_queue()
         stats = queue.stats()
@@ -71,23 +71,23 @@ class QueueAPI:
         )
 
     def message(self, id: int) -> Sealed:
-        """One message, with what has become of each recipient."""
+        """One message, with the outcome of each recipient."""
         found = _found(id)
         more = {"sender": found.sender, "recipients": found.outcomes_as_json()}
         return as_json(found.as_json() | more)
 
     def retry(self, id: int) -> Sealed:
-        """Have a message sent again, or without waiting."""
+        """Send a message again, or at once."""
         self._check()
         return as_json({"changed": current_queue().retry([_found(id).row.id])})
 
     def cancel(self, id: int) -> Sealed:
-        """Do not send a message."""
+        """Cancel a message."""
         self._check()
         return as_json({"changed": current_queue().cancel([_found(id).row.id])})
 
     def purge(self) -> Sealed:
-        """Delete the finished messages that fit."""
+        """Delete the finished messages that match."""
         self._check()
         try:
             return as_json({"changed": current_queue().purge(**_criteria())})
@@ -99,7 +99,7 @@ class QueueAPI:
 
 
 def _or_reason(view: Callable[..., Sealed]) -> Callable[..., Sealed]:
-    """The view, or why the queue cannot be used."""
+    """Wrap a view so that it returns the reason if the queue cannot be used."""
 
     @functools.wraps(view)
     def answer(**arguments: t.Any) -> Sealed:

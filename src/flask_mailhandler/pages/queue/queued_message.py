@@ -1,4 +1,4 @@
-"""What people and programs see of a row."""
+"""A row of the queue, as people and programs see it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ...queue.stored_message import read_options
 
 _NAMED = 2
 _LARGEST = 2**63 - 1
-"""The largest number that a store can look for."""
+"""The largest id that a store can look up."""
 _LAST = 253_402_128_000.0
-"""A day before the last that a date can be, which is one in every zone."""
+"""A day before the last possible date, so that it is valid in every time zone."""
 _DONE = frozenset({RowState.SENT, RowState.CLAIMED})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QueuedMessage:
-    """A row that was read to be looked at.
+    """A row, read for display.
 
-    :param damaged: Why its recipients or its options cannot be read; "" if they can.
+    :param damaged: Why its recipients or options cannot be read; "" if they can.
     """
 
     row: Row
@@ -41,23 +41,23 @@ class QueuedMessage:
         """The first recipients, and how many more there are."""
         names = [str(item.recipient) for item in self.recipients[:_NAMED]]
         more = len(self.recipients) - _NAMED
-        return f"{', '.join(names)}{f' and {more} more' if more > 0 else ''}" or "nobody"
+        return f"{', '.join(names)}{f' and {more} more' if more > 0 else ''}" or "no recipient"
 
     @property
     def version(self) -> str:
-        """What changes when the row does."""
+        """A text that changes when the row does."""
         row = self.row
         return f"{row.state}-{row.attempts}-{row.changed}-{row.due}"
 
     @property
     def time(self) -> datetime.datetime:
-        """When it is due, if it waits; else when its state changed."""
+        """When it is due, if it waits; otherwise when its state changed."""
         waits = self.row.state is RowState.WAITING
         return moment(self.row.due if waits else self.row.changed)
 
     @property
     def times(self) -> dict[str, datetime.datetime]:
-        """All its times, by their names."""
+        """All times of the row by name."""
         names = ("created", "due", "expires", "changed")
         return {name: moment(getattr(self.row, name)) for name in names}
 
@@ -75,7 +75,7 @@ class QueuedMessage:
         return self.row.state in (RowState.WAITING, RowState.HELD)
 
     def as_json(self) -> dict[str, t.Any]:
-        """What a list tells to programs."""
+        """The row as a list shows it to programs."""
         row = self.row
         return {
             "id": row.id,
@@ -93,7 +93,7 @@ class QueuedMessage:
         }
 
     def outcomes_as_json(self) -> list[dict[str, t.Any]]:
-        """What has become of each recipient; ``state`` is null of who was not tried."""
+        """The outcome of each recipient; ``state`` is null if it was not tried yet."""
         return [
             {
                 "address": str.__str__(item.recipient),
@@ -107,7 +107,7 @@ class QueuedMessage:
 
 
 def read_row(row: Row) -> QueuedMessage:
-    """Read a row, as far as it can be read."""
+    """Read a row, as far as it is readable."""
     recipients: tuple[Settled, ...] = ()
     options: dict[str, t.Any] = {}
     damaged = ""
@@ -122,11 +122,11 @@ def read_row(row: Row) -> QueuedMessage:
 
 
 def find(id: int) -> QueuedMessage | None:
-    """The message of the current app's queue that has that number."""
+    """Return the message with that id in the queue of the current app."""
     row = current_queue().get(id) if id <= _LARGEST else None
     return None if row is None else read_row(row)
 
 
 def moment(seconds: float) -> datetime.datetime:
-    """A time of a row, in UTC."""
+    """Return a time of a row in UTC."""
     return datetime.datetime.fromtimestamp(min(max(seconds, 0.0), _LAST), datetime.UTC)

@@ -1,10 +1,10 @@
-"""Which messages of the queue are meant: what is written into the search field.
+"""The search field of the queue.
 
 ::
 
-    choice = *( state: text / using: text / older-than: text )
+    terms = *( state: text / using: text / older-than: text )
 
-A text with spaces stands in double quotes.
+Put a text with spaces in double quotes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FIELDS = {"state": "state", "using": "using", "older-than": "older_than"}
 
 
 class Criteria(t.TypedDict):
-    """What ``mail.queue`` takes."""
+    """The arguments for methods of ``mail.queue``."""
 
     state: RowState | None
     using: str | None
@@ -35,23 +35,23 @@ class Criteria(t.TypedDict):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class SearchTerms:
-    """What was asked for; a field that is empty leaves all in."""
+    """A search. An empty field matches all messages."""
 
     state: str = ""
     using: str = ""
     older_than: str = ""
     unknown: str = ""
-    """What was written that means nothing."""
+    """A term that is not valid."""
 
     @property
     def criteria(self) -> Criteria:
-        """The same for ``mail.queue``.
+        """The search as arguments for ``mail.queue``.
 
-        :raises ValueError: if it cannot be meant, saying what can be.
+        :raises ValueError: if a term is not valid. The error says what is.
         """
         if self.unknown:
             raise ValueError(
-                f"{self.unknown[:80]!r} means nothing here: write state:, using: or older-than:."
+                f"{self.unknown[:80]!r} is not a search term. Write state:, using: or older-than:."
             )
         if self.state and self.state not in {*RowState}:
             raise ValueError(f"state must be {', '.join(RowState)}, not {self.state[:80]!r}.")
@@ -67,13 +67,13 @@ class SearchTerms:
 
     @property
     def deletes(self) -> frozenset[RowState]:
-        """The states that purging deletes; none if what is meant is not finished."""
+        """The states that purging deletes; none if the wanted state is not a finished one."""
         if not self.state:
             return FINISHED
         return frozenset({RowState(self.state)} & {*FINISHED, RowState.HELD})
 
     def changed(self, **changes: str) -> str:
-        """The search with some of its fields changed, as it is written."""
+        """Return the text of the search with some of its fields changed."""
         return " ".join(dataclasses.replace(self, unknown="", **changes)._words())
 
     def _words(self) -> Iterator[str]:
@@ -83,7 +83,7 @@ class SearchTerms:
 
 
 def read_terms(text: str) -> SearchTerms:
-    """Read a search. What means nothing is told when it is used."""
+    """Parse a search. A term that is not valid is an error when the search is used."""
     found: dict[str, str] = {}
     for name, quoted, bare in _TERM.findall(text[:_MAX]):
         if field := _FIELDS.get(name.lower()):
@@ -94,5 +94,5 @@ def read_terms(text: str) -> SearchTerms:
 
 
 def terms_of(query: Mapping[str, str]) -> SearchTerms:
-    """Read the query of a program: each field by its name."""
+    """Return the search in the query of a URL, which has an argument for each field."""
     return SearchTerms(**{name: query.get(name, "") for name in _FIELDS.values()})

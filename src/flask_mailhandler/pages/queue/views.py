@@ -1,4 +1,4 @@
-"""The pages of the queue, in the mailbox's blueprint and behind its guard."""
+"""The pages of the queue."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from .search_terms import SearchTerms
 _MANY = 100
 _RECIPIENTS = 200
 _LATE = 60.0
-"""Seconds: from then on it is told that mail is late."""
+"""From how many seconds on the page says that mail is late."""
 
 
 class QueueViews:
     """The views of an app's queue.
 
-    :param kept: What is in the mailbox, whose token a page must know to change anything.
+    :param mailbox: The messages of the mailbox. A page needs its token to change anything.
     """
 
     def __init__(self, shell: Shell, mailbox: Store) -> None:
@@ -58,7 +58,7 @@ class QueueViews:
         self._token = mailbox.token
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give the views their addresses."""
+        """Register the views."""
         one = "/queue/<int:id>"
         gets: dict[str, tuple[str, Callable[..., Sealed]]] = {
             "queue": ("/queue/", self.index),
@@ -79,11 +79,11 @@ class QueueViews:
         self._shell.add_section("Queue", ".queue", _is_used)
 
     def index(self) -> Sealed:
-        """The list."""
+        """The page with the list."""
         return self._page("queue.html")
 
     def list(self) -> Sealed:
-        """The list alone, for a page that is open: 304 if nothing has changed."""
+        """The list alone, for an open page; 304 if nothing has changed."""
         rows = self._rows()
         state = _state(rows)
         same = request.if_none_match.contains_weak(state)
@@ -92,7 +92,7 @@ class QueueViews:
         return response
 
     def queued(self, id: int) -> Sealed:
-        """One message beside the list: what became of it, and its content while it is there."""
+        """One message next to the list: its outcomes, and its content while the queue has it."""
         found = _find(id)
         octets = _octets(found)
         return self._page(
@@ -110,32 +110,32 @@ class QueueViews:
         return frame_of(_message(id))
 
     def source(self, id: int) -> Sealed:
-        """The octets of a message, as a file."""
+        """The octets of a message, as a download."""
         return download(_octets(_find(id)) or abort(404), f"queued-{id}.eml")
 
     def part(self, id: int, number: str) -> Sealed:
-        """A part of a message, as a file."""
+        """A part of a message, as a download."""
         return part_of(_message(id), number)
 
     def retry(self, id: int) -> Sealed:
-        """Have a message sent again, or without waiting."""
+        """Send a message again, or at once."""
         self._check()
         current_queue().retry([_find(id).row.id])
         return _see(".queued", id)
 
     def cancel(self, id: int) -> Sealed:
-        """Do not send a message."""
+        """Cancel a message."""
         self._check()
         current_queue().cancel([_find(id).row.id])
         return _see(".queued", id)
 
     def purge(self) -> Sealed:
-        """Delete what is finished of what was searched for."""
+        """Delete the finished messages that match the search."""
         self._check()
         try:
             current_queue().purge(**_terms().criteria)
         except ValueError:
-            abort(400)  # the page has no such button
+            abort(400)  # the page has no button for this
         return _see(".queue")
 
     def _page(self, template: str, *, status: int = 200, **context: t.Any) -> Sealed:
@@ -176,7 +176,7 @@ class QueueViews:
         )
 
     def _or_reason(self, view: Callable[..., Sealed]) -> Callable[..., Sealed]:
-        """The view, or why the queue cannot be used."""
+        """Wrap a view so that it shows the reason if the queue cannot be used."""
 
         @functools.wraps(view)
         def answer(**arguments: t.Any) -> Sealed:
@@ -193,7 +193,7 @@ class QueueViews:
 
 
 def add(blueprint: Blueprint, shell: Shell, mailbox: Store) -> None:
-    """Put the pages into the blueprint of a mailbox."""
+    """Add the pages to the blueprint."""
     QueueViews(shell, mailbox).add_to(blueprint)
     QueueAPI(mailbox.token).add_to(blueprint)
 
@@ -220,11 +220,11 @@ def _panel(id: int, message: DisplayedMessage) -> Panel:
 
 
 def _is_used() -> bool:
-    """Whether the queue has been used. To ask opens and makes nothing."""
+    """Whether the queue has been used. The check opens no database and creates nothing."""
     try:
         return current_queue().store.begun
     except (QueueError, ConfigurationError):
-        return True  # the page says what is wrong
+        return True  # the page shows the error
 
 
 def _see(endpoint: str, id: int | None = None) -> Sealed:
@@ -238,7 +238,7 @@ def _q() -> str:
 
 
 def _query() -> dict[str, str]:
-    """The search, for an address that keeps it."""
+    """The search as arguments of a URL."""
     return {"q": q} if (q := _q()) else {}
 
 
@@ -247,5 +247,5 @@ def _terms() -> SearchTerms:
 
 
 def _state(rows: str) -> str:
-    """What changes when the list does."""
+    """A text that changes when the list does."""
     return hashlib.sha256(rows.encode("utf-8", "replace")).hexdigest()[:32]

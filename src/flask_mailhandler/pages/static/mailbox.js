@@ -1,22 +1,21 @@
-// What makes the page quicker than links and forms, which work without it: live list, search while
-// typing, messages and tabs without a reload, keys. Text of a message is never read as HTML here:
-// what is put into the page is what the server has written, escaped, under a policy without inline
-// script.
+// Links and forms work without this script. It adds a live list, search while typing, messages and
+// tabs without a reload, and keys. It never parses text of a message as HTML: it only inserts HTML
+// that the server has escaped, under a policy without inline scripts.
 "use strict";
 
-const EVERY = 2000;
+const INTERVAL = 2000;
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
 const list = $("#list");
 const live = $("#status");
-let waiting = null; // the request for the list that is under way
-let asked = null; // the message that is being opened
+let waiting = null; // the current request for the list
+let opening = null; // the message that is being opened
 
 function stored(key, value) {
   try {
     if (value !== undefined) localStorage.setItem(key, value);
     return localStorage.getItem(key);
-  } catch { return null; } // storage is switched off
+  } catch { return null; } // storage is disabled
 }
 
 function say(text) { live.textContent = text; }
@@ -58,7 +57,7 @@ async function refresh(always = false) {
     list.dataset.state = response.headers.get("ETag").replace(/^W\/|"/g, "");
     replaceRows(write(html), always);
     count(response.headers.get("X-Mail-Unread"));
-  } catch { /* the app is being reloaded, or a newer search is under way */ } finally {
+  } catch { /* the app is restarting, or a newer search has started */ } finally {
     if (waiting === mine) waiting = null;
   }
 }
@@ -75,12 +74,12 @@ function replaceRows(page, quietly) {
   }
   mark();
   if (focused) (document.getElementById(focused.id) || rowOf(focused.dataset.id))?.focus();
-  if (!asked && isStale()) openMessage(location.href, false);
+  if (!opening && isStale()) openMessage(location.href, false);
 }
 
 function rowOf(id) { return $(`.row[data-id="${CSS.escape(id)}"]`, list); }
 
-// Messages of the mailbox never change; what has become of one of the queue does.
+// Messages in the mailbox never change. The state of a message in the queue does.
 function isStale() {
   const { id, version } = $(".message")?.dataset ?? {};
   return version !== undefined && version !== rowOf(id)?.dataset.version;
@@ -96,11 +95,11 @@ function move(step) {
 // A message
 
 async function openMessage(address, remember = true) {
-  const mine = asked = {};
+  const mine = opening = {};
   const response = await fetch(address, { cache: "no-store" }).catch(() => null);
-  if (mine !== asked) return;
-  asked = null;
-  if (!response && !remember) return; // the app is being reloaded
+  if (mine !== opening) return;
+  opening = null;
+  if (!response && !remember) return; // the app is restarting
   if (!response?.ok) return location.assign(remember ? address : $(".back")?.href || address);
   const page = write(await response.text());
   if (remember) history.pushState(null, "", address);
@@ -124,7 +123,7 @@ function arrive() {
   for (const choice of $$("input[name=width]")) choice.checked = choice.value === (width || "desktop");
   const row = rowOf(message.dataset.id);
   if (message.dataset.read && (!row || row.classList.contains("unread"))) {
-    post(message.dataset.read).then(() => refresh(), () => {}); // the app is being reloaded
+    post(message.dataset.read).then(() => refresh(), () => {}); // the app is restarting
   }
 }
 
@@ -140,7 +139,7 @@ async function remove() {
   const place = rows.findIndex((row) => row.dataset.id === current());
   const next = rows[place + 1] || rows[place - 1];
   const { status } = await post(form.action);
-  if (status === 403) return location.reload(); // the folder was made anew, and with it the token
+  if (status === 403) return location.reload(); // the folder was created again, with another token
   say("Deleted");
   const narrow = matchMedia("(max-width: 48rem)").matches;
   await openMessage(next && !narrow ? next.href : $(".back").href);
@@ -172,7 +171,7 @@ function showFrame(link) {
     $("span", link).textContent = link.dataset.images ? "Block remote images" : "Load remote images";
   }
   const images = $(".images")?.dataset.images ? "1" : "0";
-  // Replaced, not navigated: going back should leave the message, not its colours.
+  // A new frame, not a navigation: the back button should leave the message, not its colours.
   const fresh = frame.cloneNode();
   fresh.src = frame.dataset.src.replace("{scheme}", frame.dataset.scheme).replace("{images}", images);
   frame.replaceWith(fresh);
@@ -279,7 +278,7 @@ if (list) {
     refresh(true);
     openMessage(location.href, false);
   });
-  setInterval(() => { if (!document.hidden) refresh(); }, EVERY);
+  setInterval(() => { if (!document.hidden) refresh(); }, INTERVAL);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   mark();
   arrive();

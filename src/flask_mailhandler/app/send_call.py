@@ -1,0 +1,86 @@
+"""One call of ``send`` or ``send_each``: prepare, dispatch, and tell of each report."""
+
+from __future__ import annotations
+
+import collections
+import functools
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from ..address import AddressesInput
+from ..handlers.base import EmailHandler
+from ..handlers.prepare import AnyMessage
+from ..handlers.prepare import check_ids
+from ..report import Report
+from .registration import Registration
+
+
+class SendCall:
+    """Sends through an account of an app, logs each report and sends its signal.
+
+    :param recipients: The recipients of each message, instead of those in its headers.
+    :param timeout: Seconds for each message.
+    """
+
+    def __init__(
+        self,
+        registration: Registration,
+        using: str | None,
+        recipients: AddressesInput = None,
+        timeout: float | None = None,
+    ) -> None:
+        self.handler: EmailHandler = registration.handler(using)
+        self._registration = registration
+        self._using = using
+        self._prepare = functools.partial(
+            self.handler.prepare,
+            recipients=recipients,
+            timeout=timeout,
+            before=registration.before,
+        )
+
+    def send(self, messages: Iterable[AnyMessage]) -> list[Report]:
+        """Send the messages after all are checked."""
+        prepared = [*map(self._prepare, messages)]
+        if len(prepared) > 1:
+            check_ids(prepared)
+        reports: list[Report] = []
+        try:
+            for report in self.handler.dispatch(
+                prepared, self._registration.observe, left=reports.append
+            ):
+                reports.append(report)
+        finally:
+            # Not earlier: a receiver of the signal may need a connection of its own.
+            self._tell_all(collections.deque(reports))
+        return reports
+
+    def send_each(self, messages: Iterable[AnyMessage], connections: int) -> Iterator[Report]:
+        """Send lazily, within the rate limit of the account."""
+        limit = self._registration.rate_limit(self._using)
+        at_hand = isinstance(messages, Sequence) and not limit.limited
+        for report in self.handler.dispatch(
+            map(self._prepare, limit.each(messages)),
+            self._registration.observe,
+            ready=lambda: at_hand,
+            connections=connections,
+            left=self._tell,
+        ):
+            self._tell(report)
+            yield report
+
+    def at_once(self, connections: int) -> int:
+        """Return how many of so many connections are used."""
+        return self.handler.at_once(connections)
+
+    def _tell_all(self, reports: collections.deque[Report]) -> None:
+        try:
+            while reports:
+                self._registration.tell(reports.popleft(), self._using)
+        finally:
+            if reports:  # a receiver was interrupted, and the others are told nevertheless
+                self._tell_all(reports)
+
+    def _tell(self, report: Report) -> None:
+        self._registration.tell(report, self._using)

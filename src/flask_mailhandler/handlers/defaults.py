@@ -1,0 +1,65 @@
+"""The options of every handler: what a message gets that leaves something out, and the staging
+guard."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable
+
+from .. import config
+from ..address import Address
+from ..address import Addresses
+from ..address import AddressesInput
+from ..address import AddressInput
+from ..address import NOBODY
+from ..config import Option
+from ..config import Reader
+from ..errors import ConfigurationError
+from .configured import Configured
+from .configured import Options
+
+T = t.TypeVar("T", bound=t.Sized)
+
+
+def _not_empty(read: Reader[T]) -> Reader[T]:
+    """Make a reader that refuses an empty value: an empty guard would let everything through,
+    and no error would show it."""
+
+    def reader(value: object, name: str) -> T:
+        found = read(value, name)
+        if not found:
+            raise ConfigurationError(f"{name} is empty: write an address, or leave it out.")
+        return found
+
+    return reader
+
+
+class Defaults(Configured, metaclass=Options):
+    """The options of every handler.
+
+    .. code-block:: python
+
+        SMTPEmailHandler(default_from="shop@example.com", redirect_to="me@example.com")
+    """
+
+    default_from: Option[AddressInput | None, Address | None] = Option(config.address, None)
+    """The From of a message that has none."""
+    default_to: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
+    """The To of a message that leaves it out. A To that was given stays, even ``[]``."""
+    default_cc: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
+    """The Cc of a message that leaves it out."""
+    default_bcc: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
+    """The Bcc of a message that leaves it out, for example an archive of all mail."""
+    default_reply_to: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
+    """The Reply-To of a message that has none."""
+    default_subject: Option[str | None, str] = Option(config.text, "")
+    """The subject of a message that has none."""
+    subject_prefix: Option[str | None, str] = Option(config.text, "")
+    """Put before every subject, with one space between."""
+    redirect_to: Option[AddressesInput, Addresses] = Option(_not_empty(config.addresses), NOBODY)
+    """Every message goes to these addresses instead."""
+    allow_to: Option[Iterable[str] | str | None, tuple[str, ...]] = Option(
+        _not_empty(config.allowed), ()
+    )
+    """Only these addresses and ``@domains`` get mail; the others are reported as refused. If it
+    is left out, every address gets mail."""

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
-# A square of 1 by 1.
+# An image of 1 by 1 pixel.
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -33,7 +33,7 @@ PNG = bytes.fromhex(
 DARK = (
     "<style>body{background:#fff}@media (prefers-color-scheme:dark){body{background:#000}}</style>"
 )
-# Each would show itself: by a title, a request, or another page.
+# Each would have a visible effect: a title, a request, or another page.
 HOSTILE = """<script>top.document.title = 'owned'</script>
 <img src=x onerror="top.document.title='owned'"><svg onload="top.document.title='owned'"></svg>
 <meta http-equiv="refresh" content="0;url=http://other.invalid/refresh">

@@ -46,7 +46,7 @@ def allowed():
     return Message(subject="Hi", html="<p>Hi<img src='https://x.example/y'>")
 """
 
-# It sees to it that every preview is made with the app of the tests.
+# It checks that every preview is made with the app of the tests.
 CONFTEST = """
 import pytest
 from shop import create_app, mail
@@ -69,7 +69,7 @@ def app():
 @pytest.fixture(autouse=True)
 def where_the_app_is(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLASK_APP", raising=False)
-    monkeypatch.setenv("COLUMNS", "120")  # pytest cuts its lines for narrower ones
+    monkeypatch.setenv("COLUMNS", "120")  # pytest shortens lines for narrow terminals
     pytester.makepyfile(shop=SHOP)
     pytester.makeini("[pytest]\nmail_previews_app = shop\npythonpath = .")
 

@@ -209,7 +209,7 @@ def test_everything_is_escaped(
         ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, "127.0.0.1"),
     ],
 )
-def test_the_guard_holds(
+def test_access_rules_hold(
     client: FlaskClient, mail: Mail, path: str, headers: dict[str, str], peer: str
 ) -> None:
     """The mailbox's access check also protects the previews, and a refused request renders none."""

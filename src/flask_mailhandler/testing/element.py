@@ -28,6 +28,8 @@ class Element:
         link = message.select("p.action a")[0]
         assert link.text == "Pay now"
         assert link["href"] == "https://shop.example/pay"
+
+    Two elements are equal if they are the same element of the same message.
     """
 
     __slots__ = ("_node",)

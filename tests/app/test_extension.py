@@ -701,8 +701,8 @@ def test_fields_beside_a_message() -> None:
 @pytest.mark.parametrize(
     ("arguments", "fields", "said"),
     [
-        ((), {"subject": "Hi", "html": "<p>Hi"}, r"takes first a message, or its text"),
-        ((), {"text": "Hi", "subject": "Hi"}, r"takes first a message, or its text"),
+        ((), {"subject": "Hi", "html": "<p>Hi"}, r"takes a message, or its text, first"),
+        ((), {"text": "Hi", "subject": "Hi"}, r"takes a message, or its text, first"),
         ((HI,), {"key": "order:17"}, r"sends now: key is an argument of send_later\(\)"),
         (("Hello",), {"subject": "Hi", "delay": 60}, r"sends now: delay is an argument of"),
         (([HI],), {"priority": "bulk", "at": None}, r"sends now: at, priority is an argument of"),

@@ -1,4 +1,4 @@
-"""How a :class:`.Mail` sends: now, many, in a thread, or into an outbox."""
+"""How a :class:`.Mail` sends: one message, many, in a thread, or into an outbox."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
 B = t.TypeVar("B", bound=Before)
 
 MISSING = object()
-"""What stands for an argument that must not be left out."""
+"""The default of an argument that is required."""
 
 
 class Sender(MailBase):
@@ -44,19 +44,33 @@ class Sender(MailBase):
 
     @property
     def handler(self) -> EmailHandler:
-        """The handler in force for the default account of the current app."""
+        """The handler in force for the default account of the current app.
+
+        ::
+
+            print(mail.handler)
+
+        In a test it is the handler for tests.
+        """
         return self._registration().handler(None)
 
     def handler_for(self, using: str | None) -> EmailHandler:
-        """The handler in force for an account of the current app.
+        """Return the handler in force for an account of the current app. ::
+
+            print(mail.handler_for("bulk"))
 
         :raises ConfigurationError: if there is no such account.
         """
         return self._registration().handler(using)
 
     def before_send(self, function: B) -> B:
-        """Register a function that sees every message after the defaults are filled in. It
-        returns the message, a changed copy, or None to stop it. May be used as a decorator."""
+        """Register a function to call with every message after the defaults are filled in. It
+        returns the message, a changed copy, or None to stop the message. ::
+
+            @mail.before_send
+            def mark(message):
+                return message.replace(subject=f"[test] {message.subject}")
+        """
         self._registrations.before.append(function)
         return function
 
@@ -99,20 +113,22 @@ class Sender(MailBase):
         timeout: float | None = None,
         **fields: t.Any,
     ) -> Report | list[Report]:
-        """Send a message, a text, or several messages, and return when the server has them.
+        """Send a message, a text, or several messages, and return when the server has them. ::
+
+            report = mail.send("Hello Ann", subject="Hi", to="ann@example.com")
 
         :param message: A :class:`.Message` or an ``EmailMessage``; or a text, with the other
-            fields of the message by keyword, ``subject`` among them, or None where they hold
-            ``html``; or several messages, tens rather than thousands: see :meth:`send_each`.
-        :param using: The account of ``MAIL_ACCOUNTS`` to send by.
-        :param recipients: Who gets the message this time, whatever its header says: for another
-            try with ``report.deferred``.
-        :param timeout: Seconds for each message all in all, instead of ``MAIL_TIMEOUT``.
-        :return: A report, or for several messages a list of them.
-        :raises MessageError: if a message cannot be sent as it is. Then nothing was sent.
-        :raises DeliveryError: if nobody accepted the message: :exc:`.UnknownOutcomeError`,
+            fields of the message as keyword arguments, including ``subject``; or None with
+            ``html=``; or several messages, tens rather than thousands: see :meth:`send_each`.
+        :param using: The account of ``MAIL_ACCOUNTS`` to send with.
+        :param recipients: The recipients of this call, instead of those in the headers: for
+            instance ``report.deferred``, to try again.
+        :param timeout: Seconds in all for each message, instead of ``MAIL_TIMEOUT``.
+        :return: A report, or a list of reports for several messages.
+        :raises MessageError: if a message cannot be sent as it is. Nothing was sent then.
+        :raises DeliveryError: if no recipient accepted the message: :exc:`.UnknownOutcomeError`,
             :exc:`.DeferredError` or :exc:`.RefusedError`, with the report.
-        :raises BatchError: if of several messages at least one was accepted by nobody.
+        :raises BatchError: if at least one of several messages was accepted by no recipient.
         """
         single = isinstance(message, AnyMessage)
         if fields or not single:
@@ -139,22 +155,25 @@ class Sender(MailBase):
         connections: int = 1,
         timeout: float | None = None,
     ) -> Iterator[Report]:
-        """Send any number of messages, lazily, no faster than ``MAIL_RATE_LIMIT``, and report on
-        each in their order. Nothing is sent until the result is iterated. What fails is in its
-        report, and is not raised.
+        """Send any number of messages lazily, within ``MAIL_RATE_LIMIT``, and yield a report for
+        each, in order. Nothing is sent until you iterate over the result. A failure is in its
+        report, and is not raised. ::
 
-        From a generator each message is made, sent and reported before the next is asked for.
-        Of a list, and with several connections, some messages are prepared ahead; and while the
-        result is iterated its connections are in use, so that sending something else meanwhile
-        needs one more (``MAIL_POOL_SIZE``).
+            for report in mail.send_each(newsletter()):
+                print(report.message_id, report.ok)
 
-        When the iteration is given up, what is under way is finished, and what was not begun is
-        not sent. The reports that did not come then go to the log and the signals, as all do.
+        Each message of a generator is made, sent and reported before the next is asked for. With a
+        list, and with several connections, some messages are prepared ahead. The connections stay
+        in use while you iterate, so sending another message meanwhile needs one more
+        (``MAIL_POOL_SIZE``).
 
-        :param connections: So many are used at once, at most ``MAIL_POOL_SIZE``.
-        :raises ConfigurationError: if there are not so many.
-        :raises MessageError: while iterating, if a message cannot be sent as it is; those before
-            it have been reported.
+        If you stop iterating, messages that are being sent are finished, and the others are not
+        sent. Reports that were not yielded still go to the log and the signals.
+
+        :param connections: How many connections to use at once, at most ``MAIL_POOL_SIZE``.
+        :raises ConfigurationError: if the pool is smaller.
+        :raises MessageError: during the iteration, if a message cannot be sent as it is; those
+            before it have been reported.
         """
         connections = config.integer(1, 1000)(connections, "connections=")
         call = SendCall(self._registrations.current(), using, timeout=timeout)
@@ -190,31 +209,38 @@ class Sender(MailBase):
         timeout: float | None = None,
     ) -> list[Report]: ...
     async def send_async(self, message: t.Any, /, **arguments: t.Any) -> Report | list[Report]:
-        """As :meth:`send`, in a thread, for an ``async`` view. Cancelling the wait does not stop
-        the sending: its report still goes to the signal and the log."""
-        import asyncio  # only who awaits pays for it
+        """Call :meth:`send` in a thread, for an ``async`` view. Cancelling the wait does not stop
+        the send: its report still goes to the signal and the log. ::
+
+            report = await mail.send_async(message)
+        """
+        import asyncio  # only async apps load it
 
         send: t.Callable[..., Report | list[Report]] = self.send
         work = functools.partial(send, message, **arguments)
-        # Not to_thread(): what no thread has begun yet it takes back when the wait is cancelled.
+        # Not to_thread(): if the wait is cancelled, it withdraws a send that no thread has begun.
         context = contextvars.copy_context()
         sending = asyncio.get_running_loop().run_in_executor(None, context.run, work)
-        # Nobody may wait for its error any more, and what failed is in the log already.
+        # Retrieve the error even if the wait was cancelled; the failure is in the log already.
         sending.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # Not shield(): from Python 3.14 on it logs the error that nobody waits for.
+        # Not shield(): since Python 3.14 it logs an error after a cancelled wait.
         await asyncio.wait([sending])
         return sending.result()
 
     def capture(
         self, app: Flask | None = None, *, server: SMTPServer | None = None
     ) -> AbstractContextManager[Outbox]:
-        """Capture all mail instead of sending it, whatever the configuration and whichever the
-        thread, as long as the context is open.
+        """Capture all mail instead of sending it, in every thread and with any configuration, while
+        the context is open. ::
 
-        :param app: Whose mail. If it is left out: the current app's; outside an app context
-            that of every app this ``Mail`` is registered on.
-        :param server: A test server that mail is sent to, and captured by, instead: encrypted and
-            logged in as each account would be.
+            with mail.capture() as outbox:
+                client.post("/signup", data={"email": "ann@example.com"})
+            assert outbox.one(to="ann@example.com").subject == "Welcome"
+
+        :param app: The app whose mail to capture. Default: the current app; outside an app context,
+            every app that this ``Mail`` is registered on.
+        :param server: A test server that receives and captures the mail instead, with the
+            encryption and the login of each account.
         """
         return self._registrations.capture(app, server)
 
@@ -222,7 +248,7 @@ class Sender(MailBase):
 def _read(
     message: t.Any, fields: dict[str, t.Any], recipients: AddressesInput, default_subject: str
 ) -> AnyMessage | Iterable[AnyMessage]:
-    """Make a message of a text and its fields; return several messages as they are.
+    """Build a message from a text and its fields; return several messages as they are.
 
     :raises TypeError: if the arguments do not go together.
     """
@@ -242,7 +268,7 @@ def _read(
 
 
 def _check_arguments(message: object, fields: Collection[str]) -> None:
-    """Say what to write where the message is missing, or an argument belongs to send_later."""
+    """Refuse a missing message, and arguments of send_later."""
     if later := sorted(LATER.intersection(fields)):
         raise TypeError(
             f"send() sends now: {', '.join(later)} is an argument of send_later(), which takes"
@@ -250,5 +276,5 @@ def _check_arguments(message: object, fields: Collection[str]) -> None:
         )
     if message is MISSING:
         raise TypeError(
-            "send() takes first a message, or its text: mail.send('Hello Ann', subject=...)."
+            "send() takes a message, or its text, first: mail.send('Hello Ann', subject=...)."
         )

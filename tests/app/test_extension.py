@@ -755,8 +755,8 @@ def test_a_single_message_is_not_several() -> None:
 
 
 def test_a_wrong_address_in_a_generator() -> None:
-    """An error in the caller's generator says why the messages after it are not sent; an error
-    about one message in a list lets the caller go on."""
+    """An error in the caller's generator says why the messages after it are not sent; a generator
+    that was left early still has its other messages."""
     app = create_app(handler="memory")
     letters = (HI.replace() for _ in range(2))
 

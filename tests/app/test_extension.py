@@ -701,8 +701,8 @@ def test_fields_beside_a_message() -> None:
 @pytest.mark.parametrize(
     ("arguments", "fields", "said"),
     [
-        ((), {"subject": "Hi", "html": "<p>Hi"}, r"takes a message or a text first"),
-        ((), {"text": "Hi", "subject": "Hi"}, r"takes a message or a text first"),
+        ((), {"subject": "Hi", "html": "<p>Hi"}, r"takes a message, or its text, first"),
+        ((), {"text": "Hi", "subject": "Hi"}, r"takes a message, or its text, first"),
         ((HI,), {"key": "order:17"}, r"sends now: key is an argument of send_later\(\)"),
         (("Hello",), {"subject": "Hi", "delay": 60}, r"sends now: delay is an argument of"),
         (([HI],), {"priority": "bulk", "at": None}, r"sends now: at, priority is an argument of"),
@@ -755,8 +755,8 @@ def test_a_single_message_is_not_several() -> None:
 
 
 def test_a_wrong_address_in_a_generator() -> None:
-    """An error in the caller's generator says why the messages after it are not sent; an error
-    about one message in a list lets the caller go on."""
+    """An error in the caller's generator says why the messages after it are not sent; a generator
+    that was left early still has its other messages."""
     app = create_app(handler="memory")
     letters = (HI.replace() for _ in range(2))
 

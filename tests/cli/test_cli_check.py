@@ -156,9 +156,9 @@ def test_the_settings_of_an_account() -> None:
 @pytest.mark.parametrize(
     ("place", "error"),
     [
-        ("sqlalchemy", "this app has not: call db.init_app(app)"),
+        ("sqlalchemy", "this app does not have: call db.init_app(app)"),
         ("sqlite://", "a database in memory"),
-        ("postgresql+nosuch://ann:s3cret@db/shop", "no URL of SQLAlchemy"),
+        ("postgresql+nosuch://ann:s3cret@db/shop", "not a URL of SQLAlchemy"),
     ],
 )
 def test_a_queue_that_cannot_be_used(place: str, error: str) -> None:

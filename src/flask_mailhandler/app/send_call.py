@@ -1,4 +1,4 @@
-"""One call of ``send`` or ``send_each``: prepare, dispatch, then log and signal each report."""
+"""One call of ``send`` or ``send_each``: prepare, dispatch, and log each report."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class SendCall:
             while reports:
                 self._registration.tell(reports.popleft(), self._using)
         finally:
-            if reports:  # a receiver was interrupted, and the others are told nevertheless
+            if reports:  # a receiver was interrupted: the other reports are still sent
                 self._tell_all(reports)
 
     def _tell(self, report: Report) -> None:

@@ -55,8 +55,10 @@ class Content:
         self._pieces: tuple[bytes | Piece, ...] = (
             (pieces,) if isinstance(pieces, bytes) else tuple(pieces)
         )
-        self.size: int = sum(
-            len(piece) if isinstance(piece, bytes) else piece.size for piece in self._pieces
+        self.size: int = (
+            len(pieces)
+            if isinstance(pieces, bytes)
+            else sum(len(one) if isinstance(one, bytes) else one.size for one in self._pieces)
         )
         """The number of octets, including CRLF, before dot-stuffing: the SIZE of RFC 1870."""
         self.smtputf8: bool = smtputf8

@@ -216,9 +216,9 @@ def test_one_message_id_for_two_messages(app: Flask) -> None:
     ]
     for messages in lists:
         with mail.capture(app) as outbox:
-            with pytest.raises(MessageError, match=r"one message_id, <1@example\.com>"):
+            with pytest.raises(MessageError, match=r"the same message_id, <1@example\.com>"):
                 mail.send(messages)
-            with pytest.raises(MessageError, match="one message_id"):
+            with pytest.raises(MessageError, match="the same message_id"):
                 MemoryEmailHandler().send(messages)
         assert len(outbox) == 0
     # The same mail twice is the same mail.

@@ -769,7 +769,7 @@ def test_a_wrong_address_in_a_generator() -> None:
         for _ in mail_of(app).send_each(letters):
             break
 
-    assert "Catch MessageError there" in caught.value.__notes__[0]
+    assert "Catch MessageError in the generator" in caught.value.__notes__[0]
     assert len([*letters]) == 1
 
 

@@ -24,17 +24,13 @@ if t.TYPE_CHECKING:
 
 
 ROOT = os.path.dirname(flask_mailhandler.__file__) + os.sep
-# Of the whole way: goal 150 in 28. What adds to one of these wants a reason.
-MOST_FUNCTIONS = 173
-MOST_FILES = 42
+# The whole way. Lower these figures when you can; raising one needs a reason.
+MOST_FUNCTIONS = 149
+MOST_FILES = 40
 # From Mail.send to the write to the socket.
 DEEPEST_FUNCTIONS = 12
 DEEPEST_FILES = 8
 WRITES = ("send", "sendall", "sendmsg")
-# Pairs of files that call each other.
-BOTH_WAYS = {
-    ("config/field.py", "message/message.py"),
-}
 
 
 class Way:
@@ -132,7 +128,7 @@ def test_the_way_of_one_message(scripted: Scripted) -> None:
     assert way.deepest[-1].co_qualname == "Sender.send"
     assert len(way.deepest) <= DEEPEST_FUNCTIONS
     assert len({code.co_filename for code in way.deepest}) <= DEEPEST_FILES
-    assert way.both_ways <= BOTH_WAYS
+    assert way.both_ways == set()
 
 
 def test_what_the_way_counts() -> None:

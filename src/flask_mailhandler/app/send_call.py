@@ -53,7 +53,13 @@ class SendCall:
                 reports.append(report)
         finally:
             # Not earlier: a receiver of the signal may need a connection of its own.
-            self._tell_all(collections.deque(reports))
+            rest = collections.deque(reports)
+            try:
+                while rest:
+                    self._registration.tell(rest.popleft(), using=self._using)
+            finally:
+                if rest:
+                    self._tell_all(rest)
         return reports
 
     def send_each(self, messages: Iterable[AnyMessage], connections: int) -> Iterator[Report]:
@@ -75,9 +81,10 @@ class SendCall:
         return self.handler.at_once(connections)
 
     def _tell_all(self, reports: collections.deque[Report]) -> None:
+        """Log and signal the reports after one whose receiver was interrupted."""
         try:
             while reports:
-                self._registration.tell(reports.popleft(), self._using)
+                self._tell(reports.popleft())
         finally:
             if reports:  # a receiver was interrupted: the other reports are still sent
                 self._tell_all(reports)

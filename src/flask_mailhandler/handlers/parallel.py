@@ -19,7 +19,7 @@ from .prepare import Prepared
 from .unreported import without_delivery
 
 
-class Dispatch(t.Protocol):
+class OneConnection(t.Protocol):
     """:meth:`.EmailHandler.dispatch`, over one connection."""
 
     def __call__(
@@ -85,7 +85,7 @@ class _Awaited:
 class _Worker:
     """A thread that delivers its share of the messages."""
 
-    def __init__(self, dispatch: Dispatch, observe: Observe | None, number: int) -> None:
+    def __init__(self, dispatch: OneConnection, observe: Observe | None, number: int) -> None:
         self._dispatch = dispatch
         self._observe = observe
         # Each worker has its own queue: no other one takes a message that this one has seen there.
@@ -145,7 +145,7 @@ class _Worker:
 
 
 def in_parallel(
-    dispatch: Dispatch,
+    dispatch: OneConnection,
     prepared: Iterable[Prepared],
     observe: Observe | None,
     connections: int,

@@ -155,9 +155,9 @@ class SMTPEmailHandler(EmailHandler):
             raise ConfigurationError("MAIL_OAUTH_TOKEN is set, and MAIL_USERNAME is not.")
         if self.username is not None and self.password is None and self.oauth_token is None:
             raise ConfigurationError(
-                "There is a user name, of MAIL_USERNAME or MAIL_URL, and neither MAIL_PASSWORD nor"
-                " MAIL_OAUTH_TOKEN is set. In the environment a password that is a word of JSON"
-                """ must be quoted: FLASK_MAIL_PASSWORD='"null"'."""
+                "MAIL_USERNAME or MAIL_URL has a user name, but neither MAIL_PASSWORD nor"
+                " MAIL_OAUTH_TOKEN is set. In the environment, quote a password that is a word of"
+                """ JSON: FLASK_MAIL_PASSWORD='"null"'."""
             )
         by_token = self.login_mechanism in ("oauthbearer", "xoauth2")
         if self.login_mechanism and self.username is None:

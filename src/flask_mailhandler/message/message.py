@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import typing as t
+from collections.abc import Callable
 from collections.abc import Mapping
 
 from ..address import Address
@@ -146,7 +147,15 @@ class Message:
 
     def completed(self, **changes: t.Unpack[MessageFields]) -> t.Self:
         """Return a changed copy that is the same mail, for a handler that fills in defaults."""
-        return self.replace(**changes)._identified_as(self)
+        if not changes.keys() <= _INDEPENDENT.keys() or type(self) is not Message:
+            return self.replace(**changes)._identified_as(self)
+        # Most messages get a default, so the other fields are not converted and checked again.
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        for name, value in changes.items():
+            copy.__dict__[name] = _INDEPENDENT[name](value, name)
+        copy._identify()
+        return copy
 
     def same_mail_as(self, other: Message) -> t.Self:
         """Return a copy with the identity of *other*, which a ``before_send`` function has changed.
@@ -187,7 +196,7 @@ class Message:
             raise MessageError(
                 "The message has no sender: write from_addr=, or set MAIL_DEFAULT_FROM."
             )
-        return Envelope(sender, recipients or (*self.to, *self.cc, *self.bcc))
+        return Envelope(sender, recipients or [*self.to, *self.cc, *self.bcc])
 
     def to_mime(self) -> EmailMessage:
         """Return the message as an ``EmailMessage`` of the standard library.
@@ -301,6 +310,12 @@ _ORDER = tuple(field.name for field in dataclasses.fields(Message))
 _NAMES = frozenset(_ORDER)
 _IDENTITY = ("message_id", "date")
 RECIPIENTS = ("to", "cc", "bcc")
+# The fields that a handler often fills in, and that no check looks at together with others.
+_INDEPENDENT: dict[str, Callable[[t.Any, str], object]] = {
+    "from_addr": convert.sender,
+    "reply_to": parse_addresses,
+    "subject": convert.line,
+}
 _LEFT_OUT = frozenset((*_IDENTITY, *RECIPIENTS))
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import typing as t
 from pathlib import Path
 
@@ -33,7 +34,8 @@ from flask_mailhandler.handlers import find
 from servers.dead_ends import keep_port
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = sorted(DOCS.glob("*.rst"))
+# The files of docs/tasks/ are run by test_docs_tasks.py.
+PAGES = sorted([*DOCS.glob("*.rst"), *DOCS.glob("tasks/*.rst")])
 RUN = [page for page in PAGES if any(not block.file for block in code_blocks(page))]
 
 # They create the Mail of the app themselves.
@@ -271,10 +273,43 @@ def test_every_error_is_in_the_tree() -> None:
 
 
 def test_every_page_is_reached() -> None:
-    """The table of contents has every page."""
-    listed = re.findall(r"^    ([a-z]+)$", text_of("index.rst"), re.M)
+    """The start page has every page twice: in its table of contents, and in a line that says what
+    the page is about."""
+    start = text_of("index.rst")
+    listed = re.findall(r"^    ([a-z/-]+)$", start, re.M)
+    described = re.findall(r"^-   :doc:`([a-z/-]+)`: \S", start, re.M)
 
-    assert sorted(listed) == sorted(page.stem for page in PAGES if page.stem != "index")
+    names = [page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES]
+    assert listed == described
+    assert sorted(listed) == sorted(set(names) - {"index"})
+
+
+# What users of the package do not need.
+OF_CONTRIBUTORS = {"bench", "browser", "dev", "docs"}
+
+
+def test_every_extra_is_listed() -> None:
+    """The quickstart has a command for each extra."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = re.findall(
+        r'^    \* - ``pip install "Flask-MailHandler\[(\w+)\]"``$', text_of("start.rst"), re.M
+    )
+
+    assert sorted(listed) == sorted(set(project["optional-dependencies"]) - OF_CONTRIBUTORS)
+
+
+def test_extras_are_quoted() -> None:
+    """Each command with an extra can be pasted into zsh, which takes brackets for a pattern."""
+    root = DOCS.parent
+    places = [*PAGES, root / "README.rst", root / "CHANGES.rst", *(root / "src").rglob("*.py")]
+    unquoted = [
+        (place.name, line)
+        for place in places
+        for line in place.read_text(encoding="utf-8").splitlines()
+        if re.search(r"pip install (?:\S+ )*[\w-]+\[", line)
+    ]
+
+    assert unquoted == []
 
 
 @pytest.mark.services

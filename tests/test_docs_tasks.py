@@ -107,6 +107,7 @@ def test_page(page: Path, tmp_path: Path) -> None:
     run_tests(sys.executable, page, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.services
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page.stem in OTHERS], ids=lambda page: page.stem

@@ -56,7 +56,7 @@ def python_for(tmp_path_factory: pytest.TempPathFactory) -> t.Callable[[Path], s
         subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=300)
         python = str(folder / "bin" / "python")
         (folder / "constraints.txt").write_text("\n".join(constraints(page)), encoding="utf-8")
-        install = [python, "-m", "pip", "install", "--quiet", "-c", folder / "constraints.txt"]
+        install = [python, "-m", "pip", "install", "--quiet", "-c", str(folder / "constraints.txt")]
         done = subprocess.run(
             [*install, "pytest", *requirements(page)],
             cwd=folder,

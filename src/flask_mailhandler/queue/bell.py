@@ -10,7 +10,9 @@ GRACE = 10.0
 
 
 class Bell:
-    """One thread rings it and another waits for it. A ring before the wait is not lost::
+    """One thread rings it and another waits for it. A ring before the wait is not lost.
+
+    For example::
 
     bell = Bell()
     worker = mail.queue.worker(bell)

@@ -10,7 +10,9 @@ from .row import RowState
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QueueStats:
-    """The figures of a queue, for a health check::
+    """The figures of a queue, for a health check.
+
+    For example::
 
     assert mail.queue.stats().lag < 300
     """

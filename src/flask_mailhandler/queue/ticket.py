@@ -9,7 +9,9 @@ from ..errors import MessageError
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ticket:
-    """A message's place in the queue::
+    """A message's place in the queue.
+
+    For example::
 
     ticket = mail.send_later(message, key="order:17")
     """

@@ -14,10 +14,10 @@ class Bell:
 
     For example::
 
-    bell = Bell()
-    worker = mail.queue.worker(bell)
-    threading.Thread(target=worker.run).start()
-    bell.stop()
+        bell = Bell()
+        worker = mail.queue.worker(bell)
+        threading.Thread(target=worker.run).start()
+        bell.stop()
     """
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ class QueueStats:
 
     For example::
 
-    assert mail.queue.stats().lag < 300
+        assert mail.queue.stats().lag < 300
     """
 
     counts: Mapping[RowState, int]

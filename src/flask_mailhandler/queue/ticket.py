@@ -13,7 +13,7 @@ class Ticket:
 
     For example::
 
-    ticket = mail.send_later(message, key="order:17")
+        ticket = mail.send_later(message, key="order:17")
     """
 
     id: int

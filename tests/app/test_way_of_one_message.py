@@ -100,7 +100,7 @@ def _file(code: CodeType) -> str:
 
 
 def way_of(send: Callable[[], object]) -> Way:
-    """The way of the fourth call: what is made once is there, and a connection is open."""
+    """The way of the fourth call, which finds an open connection."""
     way = Way()
     for _ in range(3):
         send()
@@ -136,7 +136,7 @@ def test_the_way_of_one_message(scripted: Scripted) -> None:
 
 
 def test_what_the_way_counts() -> None:
-    """A call into the package is counted once, with its file, and no call beside it."""
+    """Each function of the package that is called is counted, with its file."""
     message = Message(subject="Hi", from_addr="app@example.com", to="ann@example.com")
 
     way = way_of(lambda: message.envelope().to(["bob@example.com"]))

@@ -1,4 +1,4 @@
-"""The console prints whatever SMTP would send, on whatever stream."""
+"""The console prints every message that SMTP would send, to any stream."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def parsed(*fields: str, text: str = "Hello") -> Parsed:
 @pytest.mark.parametrize("charset", ["x-foo", "rot13", "idna", "undefined", "utf-16", '"a b"'])
 @pytest.mark.parametrize("text", ["Hello", "Grüße"])
 def test_charsets(charset: str, text: str) -> None:
-    """C-100: a text in a charset that nobody knows is shown as far as it can be."""
+    """C-100: a text in an unknown charset is shown as far as possible."""
     kind = f"Content-Type: text/plain; charset={charset}"
     message = parsed(kind, "MIME-Version: 1.0", text=text)
 
@@ -58,7 +58,7 @@ def test_charsets(charset: str, text: str) -> None:
     ],
 )
 def test_fields_that_the_standard_library_fails_at(field: str) -> None:
-    """C-100: what SMTP accepts is printed, though no parser may read it."""
+    """C-100: a message that SMTP accepts is printed, even if no parser can read it."""
     message = parsed(field)
     (report,) = MemoryEmailHandler().send([message])
     assert report.ok
@@ -68,13 +68,13 @@ def test_fields_that_the_standard_library_fails_at(field: str) -> None:
 
 @pytest.mark.parametrize("message_id", ["<x@[>", "<[x@y>", "<x@[y>"])
 def test_message_ids(message_id: str) -> None:
-    """C-100: a Message-ID that a Message may have is printed."""
+    """C-100: any Message-ID of a Message is printed."""
     assert f"Message-ID: {message_id}" in printed(HELLO.replace(message_id=message_id))
 
 
 @pytest.mark.parametrize("depth", [3, 200, 1500, 3000])
 def test_messages_in_messages(depth: int) -> None:
-    """C-100: messages nested in an attached message are printed, or their header at least."""
+    """C-100: messages nested in an attached message are printed, or at least their header."""
     octets = b"Content-Type: message/rfc822\r\n\r\n" * depth + b"Subject: in\r\n\r\nx\r\n"
     message = HELLO.replace(attachments=Attachment(octets, mimetype="message/rfc822"))
 
@@ -82,7 +82,7 @@ def test_messages_in_messages(depth: int) -> None:
 
 
 def test_encoded_words_are_read() -> None:
-    """The header is shown as a reader sees it."""
+    """The header is shown decoded, as a mail program shows it."""
     message = MIMEText("x", "plain", "utf-8")
     message["From"] = "=?utf-8?q?Zo=C3=AB?= <zoe@example.com>"
     message["To"] = "ann@example.com"
@@ -95,7 +95,7 @@ def test_encoded_words_are_read() -> None:
 
 
 def test_a_stream_in_ascii() -> None:
-    """What the stream's encoding does not have is written as an escape."""
+    """A character that the stream's encoding lacks is printed as an escape."""
     octets = io.BytesIO()
     stream = io.TextIOWrapper(octets, encoding="ascii")
 
@@ -118,7 +118,7 @@ def test_a_closed_stream() -> None:
 
 
 def test_a_full_disk() -> None:
-    """An error of the system defers the message."""
+    """An error of the operating system defers the message."""
     with open("/dev/full", "w", encoding="utf-8", buffering=1) as stream:
         handler = ConsoleEmailHandler(stream=stream)
         try:
@@ -133,13 +133,13 @@ def test_a_full_disk() -> None:
 
 @pytest.mark.parametrize("stream", [5, "stdout", b"x", object()])
 def test_no_stream(stream: t.Any) -> None:
-    """What cannot be written to is a wrong option."""
+    """An object that cannot be written to is refused as an option."""
     with pytest.raises(ConfigurationError, match="stream= takes a text file"):
         ConsoleEmailHandler(stream=stream)
 
 
 def test_an_attachment_that_changed(tmp_path: Path) -> None:
-    """C-100: a file that changed after it was attached is refused, and nothing printed."""
+    """C-100: a file that changed after it was attached is refused, and nothing is printed."""
     path = tmp_path / "report.txt"
     path.write_text("first")
     message = HELLO.replace(attachments=Attachment.from_path(path))

@@ -1,4 +1,4 @@
-"""The handlers that send nothing, and one of somebody else."""
+"""The handlers that send nothing, and a handler from outside the package."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_all_handlers_accept(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["memory", "console", "file"])
 def test_all_handlers_check(name: str, tmp_path: Path) -> None:
-    """C-100: what SMTP would refuse fails in every handler."""
+    """C-100: a message that SMTP would refuse fails in every handler."""
     handler = handlers(tmp_path)[name]
 
     with pytest.raises(MessageError, match="no sender"):
@@ -96,7 +96,7 @@ def test_the_file_is_what_smtp_sends(
 
 
 def test_the_folder(tmp_path: Path) -> None:
-    """The folder holds an .eml and a .json of one name, readable by their owner only."""
+    """The folder holds an .eml and a .json with the same name, which only their owner can read."""
     folder = tmp_path / "new" / "mail"
 
     (report,) = FileEmailHandler(folder=folder).send([FULL])
@@ -144,7 +144,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_an_attachment_that_changed(tmp_path: Path) -> None:
-    """A file that changed after it was attached leaves nothing half written in the folder."""
+    """A file that changed after it was attached leaves no part of the message in the folder."""
     path = tmp_path / "report.txt"
     path.write_text("first")
     message = FULL.replace(attachments=Attachment.from_path(path))
@@ -159,7 +159,7 @@ def test_an_attachment_that_changed(tmp_path: Path) -> None:
 
 
 def test_the_console_block() -> None:
-    """The console shows envelope with Bcc, header, text, and what is attached."""
+    """The console shows the envelope with Bcc, the header, the text and the attachments."""
     stream = io.StringIO()
 
     ConsoleEmailHandler(stream=stream).send([FULL])
@@ -174,7 +174,7 @@ def test_the_console_block() -> None:
 
 
 def test_the_console_neutralises_escapes() -> None:
-    """An escape sequence in a text is shown, and the terminal does not get it."""
+    """An escape sequence in a text is shown, and does not reach the terminal."""
     stream = io.StringIO()
 
     ConsoleEmailHandler(stream=stream).send([FULL.replace(text="\x1b[2J\x07\x9bevil\u202e")])
@@ -192,7 +192,7 @@ def test_the_console_follows_stdout(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class PigeonEmailHandler(EmailHandler):
-    """Somebody else's handler: one method, and an option."""
+    """A handler from outside the package: one method and an option."""
 
     pigeons: Option[int | None, int] = Option(integer(1, 9), 1)
 
@@ -204,7 +204,7 @@ class PigeonEmailHandler(EmailHandler):
 
 
 def test_a_handler_of_somebody_else() -> None:
-    """A handler is found by its place, and its options by MAIL_* keys of their names."""
+    """A handler is found by module and class, and its options are read from MAIL_* keys."""
     app = Flask("pigeons")
     app.config["MAIL_HANDLER"] = f"{__name__}:PigeonEmailHandler"
     app.config["MAIL_PIGEONS"] = "2"
@@ -219,7 +219,7 @@ def test_a_handler_of_somebody_else() -> None:
 
 
 def test_a_wrong_option_of_somebody_else() -> None:
-    """An option of a handler of somebody else is checked when the handler is built."""
+    """An option of such a handler is checked when the handler is built."""
     app = Flask("pigeons")
     app.config["MAIL_HANDLER"] = f"{__name__}:PigeonEmailHandler"
     app.config["MAIL_PIGEONS"] = "many"
@@ -230,7 +230,7 @@ def test_a_wrong_option_of_somebody_else() -> None:
 
 
 def test_a_handler_that_is_not_there() -> None:
-    """A place that cannot be imported is named."""
+    """An error names the module that cannot be imported."""
     app = Flask("pigeons")
     app.config["MAIL_HANDLER"] = "no.such.module:Handler"
     mail = Mail(app, cli=None)
@@ -240,7 +240,7 @@ def test_a_handler_that_is_not_there() -> None:
 
 
 def test_a_handler_without_deliver() -> None:
-    """A handler that does not write deliver() says so."""
+    """A handler without deliver() raises an error that says so."""
     with pytest.raises(NotImplementedError, match=r"must implement deliver\(\)"):
         EmailHandler().send([FULL])
 
@@ -275,7 +275,7 @@ class SloppyEmailHandler(EmailHandler):
     ],
 )
 def test_every_message_is_reported(how: str, expect: list[str]) -> None:
-    """Whatever deliver does, there is one report for each message, and nothing vanishes."""
+    """Whatever deliver does, there is one report for each message."""
     messages = [FULL.replace(to=f"{name}@example.com", cc=None, bcc=None) for name in "abc"]
 
     reports = SloppyEmailHandler(how=how).send(messages)
@@ -285,13 +285,13 @@ def test_every_message_is_reported(how: str, expect: list[str]) -> None:
 
 
 def test_more_reports_than_messages() -> None:
-    """A handler that reports more than it was given is a mistake in its code."""
+    """A handler that reports more messages than it was given raises a TypeError."""
     with pytest.raises(TypeError, match=r"SloppyEmailHandler\.deliver\(\) reports more"):
         SloppyEmailHandler(how="twice").send([FULL])
 
 
 def test_outcomes_are_in_the_order_of_the_envelope() -> None:
-    """Those whom the staging guard withholds stand where they were named."""
+    """Recipients that the staging guard withholds keep their place in the order."""
     message = FULL.replace(
         to=["x@bad.example", "ann@example.com", "y@bad.example"], cc=None, bcc=None
     )
@@ -310,7 +310,7 @@ def test_a_handler_prints_itself() -> None:
 
 
 def test_observe_is_told_before() -> None:
-    """The observer hears of the end of data before the message is taken."""
+    """The observer is called with the end of data before the message is accepted."""
     handler = MemoryEmailHandler()
     heard: list[tuple[str, int]] = []
 
@@ -320,7 +320,7 @@ def test_observe_is_told_before() -> None:
 
 
 def test_options_do_not_change() -> None:
-    """The options of a handler are fixed while it lives."""
+    """The options of a handler cannot be set."""
     handler: t.Any = MemoryEmailHandler()
 
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -328,7 +328,7 @@ def test_options_do_not_change() -> None:
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:
-    """O_EXCL: names are random, and a link that is in the way is not followed."""
+    """A file is created with O_EXCL, so a link with its name is not followed."""
     from flask_mailhandler.handlers.file import _write
 
     target = tmp_path / "target"

@@ -48,7 +48,7 @@ if t.TYPE_CHECKING:
 def sending(
     handler: SMTPEmailHandler, messages: Iterable[Message], connections: int
 ) -> Generator[Report, None, None]:
-    """The reports, which are made while they are asked for."""
+    """The reports, which are made while they are iterated."""
     prepared = (handler.prepare(message) for message in messages)
     reports = handler.dispatch(prepared, connections=connections)
     return t.cast("Generator[Report, None, None]", reports)
@@ -60,7 +60,7 @@ def send(handler: SMTPEmailHandler, messages: Iterable[Message], connections: in
 
 
 def subjects(server: ScriptedServer) -> list[str]:
-    """Of what was accepted."""
+    """The subjects of the messages that were accepted."""
     return [
         line.partition(b": ")[2].decode()
         for accepted in server.accepted
@@ -74,7 +74,7 @@ def subjects(server: ScriptedServer) -> list[str]:
 def test_each_once(
     scripted: Scripted, connections: int, extensions: list[str], no_leaks: None
 ) -> None:
-    """F-94, F-107: each message once, over so many connections at most, the reports in order."""
+    """F-94, F-107: each message is sent once, over so many connections at most, in order."""
     server = scripted(extensions=extensions, on={"end of data": Delay(0.005, "250 ok")})
     handler = smtp(server, pool_size=4)
 
@@ -89,7 +89,7 @@ def test_each_once(
 
 
 def test_at_once(scripted: Scripted) -> None:
-    """As many messages are under way as there are connections."""
+    """As many messages are sent at the same time as there are connections."""
     hold = Hold()
     server = scripted(on={"end of data": hold})
     handler = smtp(server, pool_size=3)
@@ -104,7 +104,7 @@ def test_at_once(scripted: Scripted) -> None:
 
 
 def test_no_more_than_needed(scripted: Scripted, no_leaks: None) -> None:
-    """Few messages take few connections, and none takes none."""
+    """There is no connection without a message."""
     server = scripted()
     handler = smtp(server, pool_size=4)
 
@@ -116,7 +116,7 @@ def test_no_more_than_needed(scripted: Scripted, no_leaks: None) -> None:
 
 
 def test_as_they_come(scripted: Scripted) -> None:
-    """A report is given as soon as it is there, and some messages are made ahead, no more."""
+    """A report is given as soon as it is there, and only some messages are prepared ahead."""
     server = scripted()
     handler = smtp(server, pool_size=2)
     made: list[str] = []
@@ -136,7 +136,7 @@ def test_as_they_come(scripted: Scripted) -> None:
 
 
 def test_at_once_reported(scripted: Scripted) -> None:
-    """A report that is there is given before another message is made."""
+    """A report that is there is given before another message is prepared."""
     server = scripted()
     handler = smtp(server, pool_idle=60)
     found: list[Report] = []
@@ -156,7 +156,7 @@ def test_at_once_reported(scripted: Scripted) -> None:
 
 
 def test_too_many(scripted: Scripted) -> None:
-    """More connections than MAIL_POOL_SIZE are refused where they are asked for."""
+    """More connections than MAIL_POOL_SIZE are refused by the call that asks for them."""
     server = scripted()
     app, mail = app_for(server, pool_size=2)
 
@@ -181,7 +181,7 @@ def test_other_handlers() -> None:
 
 
 def test_failures(scripted: Scripted) -> None:
-    """What fails is in its own report, and the others go on."""
+    """A failure is in the report of its message, and the other messages are sent."""
     server = scripted(
         on={
             "RCPT TO:<r2@": "550 5.1.1 no",
@@ -197,7 +197,7 @@ def test_failures(scripted: Scripted) -> None:
 
 
 def test_one_break(scripted: Scripted) -> None:
-    """A connection that breaks at an end of data makes one message unknown, not one of each."""
+    """A connection that breaks at the end of data makes one message unknown, and no other."""
     server = scripted(extensions=["PIPELINING"], on={"end of data": ["250 ok", DROP]})
 
     reports = send(smtp(server), letters(8), 2)
@@ -207,7 +207,7 @@ def test_one_break(scripted: Scripted) -> None:
 
 
 def test_no_session(scripted: Scripted, no_leaks: None) -> None:
-    """Where no session can be had all are deferred, each with an error of its own."""
+    """Without a session, every message is deferred with its own error."""
     server = scripted(users={"ann": "other"})
     handler = smtp(server, username="ann", password="secret")
 
@@ -220,7 +220,7 @@ def test_no_session(scripted: Scripted, no_leaks: None) -> None:
 
 
 def test_crowded(scripted: Scripted) -> None:
-    """A server that takes fewer connections than asked for gets all messages over those."""
+    """A server that accepts fewer connections gets all messages over those."""
     hold = Hold()
     server = scripted(
         on={"greeting": ["220 hi", "421 4.7.0 too many"], "end of data": [hold]},
@@ -236,8 +236,8 @@ def test_crowded(scripted: Scripted) -> None:
 
 
 def test_withheld(scripted: Scripted) -> None:
-    """A message that nobody is to get, or that was stopped, is reported in its place and keeps
-    nobody waiting."""
+    """A message without a recipient, or that was stopped, is reported in its order, and no
+    other message waits for it."""
     server = scripted(extensions=["PIPELINING"], on={"end of data": Delay(0.02, "250 ok")})
     handler = smtp(server, allow_to=["r1@example.com", "r2@example.com", "r8@example.com"])
 
@@ -249,7 +249,7 @@ def test_withheld(scripted: Scripted) -> None:
 
 @pytest.mark.parametrize("number", range(6))
 def test_a_list_that_raises(scripted: Scripted, number: int, no_leaks: None) -> None:
-    """A message that cannot be sent as it is raises when those before it are reported."""
+    """A message that cannot be sent as it is raises after the reports of those before it."""
     server = scripted(on={"end of data": Delay(0.01, "250 ok")})
     handler = smtp(server)
     nobody = letter().replace(to=[])
@@ -264,7 +264,7 @@ def test_a_list_that_raises(scripted: Scripted, number: int, no_leaks: None) -> 
 
 
 def test_a_handler_that_raises(scripted: Scripted, tmp_path: Path, no_leaks: None) -> None:
-    """What is no failure of a delivery is raised where the reports are iterated."""
+    """An error that is not a DeliveryError is raised where the reports are iterated."""
     server = scripted()
     wrong = tmp_path / "wrong.pem"
     wrong.write_text("no certificate")
@@ -277,7 +277,7 @@ def test_a_handler_that_raises(scripted: Scripted, tmp_path: Path, no_leaks: Non
 
 
 def waits_for_workers() -> bool:
-    """Whether some thread has come to where it waits for those that deliver."""
+    """Whether a thread waits for the threads that deliver."""
     for frame in sys._current_frames().values():
         caller: types.FrameType | None = frame
         while caller is not None:
@@ -288,7 +288,7 @@ def waits_for_workers() -> bool:
 
 
 def test_given_up(scripted: Scripted, no_leaks: None) -> None:
-    """Who gives up the iteration waits for what is under way; what was not begun is not sent."""
+    """If the caller stops iterating, only the messages that were begun are sent."""
     hold = Hold()
     server = scripted(on={"end of data": hold})
     handler = smtp(server)
@@ -311,7 +311,7 @@ def test_given_up(scripted: Scripted, no_leaks: None) -> None:
 
 
 def test_an_exception_of_the_caller(scripted: Scripted, no_leaks: None) -> None:
-    """The same if the caller ends with an exception, and no thread is left."""
+    """The same holds if the caller raises, and no thread is left."""
     server = scripted()
     handler = smtp(server)
 
@@ -329,7 +329,7 @@ def test_an_exception_of_the_caller(scripted: Scripted, no_leaks: None) -> None:
 
 
 def test_signals_and_app(scripted: Scripted) -> None:
-    """The signals come in the caller's thread, and a token's callable finds the app."""
+    """Signals are sent in the caller's thread, and the callable of a token finds the app."""
     found: list[tuple[str, threading.Thread]] = []
 
     def token() -> str:

@@ -24,7 +24,7 @@ class OtherMail:
 
     def __init__(self, settings: Settings) -> None:
         guards = ("redirect_to", "allow_to")
-        self.guards = [
+        self.guards: list[str] = [
             f"MAIL_{name.upper()}"
             for name in guards
             if any(account.options.get(name) for account in settings.accounts.values())

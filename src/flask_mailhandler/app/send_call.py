@@ -1,4 +1,4 @@
-"""One call of ``send`` or ``send_each``: prepare, dispatch, and tell of each report."""
+"""One call of ``send`` or ``send_each``: prepare, dispatch, then log and signal each report."""
 
 from __future__ import annotations
 

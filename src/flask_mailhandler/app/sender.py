@@ -1,4 +1,4 @@
-"""How a :class:`.Mail` sends: now, many, in a thread, or into an outbox."""
+"""How a :class:`.Mail` sends: one message, many, in a thread, or into an outbox."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
 B = t.TypeVar("B", bound=Before)
 
 MISSING = object()
-"""What stands for an argument that must not be left out."""
+"""The default of an argument that must not be left out."""
 
 
 class Sender(MailBase):
@@ -55,8 +55,15 @@ class Sender(MailBase):
         return self._registration().handler(using)
 
     def before_send(self, function: B) -> B:
-        """Register a function that sees every message after the defaults are filled in. It
-        returns the message, a changed copy, or None to stop it. May be used as a decorator."""
+        """Register a function that is called with every message after the defaults are filled in.
+        It returns the message, a changed copy, or None to stop the message.
+
+        .. code-block:: python
+
+            @mail.before_send
+            def tag(message):
+                return message.replace(headers={**message.headers, "X-App": "shop"})
+        """
         self._registrations.before.append(function)
         return function
 
@@ -99,20 +106,26 @@ class Sender(MailBase):
         timeout: float | None = None,
         **fields: t.Any,
     ) -> Report | list[Report]:
-        """Send a message, a text, or several messages, and return when the server has them.
+        """Send a message, a text or several messages, and return when the server has accepted
+        them.
+
+        .. code-block:: python
+
+            report = mail.send("Hello Ann", subject="Hi", to="ann@example.com")
 
         :param message: A :class:`.Message` or an ``EmailMessage``; or a text, with the other
-            fields of the message by keyword, ``subject`` among them, or None where they hold
-            ``html``; or several messages, tens rather than thousands: see :meth:`send_each`.
-        :param using: The account of ``MAIL_ACCOUNTS`` to send by.
-        :param recipients: Who gets the message this time, whatever its header says: for another
-            try with ``report.deferred``.
+            fields of the message as keyword arguments, including ``subject``, or None if they
+            include ``html``; or several messages: tens, not thousands (see :meth:`send_each`).
+        :param using: The account of ``MAIL_ACCOUNTS`` to send through.
+        :param recipients: The recipients this time, instead of those in the message, for example
+            to try ``report.deferred`` again.
         :param timeout: Seconds for each message all in all, instead of ``MAIL_TIMEOUT``.
-        :return: A report, or for several messages a list of them.
-        :raises MessageError: if a message cannot be sent as it is. Then nothing was sent.
-        :raises DeliveryError: if nobody accepted the message: :exc:`.UnknownOutcomeError`,
-            :exc:`.DeferredError` or :exc:`.RefusedError`, with the report.
-        :raises BatchError: if of several messages at least one was accepted by nobody.
+        :return: A report, or a list of reports for several messages.
+        :raises MessageError: if a message cannot be sent as it is. Nothing is sent then.
+        :raises DeliveryError: if the message was accepted for no recipient:
+            :exc:`.UnknownOutcomeError`, :exc:`.DeferredError` or :exc:`.RefusedError`, with the
+            report.
+        :raises BatchError: if one of several messages was accepted for no recipient.
         """
         single = isinstance(message, AnyMessage)
         if fields or not single:
@@ -139,22 +152,27 @@ class Sender(MailBase):
         connections: int = 1,
         timeout: float | None = None,
     ) -> Iterator[Report]:
-        """Send any number of messages, lazily, no faster than ``MAIL_RATE_LIMIT``, and report on
-        each in their order. Nothing is sent until the result is iterated. What fails is in its
-        report, and is not raised.
+        """Send any number of messages, lazily and no faster than ``MAIL_RATE_LIMIT``, and give a
+        report for each in their order. Nothing is sent until you iterate the result. A failure is
+        in the report, and is not raised.
 
-        From a generator each message is made, sent and reported before the next is asked for.
-        Of a list, and with several connections, some messages are prepared ahead; and while the
-        result is iterated its connections are in use, so that sending something else meanwhile
-        needs one more (``MAIL_POOL_SIZE``).
+        .. code-block:: python
 
-        When the iteration is given up, what is under way is finished, and what was not begun is
-        not sent. The reports that did not come then go to the log and the signals, as all do.
+            for report in mail.send_each(newsletter(user) for user in users):
+                print(report.message_id, report.ok)
 
-        :param connections: So many are used at once, at most ``MAIL_POOL_SIZE``.
-        :raises ConfigurationError: if there are not so many.
-        :raises MessageError: while iterating, if a message cannot be sent as it is; those before
-            it have been reported.
+        A message from a generator is made, sent and reported before the next one is asked for.
+        Messages from a list, or for several connections, are prepared some ahead. While you
+        iterate the result its connections are in use, so another send at that time needs one more
+        (``MAIL_POOL_SIZE``).
+
+        If you stop iterating, the messages that were begun are finished, and the others are not
+        sent. The reports that you did not get still go to the log and the signals.
+
+        :param connections: The number of connections to use at once, at most ``MAIL_POOL_SIZE``.
+        :raises ConfigurationError: if that is more than the handler can use.
+        :raises MessageError: while iterating, if a message cannot be sent as it is. The messages
+            before it have been reported.
         """
         connections = config.integer(1, 1000)(connections, "connections=")
         call = SendCall(self._registrations.current(), using, timeout=timeout)
@@ -190,31 +208,42 @@ class Sender(MailBase):
         timeout: float | None = None,
     ) -> list[Report]: ...
     async def send_async(self, message: t.Any, /, **arguments: t.Any) -> Report | list[Report]:
-        """As :meth:`send`, in a thread, for an ``async`` view. Cancelling the wait does not stop
-        the sending: its report still goes to the signal and the log."""
-        import asyncio  # only who awaits pays for it
+        """Do what :meth:`send` does in a thread, for an ``async`` view. If the wait is cancelled,
+        the message is still sent, and its report goes to the signal and the log.
+
+        .. code-block:: python
+
+            report = await mail.send_async(message)
+        """
+        import asyncio  # only an async view needs it
 
         send: t.Callable[..., Report | list[Report]] = self.send
         work = functools.partial(send, message, **arguments)
-        # Not to_thread(): what no thread has begun yet it takes back when the wait is cancelled.
+        # Not to_thread(): if the wait is cancelled, it takes back a call that no thread has begun.
         context = contextvars.copy_context()
         sending = asyncio.get_running_loop().run_in_executor(None, context.run, work)
-        # Nobody may wait for its error any more, and what failed is in the log already.
+        # If the wait was cancelled, no caller takes the error, which is in the log already.
         sending.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # Not shield(): from Python 3.14 on it logs the error that nobody waits for.
+        # Not shield(): from Python 3.14 on it logs an error that no caller takes.
         await asyncio.wait([sending])
         return sending.result()
 
     def capture(
         self, app: Flask | None = None, *, server: SMTPServer | None = None
     ) -> AbstractContextManager[Outbox]:
-        """Capture all mail instead of sending it, whatever the configuration and whichever the
-        thread, as long as the context is open.
+        """Capture all mail instead of sending it while the context is open, in every thread and
+        with any configuration.
 
-        :param app: Whose mail. If it is left out: the current app's; outside an app context
-            that of every app this ``Mail`` is registered on.
-        :param server: A test server that mail is sent to, and captured by, instead: encrypted and
-            logged in as each account would be.
+        .. code-block:: python
+
+            with mail.capture() as outbox:
+                client.post("/register")
+            assert outbox[0].subject == "Welcome"
+
+        :param app: The app whose mail is captured. If it is left out: the current app, or outside
+            an app context every app that this ``Mail`` is registered on.
+        :param server: A test server that gets and captures the mail instead, encrypted and logged
+            in as each account is.
         """
         return self._registrations.capture(app, server)
 
@@ -242,7 +271,8 @@ def _read(
 
 
 def _check_arguments(message: object, fields: Collection[str]) -> None:
-    """Say what to write where the message is missing, or an argument belongs to send_later."""
+    """Raise an error that says what to write if the message is missing, or if an argument belongs
+    to send_later."""
     if later := sorted(LATER.intersection(fields)):
         raise TypeError(
             f"send() sends now: {', '.join(later)} is an argument of send_later(), which takes"
@@ -250,5 +280,5 @@ def _check_arguments(message: object, fields: Collection[str]) -> None:
         )
     if message is MISSING:
         raise TypeError(
-            "send() takes first a message, or its text: mail.send('Hello Ann', subject=...)."
+            "send() takes a message or a text first: mail.send('Hello Ann', subject=...)."
         )

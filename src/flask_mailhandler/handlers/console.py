@@ -1,4 +1,4 @@
-"""Printing messages, for people who develop."""
+"""Prints messages, for development."""
 
 from __future__ import annotations
 
@@ -36,10 +36,15 @@ def _stream(value: object, name: str) -> t.TextIO | None:
 
 
 class ConsoleEmailHandler(EmailHandler):
-    """Prints every message as a block that a person can read, and sends nothing."""
+    """Prints every message as a block of text, and sends nothing.
+
+    .. code-block:: python
+
+        ConsoleEmailHandler().send([message])
+    """
 
     stream: Option[t.TextIO | None, t.TextIO | None] = Option(_stream, None)
-    """Where to print: standard output as it is at that time, if it is left out."""
+    """The text file to print to. If it is left out: standard output, as it is at that time."""
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Print the jobs."""
@@ -52,7 +57,7 @@ class ConsoleEmailHandler(EmailHandler):
                 continue
             try:
                 _print(printed, self.stream or sys.stdout)
-            except (OSError, ValueError) as error:  # ValueError: it is closed
+            except (OSError, ValueError) as error:  # ValueError: the file is closed
                 yield failed(job, DeferredError(f"The console cannot be written: {error}."))
                 continue
             yield accept(job)
@@ -60,18 +65,18 @@ class ConsoleEmailHandler(EmailHandler):
 
 def _print(text: str, stream: t.TextIO) -> None:
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    # One write, so that the lines of two threads do not mix.
+    # One write, so that two threads do not mix their lines.
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()
 
 
 def block(job: Job) -> str:
-    """A message as text: the envelope with all recipients, the header, the text, and what is
-    attached. Control characters are shown, not obeyed by the terminal.
+    """Return a message as text: the envelope with all recipients, the header, the text, and a line
+    for each attachment. Control characters are shown, so the terminal does not obey them.
 
     :raises MessageError: if an attached file has changed.
     """
-    from ..mime.reading import read_content  # loads email, and most processes print no mail
+    from ..mime.reading import read_content  # it loads email, and most processes print no mail
 
     message = read_content(bytes(job.content))
     lines = [
@@ -98,6 +103,6 @@ def _attached(leaves: Iterable[Leaf]) -> Iterator[str]:
 
 
 def visible(text: str) -> str:
-    """Make control characters visible: an escape sequence in a mail must not reach a terminal
-    (TAB stays)."""
+    """Make control characters visible, except TAB: an escape sequence in a mail must not reach a
+    terminal."""
     return "".join(c if c == "\t" or c.isprintable() else ascii(c)[1:-1] for c in text)

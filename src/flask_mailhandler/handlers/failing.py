@@ -1,7 +1,7 @@
-"""Sending that is to fail, where mail is captured in memory.
+"""A send that a test makes fail, while mail is captured in memory.
 
-The session is the real one, and speaks to a server that lives as long as the sending. So what is
-reported and raised is what SMTP makes of a server's answer, whatever that is in this version.
+The session is a real one. It sends to a server that runs as long as the send, so the report and
+the error are those that SMTP makes of the server's reply in this version.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def deliver(
 ) -> Iterator[tuple[Job, Report]]:
     """Send jobs to a server that plays a script, and report on each.
 
-    :param session: Options of :class:`.SMTPEmailHandler` but those of the connection.
+    :param session: The options of :class:`.SMTPEmailHandler`, except those of the connection.
     """
     waiting = iter(jobs)
     first = next(waiting, None)
     if first is None:
-        return  # and nothing was met
+        return  # so that no step of the script is taken
     passed: collections.deque[Job] = collections.deque()
 
     def given() -> Iterator[Job]:
@@ -51,9 +51,9 @@ def deliver(
 
 @contextlib.contextmanager
 def _listening(script: Script) -> Iterator[tuple[str, int]]:
-    """Where to connect to: a server, or a port that nobody listens on."""
+    """Give the address of a server, or of a port that no program listens on."""
     if script.take("connect"):
-        with socket.socket() as bound:  # so that nobody else listens there meanwhile
+        with socket.socket() as bound:  # so that no other program listens there meanwhile
             bound.bind((SMTPServer.host, 0))
             yield bound.getsockname()
         return

@@ -1,4 +1,4 @@
-"""Failures of a handler itself, where no server has said a word."""
+"""Failures of a handler itself, for which there is no reply of a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from ..report import Report
 
 
 def failed(job: Job, error: DeferredError | RefusedError) -> Report:
-    """Report everybody deferred or refused, before anything was taken."""
+    """Report every recipient deferred or refused: the handler has accepted nothing.
+
+    ::
+
+        yield failed(job, DeferredError("The console cannot be written."))
+    """
     error.phase = Phase.CONTENT
     state = State.DEFERRED if isinstance(error, DeferredError) else State.REFUSED
     about = About.ACCOUNT if state is State.DEFERRED else About.CONTENT

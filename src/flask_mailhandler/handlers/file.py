@@ -1,12 +1,12 @@
-"""Writing messages into a folder.
+"""Writes messages into a folder.
 
-For each message there are two files of one random name, beside each other::
+Each message has two files with the same random name::
 
     20261120T101500.123456Z-4f1c2a9b7d3e5f60.eml     the octets as SMTP would send them
     20261120T101500.123456Z-4f1c2a9b7d3e5f60.json    envelope, report, time
 
-The ``.json`` is written last and in one step: a message is there when its ``.json`` is there. What
-shows the folder adds a ``.seen`` to a message that somebody has read.
+The ``.json`` is written last and in one step: a message is there when its ``.json`` is there. The
+mailbox page adds a ``.seen`` to a message that was opened.
 """
 
 from __future__ import annotations
@@ -41,16 +41,20 @@ from .failure import failed
 
 VERSION = 1
 NAME = re.compile(r"[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{16}")
-"""Of a message's files, without an ending."""
+"""Matches the name of a message's files, without an ending."""
 
 
 class FileEmailHandler(EmailHandler):
     """Writes every message into a folder, and sends nothing. Any number of processes may write
-    into the same folder."""
+    into the same folder.
+
+    .. code-block:: python
+
+        FileEmailHandler(folder="mail").send([message])
+    """
 
     folder: Option[str | os.PathLike[str] | None, str] = Option(config.path, "mail")
-    """The folder; it is made when the first message is written. Files are readable only by
-    their owner."""
+    """The folder. The first message creates it. Only the owner can read the files."""
 
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:
@@ -76,7 +80,7 @@ class FileEmailHandler(EmailHandler):
     ) -> str:
         """Write one message, and return the path of its files, without an ending.
 
-        :param more: What else is to stand in its ``.json``.
+        :param more: Further entries of its ``.json``.
         :raises OSError: if it cannot be written.
         :raises MessageError: if an attached file has changed.
         """
@@ -94,8 +98,8 @@ def store(
 ) -> str:
     """Write one message and return its name, without an ending.
 
-    :param more: What else is to stand in its ``.json``.
-    :raises OSError: if it cannot be written; then nothing of it is there.
+    :param more: Further entries of its ``.json``.
+    :raises OSError: if it cannot be written. No part of it is left then.
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
     now = datetime.datetime.now(datetime.UTC)
@@ -123,7 +127,7 @@ def store(
 
 
 def _write(path: str, pieces: Iterable[bytes]) -> None:
-    # O_EXCL does not follow a link that somebody has put there, and never overwrites.
+    # O_EXCL never overwrites a file and does not follow a link.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(handle, "wb") as file:
         for piece in pieces:

@@ -1,4 +1,4 @@
-"""Readers of options that name a host: to connect to, from, to greet with, and in a certificate."""
+"""Readers of options that name a host: to connect to or from, for EHLO, in a certificate."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..address import Address
 from ..errors import ConfigurationError
 from ..errors import MessageError
 
-# The length of each label, which connecting would stumble over (RFC 1035 section 2.3.4).
+# RFC 1035 section 2.3.4: a label that is too long would raise when connecting.
 _NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 
 
 def hostname(value: object, name: str) -> str:
-    """The argument of EHLO: a domain or an address literal (RFC 5321 section 4.1.3)."""
+    """Read the argument of EHLO: a domain or an address literal (RFC 5321 section 4.1.3)."""
     config.refuse_url(value, name, "a host name or an address literal")
     try:
         return Address(f"x@{config.text(value, name)}", field=name).domain
@@ -26,7 +26,7 @@ def hostname(value: object, name: str) -> str:
 
 
 def host(value: object, name: str) -> str:
-    """A name or an address to connect to; a name beyond ASCII in its ASCII form."""
+    """Read a name or an address to connect to. A name beyond ASCII is converted to ASCII."""
     config.refuse_url(value, name, "a host name")
     host = config.text(value, name).strip()
     alone, _, port = host.partition(":")
@@ -44,12 +44,12 @@ def host(value: object, name: str) -> str:
 
 
 def server_name(value: object, name: str) -> str:
-    """A name as it stands in a certificate, or an address."""
+    """Read a name as a certificate has it, or an address."""
     return host(value, name).removesuffix(".")
 
 
 def source(value: object, name: str) -> str:
-    """An address of this machine. A name would have to be looked up, and may have several."""
+    """Read an address of this machine. A name is refused: it may have several addresses."""
     config.refuse_url(value, name, "an IP address of this machine")
     address = config.text(value, name).strip()
     if not _is_address(address):

@@ -1,4 +1,4 @@
-"""Writing messages into a folder that a page shows, and forgetting the oldest."""
+"""Writes messages into the folder that the mailbox page shows, and deletes the oldest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .prepare import Before
 from .prepare import Prepared
 
 DROPPED = ".dropped"
-"""The file of a folder that has as many octets as messages were dropped."""
+"""A file in the folder. Its size is the number of messages that were deleted."""
 _OURS = ("eml", "json", "json~", "seen")
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARY = os.path.dirname(os.path.abspath(contextlib.__file__)) + os.sep
@@ -35,7 +35,7 @@ _LIBRARY = os.path.dirname(os.path.abspath(contextlib.__file__)) + os.sep
 class Kept:
     """A message that was written.
 
-    :param name: Of its files, without an ending.
+    :param name: The name of its files, without an ending.
     """
 
     folder: str
@@ -49,28 +49,33 @@ def _no_template(message: AnyMessage) -> str | None:
 
 
 def _unheard(kept: Kept) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Traced(Job):
-    """A job that knows where it comes from."""
+    """A job with the time and the line of code at which its message was sent."""
 
     started: float = 0.0
     site: t.Mapping[str, object] | None = None
 
 
 class MailboxEmailHandler(FileEmailHandler):
-    """Writes every message into a folder as :class:`.FileEmailHandler` does, with what the page
-    of the mailbox shows beside it, and drops the oldest when there are too many. In an app the
-    folder is ``mail`` in the instance path, if it is left out."""
+    """Writes every message into a folder as :class:`.FileEmailHandler` does, with what the mailbox
+    page shows of it, and deletes the oldest messages when there are too many. In an app, the
+    folder is ``mail`` in the instance path if it is left out.
+
+    .. code-block:: python
+
+        MailboxEmailHandler(folder="mail", mailbox_messages=50).send([message])
+    """
 
     mailbox_messages: Option[int | None, int] = Option(config.integer(1, 100_000), 200)
-    """How many messages are kept."""
+    """The most messages in the folder."""
     mailbox_size: Option[int | None, int] = Option(config.integer(1, 999_999_999), 64 << 20)
-    """How many octets all messages may have together; the newest is kept whatever its size."""
+    """The most octets of all messages together. The newest message is kept, whatever its size."""
     template_of: Callable[[t.Any], str | None] = dataclasses.field(default=_no_template)
-    """Tells which template a message was rendered from."""
+    """Returns the template that a message was rendered from."""
     kept: Callable[[Kept], None] = dataclasses.field(default=_unheard)
     """Called with each message that was written."""
 
@@ -82,7 +87,7 @@ class MailboxEmailHandler(FileEmailHandler):
         timeout: float | None = None,
         before: Sequence[Before] = (),
     ) -> Prepared:
-        """As :meth:`.EmailHandler.prepare`; when and where that began is noted."""
+        """Do what :meth:`.EmailHandler.prepare` does, and note the time and the line of code."""
         started, site = time.perf_counter(), _call_site()
         prepared = FileEmailHandler.prepare(
             self, message, recipients=recipients, timeout=timeout, before=before
@@ -97,8 +102,8 @@ class MailboxEmailHandler(FileEmailHandler):
     def write(
         self, job: Job, outcomes: Sequence[Outcome], more: Mapping[str, object] | None = None
     ) -> str:
-        """Write one message, and drop the oldest ones."""
-        from ..mime.reading.summary import summary  # loads email, as whoever shows the message will
+        """Write one message, and delete the oldest ones."""
+        from ..mime.reading.summary import summary  # it loads email
 
         told = summary(bytes(job.content))
         facts: dict[str, object] = {"summary": told, **(more or {})}
@@ -108,7 +113,7 @@ class MailboxEmailHandler(FileEmailHandler):
             facts["duration"] = round(time.perf_counter() - job.started, 6)
         path = FileEmailHandler.write(self, job, outcomes, facts)
         folder, name = os.path.split(path)
-        # The message is there, whatever becomes of the others.
+        # The message is written, whether or not the others can be deleted.
         with contextlib.suppress(OSError):
             drop_oldest(folder, self.mailbox_messages, self.mailbox_size)
         self.kept(Kept(folder, name, told["subject"], job.envelope.recipients))
@@ -116,8 +121,8 @@ class MailboxEmailHandler(FileEmailHandler):
 
 
 def drop_oldest(folder: str, most: int, size: int) -> None:
-    """Delete the oldest messages, until there are at most that many with at most that many octets.
-    The newest one stays. Others may do the same at the same time."""
+    """Delete the oldest messages until at most *most* are left, with at most *size* octets. The
+    newest one stays. Other processes may do the same at the same time."""
     names: dict[str, list[str]] = {}
     for file in sorted(os.listdir(folder), reverse=True):
         name, _, ending = file.rpartition(".")
@@ -137,7 +142,7 @@ def drop_oldest(folder: str, most: int, size: int) -> None:
 
 
 def _count_dropped(folder: str) -> None:
-    """Add an octet to :data:`DROPPED`, which any number of processes may do at once."""
+    """Add an octet to :data:`DROPPED`. Any number of processes may do so at once."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     handle = os.open(os.path.join(folder, DROPPED), flags, 0o600)
     try:
@@ -147,8 +152,8 @@ def _count_dropped(folder: str) -> None:
 
 
 def _call_site() -> dict[str, object] | None:
-    """The line that sends: the nearest one that is neither ours nor the standard library's. None
-    in a thread that does nothing else, such as ``send_async`` has."""
+    """Return the line of code that sends: the nearest one outside this package and the standard
+    library. None if there is none, as in the thread of ``send_async``."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename

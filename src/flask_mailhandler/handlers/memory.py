@@ -1,4 +1,4 @@
-"""Keeping messages in a list, for tests."""
+"""Captures messages in a list, for tests."""
 
 from __future__ import annotations
 
@@ -27,21 +27,28 @@ from .prepare import AnyMessage
 
 
 class MemoryEmailHandler(EmailHandler):
-    """Appends every message to :attr:`outbox` and sends nothing."""
+    """Appends every message to :attr:`outbox` and sends nothing.
+
+    .. code-block:: python
+
+        handler = MemoryEmailHandler()
+        handler.send([message])
+        assert handler.outbox[0].subject == "Hi"
+    """
 
     outbox: Outbox = dataclasses.field(default_factory=Outbox)
-    """What was captured so far, until somebody clears it."""
+    """The messages that were captured, until the list is cleared."""
     using: str = "default"
-    """The account that it stands for."""
+    """The account whose messages it captures."""
     session: Mapping[str, object] = dataclasses.field(default_factory=dict)
-    """The options of :class:`.SMTPEmailHandler` that hold when sending is to fail."""
+    """The options of :class:`.SMTPEmailHandler` for a send that a test makes fail."""
     queued: bool = False
-    """Whether what it captures was to be sent later."""
+    """Whether the messages come from ``send_later``."""
     key: str = ""
-    """The key of what it captures."""
+    """The ``key=`` of the messages."""
 
     def queuing(self, key: str, using: str) -> MemoryEmailHandler:
-        """Return the same handler, with the same list, for messages that were to be sent later."""
+        """Return the same handler, with the same list, for messages of ``send_later``."""
         return dataclasses.replace(self, queued=True, key=key, using=using)
 
     def into(self, outbox: Outbox, using: str, session: Mapping[str, object]) -> MemoryEmailHandler:
@@ -49,7 +56,7 @@ class MemoryEmailHandler(EmailHandler):
         return dataclasses.replace(self, outbox=outbox, using=using, session=session)
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
-        """Capture the jobs; where some are to fail, those that do not."""
+        """Capture the jobs, except those that a test makes fail."""
         if self.outbox.script.pending:
             from .failing import deliver
 
@@ -61,7 +68,7 @@ class MemoryEmailHandler(EmailHandler):
             yield self._captured(job, accept(job))
 
     def _captured(self, job: Job, report: Report) -> Report:
-        """Keep the message of those who have accepted it, and report on it."""
+        """Capture the message for the recipients that accepted it, and report on it."""
         try:
             message, content = _in_memory(job)
         except MessageError as error:  # an attached file that changed
@@ -74,7 +81,7 @@ class MemoryEmailHandler(EmailHandler):
 
 
 def _in_memory(job: Job) -> tuple[AnyMessage, Content]:
-    """Read the attached files, as sending would: a test may look when they are gone.
+    """Read the attached files, as a send does: they may be gone when a test looks.
 
     :raises MessageError: if one of them has changed.
     """

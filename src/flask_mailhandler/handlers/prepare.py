@@ -1,4 +1,4 @@
-"""From the message as it was written to the octets that are sent."""
+"""From the message as it was written to the octets: complete, call before_send, render."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from . import staging
 from .defaults import Defaults
 
 AnyMessage: t.TypeAlias = Message | MIMEMessage
-"""Ours, or the standard library's: ``EmailMessage``, and ``MIMEText`` and its like."""
+"""A :class:`.Message`, or a message of the standard library: ``EmailMessage``, ``MIMEText`` ..."""
 Before: t.TypeAlias = "Callable[[t.Any], AnyMessage | None]"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Prepared:
-    """A message that is ready to be delivered, or is not to be."""
+    """A message that is ready to be delivered, or that needs no delivery."""
 
     message: AnyMessage
     message_id: str
     job: Job | None
-    """None if nobody is to get it."""
+    """None if no recipient is left."""
     withheld: tuple[Outcome, ...] = ()
-    """Whom the staging guard keeps from getting it."""
+    """The recipients that the staging guard does not allow, each refused."""
     recipients: Addresses = NOBODY
-    """All of the envelope, in order, those that are withheld among them."""
+    """All recipients in order, including those that are withheld; empty if none is."""
 
 
 def prepare(
@@ -55,7 +55,7 @@ def prepare(
     timeout: float | None,
     before: Sequence[Before],
 ) -> Prepared:
-    """Complete, check and render one message by a handler's options.
+    """Complete, check and render one message, with the options of a handler.
 
     :raises MessageError: if it cannot be sent as it is.
     """
@@ -103,16 +103,18 @@ def check_ids(prepared: Sequence[Prepared]) -> None:
         known = first.setdefault(job.message_id, job)
         if known.message is not job.message and known.content != job.content:
             raise MessageError(
-                f"Two different messages of the list have one message_id, {job.message_id}: readers"
-                " and servers take the second for a copy of the first, and may drop it. Leave"
-                " out message_id=, and each gets its own."
+                f"Two different messages of the list have the same message_id, {job.message_id}:"
+                " servers and mail programs take the second for a copy of the first, and may drop"
+                " it. Leave out message_id=, so that each message gets its own."
             )
 
 
 def several(messages: object, caller: str) -> Iterable[AnyMessage]:
-    """Check that *messages* may be several. A single one is iterable too, and would be lost.
+    """Check that *messages* is an iterable of messages. A single message is iterable too, and
+    would be lost.
 
-    :raises MessageError: if they are not.
+    :param caller: The method that was called, for the error.
+    :raises MessageError: if it is something else.
     """
     single = isinstance(messages, Message | MIMEMessage | str | bytes | Mapping)
     if single or not isinstance(messages, Iterable):
@@ -125,36 +127,36 @@ def several(messages: object, caller: str) -> Iterable[AnyMessage]:
 
 
 def _noted(messages: Iterator[AnyMessage]) -> Iterator[AnyMessage]:
-    """Say of an error of the caller's own generator why no message follows it."""
+    """Add to an error of the caller's generator why no message follows it."""
     try:
-        # Not `yield from`, which would close what is the caller's.
+        # Not `yield from`, which would close the caller's generator.
         for message in messages:  # noqa: UP028
             yield message
     except MessageError as error:
         error.add_note(
-            "It was raised where the generator makes a message, and a generator ends with its first"
-            " error. Catch MessageError there, and the other messages go on."
+            "The generator raised it while it made a message, and a generator ends with its first"
+            " error. Catch MessageError in the generator, and the other messages are sent."
         )
         raise
 
 
 def from_text(text: str | None, fields: dict[str, t.Any], default_subject: str) -> Message:
-    """Make a message of a text and the other fields, as ``send`` was given them.
+    """Make a message from the text and the other fields that ``send`` was called with.
 
     :param text: None if there is only another form of it, such as HTML.
-    :raises MessageError: if it has no subject, or neither text nor another form of it.
-    :raises TypeError: if one of the fields is none.
+    :raises MessageError: if there is no subject, or neither a text nor another form of it.
+    :raises TypeError: if a message has no such field.
     """
     if "text" in fields:
         raise TypeError("send() takes the text as its first argument; leave out text=.")
     message = Message(text=text, **fields)
     if text is None and not (message.html or message.alternatives or message.attachments):
         raise MessageError(
-            "send(None) has nothing to send: give it a message, a text, or html= beside None."
+            "send(None) has nothing to send: give it a message or a text, or html= with None."
         )
     if not message.subject and not default_subject:
         raise MessageError(
-            f"send({shorten(text, 40)}) has no subject: the first argument is the text; write"
+            f"send({shorten(text, 40)}) has no subject: the first argument is the text. Write"
             " subject=..., or set MAIL_DEFAULT_SUBJECT."
         )
     return message
@@ -166,8 +168,8 @@ def _override(recipients: AddressesInput) -> Addresses | None:
     found = parse_addresses(recipients, "recipients")
     if not found:
         raise MessageError(
-            "recipients= is empty, so nobody is left to send to. Leave it out to send to all whom"
-            " the message names."
+            "recipients= is empty, so there is no recipient. Leave it out to send to all recipients"
+            " of the message."
         )
     return found
 
@@ -203,7 +205,7 @@ def _run_before(message: AnyMessage, before: Sequence[Before]) -> tuple[AnyMessa
 
 
 def _complete(handler: Defaults, message: Message) -> Message:
-    """Fill in what the message leaves out."""
+    """Fill in the defaults for the fields that the message leaves out."""
     changes: MessageFields = {}
     if message.from_addr is None and handler.default_from is not None:
         changes["from_addr"] = handler.default_from
@@ -217,7 +219,7 @@ def _complete(handler: Defaults, message: Message) -> Message:
         changes["reply_to"] = handler.default_reply_to
     subject = message.subject or handler.default_subject
     prefix = handler.subject_prefix.rstrip()
-    if prefix and not subject.startswith(prefix):  # as a message that is sent again has it
+    if prefix and not subject.startswith(prefix):  # a message that is sent again has it
         subject = f"{prefix} {subject}".rstrip()
     if subject != message.subject:
         changes["subject"] = subject
@@ -227,8 +229,8 @@ def _complete(handler: Defaults, message: Message) -> Message:
 def _ready_mime(
     handler: Defaults, message: MIMEMessage, recipients: Addresses | None, timeout: float | None
 ) -> Prepared:
-    """As :func:`_ready`, for a message of the standard library. Its own fields stay; of those
-    that are missing From, To, Cc and Bcc are filled in, and the staging guard holds."""
+    """Complete, guard and render a message of the standard library. Its fields stay; From, To,
+    Cc and Bcc are filled in if they are missing."""
     from ..mime.stdlib.adopt import adopt  # 20 ms, and most messages are ours
 
     adopted = adopt(

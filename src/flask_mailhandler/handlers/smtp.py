@@ -1,4 +1,4 @@
-"""Sending by SMTP."""
+"""Sends by SMTP: the options, the server they describe, and the pool of connections."""
 
 from __future__ import annotations
 
@@ -41,34 +41,39 @@ _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
 
 class SMTPEmailHandler(EmailHandler):
-    """Sends by SMTP (RFC 5321). All arguments are optional: without any it speaks to
+    """Sends by SMTP (RFC 5321). All arguments are optional; without any, it connects to
     localhost:25.
 
-    Every connection that leaves the machine is encrypted and the server's certificate verified,
-    unless ``security="none"`` says otherwise.
+    .. code-block:: python
 
-    :param use_tls: Email-Simplified's way of writing ``security="tls"``.
-    :param use_starttls: Email-Simplified's way of writing ``security="starttls"``; ``use_tls``
-        takes precedence.
+        handler = SMTPEmailHandler(host="mail.example.com", username="shop", password="secret")
+        (report,) = handler.send([message])
+
+    Every connection that leaves the machine is encrypted, and the server's certificate is
+    verified, unless you set ``security="none"``.
+
+    :param use_tls: Email-Simplified's form of ``security="tls"``.
+    :param use_starttls: Email-Simplified's form of ``security="starttls"``; ``use_tls`` takes
+        precedence.
     :raises ConfigurationError: for a wrong value, naming the argument.
     """
 
     host: Option[str | None, str] = Option(host_options.host, "localhost")
-    """The server's name, as it stands in its certificate, or its address."""
+    """The server's name, as its certificate has it, or its address."""
     port: Option[int | None, int | None] = Option(config.integer(1, 65535), None)
     """The server's port. If it is left out: 465, 587 or 25 by ``security``."""
     security: Option[str | None, str | None] = Option(
         config.choice("tls", "starttls", "none"), None
     )
-    """``"tls"`` from the first octet, ``"starttls"`` required after the greetings and before
-    login and mail, or ``"none"``. If it is left out: ``"tls"`` on port 465, ``"none"`` on this
-    machine, and ``"starttls"`` elsewhere."""
+    """``"tls"``: encrypted from the first octet; ``"starttls"``: encrypted after the greeting, and
+    required before login and mail; or ``"none"``. If it is left out: ``"tls"`` on port 465,
+    ``"none"`` on this machine, and ``"starttls"`` elsewhere."""
     tls_context: Option[ssl.SSLContext | None, ssl.SSLContext | None] = Option(
         config.instance_of("ssl", "SSLContext"), None
     )
-    """An own context, instead of one that trusts the system's authorities."""
+    """Your own context, instead of one that trusts the system's authorities."""
     tls_server_name: Option[str | None, str | None] = Option(host_options.server_name, None)
-    """The name in the server's certificate, if it is not the host's."""
+    """The name in the server's certificate, if it is not the host."""
     tls_ca_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
     """A file with the certificate of a private authority (PEM)."""
     tls_cert_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
@@ -86,32 +91,33 @@ class SMTPEmailHandler(EmailHandler):
     login_mechanism: Option[str | None, str | None] = Option(
         config.choice("plain", "login", "oauthbearer", "xoauth2"), None
     )
-    """The only mechanism to log in by. If it is left out: the first that the server offers and
-    takes."""
+    """The only mechanism to log in with. If it is left out: the first one that the server offers
+    and accepts."""
     dangerous_plaintext_login: Option[bool | None, bool] = Option(config.boolean, False)
-    """Whether to send the password over a connection that is not encrypted."""
+    """Whether the password may be sent over a connection that is not encrypted."""
     timeout: Option[float | None, float] = Option(config.seconds, 25.0)
-    """Seconds for one message all in all, opening a connection included; a second more for
+    """Seconds for one message all in all, including opening a connection; one second more for
     each 100 kB."""
     connect_timeout: Option[float | None, float] = Option(config.seconds, 10.0)
     """Seconds for opening a connection, up to the login."""
     source_address: Option[str | None, str | None] = Option(host_options.source, None)
     """The address of this machine to connect from. If it is left out, the system chooses."""
     local_hostname: Option[str | None, str | None] = Option(host_options.hostname, None)
-    """The name to greet with (EHLO). If it is left out: the address of the connection."""
+    """The name in EHLO. If it is left out: the address of the connection."""
     recipients_per_message: Option[int | None, int | None] = Option(
         config.integer(1, 1_000_000), None
     )
-    """The most recipients of one transaction; more are split into batches of one content."""
+    """The most recipients of one transaction. More are split into batches with the same
+    content."""
     messages_per_connection: Option[int | None, int] = Option(config.integer(1, 1_000_000), 100)
-    """After so many messages a new connection is opened."""
+    """The most messages over one connection; then a new one is opened."""
     pool_size: Option[int | None, int] = Option(config.integer(1, 1000), 2)
-    """The most connections at one time, for each process."""
+    """The most connections at the same time, in each process."""
     pool_idle: Option[float | None, float] = Option(config.seconds, 5.0)
-    """Seconds that an idle connection is kept for the next message."""
+    """Seconds that an idle connection stays open for the next message."""
     one_flight: Option[bool | None, bool] = Option(config.boolean, False)
-    """Whether a small message may go in one write, to a relay of one's own that offers PIPELINING
-    and CHUNKING. If the connection breaks then, more outcomes are unknown."""
+    """Whether a small message may be sent in one write, to your own relay that offers PIPELINING
+    and CHUNKING. If the connection breaks, more outcomes are unknown."""
     use_tls: dataclasses.InitVar[bool | None] = None
     use_starttls: dataclasses.InitVar[bool | None] = None
 
@@ -133,13 +139,13 @@ class SMTPEmailHandler(EmailHandler):
         self._check_files()
 
     def _check_files(self) -> None:
-        # Found now, and not when the first message is sent.
+        # Checked now, and not when the first message is sent.
         for name in ("tls_ca_file", "tls_cert_file", "tls_key_file"):
             path = getattr(self, name)
             if path and not os.access(path, os.R_OK):
                 raise ConfigurationError(
-                    f"{config.key(name)} = {path!r} cannot be read. Is the file there, and may the"
-                    " app read it?"
+                    f"{config.key(name)} = {path!r} cannot be read. Check that the file is there"
+                    " and that the app may read it."
                 )
 
     def _check_login(self) -> None:
@@ -171,7 +177,7 @@ class SMTPEmailHandler(EmailHandler):
 
     @functools.cached_property
     def server(self) -> Endpoint:
-        """Whom to speak to and how: port and security are chosen here."""
+        """The server and how to talk to it, with port and security chosen."""
         security = self.security
         if security is None:
             plain = is_loopback(self.host)
@@ -203,8 +209,8 @@ class SMTPEmailHandler(EmailHandler):
     @property
     def pool(self) -> Pool:
         """The connections."""
-        # No cached_property: up to Python 3.11 it has a lock, which a child of a fork could find
-        # held for ever.
+        # No cached_property: up to Python 3.11 it has a lock, which a forked child could find
+        # locked for ever.
         kept = vars(self)
         found: Pool = kept.get("_pool") or kept.setdefault(
             "_pool", Pool(self.server, self.pool_size, self.pool_idle)
@@ -220,11 +226,11 @@ class SMTPEmailHandler(EmailHandler):
         """Send the jobs, each over a connection of the pool."""
         at_hand = isinstance(jobs, Sequence)
         ready = jobs.ready if isinstance(jobs, Jobs) else lambda: at_hand
-        # map(), so that a delivery calls nothing here when it is made
+        # map() and partial(), so that no function of this file is called for each job
         delivery_of = functools.partial(Delivery, timeout=self.timeout, without_utf8=_without_utf8)
         waiting = Deliveries(map(delivery_of, jobs), ready)
         while delivery := waiting.first():
-            if not delivery.waiting:  # it was settled together with the one before
+            if not delivery.waiting:  # it was settled with the one before it
                 yield _report(waiting.take())
                 continue
             try:
@@ -232,8 +238,7 @@ class SMTPEmailHandler(EmailHandler):
                     for settled in session.send(waiting, observe):
                         yield conclude(settled.job, settled.ordered(), settled.error)
             except DeferredError as error:
-                # The session cannot be had: what the server has against one message it would
-                # have against all of them.
+                # There is no session: the reason holds for every message.
                 yield from _fail_all(waiting, error)
             except BaseException:
                 given_up = waiting.in_hand
@@ -243,16 +248,17 @@ class SMTPEmailHandler(EmailHandler):
                 raise
 
     def at_once(self, connections: int) -> int:
-        """As many as the pool may hold."""
+        """Return *connections*, if the pool may hold so many."""
         if connections > self.pool_size:
             raise ConfigurationError(
-                f"connections={connections} is more than MAIL_POOL_SIZE = {self.pool_size}: set it"
-                f" to {connections} or more, if the server allows so many for each process."
+                f"connections={connections} is more than MAIL_POOL_SIZE = {self.pool_size}. Set"
+                f" MAIL_POOL_SIZE to {connections} or more, if the server allows each process so"
+                " many connections."
             )
         return connections
 
     def close(self) -> None:
-        """Close the connections that are idle. The handler may be used again."""
+        """Close the idle connections. The handler may be used again."""
         self.pool.close()
 
 
@@ -265,7 +271,7 @@ def _without_utf8(content: Content) -> Content | None:
 def _fail_all(waiting: Deliveries, error: DeferredError) -> Iterator[Report]:
     while waiting.first():
         delivery = waiting.take()
-        # Each report has an error of its own, whose report it is.
+        # Each report has its own error, because the error holds the report.
         own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
         own.__cause__ = error.__cause__
         delivery.fail(own)

@@ -1,4 +1,4 @@
-"""The TLS context of a handler."""
+"""The TLS context of :class:`.SMTPEmailHandler`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ if t.TYPE_CHECKING:
 
 
 class TLSContext:
-    """Makes the TLS context when it is first asked for, and keeps it: it costs 20 ms of CPU."""
+    """Makes the TLS context at the first call, and keeps it, because making it takes 20 ms of
+    CPU."""
 
     def __init__(
         self,
@@ -24,13 +25,13 @@ class TLSContext:
         self._files = (ca_file, cert_file, key_file)
 
     def __call__(self) -> ssl.SSLContext:
-        # No lock, which a child of a fork could find held for ever.
+        # No lock: a forked child could find it locked for ever.
         if self._context is None:
             self._context = self._make()
         return self._context
 
     def _make(self) -> ssl.SSLContext:
-        import ssl  # 10 ms, and a handler that does not encrypt needs none of it
+        import ssl  # it takes 10 ms, and a handler that does not encrypt does not need it
 
         ca_file, cert_file, key_file = self._files
         try:

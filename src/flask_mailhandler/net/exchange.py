@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
-from ..report import Phase
+from ..phase import Phase
 from ..secret import Secret
 from .deadline import Deadline
 

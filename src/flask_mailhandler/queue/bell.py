@@ -12,7 +12,7 @@ GRACE = 10.0
 class Bell:
     """One thread rings it and another waits for it. A ring before the wait is not lost.
 
-    For example::
+    .. code-block:: python
 
         bell = Bell()
         worker = mail.queue.worker(bell)

@@ -12,7 +12,7 @@ from .row import RowState
 class QueueStats:
     """The figures of a queue, for a health check.
 
-    For example::
+    .. code-block:: python
 
         assert mail.queue.stats().lag < 300
     """

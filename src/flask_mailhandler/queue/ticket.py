@@ -11,7 +11,7 @@ from ..errors import MessageError
 class Ticket:
     """A message's place in the queue.
 
-    For example::
+    .. code-block:: python
 
         ticket = mail.send_later(message, key="order:17")
     """

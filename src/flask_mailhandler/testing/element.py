@@ -21,11 +21,13 @@ _INLINE = frozenset(
 
 
 class Element:
-    """An element of an HTML part::
+    """An element of an HTML part.
 
-    link = message.select("p.action a")[0]
-    assert link.text == "Pay now"
-    assert link["href"] == "https://shop.example/pay"
+    .. code-block:: python
+
+        link = message.select("p.action a")[0]
+        assert link.text == "Pay now"
+        assert link["href"] == "https://shop.example/pay"
     """
 
     __slots__ = ("_node",)

@@ -31,7 +31,7 @@ class Fault(t.NamedTuple):
 
 
 class Plan(Script):
-    """A server's script: ``server.script = plan``. Steps that are not planned get the default reply.
+    """A server's script: ``server.script = plan``. Other steps get the default reply.
 
     :param at_greeting: called at the beginning of each connection.
     """

@@ -339,7 +339,7 @@ def test_a_wrong_address_in_a_generator(tmp_path: Path) -> None:
         with pytest.raises(MessageError) as caught:
             [*here.mail.send_later_each(careless())]
         (note,) = caught.value.__notes__
-        assert "Catch MessageError there" in note
+        assert "Catch MessageError in the generator" in note
         assert here.states == ["waiting"]
 
         assert [ticket.id for ticket in here.mail.send_later_each(careful())] == [2, 3]

@@ -24,7 +24,7 @@ from .previews.preview import PREVIEWS
 from .previews.preview import Previews
 from .previews.preview import Variants
 from .queue.send_later import LaterSender
-from .queue.send_later import start_at_first_request
+from .queue.send_later import start_with_requests
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 
@@ -85,7 +85,7 @@ class Mail(Sender, LaterSender):
         mine = self._registrations.add(app, settings)
         mine.edges[PREVIEWS] = self.previews
         mine.other_mail.past_the_guard(app)
-        start_at_first_request(app, mine)
+        start_with_requests(app, mine)
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]

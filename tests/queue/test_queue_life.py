@@ -133,6 +133,26 @@ def test_an_exit_closes_the_store_last(queue: str, tmp_path: Path, scripted: Scr
     assert len(server.accepted) == 20
 
 
+@pytest.mark.parametrize("requests", [1, 3])
+def test_another_process_queues_the_first_mail(
+    requests: int, tmp_path: Path, scripted: Scripted
+) -> None:
+    """A process that has handled requests before the queue's file existed sends the mail that another
+    process leaves there."""
+    server = scripted()
+    leave = "app = create_app()\nwith app.app_context():\n    app.mail.send_later(letter(1))\n"
+    with shop(tmp_path, server, MAIL_QUEUE_ENGINE="thread") as here:
+        client = here.app.test_client()
+        for _ in range(requests):
+            client.get("/")
+        done = script(leave, tmp_path, server, MAIL_QUEUE_ENGINE="none")
+        client.get("/")
+        until(lambda: here.states == ["sent"], 60, "the mail to be sent")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(server.accepted) == 1
+
+
 @pytest.mark.parametrize("way", ["exit", "once"])
 def test_an_end_under_a_rate_limit(way: str, tmp_path: Path, scripted: Scripted) -> None:
     """A process that ends, and a worker that must end, wait for a rate limit that allows more mail

@@ -134,22 +134,28 @@ class LaterSender(MailBase):
         return _queue_of(mine).intake.add_each(checked, wanted, mine.before, key, session)
 
 
-def start_at_first_request(app: Flask, mine: Registration) -> None:
-    """Make the engine look for mail of earlier processes at the app's first request.
+def start_with_requests(app: Flask, mine: Registration) -> None:
+    """Make the engine look for mail of other processes when the app handles a request.
+
+    The first request for which the queue exists does it. Before the first message of all the queue's
+    file does not exist, and another process may queue that message.
 
     An engine with a broker is created now, so that the broker's workers, which register the app
     too, know its task.
     """
 
-    def first(sender: Flask, **extra: object) -> None:
-        request_started.disconnect(first, sender)  # not app: this function must not hold it
-        if not mine.sends_at_once:
-            _queue_of(mine).wake()
+    def start(sender: Flask, **extra: object) -> None:
+        if mine.sends_at_once:
+            return
+        queue = _queue_of(mine)
+        if queue.store.begun:
+            request_started.disconnect(start, sender)  # not app: this function must not hold it
+            queue.wake()
 
     if mine.settings.queue.queue_engine not in _OWN_ENGINES:
         _ = _queue_of(mine).engine
-    mine.edges["first request"] = first  # the signal holds it weakly
-    request_started.connect(first, app)
+    mine.edges["queue start"] = start  # the signal holds it weakly
+    request_started.connect(start, app)
 
 
 def _queue_of(mine: Registration) -> MailQueue:

@@ -44,7 +44,7 @@ class Engine:
         raise NotImplementedError(f"{type(self).__name__} must implement ring().")
 
     def wake(self) -> None:
-        """Look for mail that an earlier process has left. Called at the app's first request."""
+        """Look for mail that an earlier process has left. Called when the app handles a request."""
 
     def close(self) -> None:
         """Release the resources of this process. The engine may be used again."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 import time
 import typing as t
+from collections.abc import Callable
 from collections.abc import Iterable
 
 from ..address import Address
+from ..address import Addresses
 from ..address import AddressesInput
 from ..address import AddressInput
 from ..address import parse_address
+from ..address import parse_addresses
 from ..address import parse_envelope_sender
 from ..attachment import Attachment
 from ..errors import MessageError
@@ -147,3 +150,19 @@ def date(value: object, field: str) -> datetime.datetime:
     if value.utcoffset() is None:
         raise MessageError(f"{field} has no time zone: write datetime.now().astimezone().")
     return value
+
+
+def shown(value: object) -> str:
+    """Return a field as the ``repr`` of a message shows it."""
+    if isinstance(value, Addresses):
+        return "[" + ", ".join(address.formatted for address in value) + "]"
+    return value.formatted if isinstance(value, Address) else repr(value)
+
+
+INDEPENDENT: dict[str, Callable[[t.Any, str], object]] = {
+    "from_addr": sender,
+    "reply_to": parse_addresses,
+    "subject": line,
+}
+"""The readers of the fields that a handler often fills in. No check needs such a field together
+with another one."""

@@ -1,4 +1,4 @@
-"""What fills the fields that a message leaves out, and what a call of send may say instead."""
+"""The defaults for fields that a message leaves out, and what a call of send can override."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ours(**fields: t.Any) -> Message:
 
 
 def theirs(**fields: t.Any) -> EmailMessage:
-    """The same for the standard library; a list is a field, be it empty."""
+    """The same for the standard library, where an empty list is a field."""
     message = EmailMessage()
     message["From"] = "shop@example.com"
     for name, value in fields.items():
@@ -71,8 +71,8 @@ def test_each_field_by_itself(
     recipients: list[str],
     header: tuple[str | None, str | None],
 ) -> None:
-    """To, Cc and Bcc are filled in where they are left out, each by itself; one that was given,
-    be it empty, stays as it is."""
+    """To, Cc and Bcc are filled in one by one if they are left out; a field that was given stays,
+    even if it is empty."""
     captured = sent(make(**fields))
 
     assert captured.envelope.recipients == recipients
@@ -81,7 +81,8 @@ def test_each_field_by_itself(
 
 @pytest.mark.parametrize("make", [ours, theirs])
 def test_nobody_is_left(make: t.Callable[..., Message | EmailMessage]) -> None:
-    """Without recipients by default, and with all three given empty, there is nobody."""
+    """Without default recipients, or with all three fields given empty, a message has no
+    recipient."""
     with pytest.raises(MessageError, match="no recipient"):
         sent(make(), default_to=None, default_cc=None, default_bcc=None)
     with pytest.raises(MessageError, match="no recipient"):
@@ -108,14 +109,14 @@ def test_what_was_given_is_known_in_copies(changed: t.Callable[[Message], Messag
 
 
 def test_left_out_and_empty_are_equal() -> None:
-    """Two messages to the same people are equal, however nobody was named."""
+    """Messages without recipients are equal, whether the fields were left out or given empty."""
     assert ours(to=[]) == ours() == ours(to=None)
     assert ours(to="a@b.example") != ours()
 
 
 @pytest.mark.parametrize("make", [ours, theirs])
 def test_a_redirection_is_alone(make: t.Callable[..., Message | EmailMessage]) -> None:
-    """The staging guard tells of the recipients by default, and none of them gets it."""
+    """The staging guard lists the default recipients, and none of them gets the message."""
     captured = sent(make(to="a@b.example"), redirect_to="dev@example.com")
 
     assert captured.envelope.recipients == ["dev@example.com"]
@@ -125,8 +126,8 @@ def test_a_redirection_is_alone(make: t.Callable[..., Message | EmailMessage]) -
 
 
 def test_what_is_resent() -> None:
-    """RFC 5322 3.6.6: a message with Resent- fields goes to whom they name, and its own fields
-    stay as they are."""
+    """RFC 5322 3.6.6: a message with Resent- fields goes to the addresses in them, and its other
+    fields stay as they are."""
     message = theirs()
     message["Resent-From"] = "me@example.com"
     message["Resent-To"] = "a@b.example"
@@ -149,7 +150,7 @@ def test_what_is_resent() -> None:
     ],
 )
 def test_recipients_of_this_time(message: Message | EmailMessage) -> None:
-    """recipients= says who gets it, whatever the message says, and though it names nobody."""
+    """recipients= replaces the recipients of a message, even if the message has none."""
     handler = MemoryEmailHandler()
 
     (report,) = handler.send([message], recipients=["Ann <ann@example.com>", "bob@example.com"])
@@ -163,7 +164,7 @@ def test_recipients_of_this_time(message: Message | EmailMessage) -> None:
 
 @pytest.fixture
 def app() -> t.Iterator[Flask]:
-    """An app that keeps its mail, in its context."""
+    """An app that stores its mail, in its context."""
     app = Flask("defaults")
     app.config.update(MAIL_HANDLER="memory", MAIL_DEFAULT_FROM="shop@example.com")
     Mail(app, cli=None)
@@ -172,7 +173,7 @@ def app() -> t.Iterator[Flask]:
 
 
 def test_only_html(app: Flask) -> None:
-    """send(None, html=...) sends HTML, and the text is made of it."""
+    """send(None, html=...) sends HTML, and makes the text from it."""
     mail: Mail = app.extensions["mailhandler"]
     fields: t.Any = {"subject": "Hi", "to": "ann@example.com"}
 
@@ -195,14 +196,14 @@ async def send_async(mail: Mail) -> bool:
 
 
 def test_only_html_async(app: Flask) -> None:
-    """So it is in an async view."""
+    """send_async does the same in an async view."""
     import asyncio
 
     assert asyncio.run(send_async(app.extensions["mailhandler"]))
 
 
 def test_one_message_id_for_two_messages(app: Flask) -> None:
-    """Two different messages of a list may not have one Message-ID; nothing is sent then."""
+    """Two different messages in a list must not share a Message-ID; nothing is sent then."""
     mail: Mail = app.extensions["mailhandler"]
     first = ours(to="ann@example.com", message_id="<1@example.com>")
     second = first.replace(to="bob@example.com", text="y")
@@ -225,7 +226,7 @@ def test_one_message_id_for_two_messages(app: Flask) -> None:
 
 
 def none_is_left_out(fields: dict[str, str | None]) -> Message:
-    """What type checkers see: None may be given for each text."""
+    """What type checkers see: None is allowed for each text."""
     subject: str | None = fields.get("subject")
     return Message(subject=subject, text=fields.get("text"), html=None).replace(subject=subject)
 

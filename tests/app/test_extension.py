@@ -91,7 +91,7 @@ def test_send_a_message(scripted: Scripted) -> None:
 
 
 def test_cements_form(scripted: Scripted) -> None:
-    """Cement's form: the text first, the other fields by name, on the app."""
+    """Cement's form: the text first, the other fields by keyword, through app.mail."""
     server = scripted()
     app = over(server, subject_prefix="MY PREFIX >")
 
@@ -117,7 +117,8 @@ def test_cements_form(scripted: Scripted) -> None:
 
 
 def test_a_text_needs_a_subject() -> None:
-    """The first argument is the text, so a call that takes it for the subject is told."""
+    """The first argument is the text; a call that passes the subject there gets an error that says
+    so."""
     app = create_app(handler="memory")
 
     with app.app_context(), pytest.raises(MessageError, match="the first argument is the text"):
@@ -125,7 +126,7 @@ def test_a_text_needs_a_subject() -> None:
 
 
 def test_a_default_subject() -> None:
-    """A configured default subject is subject enough."""
+    """With a configured default subject, a text needs no subject."""
     app = create_app(handler="memory", default_subject="News", default_to="ann@example.com")
 
     with app.app_context(), mail_of(app).capture() as outbox:
@@ -160,7 +161,7 @@ def test_several_are_checked_before_the_first_is_sent(scripted: Scripted) -> Non
 
 
 def test_nobody_accepted(scripted: Scripted) -> None:
-    """F-32: a message that nobody accepted raises, with its report."""
+    """F-32: a message that no recipient accepted raises an error with its report."""
     server = scripted(on={"RCPT": "550 5.1.1 no such user"})
     app = over(server)
 
@@ -209,7 +210,8 @@ def test_retry_to_the_deferred(scripted: Scripted) -> None:
 
 
 def test_unknown_comes_before_deferred(scripted: Scripted) -> None:
-    """F-53: a connection lost behind the end of data is an unknown outcome, and says so."""
+    """F-53: a connection lost after the end of data is an unknown outcome, and the error says
+    so."""
     server = scripted(on={"end of data": DROP})
     app = over(server)
 
@@ -223,7 +225,7 @@ def test_unknown_comes_before_deferred(scripted: Scripted) -> None:
 
 
 def test_a_batch_error_has_all_reports(scripted: Scripted) -> None:
-    """Every message of a list is tried, and one that fails does not hide the others."""
+    """Every message of a list is tried, and a failed one does not hide the others."""
     server = scripted(on={"MAIL": ["250 ok", "550 5.7.1 not you", "250 ok"]})
     app = over(server)
 
@@ -235,7 +237,7 @@ def test_a_batch_error_has_all_reports(scripted: Scripted) -> None:
 
 
 def test_a_dead_server() -> None:
-    """F-1: a port that nobody listens on is a ConnectError that names it."""
+    """F-1: a port without a listener raises a ConnectError that names it."""
     with closed_port() as port:
         app = create_app(host="127.0.0.1", port=port)
 
@@ -248,7 +250,7 @@ def test_a_dead_server() -> None:
 
 
 def test_send_each_is_lazy(scripted: Scripted) -> None:
-    """send_each asks for a message when the one before it has been reported."""
+    """send_each asks for a message after it has reported the one before."""
     server = scripted()
     app = over(server)
     made: list[int] = []
@@ -270,7 +272,7 @@ def test_send_each_is_lazy(scripted: Scripted) -> None:
 
 
 def test_send_each_may_be_given_up(scripted: Scripted) -> None:
-    """Whoever stops iterating leaves a connection that is in good order."""
+    """A caller that stops iterating leaves the connection in a usable state."""
     server = scripted()
     app = over(server)
 
@@ -286,7 +288,7 @@ def test_send_each_may_be_given_up(scripted: Scripted) -> None:
 
 
 def test_send_each_keeps_to_the_rate(pauses: list[float]) -> None:
-    """MAIL_RATE_LIMIT is kept by send_each."""
+    """send_each stays within MAIL_RATE_LIMIT."""
     app = create_app(handler="memory", rate_limit="2/s; 5/min")
 
     with app.app_context():
@@ -296,7 +298,7 @@ def test_send_each_keeps_to_the_rate(pauses: list[float]) -> None:
 
 
 def test_send_async(scripted: Scripted) -> None:
-    """send_async is send in a thread that keeps the app context."""
+    """send_async runs send in a thread that has the app context."""
     server = scripted()
     app = over(server)
 
@@ -317,7 +319,7 @@ async def give_up(mail: Mail) -> None:
 
 
 def test_cancelling_does_not_stop_the_send(scripted: Scripted) -> None:
-    """F-80: who cancels send_async gives up waiting; the report goes to the signal."""
+    """F-80: cancelling send_async ends the wait only; the report goes to the signal."""
     server = scripted()
     app = over(server)
     told = threading.Event()
@@ -333,7 +335,7 @@ def test_cancelling_does_not_stop_the_send(scripted: Scripted) -> None:
 
 
 def test_cancelling_before_the_send_has_begun(scripted: Scripted) -> None:
-    """F-80: nor does cancelling take back what waits for a free thread."""
+    """F-80: cancelling does not withdraw a send that waits for a free thread either."""
     server = scripted()
     app = over(server)
     free = threading.Event()
@@ -356,8 +358,8 @@ def test_cancelling_before_the_send_has_begun(scripted: Scripted) -> None:
 def test_nobody_waits_for_an_error(
     scripted: Scripted, caplog: pytest.LogCaptureFixture, ends: bool
 ) -> None:
-    """F-80: an error that nobody waits for any more is told by signal and log, and is not lost to
-    the loop, which would complain."""
+    """F-80: an error after a cancelled wait goes to the signal and the log, and the event loop does
+    not complain about it."""
     server = scripted(on={"RCPT": "550 5.1.1 no such user"})
     app = over(server)
     failed = threading.Event()
@@ -380,7 +382,7 @@ def test_nobody_waits_for_an_error(
 
 
 def test_signals() -> None:
-    """A sent and a failed message have one signal each, with the message as it was sent."""
+    """A sent and a failed message each send one signal, with the message as it was sent."""
     app = create_app(handler="memory", allow_to="@example.com")
     told: list[tuple[str, t.Any, t.Any]] = []
 
@@ -399,7 +401,7 @@ def test_signals() -> None:
 
 
 def test_a_receiver_that_raises_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """A success stays one whatever a receiver does, and the next receiver is called."""
+    """A success stays a success if a receiver raises, and the next receiver is called."""
     app = create_app(handler="memory")
     called: list[str] = []
 
@@ -419,7 +421,7 @@ def test_a_receiver_that_raises_changes_nothing(caplog: pytest.LogCaptureFixture
 
 
 def test_before_send_changes_a_message() -> None:
-    """A before_send function sees the completed message, and its copy is the same mail."""
+    """A before_send function gets the completed message, and its copy is the same mail."""
     app = create_app(handler="memory")
     mail = mail_of(app)
 
@@ -436,8 +438,8 @@ def test_before_send_changes_a_message() -> None:
 
 
 def test_before_send_stops_a_message(caplog: pytest.LogCaptureFixture) -> None:
-    """A message that a before_send function stops has a report without outcomes; that is logged
-    and is no error."""
+    """A message that a before_send function stops has a report without outcomes; this is logged,
+    and is not an error."""
     caplog.set_level(logging.INFO)
     app = create_app(handler="memory")
     mail = mail_of(app)
@@ -459,7 +461,8 @@ def test_before_send_stops_a_message(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_redirect() -> None:
-    """The staging guard sends everything elsewhere, and tells for whom it was."""
+    """The staging guard sends every message to another address, and says for which recipients it
+    was."""
     app = create_app(handler="memory", redirect_to="staging@example.com")
     message = HI.replace(cc="bob@example.com", bcc="boss@example.com")
 
@@ -476,7 +479,7 @@ def test_redirect() -> None:
 
 
 def test_redirect_of_an_email_message() -> None:
-    """The staging guard holds for the standard library's messages too."""
+    """The staging guard also applies to the standard library's messages."""
     app = create_app(handler="memory", redirect_to="staging@example.com")
     message = EmailMessage()
     message["To"] = "Ann <ann@example.com>"
@@ -496,7 +499,7 @@ def test_redirect_of_an_email_message() -> None:
 
 
 def test_allow_to() -> None:
-    """Only allowed addresses and domains get mail; the others are reported refused."""
+    """Only allowed addresses and domains get mail; other recipients are reported as refused."""
     app = create_app(handler="memory", allow_to="@example.com, bob@other.example")
     message = HI.replace(to=["ann@example.com", "bob@other.example", "eve@other.example"])
 
@@ -510,7 +513,8 @@ def test_allow_to() -> None:
 
 @pytest.mark.parametrize("policy", ["new", "legacy"])
 def test_a_message_of_the_standard_library(policy: str, scripted: Scripted) -> None:
-    """An EmailMessage and a MIMEText are sent: From filled in, Bcc only in the envelope."""
+    """An EmailMessage and a MIMEText are sent: From is filled in, and Bcc is only in the
+    envelope."""
     server = scripted()
     app = over(server)
     message: t.Any = EmailMessage() if policy == "new" else MIMEText("Hällo\n", "plain", "utf-8")
@@ -532,7 +536,7 @@ def test_a_message_of_the_standard_library(policy: str, scripted: Scripted) -> N
 
 
 def test_accounts(scripted: Scripted) -> None:
-    """using= names the account that sends."""
+    """using= names the account to send with."""
     first, second = scripted(), scripted()
     where = {"host": second.host, "port": second.port, **PATIENT}
     bulk = {**where, "default_from": "news@example.com"}
@@ -547,7 +551,7 @@ def test_accounts(scripted: Scripted) -> None:
 
 
 def test_sending_changes_nothing_of_the_message(scripted: Scripted) -> None:
-    """A message is the same after it was sent, and sending it again is the same mail."""
+    """Sending does not change a message, and sending it again sends the same mail."""
     server = scripted()
     app = over(server, subject_prefix="[app]", default_reply_to="help@example.com")
     message = Message(subject="Hi", text="Hello", to="ann@example.com")
@@ -572,7 +576,7 @@ def test_outside_an_app_context() -> None:
 
 
 def test_an_app_without_mail() -> None:
-    """An app that was never registered is told how."""
+    """On an app without a Mail, the error says how to register one."""
     with Flask("other").app_context():
         with pytest.raises(RuntimeError, match=r"mail\.init_app\(app\)"):
             mail_of(create_app()).send(HI)
@@ -581,7 +585,7 @@ def test_an_app_without_mail() -> None:
 
 
 def test_one_mail_for_one_app() -> None:
-    """A second Mail on one app is an error, and so is the same twice."""
+    """A second Mail on one app is an error, and so is registering the same one twice."""
     app = create_app()
 
     with pytest.raises(RuntimeError, match="has a Mail already"):
@@ -622,7 +626,8 @@ def test_one_mail_for_two_apps() -> None:
 def test_a_receiver_that_cannot_be_called(
     receiver: t.Any, hint: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A receiver of another library's signal, which got no report, is told what it must take."""
+    """A receiver for another library's signal, which has no report, gets an error that says what it
+    must take."""
     app = create_app(handler="memory")
 
     with message_sent.connected_to(receiver, app), app.app_context():
@@ -634,7 +639,7 @@ def test_a_receiver_that_cannot_be_called(
 
 
 def test_somebody_elses_attribute_is_kept() -> None:
-    """app.mail is not overwritten if somebody has put something there."""
+    """app.mail is not overwritten if it is set already."""
     app = Flask("taken")
     t.cast(t.Any, app).mail = "theirs"
 
@@ -644,7 +649,7 @@ def test_somebody_elses_attribute_is_kept() -> None:
 
 
 class Foreign:
-    """As a message of Flask-Mail, Flask-Mailman and the like."""
+    """Resembles a message of Flask-Mail, Flask-Mailman and the like."""
 
     subject = "Hi"
     recipients = ("ann@example.com",)
@@ -672,7 +677,7 @@ class Foreign:
 def test_what_send_does_not_take(
     arguments: tuple[t.Any, ...], fields: dict[str, t.Any], said: str
 ) -> None:
-    """Something that is no message is refused by name."""
+    """An object that is not a message is refused, and the error names its type."""
     app = create_app(handler="memory")
 
     with app.app_context(), pytest.raises(MessageError) as caught:
@@ -682,7 +687,7 @@ def test_what_send_does_not_take(
 
 
 def test_fields_beside_a_message() -> None:
-    """Fields are for a text; beside a message they would be lost silently."""
+    """Fields are only for a text; next to a message they are an error, not ignored."""
     app = create_app(handler="memory")
     send: t.Any = mail_of(app).send
 
@@ -696,8 +701,8 @@ def test_fields_beside_a_message() -> None:
 @pytest.mark.parametrize(
     ("arguments", "fields", "said"),
     [
-        ((), {"subject": "Hi", "html": "<p>Hi"}, r"takes a message or a text first"),
-        ((), {"text": "Hi", "subject": "Hi"}, r"takes a message or a text first"),
+        ((), {"subject": "Hi", "html": "<p>Hi"}, r"takes a message, or its text, first"),
+        ((), {"text": "Hi", "subject": "Hi"}, r"takes a message, or its text, first"),
         ((HI,), {"key": "order:17"}, r"sends now: key is an argument of send_later\(\)"),
         (("Hello",), {"subject": "Hi", "delay": 60}, r"sends now: delay is an argument of"),
         (([HI],), {"priority": "bulk", "at": None}, r"sends now: at, priority is an argument of"),
@@ -706,7 +711,7 @@ def test_fields_beside_a_message() -> None:
 def test_arguments_that_are_left_out_or_not_of_send(
     arguments: tuple[t.Any, ...], fields: dict[str, t.Any], said: str
 ) -> None:
-    """What is missing, and what belongs to send_later, is said with what to write."""
+    """A missing argument, or one of send_later, is an error that says what to write."""
     app = create_app(handler="memory")
     send: t.Any = mail_of(app).send
 
@@ -715,7 +720,7 @@ def test_arguments_that_are_left_out_or_not_of_send(
 
 
 def test_what_a_text_does_not_take() -> None:
-    """Beside a text a field that there is not is named, and who gets it stands in to=."""
+    """Next to a text, an unknown field is named in the error, and recipients belong in to=."""
     app = create_app(handler="memory")
     send: t.Any = mail_of(app).send
 
@@ -727,7 +732,8 @@ def test_what_a_text_does_not_take() -> None:
 
 
 def test_nobody_is_left() -> None:
-    """recipients=[] is not everybody: a retry to nobody must not double the mail."""
+    """recipients=[] does not mean all recipients: a retry without any must not send the mail
+    twice."""
     app = create_app(handler="memory")
 
     with app.app_context():
@@ -737,7 +743,7 @@ def test_nobody_is_left() -> None:
 
 
 def test_a_single_message_is_not_several() -> None:
-    """A message is iterable in its way, and must not vanish where several are expected."""
+    """A message is iterable, but is not taken for an iterable of messages."""
     app = create_app(handler="memory")
     single: t.Any = EmailMessage()
 
@@ -749,8 +755,8 @@ def test_a_single_message_is_not_several() -> None:
 
 
 def test_a_wrong_address_in_a_generator() -> None:
-    """An error of the caller's generator says why the messages after it are not sent; with one that
-    was left the caller may go on."""
+    """An error in the caller's generator says why the messages after it are not sent; a generator
+    that was left early still has its other messages."""
     app = create_app(handler="memory")
     letters = (HI.replace() for _ in range(2))
 
@@ -768,7 +774,7 @@ def test_a_wrong_address_in_a_generator() -> None:
 
 
 def test_the_prefix_stands_once() -> None:
-    """A message that was completed gets no second prefix when it is sent again."""
+    """A completed message gets no second subject prefix when it is sent again."""
     app = create_app(handler="memory", subject_prefix="[app]")
 
     with app.app_context(), mail_of(app).capture() as outbox:
@@ -780,7 +786,7 @@ def test_the_prefix_stands_once() -> None:
 
 @pytest.mark.parametrize("timeout", ["soon", 0, -1, float("nan"), float("inf"), True, [1]])
 def test_a_wrong_timeout(timeout: t.Any) -> None:
-    """A timeout that is none is refused by every handler, before anything is sent."""
+    """Every handler refuses a wrong timeout before it sends."""
     app = create_app(handler="memory")
 
     with app.app_context(), pytest.raises(ConfigurationError, match="timeout= must be a number"):
@@ -788,7 +794,7 @@ def test_a_wrong_timeout(timeout: t.Any) -> None:
 
 
 def test_before_send_does_not_write_into_the_callers_message() -> None:
-    """What a before_send function does to an EmailMessage is done to a copy."""
+    """A before_send function changes a copy of an EmailMessage, not the caller's."""
     app = create_app(handler="memory")
     mail = mail_of(app)
     message = EmailMessage()
@@ -808,7 +814,8 @@ def test_before_send_does_not_write_into_the_callers_message() -> None:
 
 
 def test_before_send_that_returns_no_message() -> None:
-    """A before_send function that returns something else is named."""
+    """If a before_send function returns something else than a message, the error names the
+    function."""
     app = create_app(handler="memory")
     mail_of(app).before_send(lambda message: t.cast(t.Any, True))
 
@@ -820,7 +827,7 @@ def test_before_send_that_returns_no_message() -> None:
 
 
 def test_captures_in_threads_are_not_lost() -> None:
-    """F-94: captures that come and go in threads neither vanish nor stay."""
+    """F-94: captures that start and end in threads are neither lost nor left over."""
     app = create_app(handler="file", folder="/nowhere")
     mail = mail_of(app)
     interval = sys.getswitchinterval()
@@ -848,7 +855,7 @@ def test_captures_in_threads_are_not_lost() -> None:
 
 
 def test_the_rate_is_shared_by_all_callers(pauses: list[float]) -> None:
-    """MAIL_RATE_LIMIT holds for the account, not for each call of send_each."""
+    """MAIL_RATE_LIMIT applies to the account, not to each call of send_each."""
     app = create_app(handler="memory", rate_limit="1/s")
 
     with app.app_context():
@@ -859,7 +866,7 @@ def test_the_rate_is_shared_by_all_callers(pauses: list[float]) -> None:
 
 
 def test_nothing_configured_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Without any key mail is given to localhost:25, which is said once."""
+    """Without any key, mail is sent through localhost:25, and a warning says so once."""
     app = create_app()
 
     with app.app_context():
@@ -872,7 +879,7 @@ def test_nothing_configured_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_threads_share_an_app(scripted: Scripted) -> None:
-    """F-94: eight threads send at once, each message exactly once."""
+    """F-94: eight threads send at once, and each message arrives exactly once."""
     server = scripted()
     app = over(server)
 
@@ -897,6 +904,6 @@ def test_threads_share_an_app(scripted: Scripted) -> None:
 
 
 def test_repr() -> None:
-    """The extension shows where it is registered."""
+    """repr() lists the apps that the extension is registered on."""
     assert repr(mail_of(create_app())) == "<Mail on sender>"
     assert repr(Mail()) == "<Mail on no app>"

@@ -1,4 +1,4 @@
-"""Another mail extension on the same app, and apps that are not Flask's."""
+"""Another mail extension on the same app, and an app that is not Flask's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HI = Message(subject="Hi", text="text", to="ann@example.com")
 
 
 def other(module: str, name: str = "_Mail") -> t.Any:
-    """An object of a class of another distribution."""
+    """An object whose class is from another distribution."""
     return type(name, (), {"__module__": module})()
 
 
@@ -39,7 +39,7 @@ GUARDED = [
     ("name", "module"), [("mail", "flask_mail"), ("mailman", "flask_mailman"), ("mail", "sendgrid")]
 )
 def test_registered_before(name: str, module: str, keys: dict[str, t.Any]) -> None:
-    """Where a staging guard is set, init_app warns of another extension, which bypasses it."""
+    """With a staging guard, init_app warns of another extension, which bypasses it."""
     app = create_app(**keys)
     app.extensions[name] = other(module)
 
@@ -51,7 +51,7 @@ def test_registered_before(name: str, module: str, keys: dict[str, t.Any]) -> No
 
 @pytest.mark.parametrize("keys", GUARDED)
 def test_registered_behind(keys: dict[str, t.Any]) -> None:
-    """One that comes later is warned of at the first sending, once."""
+    """An extension that is registered later causes one warning, at the first send."""
     app = create_app(**keys)
     mail = Mail(app)
     app.extensions["mail"] = other("flask_mail")
@@ -65,8 +65,8 @@ def test_registered_behind(keys: dict[str, t.Any]) -> None:
 
 
 def test_capture() -> None:
-    """What another extension sends is not captured: a capture that opens warns of it, guard or no
-    guard, once for an app."""
+    """Mail of another extension is not captured: the first capture warns of it, once for an app,
+    with or without a guard."""
     app = create_app()
     mail = Mail(app)
     app.extensions["mailman"] = other("flask_mailman")
@@ -85,13 +85,14 @@ def test_capture() -> None:
 
 
 class Ours(Mail):
-    """As an app may have derived it."""
+    """A subclass, as an app may define it."""
 
 
 @pytest.mark.parametrize("kind", [Mail, Ours])
 @pytest.mark.parametrize("keys", [*GUARDED, {}])
 def test_ours(kind: type[Mail], keys: dict[str, t.Any]) -> None:
-    """Our own under that name is no other one, and without a guard nobody is warned of any."""
+    """Our own Mail under that name is not another extension, and without a guard there is no
+    warning."""
     app = create_app(**keys)
     mail = kind(app)
     app.extensions["mail"] = mail if keys else other("flask_mail")
@@ -103,7 +104,7 @@ def test_ours(kind: type[Mail], keys: dict[str, t.Any]) -> None:
 
 
 def test_quart() -> None:
-    """An app of Quart is refused at once, and not at every sending."""
+    """An app of Quart is refused in init_app, not at each send."""
     quart = type("Quart", (), {"__module__": "quart.app", "extensions": {}})
     derived = type("Shop", (quart,), {})
 

@@ -1,4 +1,4 @@
-"""A server that keeps every message."""
+"""A server that stores every message."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def client(catcher: Catcher) -> smtplib.SMTP:
 
 
 def kept(folder: Path) -> list[tuple[bytes, dict[str, t.Any]]]:
-    """Content and facts of each message, in order."""
+    """Return the content and the facts of each message, in order."""
     return [
         (path.with_suffix(".eml").read_bytes(), json.loads(path.read_bytes()))
         for path in sorted(folder.glob("*.json"))
@@ -39,7 +39,8 @@ def kept(folder: Path) -> list[tuple[bytes, dict[str, t.Any]]]:
 
 
 def test_keeps_what_was_sent(tmp_path: Path, no_leaks: None) -> None:
-    """A message is kept octet for octet with its envelope, and told before it is answered."""
+    """A message is stored octet for octet with its envelope, and the callback gets it before the
+    client gets its reply."""
     told: list[Caught] = []
     message = Message(
         subject="Grüße 🙂",
@@ -94,7 +95,7 @@ def test_keeps_what_was_sent(tmp_path: Path, no_leaks: None) -> None:
     ids=lambda content: str(content[:40]),
 )
 def test_any_content(tmp_path: Path, content: bytes) -> None:
-    """Content of any kind is kept, 8-bit, overlong and broken content too."""
+    """Any content is stored, including 8-bit, overlong and broken content."""
     with Catcher(str(tmp_path)) as catcher, client(catcher) as session:
         session.ehlo()
         session.mail(PEOPLE[0])
@@ -108,7 +109,7 @@ def test_any_content(tmp_path: Path, content: bytes) -> None:
 
 
 def test_others_are_served_while_a_message_is_kept(tmp_path: Path) -> None:
-    """A message that takes long to be read and kept lets no other client wait for an answer."""
+    """While a large message is read and stored, other clients get replies."""
     begun, served = threading.Event(), threading.Event()
 
     def slow(caught: Caught) -> None:
@@ -133,7 +134,8 @@ def test_others_are_served_while_a_message_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["message-id", "MESSAGE-ID", "Message-Id"])
 def test_the_message_id_of_many_fields(tmp_path: Path, name: str) -> None:
-    """The id is found in whatever case, and also among more fields than anybody reads."""
+    """The Message-ID is found in any case of letters, and among more fields than are normally
+    read."""
     header = f"{name}: <1@example.com>\r\n".encode() + b"X: y\r\n" * 200_000
 
     with Catcher(str(tmp_path)) as catcher, client(catcher) as session:
@@ -154,7 +156,7 @@ def test_the_message_id_of_many_fields(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_any_address(tmp_path: Path, sender: str, recipient: str) -> None:
-    """The null reverse-path, quoted, literal and SMTPUTF8 addresses are kept as they are."""
+    """The null reverse-path, quoted, literal and SMTPUTF8 addresses are stored as they are."""
     with (
         Catcher(str(tmp_path)) as catcher,
         socket.create_connection((catcher.host, catcher.port), timeout=60) as sock,
@@ -177,7 +179,7 @@ def test_any_address(tmp_path: Path, sender: str, recipient: str) -> None:
 
 
 def test_an_address_that_is_none(tmp_path: Path) -> None:
-    """What is no address is refused with the reason."""
+    """An invalid address is refused, with the reason."""
     with Catcher(str(tmp_path)) as catcher, client(catcher) as session:
         session.ehlo()
         session.docmd("MAIL FROM:<me@example.com>")
@@ -205,8 +207,7 @@ def b64(text: str) -> str:
     ],
 )
 def test_any_login(tmp_path: Path, lines: list[str], caplog: pytest.LogCaptureFixture) -> None:
-    """Every login is accepted, so that an app's configuration needs no change; nothing of it is
-    logged."""
+    """Every login is accepted, so that an app needs no other configuration; none is logged."""
     with Catcher(str(tmp_path)) as catcher, client(catcher) as session:
         session.ehlo()
         replies = [session.docmd(line)[0] for line in lines]
@@ -216,7 +217,7 @@ def test_any_login(tmp_path: Path, lines: list[str], caplog: pytest.LogCaptureFi
 
 
 def test_a_login_may_be_cancelled(tmp_path: Path) -> None:
-    """A login that the client cancels is none, and the session goes on."""
+    """A login that the client cancels does not count, and the session continues."""
     with Catcher(str(tmp_path)) as catcher, client(catcher) as session:
         session.ehlo()
         replies = [session.docmd(line)[0] for line in ("AUTH LOGIN", "*", "NOOP")]
@@ -225,7 +226,7 @@ def test_a_login_may_be_cancelled(tmp_path: Path) -> None:
 
 
 def test_the_size_is_limited(tmp_path: Path) -> None:
-    """A message over the limit is refused, announced by SIZE or not."""
+    """A message over the limit is refused, whether SIZE announced it or not."""
     with Catcher(str(tmp_path), size=1000) as catcher, client(catcher) as session:
         session.ehlo()
         announced, _ = session.docmd("MAIL FROM:<me@example.com> SIZE=1001")
@@ -240,7 +241,7 @@ def test_the_size_is_limited(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_had(tmp_path: Path, no_leaks: None) -> None:
-    """A folder that can never be written is said at the start, not to each client."""
+    """A folder that can never be written is an error at the start, not for each client."""
     (tmp_path / "file").touch()
 
     for folder in (tmp_path / "file", tmp_path / "file" / "mail"):
@@ -249,7 +250,7 @@ def test_a_folder_that_cannot_be_had(tmp_path: Path, no_leaks: None) -> None:
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """The sender is told to try later, and nothing is half there."""
+    """The client is told to try later, and no half-written file is left."""
     folder = tmp_path / "mail"
 
     with Catcher(str(folder)) as catcher, client(catcher) as session:
@@ -262,7 +263,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    """A port that somebody else has is said, on the caller's line, and leaves no folder behind."""
+    """A port in use is an error on the caller's line, and no folder is created."""
     folder = tmp_path / "mail"
 
     with (
@@ -277,7 +278,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 def test_what_a_client_says_is_logged_visibly(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A client's control characters reach no log, and so no terminal."""
+    """No control character of a client gets into the log, and so none gets to a terminal."""
     with Catcher(str(tmp_path)) as catcher, client(catcher) as session:
         code, _ = session.docmd("\x1b]0;owned\x07", "x")
         session.ehlo()
@@ -289,7 +290,7 @@ def test_what_a_client_says_is_logged_visibly(
 
 
 def test_a_failure_is_logged_visibly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A failure of what is told is logged in one line, without control characters."""
+    """An error in the callback is logged in one line, without control characters."""
 
     def fail(caught: Caught) -> None:
         raise RuntimeError(f"{caught.subject}\x1b[2J")
@@ -307,7 +308,7 @@ def test_a_failure_is_logged_visibly(tmp_path: Path, caplog: pytest.LogCaptureFi
 
 
 def test_stop_closes_connections(tmp_path: Path, no_leaks: None) -> None:
-    """A stop does not wait for clients that stay."""
+    """stop() does not wait for connected clients."""
     catcher = Catcher(str(tmp_path)).start()
     with socket.create_connection((catcher.host, catcher.port), timeout=60) as sock:
         assert sock.recv(100).startswith(b"220 ")
@@ -318,7 +319,7 @@ def test_stop_closes_connections(tmp_path: Path, no_leaks: None) -> None:
 
 
 def test_without_aiosmtpd() -> None:
-    """Where aiosmtpd is missing the error says what to install."""
+    """If aiosmtpd is missing, the error says what to install."""
     code = (
         "import sys; sys.modules['aiosmtpd'] = None\n"
         "from flask_mailhandler.cli import alone\n"

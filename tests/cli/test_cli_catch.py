@@ -50,7 +50,7 @@ def start(
     module: tuple[str, ...] = ALONE,
     keys: dict[str, str] | None = None,
 ) -> tuple[subprocess.Popen[str], int]:
-    """Start it on a free port; the program and the port."""
+    """Start it on a free port, and return the program and the port."""
     ports = ["--port", "0", "--page-port", "0"]
     program = subprocess.Popen(
         [sys.executable, "-m", *module, "catch", *ports, *arguments],
@@ -71,8 +71,8 @@ def start(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_keeps_and_tells(tmp_path: Path, number: signal.Signals) -> None:
-    """Each message is kept and told in a line of its own, safe for the terminal; Ctrl-C and
-    SIGTERM end it in order."""
+    """Each message is stored and printed on its own line, safe for the terminal; Ctrl-C and SIGTERM
+    stop the program cleanly."""
     program, port = start(tmp_path)
     with smtplib.SMTP("127.0.0.1", port, local_hostname="localhost", timeout=60) as client:
         client.login("anybody", "anything")
@@ -99,7 +99,7 @@ def test_keeps_and_tells(tmp_path: Path, number: signal.Signals) -> None:
 
 
 def test_the_page(tmp_path: Path) -> None:
-    """What is kept is shown on a page of this machine, until the program ends."""
+    """A page on this machine shows the stored messages until the program ends."""
     program, port = start(tmp_path)
     assert program.stdout is not None
     lines = [program.stdout.readline() for _ in range(4)]
@@ -127,7 +127,7 @@ def test_the_page(tmp_path: Path) -> None:
 
 
 def test_the_page_of_an_app(tmp_path: Path) -> None:
-    """Beside an app the folder is that of its mailbox, so that one page shows all mail."""
+    """In an app, the folder is that of the app's mailbox, so that one page shows all mail."""
     app = Flask("shop", instance_path=str(tmp_path / "instance"))
     Mail(app)
     (tmp_path / "instance").touch()
@@ -156,7 +156,7 @@ def test_the_page_of_an_app(tmp_path: Path) -> None:
 def test_no_more_than_a_mailbox(
     tmp_path: Path, arguments: list[str], keys: dict[str, str] | None, kept: int
 ) -> None:
-    """Attack: a program that sends without end fills the disk. The oldest messages go."""
+    """Attack: a program that sends forever fills the disk. The oldest messages are deleted."""
     folder = tmp_path / "archive"
     folder.mkdir()
     (folder / "app.py").write_text(APP)
@@ -180,7 +180,7 @@ def test_no_more_than_a_mailbox(
 
 
 def test_as_many_as_a_mailbox(tmp_path: Path) -> None:
-    """What was in the folder before counts, and goes first: 200 messages stay."""
+    """Messages that were in the folder before count too, and are deleted first: 200 remain."""
     for _ in range(201):
         keep(tmp_path / "mail", b"Subject: old\r\n\r\n")
     program, port = start(tmp_path)
@@ -196,7 +196,7 @@ def test_as_many_as_a_mailbox(tmp_path: Path) -> None:
 
 
 def test_a_page_port_that_is_taken(tmp_path: Path) -> None:
-    """A port of the page that somebody else has is said in one line."""
+    """A port of the page that is in use is an error in one line."""
     with closed_port() as port:
         result = run("--port", "0", "--page-port", str(port), "--folder", str(tmp_path))
 
@@ -206,7 +206,7 @@ def test_a_page_port_that_is_taken(tmp_path: Path) -> None:
 
 
 def test_what_clients_say_does_not_reach_the_terminal(tmp_path: Path) -> None:
-    """No control character of a client is printed, on standard error either."""
+    """No control character of a client is printed, not even on standard error."""
     program, port = start(tmp_path)
     with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         for line in (b"\x1b]0;owned\x07 x", b"EHLO \x1b[2J", b"MAIL \x1b[2J", b"QUIT"):
@@ -223,7 +223,7 @@ def test_what_clients_say_does_not_reach_the_terminal(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_had(tmp_path: Path) -> None:
-    """A folder that can never be written is said in one line, before anybody connects."""
+    """A folder that can never be written is an error in one line, before any client connects."""
     (tmp_path / "file").touch()
 
     result = run("--port", "0", "--folder", str(tmp_path / "file" / "mail"))
@@ -236,7 +236,7 @@ def test_a_folder_that_cannot_be_had(tmp_path: Path) -> None:
 
 
 def test_a_host_that_is_none() -> None:
-    """Only of a port that is taken is it asked who listens there."""
+    """The error asks about another program only if the port is in use."""
     result = run("--host", "nohost.invalid", "--dangerously-listen-on-network")
 
     assert result.exit_code == 1
@@ -245,7 +245,7 @@ def test_a_host_that_is_none() -> None:
 
 
 def test_a_port_that_is_taken() -> None:
-    """A port that somebody else has is said in one line."""
+    """A port in use is an error in one line."""
     with closed_port() as port:
         result = run("--port", str(port))
 
@@ -257,7 +257,7 @@ def test_a_port_that_is_taken() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "mail.example.com", ""])
 def test_not_on_the_network(host: str) -> None:
-    """It listens on this machine alone, unless somebody writes how dangerous that is."""
+    """Only a loopback address is accepted, unless the dangerous option is given."""
     result = run("--host", host)
 
     assert result.exit_code == 1
@@ -265,7 +265,7 @@ def test_not_on_the_network(host: str) -> None:
 
 
 def test_on_the_network_if_it_must_be() -> None:
-    """With the option another host is taken as it is."""
+    """With the option, any other host is used as it is."""
     result = run("--host", "192.0.2.1", "--dangerously-listen-on-network")
 
     assert result.exit_code == 1

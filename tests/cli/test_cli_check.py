@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines are broken for narrower ones."""
+    """A narrower terminal would wrap lines."""
     monkeypatch.setenv("COLUMNS", "120")
 
 
@@ -52,7 +52,7 @@ def run(app: Flask, *arguments: str) -> Result:
 
 
 def steps(result: Result) -> list[str]:
-    """The steps and what they found, without the time."""
+    """Return the steps and their results, without the time."""
     found = re.findall(r"^  (\w+) +(?:\d+ ms)?  +(.*)$", result.output, re.M)
     return [f"{name}: {what}" for name, what in found if name in _STEPS]
 
@@ -139,7 +139,7 @@ def test_where_settings_come_from() -> None:
 
 
 def test_the_settings_of_an_account() -> None:
-    """Of an account the app's settings are shown too; its table fits a narrow terminal."""
+    """For an account, the app's settings are shown too; the table fits a narrow terminal."""
     app = create_app(
         url="smtp://mail.example.com",
         accounts={"newsletter": {"handler": "console", "subject_prefix": "[news]"}},
@@ -156,13 +156,13 @@ def test_the_settings_of_an_account() -> None:
 @pytest.mark.parametrize(
     ("place", "error"),
     [
-        ("sqlalchemy", "this app has not: call db.init_app(app)"),
+        ("sqlalchemy", "this app does not have: call db.init_app(app)"),
         ("sqlite://", "a database in memory"),
-        ("postgresql+nosuch://ann:s3cret@db/shop", "no URL of SQLAlchemy"),
+        ("postgresql+nosuch://ann:s3cret@db/shop", "not a URL of SQLAlchemy"),
     ],
 )
 def test_a_queue_that_cannot_be_used(place: str, error: str) -> None:
-    """What is wrong with the place where mail waits is said, before anything is tried."""
+    """A queue that cannot be used is an error before the session starts."""
     result = run(create_app(url="console:", queue=place))
 
     assert result.exit_code == 1
@@ -192,7 +192,7 @@ def test_sources(values: dict[str, object], using: str | None, option: str, sour
 
 
 def test_secrets_are_not_shown() -> None:
-    """A password, wherever it comes from, and a token are stars."""
+    """A password from any key, and a token, are shown as stars."""
     with closed_port() as port:
         by_url = run(create_app(url=f"smtp://me:hunter2@127.0.0.1:{port}"))
         by_token = run(
@@ -281,8 +281,8 @@ def test_a_step_that_fails(
     last: str,
     error: str,
 ) -> None:
-    """The step that failed is the last one; cause and cure follow in one line, and the exit code
-    is 1."""
+    """The step that failed is the last one; an error in one line says why and what to do, and the
+    exit code is 1."""
     server = scripted(**declared)
     # However long the step before it takes: what counts is the silence alone.
     for module in ("net.deadline", "smtp.stream"):
@@ -313,7 +313,7 @@ def test_a_step_that_fails(
 def test_a_certificate_that_is_not_accepted(
     scripted: Scripted, certificates: Certificates, certificate: str, error: str
 ) -> None:
-    """What is wrong with a certificate is said, and what to do about it."""
+    """The error says what is wrong with a certificate, and what to do."""
     server = scripted(tls=getattr(certificates, certificate))
 
     result = run(over(server, security="tls", tls_ca_file=certificates.ca_file))
@@ -326,7 +326,7 @@ def test_a_certificate_that_is_not_accepted(
 def test_an_unverified_certificate_is_warned_of(
     scripted: Scripted, certificates: Certificates
 ) -> None:
-    """With a context of the user's own that verifies nothing, that is shown."""
+    """A warning says that the user's own context verifies nothing."""
     server = scripted(tls=certificates.untrusted)
     context = certificates.client()
     context.check_hostname = False
@@ -340,7 +340,7 @@ def test_an_unverified_certificate_is_warned_of(
 
 
 def test_nothing_configured() -> None:
-    """A refused connection to localhost:25 says that nothing was configured."""
+    """If localhost:25 refuses the connection, the error says that no server is configured."""
     with socket.socket() as probe:
         if probe.connect_ex(("localhost", 25)) == 0:
             pytest.skip("There is a server at localhost:25.")
@@ -354,7 +354,7 @@ def test_nothing_configured() -> None:
 
 
 def test_nothing_configured_without_an_app() -> None:
-    """Where there is no app MAIL_HOST is not read, so that only the URL is asked for."""
+    """Without an app, the error asks only for a URL, because MAIL_HOST is not read."""
     with socket.socket() as probe:
         if probe.connect_ex(("localhost", 25)) == 0:
             pytest.skip("There is a server at localhost:25.")
@@ -369,7 +369,7 @@ def test_nothing_configured_without_an_app() -> None:
 
 @pytest.mark.parametrize("step", ["greeting", "MAIL"])
 def test_the_timeout_holds(scripted: Scripted, step: str) -> None:
-    """MAIL_TIMEOUT is the time for what is asked, as for sending."""
+    """MAIL_TIMEOUT limits the session, as it limits a send."""
     server = scripted(on={step: SILENCE})
 
     result = run(over(server, default_from="me@example.com", timeout=0.3, connect_timeout=300))
@@ -379,7 +379,7 @@ def test_the_timeout_holds(scripted: Scripted, step: str) -> None:
 
 
 def test_nobody_to_ask_about(scripted: Scripted) -> None:
-    """Without any address the server is not asked whether it would take a message."""
+    """Without any address, the server is not asked whether it would accept a message."""
     server = scripted()
 
     result = run(over(server))
@@ -402,7 +402,7 @@ def test_nobody_to_ask_about(scripted: Scripted) -> None:
 def test_addresses_beyond_ascii(
     scripted: Scripted, extensions: list[str], code: int, said: str
 ) -> None:
-    """A local part beyond ASCII needs a server that offers SMTPUTF8."""
+    """A non-ASCII local part needs a server that offers SMTPUTF8."""
     server = scripted(extensions=extensions)
 
     result = run(over(server, default_from="grüße@example.com"))
@@ -423,7 +423,7 @@ def test_addresses_beyond_ascii(
     ],
 )
 def test_other_handlers(keys: dict[str, object], said: str) -> None:
-    """Of a handler that opens no session it is said what it does."""
+    """For a handler without a session, the command says what the handler does."""
     result = run(create_app(**keys))
 
     assert result.exit_code == 0
@@ -431,7 +431,7 @@ def test_other_handlers(keys: dict[str, object], said: str) -> None:
 
 
 def test_why_testing_is_in_force() -> None:
-    """TESTING is named where it decides."""
+    """TESTING is named if it decides."""
     app = create_app(url="smtp://mail.example.com")
     app.testing = True
 
@@ -443,7 +443,7 @@ def test_why_testing_is_in_force() -> None:
 
 
 def test_why_debug_mode_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Debug mode is named where it decides."""
+    """Debug mode is named if it decides."""
     monkeypatch.setenv("FLASK_DEBUG", "1")
 
     result = run(create_app())
@@ -461,7 +461,7 @@ def test_why_debug_mode_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_wrong_arguments(arguments: tuple[str, ...], error: str) -> None:
-    """A wrong argument is said in one line."""
+    """A wrong argument is an error in one line."""
     result = run(create_app(), *arguments)
 
     assert result.exit_code == 1
@@ -470,7 +470,7 @@ def test_wrong_arguments(arguments: tuple[str, ...], error: str) -> None:
 
 
 def test_without_an_app(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-    """python -m flask_mailhandler checks a URL, given or in the environment."""
+    """python -m flask_mailhandler checks a URL from the option or the environment."""
     server = scripted()
     monkeypatch.setenv("MAIL_URL", f"smtp://127.0.0.1:{server.port}?default_from=me@example.com")
 
@@ -482,7 +482,7 @@ def test_without_an_app(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_wrong_url_is_not_shown() -> None:
-    """A URL that cannot be read may hold a password, so it is not repeated."""
+    """A URL that cannot be read is not repeated, because it may contain a password."""
     result = (
         Flask("x").test_cli_runner().invoke(alone(), ["check", "--url", "smtp://me:hunter2#@host"])
     )
@@ -495,7 +495,7 @@ def test_a_wrong_url_is_not_shown() -> None:
 @pytest.mark.services
 @pytest.mark.parametrize(("port", "security"), [("submission", "starttls"), ("submissions", "tls")])
 def test_postfix(postfix: Postfix, certificates: Certificates, port: str, security: str) -> None:
-    """Debian's Postfix is checked through all steps, the login among them."""
+    """Debian's Postfix passes every step, including the login."""
     app = create_app(
         host=postfix.host,
         port=postfix.ports[port],
@@ -516,7 +516,7 @@ def test_postfix(postfix: Postfix, certificates: Certificates, port: str, securi
 
 
 def test_light_at_import() -> None:
-    """Importing the commands loads click, and nothing that running one would need."""
+    """Importing the commands loads Click, and nothing that only a running command needs."""
     code = (
         "import sys, click; before = set(sys.modules); import flask_mailhandler.cli;"
         "print(sorted(set(sys.modules) - before))"

@@ -37,7 +37,7 @@ app = Shop(Path({folder!r}), None, MAIL_URL={url!r}).app
 
 
 def run(here: Shop, *arguments: str) -> tuple[int, str]:
-    """Run ``flask mail`` in the app; the exit code, and what was printed."""
+    """Run ``flask mail`` in the app, and return the exit code and the output."""
     result = here.app.test_cli_runner().invoke(args=["mail", *arguments])
     return result.exit_code, result.output
 
@@ -51,7 +51,7 @@ def program(folder: Path, server: ScriptedServer) -> dict[str, str]:
 
 @pytest.fixture
 def full(tmp_path: Path, scripted: Scripted) -> t.Iterator[Shop]:
-    """A shop with a message of each kind."""
+    """A shop with a message in each state."""
     server = scripted(
         on={
             "RCPT TO:<refused@example.com>": "550 5.1.1 no such user",
@@ -69,7 +69,7 @@ def full(tmp_path: Path, scripted: Scripted) -> t.Iterator[Shop]:
 
 
 def test_status(full: Shop) -> None:
-    """status counts the messages of each state, and says which account pauses and why."""
+    """status counts the messages in each state, and says which account is paused and why."""
     full.queue.store.alter_pause("news", lambda before: Pause(9e9, 1, "no route to host"))
     code, said = run(full, "queue", "status")
 
@@ -89,14 +89,14 @@ def test_status(full: Shop) -> None:
 
 
 def test_how_long_it_waits(tmp_path: Path) -> None:
-    """status says for how long the first has waited that is due."""
+    """status says how long the oldest due message is overdue."""
     with shop(tmp_path) as here:
         here.mail.send_later(letter())
         assert re.search(r"is overdue by \d+ s", run(here, "queue", "status")[1])
 
 
 def test_list(full: Shop) -> None:
-    """list shows one message in a line, all or those that are described."""
+    """list shows one message on a line: all of them, or those that match the options."""
     code, said = run(full, "queue", "list")
 
     assert code == 0
@@ -115,7 +115,7 @@ def test_list(full: Shop) -> None:
 
 
 def test_show(full: Shop) -> None:
-    """show tells everything but the content, with what the server said to each recipient."""
+    """show prints everything except the content, with the server's reply for each recipient."""
     code, said = run(full, "queue", "show", "3")
     assert code == 0
     assert re.search(r"refused +refused@example.com +550 5.1.1 no such user", said)
@@ -137,7 +137,7 @@ def test_a_damaged_row(full: Shop) -> None:
 
 
 def test_retry(full: Shop) -> None:
-    """retry takes numbers or a description; what was sent is not sent again."""
+    """retry takes numbers or options; a sent message is not sent again."""
     assert run(full, "queue", "retry", "--state", "held") == (0, "1 message queued again.\n")
     assert run(full, "queue", "retry", "3", "1") == (
         0,
@@ -149,7 +149,7 @@ def test_retry(full: Shop) -> None:
 
 
 def test_cancel_and_purge(full: Shop) -> None:
-    """cancel stops what waits or is held; purge deletes what is finished, with its key."""
+    """cancel stops waiting and held messages; purge deletes finished ones with their keys."""
     assert run(full, "queue", "cancel", "1", "2", "4") == (
         0,
         "2 messages cancelled.\nError: Message 1 is sent.\n",
@@ -188,7 +188,7 @@ def test_what_cannot_be_done(arguments: list[str], said: str, full: Shop) -> Non
 
 
 def test_a_held_message_is_purged_by_name(full: Shop) -> None:
-    """A held message waits for a person; purge deletes it only if its state is named."""
+    """A held message waits for a person: purge deletes it only with --state held."""
     run(full, "queue", "purge", "--yes")
     assert full.states == ["held", "waiting"]
     run(full, "queue", "purge", "--state", "held")
@@ -198,8 +198,8 @@ def test_a_held_message_is_purged_by_name(full: Shop) -> None:
 
 @pytest.mark.parametrize(("answer", "left"), [("y", 2), ("n", 4), ("", 4)])
 def test_purge_asks(tmp_path: Path, scripted: Scripted, full: Shop, answer: str, left: int) -> None:
-    """On a terminal purge asks before it deletes everything that is finished, and does nothing
-    unless the answer is yes."""
+    """On a terminal, purge asks before it deletes all finished messages, and deletes none unless
+    the answer is yes."""
     environment = program(tmp_path, scripted())
 
     with Terminal(
@@ -212,14 +212,14 @@ def test_purge_asks(tmp_path: Path, scripted: Scripted, full: Shop, answer: str,
 
 
 def test_purging_nothing(tmp_path: Path) -> None:
-    """Where nothing is finished nothing is asked, and a queue that was never used stays unmade."""
+    """If no message is finished, purge asks nothing, and does not create a store."""
     with shop(tmp_path) as here:
         assert run(here, "queue", "purge") == (0, "0 messages deleted.\n")
         assert not here.queue.store.begun
 
 
 def test_worker_once(tmp_path: Path, scripted: Scripted) -> None:
-    """worker --once sends what is due, says what became of it, and ends."""
+    """worker --once sends what is due, prints the outcome, and exits."""
     server = scripted(on={"RCPT TO:<r2@example.com>": "550 5.1.1 no such user"})
     with shop(tmp_path, server) as here:
         for message in letters(3):
@@ -243,7 +243,7 @@ def test_worker_once(tmp_path: Path, scripted: Scripted) -> None:
 def test_worker_finishes_the_message_in_hand(
     number: signal.Signals, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """F-98: SIGTERM and Ctrl-C let a worker finish the message in hand; the others wait."""
+    """F-98: on SIGTERM and Ctrl-C a worker finishes its current message; the others wait."""
     started: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
 
     def stop(line: str, connection: Connection) -> str:
@@ -274,7 +274,7 @@ def test_worker_finishes_the_message_in_hand(
 
 
 def test_worker_on_a_terminal(tmp_path: Path, scripted: Scripted) -> None:
-    """On a terminal a worker counts what it has sent, in one line."""
+    """On a terminal, a worker counts the messages it sent, in one line."""
     server = scripted()
     with shop(tmp_path, server) as here:
         for message in letters(3):
@@ -288,7 +288,7 @@ def test_worker_on_a_terminal(tmp_path: Path, scripted: Scripted) -> None:
 
 
 def test_a_queue_that_cannot_be_used(tmp_path: Path) -> None:
-    """Trouble with the file is one line, and the exit code says so."""
+    """A file that cannot be used is an error in one line, with exit code 1."""
     (tmp_path / "mail-queue.sqlite").write_bytes(b"Dear diary, " * 1000)
     with shop(tmp_path) as here:
         for command in (["worker", "--once"], ["queue", "status"]):
@@ -298,7 +298,7 @@ def test_a_queue_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_looking_makes_no_file(tmp_path: Path) -> None:
-    """Who looks into a queue that was never used makes no file, which would be his."""
+    """Reading a queue that was never used creates no file, which would belong to the wrong user."""
     with shop(tmp_path) as here:
         assert run(here, "queue", "status")[1].endswith("has never been used.\n")
         assert run(here, "queue", "list") == (0, "No messages.\n")

@@ -66,7 +66,7 @@ def text_of(message: EmailMessage, kind: str = "plain") -> str:
 
 
 def test_send_by_arguments(scripted: Scripted, tmp_path: Path) -> None:
-    """Everything can be given by arguments; the report has a line for each recipient."""
+    """Every field can be an argument; the report has a line for each recipient."""
     server = scripted(extensions=["SMTPUTF8", "8BITMIME"])
     (tmp_path / "page.html").write_text("<p>Grüße</p>", encoding="utf-8")
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
@@ -114,7 +114,7 @@ def test_send_by_arguments(scripted: Scripted, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("--text", "-")])
 def test_text_is_piped_in(scripted: Scripted, arguments: tuple[str, ...]) -> None:
-    """Text that is not given is read from standard input."""
+    """Without --text, the text is read from standard input."""
     server = scripted()
 
     result = run(over(server), *MESSAGE, *arguments, piped="Größe\nzwei\n")
@@ -124,7 +124,7 @@ def test_text_is_piped_in(scripted: Scripted, arguments: tuple[str, ...]) -> Non
 
 
 def test_html_reads_no_input(scripted: Scripted, tmp_path: Path) -> None:
-    """With HTML the text is made of it, and standard input is left alone."""
+    """With --html, the text is made from it, and standard input is not read."""
     server = scripted()
     (tmp_path / "page.html").write_text("<p>Hello", encoding="utf-8")
 
@@ -145,7 +145,7 @@ def test_html_reads_no_input(scripted: Scripted, tmp_path: Path) -> None:
 def test_defaults_and_account(
     given: tuple[str, ...], recipients: tuple[str, ...], scripted: Scripted
 ) -> None:
-    """Configured defaults fill in what is left out, and --using takes another account."""
+    """Configured defaults fill in what is left out, and --using selects another account."""
     server = scripted()
     app = create_app(
         url="smtp://127.0.0.1:9",
@@ -163,8 +163,8 @@ def test_defaults_and_account(
 
 
 def test_some_are_refused(scripted: Scripted) -> None:
-    """The exit code is 1 if anybody was not accepted; a server's escapes do not reach the
-    terminal."""
+    """The exit code is 1 if any recipient was not accepted; a server's escape sequences do not
+    reach the terminal."""
     server = scripted(on={"RCPT": ["250 ok", "550 5.1.1 no such \x1b[31muser", "450 4.2.1 later"]})
     to = ("--to", "b@example.com", "--to", "long.name@example.com")
 
@@ -180,7 +180,7 @@ def test_some_are_refused(scripted: Scripted) -> None:
 
 
 def test_no_server() -> None:
-    """What failed before the message is said once, in one line, without a traceback."""
+    """An error before the message is printed once, in one line, without a traceback."""
     with closed_port() as port:
         result = run(create_app(host="127.0.0.1", port=port), *MESSAGE, "--text", "x")
 
@@ -191,7 +191,7 @@ def test_no_server() -> None:
 
 
 def test_unknown_outcome(scripted: Scripted) -> None:
-    """Where nobody knows whether it arrived, that is said."""
+    """If it is unknown whether the message arrived, the output says so."""
     server = scripted(on={"end of data": DROP})
 
     result = run(over(server), *MESSAGE, "--text", "x")
@@ -202,7 +202,7 @@ def test_unknown_outcome(scripted: Scripted) -> None:
 
 
 def test_wrong_password_is_not_shown(scripted: Scripted) -> None:
-    """A login that fails says what to do, and shows no password."""
+    """A failed login says what to do, and shows no password."""
     server = scripted(users={"ann": "right"})
 
     result = run(over(server, username="ann", password="hunter2"), *MESSAGE, "--text", "x")
@@ -227,7 +227,7 @@ def test_wrong_password_is_not_shown(scripted: Scripted) -> None:
     ],
 )
 def test_what_cannot_be_sent(arguments: tuple[str, ...], error: str) -> None:
-    """What is missing or wrong is said in one line, and no connection is opened."""
+    """A missing or wrong value is an error in one line, and no connection is opened."""
     result = run(create_app(url="smtp://127.0.0.1:9"), *arguments)
 
     assert result.exit_code == 1
@@ -244,14 +244,14 @@ def test_what_cannot_be_sent(arguments: tuple[str, ...], error: str) -> None:
     ],
 )
 def test_what_is_missing_without_an_app(arguments: tuple[str, ...], error: str) -> None:
-    """Where no app reads the configuration no key of it is named."""
+    """Without an app, the error names no configuration key."""
     result = CliRunner().invoke(alone(), ["send", "--url", "smtp://127.0.0.1:9", *arguments])
 
     assert (result.exit_code, result.output) == (1, error)
 
 
 def test_input_that_is_not_utf8() -> None:
-    """Octets that are no UTF-8 are refused with the name of where they come from."""
+    """Input that is not UTF-8 is refused, and the error names its source."""
     result = run(create_app(url="memory:"), *MESSAGE, piped=b"Gr\xfc\xdfe")
 
     assert result.exit_code == 1
@@ -273,7 +273,7 @@ def test_other_handlers(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A handler that sends nothing is not taken for one that does."""
+    """If the handler sends nothing, the output says so."""
     monkeypatch.chdir(tmp_path)
 
     result = run(create_app(**keys), *MESSAGE, "--text", "x")
@@ -286,7 +286,7 @@ def test_other_handlers(
 
 
 def test_testing_is_said() -> None:
-    """In tests nothing is sent, and the command says why."""
+    """In tests nothing is sent, and the output says why."""
     app = create_app(url="smtp://127.0.0.1:9")
     app.testing = True
 
@@ -296,7 +296,7 @@ def test_testing_is_said() -> None:
 
 
 def test_stopped_by_a_function() -> None:
-    """A message that a before_send function stops is not called accepted."""
+    """A message that a before_send function stops is not reported as accepted."""
     app = create_app(url="memory:")
 
     @t.cast(Mail, app.extensions["mailhandler"]).before_send
@@ -310,7 +310,7 @@ def test_stopped_by_a_function() -> None:
 
 
 def test_the_group_can_be_named_or_left_out() -> None:
-    """The group has the name it was given, and with None there is none."""
+    """The group of commands has the given name, and with None there is none."""
     named, without = Flask("named"), Flask("without")
     Mail(named, cli="post")
     Mail(without, cli=None)
@@ -320,7 +320,7 @@ def test_the_group_can_be_named_or_left_out() -> None:
 
 
 def test_without_an_app(scripted: Scripted) -> None:
-    """python -m flask_mailhandler sends by a URL."""
+    """python -m flask_mailhandler sends with a URL."""
     server = scripted()
     url = f"smtp://{server.host}:{server.port}"
 
@@ -337,8 +337,8 @@ def test_without_an_app(scripted: Scripted) -> None:
 def test_asks_as_the_tutorial_does(
     aiosmtpd_server: t.Callable[..., AiosmtpdServer], certificates: t.Any, tmp_path: Path
 ) -> None:
-    """Where nothing is configured a person is asked: address, password, server, recipient,
-    subject, text. The password is not shown, and goes out only after STARTTLS."""
+    """If nothing is configured, the user is asked for address, password, server, recipient, subject
+    and text. The password is not shown, and is sent only after STARTTLS."""
     server = aiosmtpd_server(starttls=certificates.valid, users={"me@example.com": "hunter2"})
     (tmp_path / "app.py").write_text(APP, encoding="utf-8")
     environment = {
@@ -373,7 +373,8 @@ def test_asks_as_the_tutorial_does(
 def test_a_password_that_the_url_leaves_out_is_asked_for(
     scripted: Scripted, tmp_path: Path
 ) -> None:
-    """A password need not stand on a command line, where everybody on the machine sees it."""
+    """The user is asked for a password that the URL leaves out, because other users can read a
+    command line."""
     server = scripted(users={"me@example.com": "hunter2"})
     url = f"smtp://me%40example.com@{server.host}:{server.port}?timeout=60&connect_timeout=60"
 

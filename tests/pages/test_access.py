@@ -38,13 +38,13 @@ def allow(app: Flask, answer: bool) -> None:
 @pytest.mark.parametrize(
     ("debug", "mailbox", "allowed", "registered", "seen"),
     [
-        (False, None, False, False, False),  # production with nothing set: there is no route
+        (False, None, False, False, False),  # production without configuration: no route
         (False, None, True, False, False),
-        (False, True, False, True, False),  # switched on, and nobody agrees
+        (False, True, False, True, False),  # enabled, but the function does not agree
         (False, True, True, True, True),
         (True, None, False, True, True),
         (True, True, False, True, True),
-        (True, False, False, False, False),  # switched off in debug mode
+        (True, False, False, False, False),  # disabled in debug mode
         (True, False, True, False, False),
     ],
 )
@@ -131,7 +131,7 @@ def test_this_machine(tmp_path: Path, peer: str) -> None:
         ("0.0.0.0:5000", False),
         ("[::1].attacker.example", False),
         ("", False),
-        # Whatever is cut off when it is told, all of it is judged.
+        # The log shortens the value, but all of it is checked.
         (f"{'x' * 70}.localhost.attacker.example", False),
     ],
 )
@@ -211,9 +211,9 @@ def test_a_proxy_that_is_believed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("site", "mode", "dest", "seen"),
     [
-        ("none", "navigate", "document", True),  # typed, or a bookmark
+        ("none", "navigate", "document", True),  # a typed URL or a bookmark
         ("same-origin", "cors", "empty", True),
-        ("cross-site", "navigate", "document", True),  # a link; who wrote it cannot read the page
+        ("cross-site", "navigate", "document", True),  # a link, whose site cannot read the page
         ("cross-site", "no-cors", "script", False),
         ("cross-site", "no-cors", "image", False),
         ("cross-site", "cors", "empty", False),
@@ -353,8 +353,8 @@ def test_the_log_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     [
         (SAME, True, True),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, True, True),  # a form of the page
-        (SAME, False, False),  # a page of this site that is not ours
-        ({}, True, False),  # a program that says nothing of where it comes from
+        (SAME, False, False),  # another page of this site
+        ({}, True, False),  # a program that sends no origin
         ({"Origin": "null"}, True, False),  # the frame of a message
         ({"Origin": "http://attacker.example"}, True, False),
         ({"Origin": "http://localhost:3000"}, True, False),  # another app of this machine

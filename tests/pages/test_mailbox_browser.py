@@ -320,7 +320,7 @@ def attacker() -> Iterator[tuple[str, list[str]]]:
     """The URL of another server, and the list of requests to it."""
     asked: list[str] = []
     kind = type("Mine", (Attacker,), {"asked": asked})
-    # An address that nobody else connects to, not even by a port that was another server's before.
+    # No other client connects to this address, even if the port belonged to another server before.
     server = Listening(("127.0.0.2", 0), kind)
     server.asked = asked
     thread = threading.Thread(target=server.serve_forever)
@@ -403,7 +403,7 @@ def test_a_hostile_message(
     page.on("dialog", lambda found: happened.append(found.message))
     page.on("download", lambda found: happened.append(found.url))
     requested: list[str] = []
-    # (Those that the policy stops are told of as failed, and never leave the browser.)
+    # Requests that the policy stops are reported as failed, and never leave the browser.
     context.on("requestfinished", lambda found: requested.append(found.url))
 
     with served(app_with_mailbox(tmp_path)) as address:
@@ -413,7 +413,7 @@ def test_a_hostile_message(
         title, where = page.title(), page.url
         (frame,) = [f for f in page.frames if f.url.startswith(f"{place}/html")]
         assert frame.locator("#script").is_visible()
-        assert asked == []  # nobody has connected
+        assert asked == []  # no connections
         for link in CLICKED if alone else CLICKED + OF_THE_FRAME:
             frame.locator(f"#{link}").click(force=True, no_wait_after=True)
         page.wait_for_load_state("networkidle")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from werkzeug.serving import WSGIRequestHandler
 
-from flask_mailhandler.pages.register import _is_news
+from flask_mailhandler.pages.register import _is_worth_showing
 from mailbox_app import app_with_mailbox
 from servers.flask_server import served
 
@@ -67,7 +67,7 @@ def test_several_apps(tmp_path: Path) -> None:
     for number in range(3):
         app_with_mailbox(tmp_path / str(number))
 
-    assert logging.getLogger("werkzeug").filters.count(_is_news) == 1
+    assert logging.getLogger("werkzeug").filters.count(_is_worth_showing) == 1
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_several_apps(tmp_path: Path) -> None:
 )
 def test_other_lines(line: logging.LogRecord) -> None:
     """All other log records of the process are passed on, even broken ones."""
-    assert _is_news(line)
+    assert _is_worth_showing(line)

@@ -392,7 +392,7 @@ def test_files_that_are_no_messages(browser: FlaskClient, tmp_path: Path) -> Non
         (tmp_path / f"{name}{number}.json").write_text(text)
         (tmp_path / f"{name}{number}.eml").touch()
     (tmp_path / f"{name}a.eml").touch()
-    for ending in ("json", "eml"):  # a copy that somebody has made
+    for ending in ("json", "eml"):  # a copied file
         (tmp_path / f"copy.{ending}").write_bytes((tmp_path / f"{good}.{ending}").read_bytes())
     gone = keep(tmp_path, b"Subject: gone\r\n\r\n")
     (tmp_path / f"{gone}.eml").unlink()

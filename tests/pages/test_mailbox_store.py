@@ -72,7 +72,7 @@ def test_the_newest_first(tmp_path: Path) -> None:
     [
         ("ann@example.com", None, None, ()),
         ("Ann <ann@example.com>", None, "boss@example.com", ("boss@example.com",)),
-        # A longer address of the header ends, or begins, as one that is not in it.
+        # An address may be the end or the beginning of a longer one in the header.
         ("Jo <joann@example.com>", None, "ann@example.com", ("ann@example.com",)),
         ("ann@example.com.au", "b@example.com", "ann@example.com", ("ann@example.com",)),
         ('"a b"@example.com', "Grüße <b@bücher.example>", None, ()),
@@ -249,7 +249,7 @@ def test_many_at_once(tmp_path: Path) -> None:
     def read() -> None:
         last = False
         while not last:
-            last = done.is_set()  # what is there in the end is read by everybody
+            last = done.is_set()  # at the end each of them reads all
             for store in stores:
                 for entry in store.list().entries:
                     octets = store.octets(entry)

@@ -1,4 +1,4 @@
-"""The pages of the previews in a real browser, with an app and from a disk."""
+"""The pages of the previews in a real browser, from an app and from files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
-# A square of 1 by 1.
+# An image of 1 by 1 pixel.
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
     "0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -33,7 +33,7 @@ PNG = bytes.fromhex(
 DARK = (
     "<style>body{background:#fff}@media (prefers-color-scheme:dark){body{background:#000}}</style>"
 )
-# Each would show itself: by a title, a request, or another page.
+# Each would have a visible effect: a title, a request, or another page.
 HOSTILE = """<script>top.document.title = 'owned'</script>
 <img src=x onerror="top.document.title='owned'"><svg onload="top.document.title='owned'"></svg>
 <meta http-equiv="refresh" content="0;url=http://other.invalid/refresh">
@@ -71,7 +71,7 @@ def app(tmp_path: Path) -> Flask:
 
 @pytest.fixture(params=["app", "files"])
 def start(request: pytest.FixtureRequest, app: Flask, tmp_path: Path) -> Iterator[str]:
-    """The URL of the list: in the app, and in its exported files."""
+    """The URL of the list: in the app, and in the exported files."""
     if request.param == "files":
         mail: Mail = app.extensions["mailhandler"]
         export(app, mail.previews, tmp_path / "gallery")
@@ -83,8 +83,8 @@ def start(request: pytest.FixtureRequest, app: Flask, tmp_path: Path) -> Iterato
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A tab that fails the test if a script of the page raises an error, or if another machine gets
-    a request."""
+    """A tab. It fails the test if a script fails, or if the page requests anything from another
+    machine."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
     context.set_default_timeout(PATIENCE)
     errors: list[str] = []
@@ -96,8 +96,8 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 def test_looking_around(start: str, page: Page) -> None:
-    """The list leads to a preview and its other variant, with findings, in light and dark, and in
-    the width of a phone."""
+    """From the list to a preview and its other variant, with findings, in light and dark, and as
+    wide as a phone."""
     from playwright.sync_api import expect
 
     page.goto(start)
@@ -134,7 +134,7 @@ def test_the_tabs(start: str, page: Page) -> None:
 
 
 def test_an_error(start: str, page: Page) -> None:
-    """A preview that fails has a page with the traceback and a link back."""
+    """A preview that failed is a page with the traceback, and with the way back."""
     page.goto(start)
     page.click("nav a:has-text('Broken')")
 
@@ -145,8 +145,8 @@ def test_an_error(start: str, page: Page) -> None:
 
 
 def test_a_hostile_message(start: str, page: Page) -> None:
-    """A message with markup in every field, and with hostile HTML, runs nothing, sends no request,
-    and leaves the page unchanged."""
+    """A message with markup in every field, and with hostile HTML, runs no script, requests
+    nothing, and does not change the page."""
     page.goto(start)
     page.click("nav a:has-text('Hostile')")
     frame = page.frame_locator(".stage iframe")
@@ -164,8 +164,8 @@ def test_a_hostile_message(start: str, page: Page) -> None:
 
 
 def test_screenshots(app: Flask, chromium: Browser) -> None:
-    """Screenshots of the pages on a desktop and a phone, light and dark. They are stored if
-    MAILHANDLER_SCREENSHOTS names a folder. Nothing is wider than its screen."""
+    """Screenshots of the pages on a desktop and on a phone, light and dark, are stored if
+    MAILHANDLER_SCREENSHOTS names a folder. Nothing is wider than the screen."""
     folder = os.environ.get("MAILHANDLER_SCREENSHOTS")
     with served(app) as address:
         for scheme in ("light", "dark"):
@@ -187,7 +187,7 @@ def test_screenshots(app: Flask, chromium: Browser) -> None:
 
 
 def test_no_previews_on_a_phone(tmp_path: Path, chromium: Browser) -> None:
-    """Without previews the page shows how to write one, on a phone too."""
+    """Without previews, the page says how to write one, on a phone too."""
     context = chromium.new_context(viewport={"width": 390, "height": 844})
     context.set_default_timeout(PATIENCE)
     page = context.new_page()

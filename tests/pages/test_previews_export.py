@@ -23,7 +23,7 @@ EVIL = "<script>alert(1)</script><meta http-equiv=refresh content='0;url=https:/
 
 @pytest.fixture(autouse=True)
 def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lines are wrapped for a narrow terminal."""
+    """A narrower terminal would wrap lines."""
     monkeypatch.setenv("COLUMNS", "120")
 
 
@@ -42,7 +42,7 @@ def run(app: Flask, *arguments: str) -> Result:
 
 
 def bill(paid: bool = True, locale: str = "en") -> Message:
-    """A message to a customer."""
+    """A bill for a customer."""
     logo = Attachment(b"\x89PNG", filename="logo.png")
     return Message(
         subject=f"Bill {paid} {locale}",
@@ -60,7 +60,7 @@ def broken() -> Message:
 
 
 def test_the_list(app: Flask, mail: Mail) -> None:
-    """The list has every preview, with its variants, locales and description."""
+    """Every preview is listed, with its variants, its locales and its description."""
     mail.preview("Shop/Bill", variants={"paid": {}, "due": {}}, locales=["en", "de"])(bill)
     mail.preview("News")(broken)
 
@@ -69,12 +69,12 @@ def test_the_list(app: Flask, mail: Mail) -> None:
     assert result.exit_code == 0
     assert [re.split(r"\s{2,}", line.strip()) for line in result.output.splitlines()] == [
         ["News"],
-        ["Shop/Bill", "paid, due; en, de", "A message to a customer."],
+        ["Shop/Bill", "paid, due; en, de", "A bill for a customer."],
     ]
 
 
 def test_no_previews(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """Without previews, the command and the pages show how to write one."""
+    """Without previews, the command and the pages say how to write one."""
     result = run(app)
     written = run(app, "--export", str(tmp_path))
 
@@ -85,14 +85,14 @@ def test_no_previews(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def addresses(page: Path) -> set[str]:
-    """The URLs of links and resources on a page, except anchors and links to the rules."""
+    """The links and resources of a page, except those within it and those of lint's rules."""
     html = page.read_text(encoding="utf-8")
     found = {unescape(url) for url in re.findall(r'(?:href|src)="([^"]*)"', html)}
     return {url for url in found if not url.startswith(("#", "?", "https://", "data:"))}
 
 
 def test_the_pages_hold_together(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """Every URL on every page is an exported file, so the pages work from a disk."""
+    """Every URL on every page is a file of the gallery, so it opens from a disk."""
     mail.preview("Shop/Bill", variants={"paid": {}, "due": {"paid": False}}, locales=["en"])(bill)
     mail.preview("News")(broken)
     folder = tmp_path / "new" / "gallery"
@@ -119,8 +119,8 @@ def test_the_pages_hold_together(app: Flask, mail: Mail, tmp_path: Path) -> None
 
 
 def test_what_is_written(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """A sample is exported as its page, octets and parts, and its HTML in two schemes, with and
-    without remote images. No file name comes from the message."""
+    """A sample is its page, its octets, its parts, and its HTML in two schemes, with and without
+    remote images. No file name is taken from the message."""
     mail.preview("Bill")(bill)
 
     run(app, "--export", str(tmp_path))
@@ -144,8 +144,7 @@ def test_what_is_written(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_the_frames_are_safe(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """The HTML is in a frame without scripts. Before its first own tag, a policy forbids everything
-    except what it shows."""
+    """The HTML is in a frame without scripts, and its policy comes before any of its content."""
     mail.preview("Bill")(lambda: Message(subject=EVIL, html=f"<!DOCTYPE html><head>{EVIL}"))
 
     run(app, "--export", str(tmp_path))
@@ -168,8 +167,8 @@ def test_the_frames_are_safe(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_what_fails(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """A preview that fails has a page with the reason and a mark in the list. The command prints
-    it, safe for a terminal, and its exit code is 1. It prints findings too."""
+    """A failed sample has a page that says why and a mark in the list; it is printed, safe for a
+    terminal, and sets the exit code. Findings are printed."""
     mail.preview("News")(broken)
     mail.preview("Bill")(lambda: Message(subject="Hi", html="<p>Hi<img src='/x'>"))
 
@@ -187,8 +186,8 @@ def test_what_fails(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_names_that_are_alike(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """Names that differ only in characters unsuitable for file names get different files, also
-    different from those of the gallery."""
+    """Samples whose names differ only in characters that file names cannot have get separate files,
+    also separate from the gallery's own."""
     names = ["A b", "a/B", "Ä", "Ö", "static", "x" * 300, "x" * 301]
     for name in names:
         mail.preview(name)(lambda name=name: Message(subject=name, text="x"))
@@ -202,7 +201,7 @@ def test_names_that_are_alike(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_again(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """A second export overwrites the first."""
+    """Exporting again replaces the files."""
     words = ["first", "second"]
     mail.preview("Bill")(lambda: Message(subject=words.pop(), text="x"))
 
@@ -215,7 +214,7 @@ def test_again(app: Flask, mail: Mail, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written(app: Flask, mail: Mail, tmp_path: Path) -> None:
-    """A folder that cannot be created is an error in one line."""
+    """A folder that cannot be written is an error in one line."""
     (tmp_path / "file").touch()
 
     result = run(app, "--export", str(tmp_path / "file" / "x"))

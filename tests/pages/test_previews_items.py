@@ -1,4 +1,4 @@
-"""``pytest --mail-previews``, in test suites of their own."""
+"""``pytest --mail-previews``, in separate test suites."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def allowed():
     return Message(subject="Hi", html="<p>Hi<img src='https://x.example/y'>")
 """
 
-# It sees to it that every preview is made with the app of the tests.
+# It checks that every preview is made with the app of the tests.
 CONFTEST = """
 import pytest
 from shop import create_app, mail
@@ -69,7 +69,7 @@ def app():
 @pytest.fixture(autouse=True)
 def where_the_app_is(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FLASK_APP", raising=False)
-    monkeypatch.setenv("COLUMNS", "120")  # pytest cuts its lines for narrower ones
+    monkeypatch.setenv("COLUMNS", "120")  # pytest shortens lines for narrow terminals
     pytester.makepyfile(shop=SHOP)
     pytester.makeini("[pytest]\nmail_previews_app = shop\npythonpath = .")
 
@@ -79,7 +79,7 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def test_each_sample_is_a_test(pytester: pytest.Pytester) -> None:
-    """Each variant in each locale is a test with that name, which needs only the app."""
+    """Each variant in each locale is a test of that name, and needs only the app."""
     result = run(pytester, "--mail-previews")
 
     result.assert_outcomes(passed=4)
@@ -96,7 +96,7 @@ def test_each_sample_is_a_test(pytester: pytest.Pytester) -> None:
 
 
 def test_only_when_it_is_asked_for(pytester: pytest.Pytester) -> None:
-    """Without the option there is no such test, and the app is not imported."""
+    """Without the option there is no such test, and no app is created."""
     pytester.makepyfile("def test_it(): import sys; assert 'shop' not in sys.modules")
 
     result = run(pytester)
@@ -108,7 +108,7 @@ def test_only_when_it_is_asked_for(pytester: pytest.Pytester) -> None:
     ("scope", "flask"), [("function", "flask"), ("module", "no:flask"), ("session", "no:flask")]
 )
 def test_the_app_of_the_tests(pytester: pytest.Pytester, scope: str, flask: str) -> None:
-    """The previews use the fixture app if there is one, with and without pytest-flask."""
+    """Previews are rendered with the fixture app if there is one, with pytest-flask and without."""
     tests = pytester.mkpydir("tests")
     (tests / "conftest.py").write_text(CONFTEST.format(scope=scope), encoding="utf-8")
     (tests / "test_it.py").write_text("def test_it(app): pass", encoding="utf-8")
@@ -119,7 +119,7 @@ def test_the_app_of_the_tests(pytester: pytest.Pytester, scope: str, flask: str)
 
 
 def test_tests_of_different_folders(pytester: pytest.Pytester) -> None:
-    """Only fixtures of tests with an app are used, if some tests have none."""
+    """If only some tests use app, the previews see the fixtures of those."""
     for name, conftest in (("a", ""), ("web", CONFTEST.format(scope="function"))):
         folder = pytester.mkpydir(name)
         (folder / "conftest.py").write_text(conftest, encoding="utf-8")
@@ -132,22 +132,22 @@ def test_tests_of_different_folders(pytester: pytest.Pytester) -> None:
 
 
 def test_chosen(pytester: pytest.Pytester) -> None:
-    """-k selects the previews like any other test."""
+    """-k selects among them as among other tests."""
     result = run(pytester, "--mail-previews", "-k", "mail-previews and de and not old")
 
     result.assert_outcomes(passed=1, deselected=3)
 
 
 def test_in_parallel(pytester: pytest.Pytester) -> None:
-    """The previews run under xdist."""
+    """The tests run under xdist."""
     result = run(pytester, "--mail-previews", "-n", "2")
 
     result.assert_outcomes(passed=4)
 
 
 def test_failures_are_readable(pytester: pytest.Pytester) -> None:
-    """A failure says what is wrong, why, where to read more and what to write. An error shows the
-    lines of the app. An allowed rule does not count."""
+    """A finding says what is wrong, why, where to read on and what to write; an error shows the
+    app's own lines. An allowed rule does not count."""
     pytester.makepyfile(bad=BAD)
     pytester.makeini("[pytest]\nmail_previews_app = bad:create_app\npythonpath = .")
     pytester.path.joinpath("bad.py").write_text(BAD + "from shop import create_app\n", "utf-8")
@@ -200,7 +200,7 @@ def test_where_flask_finds_the_app(
     ],
 )
 def test_no_app(pytester: pytest.Pytester, files: dict[str, str], says: str) -> None:
-    """If the app cannot be imported, pytest says so in a line, and runs no test."""
+    """If the app cannot be loaded, an error in one line says so, and no test runs."""
     pytester.makeini("[pytest]")
     pytester.makepyfile(**files)
 
@@ -212,7 +212,7 @@ def test_no_app(pytester: pytest.Pytester, files: dict[str, str], says: str) -> 
 
 
 def test_an_app_without_the_preview(pytester: pytest.Pytester) -> None:
-    """If the app of the tests does not have the preview, the error says what to do."""
+    """If the app of the tests lacks the preview, the failure says what to do."""
     pytester.makeconftest(
         "import pytest\n\n@pytest.fixture\ndef app():\n"
         "    from flask import Flask\n    from flask_mailhandler import Mail\n"
@@ -228,7 +228,7 @@ def test_an_app_without_the_preview(pytester: pytest.Pytester) -> None:
 
 
 def test_an_app_fixture_that_needs_another(pytester: pytest.Pytester) -> None:
-    """If the app fixture needs a missing fixture, pytest names it."""
+    """If the app fixture needs a fixture that does not exist, pytest names it."""
     pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef app(database): ...\n")
 
     result = run(pytester, "--mail-previews", "-k", "new-en")

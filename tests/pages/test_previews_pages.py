@@ -1,4 +1,4 @@
-"""The pages of the previews."""
+"""The pages of the previews, next to the mailbox."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def links(html: str) -> list[tuple[str, str]]:
 
 
 def bill(paid: bool = True, locale: str = "en") -> Message:
-    """A message to a customer."""
+    """A bill for a customer."""
     logo = Attachment(b"\x89PNG", filename="logo.png")
     return Message(
         subject=f"Bill {paid} {locale}",
@@ -63,7 +63,7 @@ def an_error() -> t.NoReturn:
 
 
 def test_no_previews(client: FlaskClient) -> None:
-    """Without previews the page shows how to write one."""
+    """Without previews, the page shows how to write one."""
     html = page(client, "/previews/")
 
     assert "No previews yet" in html
@@ -71,7 +71,7 @@ def test_no_previews(client: FlaskClient) -> None:
 
 
 def test_a_tree(client: FlaskClient, mail: Mail) -> None:
-    """The list is a tree by the slashes in the names: each group once, before its previews."""
+    """The list is a tree by the slashes in the names: each group once, before its members."""
     for name in ("Shop/Bill", "Shop/Account/Reset", "News", "Shop"):
         mail.preview(name)(bill)
 
@@ -89,14 +89,14 @@ def test_a_tree(client: FlaskClient, mail: Mail) -> None:
 
 
 def test_variants_and_locales(client: FlaskClient, mail: Mail) -> None:
-    """A page links to the other variants of its locale, and the other locales of its variant."""
+    """A page links to the other variants in its locale, and to the other locales of its variant."""
     variants = {"paid": {"paid": True}, "not yet": {"paid": False}}
     mail.preview("Bill", variants=variants, locales=["en", "de"])(bill)
 
     html = page(client, "/previews/Bill:not yet:de")
 
     assert "Bill False de" in html
-    assert "A message to a customer." in html
+    assert "A bill for a customer." in html
     assert 'aria-current="page">not yet</a>' in html
     assert 'aria-current="page">de</a>' in html
     assert links(html) == [
@@ -110,7 +110,7 @@ def test_variants_and_locales(client: FlaskClient, mail: Mail) -> None:
 
 
 def test_its_pieces(client: FlaskClient, mail: Mail) -> None:
-    """The frame shows inline images and is protected. The octets and the parts are downloads."""
+    """The frame shows inline images and is sandboxed; the octets and the parts are files."""
     mail.preview("Shop/Bill", locales=["en"])(bill)
     html = page(client, "/previews/Shop/Bill:en")
 
@@ -132,7 +132,7 @@ def test_its_pieces(client: FlaskClient, mail: Mail) -> None:
 
 
 def test_lint(client: FlaskClient, mail: Mail) -> None:
-    """The page shows the findings of lint, with reasons and links."""
+    """lint's findings are on the page, each with its reason and its link."""
     mail.preview("Bill")(bill)
 
     html = page(client, "/previews/Bill")
@@ -142,7 +142,7 @@ def test_lint(client: FlaskClient, mail: Mail) -> None:
 
 
 def test_an_error(client: FlaskClient, mail: Mail) -> None:
-    """A preview that fails has a page with the reason, the place and the variants."""
+    """A preview that failed is a page that says why and where, with its variants."""
 
     def broken(number: int) -> Message:
         return Message(subject=str(1 // number), text="x")
@@ -161,7 +161,7 @@ def test_an_error(client: FlaskClient, mail: Mail) -> None:
 @pytest.mark.parametrize("path", ["previews", "preview-html", "preview-source", "preview-part/1"])
 @pytest.mark.parametrize("key", ["Other", "Bill:x", "Bill/..", "Bill:", "%00"])
 def test_there_is_none(client: FlaskClient, mail: Mail, path: str, key: str) -> None:
-    """A URL without a sample returns 404."""
+    """A URL without a sample is not found."""
     mail.preview("Bill")(bill)
 
     assert client.get(f"/_mail/{path}/{key}").status_code == 404
@@ -169,7 +169,7 @@ def test_there_is_none(client: FlaskClient, mail: Mail, path: str, key: str) -> 
 
 @pytest.mark.parametrize("path", ["preview-html", "preview-source", "preview-part/1"])
 def test_pieces_of_what_cannot_be_made(client: FlaskClient, mail: Mail, path: str) -> None:
-    """The pieces of a preview that fails return 404, not 500."""
+    """A failed sample has no frame, source or parts: the reply is 404, not 500."""
     mail.preview("Bill")(an_error)
 
     assert client.get(f"/_mail/{path}/Bill").status_code == 404
@@ -186,7 +186,7 @@ def test_pieces_of_what_cannot_be_made(client: FlaskClient, mail: Mail, path: st
 def test_everything_is_escaped(
     client: FlaskClient, mail: Mail, function: t.Callable[[], Message]
 ) -> None:
-    """No text of a name, a variant, a message, a finding or an error is markup on the page."""
+    """No name, variant, message, finding or error can put markup on the page."""
     function.__doc__ = EVIL
     mail.preview(f"<b>N/{EVIL.replace('/', '')}", variants={EVIL: {}})(function)
     (sample,) = mail.previews.samples()
@@ -209,10 +209,10 @@ def test_everything_is_escaped(
         ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, "127.0.0.1"),
     ],
 )
-def test_the_guard_holds(
+def test_access_rules_hold(
     client: FlaskClient, mail: Mail, path: str, headers: dict[str, str], peer: str
 ) -> None:
-    """A request that may not see the mailbox may not see the previews, and no preview is made."""
+    """The mailbox's access check also protects the previews, and a refused request renders none."""
 
     def never() -> Message:
         raise AssertionError

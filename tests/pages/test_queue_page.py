@@ -203,7 +203,7 @@ def test_retry_and_cancel(shop: Shop, browser: FlaskClient) -> None:
     redirected to the page."""
     again = change(browser, "queue/2/retry?q=state:held")
     stopped = change(browser, "queue/5/cancel")
-    change(browser, "queue/1/retry")  # there is nothing to be sent again
+    change(browser, "queue/1/retry")  # there is nothing to send again
 
     assert (again.status_code, again.location) == (303, "/_mail/queue/2?q=state:held")
     assert stopped.status_code == 303
@@ -295,7 +295,7 @@ def test_hostile_texts(shop: Shop, browser: FlaskClient) -> None:
         assert "inline script" not in tags.names
         assert not [name for name, _ in tags.attributes if name.startswith("on")]
         assert "img" not in tags.names
-        assert str(31337 * 31337) not in html  # no template was made of it
+        assert str(31337 * 31337) not in html  # it was not used as a template
     assert "&lt;script&gt;alert(1)" in page(browser, "3")
 
 

@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 
 pytestmark = pytest.mark.services
 
-# Milliseconds for what a page does.
+# Milliseconds.
 PATIENCE = 60_000
 
 
@@ -85,7 +85,7 @@ def test_what_can_be_done(shop: Shop, page: Page) -> None:
         expect(state).to_have_text("waiting", timeout=PATIENCE)
         page.get_by_role("button", name="Cancel").click()
         expect(state).to_have_text("cancelled", timeout=PATIENCE)
-        page.wait_for_load_state()  # the script listens to what is typed
+        page.wait_for_load_state()  # the script handles input by now
         page.fill("[name=q]", "state:failed")
         wait_for_rows(page, 1)
         page.click("#purge")

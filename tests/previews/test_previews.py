@@ -1,4 +1,4 @@
-"""Previews: what an app says of them, and how they are made without sending or keeping anything."""
+"""Previews: how an app registers them, and how they are rendered without sending or storing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def an_app(**config: object) -> tuple[Flask, Mail]:
 
 
 def made(app: Flask, mail: Mail, key: str) -> Reading:
-    """The message of a preview, as its reader sees it."""
+    """The message of a preview, as a reader sees it."""
     sample = mail.previews.find(key)
     assert sample is not None
     rendered = render(app, sample)
@@ -57,7 +57,7 @@ async def a_coroutine() -> Message:
 
 
 def test_a_preview() -> None:
-    """A preview is a function that returns a message; the decorator gives the function back."""
+    """A preview is a function that returns a message; the decorator returns the function."""
     app, mail = an_app(MAIL_DEFAULT_FROM="Shop <shop@example.com>", MAIL_SUBJECT_PREFIX="[x]")
 
     @mail.preview("Account/Welcome")
@@ -80,7 +80,7 @@ def test_a_preview() -> None:
 
 
 def test_variants_and_locales() -> None:
-    """Every variant is made in every locale, with its own arguments."""
+    """Every variant is rendered in every locale, with its own arguments."""
     app, mail = an_app()
 
     @mail.preview("Bill", variants={"paid": {"paid": True}, "due": {}}, locales=["en", "de"])
@@ -100,7 +100,7 @@ def test_variants_and_locales() -> None:
 
 @pytest.mark.parametrize("key", ["", ":", "Bill:", "Bill:due", "Bill:due:fr", "Bill:due:en:", "x"])
 def test_there_is_no_such_sample(key: str) -> None:
-    """Only a whole key finds a sample, or the name alone the first."""
+    """Only a whole key finds a sample; a name alone finds the first."""
     _, mail = an_app()
     variants: dict[str, dict[str, object]] = {"paid": {}, "due": {}}
     mail.preview("Bill", variants=variants, locales=["en", "de"])(a_message)
@@ -113,7 +113,7 @@ def test_there_is_no_such_sample(key: str) -> None:
 
 
 def test_sorted() -> None:
-    """Previews are sorted as a tree of folders is, whatever the order and the case."""
+    """Previews are sorted like a tree of folders, in any order of registration and any case."""
     _, mail = an_app()
     for name in ("b", "a z/x", "A/z", "a/B", "a", "a/b/c"):
         mail.preview(name)(a_message)
@@ -160,7 +160,7 @@ def test_sorted() -> None:
 def test_mistakes(
     name: str, options: t.Any, function: t.Any, error: type[Exception], says: str
 ) -> None:
-    """A name, an argument or a rule that cannot be is told on the line that writes it."""
+    """A wrong name, argument or rule is an error on the line that has it."""
     _, mail = an_app()
     mail.preview("Taken")(a_message)
 
@@ -171,7 +171,7 @@ def test_mistakes(
 
 
 def test_without_parentheses() -> None:
-    """A forgotten name is told."""
+    """A decorator without a name is an error that says what to write."""
     _, mail = an_app()
 
     with pytest.raises(TypeError, match=r'Write @mail.preview\("Account/Welcome"\)'):
@@ -179,7 +179,7 @@ def test_without_parentheses() -> None:
 
 
 def test_addresses_are_made_up() -> None:
-    """A preview need not say who gets it and who sends it."""
+    """A preview needs neither a sender nor a recipient."""
     app, mail = an_app()
     mail.preview("Hi")(a_message)
 
@@ -191,7 +191,7 @@ def test_addresses_are_made_up() -> None:
 
 @pytest.mark.parametrize("field", ["cc", "bcc"])
 def test_no_address_is_made_up_beside_another(field: str) -> None:
-    """Where a preview says who gets it, nobody else is in it."""
+    """If a preview names a recipient, no other one is added."""
     app, mail = an_app()
     fields: t.Any = {field: "ann@example.com"}
     mail.preview("Hi")(lambda: a_message().replace(**fields))
@@ -203,8 +203,8 @@ def test_no_address_is_made_up_beside_another(field: str) -> None:
 
 
 def test_as_it_would_be_sent() -> None:
-    """before_send functions have changed it; the staging guard has not, for a customer would get
-    another mail."""
+    """before_send functions change the preview; the staging guard does not, because a customer
+    would get another mail."""
     app, mail = an_app(MAIL_REDIRECT_TO="me@example.com", MAIL_ALLOW_TO="me@example.com")
     mail.preview("Hi")(a_message)
     mail.before_send(lambda message: message.replace(headers={"X-Shop": "1"}))
@@ -216,7 +216,7 @@ def test_as_it_would_be_sent() -> None:
 
 
 def test_in_a_request_of_its_own() -> None:
-    """A preview is made in an app context and a request of its own, whatever the page's."""
+    """A preview is rendered in its own app context and request, not in the page's."""
     app, mail = an_app()
 
     @mail.preview("Hi")
@@ -245,7 +245,8 @@ def test_in_a_request_of_its_own() -> None:
 )
 @pytest.mark.parametrize("testing", [True, False])
 def test_nothing_is_sent(send: t.Callable[[], object], testing: bool) -> None:
-    """A preview that is about to send says so, and nothing goes out, in a test neither."""
+    """A preview that tries to send fails with an error that says so, and nothing is sent, in a test
+    neither."""
     app, mail = an_app(TESTING=testing, MAIL_URL="smtp://127.0.0.1:1")
 
     @mail.preview("Hi")
@@ -262,7 +263,7 @@ def test_nothing_is_sent(send: t.Callable[[], object], testing: bool) -> None:
 
 
 def test_others_go_on_sending() -> None:
-    """What another thread sends while a preview is made is sent, and not taken for a part of it."""
+    """Mail that another thread sends while a preview is rendered is sent."""
     app, mail = an_app(TESTING=True, MAIL_DEFAULT_FROM="me@example.com")
     making, sent = threading.Event(), threading.Event()
 
@@ -289,7 +290,7 @@ def test_others_go_on_sending() -> None:
 
 
 def test_lint() -> None:
-    """The message is linted, but for the rules that do not hold for it."""
+    """The message is linted, except for the allowed rules."""
     app, mail = an_app()
     html = '<a href="/pay">Pay</a><img src="https://x.example/y.png">'
     for name, allow in (("all", []), ("some", ["alt"])):
@@ -304,7 +305,7 @@ def test_lint() -> None:
 
 
 def test_lint_knows_placeholders() -> None:
-    """What the provider fills in, as the app says, is no finding."""
+    """The app's MAIL_PLACEHOLDERS are not findings."""
     app, mail = an_app(MAIL_PLACEHOLDERS=["%out%"])
     html = '<a href="%out%">Leave</a><a href="%other%">x</a>'
     mail.preview("a")(lambda: Message(subject="Hi", html=html))
@@ -317,7 +318,7 @@ def test_lint_knows_placeholders() -> None:
 
 
 def test_an_error() -> None:
-    """An exception is told with the line of the app where it happened, and never raised."""
+    """An exception is described with the line of the app that raised it, and is never raised."""
     app, mail = an_app()
 
     @mail.preview("Hi")
@@ -349,7 +350,7 @@ def broken_teardown(app: Flask) -> None:
     ],
 )
 def test_what_is_no_message(function: t.Any, kind: str, says: str) -> None:
-    """Whatever a function returns or raises is told."""
+    """Whatever a function returns or raises is described."""
     app, mail = an_app()
     mail.preview("Hi")(function)
 
@@ -365,7 +366,7 @@ class Unspeakable(Exception):
 
 
 def test_an_error_that_cannot_be_told() -> None:
-    """An exception whose text cannot be made is told by its name."""
+    """An exception whose text cannot be computed is described by its name."""
     app, mail = an_app()
 
     @mail.preview("Hi")
@@ -379,7 +380,7 @@ def test_an_error_that_cannot_be_told() -> None:
 
 
 def test_a_message_that_is_stopped() -> None:
-    """A message that a before_send function stops is told."""
+    """A message that a before_send function stops is an error."""
     app, mail = an_app()
     mail.preview("Hi")(a_message)
     mail.before_send(lambda message: None)
@@ -388,7 +389,7 @@ def test_a_message_that_is_stopped() -> None:
 
 
 def test_the_app_breaks_down() -> None:
-    """An exception of the app's own functions at the end is told too."""
+    """An exception in the app's own teardown functions is described too."""
     app, mail = an_app()
     mail.preview("Hi")(a_message)
     broken_teardown(app)
@@ -415,7 +416,7 @@ def test_inline_images() -> None:
 
 
 def test_an_attached_file_that_is_not_there(tmp_path: Path) -> None:
-    """A file that has gone when the message is written is told, as sending would."""
+    """A file that is gone when the message is rendered is an error, as in a send."""
     app, mail = an_app()
     file = tmp_path / "bill.pdf"
     file.write_bytes(b"%PDF")
@@ -430,7 +431,7 @@ def test_an_attached_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_registering_loads_little() -> None:
-    """An app with previews that nobody looks at loads nothing of what shows them."""
+    """An app with previews that no request views loads nothing that shows them."""
     code = (
         "import sys, flask; from flask_mailhandler import Mail; mail = Mail(flask.Flask('x'))\n"
         "mail.preview('Hi', variants={'a': {}})(lambda: None)\nprint(*sys.modules, sep='\\n')"

@@ -1,4 +1,4 @@
-"""Nothing that a preview writes into a database is kept: Flask-SQLAlchemy."""
+"""What a preview writes into a database is rolled back: Flask-SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Shop:
             db.session.commit()
 
     def preview(self, function: t.Callable[[], None]) -> Rendered:
-        """Make the message of a preview that does this, and says who is in the database."""
+        """Render a preview that does this, and return the users in the database."""
 
         @self.mail.preview("Hi")
         def hi() -> Message:
@@ -53,7 +53,7 @@ class Shop:
         return render(self.app, sample)
 
     def kept(self) -> list[str]:
-        """Who is in the databases, for somebody else."""
+        """Return the users in the databases, as another session sees them."""
         with self.app.app_context():
             users = self.db.session.scalars(self.db.select(self.user.name))
             entries = self.db.session.scalars(self.db.select(self.entry.name))
@@ -80,7 +80,7 @@ def add(shop: Shop, end: str) -> None:
 
 @pytest.mark.parametrize("end", ["commit", "flush"])
 def test_what_is_added(shop: Shop, end: str) -> None:
-    """A preview reads what it has added itself, committed or not, and nobody else ever does."""
+    """A preview reads what it added, committed or not, and no other session does."""
     rendered = shop.preview(lambda: add(shop, end))
 
     assert b"Subject: Ann Bob\r\n" in rendered.content
@@ -88,7 +88,7 @@ def test_what_is_added(shop: Shop, end: str) -> None:
 
 
 def test_a_rollback_in_between(shop: Shop) -> None:
-    """A rollback of the preview's own takes back what came after its last commit."""
+    """The preview's own rollback takes back what came after its last commit."""
 
     def work() -> None:
         add(shop, "commit")
@@ -100,7 +100,7 @@ def test_a_rollback_in_between(shop: Shop) -> None:
 
 
 def test_a_savepoint(shop: Shop) -> None:
-    """A savepoint of the preview's own works."""
+    """The preview's own savepoint works."""
 
     def work() -> None:
         with shop.db.session.begin_nested():
@@ -112,7 +112,7 @@ def test_a_savepoint(shop: Shop) -> None:
 
 
 def test_what_is_deleted(shop: Shop) -> None:
-    """What a preview deletes and commits is there afterwards."""
+    """Rows that a preview deletes and commits still exist afterwards."""
 
     def work() -> None:
         shop.db.session.execute(shop.db.delete(shop.user))
@@ -123,7 +123,7 @@ def test_what_is_deleted(shop: Shop) -> None:
 
 
 def test_an_error(shop: Shop) -> None:
-    """What a preview has committed before it fails is not kept."""
+    """Rows that a preview committed before it failed are rolled back."""
 
     def work() -> None:
         add(shop, "commit")
@@ -137,7 +137,7 @@ def test_an_error(shop: Shop) -> None:
 
 
 def test_the_session_of_who_looks(shop: Shop) -> None:
-    """The session of the page that shows a preview, or of a test, is left alone."""
+    """The session of the page that shows a preview, or of a test, is not touched."""
     with shop.app.app_context():
         shop.db.session.add(shop.user(name="Dee"))
         shop.preview(lambda: None)
@@ -147,7 +147,7 @@ def test_the_session_of_who_looks(shop: Shop) -> None:
 
 
 def test_a_database_that_is_not_used(tmp_path: Path) -> None:
-    """No connection is opened for a preview that asks for nothing."""
+    """A preview that reads nothing opens no connection."""
     app = Flask("shop")
     app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{tmp_path / 'missing' / 'x.db'}"
     SQLAlchemy(app)
@@ -160,8 +160,8 @@ def test_a_database_that_is_not_used(tmp_path: Path) -> None:
 
 
 def test_a_session_in_a_transaction_of_a_test(shop: Shop) -> None:
-    """Where a test has put a connection of its own in the engine's place, its transaction goes on
-    as it was before the preview."""
+    """If a test replaced the engine with its own connection, that connection's transaction is the
+    same after the preview."""
     db = shop.db
     with shop.app.app_context(), db.engine.connect() as connection:
         connection.exec_driver_sql("BEGIN")
@@ -183,8 +183,8 @@ def add_user(shop: Shop) -> None:
 
 
 def test_a_session_that_is_no_registry(tmp_path: Path) -> None:
-    """Where the extension has the session of the context itself, as Flask-SQLAlchemy-Lite, it is
-    rolled back as well."""
+    """If the extension has one session for the context, as Flask-SQLAlchemy-Lite, it is rolled back
+    too."""
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'a.db'}")
     with engine.begin() as connection:
         connection.exec_driver_sql("create table user (name text)")

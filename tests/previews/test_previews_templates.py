@@ -1,4 +1,4 @@
-"""Previews of mails that are templates."""
+"""Previews of messages from templates."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_page(shop: Shop) -> None:
 
 
 def test_a_change_is_seen(shop: Shop) -> None:
-    """A template that is changed is rendered anew when the page is reloaded."""
+    """A changed template is rendered anew when the page is reloaded."""
     client = shop.app.test_client()
     client.get("/_mail/previews/Welcome")
 
@@ -81,7 +81,7 @@ def test_a_change_is_seen(shop: Shop) -> None:
 
 
 def test_the_files(shop: Shop, tmp_path: Path) -> None:
-    """The gallery shows the same, without the app."""
+    """The exported files show the same, without the app."""
     export(shop.app, shop.mail.previews, tmp_path / "out")
 
     frame = (tmp_path / "out" / "welcome-short" / "html-light-0.html").read_text(encoding="utf-8")
@@ -97,7 +97,7 @@ def test_the_files(shop: Shop, tmp_path: Path) -> None:
     ],
 )
 def test_a_template_that_is_wrong(shop: Shop, template: str, kind: str, says: str) -> None:
-    """What is wrong with a template is on the page, with the template's name or line."""
+    """An error in a template is on the page, with the template's name or line."""
     shop.template("welcome.mail", WELCOME.replace("<h1>", template + "<h1>"))
 
     page = shop.app.test_client().get("/_mail/previews/Welcome").text
@@ -120,8 +120,8 @@ def test_a_template_that_is_wrong(shop: Shop, template: str, kind: str, says: st
     ],
 )
 def test_without_a_base_url(tmp_path: Path, config: dict[str, object], host: str) -> None:
-    """An app that sends from its views alone, where links come from the request, needs no
-    MAIL_BASE_URL for its previews: nobody has forged their request."""
+    """An app that sends only from views, with links from the request, needs no MAIL_BASE_URL for
+    its previews, because their request is not forged."""
     shop = Shop(tmp_path, **config)
 
     rendered = shop.render("Welcome")
@@ -131,8 +131,8 @@ def test_without_a_base_url(tmp_path: Path, config: dict[str, object], host: str
 
 
 def test_braces_of_a_user(shop: Shop) -> None:
-    """What a user has written is not rendered again, so its braces are found by lint only: once in
-    the subject, and once in HTML and text together."""
+    """A user's input is not rendered again, so only lint finds its braces: once in the subject, and
+    once in HTML and text together."""
     rendered = shop.render("Welcome:odd")
 
     assert [finding.rule for finding in rendered.findings] == ["braces", "braces"]
@@ -140,7 +140,7 @@ def test_braces_of_a_user(shop: Shop) -> None:
 
 
 def test_a_locale(shop: Shop) -> None:
-    """The locale of a sample chooses the template."""
+    """The locale of a sample selects the template."""
     shop.template(
         "bye.en.mail", "{% block subject %}Bye{% endblock %}{% block html %}<p>x{% endblock %}"
     )

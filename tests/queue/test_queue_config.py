@@ -90,13 +90,13 @@ def test_wrong_keys(keys: dict[str, t.Any], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "error"),
     [
-        ("mysql://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'mysql'"),
-        ("mysql+pymysql://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'mysql'"),
-        ("oracle+oracledb://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'oracle'"),
-        ("mongodb://u:s3cret@h/d", "SQLite and PostgreSQL, not of 'mongodb'"),
+        ("mysql://u:s3cret@h/d", "SQLite or PostgreSQL, not of 'mysql'"),
+        ("mysql+pymysql://u:s3cret@h/d", "SQLite or PostgreSQL, not of 'mysql'"),
+        ("oracle+oracledb://u:s3cret@h/d", "SQLite or PostgreSQL, not of 'oracle'"),
+        ("mongodb://u:s3cret@h/d", "SQLite or PostgreSQL, not of 'mongodb'"),
         ("redis://:s3cret@h/0", "not a broker"),
         ("AMQP://u:s3cret@h/", "not a broker"),
-        ("postgres://u:s3cret@h/d", r"write it as in\s+'postgresql\+psycopg://"),
+        ("postgres://u:s3cret@h/d", r"write it like\s+'postgresql\+psycopg://"),
     ],
 )
 def test_databases_that_are_not_supported(place: str, error: str, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ ANN, BOB = Address("ann@example.com"), Address("bob@example.com")
 class Provider(EmailHandler):
     """Accepts the message for Ann, and gives no reply for all others."""
 
-    until: datetime.datetime | None = UNTIL
+    until: t.ClassVar[datetime.datetime | None] = UNTIL
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         for job in jobs:

@@ -47,7 +47,7 @@ def store_named(named: str, app: Flask | None = None) -> Store:
     ("named", "error"),
     [
         ("sqlalchemy", r"this app does not have: call db\.init_app\(app\)"),
-        ("postgres://ann:s3cret@db/shop", r"URL of SQLAlchemy: write it as in 'postgresql\+"),
+        ("postgres://ann:s3cret@db/shop", r"URL of SQLAlchemy: write it like 'postgresql\+"),
         ("postgresql+nosuch://ann:s3cret@db/shop", "not a URL of SQLAlchemy"),
         ("postgresql+pg8000://ann:s3cret@db/shop", "the driver pg8000 is not installed"),
         ("postgresql+asyncpg://ann:s3cret@db/shop", "asyncpg is a driver for asyncio"),
@@ -78,7 +78,7 @@ def test_another_kind_of_database() -> None:
     driver = types.SimpleNamespace(paramstyle="format", version_info=(2, 0))
     app.extensions["sqlalchemy"] = Engines(sa.create_engine("mysql+mysqldb://", module=driver))
 
-    with pytest.raises(ConfigurationError, match=r"SQLite and PostgreSQL databases, not in mysql"):
+    with pytest.raises(ConfigurationError, match=r"SQLite or PostgreSQL, not of mysql"):
         store_named("sqlalchemy", app)
 
 

@@ -177,7 +177,7 @@ class ExampleShop:
 
     def work(self) -> None:
         """Start a worker if there is none."""
-        # Who kills it has to know it; and there is never another beside it.
+        # kill() must know it, and there must never be a second one.
         with self._killing:
             if self._worker is None or self._worker.poll() is not None:
                 self._worker = subprocess.Popen(

@@ -21,7 +21,7 @@ class Terminal:
     """Runs ``python -m MODULE ARGUMENTS`` in a pseudo-terminal until :meth:`end`, or until its
     ``with`` block ends.
 
-    :param environment: Set beside what is there.
+    :param environment: Set in addition to the current one.
     """
 
     def __init__(self, *arguments: str, cwd: Path, environment: Mapping[str, str]) -> None:
@@ -29,7 +29,7 @@ class Terminal:
         """Everything that was printed so far."""
         self._seen = 0
         self._handle, theirs = pty.openpty()
-        # Not pty.fork(), which is a danger beside the threads of the servers.
+        # Not pty.fork(), which is unsafe with the threads of the servers.
         self._program = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             stdin=theirs,

@@ -68,7 +68,7 @@ def test_rules_for_outlook(css: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("css", "style", "stays"),
     [
-        # What stays gets an !important where it was the stronger one.
+        # A rule that stays gets an !important if it was stronger.
         (
             ".x {color:red} .x:hover {color:blue}",
             "color: red;",
@@ -79,23 +79,23 @@ def test_rules_for_outlook(css: str, kept: str) -> None:
             "margin: 0; color: red;",
             "@media (max-width:9px) { p { margin-top: 1px !important; font: x; } }",
         ),
-        # It gets none where it was not.
+        # It gets none if it was weaker.
         ("p:hover {color:blue} p.x.x {color:red}", "color: red;", "p:hover {color:blue}"),
         ("p {color:red} p:hover {margin:0}", "color: red;", "p:hover {margin:0}"),
-        # Nor where it needs none.
+        # It gets none if it needs none.
         (
             "p {color:red} @media print { p {color:blue !important} }",
             "color: red;",
             "@media print { p {color:blue !important} }",
         ),
         ("p {color:red} p::after {color:blue}", "color: red;", "p::after {color:blue}"),
-        # An !important would beat what is to beat it, so it is in style="" without.
+        # With an !important it would override a stronger rule, so it has none in style="".
         (
             "p {color:red !important} @media print { p {color:blue !important} }",
             "color: red;",
             "p { color: red !important; } @media print { p {color:blue !important} }",
         ),
-        # With nothing beside it, it is what it was.
+        # Alone, it stays the same.
         ("p {color:red !important}", "color: red !important;", ""),
     ],
 )

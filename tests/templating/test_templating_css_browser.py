@@ -27,7 +27,7 @@ TEMPLATES = [
     *("mjml", "plain", "foundation-basic", "foundation-marketing", "foundation-newsletter"),
     *("foundation-order", "hand-written"),
 ]
-# What is hard to move, in one page.
+# A page with CSS that is hard to move.
 HAND_WRITTEN = """<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"
  "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
 <html><head><style>

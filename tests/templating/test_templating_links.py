@@ -116,7 +116,7 @@ def test_a_host_that_is_not_trusted() -> None:
     app = app_with(RESET, base_url=None, TRUSTED_HOSTS=["shop.example"])
 
     html = ""
-    with contextlib.suppress(MessageError):  # Flask 3.1 answers the request itself.
+    with contextlib.suppress(MessageError):  # Flask 3.1 refuses the request itself.
         html = rendered_by_view(app, "attacker.example")
 
     assert html == ""
@@ -270,7 +270,7 @@ def test_dead_links(url: str, why: str, ending: str) -> None:
     said = {"empty": "is empty", "relative": "is relative", "no place": "cannot be opened"}[why]
     source = {"html": "<a href='{{ url }}'>x</a>", "md": "[x](<{{ url }}>)"}[ending]
     if ending == "md" and set(url) & set("\x01\t"):
-        said = "is relative"  # It writes them as %01 and %09.
+        said = "is relative"  # Markdown writes them as %01 and %09.
 
     with pytest.raises(MessageError, match=rf"^mail/x\.{ending}: the link .* {said}"):
         render(app_with({f"mail/x.{ending}": source}), "mail/x", url=url)

@@ -216,7 +216,7 @@ def test_a_reply_of_its_own(
         with pytest.raises(error, match=said):
             mail.send(message())
         assert server.outbox == []
-        if error is not LoginError:  # which is not tried again at once
+        if error is not LoginError:  # which is not retried at once
             assert mail.send(message()).ok
 
     assert scripted.met == 1

@@ -136,7 +136,7 @@ class Registration:
         account = self.settings.account(using)
         return self._rate_limits.setdefault(account.name, RateLimit(account.rate_limit or ()))
 
-    # What the app's code, and a test, add
+    # Functions of the app, and captures of a test
 
     @property
     def before(self) -> tuple[Before, ...]:
@@ -179,7 +179,7 @@ class Registration:
                 self._captures = tuple(other for other in self._captures if other is not capture)
             capture.close()
 
-    # What the app is told
+    # Reports
 
     def tell(self, report: Report, using: str | None) -> None:
         """Log a report and send its signal."""

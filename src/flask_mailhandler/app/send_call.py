@@ -1,4 +1,4 @@
-"""One call of ``send`` or ``send_each``: prepare, dispatch, then log and signal each report."""
+"""One call of ``send`` or ``send_each``: prepare, dispatch, and log each report."""
 
 from __future__ import annotations
 

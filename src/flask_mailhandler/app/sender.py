@@ -36,7 +36,7 @@ if t.TYPE_CHECKING:
 B = t.TypeVar("B", bound=Before)
 
 MISSING = object()
-"""The default of an argument that must not be left out."""
+"""The default of an argument that is required."""
 
 
 class Sender(MailBase):
@@ -44,25 +44,32 @@ class Sender(MailBase):
 
     @property
     def handler(self) -> EmailHandler:
-        """The handler in force for the default account of the current app."""
+        """The handler in force for the default account of the current app.
+
+        ::
+
+            print(mail.handler)
+
+        In a test it is the handler for tests.
+        """
         return self._registration().handler(None)
 
     def handler_for(self, using: str | None) -> EmailHandler:
-        """The handler in force for an account of the current app.
+        """Return the handler in force for an account of the current app. ::
+
+            print(mail.handler_for("bulk"))
 
         :raises ConfigurationError: if there is no such account.
         """
         return self._registration().handler(using)
 
     def before_send(self, function: B) -> B:
-        """Register a function that is called with every message after the defaults are filled in.
-        It returns the message, a changed copy, or None to stop the message.
-
-        .. code-block:: python
+        """Register a function to call with every message after the defaults are filled in. It
+        returns the message, a changed copy, or None to stop the message. ::
 
             @mail.before_send
-            def tag(message):
-                return message.replace(headers={**message.headers, "X-App": "shop"})
+            def mark(message):
+                return message.replace(subject=f"[test] {message.subject}")
         """
         self._registrations.before.append(function)
         return function
@@ -106,26 +113,22 @@ class Sender(MailBase):
         timeout: float | None = None,
         **fields: t.Any,
     ) -> Report | list[Report]:
-        """Send a message, a text or several messages, and return when the server has accepted
-        them.
-
-        .. code-block:: python
+        """Send a message, a text, or several messages, and return when the server has them. ::
 
             report = mail.send("Hello Ann", subject="Hi", to="ann@example.com")
 
         :param message: A :class:`.Message` or an ``EmailMessage``; or a text, with the other
-            fields of the message as keyword arguments, including ``subject``, or None if they
-            include ``html``; or several messages: tens, not thousands (see :meth:`send_each`).
-        :param using: The account of ``MAIL_ACCOUNTS`` to send through.
-        :param recipients: The recipients this time, instead of those in the message, for example
-            to try ``report.deferred`` again.
-        :param timeout: Seconds for each message all in all, instead of ``MAIL_TIMEOUT``.
+            fields of the message as keyword arguments, including ``subject``; or None with
+            ``html=``; or several messages, tens rather than thousands: see :meth:`send_each`.
+        :param using: The account of ``MAIL_ACCOUNTS`` to send with.
+        :param recipients: The recipients of this call, instead of those in the headers: for
+            instance ``report.deferred``, to try again.
+        :param timeout: Seconds in all for each message, instead of ``MAIL_TIMEOUT``.
         :return: A report, or a list of reports for several messages.
-        :raises MessageError: if a message cannot be sent as it is. Nothing is sent then.
-        :raises DeliveryError: if the message was accepted for no recipient:
-            :exc:`.UnknownOutcomeError`, :exc:`.DeferredError` or :exc:`.RefusedError`, with the
-            report.
-        :raises BatchError: if one of several messages was accepted for no recipient.
+        :raises MessageError: if a message cannot be sent as it is. Nothing was sent then.
+        :raises DeliveryError: if no recipient accepted the message: :exc:`.UnknownOutcomeError`,
+            :exc:`.DeferredError` or :exc:`.RefusedError`, with the report.
+        :raises BatchError: if at least one of several messages was accepted by no recipient.
         """
         single = isinstance(message, AnyMessage)
         if fields or not single:
@@ -152,26 +155,24 @@ class Sender(MailBase):
         connections: int = 1,
         timeout: float | None = None,
     ) -> Iterator[Report]:
-        """Send any number of messages, lazily and no faster than ``MAIL_RATE_LIMIT``, and give a
-        report for each in their order. Nothing is sent until you iterate the result. A failure is
-        in the report, and is not raised.
+        """Send any number of messages lazily, within ``MAIL_RATE_LIMIT``, and yield a report for
+        each, in order. Nothing is sent until you iterate over the result. A failure is in its
+        report, and is not raised. ::
 
-        .. code-block:: python
-
-            for report in mail.send_each(newsletter(user) for user in users):
+            for report in mail.send_each(newsletter()):
                 print(report.message_id, report.ok)
 
-        A message from a generator is made, sent and reported before the next one is asked for.
-        Messages from a list, or for several connections, are prepared some ahead. While you
-        iterate the result its connections are in use, so another send at that time needs one more
+        Each message of a generator is made, sent and reported before the next is asked for. With a
+        list, and with several connections, some messages are prepared ahead. The connections stay
+        in use while you iterate, so sending another message meanwhile needs one more
         (``MAIL_POOL_SIZE``).
 
-        If you stop iterating, the messages that were begun are finished, and the others are not
-        sent. The reports that you did not get still go to the log and the signals.
+        If you stop iterating, messages that are being sent are finished, and the others are not
+        sent. Reports that were not yielded still go to the log and the signals.
 
-        :param connections: The number of connections to use at once, at most ``MAIL_POOL_SIZE``.
-        :raises ConfigurationError: if that is more than the handler can use.
-        :raises MessageError: while iterating, if a message cannot be sent as it is. The messages
+        :param connections: How many connections to use at once, at most ``MAIL_POOL_SIZE``.
+        :raises ConfigurationError: if the pool is smaller.
+        :raises MessageError: during the iteration, if a message cannot be sent as it is; those
             before it have been reported.
         """
         connections = config.integer(1, 1000)(connections, "connections=")
@@ -208,42 +209,38 @@ class Sender(MailBase):
         timeout: float | None = None,
     ) -> list[Report]: ...
     async def send_async(self, message: t.Any, /, **arguments: t.Any) -> Report | list[Report]:
-        """Do what :meth:`send` does in a thread, for an ``async`` view. If the wait is cancelled,
-        the message is still sent, and its report goes to the signal and the log.
-
-        .. code-block:: python
+        """Call :meth:`send` in a thread, for an ``async`` view. Cancelling the wait does not stop
+        the send: its report still goes to the signal and the log. ::
 
             report = await mail.send_async(message)
         """
-        import asyncio  # only an async view needs it
+        import asyncio  # only async apps load it
 
         send: t.Callable[..., Report | list[Report]] = self.send
         work = functools.partial(send, message, **arguments)
-        # Not to_thread(): if the wait is cancelled, it takes back a call that no thread has begun.
+        # Not to_thread(): if the wait is cancelled, it withdraws a send that no thread has begun.
         context = contextvars.copy_context()
         sending = asyncio.get_running_loop().run_in_executor(None, context.run, work)
-        # If the wait was cancelled, no caller takes the error, which is in the log already.
+        # Retrieve the error even if the wait was cancelled; the failure is in the log already.
         sending.add_done_callback(lambda done: done.cancelled() or done.exception())
-        # Not shield(): from Python 3.14 on it logs an error that no caller takes.
+        # Not shield(): since Python 3.14 it logs an error after a cancelled wait.
         await asyncio.wait([sending])
         return sending.result()
 
     def capture(
         self, app: Flask | None = None, *, server: SMTPServer | None = None
     ) -> AbstractContextManager[Outbox]:
-        """Capture all mail instead of sending it while the context is open, in every thread and
-        with any configuration.
-
-        .. code-block:: python
+        """Capture all mail instead of sending it, in every thread and with any configuration, while
+        the context is open. ::
 
             with mail.capture() as outbox:
-                client.post("/register")
-            assert outbox[0].subject == "Welcome"
+                client.post("/signup", data={"email": "ann@example.com"})
+            assert outbox.one(to="ann@example.com").subject == "Welcome"
 
-        :param app: The app whose mail is captured. If it is left out: the current app, or outside
-            an app context every app that this ``Mail`` is registered on.
-        :param server: A test server that gets and captures the mail instead, encrypted and logged
-            in as each account is.
+        :param app: The app whose mail to capture. Default: the current app; outside an app context,
+            every app that this ``Mail`` is registered on.
+        :param server: A test server that receives and captures the mail instead, with the
+            encryption and the login of each account.
         """
         return self._registrations.capture(app, server)
 
@@ -251,7 +248,7 @@ class Sender(MailBase):
 def _read(
     message: t.Any, fields: dict[str, t.Any], recipients: AddressesInput, default_subject: str
 ) -> AnyMessage | Iterable[AnyMessage]:
-    """Make a message of a text and its fields; return several messages as they are.
+    """Build a message from a text and its fields; return several messages as they are.
 
     :raises TypeError: if the arguments do not go together.
     """
@@ -271,8 +268,7 @@ def _read(
 
 
 def _check_arguments(message: object, fields: Collection[str]) -> None:
-    """Raise an error that says what to write if the message is missing, or if an argument belongs
-    to send_later."""
+    """Refuse a missing message, and arguments of send_later."""
     if later := sorted(LATER.intersection(fields)):
         raise TypeError(
             f"send() sends now: {', '.join(later)} is an argument of send_later(), which takes"
@@ -280,5 +276,5 @@ def _check_arguments(message: object, fields: Collection[str]) -> None:
         )
     if message is MISSING:
         raise TypeError(
-            "send() takes a message or a text first: mail.send('Hello Ann', subject=...)."
+            "send() takes a message, or its text, first: mail.send('Hello Ann', subject=...)."
         )

@@ -159,6 +159,17 @@ def shown(value: object) -> str:
     return value.formatted if isinstance(value, Address) else repr(value)
 
 
+def with_names(fields: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return fields with the display names of addresses, by which messages are compared."""
+
+    def named(value: object) -> object:
+        if isinstance(value, Addresses):
+            return value.named
+        return (value.name, str(value)) if isinstance(value, Address) else value
+
+    return {name: named(value) for name, value in fields.items()}
+
+
 INDEPENDENT: dict[str, Callable[[t.Any, str], object]] = {
     "from_addr": sender,
     "reply_to": parse_addresses,

@@ -118,7 +118,9 @@ class Message:
         self.__dict__["_left"] = make_left()
         self._identify()
         if "cid:" in self.html:
-            checkconvert.shown(self.html, self.inline_attachments)
+            from ..mime.shown_images import check_shown  # few messages show any
+
+            check_shown(self.html, self.inline_attachments)
         if attached := (*self.inline_attachments, *self.attachments, *self.alternatives):
             content_ids.check_unique(attached)
 
@@ -265,7 +267,8 @@ class Message:
         if not isinstance(other, Message):
             return NotImplemented
         empty = dict.fromkeys(RECIPIENTS, ())
-        return _named(empty | self._given_fields()) == _named(empty | other._given_fields())
+        mine, others = empty | self._given_fields(), empty | other._given_fields()
+        return convert.with_names(mine) == convert.with_names(others)
 
     def __hash__(self) -> int:
         return hash((self.subject, self.text, self.html, self.to))
@@ -310,12 +313,3 @@ _NAMES = frozenset(_ORDER)
 _IDENTITY = ("message_id", "date")
 RECIPIENTS = ("to", "cc", "bcc")
 _LEFT_OUT = frozenset((*_IDENTITY, *RECIPIENTS))
-
-
-def _named(fields: dict[str, t.Any]) -> dict[str, t.Any]:
-    def names(value: object) -> object:
-        if isinstance(value, Addresses):
-            return value.named
-        return (value.name, str(value)) if isinstance(value, Address) else value
-
-    return {name: names(value) for name, value in fields.items()}

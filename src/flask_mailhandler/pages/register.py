@@ -106,7 +106,7 @@ def register(
     # The development server has one log for all apps of the process, and an app cannot choose which
     # of its requests are logged. So the filter is global and has no state: a logger adds the same
     # function only once, however many apps there are.
-    logging.getLogger("werkzeug").addFilter(_is_news)
+    logging.getLogger("werkzeug").addFilter(_is_worth_showing)
 
 
 def _exempt(blueprint: Blueprint, endpoint: str | None, values: dict[str, t.Any] | None) -> None:
@@ -128,7 +128,7 @@ def _static(filename: str) -> Response:
     return send_file(io.BytesIO(octets), download_name=filename, etag=tag)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _is_worth_showing(record: logging.LogRecord) -> bool:
     """Whether a line of the development server's log is worth showing. The request of an open page
     that gets a 304 is not: the page sends one every two seconds.
 

@@ -12,7 +12,6 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
 ::
 
     mail_queue             MailQueue: what you can do with the queue (mail.queue)
-    current                the queue of the current app
     build                  the queue, its store and its engine, from the MAIL_QUEUE* keys
     site, parts            what the other files are given: the app as they see it; store, engine
     current                the queue of the current app, for the pages, the commands and the brokers

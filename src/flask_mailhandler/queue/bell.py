@@ -10,12 +10,14 @@ GRACE = 10.0
 
 
 class Bell:
-    """One thread rings it and another waits for it. A ring before the wait is not lost::
+    """One thread rings it and another waits for it. A ring before the wait is not lost.
 
-    bell = Bell()
-    worker = mail.queue.worker(bell)
-    threading.Thread(target=worker.run).start()
-    bell.stop()
+    .. code-block:: python
+
+        bell = Bell()
+        worker = mail.queue.worker(bell)
+        threading.Thread(target=worker.run).start()
+        bell.stop()
     """
 
     def __init__(self) -> None:

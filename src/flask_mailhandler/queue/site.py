@@ -92,10 +92,9 @@ class Site:
         return socket.gethostname() or "localhost"
 
     def observe(self, phase: Phase, job: Job) -> None:
-        """Call the app's observers, before a phase of a message begins."""
-        observe = self._registration.observe
-        if observe is not None:
-            observe(phase, job)
+        """Call the app's observers, if there are any, before a phase of a message begins."""
+        if (observers := self._registration.observe) is not None:
+            observers(phase, job)
 
     def tell(self, report: Report, account: str) -> None:
         """Log a report and send its signal."""

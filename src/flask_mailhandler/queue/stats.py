@@ -10,9 +10,11 @@ from .row import RowState
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QueueStats:
-    """The figures of a queue, for a health check::
+    """The figures of a queue, for a health check.
 
-    assert mail.queue.stats().lag < 300
+    .. code-block:: python
+
+        assert mail.queue.stats().lag < 300
     """
 
     counts: Mapping[RowState, int]

@@ -9,9 +9,11 @@ from ..errors import MessageError
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ticket:
-    """A message's place in the queue::
+    """A message's place in the queue.
 
-    ticket = mail.send_later(message, key="order:17")
+    .. code-block:: python
+
+        ticket = mail.send_later(message, key="order:17")
     """
 
     id: int

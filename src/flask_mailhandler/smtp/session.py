@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import sys
 import time
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -77,14 +78,15 @@ class Session:
         self._pid = os.getpid()
         self._ahead: Transaction | None = None
         """The next transaction, in the state AHEAD."""
-        self._most = self.offer.at_most("MAILMAX", server.messages_per_connection)
+        most = self.offer.at_most("MAILMAX", server.messages_per_connection)
+        self._most = most or sys.maxsize
         self._most_recipients = self.offer.at_most("RCPTMAX", server.recipients_per_message)
         self._dialogue = Dialogue(opening.stream, "PIPELINING" in self.offer, opening.echoes)
 
     @property
     def usable(self) -> bool:
         """Whether another transaction may begin. Not in a child of a fork: it is its parent's."""
-        return self._dialogue.open and self._pid == os.getpid()
+        return self._dialogue.state is not LineState.CLOSED and self._pid == os.getpid()
 
     @property
     def idle(self) -> bool:
@@ -196,7 +198,7 @@ class Session:
             self.state = SessionState.READY if ended else SessionState.LEFT_OPEN
         if self.usable:
             delivery.repeated = False
-            if self._is_last() and self.state is not SessionState.AHEAD:
+            if self.begun >= self._most and self.state is not SessionState.AHEAD:
                 self.close()
 
     def _is_unanswered(self, transaction: Transaction) -> bool:
@@ -212,9 +214,9 @@ class Session:
         without: Collection[Address] = (),
     ) -> Transaction:
         """Take the next batch of the recipients that wait, except those in *without*."""
-        limits = [limit for limit in (self._most_recipients, delivery.limit) if limit]
+        limit = min(filter(None, (self._most_recipients, delivery.limit)), default=None)
         others = itertools.filterfalse(without.__contains__, delivery.waiting)
-        batch = [*itertools.islice(others, min(limits, default=None))]
+        batch = [*itertools.islice(others, limit)]
         self.begun += 1
         return Transaction(
             self._dialogue,
@@ -255,7 +257,7 @@ class Session:
     def _following(self, transaction: Transaction, deliveries: Deliveries) -> Delivery | None:
         """Return the delivery whose envelope may go with the end of this content: the rest of the
         same delivery, or else the next one, if that can be had without waiting."""
-        if not self._dialogue.pipelining or self.chunking in _BDAT or self._is_last():
+        if not self._dialogue.pipelining or self.chunking in _BDAT or self.begun >= self._most:
             return None
         delivery = transaction.delivery
         if len(delivery.waiting) > len(transaction.accepted):
@@ -275,9 +277,6 @@ class Session:
             # It is a further batch of a message that the server has refused meanwhile. The server
             # waits for its content, and might accept even an empty one.
             self.abandon()
-
-    def _is_last(self) -> bool:
-        return self._most is not None and self.begun >= self._most
 
     def _send_chunk(self, transaction: Transaction) -> None:
         """Send in one write if the server has shown that it can, and has refused nothing since;

@@ -10,7 +10,7 @@
 
     server         an SMTP server in a thread, which follows the script of its outbox
     connection     one client of the server
-    script         which steps fail, for whom and how often
+    script         which steps fail, for which recipients and how often
     login          the server's side of a login
     certificates   a certificate for the server, and its authority
 """

@@ -49,6 +49,7 @@ class Server(t.Protocol):
 
     def is_right(self, credentials: Credentials) -> bool:
         """Whether a client may log in with these."""
+        ...
 
     def capture(self, envelope: Envelope, octets: bytes, smtputf8: bool) -> None:
         """Add a message to the outbox."""

@@ -21,11 +21,15 @@ _INLINE = frozenset(
 
 
 class Element:
-    """An element of an HTML part::
+    """An element of an HTML part.
 
-    link = message.select("p.action a")[0]
-    assert link.text == "Pay now"
-    assert link["href"] == "https://shop.example/pay"
+    .. code-block:: python
+
+        link = message.select("p.action a")[0]
+        assert link.text == "Pay now"
+        assert link["href"] == "https://shop.example/pay"
+
+    Two elements are equal if they are the same element of the same message.
     """
 
     __slots__ = ("_node",)

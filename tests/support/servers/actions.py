@@ -2,17 +2,17 @@
 
 ====================  ==========================================================================
 ``"250 2.1.0 ok"``    a reply of one or several lines; CRLF is added
-``b"250 ok\\r\\n"``     these octets and no others: half a reply, two replies, rubbish
+``b"250 ok\\r\\n"``     exactly these octets: half a reply, two replies, garbage
 ``Then(a, b)``        first one, then the other: ``Then("250 ok", DROP)``
 ``Delay(2.0, a)``     the same, two seconds later
 ``Drip(octets)``      one octet at a time
-``DROP``              close with FIN, as a process that ends
+``DROP``              close with FIN, like a process that ends
 ``RESET``             close with RST
-``CLOSE_NOTIFY``      close TLS in form, then FIN
-``SILENCE``           never answer and never read; over when the client closes or the server stops
-``Flood()``           continuation lines for ever
+``CLOSE_NOTIFY``      close TLS properly, then FIN
+``SILENCE``           never reply and never read, until the client closes or the server stops
+``Flood()``           continuation lines without end
 ``After(n, a)``       at the steps "content" and "handshake": when *n* octets were read
-``Taken(a)``           at the step "end of data": take the message, whatever is said of it
+``Taken(a)``           at the step "end of data": accept the message, whatever the reply is
 ``f(line, conn)``     a function that returns one of these
 ====================  ==========================================================================
 """

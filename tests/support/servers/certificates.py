@@ -21,13 +21,13 @@ class Certificates:
 
     #: Signed by the CA for localhost, 127.0.0.1 and ::1.
     valid: ssl.SSLContext
-    #: As valid, but since yesterday no longer.
+    #: Like valid, but expired yesterday.
     expired: ssl.SSLContext
     #: Signed by the CA, for wrong.example.
     wrong_host: ssl.SSLContext
     #: For the right names, signed by another CA.
     untrusted: ssl.SSLContext
-    #: As valid, and asks the client for a certificate of the CA.
+    #: Like valid, and requires a client certificate of the CA.
     client_required: ssl.SSLContext
     #: PEM files, for configuration keys and for Postfix.
     ca_file: Path

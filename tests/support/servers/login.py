@@ -13,7 +13,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Generator
     from collections.abc import Mapping
 
-#: Yields challenges, is sent responses, returns the reply.
+#: Yields challenges, receives responses, returns the reply.
 Exchange: t.TypeAlias = "Generator[bytes, bytes, str]"
 Blame: t.TypeAlias = "Callable[[str], None]"
 

@@ -21,20 +21,20 @@ class Received(t.NamedTuple):
     sender: str
     recipients: list[str]
     content: bytes
-    #: Its own name for the connection.
+    #: The id that it gave the connection.
     connection: str
     user: str | None
     secure: bool
 
 
 class NodeSmtpServer:
-    """Listens on 127.0.0.1 as long as the ``with`` block is open, or until :meth:`stop`.
+    """Listens on 127.0.0.1 until the end of the ``with`` block, or until :meth:`stop`.
 
-    :param mode: "plain", "starttls" (and MAIL is refused without it if there is a login), "tls".
+    :param mode: "plain", "starttls" (with logins, MAIL is refused without it), "tls".
     :param users: name to password, for PLAIN and LOGIN.
     :param tokens: name to token, for XOAUTH2. MAIL is refused without login if either is given.
     :param refused: recipient to reply code.
-    :param pipelining: whether it is offered.
+    :param pipelining: whether PIPELINING is offered.
     :param size: the limit that is offered, in octets.
     """
 

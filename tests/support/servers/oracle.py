@@ -228,4 +228,4 @@ class Oracle:
             rb"^(Auto-Submitted: *auto-|Content-Type: *multipart/report)", header, re.I | re.M
         )
         if opened.sender == "" and not notification:
-            self.blame("C-20: the null reverse-path for a message that is no notification")
+            self.blame("C-20: the null reverse-path for a message that is not a notification")

@@ -29,15 +29,15 @@ if t.TYPE_CHECKING:
 
     from .postgresql import Postgresql
 
-# Where Debian puts it is not in everybody's PATH.
+# Debian installs it outside the usual PATH.
 _PATHS = "/usr/sbin:/usr/local/sbin"
 
 
 class PgBouncer:
     """One pooler.
 
-    :param server: What is behind it.
-    :param size: How many connections to that for each database.
+    :param server: The PostgreSQL server.
+    :param size: How many connections it has for each database.
     """
 
     host = "127.0.0.1"
@@ -67,7 +67,7 @@ class PgBouncer:
             "pool_mode = transaction\n"
             f"default_pool_size = {self._size}\n"
             "max_client_conn = 200\n"
-            # As it comes a statement waits for two minutes while the server is gone.
+            # By default a statement waits two minutes while the server is down.
             "query_wait_timeout = 5\n"
             "server_login_retry = 1\n",
             encoding="ascii",
@@ -112,8 +112,8 @@ class PgBouncer:
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
-        """The URL, for SQLAlchemy, of a database by this pooler that holds the tables of the queue
-        and nothing else, and is removed at the end."""
+        """The SQLAlchemy URL of a new database through this pooler. It has the tables of the queue,
+        and is dropped at the end."""
         name = f"t{uuid.uuid4().hex}"
         self._server.execute(f"CREATE DATABASE {name}")
         try:

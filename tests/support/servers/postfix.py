@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
     from .certificates import Certificates
 
 PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-#: Who delivers; virtual(8) wants a user of its own.
+#: The user that delivers. virtual(8) needs a separate one.
 NOBODY = 65534
 
 MAIN_CF = """\
@@ -46,7 +46,7 @@ mynetworks = 127.0.0.0/8
 disable_dns_lookups = yes
 smtpd_peername_lookup = no
 
-# What comes for example.com is kept, as it came; all else is thrown away.
+# Mail for example.com is delivered unchanged. All other mail is discarded.
 local_header_rewrite_clients =
 virtual_mailbox_domains = example.com
 virtual_mailbox_base = {folder}/mail
@@ -56,7 +56,7 @@ virtual_gid_maps = static:{nobody}
 default_transport = discard
 relay_transport = discard
 
-# Refusals at the command they are about, and without a pause.
+# Refuse at the command itself, and without a delay.
 smtpd_delay_reject = no
 smtpd_error_sleep_time = 0
 smtpd_relay_restrictions = permit_mynetworks, reject
@@ -69,7 +69,7 @@ smtpd_forbid_bare_newline_exclusions =
 
 smtpd_tls_cert_file = {cert_file}
 smtpd_tls_key_file = {key_file}
-# Debian's Postfix reads sasl/ beside this file, whatever cyrus_sasl_config_path says.
+# Debian's Postfix reads sasl/ next to this file, whatever cyrus_sasl_config_path is.
 cyrus_sasl_config_path = {folder}/conf/sasl
 smtpd_sasl_path = smtpd
 smtpd_sasl_local_domain = postfix.example
@@ -108,7 +108,7 @@ anvil      unix       - - n - 1 anvil
 postlog    unix-dgram n - n - 1 postlogd
 """
 
-# "unknown..." is the one kind of mailbox that does not exist.
+# Only mailboxes that begin with "unknown" do not exist.
 MAILBOXES = """\
 if !/^unknown/
 /@example\\.com$/ inbox/
@@ -181,7 +181,7 @@ class Postfix:
     def __init__(self, certificates: Certificates) -> None:
         self.ports: dict[str, int] = {}
         self._certificates = certificates
-        # Not pytest's folder, which Postfix's own user may not enter.
+        # Not pytest's folder, which Postfix's user may not enter.
         self.folder = Path(tempfile.mkdtemp(prefix="postfix-"))
 
     def __repr__(self) -> str:
@@ -195,7 +195,7 @@ class Postfix:
             try:
                 return self._run("postfix", "-c", str(self.folder / "conf"), "start")
             except RuntimeError:
-                # Somebody else may have taken a port meanwhile.
+                # Another process may have taken a port meanwhile.
                 if attempt == 2:
                     raise
 
@@ -225,9 +225,9 @@ class Postfix:
         copies: int = 1,
         timeout: float = 90.0,
     ) -> list[Delivered]:
-        """The copies of a message, ordered by recipient, as soon as there are so many.
+        """The copies of a message, ordered by recipient, as soon as there are enough.
 
-        :param wanted: the Message-ID with its angle brackets, or a predicate.
+        :param wanted: the Message-ID with its angle brackets, or a function.
         :raises TimeoutError: after *timeout* seconds, with the end of the log.
         """
 
@@ -277,7 +277,7 @@ class Postfix:
         (self.folder / "conf" / "master.cf").write_text(MASTER_CF + "".join(smtpds))
 
     def _run(self, *command: str, text: str = "") -> None:
-        # Into a file: the daemon inherits it, and would hold a pipe open.
+        # A file, because the daemon inherits it and would keep a pipe open.
         output = self.folder / "output"
         with output.open("w") as file:
             status = subprocess.run(

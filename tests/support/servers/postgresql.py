@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own, in a temporary folder, on a socket in that folder and on no port.
+"""A separate PostgreSQL in a temporary folder, on a socket in that folder and without a port.
 
 Debian's package ``postgresql`` is needed. The system's own instance, if there is one, is neither
 used nor touched. PostgreSQL refuses to run as root, so that then it runs as the user ``postgres``.
@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
 
 USER = "postgres"
 
-# Like a real one: what is committed is on the disk.
+# As in production: committed data is on the disk.
 _OPTIONS = {
     "listen_addresses": "",
     "fsync": "on",
@@ -47,7 +47,7 @@ class Postgresql:
     """Needed only for the name of the socket."""
 
     def __init__(self) -> None:
-        # A short path: the name of a socket has 107 characters at the most.
+        # A short path, because the name of a socket has at most 107 characters.
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         self._data = self.folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,7 +56,7 @@ class Postgresql:
         """Create the database files if there are none, and wait until it accepts connections."""
         if not self._data.exists():
             own(self.folder)
-            # Whatever language this machine speaks, its errors are English.
+            # English errors, whatever the language of this machine is.
             self._run(
                 *("initdb", "-D", str(self._data), "-U", USER),
                 *("-A", "trust", "-E", "UTF8", "--no-locale"),
@@ -84,10 +84,10 @@ class Postgresql:
 
     @contextlib.contextmanager
     def database(self, *, tables: bool = True) -> Iterator[str]:
-        """The URL, for SQLAlchemy, of a place in it that holds the tables of the queue and nothing
-        else, and is removed at the end.
+        """The SQLAlchemy URL of a new schema with the tables of the queue, which is dropped at the
+        end.
 
-        :param tables: Whether it holds those.
+        :param tables: Whether the tables are created.
         """
         name = f"t{uuid.uuid4().hex}"
         self.execute(f"CREATE SCHEMA {name}")

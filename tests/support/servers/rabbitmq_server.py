@@ -14,7 +14,7 @@ from pathlib import Path
 from .dead_ends import free_port
 from .waiting import until
 
-# Not the one in /usr/sbin, which changes the user and logs into the system's folders.
+# Not that in /usr/sbin, which changes the user and logs to system folders.
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _LISTENING = "Starting broker... completed"
 
@@ -73,7 +73,7 @@ class RabbitMQServer:
     def _environment(self, folder: Path) -> dict[str, str]:
         (folder / "plugins").write_text("[].\n")
         return {
-            "HOME": str(folder),  # of the cookie
+            "HOME": str(folder),  # for the cookie
             "ERL_EPMD_PORT": str(self._mapper_port),
             "ERL_EPMD_ADDRESS": self.host,
             "RABBITMQ_NODENAME": f"mail{self.port}@localhost",
@@ -97,11 +97,11 @@ class RabbitMQServer:
     def kill(self) -> None:
         """Kill it and its children with SIGKILL."""
         if self._process is not None:
-            # A script whose child is the server; both are in a session that is ours.
+            # It is a script whose child is the server. Both are in a session of this process.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
-            # The server is the script's child: it may go on for a moment.
+            # The server, the script's child, may live a moment longer.
             pid = Path(self._folder.name, "pid").read_text(encoding="ascii").strip()
             until(lambda: not _runs(pid), 60, f"{self!r} to end")
 

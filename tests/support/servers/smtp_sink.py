@@ -20,7 +20,7 @@ def missing() -> str:
 
 
 class SmtpSink:
-    """Takes mail and forgets it, with the faults that *flags* name.
+    """Accepts and discards mail, with the faults that *flags* select.
 
     ``-q CMD`` closes at a command, ``-Q CMD`` says 421 and closes, ``-r``/``-f CMD`` refuse for now
     or for ever, ``-q .`` closes at end of data, ``-e`` knows no EHLO, ``-p`` no PIPELINING.

@@ -18,7 +18,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Mapping
 
-#: Pieces that are written one after the other, or what makes them when the request is there.
+#: Pieces to write one after the other, or a function that returns them for a request.
 Said: t.TypeAlias = "bytes | Callable[[], Iterable[bytes]]"
 
 
@@ -80,7 +80,9 @@ class TokenServer:
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
                 body = self.rfile.read(length).decode()
-                if len(body) < length:  # the client left: no request, and no answer is used up
+                if (
+                    len(body) < length
+                ):  # the client closed: this is not a request, and uses no response
                     return
                 said = answers.pop(0) if len(answers) > 1 else answers[0]
                 requests.put(
@@ -96,11 +98,11 @@ class TokenServer:
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    # So that closing waits for the threads.
+    # Closing then waits for the threads.
     daemon_threads = False
 
     def shutdown_request(self, request: t.Any) -> None:
-        # A client that went away, or never finished the handshake.
+        # The client closed, or never finished the handshake.
         with contextlib.suppress(OSError):
             super().shutdown_request(request)
 

@@ -121,13 +121,13 @@ class QueueViews:
         """Send a message again, or at once."""
         self._check()
         current_queue().retry([_find(id).row.id])
-        return _see(".queued", id)
+        return _redirect(".queued", id)
 
     def cancel(self, id: int) -> Sealed:
         """Cancel a message."""
         self._check()
         current_queue().cancel([_find(id).row.id])
-        return _see(".queued", id)
+        return _redirect(".queued", id)
 
     def purge(self) -> Sealed:
         """Delete the finished messages that match the search."""
@@ -136,7 +136,7 @@ class QueueViews:
             current_queue().purge(**_terms().criteria)
         except ValueError:
             abort(400)  # the page has no button for this
-        return _see(".queue")
+        return _redirect(".queue")
 
     def _page(self, template: str, *, status: int = 200, **context: t.Any) -> Sealed:
         rows = context.pop("rows", None)
@@ -227,7 +227,7 @@ def _is_used() -> bool:
         return True  # the page shows the error
 
 
-def _see(endpoint: str, id: int | None = None) -> Sealed:
+def _redirect(endpoint: str, id: int | None = None) -> Sealed:
     response = sealed("", status=303)
     response.location = url_for(endpoint, id=id, q=_q() or None)
     return response

@@ -277,8 +277,8 @@ def _driver_of(connection: sa.Connection) -> sqlite3.Connection | None:
 def _check(engine: sa.Engine) -> None:
     if engine.dialect.name not in ("sqlite", "postgresql"):
         raise ConfigurationError(
-            "MAIL_QUEUE: mail can wait in SQLite and PostgreSQL databases, not in"
-            f" {engine.dialect.name}. To use a file of its own, set MAIL_QUEUE = 'sqlite'."
+            "MAIL_QUEUE: mail can wait in a database of SQLite or PostgreSQL, not of"
+            f" {engine.dialect.name}. 'sqlite' is a file of its own."
         )
     if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
         raise ConfigurationError(

@@ -79,7 +79,7 @@ def _at(url: Secret, folder: str) -> sa.Engine:
         ) from None
     except exc.ArgumentError:
         raise ConfigurationError(
-            "MAIL_QUEUE is not a URL of SQLAlchemy: write it as in"
+            "MAIL_QUEUE is not a URL of SQLAlchemy: write it like"
             " 'postgresql+psycopg://user@host/database' or 'sqlite:////srv/shop/app.db'."
         ) from None
     if not here:

@@ -56,6 +56,7 @@ types: $(VENV)/ready-dev  ## mypy and pyright, and whether every public name is 
 
 docs: $(VENV)/ready-dev  ## build the documentation; a warning is an error
 	$(PY) -m sphinx -q -E -W --keep-going -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
 
 package: $(VENV)/ready-dev  ## build sdist and wheel, and install the wheel where nothing else is
 	@rm -rf dist

@@ -13,7 +13,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "pallets_sphinx_themes",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "theme"]
 default_role = "code"
 
 autodoc_member_order = "bysource"
@@ -24,7 +24,9 @@ autodoc_typehints_description_target = "documented_params"
 # In the sidebar, a name without its class.
 toc_object_entries_show_parents = "hide"
 
-html_theme = "flask"
+# The theme of Flask, with dark colours and tables that fit a phone.
+html_theme_path = ["theme"]
+html_theme = "mailhandler"
 html_title = f"Flask-MailHandler ({version}.x)"
 html_show_sourcelink = False
 # The banner would ask a package index, from the reader's browser, for the newest version.

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import typing as t
 from pathlib import Path
 
@@ -30,10 +31,17 @@ from flask_mailhandler.app.settings import APP_KEYS
 from flask_mailhandler.config import key
 from flask_mailhandler.handlers import BUILT_IN
 from flask_mailhandler.handlers import find
+from screens import Scheme
+from screens import screen
+from screens import SIZES
 from servers.dead_ends import keep_port
 
+if t.TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = sorted(DOCS.glob("*.rst"))
+# The files of docs/tasks/ are run by test_docs_tasks.py.
+PAGES = sorted([*DOCS.glob("*.rst"), *DOCS.glob("tasks/*.rst")])
 RUN = [page for page in PAGES if any(not block.file for block in code_blocks(page))]
 
 # They create the Mail of the app themselves.
@@ -271,33 +279,92 @@ def test_every_error_is_in_the_tree() -> None:
 
 
 def test_every_page_is_reached() -> None:
-    """The table of contents has every page."""
-    listed = re.findall(r"^    ([a-z]+)$", text_of("index.rst"), re.M)
+    """The start page has every page twice: in its table of contents, and in a line that says what
+    the page is about."""
+    start = text_of("index.rst")
+    listed = re.findall(r"^    ([a-z/-]+)$", start, re.M)
+    described = re.findall(r"^-   :doc:`([a-z/-]+)`: \S", start, re.M)
 
-    assert sorted(listed) == sorted(page.stem for page in PAGES if page.stem != "index")
+    names = [page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES]
+    assert sorted(listed) == sorted(described)
+    assert sorted(listed) == sorted(set(names) - {"index"})
 
 
-@pytest.mark.services
-def test_it_builds(tmp_path: Path) -> None:
-    """Sphinx builds the documentation without a warning."""
+# What users of the package do not need.
+OF_CONTRIBUTORS = {"bench", "browser", "dev", "docs"}
+
+
+def test_every_extra_is_listed() -> None:
+    """The quickstart has a command for each extra."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = re.findall(
+        r'^    \* - ``pip install "Flask-MailHandler\[(\w+)\]"``$', text_of("start.rst"), re.M
+    )
+
+    assert sorted(listed) == sorted(set(project["optional-dependencies"]) - OF_CONTRIBUTORS)
+
+
+def test_extras_are_quoted() -> None:
+    """Each command with an extra can be pasted into zsh, which takes brackets for a pattern."""
+    root = DOCS.parent
+    places = [*PAGES, root / "README.rst", root / "CHANGES.rst", *(root / "src").rglob("*.py")]
+    unquoted = [
+        (place.name, line)
+        for place in places
+        for line in place.read_text(encoding="utf-8").splitlines()
+        if re.search(r"pip install (?:\S+ )*[\w-]+\[", line)
+    ]
+
+    assert unquoted == []
+
+
+_NEEDED = {"docs", "examples", "CHANGES.rst", "CONTRIBUTING.rst", "LICENSE.txt"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the built pages."""
+    folder = tmp_path_factory.mktemp("docs")
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-E", "-W", "--keep-going", "-b", "html"]
     # A copy, so that two workers do not write into one folder, without what others write there.
     shutil.copytree(
         DOCS.parent,
-        tmp_path / "copy",
-        ignore=lambda folder, names: [
+        folder / "copy",
+        ignore=lambda parent, names: [
             name
             for name in names
             if name in ("__pycache__", "_build")
-            or (Path(folder) == DOCS.parent and name not in _NEEDED)
+            or (Path(parent) == DOCS.parent and name not in _NEEDED)
         ],
     )
 
     done = subprocess.run(
-        [*sphinx, tmp_path / "copy" / "docs", tmp_path / "html"], capture_output=True, text=True
+        [*sphinx, folder / "copy" / "docs", folder / "html"], capture_output=True, text=True
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "html"
 
 
-_NEEDED = {"docs", "examples", "CHANGES.rst", "CONTRIBUTING.rst", "LICENSE.txt"}
+@pytest.mark.services
+def test_it_builds(built: Path) -> None:
+    """Sphinx builds the documentation without a warning, and writes every page."""
+    names = [page.relative_to(DOCS).with_suffix(".html") for page in PAGES]
+
+    assert [name for name in names if not (built / name).is_file()] == []
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_on_a_phone(built: Path, chromium: Browser, scheme: Scheme) -> None:
+    """No page is wider than a phone, and each has the colours that the reader's system asks for."""
+    wide, backgrounds = [], set()
+    with screen(chromium, "phone", scheme) as page:
+        for path in sorted({*built.rglob("*.html")} - {built / "404.html"}):  # of a web server
+            page.goto(path.as_uri())
+            if page.evaluate("document.documentElement.scrollWidth") > SIZES["phone"]["width"]:
+                wide.append(path.name)
+            backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    assert wide == []
+    assert backgrounds == {"rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 25, 29)"}

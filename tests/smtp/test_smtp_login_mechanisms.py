@@ -213,7 +213,7 @@ def test_none_of_ours_within_tls(scripted: Scripted, certificates: Certificates)
 
     error = failure(handler)
 
-    assert "Ask its administrator for one of them" in str(error)
+    assert "Ask its administrator to offer one of them" in str(error)
     assert "MAIL_SECURITY" not in str(error)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from flask_mailhandler import Address
 from flask_mailhandler import SMTPEmailHandler
-from flask_mailhandler.report import Phase
+from flask_mailhandler.phase import Phase
 from flask_mailhandler.smtp.delivery import Delivery
 from flask_mailhandler.smtp.states import LEGAL_STEPS
 from flask_mailhandler.smtp.states import SessionState

@@ -343,6 +343,16 @@ def test_no_criterion(ask: t.Any) -> None:
         ask(Outbox(), subject=5)
 
 
+@pytest.mark.parametrize("ask", [Outbox.find, Outbox.one, Outbox.wait_for])
+@pytest.mark.parametrize("name", ["sender", "cc", "Subject"])
+def test_an_unknown_criterion(ask: t.Any, name: str) -> None:
+    """An unknown criterion is an error that lists the known ones."""
+    said = f"^{name}= is not a criterion. The criteria are to=, subject=, text=, html=.$"
+
+    with pytest.raises(TypeError, match=said):
+        ask(Outbox(), **{name: "ann@example.com"})
+
+
 def test_a_failure_shows_itself(mail: Mail, outbox: Outbox) -> None:
     """The repr of a failure shows its effect and how often it applied."""
     failure = outbox.fail("refused", to=re.compile("^ann"), times=2)

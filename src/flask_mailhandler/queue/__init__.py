@@ -3,8 +3,8 @@
 ::
 
     send_later ── intake ── row ──▶ store ──▶ worker ── handler.dispatch ── report
-                  prepare   JSON    SQLite    claim     the account's       retry
-                  (as send) octets            lease     own, as send        finish
+                  prepare   JSON    SQLite    claim     the handler of      retry
+                  (as send) octets            lease     the account         finish
                               └── engine: rings the bell when mail waits
 
 The row is the queue. An engine only rings the bell, so all engines are equally safe.
@@ -45,7 +45,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     notify                 the log and the signals of queued mail
     upkeep, recovery       old rows, the clock; the rows of dead workers
     process                whether a worker's process is alive
-    engines/               who is told that mail waits: thread, Celery, RQ, Dramatiq
+    engines/               telling a worker that mail waits: thread, Celery, RQ, Dramatiq
 
     threads, forks         starting a thread; closing what is open before a fork
     fair_lock              a lock that a busy thread cannot keep from another

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import email.policy
 import typing as t
 from email.message import EmailMessage
@@ -205,7 +206,8 @@ def test_only_html_async(app: Flask) -> None:
 def test_one_message_id_for_two_messages(app: Flask) -> None:
     """Two different messages in a list must not share a Message-ID; nothing is sent then."""
     mail: Mail = app.extensions["mailhandler"]
-    first = ours(to="ann@example.com", message_id="<1@example.com>")
+    date = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)  # a copy gets a new one otherwise
+    first = ours(to="ann@example.com", message_id="<1@example.com>", date=date)
     second = first.replace(to="bob@example.com", text="y")
     foreign = theirs(To="ann@example.com", **{"Message-ID": "<1@example.com>"})
 

@@ -189,4 +189,5 @@ class Registration:
         if not report.outcomes or app is None:
             return
         signal = message_sent if report.accepted else message_failed
-        announce(signal, app, message=report.message, report=report)
+        if signal.receivers:  # each send comes here
+            announce(signal, app, message=report.message, report=report)

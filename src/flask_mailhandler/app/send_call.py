@@ -86,7 +86,7 @@ class SendCall:
             while reports:
                 self._tell(reports.popleft())
         finally:
-            if reports:  # a receiver was interrupted: the other reports are still sent
+            if reports:
                 self._tell_all(reports)
 
     def _tell(self, report: Report) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime
 import time
 import typing as t
+from collections.abc import Callable
 from collections.abc import Iterable
 
 from ..address import Address
+from ..address import Addresses
 from ..address import AddressesInput
 from ..address import AddressInput
 from ..address import parse_address
+from ..address import parse_addresses
 from ..address import parse_envelope_sender
 from ..attachment import Attachment
 from ..errors import MessageError
@@ -147,3 +150,30 @@ def date(value: object, field: str) -> datetime.datetime:
     if value.utcoffset() is None:
         raise MessageError(f"{field} has no time zone: write datetime.now().astimezone().")
     return value
+
+
+def shown(value: object) -> str:
+    """Return a field as the ``repr`` of a message shows it."""
+    if isinstance(value, Addresses):
+        return "[" + ", ".join(address.formatted for address in value) + "]"
+    return value.formatted if isinstance(value, Address) else repr(value)
+
+
+def with_names(fields: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return fields with the display names of addresses, by which messages are compared."""
+
+    def named(value: object) -> object:
+        if isinstance(value, Addresses):
+            return value.named
+        return (value.name, str(value)) if isinstance(value, Address) else value
+
+    return {name: named(value) for name, value in fields.items()}
+
+
+INDEPENDENT: dict[str, Callable[[t.Any, str], object]] = {
+    "from_addr": sender,
+    "reply_to": parse_addresses,
+    "subject": line,
+}
+"""The readers of the fields that a handler often fills in. No check needs such a field together
+with another one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import typing as t
-from collections.abc import Callable
 from collections.abc import Mapping
 
 from ..address import Address
@@ -147,13 +146,13 @@ class Message:
 
     def completed(self, **changes: t.Unpack[MessageFields]) -> t.Self:
         """Return a changed copy that is the same mail, for a handler that fills in defaults."""
-        if not changes.keys() <= _INDEPENDENT.keys() or type(self) is not Message:
+        if not changes.keys() <= convert.INDEPENDENT.keys() or type(self) is not Message:
             return self.replace(**changes)._identified_as(self)
         # Most messages get a default, so the other fields are not converted and checked again.
         copy = object.__new__(type(self))
         copy.__dict__.update(self.__dict__)
         for name, value in changes.items():
-            copy.__dict__[name] = _INDEPENDENT[name](value, name)
+            copy.__dict__[name] = convert.INDEPENDENT[name](value, name)
         copy._identify()
         return copy
 
@@ -268,14 +267,17 @@ class Message:
         if not isinstance(other, Message):
             return NotImplemented
         empty = dict.fromkeys(RECIPIENTS, ())
-        return _named(empty | self._given_fields()) == _named(empty | other._given_fields())
+        mine, others = empty | self._given_fields(), empty | other._given_fields()
+        return convert.with_names(mine) == convert.with_names(others)
 
     def __hash__(self) -> int:
         return hash((self.subject, self.text, self.html, self.to))
 
     def __repr__(self) -> str:
         shown = ("subject", "from_addr", "to", "cc", "bcc")
-        fields = [f"{name}={_shown(getattr(self, name))}" for name in shown if getattr(self, name)]
+        fields = [
+            f"{name}={convert.shown(getattr(self, name))}" for name in shown if getattr(self, name)
+        ]
         return f"<Message {self.message_id or ''} {' '.join(fields)}>".replace("  ", " ")
 
     if not t.TYPE_CHECKING:  # so that a type checker reports an unknown attribute
@@ -310,25 +312,4 @@ _ORDER = tuple(field.name for field in dataclasses.fields(Message))
 _NAMES = frozenset(_ORDER)
 _IDENTITY = ("message_id", "date")
 RECIPIENTS = ("to", "cc", "bcc")
-# The fields that a handler often fills in, and that no check looks at together with others.
-_INDEPENDENT: dict[str, Callable[[t.Any, str], object]] = {
-    "from_addr": convert.sender,
-    "reply_to": parse_addresses,
-    "subject": convert.line,
-}
 _LEFT_OUT = frozenset((*_IDENTITY, *RECIPIENTS))
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, Addresses):
-        return "[" + ", ".join(address.formatted for address in value) + "]"
-    return value.formatted if isinstance(value, Address) else repr(value)
-
-
-def _named(fields: dict[str, t.Any]) -> dict[str, t.Any]:
-    def names(value: object) -> object:
-        if isinstance(value, Addresses):
-            return value.named
-        return (value.name, str(value)) if isinstance(value, Address) else value
-
-    return {name: names(value) for name, value in fields.items()}

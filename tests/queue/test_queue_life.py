@@ -137,7 +137,7 @@ def test_an_exit_closes_the_store_last(queue: str, tmp_path: Path, scripted: Scr
 def test_another_process_queues_the_first_mail(
     requests: int, tmp_path: Path, scripted: Scripted
 ) -> None:
-    """A process that has handled requests before the queue's file existed sends the mail that another
+    """A process that handled requests before the queue's file existed sends the mail that another
     process leaves there."""
     server = scripted()
     leave = "app = create_app()\nwith app.app_context():\n    app.mail.send_later(letter(1))\n"

@@ -137,8 +137,8 @@ class LaterSender(MailBase):
 def start_with_requests(app: Flask, mine: Registration) -> None:
     """Make the engine look for mail of other processes when the app handles a request.
 
-    The first request for which the queue exists does it. Before the first message of all the queue's
-    file does not exist, and another process may queue that message.
+    The first request for which the queue exists does it. The queue's file is created with the first
+    message, and another process may be the one that queues it.
 
     An engine with a broker is created now, so that the broker's workers, which register the app
     too, know its task.

@@ -24,7 +24,7 @@ from flask_mailhandler import MessageError
 from flask_mailhandler.address import Addresses
 from flask_mailhandler.envelope import Envelope
 from flask_mailhandler.mime import render
-from flask_mailhandler.mime.stdlib.adopt import adopt
+from flask_mailhandler.mime.stdlib.render import adopt
 from flask_mailhandler.testing.server import SMTPServer
 from sending import smtp
 from wire_form import judge

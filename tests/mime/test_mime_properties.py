@@ -22,7 +22,7 @@ from flask_mailhandler.mime import render
 from flask_mailhandler.mime.parameters import with_parameters
 from flask_mailhandler.mime.stdlib.address_list import all_addresses
 from flask_mailhandler.mime.stdlib.address_list import parse_list
-from flask_mailhandler.mime.stdlib.adopt import adopt
+from flask_mailhandler.mime.stdlib.render import adopt
 from flask_mailhandler.mime.transfer import base64_length
 from flask_mailhandler.mime.transfer import base64_lines
 from flask_mailhandler.mime.transfer import encode_safely

@@ -17,8 +17,8 @@ from flask_mailhandler import Address
 from flask_mailhandler import Attachment
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
-from flask_mailhandler.mime.stdlib.adopt import adopt
 from flask_mailhandler.mime.stdlib.convert import from_mime
+from flask_mailhandler.mime.stdlib.render import adopt
 from wire_form import judge
 
 Parsed: t.TypeAlias = email.message.Message

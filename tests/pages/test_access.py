@@ -352,7 +352,11 @@ def test_the_log_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     ("headers", "known", "done"),
     [
         (SAME, True, True),
-        ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, True, True),  # a form of the page
+        (
+            {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
+            True,
+            True,
+        ),  # a form of the page
         (SAME, False, False),  # another page of this site
         ({}, True, False),  # a program that sends no origin
         ({"Origin": "null"}, True, False),  # the frame of a message

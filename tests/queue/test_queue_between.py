@@ -225,7 +225,7 @@ def test_between_any_two_calls(
     """The promises hold whatever happens between two calls of a store, with each store."""
     with post_at(tmp_path, scripted, place.named) as post:
         between = Between(post.here.queue.store)
-        post.here.queue.parts._made["store"] = between
+        post.here.queue.components._made["store"] = between
 
         def watch(moment: Moment | None) -> None:
             between.moment = moment

@@ -234,7 +234,7 @@ class Queue(RuleBasedStateMachine):
             sender.store.release([one.row.id], one.owner)
 
     def _recover(self, sender: Sender, data: st.DataObject) -> None:
-        recover(sender.shop.queue.store, retry_unknown=sender.shop.queue.site.retry_unknown)
+        recover(sender.shop.queue.store, retry_unknown=sender.shop.queue.app_access.retry_unknown)
 
     def _watch(self, sender: Sender, data: st.DataObject) -> None:
         sender.shop.queue.worker().upkeep.watch_clock()
@@ -244,7 +244,7 @@ class Queue(RuleBasedStateMachine):
         self._send_all(sender, data.draw(st.lists(st.sampled_from(State), min_size=3, max_size=3)))
 
     def _send_all(self, sender: Sender, fates: list[State]) -> None:
-        recover(sender.shop.queue.store, retry_unknown=sender.shop.queue.site.retry_unknown)
+        recover(sender.shop.queue.store, retry_unknown=sender.shop.queue.app_access.retry_unknown)
         passing = Sender(sender.shop)
         passing.claim(20)
         for one in [*passing.hand]:
@@ -296,7 +296,7 @@ def shops(place: Place, tmp_path: Path) -> Iterator[tuple[list[Shop], Time]]:
     made = [Shop(tmp_path, None, MAIL_QUEUE=place.named, **_KEYS) for _ in AHEAD]
     for one, ahead in zip(made, AHEAD, strict=True):
         store: t.Any = Skewed(one.queue.store, since, ahead)
-        one.queue.parts._made["store"] = store
+        one.queue.components._made["store"] = store
     with made[0].app.app_context():
         yield made, since
     for one in made:

@@ -118,7 +118,7 @@ def test_the_thread_survives(
             connection.execute("ALTER TABLE mail_queue RENAME TO elsewhere")
         with pytest.raises(QueueError, match="mail_queue"):
             here.mail.send_later(letter())
-        here.queue.parts.ring("default", 0.0)
+        here.queue.components.ring("default", 0.0)
         until(lambda: "no such table" in caplog.text, 60.0, "the log")
         with here.queue.store.file.read() as connection:  # type: ignore[attr-defined]
             connection.execute("ALTER TABLE elsewhere RENAME TO mail_queue")

@@ -8,8 +8,8 @@ import pytest
 
 from flask_mailhandler.net.quoting import escape
 from flask_mailhandler.phase import State
-from flask_mailhandler.smtp.offer import extensions
-from flask_mailhandler.smtp.offer import Offer
+from flask_mailhandler.smtp.extensions import extensions
+from flask_mailhandler.smtp.extensions import Offer
 from flask_mailhandler.smtp.reply import MAX_REPLY
 from flask_mailhandler.smtp.reply import read_reply
 from flask_mailhandler.smtp.reply import Reply

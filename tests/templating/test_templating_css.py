@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from flask_mailhandler.templating.css import inliner
+from flask_mailhandler.templating.css.inline import inliner
 from mail_templates import render_html
 
 MSO = "<!--[if mso]><table><tr><td class='btn'>Pay</td></tr></table><![endif]-->"

@@ -10,7 +10,7 @@ import pytest
 
 from flask_mailhandler.plaintext.markup import markup
 from flask_mailhandler.plaintext.markup import without
-from flask_mailhandler.templating.css import inliner
+from flask_mailhandler.templating.css.inline import inliner
 from npm import missing as npm_missing
 from npm import NODE
 

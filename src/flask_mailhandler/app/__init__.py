@@ -6,7 +6,8 @@
                   flask_mail_keys, queue_keys, base_url, placeholders, unknown_keys
 
     Mail ── registrations ── registration     one app: settings, handlers, captures, observers
-                             capturing, dev_mailbox, other_accounts, other_mail, rate_limit
+                             capturing, dev_mailbox, other_accounts, other_extension,
+                             rate_limit
 
     sender ── send_call     send, send_each, send_async; what each call does
     current                 finds the registration of the current app, for every part above

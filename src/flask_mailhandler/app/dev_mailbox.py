@@ -45,7 +45,7 @@ def with_folder(account: Account, app: Flask) -> Account:
 def mailbox_handler(account: Account, app: Flask) -> MailboxEmailHandler:
     """Build the handler ``mailbox`` of an app: it stores mail in the app's folder, knows the
     templates, and prints a line about each message."""
-    from ..message.origin import origin_of
+    from ..message.template_name import origin_of
 
     built = with_folder(account, app).build("mailbox")
     assert isinstance(built, MailboxEmailHandler)

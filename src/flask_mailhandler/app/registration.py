@@ -33,7 +33,7 @@ from .capturing import OverSMTP
 from .no_sending import refuse
 from .no_sending import SAMPLE
 from .other_accounts import check_circle
-from .other_mail import OtherMail
+from .other_extension import OtherMail
 from .rate_limit import RateLimit
 from .settings import Settings
 

@@ -46,7 +46,7 @@ def check(in_force: InForce, to: str | None) -> int:
         print_table(shared)
         click.echo()
     if isinstance(handler, SMTPEmailHandler):
-        from .trial import Trial
+        from .check_session import Trial
 
         unset = "" if in_force.account.connected else in_force.not_set
         return Trial(handler, unset).run(recipient)

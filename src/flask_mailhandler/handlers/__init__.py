@@ -31,7 +31,7 @@ in a test too. One message on its way, from the caller to the server::
     unreported    the reports that deliver has not made
     parallel      several connections at once
     failure       a failure of the handler itself
-    failing       outbox.fail: a test makes sending fail
+    outbox_fail   outbox.fail: a test makes sending fail
     host_options  readers of options that name a host
     tls_context   the TLS context of SMTP
 """

@@ -58,7 +58,7 @@ class MemoryEmailHandler(EmailHandler):
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Capture the jobs, except those that a test makes fail."""
         if self.outbox.script.pending:
-            from .failing import deliver
+            from .outbox_fail import deliver
 
             for job, report in deliver(jobs, observe, self.outbox.script, self.session):
                 yield self._captured(job, report) if report.accepted else report

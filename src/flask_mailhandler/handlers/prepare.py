@@ -231,7 +231,7 @@ def _ready_mime(
 ) -> Prepared:
     """Complete, guard and render a message of the standard library. Its fields stay; From, To,
     Cc and Bcc are filled in if they are missing."""
-    from ..mime.stdlib.adopt import adopt  # 20 ms, and most messages are ours
+    from ..mime.stdlib.render import adopt  # 20 ms, and most messages are ours
 
     adopted = adopt(
         message,

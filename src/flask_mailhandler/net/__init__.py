@@ -1,11 +1,11 @@
-"""What every exchange over a network needs, whatever its protocol.
+"""What every conversation over a network needs, whatever its protocol.
 
 ::
 
-    deadline    one time limit for many steps
-    hosts       which hosts are this machine
-    quoting     text from outside, made safe to show
-    echo        secrets, masked where a server repeats them
-    https       one HTTP request, limited in time and size
-    exchange    the connection of that request
+    deadline           one time limit for many steps
+    hosts              which hosts are this machine
+    quoting            text from outside, made safe to show
+    echo               secrets, masked where a server repeats them
+    https              one HTTP request, limited in time and size
+    https_connection   the connection of that request
 """

@@ -27,9 +27,9 @@ from collections.abc import Mapping
 from ..phase import Phase
 from ..secret import Secret
 from .deadline import Deadline
-from .exchange import Answer as Answer
-from .exchange import Exchange
 from .hosts import is_loopback
+from .https_connection import Answer as Answer
+from .https_connection import Exchange
 
 _MAX_ANSWER = 1 << 20
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2, and section 5.5 without octets above 127

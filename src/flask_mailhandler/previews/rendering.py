@@ -19,7 +19,7 @@ from ..handlers.memory import MemoryEmailHandler
 from ..lint import Finding
 from ..lint import lint
 from ..message.message import Message
-from ..message.origin import origin_of
+from ..message.template_name import origin_of
 from ..text.checks import shorten
 from .database import rolled_back
 from .preview import Sample

@@ -13,7 +13,8 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
 
     mail_queue             MailQueue: what you can do with the queue (mail.queue)
     build                  the queue, its store and its engine, from the MAIL_QUEUE* keys
-    site, parts            what the other files are given: the app as they see it; store, engine
+    components             what the other files are given: the app, the store, the engine
+    app_access             what the queue uses of the app
     current                the queue of the current app, for the pages, the commands and the brokers
     stats, ticket          the figures for a health check; what send_later returns
 

@@ -39,7 +39,7 @@ from .stores.base import Filter
 from .stores.base import Pause
 
 if t.TYPE_CHECKING:
-    from .site import Site
+    from .app_access import AppAccess
     from .stores.base import Store
 
 BATCH = 20
@@ -74,7 +74,7 @@ class AccountSender:
     def __init__(
         self,
         store: Store,
-        site: Site,
+        app_access: AppAccess,
         account: str,
         resting: Resting,
         owner: Callable[[], str],
@@ -89,8 +89,8 @@ class AccountSender:
         self.begun: float = time.monotonic()
         """When its message was begun, by the monotonic clock."""
         self._store = store
-        self._site = site
-        self._app = site.app  # keeps it alive meanwhile
+        self._app_access = app_access
+        self._app = app_access.app  # keeps it alive meanwhile
         self._resting = resting
         self._owner = owner
         self._ended = ended
@@ -107,7 +107,7 @@ class AccountSender:
         """
         while not self._ended() and self._claim():
             self.taken += len(self._rows)
-            with self._site.app_context(), Renewal(self._renew, lease.LEASE / 3):
+            with self._app_access.app_context(), Renewal(self._renew, lease.LEASE / 3):
                 error = self._deliver()
             if error is not None:
                 self._pause(error)
@@ -131,7 +131,7 @@ class AccountSender:
         self.begun = time.monotonic()
         now = self._store.now()
         self._lease = Lease(self._owner(), now + lease.LEASE)
-        origin = self._site.origin(self.account)
+        origin = self._app_access.origin(self.account)
         try:
             rows = self._store.claim(self.account, self._lease, now, BATCH, origin)
         except QueueError:
@@ -159,7 +159,7 @@ class AccountSender:
 
         The limit holds for all workers together.
         """
-        limits = self._site.accounts[self.account].rate_limit
+        limits = self._app_access.accounts[self.account].rate_limit
         if not limits or not rows:
             return rows
         number, wait = retrying(
@@ -177,7 +177,7 @@ class AccountSender:
     def _deliver(self) -> MailError | None:
         """Deliver the claimed rows. Return the error for which the account must pause."""
         try:
-            handler = self._site.queued_handler(self.account)
+            handler = self._app_access.queued_handler(self.account)
         except Exception as error:  # the handler may be the app's own
             self._release(self._rows)
             if isinstance(error, MailError):
@@ -190,9 +190,9 @@ class AccountSender:
             handler,
             self._lease.owner,
             faults,
-            retry_unknown=self._site.retry_unknown,
-            timeout=self._site.settings.queue_timeout,
-            observe=self._site.observe,
+            retry_unknown=self._app_access.retry_unknown,
+            timeout=self._app_access.settings.queue_timeout,
+            observe=self._app_access.observe,
             told=self._told,
             stopped=self._stopped,
         )
@@ -210,7 +210,7 @@ class AccountSender:
             return False
         self._looked = time.monotonic()
         mine, now = self._rows[0].priority, self._store.now()
-        origin = self._site.origin(self.account)
+        origin = self._app_access.origin(self.account)
         try:
             waiting = self._store.due(self.account, origin)
         except QueueError:

@@ -8,9 +8,9 @@ import typing as t
 from ..errors import ConfigurationError
 from ..log import logger
 from ..secret import Secret
+from .app_access import AppAccess
 from .engines import find
 from .mail_queue import MailQueue
-from .site import Site
 from .stores.sqlite.store import SqliteStore
 
 if t.TYPE_CHECKING:
@@ -38,7 +38,7 @@ def queue_of(registration: Registration) -> MailQueue:
 def _build(registration: Registration) -> MailQueue:
     settings = registration.settings.queue
     return MailQueue(
-        Site(registration),
+        AppAccess(registration),
         lambda: store_of(registration.app, settings),
         lambda queue: engine_of(queue, settings),
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from .account_sender import Resting
 
 if t.TYPE_CHECKING:
-    from .site import Site
+    from .app_access import AppAccess
     from .stores.base import Store
 
 
@@ -24,9 +24,11 @@ class DueAccounts:
     :param busy: Returns the accounts that have a thread.
     """
 
-    def __init__(self, store: Store, site: Site, busy: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self, store: Store, app_access: AppAccess, busy: Callable[[], Collection[str]]
+    ) -> None:
         self._store = store
-        self._site = site
+        self._app_access = app_access
         self._busy = busy
         self._resting: dict[str, Resting] = {}
         self._begun: dict[str, float] = {}
@@ -47,12 +49,12 @@ class DueAccounts:
         yield from dict.fromkeys(account for *_, account in sorted(candidates))
 
     def _awake(self, now: float) -> Iterator[str]:
-        for account in self._site.accounts:
+        for account in self._app_access.accounts:
             if account not in self._busy() and self._store.pause(account).until <= now:
                 yield account
 
     def _due(self, account: str) -> list[tuple[int, float]]:
-        return self._store.due(account, self._site.origin(account))
+        return self._store.due(account, self._app_access.origin(account))
 
     def resting(self, account: str) -> Resting:
         """Return what the worker knows about an account, besides what is in the store."""
@@ -64,7 +66,7 @@ class DueAccounts:
         :raises QueueError: if the store cannot be used.
         """
         now = self._store.now()
-        for account in self._site.accounts:
+        for account in self._app_access.accounts:
             if account not in self._busy() and (found := self._due(account)):
                 yield max(
                     min(due for _, due in found) - now,
@@ -93,4 +95,4 @@ class DueAccounts:
         self._begun[account] = time.monotonic()
 
     def __repr__(self) -> str:
-        return f"<DueAccounts of {', '.join(self._site.accounts)}>"
+        return f"<DueAccounts of {', '.join(self._app_access.accounts)}>"

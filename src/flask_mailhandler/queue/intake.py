@@ -36,7 +36,7 @@ from .send_options import SendOptions
 from .ticket import Ticket
 
 if t.TYPE_CHECKING:
-    from .parts import Parts
+    from .components import Components
     from .stores.base import Joined
 
 _Name: t.TypeAlias = tuple[str, str]
@@ -49,9 +49,9 @@ _OCTETS = 4_000_000
 class Intake:
     """Queues the mail of one app."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._site = parts.site
+    def __init__(self, components: Components) -> None:
+        self._components = components
+        self._app_access = components.app_access
         # The Message-ID of each key that was sent at once by a handler without an outbox.
         self._sent = weakref.WeakKeyDictionary[EmailHandler, dict[_Name, str]]()
 
@@ -64,7 +64,7 @@ class Intake:
     ) -> Ticket:
         """Queue one message: see :meth:`.Mail.send_later`."""
         joined = self._join(session)
-        if self._site.sends_at_once:
+        if self._app_access.sends_at_once:
             return self._send_at_once(message, wanted, before, joined)
         return self._keep([self._accept(message, wanted, before)], joined)[0]
 
@@ -84,13 +84,13 @@ class Intake:
             own = wanted
             try:
                 own = wanted if key is None else wanted.with_key(key(message))
-                if self._site.sends_at_once:
+                if self._app_access.sends_at_once:
                     yield self._send_at_once(message, own, before, joined)
                     continue
                 taken.append(self._accept(message, own, before))
             except MessageError as error:
                 taken.append(Ticket(0, _message_id(message), created=False, error=error))
-            if self._site.sends_at_once or _full(taken):
+            if self._app_access.sends_at_once or _full(taken):
                 yield from self._keep_each(taken, joined)
                 taken = []
         yield from self._keep_each(taken, joined)
@@ -106,17 +106,21 @@ class Intake:
             yield one if isinstance(one, Ticket) else next(tickets)
 
     def _join(self, session: t.Any) -> Joined | None:
-        return None if session is None else self._parts.store.join(session)
+        return None if session is None else self._components.store.join(session)
 
     def _accept(self, message: AnyMessage, wanted: SendOptions, before: Sequence[Before]) -> NewRow:
-        prepared = prepare(self._site.handler(wanted.account), message, wanted, before)
-        return make_row(prepared, wanted, self._site.app.name, self._site.settings.queue_max_size)
+        prepared = prepare(self._app_access.handler(wanted.account), message, wanted, before)
+        return make_row(
+            prepared, wanted, self._app_access.app.name, self._app_access.settings.queue_max_size
+        )
 
     def _keep(self, accepted: Sequence[NewRow], joined: Joined | None) -> list[Ticket]:
         if not accepted:
             return []
-        self._parts.engine.check()
-        tickets = (joined or self._parts.store).add([(item.row, item.content) for item in accepted])
+        self._components.engine.check()
+        tickets = (joined or self._components.store).add(
+            [(item.row, item.content) for item in accepted]
+        )
         waiting = [
             (ticket, item)
             for ticket, item in zip(tickets, accepted, strict=True)
@@ -133,10 +137,10 @@ class Intake:
         """Tell the app and the engine that messages wait, after they were committed."""
         for ticket, item in waiting:
             message = item.prepared.message
-            announce(message_queued, self._site.app, message=message, ticket=ticket)
+            announce(message_queued, self._app_access.app, message=message, ticket=ticket)
         if waiting:  # all of one account
             first = min((item.row for _, item in waiting), key=lambda row: row.due)
-            self._parts.ring(first.account, first.due)
+            self._components.ring(first.account, first.due)
 
     def _send_at_once(
         self,
@@ -146,7 +150,7 @@ class Intake:
         joined: Joined | None,
     ) -> Ticket:
         """In a test, send with the handler for tests, as if the message were due."""
-        handler = self._site.handler(wanted.account)
+        handler = self._app_access.handler(wanted.account)
         name = (wanted.account, wanted.key) if wanted.key else None
         if name and (found := self._sent.get(handler, {}).get(name)):
             return Ticket(_number(handler), found, created=False)
@@ -159,7 +163,9 @@ class Intake:
             return Ticket(_number(handler), found, created=False)
         prepared = prepare(handler, message, wanted, before)
         # A message that the queue would refuse fails in a test too.
-        make_row(prepared, wanted, self._site.app.name, self._site.settings.queue_max_size)
+        make_row(
+            prepared, wanted, self._app_access.app.name, self._app_access.settings.queue_max_size
+        )
         if joined is None:
             return self._land(handler, prepared, wanted.account, name)
         land = functools.partial(self._land, handler, prepared, wanted.account, name)
@@ -169,13 +175,13 @@ class Intake:
     def _land(
         self, handler: EmailHandler, prepared: Prepared, account: str, name: _Name | None
     ) -> Ticket:
-        (report,) = handler.dispatch([prepared], self._site.observe)
+        (report,) = handler.dispatch([prepared], self._app_access.observe)
         if name and not isinstance(handler, MemoryEmailHandler):
             self._sent.setdefault(handler, {})[name] = report.message_id
         ticket = Ticket(_number(handler), report.message_id)
         if report.outcomes:
-            announce(message_queued, self._site.app, message=report.message, ticket=ticket)
-        self._site.tell(report, account)
+            announce(message_queued, self._app_access.app, message=report.message, ticket=ticket)
+        self._app_access.tell(report, account)
         return ticket
 
 

@@ -16,16 +16,16 @@ from ..log import logger
 from ..report import Report
 from . import outcomes
 from . import transition
+from .app_access import AppAccess
 from .bell import Bell
+from .components import Components
+from .components import EngineMethods
 from .intake import Intake
 from .notify import report_of
 from .outcomes import DamagedRowError
-from .parts import EngineMethods
-from .parts import Parts
 from .row import FINISHED
 from .row import Row
 from .row import RowState
-from .site import Site
 from .stats import QueueStats
 from .stores.base import Filter
 from .stores.base import Pause
@@ -46,45 +46,45 @@ class MailQueue:
 
         current_mail.queue.stats().lag
 
-    :param site: The app, as the queue sees it.
+    :param app_access: The app, as the queue sees it.
     :param make_store: Makes the store when it is first used.
     :param make_engine: Makes the engine when it is first used.
     """
 
     def __init__(
         self,
-        site: Site,
+        app_access: AppAccess,
         make_store: Callable[[], Store],
         make_engine: Callable[[MailQueue], EngineMethods],
     ) -> None:
-        self.site: Site = site
-        self.parts: Parts = Parts(site, make_store, lambda: make_engine(self))
-        self.intake: Intake = Intake(self.parts)
+        self.app_access: AppAccess = app_access
+        self.components: Components = Components(app_access, make_store, lambda: make_engine(self))
+        self.intake: Intake = Intake(self.components)
 
     @property
     def app(self) -> Flask:
         """The app."""
-        return self.site.app
+        return self.app_access.app
 
     @property
     def settings(self) -> QueueSettings:
         """What the app's ``MAIL_QUEUE*`` keys say."""
-        return self.site.settings
+        return self.app_access.settings
 
     @property
     def accounts(self) -> Mapping[str, Account]:
         """The accounts of the app."""
-        return self.site.accounts
+        return self.app_access.accounts
 
     @property
     def store(self) -> Store:
         """Where the rows are."""
-        return self.parts.store
+        return self.components.store
 
     @property
     def engine(self) -> EngineMethods:
         """The engine, which is told that mail waits."""
-        return self.parts.engine
+        return self.components.engine
 
     # Send mail
 
@@ -188,7 +188,7 @@ class MailQueue:
         changed = self.store.alter(ids, _RETRIED, again)
         for account in {row.account for row in changed}:
             self.store.alter_pause(account, lambda before: Pause())
-            self.parts.ring(account, now)
+            self.components.ring(account, now)
         return len(changed)
 
     def cancel(self, ids: Collection[int]) -> int:

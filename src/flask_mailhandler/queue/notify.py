@@ -11,17 +11,17 @@ from ..report import report_on
 from ..signals import announce
 from ..signals import message_expired
 from . import outcomes
+from .app_access import AppAccess
 from .outcomes import DamagedRowError
 from .row import Row
 from .row import RowState
-from .site import Site
 from .stored_message import message_of
 
 if t.TYPE_CHECKING:
     from .stores.base import Store
 
 
-def notify(site: Site, store: Store, row: Row, report: Report | None) -> None:
+def notify(app_access: AppAccess, store: Store, row: Row, report: Report | None) -> None:
     """Log the new state of a row.
 
     If it is the last one, send a signal with a report on all recipients.
@@ -39,9 +39,9 @@ def notify(site: Site, store: Store, row: Row, report: Report | None) -> None:
         return
     if row.state is RowState.EXPIRED:
         logger.error("%s via %s has expired: %s", row.message_id, row.account, masked(row.error))
-        announce(message_expired, site.app, message=whole.message, report=whole)
+        announce(message_expired, app_access.app, message=whole.message, report=whole)
     else:
-        site.tell(whole, row.account)
+        app_access.tell(whole, row.account)
 
 
 def report_of(store: Store, row: Row, last: Report | None = None) -> Report:

@@ -185,5 +185,5 @@ def _options(
         account=account.name,
         max_age=mine.settings.queue.queue_max_age,
         now=time.time() if mine.sends_at_once else queue.store.now(),
-        origin=queue.site.origin(account.name),
+        origin=queue.app_access.origin(account.name),
     )

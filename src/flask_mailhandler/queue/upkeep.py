@@ -15,8 +15,8 @@ from .row import FINISHED
 from .stores.base import Filter
 
 if t.TYPE_CHECKING:
+    from .app_access import AppAccess
     from .attempt import Told
-    from .site import Site
     from .stores.base import Store
 
 EVERY = 1.0
@@ -32,9 +32,11 @@ class Upkeep:
     :param stopped: Called between two steps of what may take long; true ends it.
     """
 
-    def __init__(self, store: Store, site: Site, told: Told, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self, store: Store, app_access: AppAccess, told: Told, stopped: Callable[[], bool]
+    ) -> None:
         self._store = store
-        self._site = site
+        self._app_access = app_access
         self._told = told
         self._stopped = stopped
         self._recovered = float("-inf")
@@ -59,9 +61,9 @@ class Upkeep:
         :raises QueueError: if the store cannot be used.
         """
         self._recovered = time.monotonic()
-        rows = recover(self._store, retry_unknown=self._site.retry_unknown)
+        rows = recover(self._store, retry_unknown=self._app_access.retry_unknown)
         for row in rows:
-            with self._site.app_context():
+            with self._app_access.app_context():
                 self._told(row, None)
         return bool(rows)
 
@@ -74,7 +76,7 @@ class Upkeep:
         ahead = now - time.monotonic()
         if ahead < self._ahead - _JUMP:
             self._store.pull(now, LONGEST)
-            for account in self._site.accounts:
+            for account in self._app_access.accounts:
                 self._shorten_pause(account, now)
         self._ahead = ahead
 
@@ -95,8 +97,8 @@ class Upkeep:
         if since < _SWEEP or not (idle or since > 2 * _SWEEP):
             return
         self._swept += since
-        for account in sorted(self._store.accounts() - {*self._site.accounts}):
+        for account in sorted(self._store.accounts() - {*self._app_access.accounts}):
             logger.error("Mail waits for the account %r, which is not in MAIL_ACCOUNTS.", account)
-        old = Filter(FINISHED, before=self._store.now() - self._site.settings.queue_keep)
+        old = Filter(FINISHED, before=self._store.now() - self._app_access.settings.queue_keep)
         while self._store.purge(old, 500) == 500 and not self._stopped():
             pass

@@ -25,11 +25,11 @@ from ..report import Report
 from .account_sender import AccountSender
 from .account_sender import names
 from .account_threads import AccountThreads
+from .app_access import AppAccess
 from .bell import Bell
 from .due_accounts import DueAccounts
 from .notify import notify
 from .row import Row
-from .site import Site
 from .upkeep import EVERY
 from .upkeep import Upkeep
 
@@ -47,7 +47,7 @@ class WithStore(t.Protocol):
     """What a worker needs of a queue. A :class:`.MailQueue` has it."""
 
     @property
-    def site(self) -> Site:
+    def app_access(self) -> AppAccess:
         """The app, as the queue sees it."""
         ...
 
@@ -73,7 +73,7 @@ class Worker:
         bell: Bell | None = None,
         progress: Callable[[Row], None] | None = None,
     ) -> None:
-        self._site = queue.site
+        self._app_access = queue.app_access
         self._store = queue.store
         self.bell: Bell = bell or Bell()
         self._progress = progress
@@ -84,10 +84,14 @@ class Worker:
         # Of the threads that share this worker, the one that has the turn; see turn().
         self._turn_of: object | None = None
         self.threads: AccountThreads = AccountThreads(
-            self._site.settings.queue_threads, self.bell.ring
+            self._app_access.settings.queue_threads, self.bell.ring
         )
-        self.due: DueAccounts = DueAccounts(self._store, self._site, lambda: self.threads.accounts)
-        self.upkeep: Upkeep = Upkeep(self._store, self._site, self._tell, lambda: self.bell.stopped)
+        self.due: DueAccounts = DueAccounts(
+            self._store, self._app_access, lambda: self.threads.accounts
+        )
+        self.upkeep: Upkeep = Upkeep(
+            self._store, self._app_access, self._tell, lambda: self.bell.stopped
+        )
 
     def run(self, drained: Callable[[], None] = lambda: None) -> None:
         """Deliver until the bell ends the worker.
@@ -98,7 +102,7 @@ class Worker:
         """
         self._end = float("inf")
         # The app must stay alive during a round, and may go between two rounds.
-        while not self.bell.stopped and (app := self._site.hold()):
+        while not self.bell.stopped and (app := self._app_access.hold()):
             last = self.bell.finishing
             try:
                 pause = self._round(drained)
@@ -114,7 +118,7 @@ class Worker:
         """Wait until the bell rings, the time is over, or rows of a dead worker are found."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self.bell.wait(min(left, EVERY)):
-            app = self._site.hold()
+            app = self._app_access.hold()
             try:
                 if app is None or self.upkeep.run():
                     return
@@ -158,7 +162,7 @@ class Worker:
         :raises QueueError: if the store cannot be used.
         """
         self.upkeep.recover()
-        if len(self._site.accounts) > 1:
+        if len(self._app_access.accounts) > 1:
             return self._turn(seconds, float("inf"), patient=False)
         self._end = time.monotonic() + seconds
         taken = 0
@@ -239,7 +243,7 @@ class Worker:
     def _sender(self, account: str, yields: Callable[[], bool] = lambda: False) -> AccountSender:
         return AccountSender(
             self._store,
-            self._site,
+            self._app_access,
             account,
             self.due.resting(account),
             self._names,
@@ -250,7 +254,10 @@ class Worker:
 
     def _is_crowded(self) -> bool:
         """Whether another account may be waiting for a thread."""
-        return self.threads.full and len(self._site.accounts) > self._site.settings.queue_threads
+        return (
+            self.threads.full
+            and len(self._app_access.accounts) > self._app_access.settings.queue_threads
+        )
 
     def _has_ended(self) -> bool:
         return self.bell.stopped or self._is_over()
@@ -269,7 +276,7 @@ class Worker:
             return True
 
     def _tell(self, row: Row, report: Report | None) -> None:
-        notify(self._site, self._store, row, report)
+        notify(self._app_access, self._store, row, report)
         if self._progress is not None:
             self._progress(row)
 

@@ -12,7 +12,7 @@ opening           from nothing to a connection that may send
 auth              the login
 connection_hints  what to do if there is no connection, or no TLS
 login_hints       what to do if the login is refused or missing
-offer             the extensions that the server offers
+extensions        the extensions that the server offers
 dialogue          commands and replies, in command groups
 session           one connection, transaction after transaction, until QUIT
 transaction       one envelope and content

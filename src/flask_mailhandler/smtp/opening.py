@@ -24,7 +24,7 @@ from . import auth
 from .connection_hints import connect_hint
 from .connection_hints import tls_hint
 from .endpoint import Endpoint
-from .offer import extensions
+from .extensions import extensions
 from .reply import read_reply
 from .reply import Reply
 from .stream import connect

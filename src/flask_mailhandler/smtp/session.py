@@ -38,7 +38,7 @@ from .delivery import Deliveries
 from .delivery import Delivery
 from .dialogue import Dialogue
 from .endpoint import Endpoint
-from .offer import Offer
+from .extensions import Offer
 from .opening import Opening
 from .reply import Reply
 from .states import Chunking

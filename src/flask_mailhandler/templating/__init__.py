@@ -20,17 +20,9 @@
     parts              subject, HTML, text
       |
       | dead_links     refuses links that a mail client cannot follow
-      | css            moves CSS from <style> into style=""
+      | css/           moves CSS from <style> into style=""
       v
     Message
-
-    css needs:
-      moving           one document, from start to end
-      page             the document, with numbered tags
-      matching         which rules apply to which element
-      stylesheet       a style sheet as rules and declarations
-      plan             what goes into style="", and what stays in <style>
-      cascade          which declarations can move without any change of the result
 
     package_files      templates and other files of this package
     templates/         the layout, and the page around Markdown
@@ -38,7 +30,7 @@
 
 from __future__ import annotations
 
-from ..message.origin import origin_of
+from ..message.template_name import origin_of
 from .render import render
 
 __all__ = ["origin_of", "render"]

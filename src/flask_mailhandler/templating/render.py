@@ -14,13 +14,13 @@ from ..app.settings import Settings
 from ..message import fields as message_fields
 from ..message.fields import MessageFields
 from ..message.message import Message
-from ..message.origin import mark
+from ..message.template_name import mark
 from ..text.checks import plain
 from ..text.checks import shorten
 from . import language
 from . import lookup
 from . import markdown
-from .css import inliner
+from .css.inline import inliner
 from .dead_links import check_links
 from .environments import Environments
 from .images import collecting

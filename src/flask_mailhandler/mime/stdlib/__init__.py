@@ -2,7 +2,7 @@
 
 ::
 
-    EmailMessage ─┬─ adopt ─┬─ body, header ───── Content    send(EmailMessage)
+    EmailMessage ─┬─ render ┬─ body, header ───── Content    send(EmailMessage)
                   │         └─ envelope ───────── Envelope
                   └─ convert ── convert_parts ─── Message    Message.from_mime
     Message ──────── convert ── as_sent ───────── EmailMessage   Message.to_mime
@@ -13,7 +13,7 @@
     envelope       the sender and the recipients, from fields  RFC 5322 3.6.6
     signed_body    a signed body, octet for octet              RFC 1847, 6376
     body           any other body
-    adopt          EmailMessage -> Adopted, ready to be sent
+    render         EmailMessage -> Adopted, ready to be sent
     as_sent        a policy that writes a message as it was parsed
     convert_parts  parts -> the text, HTML and attachments of a Message
     convert        Message <-> EmailMessage

@@ -136,7 +136,7 @@ class BrokerEngine(Engine):
         self.stop()
 
     def _lookout(self) -> Lookout:
-        return self._lookouts.setdefault(os.getpid(), Lookout(self.queue.parts, self.tell))
+        return self._lookouts.setdefault(os.getpid(), Lookout(self.queue.components, self.tell))
 
 
 def _at_exit(engine: weakref.ref[BrokerEngine], process: int) -> None:

@@ -15,7 +15,7 @@ from .background import Background
 if t.TYPE_CHECKING:
     from flask import Flask
 
-    from ..parts import Parts
+    from ..components import Components
 
 Tell: t.TypeAlias = "Callable[[str], None]"
 
@@ -43,10 +43,10 @@ class Lookout(Background):
 
     name = "mail-queue-lookout"
 
-    def __init__(self, parts: Parts, tell: Tell) -> None:
+    def __init__(self, components: Components, tell: Tell) -> None:
         super().__init__()
-        self._parts = parts
-        self._site = parts.site
+        self._components = components
+        self._app_access = components.app_access
         self._tell = tell
         self._rings: dict[str, Flask] = {}
         self._quiet = QUIET
@@ -55,14 +55,14 @@ class Lookout(Background):
     def ring(self, account: str) -> None:
         """Let the thread tell the broker, if mail of an account is due."""
         # With the app, which a script may drop before the broker is told.
-        self._rings[account] = self._site.app
+        self._rings[account] = self._app_access.app
         self.start()
         self.bell.ring()
 
     def run(self) -> None:
         """Pass on the rings, and search the store."""
-        worker, next_look, stopped = Worker(self._parts), float("-inf"), False
-        while not stopped and (app := self._site.hold()):
+        worker, next_look, stopped = Worker(self._components), float("-inf"), False
+        while not stopped and (app := self._app_access.hold()):
             stopped = self.bell.stopped  # earlier rings are still passed on
             try:
                 rung = self._take_rings()
@@ -88,7 +88,7 @@ class Lookout(Background):
 
         Return the seconds until the next search.
         """
-        if not self._parts.store.begun:
+        if not self._components.store.begun:
             return EVERY
         if rung:
             self._pass_on_what_is_due(worker)
@@ -111,10 +111,10 @@ class Lookout(Background):
         :param wait: Seconds until the account may send. After a long wait the broker is told then.
         :raises QueueError: if the store cannot be used.
         """
-        now = self._parts.store.now()
+        now = self._components.store.now()
         if time.monotonic() < self._quiet_until:
             return
-        store = self._parts.store
+        store = self._components.store
         if wait > SOON:
             store.answer(account)  # even if another process has told the broker meanwhile
             store.ring(account, now, now + min(wait, LONGEST_RING))

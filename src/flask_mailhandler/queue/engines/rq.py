@@ -23,7 +23,7 @@ class RQEngine(BrokerEngine):
             )
 
     def tell(self, account: str) -> None:
-        with self.queue.site.app_context():
+        with self.queue.app_access.app_context():
             queues = self.queue.app.extensions["rq"].queues
             queue = queues["mail" if "mail" in queues else "default"]
             queue.enqueue(

@@ -18,8 +18,8 @@ from .base import Engine
 if t.TYPE_CHECKING:
     from flask import Flask
 
+    from ..components import Components
     from ..mail_queue import MailQueue
-    from ..parts import Parts
     from ..stats import QueueStats
 
 DRAIN = 10.0
@@ -49,7 +49,7 @@ class ThreadEngine(Engine):
 
     def _wake(self, app: Flask | None) -> None:
         running = self._running.setdefault(
-            os.getpid(), _Running(self.queue.parts, self.queue.stats)
+            os.getpid(), _Running(self.queue.components, self.queue.stats)
         )
         running.keep(app)
         if not running.start():
@@ -72,9 +72,9 @@ class _Running(Background):
 
     name = "mail-queue"
 
-    def __init__(self, parts: Parts, stats: Callable[[], QueueStats]) -> None:
+    def __init__(self, components: Components, stats: Callable[[], QueueStats]) -> None:
         super().__init__()
-        self._parts = parts
+        self._components = components
         self._stats = stats
         self._app: Flask | None = None
 
@@ -91,7 +91,7 @@ class _Running(Background):
 
     def run(self) -> None:
         """Send mail that is due, and mail that becomes due."""
-        Worker(self._parts, self.bell).run(self._drained)
+        Worker(self._components, self.bell).run(self._drained)
 
     def at_exit(self) -> None:
         """Let the thread send due mail for a while."""
@@ -100,10 +100,10 @@ class _Running(Background):
         self.join(end - time.monotonic())
         self.stop()
         self._log_the_rest()
-        self._parts.store.close()
+        self._components.store.close()
 
     def _log_the_rest(self) -> None:
-        app = self._parts.site.hold()
+        app = self._components.app_access.hold()
         if app is None:
             return
         try:
@@ -117,6 +117,6 @@ class _Running(Background):
                 "%d %s in %s. The next process of the app sends %s, or 'flask mail worker'.",
                 left,
                 "message waits" if left == 1 else "messages wait",
-                self._parts.store,
+                self._components.store,
                 "it" if left == 1 else "them",
             )

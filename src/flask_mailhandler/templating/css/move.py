@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
+from .document import Page
 from .matching import Matcher
-from .page import Page
 from .plan import Element
 from .plan import Plan
 

@@ -1,6 +1,6 @@
 """What the queue knows about its app: handlers, accounts, settings, the log and signals.
 
-The other files are given a :class:`Site` and a store. They know neither :class:`.Mail` nor
+The other files are given a :class:`AppAccess` and a store. They know neither :class:`.Mail` nor
 :class:`.MailQueue`.
 """
 
@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
     from ..app.registration import Registration
 
 
-class Site:
+class AppAccess:
     """The app, as the queue sees it.
 
     :param registration: The app's registration. It holds the app weakly.

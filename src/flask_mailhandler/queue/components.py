@@ -1,4 +1,4 @@
-"""The parts of one app's queue: its site, its store and its engine."""
+"""The components of one app's queue: the app, its store and its engine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import typing as t
 from collections.abc import Callable
 
 from ..log import logger
-from .site import Site
+from .app_access import AppAccess
 
 if t.TYPE_CHECKING:
     from .stores.base import Store
@@ -34,17 +34,20 @@ class EngineMethods(t.Protocol):
         ...
 
 
-class Parts:
-    """The parts of a queue.
+class Components:
+    """The components of a queue.
 
     The store and the engine are made when they are first used, because what they need of the app
     may not be there when the app is registered.
     """
 
     def __init__(
-        self, site: Site, make_store: Callable[[], Store], make_engine: Callable[[], EngineMethods]
+        self,
+        app_access: AppAccess,
+        make_store: Callable[[], Store],
+        make_engine: Callable[[], EngineMethods],
     ) -> None:
-        self.site: Site = site
+        self.app_access: AppAccess = app_access
         self._make_store = make_store
         self._make_engine = make_engine
         self._made: dict[str, t.Any] = {}

@@ -25,10 +25,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 
-from ..errors import MessageError
-from ..plaintext.markup import End
-from ..plaintext.markup import events
-from ..plaintext.markup import Start
+from ...errors import MessageError
+from ...plaintext.markup import End
+from ...plaintext.markup import events
+from ...plaintext.markup import Start
 
 _DEEPEST = 500
 # https://html.spec.whatwg.org/multipage/syntax.html#void-elements, and elements that end before the
@@ -49,7 +49,7 @@ def inliner() -> Callable[[str], str]:
             importlib.import_module(library)
     except ModuleNotFoundError:
         return str
-    from .moving import Mover
+    from .move import Mover
 
     mover = Mover()
 

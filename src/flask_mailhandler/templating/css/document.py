@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
-from ..plaintext.markup import attributes
-from ..plaintext.markup import ends_unquoted
-from ..plaintext.markup import events
-from ..plaintext.markup import markup
-from ..plaintext.markup import Start
-from ..plaintext.markup import without
+from ...plaintext.markup import attributes
+from ...plaintext.markup import ends_unquoted
+from ...plaintext.markup import events
+from ...plaintext.markup import markup
+from ...plaintext.markup import Start
+from ...plaintext.markup import without
 from .matching import MARK
 from .matching import Source
 

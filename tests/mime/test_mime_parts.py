@@ -171,11 +171,11 @@ def test_two_images_with_one_cid(second: Attachment) -> None:
     with pytest.raises(MessageError, match=r"^inline_attachments has two different .*x@y\.example"):
         message(html=HTML, inline_attachments=[first, second])
     with pytest.raises(
-        MessageError, match=r"Two different attachments have one cid, 'x@y\.example'"
+        MessageError, match=r"Two different attachments have the same cid, 'x@y\.example'"
     ):
         message(html=HTML, inline_attachments=[first], attachments=[second])
     with pytest.raises(
-        MessageError, match=r"Two different attachments have one cid, 'x@y\.example'"
+        MessageError, match=r"Two different attachments have the same cid, 'x@y\.example'"
     ):
         message(text="x", attachments=[first], alternatives=[second])
 

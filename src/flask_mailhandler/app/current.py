@@ -7,7 +7,7 @@ import typing as t
 from flask import current_app
 from flask import Flask
 from flask import has_app_context
-from werkzeug.local import LocalProxy
+from flask.globals import app_ctx
 
 if t.TYPE_CHECKING:
     from .registration import Registration
@@ -23,7 +23,7 @@ def current_app_object() -> Flask:
 
     :raises RuntimeError: outside an app context.
     """
-    return t.cast("LocalProxy[Flask]", current_app)._get_current_object()
+    return app_ctx.app
 
 
 def app_in_context() -> Flask:

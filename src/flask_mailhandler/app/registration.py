@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import threading
 import typing as t
 import weakref
@@ -183,7 +184,8 @@ class Registration:
 
     def tell(self, report: Report, using: str | None) -> None:
         """Log a report and send its signal."""
-        log_report(report, using or DEFAULT)
+        if report.error is not None or logger.isEnabledFor(logging.INFO):
+            log_report(report, using or DEFAULT)
         # The garbage collector may report a send that was given up, after its app is gone.
         app = self._app()
         if not report.outcomes or app is None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from flask import Flask
 from flask import has_app_context
+from flask.globals import app_ctx
 
 from ..handlers.prepare import Before
 from ..testing.outbox import Outbox
@@ -56,7 +57,7 @@ class Registrations:
         :raises RuntimeError: outside an app context, or if the app is not registered.
         """
         # app_in_context() has the error where there is no app, and of() where it has no Mail.
-        found = self._by_app.get(current_app_object()) if has_app_context() else None
+        found = self._by_app.get(app_ctx.app) if has_app_context() else None
         return found or self.of(app_in_context())
 
     def of(self, app: Flask) -> Registration:

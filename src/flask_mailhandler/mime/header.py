@@ -67,7 +67,8 @@ def address_field(field: str, addresses: Iterable[Address]) -> str:
             words += address_words(address)
             words[-1] += ","
     words[-1] = words[-1][:-1]
-    return fold(field, words, leading=True)
+    line = f"{field}: {' '.join(words)}"
+    return line if len(line) <= SHOULD else fold(field, words, leading=True)
 
 
 def address_words(address: Address) -> list[str]:

@@ -11,7 +11,8 @@ from ..content import Piece
 from .header_block import header_block
 
 EIGHTBIT = "8bit"
-_IN_8BIT = f"Content-Transfer-Encoding: {EIGHTBIT}"
+IN_8BIT = f"Content-Transfer-Encoding: {EIGHTBIT}"
+"""The field of a part that has octets above 127."""
 
 
 class Part(t.NamedTuple):
@@ -23,11 +24,6 @@ class Part(t.NamedTuple):
     fields: tuple[str, ...]
     body: Sequence[bytes | Piece]
     block: bytes = b""
-
-    @property
-    def eightbit(self) -> bool:
-        """Whether it has octets above 127."""
-        return _IN_8BIT in self.fields
 
 
 class Boundaries:
@@ -83,5 +79,5 @@ def multipart(
     more = f" {parameter};" if parameter else ""
     field = f'Content-Type: multipart/{subtype};{more}\r\n boundary="{boundary}"'
     # https://www.rfc-editor.org/rfc/rfc2045#section-6.4
-    eightbit = any(part.eightbit for part in parts)
-    return Part((field, _IN_8BIT) if eightbit else (field,), body)
+    eightbit = any(IN_8BIT in part.fields for part in parts)
+    return Part((field, IN_8BIT) if eightbit else (field,), body)

@@ -14,6 +14,7 @@ from .header import custom_field
 from .header import date_field
 from .header import text_field
 from .header_block import header_block
+from .part import IN_8BIT
 from .seven_bit import seven_bit
 from .tree import tree
 
@@ -39,7 +40,7 @@ def render(message: Message) -> Content:
     return Content(
         _join([header_block(fields, smtputf8=smtputf8), *body]),
         smtputf8=smtputf8,
-        eightbit=root.eightbit,
+        eightbit=IN_8BIT in root.fields,
         rewrite=seven_bit,
     )
 

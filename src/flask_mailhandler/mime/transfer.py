@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from ..attachment import File
 from ..text.lines import has_long_line
+from ..text.lines import MUST
 
 # Octets that a text may have without encoding: printable ASCII, TAB, LF.
 _PLAIN = bytes([9, 10, *range(32, 127)])
@@ -34,7 +35,8 @@ def encode_text(data: bytes) -> tuple[str, bytes]:
         ``quoted-printable`` or ``base64``, whichever is shorter.
     """
     odd = len(data.translate(None, _PLAIN))
-    if not odd and not has_long_line(data) and not _has_risky_line(data):
+    long = len(data) > MUST and has_long_line(data)
+    if not odd and not long and not _has_risky_line(data):
         return "7bit", data.replace(b"\n", b"\r\n") + b"\r\n"
     return encode_safely(data.replace(b"\n", b"\r\n"), odd)
 

@@ -5,7 +5,7 @@
     deadline           one time limit for many steps
     hosts              which hosts are this machine
     quoting            text from outside, made safe to show
-    echo               secrets, masked where a server repeats them
+    masking            secrets, masked where a server repeats them
     https              one HTTP request, limited in time and size
     https_connection   the connection of that request
 """

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from ..errors import ConfigurationError
 from ..net import https
 from ..net.deadline import Deadline
-from ..net.echo import Echoes
+from ..net.masking import Echoes
 from ..net.quoting import escape
 from ..phase import Phase
 from ..report import LoginError

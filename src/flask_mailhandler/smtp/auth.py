@@ -17,7 +17,7 @@ from collections.abc import Generator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from ..net.echo import Echoes
+from ..net.masking import Echoes
 from ..net.quoting import escape
 from ..phase import Phase
 from ..report import LoginError

@@ -16,7 +16,7 @@ import collections
 from collections.abc import Iterable
 
 from ..net.deadline import Deadline
-from ..net.echo import Echoes
+from ..net.masking import Echoes
 from ..net.quoting import escape
 from .reply import read_reply
 from .reply import Reply

@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Callable
 
 from ..net.deadline import Deadline
-from ..net.echo import Echoes
+from ..net.masking import Echoes
 from ..phase import Phase
 from ..report import ConnectError
 from ..report import DeferredError

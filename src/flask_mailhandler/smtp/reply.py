@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 
-from ..net.echo import Echoes
+from ..net.masking import Echoes
 from ..net.quoting import escape
 from ..phase import State
 from .stream import ProtocolError

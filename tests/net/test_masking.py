@@ -9,7 +9,7 @@ import urllib.parse
 
 import pytest
 
-from flask_mailhandler.net.echo import Echoes
+from flask_mailhandler.net.masking import Echoes
 from flask_mailhandler.secret import Secret
 from sending import letter
 from sending import Scripted

@@ -325,7 +325,7 @@ def test_what_is_no_file(package: pathlib.Path) -> None:
         with pytest.raises(MessageError, match=r"from_path takes a path, .*Attachment\(data"):
             Attachment.from_path(wrong)
     for wrong in (package, inside, package.open("rb")):
-        with pytest.raises(MessageError, match=r"from_path\(path\).*Attachment\(file\.read\(\)"):
+        with pytest.raises(MessageError, match=r"from_path\(path\).*from_storage\(file\)"):
             Attachment(wrong)
         if isinstance(wrong, io.BufferedReader):
             wrong.close()

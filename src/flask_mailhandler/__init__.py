@@ -28,7 +28,7 @@ The house, from the top down. A room imports only from itself and from the rooms
     headers        custom header fields
     envelope       who sends, who receives
     content        the octets of a message
-    attachment     octets, text, or a file
+    attachment     octets, text, or a file of this machine or of a storage
     address        one address; addr_spec is its grammar
     secret         a value that is never shown
     text           text from outside, checked

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 
 from ..attachment import Attachment
-from ..attachment import File
+from ..attachment import Streamed
 from ..content import Content
 from ..errors import MessageError
 from ..message.message import Message
@@ -91,7 +91,7 @@ def _in_memory(job: Job) -> tuple[AnyMessage, Content]:
     if not isinstance(message, Message):
         return message, content
     slots = (message.attachments, message.inline_attachments, message.alternatives)
-    if not any(isinstance(one.source, File) for slot in slots for one in slot):
+    if not any(isinstance(one.source, Streamed) for slot in slots for one in slot):
         return message, content
     attached, inline, alternatives = ([_pinned(one) for one in slot] for slot in slots)
     message = message.completed(

@@ -15,7 +15,9 @@ from ..address import AddressInput
 from ..address import parse_address
 from ..address import parse_addresses
 from ..address import parse_envelope_sender
+from ..attachment import Attachable
 from ..attachment import Attachment
+from ..attachment import attachment_of
 from ..errors import MessageError
 from ..headers import HeadersInput
 from ..headers import MESSAGE_ID
@@ -26,9 +28,9 @@ from ..text.checks import TextInput
 from . import attached
 from . import content_ids
 
-AttachmentsInput: t.TypeAlias = "Attachment | Iterable[Attachment] | None"
+AttachmentsInput: t.TypeAlias = "Attachment | Attachable | Iterable[Attachment | Attachable] | None"
 AlternativesInput: t.TypeAlias = (
-    "Attachment | Iterable[Attachment | tuple[str | bytes, str]] | None"
+    "Attachment | Attachable | Iterable[Attachment | Attachable | tuple[str | bytes, str]] | None"
 )
 
 
@@ -96,18 +98,29 @@ def reverse_path(value: object, field: str) -> Address | str | None:
 def attachments(value: object, field: str) -> tuple[Attachment, ...]:
     if value is None:
         return ()
-    found = (value,) if isinstance(value, Attachment) else value
-    if isinstance(found, str | bytes) or not isinstance(found, Iterable):
-        raise MessageError(f"{field} takes Attachments, not {shorten(value)}.")
-    checked = tuple(found)
-    for item in checked:
-        if not isinstance(item, Attachment):
-            raise MessageError(
-                f"{field} takes Attachments, not {shorten(item)}: write Attachment(data,"
-                " filename=...) or Attachment.from_path(path)."
-            )
-        attached.check(item, field)
-    return checked
+    if type(value) not in (list, tuple) and (single := attachment_of(value)) is not None:
+        value = (single,)
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise MessageError(f"{field} takes Attachments, not {shorten(value)}.{_hint(value)}")
+    return tuple([_attachment(item, field) for item in value])
+
+
+def _attachment(value: object, field: str) -> Attachment:
+    found = attachment_of(value)
+    if found is None:
+        raise MessageError(
+            f"{field} takes Attachments, not {shorten(value)}: write Attachment(data,"
+            f" filename=...) or Attachment.from_path(path).{_hint(value)}"
+        )
+    attached.check(found, field)
+    return found
+
+
+def _hint(value: object) -> str:
+    kind = type(value)
+    if kind.__module__ == "builtins":
+        return ""
+    return f" Or give {kind.__name__} a method __mail_attachment__() that returns an Attachment."
 
 
 def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:
@@ -115,6 +128,8 @@ def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:
 
 
 def alternatives(value: object, field: str) -> tuple[Attachment, ...]:
+    if type(value) not in (list, tuple) and (single := attachment_of(value)) is not None:
+        value = [single]
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         value = [
             Attachment(item[0], mimetype=item[1])

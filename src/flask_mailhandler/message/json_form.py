@@ -14,6 +14,7 @@ from ..address import Address
 from ..address import parse_envelope_sender
 from ..attachment import Attachment
 from ..attachment import File
+from ..attachment import Streamed
 from ..errors import MessageError
 from ..headers import Headers
 from ..text.checks import shorten
@@ -36,6 +37,8 @@ def _attachment_to_json(attachment: Attachment) -> dict[str, t.Any]:
     source = attachment.source
     if isinstance(source, File):
         data: t.Any = {"file": list(dataclasses.astuple(source))}
+    elif isinstance(source, Streamed):  # a file of a storage has no path to store
+        data = {"base64": base64.b64encode(b"".join(source.read())).decode()}
     elif isinstance(source, bytes):
         data = {"base64": base64.b64encode(source).decode()}
     else:

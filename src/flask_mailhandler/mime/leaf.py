@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from ..attachment import Attachment
-from ..attachment import File
+from ..attachment import Streamed
 from ..content import Piece
 from ..errors import MessageError
 from ..message.attached import as_sent
@@ -94,7 +94,7 @@ def _encode(
             return encoding, (encoded,)
         # Text of another type, such as JSON, is octets with its own line ends.
         source = source.encode(parameters.get("charset", "utf-8"))
-    if isinstance(source, File) or len(source) > _AT_ONCE:
+    if isinstance(source, Streamed) or len(source) > _AT_ONCE:
         return "base64", (Base64(source),)
     return "base64", (b"".join(base64_lines(source)),)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from ..attachment import Attachment
-from ..attachment import File
+from ..attachment import Streamed
 from ..errors import MessageError
 
 # https://www.rfc-editor.org/rfc/rfc5545#section-3.7.2: a property of the calendar, which comes
@@ -26,7 +26,7 @@ def fill_in(attachment: Attachment, subtype: str, parameters: dict[str, str]) ->
     source = attachment.source
     try:
         if not isinstance(source, str) and "charset" not in parameters:
-            pieces = source.read() if isinstance(source, File) else [source]
+            pieces = source.read() if isinstance(source, Streamed) else [source]
             parameters.update({"charset": "utf-8"} if _is_utf8(pieces) else {})
         if subtype == "calendar" and "method" not in parameters:
             found = _METHOD.search(_head(source))
@@ -35,8 +35,8 @@ def fill_in(attachment: Attachment, subtype: str, parameters: dict[str, str]) ->
         pass
 
 
-def _head(source: bytes | str | File) -> bytes:
-    if isinstance(source, File):
+def _head(source: bytes | str | Streamed) -> bytes:
+    if isinstance(source, Streamed):
         return next(source.read(_HEAD), b"")
     return source[:_HEAD].encode() if isinstance(source, str) else source[:_HEAD]
 

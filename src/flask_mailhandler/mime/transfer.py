@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable
 from collections.abc import Iterator
 
-from ..attachment import File
+from ..attachment import Streamed
 from ..text.lines import has_long_line
 from ..text.lines import MUST
 
@@ -117,10 +117,10 @@ class Base64:
 
     __slots__ = ("_source", "size")
 
-    def __init__(self, source: bytes | File) -> None:
+    def __init__(self, source: bytes | Streamed) -> None:
         self._source = source
-        self.size: int = base64_length(source.size if isinstance(source, File) else len(source))
+        self.size: int = base64_length(source.size if isinstance(source, Streamed) else len(source))
 
     def __iter__(self) -> Iterator[bytes]:
         source = self._source
-        return base64_lines(source.read(_STEP) if isinstance(source, File) else source)
+        return base64_lines(source.read(_STEP) if isinstance(source, Streamed) else source)

@@ -1,4 +1,4 @@
-"""Attachments: octets, text, or a file that is read while it is sent."""
+"""An attachment: octets, text, or a file that is read while it is sent."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import dataclasses
 import os
 import re
 import secrets
-import stat
 import typing as t
-from collections.abc import Iterator
 
-from .errors import MessageError
-from .text.checks import check_text
-from .text.checks import plain
-from .text.checks import shorten
-from .text.checks import unproxied
-from .text.mimetype import parse_mimetype
+from ..errors import MessageError
+from ..text.checks import check_text
+from ..text.checks import plain
+from ..text.checks import shorten
+from ..text.checks import unproxied
+from ..text.mimetype import parse_mimetype
+from .file import File
+from .file import Streamed
+from .storage import octets_or_stored
 
 if t.TYPE_CHECKING:
     import io
@@ -27,70 +28,6 @@ _CID = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z")
 # Embedding and override characters can show "gpj.exe" as "exe.jpg". The marks (LRM, RLM, ALM)
 # are harmless.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_READ = 1 << 16
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class File:
-    """A regular file, pinned.
-
-    Reading it gives exactly the octets that it had when it was pinned, or raises an error.
-    """
-
-    path: str
-    size: int
-    inode: int
-    mtime_ns: int
-
-    @classmethod
-    def pin(cls, path: str | os.PathLike[str]) -> t.Self:
-        """Note the file's size, inode and time of change, without reading it.
-
-        :raises MessageError: if it does not exist or is not a regular file.
-        """
-        name = os.fspath(path)
-        try:
-            found = os.stat(name)
-        except (OSError, ValueError) as error:
-            raise MessageError(f"The attachment {shorten(name)} cannot be read: {error}.") from None
-        if not stat.S_ISREG(found.st_mode):
-            raise MessageError(f"The attachment {shorten(name)} is not a regular file.")
-        return cls(name, found.st_size, found.st_ino, found.st_mtime_ns)
-
-    def read(self, piece: int = _READ) -> Iterator[bytes]:
-        """Yield the file's octets in pieces of *piece* octets; the last one may be shorter.
-
-        :raises MessageError: if the file is not the pinned one, or changes while it is read.
-        """
-        try:
-            yield from self._pieces(piece)
-        except OSError as error:
-            raise MessageError(f"The attachment {self.path!r} cannot be read: {error}.") from None
-
-    def _pieces(self, piece: int) -> Iterator[bytes]:
-        # Opening must not block if the path is a FIFO by now: _check refuses that.
-        handle = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(handle, "rb") as file:
-            self._check(handle)
-            left = self.size
-            while left and (data := file.read(min(piece, left))):
-                left -= len(data)
-                yield data
-            self._check(handle)
-            if left:
-                raise MessageError(f"The attachment {self.path!r} shrank while it was read.")
-
-    def _check(self, handle: int) -> None:
-        found = os.fstat(handle)
-        if (found.st_size, found.st_ino, found.st_mtime_ns) != (
-            self.size,
-            self.inode,
-            self.mtime_ns,
-        ):
-            raise MessageError(
-                f"The attachment {self.path!r} has changed since it was attached."
-                " Attach the changed file, or attach its octets."
-            )
 
 
 @dataclasses.dataclass(frozen=True, init=False, repr=False)
@@ -115,7 +52,7 @@ class Attachment:
     :raises MessageError: for a name, type or cid that cannot be sent.
     """
 
-    source: bytes | str | File
+    source: bytes | str | Streamed
     filename: str | None
     mimetype: str
     given_cid: str | None
@@ -123,7 +60,7 @@ class Attachment:
 
     def __init__(
         self,
-        data: bytes | bytearray | memoryview | str | File | io.BytesIO | io.StringIO,
+        data: bytes | bytearray | memoryview | str | Streamed | io.BytesIO | io.StringIO,
         *,
         filename: str | None = None,
         mimetype: str | None = None,
@@ -168,6 +105,33 @@ class Attachment:
         name = os.path.basename(file.path) if filename is None else filename
         return cls(file, filename=name, mimetype=mimetype, cid=cid)
 
+    @classmethod
+    def from_storage(
+        cls,
+        file: object,
+        *,
+        filename: str | None = None,
+        mimetype: str | None = None,
+        cid: str | None = None,
+    ) -> t.Self:
+        """Attach a file of a storage, such as a bucket.
+
+        A file that has a size and can be opened again is read in pieces while it is sent, and read
+        again for a retry. Any other file is read now.
+
+        .. code-block:: python
+
+            Attachment.from_storage(fsspec.open("s3://invoices/48.pdf"))
+
+        :param file: A file of fsspec, or an object with ``open()`` and its size in ``size`` or
+            ``stat()``; or an open file or an upload with ``read()``, of at most 25 MiB.
+        :param filename: If you leave it out, the name of the file.
+        :raises MessageError: if it cannot be read, or if a file that is read now is larger.
+        """
+        name, source = octets_or_stored(unproxied(file))
+        given = name if filename is None else filename
+        return cls(source, filename=given, mimetype=mimetype, cid=cid)
+
     @property
     def cid(self) -> str:
         """The Content-ID without angle brackets (RFC 2392). It never changes."""
@@ -179,12 +143,12 @@ class Attachment:
 
         :raises MessageError: if the file has changed.
         """
-        return b"".join(self.source.read()) if isinstance(self.source, File) else self.source
+        return b"".join(self.source.read()) if isinstance(self.source, Streamed) else self.source
 
     @property
     def size(self) -> int:
         """The number of octets, before any encoding."""
-        if isinstance(self.source, File):
+        if isinstance(self.source, Streamed):
             return self.source.size
         return len(self.source.encode() if isinstance(self.source, str) else self.source)
 
@@ -202,12 +166,43 @@ class Attachment:
         return f"<Attachment{name} {self.mimetype} {self.size} octets>"
 
 
+class Attachable(t.Protocol):
+    """An object that may stand in ``attachments=``, such as an invoice or a ticket."""
+
+    def __mail_attachment__(self) -> Attachment:
+        """Return the object as an attachment."""
+        ...
+
+
+def attachment_of(value: object) -> Attachment | None:
+    """Return an attachment, or what the ``__mail_attachment__()`` of an object returns.
+
+    Return None for an object that is neither.
+
+    :raises MessageError: if the method returns anything else.
+    """
+    value = unproxied(value)
+    if isinstance(value, Attachment):
+        return value
+    method = getattr(type(value), "__mail_attachment__", None)
+    if method is None:
+        return None
+    made = method(value)
+    if not isinstance(made, Attachment):
+        raise MessageError(
+            f"{type(value).__name__}.__mail_attachment__() must return an Attachment, not"
+            f" {shorten(made)}."
+        )
+    return made
+
+
 def _read(path: t.Any) -> tuple[str, bytes]:
     """Read a file that is not in the file system; return its name and its octets."""
     if not (hasattr(path, "read_bytes") and hasattr(path, "name")):
         raise MessageError(
             f"from_path takes a path, not {shorten(path)}. For octets or text, write"
-            " Attachment(data, filename=...)."
+            " Attachment(data, filename=...); for a file of a storage,"
+            " Attachment.from_storage(file)."
         )
     try:
         return str(path.name), path.read_bytes()
@@ -215,12 +210,12 @@ def _read(path: t.Any) -> tuple[str, bytes]:
         raise MessageError(f"The attachment {shorten(path)} cannot be read: {error}.") from None
 
 
-def _source(data: object) -> bytes | str | File:
+def _source(data: object) -> bytes | str | Streamed:
     data = unproxied(data)
     # After something was written to a buffer, its read() returns nothing.
     if callable(buffer := getattr(data, "getvalue", None)):
         data = buffer()
-    if isinstance(data, bytes | File):
+    if isinstance(data, bytes | Streamed):
         return data
     if isinstance(data, bytearray | memoryview):
         return bytes(data)
@@ -228,8 +223,8 @@ def _source(data: object) -> bytes | str | File:
     if text is None:
         raise MessageError(
             f"An attachment takes octets or text, not {shorten(data)}. For a path, write"
-            " Attachment.from_path(path); for an open file or an upload, Attachment(file.read(),"
-            " filename=...)."
+            " Attachment.from_path(path); for an open file or an upload,"
+            " Attachment.from_storage(file)."
         )
     try:
         text.encode()
@@ -257,7 +252,7 @@ def _filename(value: object) -> str | None:
     return re.split(r"[/\\]", text)[-1].strip() or None
 
 
-def _mimetype(value: object, filename: str | None, source: bytes | str | File) -> str:
+def _mimetype(value: object, filename: str | None, source: bytes | str | Streamed) -> str:
     if value is None:
         return _guess(filename) or (
             "text/plain" if isinstance(source, str) else "application/octet-stream"

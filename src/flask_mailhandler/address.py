@@ -121,6 +121,31 @@ class EnvelopeSender(Address):
     _is_sender = True
 
 
+class LocalizedAddress(Address):
+    """The address of a person, with a language such as ``de_AT``; "" is that of the app."""
+
+    __slots__ = ("locale",)
+    locale: str
+
+    def __reduce__(self) -> tuple[t.Any, ...]:
+        return localized, (Address(str.__str__(self), self.name), self.locale)
+
+
+def localized(address: Address, locale: object) -> LocalizedAddress:
+    """Return a copy of an address, with a language."""
+    self = str.__new__(LocalizedAddress, address)
+    self.name, self.written = address.name, address.written
+    self.locale = "" if locale is None else str(locale)
+    return self
+
+
+class Person(t.Protocol):
+    """An object that may stand for its address, such as a user."""
+
+    def __mail_address__(self) -> AddressInput:
+        """Return the address, or a ``(name, address)`` pair."""
+
+
 A = t.TypeVar("A", bound=Address)
 
 
@@ -148,7 +173,7 @@ def _common(cls: type[A], value: object) -> A | None:
     return None
 
 
-AddressInput: t.TypeAlias = "str | tuple[str | Header, str] | RegistryAddress | Header"
+AddressInput: t.TypeAlias = "str | tuple[str | Header, str] | RegistryAddress | Header | Person"
 AddressesInput: t.TypeAlias = "AddressInput | Iterable[AddressInput] | None"
 
 
@@ -182,8 +207,8 @@ NOBODY = Addresses()
 def parse_address(value: object, field: str = "address", kind: type[Address] = Address) -> Address:
     """Read one address.
 
-    :param value: A string, a ``(name, address)`` pair, an :class:`Address`, or an address of the
-        standard library.
+    :param value: A string, a ``(name, address)`` pair, an :class:`Address`, an address of the
+        standard library, or an object with ``__mail_address__()``.
     :param kind: The class of the result.
     :raises MessageError: if the value is not an address.
     """
@@ -192,6 +217,8 @@ def parse_address(value: object, field: str = "address", kind: type[Address] = A
     value = unproxied(value)
     if isinstance(value, Address):
         return value
+    if hasattr(type(value), "__mail_address__"):
+        return _of_person(value, field, kind)
     if len(within := _of_field(value) or ()) == 1:  # a From of the standard library
         (value,) = within
     value = _of_registry(value) or value
@@ -203,7 +230,7 @@ def parse_address(value: object, field: str = "address", kind: type[Address] = A
         return kind(addr_spec, "" if name is None else name, field=field)
     if plain(value) is None:
         raise MessageError(
-            f"{field} takes strings and (name, address) pairs, not {shorten(value)}."
+            f"{field} takes strings and (name, address) pairs, not {shorten(value)}.{_hint(value)}"
         )
     return kind(t.cast(str, value), field=field)
 
@@ -227,9 +254,13 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
     """
     if value is None:
         return NOBODY
+    if type(value) is str:
+        return Addresses((parse_address(value, field),))
     value = unproxied(value)
     if type(value) is list:
         return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
+    if hasattr(type(value), "__mail_address__"):
+        return Addresses((parse_address(value, field),))
     if (within := _of_field(value)) is not None:
         return Addresses([parse_address(item, field) for item in within])
     if plain(value) is not None or _is_pair(value) or _of_registry(value):
@@ -237,8 +268,27 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
     if isinstance(value, Addresses):
         return value
     if isinstance(value, bytes | bytearray | dict) or not isinstance(value, Iterable):
-        raise MessageError(f"{field} takes addresses, not {shorten(value)}.")
+        raise MessageError(f"{field} takes addresses, not {shorten(value)}.{_hint(value)}")
     return Addresses(parse_address(item, field) for item in value)
+
+
+def _of_person(value: t.Any, field: str, kind: type[Address]) -> Address:
+    person = type(value)
+    made = unproxied(person.__mail_address__(value))
+    if made is None or hasattr(type(made), "__mail_address__"):
+        raise MessageError(
+            f"{field} has a {person.__name__} without an address: its __mail_address__() returned"
+            f" {shorten(made)}."
+        )
+    address = parse_address(made, field, kind)
+    if not hasattr(person, "__mail_locale__"):
+        return address
+    return localized(address, person.__mail_locale__(value))
+
+
+def _hint(value: object) -> str:
+    name = "" if type(value).__module__ == "builtins" else type(value).__name__
+    return name and f" Write mail.address_of({name}, function), or give it a __mail_address__()."
 
 
 def _of_registry(value: object) -> tuple[str, str] | None:
@@ -251,7 +301,8 @@ def _of_registry(value: object) -> tuple[str, str] | None:
 
 def _of_field(value: object) -> Sequence[object] | None:
     """Return the addresses in a field or a group of ``email.headerregistry``."""
-    return getattr(value, "addresses", None)
+    found = getattr(value, "addresses", None)
+    return found if type(found) is tuple else None  # not the relationship of a model
 
 
 def unique(addresses: Iterable[Address]) -> Addresses:

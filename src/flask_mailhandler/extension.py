@@ -12,8 +12,10 @@ from flask import Flask
 from flask import has_app_context
 from werkzeug.local import LocalProxy
 
+from .address import AddressInput
 from .app.current import NAME
 from .app.current import no_mail
+from .app.people import address_of
 from .app.sender import Sender
 from .app.settings import read_settings
 from .errors import ConfigurationError
@@ -27,6 +29,7 @@ from .queue.send_later import LaterSender
 from .queue.send_later import start_with_requests
 
 A = t.TypeVar("A", bound=Callable[[], bool])
+P = t.TypeVar("P")
 
 
 def _refuse_quart(app: object) -> None:
@@ -149,15 +152,57 @@ class Mail(Sender, LaterSender):
             message = mail.render("mail/welcome", {"user": user}, to=user.email)
 
         :param context: The variables of the templates.
-        :param locale: The language to render in: ``de``, ``de_AT`` or a ``babel.Locale``.
+        :param locale: The language to render in: ``de``, ``de_AT`` or a ``babel.Locale``. If you
+            leave it out, it is the language of the people in ``to=``: see :meth:`address_of`.
         :param fields: The other fields of the message.
-        :raises MessageError: if the HTML has a link or an image that cannot work in a mail.
+        :raises MessageError: if the HTML has a link or an image that cannot work in a mail, or if
+            the people have several languages.
         :raises jinja2.TemplateNotFound: if there is no such template.
         """
         from .templating import render
 
         mine = self._registration()
         return render(mine.app, mine.settings, template, context, locale, fields)
+
+    def render_each(
+        self,
+        template: str,
+        context: Mapping[str, t.Any] | None = None,
+        /,
+        **fields: t.Unpack[MessageFields],
+    ) -> list[Message]:
+        """Build a message for each language of the recipients. Each recipient is in one of them. ::
+
+            mail.send(mail.render_each("mail/closed", {"until": date}, bcc=users))
+
+        An address without a person is in the first message.
+
+        :raises MessageError: like :meth:`render`.
+        """
+        from .templating import render_each
+
+        mine = self._registration()
+        return render_each(mine.app, mine.settings, template, context, fields)
+
+    @staticmethod
+    def address_of(
+        kind: type[P],
+        function: Callable[[P], AddressInput],
+        *,
+        locale: Callable[[P], object] | None = None,
+    ) -> None:
+        """Say what the address of an object of a class is, so that it may stand in ``to=``. ::
+
+            mail.address_of(User, lambda user: (user.name, user.email))
+
+        The function becomes ``User.__mail_address__``, and *locale* ``User.__mail_locale__``. In a
+        class of your own, you can write these methods instead.
+
+        :param function: Returns an address, or a ``(name, address)`` pair.
+        :param locale: Returns the language for :meth:`render`; None is the language of the app.
+        :raises TypeError: if it is not a class, or a class that cannot be changed.
+        """
+        address_of(kind, function, locale)
 
     def __repr__(self) -> str:
         return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"

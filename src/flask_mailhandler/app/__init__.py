@@ -11,6 +11,7 @@
 
     sender ── send_call     send, send_each, send_async; what each call does
     current                 finds the registration of the current app, for every part above
+    people                  what mail.address_of adds to a class, such as User
     no_sending              stops every send while a preview is rendered
 
 Nothing here knows Mail, the queue or the pages: they store what they need in the registration.

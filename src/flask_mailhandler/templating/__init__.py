@@ -5,6 +5,7 @@
     mail.render("mail/welcome", {"user": user}, locale="de", to=...)
       |
       | render         runs the steps below, and makes the Message
+      | recipients     the languages of the people in To, Cc and Bcc
       | language       de_AT, de, none; Flask-Babel is set to it
       | lookup         welcome.de.html, welcome.de.txt
       | unprinted      refuses a block that no template prints
@@ -32,5 +33,6 @@ from __future__ import annotations
 
 from ..message.template_name import origin_of
 from .render import render
+from .render import render_each
 
-__all__ = ["origin_of", "render"]
+__all__ = ["origin_of", "render", "render_each"]

@@ -20,6 +20,7 @@ from ..text.checks import shorten
 from . import language
 from . import lookup
 from . import markdown
+from . import recipients
 from .css.inline import inliner
 from .dead_links import check_links
 from .environments import Environments
@@ -50,7 +51,33 @@ def render(
     See :meth:`.Mail.render`.
     """
     _check_arguments(template, context, fields)
+    if locale is None:
+        fields = recipients.read(fields)
+        locale = recipients.language_of(fields) or None
     return mark(_templates(app, settings).render(template, context, locale, fields), template)
+
+
+def render_each(
+    app: Flask,
+    settings: Settings,
+    template: str,
+    context: Mapping[str, t.Any] | None,
+    fields: MessageFields,
+) -> list[Message]:
+    """Make a message for each language of the recipients::
+
+        mail.render_each("mail/welcome", to=users)
+
+    See :meth:`.Mail.render_each`.
+    """
+    _check_arguments(template, context, fields)
+    if fields.get("message_id") is not None:
+        raise TypeError("render_each() takes no message_id=: each message has its own.")
+    parts = recipients.by_language(recipients.read(fields))
+    return [
+        render(app, settings, template, context, locale or None, part)
+        for locale, part in parts.items()
+    ]
 
 
 def _check_arguments(template: object, context: object, fields: MessageFields) -> None:

@@ -68,7 +68,7 @@ class MailQueue:
 
     @property
     def settings(self) -> QueueSettings:
-        """The values of the app's ``MAIL_QUEUE*`` keys."""
+        """What the app's ``MAIL_QUEUE*`` keys say."""
         return self.site.settings
 
     @property
@@ -78,7 +78,7 @@ class MailQueue:
 
     @property
     def store(self) -> Store:
-        """The store, which holds the rows."""
+        """Where the rows are."""
         return self.parts.store
 
     @property

@@ -76,8 +76,7 @@ class Message:
     envelope_sender: Field[AddressInput | None, Address | str | None] = Field(
         convert.reverse_path, None
     )
-    """The address that bounces go to: the From if you leave it out. With "", no bounces are
-    sent."""
+    """The address that bounces go to. The default is the From; with "", no bounces are sent."""
     headers: Field[HeadersInput, Headers] = Field(lambda value, _: Headers(value), None)
     """Further header fields. A field that has its own argument is refused."""
     attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(convert.attachments, ())
@@ -159,8 +158,7 @@ class Message:
         return copy
 
     def same_mail_as(self, other: Message) -> t.Self:
-        """Return a copy with the identity of *other*, from which a ``before_send`` function has
-        made it.
+        """Return a copy with the identity of *other*, its form before a ``before_send`` function.
 
         A Message-ID or Date that was passed is kept.
         """

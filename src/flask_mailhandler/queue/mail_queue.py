@@ -68,7 +68,7 @@ class MailQueue:
 
     @property
     def settings(self) -> QueueSettings:
-        """What the app's ``MAIL_QUEUE*`` keys say."""
+        """The values of the app's ``MAIL_QUEUE*`` keys."""
         return self.app_access.settings
 
     @property
@@ -78,7 +78,7 @@ class MailQueue:
 
     @property
     def store(self) -> Store:
-        """Where the rows are."""
+        """The store, which holds the rows."""
         return self.components.store
 
     @property

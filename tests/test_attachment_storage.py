@@ -7,6 +7,7 @@ import email
 import email.policy
 import io
 import json
+import pathlib
 import pickle
 import typing as t
 import uuid
@@ -27,8 +28,6 @@ from sending import letter
 from sending import smtp
 
 if t.TYPE_CHECKING:
-    import pathlib
-
     from sending import Scripted
 
 # More than one piece, and no multiple of a line.
@@ -104,6 +103,16 @@ class Upload(io.RawIOBase):
         return self._octets.readinto(memoryview(buffer)[:7000])
 
 
+@dataclasses.dataclass
+class PlainBlob(Blob):
+    """A file whose open() takes no mode, and whose name is a path."""
+
+    name: t.Any = dataclasses.field(default_factory=lambda: pathlib.PurePath("invoices/48.pdf"))
+
+    def open(self) -> io.BytesIO:  # type: ignore[override]
+        return super().open("rb")
+
+
 def pdf_in(octets: bytes) -> object:
     """The content of the only attachment of a message."""
     message = email.message_from_bytes(octets, policy=email.policy.SMTP)
@@ -128,7 +137,7 @@ def test_fsspec_is_read_again_for_a_retry(scripted: Scripted, stored: t.Any) -> 
     assert pdf_in(arrived.content) == LARGE
 
 
-@pytest.mark.parametrize("kind", [Blob, StatBlob])
+@pytest.mark.parametrize("kind", [Blob, StatBlob, PlainBlob])
 @pytest.mark.parametrize("octets", [b"", b"x", LARGE], ids=len)
 def test_any_storage(kind: type[Blob], octets: bytes) -> None:
     """An object with open() and a size is opened for each read, and closed after it."""

@@ -41,7 +41,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 # Files that other programs create and delete in the project while the tests run.
-LEFTOVERS = ("__pycache__", "_build", "node_modules")
+LEFTOVERS = ("__pycache__", "_build/", "node_modules")
 
 
 @pytest.fixture(scope="module")

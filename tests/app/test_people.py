@@ -22,6 +22,9 @@ from flask_mailhandler import MessageError
 from flask_mailhandler.address import AddressInput
 from flask_mailhandler.address import LocalizedAddress
 
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class Base(orm.DeclarativeBase): ...
 
@@ -78,14 +81,14 @@ def user(name: str, language: str | None = None) -> User:
 
 
 @pytest.fixture
-def mail() -> Mail:
+def mail() -> Iterator[Mail]:
     app = Flask("shop")
     app.config["MAIL_DEFAULT_FROM"] = "shop@example.com"
     app.config["TESTING"] = True
     app.jinja_loader = DictLoader({"hi.txt": "Hello", "hi.de.txt": "Hallo", "hi.fr.txt": "Salut"})
     mail = Mail(app, cli=None)
-    app.app_context().push()
-    return mail
+    with app.app_context():
+        yield mail
 
 
 @pytest.mark.parametrize(

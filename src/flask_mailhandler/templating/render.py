@@ -33,6 +33,7 @@ from .unprinted import check_blocks
 from .urls import url_for_of
 
 _KEY = "mailhandler.templates"
+_LAYOUT = "mailhandler/layout.html"
 
 
 def render(
@@ -134,7 +135,11 @@ class Templates:
             return Message(**made)
 
     def _variables(self, context: Mapping[str, t.Any] | None, locale: str) -> dict[str, t.Any]:
-        variables = {"mail_locale": locale.replace("_", "-"), **(context or {})}
+        variables = {
+            "mail_locale": locale.replace("_", "-"),
+            "mail_layout": _LAYOUT,
+            **(context or {}),
+        }
         self._app.update_template_context(variables)
         # A context processor may have set its own url_for, which would not be safe.
         return {**variables, "url_for": self._url_for}

@@ -72,10 +72,11 @@ class Mailer:
             precedence over the attributes.
         """
         shared: MessageFields = {"from_addr": self.from_addr, "reply_to": self.reply_to}
+        fields = {**shared, **fields}
         template = f"{self.folder}/{template}" if self.folder else template
         if self.layout:
             context = {"mail_layout": self.layout, **(context or {})}
-        return self.mail.render(template, context, locale=locale, **{**shared, **fields})
+        return self.mail.render(template, context, locale=locale, **fields)
 
     def send(
         self,
@@ -87,7 +88,7 @@ class Mailer:
     ) -> Report:
         """Send a message with the account :attr:`using`, like :meth:`.Mail.send`. ::
 
-            report = accounts.send(accounts.welcome(user))
+        report = accounts.send(accounts.welcome(user))
         """
         return self.mail.send(message, using=self.using, recipients=recipients, timeout=timeout)
 

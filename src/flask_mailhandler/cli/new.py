@@ -68,7 +68,7 @@ def new(name: str, markdown: bool) -> int:
     test = tests / f"{names.test}.py"
     template = target.templates / names.template
     own = {template.with_suffix(end): text for end, text in new_files.templates(markdown).items()}
-    own[test] = new_files.TEST
+    own[test] = new_files.test(markdown)
     if found := sorted({*template.parent.glob(f"{template.name}.*"), *filter(Path.exists, own)}):
         raise click.ClickException(
             f"{_shown(found[0])} exists, and nothing was written. Choose another name, or move"

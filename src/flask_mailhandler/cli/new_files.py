@@ -81,7 +81,7 @@ from $home import $mail
 
 {PREVIEW}"""
 
-TEST = """\
+_TEST = """\
 \"\"\"The mail $template.\"\"\"
 
 from __future__ import annotations
@@ -99,6 +99,8 @@ def test_$function(app: Flask) -> None:
     assert message.to == ["ann@example.com"]
     assert message.subject == "$title"
     assert "Hello Ann" in message.html
+"""
+_TEXT_TEST = """\
     assert "Hello Ann" in message.text
 """
 CONFTEST = """\
@@ -144,6 +146,11 @@ Next:
 def templates(markdown: bool) -> dict[str, str]:
     """Return the templates of a mail by their extensions."""
     return {".md": _MARKDOWN} if markdown else {".html": _HTML, ".txt": _TEXT}
+
+
+def test(markdown: bool) -> str:
+    """Return the test of a mail. The text of one in Markdown is made when it is sent."""
+    return _TEST if markdown else _TEST + _TEXT_TEST
 
 
 def fill(text: str, words: Mapping[str, str]) -> str:

@@ -88,7 +88,10 @@ class Mailer:
     ) -> Report:
         """Send a message with the account :attr:`using`, like :meth:`.Mail.send`. ::
 
-        report = accounts.send(accounts.welcome(user))
+            report = accounts.send(accounts.welcome(user))
+
+        :raises MessageError: if the message cannot be sent as it is. Nothing was sent then.
+        :raises DeliveryError: if no recipient accepted the message.
         """
         return self.mail.send(message, using=self.using, recipients=recipients, timeout=timeout)
 

@@ -23,8 +23,8 @@ PACKAGE = ROOT / "src" / "flask_mailhandler"
 # The doors that lead up, by the file that opens each of them, and the room behind it.
 DOORS = {
     (".message.message", "mime/"),
-    (".extension", "cli/"),
-    (".extension", "pages/"),
+    (".extension.mail", "cli/"),
+    (".extension.mail", "pages/"),
 }
 
 

@@ -7,7 +7,7 @@ The house, from the top down. A room imports only from itself and from the rooms
     __pyinstaller  a hook for PyInstaller
     cli            flask mail
     pages          the mailbox, the queue and the previews in a browser
-    extension      Mail, current_mail
+    extension      Mail, current_mail, Mailer
     queue          send_later: rows, stores, workers, engines
     previews       @mail.preview
     templating     mail.render: Jinja, Markdown, CSS, links
@@ -53,8 +53,9 @@ if t.TYPE_CHECKING:
     from .errors import MailWarning as MailWarning
     from .errors import MessageError as MessageError
     from .errors import QueueError as QueueError
-    from .extension import current_mail as current_mail
-    from .extension import Mail as Mail
+    from .extension.mail import current_mail as current_mail
+    from .extension.mail import Mail as Mail
+    from .extension.mailer import Mailer as Mailer
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
     from .handlers.file import FileEmailHandler as FileEmailHandler
@@ -108,7 +109,8 @@ _HOMES = {
         "MessageError",
         "QueueError",
     ],
-    "extension": ["Mail", "current_mail"],
+    "extension.mail": ["Mail", "current_mail"],
+    "extension.mailer": ["Mailer"],
     "handlers.base": ["EmailHandler"],
     "handlers.console": ["ConsoleEmailHandler"],
     "handlers.file": ["FileEmailHandler"],
@@ -171,6 +173,7 @@ __all__ = [
     "MailQueue",
     "MailWarning",
     "MailboxEmailHandler",
+    "Mailer",
     "MemoryEmailHandler",
     "Message",
     "MessageError",

@@ -7,6 +7,7 @@ its name, which is imported when the command runs.
                                     ├─ check     in_force, check_session
                                     ├─ catch     catcher
                                     ├─ preview
+                                    ├─ new       new_names, new_files
                                     └─ queue_group ── queue, worker
                                        table   prints columns
 """
@@ -40,6 +41,7 @@ def group(name: str) -> click.Group:
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
     mail = _group(name, lambda function: using(with_appcontext(function)), with_appcontext)
     mail.add_command(_preview_command(with_appcontext))
+    mail.add_command(_new_command(with_appcontext))
     mail.add_command(
         queue_commands(lambda function: using(with_appcontext(function)), _run_in("queue"))
     )
@@ -170,6 +172,25 @@ def _preview_command(within: _Decorator) -> click.Command:
             _exit(list_previews() if export is None else write_previews(export))
 
     return preview
+
+
+def _new_command(within: _Decorator) -> click.Command:
+    @click.command("new")
+    @click.argument("name")
+    @click.option("--markdown", is_flag=True, help="Write one template in Markdown.")
+    @within
+    def new(name: str, markdown: bool) -> None:
+        """Write a new mail: templates, code, a preview and a test.
+
+        NAME is a word, or words with a slash after each group: account/welcome. No existing file
+        is changed.
+        """
+        with _errors_in_one_line():
+            from .new import new
+
+            _exit(new(name, markdown))
+
+    return new
 
 
 def _run_in(module: str) -> Callable[..., None]:

@@ -19,7 +19,6 @@ from .lookup import Files
 # Blocks about the message. A template's file contains them, but its rendered text does not.
 ABOUT = frozenset({"subject", "preheader"})
 IN_ONE_FILE = ABOUT | {"html", "text"}
-_LAYOUT = "mailhandler/layout.html"
 # https://www.unicode.org/standard/reports/tr13/tr13-5.html: everything that ends a line in some
 # program. A no-break space stays, because it was written on purpose.
 _SPACE = re.compile("[ \t\n\x0b\x0c\r\x1c-\x1f\x85\u2028\u2029]+")
@@ -97,7 +96,7 @@ class Parts:
         variables = {
             **self._variables,
             "mail_content": self._convert(written.text),
-            "mail_layout": written.variable("layout") or _LAYOUT,
+            "mail_layout": written.variable("layout") or self._variables["mail_layout"],
         }
         page = self._environments.html.render("mailhandler/markdown.html", variables)
         if "preheader" not in written:

@@ -34,6 +34,7 @@ from .unprinted import check_blocks
 from .urls import url_for_of
 
 _KEY = "mailhandler.templates"
+_LAYOUT = "mailhandler/layout.html"
 
 
 def render(
@@ -136,13 +137,15 @@ class Templates:
     ) -> Message:
         known = language.read_locale(locale)
         with language.speaking(self._app, known), collecting(self._app) as images:
-            files = self._files(template, known)
+            variables = self._variables(context, known)
+            layout = variables["mail_layout"]
+            files = self._files(template, known, layout if isinstance(layout, str) else "")
             subject = plain(fields.get("subject"))
             parts = Parts(
                 self._environments,
                 lambda text: self._convert(text),
                 files,
-                self._variables(context, known),
+                variables,
                 None if subject is None else one_line(subject),
             )
             html = parts.html()
@@ -161,7 +164,11 @@ class Templates:
             return Message(**made)
 
     def _variables(self, context: Mapping[str, t.Any] | None, locale: str) -> dict[str, t.Any]:
-        variables = {"mail_locale": locale.replace("_", "-"), **(context or {})}
+        variables = {
+            "mail_locale": locale.replace("_", "-"),
+            "mail_layout": _LAYOUT,
+            **(context or {}),
+        }
         self._app.update_template_context(variables)
         # A context processor may have set its own url_for, which would not be safe.
         return {**variables, "url_for": self._url_for}
@@ -170,13 +177,13 @@ class Templates:
     def _convert(self) -> t.Callable[[str], Markup]:
         return markdown.converter()
 
-    def _find(self, template: str, locale: str) -> lookup.Files:
+    def _find(self, template: str, locale: str, layout: str) -> lookup.Files:
         locales = [*language.fallbacks(locale)]
         files = lookup.find(template, locales, self._exists, self._known)
         environment = self._environments.text.environment
         for name in files.written:
             single = name == files.single
-            check_blocks(environment, name, IN_ONE_FILE if single else ABOUT, silent=single)
+            check_blocks(environment, name, IN_ONE_FILE if single else ABOUT, layout, silent=single)
         return files
 
     def _known(self) -> list[str]:

@@ -16,17 +16,18 @@ if t.TYPE_CHECKING:
 
 
 def check_blocks(
-    environment: Environment, name: str, known: Collection[str], *, silent: bool
+    environment: Environment, name: str, known: Collection[str], layout: str, *, silent: bool
 ) -> None:
     """Check that all blocks of a template, and of the templates it extends, are printed.
 
     Templates that are only known during rendering (``{% extends layout %}``) are not checked.
 
     :param known: Blocks that are read from the template by name.
+    :param layout: What ``{% extends mail_layout %}`` extends; "" if that is not known.
     :param silent: Whether the template consists of such blocks only.
     :raises MessageError: for the first block that is not printed.
     """
-    chain = _chain(environment, name)
+    chain = _chain(environment, name, layout)
     if not chain:
         return
     *derived, (_, root) = chain
@@ -42,7 +43,7 @@ def check_blocks(
         printed.update(_blocks(tree))
 
 
-def _chain(environment: Environment, name: str) -> list[tuple[str, nodes.Template]]:
+def _chain(environment: Environment, name: str, layout: str) -> list[tuple[str, nodes.Template]]:
     """A template and those it extends; empty if they are not known before rendering."""
     chain: dict[str, nodes.Template] = {}
     parent: str | None = name
@@ -51,11 +52,11 @@ def _chain(environment: Environment, name: str) -> list[tuple[str, nodes.Templat
             return []
         source, filename, _ = environment.loader.get_source(environment, parent)
         chain[parent] = environment.parse(source, parent, filename)
-        parent = _extended(chain[parent])
+        parent = _extended(chain[parent], layout)
     return [*chain.items()]
 
 
-def _extended(tree: nodes.Template) -> str | None:
+def _extended(tree: nodes.Template, layout: str) -> str | None:
     """The name of the extended template; None if it extends nothing, "" if that is not known."""
     match [*tree.find_all(nodes.Extends)]:
         case []:
@@ -64,6 +65,10 @@ def _extended(tree: nodes.Template) -> str | None:
             extends in tree.body
         ):
             return name
+        case [nodes.Extends(template=nodes.Name(name="mail_layout")) as extends] if (
+            extends in tree.body
+        ):
+            return layout
     return ""
 
 

@@ -27,6 +27,19 @@ from .previews.preview import Previews
 from .previews.preview import Variants
 from .queue.send_later import LaterSender
 from .queue.send_later import start_with_requests
+from ..app.current import NAME
+from ..app.current import no_mail
+from ..app.sender import Sender
+from ..app.settings import read_settings
+from ..errors import ConfigurationError
+from ..message.fields import MessageFields
+from ..message.message import Message
+from ..previews.preview import F
+from ..previews.preview import PREVIEWS
+from ..previews.preview import Previews
+from ..previews.preview import Variants
+from ..queue.send_later import LaterSender
+from ..queue.send_later import start_with_requests
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 P = t.TypeVar("P")
@@ -93,11 +106,11 @@ class Mail(Sender, LaterSender):
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
         if app.debug if settings.mailbox is None else settings.mailbox:
-            from .pages.register import register_on
+            from ..pages.register import register_on
 
             register_on(app, settings, lambda: self._allow_mailbox())
         if self._cli is not None:
-            from .cli import group
+            from ..cli import group
 
             app.cli.add_command(group(self._cli))
 
@@ -159,7 +172,7 @@ class Mail(Sender, LaterSender):
             the people have several languages.
         :raises jinja2.TemplateNotFound: if there is no such template.
         """
-        from .templating import render
+        from ..templating import render
 
         mine = self._registration()
         return render(mine.app, mine.settings, template, context, locale, fields)

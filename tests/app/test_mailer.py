@@ -1,0 +1,201 @@
+"""A mailer: what a group of mails shares."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from flask_mailhandler import Mail
+from flask_mailhandler import Mailer
+from flask_mailhandler import Message
+from flask_mailhandler import MessageError
+from flask_mailhandler.queue.row import PRIORITIES
+from mail_templates import app_with
+from queueing import Shop
+from sending import letter
+
+if t.TYPE_CHECKING:
+    from pathlib import Path
+
+    from flask import Flask
+
+PLAIN = "<i>plain</i>{% block content %}{% endblock %}"
+GROUPS = {"accounts": {"url": "smtp://bulk.example.com"}}
+
+
+class AccountMailer(Mailer):
+    """Sets every attribute."""
+
+    from_addr = "Accounts <accounts@example.com>"
+    reply_to = ("help@example.com",)
+    using = "accounts"
+    priority = "high"
+    folder = "mail/account"
+    layout = "plain.html"
+
+    def welcome(self, name: str, **fields: t.Any) -> Message:
+        return self.render("welcome", {"name": name}, to="ann@example.com", **fields)
+
+
+class PlainMailer(Mailer):
+    """Sets nothing."""
+
+
+def app(**templates: str) -> Flask:
+    """An app with a layout and the templates of a mail."""
+    files = {f"mail/account/welcome.{ending}": text for ending, text in templates.items()}
+    return app_with({**files, "plain.html": PLAIN, "hello.txt": "Hi"}, MAIL_ACCOUNTS=GROUPS)
+
+
+def test_fields_that_are_shared() -> None:
+    """Each message has the From, the Reply-To and the folder of the group."""
+    with app(txt="{% block subject %}Hi{% endblock %}Hello {{ name }}").app_context():
+        message = AccountMailer().welcome("Ann")
+
+    assert str(message.from_addr) == "accounts@example.com"
+    assert message.reply_to == ["help@example.com"]
+    assert message.to == ["ann@example.com"]
+    assert (message.subject, message.text) == ("Hi", "Hello Ann\n")
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [("from_addr", "me@example.com"), ("reply_to", "me@example.com"), ("reply_to", [])],
+)
+def test_arguments_take_precedence(field: str, given: t.Any) -> None:
+    """A field that a mail passes replaces the one of the group."""
+    with app(txt="Hello").app_context():
+        message = AccountMailer().welcome("Ann", **{field: given})
+
+    expected = Message(text="Hello", **{field: given})
+    assert getattr(message, field) == getattr(expected, field)
+
+
+def test_a_mailer_without_attributes() -> None:
+    """It renders and sends as the Mail does."""
+    with app().app_context():
+        message = PlainMailer().render("hello", locale="de", subject="Hi")
+
+    assert (message.subject, message.text) == ("Hi", "Hi\n")
+    assert message.from_addr is None
+    assert message.reply_to == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "template"),
+    [
+        ("html", "{% extends mail_layout %}{% block content %}Hello {{ name }}{% endblock %}"),
+        ("md", "Hello {{ name }}"),
+        (
+            "mail",
+            "{% extends mail_layout %}{% block html %}{{ super() }}{% endblock %}"
+            "{% block content %}Hello {{ name }}{% endblock %}",
+        ),
+    ],
+)
+def test_layout(ending: str, template: str) -> None:
+    """The mails of the group have its layout. Other mails have the usual one."""
+    here = app(**{ending: template})
+    if ending == "mail":
+        here = app_with(
+            {
+                "mail/account/welcome.mail": template,
+                "plain.html": f"{{% block html %}}{PLAIN}{{% endblock %}}",
+            }
+        )
+    with here.app_context():
+        plain = AccountMailer().welcome("Ann")
+        usual = here.extensions["mailhandler"].render("mail/account/welcome", {"name": "Ann"})
+
+    assert plain.html.startswith("<i>plain</i>")
+    assert usual.html.startswith("<!doctype html>")
+    assert "Hello Ann" in plain.html
+    assert "Hello Ann" in usual.html
+
+
+def test_layout_of_a_template() -> None:
+    """A mail in Markdown can set another layout than its group."""
+    templates = {
+        "mail/account/welcome.md": '{% set layout = "other.html" %}Hello',
+        "plain.html": PLAIN,
+        "other.html": "<b>other</b>{% block content %}{% endblock %}",
+    }
+    with app_with(templates).app_context():
+        message = AccountMailer().welcome("Ann")
+
+    assert message.html.startswith("<b>other</b>")
+
+
+@pytest.mark.parametrize("layout", ["", "plain.html", "base.html"])
+def test_blocks_of_the_layout(layout: str) -> None:
+    """A block that the layout does not print is an error, whatever the layout is."""
+    templates = {
+        "welcome.html": "{% extends mail_layout %}{% block contents %}Hi{% endblock %}",
+        "plain.html": PLAIN,
+        "base.html": "{% extends 'plain.html' %}",
+    }
+    with app_with(templates).app_context():
+        mailer = PlainMailer()
+        mailer.layout = layout
+
+        with pytest.raises(MessageError, match=r"prints the block 'contents'. Did you mean 'conte"):
+            mailer.render("welcome")
+
+
+def test_a_layout_for_each_mailer() -> None:
+    """Two groups may render the same template, each in its layout."""
+    templates = {
+        "welcome.html": "{% extends mail_layout %}{% block content %}Hi{% endblock %}",
+        "one.html": "1{% block content %}{% endblock %}",
+        "two.html": "2{% block content %}{% endblock %}",
+    }
+    first, second = PlainMailer(), PlainMailer()
+    first.layout, second.layout = "one.html", "two.html"
+    with app_with(templates).app_context():
+        htmls = [mailer.render("welcome").html for mailer in (first, second, first)]
+
+    assert htmls == ["1Hi", "2Hi", "1Hi"]
+
+
+def test_send_with_the_account() -> None:
+    """``send`` uses the account of the group, and passes its other arguments on."""
+    here = app(txt="Hello")
+    mail: Mail = here.extensions["mailhandler"]
+    mailer = AccountMailer(mail)
+    with here.app_context(), mail.capture() as outbox:
+        report = mailer.send(mailer.welcome("Ann"), recipients="bob@example.com")
+        PlainMailer(mail).send(mailer.welcome("Ann"))
+
+    assert report.accepted == ["bob@example.com"]
+    assert [captured.using for captured in outbox] == ["accounts", "default"]
+
+
+@pytest.mark.parametrize("priority", PRIORITIES)
+def test_send_later(priority: str, tmp_path: Path) -> None:
+    """``send_later`` uses the account and the priority of the group, and passes its other
+    arguments on."""
+    here = Shop(tmp_path, MAIL_ACCOUNTS=GROUPS)
+    mailer = AccountMailer(here.mail)
+    mailer.priority = priority
+    with here.app.app_context():
+        ticket = mailer.send_later(letter(), key="once", delay=60)
+        again = mailer.send_later(letter(), key="once")
+
+    (row,) = here.rows
+    assert (row.account, PRIORITIES[row.priority], row.key) == ("accounts", priority, "once")
+    assert row.due - row.created == 60
+    assert (ticket.created, again.created) == (True, False)
+
+
+def test_the_mail_of_the_current_app() -> None:
+    """Without an argument, a mailer belongs to each app whose context it is used in."""
+    mailer = PlainMailer()
+    texts = []
+    for text in ("one", "two"):
+        with app_with({"hello.txt": text}).app_context():
+            texts.append(mailer.render("hello").text)
+
+    assert texts == ["one\n", "two\n"]
+    with pytest.raises(RuntimeError, match="no app context here"):
+        mailer.render("hello")

@@ -19,6 +19,7 @@
       v
     parts              subject, HTML, text
       |
+      | missing        refuses a message without a subject or without content
       | dead_links     refuses links that a mail client cannot follow
       | css/           moves CSS from <style> into style=""
       v

@@ -25,6 +25,8 @@ from .dead_links import check_links
 from .environments import Environments
 from .images import collecting
 from .images import mail_image
+from .missing import check_body
+from .missing import check_subject
 from .parts import ABOUT
 from .parts import IN_ONE_FILE
 from .parts import one_line
@@ -120,7 +122,9 @@ class Templates:
             )
             html = parts.html()
             source = files.single or files.html or files.markdown
+            check_subject(parts.subject(), source or files.text, passed=subject is not None)
             check_links(html, source, self._placeholders)
+            check_body(html, parts.text(), source or files.text)
             html = self._inline(html)
             name = "inline_attachments"
             inline = message_fields.attachments(fields.get(name), name)

@@ -15,6 +15,7 @@ from .examined import Examined
 from .rule import Found
 from .rule import Rule
 from .rule import Where
+from .translation import translation
 from .unsubscribe import one_click
 from .unsubscribe import syntax
 
@@ -191,6 +192,14 @@ RULES = (
         "Text in braces is usually a variable that the template did not fill in.",
         "https://jinja.palletsprojects.com/en/stable/templates/#variables",
         _braces,
+    ),
+    Rule(
+        "translation",
+        "warning",
+        "The reader chose another language. Usually a template in that language or a translated"
+        " text is missing.",
+        "https://python-babel.github.io/flask-babel/#translating-applications",
+        translation,
     ),
     Rule(
         "invisible",

@@ -95,9 +95,11 @@ def render(app: Flask, name: str, /, locale: object = None, **variables: t.Any) 
     written = not isinstance(loader, DictLoader) or any(
         "block subject" in source for source in loader.mapping.values()
     )
-    fields: MessageFields = {} if written else {"subject": ""}
+    fields: MessageFields = {"to": "ann@example.com"}
+    if not written:
+        fields["subject"] = ""
     with app.app_context():
-        return current_mail.render(name, variables, locale=locale, to="ann@example.com", **fields)
+        return current_mail.render(name, variables, locale=locale, **fields)
 
 
 def render_html(source: str, /, **variables: t.Any) -> Message:

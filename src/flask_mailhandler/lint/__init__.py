@@ -7,6 +7,7 @@
     examined     a message, taken apart for the rules
     rule         Rule, Finding
     rules        RULES: each rule with its reason
+    contrast     the rule for colours of words and backgrounds
     translation  the rule for a message in several languages
     unsubscribe  the two rules for List-Unsubscribe   RFC 2369, 8058
 

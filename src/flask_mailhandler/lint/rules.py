@@ -11,6 +11,7 @@ from ..mime.links import why_dead
 from ..plaintext.markup import Start
 from ..text.checks import shorten
 from ..text.invisible import invisible_in_line
+from .contrast import contrast
 from .examined import Examined
 from .rule import Found
 from .rule import Rule
@@ -192,6 +193,13 @@ RULES = (
         "Text in braces is usually a variable that the template did not fill in.",
         "https://jinja.palletsprojects.com/en/stable/templates/#variables",
         _braces,
+    ),
+    Rule(
+        "contrast",
+        "warning",
+        "Many readers cannot tell such words from their background, least of all in the sun.",
+        "https://www.w3.org/TR/WCAG22/#contrast-minimum",
+        contrast,
     ),
     Rule(
         "translation",

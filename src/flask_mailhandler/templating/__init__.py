@@ -14,6 +14,7 @@
       | environments   the app's filters and globals; each part has its own escaping
       | urls           url_for, based on MAIL_BASE_URL
       | images         mail_image
+      | accent         mail_accent: the colours of the layout
       | blocks         subject, preheader, html, text
       | markdown       welcome.md becomes HTML in a layout
       v

@@ -20,6 +20,7 @@ from ..text.checks import shorten
 from . import language
 from . import lookup
 from . import markdown
+from .accent import mail_accent
 from .css.inline import inliner
 from .dead_links import check_links
 from .environments import Environments
@@ -95,7 +96,7 @@ class Templates:
         self._app = app
         self._placeholders = settings.placeholders
         self._url_for = url_for_of(app, settings.base_url)
-        functions = {"url_for": self._url_for, "mail_image": mail_image}
+        functions = {"url_for": self._url_for, "mail_image": mail_image, "mail_accent": mail_accent}
         self._environments = Environments(app, functions)
         self._inline = inliner()
         # As in Jinja: a template that was not found is looked up again in debug mode only.

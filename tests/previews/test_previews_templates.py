@@ -175,3 +175,12 @@ def test_a_language_without_a_translation(shop: Shop) -> None:
         "fi": [],
     }
     assert shop.render("Allowed:de").findings == ()
+
+
+def test_the_preheader(shop: Shop) -> None:
+    """The page shows the preheader of a mail."""
+    shop.template("welcome.mail", WELCOME + "{% block preheader %}Nice to see you{% endblock %}")
+
+    page = shop.app.test_client().get("/_mail/previews/Welcome").text
+
+    assert ">Preheader</dt><dd>Nice to see you</dd>" in page

@@ -27,7 +27,7 @@
     Message
 
     package_files      templates and other files of this package
-    templates/         the layout, and the page around Markdown
+    templates/         the layout, the page around Markdown, and the components
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from flask_mailhandler import current_mail
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler.mime import render as write
+from flask_mailhandler.templating.accent import mail_accent
 
 from .table import microseconds
 from .table import table
@@ -106,7 +107,12 @@ def _alone(case: str) -> Callable[[], bytes]:
 
     def by_hand() -> bytes:
         line = subject.render(VARIABLES)
-        variables = {**VARIABLES, "mail_subject": lambda: line, "mail_locale": ""}
+        variables = {
+            **VARIABLES,
+            "mail_subject": lambda: line,
+            "mail_locale": "",
+            "mail_accent": mail_accent,
+        }
         page = inliner.inline(html.get_template("x.html").render(variables))
         words = text.get_template("x.txt").render(variables)
         return bytes(write(Message(subject=line, html=page, text=words, **FIELDS)))

@@ -253,7 +253,7 @@ def test_templates_are_loaded_when_used() -> None:
     )
     rendered = (
         "import jinja2; app.jinja_loader = jinja2.DictLoader({'x.html': '<style></style>Hi'})\n"
-        "with app.app_context(): mail.render('x')"
+        "with app.app_context(): mail.render('x', subject='Hi')"
     )
     libraries = {"css_inline", "markdown_it", "flask_babel", "babel"}
 

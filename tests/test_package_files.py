@@ -39,10 +39,10 @@ app.jinja_loader = DictLoader(
 )
 app.config.update(DEBUG=True, MAIL_DEFAULT_FROM="a@b.example", MAIL_BASE_URL="https://b.example")
 mail = Mail(app)
-mail.preview("Hello")(lambda: mail.render("m"))
+mail.preview("Hello")(lambda: mail.render("m", subject="Hi"))
 with app.app_context():
     for name in ("m", "n"):
-        html = mail.render(name, to="ann@example.com").html
+        html = mail.render(name, subject="Hi", to="ann@example.com").html
         assert "Hi" in html and 'class="column"' in html, html
     mail.send(Message(text="Hi", to="ann@example.com"))
 client = app.test_client()

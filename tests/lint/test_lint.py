@@ -338,3 +338,42 @@ def test_every_rule_says_why(rule: object) -> None:
     assert found.link.startswith("https://")
     assert f"``{found.name}``" in page
     assert f"<{found.link}>`__" in page
+
+
+ENGLISH = "Hello Ann, your order HP-20488 of 29 November was sent. https://shop.example/orders/1"
+
+
+@pytest.mark.parametrize(
+    ("subject", "text", "found"),
+    [
+        ("Sent", ENGLISH, True),
+        ("Sent", ENGLISH.replace("November", "Nov.").replace("29", "30"), True),
+        ("Versandt", ENGLISH, True),
+        ("Versandt", "Hallo Ann, die Bestellung HP-20488 vom 29. November ist unterwegs.", False),
+        ("Sent", "Hei Ann, tilauksesi HP-20488 on matkalla. https://shop.example/orders/1", False),
+        ("送信", "アンさん、ご注文 HP-20488 を発送しました。", False),
+    ],
+)
+def test_translation(subject: str, text: str, found: bool) -> None:
+    """A mail with the words of another language was not translated; names, numbers, dates and
+    links do not count."""
+    english = bytes(captured(subject="Sent", text=ENGLISH).content)
+    content = bytes(captured(subject=subject, text=text).content)
+
+    assert [str(one) for one in lint(content, others={"en": english})] == (
+        ["warning in the text: The words are those of the mail in 'en'. [translation]"]
+        if found
+        else []
+    )
+
+
+def test_translation_of_html() -> None:
+    """Without a text, the words of the HTML count; a mail of two words may be the same."""
+    page = b"Subject: %s\r\nContent-Type: text/html\r\n\r\n<title>x</title><p>%s"
+
+    news = page % (b"News", b"Good morning to you")
+    same = lint(news, others={"de": news})
+    short = lint(page % (b"News", b"OK"), others={"de": page % (b"News", b"OK")})
+
+    assert [one.rule for one in same] == ["text-part", "translation"]
+    assert [one.rule for one in short] == ["text-part"]

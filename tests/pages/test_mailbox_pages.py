@@ -412,3 +412,15 @@ def test_lint_knows_placeholders(tmp_path: Path) -> None:
 
     assert "relative URL &#39;%other%&#39;" in page
     assert "relative URL &#39;%out%&#39;" not in page
+
+
+def test_a_preheader(app: Flask, browser: FlaskClient) -> None:
+    """The list shows the preheader instead of the text, and the page of the message names it."""
+    hidden = '<div style="display:none">One more &lt;click&gt;</div>'
+    page = send(app, subject="Hi", html=f"{hidden}<p>Hello there")
+
+    shown, listed = browser.get(page).text, browser.get("/_mail/").text
+
+    assert ">Preheader</dt><dd>One more &lt;click&gt;</dd>" in shown
+    assert '<span class="text">One more &lt;click&gt;</span>' in listed
+    assert "Preheader" not in browser.get(send(app, html="<p>Hello there")).text

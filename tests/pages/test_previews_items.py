@@ -21,7 +21,8 @@ def create_app(name="shop"):
     return app
 
 
-@mail.preview("Account/Welcome", variants={"new": {}, "old": {}}, locales=["en", "de"])
+@mail.preview("Account/Welcome", variants={"new": {}, "old": {}}, locales=["en", "de"],
+              allow=["translation"])
 def welcome(locale):
     return Message(subject=f"Hi {locale}", text=current_app.name)
 """

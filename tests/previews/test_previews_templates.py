@@ -154,3 +154,33 @@ def test_a_locale(shop: Shop) -> None:
 
     assert b"Subject: Servus\r\n" in shop.render("Bye:de_AT").content
     assert b"Subject: Bye\r\n" in shop.render("Bye").content
+
+
+def test_a_language_without_a_translation(shop: Shop) -> None:
+    """A sample in a language that has no template of its own is found, the first one is not."""
+    shop.template("sent.txt", "{% block subject %}Sent{% endblock %}Your order is on its way.")
+    shop.template("sent.fi.txt", "{% block subject %}Matkalla{% endblock %}Tilauksesi on matkalla.")
+    names = ["en", "en_GB", "de", "fi"]
+
+    def sent(locale: str) -> Message:
+        return shop.mail.render("mail/sent", locale=locale)
+
+    shop.mail.preview("Sent", locales=names)(sent)
+    shop.mail.preview("Allowed", locales=names, allow=["translation"])(sent)
+
+    assert {name: [str(one) for one in shop.render(f"Sent:{name}").findings] for name in names} == {
+        "en": [],
+        "en_GB": [],
+        "de": ["warning in the text: The words are those of the mail in 'en'. [translation]"],
+        "fi": [],
+    }
+    assert shop.render("Allowed:de").findings == ()
+
+
+def test_the_preheader(shop: Shop) -> None:
+    """The page shows the preheader of a mail."""
+    shop.template("welcome.mail", WELCOME + "{% block preheader %}Nice to see you{% endblock %}")
+
+    page = shop.app.test_client().get("/_mail/previews/Welcome").text
+
+    assert ">Preheader</dt><dd>Nice to see you</dd>" in page

@@ -132,7 +132,10 @@ def test_about_the_mail_is_not_in_its_text() -> None:
 def test_the_layout_shows_the_subject() -> None:
     """The title of the HTML is the subject, even if it was passed as an argument."""
     app = app_with(
-        {"x.html": "{% extends 'mailhandler/layout.html' %}{% block subject %}A & B{% endblock %}"}
+        {
+            "x.html": "{% extends 'mailhandler/layout.html' %}"
+            "{% block subject %}A & B{% endblock %}{% block content %}Hi{% endblock %}"
+        }
     )
 
     with app.app_context():
@@ -312,7 +315,7 @@ def test_context_processors() -> None:
 
     with app.app_context():
         g.user = "u1"
-        message = current_mail.render("x", {"name": "Ann"})
+        message = current_mail.render("x", {"name": "Ann"}, subject="Hi")
 
     assert message.html == "Pine Ann u1"
 
@@ -327,7 +330,7 @@ def test_view_job_and_script(no_leaks: None) -> None:
     @app.get("/view")
     def view() -> str:
         assert request.host == "forged.example"
-        found.append(current_mail.render("x"))
+        found.append(current_mail.render("x", subject=""))
         return ""
 
     thread = threading.Thread(target=lambda: found.append(render(app, "x").replace(to=())))
@@ -376,7 +379,9 @@ def test_a_mail_within_a_mail() -> None:
             "out.html": "{{ inner() }}{% set x = mail_image('logo.png') %}",
         }
     )
-    app.jinja_env.globals["inner"] = lambda: len(current_mail.render("in").inline_attachments)
+    app.jinja_env.globals["inner"] = lambda: len(
+        current_mail.render("in", subject="").inline_attachments
+    )
 
     message = render(app, "out")
 
@@ -395,7 +400,7 @@ def test_given_attachments_stay() -> None:
     )
 
     with app.app_context():
-        message = current_mail.render("x", {"cid": photo.cid}, inline_attachments=photo)
+        message = current_mail.render("x", {"cid": photo.cid}, subject="", inline_attachments=photo)
 
     assert [image.filename for image in message.inline_attachments] == ["photo.jpg", "logo.png"]
 
@@ -548,8 +553,16 @@ def test_a_block_of_a_layout_that_is_printed_nowhere() -> None:
         ("x.html", EXTENDS + "{% block subject %}S{% endblock %}{% block foot %}x{% endblock %}"),
         ("x.html", EXTENDS + "{% block content %}{% block new %}x{% endblock %}{% endblock %}"),
         ("x.html", "{% block anything %}x{% endblock %}"),
-        ("x.html", "{% set page = 'page.html' %}{% extends page %}{% block no %}x{% endblock %}"),
-        ("x.html", "{% if 1 %}{% extends 'page.html' %}{% endif %}{% block no %}x{% endblock %}"),
+        (
+            "x.html",
+            "{% set page = 'page.html' %}{% extends page %}{% block no %}{% endblock %}"
+            "{% block foot %}x{% endblock %}",
+        ),
+        (
+            "x.html",
+            "{% if 1 %}{% extends 'page.html' %}{% endif %}{% block no %}{% endblock %}"
+            "{% block foot %}x{% endblock %}",
+        ),
         ("x.txt", "{% block anything %}x{% endblock %}"),
         ("x.md", "{% block anything %}x{% endblock %}"),
     ],

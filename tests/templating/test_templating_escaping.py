@@ -127,7 +127,9 @@ def test_what_the_app_has_compiled(tmp_path: Path) -> None:
     Mail(app, cli=None)
 
     assert app.jinja_env.get_template("part.j2").render(v="<b>") == "<b>"
-    assert render(app, "x", v="<b>").html == "&lt;b&gt;"
+    with app.app_context():
+        message = current_mail.render("x", {"v": "<b>"}, subject="Hi")
+    assert message.html == "&lt;b&gt;"
     assert app.jinja_env.get_template("part.j2").render(v="<b>") == "<b>"
 
 
@@ -145,7 +147,7 @@ def test_what_the_app_has_compiled(tmp_path: Path) -> None:
 )
 def test_subject_is_one_line(value: str, expect: str) -> None:
     """A subject is one line: line ends become spaces, and cannot start another header field."""
-    app = app_with({"x.txt": "{% block subject %}\nHi\n  {{ name }}\n{% endblock %}"})
+    app = app_with({"x.txt": "{% block subject %}\nHi\n  {{ name }}\n{% endblock %}Hi"})
 
     with app.app_context():
         message = current_mail.render(
@@ -162,7 +164,7 @@ def test_subject_is_one_line(value: str, expect: str) -> None:
 @pytest.mark.parametrize("value", ["\x00", "\x1b[31m", "\x7f", "\x9b", "\ud800"])
 def test_other_controls_in_a_subject(value: str) -> None:
     """Control characters that do not end a line are refused, as in every subject."""
-    app = app_with({"x.txt": "{% block subject %}{{ v }}{% endblock %}"})
+    app = app_with({"x.txt": "{% block subject %}{{ v }}{% endblock %}Hi"})
 
     with pytest.raises(MessageError, match="subject has the control character"):
         render(app, "x", v=f"a{value}b")

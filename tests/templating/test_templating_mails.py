@@ -180,7 +180,10 @@ def babel_app(tmp_path: Path) -> Flask:
         "{% block html %}{{ mail_locale }}: {% trans %}Hello {{ name }}{% endtrans %},"
         " {{ number|numberformat }}{% endblock %}"
     )
-    markdown = "{% set layout = 'plain.html' %}**{% trans %}Hello {{ name }}{% endtrans %}**"
+    markdown = (
+        "{% block subject %}Hi{% endblock %}{% set layout = 'plain.html' %}"
+        "**{% trans %}Hello {{ name }}{% endtrans %}**"
+    )
     app = app_with(
         {"x.mail": source, "y.md": markdown, "plain.html": "{% block content %}{% endblock %}"},
         BABEL_TRANSLATION_DIRECTORIES=str(tmp_path),

@@ -7,6 +7,8 @@
     examined     a message, taken apart for the rules
     rule         Rule, Finding
     rules        RULES: each rule with its reason
+    contrast     the rule for colours of words and backgrounds
+    translation  the rule for a message in several languages
     unsubscribe  the two rules for List-Unsubscribe   RFC 2369, 8058
 
 A message from any source can be linted: nothing raises for it, and time is linear in its size.
@@ -17,6 +19,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from .examined import Examined
@@ -31,7 +34,11 @@ _MOST = 10  # findings of one rule in one message
 
 
 def lint(
-    content: bytes, *, allow: Collection[str] = (), placeholders: Sequence[str] = ()
+    content: bytes,
+    *,
+    allow: Collection[str] = (),
+    placeholders: Sequence[str] = (),
+    others: Mapping[str, bytes] | None = None,
 ) -> list[Finding]:
     """Return the problems that the reader of a message would notice.
 
@@ -45,6 +52,8 @@ def lint(
     :param allow: The names of rules to skip.
     :param placeholders: The beginnings of links and words that a provider fills in, as in
         :data:`MAIL_PLACEHOLDERS`.
+    :param others: The octets of the same message in other languages, such as ``{"en": english}``,
+        for the rule ``translation``.
     :return: The findings in the order of the rules. For each rule there are at most ten, and one
         more that counts the rest.
     :raises ValueError: for a name in *allow* that is not the name of a rule.
@@ -53,7 +62,7 @@ def lint(
     if not isinstance(content, bytes):
         raise TypeError("lint() takes octets: lint(bytes(outbox[0].content)).")
     check_names(allow)
-    examined = Examined.read(content, placeholders)
+    examined = Examined.read(content, placeholders, others)
     return [
         finding
         for rule in RULES

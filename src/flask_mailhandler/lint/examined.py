@@ -29,6 +29,7 @@ class Examined:
     :param cids: The Content-IDs of the parts.
     :param nameless: The types of attachments without a file name.
     :param placeholders: The beginnings of text that a provider fills in.
+    :param others: The subject and the text of the message in other languages.
     """
 
     fields: tuple[tuple[str, str], ...]
@@ -41,9 +42,15 @@ class Examined:
     cids: frozenset[str]
     nameless: tuple[str, ...] = ()
     placeholders: tuple[str, ...] = ()
+    others: t.Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def read(cls, content: bytes, placeholders: t.Sequence[str] = ()) -> Examined:
+    def read(
+        cls,
+        content: bytes,
+        placeholders: t.Sequence[str] = (),
+        others: t.Mapping[str, bytes] | None = None,
+    ) -> Examined:
         """Take the octets of a message apart."""
         reading = read_within_bounds(content)
         html = reading.html
@@ -62,12 +69,23 @@ class Examined:
                 if leaf.shown == "attachment" and not leaf.filename and leaf.kind != _MESSAGE
             ),
             placeholders=(*placeholders,),
+            others={name: _subject_and_text(other) for name, other in (others or {}).items()},
             cids=frozenset(leaf.cid.strip("<> ") for leaf in reading.leaves if leaf.cid),
         )
+
+    @property
+    def subject(self) -> str:
+        """The subject; "" if there is none."""
+        return next(iter(self.values("subject")), "")
 
     def values(self, name: str) -> list[str]:
         """Return the values of all fields of a name, given in lower case."""
         return [value for found, value in self.fields if found.lower() == name]
+
+
+def _subject_and_text(content: bytes) -> tuple[str, str]:
+    found = Examined.read(content)
+    return found.subject, found.text or found.words
 
 
 def _links(found: t.Iterable[Start | End | str]) -> t.Iterator[Link]:

@@ -11,10 +11,12 @@ from ..mime.links import why_dead
 from ..plaintext.markup import Start
 from ..text.checks import shorten
 from ..text.invisible import invisible_in_line
+from .contrast import contrast
 from .examined import Examined
 from .rule import Found
 from .rule import Rule
 from .rule import Where
+from .translation import translation
 from .unsubscribe import one_click
 from .unsubscribe import syntax
 
@@ -191,6 +193,21 @@ RULES = (
         "Text in braces is usually a variable that the template did not fill in.",
         "https://jinja.palletsprojects.com/en/stable/templates/#variables",
         _braces,
+    ),
+    Rule(
+        "contrast",
+        "warning",
+        "Many readers cannot tell such words from their background, least of all in the sun.",
+        "https://www.w3.org/TR/WCAG22/#contrast-minimum",
+        contrast,
+    ),
+    Rule(
+        "translation",
+        "warning",
+        "The reader chose another language. Usually a template in that language or a translated"
+        " text is missing.",
+        "https://python-babel.github.io/flask-babel/#translating-applications",
+        translation,
     ),
     Rule(
         "invisible",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from ..mime.reading import Leaf
 from ..mime.reading import leaf_of
 from ..mime.reading import parsed_within_bounds
+from ..mime.reading import preheader
 from ..mime.reading import unfolded
 from ..mime.stdlib.source import parts_of
 from ..text.decoding import decoded
@@ -82,6 +83,11 @@ class DisplayedMessage:
     @property
     def html(self) -> str:
         return self._body("text/html")[:MAX_HTML]
+
+    @property
+    def preheader(self) -> str:
+        """The hidden text that mail clients show after the subject; "" if there is none."""
+        return preheader(self.html)[:MAX_VALUE]
 
     @property
     def is_html_cut(self) -> bool:

@@ -41,6 +41,14 @@ class Sample:
         """``Account/Welcome:paid:de``, unique in the app."""
         return ":".join(filter(None, [self.preview.name, self.variant, self.locale]))
 
+    @property
+    def in_first_language(self) -> Sample | None:
+        """The sample in the first locale of the preview, if it is in another language."""
+        first = self.preview.locales[0] if self.preview.locales else ""
+        if _language(first) == _language(self.locale):
+            return None
+        return dataclasses.replace(self, locale=first)
+
     def message(self) -> AnyMessage:
         """Call the function. :func:`.rendering.render` undoes its side effects."""
         return self.preview.function(**self.preview.arguments(self.variant, self.locale))
@@ -151,6 +159,10 @@ class Previews(Mapping[str, Preview]):
             return function
 
         return add
+
+
+def _language(locale: str) -> str:
+    return locale.replace("-", "_").partition("_")[0].lower()
 
 
 def previews_of(mine: Registration) -> Previews:

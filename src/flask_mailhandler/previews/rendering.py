@@ -7,6 +7,7 @@ import os
 import sysconfig
 import traceback
 import typing as t
+from collections.abc import Mapping
 from email.message import Message as MIMEMessage
 
 from flask import Flask
@@ -86,8 +87,17 @@ def render(app: Flask, sample: Sample) -> Rendered:
     """Render the message of a sample as it would be sent: with the app's defaults, and after its
     ``before_send`` functions. Nothing is sent or stored, and an exception is in the result.
 
-    The function is called in its own app context and request.
+    The function is called in its own app context and request. For a sample in another language
+    than the first, it is also called for the first, because lint compares their words.
     """
+    first = sample.in_first_language
+    others: dict[str, bytes] = {}
+    if first is not None and "translation" not in sample.preview.allow:
+        others[first.locale] = _render(app, first, {}).content
+    return _render(app, sample, others)
+
+
+def _render(app: Flask, sample: Sample, others: Mapping[str, bytes]) -> Rendered:
     try:
         with (
             app.app_context(),
@@ -95,7 +105,7 @@ def render(app: Flask, sample: Sample) -> Rendered:
             nothing_is_sent(sample.label),
             rolled_back(app),
         ):
-            return _rendered(app, sample)
+            return _rendered(app, sample, others)
     except Exception as error:
         return Rendered(sample, failure=Failure.of(error))
 
@@ -108,7 +118,7 @@ def _base_url(app: Flask) -> str | None:
     return f"{app.config['PREFERRED_URL_SCHEME']}://{str(trusted[0]).lstrip('.')}/"
 
 
-def _rendered(app: Flask, sample: Sample) -> Rendered:
+def _rendered(app: Flask, sample: Sample, others: Mapping[str, bytes]) -> Rendered:
     mine = registration_of(app)
     message = sample.message()
     if not isinstance(message, Message | MIMEMessage):
@@ -125,7 +135,9 @@ def _rendered(app: Flask, sample: Sample) -> Rendered:
         raise MessageError("A before_send function stopped the message: it would not be sent.")
     content = bytes(ready.job.content)
     placeholders = mine.settings.placeholders
-    findings = tuple(lint(content, allow=sample.preview.allow, placeholders=placeholders))
+    findings = tuple(
+        lint(content, allow=sample.preview.allow, placeholders=placeholders, others=others)
+    )
     template = origin_of(message) if isinstance(message, Message) else None
     return Rendered(sample, content, findings, template or "")
 

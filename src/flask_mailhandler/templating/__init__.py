@@ -15,18 +15,20 @@
       | environments   the app's filters and globals; each part has its own escaping
       | urls           url_for, based on MAIL_BASE_URL
       | images         mail_image
+      | accent         mail_accent: the colours of the layout
       | blocks         subject, preheader, html, text
       | markdown       welcome.md becomes HTML in a layout
       v
     parts              subject, HTML, text
       |
+      | missing        refuses a message without a subject or without content
       | dead_links     refuses links that a mail client cannot follow
       | css/           moves CSS from <style> into style=""
       v
     Message
 
     package_files      templates and other files of this package
-    templates/         the layout, and the page around Markdown
+    templates/         the layout, the page around Markdown, and the components
 """
 
 from __future__ import annotations

@@ -112,6 +112,17 @@ def gettext(globals_: Mapping[str, t.Any], newstyle: bool) -> dict[str, Callable
     return {name: hiding(globals_[name]) for name in _GETTEXT if name in globals_}
 
 
+def _open_link(
+    renderer: t.Any, tokens: t.Any, index: int, options: t.Any, environment: t.Any
+) -> str:
+    """Write a link, which is a button if its title is "button"."""
+    token = tokens[index]
+    if token.attrs.get("title") == "button":
+        del token.attrs["title"]
+        token.attrs["class"] = "button"
+    return str(renderer.renderToken(tokens, index, options, environment))
+
+
 def converter() -> Callable[[str], Markup]:
     """Return a function that converts Markdown to HTML. It escapes HTML in the Markdown.
 
@@ -136,4 +147,5 @@ def converter() -> Callable[[str], Markup]:
     parser = Markdown("commonmark", {"html": False}).enable("table")
     # The class that the layout has for tables of data.
     parser.add_render_rule("table_open", lambda *_: '<table class="data">\n')
+    parser.add_render_rule("link_open", _open_link)
     return lambda text: Markup(parser.render(text).translate(_SHOW_ESCAPED))

@@ -98,6 +98,8 @@ class Parts:
             "mail_content": self._convert(written.text),
             "mail_layout": written.variable("layout") or self._variables["mail_layout"],
         }
+        if accent := written.variable("accent"):
+            variables["accent"] = accent
         page = self._environments.html.render("mailhandler/markdown.html", variables)
         if "preheader" not in written:
             return page.text, ""

@@ -21,11 +21,14 @@ from . import language
 from . import lookup
 from . import markdown
 from . import recipients
+from .accent import mail_accent
 from .css.inline import inliner
 from .dead_links import check_links
 from .environments import Environments
 from .images import collecting
 from .images import mail_image
+from .missing import check_body
+from .missing import check_subject
 from .parts import ABOUT
 from .parts import IN_ONE_FILE
 from .parts import one_line
@@ -121,7 +124,7 @@ class Templates:
         self._app = app
         self._placeholders = settings.placeholders
         self._url_for = url_for_of(app, settings.base_url)
-        functions = {"url_for": self._url_for, "mail_image": mail_image}
+        functions = {"url_for": self._url_for, "mail_image": mail_image, "mail_accent": mail_accent}
         self._environments = Environments(app, functions)
         self._inline = inliner()
         # As in Jinja: a template that was not found is looked up again in debug mode only.
@@ -150,7 +153,9 @@ class Templates:
             )
             html = parts.html()
             source = files.single or files.html or files.markdown
+            check_subject(parts.subject(), source or files.text, passed=subject is not None)
             check_links(html, source, self._placeholders)
+            check_body(html, parts.text(), source or files.text)
             html = self._inline(html)
             name = "inline_attachments"
             inline = message_fields.attachments(fields.get(name), name)

@@ -4,6 +4,7 @@
 
     checks      check_text, plain, shorten: which characters one line may have
     invisible   characters that are not seen, though they change an address
+    colour      colours of CSS, and their contrast
     mimetype    a media type with its parameters (RFC 2045 section 5.1)
     lines       how long a line may be (RFC 5322 section 2.1.1)
     charset     octets as text, decoded by the charset that a message names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from .preheader import preheader
 from .reading import read_within_bounds
 from .reading import Reading
 
@@ -25,7 +26,7 @@ class Summary(t.TypedDict):
     to: list[str]
     cc: list[str]
     text: str
-    """The beginning of the text, in one line."""
+    """The preheader, or else the beginning of the text, in one line."""
     attachments: list[str]
     """The names of the attached files. An image that the HTML shows is not one of them."""
     original_to: str
@@ -44,7 +45,7 @@ def summary_of(message: Reading) -> Summary:
         from_addr=", ".join(_addresses(message, "from")),
         to=_addresses(message, "to"),
         cc=_addresses(message, "cc"),
-        text=_beginning(message.text or _plain(message.html)),
+        text=_beginning(preheader(message.html) or message.text or _plain(message.html)),
         attachments=[
             (leaf.filename or leaf.kind)[:_LINE] for leaf in message.leaves if leaf.is_file
         ][:MAX_LISTED],

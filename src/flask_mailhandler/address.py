@@ -237,7 +237,10 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
     if isinstance(value, Addresses):
         return value
     if isinstance(value, bytes | bytearray | dict) or not isinstance(value, Iterable):
-        raise MessageError(f"{field} takes addresses, not {shorten(value)}.")
+        raise MessageError(
+            f"{field} takes addresses, not {shorten(value)}: write 'ann@example.com', the pair"
+            " ('Ann', 'ann@example.com'), or a list of these."
+        )
     return Addresses(parse_address(item, field) for item in value)
 
 

@@ -52,7 +52,13 @@ class File:
         try:
             found = os.stat(name)
         except (OSError, ValueError) as error:
-            raise MessageError(f"The attachment {shorten(name)} cannot be read: {error}.") from None
+            why = getattr(error, "strerror", None) or error
+            hint = ""
+            if isinstance(error, FileNotFoundError) and not os.path.isabs(name):
+                hint = f" A relative path starts at {os.getcwd()}: write one from app.root_path."
+            raise MessageError(
+                f"The attachment {shorten(name)} cannot be read: {why}.{hint}"
+            ) from None
         if not stat.S_ISREG(found.st_mode):
             raise MessageError(f"The attachment {shorten(name)} is not a regular file.")
         return cls(name, found.st_size, found.st_ino, found.st_mtime_ns)
@@ -65,7 +71,8 @@ class File:
         try:
             yield from self._pieces(piece)
         except OSError as error:
-            raise MessageError(f"The attachment {self.path!r} cannot be read: {error}.") from None
+            why = error.strerror or error
+            raise MessageError(f"The attachment {self.path!r} cannot be read: {why}.") from None
 
     def _pieces(self, piece: int) -> Iterator[bytes]:
         # Opening must not block if the path is a FIFO by now: _check refuses that.
@@ -124,11 +131,17 @@ class Attachment:
     def __init__(
         self,
         data: bytes | bytearray | memoryview | str | File | io.BytesIO | io.StringIO,
-        *,
+        *more: t.Never,
         filename: str | None = None,
         mimetype: str | None = None,
         cid: str | None = None,
     ) -> None:
+        if more:  # as in Flask-Mail: the name, the type, the data
+            raise TypeError(
+                "An Attachment takes one positional argument, the data: write Attachment(data,"
+                " filename=..., mimetype=...)."
+            )
+
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
 

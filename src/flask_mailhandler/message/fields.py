@@ -98,16 +98,20 @@ def attachments(value: object, field: str) -> tuple[Attachment, ...]:
         return ()
     found = (value,) if isinstance(value, Attachment) else value
     if isinstance(found, str | bytes) or not isinstance(found, Iterable):
-        raise MessageError(f"{field} takes Attachments, not {shorten(value)}.")
+        raise _not_attached(value, field)
     checked = tuple(found)
     for item in checked:
         if not isinstance(item, Attachment):
-            raise MessageError(
-                f"{field} takes Attachments, not {shorten(item)}: write Attachment(data,"
-                " filename=...) or Attachment.from_path(path)."
-            )
+            raise _not_attached(item, field)
         attached.check(item, field)
     return checked
+
+
+def _not_attached(value: object, field: str) -> MessageError:
+    return MessageError(
+        f"{field} takes Attachments, not {shorten(value)}: write Attachment(data, filename=...) or"
+        " Attachment.from_path(path)."
+    )
 
 
 def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:

@@ -15,6 +15,7 @@
       | urls           url_for, based on MAIL_BASE_URL
       | images         mail_image
       | blocks         subject, preheader, html, text
+      | undefined      names the file and the line of a variable that is not there
       | markdown       welcome.md becomes HTML in a layout
       v
     parts              subject, HTML, text

@@ -38,6 +38,12 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 # Some receivers decode an encoded word in a local part, and read another address.
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[^?]*\?[^?]*\?=")
 
+# "The Shop shop@example.com" and "The Shop (shop@example.com)"
+_NAME_AND_ADDRESS = re.compile(
+    rf"""(?:("(?:[^"\\]|\\.)*")|((?:{_ATOM}\.?[ \t]+)*{_ATOM}\.?:?))[ \t]+"""
+    rf"""[(\[]?({_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)[)\]]?\Z"""
+)
+
 _ONE = "write one address per string, and several as a list of strings"
 
 
@@ -54,8 +60,10 @@ def split_name(text: str, field: str) -> tuple[str, str]:
             return "", text
         name, bracket = re.sub(r"\\(.)", r"\1", quoted[0][1:-1]), rest.lstrip(" \t")
         if not bracket.startswith("<"):
+            hint = _with_brackets(f"{quoted[0]} {rest.strip()}")
             raise MessageError(
-                f"{field} has neither an @ nor an <address> after the quotes: {shorten(text)}."
+                f"{field} has neither an @ nor an <address> after the quotes:"
+                f" {shorten(text)}.{hint}"
             )
     else:
         name, found, _ = text.partition("<")
@@ -128,10 +136,26 @@ def _refuse_invisible(local: str, text: str, field: str) -> None:
         )
 
 
+def _with_brackets(text: str) -> str:
+    """Say how to write a name and an address without angle brackets; "" for any other text."""
+    found = _NAME_AND_ADDRESS.match(text)
+    if not found:
+        return ""
+    name, plain_name, addr_spec = found.groups()
+    return f" Write {f'{name or plain_name.rstrip(chr(58) + chr(32))} <{addr_spec}>'!r}."
+
+
 def _local_hint(text: str, local: str, field: str) -> str:
     start = f"{field} is not an address: {shorten(text)}"
     if not local:
         return f"{start} has nothing before the @."
+    if text.lower().startswith("mailto:"):
+        return f"{start} is a URL; leave out 'mailto:'."
+    if hint := _with_brackets(text):
+        return (
+            f"{start} has a character before the @ that must be in quotes, or has no angle"
+            f" brackets.{hint}"
+        )
     if "(" in local or ")" in local:
         return f"{start} has a comment; leave out the parentheses and what is in them."
     if "," in local or ";" in local:

@@ -268,7 +268,10 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
     if isinstance(value, Addresses):
         return value
     if isinstance(value, bytes | bytearray | dict) or not isinstance(value, Iterable):
-        raise MessageError(f"{field} takes addresses, not {shorten(value)}.{_hint(value)}")
+        raise MessageError(
+            f"{field} takes addresses, not {shorten(value)}: write 'ann@example.com', the pair"
+            f" ('Ann', 'ann@example.com'), or a list of these.{_hint(value)}"
+        )
     return Addresses(parse_address(item, field) for item in value)
 
 
@@ -276,10 +279,8 @@ def _of_person(value: t.Any, field: str, kind: type[Address]) -> Address:
     person = type(value)
     made = unproxied(person.__mail_address__(value))
     if made is None or hasattr(type(made), "__mail_address__"):
-        raise MessageError(
-            f"{field} has a {person.__name__} without an address: its __mail_address__() returned"
-            f" {shorten(made)}."
-        )
+        name = person.__name__
+        raise MessageError(f"{field}: {name}.__mail_address__() returned {shorten(made)}.")
     address = parse_address(made, field, kind)
     if not hasattr(person, "__mail_locale__"):
         return address

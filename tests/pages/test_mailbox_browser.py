@@ -211,6 +211,46 @@ def test_searching_and_keys(demo: str, context: BrowserContext, page: Page) -> N
     assert subjects.count() == 3
 
 
+@pytest.mark.parametrize("path", ["", "queue/"])
+def test_the_keys_are_shown(demo: str, page: Page, path: str) -> None:
+    """``?`` shows the keys, except in a field. They do nothing until it is closed."""
+    page.goto(f"{demo}/_mail/{path}")
+    keys = page.get_by_role("dialog", name="Keys")
+
+    page.locator("[name=q]").press("?")
+    assert not keys.is_visible()
+    page.locator("[name=q]").press("Escape")
+    page.keyboard.press("?")
+    keys.wait_for()
+    assert keys.get_by_text("Next and previous message").is_visible()
+    assert keys.get_by_text("Delete the message").count() == (path == "")
+    page.keyboard.press("/")
+    assert keys.is_visible()
+    page.keyboard.press("Escape")
+    keys.wait_for(state="hidden")
+
+
+def test_tabs_out_of_sight(demo: str, chromium: Browser) -> None:
+    """On a phone that is too narrow for all tabs, a shade at the edge says that there are more."""
+    context = chromium.new_context(viewport={"width": 300, "height": 700})
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(f"{demo}/_mail/")
+    page.click(".row")
+    page.wait_for_selector("h1:text('Welcome')")
+
+    tabs = page.locator(".tabs")
+    assert tabs.evaluate("tabs => tabs.scrollWidth > tabs.clientWidth")
+    fixed = tabs.evaluate("tabs => getComputedStyle(tabs).backgroundAttachment")
+    assert fixed == "local, local, scroll, scroll"
+    page.get_by_role("tab", name="Lint").click()
+    box, edge = page.get_by_role("tab", name="Lint").bounding_box(), tabs.bounding_box()
+    assert box is not None
+    assert edge is not None
+    assert box["x"] + box["width"] <= edge["x"] + edge["width"]
+    context.close()
+
+
 def test_deleting(demo: str, context: BrowserContext, page: Page) -> None:
     """A message is deleted by button and by key, and the next one is shown. All messages are
     deleted only after a confirmation."""

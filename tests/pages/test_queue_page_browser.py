@@ -16,6 +16,7 @@ from test_mailbox_browser import page as page
 from test_mailbox_browser import wait_for_rows
 
 from queue_page_app import full
+from queue_page_app import looking
 from queue_page_app import put
 from screens import check
 from screens import Scheme
@@ -135,3 +136,41 @@ def test_screenshots(
         page.wait_for_selector(".row[aria-current]", state="attached")
         check(page, scheme)
         page.screenshot(path=folder / f"queue-{device}-{scheme}.png")
+
+
+LONG = "the.subscriber.with.a-long-name@department.of.long-names.example.com"
+_ONE_LINE = """cell => {
+  const range = document.createRange(); range.selectNodeContents(cell);
+  return new Set([...range.getClientRects()].map((box) => box.top)).size }"""
+
+
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+def test_an_address_is_one_line(
+    tmp_path: Path, scripted: Scripted, chromium: Browser, device: str
+) -> None:
+    """A recipient never breaks inside the address, with a long reply and on a phone, and the page
+    does not become wider."""
+    reply = "450 4.2.1 " + "try again when the list is quiet, please " * 6
+    shop = looking(tmp_path, scripted(on={f"RCPT TO:<{LONG}>": reply.strip()}))
+    put(shop, "Your parcel", LONG, "ann@example.com")
+    with shop.app.app_context():
+        shop.queue.run_once()
+
+    with served(shop.app) as address, screen(chromium, device, "light") as page:
+        page.goto(f"{address}/_mail/queue/1")
+        cells = page.locator(".outcomes th[scope=row]").all()
+        assert [cell.inner_text() for cell in cells] == [LONG, "ann@example.com"]
+        assert [cell.evaluate(_ONE_LINE) for cell in cells] == [1, 1]
+        check(page, "light")
+    shop.queue.close()
+
+
+def test_an_error_is_shown_once(shop: Shop, page: Page) -> None:
+    """An open message shows the reply of the server once: next to its recipient."""
+    with served(shop.app) as address:
+        page.goto(f"{address}/_mail/queue/")
+        page.click(".row:has-text('News of May')")
+        page.wait_for_selector("h1:text('News of May')")
+        assert page.locator(".outcomes").get_by_text("no such user").count() == 1
+        assert page.locator(".queued .wrong").count() == 0
+        assert page.locator(".row[aria-current] .text").is_hidden()

@@ -56,6 +56,9 @@ class Account:
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """The key that each option, and ``handler``, was read from: its own key, an alias, or the
     key of a URL."""
+    places: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Where the user wrote each option, or would write it, for hints in errors: ``'port' in
+    MAIL_URL``."""
 
     def build(self, wanted: object) -> EmailHandler:
         """Build a handler of the *wanted* kind with this account's options.
@@ -66,7 +69,9 @@ class Account:
         own_method = t.cast(t.Any, cls.from_config).__func__
         if own_method is not t.cast(t.Any, EmailHandler.from_config).__func__:
             return cls.from_config(self.options)
-        return cls.from_config(self.options, self.label)
+        handler = cls.from_config(self.options, self.label)
+        vars(handler).setdefault("_places", {}).update(self.places)
+        return handler
 
     def elsewhere(self, **connection: object) -> dict[str, object]:
         """Return the options with another connection in place of the account's own."""
@@ -101,6 +106,9 @@ def read_account(
     handler = merged.pop("handler", None)
     checked = {**merged, **config.read(known, merged, named)}
     checked.pop("url", None)
+    sources = {
+        option: source("url" if option in from_url else option) for option in {**own, **from_url}
+    }
     account = Account(
         name=name,
         handler=handler,
@@ -108,10 +116,8 @@ def read_account(
         connected=not (CONNECTION - _NO_SERVER).isdisjoint(own),
         rate_limit=None if limit is None else config.rate(limit, named("rate_limit")),
         label=label,
-        sources={
-            option: source("url" if option in from_url else option)
-            for option in {**own, **from_url}
-        },
+        sources=sources,
+        places={option: _place(option, sources, label) for option in known},
     )
     if is_built_in(handler or "smtp"):
         # Only building the handler shows whether its options go together.
@@ -119,6 +125,16 @@ def read_account(
     else:
         check_handler(handler, label("handler"))
     return account
+
+
+def _place(option: str, sources: Mapping[str, str], label: Label) -> str:
+    """Return where the user wrote an option, or would write it."""
+    url, source = sources.get("url"), sources.get(option)
+    if source is None:
+        # A URL with a host is the place for a port, too.
+        at_url = option == "port" and url is not None and sources.get("host") == url
+        source = url if at_url and url else label(option)
+    return f"{option!r} in {source}" if source == url else source
 
 
 def inherit(flat: Values, given: Values) -> dict[str, object]:

@@ -18,6 +18,16 @@ _SYNONYMS = {
     "to": "default_to",
     "recipients": "default_to",
     "reply_to": "default_reply_to",
+    "replyto": "default_reply_to",
+    "smtp": "url",
+    "smtp_url": "url",
+    "server_url": "url",
+    "connection": "url",
+    "broker_url": "queue_engine",
+    "broker": "queue_engine",
+    "app_url": "base_url",
+    "domain": "base_url",
+    "public_url": "base_url",
     "subject": "default_subject",
     "hostname": "host",
     "smtp_host": "host",
@@ -73,6 +83,8 @@ def suggest(name: str, known: Iterable[str]) -> str | None:
     import difflib
 
     names = {*known}
+    if (bare := name.removeprefix("mail_")) in names:
+        return bare
     if (other := _SYNONYMS.get(name)) in names:
         return other
     # Two of four letters exchanged, as in MAIL_PROT, leave three quarters alike.

@@ -61,11 +61,17 @@ class Attachment:
     def __init__(
         self,
         data: bytes | bytearray | memoryview | str | Streamed | io.BytesIO | io.StringIO,
-        *,
+        *more: t.Never,
         filename: str | None = None,
         mimetype: str | None = None,
         cid: str | None = None,
     ) -> None:
+        if more:  # as in Flask-Mail: the name, the type, the data
+            raise TypeError(
+                "An Attachment takes one positional argument, the data: write Attachment(data,"
+                " filename=..., mimetype=...)."
+            )
+
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)
 

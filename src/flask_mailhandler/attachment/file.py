@@ -52,7 +52,13 @@ class File(Streamed):
         try:
             found = os.stat(name)
         except (OSError, ValueError) as error:
-            raise MessageError(f"The attachment {shorten(name)} cannot be read: {error}.") from None
+            why = getattr(error, "strerror", None) or error
+            hint = ""
+            if isinstance(error, FileNotFoundError) and not os.path.isabs(name):
+                hint = f" A relative path starts at {os.getcwd()}: write one from app.root_path."
+            raise MessageError(
+                f"The attachment {shorten(name)} cannot be read: {why}.{hint}"
+            ) from None
         if not stat.S_ISREG(found.st_mode):
             raise MessageError(f"The attachment {shorten(name)} is not a regular file.")
         return cls(name, found.st_size, found.st_ino, found.st_mtime_ns)

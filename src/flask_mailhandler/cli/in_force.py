@@ -72,7 +72,10 @@ class InForce:
         known = config.options(SMTPEmailHandler)
         asked = config.read(known, options, lambda name: f"the {name}")
         account = dataclasses.replace(
-            self.account, options={**self.account.options, **asked}, connected=True
+            self.account,
+            options={**self.account.options, **asked},
+            connected=True,
+            places={**self.account.places, **{name: f"the {name}" for name in asked}},
         )
         return dataclasses.replace(self, account=account)
 

@@ -150,9 +150,13 @@ class SMTPEmailHandler(EmailHandler):
 
     def _check_login(self) -> None:
         if self.password is not None and self.username is None:
-            raise ConfigurationError("MAIL_PASSWORD is set, and MAIL_USERNAME is not.")
+            raise ConfigurationError(
+                "MAIL_PASSWORD is set, and MAIL_USERNAME is not: set both, or neither."
+            )
         if self.username is None and self.oauth_token is not None:
-            raise ConfigurationError("MAIL_OAUTH_TOKEN is set, and MAIL_USERNAME is not.")
+            raise ConfigurationError(
+                "MAIL_OAUTH_TOKEN is set, and MAIL_USERNAME is not: set both, or neither."
+            )
         if self.username is not None and self.password is None and self.oauth_token is None:
             raise ConfigurationError(
                 "MAIL_USERNAME or MAIL_URL has a user name, but neither MAIL_PASSWORD nor"
@@ -161,7 +165,9 @@ class SMTPEmailHandler(EmailHandler):
             )
         by_token = self.login_mechanism in ("oauthbearer", "xoauth2")
         if self.login_mechanism and self.username is None:
-            raise ConfigurationError("MAIL_LOGIN_MECHANISM is set, and MAIL_USERNAME is not.")
+            raise ConfigurationError(
+                "MAIL_LOGIN_MECHANISM is set, and MAIL_USERNAME is not: set both, or neither."
+            )
         if self.login_mechanism and by_token != (self.oauth_token is not None):
             needed = "MAIL_OAUTH_TOKEN" if by_token else "MAIL_PASSWORD and no MAIL_OAUTH_TOKEN"
             raise ConfigurationError(
@@ -204,6 +210,7 @@ class SMTPEmailHandler(EmailHandler):
             recipients_per_message=self.recipients_per_message,
             messages_per_connection=self.messages_per_connection,
             one_flight=self.one_flight,
+            written=vars(self).setdefault("_places", {}),  # an account fills it in,
         )
 
     @property

@@ -101,17 +101,14 @@ def attachments(value: object, field: str) -> tuple[Attachment, ...]:
     if type(value) not in (list, tuple) and (single := attachment_of(value)) is not None:
         value = (single,)
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise MessageError(f"{field} takes Attachments, not {shorten(value)}.{_hint(value)}")
+        raise _not_attached(value, field)
     return tuple([_attachment(item, field) for item in value])
 
 
 def _attachment(value: object, field: str) -> Attachment:
     found = attachment_of(value)
     if found is None:
-        raise MessageError(
-            f"{field} takes Attachments, not {shorten(value)}: write Attachment(data,"
-            f" filename=...) or Attachment.from_path(path).{_hint(value)}"
-        )
+        raise _not_attached(value, field)
     attached.check(found, field)
     return found
 
@@ -121,6 +118,13 @@ def _hint(value: object) -> str:
     if kind.__module__ == "builtins":
         return ""
     return f" Or give {kind.__name__} a method __mail_attachment__() that returns an Attachment."
+
+
+def _not_attached(value: object, field: str) -> MessageError:
+    return MessageError(
+        f"{field} takes Attachments, not {shorten(value)}: write Attachment(data, filename=...) or"
+        f" Attachment.from_path(path).{_hint(value)}"
+    )
 
 
 def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:

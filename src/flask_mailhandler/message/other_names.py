@@ -9,9 +9,31 @@ from collections.abc import Iterable
 _FIELDS = {
     "sender": "from_addr",
     "from_email": "from_addr",
+    "from_address": "from_addr",
     "from_": "from_addr",
+    "mail_from": "from_addr",
     "recipients": "to",
+    "recipient": "to",
+    "to_addr": "to",
+    "to_addrs": "to",
+    "to_email": "to",
+    "to_emails": "to",
+    "rcpt_to": "to",
+    "reply": "reply_to",
+    "title": "subject",
+    "topic": "subject",
     "body": "text",
+    "content": "text",
+    "message": "text",
+    "plain": "text",
+    "text_body": "text",
+    "text_content": "text",
+    "html_content": "html",
+    "files": "attachments",
+    "attach": "attachments",
+    "inline_images": "inline_attachments",
+    "return_path": "envelope_sender",
+    "bounce_to": "envelope_sender",
     "html_body": "html",
     "html_message": "html",
     "alts": "alternatives",
@@ -31,6 +53,15 @@ _ASKED = {
     "as_bytes": "write bytes(message.to_mime())",
     "as_string": "write message.to_mime().as_string()",
     "message": "write message.to_mime()",
+    "add_attachment": "write Message(attachments=[Attachment(data, filename=...)])",
+    "add_alternative": "write Message(html=...), or Message(alternatives=[(data, mimetype)])",
+    "set_content": "write Message(text=...)",
+    "set_type": "write Message(html=...)",
+    "add_header": "write Message(headers={...})",
+    "get_content": "write message.text",
+    "get_payload": "write message.text, or message.to_mime()",
+    "walk": "write message.to_mime().walk()",
+    "is_multipart": "write message.to_mime().is_multipart()",
     "attach_file": "write Message(attachments=[Attachment.from_path(path)])",
     "attach_alternative": "write Message(html=...), or Message(alternatives=[(data, mimetype)])",
     "content_subtype": "write Message(html=...)",
@@ -39,15 +70,19 @@ _ASKED = {
 
 def of_field(name: str, known: Iterable[str]) -> str:
     """Say what to write instead of a field that does not exist."""
-    if ours := _FIELDS.get(name):
+    import difflib  # only errors need it
+
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, 1, 0.75)
+    if ours := _FIELDS.get(name) or next(iter(near), None):
         return f"write {ours}="
-    return _LEAVE_OUT.get(name) or f"it has {', '.join(sorted(known))}"
+    return _LEAVE_OUT.get(name) or f"it has {', '.join(names)}"
 
 
 def of_attribute(name: str) -> str | None:
     """Say what to write instead of an attribute that does not exist, or return None."""
     ours = _FIELDS.get(name)
-    return f"write message.{ours}" if ours else _ASKED.get(name)
+    return _ASKED.get(name) or (f"write message.{ours}" if ours else None)
 
 
 def of_change(name: str) -> str:

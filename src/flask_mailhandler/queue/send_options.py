@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import typing as t
 
 from ..errors import MessageError
@@ -14,6 +15,11 @@ from .row import PRIORITIES
 # In the year 9892. The Date header must be able to name the time in every time zone.
 _LAST = 250_000_000_000.0
 _LONGEST_KEY = 200
+_UNITS = ("seconds", "minutes", "hours", "days", "weeks")
+# "5", "5min" and "2 hours", as keys and people write them.
+_SPAN = re.compile(
+    r"\s*([0-9]{1,9})\s*(|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?)\s*\Z", re.I
+)
 
 Span: t.TypeAlias = "float | datetime.timedelta"
 """Seconds, or a ``timedelta``."""
@@ -114,7 +120,12 @@ def when(
 
 def _moment(value: object, name: str) -> float:
     if not isinstance(value, datetime.datetime):
-        raise MessageError(f"{name} takes a datetime, not {shorten(value)}.")
+        hint = "write datetime.now(UTC) + timedelta(hours=1), or delay= with seconds"
+        if isinstance(value, datetime.timedelta):
+            hint = "write delay="
+        elif isinstance(value, str):
+            hint = "write datetime.fromisoformat(...), with a time zone"
+        raise MessageError(f"{name} takes a datetime, not {shorten(value)}: {hint}.")
     if value.utcoffset() is None:
         raise MessageError(
             f"{name} has no time zone: write datetime.now(UTC) + timedelta(...), or"
@@ -137,8 +148,22 @@ def _seconds(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e10:
         raise MessageError(
             f"{name} takes a number of seconds, 0 or more, or a timedelta, not {shorten(value)}."
+            f"{_instead(value, name)}"
         )
     return float(value)
+
+
+def _instead(value: object, name: str) -> str:
+    """Say what to write instead of a value that is not a span."""
+    if isinstance(value, datetime.datetime):
+        return " Write at= for a datetime."
+    found = _SPAN.match(value) if isinstance(value, str) else None
+    if not found:
+        return ""
+    word = found[2].lower()
+    unit = next((unit for unit in _UNITS if word and unit.startswith(word)), "seconds")
+    unit = "minutes" if word == "m" else unit
+    return f" Write {name}timedelta({unit}={int(found[1])})."
 
 
 def priority_number(priority: str) -> int:

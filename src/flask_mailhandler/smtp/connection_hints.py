@@ -1,5 +1,6 @@
 """What to do if there is no connection, or it cannot be encrypted. Each hint reads the
-configuration, so that none says to set a key that is set."""
+configuration, so that none says to set a key that is set, and names the place where the user wrote
+an option, such as MAIL_URL."""
 
 from __future__ import annotations
 
@@ -21,6 +22,10 @@ _FIRST_STRICT = 78
 
 def connect_hint(error: OSError, server: Endpoint) -> str:
     """Return the likely reason for a failed connection, and what to do."""
+    return server.as_written(_connect_hint(error, server))
+
+
+def _connect_hint(error: OSError, server: Endpoint) -> str:
     if server.source_address and (
         error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL) or not error.errno
     ):
@@ -34,6 +39,10 @@ def connect_hint(error: OSError, server: Endpoint) -> str:
 
 def tls_hint(error: BaseException, server: Endpoint, *, after_handshake: bool = False) -> str:
     """Return cause and remedy for a handshake that failed, or for an error just after it."""
+    return server.as_written(_tls_hint(error, server, after_handshake))
+
+
+def _tls_hint(error: BaseException, server: Endpoint, after_handshake: bool) -> str:
     reason = str(getattr(error, "reason", "") or "").upper().replace(" ", "_")
     if getattr(error, "verify_message", ""):
         return _certificate_hint(error, server)

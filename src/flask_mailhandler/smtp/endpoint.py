@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 from collections.abc import Callable
+from collections.abc import Mapping
 
 from ..net.hosts import is_loopback
 from ..secret import Secret
@@ -14,6 +16,7 @@ if t.TYPE_CHECKING:
 
 Security: t.TypeAlias = t.Literal["tls", "starttls", "none"]
 Token: t.TypeAlias = "Secret | Callable[[], str]"
+_KEYS = re.compile(r"\bMAIL_([A-Z_]+[A-Z])(?: and MAIL_([A-Z_]+[A-Z]))?")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,9 +52,23 @@ class Endpoint:
     messages_per_connection: int | None = 100
     one_flight: bool = False
     """Whether a small message may go in one write (RFC 3030)."""
+    written: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    """Where the user wrote each option, or would write it, if that is not its ``MAIL_`` key."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+    def as_written(self, text: str) -> str:
+        """Return a text with the places of :attr:`written` instead of the ``MAIL_`` keys."""
+
+        def place(found: re.Match[str]) -> str:
+            names = [self.written.get(key.lower(), f"MAIL_{key}") for key in found.groups() if key]
+            first, _, where = names[0].partition(" in ")
+            if where and names[-1].endswith(f" in {where}"):  # 'host' and 'port' in MAIL_URL
+                names[0] = first if len(names) > 1 else names[0]
+            return " and ".join(names)
+
+        return _KEYS.sub(place, text)
 
     @property
     def certificate_name(self) -> str:

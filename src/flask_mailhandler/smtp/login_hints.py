@@ -1,5 +1,6 @@
 """What to do if a login is refused, is missing or cannot be tried. Each hint reads the
-configuration, so that none says to set a key that is set."""
+configuration, so that none says to set a key that is set, and names the place where the user wrote
+an option, such as MAIL_URL."""
 
 from __future__ import annotations
 
@@ -17,6 +18,10 @@ _BY_PASSWORD = {"PLAIN", "LOGIN"}
 
 def missing_hint(server: Endpoint, extensions: Mapping[str, str]) -> str:
     """Return why the server offers no suitable mechanism."""
+    return server.as_written(_missing_hint(server, extensions))
+
+
+def _missing_hint(server: Endpoint, extensions: Mapping[str, str]) -> str:
     offered = {*extensions.get("AUTH", "").upper().split()}
     if server.login_mechanism and offered & (_BY_TOKEN if server.token else _BY_PASSWORD):
         return " Leave out MAIL_LOGIN_MECHANISM."
@@ -41,6 +46,10 @@ def login_hint(server: Endpoint, reply: Reply, left: Sequence[str] = ()) -> str:
 
     :param left: Mechanisms that were not tried.
     """
+    return server.as_written(_login_hint(server, reply, left))
+
+
+def _login_hint(server: Endpoint, reply: Reply, left: Sequence[str]) -> str:
     text = " ".join(reply.lines).lower()
     if reply.code == 538 or (reply.code == 530 and "tls" in text):
         return _encryption_hint(server)
@@ -104,7 +113,7 @@ def login_missing(server: Endpoint, reply: Reply) -> LoginError:
     else:
         hint = " The login was accepted: ask the server's administrator what else is required."
     return LoginError(
-        f"{server} accepts no mail in this session: {reply}.{hint}",
+        f"{server} accepts no mail in this session: {reply}.{server.as_written(hint)}",
         phase=Phase.MAIL,
         temporary=False,
     )

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from jinja2 import Template
 from jinja2.runtime import Context
 
+from .undefined import name_the_line
+
 _Block: t.TypeAlias = "Callable[[Context], Iterator[str]]"
 
 
@@ -82,6 +84,7 @@ class Rendered:
     def _render(self, block: _Block) -> str:
         try:
             return "".join(block(self._context))
-        except Exception:
+        except Exception as error:
+            name_the_line(error, self._context.get_all())
             # It raises the error again, with the template's lines in the traceback.
             self._template.environment.handle_exception()

@@ -44,6 +44,13 @@ class QueuedMessage:
         return f"{', '.join(names)}{f' and {more} more' if more > 0 else ''}" or "no recipient"
 
     @property
+    def error_to_show(self) -> str:
+        """The error, unless it only repeats a reply that the table of recipients shows."""
+        error = self.damaged or self.row.error
+        reply = next((item.text for item in self.recipients if item.text), "")
+        return "" if reply and reply in error else error
+
+    @property
     def version(self) -> str:
         """A text that changes when the row does."""
         row = self.row

@@ -231,7 +231,7 @@ document.addEventListener("submit", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || $("dialog")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
   const tab = event.target.closest?.("[role=tab]");
   if (tab && ["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) {
     const tabs = $$("[role=tab]", tab.parentNode);
@@ -252,6 +252,7 @@ document.addEventListener("keydown", (event) => {
     "/": () => $(".search input")?.focus(),
     "u": () => $(".back")?.click(),
     "#": remove,
+    "?": () => $("#keys")?.showModal(),
   };
   if (list && Object.hasOwn(keys, event.key)) {
     event.preventDefault();

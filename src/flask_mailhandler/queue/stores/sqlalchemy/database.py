@@ -147,7 +147,9 @@ class Database:
             if "locked" in why or "lock timeout" in why:
                 why += "; if this thread has an open transaction of its own, write"
                 why += " send_later(..., session=db.session)"
-            raise QueueError(f"The queue in {self.name} cannot be used: {why}.") from cause
+            raise QueueError(
+                f"The queue in {self.name} cannot be used: {why}.{_hint(why)}"
+            ) from cause
 
     def limit_lock_wait(self, connection: sa.Connection) -> None:
         """Limit the wait for a lock in this transaction.
@@ -285,3 +287,12 @@ def _check(engine: sa.Engine) -> None:
             "MAIL_QUEUE: a database in memory is lost with its process. Name a file, or set"
             " MAIL_QUEUE = 'sqlite'."
         )
+
+
+def _hint(why: str) -> str:
+    """Return what to do about an error of the database, by its text."""
+    if "unable to open database file" in why:
+        return " Create its folder, and give the app permission to write there."
+    if "refused" in why or "could not translate host" in why or "resolve" in why:
+        return " Start the database server, or set MAIL_QUEUE to another one."
+    return ""

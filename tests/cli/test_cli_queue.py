@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import re
@@ -112,6 +113,32 @@ def test_list(full: Shop) -> None:
     assert run(full, "queue", "list", "--using", "news")[1].startswith("  3  failed")
     assert len(run(full, "queue", "list", "--limit", "1")[1].split("  held")) == 1
     assert run(full, "queue", "list", "--older-than", "1h") == (0, "No messages.\n")
+
+
+def test_list_as_json(full: Shop) -> None:
+    """list --json prints the messages that match as a JSON array in ASCII, even if there is none
+    or a row is damaged."""
+    full.mail.send_later(letter(subject="Grüße"), using="news", delay=60)
+    with full.queue.store.file.write() as connection:  # type: ignore[attr-defined]
+        connection.execute("UPDATE mail_queue SET recipients = '{' WHERE id = 4")
+    code, said = run(full, "queue", "list", "--json")
+    found = json.loads(said)
+
+    assert code == 0 and said.isascii()
+    assert [(one["id"], one["state"]) for one in found] == [
+        (5, "waiting"),
+        (4, "waiting"),
+        (3, "failed"),
+        (2, "held"),
+        (1, "sent"),
+    ]
+    assert found[0]["subject"] == "Grüße"
+    assert "damaged" in found[1]["error"]
+    assert found[2]["to"] == ["refused@example.com"]
+    assert found[4]["key"] == "order:17"
+    said = run(full, "queue", "list", "--json", "--using", "news")[1]
+    assert [one["id"] for one in json.loads(said)] == [5, 3]
+    assert run(full, "queue", "list", "--json", "--state", "expired") == (0, "[]\n")
 
 
 def test_show(full: Shop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import time
 from collections.abc import Container
 from collections.abc import Iterator
@@ -101,10 +102,15 @@ def status(using: str | None) -> int:
     return 0
 
 
-def list_rows(choice: Choice, limit: int) -> int:
-    """Print messages, one on a line."""
+def list_rows(choice: Choice, limit: int, as_json: bool) -> int:
+    """Print messages, one on a line, or all as a JSON array."""
     found = choice.rows(limit)
-    if found:
+    if as_json:
+        from ..pages.queue.queued_message import read_row  # the same object as the page's API
+
+        # In ASCII, so that a subject cannot control the terminal.
+        click.echo(json.dumps([read_row(row).as_json() for row in found], indent=2))
+    elif found:
         print_table([_line(row) for row in found])
     else:
         click.echo("No messages.")

@@ -84,13 +84,25 @@ def worker_command(by: Callable[[_Function], _Function], run: Callable[..., None
 
     @click.command("worker")
     @click.option("--once", is_flag=True, help="Send what is due now, and exit.")
+    @click.option(
+        "--using",
+        multiple=True,
+        metavar="ACCOUNT",
+        help="Send only mail of this account; can be repeated.",
+    )
+    @click.option("--max-messages", type=click.IntRange(1), help="Exit after so many messages.")
+    @click.option(
+        "--max-seconds",
+        type=click.IntRange(1, 10_000_000),
+        help="Exit after so many seconds, when the current messages are finished.",
+    )
     @by
-    def worker(once: bool) -> None:
+    def worker(**limits: t.Any) -> None:
         """Send what is in the queue, until SIGTERM or Ctrl-C.
 
         It finishes its current messages before it exits. You can run any number of workers.
         """
-        run("work", once)
+        run("work", **limits)
 
     return worker
 

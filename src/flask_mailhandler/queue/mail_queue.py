@@ -100,14 +100,22 @@ class MailQueue:
         return Worker(self).run_once(seconds)
 
     def worker(
-        self, bell: Bell | None = None, progress: Callable[[Row], None] | None = None
+        self,
+        bell: Bell | None = None,
+        progress: Callable[[Row], None] | None = None,
+        *,
+        using: Collection[str] = (),
+        max_messages: int | None = None,
     ) -> Worker:
         """Return a worker, which you run in a thread or process of its own.
 
         :param bell: Wakes the worker and ends it.
         :param progress: Called with each row after its state has changed.
+        :param using: The accounts whose mail it sends; all of the app if there are none.
+        :param max_messages: After so many messages the worker ends.
+        :raises ConfigurationError: if the app has no such account.
         """
-        return Worker(self, bell, progress)
+        return Worker(self, bell, progress, using=using, max_messages=max_messages)
 
     # See the mail, and change it
 

@@ -17,6 +17,7 @@ from ..queue import outcomes
 from ..queue.current import current_queue
 from ..queue.mail_queue import MailQueue
 from ..queue.outcomes import DamagedRowError
+from ..queue.outcomes import Settled
 from ..queue.row import FINISHED
 from ..queue.row import PRIORITIES
 from ..queue.row import Row
@@ -124,13 +125,24 @@ def _is(row: Row) -> str:
 def _line(row: Row) -> tuple[str, ...]:
     """Return the number, state, time, account, recipients and subject."""
     moment = row.due if row.state is RowState.WAITING else row.changed
+    state = str(row.state)
     try:
-        names = [str(item.recipient) for item in outcomes.from_json(row.recipients)]
+        recipients = outcomes.from_json(row.recipients)
+        state = _state(row, recipients)
+        names = [str(item.recipient) for item in recipients]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         what = f"{', '.join(names[:_SHOWN])}{more}  {read_options(row).get('subject', '')}"
     except DamagedRowError as error:
         what = f"damaged: {error}"
-    return str(row.id), str(row.state), _moment(moment), row.account, what
+    return str(row.id), state, _moment(moment), row.account, what
+
+
+def _state(row: Row, recipients: Sequence[Settled]) -> str:
+    """Return the state, and how many recipients were accepted if that is not all of them."""
+    accepted = outcomes.accepted(recipients)
+    if row.state is not RowState.SENT or accepted == len(recipients):
+        return str(row.state)
+    return f"sent {accepted}/{len(recipients)}"
 
 
 def show(number: int) -> int:
@@ -138,11 +150,12 @@ def show(number: int) -> int:
     row = current_queue().get(number)
     if row is None:
         raise click.ClickException(f"There is no message {number} in the queue.")
-    print_table([*_facts(row)])
     try:
         recipients = outcomes.from_json(row.recipients)
     except DamagedRowError as error:
+        print_table([("state", str(row.state)), *_facts(row)])
         raise click.ClickException(f"The row is damaged: {error}.") from error
+    print_table([("state", _state(row, recipients)), *_facts(row)])
     click.echo()
     print_table(
         [
@@ -158,7 +171,6 @@ def show(number: int) -> int:
 
 
 def _facts(row: Row) -> Iterator[tuple[str, str]]:
-    yield "state", str(row.state)
     yield "message id", row.message_id
     yield "account", row.account
     if row.key is not None:

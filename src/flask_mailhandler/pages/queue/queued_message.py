@@ -44,6 +44,19 @@ class QueuedMessage:
         return f"{', '.join(names)}{f' and {more} more' if more > 0 else ''}" or "no recipient"
 
     @property
+    def is_partial(self) -> bool:
+        """Whether it was sent, but some recipients were not accepted."""
+        everyone = len(self.recipients)
+        return self.row.state is RowState.SENT and outcomes.accepted(self.recipients) < everyone
+
+    @property
+    def shown_state(self) -> str:
+        """Its state, and how many recipients were accepted if that is not all of them."""
+        if not self.is_partial:
+            return str(self.row.state)
+        return f"sent to {outcomes.accepted(self.recipients)} of {len(self.recipients)}"
+
+    @property
     def version(self) -> str:
         """A text that changes when the row does."""
         row = self.row
@@ -81,6 +94,7 @@ class QueuedMessage:
             "id": row.id,
             "state": row.state,
             "subject": self.subject,
+            "accepted": outcomes.accepted(self.recipients),
             "to": [str.__str__(item.recipient) for item in self.recipients],
             "account": row.account,
             "key": row.key,

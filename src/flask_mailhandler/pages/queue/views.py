@@ -102,7 +102,7 @@ class QueueViews:
             more=max(len(found.recipients) - _RECIPIENTS, 0),
             panel=_panel(id, read_for_display(octets)) if octets else None,
             findings=lint(octets, placeholders=current_placeholders()) if octets else (),
-            in_mailbox=None if octets else self._mailbox.of_message(found.row.message_id),
+            in_mailbox=self._mailbox.of_message(found.row.message_id),
         )
 
     def frame(self, id: int) -> Sealed:

@@ -180,6 +180,10 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
         yield name, _moment(getattr(row, name))
     yield "attempts", str(row.attempts)
     yield "octets", str(row.size)
+    from ..pages.queue.queued_message import read_row
+
+    for name, text in read_row(row).origin:
+        yield name.lower(), text
     if row.error:
         yield "error", row.error
 

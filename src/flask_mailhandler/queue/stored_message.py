@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
 from email.message import Message as MIMEMessage
 
@@ -12,7 +13,11 @@ from ..content import Content
 from ..envelope import Envelope
 from ..errors import MessageError
 from ..handlers.prepare import Prepared
+from ..handlers.traced import call_site
+from ..handlers.traced import TracedJob
 from ..message.message import Message
+from ..message.template_name import mark
+from ..message.template_name import origin_of
 from ..mime import seven_bit
 from ..report import Job
 from . import outcomes
@@ -26,7 +31,8 @@ _SUBJECT = 200
 
 
 def options(prepared: Prepared) -> str:
-    """Return everything that delivery needs besides the octets, as JSON."""
+    """Return everything besides the octets that delivery needs, and that people want to know, as
+    JSON. It is called in the call that queues the message, because it stores the line of code."""
     job, message = prepared.job, prepared.message
     found: dict[str, t.Any] = {
         "version": VERSION,
@@ -34,13 +40,18 @@ def options(prepared: Prepared) -> str:
         "smtputf8": job is not None and job.content.smtputf8,
         "eightbit": job is not None and job.content.eightbit,
     }
+    if site := call_site():
+        found["site"] = site
     if isinstance(message, MIMEMessage):
         found["subject"] = str(message["Subject"] or "")[:_SUBJECT]
         found["foreign"] = True
     else:
+        if template := origin_of(message):
+            found["template"] = template
         found["subject"] = message.subject[:_SUBJECT]
         found["bcc"] = [str.__str__(address) for address in message.bcc]
-    return json.dumps(found, ensure_ascii=False)
+    # The name of a file may have bytes that are not UTF-8, which a database cannot store.
+    return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def recipients(prepared: Prepared) -> tuple[Settled, ...]:
@@ -87,7 +98,9 @@ def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], timeout: flo
         )
     except (LookupError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
-    return Job(message_of(row, octets), row.message_id, envelope, content, timeout)
+    message, site = message_of(row, octets), found.get("site")
+    began = time.perf_counter()
+    return TracedJob(message, row.message_id, envelope, content, timeout, began, site)
 
 
 def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
@@ -102,7 +115,8 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
         from ..mime.stdlib.body import parse
 
         return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
-    return StoredMessage.of(octets, found.get("bcc", []))
+    message = StoredMessage.of(octets, found.get("bcc", []))
+    return mark(message, str(template)) if (template := found.get("template")) else message
 
 
 class StoredMessage(Message):

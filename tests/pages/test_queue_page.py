@@ -126,8 +126,8 @@ def test_a_search(browser: FlaskClient, search: str, found: list[int]) -> None:
     [
         ("state:lost", "state must be waiting, claimed"),
         ("older-than:soon", "older-than must be a time like"),
-        ("ann", "Write state:, using: or older-than:"),
-        ("from:ann", "Write state:, using: or older-than:"),
+        ("ann", "Write state:, using:, older-than: or tag:"),
+        ("from:ann", "Write state:, using:, older-than: or tag:"),
     ],
 )
 def test_a_wrong_search(browser: FlaskClient, search: str, why: str) -> None:

@@ -43,6 +43,7 @@ class Choice:
     state: str | None = None
     older_than: str | None = None
     using: str | None = None
+    tag: str | None = None
 
     @property
     def age(self) -> float | None:
@@ -55,7 +56,11 @@ class Choice:
     def rows(self, limit: int) -> list[Row]:
         """Return the messages."""
         return current_queue().rows(
-            state=self.state, using=self.using, older_than=self.age, limit=limit
+            state=self.state,
+            using=self.using,
+            older_than=self.age,
+            tag=self.tag,
+            limit=limit,
         )
 
     def ids(self) -> Sequence[int]:
@@ -66,9 +71,9 @@ class Choice:
         """
         if self.numbers:
             return self.numbers
-        if not (self.state or self.older_than or self.using):
+        if not (self.state or self.older_than or self.using or self.tag):
             raise click.ClickException(
-                "Give the numbers of messages, or --state, --older-than or --using."
+                "Give the numbers of messages, or --state, --older-than, --using or --tag."
             )
         return [row.id for row in self.rows(_MOST)]
 
@@ -182,7 +187,10 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
     yield "octets", str(row.size)
     from ..pages.queue.queued_message import read_row
 
-    for name, text in read_row(row).origin:
+    shown = read_row(row)
+    if shown.tags:
+        yield "tags", ", ".join(shown.tags)
+    for name, text in shown.origin:
         yield name.lower(), text
     if row.error:
         yield "error", row.error
@@ -210,17 +218,19 @@ def purge(choice: Choice, yes: bool) -> int:
     """
     queue: MailQueue = current_queue()
     if not (yes or choice.state or choice.older_than):
-        _ask_before_purging(choice.using)
+        _ask_before_purging(choice)
     try:
-        number = queue.purge(state=choice.state, using=choice.using, older_than=choice.age)
+        number = queue.purge(
+            state=choice.state, using=choice.using, older_than=choice.age, tag=choice.tag
+        )
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     return _changed(number, "deleted")
 
 
-def _ask_before_purging(using: str | None) -> None:
+def _ask_before_purging(choice: Choice) -> None:
     store = current_queue().store
-    counts = store.counts(using) if store.begun else {}
+    counts = store.counts(choice.using, choice.tag) if store.begun else {}
     number = sum(counts.get(state, 0) for state in FINISHED)
     if not number:
         return

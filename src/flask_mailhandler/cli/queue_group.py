@@ -116,7 +116,8 @@ def _chosen(function: _Function) -> _Function:
     older = click.option(
         "--older-than", metavar="TIME", help="Only messages unchanged for this time, such as 7d."
     )
-    return state(older(function))
+    tag = click.option("--tag", help="Only messages with this tag.")
+    return state(older(tag(function)))
 
 
 def _choice(given: dict[str, t.Any]) -> Choice:

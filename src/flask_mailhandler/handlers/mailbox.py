@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from .. import config
 from ..address import AddressesInput
 from ..config import Option
+from ..message.message import Message
 from ..report import Job
 from ..report import Outcome
 from .file import FileEmailHandler
@@ -99,6 +100,7 @@ class MailboxEmailHandler(FileEmailHandler):
         facts: dict[str, object] = {"summary": told, **(more or {})}
         if isinstance(job, TracedJob):
             facts["template"] = self.template_of(job.message)
+            facts["tags"] = job.message.tags if isinstance(job.message, Message) else ()
             facts["site"] = job.site
             facts["duration"] = round(time.perf_counter() - job.started, 6)
         path = FileEmailHandler.write(self, job, outcomes, facts)

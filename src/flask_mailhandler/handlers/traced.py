@@ -30,6 +30,6 @@ def call_site() -> dict[str, object] | None:
     while frame is not None:
         file = frame.f_code.co_filename
         if not file.startswith((_PACKAGE, _LIBRARY)):
-            return {"file": file, "line": frame.f_lineno, "function": frame.f_code.co_name}
+            return {"file": file, "line": frame.f_lineno or 0, "function": frame.f_code.co_name}
         frame = frame.f_back
     return None

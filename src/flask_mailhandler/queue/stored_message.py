@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 import typing as t
+from collections.abc import Mapping
+from collections.abc import Sequence
 from email.message import Message as MIMEMessage
 
 from ..address import Address
@@ -46,6 +48,9 @@ def options(prepared: Prepared) -> str:
         found["subject"] = str(message["Subject"] or "")[:_SUBJECT]
         found["foreign"] = True
     else:
+        if message.tags:
+            # Keys after an empty one, so that tag_text() in stores.base finds each in the text.
+            found["tags"] = dict.fromkeys(["", *message.tags])
         if template := origin_of(message):
             found["template"] = template
         found["subject"] = message.subject[:_SUBJECT]
@@ -77,6 +82,12 @@ def read_options(row: Row) -> dict[str, t.Any]:
             f"it has version {version!r}, and this release knows version {VERSION}"
         )
     return t.cast("dict[str, t.Any]", found)
+
+
+def tags_in(options: Mapping[str, t.Any]) -> tuple[str, ...]:
+    """Return the tags of a message, as far as they can be read from its options."""
+    found = options.get("tags")
+    return tuple(filter(None, found)) if isinstance(found, dict) else ()
 
 
 def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], timeout: float) -> Job:
@@ -115,7 +126,7 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
         from ..mime.stdlib.body import parse
 
         return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
-    message = StoredMessage.of(octets, found.get("bcc", []))
+    message = StoredMessage.of(octets, found.get("bcc", []), tags_in(found))
     return mark(message, str(template)) if (template := found.get("template")) else message
 
 
@@ -123,10 +134,11 @@ class StoredMessage(Message):
     """A message that is read from its octets when a field is used. Sending it uses no field."""
 
     @classmethod
-    def of(cls, octets: bytes, bcc: list[str]) -> StoredMessage:
-        """Return the message that has these octets, and the Bcc recipients, which they omit."""
+    def of(cls, octets: bytes, bcc: list[str], tags: Sequence[str] = ()) -> StoredMessage:
+        """Return the message that has these octets, and the Bcc recipients and tags, which they
+        omit."""
         self = cls.__new__(cls)
-        self.__dict__["_unread"] = octets, bcc
+        self.__dict__["_unread"] = octets, bcc, tags
         return self
 
     def __getattribute__(self, name: str) -> t.Any:
@@ -136,13 +148,15 @@ class StoredMessage(Message):
 
 
 def _read(into: dict[str, t.Any]) -> None:
-    octets, bcc = into.get("_unread", (None, None))
+    octets, bcc, tags = into.get("_unread", (None, None, ()))
     if octets is None:
         return
     from ..mime.stdlib.body import parse
 
     message = Message.from_mime(parse(octets))
     # All three are given, even if empty, so that no default is filled in when it is sent again.
-    read = message.completed(to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)))
+    read = message.completed(
+        to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)), tags=tags
+    )
     into.update(vars(read))
     del into["_unread"]

@@ -68,6 +68,8 @@ class Entry:
         """The facts that only the sending app knew, each as a label and a text."""
         facts = self.facts
         lines = [*sent_by(facts)]
+        if self.tags:
+            lines.append(("Tags", ", ".join(self.tags)))
         if isinstance(duration := facts.get("duration"), float):
             lines.append(
                 ("Took", f"{duration:.1f} s" if duration >= 1 else f"{1000 * duration:.1f} ms")
@@ -76,11 +78,16 @@ class Entry:
             lines.append(("Redirected", f"from {original}"))
         return tuple(lines)
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        found = self.facts.get("tags")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
     @functools.cached_property
     def words(self) -> str:
         """All text that a search looks at, without case."""
         who = (self.from_addr, *self.to, *self.cc, *self.recipients)
-        return "\n".join((self.subject, *who, self.text, *self.attachments)).casefold()
+        return "\n".join((self.subject, *who, self.text, *self.attachments, *self.tags)).casefold()
 
 
 class Store:

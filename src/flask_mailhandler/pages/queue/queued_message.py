@@ -15,6 +15,7 @@ from ...queue.row import PRIORITIES
 from ...queue.row import Row
 from ...queue.row import RowState
 from ...queue.stored_message import read_options
+from ...queue.stored_message import tags_in
 from ..sent_by import sent_by
 
 _NAMED = 2
@@ -46,6 +47,10 @@ class QueuedMessage:
     def sender(self) -> str:
         """The sender of the envelope."""
         return str(self.options.get("sender", ""))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return tags_in(self.options)
 
     @property
     def origin(self) -> tuple[tuple[str, str], ...]:
@@ -118,6 +123,7 @@ class QueuedMessage:
             "priority": self.priority,
             "attempts": row.attempts,
             "size": row.size,
+            "tags": self.tags,
             "template": self.options.get("template"),
             "site": self.options.get("site"),
             "error": row.error or self.damaged,

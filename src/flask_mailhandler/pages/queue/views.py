@@ -155,7 +155,9 @@ class QueueViews:
             criteria, wrong = None, str(error)
         found = queue.rows(**criteria, limit=_MANY + 1) if criteria else []
         stats = queue.stats()
-        counts = queue.store.counts(terms.using) if terms.using and stats.counts else stats.counts
+        counts = stats.counts
+        if counts and (terms.using or terms.tag):
+            counts = queue.store.counts(terms.using or None, terms.tag or None)
         return Markup(
             self._shell.render(
                 "queue_rows.html",

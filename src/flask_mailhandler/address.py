@@ -1,4 +1,4 @@
-"""Addresses: one in each string, read once, and sent as it was read.
+"""Addresses: each string holds one, which is parsed once and sent as it was parsed.
 
 The standard library's parser is not used: it takes quadratic time, it recurses, and it reads some
 addresses differently when it writes them.
@@ -33,7 +33,7 @@ _ADDR_SPEC = (
 )
 _NAME = r"""[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff()<>\[\]:;@\\,"]*+"""
 _COMMON = re.compile(rf"(?:({_NAME})<({_ADDR_SPEC})>|({_ADDR_SPEC}))\Z")
-# A name of atoms, so that the address is written as it is.
+# If the name consists of atoms, the address can be written as it was passed.
 _AS_WRITTEN = re.compile(rf"((?:[A-Za-z0-9!#$%&'*+\-/=^_`{{|}}~]++ )++)<({_ADDR_SPEC})>\Z")
 _SHORT = 128
 
@@ -58,7 +58,7 @@ class Address(str):
     _is_sender: t.ClassVar[bool] = False
     name: str
     written: str
-    """The address as a header has it, if it was given in that form; else ""."""
+    """The address as it is written in a header, if it was passed in that form; otherwise ""."""
 
     def __new__(cls, value: str, name: str = "", *, field: str = "address") -> t.Self:
         if type(value) is cls and not name:
@@ -113,8 +113,8 @@ class Address(str):
 class EnvelopeSender(Address):
     """An address that bounces are sent to.
 
-    Those of list managers and of SRS can have more than 64 octets before the @, and the server
-    decides whether it accepts them.
+    The addresses of list managers and of SRS can have more than 64 octets before the @, and the
+    server decides whether it accepts them.
     """
 
     __slots__ = ()
@@ -209,7 +209,7 @@ def parse_address(value: object, field: str = "address", kind: type[Address] = A
 
 
 def parse_envelope_sender(value: object, field: str = "envelope_sender") -> Address:
-    """Read an address that bounces are sent to. It may have more before the @ than others.
+    """Read an address that bounces are sent to. It may have a longer local part than others.
 
     :raises MessageError: if the value is not an address.
     """
@@ -255,7 +255,7 @@ def _of_field(value: object) -> Sequence[object] | None:
 
 
 def unique(addresses: Iterable[Address]) -> Addresses:
-    """Return the addresses in order, each once. The first of two with the same string stays."""
+    """Return the addresses in order, each once. Of two with the same string, the first is kept."""
     return Addresses(dict.fromkeys(addresses))
 
 

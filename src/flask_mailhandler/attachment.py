@@ -105,11 +105,11 @@ class Attachment:
         invoice = Attachment(pdf, filename="invoice.pdf")
         message = Message(subject="Your invoice", text="...", attachments=[invoice])
 
-    :param data: Octets, which are sent unchanged, or text, which is sent as UTF-8 with the line
+    :param data: Octets, which are sent unchanged; or text, which is sent as UTF-8 with the line
         ends of its type. A ``BytesIO`` or ``StringIO`` is attached whole, whatever its position.
     :param filename: The name that the reader sees. Only the last part of a path is used.
-    :param mimetype: Such as ``application/pdf`` or ``text/calendar; method=REQUEST``. If you leave
-        it out, it is guessed from the name.
+    :param mimetype: The type, such as ``application/pdf`` or ``text/calendar; method=REQUEST``. If
+        you leave it out, it is guessed from the name.
     :param cid: The Content-ID without angle brackets. If you leave it out, one is generated; refer
         to it by ``src="cid:{attachment.cid}"``.
     :raises MessageError: for a name, type or cid that cannot be sent.
@@ -156,8 +156,8 @@ class Attachment:
 
             Attachment.from_path("terms.pdf")
 
-        :param path: A path that is not in the file system, such as a ``zipfile.Path`` or a file of
-            ``importlib.resources`` in a zip, is read now.
+        :param path: The path of the file. A file that is not in the file system, such as a
+            ``zipfile.Path`` or a file of ``importlib.resources`` in a zip, is read at once.
         :raises MessageError: if it does not exist or is not a regular file.
         """
         if not isinstance(path, str | os.PathLike):
@@ -189,7 +189,7 @@ class Attachment:
         return len(self.source.encode() if isinstance(self.source, str) else self.source)
 
     def same_as(self, other: Attachment) -> bool:
-        """Whether both have the same octets and the same type. Their names may differ.
+        """Return whether both have the same octets and the same type. Their names may differ.
 
         :raises MessageError: if a file has changed.
         """
@@ -282,7 +282,7 @@ def _mimetype(value: object, filename: str | None, source: bytes | str | File) -
 def _guess(filename: str | None) -> str | None:
     if filename is None:
         return None
-    import mimetypes  # it reads the system's tables: only when a type is guessed
+    import mimetypes  # imported only when needed: it reads the system's tables
 
     kind, encoding = mimetypes.guess_type(filename)
     packed = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}

@@ -12,11 +12,11 @@ from .errors import MessageError
 
 
 class Piece(t.Protocol):
-    """A part of a content that is produced while it is read, such as a file in base64."""
+    """A part of the content that is produced while it is read, such as a file in base64."""
 
     @property
     def size(self) -> int:
-        """The number of octets that reading it gives, known in advance."""
+        """The number of octets that reading it yields, known in advance."""
         ...
 
     def __iter__(self) -> Iterator[bytes]: ...
@@ -25,8 +25,8 @@ class Piece(t.Protocol):
 class Content:
     """The content of one message (RFC 5321 section 2.3.1): CRLF lines, ready for any handler.
 
-    It can be read any number of times and gives the same octets each time: a retry, the next
-    batch of recipients and a copy in a folder all use the same object.
+    It can be read any number of times and yields the same octets each time: a retry, the next batch
+    of recipients and a copy in a folder all use the same object.
 
     .. code-block:: python
 

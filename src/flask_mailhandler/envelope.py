@@ -17,7 +17,7 @@ from .errors import MessageError
 
 @dataclasses.dataclass(frozen=True, init=False, slots=True)
 class Envelope:
-    """An envelope sender, and recipients in order, each once.
+    """An envelope sender and the recipients, in order and without duplicates.
 
     The server gets the envelope; the reader of a message does not see it.
 

@@ -19,7 +19,7 @@
 Handlers return reports and never raise a :class:`.DeliveryError`; :meth:`.Mail.send` raises.
 """
 
-# The errors that have a report stand in report.py: each needs the other.
+# The errors that have a report are in report.py, because each class needs the other.
 
 from __future__ import annotations
 

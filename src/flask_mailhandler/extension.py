@@ -1,4 +1,4 @@
-"""The extension: :class:`Mail`, and the one of the current app."""
+"""The extension: :class:`Mail` and :data:`current_mail`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ A = t.TypeVar("A", bound=Callable[[], bool])
 
 
 def _refuse_quart(app: object) -> None:
-    """Refuse an app of Quart: it resembles Flask's, but every send from it would fail."""
+    """Refuse a Quart app: it resembles a Flask app, but every send would fail."""
     if any(kind.__module__.partition(".")[0] == "quart" for kind in type(app).__mro__):
         raise RuntimeError(
             "Quart is not supported yet: Mail needs a Flask app. In a Quart app, send with a"
@@ -70,7 +70,7 @@ class Mail(Sender, LaterSender):
             mail.init_app(app)
 
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
-        :raises RuntimeError: if the app has a ``Mail`` already, or is an app of Quart.
+        :raises RuntimeError: if the app already has a ``Mail``, or is a Quart app.
         """
         _refuse_quart(app)
         if NAME in app.extensions:
@@ -119,7 +119,7 @@ class Mail(Sender, LaterSender):
         allow: Collection[str] = (),
     ) -> Callable[[F], F]:
         """Register a function that returns a message with sample data, to be viewed and tested. It
-        is called only then. What it writes into a database is rolled back, and it cannot send. ::
+        is called only then. Its changes to a database are rolled back, and it cannot send. ::
 
             @mail.preview("Account/Welcome")
             def welcome():
@@ -143,8 +143,8 @@ class Mail(Sender, LaterSender):
         locale: object = None,
         **fields: t.Unpack[MessageFields],
     ) -> Message:
-        """Build a message from templates: ``mail/welcome`` is ``mail/welcome.html`` and ``.txt``,
-        or ``.md``, or ``.mail`` with a block for each part. ::
+        """Build a message from templates: ``mail/welcome`` stands for ``mail/welcome.html`` and
+        ``.txt``, or ``.md``, or ``.mail`` with a block for each part. ::
 
             message = mail.render("mail/welcome", {"user": user}, to=user.email)
 

@@ -1,4 +1,4 @@
-"""The result of sending a message, recipient by recipient, and the errors that have one.
+"""The report on a message, recipient by recipient, and the errors that have a report.
 
 ::
 
@@ -33,10 +33,10 @@ if t.TYPE_CHECKING:
 
 
 class About(enum.StrEnum):
-    """What a failure is about: the recipient alone, or something that concerns others too."""
+    """What a failure is about: only the recipient, or something that affects others too."""
 
     RECIPIENT = "recipient"
-    """This address: it is unknown, full or blocked. The other recipients are not concerned."""
+    """This address: it is unknown, full or blocked. The other recipients are not affected."""
     SENDER = "sender"
     """The From or the envelope sender: it is not verified, or not allowed for this login."""
     ACCOUNT = "account"
@@ -61,7 +61,7 @@ class Outcome:
     enhanced_code: str | None = None
     """The enhanced code (RFC 3463), such as ``5.1.1``."""
     text: str = ""
-    """The server's text, escaped and cut, or our own reason if the state does not come from a
+    """The server's text, escaped and shortened, or our own reason if the state does not come from a
     reply."""
     about: About | None = None
     """What the failure is about: the recipient if you leave it out. None if the recipient was
@@ -103,9 +103,9 @@ class Report:
     error: DeliveryError | None = None
     """What went wrong, if any recipient was not accepted."""
     safe_until: datetime.datetime | None = None
-    """Until when it is safe to send the message again although an outcome is unknown: until then,
-    the provider recognizes its idempotency key. It has a time zone. None if there is no such key,
-    as with SMTP."""
+    """The time until which it is safe to send the message again although an outcome is unknown:
+    until then, the provider recognizes its idempotency key. It has a time zone. None if there is no
+    such key, as with SMTP."""
 
     @property
     def ok(self) -> bool:
@@ -142,7 +142,7 @@ class Report:
     def raise_for_failures(self) -> None:
         """Raise :attr:`error` if any recipient was not accepted.
 
-        :raises DeliveryError: whose ``report`` is this one.
+        :raises DeliveryError: with this report as its ``report``.
         """
         if self.error is not None:
             raise self.error
@@ -157,14 +157,15 @@ class Report:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Job:
-    """A message with all that a handler needs to send it: the argument of ``deliver``."""
+    """A message with everything that a handler needs to send it; ``deliver`` gets an iterable of
+    these."""
 
     message: Message | MIMEMessage
     message_id: str
     envelope: Envelope
     content: Content
     timeout: float | None = None
-    """Seconds for this message in all, if the caller gave them."""
+    """The total time for this message in seconds, if the caller passed ``timeout``."""
 
 
 Observe: t.TypeAlias = Callable[[Phase, Job], None]
@@ -176,10 +177,10 @@ of *job* has only the recipients that the phase is about."""
 class DeliveryError(MailError):
     """No recipient was accepted.
 
-    :param text: What happened, and what you can do about it. A server's text in it is escaped
-        and cut.
-    :param phase: How far the session had come.
-    :param temporary: Whether the same attempt may succeed later without a change by a person.
+    :param text: What happened, and what you can do about it. A server's text in it is escaped and
+        shortened.
+    :param phase: The phase that the session had reached.
+    :param temporary: Whether the same attempt may succeed later without any change.
     """
 
     report: Report | None = None
@@ -200,7 +201,7 @@ class DeferredError(DeliveryError):
 
 
 class ConnectError(DeferredError):
-    """There was no connection, no greeting or no EHLO, so the message was not sent."""
+    """The connection, the greeting or EHLO failed, so the message was not sent."""
 
 
 class TLSError(DeferredError):
@@ -231,7 +232,7 @@ class UnknownOutcomeError(DeliveryError):
 
 
 class BatchError(MailError):
-    """At least one message of a list was accepted for no recipient.
+    """At least one message of a list was not accepted for any recipient.
 
     :param reports: One report for each message of the list, in its order.
     """
@@ -254,7 +255,7 @@ FAILURES: t.Final[Mapping[State, type[DeliveryError]]] = {
     State.DEFERRED: DeferredError,
     State.REFUSED: RefusedError,
 }
-"""The error for each state other than accepted, the gravest first."""
+"""The error for each state other than accepted, in order of severity."""
 
 
 def state_of(error: DeliveryError) -> State:
@@ -264,7 +265,7 @@ def state_of(error: DeliveryError) -> State:
 
 
 def is_graver(state: State, error: DeliveryError) -> bool:
-    """Say whether a failure with this state is graver than *error*."""
+    """Return whether a failure with this state is graver than *error*."""
     order = [*FAILURES]
     return order.index(state) < order.index(state_of(error))
 
@@ -284,8 +285,8 @@ def conclude(
 
     :param outcomes: One for each recipient.
     :param error: What went wrong, if you know more than the outcomes tell. If you leave it out
-        and a recipient was not accepted, an error is made from the gravest outcomes: unknown
-        before deferred before refused.
+        and a recipient was not accepted, an error is made from the gravest outcomes, in the order
+        unknown, deferred, refused.
     :param safe_until: See :attr:`.Report.safe_until`.
     """
     return report_on(job.message, job.message_id, outcomes, error, safe_until=safe_until)
@@ -299,7 +300,7 @@ def report_on(
     *,
     safe_until: datetime.datetime | None = None,
 ) -> Report:
-    """Make the report of a message, like :func:`conclude`, also if there never was a job."""
+    """Make the report of a message, like :func:`conclude`, but without a job."""
     found = tuple(outcomes)
     if error is None:
         error = _summary(found)

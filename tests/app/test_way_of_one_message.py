@@ -25,8 +25,8 @@ if t.TYPE_CHECKING:
 
 ROOT = os.path.dirname(flask_mailhandler.__file__) + os.sep
 # The whole way. Lower these figures when you can; raising one needs a reason.
-MOST_FUNCTIONS = 141
-MOST_FILES = 35
+MOST_FUNCTIONS = 140
+MOST_FILES = 34
 # From Mail.send to the write to the socket.
 DEEPEST_FUNCTIONS = 12
 DEEPEST_FILES = 8

@@ -1,4 +1,4 @@
-"""The contract of a handler: an author writes :meth:`EmailHandler.deliver`.
+"""The contract of a handler: a subclass implements :meth:`EmailHandler.deliver`.
 
 ::
 
@@ -8,7 +8,7 @@
                                ├─ render     the octets, once
                                └─ withhold   the staging guard: not to these recipients
                    ── dispatch ─┬─ seal      the last change of the octets: a signature
-                                └─ deliver   the one method that a handler writes
+                                └─ deliver   the one method that a handler implements
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from .prepare import several
 class EmailHandler(Defaults):
     """Sends messages, or stands in for something that does.
 
-    A handler of your own derives from this class and writes :meth:`deliver`. Its options are
-    annotated fields, an :class:`.config.Option` each, read from ``MAIL_*`` keys of the same names;
-    it needs no decorator.
+    A handler of your own derives from this class and implements :meth:`deliver`. Its options are
+    annotated fields, each an :class:`.config.Option`, and are read from ``MAIL_*`` keys of the same
+    names. It does not need a decorator.
 
     .. code-block:: python
 
@@ -59,7 +59,7 @@ class EmailHandler(Defaults):
     """
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
-        """Deliver jobs and report on each, in order. This is what a handler writes.
+        """Deliver jobs and report on each, in order. A handler implements this method.
 
         Report a failure (:func:`.conclude`) instead of raising it. You may read *jobs* lazily.
 
@@ -72,17 +72,17 @@ class EmailHandler(Defaults):
         """Return the octets to deliver. The default returns them unchanged.
 
         Override it to sign a message, for example with DKIM. It is called once for each job,
-        between the staging guard and :meth:`deliver`, for a :class:`.Message` as for the standard
-        library's messages. A queued message is stored as it was before, so each attempt is signed
-        anew. A content can be read more than once: first to hash it, then to send it.
+        between the staging guard and :meth:`deliver`, for a :class:`.Message` and for a message of
+        the standard library. A queued message is stored before this step, so each attempt is signed
+        again. The content can be read more than once: first to hash it, then to send it.
 
         .. code-block:: python
 
             def seal(self, content):
                 return Content(self._signature(content) + bytes(content), smtputf8=content.smtputf8)
 
-        Keep the marks ``smtputf8`` and ``eightbit`` if they still hold. Leave out ``rewrite``, so
-        that nothing changes what is signed.
+        Keep the marks ``smtputf8`` and ``eightbit`` if they still apply. Leave out ``rewrite``, so
+        that the signed octets are not changed.
 
         :raises MessageError: if the content cannot be signed. The message is then refused, and
             the next one is tried.
@@ -128,14 +128,15 @@ class EmailHandler(Defaults):
         return only_options(url)
 
     def at_once(self, connections: int) -> int:
-        """Return how many of so many connections the handler can use at once. The default is one.
+        """Return how many of *connections* the handler can use at the same time. The default is
+        one.
 
-        :raises ConfigurationError: if they are more than its options allow.
+        :raises ConfigurationError: if its options do not allow that many.
         """
         return 1
 
     def close(self) -> None:
-        """Close what the handler holds open. It may be used again."""
+        """Close everything that the handler holds open. It may be used again."""
 
     def send(
         self,
@@ -152,13 +153,13 @@ class EmailHandler(Defaults):
 
             (report,) = handler.send([message])
 
-        :param recipients: The recipients this time, instead of those that the headers name.
-        :param timeout: Seconds for each message all in all.
+        :param recipients: The recipients of this attempt, instead of those in the header.
+        :param timeout: The total time for each message in seconds.
         :param before: Called with each completed message, in order; each returns the message,
             a changed copy, or None to stop it.
         :param observe: Called with each phase of each message before it begins.
-        :return: One report for each message, in their order. A delivery that fails is in its
-            report and is not raised.
+        :return: One report for each message, in their order. A failed delivery is in its report and
+            does not raise an error.
         :raises MessageError: if a message cannot be sent as it is.
         """
         prepared = [
@@ -194,9 +195,9 @@ class EmailHandler(Defaults):
         """Deliver what :meth:`prepare` has made, lazily; one report for each, in order, whatever
         :meth:`deliver` does.
 
-        :param ready: Returns whether the next one is there without a wait; if it is left out,
+        :param ready: Returns whether the next one is available without waiting. If it is left out,
             the items of a list are ready.
-        :param connections: How many to use at once; see :meth:`at_once`.
+        :param connections: How many connections to use at the same time; see :meth:`at_once`.
         :param left: Called with the report of each message that a server has accepted, or may
             have, if the caller stops iterating or an exception ends the delivery, so that the
             report cannot be yielded.
@@ -210,5 +211,5 @@ class EmailHandler(Defaults):
 
 
 def accept(job: Job) -> Report:
-    """Report every recipient accepted: for a handler that is done once it has the message."""
+    """Report every recipient as accepted, for a handler that is done once it has the message."""
     return conclude(job, [Outcome(address, State.ACCEPTED) for address in job.envelope.recipients])

@@ -1,5 +1,4 @@
-"""The options of every handler: what a message gets that leaves something out, and the staging
-guard."""
+"""The options of every handler: the defaults of a message, and the staging guard."""
 
 from __future__ import annotations
 
@@ -45,7 +44,7 @@ class Defaults(Configured, metaclass=Options):
     default_from: Option[AddressInput | None, Address | None] = Option(config.address, None)
     """The From of a message that has none."""
     default_to: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
-    """The To of a message that leaves it out. A To that was given stays, even ``[]``."""
+    """The To of a message that leaves it out. A To that you pass is kept, even ``[]``."""
     default_cc: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
     """The Cc of a message that leaves it out."""
     default_bcc: Option[AddressesInput, Addresses] = Option(config.addresses, NOBODY)
@@ -55,7 +54,7 @@ class Defaults(Configured, metaclass=Options):
     default_subject: Option[str | None, str] = Option(config.text, "")
     """The subject of a message that has none."""
     subject_prefix: Option[str | None, str] = Option(config.text, "")
-    """Put before every subject, with one space between."""
+    """A prefix for every subject, followed by one space."""
     redirect_to: Option[AddressesInput, Addresses] = Option(_not_empty(config.addresses), NOBODY)
     """Every message goes to these addresses instead."""
     allow_to: Option[Iterable[str] | str | None, tuple[str, ...]] = Option(

@@ -59,7 +59,7 @@ class SMTPEmailHandler(EmailHandler):
     """
 
     host: Option[str | None, str] = Option(host_options.host, "localhost")
-    """The server's name, as its certificate has it, or its address."""
+    """The server's name, as in its certificate, or its IP address."""
     port: Option[int | None, int | None] = Option(config.integer(1, 65535), None)
     """The server's port. If it is left out: 465, 587 or 25 by ``security``."""
     security: Option[str | None, str | None] = Option(
@@ -96,8 +96,8 @@ class SMTPEmailHandler(EmailHandler):
     dangerous_plaintext_login: Option[bool | None, bool] = Option(config.boolean, False)
     """Whether the password may be sent over a connection that is not encrypted."""
     timeout: Option[float | None, float] = Option(config.seconds, 25.0)
-    """Seconds for one message all in all, including opening a connection; one second more for
-    each 100 kB."""
+    """Seconds for one message in total, including opening a connection. One more second is added
+    for each 100 kB."""
     connect_timeout: Option[float | None, float] = Option(config.seconds, 10.0)
     """Seconds for opening a connection, up to the login."""
     source_address: Option[str | None, str | None] = Option(host_options.source, None)
@@ -107,12 +107,12 @@ class SMTPEmailHandler(EmailHandler):
     recipients_per_message: Option[int | None, int | None] = Option(
         config.integer(1, 1_000_000), None
     )
-    """The most recipients of one transaction. More are split into batches with the same
-    content."""
+    """The maximum number of recipients in one transaction. More recipients are split into batches
+    with the same content."""
     messages_per_connection: Option[int | None, int] = Option(config.integer(1, 1_000_000), 100)
-    """The most messages over one connection; then a new one is opened."""
+    """The maximum number of messages over one connection, after which a new one is opened."""
     pool_size: Option[int | None, int] = Option(config.integer(1, 1000), 2)
-    """The most connections at the same time, in each process."""
+    """The maximum number of connections at the same time, in each process."""
     pool_idle: Option[float | None, float] = Option(config.seconds, 5.0)
     """Seconds that an idle connection stays open for the next message."""
     one_flight: Option[bool | None, bool] = Option(config.boolean, False)
@@ -210,7 +210,7 @@ class SMTPEmailHandler(EmailHandler):
     def pool(self) -> Pool:
         """The connections."""
         # No cached_property: up to Python 3.11 it has a lock, which a forked child could find
-        # locked for ever.
+        # locked forever.
         kept = vars(self)
         found: Pool = kept.get("_pool") or kept.setdefault(
             "_pool", Pool(self.server, self.pool_size, self.pool_idle)
@@ -226,7 +226,7 @@ class SMTPEmailHandler(EmailHandler):
         """Send the jobs, each over a connection of the pool."""
         at_hand = isinstance(jobs, Sequence)
         ready = jobs.ready if isinstance(jobs, Jobs) else lambda: at_hand
-        # map() and partial(), so that no function of this file is called for each job
+        # With map() and partial(), no function of this file is called for each job.
         delivery_of = functools.partial(Delivery, timeout=self.timeout, without_utf8=_without_utf8)
         waiting = Deliveries(map(delivery_of, jobs), ready)
         while delivery := waiting.first():
@@ -238,7 +238,7 @@ class SMTPEmailHandler(EmailHandler):
                     for settled in session.send(waiting, observe):
                         yield conclude(settled.job, settled.ordered(), settled.error)
             except DeferredError as error:
-                # There is no session: the reason holds for every message.
+                # There is no session, so the error applies to every message.
                 yield from _fail_all(waiting, error)
             except BaseException:
                 given_up = waiting.in_hand
@@ -248,7 +248,7 @@ class SMTPEmailHandler(EmailHandler):
                 raise
 
     def at_once(self, connections: int) -> int:
-        """Return *connections*, if the pool may hold so many."""
+        """Return *connections*, if the pool may hold that many."""
         if connections > self.pool_size:
             raise ConfigurationError(
                 f"connections={connections} is more than MAIL_POOL_SIZE = {self.pool_size}. Set"

@@ -1,4 +1,4 @@
-"""The message, as its author writes it."""
+"""The message that an app creates and sends."""
 
 from __future__ import annotations
 
@@ -50,33 +50,33 @@ class Message:
 
         message = Message(subject="Welcome", text="Hello Ann!", to="ann@example.com")
 
-    Its identity, which is the Message-ID and the Date, is set once. So if you send the same object
-    again, it is the same mail; a changed copy is another mail.
+    Its identity, which is the Message-ID and the Date, is set once. If you send the same object
+    again, it is the same mail. A changed copy is another mail.
 
-    :raises MessageError: with the field whose value cannot be sent.
+    :raises MessageError: if a value cannot be sent; the error names the field.
     """
 
     subject: Field[TextInput, str] = Field(convert.line, "")
     """One line. Line breaks and other control characters are refused."""
     text: Field[TextInput, str] = Field(convert.body, "")
-    """The body as plain text. Its lines end with LF, whatever you gave."""
+    """The body as plain text. Its lines end with LF, whatever you pass."""
     html: Field[TextInput, str] = Field(convert.body, "")
     """The body as HTML. If there is no text, one is generated from it."""
     from_addr: Field[AddressInput | None, Address | None] = Field(convert.sender, None)
     """The From. If you leave it out, ``MAIL_DEFAULT_FROM`` is used."""
     reply_to: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
-    """Where answers are sent."""
+    """The addresses that replies go to."""
     to: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
-    """Recipients. If you leave them out, ``MAIL_DEFAULT_TO`` is used, but not for ``[]``. The same
-    holds for Cc and Bcc."""
+    """Recipients. If you leave them out, ``MAIL_DEFAULT_TO`` is used, but not if you pass ``[]``.
+    The same applies to Cc and Bcc."""
     cc: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
-    """Recipients in copy, whom all recipients see."""
+    """Recipients of a copy, which all recipients can see."""
     bcc: Field[AddressesInput, Addresses] = Field(parse_addresses, ())
-    """Recipients whom the others do not see: they are in the envelope, but not in a header."""
+    """Recipients that the others do not see: they are in the envelope, but not in a header."""
     envelope_sender: Field[AddressInput | None, Address | str | None] = Field(
         convert.reverse_path, None
     )
-    """Where bounces are sent: to the From if you leave it out, nowhere if it is ""."""
+    """The address that bounces go to. The default is the From; with "", no bounces are sent."""
     headers: Field[HeadersInput, Headers] = Field(lambda value, _: Headers(value), None)
     """Further header fields. A field that has its own argument is refused."""
     attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(convert.attachments, ())
@@ -89,7 +89,7 @@ class Message:
     """Other forms of the body, such as ``(data, "text/calendar; method=REQUEST")``."""
     message_id: Field[str | None, str | None] = Field(convert.message_id, None)
     """``<left@right>``. If you leave it out, it is generated with the domain of the From; it is
-    None as long as there is no From."""
+    None until there is a From."""
     date: Field[datetime.datetime | None, datetime.datetime] = Field(convert.date, None, fresh=True)
     """The Date, with a time zone. If you leave it out, it is the time at which the message was
     created."""
@@ -161,9 +161,9 @@ class Message:
         return copy
 
     def same_mail_as(self, other: Message) -> t.Self:
-        """Return a copy with the identity of *other*, which a ``before_send`` function has changed.
+        """Return a copy with the identity of *other*, its form before a ``before_send`` function.
 
-        A Message-ID or Date that was given stays.
+        A Message-ID or Date that was passed is kept.
         """
         return self.replace()._identified_as(other)
 
@@ -178,7 +178,7 @@ class Message:
         return self
 
     def has_given(self, name: str) -> bool:
-        """Say whether the author gave ``date``, ``message_id``, ``to``, ``cc`` or ``bcc``.
+        """Return whether ``date``, ``message_id``, ``to``, ``cc`` or ``bcc`` was passed.
 
         An empty list of recipients counts.
         """
@@ -223,7 +223,7 @@ class Message:
             message = Message.from_mime(email.message_from_bytes(octets, policy=email.policy.SMTP))
 
         :raises MessageError: for a message with parts that a :class:`Message` cannot have, such as
-            a signature. Pass such an ``EmailMessage`` to :meth:`.Mail.send` itself.
+            a signature. Pass the ``EmailMessage`` itself to :meth:`.Mail.send`.
         """
         from ..mime.stdlib.convert import from_mime
 

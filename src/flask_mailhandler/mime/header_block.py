@@ -38,7 +38,8 @@ def header_block(fields: Sequence[str], *, smtputf8: bool = False) -> bytes:
         _fail("a field too many or too few", fields)
     if block.find(b"\r\n\r\n") != len(block) - 4 or (folds and _BLANK.search(block)):
         _fail("an empty line", fields)
-    if has_long_line(block, MUST + 1):  # its CR is counted
+    limit = MUST + 1  # the CR of a line is counted
+    if len(block) > limit and has_long_line(block, limit):
         _fail("a line that is too long", fields)
     return block
 

@@ -68,7 +68,7 @@ class MailQueue:
 
     @property
     def settings(self) -> QueueSettings:
-        """What the app's ``MAIL_QUEUE*`` keys say."""
+        """The values of the app's ``MAIL_QUEUE*`` keys."""
         return self.app_access.settings
 
     @property
@@ -78,7 +78,7 @@ class MailQueue:
 
     @property
     def store(self) -> Store:
-        """Where the rows are."""
+        """The store, which holds the rows."""
         return self.components.store
 
     @property
@@ -89,11 +89,11 @@ class MailQueue:
     # Send mail
 
     def run_once(self, seconds: float = float("inf")) -> int:
-        """Send all mail that is due now, as a test does, or a job that another scheduler starts.
+        """Send all mail that is due now, in a test or in a job of another scheduler.
 
-        An app with several accounts gets a thread for each.
+        If the app has several accounts, each gets a thread.
 
-        :param seconds: After this time no message is begun.
+        :param seconds: After this time, no other message is started.
         :return: The number of messages that a worker took.
         :raises QueueError: if the store cannot be used.
         """
@@ -107,7 +107,7 @@ class MailQueue:
         using: Collection[str] = (),
         max_messages: int | None = None,
     ) -> Worker:
-        """Return a worker, which you run in a thread or process of its own.
+        """Return a worker, to be run in its own thread or process.
 
         :param bell: Wakes the worker and ends it.
         :param progress: Called with each row after its state has changed.
@@ -144,13 +144,13 @@ class MailQueue:
         tag: str | None = None,
         limit: int = 100,
     ) -> list[Row]:
-        """Return messages of the queue: with *state* the last changed first, else the newest first.
+        """Return messages of the queue, newest first; with *state*, last changed first.
 
         :param state: Only messages in this state.
         :param using: Only messages of this account.
-        :param older_than: Only messages whose state has not changed for so many seconds.
+        :param older_than: Only messages whose state has not changed for this many seconds.
         :param tag: Only messages with this tag.
-        :param limit: The most messages to return.
+        :param limit: The maximum number of messages to return.
         """
         if not self.store.begun:
             return []
@@ -179,7 +179,7 @@ class MailQueue:
         They go to every recipient that was not accepted. Waiting messages are sent now as well. The
         pauses of their accounts end.
 
-        :return: How many messages that is.
+        :return: The number of messages to be sent.
         """
         return sum(map(self._retry, _pages(ids)))
 
@@ -206,7 +206,7 @@ class MailQueue:
 
         A message that a worker is sending is not stopped.
 
-        :return: How many messages that is.
+        :return: The number of cancelled messages.
         """
         return sum(map(self._cancel, _pages(ids)))
 
@@ -227,9 +227,9 @@ class MailQueue:
         :param state: Only messages in this state. Held messages are deleted only if you name
             ``held``.
         :param using: Only messages of this account.
-        :param older_than: Only messages whose state has not changed for so many seconds.
+        :param older_than: Only messages whose state has not changed for this many seconds.
         :param tag: Only messages with this tag.
-        :return: How many messages that is.
+        :return: The number of deleted messages.
         :raises ValueError: for a state in which a message is not finished.
         """
         if not self.store.begun:

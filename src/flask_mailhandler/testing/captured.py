@@ -41,7 +41,7 @@ class Captured:
     content: Content
     """The octets that would have been sent."""
     report: Report
-    """The report that ``send`` has returned."""
+    """The report that ``send`` returned."""
     using: str = "default"
     """The account that would have sent it."""
     queued: bool = False
@@ -210,7 +210,8 @@ class Captured:
             first group is the code.
         :param length: How many digits or letters the code has.
         :return: The code without gaps, in ASCII digits; with a pattern, exactly as it was found.
-        :raises AssertionError: if no code or more than one is left. The error lists what was found.
+        :raises AssertionError: if no code or more than one is left. The error lists the numbers
+            that were found.
         """
         from .codes import codes
         from .codes import the_one

@@ -74,8 +74,8 @@ class Outbox(list[Captured]):
 
             outbox.wait_for(subject="Your bill", timeout=30)
 
-        :param timeout: How many seconds to wait at most.
-        :raises AssertionError: as :meth:`one`, if no message meets the criteria within that time,
+        :param timeout: The maximum number of seconds to wait.
+        :raises AssertionError: like :meth:`one`, if no message meets the criteria within that time,
             or more than one does.
         """
         with self._changed:
@@ -105,22 +105,22 @@ class Outbox(list[Captured]):
         Several failures can be set at once. Those with ``to`` are tried first, then the others,
         each in the order in which they were set.
 
-        :param kind: With ``"refused"`` and ``"deferred"`` the server replies so to a recipient.
-            With ``"unknown"`` it takes the whole message and closes the connection. With
+        :param kind: With ``"refused"`` and ``"deferred"``, the server gives such a reply to a
+            recipient. With ``"unknown"`` it takes the whole message and closes the connection. With
             ``"connect"`` the connection fails.
         :param to: The recipients that fail, as in :meth:`find`; all of them if it is left out.
             With ``"unknown"``, all recipients of the message have the same outcome.
         :param code: The reply code, such as 552, instead of 550 or 451. With ``"connect"`` the
             server's greeting has it.
-        :param times: How many messages or connections fail (each batch of a message counts as
-            one); any number if it is left out.
-        :raises ValueError: if a server cannot fail so. The error says what to write.
+        :param times: How many messages or connections fail (each batch of a message counts as one).
+            If it is left out, all of them fail.
+        :raises ValueError: if a server cannot fail in this way. The error says what to write.
         """
         return self.script.fail(kind, to=to, code=code, times=times)
 
 
 def _unmet(captured: Captured, criteria: Mapping[str, Criterion]) -> list[str]:
-    """The names of the criteria that a message does not meet."""
+    """Return the names of the criteria that a message does not meet."""
     return [name for name, value in criteria.items() if not _meets(captured, name, value)]
 
 
@@ -138,9 +138,9 @@ def _meets(captured: Captured, name: str, criterion: Criterion) -> bool:
 def _mismatch(
     captured: Sequence[Captured], criteria: Mapping[str, Criterion], waited: float | None = None
 ) -> str:
-    """The error text for a number of matches that is not one.
+    """Return the error text for any number of matches other than one.
 
-    :param waited: For how many seconds.
+    :param waited: How many seconds the caller has waited.
     """
     unmet = [_unmet(one, criteria) for one in captured]
     asked = ", ".join(f"{name}={described(value)}" for name, value in criteria.items())

@@ -36,8 +36,8 @@ class SMTPServer:
     messages in :attr:`outbox`, and ``outbox.fail()`` makes it fail. It does not know which account
     has sent a message.
 
-    :param outbox: Where messages are captured.
-    :param users: Names with their passwords or tokens; the server then requires a login, and
+    :param outbox: The outbox that captures messages.
+    :param users: User names with their passwords or tokens. The server then requires a login, and
         checks it. If it is left out, no login is required and every login succeeds.
     """
 
@@ -48,7 +48,7 @@ class SMTPServer:
         self, *, outbox: Outbox | None = None, users: Mapping[str, str] | None = None
     ) -> None:
         self.outbox: Outbox = Outbox() if outbox is None else outbox
-        """The messages that it was sent."""
+        """The messages that were sent to it."""
         self.port: int = 0
         """The port for plain text, and for TLS after STARTTLS."""
         self.tls_port: int = 0
@@ -89,14 +89,14 @@ class SMTPServer:
             ``end of data``; or ``connect``, where the server can only close the connection.
         :param reply: A reply, such as ``"451 4.3.0 Try again later"``, with a line feed between
             lines. With None the server closes the connection.
-        :param times: How many messages or connections get this reply; any number if it is left
-            out.
+        :param times: How many messages or connections get this reply. If it is left out, all of
+            them get it.
         :raises ValueError: if *reply* is not a valid reply.
         """
         return self.outbox.script.add(step, reply, None, times)
 
     def start(self) -> t.Self:
-        """Start to listen. When it returns, clients can connect."""
+        """Start to listen. When this returns, clients can connect."""
         self.port = self._listen(encrypted=False)
         self.tls_port = self._listen(encrypted=True)
         return self
@@ -151,7 +151,7 @@ class SMTPServer:
         return self._users is not None
 
     def is_right(self, credentials: Credentials) -> bool:
-        """Whether a client may log in with these."""
+        """Return whether a client may log in with these credentials."""
         return self._users is None or self._users.get(credentials.user) == credentials.proof
 
     def capture(self, envelope: Envelope, octets: bytes, smtputf8: bool) -> None:

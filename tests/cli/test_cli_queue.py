@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import re
@@ -114,6 +115,32 @@ def test_list(full: Shop) -> None:
     assert run(full, "queue", "list", "--older-than", "1h") == (0, "No messages.\n")
 
 
+def test_list_as_json(full: Shop) -> None:
+    """list --json prints the messages that match as a JSON array in ASCII, even if there is none
+    or a row is damaged."""
+    full.mail.send_later(letter(subject="Grüße"), using="news", delay=60)
+    with full.queue.store.file.write() as connection:  # type: ignore[attr-defined]
+        connection.execute("UPDATE mail_queue SET recipients = '{' WHERE id = 4")
+    code, said = run(full, "queue", "list", "--json")
+    found = json.loads(said)
+
+    assert code == 0 and said.isascii()
+    assert [(one["id"], one["state"]) for one in found] == [
+        (5, "waiting"),
+        (4, "waiting"),
+        (3, "failed"),
+        (2, "held"),
+        (1, "sent"),
+    ]
+    assert found[0]["subject"] == "Grüße"
+    assert "damaged" in found[1]["error"]
+    assert found[2]["to"] == ["refused@example.com"]
+    assert found[4]["key"] == "order:17"
+    said = run(full, "queue", "list", "--json", "--using", "news")[1]
+    assert [one["id"] for one in json.loads(said)] == [5, 3]
+    assert run(full, "queue", "list", "--json", "--state", "expired") == (0, "[]\n")
+
+
 def test_show(full: Shop) -> None:
     """show prints everything except the content, with the server's reply for each recipient."""
     code, said = run(full, "queue", "show", "3")
@@ -170,8 +197,8 @@ def test_cancel_and_purge(full: Shop) -> None:
         (["cancel", "1", "99"], "There is no message 99 in the queue.\n"),
         (["purge"], "would delete 2 finished messages and their keys"),
         (["purge", "--using", "news"], "would delete 1 finished message and its key"),
-        (["retry"], "Give the numbers of messages, or --state, --older-than or --using."),
-        (["cancel"], "Give the numbers of messages, or --state, --older-than or --using."),
+        (["retry"], "Give the numbers of messages, or --state, --older-than, --using or --tag."),
+        (["cancel"], "Give the numbers of messages, or --state, --older-than, --using or --tag."),
         (["purge", "--state", "waiting"], "waiting are not finished: cancel them first"),
         (["list", "--older-than", "soon"], "--older-than must be a time like '24h'"),
         (["list", "--state", "lost"], "'lost' is not one of"),

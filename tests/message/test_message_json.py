@@ -34,6 +34,7 @@ def everything(tmp_path: pathlib.Path) -> Message:
         attachments=[Attachment.from_path(path), Attachment("é", filename="é.txt", cid="a@b")],
         inline_attachments=[logo],
         alternatives=[("BEGIN", "text/calendar; method=REQUEST")],
+        tags=["newsletter-48", "Grüße"],
     )
 
 
@@ -43,6 +44,7 @@ def test_json(everything: Message) -> None:
 
     assert found == everything
     assert found.message_id == everything.message_id
+    assert found.tags == ("newsletter-48", "Grüße")
     assert found.date == everything.date
     assert found.inline_attachments[0].cid == everything.inline_attachments[0].cid
     assert found.attachments[0].data == b"\0\1"

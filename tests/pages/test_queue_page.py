@@ -126,8 +126,8 @@ def test_a_search(browser: FlaskClient, search: str, found: list[int]) -> None:
     [
         ("state:lost", "state must be waiting, claimed"),
         ("older-than:soon", "older-than must be a time like"),
-        ("ann", "Write state:, using: or older-than:"),
-        ("from:ann", "Write state:, using: or older-than:"),
+        ("ann", "Write state:, using:, older-than: or tag:"),
+        ("from:ann", "Write state:, using:, older-than: or tag:"),
     ],
 )
 def test_a_wrong_search(browser: FlaskClient, search: str, why: str) -> None:
@@ -180,12 +180,48 @@ def test_a_sent_message_that_the_mailbox_keeps(tmp_path: Path, kept: bool) -> No
         shop.queue.run_once()
     browser = shop.app.test_client()
 
-    found = re.search(r'href="([^"]+)">See it in the mailbox', page(browser, "2"))
+    found = re.search(r'id="in-mailbox" href="([^"]+)"', page(browser, "2"))
     shop.queue.close()
 
     assert (found is not None) is kept
     if found is not None:
         assert '<h1 id="subject">Welcome' in browser.get(found[1]).text
+
+
+@pytest.mark.parametrize(
+    ("to", "shown"),
+    [
+        (["ann@example.com"], "sent"),
+        (["ann@example.com", "ben@example.com"], "sent"),
+        (["ann@example.com", "gone@example.com"], "sent to 1 of 2"),
+        (["gone@example.com", "ann@example.com", "ben@example.com"], "sent to 2 of 3"),
+    ],
+)
+def test_a_refused_recipient_is_shown(
+    to: list[str], shown: str, tmp_path: Path, scripted: Scripted
+) -> None:
+    """A message that some recipients did not accept is not shown as one that all accepted: in the
+    list, on its page, as JSON and in the terminal."""
+    shop = looking(tmp_path, scripted(on={"RCPT TO:<gone@example.com>": "550 5.1.1 no such user"}))
+    put(shop, "News", *to)
+    with shop.app.app_context():
+        shop.queue.run_once()
+    browser, partial = shop.app.test_client(), shown != "sent"
+    found = browser.get("/_mail/api/queue/1").get_json()
+    html = page(browser), page(browser, "1")
+    # The commands set the debug mode of the app, so they come last.
+    runner = shop.app.test_cli_runner()
+    said = [
+        runner.invoke(args=["mail", "queue", *command], color=True).output
+        for command in (["list"], ["show", "1"])
+    ]
+    shop.queue.close()
+
+    state = f'class="state sent{" partial" if partial else ""}">{shown}</span>'
+    assert state in html[0] and state in html[1]
+    assert (found["state"], found["accepted"]) == ("sent", len(to) - partial)
+    colored = f"\x1b[33msent {len(to) - 1}/{len(to)}" if partial else "\x1b[32msent"
+    assert all(colored in output for output in said)
 
 
 @pytest.mark.parametrize("id", ["0", "6", "99999999999999999999999999", "x", "-1"])

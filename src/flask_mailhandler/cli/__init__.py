@@ -196,11 +196,12 @@ def _new_command(within: _Decorator) -> click.Command:
 def _run_in(module: str) -> Callable[..., None]:
     """Return a function that imports a module and calls a function of it."""
 
-    def run(name: str, *arguments: t.Any) -> None:
+    def run(name: str, *arguments: t.Any, **options: t.Any) -> None:
         import importlib
 
         with _errors_in_one_line():
-            _exit(getattr(importlib.import_module(f".{module}", __name__), name)(*arguments))
+            function = getattr(importlib.import_module(f".{module}", __name__), name)
+            _exit(function(*arguments, **options))
 
     return run
 

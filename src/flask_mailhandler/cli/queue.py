@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import time
 from collections.abc import Container
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from ..queue import outcomes
 from ..queue.current import current_queue
 from ..queue.mail_queue import MailQueue
 from ..queue.outcomes import DamagedRowError
+from ..queue.outcomes import Settled
 from ..queue.row import FINISHED
 from ..queue.row import PRIORITIES
 from ..queue.row import Row
@@ -41,6 +43,7 @@ class Choice:
     state: str | None = None
     older_than: str | None = None
     using: str | None = None
+    tag: str | None = None
 
     @property
     def age(self) -> float | None:
@@ -53,7 +56,11 @@ class Choice:
     def rows(self, limit: int) -> list[Row]:
         """Return the messages."""
         return current_queue().rows(
-            state=self.state, using=self.using, older_than=self.age, limit=limit
+            state=self.state,
+            using=self.using,
+            older_than=self.age,
+            tag=self.tag,
+            limit=limit,
         )
 
     def ids(self) -> Sequence[int]:
@@ -64,9 +71,9 @@ class Choice:
         """
         if self.numbers:
             return self.numbers
-        if not (self.state or self.older_than or self.using):
+        if not (self.state or self.older_than or self.using or self.tag):
             raise click.ClickException(
-                "Give the numbers of messages, or --state, --older-than or --using."
+                "Give the numbers of messages, or --state, --older-than, --using or --tag."
             )
         return [row.id for row in self.rows(_MOST)]
 
@@ -101,10 +108,15 @@ def status(using: str | None) -> int:
     return 0
 
 
-def list_rows(choice: Choice, limit: int) -> int:
-    """Print messages, one on a line."""
+def list_rows(choice: Choice, limit: int, as_json: bool) -> int:
+    """Print messages, one on a line, or all as a JSON array."""
     found = choice.rows(limit)
-    if found:
+    if as_json:
+        from ..pages.queue.queued_message import read_row  # the same object as the page's API
+
+        # In ASCII, so that a subject cannot control the terminal.
+        click.echo(json.dumps([read_row(row).as_json() for row in found], indent=2))
+    elif found:
         print_table([_line(row) for row in found])
     else:
         click.echo("No messages.")
@@ -118,13 +130,24 @@ def _is(row: Row) -> str:
 def _line(row: Row) -> tuple[str, ...]:
     """Return the number, state, time, account, recipients and subject."""
     moment = row.due if row.state is RowState.WAITING else row.changed
+    state = str(row.state)
     try:
-        names = [str(item.recipient) for item in outcomes.from_json(row.recipients)]
+        recipients = outcomes.from_json(row.recipients)
+        state = _state(row, recipients)
+        names = [str(item.recipient) for item in recipients]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         what = f"{', '.join(names[:_SHOWN])}{more}  {read_options(row).get('subject', '')}"
     except DamagedRowError as error:
         what = f"damaged: {error}"
-    return str(row.id), str(row.state), _moment(moment), row.account, what
+    return str(row.id), state, _moment(moment), row.account, what
+
+
+def _state(row: Row, recipients: Sequence[Settled]) -> str:
+    """Return the state, and how many recipients were accepted if that is not all of them."""
+    accepted = outcomes.accepted(recipients)
+    if row.state is not RowState.SENT or accepted == len(recipients):
+        return str(row.state)
+    return f"sent {accepted}/{len(recipients)}"
 
 
 def show(number: int) -> int:
@@ -132,11 +155,12 @@ def show(number: int) -> int:
     row = current_queue().get(number)
     if row is None:
         raise click.ClickException(f"There is no message {number} in the queue.")
-    print_table([*_facts(row)])
     try:
         recipients = outcomes.from_json(row.recipients)
     except DamagedRowError as error:
+        print_table([("state", str(row.state)), *_facts(row)])
         raise click.ClickException(f"The row is damaged: {error}.") from error
+    print_table([("state", _state(row, recipients)), *_facts(row)])
     click.echo()
     print_table(
         [
@@ -152,7 +176,6 @@ def show(number: int) -> int:
 
 
 def _facts(row: Row) -> Iterator[tuple[str, str]]:
-    yield "state", str(row.state)
     yield "message id", row.message_id
     yield "account", row.account
     if row.key is not None:
@@ -162,6 +185,13 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
         yield name, _moment(getattr(row, name))
     yield "attempts", str(row.attempts)
     yield "octets", str(row.size)
+    from ..pages.queue.queued_message import read_row
+
+    shown = read_row(row)
+    if shown.tags:
+        yield "tags", ", ".join(shown.tags)
+    for name, text in shown.origin:
+        yield name.lower(), text
     if row.error:
         yield "error", row.error
 
@@ -188,17 +218,19 @@ def purge(choice: Choice, yes: bool) -> int:
     """
     queue: MailQueue = current_queue()
     if not (yes or choice.state or choice.older_than):
-        _ask_before_purging(choice.using)
+        _ask_before_purging(choice)
     try:
-        number = queue.purge(state=choice.state, using=choice.using, older_than=choice.age)
+        number = queue.purge(
+            state=choice.state, using=choice.using, older_than=choice.age, tag=choice.tag
+        )
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     return _changed(number, "deleted")
 
 
-def _ask_before_purging(using: str | None) -> None:
+def _ask_before_purging(choice: Choice) -> None:
     store = current_queue().store
-    counts = store.counts(using) if store.begun else {}
+    counts = store.counts(choice.using, choice.tag) if store.begun else {}
     number = sum(counts.get(state, 0) for state in FINISHED)
     if not number:
         return

@@ -31,10 +31,11 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
     @queue.command("list")
     @_chosen
     @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
+    @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, for a program.")
     @by
-    def list_(limit: int, **choice: t.Any) -> None:
+    def list_(limit: int, as_json: bool, **choice: t.Any) -> None:
         """List messages, the newest first; with --state, the last changed first."""
-        run("list_rows", _choice(choice), limit)
+        run("list_rows", _choice(choice), limit, as_json)
 
     @queue.command("show")
     @click.argument("number", type=int)
@@ -83,13 +84,25 @@ def worker_command(by: Callable[[_Function], _Function], run: Callable[..., None
 
     @click.command("worker")
     @click.option("--once", is_flag=True, help="Send what is due now, and exit.")
+    @click.option(
+        "--using",
+        multiple=True,
+        metavar="ACCOUNT",
+        help="Send only mail of this account; can be repeated.",
+    )
+    @click.option("--max-messages", type=click.IntRange(1), help="Exit after so many messages.")
+    @click.option(
+        "--max-seconds",
+        type=click.IntRange(1, 10_000_000),
+        help="Exit after so many seconds, when the current messages are finished.",
+    )
     @by
-    def worker(once: bool) -> None:
+    def worker(**limits: t.Any) -> None:
         """Send what is in the queue, until SIGTERM or Ctrl-C.
 
         It finishes its current messages before it exits. You can run any number of workers.
         """
-        run("work", once)
+        run("work", **limits)
 
     return worker
 
@@ -103,7 +116,8 @@ def _chosen(function: _Function) -> _Function:
     older = click.option(
         "--older-than", metavar="TIME", help="Only messages unchanged for this time, such as 7d."
     )
-    return state(older(function))
+    tag = click.option("--tag", help="Only messages with this tag.")
+    return state(older(tag(function)))
 
 
 def _choice(given: dict[str, t.Any]) -> Choice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from ..handlers.console import visible
 
 _COLORS = {"accepted": "green", "deferred": "yellow", "refused": "red", "unknown": "red"}
 _COLORS |= {"failed": "red", "sent": "green", "held": "red", "expired": "red"}
+_PARTIAL = re.compile(r"sent \d+/\d+ *")
 _WIDEST = 100
 
 
@@ -35,7 +37,7 @@ def print_row(cells: Sequence[str], widths: Sequence[int]) -> None:
 
 
 def _colored(cell: str) -> str:
-    color = _COLORS.get(cell.strip())
+    color = "yellow" if _PARTIAL.fullmatch(cell) else _COLORS.get(cell.strip())
     return click.style(cell, color) if color else cell
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import typing as t
+from collections.abc import Collection
 
 import click
 
@@ -18,10 +19,15 @@ if t.TYPE_CHECKING:
     from ..queue.row import Row
 
 
-def work(once: bool) -> int:
+def work(
+    *, once: bool, using: Collection[str], max_messages: int | None, max_seconds: float | None
+) -> int:
     """Send what is in the queue until SIGINT (Ctrl-C) or SIGTERM.
 
     :param once: Whether to stop when nothing more is due.
+    :param using: The accounts whose mail is sent; all if there are none.
+    :param max_messages: Stop after so many messages.
+    :param max_seconds: Stop after so many seconds.
     :return: The exit code: 0, even if messages failed.
     :raises QueueError: if the queue cannot be used at the start.
     """
@@ -29,7 +35,7 @@ def work(once: bool) -> int:
     queue.store.pause("default")  # opens it, so that an error is raised now
     bell = Bell()
     progress = _Progress(sys.stderr.isatty())
-    worker = queue.worker(bell, progress)
+    worker = queue.worker(bell, progress, using=using, max_messages=max_messages)
     if once:
         bell.finish()
     # In a thread, because this one handles signals, and must not find the bell locked by itself.
@@ -38,7 +44,10 @@ def work(once: bool) -> int:
         signal.signal(number, lambda *_: _stop(bell))
     click.echo(f"Sending from {queue.store}. Press Ctrl-C to stop.", err=True)
     thread.start()
-    thread.join()
+    thread.join(max_seconds)
+    if thread.is_alive():  # the time is over
+        _stop(bell)
+        thread.join()
     queue.close()
     progress.end()
     return 0

@@ -29,6 +29,7 @@ in a test too. One message on its way, from the caller to the server::
     staging       the staging guard: redirect_to, allow_to
     jobs          the jobs that deliver is given, and one report for each
     unreported    the reports that deliver has not made
+    traced        the line of code that sent a message
     parallel      several connections at once
     failure       a failure of the handler itself
     outbox_fail   outbox.fail: a test makes sending fail

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import sys
 import time
 import typing as t
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from types import FrameType
 
 from .. import config
 from ..address import AddressesInput
 from ..config import Option
+from ..message.message import Message
 from ..report import Job
 from ..report import Outcome
 from .file import FileEmailHandler
@@ -23,12 +22,12 @@ from .file import NAME
 from .prepare import AnyMessage
 from .prepare import Before
 from .prepare import Prepared
+from .traced import call_site
+from .traced import TracedJob
 
 DROPPED = ".dropped"
 """A file in the folder. Its size is the number of messages that were deleted."""
 _OURS = ("eml", "json", "json~", "seen")
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_LIBRARY = os.path.dirname(os.path.abspath(contextlib.__file__)) + os.sep
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,14 +49,6 @@ def _no_template(message: AnyMessage) -> str | None:
 
 def _unheard(kept: Kept) -> None:
     """Do nothing."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Traced(Job):
-    """A job with the time and the line of code at which its message was sent."""
-
-    started: float = 0.0
-    site: t.Mapping[str, object] | None = None
 
 
 class MailboxEmailHandler(FileEmailHandler):
@@ -88,13 +79,13 @@ class MailboxEmailHandler(FileEmailHandler):
         before: Sequence[Before] = (),
     ) -> Prepared:
         """Do what :meth:`.EmailHandler.prepare` does, and note the time and the line of code."""
-        started, site = time.perf_counter(), _call_site()
+        started, site = time.perf_counter(), call_site()
         prepared = FileEmailHandler.prepare(
             self, message, recipients=recipients, timeout=timeout, before=before
         )
         if (job := prepared.job) is None:
             return prepared
-        traced = _Traced(
+        traced = TracedJob(
             job.message, job.message_id, job.envelope, job.content, job.timeout, started, site
         )
         return dataclasses.replace(prepared, job=traced)
@@ -107,8 +98,9 @@ class MailboxEmailHandler(FileEmailHandler):
 
         told = summary(bytes(job.content))
         facts: dict[str, object] = {"summary": told, **(more or {})}
-        if isinstance(job, _Traced):
+        if isinstance(job, TracedJob):
             facts["template"] = self.template_of(job.message)
+            facts["tags"] = job.message.tags if isinstance(job.message, Message) else ()
             facts["site"] = job.site
             facts["duration"] = round(time.perf_counter() - job.started, 6)
         path = FileEmailHandler.write(self, job, outcomes, facts)
@@ -149,15 +141,3 @@ def _count_dropped(folder: str) -> None:
         os.write(handle, b".")
     finally:
         os.close(handle)
-
-
-def _call_site() -> dict[str, object] | None:
-    """Return the line of code that sends: the nearest one outside this package and the standard
-    library. None if there is none, as in the thread of ``send_async``."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith((_PACKAGE, _LIBRARY)):
-            return {"file": file, "line": frame.f_lineno, "function": frame.f_code.co_name}
-        frame = frame.f_back
-    return None

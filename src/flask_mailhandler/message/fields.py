@@ -34,6 +34,10 @@ AlternativesInput: t.TypeAlias = (
 )
 
 
+TagsInput: t.TypeAlias = "TextInput | Iterable[TextInput]"
+_LONGEST_TAG = 100
+
+
 class MessageFields(t.TypedDict, total=False):
     """The arguments of :class:`Message`, to annotate a function that passes them on.
 
@@ -61,6 +65,7 @@ class MessageFields(t.TypedDict, total=False):
     alternatives: AlternativesInput
     message_id: str | None
     date: datetime.datetime | None
+    tags: TagsInput
 
 
 def line(value: object, field: str) -> str:
@@ -142,6 +147,27 @@ def alternatives(value: object, field: str) -> tuple[Attachment, ...]:
             for item in value
         ]
     return attachments(value, field)
+
+
+def tags(value: object, field: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    found = value if plain(value) is None else [value]
+    if isinstance(found, bytes) or not isinstance(found, Iterable):
+        raise MessageError(
+            f"{field} takes strings, such as ['newsletter-48'], not {shorten(value)}."
+        )
+    return tuple(dict.fromkeys(_tag(one, field) for one in found))
+
+
+def _tag(value: object, field: str) -> str:
+    text = plain(value)
+    if text is None or not text.strip() or len(text) > _LONGEST_TAG:
+        raise MessageError(
+            f"{field} takes strings of up to {_LONGEST_TAG} characters that are not blank, such as"
+            f" 'newsletter-48', not {shorten(value)}."
+        )
+    return check_text(text, field)
 
 
 def message_id(value: object, field: str) -> str | None:

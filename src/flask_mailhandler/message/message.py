@@ -26,6 +26,7 @@ from . import other_names
 from .fields import AlternativesInput
 from .fields import AttachmentsInput
 from .fields import MessageFields
+from .fields import TagsInput
 from .json_form import from_json
 from .json_form import to_json
 from .message_id import make_left
@@ -92,6 +93,9 @@ class Message:
     date: Field[datetime.datetime | None, datetime.datetime] = Field(convert.date, None, fresh=True)
     """The Date, with a time zone. If you leave it out, it is the time at which the message was
     created."""
+
+    tags: Field[TagsInput, tuple[str, ...]] = Field(convert.tags, ())
+    """Your own words for it, such as ``"newsletter-48"``. The server does not see them."""
 
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
         if args:

@@ -16,7 +16,7 @@ def mark(message: Message, template: str) -> Message:
 def origin_of(message: Message) -> str | None:
     """Return the name of the template that a message was rendered from, or None.
 
-    A copy has the template of its original. Only this process knows it: it is not part of the
-    message.
+    A copy has the template of its original. It is not part of the message: only this process and
+    the queue know it.
     """
     return message.__dict__.get(_KEY)

@@ -16,6 +16,7 @@
     shell          templates, and the headers that protect each response
     answers        responses to programs: JSON and errors
     times          times as the lists show them
+    sent_by        the template and the line of code that a message comes from
     static/        style sheets, scripts and the icon
     templates/     Jinja templates
 

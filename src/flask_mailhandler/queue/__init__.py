@@ -36,6 +36,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     worker                 Worker: starts a thread for each account whose mail is due
     due_accounts           which accounts are due, and how long the others must wait
     bell                   Bell: wakes a worker, or ends it
+    allowance              how many messages a worker may still begin
     account_threads        the threads of a worker, one for each account
     account_sender         claims the rows of one account, pauses it, keeps its rate limit
     attempt                sends the claimed rows, and stores each result

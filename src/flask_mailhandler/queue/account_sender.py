@@ -23,8 +23,10 @@ from ..errors import QueueError
 from ..log import logger
 from ..log import masked
 from ..report import LoginError
+from ..report import Report
 from . import lease
 from .account_faults import Faults
+from .allowance import Allowance
 from .attempt import Attempt
 from .attempt import Told
 from .lease import Lease
@@ -65,6 +67,7 @@ class AccountSender:
     :param resting: What the worker knows about the account.
     :param owner: Returns a name for each claim, so that a late result of an earlier claim is never
         taken for a result of this one.
+    :param allowance: How many messages the worker may still begin.
     :param ended: Called before each message. Once it returns true, the claimed rows are given back.
     :param told: Called with each row after its state has changed.
     :param yields: Called after each claim. If it returns true the sender ends, because another
@@ -79,6 +82,7 @@ class AccountSender:
         resting: Resting,
         owner: Callable[[], str],
         *,
+        allowance: Allowance,
         ended: Callable[[], bool],
         told: Told,
         yields: Callable[[], bool] = lambda: False,
@@ -93,8 +97,10 @@ class AccountSender:
         self._app = app_access.app  # keeps it alive meanwhile
         self._resting = resting
         self._owner = owner
+        self._allowance = allowance
         self._ended = ended
         self._told = told
+        self._done = 0
         self._yields = yields
         self._rows: list[Row] = []
         self._lease = Lease("", 0.0)
@@ -107,8 +113,12 @@ class AccountSender:
         """
         while not self._ended() and self._claim():
             self.taken += len(self._rows)
-            with self._app_access.app_context(), Renewal(self._renew, lease.LEASE / 3):
-                error = self._deliver()
+            self._done = 0
+            try:
+                with self._app_access.app_context(), Renewal(self._renew, lease.LEASE / 3):
+                    error = self._deliver()
+            finally:
+                self._allowance.settle(len(self._rows), self._done)
             if error is not None:
                 self._pause(error)
                 return
@@ -129,11 +139,21 @@ class AccountSender:
 
     def _claim(self) -> bool:
         self.begun = time.monotonic()
+        allowed = self._allowance.take(BATCH)
+        rows: list[Row] = []
+        try:
+            rows = self._rows = self._claim_up_to(allowed) if allowed else []
+        finally:
+            self._allowance.settle(allowed - len(rows), 0)
+        self._looked = time.monotonic()
+        return bool(rows)
+
+    def _claim_up_to(self, limit: int) -> list[Row]:
         now = self._store.now()
         self._lease = Lease(self._owner(), now + lease.LEASE)
         origin = self._app_access.origin(self.account)
         try:
-            rows = self._store.claim(self.account, self._lease, now, BATCH, origin)
+            rows = self._store.claim(self.account, self._lease, now, limit, origin)
         except QueueError:
             # The claim may have been made, and only the database's reply was lost.
             rows = self._claimed()
@@ -142,9 +162,7 @@ class AccountSender:
         if not rows and not self.taken:
             # Another transaction has locked the rows: do not ask for them again and again.
             self._resting.until = time.monotonic() + URGENT
-        self._rows = self._within_rate(rows)
-        self._looked = time.monotonic()
-        return bool(self._rows)
+        return self._within_rate(rows)
 
     def _claimed(self) -> list[Row]:
         found = self._store.rows(Filter([RowState.CLAIMED], self.account), _MANY)
@@ -193,11 +211,15 @@ class AccountSender:
             retry_unknown=self._app_access.retry_unknown,
             timeout=self._app_access.settings.queue_timeout,
             observe=self._app_access.observe,
-            told=self._told,
+            told=self._tell,
             stopped=self._stopped,
         )
         attempt.run(self._rows)
         return attempt.error
+
+    def _tell(self, row: Row, report: Report | None) -> None:
+        self._done += 1
+        self._told(row, report)
 
     def _stopped(self) -> bool:
         """Whether the next message must not be begun."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import typing as t
+from collections.abc import Collection
 from collections.abc import Mapping
 
 from ..handlers.base import EmailHandler
@@ -53,6 +54,14 @@ class AppAccess:
     def accounts(self) -> Mapping[str, Account]:
         """The accounts of the app."""
         return self._registration.settings.accounts
+
+    def account_names(self, chosen: Collection[str] = ()) -> tuple[str, ...]:
+        """Return the chosen accounts, each once, or all accounts of the app if none is chosen.
+
+        :raises ConfigurationError: if the app has no such account.
+        """
+        settings = self._registration.settings
+        return tuple(dict.fromkeys(settings.account(name).name for name in chosen or self.accounts))
 
     @property
     def retry_unknown(self) -> bool:

@@ -21,13 +21,19 @@ class DueAccounts:
     An account may send if it has due mail, no thread, no pause in the store, and has not used up
     its rate limit.
 
+    :param accounts: The accounts to look at.
     :param busy: Returns the accounts that have a thread.
     """
 
     def __init__(
-        self, store: Store, app_access: AppAccess, busy: Callable[[], Collection[str]]
+        self,
+        store: Store,
+        app_access: AppAccess,
+        accounts: Collection[str],
+        busy: Callable[[], Collection[str]],
     ) -> None:
         self._store = store
+        self._accounts = accounts
         self._app_access = app_access
         self._busy = busy
         self._resting: dict[str, Resting] = {}
@@ -49,7 +55,7 @@ class DueAccounts:
         yield from dict.fromkeys(account for *_, account in sorted(candidates))
 
     def _awake(self, now: float) -> Iterator[str]:
-        for account in self._app_access.accounts:
+        for account in self._accounts:
             if account not in self._busy() and self._store.pause(account).until <= now:
                 yield account
 
@@ -66,7 +72,7 @@ class DueAccounts:
         :raises QueueError: if the store cannot be used.
         """
         now = self._store.now()
-        for account in self._app_access.accounts:
+        for account in self._accounts:
             if account not in self._busy() and (found := self._due(account)):
                 yield max(
                     min(due for _, due in found) - now,
@@ -95,4 +101,4 @@ class DueAccounts:
         self._begun[account] = time.monotonic()
 
     def __repr__(self) -> str:
-        return f"<DueAccounts of {', '.join(self._app_access.accounts)}>"
+        return f"<DueAccounts of {', '.join(self._accounts)}>"

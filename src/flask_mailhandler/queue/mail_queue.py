@@ -100,14 +100,22 @@ class MailQueue:
         return Worker(self).run_once(seconds)
 
     def worker(
-        self, bell: Bell | None = None, progress: Callable[[Row], None] | None = None
+        self,
+        bell: Bell | None = None,
+        progress: Callable[[Row], None] | None = None,
+        *,
+        using: Collection[str] = (),
+        max_messages: int | None = None,
     ) -> Worker:
         """Return a worker, to be run in its own thread or process.
 
         :param bell: Wakes the worker and ends it.
         :param progress: Called with each row after its state has changed.
+        :param using: The accounts whose mail it sends; all of the app if there are none.
+        :param max_messages: After so many messages the worker ends.
+        :raises ConfigurationError: if the app has no such account.
         """
-        return Worker(self, bell, progress)
+        return Worker(self, bell, progress, using=using, max_messages=max_messages)
 
     # See the mail, and change it
 
@@ -133,6 +141,7 @@ class MailQueue:
         state: RowState | str | None = None,
         using: str | None = None,
         older_than: float | None = None,
+        tag: str | None = None,
         limit: int = 100,
     ) -> list[Row]:
         """Return messages of the queue, newest first; with *state*, last changed first.
@@ -140,11 +149,12 @@ class MailQueue:
         :param state: Only messages in this state.
         :param using: Only messages of this account.
         :param older_than: Only messages whose state has not changed for this many seconds.
+        :param tag: Only messages with this tag.
         :param limit: The maximum number of messages to return.
         """
         if not self.store.begun:
             return []
-        return self.store.rows(self._filter(state, using, older_than), limit)
+        return self.store.rows(self._filter(state, using, older_than, tag), limit)
 
     def get(self, row_id: int) -> Row | None:
         """Return one message, by the number of its ticket; None if it is not there."""
@@ -210,6 +220,7 @@ class MailQueue:
         state: RowState | str | None = None,
         using: str | None = None,
         older_than: float | None = None,
+        tag: str | None = None,
     ) -> int:
         """Delete finished messages and their keys.
 
@@ -217,12 +228,13 @@ class MailQueue:
             ``held``.
         :param using: Only messages of this account.
         :param older_than: Only messages whose state has not changed for this many seconds.
+        :param tag: Only messages with this tag.
         :return: The number of deleted messages.
         :raises ValueError: for a state in which a message is not finished.
         """
         if not self.store.begun:
             return 0
-        wanted = self._filter(state, using, older_than)
+        wanted = self._filter(state, using, older_than, tag)
         if not wanted.states:
             wanted = dataclasses.replace(wanted, states=FINISHED)
         if not {*wanted.states} <= FINISHED | {RowState.HELD}:
@@ -233,10 +245,15 @@ class MailQueue:
         return total
 
     def _filter(
-        self, state: RowState | str | None, using: str | None, older_than: float | None
+        self,
+        state: RowState | str | None,
+        using: str | None,
+        older_than: float | None,
+        tag: str | None,
     ) -> Filter:
         states = () if state is None else (RowState(state),)
-        return Filter(states, using, None if older_than is None else self.store.now() - older_than)
+        before = None if older_than is None else self.store.now() - older_than
+        return Filter(states, using, before, tag=tag)
 
     def wake(self) -> None:
         """Let the engine look for mail that an earlier process has left."""

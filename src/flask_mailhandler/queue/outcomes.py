@@ -100,6 +100,11 @@ def not_accepted_again(before: Sequence[Settled]) -> tuple[Settled, ...]:
     return tuple(old if old.state is State.ACCEPTED else Settled(old.recipient) for old in before)
 
 
+def accepted(recipients: Iterable[Settled]) -> int:
+    """Return how many recipients were accepted."""
+    return sum(one.state is State.ACCEPTED for one in recipients)
+
+
 def safe_until(recipients: Iterable[Settled]) -> datetime.datetime | None:
     """Return until when it is safe to repeat the message to all of these recipients.
 

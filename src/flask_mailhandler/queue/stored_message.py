@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 import typing as t
+from collections.abc import Mapping
+from collections.abc import Sequence
 from email.message import Message as MIMEMessage
 
 from ..address import Address
@@ -12,7 +15,11 @@ from ..content import Content
 from ..envelope import Envelope
 from ..errors import MessageError
 from ..handlers.prepare import Prepared
+from ..handlers.traced import call_site
+from ..handlers.traced import TracedJob
 from ..message.message import Message
+from ..message.template_name import mark
+from ..message.template_name import origin_of
 from ..mime import seven_bit
 from ..report import Job
 from . import outcomes
@@ -26,7 +33,8 @@ _SUBJECT = 200
 
 
 def options(prepared: Prepared) -> str:
-    """Return everything that delivery needs besides the octets, as JSON."""
+    """Return everything besides the octets that delivery needs, and that people want to know, as
+    JSON. It is called in the call that queues the message, because it stores the line of code."""
     job, message = prepared.job, prepared.message
     found: dict[str, t.Any] = {
         "version": VERSION,
@@ -34,13 +42,21 @@ def options(prepared: Prepared) -> str:
         "smtputf8": job is not None and job.content.smtputf8,
         "eightbit": job is not None and job.content.eightbit,
     }
+    if site := call_site():
+        found["site"] = site
     if isinstance(message, MIMEMessage):
         found["subject"] = str(message["Subject"] or "")[:_SUBJECT]
         found["foreign"] = True
     else:
+        if message.tags:
+            # Keys after an empty one, so that tag_text() in stores.base finds each in the text.
+            found["tags"] = dict.fromkeys(["", *message.tags])
+        if template := origin_of(message):
+            found["template"] = template
         found["subject"] = message.subject[:_SUBJECT]
         found["bcc"] = [str.__str__(address) for address in message.bcc]
-    return json.dumps(found, ensure_ascii=False)
+    # The name of a file may have bytes that are not UTF-8, which a database cannot store.
+    return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
 def recipients(prepared: Prepared) -> tuple[Settled, ...]:
@@ -68,6 +84,12 @@ def read_options(row: Row) -> dict[str, t.Any]:
     return t.cast("dict[str, t.Any]", found)
 
 
+def tags_in(options: Mapping[str, t.Any]) -> tuple[str, ...]:
+    """Return the tags of a message, as far as they can be read from its options."""
+    found = options.get("tags")
+    return tuple(filter(None, found)) if isinstance(found, dict) else ()
+
+
 def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], timeout: float) -> Job:
     """Return the job that sends exactly these octets to these recipients.
 
@@ -87,7 +109,9 @@ def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], timeout: flo
         )
     except (LookupError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
-    return Job(message_of(row, octets), row.message_id, envelope, content, timeout)
+    message, site = message_of(row, octets), found.get("site")
+    began = time.perf_counter()
+    return TracedJob(message, row.message_id, envelope, content, timeout, began, site)
 
 
 def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
@@ -102,17 +126,19 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
         from ..mime.stdlib.body import parse
 
         return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
-    return StoredMessage.of(octets, found.get("bcc", []))
+    message = StoredMessage.of(octets, found.get("bcc", []), tags_in(found))
+    return mark(message, str(template)) if (template := found.get("template")) else message
 
 
 class StoredMessage(Message):
     """A message that is read from its octets when a field is used. Sending it uses no field."""
 
     @classmethod
-    def of(cls, octets: bytes, bcc: list[str]) -> StoredMessage:
-        """Return the message that has these octets, and the Bcc recipients, which they omit."""
+    def of(cls, octets: bytes, bcc: list[str], tags: Sequence[str] = ()) -> StoredMessage:
+        """Return the message that has these octets, and the Bcc recipients and tags, which they
+        omit."""
         self = cls.__new__(cls)
-        self.__dict__["_unread"] = octets, bcc
+        self.__dict__["_unread"] = octets, bcc, tags
         return self
 
     def __getattribute__(self, name: str) -> t.Any:
@@ -122,13 +148,15 @@ class StoredMessage(Message):
 
 
 def _read(into: dict[str, t.Any]) -> None:
-    octets, bcc = into.get("_unread", (None, None))
+    octets, bcc, tags = into.get("_unread", (None, None, ()))
     if octets is None:
         return
     from ..mime.stdlib.body import parse
 
     message = Message.from_mime(parse(octets))
     # All three are given, even if empty, so that no default is filled in when it is sent again.
-    read = message.completed(to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)))
+    read = message.completed(
+        to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)), tags=tags
+    )
     into.update(vars(read))
     del into["_unread"]

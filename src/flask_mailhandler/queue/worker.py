@@ -18,6 +18,7 @@ import encodings.idna  # noqa: F401
 import time
 import typing as t
 from collections.abc import Callable
+from collections.abc import Collection
 
 from ..errors import QueueError
 from ..log import logger
@@ -25,6 +26,7 @@ from ..report import Report
 from .account_sender import AccountSender
 from .account_sender import names
 from .account_threads import AccountThreads
+from .allowance import Allowance
 from .app_access import AppAccess
 from .bell import Bell
 from .due_accounts import DueAccounts
@@ -65,6 +67,9 @@ class Worker:
     :param queue: A :class:`.MailQueue`.
     :param bell: Wakes the worker, and ends it after the messages that it is sending.
     :param progress: Called with each row after its state has changed.
+    :param using: The accounts whose mail it sends; all of the app if there are none.
+    :param max_messages: After so many messages, :meth:`run` ends.
+    :raises ConfigurationError: if the app has no such account.
     """
 
     def __init__(
@@ -72,11 +77,16 @@ class Worker:
         queue: WithStore,
         bell: Bell | None = None,
         progress: Callable[[Row], None] | None = None,
+        *,
+        using: Collection[str] = (),
+        max_messages: int | None = None,
     ) -> None:
         self._app_access = queue.app_access
         self._store = queue.store
         self.bell: Bell = bell or Bell()
         self._progress = progress
+        self._allowance = Allowance(max_messages, self.bell.stop)
+        self._accounts = self._app_access.account_names(using)
         self.owner: str = self._store.new_owner()
         """Unique to this worker, so its leases are never mistaken for another worker's."""
         self._names = names(self.owner)
@@ -87,7 +97,7 @@ class Worker:
             self._app_access.settings.queue_threads, self.bell.ring
         )
         self.due: DueAccounts = DueAccounts(
-            self._store, self._app_access, lambda: self.threads.accounts
+            self._store, self._app_access, self._accounts, lambda: self.threads.accounts
         )
         self.upkeep: Upkeep = Upkeep(
             self._store, self._app_access, self._tell, lambda: self.bell.stopped
@@ -136,7 +146,7 @@ class Worker:
         self.upkeep.run()
         self._start()
         self.upkeep.sweep(idle=not self.threads.accounts)
-        if self.threads.full:  # the bell rings when a thread ends
+        if self.threads.full or self._allowance.empty:  # the bell rings when a thread ends
             return POLL
         waits = [*self.due.waits()]
         if not waits and not self.threads.accounts:
@@ -162,7 +172,7 @@ class Worker:
         :raises QueueError: if the store cannot be used.
         """
         self.upkeep.recover()
-        if len(self._app_access.accounts) > 1:
+        if len(self._accounts) > 1:
             return self._turn(seconds, float("inf"), patient=False)
         self._end = time.monotonic() + seconds
         taken = 0
@@ -235,7 +245,7 @@ class Worker:
 
     def _start(self) -> None:
         for account in [*self.due.next()]:
-            if self.threads.full:
+            if self.threads.full or self._allowance.empty:
                 return
             self.due.begin(account)
             self.threads.start(self._sender(account, self._is_crowded))
@@ -247,6 +257,7 @@ class Worker:
             account,
             self.due.resting(account),
             self._names,
+            allowance=self._allowance,
             ended=self._has_ended,
             told=self._tell,
             yields=yields,
@@ -254,10 +265,7 @@ class Worker:
 
     def _is_crowded(self) -> bool:
         """Whether another account may be waiting for a thread."""
-        return (
-            self.threads.full
-            and len(self._app_access.accounts) > self._app_access.settings.queue_threads
-        )
+        return self.threads.full and len(self._accounts) > self._app_access.settings.queue_threads
 
     def _has_ended(self) -> bool:
         return self.bell.stopped or self._is_over()

@@ -38,7 +38,7 @@ from .store import Store
 MAX_WAIT = 25.0
 """How many seconds one request waits at most: less than the timeouts of proxies and workers."""
 _INTERVAL = 0.05
-_FIELDS = ("from", "to", "subject")
+_FIELDS = ("from", "to", "subject", "tag")
 _LIMIT = 100
 _MOST = 1000
 
@@ -149,6 +149,7 @@ def _listed(entry: Entry, listing: Listing) -> dict[str, object]:
         "cc": entry.cc,
         "beginning": entry.text,
         "attachments": entry.attachments,
+        "tags": entry.tags,
         "size": entry.size,
         "unread": entry.id not in listing.seen,
         "url": url_for(".api_message", id=entry.id),
@@ -172,6 +173,7 @@ def _query() -> Query:
         from_addr=(*found.from_addr, *given["from"]),
         to=(*found.to, *given["to"]),
         subject=(*found.subject, *given["subject"]),
+        tags=(*found.tags, *given["tag"]),
         attachment=found.attachment,
         unread=found.unread,
     )

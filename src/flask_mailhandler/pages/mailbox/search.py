@@ -2,7 +2,8 @@
 
 ::
 
-    query = *( word / from: text / to: text / subject: text / has:attachment / is:unread )
+    query = *( word / from: text / to: text / subject: text / tag: text
+             / has:attachment / is:unread )
 
 Put a text with spaces in double quotes. A message is found if it matches all terms; case does not
 matter.
@@ -31,6 +32,7 @@ class Query:
     from_addr: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
     subject: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     attachment: bool = False
     unread: bool = False
 
@@ -49,12 +51,13 @@ class Query:
             and _all_in(self.from_addr, [entry.from_addr, entry.sender])
             and _all_in(self.to, [*entry.to, *entry.cc, *entry.recipients])
             and _all_in(self.subject, [entry.subject])
+            and {*self.tags} <= {tag.casefold() for tag in entry.tags}
         )
 
 
 def read_query(text: str) -> Query:
     """Parse a search. Any text is valid: an unknown name before a colon is a word."""
-    found: dict[str, list[str]] = {"words": [], "from": [], "to": [], "subject": []}
+    found: dict[str, list[str]] = {"words": [], "from": [], "to": [], "subject": [], "tag": []}
     flags: set[str] = set()
     for name, quoted, bare in _TERM.findall(text[:_MAX]):
         value, key = (quoted or bare).casefold(), name.lower()
@@ -69,6 +72,7 @@ def read_query(text: str) -> Query:
         from_addr=tuple(found["from"]),
         to=tuple(found["to"]),
         subject=tuple(found["subject"]),
+        tags=tuple(found["tag"]),
         attachment="has:attachment" in flags,
         unread="is:unread" in flags,
     )

@@ -22,6 +22,7 @@ from ...handlers.file import NAME
 from ...handlers.mailbox import DROPPED
 from ...mime.reading.summary import MAX_LISTED
 from ...mime.reading.summary import summary
+from ..sent_by import sent_by
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 # If a folder changes twice within a tick of its clock, its time of change is the same.
@@ -65,11 +66,10 @@ class Entry:
     @functools.cached_property
     def origin(self) -> tuple[tuple[str, str], ...]:
         """The facts that only the sending app knew, each as a label and a text."""
-        facts, site = self.facts, self.facts.get("site")
-        lines = [("Template", str(facts["template"]))] if facts.get("template") else []
-        if isinstance(site, dict):
-            file = _short(str(site.get("file")))
-            lines.append(("Sent by", f"{site.get('function')}, {file}:{site.get('line')}"))
+        facts = self.facts
+        lines = [*sent_by(facts)]
+        if self.tags:
+            lines.append(("Tags", ", ".join(self.tags)))
         if isinstance(duration := facts.get("duration"), float):
             lines.append(
                 ("Took", f"{duration:.1f} s" if duration >= 1 else f"{1000 * duration:.1f} ms")
@@ -78,11 +78,16 @@ class Entry:
             lines.append(("Redirected", f"from {original}"))
         return tuple(lines)
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        found = self.facts.get("tags")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
     @functools.cached_property
     def words(self) -> str:
         """All text that a search looks at, without case."""
         who = (self.from_addr, *self.to, *self.cc, *self.recipients)
-        return "\n".join((self.subject, *who, self.text, *self.attachments)).casefold()
+        return "\n".join((self.subject, *who, self.text, *self.attachments, *self.tags)).casefold()
 
 
 class Store:
@@ -256,11 +261,6 @@ def _read_entry(id: str, facts: t.Any) -> Entry:
 def _names(listed: str, address: str) -> bool:
     """Whether a text contains an address, and not only as the end of a longer one."""
     return re.search(rf"(?<![^\s<,;:]){re.escape(address)}(?![^\s>,;])", listed) is not None
-
-
-def _short(path: str) -> str:
-    """A path relative to the working folder, if it is inside."""
-    return os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
 
 
 def _write_new(path: str, text: str) -> None:

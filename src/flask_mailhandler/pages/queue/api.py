@@ -2,10 +2,10 @@
 
 ::
 
-    GET  api/queue?state=&using=&older_than=&limit=     messages, counts and the token
+    GET  api/queue?state=&using=&older_than=&tag=&limit=  messages, counts and the token
     GET  api/queue/<number>                             one, with the outcome of each recipient
     POST api/queue/<number>/retry, .../cancel           needs the token
-    POST api/queue/purge?state=&using=&older_than=      needs the token
+    POST api/queue/purge?state=&using=&older_than=&tag=  needs the token
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import typing as t
+from collections.abc import Mapping
 
 from ...queue import outcomes
 from ...queue.current import current_queue
@@ -14,6 +15,8 @@ from ...queue.row import PRIORITIES
 from ...queue.row import Row
 from ...queue.row import RowState
 from ...queue.stored_message import read_options
+from ...queue.stored_message import tags_in
+from ..sent_by import sent_by
 
 _NAMED = 2
 _LARGEST = 2**63 - 1
@@ -27,14 +30,32 @@ _DONE = frozenset({RowState.SENT, RowState.CLAIMED})
 class QueuedMessage:
     """A row, read for display.
 
+    :param options: The content of its JSON; empty if it cannot be read.
     :param damaged: Why its recipients or options cannot be read; "" if they can.
     """
 
     row: Row
     recipients: tuple[Settled, ...]
-    subject: str
-    sender: str
+    options: Mapping[str, t.Any]
     damaged: str
+
+    @property
+    def subject(self) -> str:
+        return str(self.options.get("subject", ""))
+
+    @property
+    def sender(self) -> str:
+        """The sender of the envelope."""
+        return str(self.options.get("sender", ""))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return tags_in(self.options)
+
+    @property
+    def origin(self) -> tuple[tuple[str, str], ...]:
+        """The template and the line of code that it comes from, each as a label and a text."""
+        return tuple(sent_by(self.options))
 
     @property
     def who(self) -> str:
@@ -49,6 +70,19 @@ class QueuedMessage:
         error = self.damaged or self.row.error
         reply = next((item.text for item in self.recipients if item.text), "")
         return "" if reply and reply in error else error
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it was sent, but some recipients were not accepted."""
+        everyone = len(self.recipients)
+        return self.row.state is RowState.SENT and outcomes.accepted(self.recipients) < everyone
+
+    @property
+    def shown_state(self) -> str:
+        """Its state, and how many recipients were accepted if that is not all of them."""
+        if not self.is_partial:
+            return str(self.row.state)
+        return f"sent to {outcomes.accepted(self.recipients)} of {len(self.recipients)}"
 
     @property
     def version(self) -> str:
@@ -88,6 +122,7 @@ class QueuedMessage:
             "id": row.id,
             "state": row.state,
             "subject": self.subject,
+            "accepted": outcomes.accepted(self.recipients),
             "to": [str.__str__(item.recipient) for item in self.recipients],
             "account": row.account,
             "key": row.key,
@@ -95,6 +130,9 @@ class QueuedMessage:
             "priority": self.priority,
             "attempts": row.attempts,
             "size": row.size,
+            "tags": self.tags,
+            "template": self.options.get("template"),
+            "site": self.options.get("site"),
             "error": row.error or self.damaged,
             **{name: found.isoformat() for name, found in self.times.items()},
         }
@@ -123,9 +161,7 @@ def read_row(row: Row) -> QueuedMessage:
         options = read_options(row)
     except DamagedRowError as error:
         damaged = f"The row is damaged: {error}."
-    return QueuedMessage(
-        row, recipients, str(options.get("subject", "")), str(options.get("sender", "")), damaged
-    )
+    return QueuedMessage(row, recipients, options, damaged)
 
 
 def find(id: int) -> QueuedMessage | None:

@@ -2,7 +2,7 @@
 
 ::
 
-    terms = *( state: text / using: text / older-than: text )
+    terms = *( state: text / using: text / older-than: text / tag: text )
 
 Put a text with spaces in double quotes.
 """
@@ -22,7 +22,7 @@ from ...queue.row import RowState
 
 _TERM = re.compile(r'(?:([A-Za-z-]+):)?(?:"([^"]*)"?|(\S+))')
 _MAX = 500
-_FIELDS = {"state": "state", "using": "using", "older-than": "older_than"}
+_FIELDS = {"state": "state", "using": "using", "older-than": "older_than", "tag": "tag"}
 
 
 class Criteria(t.TypedDict):
@@ -31,6 +31,7 @@ class Criteria(t.TypedDict):
     state: RowState | None
     using: str | None
     older_than: float | None
+    tag: str | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +41,7 @@ class SearchTerms:
     state: str = ""
     using: str = ""
     older_than: str = ""
+    tag: str = ""
     unknown: str = ""
     """A term that is not valid."""
 
@@ -51,7 +53,8 @@ class SearchTerms:
         """
         if self.unknown:
             raise ValueError(
-                f"{self.unknown[:80]!r} is not a search term. Write state:, using: or older-than:."
+                f"{self.unknown[:80]!r} is not a search term. Write state:, using:, older-than: or"
+                " tag:."
             )
         if self.state and self.state not in {*RowState}:
             raise ValueError(f"state must be {', '.join(RowState)}, not {self.state[:80]!r}.")
@@ -63,6 +66,7 @@ class SearchTerms:
             "state": RowState(self.state) if self.state else None,
             "using": self.using or None,
             "older_than": age,
+            "tag": self.tag or None,
         }
 
     @property

@@ -102,7 +102,7 @@ class QueueViews:
             more=max(len(found.recipients) - _RECIPIENTS, 0),
             panel=_panel(id, read_for_display(octets)) if octets else None,
             findings=lint(octets, placeholders=current_placeholders()) if octets else (),
-            in_mailbox=None if octets else self._mailbox.of_message(found.row.message_id),
+            in_mailbox=self._mailbox.of_message(found.row.message_id),
         )
 
     def frame(self, id: int) -> Sealed:
@@ -155,7 +155,9 @@ class QueueViews:
             criteria, wrong = None, str(error)
         found = queue.rows(**criteria, limit=_MANY + 1) if criteria else []
         stats = queue.stats()
-        counts = queue.store.counts(terms.using) if terms.using and stats.counts else stats.counts
+        counts = stats.counts
+        if counts and (terms.using or terms.tag):
+            counts = queue.store.counts(terms.using or None, terms.tag or None)
         return Markup(
             self._shell.render(
                 "queue_rows.html",

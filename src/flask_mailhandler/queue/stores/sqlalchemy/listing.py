@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ...row import Row
 from ...row import RowState
 from ..base import Filter
+from ..base import tag_text
 from .account_state import SqlalchemyAccounts
 from .database import Database
 from .insert import row_of
@@ -46,9 +47,9 @@ class SqlalchemyListing(SqlalchemyAccounts):
         found = sa.select(self._rows).where(*self._where(wanted))
         return self._read(found.order_by(order.desc()).limit(limit))
 
-    def counts(self, account: str | None = None) -> dict[RowState, int]:
+    def counts(self, account: str | None = None, tag: str | None = None) -> dict[RowState, int]:
         state = self._rows.c.state
-        where = self._where(Filter(account=account))
+        where = self._where(Filter(account=account, tag=tag))
         # One query for each index.
         parts = [
             sa.select(state, sa.func.count()).where(*where, index).group_by(state)
@@ -97,6 +98,9 @@ class SqlalchemyListing(SqlalchemyAccounts):
             parts.append(columns.account == wanted.account)
         if wanted.before is not None:
             parts.append(columns.changed < wanted.before)
+        if wanted.tag is not None:
+            place = sa.func.strpos if self.database.postgresql else sa.func.instr
+            parts.append(place(columns.options, tag_text(wanted.tag)) > 0)
         return parts
 
 

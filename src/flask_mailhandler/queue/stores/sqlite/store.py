@@ -19,6 +19,7 @@ from ...row import RowState
 from ...ticket import Ticket
 from ..base import Filter
 from ..base import Joined
+from ..base import tag_text
 from .account_state import SqliteAccounts
 from .claim import Due
 from .file import SqliteFile
@@ -167,8 +168,8 @@ class SqliteStore(SqliteAccounts):
             ).fetchall()
         return [*map(row_of, found)]
 
-    def counts(self, account: str | None = None) -> dict[RowState, int]:
-        where, values = self._where(Filter(account=account))
+    def counts(self, account: str | None = None, tag: str | None = None) -> dict[RowState, int]:
+        where, values = self._where(Filter(account=account, tag=tag))
         found: dict[RowState, int] = {}
         with self.file.read() as connection:
             # One query for each index.
@@ -228,7 +229,12 @@ class SqliteStore(SqliteAccounts):
             names = ", ".join(f"'{RowState(state)}'" for state in wanted.states)
             parts.append(f"state IN ({names})")
             parts += [index for index, states in _INDEXES.items() if {*wanted.states} <= states]
-        for part, value in (("account = ?", wanted.account), ("changed < ?", wanted.before)):
+        text = None if wanted.tag is None else tag_text(wanted.tag)
+        for part, value in (
+            ("account = ?", wanted.account),
+            ("changed < ?", wanted.before),
+            ("instr(options, ?) > 0", text),
+        ):
             if value is not None:
                 parts.append(part)
                 values.append(value)

@@ -12,23 +12,10 @@ from flask import Flask
 from flask import has_app_context
 from werkzeug.local import LocalProxy
 
-from .address import AddressInput
-from .app.current import NAME
-from .app.current import no_mail
-from .app.people import address_of
-from .app.sender import Sender
-from .app.settings import read_settings
-from .errors import ConfigurationError
-from .message.fields import MessageFields
-from .message.message import Message
-from .previews.preview import F
-from .previews.preview import PREVIEWS
-from .previews.preview import Previews
-from .previews.preview import Variants
-from .queue.send_later import LaterSender
-from .queue.send_later import start_with_requests
+from ..address import AddressInput
 from ..app.current import NAME
 from ..app.current import no_mail
+from ..app.people import address_of
 from ..app.sender import Sender
 from ..app.settings import read_settings
 from ..errors import ConfigurationError
@@ -192,7 +179,7 @@ class Mail(Sender, LaterSender):
 
         :raises MessageError: like :meth:`render`.
         """
-        from .templating import render_each
+        from ..templating import render_each
 
         mine = self._registration()
         return render_each(mine.app, mine.settings, template, context, fields)

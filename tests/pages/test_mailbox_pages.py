@@ -129,9 +129,10 @@ HOSTILE = {
 
 OURS = {
     *("a", "article", "b", "body", "button", "caption", "circle", "code", "dd", "div", "dl", "dt"),
-    *("fieldset", "form", "h1", "h2", "head", "header", "html", "iframe", "input", "kbd", "label"),
+    *("dialog", "fieldset", "form", "h1", "h2", "head", "header", "html", "iframe", "input"),
     *("legend", "li", "link", "main", "meta", "nav", "ol", "p", "path", "pre", "rect", "script"),
-    *("section", "span", "svg", "table", "tbody", "td", "th", "time", "title", "tr", "ul"),
+    "title",
+    *("kbd", "label", "section", "span", "svg", "table", "tbody", "td", "th", "time", "tr", "ul"),
 }
 """The elements of the pages themselves."""
 

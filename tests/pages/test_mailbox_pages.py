@@ -82,7 +82,9 @@ def test_more_recipients_than_are_listed(app: Flask, browser: FlaskClient) -> No
     shown = browser.get(send(app, to=[f"u{number}@example.com" for number in range(52)])).text
 
     assert ">Bcc<" not in shown
-    assert re.search(r">Others</dt><dd>u50@example\.com, u51@example\.com</dd>", shown)
+    assert "Others u50@example.com, u51@example.com" in re.sub(
+        r"<(?:/dt|/?span|dd)[^>]*>", lambda tag: " " if tag[0] == "</dt>" else "", shown
+    )
 
 
 def test_an_empty_text(app: Flask, browser: FlaskClient) -> None:

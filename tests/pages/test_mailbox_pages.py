@@ -82,7 +82,9 @@ def test_more_recipients_than_are_listed(app: Flask, browser: FlaskClient) -> No
     shown = browser.get(send(app, to=[f"u{number}@example.com" for number in range(52)])).text
 
     assert ">Bcc<" not in shown
-    assert re.search(r">Others</dt><dd>u50@example\.com, u51@example\.com</dd>", shown)
+    assert "Others u50@example.com, u51@example.com" in re.sub(
+        r"<(?:/dt|/?span|dd)[^>]*>", lambda tag: " " if tag[0] == "</dt>" else "", shown
+    )
 
 
 def test_an_empty_text(app: Flask, browser: FlaskClient) -> None:
@@ -129,9 +131,10 @@ HOSTILE = {
 
 OURS = {
     *("a", "article", "b", "body", "button", "caption", "circle", "code", "dd", "div", "dl", "dt"),
-    *("fieldset", "form", "h1", "h2", "head", "header", "html", "iframe", "input", "kbd", "label"),
+    *("dialog", "fieldset", "form", "h1", "h2", "head", "header", "html", "iframe", "input"),
     *("legend", "li", "link", "main", "meta", "nav", "ol", "p", "path", "pre", "rect", "script"),
-    *("section", "span", "svg", "table", "tbody", "td", "th", "time", "title", "tr", "ul"),
+    "title",
+    *("kbd", "label", "section", "span", "svg", "table", "tbody", "td", "th", "time", "tr", "ul"),
 }
 """The elements of the pages themselves."""
 

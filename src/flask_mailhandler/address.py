@@ -279,7 +279,7 @@ def _of_person(value: t.Any, field: str, kind: type[Address]) -> Address:
     person = type(value)
     made = unproxied(person.__mail_address__(value))
     if made is None or hasattr(type(made), "__mail_address__"):
-        raise MessageError(f"{field}: {person.__name__} has no address, but {shorten(made)}.")
+        raise MessageError(f"{field} has a {person.__name__} without an address: {shorten(made)}.")
     address = parse_address(made, field, kind)
     if not hasattr(person, "__mail_locale__"):
         return address

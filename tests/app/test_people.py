@@ -85,7 +85,9 @@ def mail() -> Iterator[Mail]:
     app = Flask("shop")
     app.config["MAIL_DEFAULT_FROM"] = "shop@example.com"
     app.config["TESTING"] = True
-    app.jinja_loader = DictLoader({"hi.txt": "Hello", "hi.de.txt": "Hallo", "hi.fr.txt": "Salut"})
+    words = {"hi.txt": "Hello", "hi.de.txt": "Hallo", "hi.fr.txt": "Salut"}
+    blocks = "{{% block subject %}}Hi{{% endblock %}}{{% block text %}}{}{{% endblock %}}"
+    app.jinja_loader = DictLoader({name: blocks.format(word) for name, word in words.items()})
     mail = Mail(app, cli=None)
     with app.app_context():
         yield mail

@@ -142,8 +142,7 @@ def localized(address: Address, locale: object) -> LocalizedAddress:
 class Person(t.Protocol):
     """An object that may stand for its address, such as a user."""
 
-    def __mail_address__(self) -> AddressInput:
-        """Return the address, or a ``(name, address)`` pair."""
+    def __mail_address__(self) -> AddressInput: ...
 
 
 A = t.TypeVar("A", bound=Address)

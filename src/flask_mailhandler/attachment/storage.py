@@ -28,8 +28,8 @@ class Stored(Streamed):
     def __init__(self, opened: Callable[[], t.Any], size: int, name: str | None) -> None:
         self._opened = opened
         self._digest: bytes | None = None
-        self.size = size
-        self.name = name
+        self.size: int = size
+        self.name: str | None = name
 
     def read(self, piece: int = PIECE) -> Iterator[bytes]:
         """Yield the file's octets in pieces of *piece* octets; the last one may be shorter.

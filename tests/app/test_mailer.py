@@ -66,7 +66,7 @@ def test_fields_that_are_shared() -> None:
 def test_arguments_take_precedence(field: str, given: t.Any) -> None:
     """A field that a mail passes replaces the one of the group."""
     with app(txt="Hello").app_context():
-        message = AccountMailer().welcome("Ann", **{field: given})
+        message = AccountMailer().welcome("Ann", subject="Hi", **{field: given})
 
     expected = Message(text="Hello", **{field: given})
     assert getattr(message, field) == getattr(expected, field)
@@ -105,8 +105,9 @@ def test_layout(ending: str, template: str) -> None:
             }
         )
     with here.app_context():
-        plain = AccountMailer().welcome("Ann")
-        usual = here.extensions["mailhandler"].render("mail/account/welcome", {"name": "Ann"})
+        plain = AccountMailer().welcome("Ann", subject="Hi")
+        mail: Mail = here.extensions["mailhandler"]
+        usual = mail.render("mail/account/welcome", {"name": "Ann"}, subject="Hi")
 
     assert plain.html.startswith("<i>plain</i>")
     assert usual.html.startswith("<!doctype html>")
@@ -122,7 +123,7 @@ def test_layout_of_a_template() -> None:
         "other.html": "<b>other</b>{% block content %}{% endblock %}",
     }
     with app_with(templates).app_context():
-        message = AccountMailer().welcome("Ann")
+        message = AccountMailer().welcome("Ann", subject="Hi")
 
     assert message.html.startswith("<b>other</b>")
 
@@ -153,7 +154,7 @@ def test_a_layout_for_each_mailer() -> None:
     first, second = PlainMailer(), PlainMailer()
     first.layout, second.layout = "one.html", "two.html"
     with app_with(templates).app_context():
-        htmls = [mailer.render("welcome").html for mailer in (first, second, first)]
+        htmls = [mailer.render("welcome", subject="Hi").html for mailer in (first, second, first)]
 
     assert htmls == ["1Hi", "2Hi", "1Hi"]
 
@@ -164,8 +165,9 @@ def test_send_with_the_account() -> None:
     mail: Mail = here.extensions["mailhandler"]
     mailer = AccountMailer(mail)
     with here.app_context(), mail.capture() as outbox:
-        report = mailer.send(mailer.welcome("Ann"), recipients="bob@example.com")
-        PlainMailer(mail).send(mailer.welcome("Ann"))
+        message = mailer.welcome("Ann", subject="Hi")
+        report = mailer.send(message, recipients="bob@example.com")
+        PlainMailer(mail).send(message)
 
     assert report.accepted == ["bob@example.com"]
     assert [captured.using for captured in outbox] == ["accounts", "default"]
@@ -194,7 +196,7 @@ def test_the_mail_of_the_current_app() -> None:
     texts = []
     for text in ("one", "two"):
         with app_with({"hello.txt": text}).app_context():
-            texts.append(mailer.render("hello").text)
+            texts.append(mailer.render("hello", subject="Hi").text)
 
     assert texts == ["one\n", "two\n"]
     with pytest.raises(RuntimeError, match="no app context here"):

@@ -307,7 +307,9 @@ def test_templates_take_objects() -> None:
     mail = Mail(app, cli=None)
 
     with app.app_context():
-        message = mail.render("bill", attachments=Invoice(7), inline_attachments=Invoice(8))
+        message = mail.render(
+            "bill", subject="Bill", attachments=Invoice(7), inline_attachments=Invoice(8)
+        )
 
     assert message.attachments[0].filename == "7.pdf"
     assert message.inline_attachments[0].filename == "8.pdf"

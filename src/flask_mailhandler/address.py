@@ -278,7 +278,8 @@ def _of_person(value: t.Any, field: str, kind: type[Address]) -> Address:
     person = type(value)
     made = unproxied(person.__mail_address__(value))
     if made is None or hasattr(type(made), "__mail_address__"):
-        raise MessageError(f"{field} has a {person.__name__} without an address: {shorten(made)}.")
+        why = f"__mail_address__() returned {shorten(made)}"
+        raise MessageError(f"{field} has a {person.__name__} without an address: {why}.")
     address = parse_address(made, field, kind)
     if not hasattr(person, "__mail_locale__"):
         return address

@@ -36,4 +36,6 @@ def check(page: Page, scheme: Scheme) -> None:
     )
     assert page.viewport_size is not None
     assert width == page.viewport_size["width"]
+    names = "dts => dts.filter(dt => dt.scrollWidth > dt.clientWidth).map(dt => dt.textContent)"
+    assert page.locator("dt").evaluate_all(names) == []  # each name fits its column
     assert background == BACKGROUND[scheme]

@@ -242,9 +242,10 @@ def test_an_exit_drains(tmp_path: Path, scripted: Scripted) -> None:
     assert (process.returncode, len(server.accepted)) == (0, 30), err
 
 
-def test_an_exit_does_not_last(tmp_path: Path, scripted: Scripted) -> None:
+@pytest.mark.parametrize("last", [0.2, 0.0])
+def test_an_exit_does_not_last(last: float, tmp_path: Path, scripted: Scripted) -> None:
     """F-98: draining is limited. The rest is logged, stays in the queue, and is sent by the next
-    process."""
+    process, even if a thread that hangs has not given its rows back."""
     going = threading.Event()
 
     def wait(line: str, connection: Connection) -> str:
@@ -254,7 +255,7 @@ def test_an_exit_does_not_last(tmp_path: Path, scripted: Scripted) -> None:
     server = scripted(on={"MAIL": wait})
     program = (
         "from flask_mailhandler.queue.engines import background, thread\n"
-        "thread.DRAIN = background._LAST = 0.2\n"
+        f"thread.DRAIN, background._LAST = 0.2, {last}\n"
         "for ticket in here.mail.send_later_each(letters(3)): print(ticket.message_id)\n"
     )
     with script(program, tmp_path, server) as process:

@@ -77,6 +77,7 @@ class _Running(Background):
         self._components = components
         self._stats = stats
         self._app: Flask | None = None
+        self._worker: Worker | None = None
 
     def keep(self, app: Flask | None) -> None:
         """Keep alive an app that has queued mail.
@@ -91,7 +92,8 @@ class _Running(Background):
 
     def run(self) -> None:
         """Send mail that is due, and mail that becomes due."""
-        Worker(self._components, self.bell).run(self._drained)
+        self._worker = Worker(self._components, self.bell)
+        self._worker.run(self._drained)
 
     def at_exit(self) -> None:
         """Let the thread send due mail for a while."""
@@ -99,6 +101,9 @@ class _Running(Background):
         self.bell.finish()
         self.join(end - time.monotonic())
         self.stop()
+        if self._worker is not None:
+            # A thread that hangs has not given its rows back. They would not count as waiting.
+            self._worker.threads.end(0.0)
         self._log_the_rest()
         self._components.store.close()
 

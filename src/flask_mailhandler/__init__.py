@@ -12,12 +12,13 @@ The house, from the top down. A room imports only from itself and from the rooms
     previews       @mail.preview
     templating     mail.render: Jinja, Markdown, CSS, links
     app            one app: its MAIL_* keys, its accounts, its send calls
-    signals        message_sent, message_failed, message_queued, message_expired
+    signals        message_sent, message_failed, message_queued, message_bounced ...
     handlers       SMTP, console, memory, file, mailbox; the contract that each fulfils
     testing        the outbox and what was captured; an SMTP server for tests
     lint           what a reader of a message would find wrong
     oauth          access tokens
     smtp           pool, session, transaction: envelopes and octets on a connection
+    events         what became of a message: bounces and complaints, read
     mime           from a message to octets, and from octets to a message
     plaintext      text made from HTML
     net            time limits, hosts, HTTPS, masking of secrets
@@ -56,6 +57,9 @@ if t.TYPE_CHECKING:
     from .extension.mail import current_mail as current_mail
     from .extension.mail import Mail as Mail
     from .extension.mailer import Mailer as Mailer
+    from .events.event import Event as Event
+    from .events.event import EventKind as EventKind
+    from .events.event import Severity as Severity
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
     from .handlers.file import FileEmailHandler as FileEmailHandler
@@ -85,10 +89,14 @@ if t.TYPE_CHECKING:
     from .report import TLSError as TLSError
     from .report import UnknownOutcomeError as UnknownOutcomeError
     from .secret import Secret as Secret
+    from .signals import message_bounced as message_bounced
+    from .signals import message_complained as message_complained
+    from .signals import message_event as message_event
     from .signals import message_expired as message_expired
     from .signals import message_failed as message_failed
     from .signals import message_queued as message_queued
     from .signals import message_sent as message_sent
+    from .signals import message_unsubscribed as message_unsubscribed
     from .testing.captured import Captured as Captured
     from .testing.element import Element as Element
     from .testing.outbox import Outbox as Outbox
@@ -109,6 +117,7 @@ _HOMES = {
         "MessageError",
         "QueueError",
     ],
+    "events.event": ["Event", "EventKind", "Severity"],
     "extension.mail": ["Mail", "current_mail"],
     "extension.mailer": ["Mailer"],
     "handlers.base": ["EmailHandler"],
@@ -142,7 +151,16 @@ _HOMES = {
         "conclude",
     ],
     "secret": ["Secret"],
-    "signals": ["message_expired", "message_failed", "message_queued", "message_sent"],
+    "signals": [
+        "message_bounced",
+        "message_complained",
+        "message_event",
+        "message_expired",
+        "message_failed",
+        "message_queued",
+        "message_sent",
+        "message_unsubscribed",
+    ],
     "testing.element": ["Element"],
     "testing.script": ["Scripted"],
     "testing.server": ["SMTPServer"],
@@ -165,6 +183,8 @@ __all__ = [
     "Element",
     "EmailHandler",
     "Envelope",
+    "Event",
+    "EventKind",
     "FileEmailHandler",
     "Job",
     "LoginError",
@@ -190,6 +210,7 @@ __all__ = [
     "SMTPServer",
     "Scripted",
     "Secret",
+    "Severity",
     "State",
     "TLSError",
     "Ticket",
@@ -197,10 +218,14 @@ __all__ = [
     "conclude",
     "current_mail",
     "mail_queue_tables",
+    "message_bounced",
+    "message_complained",
+    "message_event",
     "message_expired",
     "message_failed",
     "message_queued",
     "message_sent",
+    "message_unsubscribed",
 ]
 
 

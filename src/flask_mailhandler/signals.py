@@ -1,7 +1,7 @@
-"""Signals: one for each message.
+"""Signals: one for each message that is sent, and one for each event that is heard of it later.
 
-A receiver is called with the app, and with keyword arguments: the message as it was sent, and its
-report. An error in a receiver is logged and changes nothing.
+A receiver is called with the app and with keyword arguments. An error in a receiver is logged and
+changes nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ message_failed: NamedSignal = _signals.signal("mail-message-failed")
 message_queued: NamedSignal = _signals.signal("mail-message-queued")
 #: The message expired before it was sent: ``receiver(app, message=, report=)``.
 message_expired: NamedSignal = _signals.signal("mail-message-expired")
+#: A notification says what became of a message: ``receiver(app, event=)``, for each event.
+message_event: NamedSignal = _signals.signal("mail-message-event")
+#: A message bounced: ``receiver(app, event=)``. :data:`message_event` is sent too.
+message_bounced: NamedSignal = _signals.signal("mail-message-bounced")
+#: A recipient reported a message as spam: ``receiver(app, event=)``.
+message_complained: NamedSignal = _signals.signal("mail-message-complained")
+#: A recipient asked for no more mail of this kind: ``receiver(app, event=)``.
+message_unsubscribed: NamedSignal = _signals.signal("mail-message-unsubscribed")
 
 
 def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:

@@ -21,6 +21,7 @@ from .settings import Settings
 
 if t.TYPE_CHECKING:
     from ..testing.server import SMTPServer
+    from .listeners import Listener
 
 
 class MailBase:
@@ -43,6 +44,8 @@ class Registrations:
     def __init__(self) -> None:
         self.before: list[Before] = []
         """The ``before_send`` functions, which all apps share."""
+        self.listeners: list[Listener] = []
+        """The ``on_event`` functions, which all apps share."""
         self._by_app: weakref.WeakKeyDictionary[Flask, Registration] = weakref.WeakKeyDictionary()
 
     def add(self, app: Flask, settings: Settings) -> Registration:

@@ -6,6 +6,7 @@ its name, which is imported when the command runs.
     group (an app), alone (no app) ─┬─ send      in_force, ask
                                     ├─ check     in_force, check_session
                                     ├─ catch     catcher
+                                    ├─ bounce    piped
                                     ├─ preview
                                     ├─ new       new_names, new_files
                                     └─ queue_group ── queue, worker
@@ -18,6 +19,7 @@ import contextlib
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -42,6 +44,7 @@ def group(name: str) -> click.Group:
     mail = _group(name, lambda function: using(with_appcontext(function)), with_appcontext)
     mail.add_command(_preview_command(with_appcontext))
     mail.add_command(_new_command(with_appcontext))
+    mail.add_command(_bounce_command(with_appcontext))
     mail.add_command(
         queue_commands(lambda function: using(with_appcontext(function)), _run_in("queue"))
     )
@@ -191,6 +194,29 @@ def _new_command(within: _Decorator) -> click.Command:
             _exit(new(name, markdown))
 
     return new
+
+
+def _bounce_command(within: _Decorator) -> click.Command:
+    from .piped import Piped
+
+    @click.command("bounce", cls=Piped)
+    @click.option(
+        "--maildir",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Read the new messages of a Maildir instead, and mark each as seen.",
+    )
+    @within
+    def bounce(maildir: Path | None) -> None:
+        """Read a bounce or a complaint from standard input, and tell the app.
+
+        The exit code is 0, also for any other message, or 75 if the app could not be told: then
+        the mail server tries again.
+        """
+        from . import bounce
+
+        bounce.from_input() if maildir is None else bounce.from_maildir(maildir)
+
+    return bounce
 
 
 def _run_in(module: str) -> Callable[..., None]:

@@ -28,7 +28,12 @@ from ..previews.preview import Variants
 from ..queue.send_later import LaterSender
 from ..queue.send_later import start_with_requests
 
+if t.TYPE_CHECKING:
+    from ..events.event import Event
+    from ..events.event import EventKind
+
 A = t.TypeVar("A", bound=Callable[[], bool])
+E = t.TypeVar("E", bound="Callable[[Event], object]")
 P = t.TypeVar("P")
 
 
@@ -203,6 +208,47 @@ class Mail(Sender, LaterSender):
         :raises TypeError: if it is not a class, or a class that cannot be changed.
         """
         address_of(kind, function, locale)
+
+    def on_event(self, *kinds: EventKind | str) -> Callable[[E], E]:
+        """Register a function to call with each :class:`.Event` of these kinds, or with every event
+        if there are none. ::
+
+            @mail.on_event("bounced", "complained")
+            def note(event):
+                print(event.recipient, event.severity, event.reason)
+
+        :raises ValueError: for a kind that does not exist.
+        """
+        from ..app.listeners import kinds_of  # few apps listen
+        from ..app.listeners import Listener
+
+        if len(kinds) == 1 and callable(kinds[0]):
+            raise TypeError("on_event needs parentheses: write @mail.on_event().")
+        known = kinds_of(kinds)
+
+        def register(function: E) -> E:
+            self._registrations.listeners.append(Listener(function, known))
+            return function
+
+        return register
+
+    def handle_notification(self, octets: bytes) -> list[Event]:
+        """Read a message that came to the envelope sender, and tell the app what became of its
+        mail: each event is logged, sent as a signal, and passed to the :meth:`on_event`
+        functions. ::
+
+            events = mail.handle_notification(imap.fetch(...))
+
+        :return: The events of :meth:`.Event.parse`. Empty if the message is no notification.
+        """
+        from ..app.listeners import tell
+        from ..events.event import Event
+
+        app = self._registration().app
+        events = Event.parse(octets)
+        for event in events:
+            tell(app, self._registrations.listeners, event)
+        return events
 
     def __repr__(self) -> str:
         return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"

@@ -1,0 +1,62 @@
+"""What an app does with an event: the log, the signals, and the ``on_event`` functions."""
+
+from __future__ import annotations
+
+import logging
+import typing as t
+from collections.abc import Callable
+from collections.abc import Iterable
+
+from flask import Flask
+
+from ..events.event import Event
+from ..events.event import EventKind
+from ..log import logger
+from ..log import masked
+from ..signals import announce
+from ..signals import message_bounced
+from ..signals import message_complained
+from ..signals import message_event
+from ..signals import message_unsubscribed
+
+_SIGNALS = {
+    EventKind.BOUNCED: message_bounced,
+    EventKind.COMPLAINED: message_complained,
+    EventKind.UNSUBSCRIBED: message_unsubscribed,
+}
+
+
+class Listener(t.NamedTuple):
+    """A function that was registered with ``on_event``."""
+
+    function: Callable[[Event], object]
+    kinds: frozenset[EventKind]
+
+
+def kinds_of(names: Iterable[EventKind | str]) -> frozenset[EventKind]:
+    """Return the kinds of these names, or all kinds if there are none.
+
+    :raises ValueError: if there is no kind of a name.
+    """
+    for name in names:
+        if name not in EventKind.__members__.values():
+            raise ValueError(f"There is no event {name!r}: write one of {', '.join(EventKind)}.")
+    return frozenset(map(EventKind, names)) or frozenset(EventKind)
+
+
+def tell(app: Flask, listeners: Iterable[Listener], event: Event) -> None:
+    """Log an event, send its signals, and call the functions that are registered for it.
+
+    An error in one of them is logged, and the others are still called.
+    """
+    level = logging.INFO if event.severity is None else logging.WARNING
+    logger.log(level, "%s: %s", event.message_id or "A message", masked(str(event)))
+    announce(message_event, app, event=event)
+    if (signal := _SIGNALS.get(event.kind)) is not None:
+        announce(signal, app, event=event)
+    for listener in [*listeners]:
+        if event.kind in listener.kinds:
+            try:
+                listener.function(event)
+            except Exception:
+                logger.exception("A function of on_event raised for: %s", masked(str(event)))

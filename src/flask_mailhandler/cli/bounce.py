@@ -1,0 +1,46 @@
+"""``flask mail bounce``: read notifications, and tell the app what became of its mail."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import ConfigurationError
+from ..events.parts import MAX_OCTETS
+from ..extension.mail import current_mail
+
+def from_input() -> None:
+    """Read one message from standard input."""
+    _handle(sys.stdin.buffer.read(MAX_OCTETS))
+    # The rest is of no interest. But a server that cannot write it into the pipe reports a failure.
+    while sys.stdin.buffer.read(1 << 16):
+        pass
+
+
+def from_maildir(folder: Path) -> None:
+    """Read the new messages of a Maildir, and mark each as seen.
+
+    :raises ConfigurationError: if it is not a Maildir.
+    """
+    new, seen = folder / "new", folder / "cur"
+    if not (new.is_dir() and seen.is_dir()):
+        raise ConfigurationError(
+            f"{folder} is not a Maildir: name the folder that has the folders new, cur and tmp."
+        )
+    for path in sorted(new.iterdir()):
+        if path.name.startswith("."):
+            continue
+        with path.open("rb") as file:
+            octets = file.read(MAX_OCTETS)
+        _handle(octets)
+        path.rename(seen / f"{path.name}:2,S")
+
+
+def _handle(octets: bytes) -> None:
+    events = current_mail.handle_notification(octets)
+    for event in events:
+        click.echo(str(event))
+    if not events:
+        click.echo("The message does not say what became of another message.")

@@ -1,0 +1,97 @@
+"""What is heard of a message after a server has accepted it."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import typing as t
+
+if t.TYPE_CHECKING:
+    import datetime
+
+    from ..address import Address
+
+
+class EventKind(enum.StrEnum):
+    """What happened to a message, for one recipient."""
+
+    DELIVERED = "delivered"
+    """The message is in the mailbox, or was passed on for good: to another address, or to a server
+    that sends no notifications."""
+    DEFERRED = "deferred"
+    """The message is late, and the server still tries to deliver it."""
+    BOUNCED = "bounced"
+    """The server has given up. :attr:`Event.severity` says whether the address is to blame."""
+    COMPLAINED = "complained"
+    """The recipient has reported the message as spam."""
+    UNSUBSCRIBED = "unsubscribed"
+    """The recipient has asked the mailbox provider for no more mail of this kind."""
+
+
+class Severity(enum.StrEnum):
+    """Why a message was not delivered, and what that means for the next message."""
+
+    HARD = "hard"
+    """The address does not exist: no message to it will arrive."""
+    SOFT = "soft"
+    """The mailbox is full, or the server could not be reached: a later message may arrive."""
+    BLOCKED = "blocked"
+    """The server refused this message or its sender. The address may be in use."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What became of a message, for one recipient.
+
+    .. code-block:: python
+
+        for event in Event.parse(octets):
+            print(event.kind, event.recipient, event.reason)
+    """
+
+    kind: EventKind
+    recipient: Address | None = None
+    """The address that the message was sent to, or None if the notification does not name it."""
+    message_id: str = ""
+    """The Message-ID of the message, with its angle brackets; "" if it is not known."""
+    envelope_id: str = ""
+    """The ``ENVID`` that the message was sent with (RFC 3461 section 4.4), or ""."""
+    time: datetime.datetime | None = None
+    """When the notification was written. It has a time zone."""
+    code: int | None = None
+    """The reply code of the server that refused the message (RFC 5321 section 4.2), such as 550."""
+    status: str = ""
+    """The enhanced code (RFC 3463), such as ``5.1.1``, or ""."""
+    severity: Severity | None = None
+    """Why the message was not delivered; None if it was, or if the recipient has complained."""
+    reason: str = ""
+    """What the server said, in one line, shortened. It comes from outside: escape it in a page."""
+    verified: bool = False
+    """Whether the source is proven. Anybody can write a bounce, so an app should not stop sending
+    to an address because of an event that is not verified."""
+    raw: bytes = dataclasses.field(default=b"", repr=False, compare=False)
+    """The notification, up to its first MiB."""
+
+    def __str__(self) -> str:
+        said = " ".join(filter(None, (str(self.code or ""), self.status, self.reason)))
+        return f"{self.recipient or 'a recipient'} {self.kind}" + (f": {said}" if said else "")
+
+    @classmethod
+    def parse(cls, octets: bytes) -> list[Event]:
+        """Read a message that came to the envelope sender, or to the address for complaints.
+
+        It reads delivery status notifications (RFC 3464 and RFC 6533), notifications of qmail, Exim
+        and Exchange that have another form, and complaints (RFC 5965).
+
+        .. code-block:: python
+
+            events = Event.parse(sys.stdin.buffer.read())
+
+        :param octets: The message as it came. Only its first MiB is read.
+        :return: An event for each recipient that is named, at most 1,000. Empty for a message that
+            does not say what became of another message, such as a person's reply, an out-of-office
+            reply, a read receipt or a forwarded bounce.
+        """
+        from .reading import events_of  # few processes read notifications
+
+        return events_of(octets)

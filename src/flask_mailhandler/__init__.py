@@ -54,12 +54,12 @@ if t.TYPE_CHECKING:
     from .errors import MailWarning as MailWarning
     from .errors import MessageError as MessageError
     from .errors import QueueError as QueueError
+    from .events.event import Event as Event
+    from .events.kinds import EventKind as EventKind
+    from .events.kinds import Severity as Severity
     from .extension.mail import current_mail as current_mail
     from .extension.mail import Mail as Mail
     from .extension.mailer import Mailer as Mailer
-    from .events.event import Event as Event
-    from .events.event import EventKind as EventKind
-    from .events.event import Severity as Severity
     from .handlers.base import EmailHandler as EmailHandler
     from .handlers.console import ConsoleEmailHandler as ConsoleEmailHandler
     from .handlers.file import FileEmailHandler as FileEmailHandler
@@ -117,7 +117,8 @@ _HOMES = {
         "MessageError",
         "QueueError",
     ],
-    "events.event": ["Event", "EventKind", "Severity"],
+    "events.event": ["Event"],
+    "events.kinds": ["EventKind", "Severity"],
     "extension.mail": ["Mail", "current_mail"],
     "extension.mailer": ["Mailer"],
     "handlers.base": ["EmailHandler"],

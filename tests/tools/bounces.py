@@ -19,7 +19,7 @@ from pathlib import Path
 
 from flask_mailhandler.events.delivery_status import MEDIA_TYPES
 from flask_mailhandler.events.event import Event
-from flask_mailhandler.events.event import EventKind
+from flask_mailhandler.events.kinds import EventKind
 from flask_mailhandler.events.parts import parts_of
 
 _ENTRY = re.compile(r"'(\d\d+)' => (\[\[.*?\]\]),?\s*(?:#.*)?$", re.M | re.S)
@@ -33,7 +33,8 @@ def main() -> int:
     given = parser.parse_args()
     kept = True
     if given.sisimai:
-        kept &= sisimai(*given.sisimai, given.show)
+        emails, ruby = given.sisimai
+        kept &= sisimai(emails, ruby, given.show)
     if given.flufl:
         kept &= flufl(given.flufl, given.show)
     return int(not kept)
@@ -63,8 +64,10 @@ def sisimai(emails: Path, ruby: Path, show: bool) -> bool:
             print(f"{path.name} ({form}): {statuses} instead of {expected}")
     for form in ("standard", "complaint", "text"):
         whole = count[form]
-        print(f"sisimai, {form}: {count[f'{form}, recipients']} of {whole} right by recipients,"
-              f" {count[f'{form}, statuses']} by statuses")
+        print(
+            f"sisimai, {form}: {count[f'{form}, recipients']} of {whole} right by recipients,"
+            f" {count[f'{form}, statuses']} by statuses"
+        )
     whole = count["standard"]
     return (
         count["standard, recipients"] >= 0.99 * whole

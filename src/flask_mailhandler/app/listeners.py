@@ -6,11 +6,12 @@ import logging
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 
 from flask import Flask
 
 from ..events.event import Event
-from ..events.event import EventKind
+from ..events.kinds import EventKind
 from ..log import logger
 from ..log import masked
 from ..signals import announce
@@ -44,7 +45,15 @@ def kinds_of(names: Iterable[EventKind | str]) -> frozenset[EventKind]:
     return frozenset(map(EventKind, names)) or frozenset(EventKind)
 
 
-def tell(app: Flask, listeners: Iterable[Listener], event: Event) -> None:
+def handle_notification(app: Flask, listeners: Sequence[Listener], octets: bytes) -> list[Event]:
+    """Read a notification and tell the app; see :meth:`.Mail.handle_notification`."""
+    events = Event.parse(octets)
+    for event in events:
+        _tell(app, listeners, event)
+    return events
+
+
+def _tell(app: Flask, listeners: Sequence[Listener], event: Event) -> None:
     """Log an event, send its signals, and call the functions that are registered for it.
 
     An error in one of them is logged, and the others are still called.

@@ -40,6 +40,7 @@ from .settings import Settings
 
 if t.TYPE_CHECKING:
     from ..testing.server import SMTPServer
+    from .listeners import Listener
 
 
 class Registration:
@@ -47,11 +48,19 @@ class Registration:
 
     :param settings: What the app's ``MAIL_*`` keys say.
     :param before: The ``before_send`` functions of the ``Mail``, which may grow.
+    :param listeners: Its ``on_event`` functions, which may grow too.
     """
 
-    def __init__(self, app: Flask, settings: Settings, before: Sequence[Before]) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        before: Sequence[Before],
+        listeners: Sequence[Listener],
+    ) -> None:
         self._app = weakref.ref(app)
         self._before = before
+        self.listeners = listeners
         self.settings = settings
         # Both tuples are replaced as a whole, so that a thread that reads one while another
         # thread changes it sees the old state or the new one.

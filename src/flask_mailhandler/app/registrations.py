@@ -50,7 +50,7 @@ class Registrations:
 
     def add(self, app: Flask, settings: Settings) -> Registration:
         """Register an app."""
-        mine = self._by_app[app] = Registration(app, settings, self.before)
+        mine = self._by_app[app] = Registration(app, settings, self.before, self.listeners)
         app.extensions[REGISTRATION] = mine
         return mine
 

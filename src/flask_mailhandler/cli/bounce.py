@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from ..app.current import registration
+from ..app.listeners import handle_notification
 from ..errors import ConfigurationError
 from ..events.parts import MAX_OCTETS
-from ..extension.mail import current_mail
+
 
 def from_input() -> None:
     """Read one message from standard input."""
@@ -39,7 +41,8 @@ def from_maildir(folder: Path) -> None:
 
 
 def _handle(octets: bytes) -> None:
-    events = current_mail.handle_notification(octets)
+    mine = registration()
+    events = handle_notification(mine.app, mine.listeners, octets)
     for event in events:
         click.echo(str(event))
     if not events:

@@ -19,8 +19,8 @@ class Piped(click.Command):
         try:
             return super().make_context(*args, **kwargs)
         except click.ClickException as error:
-            error.exit_code = TEMPORARY_FAILURE
-            raise
+            error.show()
+            raise click.exceptions.Exit(TEMPORARY_FAILURE) from error
 
     def invoke(self, ctx: click.Context) -> t.Any:
         """Run the command."""

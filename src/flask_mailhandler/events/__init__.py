@@ -7,7 +7,8 @@
                      └─ prose             sentences             ─┘  severity
 
     event            Event: what became of a message, for one recipient
-    reading          a notification, as events
+    kinds            what can happen to a message, and why it may not be delivered
+    reading          a notification, as the fields of events
     parts            the parts of a notification, within bounds
     delivery_status  delivery status notifications
     complaint        complaints

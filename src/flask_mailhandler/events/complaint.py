@@ -6,7 +6,7 @@ from email.message import Message as MIMEMessage
 
 from .delivery_status import MAX_RECIPIENTS
 from .delivery_status import Notice
-from .event import EventKind
+from .kinds import EventKind
 from .parts import field
 from .parts import Part
 from .parts import read_header

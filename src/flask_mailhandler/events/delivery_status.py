@@ -7,7 +7,7 @@ import typing as t
 from collections.abc import Iterator
 from collections.abc import Mapping
 
-from .event import EventKind
+from .kinds import EventKind
 from .parts import Part
 
 MEDIA_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})

@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 import typing as t
+
+from .kinds import EventKind
+from .kinds import Severity
 
 if t.TYPE_CHECKING:
     import datetime
 
     from ..address import Address
-
-
-class EventKind(enum.StrEnum):
-    """What happened to a message, for one recipient."""
-
-    DELIVERED = "delivered"
-    """The message is in the mailbox, or was passed on for good: to another address, or to a server
-    that sends no notifications."""
-    DEFERRED = "deferred"
-    """The message is late, and the server still tries to deliver it."""
-    BOUNCED = "bounced"
-    """The server has given up. :attr:`Event.severity` says whether the address is to blame."""
-    COMPLAINED = "complained"
-    """The recipient has reported the message as spam."""
-    UNSUBSCRIBED = "unsubscribed"
-    """The recipient has asked the mailbox provider for no more mail of this kind."""
-
-
-class Severity(enum.StrEnum):
-    """Why a message was not delivered, and what that means for the next message."""
-
-    HARD = "hard"
-    """The address does not exist: no message to it will arrive."""
-    SOFT = "soft"
-    """The mailbox is full, or the server could not be reached: a later message may arrive."""
-    BLOCKED = "blocked"
-    """The server refused this message or its sender. The address may be in use."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +67,6 @@ class Event:
             does not say what became of another message, such as a person's reply, an out-of-office
             reply, a read receipt or a forwarded bounce.
         """
-        from .reading import events_of  # few processes read notifications
+        from .reading import facts_of  # few processes read notifications
 
-        return events_of(octets)
+        return [cls(**facts) for facts in facts_of(octets)]

@@ -73,7 +73,7 @@ def parts_of(octets: bytes) -> tuple[MIMEMessage, list[Part]]:
             break
         header, body = _split(waiting.pop())
         media_type = attempt(header.get_content_type, "text/plain")
-        boundary = attempt(lambda header=header: header.get_boundary(), None)
+        boundary = attempt(header.get_boundary, None)
         if media_type.startswith("multipart/") and boundary:
             line = boundary.encode("utf-8", "surrogateescape")
             waiting += reversed([*itertools.islice(_between(line, body), MAX_PARTS)])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from .delivery_status import MAX_RECIPIENTS
 from .delivery_status import Notice
-from .event import EventKind
+from .kinds import EventKind
 
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1: the lengths. They also bound the time.
 _ADDRESS = r"[^\s<>()\",;:@\[\]]{1,64}@[^\s<>()\",;:@\[\]]{0,254}[^\s<>()\",;:@\[\].]"
@@ -31,9 +31,13 @@ _PARAGRAPH = re.compile(
     rf"|(?![<\-])\S[^\n]*\n?)*)",
     re.M,
 )
+# "ann@example.com on Fri, 18 Oct 2002 09:13:24 -0600", and the reason in lines that are indented.
 _EXCHANGE = re.compile(
-    rf"^[ \t]*(?:\S[^\n]{{0,200}}SMTP=)?({_ADDRESS})['\"]?[ \t]on[ \t][^\n]+\n((?:[ \t]+\S[^\n]*\n?)*)",
-    re.M | re.I,
+    rf"""
+      ^[ \t]*(?:\S[^\n]{{0,200}}SMTP=)?({_ADDRESS})['"]?[ \t]on[ \t][^\n]+\n
+      ((?:[ \t]+\S[^\n]*\n?)*)
+    """,
+    re.M | re.I | re.X,
 )
 _EXCHANGE_BEGINS = "did not reach the following recipient"
 _STILL_TRIES = re.compile(

@@ -1,4 +1,4 @@
-"""A notification, as events."""
+"""A notification, as the fields of events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime
 import email.utils
 import functools
 import re
+import typing as t
 from collections.abc import Callable
 from collections.abc import Sequence
 from email.message import Message as MIMEMessage
@@ -20,8 +21,8 @@ from . import delivery_status
 from .delivery_status import MAX_RECIPIENTS
 from .delivery_status import Notice
 from .delivery_status import notices_of
-from .event import Event
-from .event import EventKind
+from .kinds import EventKind
+from .kinds import Severity
 from .parts import field
 from .parts import MAX_OCTETS
 from .parts import Part
@@ -46,22 +47,37 @@ _MAX_TEXT = 1 << 17
 _SHOWN = 500
 
 
-def events_of(octets: bytes) -> list[Event]:
-    """Return the events of a notification; see :meth:`.Event.parse`."""
+class Facts(t.TypedDict):
+    """The fields of an :class:`.Event`."""
+
+    kind: EventKind
+    recipient: Address | None
+    message_id: str
+    envelope_id: str
+    time: datetime.datetime | None
+    code: int | None
+    status: str
+    severity: Severity | None
+    reason: str
+    raw: bytes
+
+
+def facts_of(octets: bytes) -> list[Facts]:
+    """Return the fields of each event of a notification; see :meth:`.Event.parse`."""
     header, parts = parts_of(octets)
     returned = _returned(parts)
     text = next((part.text for part in parts if part.media_type.startswith("text/")), "")
     text = text[:_MAX_TEXT]
     envelope_id, notices = _notices(header, parts, returned, text)
     make = functools.partial(
-        Event,
+        Facts,
         message_id=_message_id(returned, header, text),
         envelope_id=escape(envelope_id[:_SHOWN].encode()),
         time=_time(header),
         raw=octets[:MAX_OCTETS],
     )
     own_text = without_copy(text)
-    return [_event(make, notice, own_text, alone=len(notices) == 1) for notice in notices]
+    return [_facts(make, notice, own_text, alone=len(notices) == 1) for notice in notices]
 
 
 def _notices(
@@ -111,16 +127,18 @@ def _time(header: MIMEMessage) -> datetime.datetime | None:
     return time.astimezone(datetime.UTC) if time is not None else None
 
 
-def _event(make: Callable[..., Event], notice: Notice, text: str, *, alone: bool) -> Event:
-    """Return the event of a notice.
+def _facts(make: Callable[..., Facts], notice: Notice, text: str, *, alone: bool) -> Facts:
+    """Return the fields of the event of a notice.
 
+    :param make: Adds what the notification says of all recipients.
     :param text: What the notification says in sentences.
     :param alone: Whether the notification is about this recipient only.
     """
     said = said_in(notice.diagnostic)
     near = said_near(text, notice.recipient) if notice.recipient else Said()
     if alone and not (near.code or near.status):
-        near = said_to_all(text)
+        whole = said_to_all(text)
+        near = whole if whole.code else near
     # Exim and OpenSMTPD write 5.0.0 whatever the server said, and Sendmail 5.1.1 for a blocked one.
     vague = not notice.status or notice.status.endswith(".0.0")
     status = said.status or (near.status if vague else "") or notice.status

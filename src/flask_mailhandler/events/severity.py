@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .event import Severity
+from .kinds import Severity
 
 # https://www.rfc-editor.org/rfc/rfc3463#section-3.2 and the registry of enhanced codes. 5.1.10 is a
 # null MX (RFC 7505), and Microsoft's code for an unknown recipient.
@@ -16,7 +16,8 @@ _BLOCKED = re.compile(r"5\.(?:7\.\d+|6\.\d+|3\.4|2\.3)\Z")
 _UNKNOWN_ADDRESS = re.compile(
     r"""
       (?:unknown|no\ such|invalid|nonexistent|non-existent|unrouteable)\ +
-          (?:local\ )?(?:virtual\ )?(?:user|recipient|mailbox|address|account|person|domain|host|part)
+          (?:local\ |virtual\ )*
+          (?:user|recipient|mailbox|address|account|person|domain|host|part)
     | (?:user|recipient|mailbox|address|account|domain|host)(?:\ name)?\ +(?:is\ +)?
           (?:unknown|not\ found|invalid|not\ known|does\ not\ exist|doesn.t\ exist)
     | domain\ name\ not\ found | no\ mailbox\ here | name\ or\ service\ not\ known

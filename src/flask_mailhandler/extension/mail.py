@@ -30,7 +30,7 @@ from ..queue.send_later import start_with_requests
 
 if t.TYPE_CHECKING:
     from ..events.event import Event
-    from ..events.event import EventKind
+    from ..events.kinds import EventKind
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 E = t.TypeVar("E", bound="Callable[[Event], object]")
@@ -241,14 +241,10 @@ class Mail(Sender, LaterSender):
 
         :return: The events of :meth:`.Event.parse`. Empty if the message is no notification.
         """
-        from ..app.listeners import tell
-        from ..events.event import Event
+        from ..app.listeners import handle_notification
 
-        app = self._registration().app
-        events = Event.parse(octets)
-        for event in events:
-            tell(app, self._registrations.listeners, event)
-        return events
+        mine = self._registration()
+        return handle_notification(mine.app, mine.listeners, octets)
 
     def __repr__(self) -> str:
         return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"

@@ -54,6 +54,7 @@ virtual_mailbox_maps = regexp:{folder}/conf/mailboxes
 virtual_uid_maps = static:{nobody}
 virtual_gid_maps = static:{nobody}
 default_transport = discard
+transport_maps = texthash:{folder}/conf/transports
 relay_transport = discard
 
 # Refuse at the command itself, and without a delay.
@@ -87,6 +88,8 @@ SERVICES = {
     "starttls": "-o smtpd_tls_security_level=encrypt",
     "submission": f"-o smtpd_tls_security_level=encrypt {LOGIN}",
     "submissions": f"-o smtpd_tls_wrappermode=yes {LOGIN}",
+    "refusing": "-o myhostname=refusing.example -o smtpd_recipient_restrictions="
+    "check_recipient_access,texthash:{folder}/conf/refusals",
 }
 
 MASTER_CF = """\
@@ -104,6 +107,7 @@ error      unix       - - n - - error
 retry      unix       - - n - - error
 discard    unix       - - n - - discard
 virtual    unix       - n n - - virtual
+smtp       unix       - - n - - smtp
 anvil      unix       - - n - 1 anvil
 postlog    unix-dgram n - n - 1 postlogd
 """
@@ -114,6 +118,9 @@ if !/^unknown/
 /@example\\.com$/ inbox/
 endif
 """
+
+#: Mail for 5-1-1@status.example is relayed to the port "refusing", which replies 550 5.1.1.
+STATUSES = ("5.1.1", "5.2.2", "5.7.1")
 
 SASL = """\
 pwcheck_method: auxprop
@@ -170,7 +177,8 @@ class Postfix:
     Ports: ``plain``; ``limited`` (50 recipients a transaction); ``starttls`` (required);
     ``submission`` (STARTTLS and login required); ``submissions`` (TLS from the first octet,
     login required). Mail for ``example.com`` can be read back, mail for other domains is thrown
-    away. ``unknown...@example.com`` does not exist (550 5.1.1), ``later@example.com`` is refused
+    away. Mail for ``5-1-1@status.example`` bounces with the status 5.1.1.
+    ``unknown...@example.com`` does not exist (550 5.1.1), ``later@example.com`` is refused
     for now (450), and so is the sender ``refused@example.com`` for ever (550 5.7.1).
     """
 
@@ -252,6 +260,12 @@ class Postfix:
         (self.folder / "data").mkdir(mode=0o700)
         shutil.chown(self.folder / "data", "postfix")
         (conf / "mailboxes").write_text(MAILBOXES)
+        (conf / "refusals").write_text(
+            "".join(
+                f"{status.replace('.', '-')}@status.example 550 {status} The status is {status}\n"
+                for status in STATUSES
+            )
+        )
         (conf / "sasl" / "smtpd.conf").write_text(SASL.format(folder=self.folder))
         (conf / "main.cf").write_text(
             MAIN_CF.format(
@@ -270,11 +284,16 @@ class Postfix:
 
     def _choose_ports(self) -> None:
         self.ports = {name: free_port() for name in SERVICES}
+        (self.folder / "conf" / "transports").write_text(
+            f"status.example smtp:[{self.host}]:{self.ports['refusing']}\n"
+        )
         smtpds = [
             f"{self.host}:{self.ports[name]} inet n - n - - smtpd {options}\n"
             for name, options in SERVICES.items()
         ]
-        (self.folder / "conf" / "master.cf").write_text(MASTER_CF + "".join(smtpds))
+        (self.folder / "conf" / "master.cf").write_text(
+            MASTER_CF + "".join(smtpds).format(folder=self.folder)
+        )
 
     def _run(self, *command: str, text: str = "") -> None:
         # A file, because the daemon inherits it and would keep a pipe open.

@@ -1,0 +1,32 @@
+"""What can happen to a message, and why it may not be delivered."""
+
+from __future__ import annotations
+
+import enum
+
+
+class EventKind(enum.StrEnum):
+    """What happened to a message, for one recipient."""
+
+    DELIVERED = "delivered"
+    """The message is in the mailbox, or was passed on for good: to another address, or to a server
+    that sends no notifications."""
+    DEFERRED = "deferred"
+    """The message is late, and the server still tries to deliver it."""
+    BOUNCED = "bounced"
+    """The server has given up. :attr:`.Event.severity` says whether the address is to blame."""
+    COMPLAINED = "complained"
+    """The recipient has reported the message as spam."""
+    UNSUBSCRIBED = "unsubscribed"
+    """The recipient has asked the mailbox provider for no more mail of this kind."""
+
+
+class Severity(enum.StrEnum):
+    """Why a message was not delivered, and what that means for the next message."""
+
+    HARD = "hard"
+    """The address does not exist: no message to it will arrive."""
+    SOFT = "soft"
+    """The mailbox is full, or the server could not be reached: a later message may arrive."""
+    BLOCKED = "blocked"
+    """The server refused this message or its sender. The address may be in use."""

@@ -1,0 +1,93 @@
+"""Bounces that a real Postfix has written."""
+
+from __future__ import annotations
+
+import smtplib
+import typing as t
+import uuid
+
+import pytest
+
+from flask_mailhandler import Event
+from flask_mailhandler import EventKind
+from flask_mailhandler import Severity
+
+if t.TYPE_CHECKING:
+    from servers.postfix import Postfix
+
+pytestmark = pytest.mark.services
+
+
+def bounce_of(
+    postfix: Postfix,
+    recipients: t.Sequence[str],
+    *,
+    mail: t.Sequence[str] = (),
+    rcpt: t.Sequence[str] = (),
+) -> tuple[str, list[Event]]:
+    """Send a message with smtplib. Return its Message-ID, and the events of its notification."""
+    mark = uuid.uuid4().hex
+    message_id, sender = f"<{mark}@shop.example>", f"s{mark}@example.com"
+    content = (
+        f"From: Shop <{sender}>\r\nTo: Ann <ann@status.example>\r\nMessage-ID: {message_id}\r\n"
+        "Subject: Hi\r\n\r\nHello\r\n"
+    )
+    with smtplib.SMTP(postfix.host, postfix.ports["plain"]) as server:
+        server.ehlo("client.example")
+        server.mail(sender, [*mail])
+        for recipient in recipients:
+            assert server.docmd("RCPT", " ".join((f"TO:<{recipient}>", *rcpt)))[0] == 250
+        assert server.data(content)[0] == 250
+    (copy,) = postfix.wait_for(lambda copy: copy.recipient == sender)
+    return message_id, Event.parse(copy.octets)
+
+
+def test_several_recipients(postfix: Postfix) -> None:
+    """Each recipient has an event with its own status."""
+    message_id, events = bounce_of(
+        postfix, ["5-1-1@status.example", "5-2-2@status.example", "5-7-1@status.example"]
+    )
+
+    assert [(event.kind, event.recipient, event.status, event.severity) for event in events] == [
+        ("bounced", "5-1-1@status.example", "5.1.1", Severity.HARD),
+        ("bounced", "5-2-2@status.example", "5.2.2", Severity.SOFT),
+        ("bounced", "5-7-1@status.example", "5.7.1", Severity.BLOCKED),
+    ]
+    assert {event.message_id for event in events} == {message_id}
+    assert events[0].code == 550
+    assert "The status is 5.1.1" in events[0].reason
+    assert all(event.time and event.time.tzinfo for event in events)
+
+
+@pytest.mark.parametrize("returned", ["RET=HDRS", "RET=FULL"])
+def test_the_envelope_id(returned: str, postfix: Postfix) -> None:
+    """The ENVID comes back decoded, and the recipient is the one that the sender named."""
+    message_id, (event,) = bounce_of(
+        postfix,
+        ["5-1-1@status.example"],
+        mail=[returned, "ENVID=17+2Bx"],
+        rcpt=["NOTIFY=FAILURE", "ORCPT=rfc822;Ann+2Bnews@shop.example"],
+    )
+
+    assert (event.envelope_id, event.message_id) == ("17+x", message_id)
+    assert event.recipient == "Ann+news@shop.example"
+
+
+def test_success(postfix: Postfix) -> None:
+    """A notification of success has no severity."""
+    message_id, (event,) = bounce_of(postfix, ["ann@example.com"], rcpt=["NOTIFY=SUCCESS"])
+
+    assert (event.kind, event.recipient) == (EventKind.DELIVERED, "ann@example.com")
+    assert (event.message_id, event.severity, event.code) == (message_id, None, None)
+    assert event.status == "2.0.0"
+
+
+def test_internationalized(postfix: Postfix) -> None:
+    """With SMTPUTF8, Postfix writes the notification in the form of RFC 6533."""
+    message_id, (event,) = bounce_of(
+        postfix, ["5-1-1@status.example"], mail=["SMTPUTF8", "BODY=8BITMIME"]
+    )
+
+    assert b"message/global-delivery-status" in event.raw
+    assert (event.recipient, event.status) == ("5-1-1@status.example", "5.1.1")
+    assert event.message_id == message_id

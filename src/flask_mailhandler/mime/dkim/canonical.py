@@ -17,7 +17,9 @@ _LONG = 1 << 12
 def relaxed_field(field: bytes) -> bytes:
     """Return a field in its relaxed form (section 3.4.2), without the CRLF at its end."""
     name, _, value = field.partition(b":")
-    value = _SPACE.sub(b" ", _FOLD.sub(b"", value)).strip(b" ")
+    value = value.strip(_WHITE)
+    if b"\r\n" in value or b"  " in value or b"\t" in value:  # few fields have one
+        value = _SPACE.sub(b" ", _FOLD.sub(b"", value))
     return name.strip(b" \t").lower() + b":" + value
 
 

@@ -15,10 +15,12 @@ from flask_mailhandler.mime.dkim.key import new_key
 DOMAIN = "shop.example"
 
 
-@functools.cache
+_made = functools.cache(new_key)
+
+
 def made(selector: str = "s2026", ed25519: bool = False) -> tuple[Key, Secret]:
     """A key and its PEM, made once in each process."""
-    return new_key(selector, ed25519)
+    return _made(selector, ed25519)
 
 
 def rsa() -> Key:

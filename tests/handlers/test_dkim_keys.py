@@ -379,7 +379,9 @@ def test_alignment(keys: dict[str, str], domain: str, default_from: str, fits: b
     if fits:
         SMTPEmailHandler(dkim_keys=keys, **options)
         return
-    with pytest.raises(ConfigurationError, match=r"^dkim_domain= = .* cannot sign for the default"):
+    with pytest.raises(
+        ConfigurationError, match=r"^MAIL_DKIM_DOMAIN = .* cannot sign for the default"
+    ):
         SMTPEmailHandler(dkim_keys=keys, **options)
 
 

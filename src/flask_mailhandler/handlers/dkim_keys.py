@@ -84,10 +84,9 @@ class DKIMKeys(tuple[str, ...]):
                 )
         if domain and default_from and not may_align(domain, default_from.domain):
             raise ConfigurationError(
-                f"{self._name.replace('keys', 'domain').replace('KEYS', 'DOMAIN')} = {domain!r}"
-                f" cannot sign for the default From {str(default_from)!r}: DMARC needs the same"
-                " domain, or a subdomain of it. Leave it out, or set the default_from of this"
-                " account."
+                f"MAIL_DKIM_DOMAIN = {domain!r} cannot sign for the default From"
+                f" {str(default_from)!r}: DMARC needs the same domain, or a subdomain of it. Leave"
+                " it out, or set the default_from of this account."
             )
 
     def _named(self, selector: str) -> str:

@@ -11,6 +11,7 @@ import platform
 import sys
 from pathlib import Path
 
+from . import dkim
 from . import imports
 from . import mailbox
 from . import memory
@@ -30,6 +31,7 @@ from .targets import Target
 PARTS = {
     "rendering": lambda rounds: rendering.run(rounds),
     "memory": lambda rounds: memory.run(),
+    "dkim": lambda rounds: dkim.run(rounds),
     "mailbox": lambda rounds: mailbox.run(rounds),
     "templates": lambda rounds: templates.run(rounds),
     "queue": lambda rounds: queueing.run(rounds),

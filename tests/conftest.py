@@ -14,8 +14,10 @@ from hypothesis import settings
 from flask_mailhandler.queue import retry
 from flask_mailhandler.smtp.stream import Stream
 from mail_reader import MailReader
+from mailauth import Mailauth
 from npm import missing as npm_missing
 from open_things import open_things
+from opendkim import missing as opendkim_missing
 from pooling import Clock
 from servers import ScriptedServer
 from servers import silence
@@ -24,6 +26,7 @@ from servers.certificates import Certificates
 from servers.certificates import make
 from servers.chromium import Chromium
 from servers.chromium import missing as chromium_missing
+from servers.exim import Exim
 from servers.node_smtp_server import NodeSmtpServer
 from servers.pgbouncer import missing as pgbouncer_missing
 from servers.pgbouncer import PgBouncer
@@ -74,6 +77,33 @@ def postfix(certificates: Certificates) -> Iterator[Postfix]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def exim() -> Iterator[Exim]:
+    """One Exim for the session (of each xdist worker), unpacked on first use. Mark the test
+    ``services``."""
+    server = Exim()
+    try:
+        _skip_or_fail("Exim", server.missing())
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def opendkim_installed() -> None:
+    """Debian's opendkim. Mark the test ``services``."""
+    _skip_or_fail("OpenDKIM", opendkim_missing())
+
+
+@pytest.fixture(scope="session")
+def mailauth() -> Iterator[Mailauth]:
+    """npm's mailauth, installed on first use. Mark the test ``services``."""
+    _skip_or_fail("mailauth", npm_missing())
+    with Mailauth() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

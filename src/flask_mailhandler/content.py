@@ -79,6 +79,14 @@ class Content:
         except MessageError:
             return None
 
+    def rewritten(self, by: Callable[[Content], Content | None]) -> Content | None:
+        """Return what *by* makes of this content, for a server that needs another form of it.
+
+        A content that a handler has signed passes the unsigned octets to *by*, and signs the
+        result.
+        """
+        return by(self)
+
     def __iter__(self) -> Iterator[bytes]:
         """Yield the octets in pieces.
 

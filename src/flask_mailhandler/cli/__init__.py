@@ -9,6 +9,7 @@ its name, which is imported when the command runs.
                                     ├─ bounce    piped
                                     ├─ preview
                                     ├─ new       new_names, new_files
+                                    ├─ dkim_group ─── dkim
                                     └─ queue_group ── queue, worker
                                        table   prints columns
 """
@@ -37,17 +38,21 @@ def group(name: str) -> click.Group:
     """
     from flask.cli import with_appcontext
 
+    from .dkim_group import dkim_commands
     from .queue_group import queue_commands
     from .queue_group import worker_command
 
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
-    mail = _group(name, lambda function: using(with_appcontext(function)), with_appcontext)
+
+    def by(function: _Function) -> _Function:
+        return using(with_appcontext(function))
+
+    mail = _group(name, by, with_appcontext)
     mail.add_command(_preview_command(with_appcontext))
     mail.add_command(_new_command(with_appcontext))
+    mail.add_command(queue_commands(by, _run_in("queue")))
     mail.add_command(_bounce_command(with_appcontext))
-    mail.add_command(
-        queue_commands(lambda function: using(with_appcontext(function)), _run_in("queue"))
-    )
+    mail.add_command(dkim_commands(by, _run_in("dkim")))
     mail.add_command(worker_command(with_appcontext, _run_in("worker")))
     return mail
 

@@ -46,6 +46,8 @@ def check(in_force: InForce, to: str | None) -> int:
         print_table(shared)
         click.echo()
     if isinstance(handler, SMTPEmailHandler):
+        if handler.dkim_keys:
+            click.echo(_signed_with(handler) + "\n")
         from .check_session import Trial
 
         unset = "" if in_force.account.connected else in_force.not_set
@@ -109,6 +111,11 @@ def _readable(value: object) -> str:
     if isinstance(value, Address):
         return value.formatted
     return str(value) if isinstance(value, str | int) else f"a {type(value).__name__}"
+
+
+def _signed_with(handler: EmailHandler) -> str:
+    keys = ", ".join(key.description for key in handler.dkim_keys.loaded)
+    return f"Mail is signed with {keys} for {handler.dkim_domain or 'the domain of its From'}."
 
 
 def _what_it_does(handler: EmailHandler) -> str:

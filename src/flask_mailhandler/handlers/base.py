@@ -69,12 +69,13 @@ class EmailHandler(Defaults):
         raise NotImplementedError(f"{type(self).__name__} must implement deliver().")
 
     def seal(self, content: Content) -> Content:
-        """Return the octets to deliver. The default returns them unchanged.
+        """Return the octets to deliver: signed with DKIM if the handler has ``dkim_keys``, and
+        otherwise unchanged.
 
-        Override it to sign a message, for example with DKIM. It is called once for each job,
-        between the staging guard and :meth:`deliver`, for a :class:`.Message` and for a message of
-        the standard library. A queued message is stored before this step, so each attempt is signed
-        again. The content can be read more than once: first to hash it, then to send it.
+        Override it to sign in another way. It is called once for each job, between the staging
+        guard and :meth:`deliver`, for a :class:`.Message` and for a message of the standard
+        library. A queued message is stored before this step, so each attempt is signed again. The
+        content can be read more than once: first to hash it, then to send it.
 
         .. code-block:: python
 
@@ -82,12 +83,17 @@ class EmailHandler(Defaults):
                 return Content(self._signature(content) + bytes(content), smtputf8=content.smtputf8)
 
         Keep the marks ``smtputf8`` and ``eightbit`` if they still apply. Leave out ``rewrite``, so
-        that the signed octets are not changed.
+        that the signed octets are not changed. A handler that sends nothing may return the content
+        itself.
 
         :raises MessageError: if the content cannot be signed. The message is then refused, and
             the next one is tried.
         """
-        return content
+        if not self.dkim_keys:
+            return content
+        from ..mime.dkim import sign  # most accounts have a provider that signs
+
+        return sign(content, self.dkim_keys.loaded, self.dkim_domain)
 
     def with_handlers(self, handler_for: Callable[[str], EmailHandler]) -> t.Self:
         """Return the handler that an app uses; the default returns itself.

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..config import Option
+from ..content import Content
 from ..errors import ConfigurationError
 from ..errors import MessageError
 from ..phase import Phase
@@ -45,6 +46,10 @@ class ConsoleEmailHandler(EmailHandler):
 
     stream: Option[t.TextIO | None, t.TextIO | None] = Option(_stream, None)
     """The text file to print to. If it is left out: standard output, as it is at that time."""
+
+    def seal(self, content: Content) -> Content:
+        """Return the content unsigned, because it is not sent. So no key is needed."""
+        return content
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Print the jobs."""

@@ -1,4 +1,4 @@
-"""The options of every handler: the defaults of a message, and the staging guard."""
+"""The options of every handler: the defaults of a message, the staging guard, and DKIM."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ from ..config import Reader
 from ..errors import ConfigurationError
 from .configured import Configured
 from .configured import Options
+from .dkim_keys import dkim_domain
+from .dkim_keys import dkim_keys
+from .dkim_keys import DKIMKeys
+from .dkim_keys import KeysInput
+from .dkim_keys import NO_KEYS
 
 T = t.TypeVar("T", bound=t.Sized)
 
@@ -62,3 +67,8 @@ class Defaults(Configured, metaclass=Options):
     )
     """Only these addresses and ``@domains`` get mail; the others are reported as refused. If it
     is left out, every address gets mail."""
+    dkim_keys: Option[KeysInput, DKIMKeys] = Option(dkim_keys, NO_KEYS)
+    """The keys that sign every message that is sent: each selector, and its private key as the path
+    of a PEM file, or as PEM in a :class:`.Secret`. See :doc:`deliverability`."""
+    dkim_domain: Option[str | None, str | None] = Option(dkim_domain, None)
+    """The domain that signs. If it is left out: the domain of the message's From."""

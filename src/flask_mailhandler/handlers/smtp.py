@@ -140,6 +140,7 @@ class SMTPEmailHandler(EmailHandler):
 
     def _check_files(self) -> None:
         # Checked now, and not when the first message is sent.
+        self.dkim_keys.check(self.dkim_domain, self.default_from)
         for name in ("tls_ca_file", "tls_cert_file", "tls_key_file"):
             path = getattr(self, name)
             if path and not os.access(path, os.R_OK):
@@ -272,7 +273,7 @@ class SMTPEmailHandler(EmailHandler):
 def _without_utf8(content: Content) -> Content | None:
     from ..mime.downgrade import downgraded  # few need it
 
-    return downgraded(content)
+    return content.rewritten(downgraded)
 
 
 def _fail_all(waiting: Deliveries, error: DeferredError) -> Iterator[Report]:

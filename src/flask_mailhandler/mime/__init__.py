@@ -21,8 +21,12 @@ Three more files::
     shown_images     whether each cid: image is in the message RFC 2392
     links            the links of a message, and dead ones
 
-None of these files loads the standard library's ``email``, and most processes load no others. Two
-folders use it::
+None of these files loads the standard library's ``email``, and most processes load no others. Nor
+does this folder::
+
+    dkim/            signatures that prove which domain sent   RFC 6376
+
+Two folders use it::
 
     stdlib/          its messages: sent, and converted to ours and back
     reading/         any octets as their reader sees them

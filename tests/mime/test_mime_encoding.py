@@ -114,7 +114,7 @@ def test_the_shorter_one(text: str) -> None:
 def test_quoted_printable_lines(start: str, length: int, end: str) -> None:
     """C-40: no line has more than 76 characters or ends with white space."""
     line = start + "x" * (length - len(start)) + end
-    data = f"{line}\r\n{line}".encode()
+    data = f"{line}\n{line}\n".encode()
 
     encoded = quoted_printable(data)
 
@@ -122,12 +122,43 @@ def test_quoted_printable_lines(start: str, length: int, end: str) -> None:
     assert max(map(len, lines)) <= 76
     assert not any(line.endswith((b" ", b"\t")) for line in lines)
     assert b"\nFrom " not in b"\n" + encoded
+    assert quopri.decodestring(encoded) == data.replace(b"\n", b"\r\n") + b"\r\n"
+
+
+@pytest.mark.parametrize("text", ["é\n.\n", ".\né", "é\n.\n.\n.", "é" * 12 + "xxx.", ".\n \n."])
+def test_quoted_printable_keeps_a_dot_away_from_the_end(text: str) -> None:
+    """C-9: a line of one dot is encoded, so that it survives a relay without dot-stuffing. A soft
+    line break makes lines too."""
+    encoded = quoted_printable(text.encode())
+
+    assert b"." not in encoded.split(b"\r\n")
+    assert b"=2E\r\n" in encoded
+    assert quopri.decodestring(encoded) == text.replace("\n", "\r\n").encode() + b"\r\n"
+
+
+@pytest.mark.parametrize("before", range(68, 78))
+def test_quoted_printable_splits_no_escape(before: int) -> None:
+    """C-40: a soft line break stands before an escape or after it, wherever the line ends."""
+    data = ("x" * before + "é=é=").encode() * 3
+
+    encoded = quoted_printable(data)
+
+    lines = encoded.split(b"\r\n")
+    assert max(map(len, lines)) <= 76
+    assert not any(line.removesuffix(b"=").endswith((b"=", b"=C", b"=A", b"=3")) for line in lines)
     assert quopri.decodestring(encoded) == data + b"\r\n"
 
 
-def test_quoted_printable_keeps_a_dot_away_from_the_end() -> None:
-    """C-9: a line of one dot is encoded, so that it survives a relay without dot-stuffing."""
-    assert quoted_printable(b"\xc3\xa9\r\n.\r\n").split(b"\r\n")[1] == b"=2E"
+def test_quoted_printable_escapes_a_line_made_by_a_break() -> None:
+    """C-9: where a soft line break makes a line that begins with "From ", it is escaped too."""
+    data = b"x" * 75 + b"From " + b"y" * 71 + b"\xc3\xa9"
+
+    encoded = quoted_printable(data)
+
+    lines = encoded.split(b"\r\n")
+    assert lines[1].startswith(b"=46rom y")
+    assert max(map(len, lines)) <= 76
+    assert quopri.decodestring(encoded) == data + b"\r\n"
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 56, 57, 58, 114, 29_183, 29_184, 29_185, 100_000])

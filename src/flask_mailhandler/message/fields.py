@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
 import typing as t
@@ -80,12 +81,20 @@ def body(value: object, field: str) -> str:
     if text is None:
         raise MessageError(f"{field} takes a string, not {shorten(value)}.")
     if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise MessageError(f"{field} cannot be written as UTF-8: {error}.") from None
+        _check_utf8(text, field)
     # In a message, lines end with LF; when it is sent, they end with CRLF.
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _check_utf8(text: str, field: str) -> None:
+    # For 50 kB of German, Latin-1 takes 2 µs, and UTF-8 35 µs.
+    with contextlib.suppress(UnicodeEncodeError):
+        text.encode("latin-1")
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise MessageError(f"{field} cannot be written as UTF-8: {error}.") from None
 
 
 def sender(value: object, field: str) -> Address | None:

@@ -100,14 +100,13 @@ def _encode(
 
 
 def _encode_text(text: str, parameters: dict[str, str]) -> tuple[str, bytes]:
-    # https://www.rfc-editor.org/rfc/rfc2046#section-4.1.1: lines of text/* end with CRLF
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
     charset = parameters.setdefault("charset", "us-ascii" if text.isascii() else "utf-8").lower()
-    data = lines.encode(charset)
     if charset in ("us-ascii", "utf-8"):
-        return encode_safely(data)
-    # In other charsets, an octet that looks like a line end may not be one.
-    return "base64", b"".join(base64_lines(data))
+        return encode_safely(lines.encode(charset))
+    # https://www.rfc-editor.org/rfc/rfc2046#section-4.1.1: lines of text/* end with CRLF. In other
+    # charsets, an octet that looks like a line end may not be one.
+    return "base64", b"".join(base64_lines(lines.replace("\n", "\r\n").encode(charset)))
 
 
 def _as_it_is(attachment: Attachment) -> tuple[str, tuple[bytes]]:

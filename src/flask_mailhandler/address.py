@@ -34,7 +34,8 @@ _ADDR_SPEC = (
 _NAME = r"""[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff()<>\[\]:;@\\,"]*+"""
 _COMMON = re.compile(rf"(?:({_NAME})<({_ADDR_SPEC})>|({_ADDR_SPEC}))\Z")
 # If the name consists of atoms, the address can be written as it was passed.
-_AS_WRITTEN = re.compile(rf"((?:[A-Za-z0-9!#$%&'*+\-/=^_`{{|}}~]++ )++)<({_ADDR_SPEC})>\Z")
+_ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]++"
+_AS_WRITTEN = re.compile(rf"({_ATOM}(?: {_ATOM})*+) <({_ADDR_SPEC})>\Z")
 _SHORT = 128
 
 
@@ -150,26 +151,24 @@ A = t.TypeVar("A", bound=Address)
 
 def _common(cls: type[A], value: object) -> A | None:
     """Read an address of the common form; return None for one that needs the full parser."""
-    if type(value) is not str or len(value) > _SHORT:
+    if type(value) is not str or len(value) > _SHORT or "=?" in value:  # perhaps encoded words
         return None
-    if "=?" in value:  # the name may have encoded words
-        return None
-    if "<" in value and (common := _AS_WRITTEN.match(value)):
+    if common := _AS_WRITTEN.match(value):
         name, addr_spec = common.groups()
-        if len(addr_spec) <= MAX_LOCAL:
-            self = str.__new__(cls, addr_spec)
-            self.name = name[:-1]
-            self.written = value
-            return self
-    if common := _COMMON.match(value):
+        written = value
+    elif common := _COMMON.match(value):
         name, bracketed, bare = common.groups()
         addr_spec = bracketed or bare
-        if len(addr_spec) <= MAX_LOCAL:
-            self = str.__new__(cls, addr_spec)
-            self.name = name.strip(" ") if name else ""
-            self.written = "" if name else addr_spec
-            return self
-    return None
+        written = "" if name else addr_spec
+        name = name.strip(" ") if name else ""
+    else:
+        return None
+    if len(addr_spec) > MAX_LOCAL:
+        return None
+    self = str.__new__(cls, addr_spec)
+    self.name = name
+    self.written = written
+    return self
 
 
 AddressInput: t.TypeAlias = "str | tuple[str | Header, str] | RegistryAddress | Header | Person"
@@ -212,7 +211,8 @@ def parse_address(value: object, field: str = "address", kind: type[Address] = A
     :raises MessageError: if the value is not an address.
     """
     if type(value) is str:
-        return kind(value, field=field)
+        # Without the steps of the constructor, it takes 0.8 µs less.
+        return _common(kind, value) or kind(value, field=field)
     value = unproxied(value)
     if isinstance(value, Address):
         return value
@@ -255,9 +255,11 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
         return NOBODY
     if type(value) is str:
         return Addresses((parse_address(value, field),))
-    value = unproxied(value)
     if type(value) is list:
         return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
+    value = unproxied(value)
+    if type(value) is list:  # in a proxy
+        return parse_addresses(value, field)
     if hasattr(type(value), "__mail_address__"):
         return Addresses((parse_address(value, field),))
     if (within := _of_field(value)) is not None:

@@ -18,9 +18,9 @@ from .part import Part
 from .seven_bit import seven_bit
 from .text_parameters import fill_in
 from .transfer import Base64
-from .transfer import base64_lines
 from .transfer import encode_safely
 from .transfer import encode_text
+from .transfer import in_base64
 
 # Up to this size, octets are encoded when the message is rendered; larger ones while it is sent.
 _AT_ONCE = 1 << 16
@@ -96,7 +96,7 @@ def _encode(
         source = source.encode(parameters.get("charset", "utf-8"))
     if isinstance(source, Streamed) or len(source) > _AT_ONCE:
         return "base64", (Base64(source),)
-    return "base64", (b"".join(base64_lines(source)),)
+    return "base64", (in_base64(source),)
 
 
 def _encode_text(text: str, parameters: dict[str, str]) -> tuple[str, bytes]:
@@ -106,7 +106,7 @@ def _encode_text(text: str, parameters: dict[str, str]) -> tuple[str, bytes]:
         return encode_safely(lines.encode(charset))
     # https://www.rfc-editor.org/rfc/rfc2046#section-4.1.1: lines of text/* end with CRLF. In other
     # charsets, an octet that looks like a line end may not be one.
-    return "base64", b"".join(base64_lines(lines.replace("\n", "\r\n").encode(charset)))
+    return "base64", in_base64(lines.replace("\n", "\r\n").encode(charset))
 
 
 def _as_it_is(attachment: Attachment) -> tuple[str, tuple[bytes]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import threading
 import typing as t
 
 from ..errors import MessageError
@@ -27,6 +28,7 @@ _CID = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z")
 # Embedding and override characters can show "gpj.exe" as "exe.jpg". The marks (LRM, RLM, ALM)
 # are harmless.
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_making = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True, init=False, repr=False)
@@ -78,7 +80,7 @@ class Attachment:
             filename=name,
             mimetype=_mimetype(mimetype, name, source),
             given_cid=None if cid is None else _cid(cid),
-            _made_cid="" if cid else f"{os.urandom(12).hex()}@inline",
+            _made_cid="",
         )
 
     @classmethod
@@ -141,7 +143,19 @@ class Attachment:
     @property
     def cid(self) -> str:
         """The Content-ID without angle brackets (RFC 2392). It never changes."""
+        return self.known_cid or self._make_cid()
+
+    @property
+    def known_cid(self) -> str:
+        """The Content-ID, or "" if none was given and none has been needed yet."""
         return self.given_cid or self._made_cid
+
+    def _make_cid(self) -> str:
+        # Most attachments need none, and it takes 1 µs, a third of the time to make one.
+        with _making:
+            if not self._made_cid:
+                self.__dict__["_made_cid"] = f"{os.urandom(12).hex()}@inline"
+            return self._made_cid
 
     @property
     def data(self) -> bytes | str:

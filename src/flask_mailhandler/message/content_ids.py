@@ -22,7 +22,8 @@ def check_unique(attachments: Sequence[Attachment]) -> None:
 
     :raises MessageError: if two different parts have the same.
     """
-    _by_cid(attachments, "Two different attachments have", "Leave out cid= for one of them.")
+    known = [attachment for attachment in attachments if attachment.known_cid]
+    _by_cid(known, "Two different attachments have", "Leave out cid= for one of them.")
 
 
 def _by_cid(attachments: Sequence[Attachment], what: str, hint: str) -> tuple[Attachment, ...]:

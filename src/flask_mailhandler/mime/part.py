@@ -69,9 +69,9 @@ def multipart(
     boundary = boundaries.next()
     delimiter = f"--{boundary}\r\n".encode()
     body: list[bytes | Piece] = []
-    for part in parts:
-        body += (delimiter, part.block or header_block(part.fields), *part.body)
-        if part.fields[0].startswith("Content-Type: multipart/"):
+    for fields, octets, block in parts:
+        body += (delimiter, block or header_block(fields), *octets)
+        if fields[0].startswith("Content-Type: multipart/"):
             # The line end after its last delimiter is its own, and this one belongs to the next
             # delimiter. The standard library writes both, so the message does not change there.
             body.append(b"\r\n")

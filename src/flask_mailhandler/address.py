@@ -151,13 +151,15 @@ A = t.TypeVar("A", bound=Address)
 
 def _common(cls: type[A], value: object) -> A | None:
     """Read an address of the common form; return None for one that needs the full parser."""
-    if type(value) is not str or len(value) > _SHORT or "=?" in value:  # perhaps encoded words
+    if type(value) is not str or len(value) > _SHORT:
         return None
     if common := _AS_WRITTEN.match(value):
         name, addr_spec = common.groups()
         written = value
     elif common := _COMMON.match(value):
         name, bracketed, bare = common.groups()
+        if name and "=?" in name:  # perhaps encoded words; atoms have no "?" here
+            return None
         addr_spec = bracketed or bare
         written = "" if name else addr_spec
         name = name.strip(" ") if name else ""

@@ -136,6 +136,23 @@ def test_quoted_printable_keeps_a_dot_away_from_the_end(text: str) -> None:
     assert quopri.decodestring(encoded) == text.replace("\n", "\r\n").encode() + b"\r\n"
 
 
+@pytest.mark.parametrize("share", [0, 2, 20, 100])
+@pytest.mark.parametrize("beyond", ["", "–"])
+def test_long_texts_are_encoded_like_short_ones(share: int, beyond: str) -> None:
+    """C-45: a long text has the same encoding and octets whether or not it is in Latin-1."""
+    lines = [f"{n:04} {'ÿ' * share}{'x' * (100 - share)}\x85\x07" for n in range(300)]
+    text = "\n".join(lines) + beyond
+
+    encoding, encoded = encode_text(text)
+
+    assert (encoding, encoded) == encode_safely(text.encode())
+    expect = text.replace("\n", "\r\n").encode()
+    if encoding == "base64":
+        assert binascii.a2b_base64(encoded) == expect
+    else:
+        assert quopri.decodestring(encoded) == expect + b"\r\n"
+
+
 @pytest.mark.parametrize("before", range(68, 78))
 def test_quoted_printable_splits_no_escape(before: int) -> None:
     """C-40: a soft line break stands before an escape or after it, wherever the line ends."""
@@ -219,13 +236,12 @@ def test_attached_text(
 def test_text_in_linear_time() -> None:
     """Two megabytes of any text are encoded; quadratic time would not end."""
     for text in ("x", "é", "x\n", " ", "=", "From ", "\n--=_"):
-        data = (text * 2_000_000)[: 2_000_000 // len(text.encode())].encode()
-        encode_text(data)
+        encode_text((text * 2_000_000)[: 2_000_000 // len(text.encode())])
 
 
 def test_decoded_by_the_standard_library() -> None:
     """C-41: a soft line break adds no line break to the text."""
-    encoding, encoded = encode_text(b"word " * 300)
+    encoding, encoded = encode_text("word " * 300)
 
     parsed = email.message_from_bytes(
         b"Content-Transfer-Encoding: %b\n\n%b" % (encoding.encode(), encoded)

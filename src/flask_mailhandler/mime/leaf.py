@@ -43,9 +43,8 @@ _TEXTS = dict(_text_prototypes())
 
 def text_part(text: str, subtype: str) -> Part:
     """Write the text, or the HTML, of a message."""
-    data = text.encode()
-    encoding, body = encode_text(data)
-    charset = "us-ascii" if len(data) == len(text) else "utf-8"
+    encoding, body = encode_text(text)
+    charset = "us-ascii" if text.isascii() else "utf-8"
     fields, _, block = _TEXTS[subtype, charset, encoding]
     return Part(fields, (body,), block)
 

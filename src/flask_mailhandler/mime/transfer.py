@@ -7,6 +7,7 @@ delimiter or the end of the message that follows.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import re
 import struct
 from collections.abc import Iterable
@@ -27,19 +28,36 @@ _STEP = _LINES * 57
 _SPLIT = struct.Struct("76s" * _LINES)
 
 
-def encode_text(data: bytes) -> tuple[str, bytes]:
-    """Choose the encoding of a text and apply it.
+# The escapes of octets in UTF-8 or any other charset, and those of Latin-1 if they stand for UTF-8.
+_ESCAPES = [b"=%02X" % octet for octet in range(256)]
+_FROM_LATIN1 = [b"".join(_ESCAPES[octet] for octet in chr(code).encode()) for code in range(256)]
+_LARGE = 4096
+_ASCII = bytes(range(128))
 
-    :param data: The text, in lines that end with LF.
+
+def encode_text(text: str) -> tuple[str, bytes]:
+    """Choose the encoding of a text and apply it, in UTF-8.
+
+    :param text: The text, in lines that end with LF.
     :returns: The encoding and the octets: ``7bit`` for ASCII in short lines, else
         ``quoted-printable`` or ``base64``, whichever is shorter.
     """
+    data, escapes = _in_octets(text)
     rest = data.translate(None, _PLAIN)
-    ends = rest.count(b"\n")
-    odd = len(rest) - ends
+    odd = len(rest) - rest.count(b"\n")
     if odd or (len(data) > MUST and has_long_line(data)) or _has_risky_line(data):
-        return _encode(data, rest)
+        return _encode(data, rest, escapes)
     return "7bit", data.replace(b"\n", b"\r\n") + b"\r\n"
+
+
+def _in_octets(text: str) -> tuple[bytes, list[bytes]]:
+    """Return a text as octets, and how each of them is escaped."""
+    if len(text) > _LARGE:
+        # In 50 kB of German, Latin-1 takes 2 µs and has 1500 octets to escape. UTF-8 takes 35 µs,
+        # and has 3000.
+        with contextlib.suppress(UnicodeEncodeError):
+            return text.encode("latin-1"), _FROM_LATIN1
+    return text.encode(), _ESCAPES
 
 
 def encode_safely(data: bytes) -> tuple[str, bytes]:
@@ -47,7 +65,7 @@ def encode_safely(data: bytes) -> tuple[str, bytes]:
 
     :param data: The text, in lines that end with LF.
     """
-    return _encode(data, data.translate(None, _PLAIN))
+    return _encode(data, data.translate(None, _PLAIN), _ESCAPES)
 
 
 _RISKY = re.compile(rb"\n(?:From |" + re.escape(DELIMITER) + rb")")
@@ -59,22 +77,26 @@ def _has_risky_line(data: bytes) -> bool:
     return data.startswith((b"From ", DELIMITER)) or _RISKY.search(data) is not None
 
 
-def _encode(data: bytes, rest: bytes) -> tuple[str, bytes]:
+def _encode(data: bytes, rest: bytes, escapes: list[bytes]) -> tuple[str, bytes]:
     """Write a text in quoted-printable or base64, whichever is shorter.
 
     :param rest: What is not plain: line ends, and the octets that quoted-printable escapes.
+    :param escapes: How each octet is escaped.
     """
+    is_latin1 = escapes is _FROM_LATIN1
     ends = rest.count(b"\n")
-    size = len(data) + ends
+    twice = len(rest.translate(None, _ASCII)) if is_latin1 else 0  # they are two octets in UTF-8
+    size = len(data) + ends + twice
     base64_size = base64_length(size)
-    if size + 2 * (len(rest) - ends) + 2 <= base64_size:
-        quoted = quoted_printable(data, rest)
+    if size + 2 * (len(rest) - ends + twice) + 2 <= base64_size:
+        quoted = quoted_printable(data, rest, escapes)
         if len(quoted) <= base64_size:
             return "quoted-printable", quoted
+    if is_latin1:
+        data = data.decode("latin-1").encode()
     return "base64", in_base64(data.replace(b"\n", b"\r\n"))
 
 
-_ESCAPES = [b"=%02X" % octet for octet in range(256)]
 _NOT_LF = bytes([*range(10), *range(11, 256)])
 # https://www.rfc-editor.org/rfc/rfc2045#section-6.7 (5): 76 characters at most, with the "=" of a
 # line that goes on. A piece of a line ends before an escape such as "=C3", or after it.
@@ -85,7 +107,9 @@ _WHITE_END = re.compile(rb"\n(?<=[ \t]\n)")
 _AT_START = re.compile(rb"\n(?:From |\.\r)")
 
 
-def quoted_printable(data: bytes, rest: bytes | None = None) -> bytes:
+def quoted_printable(
+    data: bytes, rest: bytes | None = None, escapes: list[bytes] = _ESCAPES
+) -> bytes:
     """Write a text in quoted-printable.
 
     For a text of 50 kB, ``binascii.b2a_qp`` takes 400 µs, and to search its lines for what some
@@ -93,13 +117,14 @@ def quoted_printable(data: bytes, rest: bytes | None = None) -> bytes:
 
     :param data: The text, in lines that end with LF.
     :param rest: The text without its plain octets, if it is known.
+    :param escapes: How each octet is escaped.
     """
     if rest is None:
         rest = data.translate(None, _PLAIN)
     data = data.replace(b"=", b"=3D") + b"\n"
     # Each octet of the rest once: all octets without those that it does not have.
     for octet in _NOT_LF.translate(None, _NOT_LF.translate(None, rest)):
-        data = data.replace(octet.to_bytes(), _ESCAPES[octet])
+        data = data.replace(octet.to_bytes(), escapes[octet])
     if _WHITE_END.search(data):
         data = data.replace(b" \n", b"=20\n").replace(b"\t\n", b"=09\n")
     quoted = _in_short_lines(data.split(b"\n"), _LONGEST - 1)

@@ -31,7 +31,8 @@ _ADDR_SPEC = (
     r"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+"
     r"@[a-z0-9]++(?:-++[a-z0-9]++)*+(?:\.[a-z0-9]++(?:-++[a-z0-9]++)*+)*+"
 )
-_NAME = r"""[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff()<>\[\]:;@\\,"]*+"""
+# For printable text. (A set with control characters outside Latin-1 takes 0.4 ms to compile.)
+_NAME = r"""[^()<>\[\]:;@\\,"]*+"""
 _COMMON = re.compile(rf"(?:({_NAME})<({_ADDR_SPEC})>|({_ADDR_SPEC}))\Z")
 # If the name consists of atoms, the address can be written as it was passed.
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]++"
@@ -114,8 +115,7 @@ class Address(str):
 class EnvelopeSender(Address):
     """An address that bounces are sent to.
 
-    The addresses of list managers and of SRS can have more than 64 octets before the @, and the
-    server decides whether it accepts them.
+    Those of list managers and of SRS can have more than 64 octets before the @: the server decides.
     """
 
     __slots__ = ()
@@ -158,7 +158,7 @@ def _common(cls: type[A], value: object) -> A | None:
         written = value
     elif common := _COMMON.match(value):
         name, bracketed, bare = common.groups()
-        if name and "=?" in name:  # perhaps encoded words; atoms have no "?" here
+        if name and ("=?" in name or not name.isprintable()):  # perhaps encoded words, controls
             return None
         addr_spec = bracketed or bare
         written = "" if name else addr_spec
@@ -168,8 +168,7 @@ def _common(cls: type[A], value: object) -> A | None:
     if len(addr_spec) > MAX_LOCAL:
         return None
     self = str.__new__(cls, addr_spec)
-    self.name = name
-    self.written = written
+    self.name, self.written = name, written
     return self
 
 
@@ -201,7 +200,6 @@ class Addresses(tuple[Address, ...]):
 
 
 NOBODY = Addresses()
-"""No addresses."""
 
 
 def parse_address(value: object, field: str = "address", kind: type[Address] = Address) -> Address:
@@ -257,11 +255,9 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
         return NOBODY
     if type(value) is str:
         return Addresses((parse_address(value, field),))
+    value = value if type(value) is list else unproxied(value)
     if type(value) is list:
         return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
-    value = unproxied(value)
-    if type(value) is list:  # in a proxy
-        return parse_addresses(value, field)
     if hasattr(type(value), "__mail_address__"):
         return Addresses((parse_address(value, field),))
     if (within := _of_field(value)) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import email
 import quopri
+import tracemalloc
 import typing as t
 
 import pytest
@@ -248,3 +249,26 @@ def test_decoded_by_the_standard_library() -> None:
     )
 
     assert parsed.get_payload(decode=True) == b"word " * 300 + b"\r\n"
+
+
+def test_many_files_are_encoded_while_the_message_is_sent() -> None:
+    """C-67: files that are large together take no more memory than one large file, and arrive."""
+    files = [bytes(range(n, 250)) * 120 for n in range(40)]
+    message = Message(
+        text="x",
+        attachments=[Attachment(file, filename=f"{n}.bin") for n, file in enumerate(files)],
+        from_addr="a@example.com",
+        to="b@example.com",
+    )
+    bytes(render(message))  # what is made only once is not counted
+
+    tracemalloc.start()
+    octets = bytes(render(message))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert [
+        part.get_payload(decode=True) for part in judge(render(message)).iter_attachments()
+    ] == files
+    assert len(octets) == render(message).size
+    assert peak <= 1.5 * sum(map(len, files))

@@ -121,7 +121,7 @@ def attachments(value: object, field: str) -> tuple[Attachment, ...]:
             value = (single,)
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
             raise _not_attached(value, field)
-    return tuple([_attachment(item, field) for item in value])
+    return tuple([_attachment(item, field) for item in t.cast("Iterable[object]", value)])
 
 
 def _attachment(value: object, field: str) -> Attachment:

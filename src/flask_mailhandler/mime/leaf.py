@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..attachment import Attachment
@@ -22,7 +23,8 @@ from .transfer import encode_safely
 from .transfer import encode_text
 from .transfer import in_base64
 
-# Up to this size, octets are encoded when the message is rendered; larger ones while it is sent.
+# Up to this size together, attachments are encoded when the message is rendered; else while it is
+# sent, so that their base64 is never in memory twice.
 _AT_ONCE = 1 << 16
 
 
@@ -49,19 +51,26 @@ def text_part(text: str, subtype: str) -> Part:
     return Part(fields, (body,), block)
 
 
+def are_small(attachments: Iterable[Attachment]) -> bool:
+    """Return whether all attachments together are encoded at once."""
+    sources = [attachment.source for attachment in attachments]
+    return sum([len(one) for one in sources if not isinstance(one, Streamed)]) <= _AT_ONCE
+
+
 def attachment_part(
-    attachment: Attachment, disposition: str | None, cids: set[str] | None = None
+    attachment: Attachment, disposition: str | None, cids: set[str], *, at_once: bool
 ) -> Part:
     """Write an attachment.
 
     :param disposition: ``attachment``, ``inline``, or None for an alternative.
     :param cids: The Content-IDs of the other parts. If this part's is not among them, it is
         written and added.
+    :param at_once: Whether it is encoded now.
     :raises MessageError: if it is a ``message/...`` that cannot be sent as it is.
     """
     maintype, subtype, given = parse_mimetype(attachment.mimetype)
     parameters = dict(given)
-    encoding, body = _encode(attachment, maintype, subtype, parameters)
+    encoding, body = _encode(attachment, maintype, subtype, parameters, at_once)
     fields = [
         with_parameters("Content-Type", f"{maintype}/{subtype}", parameters.items()),
         f"Content-Transfer-Encoding: {encoding}",
@@ -71,7 +80,6 @@ def attachment_part(
         # Content-Type, where RFC 2047 allows only ASCII.
         named = [("filename", attachment.filename)] if attachment.filename else []
         fields.append(with_parameters("Content-Disposition", disposition or "inline", named))
-    cids = set() if cids is None else cids
     if (disposition == "inline" or attachment.given_cid) and attachment.cid not in cids:
         # https://www.rfc-editor.org/rfc/rfc2392
         fields.append(f"Content-ID: <{attachment.cid}>")
@@ -80,7 +88,11 @@ def attachment_part(
 
 
 def _encode(
-    attachment: Attachment, maintype: str, subtype: str, parameters: dict[str, str]
+    attachment: Attachment,
+    maintype: str,
+    subtype: str,
+    parameters: dict[str, str],
+    at_once: bool,
 ) -> tuple[str, tuple[bytes | Piece, ...]]:
     source = attachment.source
     if maintype == "message":
@@ -93,7 +105,7 @@ def _encode(
             return encoding, (encoded,)
         # Text of another type, such as JSON, is octets with its own line ends.
         source = source.encode(parameters.get("charset", "utf-8"))
-    if isinstance(source, Streamed) or len(source) > _AT_ONCE:
+    if isinstance(source, Streamed) or not at_once:
         return "base64", (Base64(source),)
     return "base64", (in_base64(source),)
 

@@ -31,10 +31,12 @@ _ADDR_SPEC = (
     r"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+"
     r"@[a-z0-9]++(?:-++[a-z0-9]++)*+(?:\.[a-z0-9]++(?:-++[a-z0-9]++)*+)*+"
 )
-_NAME = r"""[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff()<>\[\]:;@\\,"]*+"""
+# For printable text. (A set with control characters outside Latin-1 takes 0.4 ms to compile.)
+_NAME = r"""[^()<>\[\]:;@\\,"]*+"""
 _COMMON = re.compile(rf"(?:({_NAME})<({_ADDR_SPEC})>|({_ADDR_SPEC}))\Z")
 # If the name consists of atoms, the address can be written as it was passed.
-_AS_WRITTEN = re.compile(rf"((?:[A-Za-z0-9!#$%&'*+\-/=^_`{{|}}~]++ )++)<({_ADDR_SPEC})>\Z")
+_ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]++"
+_AS_WRITTEN = re.compile(rf"({_ATOM}(?: {_ATOM})*+) <({_ADDR_SPEC})>\Z")
 _SHORT = 128
 
 
@@ -113,8 +115,7 @@ class Address(str):
 class EnvelopeSender(Address):
     """An address that bounces are sent to.
 
-    The addresses of list managers and of SRS can have more than 64 octets before the @, and the
-    server decides whether it accepts them.
+    Those of list managers and of SRS can have more than 64 octets before the @: the server decides.
     """
 
     __slots__ = ()
@@ -152,24 +153,23 @@ def _common(cls: type[A], value: object) -> A | None:
     """Read an address of the common form; return None for one that needs the full parser."""
     if type(value) is not str or len(value) > _SHORT:
         return None
-    if "=?" in value:  # the name may have encoded words
-        return None
-    if "<" in value and (common := _AS_WRITTEN.match(value)):
+    if common := _AS_WRITTEN.match(value):
         name, addr_spec = common.groups()
-        if len(addr_spec) <= MAX_LOCAL:
-            self = str.__new__(cls, addr_spec)
-            self.name = name[:-1]
-            self.written = value
-            return self
-    if common := _COMMON.match(value):
+        written = value
+    elif common := _COMMON.match(value):
         name, bracketed, bare = common.groups()
+        if name and ("=?" in name or not name.isprintable()):  # perhaps encoded words, controls
+            return None
         addr_spec = bracketed or bare
-        if len(addr_spec) <= MAX_LOCAL:
-            self = str.__new__(cls, addr_spec)
-            self.name = name.strip(" ") if name else ""
-            self.written = "" if name else addr_spec
-            return self
-    return None
+        written = "" if name else addr_spec
+        name = name.strip(" ") if name else ""
+    else:
+        return None
+    if len(addr_spec) > MAX_LOCAL:
+        return None
+    self = str.__new__(cls, addr_spec)
+    self.name, self.written = name, written
+    return self
 
 
 AddressInput: t.TypeAlias = "str | tuple[str | Header, str] | RegistryAddress | Header | Person"
@@ -200,7 +200,6 @@ class Addresses(tuple[Address, ...]):
 
 
 NOBODY = Addresses()
-"""No addresses."""
 
 
 def parse_address(value: object, field: str = "address", kind: type[Address] = Address) -> Address:
@@ -212,7 +211,8 @@ def parse_address(value: object, field: str = "address", kind: type[Address] = A
     :raises MessageError: if the value is not an address.
     """
     if type(value) is str:
-        return kind(value, field=field)
+        # Without the steps of the constructor, it takes 0.8 µs less.
+        return _common(kind, value) or kind(value, field=field)
     value = unproxied(value)
     if isinstance(value, Address):
         return value
@@ -255,7 +255,7 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
         return NOBODY
     if type(value) is str:
         return Addresses((parse_address(value, field),))
-    value = unproxied(value)
+    value = value if type(value) is list else unproxied(value)
     if type(value) is list:
         return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
     if hasattr(type(value), "__mail_address__"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import email
 import quopri
+import tracemalloc
 import typing as t
 
 import pytest
@@ -114,7 +115,7 @@ def test_the_shorter_one(text: str) -> None:
 def test_quoted_printable_lines(start: str, length: int, end: str) -> None:
     """C-40: no line has more than 76 characters or ends with white space."""
     line = start + "x" * (length - len(start)) + end
-    data = f"{line}\r\n{line}".encode()
+    data = f"{line}\n{line}\n".encode()
 
     encoded = quoted_printable(data)
 
@@ -122,12 +123,60 @@ def test_quoted_printable_lines(start: str, length: int, end: str) -> None:
     assert max(map(len, lines)) <= 76
     assert not any(line.endswith((b" ", b"\t")) for line in lines)
     assert b"\nFrom " not in b"\n" + encoded
+    assert quopri.decodestring(encoded) == data.replace(b"\n", b"\r\n") + b"\r\n"
+
+
+@pytest.mark.parametrize("text", ["é\n.\n", ".\né", "é\n.\n.\n.", "é" * 12 + "xxx.", ".\n \n."])
+def test_quoted_printable_keeps_a_dot_away_from_the_end(text: str) -> None:
+    """C-9: a line of one dot is encoded, so that it survives a relay without dot-stuffing. A soft
+    line break makes lines too."""
+    encoded = quoted_printable(text.encode())
+
+    assert b"." not in encoded.split(b"\r\n")
+    assert b"=2E\r\n" in encoded
+    assert quopri.decodestring(encoded) == text.replace("\n", "\r\n").encode() + b"\r\n"
+
+
+@pytest.mark.parametrize("share", [0, 2, 20, 100])
+@pytest.mark.parametrize("beyond", ["", "–"])
+def test_long_texts_are_encoded_like_short_ones(share: int, beyond: str) -> None:
+    """C-45: a long text has the same encoding and octets whether or not it is in Latin-1."""
+    lines = [f"{n:04} {'ÿ' * share}{'x' * (100 - share)}\x85\x07" for n in range(300)]
+    text = "\n".join(lines) + beyond
+
+    encoding, encoded = encode_text(text)
+
+    assert (encoding, encoded) == encode_safely(text.encode())
+    expect = text.replace("\n", "\r\n").encode()
+    if encoding == "base64":
+        assert binascii.a2b_base64(encoded) == expect
+    else:
+        assert quopri.decodestring(encoded) == expect + b"\r\n"
+
+
+@pytest.mark.parametrize("before", range(68, 78))
+def test_quoted_printable_splits_no_escape(before: int) -> None:
+    """C-40: a soft line break stands before an escape or after it, wherever the line ends."""
+    data = ("x" * before + "é=é=").encode() * 3
+
+    encoded = quoted_printable(data)
+
+    lines = encoded.split(b"\r\n")
+    assert max(map(len, lines)) <= 76
+    assert not any(line.removesuffix(b"=").endswith((b"=", b"=C", b"=A", b"=3")) for line in lines)
     assert quopri.decodestring(encoded) == data + b"\r\n"
 
 
-def test_quoted_printable_keeps_a_dot_away_from_the_end() -> None:
-    """C-9: a line of one dot is encoded, so that it survives a relay without dot-stuffing."""
-    assert quoted_printable(b"\xc3\xa9\r\n.\r\n").split(b"\r\n")[1] == b"=2E"
+def test_quoted_printable_escapes_a_line_made_by_a_break() -> None:
+    """C-9: where a soft line break makes a line that begins with "From ", it is escaped too."""
+    data = b"x" * 75 + b"From " + b"y" * 71 + b"\xc3\xa9"
+
+    encoded = quoted_printable(data)
+
+    lines = encoded.split(b"\r\n")
+    assert lines[1].startswith(b"=46rom y")
+    assert max(map(len, lines)) <= 76
+    assert quopri.decodestring(encoded) == data + b"\r\n"
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 56, 57, 58, 114, 29_183, 29_184, 29_185, 100_000])
@@ -188,16 +237,38 @@ def test_attached_text(
 def test_text_in_linear_time() -> None:
     """Two megabytes of any text are encoded; quadratic time would not end."""
     for text in ("x", "é", "x\n", " ", "=", "From ", "\n--=_"):
-        data = (text * 2_000_000)[: 2_000_000 // len(text.encode())].encode()
-        encode_text(data)
+        encode_text((text * 2_000_000)[: 2_000_000 // len(text.encode())])
 
 
 def test_decoded_by_the_standard_library() -> None:
     """C-41: a soft line break adds no line break to the text."""
-    encoding, encoded = encode_text(b"word " * 300)
+    encoding, encoded = encode_text("word " * 300)
 
     parsed = email.message_from_bytes(
         b"Content-Transfer-Encoding: %b\n\n%b" % (encoding.encode(), encoded)
     )
 
     assert parsed.get_payload(decode=True) == b"word " * 300 + b"\r\n"
+
+
+def test_many_files_are_encoded_while_the_message_is_sent() -> None:
+    """C-67: files that are large together take no more memory than one large file, and arrive."""
+    files = [bytes(range(n, 250)) * 120 for n in range(40)]
+    message = Message(
+        text="x",
+        attachments=[Attachment(file, filename=f"{n}.bin") for n, file in enumerate(files)],
+        from_addr="a@example.com",
+        to="b@example.com",
+    )
+    bytes(render(message))  # what is made only once is not counted
+
+    tracemalloc.start()
+    octets = bytes(render(message))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert [
+        part.get_payload(decode=True) for part in judge(render(message)).iter_attachments()
+    ] == files
+    assert len(octets) == render(message).size
+    assert peak <= 1.5 * sum(map(len, files))

@@ -67,16 +67,18 @@ def filled_at_once(cls: type[T]) -> type[T]:
         for name, field in fields.items()
         if not field.fresh
     }
-    fresh = fields.keys() - left_out.keys()
+    fresh = [name for name in fields if name not in left_out]
+    convert = {name: field.convert for name, field in fields.items()}
 
     @functools.wraps(cls.__init__)
     def fill(self: t.Any, **given: t.Any) -> None:
         found = self.__dict__
         found.update(left_out)
         for name, value in given.items():
-            found[name] = fields[name].convert(value, name)
-        for name in fresh - given.keys():
-            found[name] = fields[name].convert(fields[name].default, name)
+            found[name] = convert[name](value, name)
+        for name in fresh:
+            if name not in given:
+                found[name] = convert[name](fields[name].default, name)
         self.__post_init__()
 
     cls.__init__ = fill  # type: ignore[method-assign]

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from ..attachment import Attachment
 from ..errors import MessageError
 
 
-def each_once(images: Iterable[Attachment], field: str) -> tuple[Attachment, ...]:
+def each_once(images: Sequence[Attachment], field: str) -> tuple[Attachment, ...]:
     """Return the images, each once. Two are the same if their octets and Content-IDs are.
 
     :raises MessageError: if two different images have the same Content-ID.
     """
     hint = "Leave out cid=, and write cid:{attachment.cid} in the HTML."
-    return tuple(_by_cid(images, f"{field} has two different images with", hint))
+    return _by_cid(images, f"{field} has two different images with", hint)
 
 
-def check_unique(attachments: Iterable[Attachment]) -> None:
+def check_unique(attachments: Sequence[Attachment]) -> None:
     """Check that different parts of a message have different Content-IDs.
 
     :raises MessageError: if two different parts have the same.
     """
-    _by_cid(attachments, "Two different attachments have", "Leave out cid= for one of them.")
+    known = [attachment for attachment in attachments if attachment.known_cid]
+    _by_cid(known, "Two different attachments have", "Leave out cid= for one of them.")
 
 
-def _by_cid(attachments: Iterable[Attachment], what: str, hint: str) -> Iterable[Attachment]:
+def _by_cid(attachments: Sequence[Attachment], what: str, hint: str) -> tuple[Attachment, ...]:
+    # Usually all are different, which takes 0.2 µs for each attachment. The loop takes 0.8 µs.
+    if len({attachment.cid for attachment in attachments}) == len(attachments):
+        return tuple(attachments)
     found: dict[str, Attachment] = {}
     for attachment in attachments:
         first = found.setdefault(attachment.cid, attachment)
@@ -33,4 +37,4 @@ def _by_cid(attachments: Iterable[Attachment], what: str, hint: str) -> Iterable
             raise MessageError(
                 f"{what} the same cid, {attachment.cid!r}: {first!r} and {attachment!r}. {hint}"
             )
-    return found.values()
+    return tuple(found.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import time
 import typing as t
@@ -80,12 +81,24 @@ def body(value: object, field: str) -> str:
     if text is None:
         raise MessageError(f"{field} takes a string, not {shorten(value)}.")
     if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise MessageError(f"{field} cannot be written as UTF-8: {error}.") from None
+        _check_utf8(text, field)
     # In a message, lines end with LF; when it is sent, they end with CRLF.
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+_LARGE = 4096
+
+
+def _check_utf8(text: str, field: str) -> None:
+    if len(text) > _LARGE:
+        # For 50 kB of German, Latin-1 takes 2 µs, and UTF-8 35 µs.
+        with contextlib.suppress(UnicodeEncodeError):
+            text.encode("latin-1")
+            return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise MessageError(f"{field} cannot be written as UTF-8: {error}.") from None
 
 
 def sender(value: object, field: str) -> Address | None:
@@ -103,11 +116,12 @@ def reverse_path(value: object, field: str) -> Address | str | None:
 def attachments(value: object, field: str) -> tuple[Attachment, ...]:
     if value is None:
         return ()
-    if type(value) not in (list, tuple) and (single := attachment_of(value)) is not None:
-        value = (single,)
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise _not_attached(value, field)
-    return tuple([_attachment(item, field) for item in value])
+    if type(value) not in (list, tuple):
+        if (single := attachment_of(value)) is not None:
+            value = (single,)
+        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+            raise _not_attached(value, field)
+    return tuple([_attachment(item, field) for item in t.cast("Iterable[object]", value)])
 
 
 def _attachment(value: object, field: str) -> Attachment:
@@ -180,11 +194,22 @@ def message_id(value: object, field: str) -> str | None:
     return text
 
 
+# The messages of a list are often made in the same second: 1.5 µs less for each. tzset() makes a
+# new tzname.
+_last = (0, time.tzname, datetime.datetime.fromtimestamp(0, datetime.UTC))
+
+
 def _now() -> datetime.datetime:
     """Return the time in this machine's zone, in whole seconds, faster than astimezone()."""
+    global _last
     now = int(time.time())
+    second, names, date = _last
+    if now == second and names is time.tzname:
+        return date
     zone = datetime.timezone(datetime.timedelta(seconds=time.localtime(now).tm_gmtoff))
-    return datetime.datetime.fromtimestamp(now, zone)
+    date = datetime.datetime.fromtimestamp(now, zone)
+    _last = now, time.tzname, date
+    return date
 
 
 def date(value: object, field: str) -> datetime.datetime:

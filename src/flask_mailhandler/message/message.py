@@ -108,18 +108,17 @@ class Message:
             raise TypeError(f"A Message has no field {name!r}: {hint}.")
         # A copy keeps the given values, and not the generated ones.
         self = super().__new__(cls)
-        self.__dict__["_given"] = frozenset(
-            [name for name in (*_IDENTITY, *RECIPIENTS) if fields.get(name) is not None]
-        )
+        self.__dict__["_given"] = [
+            name for name in _LEFT_OUT if name in fields and fields[name] is not None
+        ]
         return self
 
     def __post_init__(self) -> None:
-        given = self.__dict__["_given"]
+        found = self.__dict__
         # For recipients, only an empty list has to be distinguished from a field left out.
-        self.__dict__["_given"] = given.difference(
-            [name for name in given if name in RECIPIENTS and self.__dict__[name]]
-        )
-        self.__dict__["_left"] = make_left()
+        given = [name for name in found["_given"] if name not in RECIPIENTS or not found[name]]
+        found["_given"] = frozenset(given)
+        found["_left"] = make_left()
         self._identify()
         if "cid:" in self.html:
             from ..mime.shown_images import check_shown  # few messages show any

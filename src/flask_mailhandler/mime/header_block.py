@@ -28,7 +28,8 @@ def header_block(fields: Sequence[str], *, smtputf8: bool = False) -> bytes:
     """
     if not fields:
         return b"\r\n"  # a part may have no fields (RFC 2046 section 5.1)
-    block = "\r\n".join([*fields, "\r\n"]).encode("utf-8", "surrogatepass")
+    text = "\r\n".join([*fields, "\r\n"])
+    block = text.encode() if text.isascii() else text.encode("utf-8", "surrogatepass")
     ends = block.count(b"\r\n")
     folds = block.count(b"\r\n ") + (block.count(b"\r\n\t") if b"\t" in block else 0)
     if block.translate(None, _UTF8 if smtputf8 else _PRINTABLE) != b"\r\n" * ends:

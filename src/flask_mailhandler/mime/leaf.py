@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..attachment import Attachment
@@ -18,11 +19,12 @@ from .part import Part
 from .seven_bit import seven_bit
 from .text_parameters import fill_in
 from .transfer import Base64
-from .transfer import base64_lines
 from .transfer import encode_safely
 from .transfer import encode_text
+from .transfer import in_base64
 
-# Up to this size, octets are encoded when the message is rendered; larger ones while it is sent.
+# Up to this size together, attachments are encoded when the message is rendered; else while it is
+# sent, so that their base64 is never in memory twice.
 _AT_ONCE = 1 << 16
 
 
@@ -43,26 +45,32 @@ _TEXTS = dict(_text_prototypes())
 
 def text_part(text: str, subtype: str) -> Part:
     """Write the text, or the HTML, of a message."""
-    data = text.encode()
-    encoding, body = encode_text(data)
-    charset = "us-ascii" if len(data) == len(text) else "utf-8"
+    encoding, body = encode_text(text)
+    charset = "us-ascii" if text.isascii() else "utf-8"
     fields, _, block = _TEXTS[subtype, charset, encoding]
     return Part(fields, (body,), block)
 
 
+def are_small(attachments: Iterable[Attachment]) -> bool:
+    """Return whether all attachments together are encoded at once."""
+    sources = [attachment.source for attachment in attachments]
+    return sum([len(one) for one in sources if not isinstance(one, Streamed)]) <= _AT_ONCE
+
+
 def attachment_part(
-    attachment: Attachment, disposition: str | None, cids: set[str] | None = None
+    attachment: Attachment, disposition: str | None, cids: set[str], *, at_once: bool
 ) -> Part:
     """Write an attachment.
 
     :param disposition: ``attachment``, ``inline``, or None for an alternative.
     :param cids: The Content-IDs of the other parts. If this part's is not among them, it is
         written and added.
+    :param at_once: Whether it is encoded now.
     :raises MessageError: if it is a ``message/...`` that cannot be sent as it is.
     """
     maintype, subtype, given = parse_mimetype(attachment.mimetype)
     parameters = dict(given)
-    encoding, body = _encode(attachment, maintype, subtype, parameters)
+    encoding, body = _encode(attachment, maintype, subtype, parameters, at_once)
     fields = [
         with_parameters("Content-Type", f"{maintype}/{subtype}", parameters.items()),
         f"Content-Transfer-Encoding: {encoding}",
@@ -72,7 +80,6 @@ def attachment_part(
         # Content-Type, where RFC 2047 allows only ASCII.
         named = [("filename", attachment.filename)] if attachment.filename else []
         fields.append(with_parameters("Content-Disposition", disposition or "inline", named))
-    cids = set() if cids is None else cids
     if (disposition == "inline" or attachment.given_cid) and attachment.cid not in cids:
         # https://www.rfc-editor.org/rfc/rfc2392
         fields.append(f"Content-ID: <{attachment.cid}>")
@@ -81,7 +88,11 @@ def attachment_part(
 
 
 def _encode(
-    attachment: Attachment, maintype: str, subtype: str, parameters: dict[str, str]
+    attachment: Attachment,
+    maintype: str,
+    subtype: str,
+    parameters: dict[str, str],
+    at_once: bool,
 ) -> tuple[str, tuple[bytes | Piece, ...]]:
     source = attachment.source
     if maintype == "message":
@@ -94,20 +105,19 @@ def _encode(
             return encoding, (encoded,)
         # Text of another type, such as JSON, is octets with its own line ends.
         source = source.encode(parameters.get("charset", "utf-8"))
-    if isinstance(source, Streamed) or len(source) > _AT_ONCE:
+    if isinstance(source, Streamed) or not at_once:
         return "base64", (Base64(source),)
-    return "base64", (b"".join(base64_lines(source)),)
+    return "base64", (in_base64(source),)
 
 
 def _encode_text(text: str, parameters: dict[str, str]) -> tuple[str, bytes]:
-    # https://www.rfc-editor.org/rfc/rfc2046#section-4.1.1: lines of text/* end with CRLF
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
     charset = parameters.setdefault("charset", "us-ascii" if text.isascii() else "utf-8").lower()
-    data = lines.encode(charset)
     if charset in ("us-ascii", "utf-8"):
-        return encode_safely(data)
-    # In other charsets, an octet that looks like a line end may not be one.
-    return "base64", b"".join(base64_lines(data))
+        return encode_safely(lines.encode(charset))
+    # https://www.rfc-editor.org/rfc/rfc2046#section-4.1.1: lines of text/* end with CRLF. In other
+    # charsets, an octet that looks like a line end may not be one.
+    return "base64", in_base64(lines.replace("\n", "\r\n").encode(charset))
 
 
 def _as_it_is(attachment: Attachment) -> tuple[str, tuple[bytes]]:

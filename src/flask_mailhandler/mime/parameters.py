@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from .folding import fold
+from .folding import SHOULD
 
 # Tokens that every reader accepts: https://www.rfc-editor.org/rfc/rfc2045#section-5.1
 _TOKEN = re.compile(r"[A-Za-z0-9._-]+\Z")
@@ -25,13 +26,14 @@ def with_parameters(name: str, value: str, parameters: Iterable[tuple[str, str]]
     """Write a field: *value*, then each parameter in the simplest form that can hold it."""
     words = [value]
     for parameter, text in parameters:
-        for word in _written(parameter, text):
-            words[-1] += ";"
-            words.append(word)
-    return fold(name, words)
+        words += _written(parameter, text)
+    line = f"{name}: {'; '.join(words)}"
+    if len(line) <= SHOULD:
+        return line
+    return fold(name, [*(f"{word};" for word in words[:-1]), words[-1]])
 
 
-def _written(name: str, text: str) -> Iterator[str]:
+def _written(name: str, text: str) -> Sequence[str]:
     """Write a token, a quoted-string, or the extended form in UTF-8, in several sections if it does
     not fit in a line.
 
@@ -40,22 +42,21 @@ def _written(name: str, text: str) -> Iterator[str]:
     """
     if len(name) + len(text) + 3 <= _ROOM:
         if _TOKEN.match(text):
-            yield f"{name}={text}"
-            return
+            return (f"{name}={text}",)
         if _PLAIN.match(text):
-            yield f'{name}="{text}"'
-            return
+            return (f'{name}="{text}"',)
     escaped = "utf-8''" + "".join([_ESCAPED[octet] for octet in text.encode()])
     if len(name) + 2 + len(escaped) <= _ROOM:
-        yield f"{name}*={escaped}"
-        return
+        return (f"{name}*={escaped}",)
     # https://www.rfc-editor.org/rfc/rfc2231#section-4.1
+    sections = []
     start = section = 0
     while start < len(escaped):
         head = f"{name}*{section}*="
         end = _cut(escaped, start + _ROOM - len(head))
-        yield head + escaped[start:end]
+        sections.append(head + escaped[start:end])
         start, section = end, section + 1
+    return sections
 
 
 def _cut(escaped: str, end: int) -> int:

@@ -69,15 +69,15 @@ def multipart(
     boundary = boundaries.next()
     delimiter = f"--{boundary}\r\n".encode()
     body: list[bytes | Piece] = []
-    for part in parts:
-        body += (delimiter, part.block or header_block(part.fields), *part.body)
-        if part.fields[0].startswith("Content-Type: multipart/"):
+    eightbit = False  # https://www.rfc-editor.org/rfc/rfc2045#section-6.4
+    for fields, octets, block in parts:
+        body += (delimiter, block or header_block(fields), *octets)
+        eightbit = eightbit or IN_8BIT in fields
+        if fields[0].startswith("Content-Type: multipart/"):
             # The line end after its last delimiter is its own, and this one belongs to the next
             # delimiter. The standard library writes both, so the message does not change there.
             body.append(b"\r\n")
     body.append(f"--{boundary}--\r\n".encode())
     more = f" {parameter};" if parameter else ""
     field = f'Content-Type: multipart/{subtype};{more}\r\n boundary="{boundary}"'
-    # https://www.rfc-editor.org/rfc/rfc2045#section-6.4
-    eightbit = any(IN_8BIT in part.fields for part in parts)
     return Part((field, IN_8BIT) if eightbit else (field,), body)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ..attachment import Attachment
 from ..text.mimetype import parse_mimetype
+from .leaf import are_small
 from .leaf import attachment_part
 from .leaf import text_part
 from .part import Boundaries
@@ -34,12 +36,15 @@ def tree(message: Message) -> Part:
     """
     if not (message.attachments or message.inline_attachments or message.alternatives):
         return _text_and_html(message)
-    cids: set[str] = set()
-    shown = [attachment_part(item, "inline", cids) for item in message.inline_attachments]
-    attached = [attachment_part(item, "attachment", cids) for item in message.attachments]
+    images, files = message.inline_attachments, message.attachments
     others = sorted(message.alternatives, key=rank)
-    before = [attachment_part(item, None, cids) for item in others if rank(item) < HTML]
-    after = [attachment_part(item, None, cids) for item in others if rank(item) > HTML]
+    write = functools.partial(
+        attachment_part, cids=set(), at_once=are_small((*images, *files, *others))
+    )
+    shown = [write(item, "inline") for item in images]
+    attached = [write(item, "attachment") for item in files]
+    before = [write(item, None) for item in others if rank(item) < HTML]
+    after = [write(item, None) for item in others if rank(item) > HTML]
     boundaries = Boundaries(_seed(message), [*_verbatim([*shown, *attached, *before, *after])])
     texts = _texts(message) if message.text or message.html or not others else []
     forms = [*texts, *before]

@@ -222,11 +222,12 @@ def _leaf(message: Message, kind: str, encoding: str) -> Body:
 def _encoded(message: Message, kind: str, octets: bytes) -> Body:
     """Write a part in the transfer encoding that suits it."""
     if kind.startswith("text/") and _is_ascii_like(message):
-        octets = _lines(octets).replace(b"\n", b"\r\n")
+        lines = _lines(octets)
         # Quoted-printable would show a line that begins as a delimiter does.
-        if not octets.startswith(b"--") and b"\n--" not in octets:
-            chosen, encoded = encode_safely(octets)
+        if not lines.startswith(b"--") and b"\n--" not in lines:
+            chosen, encoded = encode_safely(lines)
             return Body([encoded.removesuffix(b"\r\n")], chosen)
+        octets = lines.replace(b"\n", b"\r\n")
     return Body([b"".join(base64_lines(octets)).removesuffix(b"\r\n")], "base64")
 
 

@@ -29,11 +29,12 @@ The house, from the top down. A room imports only from itself and from the rooms
     envelope       who sends, who receives
     content        the octets of a message
     attachment     octets, text, or a file of this machine or of a storage
+    phase          how far a delivery is, and its outcome for each recipient
     address        one address; addr_spec is its grammar
     secret         a value that is never shown
     text           text from outside, checked
-    phase          how far a delivery is, and what became of it
     errors         what is wrong before anything is sent
+    frozen         the base of values that do not change
 
 Every public name is exported here, and is loaded when it is first used.
 """

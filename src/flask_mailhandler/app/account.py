@@ -17,6 +17,7 @@ from .. import config
 from ..config import Limits
 from ..config import Option
 from ..errors import ConfigurationError
+from ..frozen import Frozen
 from ..handlers import BUILT_IN
 from ..handlers import find
 from ..handlers import parse_url
@@ -40,8 +41,7 @@ CONNECTION = frozenset(
 _NO_SERVER = frozenset({"folder", "stream"})
 
 
-@dataclasses.dataclass(frozen=True)
-class Account:
+class Account(Frozen):
     """The kind of a handler, and its options."""
 
     name: str

@@ -51,7 +51,7 @@ class Registration:
 
     def __init__(self, app: Flask, settings: Settings, before: Sequence[Before]) -> None:
         self._app = weakref.ref(app)
-        self._before = before
+        self.before: Sequence[Before] = before
         self.settings = settings
         # Both tuples are replaced as a whole, so that a thread that reads one while another
         # thread changes it sees the old state or the new one.
@@ -138,11 +138,6 @@ class Registration:
         return self._rate_limits.setdefault(account.name, RateLimit(account.rate_limit or ()))
 
     # Functions of the app, and captures of a test
-
-    @property
-    def before(self) -> tuple[Before, ...]:
-        """The ``before_send`` functions."""
-        return tuple(self._before)
 
     def add_observer(self, observer: Observe) -> None:
         """Call a function with the phase and the job before each phase of a message begins.

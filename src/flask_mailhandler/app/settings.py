@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import warnings
@@ -18,6 +17,7 @@ from collections.abc import Mapping
 from .. import config
 from ..errors import ConfigurationError
 from ..errors import ConfigurationWarning
+from ..frozen import Frozen
 from ..handlers import SILENT
 from . import flask_mail_keys
 from .account import Account
@@ -49,8 +49,7 @@ APP_KEYS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(Frozen):
     """What the keys of one app say."""
 
     accounts: Mapping[str, Account]

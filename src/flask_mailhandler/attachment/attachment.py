@@ -9,6 +9,7 @@ import secrets
 import typing as t
 
 from ..errors import MessageError
+from ..frozen import Frozen
 from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
@@ -30,8 +31,7 @@ _CID = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
-@dataclasses.dataclass(frozen=True, init=False, repr=False)
-class Attachment:
+class Attachment(Frozen):
     """A part of a message other than its text and its HTML.
 
     It is a file (``attachments=``), an inline image (``inline_attachments=``), or another form of

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import typing as t
 from collections.abc import Callable
+
+from ..frozen import mark_as_frozen_dataclass
 
 In = t.TypeVar("In")
 Out = t.TypeVar("Out")
@@ -52,12 +53,14 @@ class Field(t.Generic[In, Out]):
 T = t.TypeVar("T")
 
 
+@t.dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False)
 def filled_at_once(cls: type[T]) -> type[T]:
-    """Speed up a frozen dataclass whose fields are all :class:`Field`.
+    """Make a frozen dataclass whose fields are all :class:`Field`.
 
     Its constructor fills ``__dict__``, from which the fields are read. The generated constructor
     would call a descriptor for every field, though most fields are left out.
     """
+    mark_as_frozen_dataclass(cls, kw_only=True)
     fields: dict[str, Field[t.Any, t.Any]] = {
         field.name: vars(cls)[field.name]
         for field in dataclasses.fields(cls)  # type: ignore[arg-type]
@@ -69,7 +72,6 @@ def filled_at_once(cls: type[T]) -> type[T]:
     }
     fresh = fields.keys() - left_out.keys()
 
-    @functools.wraps(cls.__init__)
     def fill(self: t.Any, **given: t.Any) -> None:
         found = self.__dict__
         found.update(left_out)

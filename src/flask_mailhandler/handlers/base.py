@@ -39,7 +39,7 @@ from .prepare import Prepared
 from .prepare import several
 
 
-class EmailHandler(Defaults):
+class EmailHandler(Defaults, abstract=True):
     """Sends messages, or stands in for something that does.
 
     A handler of your own derives from this class and implements :meth:`deliver`. Its options are

@@ -88,7 +88,7 @@ class MailboxEmailHandler(FileEmailHandler):
         traced = TracedJob(
             job.message, job.message_id, job.envelope, job.content, job.timeout, started, site
         )
-        return dataclasses.replace(prepared, job=traced)
+        return prepared._replace(job=traced)
 
     def write(
         self, job: Job, outcomes: Sequence[Outcome], more: Mapping[str, object] | None = None

@@ -34,8 +34,7 @@ AnyMessage: t.TypeAlias = Message | MIMEMessage
 Before: t.TypeAlias = "Callable[[t.Any], AnyMessage | None]"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(t.NamedTuple):
     """A message that is ready to be delivered, or that needs no delivery."""
 
     message: AnyMessage

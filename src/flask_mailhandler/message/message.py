@@ -39,7 +39,6 @@ if t.TYPE_CHECKING:
 
 @other_names.says_how_to_change
 @filled_at_once
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Message:
     """A message to send.
 

@@ -8,6 +8,7 @@ import typing as t
 from collections.abc import Callable
 from collections.abc import Mapping
 
+from ..frozen import Frozen
 from ..net.hosts import is_loopback
 from ..secret import Secret
 
@@ -19,8 +20,7 @@ Token: t.TypeAlias = "Secret | Callable[[], str]"
 _KEYS = re.compile(r"\bMAIL_([A-Z_]+[A-Z])(?: and MAIL_([A-Z_]+[A-Z]))?")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Endpoint:
+class Endpoint(Frozen):
     """All that a session needs to know of its server. The values are checked already."""
 
     host: str

@@ -1,7 +1,6 @@
 """Addresses: each string holds one, which is parsed once and sent as it was parsed.
 
-The standard library's parser is not used: it takes quadratic time, it recurses, and it reads some
-addresses differently when it writes them.
+The standard library's parser is not used: it is quadratic and recursive, and misreads its own words.
 """
 
 from __future__ import annotations
@@ -113,8 +112,7 @@ class Address(str):
 class EnvelopeSender(Address):
     """An address that bounces are sent to.
 
-    The addresses of list managers and of SRS can have more than 64 octets before the @, and the
-    server decides whether it accepts them.
+    Those of list managers and of SRS can have more than 64 octets before the @: the server decides.
     """
 
     __slots__ = ()
@@ -200,7 +198,6 @@ class Addresses(tuple[Address, ...]):
 
 
 NOBODY = Addresses()
-"""No addresses."""
 
 
 def parse_address(value: object, field: str = "address", kind: type[Address] = Address) -> Address:
@@ -213,7 +210,7 @@ def parse_address(value: object, field: str = "address", kind: type[Address] = A
     """
     if type(value) is str:
         return kind(value, field=field)
-    value = unproxied(value)
+    value = value if issubclass(type(value), Address) else unproxied(value)
     if isinstance(value, Address):
         return value
     if hasattr(type(value), "__mail_address__"):
@@ -240,6 +237,8 @@ def parse_envelope_sender(value: object, field: str = "envelope_sender") -> Addr
     :raises MessageError: if the value is not an address.
     """
     found = parse_address(value, field, EnvelopeSender)
+    if type(found) is Address:  # so it is within the limits of one
+        return found
     within = len(found.local.encode()) <= MAX_LOCAL and len(found.encode()) <= MAX_ADDR_SPEC
     return Address(str.__str__(found), found.name, field=field) if within else found
 
@@ -255,7 +254,10 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
         return NOBODY
     if type(value) is str:
         return Addresses((parse_address(value, field),))
-    value = unproxied(value)
+    if type(value) is Addresses:
+        return value
+    if type(value) is not list:
+        value = unproxied(value)
     if type(value) is list:
         return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
     if hasattr(type(value), "__mail_address__"):
@@ -264,8 +266,6 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
         return Addresses([parse_address(item, field) for item in within])
     if plain(value) is not None or _is_pair(value) or _of_registry(value):
         return Addresses((parse_address(value, field),))
-    if isinstance(value, Addresses):
-        return value
     if isinstance(value, bytes | bytearray | dict) or not isinstance(value, Iterable):
         raise MessageError(
             f"{field} takes addresses, not {shorten(value)}: write 'ann@example.com', the pair"

@@ -69,6 +69,8 @@ class MessageFields(t.TypedDict, total=False):
 
 
 def line(value: object, field: str) -> str:
+    if type(value) is str and value.isprintable():  # no control character is
+        return value
     text = "" if value is None else plain(value)
     if text is None:
         raise MessageError(f"{field} takes a string, not {shorten(value)}.")
@@ -76,7 +78,7 @@ def line(value: object, field: str) -> str:
 
 
 def body(value: object, field: str) -> str:
-    text = "" if value is None else plain(value)
+    text = value if type(value) is str else "" if value is None else plain(value)
     if text is None:
         raise MessageError(f"{field} takes a string, not {shorten(value)}.")
     if not text.isascii():

@@ -63,7 +63,7 @@ if t.TYPE_CHECKING:
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
-    from .message.fields import MessageFields as MessageFields
+    from .message.arguments import MessageFields as MessageFields
     from .message.message import Message as Message
     from .oauth.token import OAuthToken as OAuthToken
     from .phase import Phase as Phase
@@ -118,7 +118,7 @@ _HOMES = {
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
-    "message.fields": ["MessageFields"],
+    "message.arguments": ["MessageFields"],
     "message.message": ["Message"],
     "oauth.token": ["OAuthToken"],
     "testing.outbox": ["Outbox"],

@@ -1,6 +1,7 @@
 """Addresses: each string holds one, which is parsed once and sent as it was parsed.
 
-The standard library's parser is not used: it is quadratic and recursive, and misreads its own words.
+The standard library's parser is not used: it takes quadratic time, it recurses, and it reads some
+addresses differently when it writes them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _ADDR_SPEC = (
     r"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+"
     r"@[a-z0-9]++(?:-++[a-z0-9]++)*+(?:\.[a-z0-9]++(?:-++[a-z0-9]++)*+)*+"
 )
-_NAME = r"""[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff()<>\[\]:;@\\,"]*+"""
+# For printable text. (A set with control characters outside Latin-1 takes 0.4 ms to compile.)
+_NAME = r"""[^()<>\[\]:;@\\,"]*+"""
 _COMMON = re.compile(rf"(?:({_NAME})<({_ADDR_SPEC})>|({_ADDR_SPEC}))\Z")
 # If the name consists of atoms, the address can be written as it was passed.
 _AS_WRITTEN = re.compile(rf"((?:[A-Za-z0-9!#$%&'*+\-/=^_`{{|}}~]++ )++)<({_ADDR_SPEC})>\Z")
@@ -150,7 +152,7 @@ def _common(cls: type[A], value: object) -> A | None:
     """Read an address of the common form; return None for one that needs the full parser."""
     if type(value) is not str or len(value) > _SHORT:
         return None
-    if "=?" in value:  # the name may have encoded words
+    if "=?" in value or not value.isprintable():  # the name may have encoded words
         return None
     if "<" in value and (common := _AS_WRITTEN.match(value)):
         name, addr_spec = common.groups()
@@ -237,9 +239,8 @@ def parse_envelope_sender(value: object, field: str = "envelope_sender") -> Addr
     :raises MessageError: if the value is not an address.
     """
     found = parse_address(value, field, EnvelopeSender)
-    if type(found) is Address:  # so it is within the limits of one
-        return found
-    within = len(found.local.encode()) <= MAX_LOCAL and len(found.encode()) <= MAX_ADDR_SPEC
+    other = type(found) is not Address and len(found.local.encode()) <= MAX_LOCAL
+    within = other and len(found.encode()) <= MAX_ADDR_SPEC
     return Address(str.__str__(found), found.name, field=field) if within else found
 
 
@@ -256,8 +257,7 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
         return Addresses((parse_address(value, field),))
     if type(value) is Addresses:
         return value
-    if type(value) is not list:
-        value = unproxied(value)
+    value = value if type(value) is list else unproxied(value)
     if type(value) is list:
         return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
     if hasattr(type(value), "__mail_address__"):

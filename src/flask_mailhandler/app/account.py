@@ -22,6 +22,7 @@ from ..handlers import BUILT_IN
 from ..handlers import find
 from ..handlers import parse_url
 from ..handlers.base import EmailHandler
+from .current import DEFAULT as DEFAULT
 from .unknown_keys import unknown_options_text
 
 Values: t.TypeAlias = "Mapping[str, object]"
@@ -29,8 +30,6 @@ Values: t.TypeAlias = "Mapping[str, object]"
 Label: t.TypeAlias = Callable[[str], str]
 """Returns the name under which the user wrote an option, for errors."""
 
-DEFAULT = "default"
-"""The account that the ``MAIL_*`` keys themselves make."""
 # An account that names one of these has its own connection and inherits none of them.
 CONNECTION = frozenset(
     "handler url host port security tls_context tls_server_name tls_ca_file tls_cert_file"  # noqa: SIM905

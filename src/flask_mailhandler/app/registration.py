@@ -15,9 +15,9 @@ from flask import Flask
 
 from ..handlers import SILENT
 from ..handlers.base import EmailHandler
-from ..handlers.prepare import Before
 from ..log import log_report
 from ..log import logger
+from ..message.given import Before
 from ..phase import Phase
 from ..report import Job
 from ..report import Observe
@@ -25,21 +25,18 @@ from ..report import Report
 from ..signals import announce
 from ..signals import message_failed
 from ..signals import message_sent
-from ..testing.outbox import Outbox
 from .account import Account
 from .account import DEFAULT
-from .capturing import Capture
-from .capturing import InMemory
-from .capturing import OverSMTP
 from .no_sending import refuse
 from .no_sending import SAMPLE
-from .other_accounts import check_circle
 from .other_extension import OtherMail
 from .rate_limit import RateLimit
 from .settings import Settings
 
 if t.TYPE_CHECKING:
+    from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
+    from .capturing import Capture
 
 
 class Registration:
@@ -117,6 +114,8 @@ class Registration:
 
     def _handler_for(self, account: str, other: str) -> EmailHandler:
         """Return the handler of another account, for the handler of *account*."""
+        from .other_accounts import check_circle  # few handlers pass messages on
+
         check_circle(self._passes_on, account, self.settings.account(other).name)
         return self.handler(other)
 
@@ -164,8 +163,10 @@ class Registration:
     def capture(self, into: Outbox | SMTPServer) -> Iterator[None]:
         """Capture the app's mail in an outbox, or send it to a test server, while the context is
         open. Of several captures the last one that was started gets the mail."""
+        from .capturing import capture_into  # only tests capture mail
+
         self.other_mail.past_the_capture(self.app)
-        capture = InMemory(into) if isinstance(into, Outbox) else OverSMTP(into, self.settings)
+        capture = capture_into(into, self.settings)
         with self._changing:
             self._captures = (*self._captures, capture)
         try:

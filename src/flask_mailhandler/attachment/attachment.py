@@ -17,7 +17,6 @@ from ..text.checks import unproxied
 from ..text.mimetype import parse_mimetype
 from .file import File
 from .file import Streamed
-from .storage import octets_or_stored
 
 if t.TYPE_CHECKING:
     import io
@@ -25,10 +24,10 @@ if t.TYPE_CHECKING:
 
 # https://www.rfc-editor.org/rfc/rfc2392: what follows cid:, without the characters that a URL or
 # the angle brackets would need escaped.
-_CID = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z")
+_CID = r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z"
 # Embedding and override characters can show "gpj.exe" as "exe.jpg". The marks (LRM, RLM, ALM)
 # are harmless.
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_BIDI = "[\u202a-\u202e\u2066-\u2069]"
 
 
 class Attachment(Frozen):
@@ -134,6 +133,8 @@ class Attachment(Frozen):
         :param filename: If you leave it out, the name of the file.
         :raises MessageError: if it cannot be read, or if a file that is read now is larger.
         """
+        from .storage import octets_or_stored  # few files come from a storage
+
         name, source = octets_or_stored(unproxied(file))
         given = name if filename is None else filename
         return cls(source, filename=given, mimetype=mimetype, cid=cid)
@@ -250,7 +251,7 @@ def _filename(value: object) -> str | None:
     if text is None:
         raise MessageError(f"filename takes a string, not {shorten(value)}.")
     check_text(text, "filename")
-    if _BIDI.search(text):
+    if re.search(_BIDI, text):
         raise MessageError(
             f"filename has a bidirectional control character: {shorten(text)}. Remove it."
         )
@@ -292,7 +293,7 @@ def _guess(filename: str | None) -> str | None:
 
 def _cid(value: object) -> str:
     text = plain(value)
-    if text is None or not _CID.match(text) or len(text) > 200:
+    if text is None or not re.match(_CID, text) or len(text) > 200:
         raise MessageError(
             "cid takes an id like 'logo@example.com', without angle brackets,"
             f" not {shorten(value)}."

@@ -12,21 +12,21 @@ from flask import Flask
 from flask import has_app_context
 from werkzeug.local import LocalProxy
 
-from ..address import AddressInput
 from ..app.current import NAME
 from ..app.current import no_mail
-from ..app.people import address_of
 from ..app.sender import Sender
-from ..app.settings import read_settings
 from ..errors import ConfigurationError
-from ..message.fields import MessageFields
-from ..message.message import Message
 from ..previews.preview import F
 from ..previews.preview import PREVIEWS
 from ..previews.preview import Previews
 from ..previews.preview import Variants
 from ..queue.send_later import LaterSender
 from ..queue.send_later import start_with_requests
+
+if t.TYPE_CHECKING:
+    from ..address import AddressInput
+    from ..message.arguments import MessageFields
+    from ..message.message import Message
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 P = t.TypeVar("P")
@@ -75,6 +75,8 @@ class Mail(Sender, LaterSender):
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
         :raises RuntimeError: if the app already has a ``Mail``, or is a Quart app.
         """
+        from ..app.settings import read_settings  # it loads what sends, see Registrations.add
+
         _refuse_quart(app)
         if NAME in app.extensions:
             raise RuntimeError(
@@ -202,6 +204,8 @@ class Mail(Sender, LaterSender):
         :param locale: Returns the language for :meth:`render`; None is the language of the app.
         :raises TypeError: if it is not a class, or a class that cannot be changed.
         """
+        from ..app.people import address_of  # few apps use it
+
         address_of(kind, function, locale)
 
     def __repr__(self) -> str:

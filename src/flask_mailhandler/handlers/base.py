@@ -23,6 +23,9 @@ from ..address import AddressesInput
 from ..config.url import only_options
 from ..config.url import URL
 from ..content import Content
+from ..message.given import AnyMessage
+from ..message.given import Before
+from ..message.given import several
 from ..phase import State
 from ..report import conclude
 from ..report import Job
@@ -31,12 +34,9 @@ from ..report import Outcome
 from ..report import Report
 from .defaults import Defaults
 from .jobs import report_each
-from .prepare import AnyMessage
-from .prepare import Before
 from .prepare import check_ids
 from .prepare import prepare
 from .prepare import Prepared
-from .prepare import several
 
 
 class EmailHandler(Defaults, abstract=True):

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from .. import config
 from ..address import AddressesInput
 from ..config import Option
+from ..message.given import AnyMessage
+from ..message.given import Before
 from ..message.message import Message
 from ..report import Job
 from ..report import Outcome
 from .file import FileEmailHandler
 from .file import NAME
-from .prepare import AnyMessage
-from .prepare import Before
 from .prepare import Prepared
 from .traced import call_site
 from .traced import TracedJob

@@ -13,7 +13,7 @@ from ..report import Job
 if t.TYPE_CHECKING:
     from ..content import Content
     from ..envelope import Envelope
-    from .prepare import AnyMessage
+    from ..message.given import AnyMessage
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARY = os.path.dirname(os.path.abspath(contextlib.__file__)) + os.sep

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 
 from ..frozen import Frozen
-from ..handlers.prepare import AnyMessage
+from ..message.given import AnyMessage
 from ..text.checks import shorten
 
 if t.TYPE_CHECKING:

@@ -17,7 +17,7 @@ if t.TYPE_CHECKING:
 
 Security: t.TypeAlias = t.Literal["tls", "starttls", "none"]
 Token: t.TypeAlias = "Secret | Callable[[], str]"
-_KEYS = re.compile(r"\bMAIL_([A-Z_]+[A-Z])(?: and MAIL_([A-Z_]+[A-Z]))?")
+_KEYS = r"\bMAIL_([A-Z_]+[A-Z])(?: and MAIL_([A-Z_]+[A-Z]))?"
 
 
 class Endpoint(Frozen):
@@ -68,7 +68,7 @@ class Endpoint(Frozen):
                 names[0] = first if len(names) > 1 else names[0]
             return " and ".join(names)
 
-        return _KEYS.sub(place, text)
+        return re.sub(_KEYS, place, text)
 
     @property
     def certificate_name(self) -> str:

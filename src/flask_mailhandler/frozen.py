@@ -35,7 +35,8 @@ class Frozen:
             return  # the decorator makes a class with slots a second time
         mark_as_frozen_dataclass(cls)
         # A subclass with the decorator may leave out what has a default.
-        if defaults := getattr(cls.__init__, "__defaults__", None):
+        if "__init__" in vars(cls):
+            defaults: tuple[object, ...] = getattr(cls.__init__, "__defaults__", None) or ()
             for field, default in zip(_fields(cls)[::-1], defaults[::-1], strict=False):
                 field.default = default
 

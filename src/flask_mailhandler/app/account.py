@@ -23,7 +23,6 @@ from ..handlers import BUILT_IN
 from ..handlers import find
 from ..handlers import parse_url
 from ..handlers.base import EmailHandler
-from .current import DEFAULT as DEFAULT
 
 Values: t.TypeAlias = "Mapping[str, object]"
 """Options by name: in lower case and without ``MAIL_``."""
@@ -32,6 +31,8 @@ ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit"})
 Label: t.TypeAlias = Callable[[str], str]
 """Returns the name under which the user wrote an option, for errors."""
 
+DEFAULT = "default"
+"""The account that the ``MAIL_*`` keys themselves make."""
 # An account that names one of these has its own connection and inherits none of them.
 CONNECTION = frozenset(
     "handler url host port security tls_context tls_server_name tls_ca_file tls_cert_file"  # noqa: SIM905

@@ -12,8 +12,6 @@ from flask.globals import app_ctx
 if t.TYPE_CHECKING:
     from .registration import Registration
 
-DEFAULT = "default"
-"""The account that the ``MAIL_*`` keys themselves make."""
 NAME = "mailhandler"
 """Where an app stores its Mail: ``app.extensions[NAME]``."""
 REGISTRATION = "mailhandler.registration"

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from flask import Flask
 from flask import request_started
 
-from ..app.current import DEFAULT
 from ..app.no_sending import refuse
 from ..app.registrations import MailBase
 from ..errors import MessageError
@@ -173,6 +172,7 @@ def _options(
     priority: str,
     using: str | None,
 ) -> SendOptions:
+    from ..app.account import DEFAULT  # loaded with the first app
     from .send_options import SendOptions
 
     account, queue = mine.settings.account(using or DEFAULT), _queue_of(mine)

@@ -20,6 +20,8 @@ Run ``python -m benchmarks``, or ``make bench``.
     queueing       the time that the queue needs for a message
     mailbox        the time of the page of a full mailbox
     imports        the time and the modules of an import
+    first_mail     time and memory from the import to the first accepted mail
+    fresh          the environment of processes that are measured from their start
     sending_one    the time that a view waits for one mail
     sending_many   a list of mails in one call
     sending_wide   one mail to many people

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from . import dkim
+from . import first_mail
 from . import imports
 from . import mailbox
 from . import memory
@@ -37,6 +38,7 @@ PARTS = {
     "queue": lambda rounds: queueing.run(rounds),
     "queue_stores": lambda rounds: queue_stores.run(rounds),
     "imports": lambda rounds: imports.run(max(rounds // 4, 5)),
+    "first_mail": lambda rounds: first_mail.run(max(rounds // 4, 5)),
     "sending_one": lambda rounds: sending_one.run(rounds),
     "sending_many": lambda rounds: sending_many.run(rounds),
     "sending_wide": lambda rounds: sending_wide.run(rounds),

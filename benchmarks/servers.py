@@ -25,7 +25,7 @@ from .program import python
 if t.TYPE_CHECKING:
     from servers.certificates import Certificates
 
-_TESTS = Path(__file__).parents[1] / "tests"
+_TESTS = Path(__file__).parents[1] / "tests" / "support"
 USER, PASSWORD = "ann@example.com", "a password"
 
 

@@ -30,11 +30,12 @@ The house, from the top down. A room imports only from itself and from the rooms
     envelope       who sends, who receives
     content        the octets of a message
     attachment     octets, text, or a file of this machine or of a storage
+    phase          how far a delivery is, and its outcome for each recipient
     address        one address; addr_spec is its grammar
     secret         a value that is never shown
     text           text from outside, checked
-    phase          how far a delivery is, and what became of it
     errors         what is wrong before anything is sent
+    frozen         the base of values that do not change
 
 Every public name is exported here, and is loaded when it is first used.
 """
@@ -66,7 +67,7 @@ if t.TYPE_CHECKING:
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
-    from .message.fields import MessageFields as MessageFields
+    from .message.arguments import MessageFields as MessageFields
     from .message.message import Message as Message
     from .oauth.token import OAuthToken as OAuthToken
     from .phase import Phase as Phase
@@ -127,7 +128,7 @@ _HOMES = {
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
-    "message.fields": ["MessageFields"],
+    "message.arguments": ["MessageFields"],
     "message.message": ["Message"],
     "oauth.token": ["OAuthToken"],
     "testing.outbox": ["Outbox"],

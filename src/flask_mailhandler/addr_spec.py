@@ -16,7 +16,6 @@ import re
 
 from .errors import MessageError
 from .text.checks import shorten
-from .text.invisible import invisible_in_word
 
 # RFC 5321 section 4.5.3.1: octets of a local part and of a domain. A path has 256 octets, and
 # its angle brackets take two of them.
@@ -26,20 +25,22 @@ MAX_ADDR_SPEC = 254
 # RFC 5321 section 4.5.3.1.4: a command has 512 octets, including its CRLF.
 MAX_SENDER = 512 - len("MAIL FROM:<>\r\n")
 
+# The patterns are compiled when they are used: most addresses are of the common form, which
+# address.py reads.
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3 with the UTF8-non-ascii of
 # https://www.rfc-editor.org/rfc/rfc6532#section-3.2
 # (Everything except the specials. A list of what is allowed takes 8 ms to compile.)
 _ATOM = r'[^\x00-\x20()<>\[\]:;@\\,."\x7f-\x9f]+'
-_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*\Z")
+_DOT_ATOM = rf"{_ATOM}(?:\.{_ATOM})*\Z"
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2 Quoted-string: qtextSMTP / quoted-pairSMTP
-_QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f-\x9f]|\\[\x20-\x7e])*"')
+_QUOTED = r'"(?:[^"\\\x00-\x1f\x7f-\x9f]|\\[\x20-\x7e])*"'
 # https://www.rfc-editor.org/rfc/rfc5321#section-2.3.5: letters and digits, and hyphens inside
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
 # Some receivers decode an encoded word in a local part, and read another address.
-_ENCODED_WORD = re.compile(r"=\?[^?]*\?[^?]*\?[^?]*\?=")
+_ENCODED_WORD = r"=\?[^?]*\?[^?]*\?[^?]*\?="
 
 # "The Shop shop@example.com" and "The Shop (shop@example.com)"
-_NAME_AND_ADDRESS = re.compile(
+_NAME_AND_ADDRESS = (
     rf"""(?:("(?:[^"\\]|\\.)*")|((?:{_ATOM}\.?[ \t]+)*{_ATOM}\.?:?))[ \t]+"""
     rf"""[(\[]?({_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)[)\]]?\Z"""
 )
@@ -53,7 +54,7 @@ def split_name(text: str, field: str) -> tuple[str, str]:
     The name is "" if there is none. Encoded words in it, as :func:`email.utils.formataddr` writes
     them, are decoded (RFC 2047 section 5).
     """
-    quoted = _QUOTED.match(text)
+    quoted = re.match(_QUOTED, text)
     if quoted:
         rest = text[quoted.end() :]
         if rest.startswith("@"):  # a quoted local part
@@ -105,15 +106,17 @@ def read_addr_spec(text: str, field: str, *, sender: bool = False) -> str:
     """
     if not text:
         raise MessageError(f"{field} is empty: write an address like ann@example.com.")
-    quoted = _QUOTED.match(text)
+    quoted = re.match(_QUOTED, text)
     end = quoted.end() if quoted else text.find("@")
     local, at, domain = text[:end], text[end : end + 1], text[end + 1 :]
     if end < 0 or at != "@":
         hint = " Its \uff20 is not the ASCII @." if "\uff20" in text else ""
         raise MessageError(f"{field} is not an address: {shorten(text)} has no @.{hint}")
-    if (not quoted and not _DOT_ATOM.match(local)) or re.search(r"\s", local if not quoted else ""):
+    if (not quoted and not re.match(_DOT_ATOM, local)) or re.search(
+        r"\s", local if not quoted else ""
+    ):
         raise MessageError(_local_hint(text, local, field))
-    if _ENCODED_WORD.search(local):
+    if re.search(_ENCODED_WORD, local):
         raise MessageError(f"{field} has an encoded word before the @: {shorten(text)}.")
     ascii_domain = _domain(domain, text, field)
     if not sender and len(local.encode()) > MAX_LOCAL:
@@ -129,6 +132,8 @@ def read_addr_spec(text: str, field: str, *, sender: bool = False) -> str:
 
 
 def _refuse_invisible(local: str, text: str, field: str) -> None:
+    from .text.invisible import invisible_in_word  # most addresses are ASCII
+
     for position in invisible_in_word(local):
         raise MessageError(
             f"{field} has the invisible character {local[position]!a} at position {position}:"
@@ -138,7 +143,7 @@ def _refuse_invisible(local: str, text: str, field: str) -> None:
 
 def _with_brackets(text: str) -> str:
     """Say how to write a name and an address without angle brackets; "" for any other text."""
-    found = _NAME_AND_ADDRESS.match(text)
+    found = re.match(_NAME_AND_ADDRESS, text)
     if not found:
         return ""
     name, plain_name, addr_spec = found.groups()
@@ -183,7 +188,7 @@ def _domain(domain: str, text: str, field: str) -> str:
     labels = lower.split(".")
     if not lower.isascii():
         labels = [_a_label(label, text, field) for label in labels]
-    if not all(_LABEL.match(label) for label in labels):
+    if not all(re.match(_LABEL, label) for label in labels):
         raise MessageError(
             f"{field} has no valid domain after the @: {shorten(text)}. A domain has"
             " letters, digits and hyphens, with single dots between them."

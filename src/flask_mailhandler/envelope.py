@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -13,10 +12,10 @@ from .address import parse_addresses
 from .address import parse_envelope_sender
 from .address import unique
 from .errors import MessageError
+from .frozen import Frozen
 
 
-@dataclasses.dataclass(frozen=True, init=False, slots=True)
-class Envelope:
+class Envelope(Frozen):
     """An envelope sender and the recipients, in order and without duplicates.
 
     The server gets the envelope; the reader of a message does not see it.
@@ -33,6 +32,7 @@ class Envelope:
 
     sender: Address | str
     recipients: Addresses
+    __slots__ = ("recipients", "sender")
 
     def __init__(self, sender: Address | str, recipients: Iterable[Address | str]) -> None:
         checked = unique(parse_addresses(recipients, "recipients"))

@@ -13,12 +13,12 @@ logger: logging.Logger = logging.getLogger("flask_mailhandler")
 # before it, and never backtracks: otherwise a long text would take quadratic time.
 _QUOTED = r'(?<!\\)("[^"\\]?)(?:[^"\\]|\\.)*+(")'
 _WORD = r"(?<![^\s<>@,;:\"'])([^\s<>@,;:\"']{1,2})[^\s<>@,;:\"']*+"
-_ADDRESS = re.compile(rf"(?:{_QUOTED}|{_WORD})@(?=[\w\[])", re.S)
+_ADDRESS = rf"(?s:(?:{_QUOTED}|{_WORD})@(?=[\w\[]))"
 
 
 def masked(text: str) -> str:
     """Shorten every local part in *text*: ``ann@example.com`` becomes ``an…@example.com``."""
-    return _ADDRESS.sub(r"\1\3…\2@", text)
+    return re.sub(_ADDRESS, r"\1\3…\2@", text)
 
 
 def log_report(report: Report, using: str) -> None:

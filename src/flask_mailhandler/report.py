@@ -9,17 +9,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-from .address import Address
 from .address import Addresses
 from .errors import MailError
+from .frozen import Frozen
+from .phase import About as About
+from .phase import Outcome as Outcome
 from .phase import Phase
 from .phase import State
 
@@ -32,56 +32,7 @@ if t.TYPE_CHECKING:
     from .message.message import Message
 
 
-class About(enum.StrEnum):
-    """What a failure is about: only the recipient, or something that affects others too."""
-
-    RECIPIENT = "recipient"
-    """This address: it is unknown, full or blocked. The other recipients are not affected."""
-    SENDER = "sender"
-    """The From or the envelope sender: it is not verified, or not allowed for this login."""
-    ACCOUNT = "account"
-    """The login, its quota, or the server, which would refuse every message."""
-    CONTENT = "content"
-    """The content of the message, or its size."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
-    """The result for one recipient.
-
-    .. code-block:: python
-
-        Outcome(recipient, State.REFUSED, 550, "5.1.1", "No such user")
-    """
-
-    recipient: Address
-    state: State
-    code: int | None = None
-    """The reply code (RFC 5321 section 4.2), or None if the state does not come from a reply."""
-    enhanced_code: str | None = None
-    """The enhanced code (RFC 3463), such as ``5.1.1``."""
-    text: str = ""
-    """The server's text, escaped and shortened, or our own reason if the state does not come from a
-    reply."""
-    about: About | None = None
-    """What the failure is about: the recipient if you leave it out. None if the recipient was
-    accepted. Only a failure about the recipient says anything about the address."""
-    provider_id: str = ""
-    """The identifier that a provider's API returned for the message to this recipient, for its
-    later notifications. "" if there is none, as with SMTP."""
-
-    def __post_init__(self) -> None:
-        accepted = self.state is State.ACCEPTED
-        about = None if accepted else self.about or About.RECIPIENT
-        object.__setattr__(self, "about", about)
-
-    def __str__(self) -> str:
-        reply = " ".join(filter(None, (str(self.code or ""), self.enhanced_code, self.text)))
-        return f"{self.recipient} {self.state}" + (f": {reply}" if reply else "")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Report:
+class Report(Frozen):
     """The result of sending one message.
 
     :meth:`.Mail.send` returns one; a handler makes it with :func:`conclude`.
@@ -100,12 +51,28 @@ class Report:
     outcomes: tuple[Outcome, ...]
     """One for each recipient of the envelope, in its order. Empty if a ``before_send``
     function stopped the message."""
-    error: DeliveryError | None = None
+    error: DeliveryError | None
     """What went wrong, if any recipient was not accepted."""
-    safe_until: datetime.datetime | None = None
+    safe_until: datetime.datetime | None
     """The time until which it is safe to send the message again although an outcome is unknown:
     until then, the provider recognizes its idempotency key. It has a time zone. None if there is no
     such key, as with SMTP."""
+    __slots__ = ("error", "message", "message_id", "outcomes", "safe_until")
+
+    def __init__(
+        self,
+        message: Message | MIMEMessage,
+        message_id: str,
+        outcomes: tuple[Outcome, ...],
+        error: DeliveryError | None = None,
+        safe_until: datetime.datetime | None = None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "message", message)
+        put(self, "message_id", message_id)
+        put(self, "outcomes", outcomes)
+        put(self, "error", error)
+        put(self, "safe_until", safe_until)
 
     @property
     def ok(self) -> bool:
@@ -155,8 +122,7 @@ class Report:
         return f"<Report {self.message_id} {counts or 'stopped'}>"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Job:
+class Job(Frozen):
     """A message with everything that a handler needs to send it; ``deliver`` gets an iterable of
     these."""
 
@@ -164,8 +130,24 @@ class Job:
     message_id: str
     envelope: Envelope
     content: Content
-    timeout: float | None = None
+    timeout: float | None
     """The total time for this message in seconds, if the caller passed ``timeout``."""
+    __slots__ = ("content", "envelope", "message", "message_id", "timeout")
+
+    def __init__(
+        self,
+        message: Message | MIMEMessage,
+        message_id: str,
+        envelope: Envelope,
+        content: Content,
+        timeout: float | None = None,
+    ) -> None:
+        put = object.__setattr__
+        put(self, "message", message)
+        put(self, "message_id", message_id)
+        put(self, "envelope", envelope)
+        put(self, "content", content)
+        put(self, "timeout", timeout)
 
 
 Observe: t.TypeAlias = Callable[[Phase, Job], None]

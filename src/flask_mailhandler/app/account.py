@@ -11,20 +11,23 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Mapping
 
 from .. import config
 from ..config import Limits
 from ..config import Option
 from ..errors import ConfigurationError
+from ..frozen import Frozen
 from ..handlers import BUILT_IN
 from ..handlers import find
 from ..handlers import parse_url
 from ..handlers.base import EmailHandler
-from .unknown_keys import unknown_options_text
 
 Values: t.TypeAlias = "Mapping[str, object]"
 """Options by name: in lower case and without ``MAIL_``."""
+# Keys of an account besides the options of its handler.
+ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit"})
 Label: t.TypeAlias = Callable[[str], str]
 """Returns the name under which the user wrote an option, for errors."""
 
@@ -40,8 +43,7 @@ CONNECTION = frozenset(
 _NO_SERVER = frozenset({"folder", "stream"})
 
 
-@dataclasses.dataclass(frozen=True)
-class Account:
+class Account(Frozen):
     """The kind of a handler, and its options."""
 
     name: str
@@ -93,9 +95,13 @@ def read_account(
     :raises ConfigurationError: for the first value that is wrong, naming its key.
     """
     from_url = parse_url(own["url"], label("url")) if "url" in own else {}
+    if from_url:
+        known = {**known, **known_options(from_url)}
     if from_url and not is_built_in(from_url["handler"]):
         known = {**known, **config.options(find(from_url["handler"], label("handler")))}
     if stray := from_url.keys() - known.keys() - {"handler"}:
+        from .unknown_keys import unknown_options_text  # only for an error
+
         raise ConfigurationError(unknown_options_text(label("url"), stray, known))
 
     def named(option: str) -> str:
@@ -153,11 +159,16 @@ def without_connection(given: Values) -> dict[str, object]:
     return {name: value for name, value in given.items() if name not in CONNECTION}
 
 
-def known_options() -> dict[str, Option[t.Any, t.Any]]:
-    """Return the options of all built-in handlers, by name."""
-    known: dict[str, Option[t.Any, t.Any]] = {}
-    for name in ("smtp", "console", "memory", "mailbox"):
-        known |= config.options(find(name))
+def known_options(names: Collection[str]) -> dict[str, Option[t.Any, t.Any]]:
+    """Return the options of the built-in handlers, by name.
+
+    The handlers other than SMTP are loaded only if one of *names* is none of its options, because
+    loading them takes 7 ms.
+    """
+    known = config.options(find("smtp"))
+    if not ACCOUNT_KEYS.issuperset({*names} - known.keys()):
+        for name in ("console", "memory", "mailbox"):
+            known |= config.options(find(name))
     return known
 
 

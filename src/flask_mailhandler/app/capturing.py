@@ -31,6 +31,11 @@ class Capture(t.Protocol):
         ...
 
 
+def capture_into(into: Outbox | SMTPServer, settings: Settings) -> Capture:
+    """Return a capture of all accounts: into a list, or with a test server."""
+    return InMemory(into) if isinstance(into, Outbox) else OverSMTP(into, settings)
+
+
 class InMemory:
     """Captures mail in a list."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import re
 import typing as t
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from .. import config
 from ..config import Option
 from ..errors import ConfigurationError
+from ..frozen import Frozen
 from ..secret import Secret
 from ..text.checks import shorten
 
@@ -87,8 +87,7 @@ def _engine(value: object, name: str) -> str | type:
     return value if isinstance(value, type) else config.text(value, name)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class QueueSettings:
+class QueueSettings(Frozen):
     """Where mail waits, what sends it, and how long the queue keeps it.
 
     :raises ConfigurationError: for a wrong value, naming the argument.

@@ -15,9 +15,9 @@ from flask import Flask
 
 from ..handlers import SILENT
 from ..handlers.base import EmailHandler
-from ..handlers.prepare import Before
 from ..log import log_report
 from ..log import logger
+from ..message.given import Before
 from ..phase import Phase
 from ..report import Job
 from ..report import Observe
@@ -25,22 +25,19 @@ from ..report import Report
 from ..signals import announce
 from ..signals import message_failed
 from ..signals import message_sent
-from ..testing.outbox import Outbox
 from .account import Account
 from .account import DEFAULT
-from .capturing import Capture
-from .capturing import InMemory
-from .capturing import OverSMTP
 from .no_sending import refuse
 from .no_sending import SAMPLE
-from .other_accounts import check_circle
 from .other_extension import OtherMail
 from .rate_limit import RateLimit
 from .settings import Settings
 
 if t.TYPE_CHECKING:
+    from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
     from .listeners import Listener
+    from .capturing import Capture
 
 
 class Registration:
@@ -59,8 +56,8 @@ class Registration:
         listeners: Sequence[Listener],
     ) -> None:
         self._app = weakref.ref(app)
-        self._before = before
-        self.listeners = listeners
+        self.before: Sequence[Before] = before
+        self.listeners: Sequence[Listener] = listeners
         self.settings = settings
         # Both tuples are replaced as a whole, so that a thread that reads one while another
         # thread changes it sees the old state or the new one.
@@ -126,6 +123,8 @@ class Registration:
 
     def _handler_for(self, account: str, other: str) -> EmailHandler:
         """Return the handler of another account, for the handler of *account*."""
+        from .other_accounts import check_circle  # few handlers pass messages on
+
         check_circle(self._passes_on, account, self.settings.account(other).name)
         return self.handler(other)
 
@@ -147,11 +146,6 @@ class Registration:
         return self._rate_limits.setdefault(account.name, RateLimit(account.rate_limit or ()))
 
     # Functions of the app, and captures of a test
-
-    @property
-    def before(self) -> tuple[Before, ...]:
-        """The ``before_send`` functions."""
-        return tuple(self._before)
 
     def add_observer(self, observer: Observe) -> None:
         """Call a function with the phase and the job before each phase of a message begins.
@@ -178,8 +172,10 @@ class Registration:
     def capture(self, into: Outbox | SMTPServer) -> Iterator[None]:
         """Capture the app's mail in an outbox, or send it to a test server, while the context is
         open. Of several captures the last one that was started gets the mail."""
+        from .capturing import capture_into  # only tests capture mail
+
         self.other_mail.past_the_capture(self.app)
-        capture = InMemory(into) if isinstance(into, Outbox) else OverSMTP(into, self.settings)
+        capture = capture_into(into, self.settings)
         with self._changing:
             self._captures = (*self._captures, capture)
         try:

@@ -11,17 +11,17 @@ from flask import Flask
 from flask import has_app_context
 from flask.globals import app_ctx
 
-from ..handlers.prepare import Before
-from ..testing.outbox import Outbox
+from ..message.given import Before
 from .current import app_in_context
 from .current import current_app_object
 from .current import REGISTRATION
-from .registration import Registration
-from .settings import Settings
 
 if t.TYPE_CHECKING:
+    from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
     from .listeners import Listener
+    from .registration import Registration
+    from .settings import Settings
 
 
 class MailBase:
@@ -49,7 +49,14 @@ class Registrations:
         self._by_app: weakref.WeakKeyDictionary[Flask, Registration] = weakref.WeakKeyDictionary()
 
     def add(self, app: Flask, settings: Settings) -> Registration:
-        """Register an app."""
+        """Register an app.
+
+        The modules that send are loaded now. Importing :class:`.Mail` alone does not load them,
+        and no thread does so later.
+        """
+        from . import send_call  # noqa: F401
+        from .registration import Registration
+
         mine = self._by_app[app] = Registration(app, settings, self.before, self.listeners)
         app.extensions[REGISTRATION] = mine
         return mine
@@ -79,6 +86,8 @@ class Registrations:
     @contextlib.contextmanager
     def capture(self, app: Flask | None, server: SMTPServer | None) -> Iterator[Outbox]:
         """Capture the mail of an app; without *app*, of the current app, or of all apps."""
+        from ..testing.outbox import Outbox  # only tests capture mail
+
         outbox = Outbox() if server is None else server.outbox
         target = app or (current_app_object() if has_app_context() else None)
         with contextlib.ExitStack() as captures:

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from .. import config
 from ..address import AddressesInput
 from ..handlers.base import EmailHandler
-from ..handlers.prepare import AnyMessage
 from ..handlers.prepare import check_ids
+from ..message.given import AnyMessage
 from ..report import Report
 from .registration import Registration
 
@@ -78,7 +79,7 @@ class SendCall:
 
     def at_once(self, connections: int) -> int:
         """Return how many of so many connections are used."""
-        return self.handler.at_once(connections)
+        return self.handler.at_once(config.integer(1, 1000)(connections, "connections="))
 
     def _tell_all(self, reports: collections.deque[Report]) -> None:
         """Log and signal the reports after one whose receiver was interrupted."""

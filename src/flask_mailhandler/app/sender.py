@@ -8,32 +8,28 @@ import typing as t
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 
-from flask import Flask
-
-from .. import config
-from ..address import AddressesInput
-from ..handlers.base import EmailHandler
-from ..handlers.prepare import AnyMessage
-from ..handlers.prepare import Before
-from ..handlers.prepare import from_text
-from ..handlers.prepare import several
-from ..message.fields import MessageFields
+from ..message.given import AnyMessage
+from ..message.given import Before
+from ..message.given import several
 from ..message.other_names import LATER
-from ..report import BatchError
-from ..report import Report
-from ..testing.outbox import Outbox
 from ..text.checks import plain
 from .registrations import MailBase
-from .send_call import SendCall
 
 if t.TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from email.header import Header
 
+    from flask import Flask
+
+    from ..address import AddressesInput
+    from ..handlers.base import EmailHandler
+    from ..message.arguments import MessageFields
+    from ..report import Report
+    from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
 
-B = t.TypeVar("B", bound=Before)
+B = t.TypeVar("B", bound="Before")
 
 MISSING = object()
 """The default of an argument that is required."""
@@ -130,6 +126,8 @@ class Sender(MailBase):
             :exc:`.DeferredError` or :exc:`.RefusedError`, with the report.
         :raises BatchError: if at least one of several messages was accepted by no recipient.
         """
+        from .send_call import SendCall  # loaded with the first app, see Registrations.add
+
         single = isinstance(message, AnyMessage)
         if fields or not single:
             _check_arguments(message, fields)
@@ -143,6 +141,8 @@ class Sender(MailBase):
             return report
         reports = call.send(several(message, "send"))
         if any(report.failed for report in reports):
+            from ..report import BatchError
+
             raise BatchError(reports)
         return reports
 
@@ -175,7 +175,8 @@ class Sender(MailBase):
         :raises MessageError: during the iteration, if a message cannot be sent as it is; those
             before it have been reported.
         """
-        connections = config.integer(1, 1000)(connections, "connections=")
+        from .send_call import SendCall
+
         call = SendCall(self._registrations.current(), using, timeout=timeout)
         return call.send_each(several(messages, "send_each"), call.at_once(connections))
 
@@ -256,6 +257,8 @@ def _read(
     if text is not None or message is None:
         if recipients is not None:
             raise TypeError("send() takes recipients= only with a message; with a text, to=.")
+        from ..handlers.prepare import from_text
+
         return from_text(text, fields, default_subject)
     if fields:
         raise TypeError(

@@ -9,18 +9,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
+import typing as t
 import warnings
 from collections.abc import Mapping
 
 from .. import config
 from ..errors import ConfigurationError
 from ..errors import ConfigurationWarning
+from ..frozen import Frozen
 from ..handlers import SILENT
 from . import flask_mail_keys
 from .account import Account
+from .account import ACCOUNT_KEYS as ACCOUNT_KEYS
 from .account import check_handler
 from .account import DEFAULT
 from .account import inherit
@@ -30,17 +32,13 @@ from .account import Label
 from .account import read_account
 from .account import Values
 from .account import without_connection
-from .base_url import BaseURL
-from .base_url import read_base_url
-from .placeholders import read_placeholders
 from .queue_keys import KEYS as QUEUE_KEYS
 from .queue_keys import QueueSettings
 from .queue_keys import read_queue
-from .unknown_keys import suggest
-from .unknown_keys import unknown_options_text
 
-# Keys of an account besides the options of its handler.
-ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit"})
+if t.TYPE_CHECKING:
+    from .base_url import BaseURL
+
 # Keys of the whole app.
 APP_KEYS = (
     frozenset({"accounts", "base_url", "dangerous_remote_mailbox", "mailbox", "placeholders"})
@@ -49,8 +47,7 @@ APP_KEYS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(Frozen):
     """What the keys of one app say."""
 
     accounts: Mapping[str, Account]
@@ -99,11 +96,9 @@ def read_settings(values: Values) -> Settings:
     own = flask_mail_keys.translate(_given(values))
     named = _named_accounts(own.pop("accounts", {}))
     testing_handler = own.pop("testing_handler", "memory")
-    if testing_handler != "configured":
+    if testing_handler != "configured" and not is_built_in(testing_handler):
         check_handler(testing_handler, "MAIL_TESTING_HANDLER")
-    base_url = own.pop("base_url", None)
-    base = None if base_url is None else read_base_url(base_url, "MAIL_BASE_URL")
-    placeholders = read_placeholders(own.pop("placeholders", ()), "MAIL_PLACEHOLDERS")
+    base_url, placeholders = _links(own.pop("base_url", None), own.pop("placeholders", ()))
     mailbox = own.pop("mailbox", None)
     remote = own.pop("dangerous_remote_mailbox", False)
     queue = read_queue({name: own.pop(name) for name in QUEUE_KEYS & own.keys()})
@@ -117,9 +112,24 @@ def read_settings(values: Values) -> Settings:
         queue,
         None if mailbox is None else config.boolean(mailbox, "MAIL_MAILBOX"),
         config.boolean(remote, "MAIL_DANGEROUS_REMOTE_MAILBOX"),
-        base,
+        base_url,
         placeholders,
     )
+
+
+def _links(base_url: object, placeholders: object) -> tuple[BaseURL | None, tuple[str, ...]]:
+    """Read the keys about links. Their readers are loaded for an app that sets them."""
+    base: BaseURL | None = None
+    begin: tuple[str, ...] = ()
+    if base_url is not None:
+        from .base_url import read_base_url
+
+        base = read_base_url(base_url, "MAIL_BASE_URL")
+    if placeholders != ():
+        from .placeholders import read_placeholders
+
+        begin = read_placeholders(placeholders, "MAIL_PLACEHOLDERS")
+    return base, begin
 
 
 def _given(values: Values) -> dict[str, object]:
@@ -151,9 +161,11 @@ def _named_accounts(value: object) -> dict[str, dict[str, object]]:
                 " make the account 'default'."
             )
         own = _given({str(option).lower(): item for option, item in given.items()})
-        allowed = {*known_options(), *ACCOUNT_KEYS}
+        allowed = {*known_options(own), *ACCOUNT_KEYS}
         unknown = own.keys() - allowed
         if unknown and is_built_in(own.get("handler") or "smtp"):
+            from .unknown_keys import unknown_options_text  # only for an error
+
             where = f"MAIL_ACCOUNTS[{name!r}]"
             raise ConfigurationError(unknown_options_text(where, unknown, allowed))
         found[name] = own
@@ -168,7 +180,7 @@ def _accounts(
     :param values: The keys as the user wrote them, so that an error names the key that the user
         knows, even if it is one of Flask-Mail's.
     """
-    known = known_options()
+    known = known_options({*own, *(option for given in named.values() for option in given)})
     switched = flask_mail_keys.switches(values)
     from_key = functools.partial(flask_mail_keys.written_key, switched=switched)
     default = read_account(DEFAULT, own, known, from_key, from_key)
@@ -199,10 +211,13 @@ def _warn_of_unknown(values: Values) -> None:
     """Warn of unknown keys that look like a misspelt one. Others may belong to a handler of the
     app or of another package."""
     # A misspelt MAIL_SUPPRESS_SEND would send mail that was to be suppressed.
-    known = {*known_options(), *ACCOUNT_KEYS, *APP_KEYS, *flask_mail_keys.TRANSLATED}
+    others = {*ACCOUNT_KEYS, *APP_KEYS, *flask_mail_keys.TRANSLATED}
+    known = {*known_options(values.keys() - others - flask_mail_keys.ALL), *others}
     for name in values:
         if name in known or name in flask_mail_keys.ALL:
             continue
+        from .unknown_keys import suggest  # few apps have an unknown key
+
         if (near := suggest(name, known)) and near not in values:
             warnings.warn(
                 f"Unknown configuration key MAIL_{name.upper()}. Did you mean {config.key(near)}?",

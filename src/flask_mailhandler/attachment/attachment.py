@@ -9,6 +9,7 @@ import threading
 import typing as t
 
 from ..errors import MessageError
+from ..frozen import Frozen
 from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
@@ -16,7 +17,6 @@ from ..text.checks import unproxied
 from ..text.mimetype import parse_mimetype
 from .file import File
 from .file import Streamed
-from .storage import octets_or_stored
 
 if t.TYPE_CHECKING:
     import io
@@ -24,15 +24,14 @@ if t.TYPE_CHECKING:
 
 # https://www.rfc-editor.org/rfc/rfc2392: what follows cid:, without the characters that a URL or
 # the angle brackets would need escaped.
-_CID = re.compile(r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z")
+_CID = r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z"
 # Embedding and override characters can show "gpj.exe" as "exe.jpg". The marks (LRM, RLM, ALM)
 # are harmless.
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _making = threading.Lock()
+_BIDI = "[\u202a-\u202e\u2066-\u2069]"
 
 
-@dataclasses.dataclass(frozen=True, init=False, repr=False)
-class Attachment:
+class Attachment(Frozen):
     """A part of a message other than its text and its HTML.
 
     It is a file (``attachments=``), an inline image (``inline_attachments=``), or another form of
@@ -136,6 +135,8 @@ class Attachment:
         :param filename: If you leave it out, the name of the file.
         :raises MessageError: if it cannot be read, or if a file that is read now is larger.
         """
+        from .storage import octets_or_stored  # few files come from a storage
+
         name, source = octets_or_stored(unproxied(file))
         given = name if filename is None else filename
         return cls(source, filename=given, mimetype=mimetype, cid=cid)
@@ -268,7 +269,7 @@ def _filename(value: object) -> str | None:
     if text is None:
         raise MessageError(f"filename takes a string, not {shorten(value)}.")
     check_text(text, "filename")
-    if not text.isascii() and _BIDI.search(text):
+    if not text.isascii() and re.search(_BIDI, text):
         raise MessageError(
             f"filename has a bidirectional control character: {shorten(text)}. Remove it."
         )
@@ -310,7 +311,7 @@ def _guess(filename: str | None) -> str | None:
 
 def _cid(value: object) -> str:
     text = plain(value)
-    if text is None or not _CID.match(text) or len(text) > 200:
+    if text is None or not re.match(_CID, text) or len(text) > 200:
         raise MessageError(
             "cid takes an id like 'logo@example.com', without angle brackets,"
             f" not {shorten(value)}."

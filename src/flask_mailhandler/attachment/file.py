@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 import os
 import stat
 import typing as t
 from collections.abc import Iterator
 
 from ..errors import MessageError
+from ..frozen import Frozen
 from ..text.checks import shorten
 
 PIECE = 1 << 16
@@ -30,8 +30,7 @@ class Streamed(abc.ABC):
         """
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class File(Streamed):
+class File(Frozen, Streamed):
     """A regular file, pinned.
 
     Reading it gives exactly the octets that it had when it was pinned, or raises an error.
@@ -41,6 +40,7 @@ class File(Streamed):
     size: int
     inode: int
     mtime_ns: int
+    __slots__ = ("inode", "mtime_ns", "path", "size")
 
     @classmethod
     def pin(cls, path: str | os.PathLike[str]) -> t.Self:

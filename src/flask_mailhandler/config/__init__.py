@@ -10,7 +10,6 @@
     readers      text, secret, boolean, integer, seconds, ...: from a given value to a checked one
     url          MAIL_URL
     named_class  a class that a setting names: 'smtp', an entry point, 'package.module:Class'
-    field        the descriptor that Option and the fields of a Message are made from
 
 This folder does not know which keys exist: handlers declare theirs, and ``app/`` reads them.
 """

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import typing as t
 from collections.abc import Mapping
 
 from ..errors import ConfigurationError
+from ..frozen import Frozen
 from .url import refuse_url
 
 C = t.TypeVar("C")
@@ -15,8 +15,7 @@ C = t.TypeVar("C")
 _PACKAGE = __name__.partition(".")[0]
 
 
-@dataclasses.dataclass(frozen=True)
-class Kind:
+class Kind(Frozen):
     """A kind of class, and how a setting can name one.
 
     :param noun: The word for it in errors, such as ``handler``.

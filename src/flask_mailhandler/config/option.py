@@ -10,9 +10,9 @@ import typing as t
 from collections.abc import Callable
 from collections.abc import Mapping
 
-from .field import Field
-from .field import In
-from .field import Out
+from ..frozen import Field
+from ..frozen import In
+from ..frozen import Out
 
 
 class Option(Field[In, Out]):

@@ -5,11 +5,11 @@ The URL is only split here. The handler's class, which its scheme names, says wh
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
 
 from ..errors import ConfigurationError
+from ..frozen import Frozen
 from .readers import secret
 
 _QUOTED = (
@@ -34,8 +34,7 @@ def refuse_url(value: object, name: str, wanted: str, instead: str = SET_MAIL_UR
         )
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class URL:
+class URL(Frozen):
     """The parts of a URL, unescaped. What they mean is up to the handler; see
     :meth:`.EmailHandler.options_of_url`."""
 

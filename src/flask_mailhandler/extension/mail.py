@@ -12,15 +12,10 @@ from flask import Flask
 from flask import has_app_context
 from werkzeug.local import LocalProxy
 
-from ..address import AddressInput
 from ..app.current import NAME
 from ..app.current import no_mail
-from ..app.people import address_of
 from ..app.sender import Sender
-from ..app.settings import read_settings
 from ..errors import ConfigurationError
-from ..message.fields import MessageFields
-from ..message.message import Message
 from ..previews.preview import F
 from ..previews.preview import PREVIEWS
 from ..previews.preview import Previews
@@ -31,6 +26,9 @@ from ..queue.send_later import start_with_requests
 if t.TYPE_CHECKING:
     from ..events.event import Event
     from ..events.kinds import EventKind
+    from ..address import AddressInput
+    from ..message.arguments import MessageFields
+    from ..message.message import Message
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 E = t.TypeVar("E", bound="Callable[[Event], object]")
@@ -80,6 +78,8 @@ class Mail(Sender, LaterSender):
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
         :raises RuntimeError: if the app already has a ``Mail``, or is a Quart app.
         """
+        from ..app.settings import read_settings  # it loads what sends, see Registrations.add
+
         _refuse_quart(app)
         if NAME in app.extensions:
             raise RuntimeError(
@@ -207,6 +207,8 @@ class Mail(Sender, LaterSender):
         :param locale: Returns the language for :meth:`render`; None is the language of the app.
         :raises TypeError: if it is not a class, or a class that cannot be changed.
         """
+        from ..app.people import address_of  # few apps use it
+
         address_of(kind, function, locale)
 
     def on_event(self, *kinds: EventKind | str) -> Callable[[E], E]:

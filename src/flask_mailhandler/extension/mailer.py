@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from ..address import AddressesInput
 from ..address import AddressInput
-from ..handlers.prepare import AnyMessage
-from ..message.fields import MessageFields
+from ..message.arguments import MessageFields
+from ..message.given import AnyMessage
 from ..message.message import Message
 from .mail import current_mail
 from .mail import Mail

@@ -23,6 +23,9 @@ from ..address import AddressesInput
 from ..config.url import only_options
 from ..config.url import URL
 from ..content import Content
+from ..message.given import AnyMessage
+from ..message.given import Before
+from ..message.given import several
 from ..phase import State
 from ..report import conclude
 from ..report import Job
@@ -31,15 +34,12 @@ from ..report import Outcome
 from ..report import Report
 from .defaults import Defaults
 from .jobs import report_each
-from .prepare import AnyMessage
-from .prepare import Before
 from .prepare import check_ids
 from .prepare import prepare
 from .prepare import Prepared
-from .prepare import several
 
 
-class EmailHandler(Defaults):
+class EmailHandler(Defaults, abstract=True):
     """Sends messages, or stands in for something that does.
 
     A handler of your own derives from this class and implements :meth:`deliver`. Its options are

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from .. import config
 from ..errors import ConfigurationError
+from ..frozen import mark_as_frozen_dataclass
 
 if t.TYPE_CHECKING:
     import abc
@@ -42,16 +43,21 @@ class Configured:
         def __delattr__(self, name: str) -> None:
             raise _frozen(self, name)
 
-    def __init_subclass__(cls, **arguments: t.Any) -> None:
+        def __init__(self, **options: object) -> None:
+            _complete(type(self))
+            self.__init__(**options)
+
+    def __init_subclass__(cls, *, abstract: bool = False, **arguments: t.Any) -> None:
+        """Make the class a dataclass.
+
+        :param abstract: Whether the class is there to derive from. Its constructor is then written
+            if it is called nevertheless, because that takes a millisecond for each class.
+        """
         super().__init_subclass__(**arguments)
-        written = dict(vars(cls))
-        dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
-        # The decorator, if the class has it too, finds what the author wrote, and raises if it
-        # finds these two.
-        del cls.__setattr__, cls.__delattr__
-        for name, value in written.items():
-            if isinstance(value, dataclasses.Field):
-                setattr(cls, name, value)
+        if abstract:
+            mark_as_frozen_dataclass(cls, kw_only=True)
+        else:
+            _complete(cls)
 
     @classmethod
     def from_config(
@@ -83,6 +89,18 @@ class Configured:
             if (value := getattr(self, name)) != option.default
         )
         return f"{type(self).__name__}({', '.join(changed)})"
+
+
+def _complete(cls: type[Configured]) -> None:
+    """Write the constructor of a class."""
+    written = dict(vars(cls))
+    dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
+    # The decorator, if the class has it too, finds what the author wrote, and raises if it
+    # finds these two.
+    del cls.__setattr__, cls.__delattr__
+    for name, value in written.items():
+        if isinstance(value, dataclasses.Field):
+            setattr(cls, name, value)
 
 
 def _frozen(handler: Configured, name: str) -> dataclasses.FrozenInstanceError:

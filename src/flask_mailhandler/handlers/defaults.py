@@ -38,7 +38,7 @@ def _not_empty(read: Reader[T]) -> Reader[T]:
     return reader
 
 
-class Defaults(Configured, metaclass=Options):
+class Defaults(Configured, metaclass=Options, abstract=True):
     """The options of every handler.
 
     .. code-block:: python

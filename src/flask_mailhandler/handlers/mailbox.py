@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from .. import config
 from ..address import AddressesInput
 from ..config import Option
+from ..message.given import AnyMessage
+from ..message.given import Before
 from ..message.message import Message
 from ..report import Job
 from ..report import Outcome
 from .file import FileEmailHandler
 from .file import NAME
-from .prepare import AnyMessage
-from .prepare import Before
 from .prepare import Prepared
 from .traced import call_site
 from .traced import TracedJob
@@ -88,7 +88,7 @@ class MailboxEmailHandler(FileEmailHandler):
         traced = TracedJob(
             job.message, job.message_id, job.envelope, job.content, job.timeout, started, site
         )
-        return dataclasses.replace(prepared, job=traced)
+        return prepared._replace(job=traced)
 
     def write(
         self, job: Job, outcomes: Sequence[Outcome], more: Mapping[str, object] | None = None

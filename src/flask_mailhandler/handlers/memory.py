@@ -12,6 +12,7 @@ from ..attachment import Attachment
 from ..attachment import Streamed
 from ..content import Content
 from ..errors import MessageError
+from ..message.given import AnyMessage
 from ..message.message import Message
 from ..phase import Phase
 from ..report import Job
@@ -23,7 +24,6 @@ from ..testing.outbox import Outbox
 from .base import accept
 from .base import EmailHandler
 from .failure import failed
-from .prepare import AnyMessage
 
 
 class MemoryEmailHandler(EmailHandler):

@@ -5,10 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import typing as t
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from email.message import Message as MIMEMessage
 
@@ -19,7 +15,8 @@ from ..address import NOBODY
 from ..address import parse_addresses
 from ..errors import MessageError
 from ..log import logger
-from ..message.fields import MessageFields
+from ..message.given import AnyMessage
+from ..message.given import Before
 from ..message.message import Message
 from ..message.other_names import of_message
 from ..mime import render
@@ -29,13 +26,11 @@ from ..text.checks import shorten
 from . import staging
 from .defaults import Defaults
 
-AnyMessage: t.TypeAlias = Message | MIMEMessage
-"""A :class:`.Message`, or a message of the standard library: ``EmailMessage``, ``MIMEText`` ..."""
-Before: t.TypeAlias = "Callable[[t.Any], AnyMessage | None]"
+if t.TYPE_CHECKING:
+    from ..message.arguments import MessageFields
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(t.NamedTuple):
     """A message that is ready to be delivered, or that needs no delivery."""
 
     message: AnyMessage
@@ -107,37 +102,6 @@ def check_ids(prepared: Sequence[Prepared]) -> None:
                 " servers and mail programs take the second for a copy of the first, and may drop"
                 " it. Leave out message_id=, so that each message gets its own."
             )
-
-
-def several(messages: object, caller: str) -> Iterable[AnyMessage]:
-    """Check that *messages* is an iterable of messages. A single message is iterable too, and
-    would be lost.
-
-    :param caller: The method that was called, for the error.
-    :raises MessageError: if it is something else.
-    """
-    single = isinstance(messages, Message | MIMEMessage | str | bytes | Mapping)
-    if single or not isinstance(messages, Iterable):
-        wanted = "a message, a text or several messages" if caller == "send" else "several messages"
-        hint = "write [message]" if isinstance(messages, AnyMessage) else of_message(messages)
-        raise MessageError(f"{caller} takes {wanted}, not {shorten(messages)}: {hint}.")
-    if caller != "send" and isinstance(messages, Iterator):
-        return _noted(messages)
-    return messages
-
-
-def _noted(messages: Iterator[AnyMessage]) -> Iterator[AnyMessage]:
-    """Add to an error of the caller's generator why no message follows it."""
-    try:
-        # Not `yield from`, which would close the caller's generator.
-        for message in messages:  # noqa: UP028
-            yield message
-    except MessageError as error:
-        error.add_note(
-            "The generator raised it while it made a message, and a generator ends with its first"
-            " error. Catch MessageError in the generator, and the other messages are sent."
-        )
-        raise
 
 
 def from_text(text: str | None, fields: dict[str, t.Any], default_subject: str) -> Message:

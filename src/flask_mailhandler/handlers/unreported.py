@@ -4,7 +4,6 @@ of recipients that the staging guard withholds, and of a delivery that ended too
 from __future__ import annotations
 
 import collections
-import dataclasses
 from collections.abc import Collection
 from collections.abc import Iterator
 
@@ -45,7 +44,7 @@ def refused(item: Prepared, job: Job, error: MessageError) -> Prepared:
     )
     everybody = {outcome.recipient: outcome for outcome in (*mine, *item.withheld)}
     order = item.recipients or job.envelope.recipients
-    return dataclasses.replace(item, job=None, withheld=tuple(everybody[one] for one in order))
+    return item._replace(job=None, withheld=tuple(everybody[one] for one in order))
 
 
 def unreported(drawn: collections.deque[Prepared], error: DeliveryError) -> Iterator[Report]:

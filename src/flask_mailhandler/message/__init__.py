@@ -3,6 +3,8 @@
 ::
 
     message       Message: a frozen value; replace() returns a changed copy
+    given         one message, or several, as a caller passes them
+    arguments     the types of its arguments
     fields        a reader for each field: from a given value to a checked one
     message_id    making a Message-ID (RFC 5322 section 3.6.4)
     content_ids   Content-IDs of the parts of a message (RFC 2392)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import re
 import time
 import typing as t
 from collections.abc import Callable
@@ -11,65 +12,25 @@ from collections.abc import Iterable
 
 from ..address import Address
 from ..address import Addresses
-from ..address import AddressesInput
-from ..address import AddressInput
 from ..address import parse_address
 from ..address import parse_addresses
 from ..address import parse_envelope_sender
-from ..attachment import Attachable
 from ..attachment import Attachment
 from ..attachment import attachment_of
 from ..errors import MessageError
-from ..headers import HeadersInput
 from ..headers import MESSAGE_ID
 from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
-from ..text.checks import TextInput
 from . import attached
 from . import content_ids
 
-AttachmentsInput: t.TypeAlias = "Attachment | Attachable | Iterable[Attachment | Attachable] | None"
-AlternativesInput: t.TypeAlias = (
-    "Attachment | Attachable | Iterable[Attachment | Attachable | tuple[str | bytes, str]] | None"
-)
-
-
-TagsInput: t.TypeAlias = "TextInput | Iterable[TextInput]"
 _LONGEST_TAG = 100
 
 
-class MessageFields(t.TypedDict, total=False):
-    """The arguments of :class:`Message`, to annotate a function that passes them on.
-
-    None leaves a field out. You need only one of ``text`` and ``html``: a text is generated from
-    the HTML.
-
-    .. code-block:: python
-
-        def welcome(**fields: Unpack[MessageFields]) -> Message:
-            return Message(**{"subject": "Welcome", **fields})
-    """
-
-    subject: TextInput
-    text: TextInput
-    html: TextInput
-    from_addr: AddressInput | None
-    reply_to: AddressesInput
-    to: AddressesInput
-    cc: AddressesInput
-    bcc: AddressesInput
-    envelope_sender: AddressInput | None
-    headers: HeadersInput
-    attachments: AttachmentsInput
-    inline_attachments: AttachmentsInput
-    alternatives: AlternativesInput
-    message_id: str | None
-    date: datetime.datetime | None
-    tags: TagsInput
-
-
 def line(value: object, field: str) -> str:
+    if type(value) is str and value.isprintable():  # no control character is
+        return value
     text = "" if value is None else plain(value)
     if text is None:
         raise MessageError(f"{field} takes a string, not {shorten(value)}.")
@@ -77,7 +38,7 @@ def line(value: object, field: str) -> str:
 
 
 def body(value: object, field: str) -> str:
-    text = "" if value is None else plain(value)
+    text = value if type(value) is str else "" if value is None else plain(value)
     if text is None:
         raise MessageError(f"{field} takes a string, not {shorten(value)}.")
     if not text.isascii():
@@ -186,7 +147,7 @@ def _tag(value: object, field: str) -> str:
 
 def message_id(value: object, field: str) -> str | None:
     text = None if value is None else plain(value)
-    if value is not None and (text is None or not MESSAGE_ID.match(text) or len(text) > 250):
+    if value is not None and (text is None or not re.match(MESSAGE_ID, text) or len(text) > 250):
         raise MessageError(
             f"{field} takes '<left@right>' in printable ASCII, up to 250 characters,"
             f" not {shorten(value)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime
+import re
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ def from_json(
         fields = {name: _field(name, data[name]) for name in names}
         left, given = data["made"]["left"], frozenset(data["given"])
         # The left part becomes part of the header.
-        if not LEFT.match(left) or not given <= may_be_given:
+        if not re.match(LEFT, left) or not given <= may_be_given:
             raise ValueError("its identity")
     except MessageError:
         raise

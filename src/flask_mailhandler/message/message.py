@@ -9,26 +9,16 @@ from collections.abc import Mapping
 
 from ..address import Address
 from ..address import Addresses
-from ..address import AddressesInput
-from ..address import AddressInput
 from ..address import parse_addresses
 from ..attachment import Attachment
-from ..config.field import Field
-from ..config.field import filled_at_once
 from ..envelope import Envelope
 from ..errors import MessageError
+from ..frozen import Field
+from ..frozen import filled_at_once
 from ..headers import Headers
-from ..headers import HeadersInput
-from ..text.checks import TextInput
 from . import content_ids
 from . import fields as convert
 from . import other_names
-from .fields import AlternativesInput
-from .fields import AttachmentsInput
-from .fields import MessageFields
-from .fields import TagsInput
-from .json_form import from_json
-from .json_form import to_json
 from .message_id import make_left
 from .message_id import make_message_id
 
@@ -36,10 +26,18 @@ if t.TYPE_CHECKING:
     from email.message import EmailMessage
     from email.message import Message as MIMEMessage
 
+    from ..address import AddressesInput
+    from ..address import AddressInput
+    from ..headers import HeadersInput
+    from ..text.checks import TextInput
+    from .arguments import AlternativesInput
+    from .arguments import AttachmentsInput
+    from .arguments import MessageFields
+    from .arguments import TagsInput
+
 
 @other_names.says_how_to_change
 @filled_at_once
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Message:
     """A message to send.
 
@@ -93,7 +91,6 @@ class Message:
     date: Field[datetime.datetime | None, datetime.datetime] = Field(convert.date, None, fresh=True)
     """The Date, with a time zone. If you leave it out, it is the time at which the message was
     created."""
-
     tags: Field[TagsInput, tuple[str, ...]] = Field(convert.tags, ())
     """Your own words for it, such as ``"newsletter-48"``. The server does not see them."""
 
@@ -230,6 +227,8 @@ class Message:
 
     def to_dict(self) -> dict[str, t.Any]:
         """Return the message as JSON types, including its identity."""
+        from .json_form import to_json  # few messages are stored as JSON
+
         fields = {name: to_json(value) for name, value in self._fields().items()}
         return {
             "version": 1,
@@ -249,6 +248,8 @@ class Message:
 
         :raises MessageError: for an unknown version, or a wrong value.
         """
+        from .json_form import from_json
+
         fields, left, given = from_json(data, _ORDER, _LEFT_OUT)
         message = cls(**fields)
         message.__dict__.update(_left=left, _given=given)

@@ -11,7 +11,7 @@ import re
 
 from ..address import Address
 
-LEFT = re.compile(r"[0-9a-f]{32}\Z")
+LEFT = r"[0-9a-f]{32}\Z"
 """A left part as :func:`make_left` makes it."""
 
 

@@ -27,8 +27,8 @@ _BEGINNING = 8
 # A secret of so many octets is a token. The first half of a token is in no text by chance, but the
 # first eight octets of a password may be.
 _LONG = 32
-_CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
-_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+_CODE = r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)"
+_PERCENT = rb"%[0-9A-Fa-f]{2}"
 # RFC 4648 section 5
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _Place: t.TypeAlias = "tuple[bytes, list[tuple[int, int]]]"
@@ -69,7 +69,7 @@ class Echoes:
 
         :param lines: Escaped. The enhanced codes at their start are not part of the text.
         """
-        starts = [found.end() if (found := _CODE.match(line)) else 0 for line in lines]
+        starts = [found.end() if (found := re.match(_CODE, line)) else 0 for line in lines]
         text = "".join(line[start:] for line, start in zip(lines, starts, strict=True))
         text = "".join(text.split())
         hidden: set[tuple[int, int]] = set()
@@ -133,7 +133,7 @@ def _decoded(places: list[_Place]) -> list[_Place]:
     while at < len(places):
         width = 1
         octets = b"".join(place[0] for place in places[at : at + 3])
-        if _PERCENT.fullmatch(octets):
+        if re.fullmatch(_PERCENT, octets):
             width, octets = 3, bytes.fromhex(octets[1:].decode())
         else:
             octets = places[at][0]

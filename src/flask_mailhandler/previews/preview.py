@@ -10,7 +10,8 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 
-from ..handlers.prepare import AnyMessage
+from ..frozen import Frozen
+from ..message.given import AnyMessage
 from ..text.checks import shorten
 
 if t.TYPE_CHECKING:
@@ -22,8 +23,7 @@ F = t.TypeVar("F", bound=Callable[..., AnyMessage])
 Variants: t.TypeAlias = "Mapping[str, Mapping[str, object]]"
 
 
-@dataclasses.dataclass(frozen=True)
-class Sample:
+class Sample(Frozen):
     """A preview with one variant and one locale, "" where it has none."""
 
     preview: Preview
@@ -54,8 +54,7 @@ class Sample:
         return self.preview.function(**self.preview.arguments(self.variant, self.locale))
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Preview:
+class Preview(Frozen):
     """A function that returns a message with sample data.
 
     :param name: With slashes between groups: ``Account/Welcome``.
@@ -69,6 +68,9 @@ class Preview:
     variants: Variants
     locales: tuple[str, ...]
     allow: frozenset[str]
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     @property
     def about(self) -> str:

@@ -22,9 +22,9 @@ from email.message import Message as MIMEMessage
 from ..errors import MessageError
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler
-from ..handlers.prepare import AnyMessage
-from ..handlers.prepare import Before
 from ..handlers.prepare import Prepared
+from ..message.given import AnyMessage
+from ..message.given import Before
 from ..message.message import Message
 from ..signals import announce
 from ..signals import message_queued

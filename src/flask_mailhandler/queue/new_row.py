@@ -11,9 +11,9 @@ from email.utils import format_datetime
 
 from ..errors import MessageError
 from ..handlers.base import EmailHandler
-from ..handlers.prepare import AnyMessage
-from ..handlers.prepare import Before
 from ..handlers.prepare import Prepared
+from ..message.given import AnyMessage
+from ..message.given import Before
 from . import outcomes
 from .retry import next_step
 from .row import Row

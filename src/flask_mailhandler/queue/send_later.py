@@ -12,22 +12,21 @@ from collections.abc import Iterator
 from flask import Flask
 from flask import request_started
 
-from ..app.account import DEFAULT
 from ..app.no_sending import refuse
-from ..app.registration import Registration
 from ..app.registrations import MailBase
 from ..errors import MessageError
-from ..handlers.prepare import AnyMessage
-from ..handlers.prepare import several
+from ..message.given import AnyMessage
+from ..message.given import several
 from ..text.checks import shorten
 
 if t.TYPE_CHECKING:
+    from ..app.registration import Registration
     from .mail_queue import MailQueue
     from .send_options import SendOptions
     from .send_options import Span
     from .ticket import Ticket
 
-_M = t.TypeVar("_M", bound=AnyMessage)
+_M = t.TypeVar("_M", bound="AnyMessage")
 # These engines need no other program.
 _OWN_ENGINES = ("thread", "none")
 
@@ -173,6 +172,7 @@ def _options(
     priority: str,
     using: str | None,
 ) -> SendOptions:
+    from ..app.account import DEFAULT  # loaded with the first app
     from .send_options import SendOptions
 
     account, queue = mine.settings.account(using or DEFAULT), _queue_of(mine)

@@ -8,6 +8,7 @@ import typing as t
 from collections.abc import Callable
 from collections.abc import Mapping
 
+from ..frozen import Frozen
 from ..net.hosts import is_loopback
 from ..secret import Secret
 
@@ -16,11 +17,10 @@ if t.TYPE_CHECKING:
 
 Security: t.TypeAlias = t.Literal["tls", "starttls", "none"]
 Token: t.TypeAlias = "Secret | Callable[[], str]"
-_KEYS = re.compile(r"\bMAIL_([A-Z_]+[A-Z])(?: and MAIL_([A-Z_]+[A-Z]))?")
+_KEYS = r"\bMAIL_([A-Z_]+[A-Z])(?: and MAIL_([A-Z_]+[A-Z]))?"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Endpoint:
+class Endpoint(Frozen):
     """All that a session needs to know of its server. The values are checked already."""
 
     host: str
@@ -68,7 +68,7 @@ class Endpoint:
                 names[0] = first if len(names) > 1 else names[0]
             return " and ".join(names)
 
-        return _KEYS.sub(place, text)
+        return re.sub(_KEYS, place, text)
 
     @property
     def certificate_name(self) -> str:

@@ -16,7 +16,7 @@ from ..report import Job
 from .delivery import Delivery
 from .endpoint import Endpoint
 
-_OLD_AUTH = re.compile(r"\AAUTH=", re.I)
+_OLD_AUTH = r"(?i:\AAUTH=)"
 
 
 def extensions(lines: Sequence[str]) -> dict[str, str]:
@@ -24,7 +24,7 @@ def extensions(lines: Sequence[str]) -> dict[str, str]:
     The first line is the greeting. ``AUTH=LOGIN`` is an old way to write AUTH."""
     found: dict[str, str] = {}
     for line in lines[1:]:
-        keyword, _, parameters = _OLD_AUTH.sub("AUTH ", line.strip()).partition(" ")
+        keyword, _, parameters = re.sub(_OLD_AUTH, "AUTH ", line.strip()).partition(" ")
         keyword = keyword.upper()
         found[keyword] = f"{found.get(keyword, '')} {parameters.strip()}".strip()
     return found

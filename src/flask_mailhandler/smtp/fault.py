@@ -25,45 +25,44 @@ from ..phase import Phase
 from ..report import About
 from .reply import Reply
 
+# The patterns are compiled when a recipient was not accepted.
 # https://www.rfc-editor.org/rfc/rfc3463#section-3, https://www.rfc-editor.org/rfc/rfc7372#section-3;
 # x.2.252 is Exchange's; Gmail replies x.4.5 when the quota of the day is used up.
-_BY_CODE: tuple[tuple[re.Pattern[str], About], ...] = (
-    (re.compile(r"1\.(?:[1-6]|10)|2\.[12]"), About.RECIPIENT),
-    (re.compile(r"1\.[78]|2\.252|7\.2[0-7]"), About.SENDER),
-    (re.compile(r"4\.5|7\.8"), About.ACCOUNT),
-    (re.compile(r"2\.3|3\.4|6\.[0-9]+"), About.CONTENT),
+_BY_CODE: tuple[tuple[str, About], ...] = (
+    (r"1\.(?:[1-6]|10)|2\.[12]", About.RECIPIENT),
+    (r"1\.[78]|2\.252|7\.2[0-7]", About.SENDER),
+    (r"4\.5|7\.8", About.ACCOUNT),
+    (r"2\.3|3\.4|6\.[0-9]+", About.CONTENT),
 )
 # In the words of Postfix, Exim, Exchange, Gmail, SES, SendGrid and Mailgun.
-_BY_TEXT: tuple[tuple[re.Pattern[str], About], ...] = (
+_BY_TEXT: tuple[tuple[str, About], ...] = (
     (
-        re.compile(
+        (
             r"relay(?:ing)? (?:access )?(?:denied|not permitted|prohibited)"
             r"|(?:not permitted|unable) to relay"
             r"|authentication (?:is )?required"
             r"|(?:sending|daily|hourly|message|rate|user) (?:limit|quota)|(?:limit|quota) exceeded"
-            r"|account .{0,20}(?:suspended|disabled)",
-            re.I,
+            r"|account .{0,20}(?:suspended|disabled)"
         ),
         About.ACCOUNT,
     ),
     (
-        re.compile(
+        (
             r"\bsender\b|\bfrom (?:address|header|field)\b|return.path|not verified|unverified"
-            r"|unauthenticated|\b(?:spf|dkim|dmarc)\b|send ?as",
-            re.I,
+            r"|unauthenticated|\b(?:spf|dkim|dmarc)\b|send ?as"
         ),
         About.SENDER,
     ),
     (
-        re.compile(r"spam|virus|malware|phish|attachment|content|too (?:big|large)", re.I),
+        r"spam|virus|malware|phish|attachment|content|too (?:big|large)",
         About.CONTENT,
     ),
 )
 # Names are not read: sender@example.com may be a recipient, and the URL of a help page may hold the
 # name of a filter.
-_NAMED = re.compile(r"[^\s<>@]*@[^\s<>]*|\bhttps?://\S*", re.I)
+_NAMED = r"[^\s<>@]*@[^\s<>]*|\bhttps?://\S*"
 # About a recipient, if it is a reply to RCPT.
-_OF_RECIPIENT = re.compile(r"gr[ae]y-?list|\bmailbox\b.{0,20}\b(?:quota|full)\b", re.I)
+_OF_RECIPIENT = r"gr[ae]y-?list|\bmailbox\b.{0,20}\b(?:quota|full)\b"
 
 
 def fault(said: Reply | str, phase: Phase) -> About:
@@ -80,7 +79,7 @@ def fault(said: Reply | str, phase: Phase) -> About:
 def _by_code(enhanced: str | None) -> About | None:
     if enhanced is not None:
         for pattern, about in _BY_CODE:
-            if pattern.fullmatch(enhanced[2:]):
+            if re.fullmatch(pattern, enhanced[2:]):
                 return about
     return None
 
@@ -90,11 +89,11 @@ def _by_text(said: Reply, phase: Phase) -> About | None:
     policy = said.enhanced_code is not None and said.enhanced_code[2:].startswith("7.")
     if not policy and said.enhanced_code is not None:
         return None
-    text = _NAMED.sub("", said.text)
-    if phase is Phase.RCPT and _OF_RECIPIENT.search(text):
+    text = re.sub(_NAMED, "", said.text, flags=re.I)
+    if phase is Phase.RCPT and re.search(_OF_RECIPIENT, text, re.I):
         return About.RECIPIENT
     for pattern, about in _BY_TEXT:
-        if pattern.search(text):
+        if re.search(pattern, text, re.I):
             return about
     # After the content, a policy that names nothing is about the account that sends.
     return About.ACCOUNT if policy and phase > Phase.RCPT else None

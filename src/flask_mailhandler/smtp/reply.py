@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Callable
 
+from ..frozen import Frozen
 from ..net.masking import Echoes
 from ..net.quoting import escape
 from ..phase import State
@@ -21,8 +22,7 @@ MAX_REPLY = 1 << 16
 _SHOWN = 500
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Frozen):
     """A reply of one line or several."""
 
     code: int
@@ -32,9 +32,13 @@ class Reply:
     text: str = dataclasses.field(init=False, compare=False, repr=False)
     """The text in one line, shortened for display."""
 
-    def __post_init__(self) -> None:
-        text = " ".join(filter(None, self.lines))
-        object.__setattr__(self, "text", _cut(text))
+    def __init__(self, code: int, enhanced_code: str | None, lines: tuple[str, ...]) -> None:
+        put = object.__setattr__
+        put(self, "code", code)
+        put(self, "enhanced_code", enhanced_code)
+        put(self, "lines", lines)
+        text = " ".join(filter(None, lines))
+        put(self, "text", text if len(text) <= _SHOWN else _cut(text))
 
     @property
     def state(self) -> State:

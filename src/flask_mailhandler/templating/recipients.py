@@ -10,7 +10,7 @@ from ..address import Addresses
 from ..address import LocalizedAddress
 from ..address import parse_addresses
 from ..errors import MessageError
-from ..message.fields import MessageFields
+from ..message.arguments import MessageFields
 from .language import read_locale
 
 _FIELDS: tuple[t.Literal["to", "cc", "bcc"], ...] = ("to", "cc", "bcc")

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from ..app.settings import Settings
 from ..message import fields as message_fields
-from ..message.fields import MessageFields
+from ..message.arguments import MessageFields
 from ..message.message import Message
 from ..message.template_name import mark
 from ..text.checks import plain

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 import typing as t
@@ -12,6 +11,7 @@ from ..address import Addresses
 from ..attachment import Attachment
 from ..content import Content
 from ..envelope import Envelope
+from ..frozen import Frozen
 from ..message.message import Message
 from ..report import Report
 from .criteria import contains
@@ -23,8 +23,7 @@ if t.TYPE_CHECKING:
     from .element import Element
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
-class Captured:
+class Captured(Frozen):
     """A message that was captured instead of sent::
 
         message = outbox.one(to="ann@example.com")

@@ -17,7 +17,7 @@ TextInput: t.TypeAlias = "str | Header | None"
 # TAB, DEL, C1 (including NEL), the Unicode line and paragraph separators, and lone surrogates. Some
 # Python releases write some of these into a header, and for each there is a reader that ends a line
 # at it.
-CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROLS = "[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
 
 
 def check_text(value: str, field: str) -> str:
@@ -26,7 +26,9 @@ def check_text(value: str, field: str) -> str:
     :param field: The name of the value in the error.
     :raises MessageError: for a control character or a lone surrogate.
     """
-    if found := CONTROLS.search(value):
+    # No printable character is a control character. Most texts have no other, and need no pattern,
+    # which takes 0.4 ms to compile.
+    if not value.isprintable() and (found := re.search(CONTROLS, value)):
         raise MessageError(
             f"{field} has the control character {found[0]!r} at position {found.start()}:"
             f" {shorten(value)}. Remove it; only the text can have line breaks."

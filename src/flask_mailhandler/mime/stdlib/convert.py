@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import typing as t
 from collections.abc import Sequence
 
@@ -67,7 +68,7 @@ def from_mime(message: MIMEMessage) -> Message:
             if argument in found:
                 raise MessageError(f"The message has the field {field.name} more than once.")
             found[argument] = _addresses_of(field)  # type: ignore[literal-required]
-    if (message_id := first(fields, "message-id")) and MESSAGE_ID.match(message_id.value):
+    if (message_id := first(fields, "message-id")) and re.match(MESSAGE_ID, message_id.value):
         found["message_id"] = message_id.value
     if date := first(fields, "date"):
         found["date"] = _date(date)

@@ -26,7 +26,7 @@ from .source import Source
 if t.TYPE_CHECKING:
     from email.message import Message as MIMEMessage
 
-    from ...message.fields import MessageFields
+    from ...message.arguments import MessageFields
 
 # Content-IDs that an Attachment made, and no author wrote.
 _MADE = re.compile(r"[0-9a-f]{24}@inline\Z")

@@ -107,7 +107,7 @@ def _named(address: Address) -> Address:
     if "=?" not in address.name:
         return address
     # A control character in an encoded word is refused only where the name is written again.
-    name = CONTROLS.sub("\ufffd", decoded(address.name))
+    name = re.sub(CONTROLS, "\ufffd", decoded(address.name))
     return Address(str.__str__(address), name)
 
 

@@ -91,7 +91,7 @@ def read(name: object, value: object) -> Source:
             f"The field {name} has a line break that is not folding: {shorten(text)}."
         )
     for line in lines:
-        if found := CONTROLS.search(line):
+        if found := re.search(CONTROLS, line):
             raise MessageError(
                 f"The field {name} has the control character {found[0]!r}: {shorten(line)}."
             )

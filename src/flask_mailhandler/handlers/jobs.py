@@ -62,7 +62,8 @@ class Jobs(Iterator[Job]):
     ) -> None:
         self._rest = iter(prepared)
         self._seal = seal
-        self._at_hand = isinstance(prepared, list | Sequence)  # a list is recognized in 0.1 µs
+        # An abstract class takes 0.5 µs to recognize a list.
+        self._at_hand = type(prepared) is list or isinstance(prepared, Sequence)
         self._ready = ready
         self._observe = observe
         self._left = left

@@ -92,7 +92,11 @@ class Dialogue:
         :raises StreamError: if it could not be written.
         """
         number = min(len(self._queued), self._window - self._outstanding - bool(before))
-        group = [self._queued.popleft() for _ in range(number)]
+        group: Iterable[str] = self._queued
+        if number == len(self._queued):  # as with most: 4 µs less for a hundred recipients
+            self._queued = collections.deque()
+        else:
+            group = [self._queued.popleft() for _ in range(number)]
         # Only an address may be more than ASCII, and only after SMTPUTF8 was offered.
         lines = "\r\n".join((*group, "")).encode()
         self.stream.write(b"".join((before, lines, *after)))
@@ -124,6 +128,8 @@ class Dialogue:
     def skip_alike(self, keep: int) -> int:
         """Skip the replies that are at hand and are the same line as the last one, except the last
         *keep* that are outstanding. Return how many those were."""
+        if self._last_line not in self._known:  # perhaps the first line of several
+            return 0
         skipped = self.stream.skip_lines(self._last_line, self._outstanding - keep)
         self._outstanding -= skipped
         return skipped

@@ -74,7 +74,8 @@ class Transaction:
         self.before = before
         self.commands: list[str] = [
             f"MAIL FROM:<{delivery.job.envelope.sender}>{parameters}",
-            *[f"RCPT TO:<{recipient}>" for recipient in batch],
+            # Not an f-string, which takes twice as long with an Address.
+            *["RCPT TO:<" + recipient + ">" for recipient in batch],
         ]
         if before is SessionState.LEFT_OPEN:
             self.commands.insert(0, "RSET")
@@ -270,7 +271,7 @@ class Transaction:
     # The meaning of a reply, or of its absence
 
     def settle(self, recipients: list[Address], reply: Reply) -> None:
-        """Settle *recipients* by a reply to the current phase, as :meth:`.Reply.state_after` says."""
+        """Settle *recipients* by a reply to the current phase; see :meth:`.Reply.state_after`."""
         state = reply.state_after(self.phase, in_doubt=self.state is _IN_DOUBT)
         self.delivery.settle(recipients, reply, self.phase, state)
         if reply.closing:

@@ -11,6 +11,7 @@ import pytest
 from flask_mailhandler import DeferredError
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
+from flask_mailhandler import Outcome
 from flask_mailhandler import RefusedError
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.phase import Phase
@@ -153,6 +154,33 @@ def test_recipients(scripted: Scripted, replies: str, expect: str) -> None:
     assert verbs(server) == (WHOLE if "a" in expect or grouped(server) else [*WHOLE[:4], "QUIT"])
     errors = {"a": type(None), "r": RefusedError, "d": DeferredError}
     assert type(report.error) is errors["d" if "d" in expect else "r" if "r" in expect else "a"]
+
+
+@pytest.mark.parametrize(
+    ("replies", "expect"),
+    [
+        (["250 ok"] * 3, "aaa"),
+        (["250 ok", "250 ok", "550 no"], "aar"),
+        (["250 ok", "550 no", "250 ok"], "ara"),
+        (["550 no", "250 ok", "250 ok"], "raa"),
+        (["250 ok", "251 ok", "251 ok"], "aaa"),
+        ([b"250-one\r\n250 two\r\n"] * 3, "aaa"),
+        (["250 two", *[b"250-one\r\n250 two\r\n"] * 2], "aaa"),
+        ([b"250-one\r\n250 two\r\n", "250 two", "550 no"], "aar"),
+    ],
+)
+def test_replies_alike(scripted: Scripted, replies: list[t.Any], expect: str) -> None:
+    """A reply that is the same line as the one before belongs to the next recipient, and a reply of
+    several lines belongs to one."""
+    server = scripted(on={"RCPT": replies})
+
+    report = send(server, ANN, BOB, CID)
+
+    assert "".join(state[0] for state in states(report)) == expect
+    taken = [to for to, state in zip((ANN, BOB, CID), expect, strict=True) if state == "a"]
+    assert [message.recipients for message in server.accepted] == [tuple(taken)]
+    made = [Outcome(to, ACCEPTED, 250, None, "accepted") for to in report.accepted]
+    assert [outcome for outcome in report.outcomes if outcome.state is ACCEPTED] == made
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,18 @@ def test_lines(pair: Pair) -> None:
     assert not stream.buffered
 
 
+def test_lines_alike(pair: Pair) -> None:
+    """Only the next lines that are equal are skipped, and no more than allowed."""
+    stream, other = pair
+    other.sendall(b"ok\r\n" * 4 + b"no\r\nok\r\n" + b"ok\n")
+    assert stream.read_line() == b"ok"
+
+    assert [stream.skip_lines(b"ok", most) for most in (0, 2, 5, 5)] == [0, 2, 1, 0]
+    assert stream.read_line() == b"no"
+    assert [stream.skip_lines(b"ok", most) for most in (-1, 9)] == [0, 1]
+    assert stream.read_line() == b"ok"
+
+
 @pytest.mark.parametrize("more", [b"", b"\r\n"])
 def test_long_lines(pair: Pair, more: bytes) -> None:
     """F-82: a line has an end, or the stream ends."""

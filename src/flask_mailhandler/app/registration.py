@@ -195,6 +195,8 @@ class Registration:
         app = self._app()
         if not report.outcomes or app is None:
             return
+        if not (message_sent.receivers or message_failed.receivers):  # each send comes here
+            return
         signal = message_sent if report.accepted else message_failed
-        if signal.receivers:  # each send comes here
+        if signal.receivers:
             announce(signal, app, message=report.message, report=report)

@@ -232,8 +232,7 @@ class SMTPEmailHandler(EmailHandler):
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Send the jobs, each over a connection of the pool."""
-        at_hand = isinstance(jobs, Sequence)
-        ready = jobs.ready if isinstance(jobs, Jobs) else lambda: at_hand
+        ready = jobs.ready if isinstance(jobs, Jobs) else (lambda: isinstance(jobs, Sequence))
         # With map() and partial(), no function of this file is called for each job.
         delivery_of = functools.partial(Delivery, timeout=self.timeout, without_utf8=_without_utf8)
         waiting = Deliveries(map(delivery_of, jobs), ready)

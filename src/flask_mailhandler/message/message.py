@@ -195,7 +195,7 @@ class Message:
             raise MessageError(
                 "The message has no sender: write from_addr=, or set MAIL_DEFAULT_FROM."
             )
-        return Envelope(sender, recipients or [*self.to, *self.cc, *self.bcc])
+        return Envelope(sender, recipients or Addresses((*self.to, *self.cc, *self.bcc)))
 
     def to_mime(self) -> EmailMessage:
         """Return the message as an ``EmailMessage`` of the standard library.

@@ -31,6 +31,11 @@ if t.TYPE_CHECKING:
 
 # A second more for so many octets: what a slow line of 100 kB/s needs.
 _OCTETS_PER_SECOND = 100_000
+_SLOTS = [
+    (slot.__set__, slot.__get__)
+    for slot in (vars(Outcome)[field.name] for field in dataclasses.fields(Outcome))
+]
+_PUT_RECIPIENT = vars(Outcome)["recipient"].__set__
 
 
 class Delivery:
@@ -97,9 +102,10 @@ class Delivery:
             state = state or State.DEFERRED
             code, enhanced, text = None, None, said
         blamed = None if state is State.ACCEPTED else about or fault(said, phase)
-        for recipient in settled:
-            self.outcomes[recipient] = Outcome(recipient, state, code, enhanced, text, blamed)
-            self.waiting.pop(recipient, None)
+        first = Outcome(settled[0], state, code, enhanced, text, blamed)
+        for outcome in _alike(first, settled):
+            self.outcomes[outcome.recipient] = outcome
+            self.waiting.pop(outcome.recipient, None)
         if state is not State.ACCEPTED:
             self._blame(state, str(said), phase, settled)
 
@@ -144,6 +150,22 @@ class Delivery:
         return f"<Delivery {len(self.outcomes)} settled, {len(self.waiting)} waiting>"
 
 
+def _alike(first: Outcome, recipients: Sequence[Address]) -> Iterator[Outcome]:
+    """Yield *first*, which is for the first recipient, and the same outcome for each of the others.
+
+    They are filled in through their slots: 0.5 µs for each, and 3 with the constructor, which a
+    list of thousands of recipients would notice.
+    """
+    yield first
+    values = [(put, get(first)) for put, get in _SLOTS]
+    for recipient in itertools.islice(recipients, 1, None):
+        outcome = object.__new__(Outcome)
+        for put, value in values:
+            put(outcome, value)
+        _PUT_RECIPIENT(outcome, recipient)
+        yield outcome
+
+
 class Deliveries:
     """The deliveries of one call that are not yet settled, drawn one at a time. A session that
     ends early leaves the one in hand for the next session.
@@ -167,7 +189,7 @@ class Deliveries:
             if self._error is not None:
                 error, self._error = self._error, None
                 raise error
-            self._drawn.extend(itertools.islice(self._rest, 1))
+            self._draw()
         return self._drawn[0] if self._drawn else None
 
     def at_hand(self) -> Delivery | None:
@@ -179,10 +201,17 @@ class Deliveries:
         in making it is raised when its turn comes."""
         if len(self._drawn) == 1 and self._error is None and self._ready():
             try:
-                self._drawn.extend(itertools.islice(self._rest, 1))
+                self._draw()
             except Exception as error:
                 self._error = error
         return self._drawn[1] if len(self._drawn) > 1 else None
+
+    def _draw(self) -> None:
+        for delivery in self._rest:
+            self._drawn.append(delivery)
+            return
+        # Each message asks three times more, which takes 1 µs each through the other iterators.
+        self._rest = iter(())
 
     @property
     def in_hand(self) -> Delivery | None:

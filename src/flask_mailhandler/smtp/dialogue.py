@@ -34,6 +34,8 @@ _WINDOW = 103
 _KNOWN, _SHORT = 50, 100
 # Seconds to wait, after a failed write, for a reply that explains it.
 _LAST_REPLY = 0.5
+# Reading these from their enum takes 0.2 µs each time up to Python 3.11.
+_TALKING, _CLOSED = LineState.TALKING, LineState.CLOSED
 
 
 class Dialogue:
@@ -55,13 +57,14 @@ class Dialogue:
         self._echoes = echoes
         self._queued: collections.deque[str] = collections.deque()
         self._outstanding = 0
+        self._last_line = b""
         # A server replies with the same few lines again and again.
         self._known: dict[bytes, Reply] = {}
 
     @property
     def open(self) -> bool:
         """Whether commands may be written."""
-        return self.state is not LineState.CLOSED
+        return self.state is not _CLOSED
 
     @property
     def pending(self) -> int:
@@ -89,12 +92,16 @@ class Dialogue:
         :raises StreamError: if it could not be written.
         """
         number = min(len(self._queued), self._window - self._outstanding - bool(before))
-        group = [self._queued.popleft() for _ in range(number)]
+        group: Iterable[str] = self._queued
+        if number == len(self._queued):  # as with most: 4 µs less for a hundred recipients
+            self._queued = collections.deque()
+        else:
+            group = [self._queued.popleft() for _ in range(number)]
         # Only an address may be more than ASCII, and only after SMTPUTF8 was offered.
         lines = "\r\n".join((*group, "")).encode()
         self.stream.write(b"".join((before, lines, *after)))
         self._outstanding += number + bool(before)
-        self.state = LineState.TALKING
+        self.state = _TALKING
 
     def reply(self) -> Reply:
         """Return the next reply. If none is outstanding, the next group is written first.
@@ -118,6 +125,15 @@ class Dialogue:
         self._outstanding -= 1
         return reply
 
+    def skip_alike(self, keep: int) -> int:
+        """Skip the replies that are at hand and are the same line as the last one, except the last
+        *keep* that are outstanding. Return how many those were."""
+        if self._last_line not in self._known:  # perhaps the first line of several
+            return 0
+        skipped = self.stream.skip_lines(self._last_line, self._outstanding - keep)
+        self._outstanding -= skipped
+        return skipped
+
     def check_nothing_more(self) -> None:
         """Check that nothing follows the last reply: it would be taken for the reply to the next
         command.
@@ -140,11 +156,11 @@ class Dialogue:
 
     def close(self) -> None:
         """Close the connection. Never waits."""
-        self.state = LineState.CLOSED
+        self.state = _CLOSED
         self.stream.close()
 
     def _read(self) -> Reply:
-        line = self.stream.read_line()
+        self._last_line = line = self.stream.read_line()
         reply = self._known.get(line)
         if reply is None:
             reply = read_reply(self.stream.read_line, self._echoes, line)

@@ -6,12 +6,14 @@ trip::
 
     envelope 1        ──>
                       <── 250 250 354
-    content 1         ──>
+    content 1
     . + envelope 2    ──>
                       <── 250 | 250 250 354
-    content 2         ──>
+    content 2
     .                 ──>
                       <── 250
+
+A large content is written before its end, a small one in the same write.
 
 Only one end of data is unanswered at any time, so that one break never makes several messages
 unknown.
@@ -51,6 +53,8 @@ from .transaction import Transaction
 
 # Seconds: one flight is not risked when nothing was received from the server for longer.
 _FRESH = 2.0
+# Reading these from their enum takes 0.2 µs each time up to Python 3.11.
+_BUSY, _AHEAD = SessionState.BUSY, SessionState.AHEAD
 _BDAT = (Chunking.UNPROVEN, Chunking.PROVEN)
 
 
@@ -91,7 +95,7 @@ class Session:
     @property
     def idle(self) -> bool:
         """Whether no transaction is in hand, so that another thread may use it."""
-        in_hand = self.state in (SessionState.BUSY, SessionState.AHEAD)
+        in_hand = self.state is _BUSY or self.state is _AHEAD
         return not in_hand and self.usable and not self._dialogue.pending
 
     @property
@@ -116,10 +120,11 @@ class Session:
         :raises LoginError: if the server wants a login before it takes any mail (530).
         :raises ConnectError: if it does not answer the first MAIL in time.
         """
-        while self.usable and (delivery := deliveries.at_hand()):
-            if self.state is not SessionState.AHEAD:
+        # Between two messages, the caller may fork: `usable` asks whose process this is.
+        while (delivery := deliveries.at_hand()) and self.usable:
+            if self.state is not _AHEAD:
                 self.offer.refuse_what_cannot_go(delivery, self.server)
-            while delivery.waiting and self.usable:
+            while delivery.waiting and self._dialogue.open:
                 self._dialogue.stream.deadline = delivery.deadline
                 self._transact(delivery, deliveries, observe)
             if delivery.waiting:
@@ -162,9 +167,9 @@ class Session:
     def _transact(self, delivery: Delivery, deliveries: Deliveries, observe: Observe) -> None:
         """Complete one transaction: the one whose envelope is already sent, or a new one."""
         ahead, self._ahead = self._ahead, None
-        assert (ahead is not None) == (self.state is SessionState.AHEAD)
+        assert (ahead is not None) == (self.state is _AHEAD)
         transaction = ahead or self._begin(delivery, observe, self.state)
-        self.state = SessionState.BUSY
+        self.state = _BUSY
         hangs = None
         try:
             if ahead is None:
@@ -193,12 +198,12 @@ class Session:
         if hangs is not None:
             # The server would not answer the next message either.
             raise ConnectError(f"{self.server} at {Phase.MAIL}: {hangs}.", phase=Phase.MAIL)
-        if self.state is SessionState.BUSY:
+        if self.state is _BUSY:
             ended = transaction.state is TransactionState.ENDED
             self.state = SessionState.READY if ended else SessionState.LEFT_OPEN
-        if self.usable:
+        if self._dialogue.open:
             delivery.repeated = False
-            if self.begun >= self._most and self.state is not SessionState.AHEAD:
+            if self.begun >= self._most and self.state is not _AHEAD:
                 self.close()
 
     def _is_unanswered(self, transaction: Transaction) -> bool:
@@ -214,9 +219,12 @@ class Session:
         without: Collection[Address] = (),
     ) -> Transaction:
         """Take the next batch of the recipients that wait, except those in *without*."""
-        limit = min(filter(None, (self._most_recipients, delivery.limit)), default=None)
-        others = itertools.filterfalse(without.__contains__, delivery.waiting)
-        batch = [*itertools.islice(others, limit)]
+        if without or self._most_recipients or delivery.limit:
+            limit = min(filter(None, (self._most_recipients, delivery.limit)), default=None)
+            others = itertools.filterfalse(without.__contains__, delivery.waiting)
+            batch = [*itertools.islice(others, limit)]
+        else:
+            batch = [*delivery.waiting]  # of most messages, 2 µs sooner
         self.begun += 1
         return Transaction(
             self._dialogue,

@@ -60,7 +60,7 @@ class TransactionState(enum.Enum):
     =========  ==========================================  ========  ===========================
     ENVELOPE   has no octet of the content                 deferred  CONTENT, IN_DOUBT,
                                                                      LEFT_OPEN
-    CONTENT    has a part of the content                   deferred  IN_DOUBT
+    CONTENT    may have a part of the content              deferred  IN_DOUBT
     IN_DOUBT   may have the whole content                  unknown   ENDED, NO_CHUNKS; CONTENT
                                                                      if the write failed
     LEFT_OPEN  has refused it; RSET must come next                   ENDED, by an empty content
@@ -80,6 +80,9 @@ class TransactionState(enum.Enum):
     LEFT_OPEN = enum.auto()
     ENDED = enum.auto()
     NO_CHUNKS = enum.auto()
+
+    # Enum's own is written in Python: 0.3 µs for each step.
+    __hash__ = object.__hash__
 
 
 LEGAL_STEPS: dict[TransactionState, tuple[TransactionState, ...]] = {

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Iterator
 
+END = b".\r\n"
+SMALL = 1 << 14
+"""A content of at most so many octets goes in one write with its end. That saves a system call and
+a wake-up of the server: 25 µs on one machine. A kernel takes as much at once."""
 # Octets that are doubled at once.
 _PIECE = 1 << 18
 

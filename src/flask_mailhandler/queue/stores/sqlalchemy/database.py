@@ -23,6 +23,7 @@ from .clock import Clock
 from .insert import Insertion
 from .postgresql import LIMIT_LOCK_WAIT
 from .postgresql import RUN
+from .statement import Run
 from .tables import mail_queue_tables
 
 LOCK_TIMEOUT = 10.0
@@ -43,6 +44,7 @@ class Database:
     """
 
     def __init__(self, engine: sa.Engine, schema: str | None, *, ours: bool) -> None:
+        _check(engine)
         self.engine: sa.Engine = engine
         self.name: str = engine.url.set(query={}).render_as_string()
         self.postgresql: bool = engine.dialect.name == "postgresql"
@@ -50,17 +52,17 @@ class Database:
         self.rows: sa.Table = tables[0]
         self.contents: sa.Table = tables[1]
         self.accounts: sa.Table = tables[2]
-        self.insertion: Insertion = Insertion(self.rows, self.contents)
+        self.insertion: Insertion = Insertion(self.rows, self.contents, engine.dialect)
         self.clock: Clock = Clock(self.single if self.postgresql else None)
         self._ours = ours
         self._ready = False
         self._wal = False
-        _check(engine)
         self._single = self._transaction = engine
         if self.postgresql:
             # A single statement needs no round trips for a transaction. And whatever level the app
             # has chosen, a claim must not fail because another worker was quicker.
-            self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+            if not ours:  # our own engine has this level for each of its connections
+                self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
             self._transaction = engine.execution_options(isolation_level="READ COMMITTED")
         self._lock = FairLock()
         self._held = False
@@ -115,6 +117,58 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
+    def quick(self, *, writes: bool = True, durable: bool = True) -> Iterator[Run]:
+        """Lend a function that runs a :class:`.Statement`, in PostgreSQL each in its own transaction.
+
+        It runs with the driver, unless the engine is the app's, or somebody listens to its events.
+
+        :param writes: False if the statements only read.
+        :param durable: As for :meth:`change`.
+        :raises QueueError: for every error of the database.
+        """
+        if self._is_slow():
+            change = self.change(durable=durable) if writes else self.single()
+            with change as connection:
+                yield lambda statement, values: statement.run_on(connection, values)
+            return
+        with self._locked():
+            self.make_ready()
+            with self._driver() as ours, contextlib.closing(ours.cursor()) as cursor:
+                in_file = writes and not self.postgresql
+                with self._write_driver(ours, durable) if in_file else contextlib.nullcontext():
+                    yield lambda statement, values: statement.run_with(cursor, values)
+
+    def _is_slow(self) -> bool:
+        plain = self._ours and (self.postgresql or self.engine.driver == "pysqlite")
+        return not plain or getattr(self.engine, "_has_events", True)
+
+    @contextlib.contextmanager
+    def _driver(self) -> Iterator[t.Any]:
+        """Lend a connection of the driver. After a lost one, drop all, as SQLAlchemy does."""
+        lent = self.engine.raw_connection()
+        try:
+            yield lent.driver_connection
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            if self.engine.dialect.is_disconnect(error, lent.driver_connection, None):
+                lent.invalidate(error)
+                self.engine.dispose()
+            raise
+        except BaseException as error:
+            if not isinstance(error, Exception):  # the reply may be half read
+                lent.invalidate(error)
+            raise
+        finally:
+            lent.close()
+
+    @contextlib.contextmanager
+    def _write_driver(self, ours: sqlite3.Connection, durable: bool) -> Iterator[None]:
+        lazily = self._wal and not durable
+        with without_sync(ours) if lazily else contextlib.nullcontext():
+            begin(ours)
+            with ours:  # commits, or rolls back
+                yield
+
+    @contextlib.contextmanager
     def _write_file(self, connection: sa.Connection, durable: bool) -> Iterator[None]:
         ours = _driver_of(connection)
         if ours is None:  # another driver
@@ -141,7 +195,7 @@ class Database:
         """
         try:
             yield
-        except (exc.SQLAlchemyError, sqlite3.Error) as error:
+        except (exc.SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
             cause = error.orig if isinstance(error, exc.DBAPIError) else error
             why = str(cause).strip().partition("\n")[0]
             if "locked" in why or "lock timeout" in why:

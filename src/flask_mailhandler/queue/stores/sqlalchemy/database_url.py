@@ -71,7 +71,10 @@ def _at(url: Secret, folder: str) -> sa.Engine:
                 " queued mail. Name another driver, as in 'postgresql+psycopg://'."
             )
         place, options = _options(place)
-        engine = sa.create_engine(place, connect_args=options)
+        # Set once for each connection and not each time it is used, which takes 40 microseconds.
+        # A rollback that ends no transaction takes 15.
+        quick: t.Any = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+        engine = sa.create_engine(place, connect_args=options, **({} if here else quick))
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"MAIL_QUEUE: the driver {error.name} is not installed. Install it, or name another"

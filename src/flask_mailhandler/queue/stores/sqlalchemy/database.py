@@ -118,9 +118,10 @@ class Database:
 
     @contextlib.contextmanager
     def quick(self, *, writes: bool = True, durable: bool = True) -> Iterator[Run]:
-        """Lend a function that runs a :class:`.Statement`, in PostgreSQL each in its own transaction.
+        """Lend a function that runs a :class:`.Statement`.
 
-        It runs with the driver, unless the engine is the app's, or somebody listens to its events.
+        In PostgreSQL each has its own transaction. The driver runs it, unless the engine is the
+        app's, or has listeners, which see each statement.
 
         :param writes: False if the statements only read.
         :param durable: As for :meth:`change`.

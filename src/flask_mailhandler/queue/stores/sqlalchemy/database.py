@@ -12,7 +12,6 @@ from sqlalchemy import exc
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.schema import CreateTable
 
-from ....errors import ConfigurationError
 from ....errors import QueueError
 from ...fair_lock import FairLock
 from ...forks import around_forks
@@ -23,7 +22,9 @@ from .clock import Clock
 from .insert import Insertion
 from .postgresql import LIMIT_LOCK_WAIT
 from .postgresql import RUN
+from .statement import lent_by
 from .statement import Run
+from .statement import writing
 from .tables import mail_queue_tables
 
 LOCK_TIMEOUT = 10.0
@@ -40,11 +41,9 @@ class Database:
     :param engine: The app's engine, or one of our own. Nothing is opened.
     :param schema: The schema of the tables, if it is not the default one.
     :param ours: Whether to close the engine's connections when the queue is closed.
-    :raises ConfigurationError: if it is another kind of database, or one in memory.
     """
 
     def __init__(self, engine: sa.Engine, schema: str | None, *, ours: bool) -> None:
-        _check(engine)
         self.engine: sa.Engine = engine
         self.name: str = engine.url.set(query={}).render_as_string()
         self.postgresql: bool = engine.dialect.name == "postgresql"
@@ -134,40 +133,15 @@ class Database:
             return
         with self._locked():
             self.make_ready()
-            with self._driver() as ours, contextlib.closing(ours.cursor()) as cursor:
+            with lent_by(self.engine) as ours, contextlib.closing(ours.cursor()) as cursor:
                 in_file = writes and not self.postgresql
-                with self._write_driver(ours, durable) if in_file else contextlib.nullcontext():
+                lazily = self._wal and not durable
+                with writing(ours, lazily) if in_file else contextlib.nullcontext():
                     yield lambda statement, values: statement.run_with(cursor, values)
 
     def _is_slow(self) -> bool:
         plain = self._ours and (self.postgresql or self.engine.driver == "pysqlite")
         return not plain or getattr(self.engine, "_has_events", True)
-
-    @contextlib.contextmanager
-    def _driver(self) -> Iterator[t.Any]:
-        """Lend a connection of the driver. After a lost one, drop all, as SQLAlchemy does."""
-        lent = self.engine.raw_connection()
-        try:
-            yield lent.driver_connection
-        except self.engine.dialect.loaded_dbapi.Error as error:
-            if self.engine.dialect.is_disconnect(error, lent.driver_connection, None):
-                lent.invalidate(error)
-                self.engine.dispose()
-            raise
-        except BaseException as error:
-            if not isinstance(error, Exception):  # the reply may be half read
-                lent.invalidate(error)
-            raise
-        finally:
-            lent.close()
-
-    @contextlib.contextmanager
-    def _write_driver(self, ours: sqlite3.Connection, durable: bool) -> Iterator[None]:
-        lazily = self._wal and not durable
-        with without_sync(ours) if lazily else contextlib.nullcontext():
-            begin(ours)
-            with ours:  # commits, or rolls back
-                yield
 
     @contextlib.contextmanager
     def _write_file(self, connection: sa.Connection, durable: bool) -> Iterator[None]:
@@ -329,19 +303,6 @@ def _driver_of(connection: sa.Connection) -> sqlite3.Connection | None:
     """Return the connection of the standard library's sqlite3; None with another driver."""
     found: t.Any = connection.connection.driver_connection
     return found if isinstance(found, sqlite3.Connection) else None
-
-
-def _check(engine: sa.Engine) -> None:
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise ConfigurationError(
-            "MAIL_QUEUE: mail can wait in a database of SQLite or PostgreSQL, not of"
-            f" {engine.dialect.name}. 'sqlite' is a file of its own."
-        )
-    if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
-        raise ConfigurationError(
-            "MAIL_QUEUE: a database in memory is lost with its process. Name a file, or set"
-            " MAIL_QUEUE = 'sqlite'."
-        )
 
 
 def _hint(why: str) -> str:

@@ -8,11 +8,17 @@ message's insert, announcement and result, and the driver itself takes 150.
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import typing as t
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 
 import sqlalchemy as sa
+
+from ..sqlite.transaction import begin
+from ..sqlite.transaction import without_sync
 
 Run: t.TypeAlias = "Callable[[Statement, Mapping[str, t.Any]], list[t.Any]]"
 """Runs a statement with its parameters, and returns its rows."""
@@ -53,3 +59,37 @@ class Statement:
 
     def __repr__(self) -> str:
         return f"<Statement {self._text.partition(chr(10))[0]}>"
+
+
+@contextlib.contextmanager
+def lent_by(engine: sa.Engine) -> Iterator[t.Any]:
+    """Lend a connection of the driver.
+
+    If the server has closed it, all others of the engine are dropped too, as SQLAlchemy does.
+    """
+    lent = engine.raw_connection()
+    try:
+        yield lent.driver_connection
+    except engine.dialect.loaded_dbapi.Error as error:
+        if engine.dialect.is_disconnect(error, lent.driver_connection, None):
+            lent.invalidate(error)
+            engine.dispose()
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception):  # the reply may be half read
+            lent.invalidate(error)
+        raise
+    finally:
+        lent.close()
+
+
+@contextlib.contextmanager
+def writing(file: sqlite3.Connection, lazily: bool) -> Iterator[None]:
+    """Write in a transaction of SQLite.
+
+    :param lazily: Whether it may be written to the disk a moment later.
+    """
+    with without_sync(file) if lazily else contextlib.nullcontext():
+        begin(file)
+        with file:  # commits, or rolls back
+            yield

@@ -23,7 +23,9 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
 _numbers = sa.table("numbers", sa.column("n", sa.Integer), sa.column("word", sa.Text))
-_n, _least, _word = _numbers.c.n, sa.bindparam("least"), sa.bindparam("word")
+_n = _numbers.c.n
+_least: sa.BindParameter[int] = sa.bindparam("least")
+_word: sa.BindParameter[str] = sa.bindparam("word")
 _chosen, _change = sa.select(_n), sa.update(_numbers)
 
 

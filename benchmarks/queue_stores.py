@@ -26,6 +26,7 @@ from flask import Flask
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
 
+from . import queue_workers
 from .queueing import Taking
 from .table import microseconds
 from .table import table
@@ -33,6 +34,9 @@ from .targets import Target
 
 _TEXT = ("x" * 76 + "\n") * 130
 _TURN = 20
+# After so many messages, the log of each database has reached its size. A synced write is slower
+# while the file grows.
+_GROWTH = 300
 _FEW, _MANY = 1_000, 1_000_000
 # Copies of the first row: a third sent, a third failed, a third due in years.
 _FILL = """
@@ -50,11 +54,13 @@ class Place:
 
     :param queue: The value of MAIL_QUEUE.
     :param insert: Runs a bare INSERT of these octets, synced to the disk.
+    :param least: The part of its rate that ``send_later`` must reach.
     """
 
     name: str
     queue: str
     insert: Callable[[bytes], object]
+    least: float = 0.6
 
 
 def run(rounds: int) -> list[Target]:
@@ -63,7 +69,7 @@ def run(rounds: int) -> list[Target]:
     :param rounds: The number of turns of twenty messages.
     """
     logging.getLogger("flask_mailhandler").setLevel(logging.CRITICAL)
-    sys.path.append(str(Path(__file__).parents[1] / "tests"))
+    sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
     rows, targets = [], []
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -76,7 +82,7 @@ def run(rounds: int) -> list[Target]:
                 [f"send_later, {place.name}", microseconds(accepted)],
             ]
             name = f"send_later, {place.name}, compared with a bare INSERT"
-            targets.append(Target(name, bare / accepted, "of it", least=0.6))
+            targets.append(Target(name, bare / accepted, "of it", least=place.least))
         for place in places if port else []:
             sent, drained = _draining(place, folder, port, rounds)
             rows += [
@@ -86,6 +92,7 @@ def run(rounds: int) -> list[Target]:
             name = f"draining, {place.name}, compared with Mail.send"
             targets.append(Target(name, sent / drained, "of its rate", least=0.8))
         few, many = _filled(folder, stack, rounds)
+        crowd = _crowd(stack, max(rounds // 25, 2)) if few else (0.0, 0.0)
     if few:
         rows += [
             [f"send_later and sending, PostgreSQL, {_FEW:,} rows", microseconds(few)],
@@ -93,6 +100,11 @@ def run(rounds: int) -> list[Target]:
         ]
         name = "a message among a million rows, PostgreSQL"
         targets.append(Target(name, many / few, "times a thousand's", most=1.2))
+        targets.append(queue_workers.target(*crowd))
+        rows += [
+            [f"{number} at {queue_workers.ROUND_TRIP} ms, PostgreSQL", microseconds(each)]
+            for number, each in zip(("one worker", "four workers"), crowd, strict=True)
+        ]
     print("\nMicroseconds per message of 10 kB; medians:\n")
     print(table(["what", "microseconds"], rows))
     return targets
@@ -102,16 +114,16 @@ def run(rounds: int) -> list[Target]:
 
 
 def _files(folder: Path, stack: contextlib.ExitStack) -> Iterator[Place]:
-    for name, queue, mode in (
-        ("its own file", str(folder / "queue.sqlite"), "WAL"),
-        ("SQLAlchemy and SQLite", f"sqlite:///{folder}/app.sqlite", "DELETE"),
+    for name, queue, mode, least in (
+        ("its own file", str(folder / "queue.sqlite"), "WAL", 0.5),
+        ("SQLAlchemy and SQLite", f"sqlite:///{folder}/app.sqlite", "DELETE", 0.6),
     ):
         bare = sqlite3.connect(folder / f"{mode}.sqlite", isolation_level=None)
         stack.callback(bare.close)
         bare.execute(f"PRAGMA journal_mode = {mode}")
         bare.execute("PRAGMA synchronous = FULL")
         bare.execute("CREATE TABLE kept (id INTEGER PRIMARY KEY, octets BLOB)")
-        yield Place(name, queue, _inserter(bare, "INSERT INTO kept (octets) VALUES (?)"))
+        yield Place(name, queue, _inserter(bare, "INSERT INTO kept (octets) VALUES (?)"), least)
 
 
 def _postgresql(stack: contextlib.ExitStack) -> Iterator[Place]:
@@ -160,11 +172,9 @@ def _postfix(folder: Path) -> Iterator[int]:
 def _accepting(place: Place, folder: Path, rounds: int) -> tuple[float, float]:
     octets = _TEXT.encode()
     with _shop(folder, place.queue, MAIL_HANDLER=Taking) as mail:
-        seconds = _in_turns(
-            rounds * _TURN,
-            lambda: place.insert(octets),
-            lambda: mail.send_later(_message()),
-        )
+        turns = (lambda: place.insert(octets)), (lambda: mail.send_later(_message()))
+        _in_turns(_GROWTH, *turns)
+        seconds = _in_turns(rounds * _TURN, *turns)
         mail.queue.run_once()
     return seconds
 
@@ -208,6 +218,16 @@ def _filled(folder: Path, stack: contextlib.ExitStack, rounds: int) -> tuple[flo
             connection.execute(b"ANALYZE")
     few, many = turns
     return _in_turns(rounds, few, many, each=_TURN)
+
+
+def _crowd(stack: contextlib.ExitStack, turns: int) -> tuple[float, float]:
+    """Return the seconds for each message of one worker, and of four."""
+    from servers.postgresql import Postgresql
+
+    server = Postgresql()
+    stack.callback(server.remove)
+    server.start()
+    return queue_workers.compare(server, turns)
 
 
 def _sender(folder: Path, queue: str) -> Callable[[], object]:

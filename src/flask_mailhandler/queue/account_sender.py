@@ -105,6 +105,7 @@ class AccountSender:
         self._rows: list[Row] = []
         self._lease = Lease("", 0.0)
         self._looked = 0.0
+        self._was_paused = False
 
     def run(self) -> None:
         """Deliver until no more is due, the account pauses, or the sender must end.
@@ -202,7 +203,7 @@ class AccountSender:
                 return error
             return ConfigurationError(f"{type(error).__name__}: {error}")
         faults = self._resting.faults
-        faults.probing = self._store.pause(self.account).times > 0
+        faults.probing = self._was_paused = self._store.pause(self.account).times > 0
         attempt = Attempt(
             self._store,
             handler,
@@ -260,7 +261,8 @@ class AccountSender:
         )
 
     def _end_pause(self) -> None:
-        if self._resting.faults.number or not self._store.pause(self.account).times:
+        # A pause that another worker began meanwhile is not over yet.
+        if self._resting.faults.number or not self._was_paused:
             return
         now = self._store.now()
         self._store.alter_pause(

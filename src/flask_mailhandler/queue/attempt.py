@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import json
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -182,7 +181,7 @@ class Attempt:
         """
         sending = self._sending_for(job)
         announced = sending.announced | dict.fromkeys(map(str.__str__, job.envelope.recipients))
-        note = json.dumps([*announced], ensure_ascii=False)
+        note = outcomes.names_to_json(announced)
         if not self._store.announce(sending.row.id, self._owner, note):
             raise LeaseLostError(
                 f"Row {sending.row.id} was taken over by another worker, because this one did not"

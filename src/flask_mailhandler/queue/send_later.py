@@ -88,8 +88,9 @@ class LaterSender(MailBase):
         """
         refuse()
         mine = self._registration()
-        wanted = _options(mine, delay, at, expires, key, priority, using)
-        return _queue_of(mine).intake.add(message, wanted, mine.before, session)
+        queue = _queue_of(mine)
+        wanted = _options(mine, queue, delay, at, expires, key, priority, using)
+        return queue.intake.add(message, wanted, mine.before, session)
 
     def send_later_each(
         self,
@@ -128,9 +129,10 @@ class LaterSender(MailBase):
                 " write key=lambda message: f'news:48:{message.to[0]}'."
             )
         mine = self._registration()
-        wanted = _options(mine, delay, at, expires, None, priority, using)
+        queue = _queue_of(mine)
+        wanted = _options(mine, queue, delay, at, expires, None, priority, using)
         checked = several(messages, "send_later_each")
-        return _queue_of(mine).intake.add_each(checked, wanted, mine.before, key, session)
+        return queue.intake.add_each(checked, wanted, mine.before, key, session)
 
 
 def start_with_requests(app: Flask, mine: Registration) -> None:
@@ -165,6 +167,7 @@ def _queue_of(mine: Registration) -> MailQueue:
 
 def _options(
     mine: Registration,
+    queue: MailQueue,
     delay: Span | None,
     at: datetime.datetime | None,
     expires: Span | datetime.datetime | None,
@@ -175,7 +178,7 @@ def _options(
     from ..app.account import DEFAULT  # loaded with the first app
     from .send_options import SendOptions
 
-    account, queue = mine.settings.account(using or DEFAULT), _queue_of(mine)
+    account = mine.settings.account(using or DEFAULT)
     return SendOptions.of(
         delay=delay,
         at=at,

@@ -30,6 +30,8 @@ from .row import Row
 VERSION = 1
 """Of the JSON in a row."""
 _SUBJECT = 200
+# Made once: json.dumps makes an encoder in each call, which takes 3 microseconds.
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def options(prepared: Prepared) -> str:
@@ -56,7 +58,7 @@ def options(prepared: Prepared) -> str:
         found["subject"] = message.subject[:_SUBJECT]
         found["bcc"] = [str.__str__(address) for address in message.bcc]
     # The name of a file may have bytes that are not UTF-8, which a database cannot store.
-    return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return _as_json(found).encode("utf-8", "replace").decode()
 
 
 def recipients(prepared: Prepared) -> tuple[Settled, ...]:

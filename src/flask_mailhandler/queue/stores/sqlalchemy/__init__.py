@@ -11,6 +11,7 @@
     database_url    the database that MAIL_QUEUE names
     database        connections, transactions, and forks
     tables          the tables
+    statement       statements that are compiled once, and run by the driver
     postgresql      statements that only PostgreSQL has
     clock           the time of the database's server
 """

@@ -17,6 +17,7 @@ from ..base import LONGEST_RING
 from ..base import Pause
 from .database import Database
 from .insert import clean
+from .statement import Statement
 
 
 class SqlalchemyAccounts:
@@ -28,6 +29,11 @@ class SqlalchemyAccounts:
     def __init__(self, database: Database, app: str) -> None:
         self.database: Database = database
         self.app: str = app
+        self._pauses = self._made(self._pause(sa.bindparam("of")))
+
+    def _made(self, statement: sa.Executable) -> Statement:
+        """Return a statement that is run again and again."""
+        return Statement(statement, self.database.engine.dialect)
 
     def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
         table = self.database.accounts
@@ -41,11 +47,11 @@ class SqlalchemyAccounts:
         return granted.number, granted.wait
 
     def pause(self, account: str) -> Pause:
-        with self.database.single() as connection:
-            found = connection.execute(self._pause(account)).first()
-        return Pause(*found) if found else Pause()
+        with self.database.quick(writes=False) as run:
+            found = run(self._pauses, {"of": account})
+        return Pause(*found[0]) if found else Pause()
 
-    def _pause(self, account: str) -> sa.Select[t.Any]:
+    def _pause(self, account: str | sa.BindParameter[str]) -> sa.Select[t.Any]:
         names = ("paused_until", "pauses", "why")
         pause = sa.select(*(self.database.accounts.c[name] for name in names))
         return pause.where(self._mine(account))
@@ -81,6 +87,6 @@ class SqlalchemyAccounts:
         new = insert(self.database.accounts).values(app=self.app, account=account)
         connection.execute(new.on_conflict_do_nothing())
 
-    def _mine(self, account: str) -> sa.ColumnElement[bool]:
+    def _mine(self, account: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
         table = self.database.accounts
         return (table.c.app == self.app) & (table.c.account == account)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from collections.abc import Collection
-from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -21,6 +19,7 @@ from ...row import RowState
 from .database import Database
 from .insert import row_of
 from .listing import SqlalchemyListing
+from .statement import Statement
 
 # The most octets of a content that is read with others, and the most contents to keep.
 _SMALL, _CONTENTS = 65_536, 100
@@ -37,9 +36,15 @@ class SqlalchemyClaims(SqlalchemyListing):
         self._contents: dict[int, bytes] = {}
         contents = database.contents.c
         # Built once, because workers use them again and again: for any origin, and for one.
-        self._claims = {there: self._claim_of(there) for there in (False, True)}
-        self._firsts = {there: self._first_of_each(there) for there in (False, True)}
-        self._content = sa.select(contents.octets).where(contents.id == sa.bindparam("this"))
+        self._claims = {there: self._made(self._claim_of(there)) for there in (False, True)}
+        self._firsts = {there: self._made(self._first_of_each(there)) for there in (False, True)}
+        this: sa.BindParameter[int] = sa.bindparam("this")
+        self._content = self._made(sa.select(contents.octets).where(contents.id == this))
+        found = contents.id == self._rows.c.id
+        mine = self._rows.c.lease_owner == sa.bindparam("owner")
+        small = self._rows.c.size <= _SMALL
+        claimed = sa.select(contents.id, contents.octets).join(self._rows, found)
+        self._claimed_contents = self._made(claimed.where(self._claimed, mine, small))
 
     def claim(
         self, account: str, lease: Lease, now: float, limit: int, origin: str = ""
@@ -68,26 +73,23 @@ class SqlalchemyClaims(SqlalchemyListing):
         ).returning(*columns)
 
     def _claim(
-        self, claim: sa.Executable, values: dict[str, t.Any], lease: Lease, now: float
+        self, claim: Statement, values: dict[str, t.Any], lease: Lease, now: float
     ) -> list[Row]:
         values |= {"owner": lease.owner, "until": lease.until, "claimed": now}
-        with self.database.change() as connection:
-            rows = [*map(row_of, connection.execute(claim, values))]
-        with contextlib.suppress(QueueError):  # the rows are claimed; content() reads one by one
-            self._fetch([row.id for row in rows if row.size <= _SMALL])
+        with self.database.quick() as run:
+            rows = [*map(row_of, run(claim, values))]
+        if rows:
+            with contextlib.suppress(QueueError):  # the rows are claimed; content() reads each
+                self._fetch(lease.owner)
         return rows
 
-    def _fetch(self, ids: Collection[int]) -> None:
-        """Read the octets of many claimed rows in one query."""
-        if not ids:
-            return
-        contents = self.database.contents.c
-        wanted = sa.select(contents.id, contents.octets).where(contents.id.in_(ids))
-        with self.database.single() as connection:
-            found = {number: bytes(octets) for number, octets in connection.execute(wanted)}
+    def _fetch(self, owner: str) -> None:
+        """Read the small contents of the rows of a claim in one query."""
+        with self.database.quick(writes=False) as run:
+            read = run(self._claimed_contents, {"owner": owner})
         if len(self._contents) > _CONTENTS:  # of rows that were claimed, and then there was trouble
             self._contents.clear()
-        self._contents.update(found)
+        self._contents.update({number: bytes(octets) for number, octets in read})
 
     def _waiting_rows(self, priority: sa.ColumnElement[int], there: bool) -> sa.Select[t.Any]:
         """Return a query for the waiting rows of an account, the first due first.
@@ -114,13 +116,12 @@ class SqlalchemyClaims(SqlalchemyListing):
 
     def due(self, account: str, origin: str = "") -> list[tuple[int, float]]:
         values = {"of": account, **({"there": origin} if origin else {})}
-        with self.database.single() as connection:
-            found: Sequence[t.Any] = connection.execute(self._firsts[bool(origin)], values).all()
-        return sorted((row[0], row[1]) for row in found)
+        with self.database.quick(writes=False) as run:
+            return sorted((row[0], row[1]) for row in run(self._firsts[bool(origin)], values))
 
     def content(self, row_id: int) -> bytes | None:
         if (octets := self._contents.pop(row_id, None)) is not None:
             return octets
-        with self.database.single() as connection:
-            found = connection.execute(self._content, {"this": row_id}).scalar()
-        return None if found is None else bytes(found)
+        with self.database.quick(writes=False) as run:
+            found = run(self._content, {"this": row_id})
+        return bytes(found[0][0]) if found else None

@@ -12,7 +12,6 @@ from sqlalchemy import exc
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.schema import CreateTable
 
-from ....errors import ConfigurationError
 from ....errors import QueueError
 from ...fair_lock import FairLock
 from ...forks import around_forks
@@ -23,6 +22,9 @@ from .clock import Clock
 from .insert import Insertion
 from .postgresql import LIMIT_LOCK_WAIT
 from .postgresql import RUN
+from .statement import lent_by
+from .statement import Run
+from .statement import writing
 from .tables import mail_queue_tables
 
 LOCK_TIMEOUT = 10.0
@@ -39,7 +41,6 @@ class Database:
     :param engine: The app's engine, or one of our own. Nothing is opened.
     :param schema: The schema of the tables, if it is not the default one.
     :param ours: Whether to close the engine's connections when the queue is closed.
-    :raises ConfigurationError: if it is another kind of database, or one in memory.
     """
 
     def __init__(self, engine: sa.Engine, schema: str | None, *, ours: bool) -> None:
@@ -50,17 +51,17 @@ class Database:
         self.rows: sa.Table = tables[0]
         self.contents: sa.Table = tables[1]
         self.accounts: sa.Table = tables[2]
-        self.insertion: Insertion = Insertion(self.rows, self.contents)
+        self.insertion: Insertion = Insertion(self.rows, self.contents, engine.dialect)
         self.clock: Clock = Clock(self.single if self.postgresql else None)
         self._ours = ours
         self._ready = False
         self._wal = False
-        _check(engine)
         self._single = self._transaction = engine
         if self.postgresql:
             # A single statement needs no round trips for a transaction. And whatever level the app
             # has chosen, a claim must not fail because another worker was quicker.
-            self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+            if not ours:  # our own engine has this level for each of its connections
+                self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
             self._transaction = engine.execution_options(isolation_level="READ COMMITTED")
         self._lock = FairLock()
         self._held = False
@@ -115,6 +116,34 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
+    def quick(self, *, writes: bool = True, durable: bool = True) -> Iterator[Run]:
+        """Lend a function that runs a :class:`.Statement`.
+
+        In PostgreSQL each has its own transaction. The driver runs it, unless the engine is the
+        app's, or has listeners, which see each statement.
+
+        :param writes: False if the statements only read.
+        :param durable: As for :meth:`change`.
+        :raises QueueError: for every error of the database.
+        """
+        if self._is_slow():
+            change = self.change(durable=durable) if writes else self.single()
+            with change as connection:
+                yield lambda statement, values: statement.run_on(connection, values)
+            return
+        with self._locked():
+            self.make_ready()
+            with lent_by(self.engine) as ours, contextlib.closing(ours.cursor()) as cursor:
+                in_file = writes and not self.postgresql
+                lazily = self._wal and not durable
+                with writing(ours, lazily) if in_file else contextlib.nullcontext():
+                    yield lambda statement, values: statement.run_with(cursor, values)
+
+    def _is_slow(self) -> bool:
+        plain = self._ours and (self.postgresql or self.engine.driver == "pysqlite")
+        return not plain or getattr(self.engine, "_has_events", True)
+
+    @contextlib.contextmanager
     def _write_file(self, connection: sa.Connection, durable: bool) -> Iterator[None]:
         ours = _driver_of(connection)
         if ours is None:  # another driver
@@ -141,7 +170,7 @@ class Database:
         """
         try:
             yield
-        except (exc.SQLAlchemyError, sqlite3.Error) as error:
+        except (exc.SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
             cause = error.orig if isinstance(error, exc.DBAPIError) else error
             why = str(cause).strip().partition("\n")[0]
             if "locked" in why or "lock timeout" in why:
@@ -274,19 +303,6 @@ def _driver_of(connection: sa.Connection) -> sqlite3.Connection | None:
     """Return the connection of the standard library's sqlite3; None with another driver."""
     found: t.Any = connection.connection.driver_connection
     return found if isinstance(found, sqlite3.Connection) else None
-
-
-def _check(engine: sa.Engine) -> None:
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise ConfigurationError(
-            "MAIL_QUEUE: mail can wait in a database of SQLite or PostgreSQL, not of"
-            f" {engine.dialect.name}. 'sqlite' is a file of its own."
-        )
-    if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
-        raise ConfigurationError(
-            "MAIL_QUEUE: a database in memory is lost with its process. Name a file, or set"
-            " MAIL_QUEUE = 'sqlite'."
-        )
 
 
 def _hint(why: str) -> str:

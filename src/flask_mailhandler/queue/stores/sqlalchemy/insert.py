@@ -6,6 +6,7 @@ It works in any transaction: the store's own, or the app's.
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -15,7 +16,9 @@ from ...row import COLUMNS
 from ...row import Row
 from ...row import RowState
 from ...ticket import Ticket
-from . import postgresql as postgresql
+from . import postgresql
+from .statement import Run
+from .statement import Statement
 
 
 class Insertion:
@@ -25,10 +28,20 @@ class Insertion:
     :param contents: The table of their contents.
     """
 
-    def __init__(self, rows: sa.Table, contents: sa.Table) -> None:
+    def __init__(self, rows: sa.Table, contents: sa.Table, dialect: sa.Dialect) -> None:
         self._rows = rows
         self._contents = contents
-        self._whole = postgresql.insertion(rows, contents)
+        self._on_server = dialect.name == "postgresql"
+        if self._on_server:
+            self._whole = Statement(postgresql.insertion(rows, contents), dialect)
+            return
+        new = sqlite.insert(rows).values({name: sa.bindparam(name) for name in COLUMNS[1:]})
+        new = new.on_conflict_do_nothing(
+            index_elements=["app", "account", "key"], index_where=sa.text("key IS NOT NULL")
+        )
+        kept = sa.insert(contents).values(id=sa.bindparam("id"), octets=sa.bindparam("octets"))
+        self._new = Statement(new.returning(rows.c.id), dialect)
+        self._kept = Statement(kept, dialect)
 
     def insert(self, connection: sa.Connection, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
         """Insert rows.
@@ -46,10 +59,16 @@ class Insertion:
         connection.execute(sa.insert(self._contents), contents)
         return [Ticket(number, row.message_id) for number, (row, _) in zip(ids, rows, strict=True)]
 
+    def insert_new(self, run: Run, row: Row, content: bytes) -> Ticket:
+        """Insert a row that has no key."""
+        return Ticket(self._number_of_new(run, row, content), row.message_id)
+
     def _insert_one(self, connection: sa.Connection, row: Row, content: bytes) -> Ticket:
+        def run(statement: Statement, values: Mapping[str, t.Any]) -> list[t.Any]:
+            return statement.run_on(connection, values)
+
         while True:
-            number = self._insert_new(connection, row, content)
-            if number is not None:
+            if number := self._number_of_new(run, row, content):
                 return Ticket(number, row.message_id)
             if found := connection.execute(self._first_of(row)).first():
                 return Ticket(found.id, found.message_id, created=False)
@@ -60,16 +79,16 @@ class Insertion:
         same = (columns.app == row.app) & (columns.account == row.account)
         return sa.select(self._rows).where(same, columns.key == row.key)
 
-    def _insert_new(self, connection: sa.Connection, row: Row, content: bytes) -> int | None:
+    def _number_of_new(self, run: Run, row: Row, content: bytes) -> int:
+        """Insert a row. Return its number, or 0 if its key is there already."""
         values = values_of(row)
-        if connection.dialect.name == "postgresql":
-            return connection.execute(self._whole, {**values, "octets": content}).scalar()
-        new = sqlite.insert(self._rows).on_conflict_do_nothing(
-            index_elements=["app", "account", "key"], index_where=sa.text("key IS NOT NULL")
-        )
-        number: int | None = connection.execute(new.returning(self._rows.c.id), values).scalar()
-        if number is not None:
-            connection.execute(sa.insert(self._contents), {"id": number, "octets": content})
+        if self._on_server:
+            found = run(self._whole, {**values, "octets": content})
+            return found[0][0] if found else 0
+        found = run(self._new, values)
+        number: int = found[0][0] if found else 0
+        if number:
+            run(self._kept, {"id": number, "octets": content})
         return number
 
 
@@ -85,7 +104,7 @@ def clean(words: str) -> str:
     return words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 
-def row_of(found: sa.Row[t.Any]) -> Row:
+def row_of(found: Sequence[t.Any]) -> Row:
     """Return a row as it was read."""
-    values = found._asdict()
+    values = dict(zip(COLUMNS, found, strict=True))
     return Row(**{**values, "state": RowState(values["state"])})

@@ -39,14 +39,19 @@ class SqlalchemyStore(SqlalchemyClaims):
         columns = self._rows.c
         this: sa.BindParameter[int] = sa.bindparam("this")
         owner = columns.lease_owner == sa.bindparam("owner")
-        self._drop = sa.delete(database.contents).where(database.contents.c.id == this)
+        drop = sa.delete(database.contents).where(database.contents.c.id == this)
         announce = sa.update(self._rows).where(columns.id == this, self._claimed, owner)
         announce = announce.values(ended=sa.bindparam("ended"))
-        self._announce = announce.returning(columns.id)
-        self._announce_later = announce.returning(columns.id, later())
         mine = columns.state.in_([literal(RowState.CLAIMED), literal(RowState.HELD)])
-        self._settle = sa.update(self._rows).where(columns.id == this, mine, owner)
-        self._settlement = settlement(self._settle, database.contents, CHANGING)
+        settle = sa.update(self._rows).where(columns.id == this, mine, owner)
+        self._drop = self._made(drop)
+        self._announce = self._made(announce.returning(columns.id))
+        self._settle = self._made(
+            settle.values({name: sa.bindparam(name) for name in CHANGING}).returning(columns.id)
+        )
+        if database.postgresql:
+            self._announce_later = self._made(announce.returning(columns.id, later()))
+            self._settlement = self._made(settlement(settle, this, database.contents, CHANGING))
 
     @property
     def begun(self) -> bool:
@@ -54,9 +59,9 @@ class SqlalchemyStore(SqlalchemyClaims):
 
     def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
         keyed = any(row.key is not None for row, _ in rows)
-        if len(rows) == 1 and self.database.postgresql and not keyed:
-            with self.database.single() as connection:
-                return self.database.insertion.insert(connection, rows)
+        if len(rows) == 1 and not keyed:
+            with self.database.quick() as run:
+                return [self.database.insertion.insert_new(run, *rows[0])]
         with self.database.write() as connection:
             if keyed:  # another transaction may be adding the same key
                 self.database.limit_lock_wait(connection)
@@ -96,20 +101,20 @@ class SqlalchemyStore(SqlalchemyClaims):
         durable = not _run_of(owner)
         later = self.database.postgresql and not durable
         announce = self._announce_later if later else self._announce
-        with self.database.change(durable=durable) as connection:
-            return connection.execute(announce, values).first() is not None
+        with self.database.quick(durable=durable) as run:
+            return bool(run(announce, values))
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
         self._contents.pop(row.id, None)
         if self.database.postgresql:
             values = {**_changing(row), "owner": owner, "drop": drop}
-            with self.database.single() as connection:
-                return connection.execute(self._settlement, values).first() is not None
-        with self.database.write(durable=False) as connection:
-            found = connection.execute(self._settle, {**_changing(row), "owner": owner})
-            if drop and found.rowcount:
-                connection.execute(self._drop, {"this": row.id})
-        return found.rowcount == 1
+            with self.database.quick() as run:
+                return bool(run(self._settlement, values))
+        with self.database.quick(durable=False) as run:
+            found = run(self._settle, {**_changing(row), "owner": owner})
+            if drop and found:
+                run(self._drop, {"this": row.id})
+        return bool(found)
 
     def release(self, ids: Collection[int], owner: str) -> None:
         if not ids:

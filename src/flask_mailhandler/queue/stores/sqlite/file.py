@@ -126,7 +126,7 @@ class SqliteFile:
                 mode = "FULL" if durable else "NORMAL"
                 connection.execute(f"PRAGMA synchronous = {mode}")
                 self._durable = durable
-            begin(connection)
+            begin(connection, int(LOCK_TIMEOUT * 1000))
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -160,9 +160,6 @@ class SqliteFile:
             use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
             self._durable = True
-            # A larger WAL than usual: most pages change again and again before they must be written
-            # into the file itself.
-            connection.execute("PRAGMA wal_autocheckpoint = 4000")
             self._make(connection)
         except BaseException:
             connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import time
 import typing as t
@@ -251,5 +252,4 @@ def _marks(values: Collection[t.Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _changing(row: Row) -> tuple[t.Any, ...]:
-    return (*(getattr(row, name) for name in CHANGING), row.id)
+_changing: Callable[[Row], tuple[t.Any, ...]] = operator.attrgetter(*CHANGING, "id")

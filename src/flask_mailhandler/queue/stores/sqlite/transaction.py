@@ -14,14 +14,15 @@ _NORMAL = 1
 """PRAGMA synchronous: the WAL is written to the disk at a checkpoint."""
 
 
-def begin(connection: sqlite3.Connection) -> None:
+def begin(connection: sqlite3.Connection, patience: int | None = None) -> None:
     """Begin to write as soon as no other connection does.
 
-    The connection's ``busy_timeout`` says how long to wait.
-
+    :param patience: The connection's ``busy_timeout``, for a caller that knows it: how many
+        milliseconds to wait.
     :raises sqlite3.OperationalError: if that was not long enough.
     """
-    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    if patience is None:
+        (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
     connection.execute(f"PRAGMA busy_timeout = {min(_LOOK, patience)}")
     try:
         _when_free(connection, "BEGIN IMMEDIATE", patience, 0)

@@ -1,0 +1,146 @@
+"""Statements that the driver runs: the same results and promises as through SQLAlchemy."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+
+from flask_mailhandler.app.queue_keys import QueueSettings
+from flask_mailhandler.queue.build import store_of
+from flask_mailhandler.queue.stores.sqlalchemy.statement import lent_by
+from flask_mailhandler.queue.stores.sqlalchemy.statement import Statement
+from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
+from storing import add
+from storing import lease
+from storing import NOW
+from storing import row
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_numbers = sa.table("numbers", sa.column("n", sa.Integer), sa.column("word", sa.Text))
+_n = _numbers.c.n
+_least: sa.BindParameter[int] = sa.bindparam("least")
+_word: sa.BindParameter[str] = sa.bindparam("word")
+_chosen, _change = sa.select(_n), sa.update(_numbers)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    """A database with three numbers."""
+    made = sa.create_engine(f"sqlite:///{tmp_path}/app.sqlite")
+    with made.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE numbers (n INTEGER, word TEXT)")
+        connection.exec_driver_sql("INSERT INTO numbers VALUES (1, 'a'), (2, 'b'), (3, NULL)")
+    yield made
+    made.dispose()
+
+
+@pytest.mark.parametrize(
+    ("core", "values", "rows"),
+    [
+        (_chosen.where(_n >= _least).limit(1), {"least": 2}, [(2,)]),
+        (_chosen.where(_n > _least, _n < _least + 2), {"least": 1}, [(2,)]),
+        (_chosen.where(_n < 2).union_all(_chosen.where(_n > _least)), {"least": 2}, [(1,), (3,)]),
+        (_change.values(word=None).where(_n == _least).returning(_n), {"least": 1}, [(1,)]),
+        (_change.values(word=_word).where(_n == 9).returning(_n), {"word": "z"}, []),
+        (sa.delete(_numbers).where(_n == _least), {"least": 3}, []),
+    ],
+)
+def test_the_driver_and_sqlalchemy(
+    core: sa.Executable, values: dict[str, object], rows: list[object], engine: sa.Engine
+) -> None:
+    """The driver gets each parameter where SQLAlchemy puts it, and returns the same rows."""
+    statement = Statement(core, engine.dialect)
+    with engine.connect() as connection:
+        through = statement.run_on(connection, values)
+    with lent_by(engine) as driver:
+        direct = statement.run_with(driver.cursor(), values)
+
+    assert [*map(tuple, through)] == [*map(tuple, direct)] == rows
+
+
+@pytest.mark.parametrize(
+    ("error", "same"), [(KeyboardInterrupt, False), (SystemExit, False), (ValueError, True)]
+)
+def test_a_statement_that_was_interrupted(
+    error: type[BaseException], same: bool, engine: sa.Engine
+) -> None:
+    """A connection is not used again after an interrupt, because it may hold half a reply. After
+    another error it is, and what was not committed is rolled back."""
+    first = None
+
+    def interrupted() -> None:
+        nonlocal first
+        with lent_by(engine) as first:
+            first.execute("DELETE FROM numbers")
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
+    with lent_by(engine) as second:
+        left = second.execute("SELECT count(*) FROM numbers").fetchone()
+
+    assert (second is first, left) == (same, (3,))
+
+
+def test_what_the_driver_writes_to_the_disk(tmp_path: Path) -> None:
+    """In a WAL, an added and a claimed row are on the disk at once. An announcement and a result
+    may follow later, and leave the connection as it was."""
+    store = _store(tmp_path)
+    told = list[str]()
+    sa.event.listen(
+        store.database.engine, "connect", lambda driver, _: driver.set_trace_callback(told.append)
+    )
+    owner = store.new_owner()
+    add(store, row())
+    (claimed,) = store.claim("default", lease(owner), NOW, 1)
+    at_once = [one for one in told if "synchronous =" in one]
+    del told[:]
+    store.announce(claimed.id, owner, "[]")
+    announced = [one for one in told if "synchronous =" in one or one == "COMMIT"]
+    del told[:]
+    store.settle(claimed, owner, drop=True)
+    settled = [one for one in told if "synchronous =" in one or one == "COMMIT"]
+    store.close()
+
+    assert at_once == []
+    lazily = ["PRAGMA synchronous = 1", "COMMIT", "PRAGMA synchronous = 2"]
+    assert (announced, settled) == (lazily, lazily)
+
+
+def test_an_engine_with_listeners(tmp_path: Path) -> None:
+    """A listener of the engine, such as one that traces an app, sees every statement."""
+    store = _store(tmp_path)
+    store.due("default")
+    seen = list[str]()
+    sa.event.listen(
+        store.database.engine, "before_cursor_execute", lambda *about: seen.append(about[2])
+    )
+    add(store, row())
+    (claimed,) = store.claim("default", lease("me"), NOW, 1)
+    store.announce(claimed.id, "me", "[]")
+    store.settle(claimed, "me", drop=True)
+    store.pause("default")
+    store.close()
+
+    for words in (
+        "INSERT INTO mail_queue ",
+        "INSERT INTO mail_queue_content",
+        "SET changed=?, state=?, attempts",
+        "SET ended=?",
+        "SET priority=?",
+        "DELETE FROM mail_queue_content",
+        "SELECT mail_queue_account.paused_until",
+    ):
+        assert [one for one in seen if words in one], words
+
+
+def _store(folder: Path) -> SqlalchemyStore:
+    found = store_of(Flask("shop"), QueueSettings(queue=f"sqlite:///{folder}/queue.sqlite"))
+    assert isinstance(found, SqlalchemyStore)
+    return found

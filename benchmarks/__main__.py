@@ -25,6 +25,7 @@ from . import sending_wide
 from . import templates
 from .peers import versions
 from .servers import Missing
+from .targets import promises
 from .targets import Target
 
 PARTS = {
@@ -53,7 +54,7 @@ def main() -> int:
     parser.add_argument(
         "--write", type=Path, metavar="FOLDER", help="also write the tables into this folder"
     )
-    parser.add_argument("--check", action="store_true", help="fail if a target is missed")
+    parser.add_argument("--check", action="store_true", help="fail if a promise is not kept")
     given = parser.parse_args()
     # A prefix selects several parts: "sending" stands for all of sending_*.
     named = {part: [one for one in PARTS if one.startswith(part)] for part in given.parts}
@@ -76,7 +77,7 @@ def main() -> int:
         if given.write:
             page = f"{about}\n{shown.getvalue()}"
             (given.write / f"{part}.txt").write_text(page, encoding="utf-8")
-    print("Targets:\n", *targets, sep="\n")
+    print("Promises:\n", promises(targets), sep="\n")
     return int(given.check and not all(target.is_kept for target in targets))
 
 

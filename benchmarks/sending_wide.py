@@ -116,7 +116,7 @@ def _targets(near: dict[str, float], far: dict[str, float]) -> Iterator[Target]:
     what = f"One mail to {_RECIPIENTS:,}"
     for peer in FLASK_PEERS:
         ratio = near[peer] / near[OURS]
-        yield Target(f"{what}, same machine, {peer}", ratio, "times as quick", 40)
+        yield Target(f"{what}, same machine, {peer}", ratio, "times as quick", 30)
     for peer, least in (*((peer, 60) for peer in FLASK_PEERS), (NODE, 1)):
         if peer in far:
             ratio = far[peer] / far[OURS]

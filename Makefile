@@ -64,10 +64,10 @@ package: $(VENV)/ready-dev  ## build sdist and wheel, and install the wheel wher
 	$(PY) -m pytest -q tests/test_packaging.py
 
 # Of other people's libraries there are those versions that pyproject.toml and package.json name.
-bench:  ## measure (ONLY=rendering, memory, templates, mailbox, queue, imports or sending)
+bench:  ## measure (ONLY=rendering, memory, imports, sending, queue ...; CHECK=1; ROUNDS=; AGAINST=a commit)
 	@$(MAKE) --no-print-directory VENV=.venv-bench .venv-bench/ready-bench
 	@! command -v npm >/dev/null || npm --prefix benchmarks ci --silent --no-audit --no-fund
-	@.venv-bench/bin/python -m benchmarks $(ONLY)
+	@.venv-bench/bin/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CHECK),--check) $(if $(AGAINST),--against $(AGAINST))
 
 clean:  ## remove what the commands made
 	rm -rf $(VENV) .venv-bench .venv-oldest benchmarks/node_modules tests/node/node_modules build dist docs/_build htmlcov .coverage .coverage.*

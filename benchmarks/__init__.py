@@ -25,6 +25,8 @@ Run ``python -m benchmarks``, or ``make bench``.
     sending_many   a list of mails in one call
     sending_wide   one mail to many people
     sending_large  a large attachment, from the fields to the server's reply
+    against        this build compared with an earlier one
+    build          one build, in its own process
     table          results as a reStructuredText table
     targets        what is promised, and whether a run kept it
 """

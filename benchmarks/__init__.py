@@ -4,7 +4,8 @@ Run ``python -m benchmarks``, or ``make bench``.
 
 ::
 
-    cases          the mails that are written
+    cases          a mail, as the arguments for every library
+    corpus         the twelve kinds of mail, and what is promised for each
     compose        each library's message
     peers          how each library writes a mail, as a function that returns octets
     senders        how each library sends one mail, and many
@@ -26,6 +27,8 @@ Run ``python -m benchmarks``, or ``make bench``.
     sending_many   a list of mails in one call
     sending_wide   one mail to many people
     sending_large  a large attachment, from the fields to the server's reply
+    against        this build compared with an earlier one
+    build          one build, in its own process
     table          results as a reStructuredText table
-    targets        the bounds that the results must meet
+    targets        what is promised, and whether a run kept it
 """

@@ -11,6 +11,7 @@ import platform
 import sys
 from pathlib import Path
 
+from . import against
 from . import dkim
 from . import first_mail
 from . import imports
@@ -27,6 +28,7 @@ from . import sending_wide
 from . import templates
 from .peers import versions
 from .servers import Missing
+from .targets import promises
 from .targets import Target
 
 PARTS = {
@@ -57,7 +59,13 @@ def main() -> int:
     parser.add_argument(
         "--write", type=Path, metavar="FOLDER", help="also write the tables into this folder"
     )
-    parser.add_argument("--check", action="store_true", help="fail if a target is missed")
+    parser.add_argument("--check", action="store_true", help="fail if a promise is not kept")
+    parser.add_argument(
+        "--against",
+        metavar="REVISION",
+        help="compare with an earlier build instead of other libraries: "
+        + ", ".join(against.PARTS),
+    )
     given = parser.parse_args()
     # A prefix selects several parts: "sending" stands for all of sending_*.
     named = {part: [one for one in PARTS if one.startswith(part)] for part in given.parts}
@@ -67,8 +75,20 @@ def main() -> int:
     python = f"{platform.python_implementation()} {platform.python_version()}"
     about = f"{os.cpu_count()} cores, {python}; {versions()}{nodemailer.version()}."
     print(about, flush=True)
+    chosen = [*itertools.chain(*named.values())] if named else [*PARTS]
+    if given.against:
+        comparable = [part for part in chosen if part in against.PARTS]
+        targets = against.run(given.against, comparable, given.rounds)
+    else:
+        targets = _all(chosen, given, about)
+    print("\nPromises:\n", promises(targets), sep="\n")
+    return int(given.check and not all(target.is_kept for target in targets))
+
+
+def _all(parts: list[str], given: argparse.Namespace, about: str) -> list[Target]:
+    """Measure these parts, print and write their tables, and return the promises."""
     targets: list[Target] = []
-    for part in itertools.chain(*named.values()) if named else PARTS:
+    for part in parts:
         shown = io.StringIO()
         try:
             with contextlib.redirect_stdout(shown):
@@ -80,8 +100,7 @@ def main() -> int:
         if given.write:
             page = f"{about}\n{shown.getvalue()}"
             (given.write / f"{part}.txt").write_text(page, encoding="utf-8")
-    print("Targets:\n", *targets, sep="\n")
-    return int(given.check and not all(target.is_kept for target in targets))
+    return targets
 
 
 if __name__ == "__main__":

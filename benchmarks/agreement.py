@@ -24,6 +24,8 @@ def check(name: str, case: Case, octets: bytes) -> None:
         "text": case.text.rstrip(),
         "html": case.html.rstrip(),
         "files": [(file.filename, file.mimetype, file.data) for file in case.files],
+        # Not every library gives an image a name, and some write the images after the files.
+        "images": [(file.cid, file.mimetype, file.data) for file in case.images],
     }
     text, html = (message.get_body((form,)) for form in ("plain", "html"))
     found = {
@@ -36,7 +38,12 @@ def check(name: str, case: Case, octets: bytes) -> None:
         "files": [
             (part.get_filename(), part.get_content_type(), part.get_content())
             for part in message.iter_attachments()
-            if part.get_filename()
+            if part.get_filename() and not part["Content-ID"]
+        ],
+        "images": [
+            (part["Content-ID"].strip("<>"), part.get_content_type(), part.get_content())
+            for part in message.walk()
+            if part["Content-ID"] and not part.is_multipart()
         ],
     }
     wrong = [field for field, value in expected.items() if found[field] != value]

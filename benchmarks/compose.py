@@ -16,6 +16,7 @@ from email.utils import make_msgid
 from email.utils import parseaddr
 
 from .cases import Case
+from .cases import File
 
 if t.TYPE_CHECKING:
     from email.message import EmailMessage
@@ -44,6 +45,10 @@ def flask_mailhandler() -> Callable[[Case], Message]:
                 Attachment(file.data, filename=file.filename, mimetype=file.mimetype)
                 for file in case.files
             ],
+            inline_attachments=[
+                Attachment(file.data, filename=file.filename, mimetype=file.mimetype, cid=file.cid)
+                for file in case.images
+            ],
         )
 
     return compose
@@ -63,7 +68,17 @@ def flask_mail() -> Callable[[Case], flask_mail_.Message]:
             body=case.text,
             html=case.html or None,
             attachments=[
-                Attachment(file.filename, file.mimetype, file.data) for file in case.files
+                *(Attachment(file.filename, file.mimetype, file.data) for file in case.files),
+                *(
+                    Attachment(
+                        file.filename,
+                        file.mimetype,
+                        file.data,
+                        "inline",
+                        {"Content-ID": f"<{file.cid}>"},
+                    )
+                    for file in case.images
+                ),
             ],
         )
 
@@ -89,6 +104,8 @@ def django() -> Compose:
 
 
 def _alternatives(EmailMultiAlternatives: t.Any) -> Compose:
+    from email.mime.image import MIMEImage
+
     def compose(case: Case) -> t.Any:
         message = EmailMultiAlternatives(
             case.subject, case.text, case.sender, list(case.recipients), list(case.bcc)
@@ -97,6 +114,13 @@ def _alternatives(EmailMultiAlternatives: t.Any) -> Compose:
             message.attach_alternative(case.html, "text/html")
         for file in case.files:
             message.attach(file.filename, file.data, file.mimetype)
+        if case.images:
+            message.mixed_subtype = "related"
+        for file in case.images:
+            image = MIMEImage(file.data, file.mimetype.partition("/")[2])
+            image.add_header("Content-ID", f"<{file.cid}>")
+            image.add_header("Content-Disposition", "inline", filename=file.filename)
+            message.attach(image)
         return message
 
     return compose
@@ -105,6 +129,11 @@ def _alternatives(EmailMultiAlternatives: t.Any) -> Compose:
 def email_simplified() -> Compose:
     from email_simplified import Attachment
     from email_simplified import Message
+
+    def image(file: File) -> t.Any:
+        made = Attachment(file.data, mimetype=file.mimetype)
+        made.cid = f"<{file.cid}>"
+        return made
 
     def compose(case: Case) -> t.Any:
         return Message(
@@ -118,6 +147,7 @@ def email_simplified() -> Compose:
                 Attachment(file.data, filename=file.filename, mimetype=file.mimetype)
                 for file in case.files
             ],
+            inline_attachments=[image(file) for file in case.images],
         )
 
     return compose
@@ -140,6 +170,17 @@ def email_message(policy: t.Any = None) -> Callable[[Case], EmailMessage]:
         message.set_content(case.text)
         if case.html:
             message.add_alternative(case.html, subtype="html")
+        for file in case.images:
+            maintype, _, subtype = file.mimetype.partition("/")
+            html = t.cast("list[EmailMessage]", message.get_payload())[-1]
+            html.add_related(
+                file.data,
+                maintype=maintype,
+                subtype=subtype,
+                cid=f"<{file.cid}>",
+                filename=file.filename,
+                disposition="inline",
+            )
         for file in case.files:
             maintype, _, subtype = file.mimetype.partition("/")
             message.add_attachment(
@@ -154,13 +195,23 @@ def email_mime() -> Callable[[Case], MIMEBase]:
     """The standard library's legacy classes."""
     from email.header import Header
     from email.mime.application import MIMEApplication
+    from email.mime.image import MIMEImage
     from email.mime.multipart import MIMEMultipart
     from email.mime.text import MIMEText
+
+    def image(file: File) -> MIMEBase:
+        part = MIMEImage(file.data, file.mimetype.partition("/")[2])
+        part.add_header("Content-ID", f"<{file.cid}>")
+        part.add_header("Content-Disposition", "inline", filename=file.filename)
+        return part
 
     def compose(case: Case) -> MIMEBase:
         message: MIMEBase = MIMEText(case.text)
         if case.html:
-            message = MIMEMultipart("alternative", None, [message, MIMEText(case.html, "html")])
+            html: MIMEBase = MIMEText(case.html, "html")
+            if case.images:
+                html = MIMEMultipart("related", None, [html, *map(image, case.images)])
+            message = MIMEMultipart("alternative", None, [message, html])
         if case.files:
             message = MIMEMultipart("mixed", None, [message])
         subject: t.Any = case.subject

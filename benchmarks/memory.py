@@ -6,6 +6,7 @@ allocates, to the octet, and without it, by how much the process grows.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -13,20 +14,27 @@ import tempfile
 import tracemalloc
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
+from . import compose
 from .cases import attached
+from .cases import Case
+from .cases import File
 from .cases import SMALL
+from .corpus import KINDS
 from .nodemailer import missing
 from .nodemailer import Nodemailer
 from .peers import OURS
 from .peers import WRITERS
 from .table import table
 from .targets import Target
+from .targets import worst
 
 _SIZE = 10
 _MIB = 1 << 20
 PIECES = f"{OURS}, in pieces"
+_FIRST = dataclasses.replace(SMALL, files=(File("first.pdf", "application/pdf", b"%PDF"),))
 
 
 def run() -> list[Target]:
@@ -41,6 +49,11 @@ def run() -> list[Target]:
     print(f"\nMemory for a {_SIZE} MB attachment from octets, as a multiple of its size:\n")
     print(table(["writer", "allocated", "process grew"], rows))
 
+    parts = _small_parts(named)
+    print("\nAllocated for small parts, as a multiple of the size of the rendered message:\n")
+    rows = [[name, *(f"{found[name]:.2f} x" for found in parts.values())] for name in named]
+    print(table(["writer", *parts], rows))
+
     files = {size: (_asked("file", size, True), _asked("file", size)) for size in (1, 25, 100)}
     print("\nMemory for an attachment from a path, read while it is sent, in KiB:\n")
     print(
@@ -50,12 +63,35 @@ def run() -> list[Target]:
         )
     )
     return [
-        Target(f"{name}, 10 MB from octets", octets[name][0] / (_SIZE * 10**6), "sizes", most=1.5)
-        for name in (OURS, PIECES)
-    ] + [
-        Target(f"{size} MB from a path", max(peaks) / _MIB, "MiB", most=1)
-        for size, peaks in files.items()
+        *(
+            Target(f"memory, 10 MB from octets, {name}", found / (_SIZE * 10**6), "sizes", most=1.5)
+            for name, (found, _) in octets.items()
+            if name in (OURS, PIECES)
+        ),
+        worst(
+            "memory, small parts",
+            {kind: found[OURS] for kind, found in parts.items()},
+            "sizes",
+            most=1.5,
+        ),
+        worst(
+            "memory, a file from a path",
+            {f"{size} MB": max(peaks) / _MIB for size, peaks in files.items()},
+            "MiB",
+            most=1,
+        ),
     ]
+
+
+def _small_parts(named: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return what each writer allocates, by the kind of mail."""
+    build = WRITERS[OURS]()
+    found = {}
+    for kind in KINDS:
+        if kind.case.files or kind.case.images:
+            size = len(build(kind.case))
+            found[kind.name] = {name: _asked(kind.name, name, True) / size for name in named}
+    return found
 
 
 def _asked(what: str, which: object, trace: bool = False) -> int:
@@ -86,33 +122,22 @@ def _resident(which: str) -> int:
     return int(status.partition(f"{which}:")[2].split()[0]) * 1024
 
 
-def _attached(name: str, trace: bool) -> int:
-    if name == PIECES:
-        return peak(*_pieces(trace))
-    build = WRITERS[name]()
-    build(SMALL)
-    case = attached(_SIZE)
-    return peak(lambda: build(case), trace)
+def _written(what: str, name: str, trace: bool) -> int:
+    """Measure one writer with a kind of mail, or with the large attachment."""
+    case = next((kind.case for kind in KINDS if kind.name == what), None) or attached(_SIZE)
+    act = _pieces() if name == PIECES else WRITERS[name]()
+    # What is loaded when it is first needed does not count. Where the growth of the process is
+    # measured, the first mail is small, because memory that it gives back is taken again.
+    act(case if trace else _FIRST)
+    return peak(lambda: act(case), trace)
 
 
-def _pieces(trace: bool) -> tuple[Callable[[], object], bool]:
+def _pieces() -> Callable[[Case], None]:
     """Take the pieces one by one, as a handler does."""
-    from flask_mailhandler import Attachment
-    from flask_mailhandler import Message
     from flask_mailhandler.mime import render
 
-    WRITERS[OURS]()(SMALL)
-    case = attached(_SIZE)
-    (file,) = case.files
-
-    def act() -> None:
-        attachment = Attachment(file.data, filename=file.filename, mimetype=file.mimetype)
-        message = Message(
-            text=case.text, from_addr=case.sender, to=case.recipients, attachments=[attachment]
-        )
-        _drain(iter(render(message)))
-
-    return act, trace
+    message = compose.flask_mailhandler()
+    return lambda case: _drain(iter(render(message(case))))
 
 
 def _file(megabytes: int, trace: bool) -> int:
@@ -146,5 +171,8 @@ def _drain(pieces: Iterator[bytes]) -> None:
 
 if __name__ == "__main__":
     what, which, trace = sys.argv[1:]
-    measured = _file(int(which), bool(trace)) if what == "file" else _attached(which, bool(trace))
+    if what == "file":
+        measured = _file(int(which), bool(trace))
+    else:
+        measured = _written(what, which, bool(trace))
     print(json.dumps(measured))

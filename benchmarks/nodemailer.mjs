@@ -23,10 +23,11 @@ function load(wanted) {
         from: wanted.sender,
         to: wanted.recipients,
         bcc: wanted.bcc,
-        attachments: wanted.files.map((file) => ({
+        attachments: [...wanted.files, ...wanted.images].map((file) => ({
             filename: file.filename,
             contentType: file.mimetype,
             content: Buffer.from(file.data, "base64"),
+            ...(file.cid && { cid: file.cid, contentDisposition: "inline" }),
         })),
     };
     return {};

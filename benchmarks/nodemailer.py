@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
 import shutil
 import typing as t
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .cases import Case
+from .cases import to_json
 from .program import Program
 from .senders import Spent
 from .servers import Site
@@ -45,10 +45,7 @@ class Nodemailer(Program):
 
     def load(self, case: Case) -> None:
         """Set the mail that is built and sent."""
-        fields = dataclasses.asdict(case)
-        for file in fields["files"]:
-            file["data"] = base64.b64encode(file["data"]).decode("ascii")
-        self.ask({"load": fields})
+        self.ask({"load": to_json(case)})
 
     def build(self) -> tuple[bytes, int]:
         """Build it once. Return its octets, and by how many octets the process has grown."""

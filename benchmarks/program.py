@@ -6,10 +6,12 @@ The process ends when its standard input is closed.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import typing as t
 from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -18,16 +20,24 @@ class Program:
 
     :param command: The command to run.
     :param folder: The folder to run it in; by default, the current one.
+    :param environment: Variables to set, besides those of this process.
     """
 
-    def __init__(self, *command: str, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        *command: str,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._command = command
         self._folder = folder
+        self._environment = {**os.environ, **(environment or {})}
 
     def __enter__(self) -> t.Self:
         self._process = subprocess.Popen(
             self._command,
             cwd=self._folder,
+            env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -50,9 +60,10 @@ class Program:
         return json.loads(answer)
 
 
-def python(module: str, *arguments: str) -> Program:
+def python(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Program:
     """Return a program that runs a module of this package."""
-    return Program(sys.executable, "-m", f"benchmarks.{module}", *arguments)
+    command = (sys.executable, "-m", f"benchmarks.{module}", *arguments)
+    return Program(*command, environment=environment)
 
 
 def requests() -> Iterator[t.Any]:

@@ -34,6 +34,7 @@ from .servers import Site
 from .servers import smtp_sink
 from .table import table
 from .targets import Target
+from .targets import worst
 
 if t.TYPE_CHECKING:
     from flask_mailhandler import Message
@@ -95,9 +96,16 @@ def _sizes(octets: float) -> str:
 
 def _targets(took: dict[str, Took], asked: dict[str, float]) -> Iterator[Target]:
     what = f"{_SIZE} MB attachment"
-    for peaks in (asked, {name: took[name].grown for name in (OURS, PATH)}):
-        yield Target(f"{what}, memory", peaks[OURS] / _OCTETS, "sizes", most=1.5)
-        yield Target(f"{what}, memory from a path", peaks[PATH] / _MIB, "MiB", most=4)
+    peaks = {
+        "allocated": asked,
+        "process grew": {name: took[name].grown for name in (OURS, PATH)},
+    }
+    for name, where, size, unit, most in (
+        (OURS, "from octets", _OCTETS, "sizes", 1.5),
+        (PATH, "from a path", _MIB, "MiB", 4),
+    ):
+        values = {how: found[name] / size for how, found in peaks.items()}
+        yield worst(f"{what}, memory, {where}", values, unit, most=most)
     for peer, most in (("Flask-Mail", 0.25), (NODE, 1.0)):
         if peer in took:
             ratio = took[OURS].seconds / took[peer].seconds

@@ -8,7 +8,6 @@ sink, on the same machine as the client or behind a proxy that adds delay.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import statistics
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from .servers import Sink
 from .servers import Site
 from .table import table
 from .targets import Target
+from .targets import worst
 
 FLIGHT = f"{OURS}, one flight"
 COLD = f"{OURS}, cold"
@@ -122,22 +122,34 @@ def _far_targets(far: Found) -> Iterator[Target]:
         OURS: ({"none": 0.27, "starttls": 0.18, "tls": 0.22}, 1.02),
         FLIGHT: ({"none": 0.15, "starttls": 0.10, "tls": 0.12}, 0.55),
     }
-    for (name, (most, most_node)), mode in itertools.product(promised.items(), MODES):
-        found = far[mode]
-        peer = _quickest(found)
-        what = f"{name}, {MODES[mode]}, {_MILLISECONDS} ms"
-        yield Target(f"{what}, {peer}", found[name] / found[peer], "of its time", most=most[mode])
-        if NODE in found:
-            ratio = found[name] / found[NODE]
-            yield Target(f"{what}, {NODE}", ratio, "of its time", most=most_node)
+    for name, (most, most_node) in promised.items():
+        what = f"{name}, {_MILLISECONDS} ms"
+        for mode, found in far.items():
+            peer = _quickest(found)
+            ratio = found[name] / found[peer]
+            yield Target(f"{what}, {MODES[mode]}, {peer}", ratio, "of its time", most=most[mode])
+        if NODE in far["none"]:
+            ratios = {MODES[mode]: found[name] / found[NODE] for mode, found in far.items()}
+            yield worst(f"{what}, {NODE}", ratios, "of its time", most=most_node)
 
 
 def _near_targets(near: Found) -> Iterator[Target]:
-    for mode, found in near.items():
-        for peer in (_quickest(found), NODE):
-            if peer in found:
-                what = f"{OURS}, {MODES[mode]}, same machine, {peer}"
-                yield Target(what, found[OURS] / found[peer], "of its time", most=0.25)
+    what = f"{OURS}, same machine"
+    plain = near["none"]
+    for peer, most in ((NODE, 0.20), ("Django", 0.25)):
+        if peer in plain:
+            ratio = plain[OURS] / plain[peer]
+            yield Target(f"{what}, plain, {peer}", ratio, "of its time", most=most)
+    for peers in ((NODE,), SENDERS):
+        ratios = {
+            f"{MODES[mode]}, {peer}": found[OURS] / found[peer]
+            for mode, found in near.items()
+            for peer in peers
+            if peer in found
+        }
+        if ratios:
+            name = NODE if NODE in peers else "the quickest in Python"
+            yield worst(f"{what}, {name}", ratios, "of its time", most=0.25)
 
 
 def _cold_targets(trips: Found) -> Iterator[Target]:

@@ -25,7 +25,7 @@ from .program import python
 if t.TYPE_CHECKING:
     from servers.certificates import Certificates
 
-_TESTS = Path(__file__).parents[1] / "tests" / "support"
+_SUPPORT = Path(__file__).parents[1] / "tests" / "support"
 USER, PASSWORD = "ann@example.com", "a password"
 
 
@@ -169,5 +169,5 @@ def postfix(certificates: Certificates) -> Iterator[tuple[Site, Callable[[], obj
         server.stop()
 
 
-if str(_TESTS) not in sys.path:
-    sys.path.append(str(_TESTS))
+if str(_SUPPORT) not in sys.path:
+    sys.path.append(str(_SUPPORT))

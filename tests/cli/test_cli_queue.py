@@ -199,7 +199,10 @@ def test_cancel_and_purge(full: Shop) -> None:
         (["purge"], "would delete 2 finished messages and their keys"),
         (["purge", "--using", "news"], "would delete 1 finished message and its key"),
         (["purge", "--state", "failed"], "would delete 1 failed message and its key"),
-        (["purge", "--state", "held"], "1 held message and its key. Messages with these keys could"),
+        (
+            ["purge", "--state", "held"],
+            "1 held message and its key. Messages with these keys could",
+        ),
         (["purge", "--state", "sent", "--using", "default"], "Give --older-than, or --yes."),
         (["retry"], "Give the numbers of messages, or --state, --older-than, --using or --tag."),
         (["cancel"], "Give the numbers of messages, or --state, --older-than, --using or --tag."),

@@ -37,5 +37,6 @@ from __future__ import annotations
 from ..message.template_name import origin_of
 from .render import render
 from .render import render_each
+from .urls import whole_url
 
-__all__ = ["origin_of", "render", "render_each"]
+__all__ = ["origin_of", "render", "render_each", "whole_url"]

@@ -190,6 +190,67 @@ def test_send_later(priority: str, tmp_path: Path) -> None:
     assert (ticket.created, again.created) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("priority", "later", "each"),
+    [(None, "normal", "bulk"), ("high", "high", "high"), ("normal", "normal", "normal")],
+)
+def test_send_later_each(priority: str | None, later: str, each: str, tmp_path: Path) -> None:
+    """``send_later_each`` uses the account and the priority of the group. Without a priority, a
+    list is sent after single messages."""
+    here = Shop(tmp_path, MAIL_ACCOUNTS=GROUPS)
+    mailer = AccountMailer(here.mail)
+    mailer.priority = priority
+    with here.app.app_context():
+        mailer.send_later(letter())
+        tickets = [
+            *mailer.send_later_each(
+                (letter(f"r{n % 2}@example.com") for n in range(3)),
+                key=lambda message: f"news:{message.to[0]}",
+                delay=60,
+            )
+        ]
+
+    assert [ticket.created for ticket in tickets] == [True, True, False]
+    assert [PRIORITIES[row.priority] for row in here.rows] == [later, each, each]
+    assert {row.account for row in here.rows} == {"accounts"}
+    assert [row.due - row.created for row in here.rows] == [0, 60, 60]
+
+
+@pytest.mark.parametrize(
+    ("shared", "given", "tags"),
+    [
+        ((), None, ()),
+        ("account", None, ("account",)),
+        (["account", "eu"], ["welcome"], ("account", "eu", "welcome")),
+        ("account", "account", ("account",)),
+        ((), "welcome", ("welcome",)),
+    ],
+)
+def test_tags(shared: t.Any, given: t.Any, tags: tuple[str, ...]) -> None:
+    """Each message has the tags of the group, and after them those that the mail adds."""
+    fields = {} if given is None else {"tags": given}
+    mailer = AccountMailer()
+    mailer.tags = shared
+    with app(txt="Hello").app_context():
+        message = mailer.welcome("Ann", subject="Hi", **fields)
+
+    assert message.tags == tags
+    assert message.replace(tags=[]).tags == ()
+
+
+@pytest.mark.parametrize(
+    ("shared", "given", "said"), [(5, None, "AccountMailer.tags takes"), ("x", 5, "tags takes")]
+)
+def test_a_wrong_tag(shared: t.Any, given: t.Any, said: str) -> None:
+    """The error for a wrong tag says whether it is the attribute or the argument."""
+    mailer = AccountMailer()
+    mailer.tags = shared
+    with app(txt="Hello").app_context(), pytest.raises(MessageError) as caught:
+        mailer.welcome("Ann", subject="Hi", tags=given)
+
+    assert str(caught.value).startswith(said)
+
+
 def test_the_mail_of_the_current_app() -> None:
     """Without an argument, a mailer belongs to each app whose context it is used in."""
     mailer = PlainMailer()

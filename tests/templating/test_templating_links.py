@@ -203,7 +203,7 @@ def test_url_for_outside_templates(
 
 
 def test_url_for_outside_templates_without_a_base() -> None:
-    """Without MAIL_BASE_URL, ``mail.url_for`` uses the host of a request only where a template does,
+    """Without MAIL_BASE_URL, ``mail.url_for`` uses the host of a request only as a template does,
     and its warning names the line that called it."""
     app = app_with({}, base_url=None)
     with app.app_context(), pytest.raises(ConfigurationError, match="needs MAIL_BASE_URL outside"):

@@ -46,7 +46,7 @@ class Attachment:
         ends of its type. A ``BytesIO`` or ``StringIO`` is attached whole, whatever its position.
     :param filename: The name that the reader sees. Only the last part of a path is used.
     :param mimetype: The type, such as ``application/pdf`` or ``text/calendar; method=REQUEST``. If
-        you leave it out, it is guessed from the name.
+        you leave it out, it is guessed from the name; without a name, it is required.
     :param cid: The Content-ID without angle brackets. If you leave it out, one is generated; refer
         to it by ``src="cid:{attachment.cid}"``.
     :raises MessageError: for a name, type or cid that cannot be sent.
@@ -260,6 +260,12 @@ def _filename(value: object) -> str | None:
 
 def _mimetype(value: object, filename: str | None, source: bytes | str | Streamed) -> str:
     if value is None:
+        if filename is None:
+            raise MessageError(
+                "An attachment needs a name, which also says its type: write filename='report.pdf'."
+                " A part that has no name, such as an inline image, needs its type: write"
+                " mimetype='image/png'."
+            )
         return _guess(filename) or (
             "text/plain" if isinstance(source, str) else "application/octet-stream"
         )
@@ -280,9 +286,7 @@ def _mimetype(value: object, filename: str | None, source: bytes | str | Streame
     return text
 
 
-def _guess(filename: str | None) -> str | None:
-    if filename is None:
-        return None
+def _guess(filename: str) -> str | None:
     import mimetypes  # imported only when needed: it reads the system's tables
 
     kind, encoding = mimetypes.guess_type(filename)

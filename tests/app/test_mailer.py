@@ -115,6 +115,50 @@ def test_layout(ending: str, template: str) -> None:
     assert "Hello Ann" in usual.html
 
 
+@pytest.mark.parametrize("mail", ["html", "md"])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_layout_that_extends_itself(mail: str, own: bool) -> None:
+    """A layout that begins with ``{% extends mail_layout %}`` extends itself. The error names it,
+    and says what to write."""
+    text = "{% extends mail_layout %}{% block content %}Hi{% endblock %}"
+    if mail == "md":
+        text = '{% set layout = "plain.html" %}Hi' if own else "Hi"
+    files = {f"mail/account/welcome.{mail}": text, "plain.html": "{% extends mail_layout %}"}
+    with app_with(files).app_context(), pytest.raises(MessageError) as caught:
+        AccountMailer().welcome("Ann", subject="Hi")
+
+    assert str(caught.value) == (
+        "plain.html extends itself, because it is the layout of this mail: {% extends mail_layout"
+        ' %} extends plain.html. Write {% extends "mailhandler/layout.html" %} there.'
+    )
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"a.html": "{% extends 'a.html' %}"}, "a.html extends itself."),
+        (
+            {"a.html": "{% extends 'b.html' %}", "b.html": "{% extends 'a.html' %}"},
+            "The templates of the cycle are a.html, b.html.",
+        ),
+    ],
+)
+def test_templates_that_extend_one_another(files: dict[str, str], said: str) -> None:
+    """Templates that extend one another are named, instead of a RecursionError."""
+    with app_with(files).app_context(), pytest.raises(MessageError) as caught:
+        PlainMailer().render("a", subject="Hi")
+
+    assert said in str(caught.value)
+
+
+def test_another_recursion() -> None:
+    """A macro that calls itself without end is still Jinja's error."""
+    text = "{% macro f(x) %}{{ f(x) }}{% endmacro %}<p>Hi {{ f(1) }}"
+    with app_with({"a.html": text}).app_context(), pytest.raises(RecursionError):
+        PlainMailer().render("a", subject="Hi")
+
+
 def test_layout_of_a_template() -> None:
     """A mail in Markdown can set another layout than its group."""
     templates = {

@@ -17,7 +17,8 @@
       | images         mail_image
       | accent         mail_accent: the colours of the layout
       | blocks         subject, preheader, html, text
-      | undefined      names the file and the line of a variable that is not there
+      | undefined      names the file and the line of a variable that is not there, or of
+      |                templates that extend one another
       | markdown       welcome.md becomes HTML in a layout
       v
     parts              subject, HTML, text

@@ -164,7 +164,7 @@ def _uri_list(name: str, value: str) -> None:
     if not _URI_LIST.match(value):
         raise MessageError(
             f"{name} takes complete URLs in angle brackets, '<https://...>, <mailto:...>', not"
-            f" {shorten(value)}. For the URL of a page, write url_for(..., _external=True)."
+            f" {shorten(value)}. For the URL of a page, write mail.url_for(...)."
         )
 
 

@@ -94,6 +94,46 @@ def test_neither_a_name_nor_a_type(data: t.Any, name: str | None, cid: str | Non
 
 
 @pytest.mark.parametrize(
+    ("mimetype", "name", "expect"),
+    [
+        ("application/pdf", None, "attachment.pdf"),
+        ("image/PNG", None, "attachment.png"),
+        ("text/calendar; method=REQUEST", None, "attachment.ics"),
+        ("application/octet-stream", None, "attachment.bin"),
+        ("application/x-unheard", None, None),
+        ("message/rfc822", None, None),
+        ("application/pdf", "", None),
+        ("application/pdf", "48.pdf", "48.pdf"),
+    ],
+)
+def test_a_name_by_the_type(mimetype: str, name: str | None, expect: str | None) -> None:
+    """A file in attachments= without a name is named by its type, so that a reader can open it. An
+    attached message has none, and neither has a file with the name ""."""
+    given = Attachment(b"Subject: x\r\n\r\ny", filename=name, mimetype=mimetype)
+    message = Message(text="Hi", from_addr="a@example.com", attachments=[given])
+    (found,) = message.attachments
+
+    assert (found.filename, found.cid, found.data) == (expect, given.cid, given.data)
+    assert message.replace(subject="Hi").attachments == (found,)
+    assert Message.from_dict(message.to_dict()).attachments[0].filename == expect
+    assert Message.from_mime(message.to_mime()).attachments[0].filename == expect
+
+
+def test_only_files_are_named() -> None:
+    """Inline images and other forms of the text keep their names, or have none."""
+    image = Attachment(b"x", mimetype="image/png", cid="logo")
+    calendar = Attachment(b"BEGIN:VCALENDAR", mimetype="text/calendar")
+    message = Message(
+        html='<img src="cid:logo" alt="">',
+        inline_attachments=image,
+        alternatives=[calendar, ("x", "text/x-amp-html")],
+    )
+
+    assert [part.filename for part in message.inline_attachments] == [None]
+    assert [part.filename for part in message.alternatives] == [None, None]
+
+
+@pytest.mark.parametrize(
     "mimetype",
     [
         *("", "pdf", "application/", "/pdf", "a b/c", "a/b c", "text/plain\r\nBcc: x", "a/b; c"),

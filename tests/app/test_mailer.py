@@ -30,7 +30,7 @@ class AccountMailer(Mailer):
     from_addr = "Accounts <accounts@example.com>"
     reply_to = ("help@example.com",)
     using = "accounts"
-    priority = "high"
+    priority: str | None = "high"
     folder = "mail/account"
     layout = "plain.html"
 

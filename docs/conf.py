@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
+import typing as t
 
 project = "Flask-MailHandler"
 copyright = "2026 Flask-MailHandler contributors"
@@ -31,3 +33,13 @@ html_title = f"Flask-MailHandler ({version}.x)"
 html_show_sourcelink = False
 # The banner would ask a package index, from the reader's browser, for the newest version.
 version_banner = False
+
+
+def setup(app: t.Any) -> None:
+    app.connect("autodoc-process-signature", _leave_out_never)
+
+
+def _leave_out_never(*event: t.Any) -> tuple[str | None, str | None]:
+    """Leave out ``**wrong``, which takes no argument: it is there for its error."""
+    *_, signature, returned = event
+    return signature and re.sub(r", \*{1,2}(?:wrong|more)\b[^,)]*", "", signature), returned

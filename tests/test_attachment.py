@@ -38,7 +38,7 @@ from flask_mailhandler.text.mimetype import parse_mimetype
 )
 def test_file_names(name: str | None, expect: str | None) -> None:
     """Only the last part of a path is used, whether it has slashes or backslashes."""
-    assert Attachment(b"x", filename=name).filename == expect
+    assert Attachment(b"x", filename=name, mimetype="text/plain").filename == expect
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,6 @@ def test_hostile_file_names(name: object) -> None:
 @pytest.mark.parametrize(
     ("data", "filename", "mimetype", "expect"),
     [
-        (b"x", None, None, "application/octet-stream"),
-        ("x", None, None, "text/plain"),
         (b"x", "a.pdf", None, "application/pdf"),
         (b"x", "a.PNG", None, "image/png"),
         ("x", "a.csv", None, "text/csv"),
@@ -78,6 +76,61 @@ def test_hostile_file_names(name: object) -> None:
 def test_types(data: str | bytes, filename: str | None, mimetype: str | None, expect: str) -> None:
     """The type is the given one, or guessed from the name."""
     assert Attachment(data, filename=filename, mimetype=mimetype).mimetype == expect
+
+
+@pytest.mark.parametrize("data", [b"x", "x", io.BytesIO(b"x")])
+@pytest.mark.parametrize("name", [None, "", " ", "folder/"])
+@pytest.mark.parametrize("cid", [None, "logo"])
+def test_neither_a_name_nor_a_type(data: t.Any, name: str | None, cid: str | None) -> None:
+    """A reader could not open an attachment without a name and a type, so it is refused. An inline
+    image or a forwarded message needs only its type."""
+    with pytest.raises(MessageError, match=r"write filename=.*write mimetype='image/png'"):
+        Attachment(data, filename=name, cid=cid)
+
+    image = Attachment(data, filename=name, mimetype="image/png", cid=cid)
+    html = f'<img src="cid:{image.cid}" alt="">'
+    assert Message(html=html, inline_attachments=image).inline_attachments == (image,)
+    assert image.filename is None
+
+
+@pytest.mark.parametrize(
+    ("mimetype", "name", "expect"),
+    [
+        ("application/pdf", None, "attachment.pdf"),
+        ("image/PNG", None, "attachment.png"),
+        ("text/calendar; method=REQUEST", None, "attachment.ics"),
+        ("application/octet-stream", None, "attachment.bin"),
+        ("application/x-unheard", None, None),
+        ("message/rfc822", None, None),
+        ("application/pdf", "", None),
+        ("application/pdf", "48.pdf", "48.pdf"),
+    ],
+)
+def test_a_name_by_the_type(mimetype: str, name: str | None, expect: str | None) -> None:
+    """A file in attachments= without a name is named by its type, so that a reader can open it. An
+    attached message has none, and neither has a file with the name ""."""
+    given = Attachment(b"Subject: x\r\n\r\ny", filename=name, mimetype=mimetype)
+    message = Message(text="Hi", from_addr="a@example.com", attachments=[given])
+    (found,) = message.attachments
+
+    assert (found.filename, found.cid, found.data) == (expect, given.cid, given.data)
+    assert message.replace(subject="Hi").attachments == (found,)
+    assert Message.from_dict(message.to_dict()).attachments[0].filename == expect
+    assert Message.from_mime(message.to_mime()).attachments[0].filename == expect
+
+
+def test_only_files_are_named() -> None:
+    """Inline images and other forms of the text keep their names, or have none."""
+    image = Attachment(b"x", mimetype="image/png", cid="logo")
+    calendar = Attachment(b"BEGIN:VCALENDAR", mimetype="text/calendar")
+    message = Message(
+        html='<img src="cid:logo" alt="">',
+        inline_attachments=image,
+        alternatives=[calendar, ("x", "text/x-amp-html")],
+    )
+
+    assert [part.filename for part in message.inline_attachments] == [None]
+    assert [part.filename for part in message.alternatives] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +170,7 @@ def test_parse_mimetype(mimetype: str, expect: object) -> None:
 @pytest.mark.parametrize("cid", ["logo", "logo@example.com", "a.b-c_d+e"])
 def test_cid(cid: str) -> None:
     """C-48: a given Content-ID stays."""
-    assert Attachment(b"x", cid=cid).cid == cid
+    assert Attachment(b"x", mimetype="image/png", cid=cid).cid == cid
 
 
 @pytest.mark.parametrize(
@@ -126,12 +179,12 @@ def test_cid(cid: str) -> None:
 def test_hostile_cids(cid: object) -> None:
     """RFC 2392: a cid that would end the brackets or need escapes in a URL is refused."""
     with pytest.raises(MessageError, match="cid"):
-        Attachment(b"x", cid=cid)  # type: ignore[arg-type]
+        Attachment(b"x", mimetype="image/png", cid=cid)  # type: ignore[arg-type]
 
 
 def test_made_cid() -> None:
     """C-48: without cid=, each attachment gets its own Content-ID, once."""
-    one, two = Attachment(b"x"), Attachment(b"x")
+    one, two = Attachment(b"x", filename="a"), Attachment(b"x", filename="a")
 
     assert one.cid == one.cid != two.cid
     assert one == two
@@ -141,7 +194,7 @@ def test_made_cid() -> None:
 @pytest.mark.parametrize("data", [bytearray(b"ab"), memoryview(b"ab"), b"ab"])
 def test_octets(data: bytes | bytearray | memoryview) -> None:
     """Octets are copied: a later change by the caller does not matter."""
-    attachment = Attachment(data)
+    attachment = Attachment(data, mimetype="image/png")
     if isinstance(data, bytearray):
         data[0] = 0
 
@@ -162,7 +215,7 @@ def test_size_and_repr() -> None:
 
     assert attachment.size == 2
     assert repr(attachment) == "<Attachment 'a.txt' text/plain 2 octets>"
-    assert repr(Attachment(b"x")) == "<Attachment application/octet-stream 1 octets>"
+    assert repr(Attachment(b"x", mimetype="a/b")) == "<Attachment a/b 1 octets>"
 
 
 def test_from_path(tmp_path: pathlib.Path) -> None:

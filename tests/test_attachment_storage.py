@@ -197,21 +197,28 @@ def test_a_compressed_file_is_read_now() -> None:
 @pytest.mark.parametrize(
     ("file", "name"),
     [
-        (Upload(LARGE), None),
         (FileStorage(io.BytesIO(LARGE), filename="C:\\48.pdf", name="field"), "48.pdf"),
         (LocalProxy(lambda: FileStorage(io.BytesIO(LARGE), filename="48.pdf")), "48.pdf"),
     ],
-    ids=["response", "upload", "proxy"],
+    ids=["upload", "proxy"],
 )
-def test_what_is_read_once(file: t.Any, name: str | None) -> None:
+def test_what_is_read_once(file: t.Any, name: str) -> None:
     """A file without open() is read into the message, from its start if it has one."""
-    if name:
-        file.read()
+    file.read()
 
     attachment = Attachment.from_storage(file)
 
     assert attachment.source == LARGE
     assert attachment.filename == name
+
+
+def test_what_has_no_name() -> None:
+    """The body of a response has no name: the caller passes one, or a type."""
+    with pytest.raises(MessageError, match=r"write filename='report\.pdf'"):
+        Attachment.from_storage(Upload(LARGE))
+
+    assert Attachment.from_storage(Upload(LARGE), filename="48.pdf").source == LARGE
+    assert Attachment.from_storage(Upload(LARGE), mimetype="image/png").filename is None
 
 
 def test_the_limit_of_what_is_read_once() -> None:

@@ -165,7 +165,7 @@ def _uri_list(name: str, value: str) -> None:
     if not re.match(_URI_LIST, value):
         raise MessageError(
             f"{name} takes complete URLs in angle brackets, '<https://...>, <mailto:...>', not"
-            f" {shorten(value)}. For the URL of a page, write url_for(..., _external=True)."
+            f" {shorten(value)}. For the URL of a page, write mail.url_for(...)."
         )
 
 

@@ -30,7 +30,7 @@ class AccountMailer(Mailer):
     from_addr = "Accounts <accounts@example.com>"
     reply_to = ("help@example.com",)
     using = "accounts"
-    priority = "high"
+    priority: str | None = "high"
     folder = "mail/account"
     layout = "plain.html"
 
@@ -115,6 +115,50 @@ def test_layout(ending: str, template: str) -> None:
     assert "Hello Ann" in usual.html
 
 
+@pytest.mark.parametrize("mail", ["html", "md"])
+@pytest.mark.parametrize("own", [True, False])
+def test_a_layout_that_extends_itself(mail: str, own: bool) -> None:
+    """A layout that begins with ``{% extends mail_layout %}`` extends itself. The error names it,
+    and says what to write."""
+    text = "{% extends mail_layout %}{% block content %}Hi{% endblock %}"
+    if mail == "md":
+        text = '{% set layout = "plain.html" %}Hi' if own else "Hi"
+    files = {f"mail/account/welcome.{mail}": text, "plain.html": "{% extends mail_layout %}"}
+    with app_with(files).app_context(), pytest.raises(MessageError) as caught:
+        AccountMailer().welcome("Ann", subject="Hi")
+
+    assert str(caught.value) == (
+        "plain.html extends itself, because it is the layout of this mail: {% extends mail_layout"
+        ' %} extends plain.html. Write {% extends "mailhandler/layout.html" %} there.'
+    )
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"a.html": "{% extends 'a.html' %}"}, "a.html extends itself."),
+        (
+            {"a.html": "{% extends 'b.html' %}", "b.html": "{% extends 'a.html' %}"},
+            "The templates of the cycle are a.html, b.html.",
+        ),
+    ],
+)
+def test_templates_that_extend_one_another(files: dict[str, str], said: str) -> None:
+    """Templates that extend one another are named, instead of a RecursionError."""
+    with app_with(files).app_context(), pytest.raises(MessageError) as caught:
+        PlainMailer().render("a", subject="Hi")
+
+    assert said in str(caught.value)
+
+
+def test_another_recursion() -> None:
+    """A macro that calls itself without end is still Jinja's error."""
+    text = "{% macro f(x) %}{{ f(x) }}{% endmacro %}<p>Hi {{ f(1) }}"
+    with app_with({"a.html": text}).app_context(), pytest.raises(RecursionError):
+        PlainMailer().render("a", subject="Hi")
+
+
 def test_layout_of_a_template() -> None:
     """A mail in Markdown can set another layout than its group."""
     templates = {
@@ -188,6 +232,67 @@ def test_send_later(priority: str, tmp_path: Path) -> None:
     assert (row.account, PRIORITIES[row.priority], row.key) == ("accounts", priority, "once")
     assert row.due - row.created == 60
     assert (ticket.created, again.created) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("priority", "later", "each"),
+    [(None, "normal", "bulk"), ("high", "high", "high"), ("normal", "normal", "normal")],
+)
+def test_send_later_each(priority: str | None, later: str, each: str, tmp_path: Path) -> None:
+    """``send_later_each`` uses the account and the priority of the group. Without a priority, a
+    list is sent after single messages."""
+    here = Shop(tmp_path, MAIL_ACCOUNTS=GROUPS)
+    mailer = AccountMailer(here.mail)
+    mailer.priority = priority
+    with here.app.app_context():
+        mailer.send_later(letter())
+        tickets = [
+            *mailer.send_later_each(
+                (letter(f"r{n % 2}@example.com") for n in range(3)),
+                key=lambda message: f"news:{message.to[0]}",
+                delay=60,
+            )
+        ]
+
+    assert [ticket.created for ticket in tickets] == [True, True, False]
+    assert [PRIORITIES[row.priority] for row in here.rows] == [later, each, each]
+    assert {row.account for row in here.rows} == {"accounts"}
+    assert [row.due - row.created for row in here.rows] == [0, 60, 60]
+
+
+@pytest.mark.parametrize(
+    ("shared", "given", "tags"),
+    [
+        ((), None, ()),
+        ("account", None, ("account",)),
+        (["account", "eu"], ["welcome"], ("account", "eu", "welcome")),
+        ("account", "account", ("account",)),
+        ((), "welcome", ("welcome",)),
+    ],
+)
+def test_tags(shared: t.Any, given: t.Any, tags: tuple[str, ...]) -> None:
+    """Each message has the tags of the group, and after them those that the mail adds."""
+    fields = {} if given is None else {"tags": given}
+    mailer = AccountMailer()
+    mailer.tags = shared
+    with app(txt="Hello").app_context():
+        message = mailer.welcome("Ann", subject="Hi", **fields)
+
+    assert message.tags == tags
+    assert message.replace(tags=[]).tags == ()
+
+
+@pytest.mark.parametrize(
+    ("shared", "given", "said"), [(5, None, "AccountMailer.tags takes"), ("x", 5, "tags takes")]
+)
+def test_a_wrong_tag(shared: t.Any, given: t.Any, said: str) -> None:
+    """The error for a wrong tag says whether it is the attribute or the argument."""
+    mailer = AccountMailer()
+    mailer.tags = shared
+    with app(txt="Hello").app_context(), pytest.raises(MessageError) as caught:
+        mailer.welcome("Ann", subject="Hi", tags=given)
+
+    assert str(caught.value).startswith(said)
 
 
 def test_the_mail_of_the_current_app() -> None:

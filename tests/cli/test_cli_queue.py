@@ -182,8 +182,9 @@ def test_cancel_and_purge(full: Shop) -> None:
         "2 messages cancelled.\nError: Message 1 is sent.\n",
     )
     assert full.states == ["sent", "cancelled", "failed", "cancelled"]
+    # With an age, it does not ask.
     assert run(full, "queue", "purge", "--older-than", "1d") == (0, "0 messages deleted.\n")
-    assert run(full, "queue", "purge", "--state", "failed") == (0, "1 message deleted.\n")
+    assert run(full, "queue", "purge", "--state", "failed", "--yes") == (0, "1 message deleted.\n")
     assert run(full, "queue", "purge", "--yes") == (0, "3 messages deleted.\n")
     assert full.mail.send_later(letter(), key="order:17").created
 
@@ -197,6 +198,12 @@ def test_cancel_and_purge(full: Shop) -> None:
         (["cancel", "1", "99"], "There is no message 99 in the queue.\n"),
         (["purge"], "would delete 2 finished messages and their keys"),
         (["purge", "--using", "news"], "would delete 1 finished message and its key"),
+        (["purge", "--state", "failed"], "would delete 1 failed message and its key"),
+        (
+            ["purge", "--state", "held"],
+            "1 held message and its key. Messages with these keys could",
+        ),
+        (["purge", "--state", "sent", "--using", "default"], "Give --older-than, or --yes."),
         (["retry"], "Give the numbers of messages, or --state, --older-than, --using or --tag."),
         (["cancel"], "Give the numbers of messages, or --state, --older-than, --using or --tag."),
         (["purge", "--state", "waiting"], "waiting are not finished: cancel them first"),
@@ -218,31 +225,66 @@ def test_a_held_message_is_purged_by_name(full: Shop) -> None:
     """A held message waits for a person: purge deletes it only with --state held."""
     run(full, "queue", "purge", "--yes")
     assert full.states == ["held", "waiting"]
-    run(full, "queue", "purge", "--state", "held")
+    run(full, "queue", "purge", "--state", "held", "--yes")
 
     assert full.states == ["waiting"]
 
 
-@pytest.mark.parametrize(("answer", "left"), [("y", 2), ("n", 4), ("", 4)])
-def test_purge_asks(tmp_path: Path, scripted: Scripted, full: Shop, answer: str, left: int) -> None:
-    """On a terminal, purge asks before it deletes all finished messages, and deletes none unless
+@pytest.mark.parametrize(
+    ("options", "question", "answer", "left"),
+    [
+        ("", "Delete 2 finished messages and their keys?", "y", 2),
+        ("", "Delete 2 finished messages and their keys?", "n", 4),
+        ("", "Delete 2 finished messages and their keys?", "", 4),
+        ("--state failed", "Delete 1 failed message and its key?", "y", 3),
+        ("--state held", "Delete 1 held message and its key?", "", 4),
+    ],
+)
+def test_purge_asks(
+    tmp_path: Path,
+    scripted: Scripted,
+    full: Shop,
+    options: str,
+    question: str,
+    answer: str,
+    left: int,
+) -> None:
+    """On a terminal, purge without an age asks before it deletes messages, and deletes none unless
     the answer is yes."""
     environment = program(tmp_path, scripted())
+    command = ["flask", "--app", "app", "mail", "queue", "purge", *options.split()]
 
-    with Terminal(
-        "flask", "--app", "app", "mail", "queue", "purge", cwd=tmp_path, environment=environment
-    ) as terminal:
-        terminal.answer("Delete 2 finished messages and their keys?", answer)
+    with Terminal(*command, cwd=tmp_path, environment=environment) as terminal:
+        terminal.answer(question, answer)
         code = terminal.end()
 
-    assert (code, len(full.states)) == (0 if left == 2 else 1, left)
+    assert (code, len(full.states)) == (0 if left < 4 else 1, left)
 
 
-def test_purging_nothing(tmp_path: Path) -> None:
-    """If no message is finished, purge asks nothing, and does not create a store."""
-    with shop(tmp_path) as here:
-        assert run(here, "queue", "purge") == (0, "0 messages deleted.\n")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status",
+        "list",
+        "list --json --older-than 7d",
+        "show 1",
+        "retry 1",
+        "retry --state failed",
+        "cancel 1 2",
+        "cancel --tag news",
+        "purge --yes",
+        "purge --state sent",
+    ],
+)
+@pytest.mark.parametrize("using", ["", "--using news"])
+def test_no_command_creates_the_queue(tmp_path: Path, command: str, using: str) -> None:
+    """In an app that never queued mail, no queue command creates the queue's file."""
+    with shop(tmp_path, MAIL_ACCOUNTS={"news": {"host": "news.example"}}) as here:
+        run(here, "queue", *command.split(), *using.split())
+        _ = here.queue.stats()
+
         assert not here.queue.store.begun
+        assert not [*tmp_path.rglob("*.sqlite*")]
 
 
 def test_worker_once(tmp_path: Path, scripted: Scripted) -> None:

@@ -145,7 +145,7 @@ def test_a_file_without_a_name() -> None:
         text="Hi",
         alternatives=[("BEGIN:VCALENDAR", "text/calendar")],
         attachments=[
-            Attachment(b"%PDF", mimetype="application/pdf"),
+            Attachment(b"%PDF", filename="", mimetype="application/pdf"),
             Attachment(b"%PDF", filename="a.pdf"),
             Attachment(b"Subject: x\r\n\r\ny", mimetype="message/rfc822"),
         ],

@@ -359,6 +359,8 @@ def test_the_url_of_an_inline_image(cid: str, url: str) -> None:
 
 def test_alternatives() -> None:
     """Other forms of the body are Attachments or (data, type) pairs."""
-    message = Message(alternatives=[("BEGIN", "text/calendar"), Attachment("x")])
+    message = Message(
+        alternatives=[("BEGIN", "text/calendar"), Attachment("x", mimetype="text/plain")]
+    )
 
     assert [item.mimetype for item in message.alternatives] == ["text/calendar", "text/plain"]

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask import url_for
 from markupsafe import Markup
+from werkzeug.routing import BuildError
 
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import ConfigurationWarning
@@ -164,6 +165,58 @@ def test_url_for(base: str, call: str, expect: str) -> None:
     html = render(app, "x").html.replace("%2F", "/").replace("%3F", "?")
 
     assert html == f"https://shop.example{expect}".replace("%2F", "/").replace("%3F", "?")
+
+
+@pytest.mark.parametrize(
+    ("keys", "endpoint", "values", "expect"),
+    [
+        ({}, "reset", {"token": "a b"}, "https://shop.example/reset/a%20b"),
+        ({"base_url": "https://x.example/app"}, "account", {}, "https://x.example/app/account"),
+        (
+            {"base_url": None, "SERVER_NAME": "y.example:8443"},
+            "account",
+            {},
+            "http://y.example:8443/account",
+        ),
+        (
+            {},
+            "account",
+            {"_anchor": "a", "_scheme": "http", "_external": False},
+            "http://shop.example/account#a",
+        ),
+    ],
+)
+def test_url_for_outside_templates(
+    keys: dict[str, object], endpoint: str, values: dict[str, t.Any], expect: str
+) -> None:
+    """``mail.url_for`` returns the URL that ``url_for`` in a template returns, and does not use the
+    Host header either."""
+    app = app_with({"x.txt": "{{ url_for(endpoint, **values) }}"}, **keys)
+
+    with app.app_context():
+        script = current_mail.url_for(endpoint, **values)
+    with app.test_request_context(headers={"Host": "attacker.example"}):
+        view = current_mail.url_for(endpoint, **values)
+
+    assert script == view == expect
+    assert render(app, "x", endpoint=endpoint, values=values).text == f"{expect}\n"
+
+
+def test_url_for_outside_templates_without_a_base() -> None:
+    """Without MAIL_BASE_URL, ``mail.url_for`` uses the host of a request only as a template does,
+    and its warning names the line that called it."""
+    app = app_with({}, base_url=None)
+    with app.app_context(), pytest.raises(ConfigurationError, match="needs MAIL_BASE_URL outside"):
+        current_mail.url_for("account")
+    with app.test_request_context(), pytest.raises(ConfigurationError, match="may be forged"):
+        current_mail.url_for("account")
+    with app_with({}).app_context(), pytest.raises(BuildError):
+        current_mail.url_for("no")
+
+    app.testing = True
+    with app.test_request_context(), pytest.warns(ConfigurationWarning) as caught:
+        assert current_mail.url_for("account") == "http://localhost/account"
+    assert caught[0].filename == __file__
 
 
 def test_url_for_knows_the_apps_habits() -> None:

@@ -276,6 +276,21 @@ def test_capture_knows_the_account() -> None:
     assert "using=bulk" in repr(outbox[0])
 
 
+@pytest.mark.parametrize("tags", [(), ("news",), ("news-48", "Grüße")])
+def test_tags(app: Flask, tags: tuple[str, ...]) -> None:
+    """A captured message has the tags that it was sent or queued with."""
+    mail: Mail = app.extensions["mailhandler"]
+    theirs = EmailMessage()
+    theirs["From"] = theirs["To"] = "ann@example.com"
+    with app.app_context(), mail.capture() as outbox:
+        message = NEWS.replace(tags=tags)
+        mail.send(message)
+        mail.send_later(message)
+        mail.send(theirs)
+
+    assert [captured.tags for captured in outbox] == [tags, tags, ()]
+
+
 def test_an_email_message_reads_the_same(app: Flask) -> None:
     """A message of the standard library has the same properties."""
     mail = t.cast(Mail, app.extensions["mailhandler"])

@@ -266,7 +266,11 @@ def test_attachment() -> None:
     logo = Attachment(b"PNG", filename="logo.png")
     message = captured(
         html=f"<img src='cid:{logo.cid}'>",
-        attachments=[bill, Attachment("a,b", filename="t.csv"), Attachment("x")],
+        attachments=[
+            bill,
+            Attachment("a,b", filename="t.csv"),
+            Attachment("x", mimetype="text/plain"),
+        ],
         inline_attachments=logo,
     )
 

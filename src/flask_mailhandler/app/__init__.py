@@ -10,6 +10,7 @@
                              rate_limit
 
     sender ── send_call     send, send_each, send_async; what each call does
+              wrong_arguments
     current                 finds the registration of the current app, for every part above
     listeners               what an app does with an event: log, signals, on_event
     people                  what mail.address_of adds to a class, such as User

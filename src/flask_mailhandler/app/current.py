@@ -34,7 +34,8 @@ def app_in_context() -> Flask:
     if not has_app_context():
         raise RuntimeError(
             "Mail is sent on behalf of an app, and there is no app context here. In a script,"
-            " wrap the code in 'with app.app_context():'; in a thread, push one there."
+            " wrap the code in 'with app.app_context():'; in a thread, push one there; above a"
+            " command of app.cli.add_command(), write @with_appcontext."
         )
     return current_app_object()
 

@@ -36,8 +36,8 @@ from .settings import Settings
 if t.TYPE_CHECKING:
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
-    from .listeners import Listener
     from .capturing import Capture
+    from .listeners import Listener
 
 
 class Registration:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from ..message.given import AnyMessage
 from ..message.given import Before
 from ..message.given import several
+from ..message.message import Message
 from ..message.other_names import LATER
 from ..text.checks import plain
 from .registrations import MailBase
@@ -30,6 +31,7 @@ if t.TYPE_CHECKING:
     from ..testing.server import SMTPServer
 
 B = t.TypeVar("B", bound="Before")
+_OWN = ("recipients", "timeout", "using")
 
 MISSING = object()
 """The default of an argument that is required."""
@@ -130,10 +132,10 @@ class Sender(MailBase):
 
         single = isinstance(message, AnyMessage)
         if fields or not single:
-            _check_arguments(message, fields)
+            _check_arguments(self.send, message, fields, recipients)
         call = SendCall(self._registrations.current(), using, recipients, timeout)
         if fields or not single:
-            message = _read(message, fields, recipients, call.handler.default_subject)
+            message = _read(message, fields, call.handler.default_subject)
         if isinstance(message, AnyMessage):
             (report,) = call.send([message])
             if report.error is not None and report.failed:
@@ -154,6 +156,7 @@ class Sender(MailBase):
         using: str | None = None,
         connections: int = 1,
         timeout: float | None = None,
+        **wrong: t.Never,
     ) -> Iterator[Report]:
         """Send any number of messages lazily, within ``MAIL_RATE_LIMIT``, and yield a report for
         each, in order. Nothing is sent until you iterate over the result. A failure is in its
@@ -177,6 +180,10 @@ class Sender(MailBase):
         """
         from .send_call import SendCall
 
+        if wrong:
+            from .wrong_arguments import wrong_argument
+
+            raise wrong_argument(self.send_each, wrong)
         call = SendCall(self._registrations.current(), using, timeout=timeout)
         return call.send_each(several(messages, "send_each"), call.at_once(connections))
 
@@ -217,6 +224,8 @@ class Sender(MailBase):
         """
         import asyncio  # only async apps load it
 
+        fields = {name: value for name, value in arguments.items() if name not in _OWN}
+        _check_arguments(self.send_async, message, fields, arguments.get("recipients"))
         send: t.Callable[..., Report | list[Report]] = self.send
         work = functools.partial(send, message, **arguments)
         # Not to_thread(): if the wait is cancelled, it withdraws a send that no thread has begun.
@@ -247,37 +256,54 @@ class Sender(MailBase):
 
 
 def _read(
-    message: t.Any, fields: dict[str, t.Any], recipients: AddressesInput, default_subject: str
+    message: t.Any, fields: dict[str, t.Any], default_subject: str
 ) -> AnyMessage | Iterable[AnyMessage]:
-    """Build a message from a text and its fields; return several messages as they are.
-
-    :raises TypeError: if the arguments do not go together.
-    """
+    """Build a message from a text and its fields; return several messages as they are."""
     text = plain(message)
     if text is not None or message is None:
-        if recipients is not None:
-            raise TypeError("send() takes recipients= only with a message; with a text, to=.")
         from ..handlers.prepare import from_text
 
         return from_text(text, fields, default_subject)
-    if fields:
-        raise TypeError(
-            f"send() takes {', '.join(sorted(fields))} only with a text; a message has its own:"
-            " write message.replace(...)."
-        )
-    if recipients is not None:
-        raise TypeError("send() takes recipients= only for a single message.")
     return t.cast("Iterable[AnyMessage]", message)
 
 
-def _check_arguments(message: object, fields: Collection[str]) -> None:
-    """Refuse a missing message, and arguments of send_later."""
+def _check_arguments(
+    method: t.Callable[..., object],
+    message: object,
+    fields: Collection[str],
+    recipients: AddressesInput,
+) -> None:
+    """Check that the arguments of ``send`` or ``send_async`` go together.
+
+    :raises TypeError: if they do not. It names the method that the user called.
+    """
+    call = f"{method.__name__}()"
     if later := sorted(LATER.intersection(fields)):
         raise TypeError(
-            f"send() sends now: {', '.join(later)} is an argument of send_later(), which takes"
+            f"{call} sends now: {', '.join(later)} is an argument of send_later(), which takes"
             " a message."
         )
     if message is MISSING:
         raise TypeError(
             "send() takes a message, or its text, first: mail.send('Hello Ann', subject=...)."
         )
+    is_text = message is None or plain(message) is not None
+    if is_text and recipients is not None:
+        raise TypeError(f"{call} takes recipients= only with a message; with a text, to=.")
+    if wrong := [name for name in fields if name not in Message.__dataclass_fields__]:
+        from .wrong_arguments import near
+        from .wrong_arguments import wrong_argument
+
+        # An unknown field of a text is an error of Message, unless one of our own was meant.
+        if wrong := [name for name in wrong if not is_text or near(name, _OWN)]:
+            raise wrong_argument(method, wrong, takes=_OWN)
+    elif is_text:
+        return
+    elif fields:
+        names = sorted(fields)
+        raise TypeError(
+            f"{call} takes {', '.join(names)} only with a text; a message has its own: write"
+            f" message.replace({'=..., '.join(names)}=...)."
+        )
+    elif recipients is not None and not isinstance(message, AnyMessage):
+        raise TypeError(f"{call} takes recipients= only for a single message.")

@@ -2,9 +2,10 @@
 
 ::
 
-    attachment     octets, text or a file, with a name and a type
-    file           a file of this machine that is read while it is sent
-    storage        a file of a storage: read while it is sent, or now
+    attachment       octets, text or a file, with a name and a type
+    name_and_type    checks both, and guesses each from the other
+    file             a file of this machine that is read while it is sent
+    storage          a file of a storage: read while it is sent, or now
 """
 
 from __future__ import annotations

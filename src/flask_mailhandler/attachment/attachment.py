@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import os
 import re
@@ -10,13 +11,14 @@ import typing as t
 
 from ..errors import MessageError
 from ..frozen import Frozen
-from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
 from ..text.checks import unproxied
-from ..text.mimetype import parse_mimetype
 from .file import File
 from .file import Streamed
+from .name_and_type import checked_filename
+from .name_and_type import checked_mimetype
+from .name_and_type import name_by_type
 
 if t.TYPE_CHECKING:
     import io
@@ -25,10 +27,7 @@ if t.TYPE_CHECKING:
 # https://www.rfc-editor.org/rfc/rfc2392: what follows cid:, without the characters that a URL or
 # the angle brackets would need escaped.
 _CID = r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z"
-# Embedding and override characters can show "gpj.exe" as "exe.jpg". The marks (LRM, RLM, ALM)
-# are harmless.
 _making = threading.Lock()
-_BIDI = "[\u202a-\u202e\u2066-\u2069]"
 
 
 class Attachment(Frozen):
@@ -44,9 +43,11 @@ class Attachment(Frozen):
 
     :param data: Octets, which are sent unchanged; or text, which is sent as UTF-8 with the line
         ends of its type. A ``BytesIO`` or ``StringIO`` is attached whole, whatever its position.
-    :param filename: The name that the reader sees. Only the last part of a path is used.
+    :param filename: The name that the reader sees. Only the last part of a path is used. Without
+        it, a file in ``attachments=`` is named by its type, such as ``attachment.pdf``, unless you
+        pass "".
     :param mimetype: The type, such as ``application/pdf`` or ``text/calendar; method=REQUEST``. If
-        you leave it out, it is guessed from the name.
+        you leave it out, it is guessed from the name; without a name, it is required.
     :param cid: The Content-ID without angle brackets. If you leave it out, one is generated; refer
         to it by ``src="cid:{attachment.cid}"``.
     :raises MessageError: for a name, type or cid that cannot be sent.
@@ -57,6 +58,7 @@ class Attachment(Frozen):
     mimetype: str
     given_cid: str | None
     _made_cid: str = dataclasses.field(compare=False)
+    _unnamed: bool = dataclasses.field(compare=False)
 
     def __init__(
         self,
@@ -72,14 +74,15 @@ class Attachment(Frozen):
                 " filename=..., mimetype=...)."
             )
 
-        source, name = _source(data), _filename(filename)
+        source, name = _source(data), checked_filename(filename)
         # A frozen object sets each attribute in 0.2 µs, and all of them here in 0.3 µs.
         self.__dict__.update(
             source=source,
             filename=name,
-            mimetype=_mimetype(mimetype, name, source),
+            mimetype=checked_mimetype(mimetype, name, source),
             given_cid=None if cid is None else _cid(cid),
             _made_cid="",
+            _unnamed=name is None and filename is None,
         )
 
     @classmethod
@@ -173,6 +176,18 @@ class Attachment(Frozen):
             return self.source.size
         return len(self.source.encode() if isinstance(self.source, str) else self.source)
 
+    def named(self) -> Attachment:
+        """Return the attachment with a name by its type, if the caller did not choose whether it
+        has one.
+
+        A message has no name, because mail clients show its subject.
+        """
+        if not self._unnamed or self.mimetype[:8].lower() == "message/":
+            return self
+        named = copy.copy(self)
+        named.__dict__["filename"] = name_by_type(self.mimetype)
+        return named
+
     def same_as(self, other: Attachment) -> bool:
         """Return whether both have the same octets and the same type. Their names may differ.
 
@@ -260,53 +275,6 @@ def _source(data: object) -> bytes | str | Streamed:
 
 def _octets(data: bytes | str) -> bytes:
     return data.encode() if isinstance(data, str) else data
-
-
-def _filename(value: object) -> str | None:
-    if value is None:
-        return None
-    text = plain(value)
-    if text is None:
-        raise MessageError(f"filename takes a string, not {shorten(value)}.")
-    check_text(text, "filename")
-    if not text.isascii() and re.search(_BIDI, text):
-        raise MessageError(
-            f"filename has a bidirectional control character: {shorten(text)}. Remove it."
-        )
-    # The receiver must not get a path, neither with slashes nor with backslashes.
-    return text.rpartition("/")[2].rpartition("\\")[2].strip() or None
-
-
-def _mimetype(value: object, filename: str | None, source: bytes | str | Streamed) -> str:
-    if value is None:
-        return _guess(filename) or (
-            "text/plain" if isinstance(source, str) else "application/octet-stream"
-        )
-    text = plain(value)
-    if text is None:
-        raise MessageError(f"mimetype takes a string, not {shorten(value)}.")
-    maintype, _, parameters = parse_mimetype(check_text(text, "mimetype"))
-    if maintype == "multipart":
-        raise MessageError(f"An attachment cannot be {text!r}: attach each of its parts instead.")
-    charset = dict(parameters).get("charset") if parameters else None
-    if charset is not None and isinstance(source, str):
-        try:
-            source.encode(charset)
-        except (LookupError, UnicodeError) as error:
-            raise MessageError(
-                f"The attached text cannot be written in {charset}: {error}."
-            ) from None
-    return text
-
-
-def _guess(filename: str | None) -> str | None:
-    if filename is None:
-        return None
-    import mimetypes  # imported only when needed: it reads the system's tables
-
-    kind, encoding = mimetypes.guess_type(filename)
-    packed = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
-    return packed.get(encoding, "application/octet-stream") if encoding else kind
 
 
 def _cid(value: object) -> str:

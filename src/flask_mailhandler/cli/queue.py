@@ -16,6 +16,7 @@ from ..app.queue_keys import duration
 from ..queue import outcomes
 from ..queue.current import current_queue
 from ..queue.mail_queue import MailQueue
+from ..queue.mail_queue import PURGEABLE
 from ..queue.outcomes import DamagedRowError
 from ..queue.outcomes import Settled
 from ..queue.row import FINISHED
@@ -211,13 +212,13 @@ def cancel(choice: Choice) -> int:
 
 
 def purge(choice: Choice, yes: bool) -> int:
-    """Delete messages. Without an age or a state, ask the user first.
+    """Delete messages. Without an age, ask the user first.
 
     :raises ClickException: for a state in which a message is not finished, or if there is no
         terminal to ask on.
     """
     queue: MailQueue = current_queue()
-    if not (yes or choice.state or choice.older_than):
+    if not (yes or choice.older_than):
         _ask_before_purging(choice)
     try:
         number = queue.purge(
@@ -231,15 +232,18 @@ def purge(choice: Choice, yes: bool) -> int:
 def _ask_before_purging(choice: Choice) -> None:
     store = current_queue().store
     counts = store.counts(choice.using, choice.tag) if store.begun else {}
-    number = sum(counts.get(state, 0) for state in FINISHED)
+    states = PURGEABLE & {RowState(choice.state)} if choice.state else FINISHED
+    number = sum(counts.get(state, 0) for state in states)
     if not number:
         return
-    what = "1 finished message and its key" if number == 1 else f"{number} finished messages and"
-    what += "" if number == 1 else " their keys"
+    kind = choice.state or "finished"
+    what = f"1 {kind} message and its key"
+    if number > 1:
+        what = f"{number} {kind} messages and their keys"
     if not interactive():
         raise click.ClickException(
             f"This would delete {what}. Messages with these keys could then be queued again. Give"
-            " --older-than or --state, or --yes."
+            " --older-than, or --yes."
         )
     click.confirm(
         f"Delete {what}? Messages with these keys could then be queued again.", abort=True, err=True

@@ -71,8 +71,8 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
     def purge(yes: bool, **choice: t.Any) -> None:
         """Delete finished messages and their keys, and held ones with --state held.
 
-        Without --state and --older-than it asks first, because a message with a deleted key can be
-        queued again.
+        Without --older-than it asks first, because a message with a deleted key can be queued
+        again.
         """
         run("purge", _choice(choice), yes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
@@ -24,9 +25,9 @@ from ..queue.send_later import LaterSender
 from ..queue.send_later import start_with_requests
 
 if t.TYPE_CHECKING:
+    from ..address import AddressInput
     from ..events.event import Event
     from ..events.kinds import EventKind
-    from ..address import AddressInput
     from ..message.arguments import MessageFields
     from ..message.message import Message
 
@@ -248,8 +249,33 @@ class Mail(Sender, LaterSender):
         mine = self._registration()
         return handle_notification(mine.app, mine.listeners, octets)
 
+    def url_for(self, endpoint: str, /, **values: t.Any) -> str:
+        """Return an absolute URL for a message, as ``url_for`` does in the templates of mails. ::
+
+            link = mail.url_for("unsubscribe", token=token)
+
+        It starts with ``MAIL_BASE_URL`` or ``SERVER_NAME``, and does not use the Host header of the
+        request, which a client can forge. It works outside a request too.
+
+        :param values: The arguments of :meth:`flask.Flask.url_for`.
+        :raises ConfigurationError: if neither key is set, unless the host of the request can be
+            trusted.
+        :raises werkzeug.routing.BuildError: if there is no such endpoint.
+        """
+        from ..templating import whole_url
+
+        mine = self._registration()
+        return whole_url(mine.app, mine.settings.base_url, endpoint, values)
+
     def __repr__(self) -> str:
         return f"<Mail on {', '.join(self._registrations.names()) or 'no app'}>"
+
+
+# Python names a method in a TypeError as the class that defines it. Users know only Mail.
+for _kind in (Sender, LaterSender):
+    for _name, _method in vars(_kind).items():
+        if isinstance(_method, types.FunctionType):
+            _method.__qualname__ = f"Mail.{_name}"
 
 
 def _current_mail() -> Mail:

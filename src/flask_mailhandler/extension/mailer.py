@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import datetime
 import typing as t
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 
 from ..address import AddressesInput
 from ..address import AddressInput
+from ..app.wrong_arguments import wrong_argument
 from ..message.arguments import MessageFields
+from ..message.arguments import TagsInput
+from ..message.fields import tags as read_tags
 from ..message.given import AnyMessage
 from ..message.message import Message
 from .mail import current_mail
@@ -18,6 +24,8 @@ if t.TYPE_CHECKING:
     from ..queue.send_options import Span
     from ..queue.ticket import Ticket
     from ..report import Report
+
+_M = t.TypeVar("_M", bound=AnyMessage)
 
 
 class Mailer:
@@ -49,8 +57,11 @@ class Mailer:
     """The Reply-To of each message. Default: ``MAIL_DEFAULT_REPLY_TO``."""
     using: str | None = None
     """The account of ``MAIL_ACCOUNTS`` to send with."""
-    priority: str = "normal"
-    """``"high"``, ``"normal"`` or ``"bulk"``, for :meth:`send_later`."""
+    priority: str | None = None
+    """``"high"``, ``"normal"`` or ``"bulk"``. Default: ``"normal"`` for :meth:`send_later`,
+    ``"bulk"`` for :meth:`send_later_each`."""
+    tags: TagsInput = ()
+    """The tags of each message, next to those that are passed to :meth:`render`."""
 
     def __init__(self, mail: Mail = current_mail) -> None:
         self.mail: Mail = mail
@@ -69,10 +80,15 @@ class Mailer:
             return self.render("welcome", {"user": user}, to=user.email)
 
         :param fields: The other fields of the message. ``from_addr=`` and ``reply_to=`` take
-            precedence over the attributes.
+            precedence over the attributes; ``tags=`` are added to :attr:`tags`.
         """
         shared: MessageFields = {"from_addr": self.from_addr, "reply_to": self.reply_to}
         fields = {**shared, **fields}
+        if self.tags:
+            fields["tags"] = (
+                *read_tags(self.tags, f"{type(self).__name__}.tags"),
+                *read_tags(fields.get("tags"), "tags"),
+            )
         template = f"{self.folder}/{template}" if self.folder else template
         if self.layout:
             context = {"mail_layout": self.layout, **(context or {})}
@@ -85,6 +101,7 @@ class Mailer:
         *,
         recipients: AddressesInput = None,
         timeout: float | None = None,
+        **wrong: t.Never,
     ) -> Report:
         """Send a message with the account :attr:`using`, like :meth:`.Mail.send`. ::
 
@@ -93,6 +110,8 @@ class Mailer:
         :raises MessageError: if the message cannot be sent as it is. Nothing was sent then.
         :raises DeliveryError: if no recipient accepted the message.
         """
+        if wrong:
+            raise wrong_argument(self.send, wrong, attributes=["using"])
         return self.mail.send(message, using=self.using, recipients=recipients, timeout=timeout)
 
     def send_later(
@@ -105,19 +124,56 @@ class Mailer:
         expires: Span | datetime.datetime | None = None,
         key: str | None = None,
         session: t.Any = None,
+        **wrong: t.Never,
     ) -> Ticket:
         """Put a message into the queue with the account :attr:`using` and with :attr:`priority`,
         like :meth:`.Mail.send_later`. ::
 
             ticket = accounts.send_later(accounts.welcome(user), key=f"welcome:{user.id}")
         """
+        if wrong:
+            raise wrong_argument(self.send_later, wrong, attributes=["using", "priority"])
         return self.mail.send_later(
             message,
             delay=delay,
             at=at,
             expires=expires,
             key=key,
-            priority=self.priority,
+            priority=self.priority or "normal",
+            using=self.using,
+            session=session,
+        )
+
+    def send_later_each(
+        self,
+        messages: Iterable[_M],
+        /,
+        *,
+        delay: Span | None = None,
+        at: datetime.datetime | None = None,
+        expires: Span | datetime.datetime | None = None,
+        key: Callable[[_M], str | None] | None = None,
+        session: t.Any = None,
+        **wrong: t.Never,
+    ) -> Iterator[Ticket]:
+        """Put any number of messages into the queue with the account :attr:`using` and with
+        :attr:`priority`, like :meth:`.Mail.send_later_each`. ::
+
+            messages = (news.week(member) for member in members)
+            for ticket in news.send_later_each(messages):
+                ...
+
+        Nothing is queued until you iterate over the result.
+        """
+        if wrong:
+            raise wrong_argument(self.send_later_each, wrong, attributes=["using", "priority"])
+        return self.mail.send_later_each(
+            messages,
+            delay=delay,
+            at=at,
+            expires=expires,
+            key=key,
+            priority=self.priority or "bulk",
             using=self.using,
             session=session,
         )

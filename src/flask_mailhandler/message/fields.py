@@ -85,6 +85,10 @@ def attachments(value: object, field: str) -> tuple[Attachment, ...]:
     return tuple([_attachment(item, field) for item in t.cast("Iterable[object]", value)])
 
 
+def attached_files(value: object, field: str) -> tuple[Attachment, ...]:
+    return tuple([one if one.filename else one.named() for one in attachments(value, field)])
+
+
 def _attachment(value: object, field: str) -> Attachment:
     found = attachment_of(value)
     if found is None:

@@ -113,7 +113,7 @@ def _attachment_from_json(item: Mapping[str, t.Any]) -> Attachment:
         data = item["text"]
     # The id is passed even if it was generated, so that it is checked.
     attachment = Attachment(
-        data, filename=item["filename"], mimetype=item["mimetype"], cid=item["cid"]
+        data, filename=item["filename"] or "", mimetype=item["mimetype"], cid=item["cid"]
     )
     if not item["cid_given"]:
         object.__setattr__(attachment, "_made_cid", attachment.cid)

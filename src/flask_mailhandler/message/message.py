@@ -77,7 +77,7 @@ class Message:
     """The address that bounces go to. The default is the From; with "", no bounces are sent."""
     headers: Field[HeadersInput, Headers] = Field(lambda value, _: Headers(value), None)
     """Further header fields. A field that has its own argument is refused."""
-    attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(convert.attachments, ())
+    attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(convert.attached_files, ())
     """Files for the reader to keep."""
     inline_attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(
         convert.inline_attachments, ()

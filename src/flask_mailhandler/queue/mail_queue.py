@@ -39,6 +39,8 @@ if t.TYPE_CHECKING:
     from .stores.base import Store
 
 _PAGE = 500
+PURGEABLE = FINISHED | {RowState.HELD}
+"""The states in which ``purge`` accepts a message. It must be told to delete held ones."""
 
 
 class MailQueue:
@@ -181,7 +183,7 @@ class MailQueue:
 
         :return: The number of messages to be sent.
         """
-        return sum(map(self._retry, _pages(ids)))
+        return sum(map(self._retry, _pages(ids))) if self.store.begun else 0
 
     def _retry(self, ids: Sequence[int]) -> int:
         now, age = self.store.now(), self.settings.queue_max_age
@@ -208,7 +210,7 @@ class MailQueue:
 
         :return: The number of cancelled messages.
         """
-        return sum(map(self._cancel, _pages(ids)))
+        return sum(map(self._cancel, _pages(ids))) if self.store.begun else 0
 
     def _cancel(self, ids: Sequence[int]) -> int:
         now = self.store.now()
@@ -237,7 +239,7 @@ class MailQueue:
         wanted = self._filter(state, using, older_than, tag)
         if not wanted.states:
             wanted = dataclasses.replace(wanted, states=FINISHED)
-        if not {*wanted.states} <= FINISHED | {RowState.HELD}:
+        if not {*wanted.states} <= PURGEABLE:
             raise ValueError(f"Messages that are {state} are not finished: cancel them first.")
         total = 0
         while number := self.store.purge(wanted, _PAGE):

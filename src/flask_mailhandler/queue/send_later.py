@@ -58,6 +58,7 @@ class LaterSender(MailBase):
         priority: str = "normal",
         using: str | None = None,
         session: t.Any = None,
+        **wrong: t.Never,
     ) -> Ticket:
         """Put a message into the queue and return at once.
 
@@ -86,6 +87,10 @@ class LaterSender(MailBase):
         :raises ConfigurationError: if *session* is given, and the queue is not in its database.
         :raises QueueError: if the queue cannot be used. The message is not in it.
         """
+        if wrong:
+            from ..app.wrong_arguments import wrong_argument
+
+            raise wrong_argument(self.send_later, wrong)
         refuse()
         mine = self._registration()
         queue = _queue_of(mine)
@@ -104,6 +109,7 @@ class LaterSender(MailBase):
         priority: str = "bulk",
         using: str | None = None,
         session: t.Any = None,
+        **wrong: t.Never,
     ) -> Iterator[Ticket]:
         """Put any number of messages into the queue, as :meth:`send_later` does with one.
 
@@ -122,6 +128,10 @@ class LaterSender(MailBase):
             ``key=lambda message: f"news:48:{message.to[0]}"``.
         :raises MessageError: if *key* is not a function, or another argument is wrong.
         """
+        if wrong:
+            from ..app.wrong_arguments import wrong_argument
+
+            raise wrong_argument(self.send_later_each, wrong)
         refuse()
         if key is not None and not callable(key):
             raise MessageError(

@@ -17,7 +17,8 @@
       | images         mail_image
       | accent         mail_accent: the colours of the layout
       | blocks         subject, preheader, html, text
-      | undefined      names the file and the line of a variable that is not there
+      | undefined      names the file and the line of a variable that is not there, or of
+      |                templates that extend one another
       | markdown       welcome.md becomes HTML in a layout
       v
     parts              subject, HTML, text
@@ -37,5 +38,6 @@ from __future__ import annotations
 from ..message.template_name import origin_of
 from .render import render
 from .render import render_each
+from .urls import whole_url
 
-__all__ = ["origin_of", "render", "render_each"]
+__all__ = ["origin_of", "render", "render_each", "whole_url"]

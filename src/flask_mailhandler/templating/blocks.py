@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from jinja2 import Template
 from jinja2.runtime import Context
 
+from .undefined import check_for_a_cycle
 from .undefined import name_the_line
 
 _Block: t.TypeAlias = "Callable[[Context], Iterator[str]]"
@@ -85,6 +86,8 @@ class Rendered:
         try:
             return "".join(block(self._context))
         except Exception as error:
+            if isinstance(error, RecursionError):
+                check_for_a_cycle(error, self._context.get("mail_layout"))
             name_the_line(error, self._context.get_all())
             # It raises the error again, with the template's lines in the traceback.
             self._template.environment.handle_exception()

@@ -36,14 +36,19 @@ def url_for_of(app: Flask, base: BaseURL | None) -> URLFor:
     """
 
     def url_for(endpoint: str, /, **values: t.Any) -> str:
-        values["_external"] = True
-        fixed = base or _server_name(app)
-        if fixed is not None:
-            return _build(app, fixed, endpoint, values)
-        _check_host(app)
-        return app.url_for(endpoint, **values)
+        return whole_url(app, base, endpoint, values)
 
     return url_for
+
+
+def whole_url(app: Flask, base: BaseURL | None, endpoint: str, values: dict[str, t.Any]) -> str:
+    """Return an absolute URL for a message, as :meth:`.Mail.url_for` does."""
+    values["_external"] = True
+    fixed = base or _server_name(app)
+    if fixed is not None:
+        return _build(app, fixed, endpoint, values)
+    _check_host(app)
+    return app.url_for(endpoint, **values)
 
 
 def _server_name(app: Flask) -> BaseURL | None:
@@ -103,7 +108,7 @@ def _check_host(app: Flask) -> None:
             "Outside tests, url_for in a mail needs MAIL_BASE_URL. Set it to the URL of the app,"
             " such as 'https://shop.example'.",
             ConfigurationWarning,
-            stacklevel=3,
+            stacklevel=4,  # past whole_url, and the url_for that called it
         )
     elif not app.debug:
         raise ConfigurationError(

@@ -124,6 +124,11 @@ class Captured(Frozen):
         return self._read.attachments
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags, which no reader sees. An ``EmailMessage`` has none."""
+        return self.message.tags if isinstance(self.message, Message) else ()
+
+    @property
     def message_id(self) -> str:
         """The Message-ID, with its angle brackets."""
         return self.report.message_id

@@ -195,6 +195,7 @@ def _data(part: MIMEMessage) -> bytes:
 
 def _attachment(leaf: Leaf) -> Attachment:
     try:
-        return Attachment(leaf.data, filename=leaf.filename or None, mimetype=leaf.kind)
+        return Attachment(leaf.data, filename=leaf.filename or "", mimetype=leaf.kind)
     except MessageError:
-        return Attachment(leaf.data)  # the name has a control character, or the type is malformed
+        # The name has a control character, or the type is malformed.
+        return Attachment(leaf.data, mimetype="application/octet-stream")

@@ -169,7 +169,7 @@ def _attachment(part: MIMEMessage, fields: Sequence[Source], kind: str, built: b
     cid = field.value.strip("<>") if field else None
     made = cid if cid and _MADE.match(cid) else None
     mimetype = "; ".join([kind, *map(_written, described.items())])
-    attachment = Attachment(data, filename=name, mimetype=mimetype, cid=None if made else cid)
+    attachment = Attachment(data, filename=name or "", mimetype=mimetype, cid=None if made else cid)
     if made:
         object.__setattr__(attachment, "_made_cid", made)
     return attachment

@@ -1,0 +1,91 @@
+"""Errors for keyword arguments that a method of Mail or of a Mailer does not take."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from collections.abc import Collection
+
+from ..message.arguments import MessageFields
+from ..message.other_names import LATER
+
+# Other names of our arguments, mostly from task queues, and ours.
+_OTHER_NAMES = {
+    "account": "using",
+    "connection": "using",
+    "mailer": "using",
+    "eta": "at",
+    "when": "at",
+    "scheduled_at": "at",
+    "countdown": "delay",
+    "wait": "delay",
+    "ttl": "expires",
+    "expires_in": "expires",
+    "id": "key",
+    "job_id": "key",
+    "task_id": "key",
+    "idempotency_key": "key",
+    "db": "session",
+    "processes": "connections",
+    "threads": "connections",
+    "workers": "connections",
+}
+FIELDS: frozenset[str] = MessageFields.__optional_keys__
+"""The names of a message's fields."""
+
+
+def wrong_argument(
+    method: Callable[..., object],
+    wrong: Collection[str],
+    *,
+    attributes: Collection[str] = (),
+    takes: Collection[str] = (),
+) -> TypeError:
+    """Return the error for keyword arguments that a method does not take.
+
+    :param method: The method that the user called.
+    :param attributes: The arguments that are attributes of the method's object.
+    :param takes: The arguments of the method; by default, the keywords of its signature.
+    """
+    name, verb = min(wrong), method.__name__
+    call = f"{verb}()"
+    if attributes:
+        call = f"{type(getattr(method, '__self__', None)).__name__}.{call}"
+    takes = takes or sorted(_keywords(method))
+    if name in attributes:
+        return TypeError(
+            f"{call} takes {name} from the attribute of the mailer: for another value, write"
+            f" mail.{verb}(..., {name}=...)."
+        )
+    if ours := near(name, takes):
+        return TypeError(f"{call} takes no {name}=: write {ours}=.")
+    if name in LATER:
+        later = verb.removesuffix("_async").replace("send", "send_later")
+        return TypeError(f"{call} sends now: {name} is an argument of {later}().")
+    if name in FIELDS:
+        return TypeError(
+            f"{call} takes a message, and {name} is one of its fields: write Message({name}=...),"
+            f" or message.replace({name}=...)."
+        )
+    return TypeError(f"{call} takes no {name}=. Its arguments are {_listed(takes)}.")
+
+
+def near(name: str, takes: Collection[str]) -> str | None:
+    """Return the argument that was meant, or None."""
+    import difflib  # only errors need it
+
+    other = _OTHER_NAMES.get(name)
+    if other in takes:
+        return other
+    close = difflib.get_close_matches(name, takes, 1, 0.75)
+    return close[0] if close else None
+
+
+def _keywords(method: Callable[..., object]) -> list[str]:
+    parameters = inspect.signature(method).parameters.values()
+    return [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+
+
+def _listed(names: Collection[str]) -> str:
+    *most, last = [f"{name}=" for name in names]
+    return f"{', '.join(most)} and {last}" if most else last

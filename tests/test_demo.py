@@ -18,14 +18,25 @@ from pathlib import Path
 
 import pytest
 
+from screens import check
+from screens import Scheme
+from screens import screen
+from servers.flask_server import served
+
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flask import Flask
     from flask.testing import FlaskClient
+    from playwright.sync_api import Browser
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo"
 FORM = {"to": "Ann <ann@example.com>", "subject": "Hi", "text": "Hello"}
+# The font and the colours of an element.
+LOOK = """selector => {
+  const style = getComputedStyle(document.querySelector(selector));
+  return [style.fontFamily, style.fontSize, style.color, style.backgroundColor];
+}"""
 HOSTILE = "<script>alert('x')</script>"
 
 
@@ -75,7 +86,7 @@ def test_what_has_arrived_is_shown(browser: FlaskClient) -> None:
     message = browser.get(found[1]).text
 
     assert "It has arrived." in page.text
-    assert '<td class="accepted">accepted</td>' in page.text
+    assert '<span class="state accepted">accepted</span>' in page.text
     for shown in ("Ann &lt;ann@example.com&gt;", "Hello", "Übersicht.pdf", "1.2 kB"):
         assert shown in message
 
@@ -92,7 +103,7 @@ def test_everything_is_escaped(browser: FlaskClient) -> None:
     ]
 
     assert [page.status_code for page in pages] == [200, 422, 200]
-    assert not any("<script" in page.text for page in pages)
+    assert not any("<script>" in page.text for page in pages)
     assert all("default-src 'none'" in page.headers["Content-Security-Policy"] for page in pages)
 
 
@@ -136,6 +147,29 @@ def test_opens_on_the_mailbox() -> None:
 
     assert "Welcome to your mailbox" in page
     assert program.returncode == 0
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("device", ["desktop", "phone"])
+def test_it_looks_like_the_mailbox(
+    demo: Flask, chromium: Browser, device: str, scheme: Scheme
+) -> None:
+    """The form, an error and the report have the colours of the mailbox, and fit the screen."""
+    with served(demo) as address, screen(chromium, device, scheme) as page:
+        page.goto(f"{address}/_mail/")
+        bar = page.evaluate(LOOK, ".bar")
+        page.goto(address)
+        check(page, scheme)
+        assert page.evaluate(LOOK, ".bar") == bar
+        page.fill("[name=to]", "x" * 300)
+        page.click("button")
+        page.wait_for_selector("[role=alert]")
+        check(page, scheme)
+        page.fill("[name=to]", f"{'x' * 60}@{'long.' * 20}example.com")
+        page.click("button")
+        page.wait_for_selector(".outcomes")
+        check(page, scheme)
 
 
 @pytest.mark.services

@@ -97,9 +97,10 @@ def create_app() -> Flask:
         return render_template("sent.html", name=name, report=report, postbox=postbox)
 
     @app.after_request
-    def allow_no_scripts(response: Response) -> Response:
+    def allow_own_files(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = (
-            "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'"
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+            " form-action 'self'; frame-ancestors 'none'"
         )
         return response
 

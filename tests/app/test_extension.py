@@ -865,16 +865,26 @@ def test_the_rate_is_shared_by_all_callers(pauses: list[float]) -> None:
     assert pauses == pytest.approx([1, 1])
 
 
-def test_nothing_configured_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Without any key, mail is sent through localhost:25, and a warning says so once."""
-    app = create_app()
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ({}, "localhost:25"),
+        ({"server": None, "port": 2525, "use_tls": False}, "localhost:2525"),
+        ({"host": "", "security": "tls"}, "localhost:465"),
+    ],
+)
+def test_nothing_configured_is_logged_once(
+    keys: dict[str, object], place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a server, mail is sent through this machine, and a warning says so once."""
+    app = create_app(**keys)
 
     with app.app_context():
         handlers = [mail_of(app).handler, mail_of(app).handler]
 
     assert handlers[0] is handlers[1]
     assert [r.message for r in caplog.records if r.name == "flask_mailhandler"] == [
-        "Neither MAIL_URL nor MAIL_HOST is set: mail is sent through localhost:25."
+        f"Neither MAIL_URL nor MAIL_HOST is set: mail is sent through {place}."
     ]
 
 

@@ -165,6 +165,13 @@ def test_which_handler(keys: dict[str, object], expect: type) -> None:
         (False, True, {}, MailboxEmailHandler),
         (False, True, {"default_from": "me@example.com"}, MailboxEmailHandler),
         (False, True, {"stream": sys.stderr, "folder": "mail"}, MailboxEmailHandler),
+        (False, True, {"server": None, "port": 25, "use_tls": False}, MailboxEmailHandler),
+        (False, True, {"host": "", "security": "tls"}, MailboxEmailHandler),
+        (False, True, {"server": None, "username": "me", "password": "x"}, MailboxEmailHandler),
+        (False, True, {"server": None, "host": "mx.example.com"}, SMTPEmailHandler),
+        (False, True, {"server": None, "url": "smtp://mx.example.com"}, SMTPEmailHandler),
+        (False, True, {"port": 1025}, SMTPEmailHandler),
+        (False, False, {"server": None, "port": 25, "use_tls": False}, SMTPEmailHandler),
         (False, True, {"host": "mx.example.com"}, SMTPEmailHandler),
         (False, True, {"url": "smtp://mx.example.com"}, SMTPEmailHandler),
         (False, False, {}, SMTPEmailHandler),
@@ -181,6 +188,25 @@ def test_testing_and_debug(
 
     with app.app_context():
         assert type(mail.handler) is expect
+
+
+@pytest.mark.parametrize(
+    ("given", "expect"),
+    [
+        ({"rate_limit": "1/s"}, MailboxEmailHandler),
+        ({"default_from": "news@example.com"}, MailboxEmailHandler),
+        ({"host": "bulk.example.com"}, SMTPEmailHandler),
+        ({"url": "smtp://bulk.example.com"}, SMTPEmailHandler),
+    ],
+)
+def test_accounts_next_to_an_empty_server(given: dict[str, object], expect: type) -> None:
+    """An account that inherits a connection without a server goes to the mailbox too."""
+    app = app_with(server=None, port=25, use_tls=False, accounts={"news": given})
+    mail = Mail(app, cli=None)
+    app.debug = True
+
+    with app.app_context():
+        assert type(mail.handler_for("news")) is expect
 
 
 @pytest.mark.parametrize(

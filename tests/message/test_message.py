@@ -125,10 +125,43 @@ def test_unknown_fields(name: str, hint: str) -> None:
         Message(**fields)
 
 
-def test_keywords_only() -> None:
-    """A Message takes no positional argument."""
-    with pytest.raises(TypeError, match=r"Message\(subject="):
-        Message("x")  # type: ignore[call-arg]
+@pytest.mark.parametrize(
+    ("args", "names", "write"),
+    [
+        (("x",), [], "subject=..., text=..."),
+        (("x",), ["sender", "recipients"], "subject=..., from_addr=..., to=..."),
+        (("x",), ["recipients", "body", "charset"], "subject=..., to=..., text=..."),
+        (("x",), ["to", "html"], "subject=..., to=..., html=..."),
+        (("x", "y"), ["subject"], "subject=..."),
+    ],
+)
+def test_keywords_only(args: tuple[str, ...], names: list[str], write: str) -> None:
+    """The error for a positional argument shows the whole call, with our names."""
+    fields: t.Any = dict.fromkeys(names, "x")
+    with pytest.raises(TypeError) as caught:
+        Message(*args, **fields)  # type: ignore[call-arg]
+
+    assert str(caught.value) == (f"A Message takes keyword arguments only: write Message({write}).")
+
+
+@pytest.mark.parametrize(
+    ("names", "hints"),
+    [
+        (["sender", "recipients"], ["'recipients': write to=.", "'sender': write from_addr=."]),
+        (
+            ["to", "body", "subject", "alts"],
+            ["'alts': write alternatives=.", "'body': write text=."],
+        ),
+        (["charset", "msgId"], ["'charset': everything is UTF-8.", "'msgId': write message_id=."]),
+    ],
+)
+def test_several_unknown_fields(names: list[str], hints: list[str]) -> None:
+    """The error names every field that does not exist, so that one run shows them all."""
+    fields: t.Any = dict.fromkeys(names, "x")
+    with pytest.raises(TypeError) as caught:
+        Message(**fields)
+
+    assert str(caught.value) == " ".join(f"A Message has no field {hint}" for hint in hints)
 
 
 def test_it_does_not_change() -> None:

@@ -34,6 +34,7 @@ from .rate_limit import RateLimit
 from .settings import Settings
 
 if t.TYPE_CHECKING:
+    from ..handlers.smtp import SMTPEmailHandler
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
     from .capturing import Capture
@@ -108,8 +109,11 @@ class Registration:
             built = self._build(account, kind)
             handler = self._handlers.setdefault((account.name, kind), built)
             if handler is built and kind == "smtp" and not account.connected:
+                server = t.cast("SMTPEmailHandler", built).server
                 logger.warning(
-                    "Neither MAIL_URL nor MAIL_HOST is set: mail is sent through localhost:25."
+                    "Neither MAIL_URL nor MAIL_HOST is set: mail is sent through %s:%s.",
+                    server.host,
+                    server.port,
                 )
         return handler
 

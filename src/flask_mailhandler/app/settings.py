@@ -24,6 +24,7 @@ from . import flask_mail_keys
 from .account import Account
 from .account import ACCOUNT_KEYS as ACCOUNT_KEYS
 from .account import check_handler
+from .account import CONNECTION
 from .account import DEFAULT
 from .account import inherit
 from .account import is_built_in
@@ -39,6 +40,9 @@ from .queue_keys import read_queue
 if t.TYPE_CHECKING:
     from .base_url import BaseURL
 
+# The options that name a server, and the keys that name a host.
+_SERVER = frozenset({"host", "url"})
+_HOST_KEYS = frozenset({"host", "server"})
 # Keys of the whole app.
 APP_KEYS = (
     frozenset({"accounts", "base_url", "dangerous_remote_mailbox", "mailbox", "placeholders"})
@@ -184,6 +188,8 @@ def _accounts(
     switched = flask_mail_keys.switches(values)
     from_key = functools.partial(flask_mail_keys.written_key, switched=switched)
     default = read_account(DEFAULT, own, known, from_key, from_key)
+    if _left_empty(values, own):
+        default = dataclasses.replace(default, connected=False)
     found = {DEFAULT: default}
     for name, given in named.items():
         if default.handler in SILENT and "handler" not in given:
@@ -194,8 +200,18 @@ def _accounts(
             option: label(option) if option in given else from_key(option) for option in merged
         }
         source = functools.partial(_source, sources, label)
-        found[name] = read_account(name, merged, known, source, source)
+        account = read_account(name, merged, known, source, source)
+        if CONNECTION.isdisjoint(given):
+            account = dataclasses.replace(account, connected=default.connected)
+        found[name] = account
     return found
+
+
+def _left_empty(values: Values, own: Values) -> bool:
+    """Whether the key of the host is there without a value, as in
+    ``MAIL_SERVER = os.environ.get("MAIL_SERVER")``. The port and the security next to it are then
+    defaults of the app's configuration, and do not say where mail goes."""
+    return _SERVER.isdisjoint(own) and not _HOST_KEYS.isdisjoint(values)
 
 
 def _source(sources: Mapping[str, str], label: Label, option: str) -> str:

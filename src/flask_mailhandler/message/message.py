@@ -95,14 +95,8 @@ class Message:
     """Your own words for it, such as ``"newsletter-48"``. The server does not see them."""
 
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
-        if args:
-            raise TypeError(
-                "A Message takes keyword arguments only: Message(subject=..., text=...)."
-            )
-        if not fields.keys() <= _NAMES:
-            name = min(fields.keys() - _NAMES)
-            hint = other_names.of_field(name, _NAMES)
-            raise TypeError(f"A Message has no field {name!r}: {hint}.")
+        if args or not fields.keys() <= _NAMES:
+            raise TypeError(other_names.of_call(args, fields, _NAMES))
         # A copy keeps the given values, and not the generated ones.
         self = super().__new__(cls)
         self.__dict__["_given"] = [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Sequence
 
 # Other names of a field, and ours.
 _FIELDS = {
@@ -77,6 +79,24 @@ def of_field(name: str, known: Iterable[str]) -> str:
     if ours := _FIELDS.get(name) or next(iter(near), None):
         return f"write {ours}="
     return _LEAVE_OUT.get(name) or f"it has {', '.join(names)}"
+
+
+def of_call(args: Sequence[object], fields: Iterable[str], known: Collection[str]) -> str:
+    """Say what to write instead of a call of ``Message`` that it does not take, all of it at once.
+
+    :param args: The positional arguments. In other libraries, the first one is the subject.
+    :param fields: The names of the keyword arguments.
+    :param known: The fields of a message.
+    """
+    if not args:
+        stray = sorted(name for name in fields if name not in known)
+        return " ".join(
+            f"A Message has no field {name!r}: {of_field(name, known)}." for name in stray
+        )
+    named = [_FIELDS.get(name, name) for name in fields if name not in _LEAVE_OUT]
+    names = dict.fromkeys(["subject", *(named or ["text"])])
+    call = ", ".join(f"{name}=..." for name in names)
+    return f"A Message takes keyword arguments only: write Message({call})."
 
 
 def of_attribute(name: str) -> str | None:

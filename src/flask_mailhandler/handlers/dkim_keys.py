@@ -56,10 +56,9 @@ class DKIMKeys(tuple[str, ...]):
         """
         # No lock: a forked child could find it locked for ever.
         kept = vars(self)
-        found: tuple[Key, ...] | None = kept.get("_loaded")
-        if found is None:
-            found = tuple(self._load(*item) for item in self._sources.items())
-            found = kept.setdefault("_loaded", found)
+        if "_loaded" not in kept:
+            kept.setdefault("_loaded", tuple(self._load(*item) for item in self._sources.items()))
+        found: tuple[Key, ...] = kept["_loaded"]
         return found
 
     def check(self, domain: str | None, default_from: Address | None) -> None:

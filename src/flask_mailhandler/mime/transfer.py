@@ -29,7 +29,12 @@ _SPLIT = struct.Struct("76s" * _LINES)
 
 # The escapes of octets in UTF-8 or any other charset, and those of Latin-1 if they stand for UTF-8.
 _ESCAPES = [b"=%02X" % octet for octet in range(256)]
-_FROM_LATIN1 = [b"".join(_ESCAPES[octet] for octet in chr(code).encode()) for code in range(256)]
+_CONTINUED = _ESCAPES[0x80:0xC0]
+_FROM_LATIN1 = [
+    *_ESCAPES[:0x80],
+    *[b"=C2" + escape for escape in _CONTINUED],
+    *[b"=C3" + escape for escape in _CONTINUED],
+]
 _LARGE = 1024
 _ASCII = bytes(range(128))
 

@@ -47,7 +47,7 @@ def body(value: object, field: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-_LARGE = 4096
+_LARGE = 1024
 
 
 def _check_utf8(text: str, field: str) -> None:

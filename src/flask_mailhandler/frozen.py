@@ -12,6 +12,8 @@ import dataclasses
 import typing as t
 from collections.abc import Callable
 
+T = t.TypeVar("T")
+
 
 @t.dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 class Frozen:
@@ -21,7 +23,7 @@ class Frozen:
     equal if their class and their fields are.
 
     A class of which many objects are made writes its own ``__init__``, whose parameters are the
-    fields in their order, and has ``__slots__``: that is quicker than the general one here.
+    fields in their order, and has ``__slots__`` or is :func:`slotted`.
     """
 
     __slots__ = ()
@@ -34,11 +36,6 @@ class Frozen:
         if "__dataclass_fields__" in vars(cls):
             return  # the decorator makes a class with slots a second time
         mark_as_frozen_dataclass(cls)
-        # A subclass with the decorator may leave out what has a default.
-        if "__init__" in vars(cls):
-            defaults: tuple[object, ...] = getattr(cls.__init__, "__defaults__", None) or ()
-            for field, default in zip(_fields(cls)[::-1], defaults[::-1], strict=False):
-                field.default = default
 
     if not t.TYPE_CHECKING:
 
@@ -84,6 +81,13 @@ class Frozen:
     def __setstate__(self, state: list[object]) -> None:
         for field, value in zip(_fields(type(self)), state, strict=True):
             object.__setattr__(self, field.name, value)
+
+
+def slotted(cls: type[T]) -> type[T]:
+    """Give a class slots for its fields, which may have defaults."""
+    with_slots = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
+    t.cast(t.Any, with_slots).__dataclass_params__.frozen = True
+    return with_slots
 
 
 def mark_as_frozen_dataclass(cls: t.Any, *, kw_only: bool = False) -> None:
@@ -146,9 +150,6 @@ class Field(t.Generic[In, Out]):
             if value is self.default and not self.fresh
             else self.convert(value, self.name)
         )
-
-
-T = t.TypeVar("T")
 
 
 @t.dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False)

@@ -6,6 +6,7 @@ import enum
 import typing as t
 
 from .frozen import Frozen
+from .frozen import slotted
 
 if t.TYPE_CHECKING:
     from .address import Address
@@ -63,6 +64,7 @@ class About(enum.StrEnum):
     """The content of the message, or its size."""
 
 
+@slotted
 class Outcome(Frozen):
     """The result for one recipient.
 
@@ -73,20 +75,19 @@ class Outcome(Frozen):
 
     recipient: Address
     state: State
-    code: int | None
+    code: int | None = None
     """The reply code (RFC 5321 section 4.2), or None if the state does not come from a reply."""
-    enhanced_code: str | None
+    enhanced_code: str | None = None
     """The enhanced code (RFC 3463), such as ``5.1.1``."""
-    text: str
+    text: str = ""
     """The server's text, escaped and shortened, or our own reason if the state does not come from a
     reply."""
-    about: About | None
+    about: About | None = None
     """What the failure is about: the recipient if you leave it out. None if the recipient was
     accepted. Only a failure about the recipient says anything about the address."""
-    provider_id: str
+    provider_id: str = ""
     """The identifier that a provider's API returned for the message to this recipient, for its
     later notifications. "" if there is none, as with SMTP."""
-    __slots__ = ("about", "code", "enhanced_code", "provider_id", "recipient", "state", "text")
 
     def __init__(
         self,

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from .address import Addresses
 from .errors import MailError
 from .frozen import Frozen
+from .frozen import slotted
 from .phase import About as About
 from .phase import Outcome as Outcome
 from .phase import Phase
@@ -32,6 +33,7 @@ if t.TYPE_CHECKING:
     from .message.message import Message
 
 
+@slotted
 class Report(Frozen):
     """The result of sending one message.
 
@@ -51,13 +53,12 @@ class Report(Frozen):
     outcomes: tuple[Outcome, ...]
     """One for each recipient of the envelope, in its order. Empty if a ``before_send``
     function stopped the message."""
-    error: DeliveryError | None
+    error: DeliveryError | None = None
     """What went wrong, if any recipient was not accepted."""
-    safe_until: datetime.datetime | None
+    safe_until: datetime.datetime | None = None
     """The time until which it is safe to send the message again although an outcome is unknown:
     until then, the provider recognizes its idempotency key. It has a time zone. None if there is no
     such key, as with SMTP."""
-    __slots__ = ("error", "message", "message_id", "outcomes", "safe_until")
 
     def __init__(
         self,
@@ -122,6 +123,7 @@ class Report(Frozen):
         return f"<Report {self.message_id} {counts or 'stopped'}>"
 
 
+@slotted
 class Job(Frozen):
     """A message with everything that a handler needs to send it; ``deliver`` gets an iterable of
     these."""
@@ -130,9 +132,8 @@ class Job(Frozen):
     message_id: str
     envelope: Envelope
     content: Content
-    timeout: float | None
+    timeout: float | None = None
     """The total time for this message in seconds, if the caller passed ``timeout``."""
-    __slots__ = ("content", "envelope", "message", "message_id", "timeout")
 
     def __init__(
         self,

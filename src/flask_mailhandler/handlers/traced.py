@@ -22,9 +22,8 @@ _LIBRARY = os.path.dirname(os.path.abspath(contextlib.__file__)) + os.sep
 class TracedJob(Job):
     """A job with the time and the line of code at which its message was sent."""
 
-    started: float
-    site: t.Mapping[str, object] | None
-    __slots__ = ("site", "started")
+    started: float = 0.0
+    site: t.Mapping[str, object] | None = None
 
     def __init__(
         self,

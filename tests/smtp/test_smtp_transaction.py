@@ -179,7 +179,7 @@ def test_replies_alike(scripted: Scripted, replies: list[t.Any], expect: str) ->
     assert "".join(state[0] for state in states(report)) == expect
     taken = [to for to, state in zip((ANN, BOB, CID), expect, strict=True) if state == "a"]
     assert [message.recipients for message in server.accepted] == [tuple(taken)]
-    made = [Outcome(to, ACCEPTED, 250, None, "accepted") for to in report.accepted]
+    made = [Outcome(to, ACCEPTED, 250, "2.0.0", "accepted") for to in report.accepted]
     assert [outcome for outcome in report.outcomes if outcome.state is ACCEPTED] == made
 
 

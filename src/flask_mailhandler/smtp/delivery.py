@@ -103,7 +103,7 @@ class Delivery:
             code, enhanced, text = None, None, said
         blamed = None if state is State.ACCEPTED else about or fault(said, phase)
         first = Outcome(settled[0], state, code, enhanced, text, blamed)
-        for outcome in _alike(first, settled):
+        for outcome in _alike(first, settled) if len(settled) > 1 else (first,):
             self.outcomes[outcome.recipient] = outcome
             self.waiting.pop(outcome.recipient, None)
         if state is not State.ACCEPTED:

@@ -46,15 +46,14 @@ class Reply(Frozen):
         """The outcome that the reply means, if it is 2yz, 4yz or 5yz."""
         return {2: State.ACCEPTED, 4: State.DEFERRED, 5: State.REFUSED}[self.code // 100]
 
-    def state_after(self, phase: Phase, in_doubt: bool) -> State:
-        """Return what the reply means for the recipients that a phase is about. After the end of
-        data only 421, 4yz and 5yz are a refusal: a server that replies 221 may have the message.
+    def failure(self, phase: Phase, in_doubt: bool) -> State:
+        """Return what the reply means for the recipients that a phase is about, if it accepts none.
+        After the end of data only 421, 4yz and 5yz are a refusal: a server that replies 221 may
+        have the message.
 
         :param in_doubt: Whether the server may have the whole content.
         :raises ProtocolError: if the reply does not belong there.
         """
-        if self.code // 10 == 25 and phase is Phase.END_OF_DATA:
-            return State.ACCEPTED
         if self.code == 421 or (self.closing and not in_doubt):
             return State.DEFERRED
         if self.code // 100 not in (4, 5):

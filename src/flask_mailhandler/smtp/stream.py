@@ -132,23 +132,21 @@ class Stream:
                 self._wait()
                 return _send_secret(self._sock, data)
             while given < len(data):
-                # If a TLS record is not written whole, the other side has nothing of it.
-                given += self._send(data[given : given + _WRITE])
+                self._left()
+                piece = data[given : given + _WRITE]
+                # With a time-out, Python asks before each write whether there is room: 2 µs.
+                self._do_not_wait()
+                try:
+                    # If a TLS record is not written whole, the other side has nothing of it.
+                    given += self._sock.send(piece)
+                except self._would_block:
+                    self._wait()
+                    given += self._sock.send(piece)
         except OSError as error:
             raise _mapped(error, given) from error
         except StreamError as error:
             error.given = given
             raise
-
-    def _send(self, piece: bytes) -> int:
-        # With a time-out, Python asks before each write whether there is room, which takes 2 µs.
-        self._left()
-        self._do_not_wait()
-        try:
-            return self._sock.send(piece)
-        except self._would_block:
-            self._wait()
-            return self._sock.send(piece)
 
     def check_quiet(self) -> None:
         """Check, without waiting, that the other side is there and has sent nothing unasked.

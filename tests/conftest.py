@@ -55,22 +55,6 @@ settings.load_profile("unhurried")
 settings.register_profile("thorough", settings(), max_examples=2000)
 
 
-# Slow to set up, and each of xdist's workers sets up its own: the tests that share one run in the
-# same worker, if pytest is called with `--dist loadgroup`.
-_SLOW_IN_A_MODULE = ("chromium", "built", "tools")
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep tests with the same slow fixture together."""
-    if not item.config.pluginmanager.hasplugin("xdist"):
-        return
-    used: list[str] = getattr(item, "fixturenames", [])
-    if "rabbitmq" in used:
-        item.add_marker(pytest.mark.xdist_group("rabbitmq"))
-    elif any(name in used for name in _SLOW_IN_A_MODULE):
-        item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Server contexts, good and bad, and the files a client needs."""

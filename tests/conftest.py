@@ -58,25 +58,6 @@ settings.load_profile("unhurried")
 settings.register_profile("thorough", settings(), max_examples=2000)
 
 
-# Slow to set up, and each of xdist's workers sets up its own: the tests that share one run in the
-# same worker, if pytest is called with `--dist loadgroup`.
-_SHARED_BY_MODULE = ("chromium", "built", "tools")
-_SHARED_BY_ALL = ("rabbitmq",)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep tests with the same slow fixture together."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        used: list[str] = getattr(item, "fixturenames", [])
-        for name in (*_SHARED_BY_MODULE, *_SHARED_BY_ALL):
-            if name in used:
-                group = name if name in _SHARED_BY_ALL else item.path.stem
-                item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Server contexts, good and bad, and the files a client needs."""

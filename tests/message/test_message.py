@@ -139,7 +139,7 @@ def test_keywords_only(args: tuple[str, ...], names: list[str], write: str) -> N
     """The error for a positional argument shows the whole call, with our names."""
     fields: t.Any = dict.fromkeys(names, "x")
     with pytest.raises(TypeError) as caught:
-        Message(*args, **fields)  # type: ignore[call-arg]
+        Message(*args, **fields)
 
     assert str(caught.value) == (f"A Message takes keyword arguments only: write Message({write}).")
 

@@ -6,13 +6,13 @@ documentation. Look at them when the page has changed.
 
 from __future__ import annotations
 
+import functools
 import os
 import typing as t
 from pathlib import Path
 
 import pytest
 
-from flask_mailhandler import current_mail
 from flask_mailhandler import Message
 from mail_templates import app_with
 from screens import check
@@ -23,6 +23,8 @@ from servers.flask_server import served
 if t.TYPE_CHECKING:
     from flask import Flask
     from playwright.sync_api import Browser
+
+    from flask_mailhandler import Mail
 
 pytestmark = pytest.mark.services
 
@@ -59,8 +61,7 @@ def shop() -> Flask:
         templates[f"mail/welcome{language}.mail"] = text
     app = app_with(templates, mailbox=True, default_from="The Corner Shop <shop@example.com>")
     app.debug = True
-    with app.app_context():
-        mail = t.cast("t.Any", current_mail)._get_current_object()
+    mail = t.cast("Mail", app.extensions["mailhandler"])
 
     @mail.preview(
         "Account/Welcome",
@@ -70,16 +71,15 @@ def shop() -> Flask:
     def welcome(name: str, locale: str) -> Message:
         """Sent to a new customer when the address is confirmed."""
         words = {"en": "Good to have you here.", "de": "Schön, dass du da bist."}[locale]
-        message: Message = mail.render(
+        return mail.render(
             "mail/welcome",
             {"name": name, "words": words},
             to=(name, f"{name.lower()}@example.com"),
             locale=locale,
         )
-        return message
 
     for place in (*PLACES, *ORDERS):
-        mail.preview(place)(lambda place=place: Message(subject=place, text="..."))
+        mail.preview(place)(functools.partial(Message, subject=place, text="..."))
     return app
 
 

@@ -31,9 +31,9 @@ The house, from the top down. A room imports only from itself and from the rooms
     content        the octets of a message
     attachment     octets, text, or a file of this machine or of a storage
     phase          how far a delivery is, and its outcome for each recipient
-    address        one address; addr_spec is its grammar
+    address        one address
     secret         a value that is never shown
-    text           text from outside, checked
+    text           text from outside, checked; the grammar of an address
     errors         what is wrong before anything is sent
     frozen         the base of values that do not change
 

@@ -1,7 +1,6 @@
 """Addresses: each string holds one, which is parsed once and sent as it was parsed.
 
-The standard library's parser is not used: it takes quadratic time, it recurses, and it reads some
-addresses differently when it writes them.
+The standard library's parser is not used: it recurses, and takes quadratic time for some addresses.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ import typing as t
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-from .addr_spec import MAX_ADDR_SPEC
-from .addr_spec import MAX_LOCAL
-from .addr_spec import read_addr_spec
-from .addr_spec import split_name
 from .errors import MessageError
+from .text.addr_spec import MAX_ADDR_SPEC
+from .text.addr_spec import MAX_LOCAL
+from .text.addr_spec import read_addr_spec
+from .text.addr_spec import split_name
 from .text.checks import check_text
 from .text.checks import plain
 from .text.checks import shorten

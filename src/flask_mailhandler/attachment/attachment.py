@@ -184,6 +184,7 @@ class Attachment(Frozen):
         """
         if not self._unnamed or self.mimetype[:8].lower() == "message/":
             return self
+        self._make_cid()  # both are the same attachment, and have the same Content-ID
         named = copy.copy(self)
         named.__dict__["filename"] = name_by_type(self.mimetype)
         return named

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import re
 
-from .errors import MessageError
-from .text.checks import shorten
+from ..errors import MessageError
+from .checks import shorten
 
 # RFC 5321 section 4.5.3.1: octets of a local part and of a domain. A path has 256 octets, and
 # its angle brackets take two of them.
@@ -87,7 +87,7 @@ def split_name(text: str, field: str) -> tuple[str, str]:
 
 
 def _decoded(name: str, field: str) -> str:
-    from .text.decoding import decoded_strictly  # few names are encoded
+    from .decoding import decoded_strictly  # few names are encoded
 
     try:
         return decoded_strictly(name)
@@ -132,7 +132,7 @@ def read_addr_spec(text: str, field: str, *, sender: bool = False) -> str:
 
 
 def _refuse_invisible(local: str, text: str, field: str) -> None:
-    from .text.invisible import invisible_in_word  # most addresses are ASCII
+    from .invisible import invisible_in_word  # most addresses are ASCII
 
     for position in invisible_in_word(local):
         raise MessageError(

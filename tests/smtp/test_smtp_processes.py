@@ -255,11 +255,41 @@ first.kill()
 handler.close()
 print(report.ok)
 """
+ENCRYPTED = """
+from gevent import monkey; monkey.patch_all()
+import socket
+import ssl
+import sys
+
+import gevent
+from flask_mailhandler.net.deadline import Deadline
+from flask_mailhandler.smtp.stream import Stream
+
+SIZE = 4_000_000
+ca_file, cert_file, key_file = sys.argv[1:]
+here, there = socket.socketpair()
 
 
-def run(script: str, server: ScriptedServer) -> str:
+def read():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert_file, key_file)
+    left, stream = SIZE, context.wrap_socket(there, server_side=True)
+    while left > 0:
+        left -= len(stream.recv(65536))
+    return left
+
+
+reader = gevent.spawn(read)
+stream = Stream(here, Deadline(60))
+stream.start_tls(ssl.create_default_context(cafile=ca_file), "localhost")
+stream.write(b"x" * SIZE)
+print(reader.get() == 0)
+"""
+
+
+def run(script: str, *arguments: object) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", script, str(server.port)],
+        [sys.executable, "-c", script, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=180,
@@ -273,7 +303,7 @@ def test_greenlets(scripted: Scripted) -> None:
     """F-94: sixteen greenlets share one handler and its four connections: each message once."""
     server = scripted(on={"end of data": Delay(0.01, "250 2.0.0 ok")})
 
-    assert run(GREENLETS, server) == "True"
+    assert run(GREENLETS, server.port) == "True"
     arrived = Counter(accepted.recipients[0] for accepted in server.accepted)
     assert arrived == Counter(
         f"{number}.{each}@example.com" for number in range(16) for each in range(3)
@@ -292,7 +322,15 @@ def test_greenlet_killed(scripted: Scripted) -> None:
 
     server = scripted(on={"end of data": silent_at_first})
 
-    assert run(KILLED, server) == "True"
+    assert run(KILLED, server.port) == "True"
     server.settle()
     assert [accepted.recipients for accepted in server.accepted] == [("c@example.com",)]
     assert server.connections[0].left
+
+
+@pytest.mark.services
+def test_greenlet_that_encrypts(certificates: Certificates) -> None:
+    """A write over TLS that the kernel cannot take yet lets the other greenlets run."""
+    files = (certificates.ca_file, certificates.cert_file, certificates.key_file)
+
+    assert run(ENCRYPTED, *files) == "True"

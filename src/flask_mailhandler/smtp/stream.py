@@ -138,10 +138,12 @@ class Stream:
                 self._do_not_wait()
                 try:
                     # If a TLS record is not written whole, the other side has nothing of it.
-                    given += self._sock.send(piece)
+                    sent = self._sock.send(piece)
                 except self._would_block:
+                    sent = 0
+                if not sent:  # a TLS socket of gevent returns 0 if it would block
                     self._wait()
-                    given += self._sock.send(piece)
+                given += sent or self._sock.send(piece)
         except OSError as error:
             raise _mapped(error, given) from error
         except StreamError as error:

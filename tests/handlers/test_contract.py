@@ -122,6 +122,36 @@ def test_a_handler_of_a_handler(kind: type[Racer]) -> None:
         kind.from_config({"speed": 900})
 
 
+class Named:
+    """A class that has nothing to do with handlers."""
+
+
+class OfAnAPI(Named, EmailHandler):
+    """A handler with a constructor of its own."""
+
+    def __init__(self, key: str, **options: t.Any) -> None:
+        super().__init__(**options)
+        object.__setattr__(self, "key", key)
+
+
+class OfAnotherAPI(OfAnAPI):
+    """A handler of that handler, also with a constructor of its own."""
+
+    def __init__(self, **options: t.Any) -> None:
+        super().__init__("secret", **options)
+
+
+@pytest.mark.parametrize("make", [lambda **given: OfAnAPI("secret", **given), OfAnotherAPI])
+def test_a_constructor_of_your_own(make: t.Callable[..., OfAnAPI]) -> None:
+    """A handler may have its own constructor, and passes the options on."""
+    handler = make(default_from="me@example.com")
+
+    assert (handler.default_from, vars(handler)["key"]) == ("me@example.com", "secret")
+    assert EmailHandler(default_to="ann@example.com").default_to == ["ann@example.com"]
+    with pytest.raises(TypeError, match="colour"):
+        make(colour="grey")
+
+
 @pytest.mark.parametrize("name", ["default_from", "flown", "unknown"])
 def test_what_a_handler_holds_is_a_field(name: str) -> None:
     """A handler does not change, and the error says where what it holds belongs."""

@@ -44,8 +44,14 @@ class Configured:
             raise _frozen(self, name)
 
         def __init__(self, **options: object) -> None:
-            _complete(type(self))
-            self.__init__(**options)
+            # The caller may be the constructor of a class that derives from it.
+            abstract = next(
+                cls
+                for cls in type(self).__mro__
+                if issubclass(cls, Configured) and "__init__" not in vars(cls)
+            )
+            _complete(abstract)
+            abstract.__init__(self, **options)
 
     def __init_subclass__(cls, *, abstract: bool = False, **arguments: t.Any) -> None:
         """Make the class a dataclass.

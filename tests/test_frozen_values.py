@@ -6,7 +6,9 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import threading
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -22,6 +24,7 @@ from flask_mailhandler import Report
 from flask_mailhandler import State
 from flask_mailhandler.attachment import File
 from flask_mailhandler.frozen import Frozen
+from flask_mailhandler.mime import render
 
 ANN = Address("Ann <ann@example.com>")
 MESSAGE = Message(subject="Hi", text="Hello", from_addr="shop@example.com", to=ANN)
@@ -30,7 +33,14 @@ ENVELOPE = Envelope("shop@example.com", [ANN])
 REPORT = Report(MESSAGE, "<a@b.example>", (OUTCOME,))
 JOB = Job(MESSAGE, "<a@b.example>", ENVELOPE, Content(b"Hi\r\n"), 2.5)
 FILE = File("/tmp/bill.pdf", 7, 1, 2)
-VALUES: list[Frozen] = [OUTCOME, ENVELOPE, REPORT, JOB, FILE, Attachment("Hi", cid="a@b")]
+VALUES: list[Frozen] = [
+    OUTCOME,
+    ENVELOPE,
+    REPORT,
+    JOB,
+    FILE,
+    Attachment("Hi", filename="a.txt", cid="a@b"),
+]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
@@ -55,6 +65,34 @@ def test_values_do_not_change(value: Frozen) -> None:
         setattr(value, name, None)
     with pytest.raises(dataclasses.FrozenInstanceError, match=f"cannot delete field '{name}'"):
         delattr(value, name)
+
+
+def test_the_content_id_of_a_copy() -> None:
+    """A copy of an attachment has its Content-ID, even if that was not needed before. So a copy of
+    a message has the same octets."""
+    images = [Attachment(b"GIF89a", filename=name) for name in ("a.gif", "b.gif", "c.gif")]
+    message = MESSAGE.replace(html="<p>Hi</p>", inline_attachments=images[:2])
+    copies = [copy.copy(images[0]), copy.deepcopy(images[1])]
+    copies.append(pickle.loads(pickle.dumps(images[2])))
+    others = [copy.deepcopy(message), pickle.loads(pickle.dumps(message))]
+
+    assert [one.cid for one in copies] == [one.cid for one in images]
+    assert len({one.cid for one in images}) == 3
+    assert all(bytes(render(one)) == bytes(render(message)) for one in others)
+
+
+def test_threads_that_ask_for_a_content_id() -> None:
+    """All threads get the same one."""
+    for _ in range(50):
+        image, together = Attachment(b"GIF89a", mimetype="image/gif"), threading.Barrier(8)
+
+        def ask(image: Attachment = image, together: threading.Barrier = together) -> str:
+            together.wait()
+            return image.cid
+
+        with ThreadPoolExecutor(8) as pool:
+            found = [pool.submit(ask) for _ in range(8)]
+        assert {one.result() for one in found} == {image.cid}
 
 
 def test_dataclass_functions() -> None:
@@ -94,6 +132,27 @@ def test_a_dataclass_of_your_own() -> None:
         assert (scored.score, scored.text, scored.state) == (1.0, "", State.ACCEPTED)
         assert dataclasses.replace(scored, code=250).code == 250
     assert Plain(MESSAGE, "<a@b.example>", ENVELOPE, JOB.content).timeout is None
+
+
+def test_fields_of_your_own() -> None:
+    """A derived dataclass keeps what ``field()`` says. Annotations of a class without the decorator
+    are no fields."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Noted(Outcome):
+        notes: list[str] = dataclasses.field(default_factory=list)
+        trace: str = dataclasses.field(default="", compare=False, repr=False)
+
+    class Bare(Outcome):
+        note: str
+        notes: t.ClassVar[list[str]] = []
+        kind = "sms"
+
+    noted, bare = Noted(ANN, State.ACCEPTED, trace="a"), Bare(ANN, State.ACCEPTED)
+    assert noted == Noted(ANN, State.ACCEPTED, trace="b")
+    assert (noted.notes, "trace" in repr(noted)) == ([], False)
+    assert bare == Bare(ANN, State.ACCEPTED) == copy.copy(bare)
+    assert [field.name for field in dataclasses.fields(bare)] == [*Outcome.__slots__]
 
 
 class Place(Frozen):

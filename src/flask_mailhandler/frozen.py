@@ -17,7 +17,7 @@ T = t.TypeVar("T")
 
 @t.dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 class Frozen:
-    """The base of a frozen dataclass. A subclass has annotated fields, and needs no decorator.
+    """The base of a frozen dataclass. A direct subclass has annotated fields, and no decorator.
 
     :mod:`dataclasses` takes it for a dataclass, so ``replace()`` and ``fields()`` work. Objects are
     equal if their class and their fields are.
@@ -33,9 +33,10 @@ class Frozen:
 
     def __init_subclass__(cls, **arguments: t.Any) -> None:
         super().__init_subclass__(**arguments)
-        if "__dataclass_fields__" in vars(cls):
-            return  # the decorator makes a class with slots a second time
-        mark_as_frozen_dataclass(cls)
+        # Only our own classes. A class that a user derives from one of them is a dataclass if it
+        # has the decorator. (Which makes a class with slots a second time.)
+        if Frozen in cls.__bases__ and "__dataclass_fields__" not in vars(cls):
+            mark_as_frozen_dataclass(cls)
 
     if not t.TYPE_CHECKING:
 

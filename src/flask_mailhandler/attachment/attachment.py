@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import os
 import re
-import threading
 import typing as t
 
 from ..errors import MessageError
@@ -27,7 +26,6 @@ if t.TYPE_CHECKING:
 # https://www.rfc-editor.org/rfc/rfc2392: what follows cid:, without the characters that a URL or
 # the angle brackets would need escaped.
 _CID = r"[!#$%&'*+\-./0-9=?A-Z^_`a-z{|}~@]+\Z"
-_making = threading.Lock()
 
 
 class Attachment(Frozen):
@@ -57,8 +55,8 @@ class Attachment(Frozen):
     filename: str | None
     mimetype: str
     given_cid: str | None
-    _made_cid: str = dataclasses.field(compare=False)
-    _unnamed: bool = dataclasses.field(compare=False)
+    _made_cid: str = dataclasses.field(default="", compare=False)
+    _unnamed: bool = dataclasses.field(default=False, compare=False)
 
     def __init__(
         self,
@@ -81,7 +79,6 @@ class Attachment(Frozen):
             filename=name,
             mimetype=checked_mimetype(mimetype, name, source),
             given_cid=None if cid is None else _cid(cid),
-            _made_cid="",
             _unnamed=name is None and filename is None,
         )
 
@@ -154,12 +151,16 @@ class Attachment(Frozen):
         """The Content-ID, or "" if none was given and none has been needed yet."""
         return self.given_cid or self._made_cid
 
+    def __getstate__(self) -> list[object]:
+        self.known_cid or self._make_cid()  # a copy has the same Content-ID
+        return super().__getstate__()
+
     def _make_cid(self) -> str:
         # Most attachments need none, and it takes 1 µs, a third of the time to make one.
-        with _making:
-            if not self._made_cid:
-                self.__dict__["_made_cid"] = f"{os.urandom(12).hex()}@inline"
-            return self._made_cid
+        # Of two threads, the first one makes it: setdefault() is atomic, and no lock is left held
+        # in the child of a fork.
+        made: str = self.__dict__.setdefault("_made_cid", f"{os.urandom(12).hex()}@inline")
+        return made
 
     @property
     def data(self) -> bytes | str:
@@ -184,7 +185,6 @@ class Attachment(Frozen):
         """
         if not self._unnamed or self.mimetype[:8].lower() == "message/":
             return self
-        self._make_cid()  # both are the same attachment, and have the same Content-ID
         named = copy.copy(self)
         named.__dict__["filename"] = name_by_type(self.mimetype)
         return named

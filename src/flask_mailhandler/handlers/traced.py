@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import sys
 import typing as t
@@ -10,34 +11,16 @@ from types import FrameType
 
 from ..report import Job
 
-if t.TYPE_CHECKING:
-    from ..content import Content
-    from ..envelope import Envelope
-    from ..message.given import AnyMessage
-
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _LIBRARY = os.path.dirname(os.path.abspath(contextlib.__file__)) + os.sep
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
 class TracedJob(Job):
     """A job with the time and the line of code at which its message was sent."""
 
     started: float = 0.0
     site: t.Mapping[str, object] | None = None
-
-    def __init__(
-        self,
-        message: AnyMessage,
-        message_id: str,
-        envelope: Envelope,
-        content: Content,
-        timeout: float | None = None,
-        started: float = 0.0,
-        site: t.Mapping[str, object] | None = None,
-    ) -> None:
-        super().__init__(message, message_id, envelope, content, timeout)
-        object.__setattr__(self, "started", started)
-        object.__setattr__(self, "site", site)
 
 
 def call_site() -> dict[str, object] | None:

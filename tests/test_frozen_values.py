@@ -144,9 +144,7 @@ def test_fields_of_your_own() -> None:
         trace: str = dataclasses.field(default="", compare=False, repr=False)
 
     class Bare(Outcome):
-        note: str
-        notes: t.ClassVar[list[str]] = []
-        kind = "sms"
+        note: str = "by hand"
 
     noted, bare = Noted(ANN, State.ACCEPTED, trace="a"), Bare(ANN, State.ACCEPTED)
     assert noted == Noted(ANN, State.ACCEPTED, trace="b")

@@ -162,10 +162,6 @@ class Attachment(Frozen):
         made: str = self.__dict__.setdefault("_made_cid", f"{os.urandom(12).hex()}@inline")
         return made
 
-    def __getstate__(self) -> list[object]:
-        self._make_cid()  # a copy has the same Content-ID
-        return super().__getstate__()
-
     @property
     def data(self) -> bytes | str:
         """The octets or the text that was attached. A file is read.

@@ -83,6 +83,22 @@ def test_connections_that_were_cut(
         assert (here.states, len(server.accepted)) == (["sent"] * 2, 2)
 
 
+def test_the_level_that_sqlalchemy_restores(url: str, tmp_path: Path) -> None:
+    """Mail is committed, also over a connection that SQLAlchemy has left without autocommit after
+    a transaction, as its release 2.0.16 does."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        store = here.queue.store
+        assert isinstance(store, SqlalchemyStore)
+        store.due("default")
+        left = store.database.engine.raw_connection()
+        store.database.engine.dialect.set_isolation_level(left.driver_connection, "READ COMMITTED")
+        left.close()
+        here.mail.send_later(letter())
+        here.queue.close()
+
+        assert here.states == ["waiting"]
+
+
 @pytest.mark.parametrize("url", ["directly"], indirect=True)  # a pooler hides it
 def test_cut_in_the_middle_of_a_message(
     url: str,

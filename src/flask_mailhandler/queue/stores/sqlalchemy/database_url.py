@@ -136,8 +136,12 @@ def _look_at_idle(engine: sa.Engine) -> None:
     slows a worker down.
     """
 
-    def checked_in(connection: object, record: t.Any) -> None:
+    def checked_in(connection: t.Any, record: t.Any) -> None:
         record.info[_KEY] = time.monotonic()
+        # After a transaction, some releases of SQLAlchemy (2.0.16) restore the server's level and
+        # not the engine's. What the driver then inserts would never be committed.
+        if connection is not None and not getattr(connection, "autocommit", False):
+            engine.dialect.set_isolation_level(connection, "AUTOCOMMIT")
 
     def checked_out(connection: t.Any, record: t.Any, proxy: object) -> None:
         since = record.info.pop(_KEY, None)

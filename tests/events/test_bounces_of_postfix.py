@@ -10,7 +10,9 @@ import pytest
 
 from flask_mailhandler import Event
 from flask_mailhandler import EventKind
+from flask_mailhandler import Message
 from flask_mailhandler import Severity
+from flask_mailhandler import SMTPEmailHandler
 
 if t.TYPE_CHECKING:
     from servers.postfix import Postfix
@@ -91,3 +93,54 @@ def test_internationalized(postfix: Postfix) -> None:
     assert b"message/global-delivery-status" in event.raw
     assert (event.recipient, event.status) == ("5-1-1@status.example", "5.1.1")
     assert event.message_id == message_id
+
+
+@pytest.mark.parametrize(
+    ("recipient", "events"),
+    [
+        ("5-1-1@status.example", [(EventKind.BOUNCED, "5.1.1")]),
+        ("ann+news@example.com", [(EventKind.DELIVERED, "2.0.0")]),
+        ("jörg@example.com", [(EventKind.DELIVERED, "2.0.0")]),
+    ],
+)
+def test_what_a_message_asks_for(
+    recipient: str, events: list[tuple[EventKind, str]], postfix: Postfix
+) -> None:
+    """The notification that a message asks for names the recipient and the envelope id."""
+    sender = f"s{uuid.uuid4().hex}@example.com"
+    message = Message(
+        subject="Hi",
+        text="Hello",
+        from_addr=sender,
+        to=recipient,
+        dsn_notify=["failure", "success"],
+        dsn_return="headers",
+    )
+
+    (report,) = SMTPEmailHandler(host=postfix.host, port=postfix.ports["plain"]).send([message])
+    (copy,) = postfix.wait_for(lambda copy: copy.recipient == sender)
+    found = Event.parse(copy.octets)
+
+    assert report.ok
+    assert [(event.kind, event.status) for event in found] == events
+    assert [(event.recipient, event.message_id) for event in found] == [
+        (recipient, message.message_id)
+    ]
+    assert f"<{found[0].envelope_id}@example.com>" == message.message_id
+
+
+def test_never(postfix: Postfix) -> None:
+    """A message that asks for no notification gets none, and the one after it gets its own."""
+    sender = f"s{uuid.uuid4().hex}@example.com"
+    silent = Message(
+        subject="Hi", text="Hello", from_addr=sender, to="5-1-1@status.example", dsn_notify="never"
+    )
+
+    loud = silent.replace(dsn_notify="failure")
+
+    SMTPEmailHandler(host=postfix.host, port=postfix.ports["plain"]).send([silent, loud])
+    copies = postfix.wait_for(lambda copy: copy.recipient == sender)
+
+    assert [event.message_id for copy in copies for event in Event.parse(copy.octets)] == [
+        loud.message_id
+    ]

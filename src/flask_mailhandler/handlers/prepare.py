@@ -13,6 +13,7 @@ from ..address import Addresses
 from ..address import AddressesInput
 from ..address import NOBODY
 from ..address import parse_addresses
+from ..envelope import DSN
 from ..errors import MessageError
 from ..log import logger
 from ..message.given import AnyMessage
@@ -72,7 +73,10 @@ def prepare(
         message, envelope = staging.redirected(message, envelope, handler.redirect_to)
     content = render(message)
     assert message.message_id is not None  # it has a From, or render would have refused it
-    job = Job(message, message.message_id, envelope, content, timeout)
+    notify, ret = message.dsn_notify, message.dsn_return or handler.dsn_return
+    notify = handler.dsn_notify if notify is None else notify
+    dsn = DSN(notify, ret) if notify or ret else None
+    job = Job(message, message.message_id, envelope, content, timeout, dsn)
     return withhold(handler, job) if handler.allow_to else Prepared(message, job.message_id, job)
 
 
@@ -217,7 +221,10 @@ def _ready_mime(
             headers=[(staging.ORIGINAL, original)],
         )
         envelope = envelope.to(handler.redirect_to)
-    return withhold(handler, Job(message, adopted.message_id, envelope, adopted.content, timeout))
+    notify, ret = handler.dsn_notify, handler.dsn_return
+    dsn = DSN(notify, ret) if notify or ret else None
+    job = Job(message, adopted.message_id, envelope, adopted.content, timeout, dsn)
+    return withhold(handler, job)
 
 
 def _message_id(message: AnyMessage) -> str:

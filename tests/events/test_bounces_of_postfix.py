@@ -7,14 +7,18 @@ import typing as t
 import uuid
 
 import pytest
+from flask import Flask
 
 from flask_mailhandler import Event
 from flask_mailhandler import EventKind
+from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import Severity
 from flask_mailhandler import SMTPEmailHandler
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from servers.postfix import Postfix
 
 pytestmark = pytest.mark.services
@@ -144,3 +148,34 @@ def test_never(postfix: Postfix) -> None:
     assert [event.message_id for copy in copies for event in Event.parse(copy.octets)] == [
         loud.message_id
     ]
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_a_verified_bounce(queued: bool, postfix: Postfix, tmp_path: Path) -> None:
+    """A bounce that comes back to the signed envelope sender is verified, of queued mail too."""
+    app = Flask("shop", instance_path=str(tmp_path))
+    app.config.update(
+        SECRET_KEY=uuid.uuid4().hex,
+        MAIL_URL=f"smtp://{postfix.host}:{postfix.ports['plain']}",
+        MAIL_BOUNCE_ADDRESS="bounces@example.com",
+        MAIL_QUEUE_ENGINE="none",
+    )
+    mail = Mail(app, cli=None)
+    message = Message(
+        subject="Hi", text="Hello", from_addr="shop@example.com", to="5-1-1@status.example"
+    )
+
+    with app.app_context():
+        if queued:
+            mail.send_later(message)
+            mail.queue.run_once()
+            mail.queue.close()
+        else:
+            mail.send(message)
+        (copy,) = postfix.wait_for(lambda copy: str(message.message_id) in str(copy.message))
+        (event,) = mail.handle_notification(copy.octets)
+
+    assert copy.recipient.startswith("bounces+")
+    assert (event.kind, event.status) == (EventKind.BOUNCED, "5.1.1")
+    assert event.message_id == message.message_id
+    assert event.verified

@@ -39,6 +39,22 @@ def test_each_attempt_asks(tmp_path: Path, scripted: Scripted) -> None:
     assert len(server.accepted) == 1
 
 
+def test_each_attempt_has_the_same_sender(tmp_path: Path, scripted: Scripted) -> None:
+    """Each attempt has the signed envelope sender that the message got when it was queued."""
+    server = scripted(on={"end of data": ["451 4.3.0 Later"]})
+    keys = {"SECRET_KEY": "secret", "MAIL_BOUNCE_ADDRESS": "bounces@example.com"}
+    with shop(tmp_path, server, **keys) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        here.app.config["SECRET_KEY"] = "another"
+        here.all_later()
+        here.queue.run_once()
+
+    first, second = [found.sender for found in server.received]
+    assert first == second
+    assert first.startswith("bounces+")
+
+
 def test_a_row_without(tmp_path: Path) -> None:
     """The row of a message that asks for nothing does not mention notifications."""
     with shop(tmp_path) as here:

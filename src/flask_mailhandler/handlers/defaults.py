@@ -16,6 +16,8 @@ from ..config import Reader
 from ..errors import ConfigurationError
 from ..errors import MessageError
 from ..message.fields import dsn_notify
+from .bounce_address import bounce_address
+from .bounce_address import BounceAddress
 from .configured import Configured
 from .configured import Options
 from .dkim_keys import dkim_domain
@@ -84,6 +86,11 @@ class Defaults(Configured, metaclass=Options, abstract=True):
     of a PEM file, or as PEM in a :class:`.Secret`. See :doc:`deliverability`."""
     dkim_domain: Option[str | None, str | None] = Option(dkim_domain, None)
     """The domain that signs. If it is left out: the domain of the message's From."""
+    bounce_address: Option[AddressInput | None, BounceAddress | None] = Option(bounce_address, None)
+    """The address that bounces go to. Each message without an envelope sender gets one of its own,
+    which is made from this address and signed. See :doc:`bounces`."""
+    bounce_delimiter: Option[str | None, str] = Option(config.choice("+", "-", "=", "_"), "+")
+    """What stands between the address and the signature."""
     dsn_notify: Option[NotifyInput, tuple[str, ...]] = Option(_dsn_notify, ())
     """The delivery notifications that servers are asked for: ``"never"``, or some of ``failure``,
     ``delay`` and ``success``. If it is left out, the server decides. See :doc:`bounces`."""

@@ -75,7 +75,8 @@ class Message:
     envelope_sender: Field[AddressInput | None, Address | str | None] = Field(
         convert.reverse_path, None
     )
-    """The address that bounces go to. The default is the From; with "", no bounces are sent."""
+    """The address that bounces go to. The default is an address made from
+    ``MAIL_BOUNCE_ADDRESS``, or the From; with "", no bounces are sent."""
     headers: Field[HeadersInput, Headers] = Field(lambda value, _: Headers(value), None)
     """Further header fields. A field that has its own argument is refused."""
     attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(convert.attached_files, ())

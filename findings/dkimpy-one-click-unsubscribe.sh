@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # RFC 8058 section 4 requires a DKIM signature that covers both List-Unsubscribe and List-Unsubscribe-Post.
-# dkimpy covers the first by default and leaves out the second. So a relay can remove or add
-# List-Unsubscribe-Post, and the signature still verifies; receivers that follow the RFC show no button.
+# dkimpy covers the first by default and leaves out the second, so receivers that follow the RFC show no
+# button. Its include_headers= has to name both.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -25,10 +25,10 @@ pem = key.private_bytes(
 public = key.public_key().public_bytes(
     serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
 )
-POST = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 MESSAGE = (
     b"From: shop@example.com\r\nTo: ann@example.org\r\nSubject: News\r\n"
-    b"List-Unsubscribe: <https://example.com/unsubscribe/1>\r\n" + POST + b"\r\nHello.\r\n"
+    b"List-Unsubscribe: <https://example.com/unsubscribe/1>\r\n"
+    b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n\r\nHello.\r\n"
 )
 
 
@@ -42,15 +42,11 @@ field = dkim.sign(MESSAGE, b"s", b"example.com", pem, canonicalize=(b"relaxed", 
 signed = field + MESSAGE
 names = re.sub(rb"\s", b"", re.search(rb"h=([^;]*);", field)[1]).lower().decode().split(":")
 whole = dkim.verify(signed, dnsfunc=record)
-without = dkim.verify(signed.replace(POST, b""), dnsfunc=record)
 
 print("dkimpy", importlib.metadata.version("dkimpy"))
 print("h= has list-unsubscribe:", "list-unsubscribe" in names)
 print("h= has list-unsubscribe-post:", "list-unsubscribe-post" in names)
 print("verifies as it was signed:", whole)
-print("verifies after List-Unsubscribe-Post was removed:", without)
-expected = (
-    "list-unsubscribe" in names and "list-unsubscribe-post" not in names and whole and without
-)
+expected = "list-unsubscribe" in names and "list-unsubscribe-post" not in names and whole
 sys.exit(0 if expected else "the behaviour has changed")
 PYTHON

@@ -30,7 +30,14 @@ ENVELOPE = Envelope("shop@example.com", [ANN])
 REPORT = Report(MESSAGE, "<a@b.example>", (OUTCOME,))
 JOB = Job(MESSAGE, "<a@b.example>", ENVELOPE, Content(b"Hi\r\n"), 2.5)
 FILE = File("/tmp/bill.pdf", 7, 1, 2)
-VALUES: list[Frozen] = [OUTCOME, ENVELOPE, REPORT, JOB, FILE, Attachment("Hi", cid="a@b")]
+VALUES: list[Frozen] = [
+    OUTCOME,
+    ENVELOPE,
+    REPORT,
+    JOB,
+    FILE,
+    Attachment("Hi", filename="a.txt", cid="a@b"),
+]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)

@@ -45,7 +45,7 @@ def cut(monkeypatch: pytest.MonkeyPatch, beginning: bytes, taken: int, last: byt
 
 def sized(lines: int) -> list[Message]:
     """Two messages of so many lines."""
-    return [letter(f"r{number}@example.com", text="Hello.\n" * lines) for number in (1, 2)]
+    return [letter(f"r{number}@example.com", text="Hello\n" * lines) for number in (1, 2)]
 
 
 @pytest.mark.parametrize("taken", [0, 1, 2])

@@ -161,6 +161,10 @@ class Attachment(Frozen):
                 self.__dict__["_made_cid"] = f"{os.urandom(12).hex()}@inline"
             return self._made_cid
 
+    def __getstate__(self) -> list[object]:
+        self._make_cid()  # a copy has the same Content-ID
+        return super().__getstate__()
+
     @property
     def data(self) -> bytes | str:
         """The octets or the text that was attached. A file is read.
@@ -184,7 +188,6 @@ class Attachment(Frozen):
         """
         if not self._unnamed or self.mimetype[:8].lower() == "message/":
             return self
-        self._make_cid()  # both are the same attachment, and have the same Content-ID
         named = copy.copy(self)
         named.__dict__["filename"] = name_by_type(self.mimetype)
         return named

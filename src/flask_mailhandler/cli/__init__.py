@@ -20,11 +20,12 @@ import contextlib
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from .in_force import InForce
 
 _HELP = "Send mail, check whether it can be sent, or catch it."
@@ -224,12 +225,14 @@ def _new_command(within: _Decorator) -> click.Command:
 
 
 def _bounce_command(within: _Decorator) -> click.Command:
+    import pathlib
+
     from .piped import Piped
 
     @click.command("bounce", cls=Piped)
     @click.option(
         "--maildir",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
         help="Read the new messages of a Maildir instead, and mark each as seen.",
     )
     @click.option(

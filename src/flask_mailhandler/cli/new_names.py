@@ -15,8 +15,8 @@ _PART = re.compile(r"(?!test)[a-z][a-z0-9_]*")
 _USED = frozenset({"annotations", "app", "current_mail", "mail", "message"})
 OF_MAILER = frozenset(
     {
-        *("folder", "layout", "from_addr", "reply_to", "using", "priority"),
-        *("mail", "render", "send", "send_later"),
+        *("folder", "layout", "from_addr", "reply_to", "using", "priority", "tags"),
+        *("mail", "render", "send", "send_later", "send_later_each"),
     }
 )
 """The attributes of a ``Mailer``, which no method may replace."""

@@ -87,7 +87,7 @@ class Exim:
         self.folder.chmod(0o755)
         root = self.folder / "root"
         root.mkdir()
-        done = _run("apt-get", "-q", "download", *PACKAGES, cwd=root)
+        done = _run(*("apt-get", "-q", "-o", "Acquire::Retries=5", "download"), *PACKAGES, cwd=root)
         if done.returncode:
             return f"apt-get download failed: {done.stdout}{done.stderr}"
         for package in root.glob("*.deb"):

@@ -94,8 +94,11 @@ class BounceAddress:
             )
         return [hmac.digest(key, _SALT, "sha256") for key in keys]
 
+    def __str__(self) -> str:
+        return str.__str__(self.address)
+
     def __repr__(self) -> str:
-        return repr(str.__str__(self.address))
+        return repr(str(self))
 
 
 class Proof(t.NamedTuple):

@@ -14,8 +14,8 @@ if t.TYPE_CHECKING:
 _RET = {"headers": " RET=HDRS", "full": " RET=FULL"}
 # Some servers return an envelope id still in xtext, so it has only characters that xtext keeps.
 _PLAIN = r"<([0-9A-Za-z._-]{1,64})@"
-# Section 4 makes a RCPT command this much longer. An ENVID of 64 characters is within what it
-# allows for MAIL.
+# RFC 3461 makes a RCPT command this much longer. RET and an ENVID of 64 characters are within what
+# it allows for MAIL.
 _LONGEST = 500
 
 

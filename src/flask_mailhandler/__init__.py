@@ -48,6 +48,7 @@ if t.TYPE_CHECKING:
     from .address import Address as Address
     from .attachment import Attachment as Attachment
     from .content import Content as Content
+    from .envelope import DSN as DSN
     from .envelope import Envelope as Envelope
     from .errors import ConfigurationError as ConfigurationError
     from .errors import ConfigurationWarning as ConfigurationWarning
@@ -109,7 +110,7 @@ _HOMES = {
     "attachment": ["Attachment"],
     "testing.captured": ["Captured"],
     "content": ["Content"],
-    "envelope": ["Envelope"],
+    "envelope": ["DSN", "Envelope"],
     "errors": [
         "ConfigurationError",
         "ConfigurationWarning",
@@ -170,6 +171,7 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "DSN",
     "About",
     "Address",
     "Attachment",

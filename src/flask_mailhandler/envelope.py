@@ -1,4 +1,5 @@
-"""The envelope: the sender and the recipients that the server gets (RFC 5321 section 2.3.1)."""
+"""The envelope: the sender and the recipients that the server gets (RFC 5321 section 2.3.1), and
+the delivery notifications that it is asked for (RFC 3461)."""
 
 from __future__ import annotations
 
@@ -59,3 +60,19 @@ class Envelope(Frozen):
     def to(self, recipients: Iterable[Address | str]) -> Envelope:
         """Return an envelope with the same sender and other recipients."""
         return Envelope(self.sender, recipients)
+
+
+class DSN(Frozen):
+    """What a message asks servers to tell its envelope sender (RFC 3461).
+
+    .. code-block:: python
+
+        DSN(notify=("failure", "delay"), ret="headers")
+    """
+
+    notify: tuple[str, ...] = ()
+    """``("never",)``, or some of ``failure``, ``delay`` and ``success``. Empty if the server
+    decides."""
+    ret: str | None = None
+    """``"headers"`` or ``"full"``: what a notification returns of the message. None if the server
+    decides."""

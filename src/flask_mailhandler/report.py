@@ -29,6 +29,7 @@ if t.TYPE_CHECKING:
     from email.message import Message as MIMEMessage
 
     from .content import Content
+    from .envelope import DSN
     from .envelope import Envelope
     from .message.message import Message
 
@@ -134,6 +135,8 @@ class Job(Frozen):
     content: Content
     timeout: float | None = None
     """The total time for this message in seconds, if the caller passed ``timeout``."""
+    dsn: DSN | None = None
+    """The delivery notifications that the message asks for, if it asks for any."""
 
     def __init__(
         self,
@@ -142,6 +145,7 @@ class Job(Frozen):
         envelope: Envelope,
         content: Content,
         timeout: float | None = None,
+        dsn: DSN | None = None,
     ) -> None:
         put = object.__setattr__
         put(self, "message", message)
@@ -149,6 +153,7 @@ class Job(Frozen):
         put(self, "envelope", envelope)
         put(self, "content", content)
         put(self, "timeout", timeout)
+        put(self, "dsn", dsn)
 
 
 Observe: t.TypeAlias = Callable[[Phase, Job], None]

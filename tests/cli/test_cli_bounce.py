@@ -9,6 +9,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from flask import Flask
+
+from flask_mailhandler import Mail
 
 BOUNCE = b"""\
 From: MAILER-DAEMON@mx.example.net
@@ -132,3 +135,38 @@ def test_a_folder_that_is_not_a_maildir(run: t.Any) -> None:
 
     assert done.returncode == 75
     assert b"is not a Maildir: name the folder that has the folders new, cur and tmp" in done.stderr
+
+
+SIGNING = """\
+from flask import Flask
+from flask_mailhandler import Mail
+
+def create_app():
+    app = Flask(__name__)
+    app.config.update(SECRET_KEY="secret", MAIL_BOUNCE_ADDRESS="bounces@example.com")
+    mail = Mail(app)
+
+    @mail.on_event()
+    def note(event):
+        print("verified:", event.verified)
+
+    return app
+"""
+
+
+def test_the_recipient(run: t.Any, tmp_path: Path) -> None:
+    """With --recipient, the command knows the address that a bounce came to."""
+    (tmp_path / "signing.py").write_text(SIGNING)
+    app = Flask("signing")
+    app.config.update(TESTING=True, SECRET_KEY="secret", MAIL_BOUNCE_ADDRESS="bounces@example.com")
+    mail = Mail(app)
+    with app.app_context(), mail.capture() as outbox:
+        mail.send("Hello", subject="Hi", to="ann@example.org", from_addr="shop@example.com")
+    address = str(outbox[0].envelope.sender)
+
+    with_it = run("--recipient", address, given=BOUNCE, app="signing")
+    without = run(given=BOUNCE, app="signing")
+
+    assert (with_it.returncode, without.returncode) == (0, 0)
+    assert with_it.stdout.startswith(b"verified: True\n")
+    assert without.stdout.startswith(b"verified: False\n")

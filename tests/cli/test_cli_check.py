@@ -138,6 +138,19 @@ def test_where_settings_come_from() -> None:
     )
 
 
+def test_bounces_and_notifications() -> None:
+    """The bounce address is shown with its delimiter, and what is asked of servers as words."""
+    app = create_app(
+        url="console:", bounce_address="bounces@example.com", dsn_notify="failure, delay"
+    )
+
+    shown = run(app).output
+
+    assert "  bounce_address    bounces@example.com  MAIL_BOUNCE_ADDRESS\n" in shown
+    assert "  bounce_delimiter  +                    default\n" in shown
+    assert "  dsn_notify        failure, delay       MAIL_DSN_NOTIFY\n" in shown
+
+
 def test_the_settings_of_an_account() -> None:
     """For an account, the app's settings are shown too; the table fits a narrow terminal."""
     app = create_app(

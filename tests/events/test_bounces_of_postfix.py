@@ -7,12 +7,18 @@ import typing as t
 import uuid
 
 import pytest
+from flask import Flask
 
 from flask_mailhandler import Event
 from flask_mailhandler import EventKind
+from flask_mailhandler import Mail
+from flask_mailhandler import Message
 from flask_mailhandler import Severity
+from flask_mailhandler import SMTPEmailHandler
 
 if t.TYPE_CHECKING:
+    from pathlib import Path
+
     from servers.postfix import Postfix
 
 pytestmark = pytest.mark.services
@@ -91,3 +97,85 @@ def test_internationalized(postfix: Postfix) -> None:
     assert b"message/global-delivery-status" in event.raw
     assert (event.recipient, event.status) == ("5-1-1@status.example", "5.1.1")
     assert event.message_id == message_id
+
+
+@pytest.mark.parametrize(
+    ("recipient", "events"),
+    [
+        ("5-1-1@status.example", [(EventKind.BOUNCED, "5.1.1")]),
+        ("ann+news@example.com", [(EventKind.DELIVERED, "2.0.0")]),
+        ("jörg@example.com", [(EventKind.DELIVERED, "2.0.0")]),
+    ],
+)
+def test_what_a_message_asks_for(
+    recipient: str, events: list[tuple[EventKind, str]], postfix: Postfix
+) -> None:
+    """The notification that a message asks for names the recipient and the envelope id."""
+    sender = f"s{uuid.uuid4().hex}@example.com"
+    message = Message(
+        subject="Hi",
+        text="Hello",
+        from_addr=sender,
+        to=recipient,
+        dsn_notify=["failure", "success"],
+        dsn_return="headers",
+    )
+
+    (report,) = SMTPEmailHandler(host=postfix.host, port=postfix.ports["plain"]).send([message])
+    (copy,) = postfix.wait_for(lambda copy: copy.recipient == sender)
+    found = Event.parse(copy.octets)
+
+    assert report.ok
+    assert [(event.kind, event.status) for event in found] == events
+    assert [(event.recipient, event.message_id) for event in found] == [
+        (recipient, message.message_id)
+    ]
+    assert f"<{found[0].envelope_id}@example.com>" == message.message_id
+
+
+def test_never(postfix: Postfix) -> None:
+    """A message that asks for no notification gets none, and the one after it gets its own."""
+    sender = f"s{uuid.uuid4().hex}@example.com"
+    silent = Message(
+        subject="Hi", text="Hello", from_addr=sender, to="5-1-1@status.example", dsn_notify="never"
+    )
+
+    loud = silent.replace(dsn_notify="failure")
+
+    SMTPEmailHandler(host=postfix.host, port=postfix.ports["plain"]).send([silent, loud])
+    copies = postfix.wait_for(lambda copy: copy.recipient == sender)
+
+    assert [event.message_id for copy in copies for event in Event.parse(copy.octets)] == [
+        loud.message_id
+    ]
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_a_verified_bounce(queued: bool, postfix: Postfix, tmp_path: Path) -> None:
+    """A bounce that comes back to the signed envelope sender is verified, of queued mail too."""
+    app = Flask("shop", instance_path=str(tmp_path))
+    app.config.update(
+        SECRET_KEY=uuid.uuid4().hex,
+        MAIL_URL=f"smtp://{postfix.host}:{postfix.ports['plain']}",
+        MAIL_BOUNCE_ADDRESS="bounces@example.com",
+        MAIL_QUEUE_ENGINE="none",
+    )
+    mail = Mail(app, cli=None)
+    message = Message(
+        subject="Hi", text="Hello", from_addr="shop@example.com", to="5-1-1@status.example"
+    )
+
+    with app.app_context():
+        if queued:
+            mail.send_later(message)
+            mail.queue.run_once()
+            mail.queue.close()
+        else:
+            mail.send(message)
+        (copy,) = postfix.wait_for(lambda copy: str(message.message_id) in str(copy.message))
+        (event,) = mail.handle_notification(copy.octets)
+
+    assert copy.recipient.startswith("bounces+")
+    assert (event.kind, event.status) == (EventKind.BOUNCED, "5.1.1")
+    assert event.message_id == message.message_id
+    assert event.verified

@@ -19,6 +19,8 @@ from ..signals import message_bounced
 from ..signals import message_complained
 from ..signals import message_event
 from ..signals import message_unsubscribed
+from .account import Account
+from .verifying import verified
 
 _SIGNALS = {
     EventKind.BOUNCED: message_bounced,
@@ -45,9 +47,15 @@ def kinds_of(names: Iterable[EventKind | str]) -> frozenset[EventKind]:
     return frozenset(map(EventKind, names)) or frozenset(EventKind)
 
 
-def handle_notification(app: Flask, listeners: Sequence[Listener], octets: bytes) -> list[Event]:
+def handle_notification(
+    app: Flask,
+    listeners: Sequence[Listener],
+    accounts: Iterable[Account],
+    octets: bytes,
+    recipient: str | None,
+) -> list[Event]:
     """Read a notification and tell the app; see :meth:`.Mail.handle_notification`."""
-    events = Event.parse(octets)
+    events = verified(Event.parse(octets), octets, recipient, accounts)
     for event in events:
         _tell(app, listeners, event)
     return events

@@ -15,6 +15,8 @@ from flask import Flask
 
 from ..handlers import SILENT
 from ..handlers.base import EmailHandler
+from ..handlers.bounce_address import BounceAddress
+from ..handlers.bounce_address import secret_keys
 from ..log import log_report
 from ..log import logger
 from ..message.given import Before
@@ -69,6 +71,10 @@ class Registration:
         self._passes_on: dict[str, set[str]] = {}
         self._rate_limits: dict[str, RateLimit] = {}
         self.other_mail: OtherMail = OtherMail(settings)
+        for account in settings.accounts.values():
+            bounces = account.options.get("bounce_address")
+            if isinstance(bounces, BounceAddress):
+                bounces.keys = functools.partial(_secret_keys, self._app)
         self.edges: dict[str, t.Any] = {}
         """What the parts above store for this app, such as its queue and its previews, by name."""
 
@@ -204,3 +210,9 @@ class Registration:
         signal = message_sent if report.accepted else message_failed
         if signal.receivers:
             announce(signal, app, message=report.message, report=report)
+
+
+def _secret_keys(app: weakref.ref[Flask]) -> list[str | bytes]:
+    """Return the secret keys of an app, which may be set after init_app."""
+    found = app()
+    return [] if found is None else secret_keys(found.config)

@@ -235,8 +235,11 @@ def _bounce_command(within: _Decorator) -> click.Command:
         type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
         help="Read the new messages of a Maildir instead, and mark each as seen.",
     )
+    @click.option(
+        "--recipient", help="The address that it came to, if its header does not name it."
+    )
     @within
-    def bounce(maildir: Path | None) -> None:
+    def bounce(maildir: Path | None, recipient: str | None) -> None:
         """Read a bounce or a complaint from standard input, and tell the app.
 
         The exit code is 0, also for any other message, or 75 if the app could not be told: then
@@ -244,7 +247,10 @@ def _bounce_command(within: _Decorator) -> click.Command:
         """
         from . import bounce
 
-        bounce.from_input() if maildir is None else bounce.from_maildir(maildir)
+        if maildir is None:
+            bounce.from_input(recipient)
+        else:
+            bounce.from_maildir(maildir, recipient)
 
     return bounce
 

@@ -13,15 +13,15 @@ from ..errors import ConfigurationError
 from ..events.parts import MAX_OCTETS
 
 
-def from_input() -> None:
+def from_input(recipient: str | None) -> None:
     """Read one message from standard input."""
-    _handle(sys.stdin.buffer.read(MAX_OCTETS))
+    _handle(sys.stdin.buffer.read(MAX_OCTETS), recipient)
     # The rest is of no interest. But a server that cannot write it into the pipe reports a failure.
     while sys.stdin.buffer.read(1 << 16):
         pass
 
 
-def from_maildir(folder: Path) -> None:
+def from_maildir(folder: Path, recipient: str | None) -> None:
     """Read the new messages of a Maildir, and mark each as seen.
 
     :raises ConfigurationError: if it is not a Maildir.
@@ -36,13 +36,14 @@ def from_maildir(folder: Path) -> None:
             continue
         with path.open("rb") as file:
             octets = file.read(MAX_OCTETS)
-        _handle(octets)
+        _handle(octets, recipient)
         path.rename(seen / f"{path.name}:2,S")
 
 
-def _handle(octets: bytes) -> None:
+def _handle(octets: bytes, recipient: str | None) -> None:
     mine = registration()
-    events = handle_notification(mine.app, mine.listeners, octets)
+    accounts = mine.settings.accounts.values()
+    events = handle_notification(mine.app, mine.listeners, accounts, octets, recipient)
     for event in events:
         click.echo(str(event))
     if not events:

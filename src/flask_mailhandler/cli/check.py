@@ -11,6 +11,7 @@ import click
 from .. import config
 from ..address import Address
 from ..handlers.base import EmailHandler
+from ..handlers.bounce_address import BounceAddress
 from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
 from ..handlers.memory import MemoryEmailHandler
@@ -65,6 +66,8 @@ def _settings(in_force: InForce) -> t.Iterator[tuple[str, str, str]]:
         if value == option.default:
             # A key may give the default, or none may be set.
             source = source if name in in_force.account.options else "default"
+        if name == "bounce_delimiter" and handler.bounce_address is None:
+            continue  # it has a default, which means nothing without an address
         if name in ("port", "security") and value is None:
             yield _chosen(t.cast(SMTPEmailHandler, handler), name)
         elif value not in (None, "", (), False):
@@ -110,7 +113,9 @@ def _shown(name: str, value: object) -> str:
 def _readable(value: object) -> str:
     if isinstance(value, Address):
         return value.formatted
-    return str(value) if isinstance(value, str | int) else f"a {type(value).__name__}"
+    return (
+        str(value) if isinstance(value, str | int | BounceAddress) else f"a {type(value).__name__}"
+    )
 
 
 def _signed_with(handler: EmailHandler) -> str:

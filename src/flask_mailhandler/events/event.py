@@ -42,8 +42,9 @@ class Event:
     reason: str = ""
     """What the server said, in one line, shortened. It comes from outside: escape it in a page."""
     verified: bool = False
-    """Whether the source is proven. Anybody can write a bounce, so an app should not stop sending
-    to an address because of an event that is not verified."""
+    """Whether the source is proven: the notification came to the signed envelope sender of a
+    message to this recipient alone. See ``MAIL_BOUNCE_ADDRESS``. Anybody can write a bounce, so an
+    app should not stop sending to an address because of an event that is not verified."""
     raw: bytes = dataclasses.field(default=b"", repr=False, compare=False)
     """The notification, up to its first MiB."""
 

@@ -235,19 +235,23 @@ class Mail(Sender, LaterSender):
 
         return register
 
-    def handle_notification(self, octets: bytes) -> list[Event]:
+    def handle_notification(self, octets: bytes, *, recipient: str | None = None) -> list[Event]:
         """Read a message that came to the envelope sender, and tell the app what became of its
         mail: each event is logged, sent as a signal, and passed to the :meth:`on_event`
         functions. ::
 
             events = mail.handle_notification(imap.fetch(...))
 
-        :return: The events of :meth:`.Event.parse`. Empty if the message is no notification.
+        :param recipient: The address that it came to, if its header does not name it. With
+            ``MAIL_BOUNCE_ADDRESS``, this address verifies the events.
+        :return: The events of :meth:`.Event.parse`. Empty if the message is not a notification.
+        :raises ConfigurationError: if it came to a signed address, and there is no ``SECRET_KEY``.
         """
         from ..app.listeners import handle_notification
 
         mine = self._registration()
-        return handle_notification(mine.app, mine.listeners, octets)
+        accounts = mine.settings.accounts.values()
+        return handle_notification(mine.app, mine.listeners, accounts, octets, recipient)
 
     def url_for(self, endpoint: str, /, **values: t.Any) -> str:
         """Return an absolute URL for a message, as ``url_for`` does in the templates of mails. ::

@@ -22,20 +22,21 @@ in a test too. One message on its way, from the caller to the server::
 
 ::
 
-    base          EmailHandler: the contract; a handler writes deliver()
-    defaults      the options of every handler, such as default_from
-    configured    options: a dataclass without a decorator, from_config, repr
-    prepare       complete, before_send, render
-    staging       the staging guard: redirect_to, allow_to
-    jobs          the jobs that deliver is given, and one report for each
-    unreported    the reports that deliver has not made
-    traced        the line of code that sent a message
-    parallel      several connections at once
-    failure       a failure of the handler itself
-    outbox_fail   outbox.fail: a test makes sending fail
-    host_options  readers of options that name a host
-    dkim_keys     the keys that sign, read from files, and their domain
-    tls_context   the TLS context of SMTP
+    base            EmailHandler: the contract; a handler writes deliver()
+    defaults        the options of every handler, such as default_from
+    configured      options: a dataclass without a decorator, from_config, repr
+    prepare         complete, before_send, render
+    staging         the staging guard: redirect_to, allow_to
+    jobs            the jobs that deliver is given, and one report for each
+    unreported      the reports that deliver has not made
+    traced          the line of code that sent a message
+    parallel        several connections at once
+    failure         a failure of the handler itself
+    outbox_fail     outbox.fail: a test makes sending fail
+    host_options    readers of options that name a host
+    bounce_address  signed envelope senders, by which a bounce is verified
+    dkim_keys       the keys that sign, read from files, and their domain
+    tls_context     the TLS context of SMTP
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The options of every handler: the defaults of a message, the staging guard, and DKIM."""
+"""The options of every handler: the message, the staging guard, DKIM, and notifications."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from ..address import NOBODY
 from ..config import Option
 from ..config import Reader
 from ..errors import ConfigurationError
+from ..errors import MessageError
+from ..message.fields import dsn_notify
+from .bounce_address import bounce_address
+from .bounce_address import BounceAddress
 from .configured import Configured
 from .configured import Options
 from .dkim_keys import dkim_domain
@@ -21,6 +25,9 @@ from .dkim_keys import dkim_keys
 from .dkim_keys import DKIMKeys
 from .dkim_keys import KeysInput
 from .dkim_keys import NO_KEYS
+
+if t.TYPE_CHECKING:
+    from ..message.arguments import NotifyInput
 
 T = t.TypeVar("T", bound=t.Sized)
 
@@ -36,6 +43,13 @@ def _not_empty(read: Reader[T]) -> Reader[T]:
         return found
 
     return reader
+
+
+def _dsn_notify(value: object, name: str) -> tuple[str, ...]:
+    try:
+        return dsn_notify(value, name) or ()
+    except MessageError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 class Defaults(Configured, metaclass=Options, abstract=True):
@@ -72,3 +86,13 @@ class Defaults(Configured, metaclass=Options, abstract=True):
     of a PEM file, or as PEM in a :class:`.Secret`. See :doc:`deliverability`."""
     dkim_domain: Option[str | None, str | None] = Option(dkim_domain, None)
     """The domain that signs. If it is left out: the domain of the message's From."""
+    bounce_address: Option[AddressInput | None, BounceAddress | None] = Option(bounce_address, None)
+    """The address that bounces go to. Each message without an envelope sender gets one of its own,
+    which is made from this address and signed. See :doc:`bounces`."""
+    bounce_delimiter: Option[str | None, str] = Option(config.choice("+", "-", "=", "_"), "+")
+    """What stands between the address and the signature."""
+    dsn_notify: Option[NotifyInput, tuple[str, ...]] = Option(_dsn_notify, ())
+    """The delivery notifications that servers are asked for: ``"never"``, or some of ``failure``,
+    ``delay`` and ``success``. If it is left out, the server decides. See :doc:`bounces`."""
+    dsn_return: Option[str | None, str | None] = Option(config.choice("headers", "full"), None)
+    """What a notification returns of the message. If it is left out, the server decides."""

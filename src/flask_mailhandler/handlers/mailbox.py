@@ -86,7 +86,14 @@ class MailboxEmailHandler(FileEmailHandler):
         if (job := prepared.job) is None:
             return prepared
         traced = TracedJob(
-            job.message, job.message_id, job.envelope, job.content, job.timeout, started, site
+            job.message,
+            job.message_id,
+            job.envelope,
+            job.content,
+            job.timeout,
+            job.dsn,
+            started,
+            site,
         )
         return prepared._replace(job=traced)
 

@@ -13,6 +13,8 @@ from ..address import Addresses
 from ..address import AddressesInput
 from ..address import NOBODY
 from ..address import parse_addresses
+from ..envelope import DSN
+from ..envelope import Envelope
 from ..errors import MessageError
 from ..log import logger
 from ..message.given import AnyMessage
@@ -24,6 +26,7 @@ from ..report import Job
 from ..report import Outcome
 from ..text.checks import shorten
 from . import staging
+from .bounce_address import BounceAddress
 from .defaults import Defaults
 
 if t.TYPE_CHECKING:
@@ -72,7 +75,12 @@ def prepare(
         message, envelope = staging.redirected(message, envelope, handler.redirect_to)
     content = render(message)
     assert message.message_id is not None  # it has a From, or render would have refused it
-    job = Job(message, message.message_id, envelope, content, timeout)
+    if handler.bounce_address is not None and message.envelope_sender is None:
+        envelope = _to_be_verified(handler, handler.bounce_address, envelope, message.message_id)
+    notify, ret = message.dsn_notify, message.dsn_return or handler.dsn_return
+    notify = handler.dsn_notify if notify is None else notify
+    dsn = DSN(notify, ret) if notify or ret else None
+    job = Job(message, message.message_id, envelope, content, timeout, dsn)
     return withhold(handler, job) if handler.allow_to else Prepared(message, job.message_id, job)
 
 
@@ -217,7 +225,20 @@ def _ready_mime(
             headers=[(staging.ORIGINAL, original)],
         )
         envelope = envelope.to(handler.redirect_to)
-    return withhold(handler, Job(message, adopted.message_id, envelope, adopted.content, timeout))
+    if handler.bounce_address is not None:
+        envelope = _to_be_verified(handler, handler.bounce_address, envelope, adopted.message_id)
+    notify, ret = handler.dsn_notify, handler.dsn_return
+    dsn = DSN(notify, ret) if notify or ret else None
+    job = Job(message, adopted.message_id, envelope, adopted.content, timeout, dsn)
+    return withhold(handler, job)
+
+
+def _to_be_verified(
+    handler: Defaults, bounces: BounceAddress, envelope: Envelope, message_id: str
+) -> Envelope:
+    """Return the envelope with a sender by which its bounces are verified."""
+    own = {*handler.default_cc, *handler.default_bcc}
+    return bounces.envelope(envelope, message_id, handler.bounce_delimiter, own)
 
 
 def _message_id(message: AnyMessage) -> str:

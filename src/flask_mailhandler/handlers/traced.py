@@ -12,6 +12,7 @@ from ..report import Job
 
 if t.TYPE_CHECKING:
     from ..content import Content
+    from ..envelope import DSN
     from ..envelope import Envelope
     from ..message.given import AnyMessage
 
@@ -32,10 +33,11 @@ class TracedJob(Job):
         envelope: Envelope,
         content: Content,
         timeout: float | None = None,
+        dsn: DSN | None = None,
         started: float = 0.0,
         site: t.Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(message, message_id, envelope, content, timeout)
+        super().__init__(message, message_id, envelope, content, timeout, dsn)
         object.__setattr__(self, "started", started)
         object.__setattr__(self, "site", site)
 

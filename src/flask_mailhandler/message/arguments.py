@@ -22,6 +22,8 @@ AlternativesInput: t.TypeAlias = (
 )
 TagsInput: t.TypeAlias = "TextInput | Iterable[TextInput]"
 
+NotifyInput: t.TypeAlias = "str | Iterable[str] | None"
+
 
 class MessageFields(t.TypedDict, total=False):
     """The arguments of :class:`Message`, to annotate a function that passes them on.
@@ -51,3 +53,5 @@ class MessageFields(t.TypedDict, total=False):
     message_id: str | None
     date: datetime.datetime | None
     tags: TagsInput
+    dsn_notify: NotifyInput
+    dsn_return: str | None

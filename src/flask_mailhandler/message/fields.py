@@ -149,6 +149,38 @@ def _tag(value: object, field: str) -> str:
     return check_text(text, field)
 
 
+_NOTIFY = ("failure", "delay", "success")
+
+
+def dsn_notify(value: object, field: str) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    text = plain(value)
+    given = value if text is None else text.split(",")
+    if isinstance(given, bytes) or not isinstance(given, Iterable):
+        raise _no_notify(value, field)
+    words = {(plain(word) or repr(word)).strip().lower() for word in given} - {""}
+    if words == {"never"}:
+        return ("never",)
+    if not words <= {*_NOTIFY}:
+        raise _no_notify(value, field)
+    return tuple([word for word in _NOTIFY if word in words])
+
+
+def _no_notify(value: object, field: str) -> MessageError:
+    return MessageError(
+        f"{field} takes 'never', or a list of 'failure', 'delay' and 'success', not"
+        f" {shorten(value)}."
+    )
+
+
+def dsn_return(value: object, field: str) -> str | None:
+    text = None if value is None else plain(value)
+    if value is not None and text not in ("headers", "full"):
+        raise MessageError(f"{field} takes 'headers' or 'full', not {shorten(value)}.")
+    return text
+
+
 def message_id(value: object, field: str) -> str | None:
     text = None if value is None else plain(value)
     if value is not None and (text is None or not re.match(MESSAGE_ID, text) or len(text) > 250):

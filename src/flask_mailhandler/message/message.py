@@ -33,6 +33,7 @@ if t.TYPE_CHECKING:
     from .arguments import AlternativesInput
     from .arguments import AttachmentsInput
     from .arguments import MessageFields
+    from .arguments import NotifyInput
     from .arguments import TagsInput
 
 
@@ -74,7 +75,8 @@ class Message:
     envelope_sender: Field[AddressInput | None, Address | str | None] = Field(
         convert.reverse_path, None
     )
-    """The address that bounces go to. The default is the From; with "", no bounces are sent."""
+    """The address that bounces go to. The default is an address made from
+    ``MAIL_BOUNCE_ADDRESS``, or the From; with "", no bounces are sent."""
     headers: Field[HeadersInput, Headers] = Field(lambda value, _: Headers(value), None)
     """Further header fields. A field that has its own argument is refused."""
     attachments: Field[AttachmentsInput, tuple[Attachment, ...]] = Field(convert.attached_files, ())
@@ -93,6 +95,10 @@ class Message:
     created."""
     tags: Field[TagsInput, tuple[str, ...]] = Field(convert.tags, ())
     """Your own words for it, such as ``"newsletter-48"``. The server does not see them."""
+    dsn_notify: Field[NotifyInput, tuple[str, ...] | None] = Field(convert.dsn_notify, None)
+    """The delivery notifications to ask for instead of ``MAIL_DSN_NOTIFY``; ``()`` for none."""
+    dsn_return: Field[str | None, str | None] = Field(convert.dsn_return, None)
+    """What a notification returns of the message, instead of ``MAIL_DSN_RETURN``."""
 
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
         if args or not fields.keys() <= _NAMES:

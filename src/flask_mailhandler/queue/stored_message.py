@@ -12,11 +12,14 @@ from email.message import Message as MIMEMessage
 from ..address import Address
 from ..address import Addresses
 from ..content import Content
+from ..envelope import DSN
 from ..envelope import Envelope
 from ..errors import MessageError
 from ..handlers.prepare import Prepared
 from ..handlers.traced import call_site
 from ..handlers.traced import TracedJob
+from ..message.fields import dsn_notify
+from ..message.fields import dsn_return
 from ..message.message import Message
 from ..message.template_name import mark
 from ..message.template_name import origin_of
@@ -44,6 +47,8 @@ def options(prepared: Prepared) -> str:
         "smtputf8": job is not None and job.content.smtputf8,
         "eightbit": job is not None and job.content.eightbit,
     }
+    if job is not None and job.dsn is not None:
+        found["dsn"] = [job.dsn.notify, job.dsn.ret]
     if site := call_site():
         found["site"] = site
     if isinstance(message, MIMEMessage):
@@ -109,11 +114,19 @@ def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], timeout: flo
             eightbit=bool(found["eightbit"]),
             rewrite=seven_bit,
         )
-    except (LookupError, MessageError) as error:
+        dsn = _dsn(found)
+    except (LookupError, TypeError, ValueError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
     message, site = message_of(row, octets), found.get("site")
     began = time.perf_counter()
-    return TracedJob(message, row.message_id, envelope, content, timeout, began, site)
+    return TracedJob(message, row.message_id, envelope, content, timeout, dsn, began, site)
+
+
+def _dsn(options: Mapping[str, t.Any]) -> DSN | None:
+    if not (found := options.get("dsn")):
+        return None
+    notify, ret = found
+    return DSN(dsn_notify(notify, "dsn") or (), dsn_return(ret, "dsn"))
 
 
 def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:

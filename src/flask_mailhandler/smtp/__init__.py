@@ -17,6 +17,7 @@ dialogue          commands and replies, in command groups
 session           one connection, transaction after transaction, until QUIT
 transaction       one envelope and content
 states            the states of these three, and their legal steps
+notifications     asking for delivery notifications (RFC 3461)
 chunk             a small message in one write (BDAT)
 stuffing          dots at the start of a line
 pool              the connections of a handler: lent, and opened

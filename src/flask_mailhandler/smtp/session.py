@@ -226,7 +226,7 @@ class Session:
         else:
             batch = [*delivery.waiting]  # of most messages, 2 µs sooner
         self.begun += 1
-        return Transaction(
+        transaction = Transaction(
             self._dialogue,
             self.server,
             delivery,
@@ -235,6 +235,11 @@ class Session:
             parameters=self.offer.parameters(delivery.job, batch),
             before=before,
         )
+        if delivery.job.dsn is not None and "DSN" in self.offer:
+            from .notifications import ask_for  # few accounts do
+
+            ask_for(delivery.job.dsn, delivery.job.message_id, batch, transaction.commands)
+        return transaction
 
     def _complete(self, transaction: Transaction, deliveries: Deliveries) -> None:
         """Complete a transaction whose commands are queued or sent."""

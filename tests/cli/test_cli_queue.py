@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import typing as t
 
 import pytest
@@ -306,6 +307,18 @@ def test_worker_once(tmp_path: Path, scripted: Scripted) -> None:
         assert done.returncode == 0, done.stderr
         assert "2 sent, 1 failed (" in done.stderr
         assert here.states == ["sent", "failed", "sent", "waiting"]
+
+
+def test_worker_once_names_paused_accounts(full: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """worker --once says which accounts are paused and why."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of pytest stay
+    soon = time.time() + 60
+    full.queue.store.alter_pause("news", lambda before: Pause(soon, 1, "no route to host"))
+
+    said = "The account 'news' is paused: no route to host"
+    assert said in run(full, "worker", "--once")[1]
+    assert said in run(full, "worker", "--once", "--using", "news")[1]
+    assert said not in run(full, "worker", "--once", "--using", "default")[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

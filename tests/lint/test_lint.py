@@ -367,6 +367,15 @@ def test_translation(subject: str, text: str, found: bool) -> None:
     )
 
 
+def test_translation_of_a_table() -> None:
+    """Sample data that is repeated in every row does not make two languages one."""
+    rows = "".join(f"Tea {number} 7.50\n" for number in range(40))
+    english = bytes(captured(subject="Receipt", text=f"Thank you for your order.\n{rows}").content)
+    german = bytes(captured(subject="Quittung", text=f"Danke für den Einkauf.\n{rows}").content)
+
+    assert lint(german, others={"en": english}) == []
+
+
 def test_translation_of_html() -> None:
     """Without a text, the words of the HTML count; a mail of two words may be the same."""
     page = b"Subject: %s\r\nContent-Type: text/html\r\n\r\n<title>x</title><p>%s"

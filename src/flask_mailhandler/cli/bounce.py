@@ -15,6 +15,8 @@ from ..events.parts import MAX_OCTETS
 
 def from_input(recipient: str | None) -> None:
     """Read one message from standard input."""
+    if sys.stdin.isatty():
+        click.echo("Reading a message. Paste it, and press Ctrl-D on a line of its own.", err=True)
     _handle(sys.stdin.buffer.read(MAX_OCTETS), recipient)
     # The rest is of no interest. But a server that cannot write it into the pipe reports a failure.
     while sys.stdin.buffer.read(1 << 16):

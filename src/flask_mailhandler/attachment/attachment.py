@@ -152,7 +152,8 @@ class Attachment(Frozen):
         return self.given_cid or self._made_cid
 
     def __getstate__(self) -> list[object]:
-        self.known_cid or self._make_cid()  # a copy has the same Content-ID
+        if not self.known_cid:
+            self._make_cid()  # a copy has the same Content-ID
         return super().__getstate__()
 
     def _make_cid(self) -> str:

@@ -81,9 +81,6 @@ class TransactionState(enum.Enum):
     ENDED = enum.auto()
     NO_CHUNKS = enum.auto()
 
-    # Enum's own is written in Python: 0.3 µs for each step.
-    __hash__ = object.__hash__
-
 
 LEGAL_STEPS: dict[TransactionState, tuple[TransactionState, ...]] = {
     TransactionState.ENVELOPE: (

@@ -22,7 +22,7 @@ def begin(connection: sqlite3.Connection, patience: int | None = None) -> None:
     :raises sqlite3.OperationalError: if that was not long enough.
     """
     if patience is None:
-        (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+        patience = int(connection.execute("PRAGMA busy_timeout").fetchone()[0])
     connection.execute(f"PRAGMA busy_timeout = {min(_LOOK, patience)}")
     try:
         _when_free(connection, "BEGIN IMMEDIATE", patience, 0)

@@ -87,8 +87,8 @@ def write(context: BrowserContext, demo: str, subject: str, **fields: str) -> No
         "[name=attachment]",
         {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"some notes"},
     )
-    form.click("button")
-    form.wait_for_selector(".arrived")
+    form.click("button.primary")
+    form.wait_for_selector("text=It has arrived.")
     form.close()
 
 

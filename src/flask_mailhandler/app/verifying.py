@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing as t
 from collections.abc import Iterable
 
 from ..events.event import Event
+from ..events.parts import header_text
 from ..handlers.bounce_address import BounceAddress
 from .account import Account
-
-# What a header is read of, and where it ends.
-_MAX_HEADER = 1 << 17
-_END = re.compile(rb"\r?\n\r?\n|\r\r")
 
 
 def verified(
@@ -27,8 +23,7 @@ def verified(
     :param recipient: The address that the notification came to, if the caller knows it.
     :raises ConfigurationError: if there is such an address, and the app has no SECRET_KEY.
     """
-    header = _END.split(octets[:_MAX_HEADER], maxsplit=1)[0].decode("latin-1")
-    text = f"{recipient or ''}\n{header}"
+    text = f"{recipient or ''}\n{header_text(octets)}"
     proofs = [
         proof
         for account in accounts

@@ -61,17 +61,14 @@ class Part:
 
 def parts_of(octets: bytes) -> tuple[MIMEMessage, list[Part]]:
     """Return the header of a message, and its parts in their order."""
-    octets = octets[:MAX_OCTETS].replace(b"\r\n", b"\n")
-    if b"\n" not in octets:
-        octets = octets.replace(b"\r", b"\n")
-    if octets.startswith(b"From "):  # of a mbox, or of a server's pipe
-        octets = octets.partition(b"\n")[2]
+    waiting = [_with_lf(octets)]  # the next part is the last one
+    top: MIMEMessage | None = None
     parts: list[Part] = []
-    waiting = [octets]  # the next part is the last one
     for _ in range(MAX_PARTS):
         if not waiting:
             break
         header, body = _split(waiting.pop())
+        top = header if top is None else top
         media_type = attempt(header.get_content_type, "text/plain")
         boundary = attempt(header.get_boundary, None)
         if media_type.startswith("multipart/") and boundary:
@@ -79,7 +76,23 @@ def parts_of(octets: bytes) -> tuple[MIMEMessage, list[Part]]:
             waiting += reversed([*itertools.islice(_between(line, body), MAX_PARTS)])
         else:
             parts.append(Part(media_type, header, body))
-    return read_header(octets), parts
+    assert top is not None
+    return top, parts
+
+
+def header_text(octets: bytes) -> str:
+    """Return the header of a message as it is written, to search all of its fields at once."""
+    return _cut(_with_lf(octets))[0].decode("latin-1")
+
+
+def _with_lf(octets: bytes) -> bytes:
+    """Return what is read of a message, with lines that end in LF."""
+    octets = octets[:MAX_OCTETS].replace(b"\r\n", b"\n")
+    if b"\n" not in octets:
+        octets = octets.replace(b"\r", b"\n")
+    if octets.startswith(b"From "):  # of a mbox, or of a server's pipe
+        octets = octets.partition(b"\n")[2]
+    return octets
 
 
 def field(header: MIMEMessage, name: str) -> str:
@@ -95,13 +108,15 @@ def read_header(octets: bytes) -> MIMEMessage:
 
 
 def _split(octets: bytes) -> tuple[MIMEMessage, bytes]:
+    header, body = _cut(octets)
+    parser = email.parser.BytesHeaderParser(policy=FieldsWithinBounds())
+    return attempt(lambda: parser.parsebytes(header), MIMEMessage()), body
+
+
+def _cut(octets: bytes) -> tuple[bytes, bytes]:
     end = _HEADER_END.search(octets)
     header = octets[: end.start() if end else len(octets)][:_MAX_HEADER]
-    parser = email.parser.BytesHeaderParser(policy=FieldsWithinBounds())
-    return (
-        attempt(lambda: parser.parsebytes(header), MIMEMessage()),
-        octets[end.end() :] if end else b"",
-    )
+    return header, octets[end.end() :] if end else b""
 
 
 def _between(boundary: bytes, body: bytes) -> Iterator[bytes]:

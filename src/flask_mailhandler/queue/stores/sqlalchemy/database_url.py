@@ -138,7 +138,7 @@ def _look_at_idle(engine: sa.Engine) -> None:
 
     def checked_in(connection: t.Any, record: t.Any) -> None:
         record.info[_KEY] = time.monotonic()
-        # After a transaction, some releases of SQLAlchemy (2.0.16) restore the server's level and
+        # After a transaction, SQLAlchemy up to 2.0.18 restores the server's level and
         # not the engine's. What the driver then inserts would never be committed.
         if connection is not None and not getattr(connection, "autocommit", False):
             engine.dialect.set_isolation_level(connection, "AUTOCOMMIT")

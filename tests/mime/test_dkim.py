@@ -290,33 +290,36 @@ def test_long_names() -> None:
     assert f" s={key.selector};".encode() in field
 
 
+def signed_and_peak(content: Content) -> tuple[Content, int]:
+    """Sign a content. Return it, and the octets of memory that this took at most."""
+    sign(render(letter()), [rsa()])  # loads what signs
+    tracemalloc.start()
+    try:
+        found = sign(content, [rsa(), ed25519()])
+        return found, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_large_file_is_read_once_more(tmp_path: Path) -> None:
     """Signing 25 MB from a path reads it in pieces: the memory stays far below its size."""
     path = tmp_path / "report.bin"
     with path.open("wb") as file:
         file.truncate(25_000_000)
     content = render(letter(attachments=[Attachment.from_path(path)]))
-    sign(render(letter()), [rsa()])
 
-    tracemalloc.start()
-    found = sign(content, [rsa(), ed25519()])
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    found, peak = signed_and_peak(content)
 
     assert peak < 4 << 20
-    assert found.size == content.size + found.size - content.size > 33_000_000
+    assert found.size > content.size > 33_000_000
     assert verified(bytes(found)) == BOTH
 
 
 def test_a_large_text_in_one_piece() -> None:
     """A content in one large piece is signed in little memory too."""
     content = Content(b"From: ann@shop.example\r\n\r\n" + b"a  line \r\n" * 1_000_000)
-    sign(render(letter()), [rsa()])
 
-    tracemalloc.start()
-    found = sign(content, [rsa(), ed25519()])
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    found, peak = signed_and_peak(content)
 
     assert peak < 4 << 20
     assert verified(bytes(found)) == BOTH

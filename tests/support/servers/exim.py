@@ -30,7 +30,7 @@ GROUP = f"root:x:0:\nmail:x:8:\nDebian-exim:x:{NOBODY}:\n"
 
 CONFIGURATION = """\
 primary_hostname = exim.example
-exim_path = {folder}/root/usr/sbin/exim4
+exim_path = {folder}/exim/usr/sbin/exim4
 keep_environment = LD_LIBRARY_PATH : LD_PRELOAD : ^NSS_WRAPPER_
 spool_directory = {folder}/spool
 log_file_path = {folder}/log/%slog
@@ -85,7 +85,7 @@ class Exim:
         if not (shutil.which("apt-get") and shutil.which("dpkg")):
             return "its package can only be unpacked on Debian"
         self.folder.chmod(0o755)
-        root = self.folder / "root"
+        root = self.folder / "exim"
         root.mkdir()
         done = _run(*("apt-get", "-q", "-o", "Acquire::Retries=5", "download"), *PACKAGES, cwd=root)
         if done.returncode:
@@ -108,7 +108,7 @@ class Exim:
 
     @property
     def _environment(self) -> dict[str, str]:
-        usr = self.folder / "root" / "usr" / "lib"
+        usr = self.folder / "exim" / "usr" / "lib"
         folders = [str(path) for path in usr.glob("*-linux-gnu*")]
         return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
@@ -121,7 +121,7 @@ class Exim:
     def start(self) -> None:
         """Start. When it returns, the port is open."""
         self.port = free_port()
-        exim = str(self.folder / "root/usr/sbin/exim4")
+        exim = str(self.folder / "exim/usr/sbin/exim4")
         with (self.folder / "errors").open("wb") as errors:
             self._process = subprocess.Popen(
                 [

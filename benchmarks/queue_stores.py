@@ -21,12 +21,10 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
-from flask import Flask
-
-from flask_mailhandler import Mail
 from flask_mailhandler import Message
 
 from . import queue_workers
+from .queue_workers import shop
 from .queueing import Taking
 from .table import microseconds
 from .table import table
@@ -171,7 +169,7 @@ def _postfix(folder: Path) -> Iterator[int]:
 
 def _accepting(place: Place, folder: Path, rounds: int) -> tuple[float, float]:
     octets = _TEXT.encode()
-    with _shop(folder, place.queue, MAIL_HANDLER=Taking) as mail:
+    with shop(folder, place.queue, MAIL_HANDLER=Taking) as mail:
         turns = (lambda: place.insert(octets)), (lambda: mail.send_later(_message()))
         _in_turns(_GROWTH, *turns)
         seconds = _in_turns(rounds * _TURN, *turns)
@@ -180,7 +178,7 @@ def _accepting(place: Place, folder: Path, rounds: int) -> tuple[float, float]:
 
 
 def _draining(place: Place, folder: Path, port: int, rounds: int) -> tuple[float, float]:
-    with _shop(folder, place.queue, MAIL_URL=f"smtp://127.0.0.1:{port}") as mail:
+    with shop(folder, place.queue, MAIL_URL=f"smtp://127.0.0.1:{port}") as mail:
 
         def send() -> None:
             for message in messages:
@@ -232,7 +230,7 @@ def _crowd(stack: contextlib.ExitStack, turns: int) -> tuple[float, float]:
 
 def _sender(folder: Path, queue: str) -> Callable[[], object]:
     def send() -> None:
-        with _shop(folder, queue, MAIL_HANDLER=Taking) as mail:
+        with shop(folder, queue, MAIL_HANDLER=Taking) as mail:
             for _ in range(_TURN):
                 mail.send_later(_message())
             mail.queue.run_once()
@@ -248,23 +246,6 @@ def _in_turns(
         seconds[0].append(_timed(first) / each)
         seconds[1].append(_timed(second) / each)
     return statistics.median(seconds[0]), statistics.median(seconds[1])
-
-
-@contextlib.contextmanager
-def _shop(folder: Path, queue: str, **keys: t.Any) -> Iterator[Mail]:
-    app = Flask("shop", instance_path=str(folder))
-    app.config.update(
-        MAIL_DEFAULT_FROM="shop@example.org",
-        MAIL_QUEUE=queue,
-        MAIL_QUEUE_ENGINE="none",
-        **keys,
-    )
-    mail = Mail(app)
-    with app.app_context():
-        try:
-            yield mail
-        finally:
-            mail.queue.close()
 
 
 def _message() -> Message:

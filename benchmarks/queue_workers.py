@@ -57,7 +57,7 @@ def compare(server: Postgresql, turns: int) -> tuple[float, float]:
         sink = stack.enter_context(Sink(make(folder)))
         site = stack.enter_context(delayed(sink.sites["none"], ROUND_TRIP))
         queue = stack.enter_context(server.database())
-        mail = stack.enter_context(_queue(folder, queue, site.port))
+        mail = stack.enter_context(shop(folder, queue, MAIL_URL=_url(site.port)))
         workers = [
             stack.enter_context(python("queue_workers", str(folder), queue, str(site.port)))
             for _ in range(WORKERS)
@@ -94,13 +94,14 @@ def _sent_by(crowd: list[Program]) -> list[int]:
 
 
 @contextlib.contextmanager
-def _queue(folder: Path, queue: str, port: int) -> Iterator[Mail]:
+def shop(folder: Path, queue: str, **keys: t.Any) -> Iterator[Mail]:
+    """Open an app whose mail waits in *queue* until the caller sends it."""
     app = Flask("shop", instance_path=str(folder))
     app.config.update(
         MAIL_DEFAULT_FROM="shop@example.org",
         MAIL_QUEUE=queue,
         MAIL_QUEUE_ENGINE="none",
-        MAIL_URL=f"smtp://127.0.0.1:{port}",
+        **keys,
     )
     mail = Mail(app)
     with app.app_context():
@@ -108,6 +109,10 @@ def _queue(folder: Path, queue: str, port: int) -> Iterator[Mail]:
             yield mail
         finally:
             mail.queue.close()
+
+
+def _url(port: object) -> str:
+    return f"smtp://127.0.0.1:{port}"
 
 
 def _message() -> Message:
@@ -122,7 +127,7 @@ def _timed(function: Callable[[], list[int]]) -> tuple[float, list[int]]:
 
 def main(folder: str, queue: str, port: str) -> None:
     logging.getLogger("flask_mailhandler").setLevel(logging.CRITICAL)
-    with _queue(Path(folder), queue, int(port)) as mail:
+    with shop(Path(folder), queue, MAIL_URL=_url(port)) as mail:
         for _ in requests():
             answer(mail.queue.run_once())
 

@@ -111,8 +111,8 @@ def test_no_file_is_overwritten(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["s 2026"], "SELECTOR has the selector 's 2026'"),
-        (["../s2026"], "SELECTOR has the selector '../s2026'"),
+        (["s 2026"], "SELECTOR: 's 2026' is not a selector"),
+        (["../s2026"], "SELECTOR: '../s2026' is not a selector"),
         (["s2026", "--file", "missing/s.pem"], "cannot be written: No such file or directory"),
         (["s2026", "--using", "bulk"], "There is no account 'bulk'"),
     ],

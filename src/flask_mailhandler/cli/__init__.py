@@ -240,10 +240,10 @@ def _bounce_command(within: _Decorator) -> click.Command:
     )
     @within
     def bounce(maildir: Path | None, recipient: str | None) -> None:
-        """Read a bounce or a complaint from standard input, and tell the app.
+        """Read a bounce or a complaint, and tell the app.
 
-        The exit code is 0, also for any other message, or 75 if the app could not be told: then
-        the mail server tries again.
+        It is read from standard input. The exit code is 0, also for any other message, or 75 if
+        the app could not be told: then the mail server tries again.
         """
         from . import bounce
 

@@ -170,8 +170,8 @@ def read_selector(value: object, name: str) -> str:
     """
     if not isinstance(value, str) or len(value) > 63 or not _SELECTOR.fullmatch(value):
         raise ConfigurationError(
-            f"{name} has the selector {shorten(value)}: a selector has letters, digits and hyphens,"
-            " such as 's2026'."
+            f"{name}: {shorten(value)} is not a selector. Write letters, digits and hyphens, such"
+            " as 's2026'."
         )
     return value
 

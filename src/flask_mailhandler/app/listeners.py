@@ -36,7 +36,7 @@ class Listener(t.NamedTuple):
     kinds: frozenset[EventKind]
 
 
-def kinds_of(names: Iterable[EventKind | str]) -> frozenset[EventKind]:
+def kinds_of(names: Sequence[EventKind | str]) -> frozenset[EventKind]:
     """Return the kinds of these names, or all kinds if there are none.
 
     :raises ValueError: if there is no kind of a name.

@@ -56,9 +56,16 @@ def handle_notification(
 ) -> list[Event]:
     """Read a notification and tell the app; see :meth:`.Mail.handle_notification`."""
     events = verified(Event.parse(octets), octets, recipient, accounts)
+    return handle_events(app, listeners, events)
+
+
+def handle_events(
+    app: Flask, listeners: Sequence[Listener], events: Sequence[Event]
+) -> list[Event]:
+    """Tell the app of these events, wherever they come from. Return those that it was told of."""
     for event in events:
         _tell(app, listeners, event)
-    return events
+    return [*events]
 
 
 def _tell(app: Flask, listeners: Sequence[Listener], event: Event) -> None:

@@ -41,6 +41,8 @@ class Event:
     """Why the message was not delivered; None if it was, or if the recipient has complained."""
     reason: str = ""
     """What the server said, in one line, shortened. It comes from outside: escape it in a page."""
+    list_name: str = ""
+    """The list that the recipient has left or joined: ``unsubscribe=`` of the message, or ""."""
     verified: bool = False
     """Whether the source is proven: the notification came to the signed envelope sender of a
     message to this recipient alone. See ``MAIL_BOUNCE_ADDRESS``. Anybody can write a bounce, so an

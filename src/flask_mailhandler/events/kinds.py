@@ -18,7 +18,9 @@ class EventKind(enum.StrEnum):
     COMPLAINED = "complained"
     """The recipient has reported the message as spam."""
     UNSUBSCRIBED = "unsubscribed"
-    """The recipient has asked the mailbox provider for no more mail of this kind."""
+    """The recipient has asked for no more mail of this kind, or of this list."""
+    SUBSCRIBED = "subscribed"
+    """The recipient has asked for mail of this list again."""
 
 
 class Severity(enum.StrEnum):

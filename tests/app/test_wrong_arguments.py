@@ -128,7 +128,7 @@ def test_each_method_names_itself(call: t.Callable[..., object], said: str) -> N
             "A Message has no field 'foo': it has alternatives, attachments, bcc, cc, date,"
             " dsn_notify, dsn_return, envelope_sender, from_addr, headers, html,"
             " inline_attachments, message_id, reply_to,"
-            " subject, tags, text, to.",
+            " subject, tags, text, to, unsubscribe.",
         ),
     ],
 )

@@ -20,6 +20,7 @@ from ..signals import message_complained
 from ..signals import message_event
 from ..signals import message_unsubscribed
 from .account import Account
+from .unsubscribing import left_by_mail
 from .verifying import verified
 
 _SIGNALS = {
@@ -55,7 +56,9 @@ def handle_notification(
     recipient: str | None,
 ) -> list[Event]:
     """Read a notification and tell the app; see :meth:`.Mail.handle_notification`."""
+    accounts = [*accounts]
     events = verified(Event.parse(octets), octets, recipient, accounts)
+    events = events or left_by_mail(octets, recipient, accounts)
     return handle_events(app, listeners, events)
 
 

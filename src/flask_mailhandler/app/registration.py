@@ -15,8 +15,9 @@ from flask import Flask
 
 from ..handlers import SILENT
 from ..handlers.base import EmailHandler
-from ..handlers.bounce_address import BounceAddress
-from ..handlers.bounce_address import secret_keys
+from ..handlers.signed_address import secret_keys
+from ..handlers.signed_address import SignedAddress
+from ..handlers.unsubscribe import UnsubscribeLink
 from ..log import log_report
 from ..log import logger
 from ..message.given import Before
@@ -37,8 +38,10 @@ from .settings import Settings
 
 if t.TYPE_CHECKING:
     from ..handlers.smtp import SMTPEmailHandler
+    from ..handlers.unsubscribe import Subscription
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
+    from .base_url import BaseURL
     from .capturing import Capture
     from .listeners import Listener
 
@@ -72,9 +75,11 @@ class Registration:
         self._rate_limits: dict[str, RateLimit] = {}
         self.other_mail: OtherMail = OtherMail(settings)
         for account in settings.accounts.values():
-            bounces = account.options.get("bounce_address")
-            if isinstance(bounces, BounceAddress):
-                bounces.keys = functools.partial(_secret_keys, self._app)
+            for option in account.options.values():
+                if isinstance(option, SignedAddress):
+                    option.keys = functools.partial(_secret_keys, self._app)
+                elif isinstance(option, UnsubscribeLink):
+                    option.make = functools.partial(_unsubscribe_link, self._app, settings.base_url)
         self.edges: dict[str, t.Any] = {}
         """What the parts above store for this app, such as its queue and its previews, by name."""
 
@@ -216,3 +221,13 @@ def _secret_keys(app: weakref.ref[Flask]) -> list[str | bytes]:
     """Return the secret keys of an app, which may be set after init_app."""
     found = app()
     return [] if found is None else secret_keys(found.config)
+
+
+def _unsubscribe_link(
+    app: weakref.ref[Flask], base: BaseURL | None, subscription: Subscription, setting: str
+) -> str:
+    from .unsubscribing import link_of  # few apps send to lists
+
+    found = app()
+    assert found is not None  # it sends
+    return link_of(found, base, subscription, setting)

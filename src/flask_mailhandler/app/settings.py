@@ -80,6 +80,12 @@ class Settings(Frozen):
             )
         return account
 
+    @property
+    def has_unsubscribe(self) -> bool:
+        """Whether any account sends messages with a link to unsubscribe."""
+        accounts = self.accounts.values()
+        return any(account.options.get("unsubscribe") is not None for account in accounts)
+
     def choose(self, account: Account, *, testing: bool, debug: bool) -> object:
         """Return the kind of handler in force: in tests the one for tests, else the configured
         one, else in debug mode the mailbox if no key says where mail goes."""

@@ -4,7 +4,7 @@ its name, which is imported when the command runs.
 ::
 
     group (an app), alone (no app) ─┬─ send      in_force, ask
-                                    ├─ check     in_force, check_session
+                                    ├─ check     in_force, check_session, check_unsubscribe
                                     ├─ catch     catcher
                                     ├─ bounce    piped
                                     ├─ preview

@@ -11,11 +11,12 @@ import click
 from .. import config
 from ..address import Address
 from ..handlers.base import EmailHandler
-from ..handlers.bounce_address import BounceAddress
 from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
 from ..handlers.memory import MemoryEmailHandler
+from ..handlers.signed_address import SignedAddress
 from ..handlers.smtp import SMTPEmailHandler
+from ..handlers.unsubscribe import UnsubscribeLink
 from ..secret import Secret
 from .table import print_table
 
@@ -30,7 +31,7 @@ def check(in_force: InForce, to: str | None) -> int:
     """Print the settings in force, and try them if the handler uses SMTP.
 
     :param to: The recipient to ask about.
-    :return: The exit code: 0 if the server would accept mail.
+    :return: The exit code: 0 if the server would accept mail, and recipients can unsubscribe.
     :raises MailError: if a setting or *to* cannot be used.
     """
     recipient = None if to is None else Address(to, field="--to")
@@ -46,15 +47,20 @@ def check(in_force: InForce, to: str | None) -> int:
         click.echo("For the whole app:\n")
         print_table(shared)
         click.echo()
+    works = True
+    if handler.unsubscribe is not None and handler.unsubscribe.make is not None:
+        from .check_unsubscribe import try_page
+
+        works = try_page(handler.unsubscribe)
     if isinstance(handler, SMTPEmailHandler):
         if handler.dkim_keys:
             click.echo(_signed_with(handler) + "\n")
         from .check_session import Trial
 
         unset = "" if in_force.account.connected else in_force.not_set
-        return Trial(handler, unset).run(recipient)
+        return Trial(handler, unset).run(recipient) or int(not works)
     click.echo(_what_it_does(handler))
-    return 0
+    return int(not works)
 
 
 def _settings(in_force: InForce) -> t.Iterator[tuple[str, str, str]]:
@@ -66,7 +72,9 @@ def _settings(in_force: InForce) -> t.Iterator[tuple[str, str, str]]:
         if value == option.default:
             # A key may give the default, or none may be set.
             source = source if name in in_force.account.options else "default"
-        if name == "bounce_delimiter" and handler.bounce_address is None:
+        if name == "bounce_delimiter" and not (
+            handler.bounce_address or handler.unsubscribe_mailto
+        ):
             continue  # it has a default, which means nothing without an address
         if name in ("port", "security") and value is None:
             yield _chosen(t.cast(SMTPEmailHandler, handler), name)
@@ -114,7 +122,9 @@ def _readable(value: object) -> str:
     if isinstance(value, Address):
         return value.formatted
     return (
-        str(value) if isinstance(value, str | int | BounceAddress) else f"a {type(value).__name__}"
+        str(value)
+        if isinstance(value, str | int | SignedAddress | UnsubscribeLink)
+        else f"a {type(value).__name__}"
     )
 
 

@@ -45,8 +45,9 @@ class Event:
     """The list that the recipient has left or joined: ``unsubscribe=`` of the message, or ""."""
     verified: bool = False
     """Whether the source is proven: the notification came to the signed envelope sender of a
-    message to this recipient alone. See ``MAIL_BOUNCE_ADDRESS``. Anybody can write a bounce, so an
-    app should not stop sending to an address because of an event that is not verified."""
+    message to this recipient alone (see ``MAIL_BOUNCE_ADDRESS``), or the recipient used a signed
+    link or address to unsubscribe. Anybody can write a bounce, so an app should not stop sending to
+    an address because of an event that is not verified."""
     raw: bytes = dataclasses.field(default=b"", repr=False, compare=False)
     """The notification, up to its first MiB."""
 

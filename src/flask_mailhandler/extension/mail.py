@@ -102,6 +102,10 @@ class Mail(Sender, LaterSender):
             from ..pages.register import register_on
 
             register_on(app, settings, lambda: self._allow_mailbox())
+        if settings.has_unsubscribe:
+            from ..pages.unsubscribe.views import register_on as add_unsubscribe
+
+            add_unsubscribe(app, settings)
         if self._cli is not None:
             from ..cli import group
 

@@ -34,7 +34,10 @@ in a test too. One message on its way, from the caller to the server::
     failure         a failure of the handler itself
     outbox_fail     outbox.fail: a test makes sending fail
     host_options    readers of options that name a host
+    signed_address  addresses that carry signed octets
     bounce_address  signed envelope senders, by which a bounce is verified
+    unsubscribe     the link and the address with which a recipient leaves a list
+    unsubscribe_fields  both fields of a message for a list, and the link in its text
     dkim_keys       the keys that sign, read from files, and their domain
     tls_context     the TLS context of SMTP
 """

@@ -4,51 +4,31 @@
 
     bounces+<id and MAC>@example.org      id   16 octets that the Message-ID leads to
                                           MAC  10 octets over the id and the recipient
-
-The address goes through foreign servers, which may change its case: base32 survives that. It has
-no time-out, because a bounce may come after days.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
 import typing as t
-from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from .. import config
 from ..address import Address
 from ..envelope import Envelope
-from ..errors import ConfigurationError
+from .signed_address import reader
+from .signed_address import SignedAddress
 
-_SALT = b"flask-mailhandler: bounce address"
 _ID, _MAC = 16, 10
-_LETTERS = 42  # of base32, without the padding
-_PADDING = "======"
-# https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.1
-_LONGEST = 64 - _LETTERS - 1
-# Each is tried with each event. A notification comes to one address, which stands near its top.
-_MOST = 20
 _OWN_LEFT = re.compile(r"<([0-9a-f]{32})@")
 
 
-class BounceAddress:
-    """The address that ``MAIL_BOUNCE_ADDRESS`` names.
+class BounceAddress(SignedAddress):
+    """The address that ``MAIL_BOUNCE_ADDRESS`` names."""
 
-    :param setting: The name of the setting, for errors.
-    """
-
-    def __init__(self, address: Address, setting: str) -> None:
-        self.address = address
-        self.keys: Callable[[], Sequence[str | bytes]] = tuple
-        """Returns the secret keys of the app, the one that signs first. The app sets it."""
-        self._setting = setting
+    salt = b"flask-mailhandler: bounce address"
 
     def envelope(
         self, envelope: Envelope, message_id: str, delimiter: str, own: Collection[Address]
@@ -66,39 +46,17 @@ class BounceAddress:
         )
         bound = others[0] if len(others) == 1 else ""
         id_ = _id_of(message_id)
-        signed = id_ + _mac(self._derived()[0], id_, bound)
-        letters = base64.b32encode(signed).decode().rstrip("=").lower()
-        local = f"{self.address.local}{delimiter}{letters}"
-        return Envelope(Address(f"{local}@{self.address.domain}"), recipients)
+        signed = id_ + _mac(self.derived()[0], id_, bound)
+        return Envelope(self.with_octets(signed, delimiter), recipients)
 
     def proofs(self, text: str, delimiter: str) -> Iterator[Proof]:
         """Yield what each of the first addresses of this kind in a text proves.
 
         :raises ConfigurationError: if there is one, and no secret key.
         """
-        before = re.escape(f"{self.address.local}{delimiter}")
-        domain = re.escape(self.address.domain)
-        pattern = rf"(?<![\w.+=-]){before}([a-z2-7]{{{_LETTERS}}})@{domain}(?![\w.-])"
-        found = [letters.upper() for letters in re.findall(pattern, text, re.I | re.A)]
-        keys = self._derived() if found else []
-        for letters in [*dict.fromkeys(found)][:_MOST]:
-            octets = base64.b32decode(letters + _PADDING)
-            yield Proof(octets[:_ID], octets[_ID:], keys)
-
-    def _derived(self) -> list[bytes]:
-        keys = [key.encode() if isinstance(key, str) else key for key in self.keys()]
-        if not keys:
-            raise ConfigurationError(
-                f"{self._setting} needs the app's SECRET_KEY, which signs the address: set it to"
-                " the output of python -c 'import secrets; print(secrets.token_hex())'."
-            )
-        return [hmac.digest(key, _SALT, "sha256") for key in keys]
-
-    def __str__(self) -> str:
-        return str.__str__(self.address)
-
-    def __repr__(self) -> str:
-        return repr(str(self))
+        for octets in self.octets_in(text, delimiter):
+            if len(octets) == _ID + _MAC:
+                yield Proof(octets[:_ID], octets[_ID:], self.derived())
 
 
 class Proof(t.NamedTuple):
@@ -120,26 +78,7 @@ class Proof(t.NamedTuple):
         )
 
 
-def bounce_address(value: object, name: str) -> BounceAddress:
-    """Read the address that bounces go to."""
-    if isinstance(value, BounceAddress):
-        return value
-    address = config.address(value, name)
-    if not address.isascii() or '"' in address or len(address.local) > _LONGEST:
-        raise ConfigurationError(
-            f"{name} takes an address in ASCII with up to {_LONGEST} characters before the @, which"
-            f" leave room for a signature, not {str(address)!r}."
-        )
-    return BounceAddress(address, name)
-
-
-def secret_keys(config: t.Mapping[str, t.Any]) -> list[str | bytes]:
-    """Return the secret keys of an app: the one that signs, and those that were in use before."""
-    found: Iterable[str | bytes | None] = (
-        config.get("SECRET_KEY"),
-        *(config.get("SECRET_KEY_FALLBACKS") or ()),
-    )
-    return [key for key in found if key] if config.get("SECRET_KEY") else []
+bounce_address = reader(BounceAddress)
 
 
 def _id_of(message_id: str) -> bytes:

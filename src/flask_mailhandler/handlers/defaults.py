@@ -1,4 +1,4 @@
-"""The options of every handler: the message, the staging guard, DKIM, and notifications."""
+"""The options of every handler: the message, the staging guard, DKIM, and what comes back."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ from .dkim_keys import dkim_keys
 from .dkim_keys import DKIMKeys
 from .dkim_keys import KeysInput
 from .dkim_keys import NO_KEYS
+from .unsubscribe import unsubscribe_address
+from .unsubscribe import unsubscribe_link
+from .unsubscribe import UnsubscribeAddress
+from .unsubscribe import UnsubscribeLink
 
 if t.TYPE_CHECKING:
     from ..message.arguments import NotifyInput
@@ -96,3 +100,10 @@ class Defaults(Configured, metaclass=Options, abstract=True):
     ``delay`` and ``success``. If it is left out, the server decides. See :doc:`bounces`."""
     dsn_return: Option[str | None, str | None] = Option(config.choice("headers", "full"), None)
     """What a notification returns of the message. If it is left out, the server decides."""
+    unsubscribe: Option[bool | str | None, UnsubscribeLink | None] = Option(unsubscribe_link, None)
+    """Whether a message with ``unsubscribe=`` gets a link to a page of the app, with which its
+    recipient leaves the list. See :doc:`deliverability`."""
+    unsubscribe_mailto: Option[AddressInput | None, UnsubscribeAddress | None] = Option(
+        unsubscribe_address, None
+    )
+    """The address that a recipient can write to instead, to leave the list."""

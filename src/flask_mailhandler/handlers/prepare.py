@@ -71,8 +71,13 @@ def prepare(
     if isinstance(message, MIMEMessage):
         return _ready_mime(handler, message, override, timeout)
     envelope = message.envelope(override)
+    recipients = envelope.recipients
     if handler.redirect_to:
         message, envelope = staging.redirected(message, envelope, handler.redirect_to)
+    if message.unsubscribe:
+        from .unsubscribe_fields import with_links  # most mail is not for a list
+
+        message = with_links(handler, message, recipients, envelope.recipients)
     content = render(message)
     assert message.message_id is not None  # it has a From, or render would have refused it
     if handler.bounce_address is not None and message.envelope_sender is None:

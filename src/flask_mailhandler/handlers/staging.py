@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..address import Address
@@ -30,6 +31,17 @@ def redirected(
     original = (ORIGINAL, ", ".join(envelope.recipients))
     changed = message.completed(to=redirect_to, cc=None, bcc=None, headers=[*kept, original])
     return changed, envelope.to(redirect_to)
+
+
+def without_unsubscribe(octets: bytes) -> bytes:
+    """Return a message that was queued for others without its fields to unsubscribe.
+
+    A mail program shows them as a button, with which a developer would unsubscribe a customer.
+    """
+    header, blank, body = octets.partition(b"\r\n\r\n")
+    lines = rb"(?im)^List-Unsubscribe(?:-Post)?[ \t]*:.*(?:\n[ \t].*)*(?:\n|\Z)"
+    kept = re.sub(lines, b"", header)
+    return (kept if kept.endswith(b"\r\n") else kept + blank[:2]) + blank[2:] + body
 
 
 def withheld(recipients: Addresses, allow_to: Sequence[str]) -> tuple[Outcome, ...]:

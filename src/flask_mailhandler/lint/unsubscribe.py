@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ..headers import ONE_CLICK
+from ..headers import ONE_CLICK_URL
 from ..text.checks import shorten
 from .examined import Examined
 from .rule import Found
@@ -29,7 +30,7 @@ def syntax(message: Examined) -> Iterator[Found]:
     for value in posts[:1]:
         if value.strip() != ONE_CLICK:
             yield Found("header", f"{_POST} is {shorten(value)}, but must be {ONE_CLICK!r}.")
-        https = len(re.findall("<https://", " ".join(fields), re.I))
+        https = len(re.findall(ONE_CLICK_URL, " ".join(fields)))
         if https != 1:
             yield Found("header", f"{_POST} needs one https: URL in {_FIELD}; there are {https}.")
 

@@ -9,7 +9,8 @@
     message_id    making a Message-ID (RFC 5322 section 3.6.4)
     content_ids   Content-IDs of the parts of a message (RFC 2392)
     attached      messages that are attached (RFC 2046 section 5.2)
-    template_name the template that a message was rendered from
+    template_name the template that a message was rendered from, and its language
+    one_click     the place of the link to unsubscribe
     json_form     a message as JSON types, and back
     other_names   names of fields and methods in other libraries, for errors
 """

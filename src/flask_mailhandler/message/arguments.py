@@ -55,3 +55,4 @@ class MessageFields(t.TypedDict, total=False):
     tags: TagsInput
     dsn_notify: NotifyInput
     dsn_return: str | None
+    unsubscribe: str | None

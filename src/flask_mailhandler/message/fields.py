@@ -181,6 +181,16 @@ def dsn_return(value: object, field: str) -> str | None:
     return text
 
 
+def list_name(value: object, field: str) -> str:
+    text = "" if value is None else plain(value)
+    if text is None or (text and not text.strip()) or len(text) > _LONGEST_TAG:
+        raise MessageError(
+            f"{field} takes the name of a list, such as 'newsletter', with up to {_LONGEST_TAG}"
+            f" characters, not {shorten(value)}."
+        )
+    return check_text(text, field)
+
+
 def message_id(value: object, field: str) -> str | None:
     text = None if value is None else plain(value)
     if value is not None and (text is None or not re.match(MESSAGE_ID, text) or len(text) > 250):

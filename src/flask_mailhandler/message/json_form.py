@@ -20,6 +20,7 @@ from ..errors import MessageError
 from ..headers import Headers
 from ..text.checks import shorten
 from .message_id import LEFT
+from .one_click import LOCALE
 
 
 def to_json(value: object) -> t.Any:
@@ -55,8 +56,8 @@ def _attachment_to_json(attachment: Attachment) -> dict[str, t.Any]:
 
 def from_json(
     data: object, names: Iterable[str], may_be_given: Set[str]
-) -> tuple[dict[str, t.Any], str, frozenset[str]]:
-    """Read a message: its fields, the left part of its Message-ID, the names of given fields.
+) -> tuple[dict[str, t.Any], dict[str, str], frozenset[str]]:
+    """Read a message: its fields, what was made with it, the names of given fields.
 
     :param names: The fields that must be there.
     :param may_be_given: The optional fields.
@@ -67,14 +68,15 @@ def from_json(
     try:
         fields = {name: _field(name, data[name]) for name in names}
         left, given = data["made"]["left"], frozenset(data["given"])
-        # The left part becomes part of the header.
-        if not re.match(LEFT, left) or not given <= may_be_given:
+        locale = data["made"].get("locale", "")
+        # The left part becomes part of the header, and the locale of a file name.
+        if not re.match(LEFT, left) or not given <= may_be_given or not re.match(LOCALE, locale):
             raise ValueError("its identity")
     except MessageError:
         raise
     except (LookupError, TypeError, ValueError) as error:
         raise MessageError(f"from_dict found a damaged message: {error!r}.") from None
-    return fields, left, given
+    return fields, {"_left": left, **({"_locale": locale} if locale else {})}, given
 
 
 def _field(name: str, value: t.Any) -> t.Any:

@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
 
 @other_names.says_how_to_change
 @filled_at_once
-class Message:
+class Message(other_names.Unchanging):
     """A message to send.
 
     It is frozen: its fields are checked when you create it, and sending it does not change it.
@@ -99,6 +99,9 @@ class Message:
     """The delivery notifications to ask for instead of ``MAIL_DSN_NOTIFY``; ``()`` for none."""
     dsn_return: Field[str | None, str | None] = Field(convert.dsn_return, None)
     """What a notification returns of the message, instead of ``MAIL_DSN_RETURN``."""
+    unsubscribe: Field[str | None, str] = Field(convert.list_name, None)
+    """The name of the list that the recipient can leave with one click, such as ``"newsletter"``.
+    It needs ``MAIL_UNSUBSCRIBE``, and one recipient."""
 
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
         if args or not fields.keys() <= _NAMES:
@@ -140,8 +143,9 @@ class Message:
         :raises MessageError: like the constructor.
         """
         copy = type(self)(**{**self._given_fields(), **changes})
-        if "_origin" in self.__dict__:  # its template, which is not a field: see origin.py
-            copy.__dict__["_origin"] = self.__dict__["_origin"]
+        for name in ("_origin", "_locale"):  # see template_name.py
+            if name in self.__dict__:
+                copy.__dict__[name] = self.__dict__[name]
         return copy
 
     def completed(self, **changes: t.Unpack[MessageFields]) -> t.Self:
@@ -229,10 +233,11 @@ class Message:
         """Return the message as JSON types, including its identity."""
         from .json_form import to_json  # few messages are stored as JSON
 
+        made = self.__dict__
         fields = {name: to_json(value) for name, value in self._fields().items()}
         return {
             "version": 1,
-            "made": {"left": self.__dict__["_left"]},
+            "made": {name[1:]: made[name] for name in ("_left", "_locale") if name in made},
             **fields,
             "given": sorted(self.__dict__["_given"]),
         }
@@ -250,9 +255,9 @@ class Message:
         """
         from .json_form import from_json
 
-        fields, left, given = from_json(data, _ORDER, _LEFT_OUT)
+        fields, made, given = from_json(data, _ORDER, _LEFT_OUT)
         message = cls(**fields)
-        message.__dict__.update(_left=left, _given=given)
+        message.__dict__.update(made, _given=given)
         return message
 
     def _fields(self) -> dict[str, t.Any]:
@@ -291,25 +296,6 @@ class Message:
             raise AttributeError(
                 f"A Message has no {name!r}{f': {hint}' if hint else ''}.", name=name, obj=self
             )
-
-    def attach(self, *args: object, **fields: object) -> t.NoReturn:
-        """Raise an error: a message does not change.
-
-        :raises AttributeError: with what to write instead.
-        """
-        raise AttributeError(
-            "A Message does not change: write Message(attachments=[Attachment(data,"
-            " filename=...)]), or message.replace(attachments=[*message.attachments, ...])."
-        )
-
-    def add_recipient(self, *args: object) -> t.NoReturn:
-        """Raise an error: a message does not change.
-
-        :raises AttributeError: with what to write instead.
-        """
-        raise AttributeError(
-            "A Message does not change: write message.replace(to=[*message.to, address])."
-        )
 
 
 _ORDER = tuple(field.name for field in dataclasses.fields(Message))

@@ -124,6 +124,29 @@ def says_how_to_change(cls: type[C]) -> type[C]:
     return cls
 
 
+class Unchanging:
+    """Methods that other libraries use to change a message."""
+
+    def attach(self, *args: object, **fields: object) -> t.NoReturn:
+        """Raise an error: a message does not change.
+
+        :raises AttributeError: with what to write instead.
+        """
+        raise AttributeError(
+            "A Message does not change: write Message(attachments=[Attachment(data,"
+            " filename=...)]), or message.replace(attachments=[*message.attachments, ...])."
+        )
+
+    def add_recipient(self, *args: object) -> t.NoReturn:
+        """Raise an error: a message does not change.
+
+        :raises AttributeError: with what to write instead.
+        """
+        raise AttributeError(
+            "A Message does not change: write message.replace(to=[*message.to, address])."
+        )
+
+
 def of_message(value: object) -> str:
     """Say what to write instead of a value that is not a message."""
     if isinstance(value, dict):

@@ -1,15 +1,17 @@
-"""The template that a message was rendered from."""
+"""The template that a message was rendered from, and its language."""
 
 from __future__ import annotations
 
 from .message import Message
 
-_KEY = "_origin"
+_KEY, _LOCALE = "_origin", "_locale"
 
 
-def mark(message: Message, template: str) -> Message:
-    """Record the template that a new message was rendered from."""
+def mark(message: Message, template: str, locale: str = "") -> Message:
+    """Record the template that a new message was rendered from, and its language."""
     message.__dict__[_KEY] = template
+    if locale:
+        message.__dict__[_LOCALE] = locale
     return message
 
 
@@ -20,3 +22,8 @@ def origin_of(message: Message) -> str | None:
     the queue know it.
     """
     return message.__dict__.get(_KEY)
+
+
+def locale_of(message: Message) -> str:
+    """Return the language that a message was rendered in, such as ``de_AT``, or ""."""
+    return str(message.__dict__.get(_LOCALE, ""))

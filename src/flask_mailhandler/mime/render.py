@@ -60,6 +60,11 @@ def _fields(message: Message) -> list[str]:
         raise MessageError("The message has no From: give it from_addr=, or set MAIL_DEFAULT_FROM.")
     fields = [date_field("Date", message.date), address_field("From", (author,))]
     custom = message.headers.pairs
+    if message.unsubscribe and "List-Unsubscribe" not in message.headers:
+        raise MessageError(
+            "A message with unsubscribe= gets its link when the app sends it: pass it to"
+            " mail.send(...), and read what was sent in the outbox of a test."
+        )
     fields += [custom_field(name, value) for name, value in custom if name.lower() == "sender"]
     reply_to, to, cc, subject = message.reply_to, message.to, message.cc, message.subject
     if reply_to:

@@ -1,4 +1,4 @@
-"""Pages for a browser, in development: the mailbox, the queue, the previews.
+"""Pages for a browser: the mailbox, the queue, the previews, and the one to unsubscribe.
 
 ::
 
@@ -9,12 +9,14 @@
     mailbox/       messages that were sent
     queue/         messages that wait to be sent, and what became of the others
     previews/      messages made from example data
+    unsubscribe/   the page on which a recipient leaves a list: for everyone, not in development
 
     displayed      a message, parsed for display within bounds
     panel          the panel that shows one message: its views, frame and files
     framed         the HTML of a message, changed for its frame
     shell          templates, and the headers that protect each response
     answers        responses to programs: JSON and errors
+    csrf           pages that need no token of Flask-WTF
     times          times as the lists show them
     sent_by        the template and the line of code that a message comes from
     static/        style sheets, scripts and the icon

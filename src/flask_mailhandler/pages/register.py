@@ -7,7 +7,6 @@ import hashlib
 import io
 import logging
 import re
-import sys
 import typing as t
 from collections.abc import Callable
 
@@ -28,6 +27,7 @@ from ..log import logger
 from ..templating.package_files import package_file
 from .access import is_local
 from .access import refusal
+from .csrf import exempt
 from .mailbox.api import MailboxAPI
 from .mailbox.store import Store
 from .mailbox.views import MailboxViews
@@ -94,7 +94,7 @@ def register(
         abort(404)
 
     # These run before the functions of the app and its extensions.
-    blueprint.url_value_preprocessor(functools.partial(_exempt, blueprint))
+    exempt(blueprint)
     blueprint.after_request(close)
     store = Store(folder)
     shell = Shell()
@@ -107,15 +107,6 @@ def register(
     # of its requests are logged. So the filter is global and has no state: a logger adds the same
     # function only once, however many apps there are.
     logging.getLogger("werkzeug").addFilter(_is_worth_showing)
-
-
-def _exempt(blueprint: Blueprint, endpoint: str | None, values: dict[str, t.Any] | None) -> None:
-    """Exempt the pages from Flask-WTF's token, because they have their own. This is done in each
-    request, as the app may set up its protection after the pages."""
-    module = sys.modules.get("flask_wtf.csrf")
-    protection: t.Any = current_app.extensions.get("csrf")
-    if module is not None and isinstance(protection, module.CSRFProtect):
-        protection.exempt(blueprint)
 
 
 def _static(filename: str) -> Response:

@@ -163,10 +163,11 @@ class Attempt:
         open_states = {None, State.DEFERRED} | ({State.UNKNOWN} if self._retry_unknown else set())
         to = tuple(item.recipient for item in recipients if item.state in open_states)
         redirect = self._handler.redirect_to
-        if redirect and not {*to} <= {*redirect}:
+        redirected = bool(redirect) and not {*to} <= {*redirect}
+        if redirected:
             to, recipients = tuple(redirect), outcomes.waiting(redirect)
         octets = retrying(lambda: self._store.content(row.id))
-        job = job_of(row, octets, to, self._timeout)
+        job = job_of(row, octets, to, self._timeout, redirected=redirected)
         return _Sending(row, recipients, withhold(self._handler, job))
 
     def _observe(self, phase: Phase, job: Job) -> None:

@@ -15,6 +15,7 @@ from ..content import Content
 from ..envelope import DSN
 from ..envelope import Envelope
 from ..errors import MessageError
+from ..handlers import staging
 from ..handlers.prepare import Prepared
 from ..handlers.traced import call_site
 from ..handlers.traced import TracedJob
@@ -97,15 +98,25 @@ def tags_in(options: Mapping[str, t.Any]) -> tuple[str, ...]:
     return tuple(filter(None, found)) if isinstance(found, dict) else ()
 
 
-def job_of(row: Row, octets: bytes | None, to: tuple[Address, ...], timeout: float) -> Job:
+def job_of(
+    row: Row,
+    octets: bytes | None,
+    to: tuple[Address, ...],
+    timeout: float,
+    *,
+    redirected: bool = False,
+) -> Job:
     """Return the job that sends exactly these octets to these recipients.
 
     :param timeout: Seconds for the job in all.
+    :param redirected: Whether they are others than those of the row. Then the octets are sent
+        without List-Unsubscribe.
     :raises DamagedRowError: if the row cannot be read.
     """
     found = read_options(row)
     if octets is None or len(octets) != row.size:
         raise DamagedRowError("its content is gone, or cut short")
+    octets = staging.without_unsubscribe(octets) if redirected else octets
     try:
         envelope = Envelope(found["sender"], to)
         content = Content(

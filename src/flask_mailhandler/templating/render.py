@@ -14,6 +14,7 @@ from ..app.settings import Settings
 from ..message import fields as message_fields
 from ..message.arguments import MessageFields
 from ..message.message import Message
+from ..message.one_click import PLACEHOLDER
 from ..message.template_name import mark
 from ..text.checks import plain
 from ..text.checks import shorten
@@ -58,7 +59,8 @@ def render(
     if locale is None:
         fields = recipients.read(fields)
         locale = recipients.language_of(fields) or None
-    return mark(_templates(app, settings).render(template, context, locale, fields), template)
+    message = _templates(app, settings).render(template, context, locale, fields)
+    return mark(message, template, language.read_locale(locale))
 
 
 def render_each(
@@ -140,7 +142,10 @@ class Templates:
     ) -> Message:
         known = language.read_locale(locale)
         with language.speaking(self._app, known), collecting(self._app) as images:
-            variables = self._variables(context, known)
+            listed: dict[str, t.Any] = (
+                {"unsubscribe_url": PLACEHOLDER} if fields.get("unsubscribe") else {}
+            )
+            variables = self._variables({**listed, **(context or {})}, known)
             layout = variables["mail_layout"]
             files = self._files(template, known, layout if isinstance(layout, str) else "")
             subject = plain(fields.get("subject"))

@@ -80,6 +80,8 @@ def _hint(text: str, known: Iterable[str]) -> str:
     found = _VARIABLE.fullmatch(text)
     if not found:
         return ""
+    if found[1] == "unsubscribe_url":
+        return " Name the list that the reader can leave: render(..., unsubscribe='newsletter')."
     near = difflib.get_close_matches(found[1], sorted(known), 1, 0.65)
     meant = f" Did you mean {near[0]!r}?" if near else ""
     return f"{meant} Pass it in the second argument: render(..., {{{found[1]!r}: ...}})."

@@ -7,6 +7,7 @@
     criteria       what a test asks of a message or a recipient
     codes          one-time codes in a text
     element        the elements of an HTML part
+    one_click      unsubscribe the recipient of a captured message
 
     server         an SMTP server in a thread, which follows the script of its outbox
     connection     one client of the server

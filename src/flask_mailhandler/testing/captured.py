@@ -18,6 +18,9 @@ from .criteria import contains
 from .criteria import described
 
 if t.TYPE_CHECKING:
+    from flask.testing import FlaskClient
+    from werkzeug.test import TestResponse
+
     from ..mime.links import Link
     from ..mime.reading import Reading
     from .element import Element
@@ -231,6 +234,21 @@ class Captured(Frozen):
             f"{len(meant)} numbers may be the code of {self!r}. Pass its length, code(length=6), or"
             f" a pattern, code(r'[A-Z]{{4}}-[0-9]{{4}}'). Found:\n{listed or '  none'}"
         )
+
+    def unsubscribe(self, client: FlaskClient) -> TestResponse:
+        """Unsubscribe the recipient with one click: send the POST of a mailbox provider, which has
+        no cookies, and return the response::
+
+            message = outbox.one(to="ann@example.com")
+            assert "unsubscribed" in message.unsubscribe(client).text
+
+        :param client: A client of the app. Its cookies are not used.
+        :raises AssertionError: if the message has no such link, or if the response is one that a
+            provider takes for a failure.
+        """
+        from .one_click import unsubscribe
+
+        return unsubscribe(self, client)
 
     def __repr__(self) -> str:
         marks = (f" using={self.using}" if self.using != "default" else "") + (

@@ -11,10 +11,13 @@ from flask import request
 from flask import url_for
 from markupsafe import Markup
 
+from ...app.current import current_app_object
 from ...app.current import current_placeholders
 from ...lint import lint
+from ...plaintext import plaintext
 from ..access import may_change
 from ..displayed import DisplayedMessage
+from ..displayed import MAX_SHOWN
 from ..displayed import read_for_display
 from ..panel import download
 from ..panel import frame_of
@@ -25,6 +28,8 @@ from ..shell import sealed
 from ..shell import Shell
 from ..times import today
 from ..times import when
+from ..unsubscribe.provider import own_link
+from ..unsubscribe.provider import post_to
 from .search import read_query
 from .store import Entry
 from .store import Listing
@@ -58,6 +63,7 @@ class MailboxViews:
         get("/messages/<id>/parts/<number>", endpoint="part")(self.part)
         post("/messages/<id>/read", endpoint="read")(self.read)
         post("/messages/<id>/delete", endpoint="delete")(self.delete)
+        post("/messages/<id>/unsubscribe", endpoint="unsubscribe")(self.unsubscribe)
         post("/clear", endpoint="clear")(self.clear)
         self._shell.add_section("Mailbox", ".inbox")
 
@@ -89,14 +95,20 @@ class MailboxViews:
             # The link may be old: the console shows one for each message.
             return sealed(self._page("gone.html", listing, token), status=404)
         octets = self._octets(entry)
+        message = read_for_display(octets)
         panel = panel_of(
-            read_for_display(octets),
+            message,
             frame=url_for(".frame", id=id),
             source=url_for(".source", id=id),
             part=lambda part: url_for(".part", id=id, number=part.number),
         )
         findings = lint(octets, placeholders=current_placeholders())
-        context = {"entry": entry, "panel": panel, "findings": findings}
+        context = {
+            "entry": entry,
+            "panel": panel,
+            "findings": findings,
+            "can_unsubscribe": bool(_link_of(message)),
+        }
         return sealed(self._page("message.html", listing, token, **context))
 
     def frame(self, id: str) -> Sealed:
@@ -122,6 +134,22 @@ class MailboxViews:
         self._check()
         self._store.delete(self._find(id))
         return self._back()
+
+    def unsubscribe(self, id: str) -> Sealed:
+        """Send the POST that a mailbox provider would send, and show the response."""
+        self._check()
+        entry = self._find(id)
+        url = _link_of(self._open(id)) or abort(404)
+        response = post_to(current_app_object(), url)
+        context = {
+            "entry": entry,
+            "url": url,
+            "status": response.status,
+            "location": response.location,
+            "text": plaintext(response.get_data(as_text=True)[:MAX_SHOWN]),
+        }
+        listing, token = self._store.list(), self._store.token()
+        return sealed(self._page("unsubscribed.html", listing, token, **context))
 
     def clear(self) -> Sealed:
         """Delete all messages."""
@@ -189,6 +217,12 @@ class MailboxViews:
     def _check(self) -> None:
         if not may_change(request, self._store.token()):
             abort(403, "The page is too old to change anything. Reload it and try again.")
+
+
+def _link_of(message: DisplayedMessage) -> str:
+    """The link of this app with which a mailbox provider can unsubscribe the recipient."""
+    fields = message.field("list-unsubscribe"), message.field("list-unsubscribe-post")
+    return own_link(current_app_object(), *fields)
 
 
 def _query() -> dict[str, str]:

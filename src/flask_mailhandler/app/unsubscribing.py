@@ -41,6 +41,7 @@ from ..handlers.unsubscribe import UnsubscribeAddress
 from ..log import logger
 from ..log import masked
 from ..message.one_click import PATH
+from ..mime.reading.parse import attempt
 from ..net.hosts import is_loopback
 from .account import Account
 from .base_url import BaseURL
@@ -143,7 +144,9 @@ def left_by_mail(octets: bytes, recipient: str | None, accounts: Iterable[Accoun
 def _author(header: str) -> str:
     """Return the address in the From of a mail; "" if there is no valid one."""
     fields = read_header(header.encode("latin-1"))
-    _, address = email.utils.parseaddr(field(fields, "From")[:1000])
+    written = field(fields, "From")[:1000]
+    # Comments that are nested deep are a RecursionError.
+    _, address = attempt(lambda: email.utils.parseaddr(written), ("", ""))
     try:
         return str.__str__(parse_address(address))
     except MessageError:

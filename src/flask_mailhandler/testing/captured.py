@@ -248,7 +248,7 @@ class Captured(Frozen):
         """
         from .one_click import unsubscribe
 
-        return unsubscribe(self, client)
+        return unsubscribe(repr(self), self.headers, client)
 
     def __repr__(self) -> str:
         marks = (f" using={self.using}" if self.using != "default" else "") + (

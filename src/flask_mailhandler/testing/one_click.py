@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ..headers import ONE_CLICK
 from ..message.one_click import PATH
@@ -12,18 +13,19 @@ if t.TYPE_CHECKING:
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
-    from .captured import Captured
-
 _URL = re.compile(r"<(https?://[^<>\s]+)>", re.I)
 
 
-def unsubscribe(captured: Captured, client: FlaskClient) -> TestResponse:
-    """Send the POST of a mailbox provider; see :meth:`.Captured.unsubscribe`."""
-    headers = captured.headers
+def unsubscribe(shown: str, headers: Mapping[str, str], client: FlaskClient) -> TestResponse:
+    """Send the POST of a mailbox provider; see :meth:`.Captured.unsubscribe`.
+
+    :param shown: The message, for the error.
+    :param headers: Its header fields.
+    """
     found = _URL.search(headers.get("List-Unsubscribe", ""))
     if found is None or headers.get("List-Unsubscribe-Post") != ONE_CLICK:
         raise AssertionError(
-            f"{captured!r} cannot be unsubscribed with one click: it needs List-Unsubscribe with an"
+            f"{shown} cannot be unsubscribed with one click: it needs List-Unsubscribe with an"
             f" https: URL, and List-Unsubscribe-Post: {ONE_CLICK}. Write"
             " Message(unsubscribe='newsletter')."
         )

@@ -26,9 +26,11 @@ def own_link(app: Flask, uris: str, post: str) -> str:
 
     :param post: List-Unsubscribe-Post.
     """
-    found = _URL.search(uris)
-    valid = found and post.strip() == ONE_CLICK and read_token(app, found[2])
-    return found[0] if found and valid else ""
+    for uri in re.findall("<([^<>]*)>", uris):
+        found = _URL.fullmatch(uri)
+        if found and post.strip() == ONE_CLICK and read_token(app, found[2]):
+            return str(uri)
+    return ""
 
 
 def post_to(app: Flask, url: str) -> TestResponse:

@@ -37,7 +37,6 @@ from ...templating.language import fallbacks
 from ...templating.language import speaking
 from ...templating.package_files import PackageLoader
 from ..csrf import exempt
-from .words import LANGUAGES
 from .words import words_in
 
 NAME = "mail_unsubscribe"
@@ -104,8 +103,9 @@ def _page_of_the_app(app: Flask, state: str, subscription: Subscription) -> Resp
 
 
 def _own_page(state: str, subscription: Subscription, status: int = 200) -> Response:
-    locale = subscription.locale or request.accept_languages.best_match(LANGUAGES) or ""
-    words = words_in(locale)
+    # Not best_match(): it prefers "en" to "fr-CA", which is not one of the languages as it stands.
+    accepted = [*request.accept_languages.values()]
+    words = words_in([subscription.locale] if subscription.locale else accepted)
     template = _templates().get_template(f"{_TEMPLATE}.html")
     page = template.render(state=state, words=words, style=_STYLE, **_shown(subscription))
     return _response(page, status, {"Content-Security-Policy": _policy()})

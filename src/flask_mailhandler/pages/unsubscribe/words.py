@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
+from collections.abc import Iterable
 
 
 class Words(t.NamedTuple):
@@ -58,10 +60,9 @@ _ALL = {
         ),
     ]
 }
-LANGUAGES = tuple(_ALL)
-"""English first: the language of a reader who speaks none of the others."""
 
 
-def words_in(locale: str) -> Words:
-    """Return the words in a language such as ``de_AT``; in English if there are none."""
-    return _ALL.get(locale.partition("_")[0].lower(), _ALL["en"])
+def words_in(locales: Iterable[str]) -> Words:
+    """Return the words in the first of these languages that is known, or else in English."""
+    languages = (re.split("[-_]", locale)[0].lower() for locale in locales)
+    return next((_ALL[language] for language in languages if language in _ALL), _ALL["en"])

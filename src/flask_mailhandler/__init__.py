@@ -6,7 +6,7 @@ The house, from the top down. A room imports only from itself and from the rooms
     pytest_plugin  the fixtures outbox, smtp_server ...
     __pyinstaller  a hook for PyInstaller
     cli            flask mail
-    pages          the mailbox, the queue and the previews in a browser
+    pages          the mailbox, the queue and the previews in a browser; the page to unsubscribe
     extension      Mail, current_mail, Mailer
     queue          send_later: rows, stores, workers, engines
     previews       @mail.preview

@@ -5,6 +5,7 @@
     send(messages) ── prepare ─┬─ complete   defaults, subject prefix
                                ├─ before     functions that may change or stop the message
                                ├─ redirect   the staging guard: to other addresses
+                               ├─ with_links the link to unsubscribe, in the header and the text
                                ├─ render     the octets, once
                                └─ withhold   the staging guard: not to these recipients
                    ── dispatch ─┬─ seal      the last change of the octets: a signature

@@ -26,6 +26,7 @@ from ..queue.send_later import start_with_requests
 
 if t.TYPE_CHECKING:
     from ..address import AddressInput
+    from ..app.settings import Settings
     from ..events.event import Event
     from ..events.kinds import EventKind
     from ..message.arguments import MessageFields
@@ -99,13 +100,16 @@ class Mail(Sender, LaterSender):
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
         if app.debug if settings.mailbox is None else settings.mailbox:
-            from ..pages.register import register_on
-
-            register_on(app, settings, lambda: self._allow_mailbox())
+            self._register_pages(app, settings)
         if self._cli is not None:
             from ..cli import group
 
             app.cli.add_command(group(self._cli))
+
+    def _register_pages(self, app: Flask, settings: Settings) -> None:
+        from ..pages.register import register_on  # in debug mode only
+
+        register_on(app, settings, lambda: self._allow_mailbox())
 
     def allow_mailbox(self, function: A) -> A:
         """Register a function that decides whether the mailbox page may be viewed outside debug

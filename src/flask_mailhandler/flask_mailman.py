@@ -32,8 +32,8 @@ class MailmanMessage(t.Protocol):
 
 
 class EmailBackend:
-    """Sends the messages of Flask-Mailman with the :class:`.Mail` of the current app, so that
-    redirects, captures and the outbox of a test hold for them too. ::
+    """Sends the messages of Flask-Mailman with the ``Mail`` of the current app, so that redirects,
+    captures and the outbox of a test hold for them too. ::
 
         app.config["MAIL_BACKEND"] = "flask_mailhandler.flask_mailman"
         flask_mailhandler.Mail(app)

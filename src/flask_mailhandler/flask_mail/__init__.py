@@ -10,6 +10,7 @@
 
     mail        Mail, MailState: what app.extensions["mail"] is
     connection  Connection: sends one message after the other; email_dispatched
+    settings    MailSettings: the MAIL_* keys, under Flask-Mail's names
     message     Message and Attachment, which change until they are sent
     converting  anything with their attributes, as a message of this package
     errors      errors that "except SMTPException" and "except DeliveryError" both catch

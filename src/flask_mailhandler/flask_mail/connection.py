@@ -22,11 +22,10 @@ from .errors import as_smtplib
 from .errors import BadHeaderError
 from .errors import MissingAddressError
 from .message import Message
+from .settings import MailSettings
 
 if t.TYPE_CHECKING:
     from flask import Flask
-
-    from .mail import MailState
 
 signals: Namespace = Namespace()
 email_dispatched: NamedSignal = signals.signal("email-dispatched")
@@ -43,7 +42,7 @@ class Connection:
     The connections to the server are kept and shared by the app, so this one opens none.
     """
 
-    def __init__(self, mail: MailState) -> None:
+    def __init__(self, mail: MailSettings) -> None:
         self.mail = mail
         self.host: None = None
         self.num_emails: int = 0

@@ -20,14 +20,13 @@ from ..attachment import Attachment as OurAttachment
 from ..log import logger
 from ..message.message import Message as OurMessage
 from ..mime.shown_images import missing_images
-from .message import Message
 from .sanitizing import address_of
 from .sanitizing import force_text
 
 # Header fields that are arguments of our message.
 _ARGUMENTS = {"reply-to": "reply_to", "message-id": "message_id"}
 # The class of the message in both, whose octets we make; those of a class below it are its own.
-_MODULES = (Message.__module__, "flask_mail")
+_MODULES = (f"{__package__}.message", "flask_mail")
 
 
 def octets_of(message: t.Any) -> EmailMessage | None:

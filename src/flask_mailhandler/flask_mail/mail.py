@@ -15,7 +15,7 @@ from ..extension.mail import Mail as OurMail
 from .connection import Connection
 from .connection import email_dispatched
 from .message import Message
-from .sanitizing import AddressInput
+from .settings import MailSettings
 
 if t.TYPE_CHECKING:
     from ..app.settings import Settings
@@ -25,7 +25,9 @@ class _MailMixin:
     """What can be done with ``Mail`` and with ``app.extensions["mail"]``."""
 
     def send(self, message: Message) -> None:
-        """Send a message, as :meth:`Connection.send` does. ::
+        """Send a message, as ``Connection.send`` does.
+
+        .. code-block:: python
 
         mail.send(Message("Hello", recipients=["ann@example.com"], body="Hello Ann"))
         """
@@ -65,52 +67,9 @@ class _MailMixin:
             yield outbox
 
 
-class MailState(_MailMixin):
-    """What ``app.extensions["mail"]`` is: the settings of an app.
-
-    ``default_sender``, ``suppress`` and ``ascii_attachments`` may be set, and hold from then on.
-    The others say what the ``MAIL_*`` keys said.
-    """
-
-    def __init__(self, config: Mapping[str, t.Any], debug: bool | int = False) -> None:
-        get = config.get
-        self._config = config
-        self._default_sender: AddressInput | None = None
-        self._sender_is_set = False
-        self.server: str = get("MAIL_SERVER", "127.0.0.1")
-        self.port: int = get("MAIL_PORT", 25)
-        self.username: str | None = get("MAIL_USERNAME")
-        self.password: str | None = get("MAIL_PASSWORD")
-        self.use_tls: bool = get("MAIL_USE_TLS", False)
-        self.use_ssl: bool = get("MAIL_USE_SSL", False)
-        self.debug: int = int(get("MAIL_DEBUG", debug))
-        self.max_emails: int | None = get("MAIL_MAX_EMAILS")
-        self.ascii_attachments: bool = get("MAIL_ASCII_ATTACHMENTS", False)
-        self.suppresses: bool = False
-        """Whether ``suppress`` was set: then nothing reaches a handler. ``TESTING`` chooses the
-        handler for tests instead."""
-
-    @property
-    def default_sender(self) -> AddressInput | None:
-        """The sender of messages that have none."""
-        if self._sender_is_set:
-            return self._default_sender
-        get = self._config.get
-        return t.cast("AddressInput | None", get("MAIL_DEFAULT_SENDER", get("MAIL_DEFAULT_FROM")))
-
-    @default_sender.setter
-    def default_sender(self, value: AddressInput | None) -> None:
-        self._default_sender, self._sender_is_set = value, True
-
-    @property
-    def suppress(self) -> bool:
-        """Whether messages are recorded and told, and not sent."""
-        get = self._config.get
-        return self.suppresses or bool(get("MAIL_SUPPRESS_SEND", get("TESTING")))
-
-    @suppress.setter
-    def suppress(self, value: bool) -> None:
-        self.suppresses = value
+class MailState(MailSettings, _MailMixin):
+    """What ``app.extensions["mail"]`` is: the settings of an app, and the methods of
+    :class:`Mail`."""
 
 
 class _WithoutPages(OurMail):

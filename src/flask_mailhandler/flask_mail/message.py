@@ -19,8 +19,13 @@ from .sanitizing import address_of
 from .sanitizing import AddressInput
 from .sanitizing import force_text
 
-if t.TYPE_CHECKING:
-    from .connection import Connection
+
+class Sends(t.Protocol):
+    """A connection, ours or Flask-Mail's."""
+
+    def send(self, message: t.Any) -> object:
+        """Send a message."""
+        ...
 
 
 class Attachment:
@@ -92,7 +97,7 @@ class Message:
         self.subject: str = subject
         self.recipients: list[AddressInput] = recipients or []
         self.body: str | None = body
-        self.alts: dict[str, str] = dict(alts or {})
+        self.alts: dict[str, str] = dict(t.cast("Mapping[str, str]", alts or {}))
         self.html = html
         self.sender: AddressInput | None = _joined(sender or _default_sender())
         self.cc: list[AddressInput] = cc or []
@@ -161,7 +166,7 @@ class Message:
         )
         return self.has_bad_headers()
 
-    def send(self, connection: Connection) -> None:
+    def send(self, connection: Sends) -> None:
         """Send the message."""
         connection.send(self)
 

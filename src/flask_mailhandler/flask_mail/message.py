@@ -140,9 +140,9 @@ class Message:
         disposition: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Add a file, with the arguments of :class:`Attachment`. ::
+        """Add a file, with the arguments of ``Attachment``. ::
 
-        message.attach("bill.pdf", "application/pdf", data)
+            message.attach("bill.pdf", "application/pdf", data)
         """
         self.attachments.append(Attachment(filename, content_type, data, disposition, headers))
 

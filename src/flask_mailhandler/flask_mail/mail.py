@@ -29,7 +29,7 @@ class _MailMixin:
 
         .. code-block:: python
 
-        mail.send(Message("Hello", recipients=["ann@example.com"], body="Hello Ann"))
+            mail.send(Message("Hello", recipients=["ann@example.com"], body="Hello Ann"))
         """
         with self.connect() as connection:
             message.send(connection)

@@ -140,7 +140,9 @@ class Message:
         disposition: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Add a file, with the arguments of ``Attachment``. ::
+        """Add a file, with the arguments of ``Attachment``.
+
+        .. code-block:: python
 
             message.attach("bill.pdf", "application/pdf", data)
         """

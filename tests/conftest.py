@@ -18,6 +18,7 @@ from mailauth import Mailauth
 from npm import missing as npm_missing
 from open_things import open_things
 from opendkim import missing as opendkim_missing
+from package_venv import PackageVenv
 from pooling import Clock
 from servers import ScriptedServer
 from servers import silence
@@ -104,6 +105,15 @@ def mailauth() -> Iterator[Mailauth]:
     _skip_or_fail("mailauth", npm_missing())
     with Mailauth() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> PackageVenv:
+    """Packages that were written for Flask-Mail, installed on first use. Mark the test
+    ``services``."""
+    found = PackageVenv(tmp_path_factory.getbasetemp().parent / "packages")
+    _skip_or_fail("The environment of the packages", found.missing())
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -106,6 +106,7 @@ def test_what_is_not_run() -> None:
     assert sorted(reasons) == [
         "Cement",
         "Email-Simplified",
+        "Flask-AppBuilder",
         "Flask-Mail",
         "Flask-Mailman",
         "Flask-Mailman",

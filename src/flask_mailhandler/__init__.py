@@ -7,6 +7,8 @@ The house, from the top down. A room imports only from itself and from the rooms
     __pyinstaller  a hook for PyInstaller
     cli            flask mail
     pages          the mailbox, the queue and the previews in a browser; the page to unsubscribe
+    flask_mail     the names of Flask-Mail
+    flask_mailman  a backend for Flask-Mailman
     extension      Mail, current_mail, Mailer
     queue          send_later: rows, stores, workers, engines
     previews       @mail.preview
@@ -16,17 +18,15 @@ The house, from the top down. A room imports only from itself and from the rooms
     handlers       SMTP, console, memory, file, mailbox; the contract that each fulfils
     testing        the outbox and what was captured; an SMTP server for tests
     lint           what a reader of a message would find wrong
-    oauth          access tokens
     smtp           pool, session, transaction: envelopes and octets on a connection
     events         what became of a message: bounces and complaints, read
     mime           from a message to octets, and from octets to a message
     plaintext      text made from HTML
-    net            time limits, hosts, HTTPS, masking of secrets
+    net            time limits, hosts, HTTPS, access tokens, masking of secrets
     log            what is logged
     report         Report, Outcome, and the errors that carry a report
     message        Message: subject, text, html, recipients, attachments
     config         Option, and the readers of values
-    headers        custom header fields
     envelope       who sends, who receives
     content        the octets of a message
     attachment     octets, text, or a file of this machine or of a storage
@@ -70,7 +70,7 @@ if t.TYPE_CHECKING:
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message.arguments import MessageFields as MessageFields
     from .message.message import Message as Message
-    from .oauth.token import OAuthToken as OAuthToken
+    from .net.oauth.token import OAuthToken as OAuthToken
     from .phase import Phase as Phase
     from .phase import State as State
     from .queue.mail_queue import MailQueue as MailQueue
@@ -131,7 +131,7 @@ _HOMES = {
     "handlers.smtp": ["SMTPEmailHandler"],
     "message.arguments": ["MessageFields"],
     "message.message": ["Message"],
-    "oauth.token": ["OAuthToken"],
+    "net.oauth.token": ["OAuthToken"],
     "testing.outbox": ["Outbox"],
     "queue.mail_queue": ["MailQueue"],
     "queue.stats": ["QueueStats"],

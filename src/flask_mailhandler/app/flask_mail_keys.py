@@ -40,6 +40,7 @@ TRANSLATED = frozenset({*_SAME, "use_tls", "use_ssl", "suppress_send", "backend"
 _NO_EFFECT = frozenset({"debug", "ascii_attachments", "use_localtime", "fail_silently"})
 ALL = TRANSLATED | _NO_EFFECT
 """Every key of Flask-Mail and Flask-Mailman that does not have the name of one of ours."""
+_OURS = f"{__name__.partition('.')[0]}.flask_mailman"
 _OFF = ("false", "no", "off", "0", "")
 
 
@@ -59,7 +60,7 @@ def translate(values: Mapping[str, object]) -> dict[str, t.Any]:
             own["suppress"] = True
         else:  # in Flask-Mail, this lets tests send
             own.setdefault("testing_handler", "configured")
-    if "backend" in values:
+    if "backend" in values and not is_our_backend(values["backend"]):
         own.setdefault("handler", _backend(values["backend"]))
     return own
 
@@ -76,6 +77,13 @@ def _backend(value: object) -> object:
     if module in _BACKENDS or module.startswith("flask_mailman.backends."):
         return _BACKENDS.get(module.rpartition(".")[2], named)
     return named
+
+
+def is_our_backend(value: object) -> bool:
+    """Return whether Flask-Mailman sends through this package. Then ``MAIL_BACKEND`` says nothing
+    of our handler."""
+    named = value.__module__ if isinstance(value, type) else str(value)
+    return named.startswith(_OURS)
 
 
 def switches(values: Mapping[str, object]) -> dict[str, bool]:

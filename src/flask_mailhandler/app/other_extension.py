@@ -9,6 +9,7 @@ import warnings
 from flask import Flask
 
 from ..errors import ConfigurationWarning
+from .flask_mail_keys import is_our_backend
 from .settings import Settings
 
 # Where Flask-Mail and Flask-Mailman store themselves.
@@ -59,7 +60,9 @@ class OtherMail:
 
 
 def _is_ours(other: t.Any) -> bool:
-    return any(kind.__module__.partition(".")[0] == _OURS for kind in other.__class__.__mro__)
+    return is_our_backend(getattr(other, "backend", "")) or any(
+        kind.__module__.partition(".")[0] == _OURS for kind in other.__class__.__mro__
+    )
 
 
 def _outside() -> int:

@@ -26,6 +26,7 @@ from ..queue.send_later import start_with_requests
 
 if t.TYPE_CHECKING:
     from ..address import AddressInput
+    from ..app.settings import Settings
     from ..events.event import Event
     from ..events.kinds import EventKind
     from ..message.arguments import MessageFields
@@ -98,6 +99,13 @@ class Mail(Sender, LaterSender):
         app.extensions[NAME] = self
         if not hasattr(app, "mail"):
             app.mail = self  # type: ignore[attr-defined]
+        self._register_pages(app, settings)
+        if self._cli is not None:
+            from ..cli import group
+
+            app.cli.add_command(group(self._cli))
+
+    def _register_pages(self, app: Flask, settings: Settings) -> None:
         if app.debug if settings.mailbox is None else settings.mailbox:
             from ..pages.register import register_on
 
@@ -106,10 +114,6 @@ class Mail(Sender, LaterSender):
             from ..pages.unsubscribe.views import register_on as add_unsubscribe
 
             add_unsubscribe(app, settings)
-        if self._cli is not None:
-            from ..cli import group
-
-            app.cli.add_command(group(self._cli))
 
     def allow_mailbox(self, function: A) -> A:
         """Register a function that decides whether the mailbox page may be viewed outside debug

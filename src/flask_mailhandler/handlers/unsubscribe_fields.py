@@ -9,8 +9,8 @@ from ..address import Address
 from ..address import LocalizedAddress
 from ..errors import ConfigurationError
 from ..errors import MessageError
-from ..headers import ONE_CLICK
-from ..headers import ONE_CLICK_URL
+from ..message.headers import ONE_CLICK
+from ..message.headers import ONE_CLICK_URL
 from ..message.message import Message
 from ..message.one_click import PLACEHOLDER
 from ..message.template_name import locale_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..headers import ONE_CLICK
-from ..headers import ONE_CLICK_URL
+from ..message.headers import ONE_CLICK
+from ..message.headers import ONE_CLICK_URL
 from ..text.checks import shorten
 from .examined import Examined
 from .rule import Found

@@ -13,8 +13,8 @@ from ..address import AddressesInput
 from ..address import AddressInput
 from ..attachment import Attachable
 from ..attachment import Attachment
-from ..headers import HeadersInput
 from ..text.checks import TextInput
+from .headers import HeadersInput
 
 AttachmentsInput: t.TypeAlias = "Attachment | Attachable | Iterable[Attachment | Attachable] | None"
 AlternativesInput: t.TypeAlias = (

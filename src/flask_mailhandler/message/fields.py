@@ -18,12 +18,12 @@ from ..address import parse_envelope_sender
 from ..attachment import Attachment
 from ..attachment import attachment_of
 from ..errors import MessageError
-from ..headers import MESSAGE_ID
 from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
 from . import attached
 from . import content_ids
+from .headers import MESSAGE_ID
 
 _LONGEST_TAG = 100
 

@@ -17,8 +17,8 @@ from ..attachment import Attachment
 from ..attachment import File
 from ..attachment import Streamed
 from ..errors import MessageError
-from ..headers import Headers
 from ..text.checks import shorten
+from .headers import Headers
 from .message_id import LEFT
 from .one_click import LOCALE
 

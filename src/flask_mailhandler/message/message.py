@@ -15,10 +15,10 @@ from ..envelope import Envelope
 from ..errors import MessageError
 from ..frozen import Field
 from ..frozen import filled_at_once
-from ..headers import Headers
 from . import content_ids
 from . import fields as convert
 from . import other_names
+from .headers import Headers
 from .message_id import make_left
 from .message_id import make_message_id
 
@@ -28,13 +28,13 @@ if t.TYPE_CHECKING:
 
     from ..address import AddressesInput
     from ..address import AddressInput
-    from ..headers import HeadersInput
     from ..text.checks import TextInput
     from .arguments import AlternativesInput
     from .arguments import AttachmentsInput
     from .arguments import MessageFields
     from .arguments import NotifyInput
     from .arguments import TagsInput
+    from .headers import HeadersInput
 
 
 @other_names.says_how_to_change

@@ -24,16 +24,19 @@ def check_shown(html: str, images: Iterable[Attachment]) -> None:
 
     :raises MessageError: naming the first that is not.
     """
+    for cid in missing_images(html, images):
+        raise MessageError(
+            f"html shows 'cid:{cid}', but no attachment has it: pass the image in"
+            " inline_attachments=, and write cid:{attachment.cid}."
+        )
+
+
+def missing_images(html: str, images: Iterable[Attachment]) -> Iterator[str]:
+    """Yield the ``cid:`` of each image that the HTML shows and that is not attached."""
     known = {image.cid for image in images}
     # Reading all tags is slow, and in most messages every match is attached.
-    if all(_is_known(cid, known) for cid in _LIKE_ONE.findall(html)):
-        return
-    for cid in _in_tags(html):
-        if not _is_known(cid, known):
-            raise MessageError(
-                f"html shows 'cid:{cid}', but no attachment has it: pass the image in"
-                " inline_attachments=, and write cid:{attachment.cid}."
-            )
+    if not all(_is_known(cid, known) for cid in _LIKE_ONE.findall(html)):
+        yield from (cid for cid in _in_tags(html) if not _is_known(cid, known))
 
 
 def _is_known(cid: str, known: Collection[str]) -> bool:

@@ -8,4 +8,5 @@
     masking            secrets, masked where a server repeats them
     https              one HTTP request, limited in time and size
     https_connection   the connection of that request
+    oauth              access tokens (RFC 6749), from a token endpoint
 """

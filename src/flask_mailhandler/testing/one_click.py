@@ -6,7 +6,7 @@ import re
 import typing as t
 from collections.abc import Mapping
 
-from ..headers import ONE_CLICK
+from ..message.headers import ONE_CLICK
 from ..message.one_click import PATH
 
 if t.TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ...address import Address
 from ...address import Addresses
 from ...attachment import Attachment
 from ...errors import MessageError
-from ...headers import Headers
+from ...message.headers import Headers
 from ...text.charset import text_of
 from ...text.decoding import decoded
 from ..stdlib.address_list import all_addresses

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ...address import Address
 from ...errors import MessageError
-from ...headers import MESSAGE_ID
+from ...message.headers import MESSAGE_ID
 from ...text.decoding import decoded
 from ..render import render
 from .as_sent import AS_SENT

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from ...app.unsubscribing import read_token
-from ...headers import ONE_CLICK
+from ...message.headers import ONE_CLICK
 from ...message.one_click import PATH
 
 if t.TYPE_CHECKING:

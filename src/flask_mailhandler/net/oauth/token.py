@@ -18,12 +18,12 @@ import typing as t
 import urllib.parse
 from collections.abc import Callable
 
-from .. import config
-from ..errors import ConfigurationError
-from ..log import logger
-from ..net.deadline import Deadline
-from ..report import LoginError
-from ..secret import Secret
+from ... import config
+from ...errors import ConfigurationError
+from ...log import logger
+from ...report import LoginError
+from ...secret import Secret
+from ..deadline import Deadline
 from .endpoint import TokenEndpoint
 
 if t.TYPE_CHECKING:

@@ -133,7 +133,7 @@ def test_kept(monkeypatch: pytest.MonkeyPatch, lifetime: dict[str, t.Any], kept:
     """A token is requested once until a minute before it expires, or half of a short life."""
     now = [1000.0]
     clock = types.SimpleNamespace(monotonic=lambda: now[0])
-    monkeypatch.setattr("flask_mailhandler.oauth.token.time", clock)
+    monkeypatch.setattr("flask_mailhandler.net.oauth.token.time", clock)
     asked = []
     with TokenServer(answer(access_token=TOKEN, **lifetime)) as server:
         token = of_client(server)
@@ -258,7 +258,7 @@ def test_waiting_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
         # The second thread has less of it; the first has its deadline.
         monkeypatch.setattr(
-            "flask_mailhandler.oauth.token.Deadline", lambda seconds: Deadline(seconds / 200)
+            "flask_mailhandler.net.oauth.token.Deadline", lambda seconds: Deadline(seconds / 200)
         )
         error = failure(token)
         stored.set()

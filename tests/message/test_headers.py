@@ -9,7 +9,7 @@ import pytest
 
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
-from flask_mailhandler.headers import Headers
+from flask_mailhandler.message.headers import Headers
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 

@@ -8,14 +8,14 @@ import re
 import typing as t
 from collections.abc import Iterable
 
-from ..errors import ConfigurationError
-from ..net import https
-from ..net.deadline import Deadline
-from ..net.masking import Echoes
-from ..net.quoting import escape
-from ..phase import Phase
-from ..report import LoginError
-from ..secret import Secret
+from ...errors import ConfigurationError
+from ...phase import Phase
+from ...report import LoginError
+from ...secret import Secret
+from .. import https
+from ..deadline import Deadline
+from ..masking import Echoes
+from ..quoting import escape
 
 if t.TYPE_CHECKING:
     import ssl

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
-from .address import Address
-from .errors import MessageError
-from .text.checks import check_text
-from .text.checks import plain
-from .text.checks import shorten
+from ..address import Address
+from ..errors import MessageError
+from ..text.checks import check_text
+from ..text.checks import plain
+from ..text.checks import shorten
 
 if t.TYPE_CHECKING:
     from email.header import Header

@@ -1,0 +1,84 @@
+"""A backend for Flask-Mailman: code that was written for it sends through this package.
+
+::
+
+    MAIL_BACKEND = "flask_mailhandler.flask_mailman"
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterable
+
+from .app.current import current_app_object
+from .app.current import NAME
+from .app.current import no_mail
+from .errors import MailError
+
+if t.TYPE_CHECKING:
+    from email.message import Message as MIMEMessage
+
+
+class MailmanMessage(t.Protocol):
+    """What the backend needs of Flask-Mailman's ``EmailMessage``."""
+
+    def recipients(self) -> list[str]:
+        """Return the recipients, with Cc and Bcc."""
+        ...
+
+    def message(self) -> MIMEMessage:
+        """Return the message of the standard library."""
+        ...
+
+
+class EmailBackend:
+    """Sends the messages of Flask-Mailman with the ``Mail`` of the current app, so that redirects,
+    captures and the outbox of a test hold for them too. ::
+
+        app.config["MAIL_BACKEND"] = "flask_mailhandler.flask_mailman"
+        flask_mailhandler.Mail(app)
+        flask_mailman.Mail(app)
+
+    :param mailman: The state of Flask-Mailman. It is not used.
+    :param fail_silently: Whether to leave out messages that cannot be sent. The log names them.
+    """
+
+    def __init__(
+        self, mailman: object = None, fail_silently: bool = False, **options: object
+    ) -> None:
+        self.mailman = mailman
+        self.fail_silently = fail_silently
+
+    def open(self) -> None:
+        """Do nothing: the connections are kept and shared by the app."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def __enter__(self) -> t.Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def send_messages(self, email_messages: Iterable[MailmanMessage]) -> int:
+        """Send messages one after the other, and return how many were accepted. One without
+        recipients is left out.
+
+        :raises MailError: with the first message that cannot be sent.
+        """
+        app = current_app_object()
+        mail = app.extensions.get(NAME)
+        if mail is None:
+            raise no_mail(app)
+        sent = 0
+        for message in email_messages:
+            if not message.recipients():
+                continue
+            try:
+                mail.send(message.message(), recipients=message.recipients())
+                sent += 1
+            except MailError:
+                if not self.fail_silently:
+                    raise
+        return sent

@@ -1,0 +1,101 @@
+"""A backend for Flask-Mailman."""
+
+from __future__ import annotations
+
+import typing as t
+import warnings
+
+import flask_mailman
+import pytest
+from flask import Flask
+
+import flask_mailhandler as mh
+from flask_mailhandler import SMTPServer
+from flask_mailhandler.flask_mailman import EmailBackend
+
+BACKENDS = [
+    "flask_mailhandler.flask_mailman",
+    "flask_mailhandler.flask_mailman.EmailBackend",
+    EmailBackend,
+]
+
+
+@pytest.fixture
+def server() -> t.Iterator[SMTPServer]:
+    with SMTPServer() as server:
+        yield server
+
+
+def create_app(server: SMTPServer, backend: object, **keys: object) -> Flask:
+    app = Flask("shop")
+    app.config.update(
+        MAIL_SERVER="127.0.0.1",
+        MAIL_PORT=server.port,
+        MAIL_DEFAULT_SENDER="shop@example.com",
+        MAIL_BACKEND=backend,
+    )
+    app.config.update(keys)
+    return app
+
+
+@pytest.mark.parametrize("backend", BACKENDS, ids=str)
+def test_messages(backend: object, server: SMTPServer) -> None:
+    """Each way to send a message of Flask-Mailman sends it by our handler."""
+    app = create_app(server, backend)
+    mail = mh.Mail(app)
+    old = flask_mailman.Mail(app)
+    with app.app_context():
+        message = flask_mailman.EmailMultiAlternatives(
+            "1", "Hello", to=["ann@example.com"], bcc=["bcc@example.com"]
+        )
+        message.attach_alternative("<p>Hello", "text/html")
+        message.attach("bill.pdf", b"%PDF", "application/pdf")
+        assert message.send() == 1
+        assert old.send_mail("2", "Hello", None, ["ann@example.com"]) == 1
+        several = [(str(count), "Hello", None, ["ann@example.com"]) for count in (3, 4)]
+        assert old.send_mass_mail(several) == 2
+        assert flask_mailman.EmailMessage("5", "Hello").send() == 0
+        with mail.capture() as outbox:
+            flask_mailman.EmailMessage("6", "Hello", to=["ann@example.com"]).send()
+
+    assert [sent.subject for sent in server.outbox] == ["1", "2", "3", "4"]
+    assert server.outbox[0].envelope.recipients == ("ann@example.com", "bcc@example.com")
+    assert server.outbox[0].html.strip() == "<p>Hello"
+    assert server.outbox[0].attachment("bill.pdf").mimetype == "application/pdf"
+    assert "bcc" not in bytes(server.outbox[0].content).decode()
+    assert [captured.subject for captured in outbox] == ["6"]
+
+
+def test_failures(server: SMTPServer) -> None:
+    """The first message that cannot be sent raises, unless the app asks for silence."""
+    app = create_app(server, BACKENDS[0])
+    mh.Mail(app)
+    old = flask_mailman.Mail(app)
+    server.reply("RCPT", "550 5.1.1 No such user", times=2)
+    with app.app_context():
+        with pytest.raises(mh.RefusedError, match="No such user"):
+            old.send_mail("1", "Hello", None, ["ann@example.com"])
+        several = [(str(count), "Hello", None, ["ann@example.com"]) for count in (2, 3)]
+        assert old.send_mass_mail(several, fail_silently=True) == 1
+
+    assert [sent.subject for sent in server.outbox] == ["3"]
+
+
+def test_the_staging_guard(server: SMTPServer) -> None:
+    """Mail of Flask-Mailman is redirected too, so nothing warns of it."""
+    app = create_app(server, BACKENDS[0], MAIL_REDIRECT_TO="staging@example.com")
+    mh.Mail(app)
+    flask_mailman.Mail(app)
+    with app.app_context(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        flask_mailman.EmailMessage("1", "Hello", to=["ann@example.com"]).send()
+
+    assert server.outbox.one().envelope.recipients == ("staging@example.com",)
+
+
+def test_without_our_mail(server: SMTPServer) -> None:
+    """The error says what is missing."""
+    app = create_app(server, BACKENDS[0])
+    flask_mailman.Mail(app)
+    with app.app_context(), pytest.raises(RuntimeError, match=r"write Mail\(app\)"):
+        flask_mailman.EmailMessage("1", "Hello", to=["ann@example.com"]).send()

@@ -4,7 +4,7 @@ its name, which is imported when the command runs.
 ::
 
     group (an app), alone (no app) ─┬─ send      in_force, ask
-                                    ├─ check     in_force, check_session
+                                    ├─ check     in_force, check_session; deliverability (--dns)
                                     ├─ catch     catcher
                                     ├─ bounce    piped
                                     ├─ preview
@@ -20,12 +20,14 @@ import contextlib
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 import click
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from ..app.account import Account
     from .in_force import InForce
 
 _HELP = "Send mail, check whether it can be sent, or catch it."
@@ -132,16 +134,25 @@ def _send_command(by: _Decorator) -> click.Command:
 def _check_command(by: _Decorator) -> click.Command:
     @click.command("check")
     @click.option("--to", metavar="ADDRESS", help="A recipient to ask the server about.")
+    @click.option("--dns", is_flag=True, help="Check DKIM, DMARC, SPF and MX records instead.")
+    @click.option("--offline", is_flag=True, help="Print the DNS records to publish instead.")
+    @click.option("--ip", help="With --dns or --offline: the IP address that sends.")
+    @click.option("--nameserver", metavar="IP[:PORT]", help="With --dns: the server to ask.")
     @by
-    def check(to: str | None, using: str | None = None, url: str | None = None) -> None:
+    def check(using: str | None = None, url: str | None = None, **options: t.Any) -> None:
         """Show the settings in force, and try them without sending.
 
-        The exit code is 0 if the server would accept a message.
+        The exit code is 0 if the server would accept a message, or with --dns, if no check failed.
         """
         with _errors_in_one_line():
             from .check import check
+            from .deliverability.options import read_options
 
-            _exit(check(_in_force(using, url), to))
+            dns = read_options(**options)
+            if dns is None:
+                _exit(check(_in_force(using, url), options["to"]))
+            else:
+                _exit(dns.run(_accounts(using, url)))
 
     return check
 
@@ -268,12 +279,24 @@ def _run_in(module: str) -> Callable[..., None]:
     return run
 
 
+def _accounts(using: str | None, url: str | None) -> Sequence[Account]:
+    """Return the account of that name, or all accounts."""
+    from .in_force import accounts_of_app
+    from .in_force import accounts_of_url
+
+    return accounts_of_url(url) if _is_alone() else accounts_of_app(using)
+
+
+def _is_alone() -> bool:
+    # Only the commands without an app have the parameter url, even if it is None.
+    return "url" in click.get_current_context().params
+
+
 def _in_force(using: str | None, url: str | None) -> InForce:
     from .in_force import of_app
     from .in_force import of_url
 
-    # Only the commands without an app have the parameter url, even if it is None.
-    return of_app(using) if "url" not in click.get_current_context().params else of_url(url)
+    return of_url(url) if _is_alone() else of_app(using)
 
 
 def _exit(code: int) -> None:

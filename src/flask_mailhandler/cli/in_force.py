@@ -163,6 +163,23 @@ def of_url(url: str | None) -> InForce:
     return InForce(account, kind, _decided_by(account), deliver, _NO_URL)
 
 
+def accounts_of_app(using: str | None) -> list[Account]:
+    """Return the account of that name in the current app, or all of its accounts.
+
+    :raises ConfigurationError: if there is no such account.
+    """
+    settings = registration().settings
+    return [*settings.accounts.values()] if using is None else [settings.account(using)]
+
+
+def accounts_of_url(url: str | None) -> list[Account]:
+    """Return the account that a URL makes. No password is needed.
+
+    :raises ConfigurationError: if it cannot be used.
+    """
+    return [read_settings({} if url is None else {"url": url}).account(None)]
+
+
 def _decided_by(account: Account) -> str:
     return "by default" if account.handler is None else f"by {account.sources['handler']}"
 

@@ -173,11 +173,15 @@ def accounts_of_app(using: str | None) -> list[Account]:
 
 
 def accounts_of_url(url: str | None) -> list[Account]:
-    """Return the account that a URL makes. No password is needed.
+    """Return the account that a URL makes. It is not used to log in.
 
     :raises ConfigurationError: if it cannot be used.
     """
-    return [read_settings({} if url is None else {"url": url}).account(None)]
+    values: dict[str, object] = {} if url is None else {"url": url}
+    said = {} if url is None else parse_url(url, "MAIL_URL")
+    if "username" in said and not {"password", "oauth_token"} & said.keys():
+        values["password"] = "not used"
+    return [read_settings(values).account(None)]
 
 
 def _decided_by(account: Account) -> str:

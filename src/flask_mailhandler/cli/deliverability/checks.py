@@ -19,6 +19,7 @@ from .sender import Sender
 from .spf import judge_spf
 from .spf_terms import IP
 from .spf_tree import look_up_spf
+from .tree_walk import Walk
 from .tree_walk import walk
 
 
@@ -29,15 +30,21 @@ def check_sender(sender: Sender, ip: IP | None, ask: Ask) -> Iterator[Finding]:
     """
     author = walk(sender.author, ask) if sender.author else None
     yield from _keys(sender, ask)
-    if author and sender.keys and sender.signer:
-        yield judge_alignment(author, sender.signer, mode_of(author, "adkim"), ask, by="DKIM")
+    if sender.keys:
+        yield from _alignment(author, sender.signer, ask, by="DKIM")
     if author:
         yield from judge_policy(author, ask)
     if sender.bounce:
         yield from judge_spf(look_up_spf(sender.bounce, ask), sender.host, ip)
-        if author:
-            yield judge_alignment(author, sender.bounce, mode_of(author, "aspf"), ask, by="SPF")
+        yield from _alignment(author, sender.bounce, ask, by="SPF")
     yield from _ways_back(sender, ask)
+
+
+def _alignment(author: Walk | None, other: str | None, ask: Ask, *, by: str) -> Iterator[Finding]:
+    # Without a policy, no receiver asks which domains belong together.
+    if author and other and (author.policy or author.trouble or author.domain == other):
+        mode = mode_of(author, "adkim" if by == "DKIM" else "aspf")
+        yield judge_alignment(author, other, mode, ask, by=by)
 
 
 def _keys(sender: Sender, ask: Ask) -> Iterator[Finding]:

@@ -120,7 +120,8 @@ def _read_ip(text: str | None) -> IP | None:
     if text is None:
         return None
     try:
-        return ipaddress.ip_address(text.strip())
+        address = ipaddress.ip_address(text.strip())
+        return getattr(address, "ipv4_mapped", None) or address
     except ValueError:
         raise ConfigurationError(
             f"--ip takes the IP address that sends, such as 192.0.2.25, not {text!r}."

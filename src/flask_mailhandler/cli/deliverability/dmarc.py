@@ -97,7 +97,8 @@ def _missing(author: Walk) -> Finding:
         )
         return failed(_ABOUT, f"{why} Publish the record below instead.", publish)
     above = "" if len(author.steps) == 1 else ", and neither has a domain above it"
-    return failed(_ABOUT, f"{first.missing}{above}. Publish the record below.", publish)
+    missing = f"{first.name} has no DMARC record" if first.values else first.missing
+    return failed(_ABOUT, f"{missing}{above}. Publish the record below.", publish)
 
 
 def _several(author: Walk) -> Iterator[Finding]:

@@ -104,7 +104,7 @@ class Resolver:
         except dns.resolver.NoNameservers as error:
             return self._not_answered(name, kind, error)
         except dns.exception.Timeout:
-            why = f"{self._servers} did not reply within {lifetime:.0f} s"
+            why = f"{self._servers} did not reply within {lifetime:.2g} s"
             return Answer(name, kind, State.SILENT, (), why)
         except dns.exception.DNSException as error:
             return Answer(name, kind, State.FAILED, (), f"{type(error).__name__} in the answer")
@@ -144,7 +144,7 @@ def _value(record: dns.rdata.Rdata) -> str:
     if strings is None:
         return record.to_text().lower()
     # RFC 7208 section 3.3 and RFC 6376 section 3.6.2.2: joined without a space
-    text: str = b"".join(strings).decode("ascii", "backslashreplace")
+    text: str = b"".join(strings).decode("utf-8", "backslashreplace")
     return text
 
 

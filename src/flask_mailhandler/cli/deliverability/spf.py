@@ -29,7 +29,6 @@ from .tags import shown
 _ABOUT = "SPF"
 # Section 3.4: a longer record may not fit into one answer.
 _LONG = 450
-_ALL = re.compile(r" [-+?~]?all$|$", re.I)
 
 
 def judge_spf(tree: Tree, host: str | None, ip: IP | None) -> list[Finding]:
@@ -97,7 +96,8 @@ def _for_ip(ip: IP, tree: Tree, record: SPFRecord) -> Iterator[Finding]:
         yield warning(about, f"{ip} passes or not: this depends on macros or ptr in the record.")
     elif result != "temperror":
         term = f"ip{ip.version}:{ip}"
-        text = _ALL.sub(lambda end: f" {term}{end[0]}", record.text.rstrip(), count=1)
+        terms = record.text.split()
+        text = " ".join([terms[0], term, *terms[1:]])  # first: another term may fail it
         why = f"{ip} gets {result} from SPF of {tree.root.domain}. Add {term} to the record."
         yield failed(about, why, txt(tree.root.domain, text))
 

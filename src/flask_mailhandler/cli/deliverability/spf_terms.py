@@ -17,14 +17,21 @@ IP: t.TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 LOOKUPS = frozenset({"include", "a", "mx", "ptr", "exists", "redirect"})
 _TAKES_DOMAIN = frozenset({"a", "mx", "ptr"})
 _NEEDS_DOMAIN = frozenset({"include", "exists"})
+_SIZE = "(?:0|[1-9][0-9]*)"
 _TERM = re.compile(
-    r"([-+?~]?)([a-z][a-z0-9._-]*)(?::([^/]*(?:/(?![0-9/])[^/]*)*))?((?:/[0-9]+)?(?://[0-9]+)?)",
-    re.I,
+    rf"([-+?~]?)([a-z][a-z0-9._-]*)(?::(.*?))?((?:/{_SIZE})?(?://{_SIZE})?)", re.I | re.A
 )
-_MODIFIER = re.compile(r"([a-z][a-z0-9._-]*)=(.*)", re.I)
-_IP = re.compile(r"([-+?~]?)(ip[46]):(.*)", re.I)
+_MODIFIER = re.compile(r"([a-z][a-z0-9._-]*)=(.*)", re.I | re.A)
+_IP = re.compile(r"([-+?~]?)(ip[46]):(.*)", re.I | re.A)
 _MACRO = re.compile(r"%[{%_-]")
-_VERSION = re.compile(r"v=spf1(?: |$)", re.I)
+# Section 7.1: visible characters and macros. The letters c, r and t are for explanations only.
+_EXPANDED = r"%\{[slodiphv][0-9]*r?[.+,/_=-]*\}|%[%_-]"
+_MACRO_STRING = re.compile(rf"(?:[!-$&-~]|{_EXPANDED})*", re.I | re.A)
+# A domain ends with a dot and a top-level label, which has a letter or a hyphen, or with a macro.
+_DOMAIN_END = re.compile(
+    rf"(?:\.(?:[a-z0-9]*[a-z][a-z0-9]*|[a-z0-9]+-[a-z0-9-]*[a-z0-9])\.?|{_EXPANDED})\Z", re.I | re.A
+)
+_VERSION = re.compile(r"v=spf1(?: |$)", re.I | re.A)
 # Mistakes that people make, and what they mean.
 _MEANT = {
     "ipv4": "ip4:",
@@ -112,11 +119,13 @@ def _read_modifier(
         # Section 6: an unknown modifier is ignored. A mechanism with = is a mistake.
         if name in LOOKUPS | {"ip4", "ip6"}:
             problems.append(f"{shown(part)} has = where a colon belongs")
+        elif not _MACRO_STRING.fullmatch(value):
+            problems.append(f"{shown(part)} has a % that is not a macro")
         return
     if name in modifiers:
         problems.append(f"{name}= is there twice")
-    elif not value:
-        problems.append(f"{name}= has no domain")
+    elif not is_domain(value):
+        problems.append(f"{name}= needs a domain, not {shown(value)}")
     else:
         modifiers[name] = Term(part, name, domain=value)
 
@@ -137,6 +146,8 @@ def _mechanism(part: str) -> Term | str:
     if name in _NEEDS_DOMAIN and (not domain or sizes):
         space = " Write it without a space after the colon." if domain == "" else ""
         return f"{shown(part)} needs a domain.{space}".removesuffix(".")
+    if domain and name in LOOKUPS and not is_domain(domain):
+        return f"{shown(part)} needs a full domain name after the colon"
     if name in _TAKES_DOMAIN and domain != "" and (not sizes or name != "ptr"):
         prefixes = _prefixes(sizes)
         if prefixes is None:
@@ -147,6 +158,11 @@ def _mechanism(part: str) -> Term | str:
     if name in ("ip4", "ip6"):
         return f"{shown(part)} has no address"
     return f"{shown(part)} is not a term of SPF"
+
+
+def is_domain(text: str) -> bool:
+    """Return whether a text can stand for a domain (section 7.1)."""
+    return bool(_MACRO_STRING.fullmatch(text) and _DOMAIN_END.search(text))
 
 
 def _takes_none(part: str) -> str:
@@ -162,7 +178,7 @@ def _ip(part: str, qualifier: str, name: str, value: str) -> Term | str:
         right = "ip6" if name == "ip4" else "ip4"
         return f"{shown(part)} has an address of the other version: write {right}:"
     try:
-        if "/" in value and not value.rpartition("/")[2].isdecimal():
+        if "/" in value and not re.fullmatch(_SIZE, value.partition("/")[2]):
             raise ValueError
         network = read(value, strict=False)
     except ValueError:

@@ -145,6 +145,8 @@ def result_for(ip: IP, node: Node, tree: Tree) -> str:
             return {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}[term.qualifier]
     if node.record.redirect is None:
         return "neutral"
+    if node.record.redirect.has_macro:
+        return "unknown"
     child = node.nodes.get(node.record.redirect.text)
     result = "permerror" if child is None else result_for(ip, child, tree)
     return "permerror" if result == "none" else result

@@ -167,9 +167,8 @@ def test_a_record_that_is_right(record: str, summary: str) -> None:
         ("v=DMARC1; p=deny; rua=mailto:a@shop.example", "Receivers treat the whole record"),
         ("v=DMARC1; rua=mailto:a@shop.example", "there is no p=, which means none"),
         (f"{NONE}; policy=reject", "'policy' is not a tag of DMARC, and is ignored"),
-        (f"{NONE}; SP=reject", "'SP' is not a tag of DMARC, and is ignored: write sp="),
+        (f"{NONE}; SP=reject", "'SP' is ignored by some receivers. Write sp=."),
         (f"{NONE}; reject", "'reject' is not tag=value, and is ignored"),
-        (f"{NONE}; p=reject", "'p' is there twice"),
         (f"{NONE};" + "x;" * 20_000, "'x' is not tag=value"),
     ],
 )
@@ -190,11 +189,12 @@ def test_doubts(record: str, why: str) -> None:
         ({"shop_example": "v=DMARC; p=none"}, "has 'v=DMARC; p=none', which is ignored"),
         ({"shop_example": '"v=DMARC1; p=none"'}, "without quotation marks"),
         ({"shop_example": (NONE, NONE)}, "_dmarc.shop.example has 2 DMARC records"),
-        ({"shop_example": "v=DMARC1"}, "there is no p= and no rua=, so the record is ignored"),
+        ({"shop_example": "v=DMARC1"}, "there is no p= and no rua=, so receivers may ignore"),
         (
             {"shop_example": "v=DMARC1; p=deny"},
-            "Without it and without rua=, the record is ignored",
+            "Without rua= too, receivers ignore the record",
         ),
+        ({"shop_example": f"{NONE}; p=reject"}, "'p' is there twice, so receivers may ignore"),
         ({"shop_example": "v=DMARC1 p=none"}, "which is ignored: a record begins with v=DMARC1"),
     ],
 )
@@ -224,6 +224,32 @@ def test_sp_applies_to_a_subdomain() -> None:
     assert finding.text == (
         "_dmarc.shop.example: policy reject, which applies to news.shop.example"
     )
+
+
+@pytest.mark.parametrize(
+    ("record", "policy"),
+    [
+        ("v=DMARC1; p=reject; sp=quarantine; rua=mailto:a@shop.example", "reject"),
+        ("v=DMARC1; p=reject; sp=deny; rua=mailto:a@shop.example", "none"),
+        ("v=DMARC1; p=rejct; rua=mailto:a@shop.example", "none"),
+        ("v=DMARC1; rua=mailto:a@shop.example", "none"),
+        ("v=DMARC1; p=reject; t=y; rua=mailto:a@shop.example", "reject, tested (t=y)"),
+    ],
+)
+def test_the_policy_that_is_applied(record: str, policy: str) -> None:
+    """The policy is shown as receivers apply it."""
+    first = judged(zone(shop_example=record))[0]
+
+    assert first.text == f"_dmarc.shop.example: policy {policy}"
+
+
+def test_only_a_public_suffix_has_a_record() -> None:
+    """A domain that has only the policy of its registry is told to publish its own."""
+    (finding,) = judged(zone(example="v=DMARC1; p=reject; psd=y"), "news.shop.example")
+
+    assert finding.level.value == "warning"
+    assert "only example, a public suffix, has a record" in finding.text
+    assert finding.publish.startswith("_dmarc.shop.example. IN TXT")
 
 
 @pytest.mark.parametrize("agrees", [None, "v=DMARC1", "v=DMARC1; rua=mailto:x@r.example", "no"])

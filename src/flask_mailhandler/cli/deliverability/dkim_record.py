@@ -98,8 +98,10 @@ def _quoted(published: Published) -> str | None:
 
 
 def _malformed(published: Published) -> str | None:
-    problems = published.tags.problems
-    return f"{'; '.join(problems[:3])}. {_INSTEAD}" if problems else None
+    tags = published.tags
+    if tags.repeated:
+        return f"{shown(tags.repeated[0])} is there twice. {_INSTEAD}"
+    return f"{tags.problems[0]}. {_INSTEAD}" if tags.problems else None
 
 
 def _version(published: Published) -> str | None:

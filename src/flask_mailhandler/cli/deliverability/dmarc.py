@@ -56,6 +56,10 @@ def judge_policy(author: Walk, ask: Ask) -> list[Finding]:
         return [unknown(_ABOUT, author.trouble)]
     if policy is None or policy.record is None:
         return [_missing(author)]
+    if policy.psd == "y" and policy.domain != author.domain:
+        why = f"only {policy.domain}, a public suffix, has a record, and its policy applies."
+        publish = dmarc_record(author.organization)
+        return [warning(_ABOUT, f"{why} Publish the record below.", publish)]
     about = [*_of_record(policy, policy.record), *_several(author)]
     about += _external_reports(policy, policy.record, ask)
     if any(finding.level.value == "failed" for finding in about):
@@ -79,9 +83,11 @@ def _summary(domain: str, policy: Step, tags: Tags) -> str:
 
 
 def _requested(domain: str, policy: Step, tags: Tags) -> str:
-    if policy.domain != domain and tags.get("sp"):
-        return tags.get("sp").lower()
-    return tags.get("p", "none").lower()
+    """Return the policy that receivers apply: none if one of the three is not valid."""
+    given = [tags.get(tag, "none").lower() for tag in ("p", "sp", "np")]
+    if not _POLICIES.issuperset(given):
+        return "none"
+    return given[1] if policy.domain != domain and "sp" in tags.values else given[0]
 
 
 def _missing(author: Walk) -> Finding:
@@ -134,7 +140,7 @@ def _values(tags: Tags) -> _Found:
         elif _has_reports(tags):
             yield warning, f"{choice}. Receivers treat the whole record as p=none."
         else:
-            yield failed, f"{choice}. Without it and without rua=, the record is ignored."
+            yield failed, f"{choice}. Without rua= too, receivers ignore the record."
 
 
 def _policy(tags: Tags) -> _Found:
@@ -143,7 +149,7 @@ def _policy(tags: Tags) -> _Found:
     if _has_reports(tags):
         yield warning, "there is no p=, which means none. Older receivers need it: add p=none."
     else:
-        yield failed, "there is no p= and no rua=, so the record is ignored. Add p=none."
+        yield failed, "there is no p= and no rua=, so receivers may ignore the record. Add p=none."
 
 
 def _reports(tags: Tags) -> _Found:
@@ -175,8 +181,12 @@ def _gone(tags: Tags) -> _Found:
 
 def _unknown_tags(tags: Tags) -> _Found:
     for tag in tags.values.keys() - _TAGS.keys() - _GONE.keys():
-        case = f": write {tag.lower()}=" if tag.lower() in _TAGS else ". Is it misspelled?"
-        yield warning, f"{shown(tag)} is not a tag of DMARC, and is ignored{case}"
+        if tag.lower() in _TAGS:
+            yield warning, f"{shown(tag)} is ignored by some receivers. Write {tag.lower()}=."
+        else:
+            yield warning, f"{shown(tag)} is not a tag of DMARC, and is ignored. Is it misspelled?"
+    for tag in tags.repeated[:1]:
+        yield failed, f"{shown(tag)} is there twice, so receivers may ignore the record. Keep one."
     for problem in tags.problems[:3]:
         yield warning, f"{problem}, and is ignored."
 

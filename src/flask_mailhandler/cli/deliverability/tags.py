@@ -17,6 +17,8 @@ class Tags:
     """The first tag."""
     problems: tuple[str, ...]
     """What is not of this form, each as a clause."""
+    repeated: tuple[str, ...]
+    """The tags that are there twice, which makes a list invalid (RFC 6376 section 3.2)."""
 
     def get(self, tag: str, default: str = "") -> str:
         """Return the value of a tag."""
@@ -27,6 +29,7 @@ def read_tags(text: str) -> Tags:
     """Read a list. Each part that cannot be read is a problem, and is left out."""
     values: dict[str, str] = {}
     problems: list[str] = []
+    repeated: list[str] = []
     first = ""
     for number, part in enumerate(text.split(";")):
         tag, equals, value = part.partition("=")
@@ -37,10 +40,10 @@ def read_tags(text: str) -> Tags:
         if not equals:
             problems.append(f"{shown(part)} is not tag=value")
         elif tag in values:
-            problems.append(f"{shown(tag)} is there twice")
+            repeated.append(tag)
         else:
             values[tag] = value.strip(_WHITE)
-    return Tags(values, first, tuple(problems))
+    return Tags(values, first, tuple(problems), tuple(repeated))
 
 
 def shown(text: str, most: int = 40) -> str:

@@ -131,7 +131,7 @@ def test_an_empty_zone(server: DNSServer) -> None:
 def published(output: str) -> dict[str, t.Any]:
     """The zone that the printed records make."""
     zone: dict[str, t.Any] = {}
-    lines = output.partition("Publish:\n")[2] or output
+    lines = output.partition("Publish these records:\n")[2] or output
     for name, kind, value in re.findall(r"^(\S+)\. IN (\w+) (\((?:.|\n)*?\)|.*)$", lines, re.M):
         text = "".join(re.findall(r'"([^"]*)"', value)) if kind == "TXT" else value
         zone.setdefault(name, {}).setdefault(kind, []).append(text)
@@ -174,7 +174,7 @@ def test_a_failure_is_not_missing(server: DNSServer, name: str, what: str) -> No
 
     assert result.exit_code == 1
     assert {level for _, level in rows(result)} == {"ok", "no answer"}
-    assert "Publish:" not in result.output
+    assert "Publish these records:" not in result.output
     assert re.search(r"Error: Of \d+ checks, \d got no answer\.", result.output)
 
 

@@ -62,7 +62,7 @@ def test_a_record_that_is_right(record: str, summary: str) -> None:
 @pytest.mark.parametrize(
     ("records", "why"),
     [
-        ([], f"{D} has no SPF record. Publish the record below."),
+        ([], f"{D} has no SPF record. Publish the record below, with the servers that"),
         (["google-site-verification=x"], f"{D} has no SPF record."),
         (["v=spf10 -all"], f"{D} has 'v=spf10 -all', which is ignored"),
         (['"v=spf1 -all"'], "which is ignored: a record begins with v=spf1 and a space"),

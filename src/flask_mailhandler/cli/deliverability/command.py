@@ -99,7 +99,7 @@ def _print(findings: Iterable[Finding]) -> list[Finding]:
 def _conclude(found: Sequence[Finding]) -> int:
     records = [*dict.fromkeys(one.publish for one in found if one.publish)]
     if records:
-        click.echo("Publish:\n")
+        click.echo("Publish these records:\n")
         for record in records:
             click.echo("\n".join(map(visible, record.split("\n"))) + "\n")
     count = Counter(one.level for one in found)

@@ -13,6 +13,7 @@ from .finding import Level
 from .finding import ok
 from .finding import unknown
 from .finding import warning
+from .records import spf_is_known
 from .records import spf_record
 from .records import spf_sources
 from .records import txt
@@ -27,6 +28,7 @@ from .spf_tree import Tree
 from .tags import shown
 
 _ABOUT = "SPF"
+_GUESS = ", with the servers that your provider names"
 # Section 3.4: a longer record may not fit into one answer.
 _LONG = 450
 
@@ -42,7 +44,8 @@ def judge_spf(tree: Tree, host: str | None, ip: IP | None) -> list[Finding]:
         return [unknown(_ABOUT, root.answer)]
     suggested = spf_record(root.domain, spf_sources(host, str(ip) if ip else None))
     if not root.texts:
-        none = f"{root.domain} has no SPF record. Publish the record below."
+        guess = "" if spf_is_known(host, str(ip) if ip else None) else _GUESS
+        none = f"{root.domain} has no SPF record. Publish the record below{guess}."
         near = next((text for text in root.answer.values if "spf" in text.lower()), None)
         if near is not None:
             none = (

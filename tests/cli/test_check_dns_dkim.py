@@ -77,7 +77,7 @@ def judged(key: Key, *records: str, others: tuple[Key, ...] = ()) -> list[tuple[
 )
 def test_a_record_that_is_right(record: str) -> None:
     """A record with this public key is right, in each form that RFC 6376 allows."""
-    name = f"{AT} is the public key of this app (RSA 2048)"
+    name = f"{AT} has the public key of this app (RSA 2048)"
 
     assert judged(rsa(), record) == [("ok", name)]
 

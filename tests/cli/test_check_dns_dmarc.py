@@ -161,7 +161,7 @@ def test_a_record_that_is_right(record: str, summary: str) -> None:
         ("v=DMARC1; p=none; rua=dmarc@shop.example", "where reports need mailto:ADDRESS"),
         (f"{NONE}!10m", "remove the size, which RFC 9989 ignores"),
         ("v=DMARC1; p=reject; t=y; rua=mailto:a@shop.example", "t=y weakens the policy"),
-        (f"{NONE}; psd=y", "psd=y says that other organizations"),
+        (f"{NONE}; psd=y", "psd=y says that this domain is a public suffix"),
         (f"{NONE}; adkim=strict", "adkim= is 'strict', and takes r, s. It is ignored"),
         (f"{NONE}; sp=deny", "Receivers treat the whole record as p=none"),
         ("v=DMARC1; p=deny; rua=mailto:a@shop.example", "Receivers treat the whole record"),
@@ -184,7 +184,7 @@ def test_doubts(record: str, why: str) -> None:
 @pytest.mark.parametrize(
     ("records", "why"),
     [
-        ({}, "_dmarc.shop.example does not exist, and neither has a domain above it"),
+        ({}, "_dmarc.shop.example does not exist, and no domain above it has a record"),
         ({"shop_example": "x"}, "_dmarc.shop.example has no DMARC record"),
         ({"shop_example": "v=DMARC; p=none"}, "has 'v=DMARC; p=none', which is ignored"),
         ({"shop_example": '"v=DMARC1; p=none"'}, "without quotation marks"),

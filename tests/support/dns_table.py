@@ -26,7 +26,7 @@ def answering(table: Table, asked: list[str] | None = None) -> Ask:
             asked.append(f"{kind} {name}")
         found = table.get(name)
         if isinstance(found, State):
-            detail = "" if found is State.NO_NAME else "the server hangs"
+            detail = "" if found in (State.NO_NAME, State.NO_DATA) else "the server hangs"
             return Answer(name, kind, found, (), detail)
         if found is None:
             return Answer(name, kind, State.NO_NAME)

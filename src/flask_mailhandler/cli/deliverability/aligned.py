@@ -25,13 +25,13 @@ def judge_alignment(author: Walk, other: str, mode: str, ask: Ask, *, by: str) -
     if other == author.domain:
         return ok(about, f"{other} is the domain in From")
     change = (
-        "Set MAIL_DKIM_DOMAIN to the domain in From."
+        "set MAIL_DKIM_DOMAIN to the domain in From."
         if by == "DKIM"
-        else "Set MAIL_BOUNCE_ADDRESS to an address of the domain in From, or a subdomain of it."
+        else "set MAIL_BOUNCE_ADDRESS to an address of the domain in From, or a subdomain of it."
     )
     if mode == "s":
         why = f"{tag}=s asks for the domain in From itself, {author.domain}, not {other}."
-        return bad(about, f"{why} Remove {tag}=s from the DMARC record, or: {change}")
+        return bad(about, f"{why} Remove {tag}=s from the DMARC record, or {change}")
     walked = walk(other, ask)
     if trouble := author.trouble or walked.trouble:
         return unknown(about, trouble)
@@ -41,4 +41,4 @@ def judge_alignment(author: Walk, other: str, mode: str, ask: Ask, *, by: str) -
         f"{other} belongs to {walked.organization}, and {author.domain} in From to"
         f" {author.organization}, so {by} does not count for DMARC."
     )
-    return bad(about, f"{why} {change}")
+    return bad(about, f"{why} {change[0].upper()}{change[1:]}")

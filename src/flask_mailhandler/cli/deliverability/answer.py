@@ -57,10 +57,9 @@ class Answer:
         """Why there is no record, as a sentence without its period."""
         if self.state is State.UNUSABLE:
             return f"{self.name} cannot be looked up: {self.detail}"
-        if self.state is State.NO_NAME:
-            at = f", which {self.name} is a CNAME for," if self.detail else ""
-            return f"{self.detail or self.name}{at} does not exist"
-        return f"{self.name} has no {self.kind} record"
+        subject = f"{self.detail}, which {self.name} is a CNAME for," if self.detail else self.name
+        missing = "does not exist" if self.state is State.NO_NAME else f"has no {self.kind} record"
+        return f"{subject} {missing}"
 
     @property
     def trouble(self) -> str:

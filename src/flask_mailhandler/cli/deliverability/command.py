@@ -103,10 +103,11 @@ def _conclude(found: Sequence[Finding]) -> int:
         for record in records:
             click.echo("\n".join(map(visible, record.split("\n"))) + "\n")
     count = Counter(one.level for one in found)
+    verb = "has" if count[Level.WARNING] == 1 else "have"
     bad = [
         f"{count[Level.FAILED]} failed" if count[Level.FAILED] else "",
         f"{count[Level.UNKNOWN]} got no answer" if count[Level.UNKNOWN] else "",
-        f"{count[Level.WARNING]} warned" if count[Level.WARNING] else "",
+        f"{count[Level.WARNING]} {verb} a warning" if count[Level.WARNING] else "",
     ]
     total = f"Of {len(found)} checks, {', '.join(filter(None, bad))}."
     if count[Level.FAILED] or count[Level.UNKNOWN]:

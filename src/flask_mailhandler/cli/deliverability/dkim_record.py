@@ -83,7 +83,7 @@ def judge_key(key: Key, domain: str, answer: Answer, others: Sequence[Key] = ())
     doubts = filter(None, (rule(published) for rule in _DOUBTS))
     found = [warning(about, f"{answer.name}: {doubt}") for doubt in doubts]
     kind = "Ed25519" if key.algorithm == ED25519 else f"RSA {key.bits}"
-    return found or [ok(about, f"{answer.name} is the public key of this app ({kind})")]
+    return found or [ok(about, f"{answer.name} has the public key of this app ({kind})")]
 
 
 # Rules: each returns why no signature of the key would be accepted, and what to do.

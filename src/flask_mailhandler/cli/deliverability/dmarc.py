@@ -102,7 +102,7 @@ def _missing(author: Walk) -> Finding:
             " in upper case and without quotation marks."
         )
         return failed(_ABOUT, f"{why} Publish the record below instead.", publish)
-    above = "" if len(author.steps) == 1 else ", and neither has a domain above it"
+    above = "" if len(author.steps) == 1 else ", and no domain above it has a record"
     missing = f"{first.name} has no DMARC record" if first.values else first.missing
     return failed(_ABOUT, f"{missing}{above}. Publish the record below.", publish)
 
@@ -171,7 +171,7 @@ def _test_mode(tags: Tags) -> _Found:
 
 def _suffix(tags: Tags) -> _Found:
     if tags.get("psd").lower() == "y":
-        yield warning, "psd=y says that other organizations register names below. Remove it."
+        yield warning, "psd=y says that this domain is a public suffix, such as com. Remove it."
 
 
 def _gone(tags: Tags) -> _Found:

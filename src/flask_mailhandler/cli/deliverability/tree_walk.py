@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Sequence
 
@@ -24,12 +25,12 @@ class Step:
     domain: str
     answer: Answer
 
-    @property
+    @functools.cached_property
     def texts(self) -> Sequence[str]:
         """Those TXT records that are DMARC records."""
         return [text for text in self.answer.values if _IS_DMARC.match(text)]
 
-    @property
+    @functools.cached_property
     def record(self) -> Tags | None:
         """The record. Several are as good as none."""
         return read_tags(self.texts[0]) if len(self.texts) == 1 else None

@@ -261,7 +261,8 @@ def test_the_time_is_bounded(server: DNSServer) -> None:
 
 def test_no_server_there() -> None:
     """A port where nothing listens is no answer."""
-    answer = Resolver(("127.0.0.1", closed_port()), seconds=0.2).ask("shop.example", "TXT")
+    with closed_port() as port:
+        answer = Resolver(("127.0.0.1", port), seconds=0.2).ask("shop.example", "TXT")
 
     assert answer.state in (State.FAILED, State.SILENT)
     assert "127.0.0.1 port" in answer.trouble

@@ -69,13 +69,13 @@ def judge_key(key: Key, domain: str, answer: Answer, others: Sequence[Key] = ())
         return [unknown(about, answer)]
     if not answer.values:
         return [failed(about, f"{answer.missing}. Publish the record below.", publish)]
-    if len(answer.values) > 1:
+    text, *more = answer.values
+    if more:
         why = (
             f"{answer.name} has {len(answer.values)} TXT records, and verifiers use any of them."
             " Keep only the record below."
         )
         return [failed(about, why, publish)]
-    text = answer.values[0]
     published = Published(key, text, read_tags(text), others)
     for rule in _FATAL:
         if problem := rule(published):

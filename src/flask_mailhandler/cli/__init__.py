@@ -20,14 +20,12 @@ import contextlib
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Sequence
 
 import click
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from ..app.account import Account
     from .in_force import InForce
 
 _HELP = "Send mail, check whether it can be sent, or catch it."
@@ -152,7 +150,7 @@ def _check_command(by: _Decorator) -> click.Command:
             if dns is None:
                 _exit(check(_in_force(using, url), options["to"]))
             else:
-                _exit(dns.run(_accounts(using, url)))
+                _exit(dns.run(using, url))
 
     return check
 
@@ -279,24 +277,12 @@ def _run_in(module: str) -> Callable[..., None]:
     return run
 
 
-def _accounts(using: str | None, url: str | None) -> Sequence[Account]:
-    """Return the account of that name, or all accounts."""
-    from .in_force import accounts_of_app
-    from .in_force import accounts_of_url
-
-    return accounts_of_url(url) if _is_alone() else accounts_of_app(using)
-
-
-def _is_alone() -> bool:
-    # Only the commands without an app have the parameter url, even if it is None.
-    return "url" in click.get_current_context().params
-
-
 def _in_force(using: str | None, url: str | None) -> InForce:
     from .in_force import of_app
     from .in_force import of_url
 
-    return of_url(url) if _is_alone() else of_app(using)
+    # Only the commands without an app have the parameter url, even if it is None.
+    return of_app(using) if "url" not in click.get_current_context().params else of_url(url)
 
 
 def _exit(code: int) -> None:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import typing as t
-from collections.abc import Sequence
 
 import click
-
-if t.TYPE_CHECKING:
-    from ...app.account import Account
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +15,16 @@ class DNSOptions:
     ip: str | None
     nameserver: str | None
 
-    def run(self, accounts: Sequence[Account]) -> int:
-        """Check or print the records of some accounts, and return the exit code."""
+    def run(self, using: str | None, url: str | None) -> int:
+        """Check or print the records of an account, or of all, and return the exit code."""
+        from ..in_force import accounts_of_app
+        from ..in_force import accounts_of_url
         from .command import check_dns
         from .command import print_records
 
+        # Only the commands without an app have the parameter url, even if it is None.
+        alone = "url" in click.get_current_context().params
+        accounts = accounts_of_url(url) if alone else accounts_of_app(using)
         if self.offline:
             return print_records(accounts, self.ip)
         return check_dns(accounts, self.ip, self.nameserver)

@@ -134,7 +134,7 @@ def _check_command(by: _Decorator) -> click.Command:
     @click.option("--to", metavar="ADDRESS", help="A recipient to ask the server about.")
     @click.option("--dns", is_flag=True, help="Check DKIM, DMARC, SPF and MX records instead.")
     @click.option("--offline", is_flag=True, help="Print the DNS records to publish instead.")
-    @click.option("--ip", help="With --dns or --offline: the IP address that sends.")
+    @click.option("--ip", metavar="IP", help="With --dns or --offline: the IP address that sends.")
     @click.option("--nameserver", metavar="IP[:PORT]", help="With --dns: the server to ask.")
     @by
     def check(using: str | None = None, url: str | None = None, **options: t.Any) -> None:

@@ -4,7 +4,7 @@ its name, which is imported when the command runs.
 ::
 
     group (an app), alone (no app) ─┬─ send      in_force, ask
-                                    ├─ check     in_force, check_session, check_unsubscribe
+                                    ├─ check     in_force, check_session, check_unsubscribe; deliverability (--dns)
                                     ├─ catch     catcher
                                     ├─ bounce    piped
                                     ├─ preview
@@ -132,16 +132,25 @@ def _send_command(by: _Decorator) -> click.Command:
 def _check_command(by: _Decorator) -> click.Command:
     @click.command("check")
     @click.option("--to", metavar="ADDRESS", help="A recipient to ask the server about.")
+    @click.option("--dns", is_flag=True, help="Check DKIM, DMARC, SPF and MX records instead.")
+    @click.option("--offline", is_flag=True, help="Print the DNS records to publish instead.")
+    @click.option("--ip", metavar="IP", help="With --dns or --offline: the IP address that sends.")
+    @click.option("--nameserver", metavar="IP[:PORT]", help="With --dns: the server to ask.")
     @by
-    def check(to: str | None, using: str | None = None, url: str | None = None) -> None:
+    def check(using: str | None = None, url: str | None = None, **options: t.Any) -> None:
         """Show the settings in force, and try them without sending.
 
-        The exit code is 0 if the server would accept a message.
+        The exit code is 0 if the server would accept a message, or with --dns, if no check failed.
         """
         with _errors_in_one_line():
             from .check import check
+            from .deliverability.options import read_options
 
-            _exit(check(_in_force(using, url), to))
+            dns = read_options(**options)
+            if dns is None:
+                _exit(check(_in_force(using, url), options["to"]))
+            else:
+                _exit(dns.run(using, url))
 
     return check
 

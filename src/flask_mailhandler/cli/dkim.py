@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import typing as t
 from pathlib import Path
 
 import click
 
-from ..address import Address
 from ..app.current import registration
 from ..errors import ConfigurationError
-from ..handlers.dkim_keys import DKIMKeys
 from ..handlers.dkim_keys import read_selector
 from ..secret import Secret
-
-if t.TYPE_CHECKING:
-    from ..app.account import Account
-    from ..mime.dkim.key import Key
+from .deliverability.records import key_record
+from .deliverability.sender import keys_of
+from .deliverability.sender import signer_of
+from .in_force import accounts_of_app
 
 
 def new(selector: str, ed25519: bool, file: str | None, using: str | None) -> int:
@@ -39,7 +36,7 @@ def new(selector: str, ed25519: bool, file: str | None, using: str | None) -> in
     _write(path, pem)
     click.echo(f"Wrote {path}, the private key {key.description}. Only you can read it.\n")
     click.echo("1.  Publish this TXT record:\n")
-    click.echo(record(key, _domain(account)))
+    click.echo(key_record(key, signer_of(account)))
     click.echo("\n2.  When it is in the DNS, add the key to the configuration:\n")
     click.echo(f"MAIL_DKIM_KEYS = {{{selector!r}: {os.fspath(path)!r}}}")
     return 0
@@ -50,9 +47,11 @@ def records(using: str | None) -> int:
 
     :return: The exit code: 1 if there is no key.
     """
-    settings = registration().settings
-    accounts = settings.accounts.values() if using is None else [settings.account(using)]
-    found = [record(key, _domain(account)) for account in accounts for key in _keys(account)]
+    found = [
+        key_record(key, signer_of(account))
+        for account in accounts_of_app(using)
+        for key in keys_of(account)
+    ]
     for text in dict.fromkeys(found):
         click.echo(text)
     if not found:
@@ -62,29 +61,6 @@ def records(using: str | None) -> int:
             err=True,
         )
     return int(not found)
-
-
-def _keys(account: Account) -> tuple[Key, ...]:
-    keys = account.options.get("dkim_keys")
-    return keys.loaded if isinstance(keys, DKIMKeys) else ()
-
-
-def record(key: Key, domain: str | None) -> str:
-    """Return a TXT record in the form of a zone file.
-
-    :param domain: The domain that signs; None if only the From of a message decides.
-    """
-    name = f"{key.selector}._domainkey" + (f".{domain}." if domain else "")
-    strings = "\n    ".join(f'"{text}"' for text in key.record_strings)
-    return f"{name} IN TXT (\n    {strings} )"
-
-
-def _domain(account: Account) -> str | None:
-    domain = account.options.get("dkim_domain")
-    if isinstance(domain, str):
-        return domain
-    default_from = account.options.get("default_from")
-    return default_from.domain if isinstance(default_from, Address) else None
 
 
 def _write(path: Path, pem: Secret) -> None:

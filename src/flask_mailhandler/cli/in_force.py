@@ -163,6 +163,27 @@ def of_url(url: str | None) -> InForce:
     return InForce(account, kind, _decided_by(account), deliver, _NO_URL)
 
 
+def accounts_of_app(using: str | None) -> list[Account]:
+    """Return the account of that name in the current app, or all of its accounts.
+
+    :raises ConfigurationError: if there is no such account.
+    """
+    settings = registration().settings
+    return [*settings.accounts.values()] if using is None else [settings.account(using)]
+
+
+def accounts_of_url(url: str | None) -> list[Account]:
+    """Return the account that a URL makes. It is not used to log in.
+
+    :raises ConfigurationError: if it cannot be used.
+    """
+    values: dict[str, object] = {} if url is None else {"url": url}
+    said = {} if url is None else parse_url(url, "MAIL_URL")
+    if "username" in said and not {"password", "oauth_token"} & said.keys():
+        values["password"] = "not used"
+    return [read_settings(values).account(None)]
+
+
 def _decided_by(account: Account) -> str:
     return "by default" if account.handler is None else f"by {account.sources['handler']}"
 

@@ -4,7 +4,8 @@ its name, which is imported when the command runs.
 ::
 
     group (an app), alone (no app) ─┬─ send      in_force, ask
-                                    ├─ check     in_force, check_session, check_unsubscribe; deliverability (--dns)
+                                    ├─ check     in_force, check_session, check_unsubscribe,
+                                    │            deliverability
                                     ├─ catch     catcher
                                     ├─ bounce    piped
                                     ├─ preview

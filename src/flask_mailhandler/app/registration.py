@@ -8,6 +8,7 @@ import logging
 import threading
 import typing as t
 import weakref
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -36,11 +37,17 @@ from .rate_limit import RateLimit
 from .settings import Settings
 
 if t.TYPE_CHECKING:
+    from ..events.event import Event
+    from ..handlers.prepare import Prepared
     from ..handlers.smtp import SMTPEmailHandler
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
     from .capturing import Capture
-    from .listeners import Listener
+    from .listener import Listener
+
+KeepEvents: t.TypeAlias = (
+    "Callable[[Registration, Sequence[Event], Callable[[Event], None]], list[Event]]"
+)
 
 
 class Registration:
@@ -75,6 +82,10 @@ class Registration:
             bounces = account.options.get("bounce_address")
             if isinstance(bounces, BounceAddress):
                 bounces.keys = functools.partial(_secret_keys, self._app)
+        self.screen: Callable[[Sequence[Prepared]], list[Prepared]] | None = None
+        """Refuses the suppressed recipients of messages; None if MAIL_SUPPRESSIONS is off."""
+        self.keep_events: KeepEvents | None = None
+        """Stores events, and calls a function with those that are new."""
         self.edges: dict[str, t.Any] = {}
         """What the parts above store for this app, such as its queue and its previews, by name."""
 
@@ -149,6 +160,12 @@ class Registration:
         """Whether ``send_later`` sends at once, into the outbox of a test."""
         in_test = bool(self._captures) or self.app.testing
         return in_test and self.settings.queue.testing_queue == "memory"
+
+    @property
+    def scope(self) -> dict[str, t.Any]:
+        """What is stored for the capture that gets the mail, or for the app if there is none."""
+        captures = self._captures
+        return captures[-1].edges if captures else self.edges
 
     def rate_limit(self, using: str | None) -> RateLimit:
         """Return the rate limit of an account, which all its callers in this process share."""

@@ -8,6 +8,7 @@ import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from flask import Flask
 from flask import request_started
@@ -21,6 +22,7 @@ from ..text.checks import shorten
 
 if t.TYPE_CHECKING:
     from ..app.registration import Registration
+    from ..events.event import Event
     from .mail_queue import MailQueue
     from .send_options import SendOptions
     from .send_options import Span
@@ -167,6 +169,19 @@ def start_with_requests(app: Flask, mine: Registration) -> None:
         _ = _queue_of(mine).engine
     mine.edges["queue start"] = start  # the signal holds it weakly
     request_started.connect(start, app)
+    mine.keep_events = _keep_events
+    if mine.settings.queue.suppressions:
+        from .events.screening import Screen  # few apps have it
+
+        mine.screen = Screen(mine)
+
+
+def _keep_events(
+    mine: Registration, events: Sequence[Event], tell: Callable[[Event], None]
+) -> list[Event]:
+    from .events.handling import keep_events  # few processes hear of events
+
+    return keep_events(mine, events, tell)
 
 
 def _queue_of(mine: Registration) -> MailQueue:

@@ -205,6 +205,8 @@ class Registration:
         capture = capture_into(into, self.settings)
         with self._changing:
             self._captures = (*self._captures, capture)
+        outbox: t.Any = getattr(into, "outbox", into)
+        outbox.read = functools.partial(_read, self)
         try:
             yield
         finally:
@@ -227,6 +229,15 @@ class Registration:
         signal = message_sent if report.accepted else message_failed
         if signal.receivers:
             announce(signal, app, message=report.message, report=report)
+
+
+def _read(mine: Registration, octets: bytes, recipient: str) -> list[Event]:
+    """Read a notification in a test, as the app does whose mail is captured."""
+    from .listeners import handle_notification
+
+    accounts = mine.settings.accounts.values()
+    with mine.app.app_context():
+        return handle_notification(mine.app, mine.listeners, accounts, octets, recipient)
 
 
 def _secret_keys(app: weakref.ref[Flask]) -> list[str | bytes]:

@@ -23,6 +23,7 @@ from ..text.checks import shorten
 if t.TYPE_CHECKING:
     from ..app.registration import Registration
     from ..events.event import Event
+    from .events.suppressions import Suppressions
     from .mail_queue import MailQueue
     from .send_options import SendOptions
     from .send_options import Span
@@ -47,6 +48,20 @@ class LaterSender(MailBase):
         It is created when it is first used.
         """
         return _queue_of(self._registration())
+
+    @property
+    def suppressions(self) -> Suppressions:
+        """The addresses that get no more mail from the current app.
+
+        ::
+
+            mail.suppressions.add("ann@example.org", reason="asked by phone")
+
+        :raises ConfigurationError: if :data:`MAIL_SUPPRESSIONS` is not set.
+        """
+        from .events.suppressions import suppressions_of  # few apps have it
+
+        return suppressions_of(self._registration())
 
     def send_later(
         self,

@@ -19,7 +19,8 @@ from ..signals import message_complained
 from ..signals import message_event
 from ..signals import message_unsubscribed
 from .account import Account
-from .current import registration_of
+from .listener import KEEP
+from .listener import Keep
 from .listener import Listener as Listener
 from .verifying import verified
 
@@ -61,9 +62,8 @@ def handle_events(
 
     :raises QueueError: if they cannot be stored. The app is told of none then.
     """
-    mine = registration_of(app)
-    assert mine.keep_events is not None  # Mail.init_app has set it
-    return mine.keep_events(mine, events, functools.partial(tell, app, listeners))
+    keep: Keep = app.extensions[KEEP]
+    return keep(app, events, functools.partial(tell, app, listeners))
 
 
 def tell(app: Flask, listeners: Sequence[Listener], event: Event) -> None:

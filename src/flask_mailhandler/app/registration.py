@@ -45,10 +45,6 @@ if t.TYPE_CHECKING:
     from .capturing import Capture
     from .listener import Listener
 
-KeepEvents: t.TypeAlias = (
-    "Callable[[Registration, Sequence[Event], Callable[[Event], None]], list[Event]]"
-)
-
 
 class Registration:
     """A :class:`.Mail` on one app. It holds the app weakly, because the app holds it.
@@ -84,8 +80,6 @@ class Registration:
                 bounces.keys = functools.partial(_secret_keys, self._app)
         self.screen: Callable[[Sequence[Prepared]], list[Prepared]] | None = None
         """Refuses the suppressed recipients of messages; None if MAIL_SUPPRESSIONS is off."""
-        self.keep_events: KeepEvents | None = None
-        """Stores events, and calls a function with those that are new."""
         self.edges: dict[str, t.Any] = {}
         """What the parts above store for this app, such as its queue and its previews, by name."""
 

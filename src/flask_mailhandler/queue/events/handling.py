@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from ...app.current import registration_of
 from ..outcomes import DamagedRowError
 from ..stored_message import read_options
 from ..stored_message import tags_in
@@ -27,13 +28,14 @@ from .telling import tell_untold
 from .telling import TELLING
 
 if t.TYPE_CHECKING:
-    from ...app.registration import Registration
+    from flask import Flask
+
     from ...events.event import Event
     from ..row import Row
     from ..stores.history import History
 
 
-def keep_events(mine: Registration, events: Sequence[Event], tell: Tell) -> list[Event]:
+def keep_events(app: Flask, events: Sequence[Event], tell: Tell) -> list[Event]:
     """Store events, and tell the app of those that are new.
 
     Without a queue nothing is stored, and the app is told of all of them.
@@ -41,6 +43,7 @@ def keep_events(mine: Registration, events: Sequence[Event], tell: Tell) -> list
     :return: The events that the app was told of.
     :raises QueueError: if they cannot be stored. The app is told of none then.
     """
+    mine = registration_of(app)
     history = history_of(mine) if events else None
     if history is None:
         for event in events:
@@ -49,7 +52,7 @@ def keep_events(mine: Registration, events: Sequence[Event], tell: Tell) -> list
     known = [*_with_rows(history, events)]
     now = history.now()
     suppresses = mine.settings.queue.suppressions
-    new = [new_event(mine.app.name, event, now, suppresses=suppresses) for event in known]
+    new = [new_event(app.name, event, now, suppresses=suppresses) for event in known]
     numbers = history.record(new, now, now + TELLING)
     fresh = [(number, event) for number, event in zip(numbers, known, strict=True) if number]
     tell_each(history, fresh, tell)

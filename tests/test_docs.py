@@ -155,7 +155,7 @@ def test_testing_page(client: str, tmp_path: Path) -> None:
         )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{17 if client == 'your own' else 18} passed" in done.stdout
+    assert f"{19 if client == 'your own' else 20} passed" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,13 @@ LONGEST_LIST = 190
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """An address that gets no more mail, as :attr:`.Mail.suppressions` returns it::
+    """An address that gets no more mail, as :attr:`.Mail.suppressions` returns it. Its text says
+    since when, and why.
 
-    for one in mail.suppressions:
-        print(one.address, one.list_name, one.reason)
+    .. code-block:: python
+
+        for one in mail.suppressions:
+            print(one.address, one.list_name, one.reason)
     """
 
     address: Address

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import sqlite3
 import threading
 import typing as t
 
 import pytest
+import sqlalchemy as sa
 
 from flask_mailhandler import Address
 from flask_mailhandler import Event
 from flask_mailhandler import EventKind
+from flask_mailhandler import QueueError
 from flask_mailhandler import Severity
 from flask_mailhandler.queue.events.identity import message_key
 from flask_mailhandler.queue.events.identity import new_event
@@ -19,6 +22,7 @@ from flask_mailhandler.queue.events.json_form import from_json
 from flask_mailhandler.queue.events.suppression import key_of
 from flask_mailhandler.queue.events.suppression import Suppression
 from flask_mailhandler.queue.stores import history as stores_history
+from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from flask_mailhandler.queue.stores.sqlite.history import SqliteHistory
 from storing import add
 from storing import NOW
@@ -28,6 +32,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from flask_mailhandler.queue.stores.history import History
+    from servers.postgresql import Postgresql
     from storing import Place
 
 ANN = Address("Ann@example.org")
@@ -341,3 +346,21 @@ def test_a_file_of_an_earlier_release(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == before
     connection.close()
+
+
+@pytest.mark.services
+def test_a_database_of_an_earlier_release(postgresql: Postgresql, tmp_path: Path) -> None:
+    """Queued mail needs no new table. An event says which function adds them."""
+    from storing import Place
+
+    with postgresql.database() as named, contextlib.closing(Place(named, tmp_path)) as place:
+        store = place.store()
+        assert isinstance(store, SqlalchemyStore)
+        with store.database.write() as connection:
+            connection.execute(sa.text("DROP TABLE mail_queue_event"))
+        add(store, row())
+
+        assert store.counts() == {"waiting": 1}
+        assert not store.history.ready
+        with pytest.raises(QueueError, match=r"mail_queue_tables\(db\.metadata\)"):
+            record(store.history, event())

@@ -65,6 +65,8 @@ class Registration:
         self.before: Sequence[Before] = before
         self.listeners: Sequence[Listener] = listeners
         self.settings = settings
+        self.screen: Callable[[Sequence[Prepared]], list[Prepared]] | None = None
+        """Refuses the suppressed recipients of messages; None if MAIL_SUPPRESSIONS is off."""
         # Both tuples are replaced as a whole, so that a thread that reads one while another
         # thread changes it sees the old state or the new one.
         self._captures: tuple[Capture, ...] = ()
@@ -78,8 +80,6 @@ class Registration:
             bounces = account.options.get("bounce_address")
             if isinstance(bounces, BounceAddress):
                 bounces.keys = functools.partial(_secret_keys, self._app)
-        self.screen: Callable[[Sequence[Prepared]], list[Prepared]] | None = None
-        """Refuses the suppressed recipients of messages; None if MAIL_SUPPRESSIONS is off."""
         self.edges: dict[str, t.Any] = {}
         """What the parts above store for this app, such as its queue and its previews, by name."""
 

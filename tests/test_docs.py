@@ -156,7 +156,7 @@ def test_testing_page(client: str, tmp_path: Path) -> None:
         )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{18 if client == 'your own' else 19} passed" in done.stdout
+    assert f"{20 if client == 'your own' else 21} passed" in done.stdout
 
 
 @pytest.mark.parametrize(

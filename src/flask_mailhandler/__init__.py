@@ -73,6 +73,8 @@ if t.TYPE_CHECKING:
     from .net.oauth.token import OAuthToken as OAuthToken
     from .phase import Phase as Phase
     from .phase import State as State
+    from .queue.events.suppression import Suppression as Suppression
+    from .queue.events.suppressions import Suppressions as Suppressions
     from .queue.mail_queue import MailQueue as MailQueue
     from .queue.stats import QueueStats as QueueStats
     from .queue.stores.sqlalchemy.tables import mail_queue_tables as mail_queue_tables
@@ -133,6 +135,8 @@ _HOMES = {
     "message.message": ["Message"],
     "net.oauth.token": ["OAuthToken"],
     "testing.outbox": ["Outbox"],
+    "queue.events.suppression": ["Suppression"],
+    "queue.events.suppressions": ["Suppressions"],
     "queue.mail_queue": ["MailQueue"],
     "queue.stats": ["QueueStats"],
     "queue.stores.sqlalchemy.tables": ["mail_queue_tables"],
@@ -216,6 +220,8 @@ __all__ = [
     "Secret",
     "Severity",
     "State",
+    "Suppression",
+    "Suppressions",
     "TLSError",
     "Ticket",
     "UnknownOutcomeError",

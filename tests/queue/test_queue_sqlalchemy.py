@@ -129,7 +129,7 @@ def test_the_same_in_a_schema(tmp_path: Path) -> None:
 
     assert isinstance(store, SqlalchemyStore)
     tables = mail_queue_tables(db.metadata)
-    assert [table.schema for table in tables] == ["mail"] * 3
+    assert [table.schema for table in tables] == ["mail"] * 5
     assert store.database.rows.schema == "mail"
     with app.app_context():
         db.engine.dispose()

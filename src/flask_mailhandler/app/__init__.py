@@ -14,7 +14,7 @@
     current                 finds the registration of the current app, for every part above
     unsubscribing           links to leave a list, and what they become
     verifying               which events are proven, by the address that a bounce came to
-    listeners               what an app does with an event: log, signals, on_event
+    listeners, listener     what an app does with an event: log, signals, on_event
     people                  what mail.address_of adds to a class, such as User
     no_sending              stops every send while a preview is rendered
 

@@ -22,6 +22,9 @@ _LOGIN = ("username", "password", "oauth_token", "login_mechanism")
 class Capture(t.Protocol):
     """Gets the mail of an app for a time."""
 
+    edges: dict[str, t.Any]
+    """What the parts above store for it, by name."""
+
     def handler(self, account: Account) -> EmailHandler:
         """Return the handler of an account."""
         ...
@@ -41,6 +44,7 @@ class InMemory:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
+        self.edges: dict[str, t.Any] = {}
 
     def handler(self, account: Account) -> EmailHandler:
         memory = account.build(MemoryEmailHandler)
@@ -64,6 +68,7 @@ class OverSMTP:
     def __init__(self, server: SMTPServer, settings: Settings) -> None:
         if not server.port:
             raise RuntimeError("The server is not started: write 'with SMTPServer() as server:'.")
+        self.edges: dict[str, t.Any] = {}
         self._handlers = {
             name: _sending_to(server, account) for name, account in settings.accounts.items()
         }

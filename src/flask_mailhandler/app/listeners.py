@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-import typing as t
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 
@@ -20,6 +19,9 @@ from ..signals import message_complained
 from ..signals import message_event
 from ..signals import message_unsubscribed
 from .account import Account
+from .listener import KEEP
+from .listener import Keep
+from .listener import Listener as Listener
 from .unsubscribing import left_by_mail
 from .verifying import verified
 
@@ -28,13 +30,6 @@ _SIGNALS = {
     EventKind.COMPLAINED: message_complained,
     EventKind.UNSUBSCRIBED: message_unsubscribed,
 }
-
-
-class Listener(t.NamedTuple):
-    """A function that was registered with ``on_event``."""
-
-    function: Callable[[Event], object]
-    kinds: frozenset[EventKind]
 
 
 def kinds_of(names: Sequence[EventKind | str]) -> frozenset[EventKind]:
@@ -65,13 +60,16 @@ def handle_notification(
 def handle_events(
     app: Flask, listeners: Sequence[Listener], events: Sequence[Event]
 ) -> list[Event]:
-    """Tell the app of these events, wherever they come from. Return those that it was told of."""
-    for event in events:
-        _tell(app, listeners, event)
-    return [*events]
+    """Store these events, wherever they come from, and tell the app of those that are new. Return
+    those that it was told of.
+
+    :raises QueueError: if they cannot be stored. The app is told of none then.
+    """
+    keep: Keep = app.extensions[KEEP]
+    return keep(app, events, functools.partial(tell, app, listeners))
 
 
-def _tell(app: Flask, listeners: Sequence[Listener], event: Event) -> None:
+def tell(app: Flask, listeners: Sequence[Listener], event: Event) -> None:
     """Log an event, send its signals, and call the functions that are registered for it.
 
     An error in one of them is logged, and the others are still called.

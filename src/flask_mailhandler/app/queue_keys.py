@@ -111,6 +111,8 @@ class QueueSettings(Frozen):
     queue_unknown: Option[str | None, str] = Option(config.choice("hold", "retry"), "hold")
     """What to do with a message if it is unknown whether the server accepted it: ``"hold"`` it, so
     that a person decides, or ``"retry"``."""
+    suppressions: Option[bool | None, bool] = Option(config.boolean, False)
+    """Whether addresses that must get no more mail are stored next to the queue, and refused."""
     testing_queue: Option[str | None, str] = Option(config.choice("memory", "configured"), "memory")
     """With TESTING, ``"memory"`` sends at once through the handler for tests, and ``"configured"``
     uses the queue."""
@@ -127,4 +129,10 @@ def read_queue(values: Mapping[str, object]) -> QueueSettings:
 
     :raises ConfigurationError: for the first value that is wrong, naming its key.
     """
-    return QueueSettings(**config.read(config.options(QueueSettings), values, config.key))
+    settings = QueueSettings(**config.read(config.options(QueueSettings), values, config.key))
+    if settings.suppressions and "queue" not in values:
+        raise ConfigurationError(
+            "MAIL_SUPPRESSIONS needs a place for the suppressed addresses, next to the mail that"
+            " waits: set MAIL_QUEUE to 'sqlite', the path of a file, or 'sqlalchemy'."
+        )
+    return settings

@@ -8,6 +8,7 @@ import logging
 import threading
 import typing as t
 import weakref
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -37,13 +38,15 @@ from .rate_limit import RateLimit
 from .settings import Settings
 
 if t.TYPE_CHECKING:
+    from ..events.event import Event
+    from ..handlers.prepare import Prepared
     from ..handlers.smtp import SMTPEmailHandler
     from ..handlers.unsubscribe import Subscription
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
     from .base_url import BaseURL
     from .capturing import Capture
-    from .listeners import Listener
+    from .listener import Listener
 
 
 class Registration:
@@ -65,6 +68,8 @@ class Registration:
         self.before: Sequence[Before] = before
         self.listeners: Sequence[Listener] = listeners
         self.settings = settings
+        self.screen: Callable[[Sequence[Prepared]], list[Prepared]] | None = None
+        """Refuses the suppressed recipients of messages; None if MAIL_SUPPRESSIONS is off."""
         # Both tuples are replaced as a whole, so that a thread that reads one while another
         # thread changes it sees the old state or the new one.
         self._captures: tuple[Capture, ...] = ()
@@ -155,6 +160,12 @@ class Registration:
         in_test = bool(self._captures) or self.app.testing
         return in_test and self.settings.queue.testing_queue == "memory"
 
+    @property
+    def scope(self) -> dict[str, t.Any]:
+        """What is stored for the capture that gets the mail, or for the app if there is none."""
+        captures = self._captures
+        return captures[-1].edges if captures else self.edges
+
     def rate_limit(self, using: str | None) -> RateLimit:
         """Return the rate limit of an account, which all its callers in this process share."""
         account = self.settings.account(using)
@@ -193,6 +204,8 @@ class Registration:
         capture = capture_into(into, self.settings)
         with self._changing:
             self._captures = (*self._captures, capture)
+        outbox: t.Any = getattr(into, "outbox", into)
+        outbox.read = functools.partial(_read, self)
         try:
             yield
         finally:
@@ -215,6 +228,15 @@ class Registration:
         signal = message_sent if report.accepted else message_failed
         if signal.receivers:
             announce(signal, app, message=report.message, report=report)
+
+
+def _read(mine: Registration, octets: bytes, recipient: str) -> list[Event]:
+    """Read a notification in a test, as the app does whose mail is captured."""
+    from .listeners import handle_notification
+
+    accounts = mine.settings.accounts.values()
+    with mine.app.app_context():
+        return handle_notification(mine.app, mine.listeners, accounts, octets, recipient)
 
 
 def _secret_keys(app: weakref.ref[Flask]) -> list[str | bytes]:

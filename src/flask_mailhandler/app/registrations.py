@@ -19,7 +19,7 @@ from .current import REGISTRATION
 if t.TYPE_CHECKING:
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
-    from .listeners import Listener
+    from .listener import Listener
     from .registration import Registration
     from .settings import Settings
 

@@ -12,6 +12,7 @@ from .. import config
 from ..address import AddressesInput
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import check_ids
+from ..handlers.prepare import Prepared
 from ..message.given import AnyMessage
 from ..report import Report
 from .registration import Registration
@@ -33,6 +34,7 @@ class SendCall:
     ) -> None:
         self.handler: EmailHandler = registration.handler(using)
         self._registration = registration
+        self._screen = registration.screen
         self._using = using
         self._prepare = functools.partial(
             self.handler.prepare,
@@ -46,6 +48,8 @@ class SendCall:
         prepared = [*map(self._prepare, messages)]
         if len(prepared) > 1:
             check_ids(prepared)
+        if self._screen is not None:
+            prepared = self._screen(prepared)
         reports: list[Report] = []
         try:
             for report in self.handler.dispatch(
@@ -68,7 +72,7 @@ class SendCall:
         limit = self._registration.rate_limit(self._using)
         at_hand = isinstance(messages, Sequence) and not limit.limited
         for report in self.handler.dispatch(
-            map(self._prepare, limit.each(messages)),
+            map(self._prepare if self._screen is None else self._screened, limit.each(messages)),
             self._registration.observe,
             ready=lambda: at_hand,
             connections=connections,
@@ -80,6 +84,10 @@ class SendCall:
     def at_once(self, connections: int) -> int:
         """Return how many of so many connections are used."""
         return self.handler.at_once(config.integer(1, 1000)(connections, "connections="))
+
+    def _screened(self, message: AnyMessage) -> Prepared:
+        assert self._screen is not None
+        return self._screen([self._prepare(message)])[0]
 
     def _tell_all(self, reports: collections.deque[Report]) -> None:
         """Log and signal the reports after one whose receiver was interrupted."""

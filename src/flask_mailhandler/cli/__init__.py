@@ -11,6 +11,7 @@ its name, which is imported when the command runs.
                                     ├─ preview
                                     ├─ new       new_names, new_files
                                     ├─ dkim_group ─── dkim
+                                    ├─ suppressed_group ── suppressed
                                     └─ queue_group ── queue, worker
                                        table   prints columns
 """
@@ -65,6 +66,7 @@ def _of_app() -> click.Group:
     from .dkim_group import dkim_commands
     from .queue_group import queue_commands
     from .queue_group import worker_command
+    from .suppressed_group import suppressed_commands
 
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
 
@@ -77,6 +79,7 @@ def _of_app() -> click.Group:
     mail.add_command(queue_commands(by, _run_in("queue")))
     mail.add_command(_bounce_command(with_appcontext))
     mail.add_command(dkim_commands(by, _run_in("dkim")))
+    mail.add_command(suppressed_commands(with_appcontext, _run_in("suppressed")))
     mail.add_command(worker_command(with_appcontext, _run_in("worker")))
     return mail
 

@@ -49,4 +49,4 @@ def _handle(octets: bytes, recipient: str | None) -> None:
     for event in events:
         click.echo(str(event))
     if not events:
-        click.echo("The message does not say what became of another message.")
+        click.echo("The message does not say what became of another message, or was read before.")

@@ -16,6 +16,7 @@ from ..app.current import registration
 from ..app.dev_mailbox import with_folder
 from ..app.send_call import SendCall
 from ..app.settings import read_settings
+from ..errors import QueueError
 from ..handlers import parse_url
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
@@ -133,6 +134,7 @@ def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, st
         "base_url": (base and f"{base.scheme}://{base.host}{base.path}", "base_url"),
         "queue": (str(queue_of(mine).store), "queue"),
         "queue_engine": (named, "queue_engine"),
+        "suppressions": (_suppressed(mine), "suppressions"),
         "other accounts": (", ".join(others), "accounts"),
     }
 
@@ -141,6 +143,19 @@ def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, st
         return config.key(option) if given else "default"
 
     return [(name, value, source(option)) for name, (value, option) in found.items() if value]
+
+
+def _suppressed(mine: Registration) -> str:
+    """Return how many addresses are suppressed; "" if the app does not suppress any."""
+    if not mine.settings.queue.suppressions:
+        return ""
+    from ..queue.events.suppressions import suppressions_of
+
+    try:
+        number = len(suppressions_of(mine))
+    except QueueError as error:
+        return f"unknown: {error}"
+    return f"{number} address{'' if number == 1 else 'es'}"
 
 
 def of_url(url: str | None) -> InForce:

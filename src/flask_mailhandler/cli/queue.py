@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import click
 
 from ..app.queue_keys import duration
+from ..events.event import Event
 from ..queue import outcomes
 from ..queue.current import current_queue
 from ..queue.mail_queue import MailQueue
@@ -151,11 +152,16 @@ def _state(row: Row, recipients: Sequence[Settled]) -> str:
     return f"sent {accepted}/{len(recipients)}"
 
 
-def show(number: int) -> int:
+def show(number: int, as_json: bool) -> int:
     """Print everything about a message except its content."""
     row = current_queue().get(number)
     if row is None:
         raise click.ClickException(f"There is no message {number} in the queue.")
+    if as_json:
+        from ..pages.queue.queued_message import read_row  # the same object as the page's API
+
+        click.echo(json.dumps(read_row(row).whole_as_json(), indent=2))
+        return 0
     try:
         recipients = outcomes.from_json(row.recipients)
     except DamagedRowError as error:
@@ -173,7 +179,20 @@ def show(number: int) -> int:
             for item in recipients
         ]
     )
+    if events := current_queue().events(row):
+        click.echo("\nWhat became of it:\n")
+        print_table([_event(event) for event in events])
     return 0
+
+
+def _event(event: Event) -> tuple[str, ...]:
+    """Return the time, the kind, the recipient and what the server said."""
+    time = "" if event.time is None else _moment(event.time.timestamp())
+    said = (str(event.code or ""), event.status, event.reason, event.list_name)
+    kind = f"{event.kind} ({event.severity})" if event.severity else str(event.kind)
+    verified = "verified" if event.verified else "not verified"
+    recipient = str(event.recipient or "a recipient")
+    return time, kind, recipient, verified, " ".join(filter(None, said))
 
 
 def _facts(row: Row) -> Iterator[tuple[str, str]]:

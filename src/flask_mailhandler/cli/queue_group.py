@@ -39,10 +39,11 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
 
     @queue.command("show")
     @click.argument("number", type=int)
+    @click.option("--json", "as_json", is_flag=True, help="Print a JSON object, for a program.")
     @by
-    def show(number: int, using: str | None) -> None:
-        """Show a message, and the outcome for each recipient."""
-        run("show", number)
+    def show(number: int, as_json: bool, using: str | None) -> None:
+        """Show a message, the outcome for each recipient, and what became of it."""
+        run("show", number, as_json)
 
     @queue.command("retry")
     @_numbers

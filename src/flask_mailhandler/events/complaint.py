@@ -8,6 +8,7 @@ from .delivery_status import MAX_RECIPIENTS
 from .delivery_status import Notice
 from .kinds import EventKind
 from .parts import field
+from .parts import one_line
 from .parts import Part
 from .parts import read_header
 
@@ -33,9 +34,13 @@ def complaints_of(report: Part) -> list[Notice]:
     kind = _KINDS.get(field(fields, "Feedback-Type").lower())
     if kind is None:
         return []
-    recipients = fields.get_all("Original-Rcpt-To", [])[:MAX_RECIPIENTS]
+    # Raw, because get_all() replaces what is not ASCII.
+    raw = fields.raw_items()
+    recipients = [value for name, value in raw if name.lower() == "original-rcpt-to"]
     # Most providers hide the recipient. Then the event has none, for a guess could be wrong.
-    named = [str(one).strip().removeprefix("<").removesuffix(">") for one in recipients]
+    named = [
+        one_line(one).removeprefix("<").removesuffix(">") for one in recipients[:MAX_RECIPIENTS]
+    ]
     return [Notice(kind, one) for one in named or [""]]
 
 

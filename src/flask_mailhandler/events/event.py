@@ -43,13 +43,17 @@ class Event:
     """What the server said, in one line, shortened. It comes from outside: escape it in a page."""
     list_name: str = ""
     """The list that the recipient has left or joined: ``unsubscribe=`` of the message, or ""."""
+    account: str = ""
+    """The account that the message was queued for; "" if the queue does not have it."""
+    tags: tuple[str, ...] = ()
+    """The tags of the message, if the queue has it."""
     verified: bool = False
     """Whether the source is proven: the notification came to the signed envelope sender of a
     message to this recipient alone (see ``MAIL_BOUNCE_ADDRESS``), or the recipient used a signed
     link or address to unsubscribe. Anybody can write a bounce, so an app should not stop sending to
     an address because of an event that is not verified."""
     raw: bytes = dataclasses.field(default=b"", repr=False, compare=False)
-    """The notification, up to its first MiB."""
+    """The notification, up to its first MiB. It is not stored: b"" if the app is told later."""
 
     def __str__(self) -> str:
         said = " ".join(filter(None, (str(self.code or ""), self.status, self.reason)))

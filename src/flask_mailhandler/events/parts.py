@@ -98,7 +98,12 @@ def _with_lf(octets: bytes) -> bytes:
 def field(header: MIMEMessage, name: str) -> str:
     """Return the first field of this name as one line, or ""."""
     found: t.Any = attempt(lambda: header.get(name, ""), "")
-    octets = str(found).encode("utf-8", "surrogateescape")
+    return one_line(found)
+
+
+def one_line(value: object) -> str:
+    """Return the value of a field as one line, with its UTF-8 decoded."""
+    octets = str(value).encode("utf-8", "surrogateescape")
     return " ".join(octets.decode("utf-8", "replace").split())
 
 

@@ -49,6 +49,8 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     process                whether a worker's process is alive
     engines/               telling a worker that mail waits: thread, Celery, RQ, Dramatiq
 
+    events/                what became of mail, and which addresses get no more
+
     threads, forks         starting a thread; closing what is open before a fork
     fair_lock              a lock that a busy thread cannot keep from another
 """

@@ -214,6 +214,7 @@ class AccountSender:
             observe=self._app_access.observe,
             told=self._tell,
             stopped=self._stopped,
+            screen=self._app_access.screen,
         )
         attempt.run(self._rows)
         return attempt.error

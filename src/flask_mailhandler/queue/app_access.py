@@ -24,6 +24,8 @@ if t.TYPE_CHECKING:
     from ..app.account import Account
     from ..app.queue_keys import QueueSettings
     from ..app.registration import Registration
+    from ..events.event import Event
+    from .events.refusing import Screening
 
 
 class AppAccess:
@@ -104,6 +106,17 @@ class AppAccess:
         """Call the app's observers, if there are any, before a phase of a message begins."""
         if (observers := self._registration.observe) is not None:
             observers(phase, job)
+
+    @property
+    def screen(self) -> Screening | None:
+        """What refuses suppressed recipients; None if MAIL_SUPPRESSIONS is off."""
+        return t.cast("Screening | None", self._registration.screen)
+
+    def tell_event(self, event: Event) -> None:
+        """Tell the app of an event that was stored earlier."""
+        from ..app.listeners import tell  # few apps have such events
+
+        tell(self.app, self._registration.listeners, event)
 
     def tell(self, report: Report, account: str) -> None:
         """Log a report and send its signal."""

@@ -17,6 +17,7 @@ If the attempt ends early, each row is in one of these states:
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import typing as t
 from collections.abc import Callable
@@ -39,14 +40,18 @@ from . import transition
 from .account_faults import Faults
 from .account_faults import had_no_session
 from .account_faults import is_of_account
+from .events.refusing import refused
 from .outcomes import DamagedRowError
 from .outcomes import Settled
 from .row import Row
 from .row import RowState
 from .store_retry import retrying
 from .stored_message import job_of
+from .stored_message import read_options
 
 if t.TYPE_CHECKING:
+    from .events.refusing import Entries
+    from .events.refusing import Screening
     from .stores.base import Store
 
 Told: t.TypeAlias = "Callable[[Row, Report | None], None]"
@@ -76,6 +81,7 @@ class Attempt:
     :param retry_unknown: Whether to try a recipient again that may have got the message.
     :param observe: Called with the phase and the job before each phase begins.
     :param told: Called after each row is written.
+    :param screen: Refuses suppressed recipients, if the app has any.
     :param stopped: Called before each row. Once it returns true, the other rows are given back.
     """
 
@@ -91,6 +97,7 @@ class Attempt:
         observe: Observe,
         told: Told,
         stopped: Callable[[], bool],
+        screen: Screening | None = None,
     ) -> None:
         self._store = store
         self._handler = handler
@@ -101,6 +108,8 @@ class Attempt:
         self._observers = observe
         self._told = told
         self._stopped = stopped
+        self._screen = screen
+        self._suppressed: Entries = {}
         self._sending: collections.deque[_Sending] = collections.deque()
         self.error: MailError | None = None
         """The error for which the account must pause."""
@@ -112,6 +121,8 @@ class Attempt:
         """
         left = collections.deque(rows)
         try:
+            if (screen := self._screen) is not None:
+                self._suppressed = retrying(lambda: screen.entries(_recipients(rows)))
             # While a row is left, the handler may send its envelope with the end of data before it.
             for report in self._handler.dispatch(
                 self._prepared(left), self._observe, ready=lambda: bool(left)
@@ -168,7 +179,10 @@ class Attempt:
             to, recipients = tuple(redirect), outcomes.waiting(redirect)
         octets = retrying(lambda: self._store.content(row.id))
         job = job_of(row, octets, to, self._timeout, redirected=redirected)
-        return _Sending(row, recipients, withhold(self._handler, job))
+        prepared = withhold(self._handler, job)
+        if self._suppressed:
+            prepared = refused(prepared, self._suppressed, str(read_options(row).get("list", "")))
+        return _Sending(row, recipients, prepared)
 
     def _observe(self, phase: Phase, job: Job) -> None:
         if phase is Phase.END_OF_DATA:
@@ -255,3 +269,12 @@ class Attempt:
     def _release(self, rows: t.Iterable[Row]) -> None:
         if ids := [row.id for row in rows]:
             retrying(lambda: self._store.release(ids, self._owner))
+
+
+def _recipients(rows: Sequence[Row]) -> list[str]:
+    """Return all recipients of some rows, as far as they can be read."""
+    found: list[str] = []
+    for row in rows:
+        with contextlib.suppress(DamagedRowError):
+            found += [item.recipient for item in outcomes.from_json(row.recipients)]
+    return found

@@ -166,6 +166,8 @@ class Intake:
         make_row(
             prepared, wanted, self._app_access.app.name, self._app_access.settings.queue_max_size
         )
+        if (screen := self._app_access.screen) is not None:
+            (prepared,) = screen([prepared])
         if joined is None:
             return self._land(handler, prepared, wanted.account, name)
         land = functools.partial(self._land, handler, prepared, wanted.account, name)

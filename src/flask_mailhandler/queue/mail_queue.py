@@ -20,6 +20,8 @@ from .app_access import AppAccess
 from .bell import Bell
 from .components import Components
 from .components import EngineMethods
+from .events.identity import message_key
+from .events.json_form import from_json
 from .intake import Intake
 from .notify import report_of
 from .outcomes import DamagedRowError
@@ -36,6 +38,7 @@ if t.TYPE_CHECKING:
 
     from ..app.account import Account
     from ..app.queue_keys import QueueSettings
+    from ..events.event import Event
     from .stores.base import Store
 
 _PAGE = 500
@@ -174,6 +177,18 @@ class MailQueue:
             return report_of(self.store, row)
         except DamagedRowError as error:
             raise QueueError(f"Row {row.id} is damaged: {error}.") from error
+
+    def events(self, row: Row) -> list[Event]:
+        """Return what became of the message of a row, the first event first.
+
+        ::
+
+            for event in mail.queue.events(mail.queue.get(ticket.id)):
+                print(event)
+        """
+        history = self.store.history
+        found = history.events(message_key(row.app, row.message_id)) if history.ready else []
+        return [from_json(stored.facts) for stored in found]
 
     def retry(self, ids: Collection[int]) -> int:
         """Send failed, held, expired and cancelled messages again now.

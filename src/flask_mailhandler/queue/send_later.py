@@ -8,10 +8,12 @@ import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from flask import Flask
 from flask import request_started
 
+from ..app.listener import KEEP
 from ..app.no_sending import refuse
 from ..app.registrations import MailBase
 from ..errors import MessageError
@@ -21,6 +23,8 @@ from ..text.checks import shorten
 
 if t.TYPE_CHECKING:
     from ..app.registration import Registration
+    from ..events.event import Event
+    from .events.suppressions import Suppressions
     from .mail_queue import MailQueue
     from .send_options import SendOptions
     from .send_options import Span
@@ -45,6 +49,20 @@ class LaterSender(MailBase):
         It is created when it is first used.
         """
         return _queue_of(self._registration())
+
+    @property
+    def suppressions(self) -> Suppressions:
+        """The addresses that get no more mail from the current app.
+
+        ::
+
+            mail.suppressions.add("ann@example.org", reason="asked by phone")
+
+        :raises ConfigurationError: if :data:`MAIL_SUPPRESSIONS` is not set.
+        """
+        from .events.suppressions import suppressions_of  # few apps have it
+
+        return suppressions_of(self._registration())
 
     def send_later(
         self,
@@ -167,6 +185,17 @@ def start_with_requests(app: Flask, mine: Registration) -> None:
         _ = _queue_of(mine).engine
     mine.edges["queue start"] = start  # the signal holds it weakly
     request_started.connect(start, app)
+    app.extensions[KEEP] = _keep_events
+    if mine.settings.queue.suppressions:
+        from .events.screening import Screen  # few apps have it
+
+        mine.screen = Screen(mine)
+
+
+def _keep_events(app: Flask, events: Sequence[Event], tell: Callable[[Event], None]) -> list[Event]:
+    from .events.handling import keep_events  # few processes hear of events
+
+    return keep_events(app, events, tell)
 
 
 def _queue_of(mine: Registration) -> MailQueue:

@@ -27,6 +27,7 @@ from ..message.template_name import origin_of
 from ..mime import seven_bit
 from ..report import Job
 from . import outcomes
+from .events.suppression import list_of
 from .outcomes import DamagedRowError
 from .outcomes import Settled
 from .row import Row
@@ -61,6 +62,8 @@ def options(prepared: Prepared) -> str:
             found["tags"] = dict.fromkeys(["", *message.tags])
         if template := origin_of(message):
             found["template"] = template
+        if name := list_of(message):
+            found["list"] = name
         found["subject"] = message.subject[:_SUBJECT]
         found["bcc"] = [str.__str__(address) for address in message.bcc]
     # The name of a file may have bytes that are not UTF-8, which a database cannot store.

@@ -8,6 +8,7 @@ import typing as t
 from collections.abc import Callable
 
 from ..log import logger
+from .events.telling import tell_untold
 from .recovery import recover
 from .retry import LONGEST
 from .retry import LONGEST_PAUSE
@@ -87,7 +88,8 @@ class Upkeep:
             )
 
     def sweep(self, *, idle: bool) -> None:
-        """Once an hour, delete old finished rows, and log accounts whose mail no worker will send.
+        """Once an hour, delete old finished rows and events, and log accounts whose mail no worker
+        will send.
 
         :param idle: Whether there is nothing else to do. A worker that is never idle does it after
             two hours.
@@ -102,3 +104,13 @@ class Upkeep:
         old = Filter(FINISHED, before=self._store.now() - self._app_access.settings.queue_keep)
         while self._store.purge(old, 500) == 500 and not self._stopped():
             pass
+        self._sweep_events()
+
+    def _sweep_events(self) -> None:
+        """Delete old events, and tell the app of those that a dead process has not told it of."""
+        history = self._store.history
+        if not history.ready:  # the tables are missing after an update
+            return
+        history.purge_events(history.now() - self._app_access.settings.queue_keep)
+        with self._app_access.app_context():
+            tell_untold(history, self._app_access.tell_event)

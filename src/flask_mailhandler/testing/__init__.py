@@ -2,9 +2,10 @@
 
 ::
 
-    outbox         the list of captured messages: find, wait, fail
+    outbox         the list of captured messages: find, wait, fail, event
     captured       one captured message
     criteria       what a test asks of a message or a recipient
+    notification   a bounce or a complaint about a captured message
     codes          one-time codes in a text
     element        the elements of an HTML part
     one_click      unsubscribe the recipient of a captured message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import typing as t
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -17,6 +18,10 @@ from .criteria import is_recipient
 from .script import Kind
 from .script import Script
 from .script import Scripted
+
+if t.TYPE_CHECKING:
+    from ..events.event import Event
+    from ..events.kinds import EventKind
 
 
 class Outbox(list[Captured]):
@@ -32,6 +37,8 @@ class Outbox(list[Captured]):
         super().__init__(captured)
         self.script: Script = Script()
         """The failures that were set with :meth:`fail`."""
+        self.read: Callable[[bytes, str], list[Event]] | None = None
+        """Reads a notification that came to an address. An app sets it whose mail is captured."""
         self._changed = threading.Condition()
 
     def append(self, captured: Captured) -> None:
@@ -117,6 +124,43 @@ class Outbox(list[Captured]):
         :raises ValueError: if a server cannot fail in this way. The error says what to write.
         """
         return self.script.fail(kind, to=to, code=code, times=times)
+
+    def event(
+        self,
+        kind: EventKind | str,
+        message: Captured,
+        *,
+        to: Criterion = None,
+        status: str | None = None,
+        code: int | None = None,
+        reason: str | None = None,
+    ) -> list[Event]:
+        """Let a captured message bounce, arrive late, arrive, or be reported as spam. A real
+        notification is written, as a mail server or a provider does, and the app reads it with
+        :meth:`.Mail.handle_notification`::
+
+            (event,) = outbox.event("bounced", outbox.one(to="ann@example.com"))
+            assert event.severity == "hard"
+
+        With :data:`MAIL_BOUNCE_ADDRESS`, it comes to the signed address of the message, so its
+        events are verified as in production.
+
+        :param kind: ``"bounced"``, ``"deferred"``, ``"delivered"`` or ``"complained"``.
+        :param to: The recipients that it is about, as in :meth:`find`; all of them if it is left
+            out.
+        :param status: The enhanced code instead of 5.1.1, 4.4.1 or 2.0.0.
+        :param code: The reply code instead of 550 or 250.
+        :param reason: What the server says.
+        :return: The events that the app was told of.
+        :raises ValueError: if no notification says this. The error says what to write.
+        :raises RuntimeError: if the outbox captures the mail of no app.
+        """
+        from .notification import notification  # few tests use it
+
+        octets = notification(kind, message, to, status, code, reason)
+        if self.read is None:
+            raise RuntimeError("This outbox captures the mail of no app: use mail.capture().")
+        return self.read(octets, str(message.envelope.sender))
 
 
 def _unmet(captured: Captured, criteria: Mapping[str, Criterion]) -> list[str]:

@@ -3,7 +3,7 @@
 ::
 
     GET  api/queue?state=&using=&older_than=&tag=&limit=  messages, counts and the token
-    GET  api/queue/<number>                             one, with the outcome of each recipient
+    GET  api/queue/<number>                             one, with its outcomes and events
     POST api/queue/<number>/retry, .../cancel           needs the token
     POST api/queue/purge?state=&using=&older_than=&tag=  needs the token
 """
@@ -71,10 +71,8 @@ class QueueAPI:
         )
 
     def message(self, id: int) -> Sealed:
-        """One message, with the outcome of each recipient."""
-        found = _found(id)
-        more = {"sender": found.sender, "recipients": found.outcomes_as_json()}
-        return as_json(found.as_json() | more)
+        """One message, with the outcome of each recipient, and its events."""
+        return as_json(_found(id).whole_as_json())
 
     def retry(self, id: int) -> Sealed:
         """Send a message again, or at once."""

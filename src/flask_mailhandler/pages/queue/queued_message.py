@@ -7,8 +7,10 @@ import datetime
 import typing as t
 from collections.abc import Mapping
 
+from ...events.event import Event
 from ...queue import outcomes
 from ...queue.current import current_queue
+from ...queue.events.json_form import as_dict
 from ...queue.outcomes import DamagedRowError
 from ...queue.outcomes import Settled
 from ...queue.row import PRIORITIES
@@ -114,6 +116,16 @@ class QueuedMessage:
     @property
     def may_cancel(self) -> bool:
         return self.row.state in (RowState.WAITING, RowState.HELD)
+
+    @property
+    def events(self) -> list[Event]:
+        """What became of it later."""
+        return current_queue().events(self.row)
+
+    def whole_as_json(self) -> dict[str, t.Any]:
+        """The row alone, with the outcome of each recipient and its events."""
+        more = {"sender": self.sender, "recipients": self.outcomes_as_json()}
+        return self.as_json() | more | {"events": [*map(as_dict, self.events)]}
 
     def as_json(self) -> dict[str, t.Any]:
         """The row as a list shows it to programs."""

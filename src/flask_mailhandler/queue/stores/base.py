@@ -21,6 +21,7 @@ from ..lease import Lease
 from ..row import Row
 from ..row import RowState
 from ..ticket import Ticket
+from .history import History
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,6 +90,11 @@ class Store(t.Protocol):
 
     ``str()`` says where they are. Every error of the store itself is a :exc:`.QueueError`.
     """
+
+    @property
+    def history(self) -> History:
+        """The events, and the suppressed addresses."""
+        ...
 
     @property
     def begun(self) -> bool:

@@ -7,6 +7,8 @@
     claim           which rows are due, and how one worker claims them
     listing         the lists that people see, and purging
     account_state   the pause and the rate limit of each account
+    history         SqlalchemyHistory: events
+    suppressed      suppressed addresses
     app_session     send_later(session=...): the row in the app's own transaction
     database_url    the database that MAIL_QUEUE names
     database        connections, transactions, and forks

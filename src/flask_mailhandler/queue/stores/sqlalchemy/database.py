@@ -29,7 +29,7 @@ from .tables import mail_queue_tables
 
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for a lock that another transaction has."""
-_MISSING = (
+MISSING = (
     "The tables of the queue are not in {}: call mail_queue_tables(db.metadata) next to your"
     " models, and create the tables with Flask-Migrate or db.create_all()."
 )
@@ -51,6 +51,9 @@ class Database:
         self.rows: sa.Table = tables[0]
         self.contents: sa.Table = tables[1]
         self.accounts: sa.Table = tables[2]
+        self.events: sa.Table = tables[3]
+        self.suppressed: sa.Table = tables[4]
+        self._tables = tables
         self.insertion: Insertion = Insertion(self.rows, self.contents, engine.dialect)
         self.clock: Clock = Clock(self.single if self.postgresql else None)
         self._ours = ours
@@ -234,13 +237,14 @@ class Database:
 
     def _check_tables(self, connection: sa.Connection) -> None:
         found = sa.inspect(connection)
+        # The others may be missing after an update, and queued mail does not need them.
         for table in (self.rows, self.contents, self.accounts):
             if not found.has_table(table.name, schema=table.schema):
-                raise QueueError(_MISSING.format(self.name))
+                raise QueueError(MISSING.format(self.name))
 
     def make_tables(self, connection: sa.Connection) -> None:
         """Create the tables that do not exist. Two processes may do it at the same time."""
-        for table in (self.rows, self.contents, self.accounts):
+        for table in self._tables:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in sorted(table.indexes, key=lambda index: str(index.name)):
                 connection.execute(CreateIndex(index, if_not_exists=True))

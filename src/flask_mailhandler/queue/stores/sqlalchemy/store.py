@@ -21,6 +21,7 @@ from ..base import Filter
 from .app_session import JoinedSession
 from .claim import SqlalchemyClaims
 from .database import Database
+from .history import SqlalchemyHistory
 from .insert import row_of
 from .insert import values_of
 from .listing import literal
@@ -36,6 +37,7 @@ class SqlalchemyStore(SqlalchemyClaims):
 
     def __init__(self, database: Database, app: str) -> None:
         super().__init__(database, app)
+        self.history: SqlalchemyHistory = SqlalchemyHistory(database, app)
         columns = self._rows.c
         this: sa.BindParameter[int] = sa.bindparam("this")
         owner = columns.lease_owner == sa.bindparam("owner")

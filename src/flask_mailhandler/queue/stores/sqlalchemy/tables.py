@@ -11,15 +11,15 @@ if t.TYPE_CHECKING:
     from sqlalchemy import Table
 
 
-def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
+def mail_queue_tables(metadata: MetaData) -> tuple[Table, ...]:
     """Add the tables of the queue to the metadata of an app.
 
     ``create_all`` then creates them, and Flask-Migrate sees them. Call it next to your models::
 
         mail_queue_tables(db.metadata)
 
-    :return: ``mail_queue``, ``mail_queue_content`` and ``mail_queue_account``, the same objects in
-        every call.
+    :return: ``mail_queue``, ``mail_queue_content``, ``mail_queue_account``, ``mail_queue_event``
+        and ``mail_queue_suppressed``, the same objects in every call.
     """
     import sqlalchemy as sa
 
@@ -75,7 +75,31 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, Table, Table]:
         column("rate", sa.Text, server_default="{}"),
         column("rung_until", sa.Double, server_default="0"),
     )
-    return rows, content, accounts
+    # String(n) in keys and indexes, so that they fit into those of other databases too.
+    events = table(
+        "mail_queue_event",
+        column("id", number, primary_key=True, autoincrement=True),
+        column("app", sa.String(255)),
+        column("digest", sa.String(64), unique=True),
+        column("message", sa.String(64)),
+        column("verified", sa.Integer),
+        column("recorded", sa.Double),
+        column("untold", sa.Double),
+        column("facts", sa.Text),
+        *_indexes_of_events(),
+        sqlite_autoincrement=True,
+    )
+    suppressed = table(
+        "mail_queue_suppressed",
+        column("app", sa.String(255), primary_key=True),
+        column("address_key", sa.String(320), primary_key=True),
+        column("list_name", sa.String(190), primary_key=True),
+        column("address", sa.Text),
+        column("reason", sa.Text),
+        column("since", sa.Double),
+        column("event", number, nullable=True),
+    )
+    return rows, content, accounts, events, suppressed
 
 
 def _indexes() -> list[Index]:
@@ -84,26 +108,37 @@ def _indexes() -> list[Index]:
     Each state has its own, so a new row is written into one of them once, and a sent row into
     another.
     """
-    import sqlalchemy as sa
-
-    def index(name: str, columns: str, where: str, *, unique: bool = False) -> Index:
-        condition = sa.text(where)
-        return sa.Index(
-            name,
-            *columns.split(),
-            unique=unique,
-            postgresql_where=condition,
-            sqlite_where=condition,
-        )
-
     return [
-        index("mail_queue_key", "app account key", "key IS NOT NULL", unique=True),
-        index("mail_queue_due", "app account priority due id", "state = 'waiting'"),
-        index(
+        _index("mail_queue_key", "app account key", "key IS NOT NULL", unique=True),
+        _index("mail_queue_due", "app account priority due id", "state = 'waiting'"),
+        _index(
             "mail_queue_origin",
             "app account priority origin due id",
             "state = 'waiting' AND origin <> ''",
         ),
-        index("mail_queue_lease", "lease_until", "state = 'claimed'"),
-        index("mail_queue_finished", "app state changed", "state NOT IN ('waiting', 'claimed')"),
+        _index("mail_queue_lease", "lease_until", "state = 'claimed'"),
+        _index("mail_queue_finished", "app state changed", "state NOT IN ('waiting', 'claimed')"),
     ]
+
+
+def _indexes_of_events() -> list[Index]:
+    import sqlalchemy as sa
+
+    return [
+        _index("mail_queue_event_message", "message", "message <> ''"),
+        sa.Index("mail_queue_event_number", "app", "verified", "id"),
+        _index("mail_queue_event_untold", "app untold", "untold <> 0"),
+    ]
+
+
+def _index(name: str, columns: str, where: str, *, unique: bool = False) -> Index:
+    import sqlalchemy as sa
+
+    condition = sa.text(where)
+    return sa.Index(
+        name,
+        *columns.split(),
+        unique=unique,
+        postgresql_where=condition,
+        sqlite_where=condition,
+    )

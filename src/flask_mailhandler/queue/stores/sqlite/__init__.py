@@ -7,5 +7,8 @@
     claim           which rows are due, and how one worker claims them
     account_state   the pause and the rate limit of each account
     file            the connection, the tables, and forks
+    history         SqliteHistory: events, and suppressed addresses
+    history_tables  their tables
+    memory          the same tables in memory, for a test
     transaction     waiting for other writers, and when a commit is on the disk
 """

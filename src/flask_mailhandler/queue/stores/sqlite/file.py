@@ -16,6 +16,7 @@ from ....errors import QueueError
 from ....log import logger
 from ...fair_lock import FairLock
 from ...forks import around_forks
+from .history_tables import make_tables
 from .transaction import begin
 from .transaction import use_wal
 
@@ -224,6 +225,7 @@ class SqliteFile:
                 f" Flask-MailHandler uses version {VERSION}. Send the mail that waits there with"
                 " the release that created it, or name another file in MAIL_QUEUE."
             )
+        make_tables(connection)
 
     def _version(self, connection: sqlite3.Connection) -> int:
         (found,) = connection.execute("PRAGMA user_version").fetchone()

@@ -24,6 +24,7 @@ from ..base import tag_text
 from .account_state import SqliteAccounts
 from .claim import Due
 from .file import SqliteFile
+from .history import SqliteHistory
 from .insert import insert
 from .insert import NAMES
 from .insert import row_of
@@ -49,6 +50,7 @@ class SqliteStore(SqliteAccounts):
         super().__init__(SqliteFile(path, made), app)
         self._due = Due(self.file, app)
         self._boot = boot_id()
+        self.history: SqliteHistory = SqliteHistory(self.file, app)
 
     @property
     def begun(self) -> bool:

@@ -1,0 +1,79 @@
+"""Store events, and tell the app of those that are new.
+
+::
+
+    event ── row of its message ── record ──▶ new?  ── tell ── told
+                                   one transaction     │
+                                                       └ the process dies here: another one tells
+                                                         the app after ten minutes
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from ...app.current import registration_of
+from ..outcomes import DamagedRowError
+from ..stored_message import read_options
+from ..stored_message import tags_in
+from .history_of import history_of
+from .identity import new_event
+from .telling import Tell
+from .telling import tell_each
+from .telling import tell_untold
+from .telling import TELLING
+
+if t.TYPE_CHECKING:
+    from flask import Flask
+
+    from ...events.event import Event
+    from ..row import Row
+    from ..stores.history import History
+
+
+def keep_events(app: Flask, events: Sequence[Event], tell: Tell) -> list[Event]:
+    """Store events, and tell the app of those that are new.
+
+    Without a queue nothing is stored, and the app is told of all of them.
+
+    :return: The events that the app was told of.
+    :raises QueueError: if they cannot be stored. The app is told of none then.
+    """
+    mine = registration_of(app)
+    history = history_of(mine) if events else None
+    if history is None:
+        for event in events:
+            tell(event)
+        return [*events]
+    known = [*_with_rows(history, events)]
+    now = history.now()
+    suppresses = mine.settings.queue.suppressions
+    new = [new_event(app.name, event, now, suppresses=suppresses) for event in known]
+    numbers = history.record(new, now, now + TELLING)
+    fresh = [(number, event) for number, event in zip(numbers, known, strict=True) if number]
+    tell_each(history, fresh, tell)
+    tell_untold(history, tell)
+    return [event for _, event in fresh]
+
+
+def _with_rows(history: History, events: Iterable[Event]) -> Iterator[Event]:
+    """Yield the events with what the queue knows of their messages."""
+    found: dict[tuple[str, str], Row | None] = {}
+    for event in events:
+        ids = event.message_id, event.envelope_id
+        if ids not in found:
+            found[ids] = history.find_row(*ids) if any(ids) else None
+        yield event if (row := found[ids]) is None else _with_row(event, row)
+
+
+def _with_row(event: Event, row: Row) -> Event:
+    try:
+        tags = tags_in(read_options(row))
+    except DamagedRowError:
+        tags = ()
+    message_id = event.message_id or row.message_id
+    return dataclasses.replace(event, message_id=message_id, account=row.account, tags=tags)

@@ -1,0 +1,47 @@
+"""An event as JSON, and back."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import typing as t
+
+from ...address import Address
+from ...events.event import Event
+from ...events.kinds import EventKind
+from ...events.kinds import Severity
+
+_PLAIN = (
+    *("message_id", "envelope_id", "code", "status", "reason", "list_name", "verified", "account"),
+)
+
+
+def to_json(event: Event) -> str:
+    """Return everything of an event except the notification itself."""
+    return json.dumps(as_dict(event))
+
+
+def as_dict(event: Event) -> dict[str, t.Any]:
+    """Return an event as values of JSON."""
+    return {
+        "kind": str(event.kind),
+        "recipient": None if event.recipient is None else str.__str__(event.recipient),
+        "severity": None if event.severity is None else str(event.severity),
+        "time": None if event.time is None else event.time.isoformat(),
+        "tags": [*event.tags],
+        **{name: getattr(event, name) for name in _PLAIN},
+    }
+
+
+def from_json(text: str) -> Event:
+    """Read the JSON that :func:`to_json` returned."""
+    found: dict[str, t.Any] = json.loads(text)
+    recipient, severity, time = found["recipient"], found["severity"], found["time"]
+    return Event(
+        kind=EventKind(found["kind"]),
+        recipient=None if recipient is None else Address(recipient),
+        severity=None if severity is None else Severity(severity),
+        time=None if time is None else datetime.datetime.fromisoformat(time),
+        tags=tuple(found["tags"]),
+        **{name: found[name] for name in _PLAIN},
+    )

@@ -1,0 +1,64 @@
+"""An address that gets no more mail, and how addresses are compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from ...address import Address
+from ...address import parse_address
+from ...message.message import Message
+
+LONGEST_LIST = 190
+"""The most characters in the name of a list: it is part of a key, which databases limit."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """An address that gets no more mail, as :attr:`.Mail.suppressions` returns it. Its text says
+    since when, and why.
+
+    .. code-block:: python
+
+        for one in mail.suppressions:
+            print(one.address, one.list_name, one.reason)
+    """
+
+    address: Address
+    """The address as it was written, with its domain in ASCII."""
+    list_name: str = ""
+    """The list whose mail it does not get: ``unsubscribe=`` of a message. "" if it gets no mail at
+    all."""
+    reason: str = ""
+    """Why, such as ``bounced 5.1.1``."""
+    since: datetime.datetime
+    """Since when, with a time zone."""
+    event: int | None = None
+    """The number of the event for which it was suppressed; None if you have added it."""
+
+    def __str__(self) -> str:
+        of_list = f" for the list {self.list_name!r}" if self.list_name else ""
+        why = f": {self.reason}" if self.reason else ""
+        return f"suppressed{of_list} since {self.since:%Y-%m-%d}{why}"
+
+
+def key_of(address: str) -> str:
+    """Return the text by which addresses are compared: without regard to case.
+
+    Its domain is in ASCII already, because an :class:`.Address` converts it.
+    """
+    return str.__str__(address).lower()
+
+
+def read_address(value: str) -> Address:
+    """Read an address, which may be written with a name.
+
+    :raises MessageError: if it is not an address.
+    """
+    return value if isinstance(value, Address) else parse_address(value)
+
+
+def list_of(message: object) -> str:
+    """Return the list that a message belongs to, its ``unsubscribe=``; "" if there is none."""
+    name = getattr(message, "unsubscribe", None) if isinstance(message, Message) else None
+    return name if isinstance(name, str) else ""

@@ -1,0 +1,133 @@
+"""Notifications about captured mail, which go through the real reader."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from flask import Flask
+
+from flask_mailhandler import Event
+from flask_mailhandler import Mail
+from flask_mailhandler import Message
+from flask_mailhandler import Outbox
+from flask_mailhandler import SMTPServer
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANN, BOB = "ann@example.org", "bob@example.org"
+
+
+@pytest.fixture
+def app() -> Flask:
+    app = Flask("shop")
+    app.config.update(
+        TESTING=True,
+        SECRET_KEY="a secret",
+        MAIL_DEFAULT_FROM="shop@example.com",
+        MAIL_BOUNCE_ADDRESS="bounces@example.com",
+    )
+    Mail(app)
+    return app
+
+
+@pytest.fixture
+def mail(app: Flask) -> Iterator[Mail]:
+    with app.app_context():
+        yield app.extensions["mailhandler"]
+
+
+def letter(*to: str, **fields: t.Any) -> Message:
+    return Message(subject="Grüße", text="Hello", to=[*to], **fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("bounced", (550, "5.1.1", "hard", "No such user")),
+        ("deferred", (None, "4.4.1", "soft", "Connection timed out")),
+        ("delivered", (None, "2.0.0", None, "Delivered")),
+        ("complained", (None, "", None, "")),
+    ],
+)
+@pytest.mark.parametrize("to", [ANN, "jörg@bücher.example"])
+def test_each_kind(mail: Mail, outbox: Outbox, kind: str, said: tuple[t.Any, ...], to: str) -> None:
+    """The event is verified, is about the message, and is told to the functions of the app."""
+    heard: list[Event] = []
+    mail.on_event(kind)(heard.append)
+    report = mail.send(letter(to))
+
+    (event,) = outbox.event(kind, outbox[0])
+
+    assert heard == [event]
+    assert (str(event.kind), event.message_id) == (kind, report.message_id)
+    assert event.recipient == outbox[0].envelope.recipients[0]
+    assert (event.code, event.status, event.severity, event.reason) == said
+    assert event.verified
+    assert event.time is not None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"status": "5.2.2", "code": 552, "reason": "Mailbox full"}, ("soft", 552, "Mailbox full")),
+        ({"status": "5.7.1", "reason": "Spam"}, ("blocked", 550, "Spam")),
+    ],
+)
+def test_what_the_server_says(
+    mail: Mail, outbox: Outbox, given: dict[str, t.Any], said: tuple[t.Any, ...]
+) -> None:
+    """A test can choose the codes and the reason."""
+    mail.send(letter(ANN))
+    (event,) = outbox.event("bounced", outbox[0], **given)
+
+    assert (event.severity, event.code, event.reason) == said
+
+
+def test_recipients(mail: Mail, outbox: Outbox) -> None:
+    """Each recipient has an event, or those that the test names."""
+    mail.send(letter(ANN, bcc=BOB))
+
+    assert [event.recipient for event in outbox.event("bounced", outbox[0])] == [ANN, BOB]
+    assert [event.recipient for event in outbox.event("bounced", outbox[0], to=BOB)] == [BOB]
+    assert [one.recipient for one in outbox.event("complained", outbox[0])] == [ANN, BOB]
+
+
+def test_outside_a_context_and_with_a_server(app: Flask) -> None:
+    """It needs no app context, and a test server has it too."""
+    mail: Mail = app.extensions["mailhandler"]
+    with SMTPServer() as server, mail.capture(server=server):
+        with app.app_context():
+            mail.send(letter(ANN))
+        (event,) = server.outbox.event("bounced", server.outbox[0])
+
+    assert event.recipient == ANN
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "error"),
+    [
+        ("bounce", {}, r"Write one of 'bounced', 'deferred', 'delivered', 'complained'\."),
+        ("unsubscribed", {}, r"post to the link in List-Unsubscribe"),
+        ("subscribed", {}, r"call what your page calls"),
+        ("bounced", {"to": BOB}, r"no such recipient; it went to ann@example\.org"),
+        ("complained", {"status": "5.1.1"}, r"has no status, code or reason"),
+    ],
+)
+def test_wrong_calls(
+    mail: Mail, outbox: Outbox, kind: str, given: dict[str, t.Any], error: str
+) -> None:
+    """The error says what to write."""
+    mail.send(letter(ANN))
+    with pytest.raises(ValueError, match=error):
+        outbox.event(kind, outbox[0], **given)
+
+
+def test_other_wrong_calls(mail: Mail, outbox: Outbox) -> None:
+    """A message that was not captured, and an outbox of no app, are errors."""
+    mail.send(letter(ANN))
+    with pytest.raises(ValueError, match=r"takes a captured message, such as outbox\[0\]"):
+        outbox.event("bounced", t.cast(t.Any, letter(ANN)))
+    with pytest.raises(RuntimeError, match=r"use mail\.capture\(\)"):
+        Outbox().event("bounced", outbox[0])

@@ -491,6 +491,17 @@ def test_install(program: str, printed: str) -> None:
     assert done.stdout.strip() == printed
 
 
+def test_check_says_that_it_is_installed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``flask mail check`` says so, because nothing else shows it."""
+    fm.Mail(app)
+    text = "'import flask_mail' means flask_mailhandler.flask_mail"
+    run = app.test_cli_runner().invoke
+
+    assert text not in run(args=["mail", "check"]).output
+    monkeypatch.setitem(sys.modules, "flask_mail", fm)
+    assert text in run(args=["mail", "check"]).output
+
+
 def test_the_octets(context: fm.Mail) -> None:
     """as_bytes() has what is sent, and str() the same."""
     message = letter(attachments=[fm.Attachment("a.bin", None, b"\0\1")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import typing as t
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from .table import print_table
 if t.TYPE_CHECKING:
     from .in_force import InForce
 
+_INSTALLED = "flask_mailhandler.flask_mail"
 _UNITS = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}
 _SECRET = re.compile(r"passw|secret|token|credential|api_?key", re.I)
 
@@ -47,6 +49,8 @@ def check(in_force: InForce, to: str | None) -> int:
         click.echo("For the whole app:\n")
         print_table(shared)
         click.echo()
+    if getattr(sys.modules.get("flask_mail"), "__name__", "") == _INSTALLED:
+        click.echo(f"'import flask_mail' means {_INSTALLED}: install() was called.\n")
     works = True
     if handler.unsubscribe is not None and handler.unsubscribe.make is not None:
         from .check_unsubscribe import try_page

@@ -268,6 +268,12 @@ def no_leaks() -> Iterator[None]:
     assert open_things() - before == set()
 
 
+@pytest.fixture(scope="session")
+def service_or_skip() -> Callable[[str, str], None]:
+    """Skip a test, or fail it: ``service_or_skip("Dovecot", why_it_is_missing)``."""
+    return _skip_or_fail
+
+
 def _skip_or_fail(service: str, why: str) -> None:
     if why and os.environ.get("MAILHANDLER_REQUIRE_SERVICES") == "1":
         pytest.fail(f"MAILHANDLER_REQUIRE_SERVICES is set, but there is no {service}: {why}")

@@ -12,6 +12,7 @@ from .. import config
 from ..address import Address
 from ..handlers.base import EmailHandler
 from ..handlers.bounce_address import BounceAddress
+from ..handlers.bounce_imap import IMAPMailbox
 from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
 from ..handlers.memory import MemoryEmailHandler
@@ -114,7 +115,9 @@ def _readable(value: object) -> str:
     if isinstance(value, Address):
         return value.formatted
     return (
-        str(value) if isinstance(value, str | int | BounceAddress) else f"a {type(value).__name__}"
+        str(value)
+        if isinstance(value, str | int | BounceAddress | IMAPMailbox)
+        else f"a {type(value).__name__}"
     )
 
 

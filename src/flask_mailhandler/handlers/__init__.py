@@ -35,6 +35,7 @@ in a test too. One message on its way, from the caller to the server::
     outbox_fail     outbox.fail: a test makes sending fail
     host_options    readers of options that name a host
     bounce_address  signed envelope senders, by which a bounce is verified
+    bounce_imap     the mailbox that bounces are read from
     dkim_keys       the keys that sign, read from files, and their domain
     tls_context     the TLS context of SMTP
 """

@@ -181,7 +181,7 @@ BAD = {
     "is silent": ({"greeting": SILENCE}, "did not answer within 0.3 seconds"),
     "trickles": ({"UID_FETCH": TRICKLE}, "did not answer within 0.3 seconds"),
     "never ends a line": ({"greeting": LONG}, "unterminated line"),
-    "has no capabilities": ({"CAPABILITY": b"%t NO no\r\n"}, "no CAPABILITY response"),
+    "has no capabilities": ({"CAPABILITY": b"%t NO no\r\n"}, "not IMAP4 compliant"),
     "repeats the password": (
         {"LOGIN": b"%t NO open-sesame b3Blbi1zZXNhbWU= is wrong\r\n"},
         r"login of 'ann': \*\*\* \*\*\*U= is wrong",
@@ -252,7 +252,7 @@ def test_bad_servers(name: str, no_leaks: None) -> None:
         (b"* 1 FETCH (BODY[]<0> {1}\r\nx UID 7 FLAGS (x \\Seen))\r\n%t OK done\r\n", False),
         (b"* 2 FETCH (UID 8 FLAGS () BODY[]<0> {1}\r\nx)\r\n%t OK done\r\n", False),
         (
-            b"* 2 FETCH (UID 8 FLAGS (\\Seen))\r\n* 1 FETCH (UID 7 BODY[] {1}\r\nx)\r\n%t OK done\r\n",
+            b"* 2 FETCH (UID 8 FLAGS (\\Seen))\r\n* 1 FETCH (UID 7 BODY[] {1}\r\nx)\r\n%t OK x\r\n",
             True,
         ),
         (b"* 1 FETCH (UID 7 FLAGS ())\r\n%t OK done\r\n", False),

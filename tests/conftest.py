@@ -28,6 +28,7 @@ from servers.chromium import Chromium
 from servers.chromium import missing as chromium_missing
 from servers.exim import Exim
 from servers.node_smtp_server import NodeSmtpServer
+from servers.opensmtpd import OpenSMTPD
 from servers.pgbouncer import missing as pgbouncer_missing
 from servers.pgbouncer import PgBouncer
 from servers.postfix import missing as postfix_missing
@@ -86,6 +87,18 @@ def exim() -> Iterator[Exim]:
     server = Exim()
     try:
         _skip_or_fail("Exim", server.missing())
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def opensmtpd() -> Iterator[OpenSMTPD]:
+    """One OpenSMTPD for the tests of a module, unpacked. Mark the test ``services``."""
+    server = OpenSMTPD()
+    try:
+        _skip_or_fail("OpenSMTPD", server.missing())
         server.start()
         yield server
     finally:

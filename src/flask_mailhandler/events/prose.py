@@ -43,6 +43,8 @@ _EXCHANGE_BEGINS = "did not reach the following recipient"
 _STILL_TRIES = re.compile(
     r"\bdelayed\b|not yet been delivered|will (?:continue|keep|be retried|retry)|still trying", re.I
 )
+# OpenSMTPD's words for a message that it has given up, in a notification that says "delayed".
+GIVEN_UP = re.compile(r"Envelope expired\Z")
 
 
 class Said(t.NamedTuple):

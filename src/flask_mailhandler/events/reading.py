@@ -28,6 +28,7 @@ from .parts import MAX_OCTETS
 from .parts import Part
 from .parts import parts_of
 from .parts import read_header
+from .prose import GIVEN_UP
 from .prose import lone_recipients
 from .prose import prose_notices
 from .prose import Said
@@ -89,7 +90,8 @@ def _notices(
             return "", complaint.complaints_of(part)
     reports = [part for part in parts if part.media_type in delivery_status.MEDIA_TYPES]
     if reports:
-        read = [notices_of(part) for part in reports]
+        by_exim = "-eximdsn-" in str(attempt(header.get_boundary, ""))
+        read = [notices_of(part, in_xtext=by_exim) for part in reports]
         notices = [notice for _, found in read for notice in found]
         return read[0][0], notices[:MAX_RECIPIENTS] or [*lone_recipients(text)]
     if found := complaint.microsoft_complaint(returned):
@@ -143,10 +145,13 @@ def _facts(make: Callable[..., Facts], notice: Notice, text: str, *, alone: bool
     vague = not notice.status or notice.status.endswith(".0.0")
     status = said.status or (near.status if vague else "") or notice.status
     code = said.code or near.code
-    failed = notice.kind in (EventKind.BOUNCED, EventKind.DEFERRED)
+    kind = notice.kind
+    if kind is EventKind.DEFERRED and GIVEN_UP.match(near.reason):
+        kind = EventKind.BOUNCED
+    failed = kind in (EventKind.BOUNCED, EventKind.DEFERRED)
     texts = f"{said.reason}\n{near.reason}"[:_MAX_TEXT]
     return make(
-        kind=notice.kind,
+        kind=kind,
         recipient=_recipient(notice.recipient),
         code=code if failed else None,
         status=status,

@@ -179,7 +179,7 @@ BAD = {
     "says goodbye": ({"greeting": b"* BYE too busy\r\n"}, "too busy"),
     "is another server": ({"greeting": b"220 mx.example.org ESMTP\r\n"}, "220 mx"),
     "is silent": ({"greeting": SILENCE}, "did not answer within 0.3 seconds"),
-    "trickles": ({"UID_FETCH": TRICKLE}, "did not answer within 0.3 seconds"),
+    "trickles": ({"UID FETCH": TRICKLE}, "did not answer within 0.3 seconds"),
     "never ends a line": ({"greeting": LONG}, "unterminated line"),
     "has no capabilities": ({"CAPABILITY": b"%t NO no\r\n"}, "not IMAP4 compliant"),
     "repeats the password": (
@@ -213,13 +213,13 @@ BAD = {
         {"SELECT": b"* 99999999999 EXISTS\r\n%t OK done\r\n"},
         "cannot be opened",
     ),
-    "cannot search": ({"UID_SEARCH": b"%t NO [SERVERBUG] \x1b[31m\r\n"}, r"SEARCH: .*\\x1b\[31m"),
-    "does not know SEARCH": ({"UID_SEARCH": b"%t BAD what?\r\n"}, "what"),
-    "announces 10 GB": ({"UID_FETCH": FETCHED + b"{10000000000}\r\nx"}, "too much at once"),
-    "sends too much": ({"UID_FETCH": FETCHED + b"{3000000}\r\n" + b"x" * 99}, "too much at once"),
-    "breaks off": ({"UID_FETCH": FETCHED + b"{999}\r\nx"}, "did not answer"),
-    "tells for ever": ({"UID_FETCH": b"* 1 EXISTS\r\n" * 30_000}, "too much at once"),
-    "cannot fetch": ({"UID_FETCH": b"%t NO [SERVERBUG] broken\r\n"}, "message 7: .*broken"),
+    "cannot search": ({"UID SEARCH": b"%t NO [SERVERBUG] \x1b[31m\r\n"}, r"SEARCH: .*\\x1b\[31m"),
+    "does not know SEARCH": ({"UID SEARCH": b"%t BAD what?\r\n"}, "what"),
+    "announces 10 GB": ({"UID FETCH": FETCHED + b"{10000000000}\r\nx"}, "too much at once"),
+    "sends too much": ({"UID FETCH": FETCHED + b"{3000000}\r\n" + b"x" * 99}, "too much at once"),
+    "breaks off": ({"UID FETCH": FETCHED + b"{999}\r\nx"}, "did not answer"),
+    "tells for ever": ({"UID FETCH": b"* 1 EXISTS\r\n" * 30_000}, "too much at once"),
+    "cannot fetch": ({"UID FETCH": b"%t NO [SERVERBUG] broken\r\n"}, "message 7: .*broken"),
 }
 
 
@@ -232,7 +232,7 @@ def test_bad_servers(name: str, no_leaks: None) -> None:
     """A server that behaves badly is an error, in bounded size and time. No message is marked."""
     replies, said = BAD[name]
     waits = "did not answer" in said
-    with ScriptedIMAP(**replies) as server:
+    with ScriptedIMAP(replies) as server:
         done = run(imap_of(server, timeout=0.3 if waits else 60))
 
     assert done.code == 75
@@ -261,7 +261,7 @@ def test_bad_servers(name: str, no_leaks: None) -> None:
 )
 def test_what_is_fetched(fetched: bytes, marked: bool) -> None:
     """The message of this UID is read. One that is gone, or was seen meanwhile, is left alone."""
-    with ScriptedIMAP(UID_FETCH=fetched) as server:
+    with ScriptedIMAP({"UID FETCH": fetched}) as server:
         done = run(imap_of(server))
 
     assert (done.code, done.output != "") == (0, marked)
@@ -270,7 +270,7 @@ def test_what_is_fetched(fetched: bytes, marked: bool) -> None:
 
 def test_found_in_words() -> None:
     """What is not a number in the answer to SEARCH is left out."""
-    with ScriptedIMAP(UID_SEARCH=b"* SEARCH all -1 7 1:* (x)\r\n%t OK done\r\n") as server:
+    with ScriptedIMAP({"UID SEARCH": b"* SEARCH all -1 7 1:* (x)\r\n%t OK done\r\n"}) as server:
         done = run(imap_of(server))
 
     assert done.code == 0
@@ -282,7 +282,7 @@ def test_found_in_words() -> None:
 def test_it_cannot_be_marked() -> None:
     """A message that cannot be marked ends the run, so that no other one is told for nothing."""
     two = b"* SEARCH 7 8\r\n%t OK done\r\n"
-    with ScriptedIMAP(UID_SEARCH=two, UID_STORE=b"%t NO quota\r\n") as server:
+    with ScriptedIMAP({"UID SEARCH": two, "UID STORE": b"%t NO quota\r\n"}) as server:
         done = run(imap_of(server))
 
     assert (done.code, "refused UID STORE: quota" in done.output) == (75, True)
@@ -293,7 +293,7 @@ def test_many_that_fail() -> None:
     """If the app cannot be told ten times in a row, the rest is left for later."""
     uids = b" ".join(b"%d" % uid for uid in range(1, 40))
     with ScriptedIMAP(
-        UID_SEARCH=b"* SEARCH %b\r\n%%t OK done\r\n" % uids, UID_FETCH=b"%t NO no\r\n"
+        {"UID SEARCH": b"* SEARCH %b\r\n%%t OK done\r\n" % uids, "UID FETCH": b"%t NO no\r\n"}
     ) as server:
         done = run(imap_of(server))
 
@@ -304,7 +304,7 @@ def test_many_that_fail() -> None:
 def test_a_large_mailbox() -> None:
     """It is searched in pieces, so that the answer has a bounded length."""
     with ScriptedIMAP(
-        SELECT=b"* 20001 EXISTS\r\n%t OK done\r\n", UID_SEARCH=b"%t OK done\r\n"
+        {"SELECT": b"* 20001 EXISTS\r\n%t OK done\r\n", "UID SEARCH": b"%t OK done\r\n"}
     ) as server:
         done = run(imap_of(server))
 
@@ -325,7 +325,7 @@ OAUTH = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2\r\n%t OK done\r\n"
 def test_a_token() -> None:
     """Without a password in the URL, the account's token is used."""
     smtp = {"MAIL_URL": "smtps://ann@mx.example.com", "MAIL_OAUTH_TOKEN": lambda: "t0ken"}
-    with ScriptedIMAP(CAPABILITY=OAUTH) as server:
+    with ScriptedIMAP({"CAPABILITY": OAUTH}) as server:
         done = run(imap_of(server, ""), **smtp)
 
     assert done.code == 0
@@ -337,7 +337,7 @@ def test_a_token_that_is_refused() -> None:
     """The server's error comes as a challenge, which is answered with an empty line."""
     smtp = {"MAIL_URL": "smtps://ann@mx.example.com", "MAIL_OAUTH_TOKEN": "t0ken-of-ann"}
     replies = [b"+ eyJzdGF0dXMiOiI0MDAifQ==\r\n", b"%t NO t0ken-of-ann is wrong\r\n"]
-    with ScriptedIMAP(CAPABILITY=OAUTH, answers=replies) as server:
+    with ScriptedIMAP({"CAPABILITY": OAUTH}, answers=replies) as server:
         done = run(imap_of(server, ""), **smtp)
 
     assert done.code == 75
@@ -363,7 +363,7 @@ def test_no_token(keys: dict[str, t.Any], offered: bytes, said: str) -> None:
     """Without a password, there must be a token, and the server must take it."""
     if keys:
         keys = {"MAIL_URL": "smtps://ann@mx.example.com", **keys}
-    with ScriptedIMAP(CAPABILITY=offered) as server:
+    with ScriptedIMAP({"CAPABILITY": offered}) as server:
         done = run(imap_of(server, ""), **keys)
 
     assert (done.code, said in done.output) == (75, True), done.output

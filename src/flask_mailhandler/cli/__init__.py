@@ -7,7 +7,7 @@ its name, which is imported when the command runs.
                                     ├─ check     in_force, check_session
                                     ├─ catch     catcher, harmless_log
                                     ├─ bounce_command, piped ── bounce, lmtp, bounce_imap,
-                                    │                           imap_session
+                                    │                           imap_session, imap_client
                                     ├─ preview
                                     ├─ new       new_names, new_files
                                     ├─ dkim_group ─── dkim

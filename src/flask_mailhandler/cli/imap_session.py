@@ -1,17 +1,14 @@
 """One IMAP session (RFC 3501): find unseen messages, read their heads, mark them as seen.
 
-What the server sends is bounded in size and time: the standard library bounds neither.
+Its errors say what is wrong with the server or with the setting, and what to do.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
 import imaplib
-import io
 import re
-import socket
 import ssl
 import typing as t
 from collections.abc import Callable
@@ -22,18 +19,16 @@ from ..errors import MailError
 from ..events.parts import MAX_OCTETS
 from ..handlers.bounce_imap import IMAPMailbox
 from ..handlers.tls_context import TLSContext
-from ..net.deadline import Deadline
 from ..net.masking import Echoes
 from ..net.quoting import escape
-from ..net.received import Received
 from ..secret import Secret
+from .imap_client import encoded
+from .imap_client import IMAPClient
+from .imap_client import quoted
+from .imap_client import responses
 
 # How many messages one SEARCH covers, so that its answer fits into a line.
 _WINDOW = 10_000
-_MAX_LINE = 1 << 20
-# Reading a short line takes as long as reading so many octets.
-_LINE_COST = 200
-_MAX_ANSWER = MAX_OCTETS + _MAX_LINE
 _UID = re.compile(rb"\bUID (\d{1,10})\b", re.I)
 _BODY = re.compile(rb'\bBODY\[\](?:<\d+>)? (?:\{\d+\}|""|NIL)', re.I)
 _SEEN = re.compile(rb"\bFLAGS \([^()]*\\Seen\b", re.I)
@@ -56,11 +51,11 @@ class IMAPSession:
         self._mailbox = mailbox
         self._token = token
         self._echoes = Echoes(secret for secret in (mailbox.password, token) if secret)
-        self._client: _Client
+        self._client: IMAPClient
         self._messages: int = 0
 
     def __enter__(self) -> t.Self:
-        self._client = self._try(lambda: _Client(self._mailbox, self._context))
+        self._client = self._try(lambda: IMAPClient(self._mailbox, self._context))
         try:
             self._encrypt()
             self._log_in()
@@ -93,7 +88,7 @@ class IMAPSession:
         :return: None if the message is gone, or was marked as seen meanwhile.
         """
         wanted = f"(UID FLAGS BODY.PEEK[]<0.{MAX_OCTETS}>)"
-        for text, literals in _responses(self._ask("FETCH", uid.decode(), wanted)):
+        for text, literals in responses(self._ask("FETCH", uid.decode(), wanted)):
             # A server may also tell of the flags of other messages.
             named = _UID.search(text)
             if not (named and int(named[1]) == int(uid)):
@@ -158,7 +153,7 @@ class IMAPSession:
         self._try(login, f"it did not accept the login of {user!r}: ", self._login_hint)
 
     def _log_in_plainly(self, user: str, password: Secret) -> None:
-        self._client.login(_quoted(user), password.reveal())
+        self._client.login(quoted(user), password.reveal())
 
     @property
     def _login_hint(self) -> str:
@@ -171,7 +166,7 @@ class IMAPSession:
 
     def _select(self) -> None:
         self._client.begin()
-        name = _quoted(_encoded(self._mailbox.name))
+        name = quoted(encoded(self._mailbox.name))
         try:
             kind, data = self._try(lambda: self._client.select(name))
         except imaplib.IMAP4.readonly:
@@ -232,91 +227,8 @@ class IMAPSession:
         return MailError(f"{self._mailbox}: {text}")
 
 
-class _Client(imaplib.IMAP4):
-    """The client of the standard library, bounded in size and time."""
-
-    def __init__(self, mailbox: IMAPMailbox, context: ssl.SSLContext) -> None:
-        self._mailbox = mailbox
-        self._tls = context
-        self._reads_from: socket.socket | None = None
-        self._buffered: io.BufferedReader
-        self.begin()
-        super().__init__(mailbox.host, mailbox.port, mailbox.timeout)
-
-    def begin(self) -> None:
-        """Begin another command, with its own bounds."""
-        self._deadline = Deadline(self._mailbox.timeout)
-        self._octets_left = _MAX_ANSWER
-
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        sock = socket.create_connection((self._mailbox.host, self._mailbox.port), timeout)
-        if self._mailbox.security != "tls":
-            return sock
-        try:
-            return self._tls.wrap_socket(sock, server_hostname=self._mailbox.host.rstrip("."))
-        except BaseException:
-            sock.close()
-            raise
-
-    @property
-    def _input(self) -> io.BufferedReader:
-        # STARTTLS replaces the socket. What came before it in clear is not read.
-        if self._reads_from is not self.sock:
-            self._reads_from = self.sock
-            self._received = Received(self.sock, self._deadline)
-            self._buffered = io.BufferedReader(self._received)
-        self._received.deadline = self._deadline
-        return self._buffered
-
-    def read(self, size: int) -> bytes:
-        self._take(size)
-        return self._input.read(size)
-
-    def readline(self) -> bytes:
-        line = self._input.readline(_MAX_LINE)
-        self._take(len(line) + _LINE_COST)
-        return line
-
-    def _take(self, size: int) -> None:
-        self._octets_left -= size
-        if self._octets_left < 0:
-            raise self.abort("it sent too much at once")
-
-
-def _responses(data: t.Iterable[t.Any]) -> Iterator[tuple[bytes, list[bytes]]]:
-    """Yield the text of each response, and its literals."""
-    text, literals = b"", list[bytes]()
-    for item in data:
-        # The library has a pair for a literal, of it and the text before it. What stands after the
-        # literal is the next item.
-        before, literal = item if isinstance(item, tuple) else (item, None)
-        text += b" " + (before or b"")
-        if literal is not None:
-            literals.append(literal)
-        else:
-            yield text, literals
-            text, literals = b"", []
-
-
 def _once(answer: Callable[[], bytes]) -> Callable[[bytes], bytes]:
     """Return a function that answers the first challenge, and each other one with an empty line: a
     server sends an error as a challenge."""
     answers = iter([answer])
     return lambda challenge: next(answers, bytes)()
-
-
-def _encoded(name: str) -> str:
-    """Return the name of a mailbox as RFC 3501 section 5.1.3 writes it."""
-    return re.sub(
-        r"[^\x20-\x7e]+",
-        lambda run: (
-            "&"
-            + base64.b64encode(run[0].encode("utf-16-be")).decode().rstrip("=").replace("/", ",")
-            + "-"
-        ),
-        name.replace("&", "&-"),
-    )
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

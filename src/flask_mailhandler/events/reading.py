@@ -90,7 +90,7 @@ def _notices(
             return "", complaint.complaints_of(part)
     reports = [part for part in parts if part.media_type in delivery_status.MEDIA_TYPES]
     if reports:
-        by_exim = "-eximdsn-" in str(attempt(header.get_boundary, ""))
+        by_exim = "-eximdsn-" in attempt(lambda: str(header.get_boundary()), "")
         read = [notices_of(part, in_xtext=by_exim) for part in reports]
         notices = [notice for _, found in read for notice in found]
         return read[0][0], notices[:MAX_RECIPIENTS] or [*lone_recipients(text)]

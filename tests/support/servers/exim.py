@@ -55,11 +55,13 @@ accepted:
   accept
 
 begin routers
-# A server of the tests.
-lmtp:
+# As in docs/bounces.rst.
+bounces:
   driver = accept
   domains = lmtp.example
-  transport = lmtp
+  local_parts = bounces
+  local_part_suffix = +*
+  transport = bounces_lmtp
 
 # The next server refuses or accepts.
 status:
@@ -104,10 +106,13 @@ next_server:
   port = {refusing}
   allow_localhost
 
-lmtp:
-  driver = lmtp
-  socket = {folder}/bounces.sock
-  batch_max = 100
+bounces_lmtp:
+  driver = smtp
+  protocol = lmtp
+  hosts = 127.0.0.1
+  port = {lmtp}
+  allow_localhost
+  rcpt_include_affixes
 
 begin retry
 # Mail for other domains bounces if it cannot be delivered at once.
@@ -120,8 +125,7 @@ class Exim:
 
     It delivers all mail except that for ``nowhere.example`` (no route), ``full.example`` (no
     space), ``status.example`` and ``delayed.example`` (relayed to :class:`.Refusing`),
-    ``alias.example`` (an alias for an address that is refused), and ``lmtp.example`` (a socket in
-    its folder).
+    ``alias.example`` (an alias for an address that is refused), and ``lmtp.example``.
     """
 
     host = "127.0.0.1"
@@ -130,6 +134,8 @@ class Exim:
         # Not pytest's folder, which other users may not enter.
         self.folder = Path(tempfile.mkdtemp(prefix="exim-"))
         self.port = 0
+        self.lmtp_port: int = free_port()
+        """Where a test listens for mail for ``bounces+...@lmtp.example``."""
         self._refusing = Refusing(free_port())
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -148,7 +154,9 @@ class Exim:
             os.chown(self.folder / name, NOBODY, NOBODY)
         configuration = self.folder / "exim.conf"
         configuration.write_text(
-            CONFIGURATION.format(folder=self.folder, refusing=self._refusing.port)
+            CONFIGURATION.format(
+                folder=self.folder, refusing=self._refusing.port, lmtp=self.lmtp_port
+            )
         )
         exim = str(root / "usr/sbin/exim4")
         done = run(exim, "-C", str(configuration), "-bV", env=self._environment)

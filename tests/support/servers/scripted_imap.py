@@ -6,6 +6,8 @@ import contextlib
 import socket
 import threading
 import typing as t
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 #: Wait until the client has given up.
 SILENCE = b"silence"
@@ -38,8 +40,10 @@ class ScriptedIMAP:
     :param on: Replies that differ from :data:`REPLIES`.
     """
 
-    def __init__(self, *, answers: t.Sequence[bytes] = (), **on: bytes) -> None:
-        self._replies = {**REPLIES, **{name.replace("_", " "): reply for name, reply in on.items()}}
+    def __init__(
+        self, on: Mapping[str, bytes] | None = None, *, answers: Sequence[bytes] = ()
+    ) -> None:
+        self._replies = {**REPLIES, **(on or {})}
         self.commands: list[bytes] = []
         """The lines of the client, without their tags."""
         self.answers: list[bytes] = []

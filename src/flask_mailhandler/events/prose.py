@@ -21,6 +21,7 @@ _COPY = re.compile(
     re.M | re.I,
 )
 _MAX_NEAR = 2_000
+_LEAST_NEAR = 200
 _MAX_MENTIONS = 20
 
 _ALONE = re.compile(rf"^[ \t*>-]*<?({_ADDRESS})>?:?[ \t]*$", re.M)
@@ -78,17 +79,22 @@ def without_copy(text: str) -> str:
     return text[: copy.start()] if copy else text
 
 
-def said_near(text: str, recipient: str) -> Said:
+def said_near(text: str, recipient: str, among: int) -> Said:
     """Return what a text says about a recipient: the paragraph after the first mention of its
-    address that quotes a code, or else after the first mention."""
+    address that quotes a code, or else after the first mention.
+
+    :param among: How many recipients the notification has. Of each of many, less is read, so that
+        the time is bounded for all of them together.
+    """
+    share = max(1, among // _MAX_MENTIONS)
     first = Said()
     begin = 0
-    for _ in range(_MAX_MENTIONS):
+    for _ in range(max(1, _MAX_MENTIONS // share)):
         if (at := text.find(recipient, begin)) < 0:
             break
         begin = at + len(recipient)
-        near = text[begin : begin + _MAX_NEAR].lstrip(">\"')]: \t\n")
-        said = said_in(near.partition("\n\n")[0])
+        near = text[begin : begin + max(_LEAST_NEAR, _MAX_NEAR // share)]
+        said = said_in(near.lstrip(">\"')]: \t\n").partition("\n\n")[0])
         if said.code or said.status:
             return said
         first = first if first.reason else said

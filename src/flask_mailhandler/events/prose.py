@@ -24,6 +24,9 @@ _MAX_NEAR = 2_000
 _LEAST_NEAR = 200
 _MAX_MENTIONS = 20
 
+_ANYWHERE = re.compile(rf"(?<![\w.@+-])(?:SMTP=)?({_ADDRESS})(?![\w-])", re.I)
+_OF_A_SERVER = re.compile(r"(?:mailer-daemon|postmaster|abuse|support|noc|help\w*)@")
+_MAX_PROSE = 8_000
 _ALONE = re.compile(rf"^[ \t*>-]*<?({_ADDRESS})>?:?[ \t]*$", re.M)
 # qmail, Postfix and OpenSMTPD begin a paragraph with the address. Without angle brackets, a reply
 # must stand after it.
@@ -129,3 +132,21 @@ def lone_recipients(text: str) -> Iterator[Notice]:
     """
     for recipient in list(dict.fromkeys(_ALONE.findall(text)))[:MAX_RECIPIENTS]:
         yield Notice(EventKind.BOUNCED, recipient)
+
+
+def only_recipient(text: str, sender: str) -> Iterator[Notice]:
+    """Yield the notice of a text that names one address.
+
+    :param sender: Texts with addresses of the sender. No address of their domains is taken for the
+        recipient: the text may name the sender, too.
+    """
+    own = {address.lower().rpartition("@")[2] for address in _ANYWHERE.findall(sender)}
+    found = {address.lower(): address for address in _ANYWHERE.findall(text[:_MAX_PROSE])}
+    recipients = [
+        address
+        for lower, address in found.items()
+        if lower.rpartition("@")[2] not in own and not _OF_A_SERVER.match(lower)
+    ]
+    if len(recipients) == 1:
+        kind = EventKind.DEFERRED if _STILL_TRIES.search(text) else EventKind.BOUNCED
+        yield Notice(kind, recipients[0])

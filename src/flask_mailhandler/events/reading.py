@@ -30,6 +30,7 @@ from .parts import parts_of
 from .parts import read_header
 from .prose import GIVEN_UP
 from .prose import lone_recipients
+from .prose import only_recipient
 from .prose import prose_notices
 from .prose import Said
 from .prose import said_in
@@ -101,7 +102,10 @@ def _notices(
         return "", found
     failed_recipients = field(header, "X-Failed-Recipients")
     if failed_recipients or _is_from_a_server(header):
-        return "", [*prose_notices(failed_recipients, text)]
+        notices = [*prose_notices(failed_recipients, text)]
+        if not notices and _SERVERS.search(field(header, "From")):
+            notices = [*only_recipient(without_copy(text), field(header, "To"))]
+        return "", notices
     return "", []
 
 

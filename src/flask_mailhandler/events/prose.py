@@ -149,4 +149,8 @@ def only_recipient(text: str, sender: str) -> Iterator[Notice]:
     ]
     if len(recipients) == 1:
         kind = EventKind.DEFERRED if _STILL_TRIES.search(text) else EventKind.BOUNCED
-        yield Notice(kind, recipients[0])
+        before, _, after = text.partition(recipients[0])
+        # Without a code, the reason may stand before the address.
+        said = "" if _REPLY.search(text) or _STATUS.search(text) else before.split("\n\n")[-1]
+        said += recipients[0] + after.partition("\n\n")[0] if said else ""
+        yield Notice(kind, recipients[0], diagnostic=" ".join(said[:_MAX_NEAR].split()))

@@ -29,6 +29,7 @@ from servers.chromium import Chromium
 from servers.chromium import missing as chromium_missing
 from servers.exim import Exim
 from servers.node_smtp_server import NodeSmtpServer
+from servers.opensmtpd import OpenSMTPD
 from servers.pgbouncer import missing as pgbouncer_missing
 from servers.pgbouncer import PgBouncer
 from servers.postfix import missing as postfix_missing
@@ -87,6 +88,18 @@ def exim() -> Iterator[Exim]:
     server = Exim()
     try:
         _skip_or_fail("Exim", server.missing())
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def opensmtpd() -> Iterator[OpenSMTPD]:
+    """One OpenSMTPD for the tests of a module, unpacked. Mark the test ``services``."""
+    server = OpenSMTPD()
+    try:
+        _skip_or_fail("OpenSMTPD", server.missing())
         server.start()
         yield server
     finally:
@@ -276,6 +289,12 @@ def no_leaks() -> Iterator[None]:
     before = open_things()
     yield
     assert open_things() - before == set()
+
+
+@pytest.fixture(scope="session")
+def service_or_skip() -> Callable[[str, str], None]:
+    """Skip a test, or fail it: ``service_or_skip("Dovecot", why_it_is_missing)``."""
+    return _skip_or_fail
 
 
 def _skip_or_fail(service: str, why: str) -> None:

@@ -192,6 +192,29 @@ FORMS: dict[str, tuple[bytes, list[Row]]] = {
         ),
         [("bounced", "ann@example.org", None, "", "hard")],
     ),
+    "another form": (
+        plain(
+            "There was an error delivering your mail to <ann@example.org>.\n\n"
+            "mx.example.org did not like our RCPT TO:\n550-5.1.1 No such\n550 5.1.1 user\n\n"
+            "Message headers follow.\n\n" + RETURNED
+        ),
+        [("bounced", "ann@example.org", 550, "5.1.1", "hard")],
+    ),
+    "another form, without a code": (
+        plain(
+            "User's mailbox is full: SMTP=Ann@example.org.\nUnable to deliver it for"
+            " shop@example.com. Questions? Ask postmaster@example.net\n\n"
+            "--- Unsent message follows ---\n" + RETURNED
+        ),
+        [("bounced", "Ann@example.org", None, "", "soft")],
+    ),
+    "another form, delayed": (
+        plain(
+            "Delivery to ann@example.org has been delayed. The error was: 450 4.2.2 Full\n\n"
+            "----- Original message -----\n" + RETURNED
+        ),
+        [("deferred", "ann@example.org", 450, "4.2.2", "soft")],
+    ),
     "a complaint": (
         report(
             "Feedback-Type: abuse\nUser-Agent: x\nOriginal-Rcpt-To: <ann@example.org>\n",
@@ -268,6 +291,16 @@ def test_references() -> None:
 
 NO_EVENTS = {
     "empty": b"",
+    "a text that names two": plain("ann@example.org or bob@example.net: 550 5.1.1 unknown\n"),
+    "a text that names the sender": plain("We refuse mail from news@example.com: 550 5.7.1 no\n"),
+    "a text that names a server": plain("It failed: 550 5.1.1. Write to postmaster@example.org\n"),
+    "a text of a person": plain(
+        "I told you that ann@example.org is gone: 550 5.1.1\n", "From: bob@example.org\n"
+    ),
+    "an absence": plain(
+        "I am away. Write to ann@example.org.\n",
+        "Return-Path: <>\nFrom: bob@example.org\nAuto-Submitted: auto-replied\n",
+    ),
     "a reply": plain("550 5.1.1 No such user, said ann@example.org:\n", "From: ann@example.org\n"),
     "out of office": plain("I am away.\n", "From: ann@example.org\nAuto-Submitted: auto-replied\n"),
     "a challenge": plain(

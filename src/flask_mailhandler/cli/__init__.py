@@ -6,8 +6,9 @@ its name, which is imported when the command runs.
     group (an app), alone (no app) ─┬─ send      in_force, ask
                                     ├─ check     in_force, check_session, check_unsubscribe,
                                     │            deliverability
-                                    ├─ catch     catcher
-                                    ├─ bounce    piped
+                                    ├─ catch     catcher, harmless_log
+                                    ├─ bounce_command, piped ── bounce, lmtp, bounce_imap,
+                                    │                           imap_session, imap_client
                                     ├─ preview
                                     ├─ new       new_names, new_files
                                     ├─ dkim_group ─── dkim
@@ -26,8 +27,6 @@ from collections.abc import Iterator
 import click
 
 if t.TYPE_CHECKING:
-    from pathlib import Path
-
     from .in_force import InForce
 
 _HELP = "Send mail, check whether it can be sent, or catch it."
@@ -63,6 +62,7 @@ class _Group(click.Group):
 def _of_app() -> click.Group:
     from flask.cli import with_appcontext
 
+    from .bounce_command import bounce_command
     from .dkim_group import dkim_commands
     from .queue_group import queue_commands
     from .queue_group import worker_command
@@ -77,7 +77,7 @@ def _of_app() -> click.Group:
     mail.add_command(_preview_command(with_appcontext))
     mail.add_command(_new_command(with_appcontext))
     mail.add_command(queue_commands(by, _run_in("queue")))
-    mail.add_command(_bounce_command(with_appcontext))
+    mail.add_command(bounce_command(with_appcontext))
     mail.add_command(dkim_commands(by, _run_in("dkim")))
     mail.add_command(suppressed_commands(with_appcontext, _run_in("suppressed")))
     mail.add_command(worker_command(with_appcontext, _run_in("worker")))
@@ -235,37 +235,6 @@ def _new_command(within: _Decorator) -> click.Command:
             _exit(new(name, markdown))
 
     return new
-
-
-def _bounce_command(within: _Decorator) -> click.Command:
-    import pathlib
-
-    from .piped import Piped
-
-    @click.command("bounce", cls=Piped)
-    @click.option(
-        "--maildir",
-        type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
-        help="Read the new messages of a Maildir instead, and mark each as seen.",
-    )
-    @click.option(
-        "--recipient", help="The address that it came to, if its header does not name it."
-    )
-    @within
-    def bounce(maildir: Path | None, recipient: str | None) -> None:
-        """Read a bounce or a complaint, and tell the app.
-
-        It is read from standard input. The exit code is 0, also for any other message, or 75 if
-        the app could not be told: then the mail server tries again.
-        """
-        from . import bounce
-
-        if maildir is None:
-            bounce.from_input(recipient)
-        else:
-            bounce.from_maildir(maildir, recipient)
-
-    return bounce
 
 
 def _run_in(module: str) -> Callable[..., None]:

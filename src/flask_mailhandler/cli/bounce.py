@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import typing as t
 from pathlib import Path
 
 import click
@@ -12,12 +13,15 @@ from ..app.listeners import handle_notification
 from ..errors import ConfigurationError
 from ..events.parts import MAX_OCTETS
 
+if t.TYPE_CHECKING:
+    from ..events.event import Event
+
 
 def from_input(recipient: str | None) -> None:
     """Read one message from standard input."""
     if sys.stdin.isatty():
         click.echo("Reading a message. Paste it, and press Ctrl-D on a line of its own.", err=True)
-    _handle(sys.stdin.buffer.read(MAX_OCTETS), recipient)
+    tell(sys.stdin.buffer.read(MAX_OCTETS), recipient)
     # The rest is of no interest. But a server that cannot write it into the pipe reports a failure.
     while sys.stdin.buffer.read(1 << 16):
         pass
@@ -38,11 +42,15 @@ def from_maildir(folder: Path, recipient: str | None) -> None:
             continue
         with path.open("rb") as file:
             octets = file.read(MAX_OCTETS)
-        _handle(octets, recipient)
+        tell(octets, recipient)
         path.rename(seen / f"{path.name}:2,S")
 
 
-def _handle(octets: bytes, recipient: str | None) -> None:
+def tell(octets: bytes, recipient: str | None) -> list[Event]:
+    """Tell the current app of a notification, and print its events.
+
+    :param recipient: The addresses that it came to, if they are known.
+    """
     mine = registration()
     accounts = mine.settings.accounts.values()
     events = handle_notification(mine.app, mine.listeners, accounts, octets, recipient)
@@ -50,3 +58,4 @@ def _handle(octets: bytes, recipient: str | None) -> None:
         click.echo(str(event))
     if not events:
         click.echo("The message does not say what became of another message, or was read before.")
+    return events

@@ -10,24 +10,22 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import errno
-import logging
 import os
 import threading
 import typing as t
 from collections.abc import Callable
-from collections.abc import Iterator
 
 from ..content import Content
 from ..envelope import Envelope
 from ..errors import ConfigurationError
 from ..errors import MessageError
-from ..handlers.console import visible
 from ..handlers.file import store
 from ..mime.reading import read_within_bounds
 from ..mime.reading import Reading
 from ..mime.reading.summary import summary_of
 from ..phase import State
 from ..report import Outcome
+from .harmless_log import harmless_log
 
 try:
     from aiosmtpd.smtp import MISSING
@@ -106,7 +104,7 @@ class Catcher:
         """
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         with (
-            _harmless_log(),
+            harmless_log(),
             concurrent.futures.ThreadPoolExecutor(1, "catcher-storing") as self._storing,
             contextlib.closing(await self._listen(self._loop)) as server,
         ):
@@ -240,27 +238,6 @@ class Catcher:
 
     def __repr__(self) -> str:
         return f"<Catcher {self.host}:{self.port} in {self.folder!r}, {self.stored} stored>"
-
-
-@contextlib.contextmanager
-def _harmless_log() -> Iterator[None]:
-    """Make control characters visible in aiosmtpd's log, which repeats what a client sent: on a
-    terminal they could be obeyed."""
-
-    def make_visible(record: logging.LogRecord) -> bool:
-        record.msg, record.args = visible(record.getMessage()), None
-        if record.exc_info:
-            # A traceback would be printed as it is, so its last line goes into the message.
-            record.msg += visible(f": {record.exc_info[1]!r}")
-            record.exc_info = None
-        return True
-
-    log = logging.getLogger("mail.log")
-    log.addFilter(make_visible)
-    try:
-        yield
-    finally:
-        log.removeFilter(make_visible)
 
 
 class _Protocol(SMTP):

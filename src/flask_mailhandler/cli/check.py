@@ -12,6 +12,7 @@ import click
 from .. import config
 from ..address import Address
 from ..handlers.base import EmailHandler
+from ..handlers.bounce_imap import IMAPMailbox
 from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
 from ..handlers.memory import MemoryEmailHandler
@@ -127,7 +128,7 @@ def _readable(value: object) -> str:
         return value.formatted
     return (
         str(value)
-        if isinstance(value, str | int | SignedAddress | UnsubscribeLink)
+        if isinstance(value, str | int | SignedAddress | UnsubscribeLink | IMAPMailbox)
         else f"a {type(value).__name__}"
     )
 

@@ -6,6 +6,9 @@ import typing as t
 
 import click
 
+from ..errors import MailError
+from ..handlers.console import visible
+
 TEMPORARY_FAILURE = 75
 """``EX_TEMPFAIL`` of sysexits.h: the mail server keeps the message and tries again. For any other
 exit code except 0 it would answer the bounce with a bounce."""
@@ -28,6 +31,10 @@ class Piped(click.Command):
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort):
             raise
+        except click.ClickException as error:
+            error.show()
+            ctx.exit(TEMPORARY_FAILURE)
         except Exception as error:
-            click.echo(f"Error: {type(error).__name__}: {error}", err=True)
+            kind = "" if isinstance(error, MailError) else f"{type(error).__name__}: "
+            click.echo(visible(f"Error: {kind}{error}"), err=True)
             ctx.exit(TEMPORARY_FAILURE)

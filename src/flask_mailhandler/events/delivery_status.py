@@ -43,16 +43,17 @@ class Notice(t.NamedTuple):
     diagnostic: str = ""
 
 
-def notices_of(part: Part) -> tuple[str, list[Notice]]:
+def notices_of(part: Part, *, in_xtext: bool) -> tuple[str, list[Notice]]:
     """Read a part.
 
+    :param in_xtext: Whether the server passes on the original recipient as it was given. Exim does.
     :return: The envelope id, and a notice for each recipient.
     """
     envelope_id = ""
     notices: list[Notice] = []
     for fields in _blocks(part.decoded.decode("utf-8", "replace")):
         envelope_id = envelope_id or fields.get("original-envelope-id", "")
-        if (notice := _notice(fields)) is not None:
+        if (notice := _notice(fields, in_xtext)) is not None:
             notices.append(notice)
         if len(notices) == MAX_RECIPIENTS:
             break
@@ -82,11 +83,13 @@ def _blocks(text: str) -> Iterator[Fields]:
         yield fields
 
 
-def _notice(fields: Fields) -> Notice | None:
+def _notice(fields: Fields, in_xtext: bool) -> Notice | None:
     final = _address(fields.get("final-recipient", ""))
     original = _address(fields.get("original-recipient", ""))
-    # Exim passes on the original recipient in the xtext that it was given in.
-    recipient = final if xtext_decoded(original).lower() == final.lower() else original or final
+    decoded = xtext_decoded(original)
+    if in_xtext or decoded.lower() == final.lower():
+        original = decoded
+    recipient = final if original.lower() == final.lower() else original or final
     status = _STATUS.search(fields.get("status", ""))
     action = fields.get("action", "").split(" ")[0].lower()
     kind = _ACTIONS.get(action) or _BY_CLASS.get(status[0][0] if status else "")

@@ -25,6 +25,8 @@ MAX_OCTETS = 1 << 20
 MAX_PARTS = 100
 """A multipart counts too."""
 _MAX_HEADER = 1 << 17
+# https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1: 70 is the longest that is allowed.
+_MAX_BOUNDARY = 1_000
 
 _HEADER_END = re.compile(rb"^\n", re.M)
 
@@ -71,8 +73,8 @@ def parts_of(octets: bytes) -> tuple[MIMEMessage, list[Part]]:
         top = header if top is None else top
         media_type = attempt(header.get_content_type, "text/plain")
         boundary = attempt(header.get_boundary, None)
-        if media_type.startswith("multipart/") and boundary:
-            line = boundary.encode("utf-8", "surrogateescape")
+        if media_type.startswith("multipart/") and 0 < len(boundary or "") <= _MAX_BOUNDARY:
+            line = str(boundary).encode("utf-8", "surrogateescape")
             waiting += reversed([*itertools.islice(_between(line, body), MAX_PARTS)])
         else:
             parts.append(Part(media_type, header, body))

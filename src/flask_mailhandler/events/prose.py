@@ -21,8 +21,12 @@ _COPY = re.compile(
     re.M | re.I,
 )
 _MAX_NEAR = 2_000
+_LEAST_NEAR = 200
 _MAX_MENTIONS = 20
 
+_ANYWHERE = re.compile(rf"(?<![\w.@+-])(?:SMTP=)?({_ADDRESS})(?![\w-])", re.I)
+_OF_A_SERVER = re.compile(r"(?:mailer-daemon|postmaster|abuse|support|noc|help\w*)@")
+_MAX_PROSE = 8_000
 _ALONE = re.compile(rf"^[ \t*>-]*<?({_ADDRESS})>?:?[ \t]*$", re.M)
 # qmail, Postfix and OpenSMTPD begin a paragraph with the address. Without angle brackets, a reply
 # must stand after it.
@@ -43,6 +47,8 @@ _EXCHANGE_BEGINS = "did not reach the following recipient"
 _STILL_TRIES = re.compile(
     r"\bdelayed\b|not yet been delivered|will (?:continue|keep|be retried|retry)|still trying", re.I
 )
+# OpenSMTPD's words for a message that it has given up, in a notification that says "delayed".
+GIVEN_UP = re.compile(r"Envelope expired\Z")
 
 
 class Said(t.NamedTuple):
@@ -76,17 +82,22 @@ def without_copy(text: str) -> str:
     return text[: copy.start()] if copy else text
 
 
-def said_near(text: str, recipient: str) -> Said:
+def said_near(text: str, recipient: str, among: int) -> Said:
     """Return what a text says about a recipient: the paragraph after the first mention of its
-    address that quotes a code, or else after the first mention."""
+    address that quotes a code, or else after the first mention.
+
+    :param among: How many recipients the notification has. Of each of many, less is read, so that
+        the time is bounded for all of them together.
+    """
+    share = max(1, among // _MAX_MENTIONS)
     first = Said()
     begin = 0
-    for _ in range(_MAX_MENTIONS):
+    for _ in range(max(1, _MAX_MENTIONS // share)):
         if (at := text.find(recipient, begin)) < 0:
             break
         begin = at + len(recipient)
-        near = text[begin : begin + _MAX_NEAR].lstrip(">\"')]: \t\n")
-        said = said_in(near.partition("\n\n")[0])
+        near = text[begin : begin + max(_LEAST_NEAR, _MAX_NEAR // share)]
+        said = said_in(near.lstrip(">\"')]: \t\n").partition("\n\n")[0])
         if said.code or said.status:
             return said
         first = first if first.reason else said
@@ -121,3 +132,25 @@ def lone_recipients(text: str) -> Iterator[Notice]:
     """
     for recipient in list(dict.fromkeys(_ALONE.findall(text)))[:MAX_RECIPIENTS]:
         yield Notice(EventKind.BOUNCED, recipient)
+
+
+def only_recipient(text: str, sender: str) -> Iterator[Notice]:
+    """Yield the notice of a text that names one address.
+
+    :param sender: Texts with addresses of the sender. No address of their domains is taken for the
+        recipient: the text may name the sender, too.
+    """
+    own = {address.lower().rpartition("@")[2] for address in _ANYWHERE.findall(sender)}
+    found = {address.lower(): address for address in _ANYWHERE.findall(text[:_MAX_PROSE])}
+    recipients = [
+        address
+        for lower, address in found.items()
+        if lower.rpartition("@")[2] not in own and not _OF_A_SERVER.match(lower)
+    ]
+    if len(recipients) == 1:
+        kind = EventKind.DEFERRED if _STILL_TRIES.search(text) else EventKind.BOUNCED
+        before, _, after = text.partition(recipients[0])
+        # Without a code, the reason may stand before the address.
+        said = "" if _REPLY.search(text) or _STATUS.search(text) else before.split("\n\n")[-1]
+        said += recipients[0] + after.partition("\n\n")[0] if said else ""
+        yield Notice(kind, recipients[0], diagnostic=" ".join(said[:_MAX_NEAR].split()))

@@ -28,7 +28,9 @@ from .parts import MAX_OCTETS
 from .parts import Part
 from .parts import parts_of
 from .parts import read_header
+from .prose import GIVEN_UP
 from .prose import lone_recipients
+from .prose import only_recipient
 from .prose import prose_notices
 from .prose import Said
 from .prose import said_in
@@ -77,7 +79,10 @@ def facts_of(octets: bytes) -> list[Facts]:
         raw=octets[:MAX_OCTETS],
     )
     own_text = without_copy(text)
-    return [_facts(make, notice, own_text, alone=len(notices) == 1) for notice in notices]
+    # A notification may name the same recipient a thousand times.
+    near = functools.cache(functools.partial(said_near, own_text, among=len(notices)))
+    whole = said_to_all(own_text) if len(notices) == 1 else Said()
+    return [_facts(make, notice, near, whole) for notice in notices]
 
 
 def _notices(
@@ -89,14 +94,18 @@ def _notices(
             return "", complaint.complaints_of(part)
     reports = [part for part in parts if part.media_type in delivery_status.MEDIA_TYPES]
     if reports:
-        read = [notices_of(part) for part in reports]
+        by_exim = "-eximdsn-" in attempt(lambda: str(header.get_boundary()), "")
+        read = [notices_of(part, in_xtext=by_exim) for part in reports]
         notices = [notice for _, found in read for notice in found]
         return read[0][0], notices[:MAX_RECIPIENTS] or [*lone_recipients(text)]
     if found := complaint.microsoft_complaint(returned):
         return "", found
     failed_recipients = field(header, "X-Failed-Recipients")
     if failed_recipients or _is_from_a_server(header):
-        return "", [*prose_notices(failed_recipients, text)]
+        notices = [*prose_notices(failed_recipients, text)]
+        if not notices and _SERVERS.search(field(header, "From")):
+            notices = [*only_recipient(without_copy(text), field(header, "To"))]
+        return "", notices
     return "", []
 
 
@@ -123,30 +132,39 @@ def _message_id(returned: MIMEMessage, header: MIMEMessage, text: str) -> str:
 
 
 def _time(header: MIMEMessage) -> datetime.datetime | None:
-    time = attempt(lambda: email.utils.parsedate_to_datetime(field(header, "Date")), None)
-    return time.astimezone(datetime.UTC) if time is not None else None
+    return attempt(lambda: _in_utc(field(header, "Date")), None)
 
 
-def _facts(make: Callable[..., Facts], notice: Notice, text: str, *, alone: bool) -> Facts:
+def _in_utc(date: str) -> datetime.datetime:
+    time = email.utils.parsedate_to_datetime(date)
+    # With -0000, the library returns a time without a zone. It is a time in UTC.
+    return time.replace(tzinfo=time.tzinfo or datetime.UTC).astimezone(datetime.UTC)
+
+
+def _facts(
+    make: Callable[..., Facts], notice: Notice, near_to: Callable[[str], Said], whole: Said
+) -> Facts:
     """Return the fields of the event of a notice.
 
     :param make: Adds what the notification says of all recipients.
-    :param text: What the notification says in sentences.
-    :param alone: Whether the notification is about this recipient only.
+    :param near_to: Returns what it says in sentences near to an address.
+    :param whole: What it says in sentences, if it is about this recipient only.
     """
     said = said_in(notice.diagnostic)
-    near = said_near(text, notice.recipient) if notice.recipient else Said()
-    if alone and not (near.code or near.status):
-        whole = said_to_all(text)
-        near = whole if whole.code else near
+    near = near_to(notice.recipient) if notice.recipient else Said()
+    if whole.code and not (near.code or near.status):
+        near = whole
     # Exim and OpenSMTPD write 5.0.0 whatever the server said, and Sendmail 5.1.1 for a blocked one.
     vague = not notice.status or notice.status.endswith(".0.0")
     status = said.status or (near.status if vague else "") or notice.status
     code = said.code or near.code
-    failed = notice.kind in (EventKind.BOUNCED, EventKind.DEFERRED)
+    kind = notice.kind
+    if kind is EventKind.DEFERRED and GIVEN_UP.match(near.reason):
+        kind = EventKind.BOUNCED
+    failed = kind in (EventKind.BOUNCED, EventKind.DEFERRED)
     texts = f"{said.reason}\n{near.reason}"[:_MAX_TEXT]
     return make(
-        kind=notice.kind,
+        kind=kind,
         recipient=_recipient(notice.recipient),
         code=code if failed else None,
         status=status,

@@ -38,6 +38,7 @@ in a test too. One message on its way, from the caller to the server::
     bounce_address  signed envelope senders, by which a bounce is verified
     unsubscribe     the link and the address with which a recipient leaves a list
     unsubscribe_fields  both fields of a message for a list, and the link in its text
+    bounce_imap     the mailbox that bounces are read from
     dkim_keys       the keys that sign, read from files, and their domain
     tls_context     the TLS context of SMTP
 """

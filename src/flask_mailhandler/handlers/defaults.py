@@ -18,6 +18,8 @@ from ..errors import MessageError
 from ..message.fields import dsn_notify
 from .bounce_address import bounce_address
 from .bounce_address import BounceAddress
+from .bounce_imap import bounce_imap
+from .bounce_imap import IMAPMailbox
 from .configured import Configured
 from .configured import Options
 from .dkim_keys import dkim_domain
@@ -95,6 +97,9 @@ class Defaults(Configured, metaclass=Options, abstract=True):
     which is made from this address and signed. See :doc:`bounces`."""
     bounce_delimiter: Option[str | None, str] = Option(config.choice("+", "-", "=", "_"), "+")
     """What stands between the address and the signature."""
+    bounce_imap: Option[t.Any, IMAPMailbox | None] = Option(bounce_imap, None)
+    """The mailbox of the bounces, for ``flask mail bounce --imap``, such as
+    ``imaps://user:password@imap.example.com/INBOX``, as a text or a :class:`.Secret`."""
     dsn_notify: Option[NotifyInput, tuple[str, ...]] = Option(_dsn_notify, ())
     """The delivery notifications that servers are asked for: ``"never"``, or some of ``failure``,
     ``delay`` and ``success``. If it is left out, the server decides. See :doc:`bounces`."""

@@ -3,6 +3,7 @@
 ::
 
     deadline           one time limit for many steps
+    received           reading from a socket until a deadline
     hosts              which hosts are this machine
     quoting            text from outside, made safe to show
     masking            secrets, masked where a server repeats them

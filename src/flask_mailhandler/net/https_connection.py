@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
-import io
 import socket
 import ssl
 import typing as t
@@ -21,6 +20,8 @@ from collections.abc import Mapping
 from ..phase import Phase
 from ..secret import Secret
 from .deadline import Deadline
+from .received import left
+from .received import Received
 
 # Without so many of its last octets no JSON, form, multipart or header block is complete.
 _HELD_BACK = 64
@@ -72,7 +73,7 @@ class Exchange:
             )
             if tls_context is not None:
                 self._enter(Phase.TLS)
-                self._sock.settimeout(_left(self.deadline))
+                self._sock.settimeout(left(self.deadline))
                 # A dot at the end is not part of the name in a certificate (RFC 6066 section 3).
                 name = host.removesuffix(".")
                 self._sock = stack.enter_context(
@@ -106,7 +107,7 @@ class Exchange:
 
     def read(self, method: str, most: int) -> Answer:
         """Read the response."""
-        received = _Received(self._sock, self.deadline, self._early)
+        received = Received(self._sock, self.deadline, self._early)
         # Not by an HTTPConnection: an app may have set its debuglevel, which prints the head.
         response = http.client.HTTPResponse(t.cast(socket.socket, received), method=method)
         response.begin()
@@ -124,7 +125,7 @@ class Exchange:
         return Answer(response.status, headers, body)
 
     def _send(self, octets: bytes) -> None:
-        self._sock.settimeout(_left(self.deadline))
+        self._sock.settimeout(left(self.deadline))
         self._sock.sendall(octets)
 
     def _has_answered(self) -> bool:
@@ -139,46 +140,6 @@ class Exchange:
         return True
 
 
-class _Received(io.RawIOBase):
-    """Reads from a socket until the deadline. A socket's own time-out begins anew with every
-    octet.
-
-    :param sock: Connected.
-    :param early: Octets that have been received already.
-    """
-
-    def __init__(self, sock: socket.socket, deadline: Deadline, early: bytes) -> None:
-        self._sock = sock
-        self._deadline = deadline
-        self._early = early
-        self.ended: bool = False
-        """Whether the other side has closed."""
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """Return the file to read from. A response asks its socket for it."""
-        return io.BufferedReader(self)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: t.Any) -> int:
-        if self._early:
-            taken, self._early = self._early[: len(buffer)], self._early[len(buffer) :]
-            buffer[: len(taken)] = taken
-            return len(taken)
-        self._sock.settimeout(_left(self._deadline))
-        received = self._sock.recv_into(buffer)
-        self.ended = not received
-        return received
-
-
-def _left(deadline: Deadline) -> float:
-    left = deadline.remaining()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
 def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     """Connect to the first address that answers. Each gets an equal share of the time left, so
     that an address that does not answer leaves some to the others."""
@@ -188,11 +149,11 @@ def _connect(host: str, port: int, deadline: Deadline) -> socket.socket:
         try:
             with contextlib.ExitStack() as undone:
                 sock = undone.enter_context(socket.socket(family, kind, protocol))
-                sock.settimeout(_left(deadline) / (len(addresses) - number))
+                sock.settimeout(left(deadline) / (len(addresses) - number))
                 sock.connect(address)
                 # A request is more than one write.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(_left(deadline))
+                sock.settimeout(left(deadline))
                 undone.pop_all()
                 return sock
         except OSError as error:  # such as an address family that this machine does not have

@@ -12,10 +12,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import typing as t
 from pathlib import Path
 
 from .dead_ends import free_port
+from .debian import run
+from .debian import unpack
+from .refusing import Refusing
 from .waiting import until
 
 PACKAGES = (
@@ -43,6 +45,8 @@ rfc1413_hosts =
 tls_advertise_hosts =
 smtputf8_advertise_hosts = *
 accept_8bitmime = true
+dsn_advertise_hosts = *
+delay_warning = 1s
 acl_smtp_rcpt = accepted
 acl_smtp_data = accepted
 
@@ -51,8 +55,35 @@ accepted:
   accept
 
 begin routers
+# As in docs/bounces.rst.
+bounces:
+  driver = accept
+  domains = lmtp.example
+  local_parts = bounces
+  local_part_suffix = +*
+  transport = bounces_lmtp
+
+# The next server refuses or accepts.
+status:
+  driver = manualroute
+  domains = status.example : delayed.example
+  route_list = * 127.0.0.1
+  self = send
+  transport = next_server
+
+alias:
+  driver = redirect
+  domains = alias.example
+  data = unknown-alias@status.example
+
+full:
+  driver = accept
+  domains = full.example
+  transport = full
+
 everything:
   driver = accept
+  domains = ! nowhere.example
   transport = maildir
 
 begin transports
@@ -63,12 +94,39 @@ maildir:
   return_path_add
   envelope_to_add
 
+full:
+  driver = appendfile
+  directory = {folder}/full
+  maildir_format
+  quota = 1
+  quota_is_inclusive
+
+next_server:
+  driver = smtp
+  port = {refusing}
+  allow_localhost
+
+bounces_lmtp:
+  driver = smtp
+  protocol = lmtp
+  hosts = 127.0.0.1
+  port = {lmtp}
+  allow_localhost
+  rcpt_include_affixes
+
 begin retry
+# Mail for other domains bounces if it cannot be delivered at once.
+delayed.example * F,1d,1h
 """
 
 
 class Exim:
-    """An instance that runs from :meth:`start` to :meth:`stop`. It delivers all mail."""
+    """An instance that runs from :meth:`start` to :meth:`stop`.
+
+    It delivers all mail except that for ``nowhere.example`` (no route), ``full.example`` (no
+    space), ``status.example`` and ``delayed.example`` (relayed to :class:`.Refusing`),
+    ``alias.example`` (an alias for an address that is refused), and ``lmtp.example``.
+    """
 
     host = "127.0.0.1"
 
@@ -76,34 +134,32 @@ class Exim:
         # Not pytest's folder, which other users may not enter.
         self.folder = Path(tempfile.mkdtemp(prefix="exim-"))
         self.port = 0
+        self.lmtp_port: int = free_port()
+        """Where a test listens for mail for ``bounces+...@lmtp.example``."""
+        self._refusing = Refusing(free_port())
         self._process: subprocess.Popen[bytes] | None = None
 
     def missing(self) -> str:
         """Unpack it if possible. Return why it cannot be started here, or ""."""
-        if os.geteuid() != 0:
-            return "only root can start Exim"
-        if not (shutil.which("apt-get") and shutil.which("dpkg")):
-            return "its package can only be unpacked on Debian"
-        self.folder.chmod(0o755)
         root = self.folder / "exim"
-        root.mkdir()
-        done = _run(*("apt-get", "-q", "-o", "Acquire::Retries=5", "download"), *PACKAGES, cwd=root)
-        if done.returncode:
-            return f"apt-get download failed: {done.stdout}{done.stderr}"
-        for package in root.glob("*.deb"):
-            if (done := _run("dpkg", "-x", str(package), str(root))).returncode:
-                return f"{package.name} cannot be unpacked: {done.stderr}"
+        if why := unpack(PACKAGES, root):
+            return why
+        self.folder.chmod(0o755)
         (self.folder / "passwd").write_text(PASSWD)
         (self.folder / "group").write_text(GROUP)
         # With the set-user-ID bit, the loader would not look into the folder for libraries.
         (root / "usr/sbin/exim4").chmod(0o755)
-        for name in ("spool", "log", "mail"):
+        for name in ("spool", "log", "mail", "full"):
             (self.folder / name).mkdir()
             os.chown(self.folder / name, NOBODY, NOBODY)
         configuration = self.folder / "exim.conf"
-        configuration.write_text(CONFIGURATION.format(folder=self.folder))
+        configuration.write_text(
+            CONFIGURATION.format(
+                folder=self.folder, refusing=self._refusing.port, lmtp=self.lmtp_port
+            )
+        )
         exim = str(root / "usr/sbin/exim4")
-        done = _run(exim, "-C", str(configuration), "-bV", env=self._environment)
+        done = run(exim, "-C", str(configuration), "-bV", env=self._environment)
         return "" if done.returncode == 0 else f"it does not run: {done.stdout}{done.stderr}"
 
     @property
@@ -121,6 +177,7 @@ class Exim:
     def start(self) -> None:
         """Start. When it returns, the port is open."""
         self.port = free_port()
+        self._refusing.start()
         exim = str(self.folder / "exim/usr/sbin/exim4")
         with (self.folder / "errors").open("wb") as errors:
             self._process = subprocess.Popen(
@@ -147,8 +204,20 @@ class Exim:
             if self._process is not None:
                 self._process.terminate()
                 self._process.wait(60)
+                self._refusing.stop()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def try_again(self) -> None:
+        """Try to deliver everything that waits."""
+        exim = str(self.folder / "exim/usr/sbin/exim4")
+        done = run(exim, "-C", str(self.folder / "exim.conf"), "-qff", env=self._environment)
+        assert done.returncode == 0, done.stderr
+
+    def delivered(self, sender: str) -> list[bytes]:
+        """The messages that were delivered to an address."""
+        found = [path.read_bytes() for path in self.folder.glob("mail/new/*")]
+        return [octets for octets in found if f"Envelope-to: {sender}".encode() in octets]
 
     def log(self) -> str:
         """What it has written into its logs."""
@@ -170,9 +239,3 @@ class Exim:
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.log()[-3000:]}") from None
         return octets.replace(b"\n", b"\r\n")
-
-
-def _run(*command: str, **options: t.Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, **options
-    )

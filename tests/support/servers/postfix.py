@@ -108,6 +108,7 @@ retry      unix       - - n - - error
 discard    unix       - - n - - discard
 virtual    unix       - n n - - virtual
 smtp       unix       - - n - - smtp
+lmtp       unix       - - n - - lmtp
 anvil      unix       - - n - 1 anvil
 postlog    unix-dgram n - n - 1 postlogd
 """
@@ -177,7 +178,8 @@ class Postfix:
     Ports: ``plain``; ``limited`` (50 recipients a transaction); ``starttls`` (required);
     ``submission`` (STARTTLS and login required); ``submissions`` (TLS from the first octet,
     login required). Mail for ``example.com`` can be read back, mail for other domains is thrown
-    away. Mail for ``5-1-1@status.example`` bounces with the status 5.1.1.
+    away. Mail for ``5-1-1@status.example`` bounces with the status 5.1.1. Mail for
+    ``lmtp.example`` goes to a socket in its folder.
     ``unknown...@example.com`` does not exist (550 5.1.1), ``later@example.com`` is refused
     for now (450), and so is the sender ``refused@example.com`` for ever (550 5.7.1).
     """
@@ -286,6 +288,7 @@ class Postfix:
         self.ports = {name: free_port() for name in SERVICES}
         (self.folder / "conf" / "transports").write_text(
             f"status.example smtp:[{self.host}]:{self.ports['refusing']}\n"
+            f"lmtp.example lmtp:unix:{self.folder}/bounces.sock\n"
         )
         smtpds = [
             f"{self.host}:{self.ports[name]} inet n - n - - smtpd {options}\n"

@@ -9,6 +9,7 @@
     account_state   the pause and the rate limit of each account
     app_session     send_later(session=...): the row in the app's own transaction
     database_url    the database that MAIL_QUEUE names
+    prepared        statements that the server prepares, unless a pooler stands before it
     database        connections, transactions, and forks
     tables          the tables
     statement       statements that are compiled once, and run by the driver

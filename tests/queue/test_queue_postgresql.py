@@ -20,7 +20,7 @@ from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.stores.sqlalchemy import clock as sqlalchemy_clock
 from flask_mailhandler.queue.stores.sqlalchemy import database as sqlalchemy_database
-from flask_mailhandler.queue.stores.sqlalchemy import database_url
+from flask_mailhandler.queue.stores.sqlalchemy import lending
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from queueing import Shop
 from queueing import shop
@@ -71,7 +71,7 @@ def test_connections_that_were_cut(
 ) -> None:
     """Connections that were idle when the database was restarted are replaced, without any
     error."""
-    monkeypatch.setattr(database_url, "IDLE", 0.0)
+    monkeypatch.setattr(lending, "IDLE", 0.0)
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE=url) as here:
         here.mail.send_later(letter())
@@ -111,7 +111,7 @@ def test_cut_in_the_middle_of_a_message(
     """If a worker loses its database before it can announce the end of data, it does not send it.
     The message is sent once when the database is back."""
     # However long it takes to cut a connection, it is not looked at.
-    monkeypatch.setattr(database_url, "IDLE", float("inf"))
+    monkeypatch.setattr(lending, "IDLE", float("inf"))
 
     def cut(line: str, connection: object) -> str:
         cut_all(postgresql)
@@ -317,7 +317,7 @@ def test_the_server_is_asked_once_a_minute(
         assert len(asked) == 1
         assert abs(min(second) - max(first)) < sqlalchemy_clock.AGREEMENT
 
-        monkeypatch.setattr(database_url, "IDLE", float("inf"))
+        monkeypatch.setattr(lending, "IDLE", float("inf"))
         cut_all(postgresql)
         steady += sqlalchemy_clock.AGREEMENT + 1
         third = [store.now() for _ in range(3)]
@@ -340,7 +340,7 @@ def test_cut_before_the_result_is_written(
 ) -> None:
     """If a worker loses its database while the server accepts or refuses a message, it stores the
     result as soon as the database is back. No message with a known outcome is held."""
-    monkeypatch.setattr(database_url, "IDLE", float("inf"))
+    monkeypatch.setattr(lending, "IDLE", float("inf"))
 
     def cut(line: str, connection: object) -> str:
         cut_all(postgresql)

@@ -10,7 +10,7 @@ from flask import Flask
 
 from flask_mailhandler.app.queue_keys import QueueSettings
 from flask_mailhandler.queue.build import store_of
-from flask_mailhandler.queue.stores.sqlalchemy.statement import lent_by
+from flask_mailhandler.queue.stores.sqlalchemy.lending import Lender
 from flask_mailhandler.queue.stores.sqlalchemy.statement import Statement
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from storing import add
@@ -58,7 +58,7 @@ def test_the_driver_and_sqlalchemy(
     statement = Statement(core, engine.dialect)
     with engine.connect() as connection:
         through = statement.run_on(connection, values)
-    with lent_by(engine) as driver:
+    with Lender(engine).lend() as driver:
         direct = statement.run_with(driver.cursor(), values)
 
     assert [*map(tuple, through)] == [*map(tuple, direct)] == rows
@@ -72,17 +72,17 @@ def test_a_statement_that_was_interrupted(
 ) -> None:
     """A connection is not used again after an interrupt, because it may hold half a reply. After
     another error it is, and what was not committed is rolled back."""
-    first = None
+    lender, first = Lender(engine), None
 
     def interrupted() -> None:
         nonlocal first
-        with lent_by(engine) as first:
+        with lender.lend() as first:
             first.execute("DELETE FROM numbers")
             raise error
 
     with pytest.raises(error):
         interrupted()
-    with lent_by(engine) as second:
+    with lender.lend() as second:
         left = second.execute("SELECT count(*) FROM numbers").fetchone()
 
     assert (second is first, left) == (same, (3,))

@@ -12,6 +12,7 @@
     prepared        statements that the server prepares, unless a pooler stands before it
     database        connections, transactions, and forks
     tables          the tables
+    lending         connections of the driver for these statements
     statement       statements that are compiled once, and run by the driver
     postgresql      statements that only PostgreSQL has
     clock           the time of the database's server

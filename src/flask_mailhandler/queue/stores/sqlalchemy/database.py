@@ -20,10 +20,11 @@ from ..sqlite.transaction import begin
 from ..sqlite.transaction import without_sync
 from .clock import Clock
 from .insert import Insertion
+from .lending import Lender
 from .postgresql import LIMIT_LOCK_WAIT
 from .postgresql import RUN
-from .statement import lent_by
 from .statement import Run
+from .statement import Statement
 from .statement import writing
 from .tables import mail_queue_tables
 
@@ -63,9 +64,11 @@ class Database:
             if not ours:  # our own engine has this level for each of its connections
                 self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
             self._transaction = engine.execution_options(isolation_level="READ COMMITTED")
+        self._lender = Lender(engine)
+        self._run = Statement(RUN, engine.dialect)
         self._lock = FairLock()
         self._held = False
-        self._inherited: list[sa.Pool] = []
+        self._inherited: list[object] = []
         around_forks(self._before_fork, self._after_in_parent, self._after_in_child)
 
     @contextlib.contextmanager
@@ -133,7 +136,7 @@ class Database:
             return
         with self._locked():
             self.make_ready()
-            with lent_by(self.engine) as ours, contextlib.closing(ours.cursor()) as cursor:
+            with self._lender.lend() as ours, contextlib.closing(ours.cursor()) as cursor:
                 in_file = writes and not self.postgresql
                 lazily = self._wal and not durable
                 with writing(ours, lazily) if in_file else contextlib.nullcontext():
@@ -196,8 +199,8 @@ class Database:
         :raises QueueError: for every error of the database.
         """
         if self.postgresql:
-            with self.single() as connection:
-                found = connection.execute(RUN).scalar()
+            with self.quick(writes=False) as run:
+                ((found,),) = run(self._run, {})
             return "" if found is None else str(found).replace(".", "-")
         with self._locked():
             self.make_ready()
@@ -262,6 +265,7 @@ class Database:
     def close(self) -> None:
         """Close the engine's connections, unless it is the app's engine."""
         if self._ours:
+            self._lender.close()
             self.engine.dispose()
 
     # Forks. In SQLite our transactions run one after the other, because only one may write anyway.
@@ -281,6 +285,7 @@ class Database:
             return
         self._held = self._lock.acquire(LOCK_TIMEOUT)
         if self._held:
+            self._lender.close()
             self.engine.dispose()
 
     def _after_in_parent(self) -> None:
@@ -292,7 +297,7 @@ class Database:
         self._lock = FairLock()
         self._held = False
         # The connections in the pool are the parent's: never use or close them.
-        self._inherited.append(self.engine.pool)
+        self._inherited += [self.engine.pool, *self._lender.forget()]
         self.engine.dispose(close=False)
 
     def __repr__(self) -> str:

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 import typing as t
 
 import sqlalchemy as sa
 from flask import appcontext_tearing_down
 from flask import current_app
-from sqlalchemy import event
 from sqlalchemy import exc
 
 from ....errors import ConfigurationError
 from ....secret import Secret
 from .app_session import context_ends
 from .database import Database
+from .lending import look_at_idle
 from .prepared import prepare_if_direct
 from .store import SqlalchemyStore
 
 if t.TYPE_CHECKING:
     from flask import Flask
-
-IDLE = 1.0
-"""Seconds after which an idle connection is tested before it is used."""
-_KEY = "flask_mailhandler_idle"
 
 
 def store_at(app: Flask, url: Secret | None) -> SqlalchemyStore:
@@ -90,7 +85,7 @@ def _at(url: Secret, folder: str) -> sa.Engine:
             " 'postgresql+psycopg://user@host/database' or 'sqlite:////srv/shop/app.db'."
         ) from None
     if not here:
-        _look_at_idle(engine)
+        look_at_idle(engine)
     if not decided:
         prepare_if_direct(engine)
     return engine
@@ -128,30 +123,3 @@ def _options(place: sa.URL) -> tuple[sa.URL, dict[str, object], bool]:
             " unless a pooler stands before the server."
         )
     return place, {"prepare_threshold": int(given)}, True
-
-
-def _look_at_idle(engine: sa.Engine) -> None:
-    """Test a connection that was idle for a while before it is used.
-
-    The server may have been restarted. SQLAlchemy's ``pool_pre_ping`` tests it each time, which
-    slows a worker down.
-    """
-
-    def checked_in(connection: t.Any, record: t.Any) -> None:
-        record.info[_KEY] = time.monotonic()
-        # After a transaction, SQLAlchemy up to 2.0.18 restores the server's level and
-        # not the engine's. What the driver then inserts would never be committed.
-        if connection is not None and not getattr(connection, "autocommit", False):
-            engine.dialect.set_isolation_level(connection, "AUTOCOMMIT")
-
-    def checked_out(connection: t.Any, record: t.Any, proxy: object) -> None:
-        since = record.info.pop(_KEY, None)
-        if since is None or time.monotonic() - since < IDLE:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except Exception:
-            raise exc.InvalidatePoolError from None
-
-    event.listen(engine, "checkin", checked_in)
-    event.listen(engine, "checkout", checked_out)

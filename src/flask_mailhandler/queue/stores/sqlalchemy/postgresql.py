@@ -60,7 +60,9 @@ LIMIT_LOCK_WAIT = sa.text(
 )
 """Limit the wait for a lock in this transaction, unless there is a limit already."""
 
-RUN = sa.text("SELECT extract(epoch FROM stats_reset) FROM pg_stat_bgwriter")
+RUN = sa.select(sa.literal_column("extract(epoch FROM stats_reset)")).select_from(
+    sa.table("pg_stat_bgwriter")
+)
 """A name for this run of the server. PostgreSQL keeps its statistics over an orderly restart, and
 resets them after a crash or a failover to another server
 (https://www.postgresql.org/docs/current/monitoring-stats.html)."""

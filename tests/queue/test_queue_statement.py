@@ -88,6 +88,21 @@ def test_a_statement_that_was_interrupted(
     assert (second is first, left) == (same, (3,))
 
 
+def test_a_connection_stays_lent(engine: sa.Engine) -> None:
+    """A connection is lent to one caller at a time, and stays lent for the next. None is left when
+    the lender is closed."""
+    lender = Lender(engine)
+    with lender.lend() as first, lender.lend() as other:
+        assert first is not other
+    with lender.lend() as second:
+        assert second in (first, other)
+    pool: t.Any = engine.pool
+    assert pool.checkedout() == 1
+    lender.close()
+
+    assert pool.checkedout() == 0
+
+
 def test_what_the_driver_writes_to_the_disk(tmp_path: Path) -> None:
     """In a WAL, an added and a claimed row are on the disk at once. An announcement and a result
     may follow later, and leave the connection as it was."""

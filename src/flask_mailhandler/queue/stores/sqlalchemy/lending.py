@@ -61,13 +61,15 @@ class Lender:
 
     def _drop(self, lent: t.Any, error: BaseException) -> None:
         """Give a connection back to the pool, which rolls back, or close it."""
+        dialect = self._engine.dialect
         if not isinstance(error, Exception):  # the reply may be half read
             lent.invalidate(error)
-        elif isinstance(error, self._engine.dialect.loaded_dbapi.Error):
-            if self._engine.dialect.is_disconnect(error, lent.driver_connection, None):
-                lent.invalidate(error)
-                self.close()
-                self._engine.dispose()
+        elif isinstance(error, dialect.loaded_dbapi.Error) and dialect.is_disconnect(
+            error, lent.driver_connection, None
+        ):
+            lent.invalidate(error)
+            self.close()
+            self._engine.dispose()
         lent.close()
 
     def close(self) -> None:

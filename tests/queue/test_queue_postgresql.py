@@ -245,8 +245,9 @@ def test_statements_are_prepared(
             here.queue.run_once()
             store = here.queue.store
             assert isinstance(store, SqlalchemyStore)
-            with store.database._lender.lend() as driver:
-                found = driver.execute(_PREPARED, prepare=False).fetchone()
+            lent = store.database._lender.take()
+            found = lent.driver.execute(_PREPARED, prepare=False).fetchone()
+            store.database._lender.take_back(lent)
 
         assert found == (number, "off" if number else "on")
 

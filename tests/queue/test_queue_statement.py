@@ -58,8 +58,7 @@ def test_the_driver_and_sqlalchemy(
     statement = Statement(core, engine.dialect)
     with engine.connect() as connection:
         through = statement.run_on(connection, values)
-    with Lender(engine).lend() as driver:
-        direct = statement.run_with(driver.cursor(), values)
+    direct = Lender(engine).take().run(statement, values)
 
     assert [*map(tuple, through)] == [*map(tuple, direct)] == rows
 
@@ -72,30 +71,27 @@ def test_a_statement_that_was_interrupted(
 ) -> None:
     """A connection is not used again after an interrupt, because it may hold half a reply. After
     another error it is, and what was not committed is rolled back."""
-    lender, first = Lender(engine), None
+    lender = Lender(engine)
+    first = lender.take()
+    first.driver.execute("DELETE FROM numbers")
+    lender.drop(first, error())
+    second = lender.take().driver
+    left = second.execute("SELECT count(*) FROM numbers").fetchone()
 
-    def interrupted() -> None:
-        nonlocal first
-        with lender.lend() as first:
-            first.execute("DELETE FROM numbers")
-            raise error
-
-    with pytest.raises(error):
-        interrupted()
-    with lender.lend() as second:
-        left = second.execute("SELECT count(*) FROM numbers").fetchone()
-
-    assert (second is first, left) == (same, (3,))
+    assert (second is first.driver, left) == (same, (3,))
 
 
 def test_a_connection_stays_lent(engine: sa.Engine) -> None:
     """A connection is lent to one caller at a time, and stays lent for the next. None is left when
     the lender is closed."""
     lender = Lender(engine)
-    with lender.lend() as first, lender.lend() as other:
-        assert first is not other
-    with lender.lend() as second:
-        assert second in (first, other)
+    first, other = lender.take(), lender.take()
+    assert first.driver is not other.driver
+    lender.take_back(first)
+    lender.take_back(other)
+    second = lender.take()
+    assert second is first
+    lender.take_back(second)
     pool: t.Any = engine.pool
     assert pool.checkedout() == 1
     lender.close()

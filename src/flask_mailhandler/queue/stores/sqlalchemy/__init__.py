@@ -11,6 +11,7 @@
     database_url    the database that MAIL_QUEUE names
     prepared        statements that the server prepares, unless a pooler stands before it
     database        connections, transactions, and forks
+    queue_errors    errors of the database, and what to do about them
     tables          the tables
     lending         connections of the driver for these statements
     statement       statements that are compiled once, and run by the driver

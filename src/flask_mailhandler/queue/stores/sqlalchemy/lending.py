@@ -6,82 +6,109 @@ the three statements of a message. So the last connection stays lent for the nex
 
 from __future__ import annotations
 
-import contextlib
 import time
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import exc
+
+if t.TYPE_CHECKING:
+    from .statement import Statement
 
 IDLE = 1.0
 """Seconds after which an idle connection is tested before it is used."""
 _KEY = "flask_mailhandler_idle"
 
 
+class Lent:
+    """A connection of the driver that is lent, and one cursor for all of its statements.
+
+    :param proxy: The pool's proxy for it.
+    """
+
+    def __init__(self, proxy: t.Any) -> None:
+        self.proxy = proxy
+        self.driver: t.Any = proxy.driver_connection
+        self.used: float = 0.0
+        """When it was used last, by the monotonic clock."""
+        self._cursor = self.driver.cursor()
+
+    def run(self, statement: Statement, values: Mapping[str, t.Any]) -> list[t.Any]:
+        """Run a statement, and return its rows."""
+        return statement.run_with(self._cursor, values)
+
+    def close(self, error: BaseException | None = None, *, lost: bool = False) -> None:
+        """Give the connection back to the pool, or close it if it is lost."""
+        self._cursor.close()  # first, because SQLite's raises if the connection is closed
+        if lost:
+            self.proxy.invalidate(error)
+        self.proxy.close()
+
+    def __repr__(self) -> str:
+        return f"<Lent {self.driver!r}>"
+
+
 class Lender:
     """Lends the connections of an engine of our own.
 
-    At most one connection for each thread stays lent, and one in all most of the time.
+    ::
+
+        take ──▶ the caller ──▶ take_back ──▶ kept for the next, if none is
+                     └── error ─▶ drop        the pool rolls back, or closes it
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._kept: list[tuple[t.Any, float]] = []
+        self._kept: list[Lent] = []
 
-    @contextlib.contextmanager
-    def lend(self) -> Iterator[t.Any]:
-        """Lend a connection of the driver.
-
-        If the server has closed it, all others of the engine are dropped too, as SQLAlchemy does.
-        """
-        lent = self._take()
+    def take(self) -> Lent:
+        """Lend a connection. The caller gives it to :meth:`take_back` or :meth:`drop`."""
         try:
-            yield lent.driver_connection
-        except BaseException as error:
-            self._drop(lent, error)
-            raise
+            lent = self._kept.pop()
+        except IndexError:
+            return Lent(self._engine.raw_connection())
+        if is_lost(self._engine, lent.driver, lent.used):
+            lent.close(lost=True)
+            return Lent(self._engine.raw_connection())
+        return lent
+
+    def take_back(self, lent: Lent) -> None:
+        """Keep a connection for the next caller, or give it back to the pool."""
+        lent.used = time.monotonic()
         if self._kept:
             lent.close()
         else:
-            self._kept.append((lent, time.monotonic()))
+            self._kept.append(lent)
 
-    def _take(self) -> t.Any:
-        """Return a kept connection, or one of the pool."""
-        try:
-            lent, since = self._kept.pop()
-        except IndexError:
-            return self._engine.raw_connection()
-        if is_lost(self._engine, lent.driver_connection, since):
-            lent.invalidate()
-            lent.close()
-            return self._engine.raw_connection()
-        return lent
+    def drop(self, lent: Lent, error: BaseException) -> None:
+        """Give a connection back to the pool, which rolls back; after some errors, close it.
 
-    def _drop(self, lent: t.Any, error: BaseException) -> None:
-        """Give a connection back to the pool, which rolls back, or close it."""
+        If the server has closed it, all others of the engine are dropped too, as SQLAlchemy does.
+        """
         dialect = self._engine.dialect
-        if not isinstance(error, Exception):  # the reply may be half read
-            lent.invalidate(error)
-        elif isinstance(error, dialect.loaded_dbapi.Error) and dialect.is_disconnect(
-            error, lent.driver_connection, None
-        ):
-            lent.invalidate(error)
+        cut = isinstance(error, dialect.loaded_dbapi.Error) and dialect.is_disconnect(
+            error, lent.driver, None
+        )
+        # After an interrupt, the reply may be half read.
+        lent.close(error, lost=cut or not isinstance(error, Exception))
+        if cut:
             self.close()
             self._engine.dispose()
-        lent.close()
 
     def close(self) -> None:
         """Give the kept connections back to the pool."""
         while self._kept:
-            lent, _ = self._kept.pop()
-            lent.close()
+            self._kept.pop().close()
 
-    def forget(self) -> list[object]:
+    def forget(self) -> list[Lent]:
         """Return the kept connections, which are a parent process's: never use or close them."""
         kept, self._kept = self._kept, []
-        return [lent for lent, _ in kept]
+        return kept
+
+    def __repr__(self) -> str:
+        return f"<Lender {self._engine.url!r}, {len(self._kept)} kept>"
 
 
 def is_lost(engine: sa.Engine, driver: t.Any, since: float) -> bool:

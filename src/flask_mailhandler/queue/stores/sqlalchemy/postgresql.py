@@ -52,7 +52,8 @@ def settlement(
 
 def later() -> sa.ColumnElement[str]:
     """Return a column that lets the statement be written to the disk a moment later."""
-    return sa.func.set_config("synchronous_commit", "off", True)
+    # As a literal: three parameters less for the driver.
+    return sa.literal_column("set_config('synchronous_commit', 'off', true)")
 
 
 LIMIT_LOCK_WAIT = sa.text(

@@ -61,7 +61,7 @@ LIMIT_LOCK_WAIT = sa.text(
 )
 """Limit the wait for a lock in this transaction, unless there is a limit already."""
 
-RUN = sa.select(sa.literal_column("extract(epoch FROM stats_reset)")).select_from(
+RUN: sa.Select[t.Any] = sa.select(sa.literal_column("extract(epoch FROM stats_reset)")).select_from(
     sa.table("pg_stat_bgwriter")
 )
 """A name for this run of the server. PostgreSQL keeps its statistics over an orderly restart, and

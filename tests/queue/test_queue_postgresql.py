@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import threading
 import time
@@ -18,9 +19,11 @@ from flask_mailhandler.queue import account_sender
 from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.lease import Lease
+from flask_mailhandler.queue.row import Row
+from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.sqlalchemy import clock as sqlalchemy_clock
 from flask_mailhandler.queue.stores.sqlalchemy import database as sqlalchemy_database
-from flask_mailhandler.queue.stores.sqlalchemy import database_url
+from flask_mailhandler.queue.stores.sqlalchemy import lending
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from queueing import Shop
 from queueing import shop
@@ -71,7 +74,7 @@ def test_connections_that_were_cut(
 ) -> None:
     """Connections that were idle when the database was restarted are replaced, without any
     error."""
-    monkeypatch.setattr(database_url, "IDLE", 0.0)
+    monkeypatch.setattr(lending, "IDLE", 0.0)
     server = scripted()
     with shop(tmp_path, server, MAIL_QUEUE=url) as here:
         here.mail.send_later(letter())
@@ -111,7 +114,7 @@ def test_cut_in_the_middle_of_a_message(
     """If a worker loses its database before it can announce the end of data, it does not send it.
     The message is sent once when the database is back."""
     # However long it takes to cut a connection, it is not looked at.
-    monkeypatch.setattr(database_url, "IDLE", float("inf"))
+    monkeypatch.setattr(lending, "IDLE", float("inf"))
 
     def cut(line: str, connection: object) -> str:
         cut_all(postgresql)
@@ -197,6 +200,62 @@ def test_what_a_worker_had_claimed(
 
         assert here.states == ["held" if crash else "waiting"]
         assert ("went down" in here.rows[0].error) is crash
+
+
+def test_a_crash_between_announcement_and_result(
+    url: str, tmp_path: Path, postgresql: Postgresql
+) -> None:
+    """When the database crashes, a message is held whose end of data was announced, and one that
+    was only claimed. A result that the worker still knows is stored when the database is back."""
+    with shop(tmp_path, MAIL_QUEUE=url) as here:
+        store, now = here.queue.store, here.queue.store.now()
+        for message in letters(4):
+            here.mail.send_later(message)
+        lease = Lease(f"{store.new_owner()}.1", now + 60)
+        done, known, announced, _ = store.claim("default", lease, now + 1, 4)
+        assert all(store.announce(row.id, lease.owner, "[]") for row in (done, known, announced))
+        assert store.settle(_sent(done), lease.owner, drop=True)
+        postgresql.stop(signal.SIGQUIT)
+        postgresql.start()
+        here.queue.close()
+        assert store.settle(_sent(known), lease.owner, drop=True)
+        store.renew(Lease(lease.owner, 1.0))
+        here.queue.worker().upkeep.recover()
+
+        assert here.states[0] in ("sent", "held")  # its result was perhaps not on the disk
+        assert here.states[1:] == ["sent", "held", "held"]
+
+
+def _sent(row: Row) -> Row:
+    return dataclasses.replace(row, state=RowState.SENT, lease_owner=None, lease_until=None)
+
+
+def test_statements_are_prepared(
+    url: str, tmp_path: Path, scripted: Scripted, request: pytest.FixtureRequest
+) -> None:
+    """The server prepares the statements of a message, unless a pooler shares its connections or
+    the URL says otherwise. A plan is kept that suits any number of rows."""
+    direct = "pgbouncer" not in request.fixturenames
+    for option, number in (("", 3 if direct else 0), ("&prepare_threshold=none", 0)):
+        if option and not direct:  # a pooler knows no other options
+            continue
+        with shop(tmp_path, scripted(), MAIL_QUEUE=url + option) as here:
+            for message in letters(12):
+                here.mail.send_later(message)
+            here.queue.run_once()
+            store = here.queue.store
+            assert isinstance(store, SqlalchemyStore)
+            lent = store.database._lender.take()
+            found = lent.driver.execute(_PREPARED, prepare=False).fetchone()
+            store.database._lender.take_back(lent)
+
+        assert found == (number, "off" if number else "on")
+
+
+_PREPARED = (
+    "SELECT count(*) FILTER (WHERE generic_plans > 0 AND statement ~ 'INSERT|UPDATE'),"
+    " current_setting('enable_seqscan') FROM pg_prepared_statements"
+)
 
 
 def test_what_is_on_the_disk_at_once(url: str, tmp_path: Path) -> None:
@@ -317,7 +376,7 @@ def test_the_server_is_asked_once_a_minute(
         assert len(asked) == 1
         assert abs(min(second) - max(first)) < sqlalchemy_clock.AGREEMENT
 
-        monkeypatch.setattr(database_url, "IDLE", float("inf"))
+        monkeypatch.setattr(lending, "IDLE", float("inf"))
         cut_all(postgresql)
         steady += sqlalchemy_clock.AGREEMENT + 1
         third = [store.now() for _ in range(3)]
@@ -340,7 +399,7 @@ def test_cut_before_the_result_is_written(
 ) -> None:
     """If a worker loses its database while the server accepts or refuses a message, it stores the
     result as soon as the database is back. No message with a known outcome is held."""
-    monkeypatch.setattr(database_url, "IDLE", float("inf"))
+    monkeypatch.setattr(lending, "IDLE", float("inf"))
 
     def cut(line: str, connection: object) -> str:
         cut_all(postgresql)

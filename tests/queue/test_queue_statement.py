@@ -10,7 +10,7 @@ from flask import Flask
 
 from flask_mailhandler.app.queue_keys import QueueSettings
 from flask_mailhandler.queue.build import store_of
-from flask_mailhandler.queue.stores.sqlalchemy.statement import lent_by
+from flask_mailhandler.queue.stores.sqlalchemy.lending import Lender
 from flask_mailhandler.queue.stores.sqlalchemy.statement import Statement
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from storing import add
@@ -58,8 +58,7 @@ def test_the_driver_and_sqlalchemy(
     statement = Statement(core, engine.dialect)
     with engine.connect() as connection:
         through = statement.run_on(connection, values)
-    with lent_by(engine) as driver:
-        direct = statement.run_with(driver.cursor(), values)
+    direct = Lender(engine).take().run(statement, values)
 
     assert [*map(tuple, through)] == [*map(tuple, direct)] == rows
 
@@ -72,20 +71,32 @@ def test_a_statement_that_was_interrupted(
 ) -> None:
     """A connection is not used again after an interrupt, because it may hold half a reply. After
     another error it is, and what was not committed is rolled back."""
-    first = None
+    lender = Lender(engine)
+    first = lender.take()
+    first.driver.execute("DELETE FROM numbers")
+    lender.drop(first, error())
+    second = lender.take().driver
+    left = second.execute("SELECT count(*) FROM numbers").fetchone()
 
-    def interrupted() -> None:
-        nonlocal first
-        with lent_by(engine) as first:
-            first.execute("DELETE FROM numbers")
-            raise error
+    assert (second is first.driver, left) == (same, (3,))
 
-    with pytest.raises(error):
-        interrupted()
-    with lent_by(engine) as second:
-        left = second.execute("SELECT count(*) FROM numbers").fetchone()
 
-    assert (second is first, left) == (same, (3,))
+def test_a_connection_stays_lent(engine: sa.Engine) -> None:
+    """A connection is lent to one caller at a time, and stays lent for the next. None is left when
+    the lender is closed."""
+    lender = Lender(engine)
+    first, other = lender.take(), lender.take()
+    assert first.driver is not other.driver
+    lender.take_back(first)
+    lender.take_back(other)
+    second = lender.take()
+    assert second is first
+    lender.take_back(second)
+    pool: t.Any = engine.pool
+    assert pool.checkedout() == 1
+    lender.close()
+
+    assert pool.checkedout() == 0
 
 
 def test_what_the_driver_writes_to_the_disk(tmp_path: Path) -> None:

@@ -11,8 +11,11 @@
     suppressed      suppressed addresses
     app_session     send_later(session=...): the row in the app's own transaction
     database_url    the database that MAIL_QUEUE names
+    prepared        statements that the server prepares, unless a pooler stands before it
     database        connections, transactions, and forks
+    queue_errors    errors of the database, and what to do about them
     tables          the tables
+    lending         connections of the driver for these statements
     statement       statements that are compiled once, and run by the driver
     postgresql      statements that only PostgreSQL has
     clock           the time of the database's server

@@ -8,7 +8,6 @@ import typing as t
 from collections.abc import Iterator
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.schema import CreateTable
 
@@ -20,15 +19,18 @@ from ..sqlite.transaction import begin
 from ..sqlite.transaction import without_sync
 from .clock import Clock
 from .insert import Insertion
+from .lending import Lender
 from .postgresql import LIMIT_LOCK_WAIT
 from .postgresql import RUN
-from .statement import lent_by
+from .queue_errors import QueueErrors
 from .statement import Run
+from .statement import Statement
 from .statement import writing
 from .tables import mail_queue_tables
 
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for a lock that another transaction has."""
+_NOTHING = contextlib.nullcontext()
 MISSING = (
     "The tables of the queue are not in {}: call mail_queue_tables(db.metadata) next to your"
     " models, and create the tables with Flask-Migrate or db.create_all()."
@@ -66,9 +68,12 @@ class Database:
             if not ours:  # our own engine has this level for each of its connections
                 self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
             self._transaction = engine.execution_options(isolation_level="READ COMMITTED")
+        self._lender = Lender(engine)
+        self._errors = QueueErrors(engine, self.name)
+        self._run = Statement(RUN, engine.dialect)
         self._lock = FairLock()
         self._held = False
-        self._inherited: list[sa.Pool] = []
+        self._inherited: list[object] = []
         around_forks(self._before_fork, self._after_in_parent, self._after_in_child)
 
     @contextlib.contextmanager
@@ -134,13 +139,18 @@ class Database:
             with change as connection:
                 yield lambda statement, values: statement.run_on(connection, values)
             return
+        in_file = writes and not self.postgresql
+        lazily = self._wal and not durable
         with self._locked():
             self.make_ready()
-            with lent_by(self.engine) as ours, contextlib.closing(ours.cursor()) as cursor:
-                in_file = writes and not self.postgresql
-                lazily = self._wal and not durable
-                with writing(ours, lazily) if in_file else contextlib.nullcontext():
-                    yield lambda statement, values: statement.run_with(cursor, values)
+            lent = self._lender.take()
+            try:
+                with writing(lent.driver, lazily) if in_file else _NOTHING:
+                    yield lent.run
+            except BaseException as error:
+                self._lender.drop(lent, error)
+                raise
+            self._lender.take_back(lent)
 
     def _is_slow(self) -> bool:
         plain = self._ours and (self.postgresql or self.engine.driver == "pysqlite")
@@ -165,23 +175,9 @@ class Database:
                 begin(ours)
             yield
 
-    @contextlib.contextmanager
-    def as_queue_error(self) -> Iterator[None]:
-        """Raise every error of the database as a :exc:`.QueueError`.
-
-        It does not show the parameters of the statement, because they hold mail.
-        """
-        try:
-            yield
-        except (exc.SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
-            cause = error.orig if isinstance(error, exc.DBAPIError) else error
-            why = str(cause).strip().partition("\n")[0]
-            if "locked" in why or "lock timeout" in why:
-                why += "; if this thread has an open transaction of its own, write"
-                why += " send_later(..., session=db.session)"
-            raise QueueError(
-                f"The queue in {self.name} cannot be used: {why}.{_hint(why)}"
-            ) from cause
+    def as_queue_error(self) -> QueueErrors:
+        """Raise every error of the database as a :exc:`.QueueError` in this context."""
+        return self._errors
 
     def limit_lock_wait(self, connection: sa.Connection) -> None:
         """Limit the wait for a lock in this transaction.
@@ -199,8 +195,8 @@ class Database:
         :raises QueueError: for every error of the database.
         """
         if self.postgresql:
-            with self.single() as connection:
-                found = connection.execute(RUN).scalar()
+            with self.quick(writes=False) as run:
+                ((found,),) = run(self._run, {})
             return "" if found is None else str(found).replace(".", "-")
         with self._locked():
             self.make_ready()
@@ -266,6 +262,7 @@ class Database:
     def close(self) -> None:
         """Close the engine's connections, unless it is the app's engine."""
         if self._ours:
+            self._lender.close()
             self.engine.dispose()
 
     # Forks. In SQLite our transactions run one after the other, because only one may write anyway.
@@ -273,18 +270,15 @@ class Database:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        with self.as_queue_error():
-            if self.postgresql:
-                yield
-            else:
-                with self._lock:
-                    yield
+        with self._errors, _NOTHING if self.postgresql else self._lock:
+            yield
 
     def _before_fork(self) -> None:
         if self.postgresql:
             return
         self._held = self._lock.acquire(LOCK_TIMEOUT)
         if self._held:
+            self._lender.close()
             self.engine.dispose()
 
     def _after_in_parent(self) -> None:
@@ -296,7 +290,7 @@ class Database:
         self._lock = FairLock()
         self._held = False
         # The connections in the pool are the parent's: never use or close them.
-        self._inherited.append(self.engine.pool)
+        self._inherited += [self.engine.pool, *self._lender.forget()]
         self.engine.dispose(close=False)
 
     def __repr__(self) -> str:
@@ -307,12 +301,3 @@ def _driver_of(connection: sa.Connection) -> sqlite3.Connection | None:
     """Return the connection of the standard library's sqlite3; None with another driver."""
     found: t.Any = connection.connection.driver_connection
     return found if isinstance(found, sqlite3.Connection) else None
-
-
-def _hint(why: str) -> str:
-    """Return what to do about an error of the database, by its text."""
-    if "unable to open database file" in why:
-        return " Create its folder, and give the app permission to write there."
-    if "refused" in why or "could not translate host" in why or "resolve" in why:
-        return " Start the database server, or set MAIL_QUEUE to another one."
-    return ""

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 import typing as t
 
 import sqlalchemy as sa
 from flask import appcontext_tearing_down
 from flask import current_app
-from sqlalchemy import event
 from sqlalchemy import exc
 
 from ....errors import ConfigurationError
 from ....secret import Secret
 from .app_session import context_ends
 from .database import Database
+from .lending import look_at_idle
+from .prepared import prepare_if_direct
 from .store import SqlalchemyStore
 
 if t.TYPE_CHECKING:
     from flask import Flask
-
-IDLE = 1.0
-"""Seconds after which an idle connection is tested before it is used."""
-_KEY = "flask_mailhandler_idle"
 
 
 def store_at(app: Flask, url: Secret | None) -> SqlalchemyStore:
@@ -73,7 +69,7 @@ def _at(url: Secret, folder: str) -> sa.Engine:
                 f"MAIL_QUEUE: {place.get_driver_name()} is a driver for asyncio, but threads send"
                 " queued mail. Name another driver, as in 'postgresql+psycopg://'."
             )
-        place, options = _options(place)
+        place, options, decided = _options(place)
         # Set once for each connection and not each time it is used, which takes 40 microseconds.
         # A rollback that ends no transaction takes 15.
         quick: t.Any = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
@@ -89,7 +85,9 @@ def _at(url: Secret, folder: str) -> sa.Engine:
             " 'postgresql+psycopg://user@host/database' or 'sqlite:////srv/shop/app.db'."
         ) from None
     if not here:
-        _look_at_idle(engine)
+        look_at_idle(engine)
+    if not decided:
+        prepare_if_direct(engine)
     return engine
 
 
@@ -106,51 +104,22 @@ def _check(engine: sa.Engine) -> None:
         )
 
 
-def _options(place: sa.URL) -> tuple[sa.URL, dict[str, object]]:
-    """Return the URL and the driver's options besides it. Options in the URL win.
-
-    After five uses, psycopg lets the server prepare a statement under a name. With a pooler that
-    assigns a connection to each transaction, the next transaction may use another connection, in
-    which that name is unknown or belongs to another client's statement.
+def _options(place: sa.URL) -> tuple[sa.URL, dict[str, object], bool]:
+    """Return the URL, the driver's options besides it, and whether the URL decides about prepared
+    statements. If it does not, they are used unless a pooler stands before the server.
 
     :raises ConfigurationError: for a value that psycopg does not know.
     """
     if place.get_driver_name() != "psycopg":
-        return place, {}
-    given = place.query.get("prepare_threshold", "none")
+        return place, {}, True
+    given = place.query.get("prepare_threshold", "")
     place = place.difference_update_query(["prepare_threshold"])
-    if given == "none":
-        return place, {"prepare_threshold": None}
+    if given in ("", "none"):
+        return place, {"prepare_threshold": None}, given == "none"
     if not isinstance(given, str) or not given.isdecimal():
         raise ConfigurationError(
             "MAIL_QUEUE: prepare_threshold= in the URL takes the number of uses after which psycopg"
-            " lets the server prepare a statement, or 'none', which is the default."
+            " lets the server prepare a statement, or 'none'. Without it, statements are prepared"
+            " unless a pooler stands before the server."
         )
-    return place, {"prepare_threshold": int(given)}
-
-
-def _look_at_idle(engine: sa.Engine) -> None:
-    """Test a connection that was idle for a while before it is used.
-
-    The server may have been restarted. SQLAlchemy's ``pool_pre_ping`` tests it each time, which
-    slows a worker down.
-    """
-
-    def checked_in(connection: t.Any, record: t.Any) -> None:
-        record.info[_KEY] = time.monotonic()
-        # After a transaction, SQLAlchemy up to 2.0.18 restores the server's level and
-        # not the engine's. What the driver then inserts would never be committed.
-        if connection is not None and not getattr(connection, "autocommit", False):
-            engine.dialect.set_isolation_level(connection, "AUTOCOMMIT")
-
-    def checked_out(connection: t.Any, record: t.Any, proxy: object) -> None:
-        since = record.info.pop(_KEY, None)
-        if since is None or time.monotonic() - since < IDLE:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except Exception:
-            raise exc.InvalidatePoolError from None
-
-    event.listen(engine, "checkin", checked_in)
-    event.listen(engine, "checkout", checked_out)
+    return place, {"prepare_threshold": int(given)}, True

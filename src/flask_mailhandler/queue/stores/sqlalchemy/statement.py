@@ -62,28 +62,6 @@ class Statement:
 
 
 @contextlib.contextmanager
-def lent_by(engine: sa.Engine) -> Iterator[t.Any]:
-    """Lend a connection of the driver.
-
-    If the server has closed it, all others of the engine are dropped too, as SQLAlchemy does.
-    """
-    lent = engine.raw_connection()
-    try:
-        yield lent.driver_connection
-    except engine.dialect.loaded_dbapi.Error as error:
-        if engine.dialect.is_disconnect(error, lent.driver_connection, None):
-            lent.invalidate(error)
-            engine.dispose()
-        raise
-    except BaseException as error:
-        if not isinstance(error, Exception):  # the reply may be half read
-            lent.invalidate(error)
-        raise
-    finally:
-        lent.close()
-
-
-@contextlib.contextmanager
 def writing(file: sqlite3.Connection, lazily: bool) -> Iterator[None]:
     """Write in a transaction of SQLite.
 

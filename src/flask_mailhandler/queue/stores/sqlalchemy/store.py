@@ -51,6 +51,8 @@ class SqlalchemyStore(SqlalchemyClaims):
         self._settle = self._made(
             settle.values({name: sa.bindparam(name) for name in CHANGING}).returning(columns.id)
         )
+        owners = sa.select(columns.lease_owner).distinct()
+        self._owners = self._made(owners.where(self._claimed, self._mine_all()))
         if database.postgresql:
             self._announce_later = self._made(announce.returning(columns.id, later()))
             self._settlement = self._made(settlement(settle, this, database.contents, CHANGING))
@@ -140,10 +142,8 @@ class SqlalchemyStore(SqlalchemyClaims):
         )
 
     def owners(self) -> set[str]:
-        owner = self._rows.c.lease_owner
-        found = sa.select(owner).distinct().where(self._claimed, self._mine_all())
-        with self.database.single() as connection:
-            return {*connection.execute(found).scalars()}
+        with self.database.quick(writes=False) as run:
+            return {owner for (owner,) in run(self._owners, {})}
 
     def lost(self, now: float, longest: float, dead: Collection[str] = ()) -> list[Row]:
         columns = self._rows.c

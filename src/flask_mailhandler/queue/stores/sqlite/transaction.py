@@ -7,27 +7,32 @@ import sqlite3
 import time
 from collections.abc import Iterator
 
-_LOOK = 25
+LOOK = 25
 """Milliseconds for which SQLite waits by itself. It tries again after 1, 2, 5 and 10 ms, but in the
 end only every 100 ms, in which a busy writer would never be found idle."""
 _NORMAL = 1
 """PRAGMA synchronous: the WAL is written to the disk at a checkpoint."""
 
 
-def begin(connection: sqlite3.Connection, patience: int | None = None) -> None:
+def begin(connection: sqlite3.Connection) -> None:
     """Begin to write as soon as no other connection does.
 
-    :param patience: The connection's ``busy_timeout``, for a caller that knows it: how many
-        milliseconds to wait.
-    :raises sqlite3.OperationalError: if that was not long enough.
+    :raises sqlite3.OperationalError: if the connection's ``busy_timeout`` was not long enough.
     """
-    if patience is None:
-        patience = int(connection.execute("PRAGMA busy_timeout").fetchone()[0])
-    connection.execute(f"PRAGMA busy_timeout = {min(_LOOK, patience)}")
+    patience = int(connection.execute("PRAGMA busy_timeout").fetchone()[0])
+    connection.execute(f"PRAGMA busy_timeout = {min(LOOK, patience)}")
     try:
-        _when_free(connection, "BEGIN IMMEDIATE", patience, 0)
+        begin_when_free(connection, patience)
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+def begin_when_free(connection: sqlite3.Connection, patience: int) -> None:
+    """Do the same for a connection whose ``busy_timeout`` is :data:`LOOK` or less.
+
+    :param patience: How many milliseconds to wait.
+    """
+    _when_free(connection, "BEGIN IMMEDIATE", patience, 0)
 
 
 def use_wal(connection: sqlite3.Connection) -> None:
@@ -38,7 +43,7 @@ def use_wal(connection: sqlite3.Connection) -> None:
     :raises sqlite3.OperationalError: if the ``busy_timeout`` was not long enough.
     """
     (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
-    _when_free(connection, "PRAGMA journal_mode = WAL", patience, _LOOK)
+    _when_free(connection, "PRAGMA journal_mode = WAL", patience, LOOK)
 
 
 def _when_free(connection: sqlite3.Connection, statement: str, patience: int, rest: int) -> None:

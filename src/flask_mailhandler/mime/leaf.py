@@ -1,10 +1,9 @@
-"""The parts that are not multiparts: a text, or an attachment."""
+"""An attachment as a part."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from collections.abc import Iterator
 
 from ..attachment import Attachment
 from ..attachment import Streamed
@@ -12,7 +11,6 @@ from ..content import Piece
 from ..errors import MessageError
 from ..message.attached import as_sent
 from ..text.mimetype import parse_mimetype
-from .header_block import header_block
 from .parameters import with_parameters
 from .part import EIGHTBIT
 from .part import Part
@@ -20,35 +18,11 @@ from .seven_bit import seven_bit
 from .text_parameters import fill_in
 from .transfer import Base64
 from .transfer import encode_safely
-from .transfer import encode_text
 from .transfer import in_base64
 
 # Up to this size together, attachments are encoded when the message is rendered; else while it is
 # sent, so that their base64 is never in memory twice.
 _AT_ONCE = 1 << 16
-
-
-def _text_prototypes() -> Iterator[tuple[tuple[str, str, str], Part]]:
-    for subtype in ("plain", "html"):
-        for charset in ("us-ascii", "utf-8"):
-            for encoding in ("7bit", "quoted-printable", "base64"):
-                fields = (
-                    f"Content-Type: text/{subtype}; charset={charset}",
-                    f"Content-Transfer-Encoding: {encoding}",
-                )
-                yield (subtype, charset, encoding), Part(fields, (), header_block(fields))
-
-
-# All headers that a text can have.
-_TEXTS = dict(_text_prototypes())
-
-
-def text_part(text: str, subtype: str) -> Part:
-    """Write the text, or the HTML, of a message."""
-    encoding, body = encode_text(text)
-    charset = "us-ascii" if text.isascii() else "utf-8"
-    fields, _, block = _TEXTS[subtype, charset, encoding]
-    return Part(fields, (body,), block)
 
 
 def are_small(attachments: Iterable[Attachment]) -> bool:

@@ -38,7 +38,7 @@ def header_block(fields: Sequence[str], *, smtputf8: bool = False) -> bytes:
     folds = lines - len(fields) - 1
     if (
         others == b"\r\n" * lines
-        and min(fields) > "!"
+        and min(fields) >= "!"
         and folds == (_folds(block) if folds else 0)
         and not (folds and _BLANK.search(block))
         and not (len(block) > _LIMIT and has_long_line(block, _LIMIT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable
 
 from ..attachment import Attachment
@@ -11,6 +12,9 @@ from ..content import Piece
 from ..errors import MessageError
 from ..message.attached import as_sent
 from ..text.mimetype import parse_mimetype
+from .folding import SHOULD
+from .header_block import header_block
+from .parameters import TOKEN
 from .parameters import with_parameters
 from .part import EIGHTBIT
 from .part import Part
@@ -42,6 +46,14 @@ def attachment_part(
     :param at_once: Whether it is encoded now.
     :raises MessageError: if it is a ``message/...`` that cannot be sent as it is.
     """
+    cid = ""
+    # https://www.rfc-editor.org/rfc/rfc2392
+    if (disposition == "inline" or attachment.given_cid) and (cid := attachment.cid) not in cids:
+        cids.add(cid)
+    else:
+        cid = ""
+    if disposition and (quick := _octets_part(attachment, disposition, cid, at_once)):
+        return quick
     maintype, subtype, given = parse_mimetype(attachment.mimetype)
     parameters = dict(given)
     encoding, body = _encode(attachment, maintype, subtype, parameters, at_once)
@@ -54,11 +66,46 @@ def attachment_part(
         # Content-Type, where RFC 2047 allows only ASCII.
         named = [("filename", attachment.filename)] if attachment.filename else []
         fields.append(with_parameters("Content-Disposition", disposition or "inline", named))
-    if (disposition == "inline" or attachment.given_cid) and attachment.cid not in cids:
-        # https://www.rfc-editor.org/rfc/rfc2392
-        fields.append(f"Content-ID: <{attachment.cid}>")
-        cids.add(attachment.cid)
+    if cid:
+        fields.append(f"Content-ID: <{cid}>")
     return Part(tuple(fields), body)
+
+
+def _octets_part(attachment: Attachment, disposition: str, cid: str, at_once: bool) -> Part | None:
+    """Write an attachment whose header differs from that of others only in its name and cid; return
+    None for any other. To write and check the whole header takes 3 µs more for each attachment."""
+    source, name = attachment.source, attachment.filename
+    described = _described(attachment.mimetype, disposition)
+    if not (described and name and type(source) is bytes):
+        return None
+    *fields, beginning = described
+    line = beginning + name
+    if len(line) > SHOULD or not TOKEN.match(name):
+        return None
+    # A token, and printable ASCII without spaces, add neither a line end nor a blank line.
+    fields.append(line)
+    if cid:
+        if not (cid.isascii() and cid.isprintable()):
+            return None
+        fields.append(f"Content-ID: <{cid}>")
+    block = "\r\n".join((*fields, "\r\n")).encode()
+    return Part(tuple(fields), (in_base64(source) if at_once else Base64(source),), block)
+
+
+@functools.lru_cache(maxsize=64)
+def _described(mimetype: str, disposition: str) -> tuple[str, str, str] | None:
+    """Return the fields of an attachment in base64 up to the name of the file; None if the fields
+    depend on its octets."""
+    maintype, subtype, parameters = parse_mimetype(mimetype)
+    if maintype in ("message", "text"):
+        return None
+    fields = (
+        with_parameters("Content-Type", f"{maintype}/{subtype}", parameters),
+        "Content-Transfer-Encoding: base64",
+        f"Content-Disposition: {disposition}; filename=",
+    )
+    header_block(fields)  # checked here, and not for each attachment
+    return fields
 
 
 def _encode(

@@ -35,9 +35,10 @@ def render(message: Message) -> Content:
     """
     root = tree(message)
     smtputf8 = not _is_ascii(message)
-    fields = [*_fields(message), "MIME-Version: 1.0", *root.fields]
+    fields = [*_fields(message), "MIME-Version: 1.0"]
+    head = header_block(fields, smtputf8=smtputf8).removesuffix(b"\r\n")
     return Content(
-        _joined(header_block(fields, smtputf8=smtputf8), root.body),
+        _joined(head + (root.block or header_block(root.fields)), root.body),
         smtputf8=smtputf8,
         eightbit=IN_8BIT in root.fields,
         rewrite=seven_bit,

@@ -107,6 +107,7 @@ def _encode(data: bytes, rest: bytes, escapes: list[bytes]) -> tuple[str, bytes]
     return "base64", in_base64(data.replace(b"\n", b"\r\n"))
 
 
+_NOT_LF = bytes([*range(10), *range(11, 256)])
 # https://www.rfc-editor.org/rfc/rfc2045#section-6.7 (5): 76 characters at most, with the "=" of a
 # line that goes on. A piece of a line ends before an escape such as "=C3", or after it.
 _LONGEST = 76
@@ -133,11 +134,9 @@ def quoted_printable(
     if rest is None:
         rest = data.translate(None, _PLAIN)
     data = data.replace(b"=", b"=3D") + b"\n"
-    rest = rest.replace(b"\n", b"")
-    while rest:  # once for each octet that it has
-        octet = rest[:1]
-        data = data.replace(octet, escapes[rest[0]])
-        rest = rest.replace(octet, b"")
+    # Each octet of the rest once: all octets without those that it does not have.
+    for octet in _NOT_LF.translate(None, _NOT_LF.translate(None, rest)):
+        data = data.replace(octet.to_bytes(), escapes[octet])
     quoted = _in_short_lines(data.split(b"\n"), _PIECE)
     # One search for all that few texts have: 10 µs less in 50 kB.
     if quoted.startswith((b"From ", b".\r\n")) or _CHANGED.search(quoted):

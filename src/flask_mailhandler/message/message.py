@@ -109,14 +109,9 @@ class Message:
         found = self.__dict__
         # A copy keeps the given values, and not the generated ones. For recipients, only an empty
         # list has to be distinguished from a field left out.
+        names = [name for name in _LEFT_OUT if given.get(name) is not None]
         found["_given"] = frozenset(
-            [
-                name
-                for name in _LEFT_OUT
-                if name in given
-                and given[name] is not None
-                and (name not in RECIPIENTS or not found[name])
-            ]
+            [name for name in names if name not in RECIPIENTS or not found[name]]
         )
         found["_left"] = make_left()
         self._identify()

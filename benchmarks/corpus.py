@@ -57,6 +57,20 @@ def _both(name: str, subject: str, greeting: str, line: str, lines: int = 18) ->
 # Most letters are ASCII, so quoted-printable is shortest.
 _GERMAN = "Ihre Bestellung ist auf dem Weg und wird für Sie in zwei Tagen in Köln sein."
 _UMLAUTS = _both("umlauts", "Ihre Bestellung", "Guten Tag, Jörg!", _GERMAN)
+_ONE_LETTER = dataclasses.replace(
+    BOTH,
+    name="one letter",
+    text=BOTH.text.replace("Ann", "Zoë"),
+    html=BOTH.html.replace("<p>", "<p>Zoë: ", 1),
+)
+# Each paragraph is a long line.
+_SENTENCES = (
+    "Votre commande a été préparée par notre équipe et sera livrée à l'adresse indiquée dans deux"
+    " ou trois jours ouvrés. Vous recevrez un message dès que le colis aura quitté l'entrepôt, avec"
+    " un numéro qui permet de suivre son trajet. Si une pièce vous manque ou n'est pas conforme,"
+    " écrivez-nous à cette adresse : nous répondrons très vite."
+)
+_FRENCH = _both("French", "Votre commande", "Bonjour Zoé,", _SENTENCES, 6)
 # Most letters are not, so base64 is shortest.
 _CYRILLIC = _both(
     "Cyrillic", "Ваш заказ", "Здравствуйте!", "Ваш заказ отправлен и прибудет через два дня."
@@ -85,6 +99,21 @@ _TWENTY = dataclasses.replace(
     subject="Minutes of the meeting",
     recipients=tuple(f"Member Number{n} <member{n}@example.org>" for n in range(20)),
 )
+_TWENTY_SHORT = dataclasses.replace(
+    _TWENTY,
+    name="20, short text",
+    text="The minutes of the meeting are on the page of the team: please read them today.\n",
+    html="",
+)
+_OTHER_NAMES = ("Zoë Ångström", '"Lee, Ann"', '"Øster, Søren"', '"O\'Neil (Sales)"')
+_TWENTY_OTHERS = dataclasses.replace(
+    _TWENTY,
+    name="20, other names",
+    recipients=tuple(
+        f"{_OTHER_NAMES[n % 4] if n % 5 < 2 else f'Member Number{n}'} <member{n}@example.org>"
+        for n in range(20)
+    ),
+)
 
 
 def _files(number: int, size: int, kind: str) -> tuple[File, ...]:
@@ -111,17 +140,21 @@ _IMAGES = dataclasses.replace(
     images=_SHOWN,
 )
 
-# Kinds of text first, then recipients and parts: the two tables of the page.
+# Kinds of text first, then recipients and parts.
 KINDS = (
     Kind(SMALL, "a small text"),
     Kind(BOTH, "ASCII text, headers beyond ASCII"),
+    Kind(_ONE_LETTER, "a few letters beyond ASCII"),
     Kind(_UMLAUTS, "a few letters beyond ASCII"),
+    Kind(_FRENCH, "a few letters beyond ASCII"),
     Kind(_CYRILLIC, "wholly another script"),
     Kind(_GREEK, "wholly another script"),
     Kind(_CHINESE, "wholly another script"),
     Kind(_LONG, "50 kB beyond ASCII"),
     Kind(_NAMES, "ASCII text, headers beyond ASCII"),
     Kind(_TWENTY, "20 recipients with names"),
+    Kind(_TWENTY_SHORT, "20 recipients with names"),
+    Kind(_TWENTY_OTHERS, "20 recipients with names"),
     Kind(_ONE_FILE, "one attachment of 1 kB"),
     Kind(_MANY_FILES, "many small parts"),
     Kind(_IMAGES, "many small parts"),

@@ -39,6 +39,7 @@ Timed = Callable[[int], float]
 BASE64 = "b2a_base64"
 # The approximate seconds of a turn, and of the run before the first.
 _TURN, _WARM = 0.02, 0.2
+_COLUMNS = 6
 
 
 def run(rounds: int) -> list[Target]:
@@ -57,8 +58,8 @@ def run(rounds: int) -> list[Target]:
     print(table(head, [_ratios(kind, octets(kind.case), found) for kind, found in short.items()]))
     print("\nMicroseconds from the fields to the octets:\n")
     # All in one table would be too wide for a page.
-    print(_microseconds(short, KINDS[:6]))
-    print(f"\n{_microseconds(short, KINDS[6:])}")
+    tables = [KINDS[start : start + _COLUMNS] for start in range(0, len(KINDS), _COLUMNS)]
+    print("\n\n".join(_microseconds(short, kinds) for kinds in tables))
     print("\nMB/s of an attachment from octets:\n")
     print(table(["writer", "1 MB", "10 MB"], _throughput(long)))
     return [*_short_targets(short), *_long_targets(long[10])]

@@ -5,7 +5,6 @@ The standard library's parser is not used: it recurses, and takes quadratic time
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -19,24 +18,12 @@ from .text.checks import check_text
 from .text.checks import plain
 from .text.checks import shorten
 from .text.checks import unproxied
+from .text.common_form import read_common
+from .text.common_form import read_each
 
 if t.TYPE_CHECKING:
     from email.header import Header
     from email.headerregistry import Address as RegistryAddress
-
-# Most addresses are like this: the domain is in lower case, and nothing is quoted. A match is
-# within all limits if it is not longer than a local part may be; read_addr_spec reads the others.
-_ADDR_SPEC = (
-    r"[A-Za-z0-9_+-]++(?:\.[A-Za-z0-9_+-]++)*+"
-    r"@[a-z0-9]++(?:-++[a-z0-9]++)*+(?:\.[a-z0-9]++(?:-++[a-z0-9]++)*+)*+"
-)
-# For printable text. (A set with control characters outside Latin-1 takes 0.4 ms to compile.)
-_NAME = r"""[^()<>\[\]:;@\\,"]*+"""
-_COMMON = re.compile(rf"(?:({_NAME})<({_ADDR_SPEC})>|({_ADDR_SPEC}))\Z")
-# If the name consists of atoms, the address can be written as it was passed.
-_ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]++"
-_AS_WRITTEN = re.compile(rf"({_ATOM}(?: {_ATOM})*+) <({_ADDR_SPEC})>\Z")
-_SHORT = 128
 
 
 class Address(str):
@@ -66,7 +53,7 @@ class Address(str):
             return value
         if (split := _of_registry(value)) is not None and not name:
             name, value = split
-        common = _common(cls, value)
+        common = read_common(cls, value)
         if common is not None and not name:
             return common
         if common is not None and not common.name and type(name) is str:
@@ -145,32 +132,6 @@ class Person(t.Protocol):
     def __mail_address__(self) -> AddressInput: ...
 
 
-A = t.TypeVar("A", bound=Address)
-
-
-def _common(cls: type[A], value: object) -> A | None:
-    """Read an address of the common form; return None for one that needs the full parser."""
-    if type(value) is not str or len(value) > _SHORT:
-        return None
-    if common := _AS_WRITTEN.match(value):
-        name, addr_spec = common.groups()
-        written = value
-    elif common := _COMMON.match(value):
-        name, bracketed, bare = common.groups()
-        if name and ("=?" in name or not name.isprintable()):  # perhaps encoded words, controls
-            return None
-        addr_spec = bracketed or bare
-        written = "" if name else addr_spec
-        name = name.strip(" ") if name else ""
-    else:
-        return None
-    if len(addr_spec) > MAX_LOCAL:
-        return None
-    self = str.__new__(cls, addr_spec)
-    self.name, self.written = name, written
-    return self
-
-
 AddressInput: t.TypeAlias = "str | tuple[str | Header, str] | RegistryAddress | Header | Person"
 AddressesInput: t.TypeAlias = "AddressInput | Iterable[AddressInput] | None"
 
@@ -211,7 +172,7 @@ def parse_address(value: object, field: str = "address", kind: type[Address] = A
     """
     if type(value) is str:
         # Without the steps of the constructor, it takes 0.8 µs less.
-        return _common(kind, value) or kind(value, field=field)
+        return read_common(kind, value) or kind(value, field=field)
     value = value if issubclass(type(value), Address) else unproxied(value)
     if isinstance(value, Address):
         return value
@@ -259,7 +220,7 @@ def parse_addresses(value: object, field: str = "address") -> Addresses:
         return value
     value = value if type(value) is list else unproxied(value)
     if type(value) is list:
-        return Addresses([_common(Address, item) or parse_address(item, field) for item in value])
+        return Addresses(read_each(Address, value, field, parse_address)) if value else NOBODY
     if hasattr(type(value), "__mail_address__"):
         return Addresses((parse_address(value, field),))
     if (within := _of_field(value)) is not None:

@@ -158,7 +158,8 @@ def filled_at_once(cls: type[T]) -> type[T]:
     """Make a frozen dataclass whose fields are all :class:`Field`.
 
     Its constructor fills ``__dict__``, from which the fields are read. The generated constructor
-    would call a descriptor for every field, though most fields are left out.
+    would call a descriptor for every field, though most fields are left out. ``_filled()``
+    gets the arguments.
     """
     mark_as_frozen_dataclass(cls, kw_only=True)
     fields: dict[str, Field[t.Any, t.Any]] = {
@@ -181,7 +182,7 @@ def filled_at_once(cls: type[T]) -> type[T]:
         for name in fresh:
             if name not in given:
                 found[name] = convert[name](fields[name].default, name)
-        self.__post_init__()
+        self._filled(given)
 
     cls.__init__ = fill  # type: ignore[method-assign]
     for name in fields:

@@ -279,6 +279,10 @@ def test_fold_refuses_what_no_line_can_hold() -> None:
         (["A: \ud800"], "raw 8-bit"),
         (["A: " + "x" * 996], "a line that is too long"),
         (["A: b\r\n\r\n c"], "a field too many or too few"),
+        (["", "A: b"], "an empty line"),
+        ([" A: b"], "an empty line"),
+        (["A: b\r\nBcc: c", " D: e"], "an empty line"),
+        (["A: b\r\n c", "D: " + "x" * 996], "a line that is too long"),
     ],
 )
 def test_guard(fields: list[str], reason: str) -> None:

@@ -15,7 +15,9 @@ from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler.content import Content
+from flask_mailhandler.mime import leaf
 from flask_mailhandler.mime import render
+from flask_mailhandler.mime.header_block import header_block
 from flask_mailhandler.mime.reading import read_content
 from flask_mailhandler.phase import State
 from sending import smtp
@@ -36,6 +38,28 @@ def kinds(message: Message) -> list[str]:
     """The types of the parts that are not multiparts, in order."""
     found = judge(render(message)).walk()
     return [part.get_content_type() for part in found if not part.is_multipart()]
+
+
+# The header of an attachment
+
+
+@pytest.mark.parametrize("cid", [None, "a@b", "~" * 200])
+@pytest.mark.parametrize("mimetype", ["application/pdf", "image/x; a=b", "text/csv", "Image/PNG"])
+@pytest.mark.parametrize(
+    "filename", ["a.pdf", "x" * 36, "x" * 37, "a b.pdf", "ä.pdf", "a;b", 'q".pdf', "=?x?=", ""]
+)
+def test_the_quick_header_is_the_same(filename: str, mimetype: str, cid: str | None) -> None:
+    """The header that is written with few steps is the one that the general way writes."""
+    attachment = Attachment(b"x", filename=filename, mimetype=mimetype, cid=cid)
+    quick = leaf.attachment_part(attachment, "attachment", set(), at_once=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(leaf, "_octets_part", lambda *_: None)
+        part = leaf.attachment_part(attachment, "attachment", set(), at_once=True)
+
+    assert quick.fields == part.fields
+    assert quick.block in (b"", header_block(part.fields))
+    assert [*quick.body] == [*part.body]
 
 
 # The order of alternatives

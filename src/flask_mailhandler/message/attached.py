@@ -40,12 +40,10 @@ def as_sent(attachment: Attachment) -> bytes:
 
 
 def check(attachment: Attachment, field: str) -> None:
-    """Check that an attachment can be sent as it is, if it is a message.
+    """Check that an attached message can be sent as it is.
 
     :raises MessageError: with the field and the attachment.
     """
-    if not is_message(attachment):
-        return
     try:
         as_sent(attachment)
     except MessageError as error:

@@ -21,8 +21,10 @@ from ..errors import MessageError
 from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
-from . import attached
+from ..text.common_form import read_common
 from . import content_ids
+from .attached import check
+from .attached import is_message
 from .headers import MESSAGE_ID
 
 _LONGEST_TAG = 100
@@ -63,7 +65,9 @@ def _check_utf8(text: str, field: str) -> None:
 
 
 def sender(value: object, field: str) -> Address | None:
-    return None if value is None else parse_address(value, field)
+    if value is None:
+        return None
+    return read_common(Address, value) or parse_address(value, field)
 
 
 def reverse_path(value: object, field: str) -> Address | str | None:
@@ -75,25 +79,30 @@ def reverse_path(value: object, field: str) -> Address | str | None:
 
 
 def attachments(value: object, field: str) -> tuple[Attachment, ...]:
-    if value is None:
+    if value is None or (type(value) is list and not value):
         return ()
     if type(value) not in (list, tuple):
         if (single := attachment_of(value)) is not None:
             value = (single,)
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
             raise _not_attached(value, field)
-    return tuple([_attachment(item, field) for item in t.cast("Iterable[object]", value)])
+    items = t.cast("Iterable[object]", value)
+    found = tuple([one if type(one) is Attachment else _made(one, field) for one in items])
+    for one in found:
+        if is_message(one):
+            check(one, field)
+    return found
 
 
 def attached_files(value: object, field: str) -> tuple[Attachment, ...]:
-    return tuple([one if one.filename else one.named() for one in attachments(value, field)])
+    found = attachments(value, field)
+    return found and tuple([one if one.filename else one.named() for one in found])
 
 
-def _attachment(value: object, field: str) -> Attachment:
+def _made(value: object, field: str) -> Attachment:
     found = attachment_of(value)
     if found is None:
         raise _not_attached(value, field)
-    attached.check(found, field)
     return found
 
 
@@ -112,7 +121,8 @@ def _not_attached(value: object, field: str) -> MessageError:
 
 
 def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:
-    return content_ids.each_once(attachments(value, field), field)
+    found = attachments(value, field)
+    return found and content_ids.each_once(found, field)
 
 
 def alternatives(value: object, field: str) -> tuple[Attachment, ...]:

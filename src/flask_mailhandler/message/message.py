@@ -106,18 +106,16 @@ class Message(other_names.Unchanging):
     def __new__(cls, *args: t.Any, **fields: t.Any) -> t.Self:
         if args or not fields.keys() <= _NAMES:
             raise TypeError(other_names.of_call(args, fields, _NAMES))
-        # A copy keeps the given values, and not the generated ones.
-        self = super().__new__(cls)
-        self.__dict__["_given"] = [
-            name for name in _LEFT_OUT if name in fields and fields[name] is not None
-        ]
-        return self
+        return super().__new__(cls)
 
-    def __post_init__(self) -> None:
+    def _filled(self, given: Mapping[str, t.Any]) -> None:
         found = self.__dict__
-        # For recipients, only an empty list has to be distinguished from a field left out.
-        given = [name for name in found["_given"] if name not in RECIPIENTS or not found[name]]
-        found["_given"] = frozenset(given)
+        # A copy keeps the given values, and not the generated ones. For recipients, only an empty
+        # list has to be distinguished from a field left out.
+        names = [name for name in _LEFT_OUT if given.get(name) is not None]
+        found["_given"] = frozenset(
+            [name for name in names if name not in RECIPIENTS or not found[name]]
+        )
         found["_left"] = make_left()
         self._identify()
         if "cid:" in self.html:

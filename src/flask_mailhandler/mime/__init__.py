@@ -11,7 +11,7 @@ A message of our own goes down this list, and each file imports only those above
     text_parameters  the charset and method of an attachment
     seven_bit        a message rewritten without 8BITMIME      RFC 6152
     part             a part, boundaries, and multiparts        RFC 2046
-    leaf             a text or an attachment as a part
+    leaf             an attachment as a part
     tree             which parts a message has, and where
     render           Message -> Content
 

@@ -1,10 +1,10 @@
-"""The parts that are not multiparts: a text, or an attachment."""
+"""An attachment as a part."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable
-from collections.abc import Iterator
 
 from ..attachment import Attachment
 from ..attachment import Streamed
@@ -12,7 +12,9 @@ from ..content import Piece
 from ..errors import MessageError
 from ..message.attached import as_sent
 from ..text.mimetype import parse_mimetype
+from .folding import SHOULD
 from .header_block import header_block
+from .parameters import TOKEN
 from .parameters import with_parameters
 from .part import EIGHTBIT
 from .part import Part
@@ -20,35 +22,11 @@ from .seven_bit import seven_bit
 from .text_parameters import fill_in
 from .transfer import Base64
 from .transfer import encode_safely
-from .transfer import encode_text
 from .transfer import in_base64
 
 # Up to this size together, attachments are encoded when the message is rendered; else while it is
 # sent, so that their base64 is never in memory twice.
 _AT_ONCE = 1 << 16
-
-
-def _text_prototypes() -> Iterator[tuple[tuple[str, str, str], Part]]:
-    for subtype in ("plain", "html"):
-        for charset in ("us-ascii", "utf-8"):
-            for encoding in ("7bit", "quoted-printable", "base64"):
-                fields = (
-                    f"Content-Type: text/{subtype}; charset={charset}",
-                    f"Content-Transfer-Encoding: {encoding}",
-                )
-                yield (subtype, charset, encoding), Part(fields, (), header_block(fields))
-
-
-# All headers that a text can have.
-_TEXTS = dict(_text_prototypes())
-
-
-def text_part(text: str, subtype: str) -> Part:
-    """Write the text, or the HTML, of a message."""
-    encoding, body = encode_text(text)
-    charset = "us-ascii" if text.isascii() else "utf-8"
-    fields, _, block = _TEXTS[subtype, charset, encoding]
-    return Part(fields, (body,), block)
 
 
 def are_small(attachments: Iterable[Attachment]) -> bool:
@@ -68,6 +46,14 @@ def attachment_part(
     :param at_once: Whether it is encoded now.
     :raises MessageError: if it is a ``message/...`` that cannot be sent as it is.
     """
+    cid = ""
+    # https://www.rfc-editor.org/rfc/rfc2392
+    if (disposition == "inline" or attachment.given_cid) and (cid := attachment.cid) not in cids:
+        cids.add(cid)
+    else:
+        cid = ""
+    if disposition and (quick := _octets_part(attachment, disposition, cid, at_once)):
+        return quick
     maintype, subtype, given = parse_mimetype(attachment.mimetype)
     parameters = dict(given)
     encoding, body = _encode(attachment, maintype, subtype, parameters, at_once)
@@ -80,11 +66,46 @@ def attachment_part(
         # Content-Type, where RFC 2047 allows only ASCII.
         named = [("filename", attachment.filename)] if attachment.filename else []
         fields.append(with_parameters("Content-Disposition", disposition or "inline", named))
-    if (disposition == "inline" or attachment.given_cid) and attachment.cid not in cids:
-        # https://www.rfc-editor.org/rfc/rfc2392
-        fields.append(f"Content-ID: <{attachment.cid}>")
-        cids.add(attachment.cid)
+    if cid:
+        fields.append(f"Content-ID: <{cid}>")
     return Part(tuple(fields), body)
+
+
+def _octets_part(attachment: Attachment, disposition: str, cid: str, at_once: bool) -> Part | None:
+    """Write an attachment whose header differs from that of others only in its name and cid; return
+    None for any other. To write and check the whole header takes 3 µs more for each attachment."""
+    source, name = attachment.source, attachment.filename
+    described = _described(attachment.mimetype, disposition)
+    if not (described and name and type(source) is bytes):
+        return None
+    *fields, beginning = described
+    line = beginning + name
+    if len(line) > SHOULD or not TOKEN.match(name):
+        return None
+    # A token, and printable ASCII without spaces, add neither a line end nor a blank line.
+    fields.append(line)
+    if cid:
+        if not (cid.isascii() and cid.isprintable()):
+            return None
+        fields.append(f"Content-ID: <{cid}>")
+    block = "\r\n".join((*fields, "\r\n")).encode()
+    return Part(tuple(fields), (in_base64(source) if at_once else Base64(source),), block)
+
+
+@functools.lru_cache(maxsize=64)
+def _described(mimetype: str, disposition: str) -> tuple[str, str, str] | None:
+    """Return the fields of an attachment in base64 up to the name of the file; None if the fields
+    depend on its octets."""
+    maintype, subtype, parameters = parse_mimetype(mimetype)
+    if maintype in ("message", "text"):
+        return None
+    fields = (
+        with_parameters("Content-Type", f"{maintype}/{subtype}", parameters),
+        "Content-Transfer-Encoding: base64",
+        f"Content-Disposition: {disposition}; filename=",
+    )
+    header_block(fields)  # checked here, and not for each attachment
+    return fields
 
 
 def _encode(

@@ -10,7 +10,7 @@ from .folding import fold
 from .folding import SHOULD
 
 # Tokens that every reader accepts: https://www.rfc-editor.org/rfc/rfc2045#section-5.1
-_TOKEN = re.compile(r"[A-Za-z0-9._-]+\Z")
+TOKEN = re.compile(r"[A-Za-z0-9._-]+\Z")
 # A quoted-string that every reader reads the same way: no escapes, which some keep, no runs of
 # white space, which some shorten, and no encoded word, which some decode even here.
 _PLAIN = re.compile(r"(?!.*(?:  |=\?))[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?\Z")
@@ -41,7 +41,7 @@ def _written(name: str, text: str) -> Sequence[str]:
     disagree about which of two names of a file counts.
     """
     if len(name) + len(text) + 3 <= _ROOM:
-        if _TOKEN.match(text):
+        if TOKEN.match(text):
             return (f"{name}={text}",)
         if _PLAIN.match(text):
             return (f'{name}="{text}"',)

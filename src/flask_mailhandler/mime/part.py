@@ -80,4 +80,6 @@ def multipart(
     body.append(f"--{boundary}--\r\n".encode())
     more = f" {parameter};" if parameter else ""
     field = f'Content-Type: multipart/{subtype};{more}\r\n boundary="{boundary}"'
-    return Part((field, IN_8BIT) if eightbit else (field,), body)
+    fields = (field, IN_8BIT) if eightbit else (field,)
+    # Of constants and hexadecimal digits, so it needs no check: 1.5 µs less.
+    return Part(fields, body, "\r\n".join((*fields, "\r\n")).encode())

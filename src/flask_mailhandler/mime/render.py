@@ -35,23 +35,14 @@ def render(message: Message) -> Content:
     """
     root = tree(message)
     smtputf8 = not _is_ascii(message)
-    fields = [*_fields(message), "MIME-Version: 1.0", *root.fields]
-    body = _alone(root.body)
+    fields = [*_fields(message), "MIME-Version: 1.0"]
+    head = header_block(fields, smtputf8=smtputf8).removesuffix(b"\r\n")
     return Content(
-        _join([header_block(fields, smtputf8=smtputf8), *body]),
+        _joined(head + (root.block or header_block(root.fields)), root.body),
         smtputf8=smtputf8,
         eightbit=IN_8BIT in root.fields,
         rewrite=seven_bit,
     )
-
-
-def _alone(body: Sequence[bytes | Piece]) -> Sequence[bytes | Piece]:
-    """Return the body without the line end that belongs to a delimiter, if no delimiter follows
-    and the text ends with its own line end."""
-    (*_, last) = body
-    if len(body) == 1 and isinstance(last, bytes) and last.endswith(b"\r\n\r\n"):
-        return (last[:-2],)
-    return body
 
 
 def _fields(message: Message) -> list[str]:
@@ -65,7 +56,8 @@ def _fields(message: Message) -> list[str]:
             "A message with unsubscribe= gets its link when the app sends it: pass it to"
             " mail.send(...), and read what was sent in the outbox of a test."
         )
-    fields += [custom_field(name, value) for name, value in custom if name.lower() == "sender"]
+    if custom:
+        fields += [custom_field(name, value) for name, value in custom if name.lower() == "sender"]
     reply_to, to, cc, subject = message.reply_to, message.to, message.cc, message.subject
     if reply_to:
         fields.append(address_field("Reply-To", reply_to))
@@ -79,7 +71,8 @@ def _fields(message: Message) -> list[str]:
     if subject:
         fields.append(text_field("Subject", subject))
     fields.append(f"Message-ID: {message_id}")
-    fields += [custom_field(name, value) for name, value in custom if name.lower() != "sender"]
+    if custom:
+        fields += [custom_field(name, value) for name, value in custom if name.lower() != "sender"]
     return fields
 
 
@@ -93,7 +86,14 @@ def _is_ascii(message: Message) -> bool:
     return "".join(shown).isascii()
 
 
-def _join(pieces: Sequence[bytes | Piece]) -> bytes | Sequence[bytes | Piece]:
+def _joined(head: bytes, body: Sequence[bytes | Piece]) -> bytes | Sequence[bytes | Piece]:
+    """Put the header block before the body, in one piece if both are small."""
+    (*_, last) = body
+    if len(body) == 1 and isinstance(last, bytes):
+        # The line end of a text belongs to a delimiter. No delimiter follows, so it is left out if
+        # the text ends with its own.
+        body = (last[:-2] if last.endswith(b"\r\n\r\n") else last,)
+    pieces = [head, *body]
     octets = [piece for piece in pieces if isinstance(piece, bytes)]
     if len(octets) == len(pieces) and sum(map(len, octets)) <= _SMALL:
         return b"".join(octets)

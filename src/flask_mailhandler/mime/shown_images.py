@@ -14,8 +14,9 @@ from ..errors import MessageError
 from ..plaintext.markup import events
 from ..plaintext.markup import Start
 
-# Anything that looks like a cid: URL, in any place.
-_LIKE_ONE = re.compile(r"""(?:src|background)\s*=\s*["']?cid:([^"'\s>]+)""", re.I)
+# Anything that begins like a cid: URL, in any place, up to the end of an attribute. To look for the
+# attribute, too, takes 25 µs in 2 kB of HTML, and this 3 µs.
+_LIKE_ONE = re.compile(r"""[Cc][Ii][Dd]:([^"'\s>]+)""")
 _URL = re.compile(r"\s*cid:(\S+)", re.I)
 
 

@@ -7,6 +7,7 @@ delimiter or the end of the message that follows.
 from __future__ import annotations
 
 import binascii
+import functools
 import re
 import struct
 from collections.abc import Iterable
@@ -22,9 +23,12 @@ _PLAIN = bytes([9, *range(32, 127)])
 DELIMITER = b"--=_"
 
 # 512 lines of 57 octets, 76 in base64.
-_LINES = 512
-_STEP = _LINES * 57
-_SPLIT = struct.Struct("76s" * _LINES)
+_STEP = 512 * 57
+
+
+@functools.lru_cache(maxsize=16)  # for 40 lines, 0.7 µs less
+def _split(lines: int) -> struct.Struct:
+    return struct.Struct("76s" * lines)
 
 
 # The escapes of octets in UTF-8 or any other charset, and those of Latin-1 if they stand for UTF-8.
@@ -107,10 +111,12 @@ _NOT_LF = bytes([*range(10), *range(11, 256)])
 # https://www.rfc-editor.org/rfc/rfc2045#section-6.7 (5): 76 characters at most, with the "=" of a
 # line that goes on. A piece of a line ends before an escape such as "=C3", or after it.
 _LONGEST = 76
+_PIECE = _LONGEST - len("=")
+_EQUALS = ord("=")
 _pieces_of = re.compile(rb".{73}[^=]{0,2}|.+", re.S).findall
 _BREAK = b"=\r\n"
-_WHITE_END = re.compile(rb"\n(?<=[ \t]\n)")
-_AT_START = re.compile(rb"\n(?:From |\.\r)")
+# White space at the end of a line, and what some relays change at the start.
+_CHANGED = re.compile(rb"\n(?:(?<=[ \t]\r\n)|From |\.\r)")
 
 
 def quoted_printable(
@@ -119,7 +125,7 @@ def quoted_printable(
     """Write a text in quoted-printable.
 
     For a text of 50 kB, ``binascii.b2a_qp`` takes 400 µs, and to search its lines for what some
-    relays change takes 600 µs. These steps take 230 µs: each is one call for the whole text.
+    relays change takes 600 µs. These steps take 300 µs: each is one call for the whole text.
 
     :param data: The text, in lines that end with LF.
     :param rest: The text without its plain octets, if it is known.
@@ -131,18 +137,27 @@ def quoted_printable(
     # Each octet of the rest once: all octets without those that it does not have.
     for octet in _NOT_LF.translate(None, _NOT_LF.translate(None, rest)):
         data = data.replace(octet.to_bytes(), escapes[octet])
-    if _WHITE_END.search(data):
+    quoted = _in_short_lines(data.split(b"\n"), _PIECE)
+    # One search for all that few texts have: 10 µs less in 50 kB.
+    if quoted.startswith((b"From ", b".\r\n")) or _CHANGED.search(quoted):
         data = data.replace(b" \n", b"=20\n").replace(b"\t\n", b"=09\n")
-    quoted = _in_short_lines(data.split(b"\n"), _LONGEST - 1)
-    if quoted.startswith((b"From ", b".\r\n")) or _AT_START.search(quoted):
-        return _escaped_at_start(quoted)
+        return _escaped_at_start(_in_short_lines(data.split(b"\n"), _PIECE))
     return quoted
 
 
 def _in_short_lines(lines: list[bytes], longest: int) -> bytes:
     """Join lines, and break those that are longer than *longest*."""
+    # Most long lines need one break, and have no escape there. Slices take 0.12 µs less than the
+    # pattern, which is 70 µs in 50 kB.
     return b"\r\n".join(
-        [line if len(line) <= longest else _BREAK.join(_pieces_of(line)) for line in lines]
+        [
+            line
+            if (length := len(line)) <= longest
+            else line[:_PIECE] + _BREAK + line[_PIECE:]
+            if length <= 2 * _PIECE and line[_PIECE - 2] != _EQUALS != line[_PIECE - 1]
+            else _BREAK.join(_pieces_of(line))
+            for line in lines
+        ]
     )
 
 
@@ -164,9 +179,8 @@ def in_base64(data: bytes | memoryview) -> bytes:
     """Write octets as lines of base64."""
     encoded = binascii.b2a_base64(data, newline=False)
     whole = len(encoded) // 76
-    # A struct splits 40 lines in 1.5 µs, with the time to make it. Slices take 4.8 µs.
-    split = _SPLIT if whole == _LINES else struct.Struct("76s" * whole)
-    lines = split.unpack_from(encoded)
+    # A struct splits 40 lines in 0.8 µs. Slices take 4.8 µs.
+    lines = _split(whole).unpack_from(encoded)
     last = encoded[76 * whole :]
     return b"\r\n".join((*lines, last, b"") if last or not lines else (*lines, b""))
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 from ..attachment import Attachment
 from ..text.mimetype import parse_mimetype
+from .header_block import header_block
 from .leaf import are_small
 from .leaf import attachment_part
-from .leaf import text_part
 from .part import Boundaries
 from .part import multipart
 from .part import Part
+from .transfer import encode_text
 
 if t.TYPE_CHECKING:
     from ..message.message import Message
@@ -86,12 +87,35 @@ def _seed(message: Message) -> bytes:
     return (message.message_id or "").encode()
 
 
+def _text_prototypes() -> Iterator[tuple[tuple[str, str, str], Part]]:
+    for subtype in ("plain", "html"):
+        for charset in ("us-ascii", "utf-8"):
+            for encoding in ("7bit", "quoted-printable", "base64"):
+                fields = (
+                    f"Content-Type: text/{subtype}; charset={charset}",
+                    f"Content-Transfer-Encoding: {encoding}",
+                )
+                yield (subtype, charset, encoding), Part(fields, (), header_block(fields))
+
+
+# All headers that a text can have.
+_TEXTS = dict(_text_prototypes())
+
+
+def _text_part(text: str, subtype: str) -> Part:
+    """Write the text, or the HTML, of a message."""
+    encoding, body = encode_text(text)
+    charset = "us-ascii" if text.isascii() else "utf-8"
+    fields, _, block = _TEXTS[subtype, charset, encoding]
+    return Part(fields, (body,), block)
+
+
 def _texts(message: Message) -> list[Part]:
     if not message.html:
-        return [text_part(message.text, "plain")]
-    html = text_part(message.html, "html")
+        return [_text_part(message.text, "plain")]
+    html = _text_part(message.html, "html")
     text = message.text or _made_of(message.html)
-    return [text_part(text, "plain"), html] if text else [html]
+    return [_text_part(text, "plain"), html] if text else [html]
 
 
 def _made_of(html: str) -> str:

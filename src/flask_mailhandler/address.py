@@ -153,10 +153,11 @@ def _common(cls: type[A], value: object) -> A | None:
     """Read an address of the common form; return None for one that needs the full parser."""
     if type(value) is not str or len(value) > _SHORT:
         return None
-    if _BARE.match(value):
-        name, addr_spec, written = "", value, value
+    written = value
+    if "<" not in value and _BARE.match(value):
+        name, addr_spec = "", value
     elif common := _AS_WRITTEN.match(value):
-        (name, addr_spec), written = common.groups(), value
+        name, addr_spec = common.groups()
     elif common := _COMMON.match(value):
         name, addr_spec = common.groups()
         if "=?" in name or not name.isprintable():  # perhaps encoded words, controls
@@ -293,8 +294,7 @@ def _hint(value: object) -> str:
 
 def _of_registry(value: object) -> tuple[str, str] | None:
     """Return the name and the addr-spec of an address of ``email.headerregistry``."""
-    addr_spec = None if isinstance(value, str) else getattr(value, "addr_spec", None)
-    if addr_spec is None:
+    if isinstance(value, str) or (addr_spec := getattr(value, "addr_spec", None)) is None:
         return None
     return getattr(value, "display_name", None) or "", str(addr_spec)
 

@@ -153,8 +153,8 @@ class Delivery:
 def _alike(outcome: Outcome, recipients: Iterable[Address]) -> Iterator[Outcome]:
     """Yield the same outcome for each of the recipients.
 
-    The slots are filled one by one: 0.5 µs for each recipient, 1.1 in a loop over the slots, and 3
-    with the constructor, which a list of thousands of recipients would notice.
+    The slots are filled one by one: 0.5 µs for each recipient, 0.65 in a loop over the slots, and
+    1.1 with the constructor, which a list of thousands of recipients would notice.
     """
     _, state, code, enhanced_code, text, about, provider_id = (get(outcome) for get in _GET)
     (

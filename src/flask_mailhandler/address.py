@@ -254,8 +254,7 @@ def _hint(value: object) -> str:
 
 def _of_registry(value: object) -> tuple[str, str] | None:
     """Return the name and the addr-spec of an address of ``email.headerregistry``."""
-    addr_spec = None if isinstance(value, str) else getattr(value, "addr_spec", None)
-    if addr_spec is None:
+    if isinstance(value, str) or (addr_spec := getattr(value, "addr_spec", None)) is None:
         return None
     return getattr(value, "display_name", None) or "", str(addr_spec)
 

@@ -25,7 +25,7 @@ if t.TYPE_CHECKING:
 
 ROOT = os.path.dirname(flask_mailhandler.__file__) + os.sep
 # The whole way. Lower these figures when you can; raising one needs a reason.
-MOST_FUNCTIONS = 140
+MOST_FUNCTIONS = 138
 MOST_FILES = 34
 # From Mail.send to the write to the socket.
 DEEPEST_FUNCTIONS = 12

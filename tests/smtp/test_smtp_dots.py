@@ -8,7 +8,9 @@ import typing as t
 import pytest
 
 from flask_mailhandler import Message
+from flask_mailhandler.smtp.stuffing import END
 from flask_mailhandler.smtp.stuffing import stuffed
+from flask_mailhandler.smtp.stuffing import stuffed_whole
 from sending import deliver
 from sending import job
 from sending import letter
@@ -47,6 +49,7 @@ def test_stuffed(octets: bytes) -> None:
     for pieces in splits(octets):
         assert b"".join(stuffed(pieces)) == DOTTED[octets]
     assert b"".join(stuffed([octets[n : n + 1] for n in range(len(octets))])) == DOTTED[octets]
+    assert stuffed_whole(octets) == DOTTED[octets] + END
 
 
 def test_large_pieces() -> None:

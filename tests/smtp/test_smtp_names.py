@@ -104,8 +104,8 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resolver that knows every name, absolute ones too, as one of this machine."""
     asked = socket.getaddrinfo
 
-    def getaddrinfo(host: str, *given: t.Any, **named: t.Any) -> t.Any:
-        known = host if host[:1].isdigit() else "127.0.0.1"
+    def getaddrinfo(host: bytes, *given: t.Any, **named: t.Any) -> t.Any:
+        known = host if host[:1].isdigit() else b"127.0.0.1"
         return asked(known, *given, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
@@ -257,8 +257,8 @@ def test_source_of_one_family(scripted: Scripted, monkeypatch: pytest.MonkeyPatc
     server = scripted(host="::1")
     asked = socket.getaddrinfo
 
-    def both(host: str, port: int, **named: t.Any) -> t.Any:
-        if host != "localhost":
+    def both(host: bytes, port: int, **named: t.Any) -> t.Any:
+        if host != b"localhost":
             return asked(host, port, **named)
         return [*asked("127.0.0.1", port, **named), *asked("::1", port, **named)]
 

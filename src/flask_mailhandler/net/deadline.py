@@ -25,7 +25,7 @@ class Deadline:
     def nearly_over(self) -> bool:
         """Whether too little time is left to wait for a reply that decides: less than 10 seconds,
         and less than half of the time allowed."""
-        return self.remaining() < min(10.0, self.allowed / 2)
+        return self.at - time.monotonic() < min(10.0, self.allowed / 2)
 
     def within(self, seconds: float) -> Deadline:
         """Return this deadline, or one in so many seconds if that is earlier."""

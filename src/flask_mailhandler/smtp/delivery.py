@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import itertools
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -31,11 +30,9 @@ if t.TYPE_CHECKING:
 
 # A second more for so many octets: what a slow line of 100 kB/s needs.
 _OCTETS_PER_SECOND = 100_000
-_SLOTS = [
-    (slot.__set__, slot.__get__)
-    for slot in (vars(Outcome)[field.name] for field in dataclasses.fields(Outcome))
-]
-_PUT_RECIPIENT = vars(Outcome)["recipient"].__set__
+_SLOTS = [vars(Outcome)[field.name] for field in dataclasses.fields(Outcome)]
+_GET = [slot.__get__ for slot in _SLOTS]
+_PUT = [slot.__set__ for slot in _SLOTS]
 
 
 class Delivery:
@@ -102,10 +99,13 @@ class Delivery:
             state = state or State.DEFERRED
             code, enhanced, text = None, None, said
         blamed = None if state is State.ACCEPTED else about or fault(said, phase)
-        first = Outcome(settled[0], state, code, enhanced, text, blamed)
-        for outcome in _alike(first, settled) if len(settled) > 1 else (first,):
-            self.outcomes[outcome.recipient] = outcome
-            self.waiting.pop(outcome.recipient, None)
+        outcome = Outcome(settled[0], state, code, enhanced, text, blamed)
+        if len(settled) == 1:
+            self.outcomes[settled[0]] = outcome
+        else:
+            self.outcomes.update(zip(settled, _alike(outcome, settled), strict=True))
+        for recipient in settled:
+            self.waiting.pop(recipient, None)
         if state is not State.ACCEPTED:
             self._blame(state, str(said), phase, settled)
 
@@ -150,20 +150,33 @@ class Delivery:
         return f"<Delivery {len(self.outcomes)} settled, {len(self.waiting)} waiting>"
 
 
-def _alike(first: Outcome, recipients: Sequence[Address]) -> Iterator[Outcome]:
-    """Yield *first*, which is for the first recipient, and the same outcome for each of the others.
+def _alike(outcome: Outcome, recipients: Iterable[Address]) -> Iterator[Outcome]:
+    """Yield the same outcome for each of the recipients.
 
-    They are filled in through their slots: 0.5 µs for each, and 3 with the constructor, which a
-    list of thousands of recipients would notice.
+    The slots are filled one by one: 0.5 µs for each recipient, 0.65 in a loop over the slots, and
+    1.1 with the constructor, which a list of thousands of recipients would notice.
     """
-    yield first
-    values = [(put, get(first)) for put, get in _SLOTS]
-    for recipient in itertools.islice(recipients, 1, None):
-        outcome = object.__new__(Outcome)
-        for put, value in values:
-            put(outcome, value)
-        _PUT_RECIPIENT(outcome, recipient)
-        yield outcome
+    _, state, code, enhanced_code, text, about, provider_id = (get(outcome) for get in _GET)
+    (
+        put_recipient,
+        put_state,
+        put_code,
+        put_enhanced_code,
+        put_text,
+        put_about,
+        put_provider_id,
+    ) = _PUT
+    new = object.__new__
+    for recipient in recipients:
+        alike = new(Outcome)
+        put_recipient(alike, recipient)
+        put_state(alike, state)
+        put_code(alike, code)
+        put_enhanced_code(alike, enhanced_code)
+        put_text(alike, text)
+        put_about(alike, about)
+        put_provider_id(alike, provider_id)
+        yield alike
 
 
 class Deliveries:
@@ -177,7 +190,8 @@ class Deliveries:
     def __init__(
         self, deliveries: Iterable[Delivery], ready: Callable[[], bool] = lambda: True
     ) -> None:
-        self._rest = iter(deliveries)
+        self._rest: Iterator[Delivery] | None = iter(deliveries)
+        """None after the last of them: each message asks three times more."""
         self._ready = ready
         self._drawn: collections.deque[Delivery] = collections.deque()
         """The one in hand and, if it was asked for, the one after it."""
@@ -185,16 +199,18 @@ class Deliveries:
 
     def first(self) -> Delivery | None:
         """Return the one in hand, or None if all are settled. May wait until it is made."""
-        if not self._drawn:
-            if self._error is not None:
-                error, self._error = self._error, None
-                raise error
-            self._draw()
-        return self._drawn[0] if self._drawn else None
+        if self._drawn:
+            return self._drawn[0]
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        return self._draw()
 
     def at_hand(self) -> Delivery | None:
         """Return the one in hand, or None if there is none without waiting."""
-        return self.first() if self._drawn or self._ready() else None
+        if self._drawn:
+            return self._drawn[0]
+        return self.first() if self._ready() else None
 
     def following(self) -> Delivery | None:
         """Return the one after that in hand, or None if there is none without waiting. An error
@@ -206,12 +222,14 @@ class Deliveries:
                 self._error = error
         return self._drawn[1] if len(self._drawn) > 1 else None
 
-    def _draw(self) -> None:
+    def _draw(self) -> Delivery | None:
+        if self._rest is None:
+            return None
         for delivery in self._rest:
             self._drawn.append(delivery)
-            return
-        # Each message asks three times more, which takes 1 µs each through the other iterators.
-        self._rest = iter(())
+            return delivery
+        self._rest = None
+        return None
 
     @property
     def in_hand(self) -> Delivery | None:

@@ -121,8 +121,11 @@ class Dialogue:
                 if last is None or not last.closing:
                     raise
                 return last
-        reply = self._read()
+        self._last_line = line = self.stream.read_line()
+        reply = self._known.get(line) or self._new_reply(line)
         self._outstanding -= 1
+        if reply.code >= 400:
+            self.refused = True
         return reply
 
     def skip_alike(self, keep: int) -> int:
@@ -148,7 +151,8 @@ class Dialogue:
         command may have been cut in its middle, so no other can follow."""
         self.stream.deadline = Deadline(_LAST_REPLY)
         try:
-            return self._read()
+            line = self.stream.read_line()
+            return self._known.get(line) or self._new_reply(line)
         except StreamError:
             return None
         finally:
@@ -159,15 +163,11 @@ class Dialogue:
         self.state = _CLOSED
         self.stream.close()
 
-    def _read(self) -> Reply:
-        self._last_line = line = self.stream.read_line()
-        reply = self._known.get(line)
-        if reply is None:
-            reply = read_reply(self.stream.read_line, self._echoes, line)
-            if len(self._known) < _KNOWN and _may_be_kept(line, reply):
-                self._known[line] = reply
-        if reply.code >= 400:
-            self.refused = True
+    def _new_reply(self, line: bytes) -> Reply:
+        """Read the reply that begins with *line*, and keep it if it is likely to come again."""
+        reply = read_reply(self.stream.read_line, self._echoes, line)
+        if len(self._known) < _KNOWN and _may_be_kept(line, reply):
+            self._known[line] = reply
         return reply
 
     def __repr__(self) -> str:

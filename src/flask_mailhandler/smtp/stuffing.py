@@ -13,6 +13,14 @@ a wake-up of the server: 25 µs on one machine. A kernel takes as much at once."
 _PIECE = 1 << 18
 
 
+def stuffed_whole(content: bytes) -> bytes:
+    """Return a small content as :func:`stuffed` yields it, with the end of data."""
+    octets = content.replace(b"\r\n.", b"\r\n..")
+    if octets.startswith(b"."):
+        octets = b"." + octets
+    return octets + (b"\r\n" + END if octets and not octets.endswith(b"\r\n") else END)
+
+
 def stuffed(content: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the octets of *content* with each dot that begins a line doubled, and with a line end
     after the last line if it has none. A lone ``.`` CRLF then ends the data.

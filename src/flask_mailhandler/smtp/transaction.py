@@ -32,6 +32,7 @@ from .stream import TimedOutError
 from .stuffing import END
 from .stuffing import SMALL
 from .stuffing import stuffed
+from .stuffing import stuffed_whole
 
 # Reading these from their enums takes 0.2 µs each time up to Python 3.11.
 _ENVELOPE, _IN_DOUBT = TransactionState.ENVELOPE, TransactionState.IN_DOUBT
@@ -215,7 +216,7 @@ class Transaction:
         content, stream = self.delivery.job.content, self.dialogue.stream
         try:
             if content.size <= SMALL:
-                self._end = b"".join((*stuffed(content), END))
+                self._end = stuffed_whole(b"".join(content))
             else:
                 for octets in stuffed(content):
                     stream.write(octets)
@@ -311,8 +312,7 @@ class Transaction:
         self.cut_short(error)
 
     def cut_short(self, error: StreamError) -> None:
-        """Settle the recipients of a content without its end: the server has stopped reading. Often
-        it has said why; if not, *error* is raised."""
+        """Settle the recipients by what the server said as it stopped reading, or raise *error*."""
         reply = self.dialogue.last_reply()
         if reply is None or reply.code // 100 not in (4, 5):
             raise error

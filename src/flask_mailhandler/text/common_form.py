@@ -27,7 +27,8 @@ _ADDR_SPEC = (
 )
 # For printable text. (A set with control characters outside Latin-1 takes 0.4 ms to compile.)
 _NAME = r"""[^()<>\[\]:;@\\,"]*+"""
-_COMMON = re.compile(rf"(?:({_NAME})<({_ADDR_SPEC})>|({_ADDR_SPEC}))\Z")
+_COMMON = re.compile(rf"({_NAME})<({_ADDR_SPEC})>\Z")
+_BARE = re.compile(rf"{_ADDR_SPEC}\Z")
 # If the name consists of atoms, the address can be written as it was passed; so it can if the name
 # is quoted, and has a character that needs the quotes.
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]++"
@@ -53,16 +54,18 @@ def read_common(kind: type[A], value: object) -> A | None:
     """
     if type(value) is not str or len(value) > _SHORT:
         return None
-    if common := _AS_WRITTEN.match(value):
+    if "<" not in value:
+        if _BARE.match(value) is None:
+            return None
+        name, addr_spec, written = "", value, value
+    elif common := _AS_WRITTEN.match(value):
         name, addr_spec = common.groups()
         written = value
     elif common := _COMMON.match(value):
-        name, bracketed, bare = common.groups()
-        if name and ("=?" in name or not name.isprintable()):  # perhaps encoded words, controls
+        name, addr_spec = common.groups()
+        if "=?" in name or not name.isprintable():  # perhaps encoded words, controls
             return None
-        addr_spec = bracketed or bare
-        written = "" if name else addr_spec
-        name = name.strip(" ") if name else ""
+        name, written = name.strip(" "), "" if name else addr_spec
     elif value[:1] == '"' and (common := _quoted()(value)):
         written, name, addr_spec = common.groups("")
         if not name.isprintable():

@@ -7,6 +7,7 @@ import os
 import shutil
 import typing as t
 
+import coverage
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings
@@ -258,6 +259,18 @@ def aiosmtpd_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., Ai
     _leaks_are_looked_for_last(request)
     with contextlib.ExitStack() as stack:
         yield lambda **options: stack.enter_context(AiosmtpdServer(**options))
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """Measure no coverage in a test of large input, because it takes twice as long with it. The
+    same lines run for small input in other tests."""
+    measuring = coverage.Coverage.current()
+    if measuring is not None:
+        measuring.stop()
+    yield
+    if measuring is not None:
+        measuring.start()
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ PY := $(VENV)/bin/python
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c $(NEW_ENOUGH) 2>/dev/null && echo $(name))))
 NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
-PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
-PYTEST_ARGS ?= -n auto
+PIP_INSTALL ?= $(PY) -m pip install --quiet --disable-pip-version-check
+PYTEST_ARGS ?= -n auto --dist loadgroup
 
 # Containers often set it. Without bytecode on the disk, each process that a test starts compiles
 # the package again: a second of CPU time instead of a quarter.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import typing as t
 
+import coverage
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings
@@ -46,6 +48,7 @@ from storing import Place
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Generator
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -58,6 +61,43 @@ settings.register_profile(
 settings.load_profile("unhurried")
 # To run for a night: pytest --hypothesis-profile=thorough
 settings.register_profile("thorough", settings(), max_examples=2000)
+
+
+# The tests that use one of these servers run in one worker of xdist, which alone starts it.
+ONE_SERVER = ("exim", "rabbitmq")
+# They are made for a module, so that its tests run in one worker.
+OF_A_MODULE = {"built", "chromium", "tools"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave the collected tests and the imported modules out of every garbage collection. Each one
+    takes a quarter of a second otherwise, and every test with ``no_leaks`` makes two."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in this hook, too
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for ``--dist loadgroup``: those that share a costly fixture, and the quick
+    ones of a module. Each of the others runs where there is room."""
+    for item in items:
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(item: pytest.Item) -> str:
+    uses: list[str] = getattr(item, "fixturenames", [])
+    for server in ONE_SERVER:
+        if server in uses:
+            return server
+    long = any(map(item.get_closest_marker, ("slow", "services")))
+    return "" if long and OF_A_MODULE.isdisjoint(uses) else item.nodeid.partition("::")[0]
 
 
 @pytest.fixture(scope="session")
@@ -281,6 +321,20 @@ def aiosmtpd_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., Ai
     _leaks_are_looked_for_last(request)
     with contextlib.ExitStack() as stack:
         yield lambda **options: stack.enter_context(AiosmtpdServer(**options))
+
+
+@pytest.fixture
+def untraced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Measure no coverage, which takes as long as the test itself: for large input, for a sequence
+    that is repeated with another interruption, and for processes that are killed before they could
+    write what they measured. Other tests run the same lines."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+    measuring = coverage.Coverage.current()
+    if measuring is not None:
+        measuring.stop()
+    yield
+    if measuring is not None:
+        measuring.start()
 
 
 @pytest.fixture

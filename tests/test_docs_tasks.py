@@ -14,6 +14,7 @@ import pytest
 
 from code_blocks import captioned
 from code_blocks import code_blocks
+from environments import environment
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs" / "tasks").glob("*.rst"))
@@ -53,19 +54,9 @@ def python_for(tmp_path_factory: pytest.TempPathFactory) -> t.Callable[[Path], s
 
     def make(page: Path) -> str:
         folder = tmp_path_factory.mktemp(page.stem)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=300)
-        python = str(folder / "bin" / "python")
-        (folder / "constraints.txt").write_text("\n".join(constraints(page)), encoding="utf-8")
-        install = [python, "-m", "pip", "install", "--quiet", "-c", str(folder / "constraints.txt")]
-        done = subprocess.run(
-            [*install, "pytest", *requirements(page)],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return python
+        listed = folder / "constraints.txt"
+        listed.write_text("\n".join(constraints(page)), encoding="utf-8")
+        return str(environment(folder / "venv", "-c", listed, "pytest", *requirements(page)))
 
     return make
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from environments import environment
+from environments import install
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler.handlers import find
 from flask_mailhandler.testing.server import SMTPServer
@@ -89,9 +91,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 @pytest.fixture(scope="module")
 def tools(objdump: None, tmp_path_factory: pytest.TempPathFactory) -> Tools:
     folder = tmp_path_factory.mktemp("frozen")
-    run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
-    python = folder / "venv" / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", ROOT, "pyinstaller>=6.10", cwd=folder)
+    python = environment(folder / "venv", ROOT, "pyinstaller>=6.10")
     (folder / "shop.py").write_text(SHOP)
     return Tools(python, folder)
 
@@ -115,7 +115,7 @@ def works(*program: str | Path, folder: Path) -> dict[str, t.Any]:
 def test_zipapp(tools: Tools, tmp_path: Path) -> None:
     """From a zip file, where a template has no path, mail is sent, queued and shown."""
     content = tmp_path / "content"
-    run(tools.python, "-m", "pip", "install", "--quiet", "--target", content, ROOT, cwd=tmp_path)
+    install(["--target", content], ROOT)
     (content / "__main__.py").write_text(SHOP)
     zipapp.create_archive(content, tmp_path / "shop.pyz")
 

@@ -403,6 +403,7 @@ def test_hostile_address_lists(text: str) -> None:
         "[" * 100_000,
     ],
 )
+@pytest.mark.usefixtures("untraced")
 def test_linear(text: str) -> None:
     """Hostile lists and encoded words are read in linear time and without recursion."""
     decoded(text)
@@ -412,6 +413,7 @@ def test_linear(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["x " * 50_000, "é" * 100_000, "=?" * 50_000, "\t" * 100_000])
+@pytest.mark.usefixtures("untraced")
 def test_long_text_is_written_at_once(text: str) -> None:
     """A subject of a megabyte is folded quickly, and no line is too long."""
     fields: t.Any = {"from_addr": ("x" + text.strip(), "a@example.com"), "to": "b@example.com"}

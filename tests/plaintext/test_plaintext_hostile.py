@@ -28,6 +28,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.usefixtures("untraced")
 def test_time_is_linear(piece: str) -> None:
     """200 kB of any piece take a moment, where quadratic time would take minutes."""
     text = plaintext(piece * (200_000 // len(piece)))
@@ -47,6 +48,7 @@ def test_time_is_linear(piece: str) -> None:
         ("<span hidden>", "</span>", "y"),
     ],
 )
+@pytest.mark.usefixtures("untraced")
 def test_depth_is_no_limit(start: str, end: str, expect: str) -> None:
     """A hundred thousand nested elements are read like one, with limited indentation."""
     depth = 100_000 // start.count("<")
@@ -69,6 +71,7 @@ def test_depth_is_no_limit(start: str, end: str, expect: str) -> None:
         "<span>" * 20_000 + "<div>" * 8_000 + "</span>" * 8_000 + "x",
     ],
 )
+@pytest.mark.usefixtures("untraced")
 def test_sizes_are_no_limit(html: str) -> None:
     """Large attributes, tables and texts do not slow it down either."""
     assert plaintext(html).strip()

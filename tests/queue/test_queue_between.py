@@ -154,7 +154,7 @@ each_pair = pytest.mark.parametrize(
     ("subject", "action"), PAIRS, ids=[f"{one.__name__}-{two.__name__}" for one, two in PAIRS]
 )
 # Many runs, which are the same on every version of Python.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("untraced")]
 
 
 class Failures:

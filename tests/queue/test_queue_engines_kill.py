@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
     from servers.connection import Connection
     from servers.postgresql import Postgresql
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("untraced")]
 
 HONEST = {"RCPT": "250 2.1.5 ok", "end of data": "250 2.0.0 accepted"}
 

@@ -36,6 +36,9 @@ if t.TYPE_CHECKING:
     from servers.connection import Connection
     from storing import Place
 
+# What is killed writes no coverage.
+pytestmark = pytest.mark.usefixtures("untraced")
+
 _WORKER = """
 import json, os, sys
 sys.path[:0] = json.loads(sys.argv[1])

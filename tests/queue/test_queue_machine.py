@@ -307,6 +307,7 @@ def shops(place: Place, tmp_path: Path) -> Iterator[tuple[list[Shop], Time]]:
 _KEYS = {"MAIL_URL": "smtp://127.0.0.1:9", "MAIL_QUEUE_MAX_AGE": 86400.0}
 
 
+@pytest.mark.usefixtures("untraced")
 def test_machine(shops: tuple[list[Shop], Time]) -> None:
     """The promises hold whatever happens, in any order, with every store."""
     run_state_machine_as_test(

@@ -336,6 +336,7 @@ class Sending(RuleBasedStateMachine):
         )
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("mode", ["plain", "starttls", "tls"])
 def test_machine(certificates: Certificates, mode: str, no_leaks: None) -> None:
     """F-36, F-46, F-53, F-57, F-66, F-68 ... F-72, F-76, F-77, F-94, F-95, C-96: whatever happens

@@ -63,8 +63,8 @@ settings.load_profile("unhurried")
 settings.register_profile("thorough", settings(), max_examples=2000)
 
 
-# The tests that use one of these servers run in one worker of xdist, which alone starts it.
-ONE_SERVER = ("exim", "rabbitmq")
+# The tests that use one of these run in one worker of xdist, which alone starts or installs it.
+ONE_SERVER = ("exim", "opensmtpd", "packages", "rabbitmq")
 # They are made for a module, so that its tests run in one worker.
 OF_A_MODULE = {"built", "chromium", "tools"}
 
@@ -164,9 +164,7 @@ def mailauth() -> Iterator[Mailauth]:
 def packages(tmp_path_factory: pytest.TempPathFactory) -> PackageVenv:
     """Packages that were written for Flask-Mail, installed on first use. Mark the test
     ``services``."""
-    found = PackageVenv(tmp_path_factory.getbasetemp().parent / "packages")
-    _skip_or_fail("The environment of the packages", found.missing())
-    return found
+    return PackageVenv(tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture(scope="session")

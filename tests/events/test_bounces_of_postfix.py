@@ -15,6 +15,7 @@ from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import Severity
 from flask_mailhandler import SMTPEmailHandler
+from servers.waiting import until
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,12 @@ def bounce_of(
         for recipient in recipients:
             assert server.docmd("RCPT", " ".join((f"TO:<{recipient}>", *rcpt)))[0] == 250
         assert server.data(content)[0] == 250
+
+    def told() -> bool:
+        postfix.flush()  # a notification of a delay is written by a later attempt
+        return any(copy.recipient == sender for copy in postfix.delivered())
+
+    until(told, 90, f"a notification for {sender}")
     (copy,) = postfix.wait_for(lambda copy: copy.recipient == sender)
     return message_id, Event.parse(copy.octets)
 
@@ -86,6 +93,31 @@ def test_success(postfix: Postfix) -> None:
     assert (event.kind, event.recipient) == (EventKind.DELIVERED, "ann@example.com")
     assert (event.message_id, event.severity, event.code) == (message_id, None, None)
     assert event.status == "2.0.0"
+
+
+BOUNCES: dict[str, tuple[str, str, EventKind, str, Severity | None]] = {
+    "too large": ("5-3-4@status.example", "FAILURE", EventKind.BOUNCED, "5.3.4", Severity.BLOCKED),
+    "an alias": ("alias@example.com", "FAILURE", EventKind.BOUNCED, "5.1.1", Severity.HARD),
+    "late": ("4-2-2@status.example", "DELAY", EventKind.DEFERRED, "4.2.2", Severity.SOFT),
+    "relayed": ("ann@relayed.example", "SUCCESS", EventKind.DELIVERED, "2.0.0", None),
+    "a list": ("both@example.com", "SUCCESS", EventKind.DELIVERED, "2.0.0", None),
+}
+
+
+@pytest.mark.parametrize("name", BOUNCES)
+def test_other_notifications(name: str, postfix: Postfix) -> None:
+    """Each names the recipient as the sender wrote it, the Message-ID and the envelope id."""
+    recipient, notify, kind, status, severity = BOUNCES[name]
+
+    message_id, (event,) = bounce_of(
+        postfix,
+        [recipient],
+        mail=["ENVID=17"],
+        rcpt=[f"NOTIFY={notify}", f"ORCPT=rfc822;{recipient}"],
+    )
+
+    assert (event.kind, event.recipient, event.status) == (kind, recipient, status)
+    assert (event.severity, event.message_id, event.envelope_id) == (severity, message_id, "17")
 
 
 def test_internationalized(postfix: Postfix) -> None:

@@ -56,6 +56,10 @@ virtual_gid_maps = static:{nobody}
 default_transport = discard
 transport_maps = texthash:{folder}/conf/transports
 relay_transport = discard
+virtual_alias_maps = inline:{{ {{ alias@example.com = 5-1-1@status.example }}, {{ both@example.com =
+    ann@example.com, bob@example.com }} }}
+# The next attempt after this time tells the sender of the delay: see flush().
+delay_warning_time = 1s
 
 # Refuse at the command itself, and without a delay.
 smtpd_delay_reject = no
@@ -108,6 +112,7 @@ retry      unix       - - n - - error
 discard    unix       - - n - - discard
 virtual    unix       - n n - - virtual
 smtp       unix       - - n - - smtp
+nodsn      unix       - - n - - smtp -o smtp_discard_ehlo_keywords=dsn
 lmtp       unix       - - n - - lmtp
 anvil      unix       - - n - 1 anvil
 postlog    unix-dgram n - n - 1 postlogd
@@ -121,7 +126,7 @@ endif
 """
 
 #: Mail for 5-1-1@status.example is relayed to the port "refusing", which replies 550 5.1.1.
-STATUSES = ("5.1.1", "5.2.2", "5.7.1")
+STATUSES = ("4.2.2", "5.1.1", "5.2.2", "5.3.4", "5.7.1")
 
 SASL = """\
 pwcheck_method: auxprop
@@ -178,8 +183,10 @@ class Postfix:
     Ports: ``plain``; ``limited`` (50 recipients a transaction); ``starttls`` (required);
     ``submission`` (STARTTLS and login required); ``submissions`` (TLS from the first octet,
     login required). Mail for ``example.com`` can be read back, mail for other domains is thrown
-    away. Mail for ``5-1-1@status.example`` bounces with the status 5.1.1. Mail for
-    ``lmtp.example`` goes to a socket in its folder.
+    away. Mail for ``5-1-1@status.example`` bounces with the status 5.1.1, and so does mail for its
+    alias, ``alias@example.com``. ``both@example.com`` is a list of two. Mail for
+    ``relayed.example`` is passed to a server without DSN, and mail for ``lmtp.example`` to a socket
+    in the folder.
     ``unknown...@example.com`` does not exist (550 5.1.1), ``later@example.com`` is refused
     for now (450), and so is the sender ``refused@example.com`` for ever (550 5.7.1).
     """
@@ -224,6 +231,10 @@ class Postfix:
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def flush(self) -> None:
+        """Try again to deliver what is deferred."""
+        self._run("postqueue", "-c", str(self.folder / "conf"), "-f")
+
     def delivered(self) -> list[Delivered]:
         """All copies, in no particular order."""
         return [Delivered(path.read_bytes()) for path in self.folder.glob("mail/inbox/new/*")]
@@ -264,9 +275,11 @@ class Postfix:
         (conf / "mailboxes").write_text(MAILBOXES)
         (conf / "refusals").write_text(
             "".join(
-                f"{status.replace('.', '-')}@status.example 550 {status} The status is {status}\n"
+                f"{status.replace('.', '-')}@status.example {status[0]}50 {status}"
+                f" The status is {status}\n"
                 for status in STATUSES
             )
+            + "relayed.example DISCARD\n"
         )
         (conf / "sasl" / "smtpd.conf").write_text(SASL.format(folder=self.folder))
         (conf / "main.cf").write_text(
@@ -288,6 +301,7 @@ class Postfix:
         self.ports = {name: free_port() for name in SERVICES}
         (self.folder / "conf" / "transports").write_text(
             f"status.example smtp:[{self.host}]:{self.ports['refusing']}\n"
+            f"relayed.example nodsn:[{self.host}]:{self.ports['refusing']}\n"
             f"lmtp.example lmtp:unix:{self.folder}/bounces.sock\n"
         )
         smtpds = [

@@ -136,8 +136,8 @@ class SqlalchemySuppressed:
 
     def _entries(self) -> sa.Select[t.Any]:
         columns = self._table.c
-        entry = (columns.address, columns.list_name, columns.reason, columns.since, columns.event)
-        return sa.select(*entry).where(columns.app == self.app)
+        names = ("address", "list_name", "reason", "since", "event")
+        return sa.select(*[columns[name] for name in names]).where(columns.app == self.app)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.database.name}>"

@@ -16,6 +16,7 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from .. import config
 from ..address import Address
 from ..envelope import Envelope
 from .signed_address import reader
@@ -78,7 +79,7 @@ class Proof(t.NamedTuple):
         )
 
 
-bounce_address = reader(BounceAddress)
+bounce_address: config.Reader[BounceAddress] = reader(BounceAddress)
 
 
 def _id_of(message_id: str) -> bytes:

@@ -100,7 +100,7 @@ class UnsubscribeAddress(SignedAddress):
         return [*found]
 
 
-unsubscribe_address = reader(UnsubscribeAddress)
+unsubscribe_address: config.Reader[UnsubscribeAddress] = reader(UnsubscribeAddress)
 
 
 def unsubscribe_link(value: object, name: str) -> UnsubscribeLink | None:

@@ -7,6 +7,7 @@ may also break: :meth:`.Transaction.break_off` says what that means for the reci
 from __future__ import annotations
 
 import enum
+import typing as t
 
 from ..phase import Phase
 
@@ -74,8 +75,9 @@ class TransactionState(enum.Enum):
     connection.
     """
 
-    # An Enum hashes its name, in Python, which takes 0.3 µs in each step.
-    __hash__ = object.__hash__
+    if not t.TYPE_CHECKING:  # it is the same for a type checker
+        # An Enum hashes its name, in Python, which takes 0.3 µs in each step.
+        __hash__ = object.__hash__
 
     ENVELOPE = enum.auto()
     CONTENT = enum.auto()

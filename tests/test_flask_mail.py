@@ -131,14 +131,34 @@ def test_an_image_in_the_html(headers: t.Any, context: fm.Mail, server: SMTPServ
     assert "Content-ID: <logo>" in sent
 
 
+@pytest.mark.parametrize(
+    ("html", "sent"),
+    [
+        (
+            "<img src='cid:no' alt=x>cid:no <b title='cid:no'>placid:no",
+            ("<img  alt=x>", "cid:no <b"),
+        ),
+        ('<td background="cid:a&amp;b">a <img src=CID:logo>', ("<td >", "<img src=CID:logo>")),
+        ("<img src=' cid:lo'><img src='cid:logo'>", ("<img >", "<img src='cid:logo'>")),
+    ],
+)
 def test_an_image_that_is_not_attached(
-    context: fm.Mail, server: SMTPServer, caplog: pytest.LogCaptureFixture
+    html: str,
+    sent: tuple[str, str],
+    context: fm.Mail,
+    server: SMTPServer,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The mail is sent without it, as by Flask-Mail, and the log names it."""
-    context.send(letter(html="<img src='cid:logo'><img src='cid:logo2'>cid:logo"))
+    """The mail is sent without it, as by Flask-Mail, and the log names it. The text stays as it is,
+    and so do the images that are attached."""
+    message = letter(html=html)
+    message.attach("logo.png", "image/png", b"PNG", headers={"Content-ID": "<logo>"})
+    context.send(message)
 
-    assert "cid:logo," in caplog.text
-    assert "src='about:blank'" in server.outbox.one().html
+    assert "which is not attached" in caplog.text
+    received = server.outbox.one().html
+    assert [part in received for part in sent] == [True, True]
+    assert received.count("cid:") == html.count("cid:") - 1
 
 
 def test_old_and_new_on_one_app(app: Flask, server: SMTPServer) -> None:

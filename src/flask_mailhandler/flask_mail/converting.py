@@ -20,6 +20,7 @@ from ..attachment import Attachment as OurAttachment
 from ..log import logger
 from ..message.message import Message as OurMessage
 from ..mime.shown_images import missing_images
+from ..mime.shown_images import without_images
 from .sanitizing import address_of
 from .sanitizing import force_text
 
@@ -148,7 +149,7 @@ def _filename(name: t.Any) -> str | None:
 def _with_images(html: str, inline: Iterable[OurAttachment]) -> str:
     """Return HTML in which no image is wanted that is not attached: Flask-Mail sends such a mail,
     and its reader sees no image either."""
-    for cid in missing_images(html, inline):
+    missing = {*missing_images(html, inline)}
+    for cid in sorted(missing):
         logger.warning("The HTML shows cid:%s, which is not attached: it is sent without.", cid)
-        html = re.sub(rf"cid:{re.escape(cid)}(?![\w.@-])", "about:blank", html, flags=re.I)
-    return html
+    return without_images(html, missing) if missing else html

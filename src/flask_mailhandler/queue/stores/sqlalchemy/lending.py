@@ -56,7 +56,7 @@ class Lender:
     ::
 
         take ──▶ the caller ──▶ take_back ──▶ kept for the next, if none is
-                     └── error ─▶ drop        the pool rolls back, or closes it
+                     └── error ─▶ drop        closed, which rolls back
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -83,16 +83,17 @@ class Lender:
             self._kept.append(lent)
 
     def drop(self, lent: Lent, error: BaseException) -> None:
-        """Give a connection back to the pool, which rolls back; after some errors, close it.
+        """Close a connection after an error.
 
-        If the server has closed it, all others of the engine are dropped too, as SQLAlchemy does.
+        An exception that a signal handler has raised leaves half a reply in it, and after an
+        ``ALTER TABLE`` a prepared statement may fail each time. If the server has closed it, all
+        others of the engine are dropped too, as SQLAlchemy does.
         """
         dialect = self._engine.dialect
         cut = isinstance(error, dialect.loaded_dbapi.Error) and dialect.is_disconnect(
             error, lent.driver, None
         )
-        # After an interrupt, the reply may be half read.
-        lent.close(error, lost=cut or not isinstance(error, Exception))
+        lent.close(error, lost=True)
         if cut:
             self.close()
             self._engine.dispose()

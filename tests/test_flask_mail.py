@@ -445,6 +445,52 @@ def test_outside_of_a_context() -> None:
         fm.Mail().send(message)
 
 
+def test_a_mail_of_another_app(server: SMTPServer) -> None:
+    """Mail(app) sends for its app: outside of a context, where a message has no sender yet, and in
+    the context of another app."""
+    app, other = create_app(server), Flask("other")
+    mail, told = fm.Mail(app), list[Flask]()
+
+    def note(sender: Flask, message: fm.Message) -> None:
+        told.append(sender)
+
+    with fm.email_dispatched.connected_to(note):
+        mail.send(letter())
+        with other.app_context():
+            mail.send(letter())
+            assert current_app.name == "other"
+
+    assert [sent.from_addr for sent in server.outbox] == ["shop@example.com"] * 2
+    assert told == [app, app]
+
+
+def test_a_message_of_before_the_context(app: Flask, server: SMTPServer) -> None:
+    """A message that was made outside of a context gets the sender of the app that sends it."""
+    message, mail = letter(), fm.Mail()
+    mail.init_app(app)
+    with app.app_context():
+        mail.send(message)
+
+    assert server.outbox.one().from_addr == "shop@example.com"
+    assert message.sender == "The Shop <shop@example.com>"
+
+
+def test_octets_of_ones_own_and_an_envelope(
+    context: fm.Mail, server: SMTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says that envelope_from= is not used for a message that writes its own octets."""
+
+    class Own(fm.Message):
+        def as_bytes(self) -> bytes:
+            return super().as_bytes()
+
+    message = Own("Hi", recipients=[TO], body="Hello")
+    context.connect().send(message, envelope_from="bounces@example.com")
+
+    assert server.outbox.one().envelope.sender == "shop@example.com"
+    assert "envelope_from= is not used: " in caplog.text
+
+
 def test_a_message_is_copied_and_pickled() -> None:
     """A worker of Celery gets the same message."""
     message = letter(html="<p>Hello", attachments=[fm.Attachment("a.txt", None, "text")])

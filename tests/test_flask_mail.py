@@ -102,6 +102,7 @@ SENT: dict[str, tuple[dict[str, t.Any], str]] = {
         {"extra_headers": {"Reply-To": "help@example.com"}},
         "Reply-To: help@example.com\r",
     ),
+    "HTML among the other forms": ({"alts": {"html": "<p>Hi"}}, "Content-Type: text/html"),
     "a date in seconds": ({"date": 0.0}, r"Date: \w+, (31 Dec 1969|01 Jan 1970)"),
     "neither a text nor another form": ({"body": None}, "\r\n\r\n"),
     "an IDN": ({"recipients": ["ann@bücher.example"]}, "To: ann@xn--bcher-kva.example"),
@@ -333,6 +334,15 @@ def test_messages_of_other_classes(name: str, context: fm.Mail, server: SMTPServ
     sent = server.outbox.one()
     assert expected in bytes(sent.content).decode()
     assert [*sent.envelope.recipients] == [TO]
+
+
+def test_html_that_is_replaced_past_the_property(context: fm.Mail, server: SMTPServer) -> None:
+    """The HTML is sent once."""
+    message = letter(html="<p>Old")
+    message.__dict__["html"] = "<p>New"
+    context.send(message)
+
+    assert re.findall("<p>.*", bytes(server.outbox.one().content).decode()) == ["<p>New\r"]
 
 
 REPLIES: dict[str, tuple[t.Any, str | None, type[Exception], type[Exception], dict[str, t.Any]]] = {

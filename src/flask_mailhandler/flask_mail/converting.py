@@ -57,7 +57,8 @@ def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
     """
     alts = dict(getattr(message, "alts", None) or {})
     # Invenio-Mail fills the attributes from a dict, past the property.
-    html = vars(message).get("html") or alts.pop("html", None) or getattr(message, "html", None)
+    among = alts.pop("html", None)
+    html = vars(message).get("html") or among or getattr(message, "html", None)
     fields, headers = _header_fields(getattr(message, "extra_headers", None) or {})
     attached, inline = _attachments(getattr(message, "attachments", None) or ())
     date, sender = getattr(message, "date", None), getattr(message, "sender", None)

@@ -98,7 +98,8 @@ class Message:
         self.recipients: list[AddressInput] = recipients or []
         self.body: str | None = body
         self.alts: dict[str, str] = dict(t.cast("Mapping[str, str]", alts or {}))
-        self.html = html
+        if html is not None:  # else alts may have it, which Flask-Mail would drop
+            self.html = html
         self.sender: AddressInput | None = joined(sender or _default_sender())
         self.cc: list[AddressInput] = cc or []
         self.bcc: list[AddressInput] = bcc or []

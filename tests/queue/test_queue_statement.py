@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sqlite3
 import typing as t
 
 import pytest
@@ -143,6 +144,18 @@ def test_a_connection_stays_lent(engine: sa.Engine) -> None:
     lender.close()
 
     assert pool.checkedout() == 0
+
+
+def test_a_connection_of_a_pool_that_was_dropped(engine: sa.Engine) -> None:
+    """If the server closes one connection, another that is lent is closed when it comes back."""
+    lender = Lender(engine)
+    first, other = lender.take(), lender.take()
+    lender.drop(first, sqlite3.ProgrammingError("Cannot operate on a closed database."))
+    lender.take_back(other)
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        other.driver.execute("SELECT 1")
+    assert lender.take().driver is not other.driver
 
 
 def test_what_the_driver_writes_to_the_disk(tmp_path: Path) -> None:

@@ -25,12 +25,13 @@ _KEY = "flask_mailhandler_idle"
 class Lent:
     """A connection of the driver that is lent, and one cursor for all of its statements.
 
-    :param proxy: The pool's proxy for it.
+    :param engine: The engine whose pool lends it.
     """
 
-    def __init__(self, proxy: t.Any) -> None:
-        self.proxy = proxy
-        self.driver: t.Any = proxy.driver_connection
+    def __init__(self, engine: sa.Engine) -> None:
+        self.pool: sa.Pool = engine.pool
+        self.proxy: t.Any = engine.raw_connection()
+        self.driver = t.cast("t.Any", self.proxy.driver_connection)
         self.used: float = 0.0
         """When it was used last, by the monotonic clock."""
         self._cursor = self.driver.cursor()
@@ -68,16 +69,18 @@ class Lender:
         try:
             lent = self._kept.pop()
         except IndexError:
-            return Lent(self._engine.raw_connection())
+            return Lent(self._engine)
         if is_lost(self._engine, lent.driver, lent.used):
             lent.close(lost=True)
-            return Lent(self._engine.raw_connection())
+            return Lent(self._engine)
         return lent
 
     def take_back(self, lent: Lent) -> None:
         """Keep a connection for the next caller, or give it back to the pool."""
         lent.used = time.monotonic()
-        if self._kept:
+        if lent.pool is not self._engine.pool:
+            lent.close(lost=True)  # its pool was dropped meanwhile, and would not close it
+        elif self._kept:
             lent.close()
         else:
             self._kept.append(lent)

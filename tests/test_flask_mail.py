@@ -102,6 +102,7 @@ SENT: dict[str, tuple[dict[str, t.Any], str]] = {
         {"extra_headers": {"Reply-To": "help@example.com"}},
         "Reply-To: help@example.com\r",
     ),
+    "HTML among the other forms": ({"alts": {"html": "<p>Hi"}}, "Content-Type: text/html"),
     "a date in seconds": ({"date": 0.0}, r"Date: \w+, (31 Dec 1969|01 Jan 1970)"),
     "neither a text nor another form": ({"body": None}, "\r\n\r\n"),
     "an IDN": ({"recipients": ["ann@bücher.example"]}, "To: ann@xn--bcher-kva.example"),
@@ -131,14 +132,34 @@ def test_an_image_in_the_html(headers: t.Any, context: fm.Mail, server: SMTPServ
     assert "Content-ID: <logo>" in sent
 
 
+@pytest.mark.parametrize(
+    ("html", "sent"),
+    [
+        (
+            "<img src='cid:no' alt=x>cid:no <b title='cid:no'>placid:no",
+            ("<img  alt=x>", "cid:no <b"),
+        ),
+        ('<td background="cid:a&amp;b">a <img src=CID:logo>', ("<td >", "<img src=CID:logo>")),
+        ("<img src=' cid:lo'><img src='cid:logo'>", ("<img >", "<img src='cid:logo'>")),
+    ],
+)
 def test_an_image_that_is_not_attached(
-    context: fm.Mail, server: SMTPServer, caplog: pytest.LogCaptureFixture
+    html: str,
+    sent: tuple[str, str],
+    context: fm.Mail,
+    server: SMTPServer,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The mail is sent without it, as by Flask-Mail, and the log names it."""
-    context.send(letter(html="<img src='cid:logo'><img src='cid:logo2'>cid:logo"))
+    """The mail is sent without it, as by Flask-Mail, and the log names it. The text stays as it is,
+    and so do the images that are attached."""
+    message = letter(html=html)
+    message.attach("logo.png", "image/png", b"PNG", headers={"Content-ID": "<logo>"})
+    context.send(message)
 
-    assert "cid:logo," in caplog.text
-    assert "src='about:blank'" in server.outbox.one().html
+    assert "which is not attached" in caplog.text
+    received = server.outbox.one().html
+    assert [part in received for part in sent] == [True, True]
+    assert received.count("cid:") == html.count("cid:") - 1
 
 
 def test_old_and_new_on_one_app(app: Flask, server: SMTPServer) -> None:
@@ -315,6 +336,15 @@ def test_messages_of_other_classes(name: str, context: fm.Mail, server: SMTPServ
     assert [*sent.envelope.recipients] == [TO]
 
 
+def test_html_that_is_replaced_past_the_property(context: fm.Mail, server: SMTPServer) -> None:
+    """The HTML is sent once."""
+    message = letter(html="<p>Old")
+    message.__dict__["html"] = "<p>New"
+    context.send(message)
+
+    assert re.findall("<p>.*", bytes(server.outbox.one().content).decode()) == ["<p>New\r"]
+
+
 REPLIES: dict[str, tuple[t.Any, str | None, type[Exception], type[Exception], dict[str, t.Any]]] = {
     "recipient": (
         "RCPT",
@@ -423,6 +453,52 @@ def test_outside_of_a_context() -> None:
     assert message.sender is None
     with pytest.raises(RuntimeError, match="context"):
         fm.Mail().send(message)
+
+
+def test_a_mail_of_another_app(server: SMTPServer) -> None:
+    """Mail(app) sends for its app: outside of a context, where a message has no sender yet, and in
+    the context of another app."""
+    app, other = create_app(server), Flask("other")
+    mail, told = fm.Mail(app), list[Flask]()
+
+    def note(sender: Flask, message: fm.Message) -> None:
+        told.append(sender)
+
+    with fm.email_dispatched.connected_to(note):
+        mail.send(letter())
+        with other.app_context():
+            mail.send(letter())
+            assert current_app.name == "other"
+
+    assert [sent.from_addr for sent in server.outbox] == ["shop@example.com"] * 2
+    assert told == [app, app]
+
+
+def test_a_message_of_before_the_context(app: Flask, server: SMTPServer) -> None:
+    """A message that was made outside of a context gets the sender of the app that sends it."""
+    message, mail = letter(), fm.Mail()
+    mail.init_app(app)
+    with app.app_context():
+        mail.send(message)
+
+    assert server.outbox.one().from_addr == "shop@example.com"
+    assert message.sender == "The Shop <shop@example.com>"
+
+
+def test_octets_of_ones_own_and_an_envelope(
+    context: fm.Mail, server: SMTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says that envelope_from= is not used for a message that writes its own octets."""
+
+    class Own(fm.Message):
+        def as_bytes(self) -> bytes:
+            return super().as_bytes()
+
+    message = Own("Hi", recipients=[TO], body="Hello")
+    context.connect().send(message, envelope_from="bounces@example.com")
+
+    assert server.outbox.one().envelope.sender == "shop@example.com"
+    assert "envelope_from= is not used: " in caplog.text
 
 
 def test_a_message_is_copied_and_pickled() -> None:

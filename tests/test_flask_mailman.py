@@ -81,6 +81,22 @@ def test_failures(server: SMTPServer) -> None:
     assert [sent.subject for sent in server.outbox] == ["3"]
 
 
+def test_silent_failures(server: SMTPServer, caplog: pytest.LogCaptureFixture) -> None:
+    """A message that is left out is in the log once, whether the server has refused it or not."""
+    app = create_app(server, BACKENDS[0])
+    mh.Mail(app)
+    flask_mailman.Mail(app)
+    server.reply("RCPT", "550 5.1.1 No such user", times=1)
+    with app.app_context():
+        for address in ("ann@example.com", "ann lee@example.com"):
+            message = flask_mailman.EmailMessage("1", "Hello", to=[address])
+            assert message.send(fail_silently=True) == 0
+
+    refused, wrong = caplog.messages
+    assert "No such user" in refused
+    assert "was left out" in wrong
+
+
 def test_the_staging_guard(server: SMTPServer) -> None:
     """Mail of Flask-Mailman is redirected too, so nothing warns of it."""
     app = create_app(server, BACKENDS[0], MAIL_REDIRECT_TO="staging@example.com")

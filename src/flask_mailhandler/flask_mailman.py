@@ -14,6 +14,8 @@ from .app.current import current_app_object
 from .app.current import NAME
 from .app.current import no_mail
 from .errors import MailError
+from .log import logger
+from .report import DeliveryError
 
 if t.TYPE_CHECKING:
     from email.message import Message as MIMEMessage
@@ -78,7 +80,9 @@ class EmailBackend:
             try:
                 mail.send(message.message(), recipients=message.recipients())
                 sent += 1
-            except MailError:
+            except MailError as error:
                 if not self.fail_silently:
                     raise
+                if not isinstance(error, DeliveryError):  # it has a report, which is logged
+                    logger.warning("A message of Flask-Mailman was left out. %s", error)
         return sent

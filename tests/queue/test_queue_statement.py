@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import sqlite3
 import typing as t
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from flask_mailhandler import QueueError
 from flask_mailhandler.app.queue_keys import QueueSettings
 from flask_mailhandler.queue.build import store_of
+from flask_mailhandler.queue.stores.sqlalchemy import prepared
 from flask_mailhandler.queue.stores.sqlalchemy.lending import Lender
 from flask_mailhandler.queue.stores.sqlalchemy.statement import Statement
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
@@ -21,6 +26,8 @@ from storing import row
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from servers.postgresql import Postgresql
 
 _numbers = sa.table("numbers", sa.column("n", sa.Integer), sa.column("word", sa.Text))
 _n = _numbers.c.n
@@ -63,14 +70,10 @@ def test_the_driver_and_sqlalchemy(
     assert [*map(tuple, through)] == [*map(tuple, direct)] == rows
 
 
-@pytest.mark.parametrize(
-    ("error", "same"), [(KeyboardInterrupt, False), (SystemExit, False), (ValueError, True)]
-)
-def test_a_statement_that_was_interrupted(
-    error: type[BaseException], same: bool, engine: sa.Engine
-) -> None:
-    """A connection is not used again after an interrupt, because it may hold half a reply. After
-    another error it is, and what was not committed is rolled back."""
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+def test_a_statement_that_was_interrupted(error: type[BaseException], engine: sa.Engine) -> None:
+    """A connection is not used again after an error, because it may hold half a reply. What was not
+    committed is rolled back."""
     lender = Lender(engine)
     first = lender.take()
     first.driver.execute("DELETE FROM numbers")
@@ -78,7 +81,51 @@ def test_a_statement_that_was_interrupted(
     second = lender.take().driver
     left = second.execute("SELECT count(*) FROM numbers").fetchone()
 
-    assert (second is first.driver, left) == (same, (3,))
+    assert (second is first.driver, left) == (False, (3,))
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("key", [None, "welcome"])
+def test_an_exception_of_a_signal_handler(key: str | None, postgresql: Postgresql) -> None:
+    """After the time limit of a task, which a signal handler raises in the middle of a statement,
+    the next statement runs. Its connection is another one."""
+    with postgresql.database() as url, _alarm():
+        store = _store_at(url)
+        add(store, row())
+        other = sa.create_engine(url)
+        with other.connect() as connection:
+            connection.exec_driver_sql("LOCK TABLE mail_queue")
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+            with pytest.raises(TimeoutError):
+                add(store, row(key=key))
+        other.dispose()
+        add(store, row(key="another"))
+        add(store, row())
+        store.close()
+
+
+@pytest.mark.services
+def test_a_column_that_becomes_longer(postgresql: Postgresql) -> None:
+    """After an ALTER TABLE, a statement that PostgreSQL has prepared fails once at most."""
+    with postgresql.database() as url:
+        store, other = _store_at(url), sa.create_engine(url)
+        for _ in range(prepared.USES + 2):
+            add(store, row())
+            store.claim("default", lease("me"), NOW, 1)
+            store.get(1)
+        with other.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE mail_queue ALTER account TYPE varchar(400)")
+        other.dispose()
+        add(store, row())
+        with contextlib.suppress(QueueError):
+            store.claim("default", lease("me"), NOW, 1)
+        store.claim("default", lease("me"), NOW, 1)
+        with contextlib.suppress(QueueError):
+            store.get(1)
+        found = store.get(1)
+        store.close()
+
+        assert found is not None
 
 
 def test_a_connection_stays_lent(engine: sa.Engine) -> None:
@@ -97,6 +144,18 @@ def test_a_connection_stays_lent(engine: sa.Engine) -> None:
     lender.close()
 
     assert pool.checkedout() == 0
+
+
+def test_a_connection_of_a_pool_that_was_dropped(engine: sa.Engine) -> None:
+    """If the server closes one connection, another that is lent is closed when it comes back."""
+    lender = Lender(engine)
+    first, other = lender.take(), lender.take()
+    lender.drop(first, sqlite3.ProgrammingError("Cannot operate on a closed database."))
+    lender.take_back(other)
+
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        other.driver.execute("SELECT 1")
+    assert lender.take().driver is not other.driver
 
 
 def test_what_the_driver_writes_to_the_disk(tmp_path: Path) -> None:
@@ -151,7 +210,26 @@ def test_an_engine_with_listeners(tmp_path: Path) -> None:
         assert [one for one in seen if words in one], words
 
 
+@contextlib.contextmanager
+def _alarm() -> Iterator[None]:
+    """Raise TimeoutError when the process gets SIGALRM."""
+
+    def rings(*_: object) -> t.NoReturn:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, rings)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def _store(folder: Path) -> SqlalchemyStore:
-    found = store_of(Flask("shop"), QueueSettings(queue=f"sqlite:///{folder}/queue.sqlite"))
+    return _store_at(f"sqlite:///{folder}/queue.sqlite")
+
+
+def _store_at(url: str) -> SqlalchemyStore:
+    found = store_of(Flask("shop"), QueueSettings(queue=url))
     assert isinstance(found, SqlalchemyStore)
     return found

@@ -104,8 +104,8 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> None:
     """A resolver that knows every name, absolute ones too, as one of this machine."""
     asked = socket.getaddrinfo
 
-    def getaddrinfo(host: bytes, *given: t.Any, **named: t.Any) -> t.Any:
-        known = host if host[:1].isdigit() else b"127.0.0.1"
+    def getaddrinfo(host: str, *given: t.Any, **named: t.Any) -> t.Any:
+        known = host if host[:1].isdigit() else "127.0.0.1"
         return asked(known, *given, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
@@ -252,13 +252,27 @@ def test_source(scripted: Scripted, source: str) -> None:
     assert server.commands[0] == f"EHLO [{source}]"
 
 
+def test_a_replaced_resolver(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that replaces the resolver, as dnspython's does, gets the host as a text."""
+    asked, hosts = socket.getaddrinfo, list[object]()
+
+    def replaced(host: str, *given: t.Any, **named: t.Any) -> t.Any:
+        hosts.append(host)
+        return asked("127.0.0.1", *given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", replaced)
+    (report,) = smtp(scripted(), host="localhost").send([letter()])
+
+    assert (report.ok, hosts) == (True, ["localhost"])
+
+
 def test_source_of_one_family(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     """Addresses of the other family are not tried."""
     server = scripted(host="::1")
     asked = socket.getaddrinfo
 
-    def both(host: bytes, port: int, **named: t.Any) -> t.Any:
-        if host != b"localhost":
+    def both(host: str, port: int, **named: t.Any) -> t.Any:
+        if host != "localhost":
             return asked(host, port, **named)
         return [*asked("127.0.0.1", port, **named), *asked("::1", port, **named)]
 

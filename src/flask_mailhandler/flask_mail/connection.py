@@ -9,7 +9,9 @@ import warnings
 
 from blinker import NamedSignal
 from blinker import Namespace
+from flask import has_app_context
 
+from ..app.current import app_in_context
 from ..app.current import current_app_object
 from ..app.current import NAME
 from ..errors import MailWarning
@@ -21,6 +23,7 @@ from .converting import recipients_of
 from .errors import as_smtplib
 from .errors import BadHeaderError
 from .errors import MissingAddressError
+from .message import joined
 from .message import Message
 from .settings import MailSettings
 
@@ -40,10 +43,14 @@ class Connection:
                 connection.send(Message("Hello", recipients=[user.email], body="..."))
 
     The connections to the server are kept and shared by the app, so this one opens none.
+
+    :param mail: The settings of the app.
+    :param app: The app that sends, if it is not the current one.
     """
 
-    def __init__(self, mail: MailSettings) -> None:
+    def __init__(self, mail: MailSettings, app: Flask | None = None) -> None:
         self.mail = mail
+        self._app = app
         self.host: None = None
         self.num_emails: int = 0
 
@@ -72,8 +79,17 @@ class Connection:
             an ``AssertionError`` too.
         :raises DeliveryError: if no recipient was accepted. It is an ``SMTPException`` too.
         """
+        if self._app is None or (has_app_context() and current_app_object() is self._app):
+            self._send(message, envelope_from)
+        else:
+            with self._app.app_context():
+                self._send(message, envelope_from)
+
+    def _send(self, message: Message, envelope_from: str | tuple[str, str] | None) -> None:
         if not message.send_to:
             raise MissingAddressError("The message has no recipient: set message.recipients.")
+        if not message.sender:  # it was made outside the app context
+            message.sender = joined(self.mail.default_sender)
         if not message.sender:
             raise MissingAddressError(
                 "The message has no sender: set message.sender, or MAIL_DEFAULT_SENDER."
@@ -84,8 +100,13 @@ class Connection:
             )
         if message.date is None:
             message.date = time.time()
-        app = current_app_object()
+        app = app_in_context()
         own = octets_of(message)
+        if own is not None and envelope_from:
+            logger.warning(
+                "envelope_from= is not used: %s writes its own octets. Bounces go to its sender.",
+                type(message).__qualname__,
+            )
         ours = converted(message, envelope_from) if own is None else own
         if not self.mail.suppresses:
             try:

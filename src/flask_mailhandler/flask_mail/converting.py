@@ -20,6 +20,7 @@ from ..attachment import Attachment as OurAttachment
 from ..log import logger
 from ..message.message import Message as OurMessage
 from ..mime.shown_images import missing_images
+from ..mime.shown_images import without_images
 from .sanitizing import address_of
 from .sanitizing import force_text
 
@@ -56,7 +57,8 @@ def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
     """
     alts = dict(getattr(message, "alts", None) or {})
     # Invenio-Mail fills the attributes from a dict, past the property.
-    html = vars(message).get("html") or alts.pop("html", None) or getattr(message, "html", None)
+    among = alts.pop("html", None)
+    html = vars(message).get("html") or among or getattr(message, "html", None)
     fields, headers = _header_fields(getattr(message, "extra_headers", None) or {})
     attached, inline = _attachments(getattr(message, "attachments", None) or ())
     date, sender = getattr(message, "date", None), getattr(message, "sender", None)
@@ -148,7 +150,7 @@ def _filename(name: t.Any) -> str | None:
 def _with_images(html: str, inline: Iterable[OurAttachment]) -> str:
     """Return HTML in which no image is wanted that is not attached: Flask-Mail sends such a mail,
     and its reader sees no image either."""
-    for cid in missing_images(html, inline):
+    missing = {*missing_images(html, inline)}
+    for cid in sorted(missing):
         logger.warning("The HTML shows cid:%s, which is not attached: it is sent without.", cid)
-        html = re.sub(rf"cid:{re.escape(cid)}(?![\w.@-])", "about:blank", html, flags=re.I)
-    return html
+    return without_images(html, missing) if missing else html

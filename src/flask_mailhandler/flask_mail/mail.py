@@ -7,9 +7,9 @@ import typing as t
 from collections.abc import Iterator
 from collections.abc import Mapping
 
-from flask import current_app
 from flask import Flask
 
+from ..app.current import app_in_context
 from ..app.current import NAME
 from ..extension.mail import Mail as OurMail
 from .connection import Connection
@@ -43,11 +43,12 @@ class _MailMixin:
 
         :raises RuntimeError: if the app has no ``Mail``.
         """
-        app = getattr(self, "app", None) or current_app
+        own: Flask | None = getattr(self, "app", None)
+        app = own or app_in_context()
         state = app.extensions.get("mail")
         if state is None:
             raise RuntimeError(f"The app {app.name!r} has no Mail: write Mail(app).")
-        return Connection(state)
+        return Connection(state, own)
 
     @contextlib.contextmanager
     def record_messages(self) -> Iterator[list[Message]]:

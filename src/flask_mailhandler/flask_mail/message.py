@@ -98,8 +98,9 @@ class Message:
         self.recipients: list[AddressInput] = recipients or []
         self.body: str | None = body
         self.alts: dict[str, str] = dict(t.cast("Mapping[str, str]", alts or {}))
-        self.html = html
-        self.sender: AddressInput | None = _joined(sender or _default_sender())
+        if html is not None:  # else alts may have it, which Flask-Mail would drop
+            self.html = html
+        self.sender: AddressInput | None = joined(sender or _default_sender())
         self.cc: list[AddressInput] = cc or []
         self.bcc: list[AddressInput] = bcc or []
         self.attachments: list[Attachment] = attachments or []
@@ -152,7 +153,7 @@ class Message:
         """Return whether a line break is where none may be. A subject may be folded (RFC 5322
         section 2.2.3): each line break is followed by white space and by something else."""
         addresses = [self.sender, self.reply_to, *self.recipients]
-        texts = [_joined(address) for address in addresses if address]
+        texts = [joined(address) for address in addresses if address]
         if any("\n" in text or "\r" in text for text in map(force_text, texts)):
             return True
         first, *rest = force_text(self.subject or "").split("\r\n")
@@ -198,7 +199,7 @@ class Message:
         return self.as_bytes()
 
 
-def _joined(address: t.Any) -> t.Any:
+def joined(address: t.Any) -> t.Any:
     """Return a pair as Flask-Mail shows it: ``Ann Lee <ann@example.com>``."""
     return f"{address[0]} <{address[1]}>" if isinstance(address, tuple) else address
 

@@ -87,7 +87,7 @@ class Database:
         """
         with self._locked():
             self.make_ready()
-            with self._single.connect() as connection:
+            with self._single.connect() as connection, self._closed_on_error(connection):
                 yield connection
 
     @contextlib.contextmanager
@@ -105,7 +105,9 @@ class Database:
             self.make_ready()
             with self._transaction.connect() as connection:
                 if self.postgresql:
-                    with connection.begin():
+                    # First before the rollback, which the half reply of an interrupt would disturb.
+                    closed = self._closed_on_error(connection)
+                    with closed, connection.begin(), self._closed_on_error(connection):
                         if not durable:
                             connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                         yield connection
@@ -151,6 +153,16 @@ class Database:
                 self._lender.drop(lent, error)
                 raise
             self._lender.take_back(lent)
+
+    @contextlib.contextmanager
+    def _closed_on_error(self, connection: sa.Connection) -> Iterator[None]:
+        """Close a connection of our own engine after an error, as :meth:`.Lender.drop` does."""
+        try:
+            yield
+        except BaseException as error:
+            if self._ours and self.postgresql and not connection.invalidated:
+                connection.invalidate(error)
+            raise
 
     def _is_slow(self) -> bool:
         plain = self._ours and (self.postgresql or self.engine.driver == "pysqlite")

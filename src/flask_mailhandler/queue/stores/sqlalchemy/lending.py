@@ -25,12 +25,13 @@ _KEY = "flask_mailhandler_idle"
 class Lent:
     """A connection of the driver that is lent, and one cursor for all of its statements.
 
-    :param proxy: The pool's proxy for it.
+    :param engine: The engine whose pool lends it.
     """
 
-    def __init__(self, proxy: t.Any) -> None:
-        self.proxy = proxy
-        self.driver: t.Any = proxy.driver_connection
+    def __init__(self, engine: sa.Engine) -> None:
+        self.pool: sa.Pool = engine.pool
+        self.proxy: t.Any = engine.raw_connection()
+        self.driver = t.cast("t.Any", self.proxy.driver_connection)
         self.used: float = 0.0
         """When it was used last, by the monotonic clock."""
         self._cursor = self.driver.cursor()
@@ -56,7 +57,7 @@ class Lender:
     ::
 
         take ──▶ the caller ──▶ take_back ──▶ kept for the next, if none is
-                     └── error ─▶ drop        the pool rolls back, or closes it
+                     └── error ─▶ drop        closed, which rolls back
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -68,31 +69,34 @@ class Lender:
         try:
             lent = self._kept.pop()
         except IndexError:
-            return Lent(self._engine.raw_connection())
+            return Lent(self._engine)
         if is_lost(self._engine, lent.driver, lent.used):
             lent.close(lost=True)
-            return Lent(self._engine.raw_connection())
+            return Lent(self._engine)
         return lent
 
     def take_back(self, lent: Lent) -> None:
         """Keep a connection for the next caller, or give it back to the pool."""
         lent.used = time.monotonic()
-        if self._kept:
+        if lent.pool is not self._engine.pool:
+            lent.close(lost=True)  # its pool was dropped meanwhile, and would not close it
+        elif self._kept:
             lent.close()
         else:
             self._kept.append(lent)
 
     def drop(self, lent: Lent, error: BaseException) -> None:
-        """Give a connection back to the pool, which rolls back; after some errors, close it.
+        """Close a connection after an error.
 
-        If the server has closed it, all others of the engine are dropped too, as SQLAlchemy does.
+        An exception that a signal handler has raised leaves half a reply in it, and after an
+        ``ALTER TABLE`` a prepared statement may fail each time. If the server has closed it, all
+        others of the engine are dropped too, as SQLAlchemy does.
         """
         dialect = self._engine.dialect
         cut = isinstance(error, dialect.loaded_dbapi.Error) and dialect.is_disconnect(
             error, lent.driver, None
         )
-        # After an interrupt, the reply may be half read.
-        lent.close(error, lost=cut or not isinstance(error, Exception))
+        lent.close(error, lost=True)
         if cut:
             self.close()
             self._engine.dispose()

@@ -67,6 +67,17 @@ def test_another_field(field: str) -> None:
     assert told(asked("leave@shop.example"), SENT) == LEFT
 
 
+@pytest.mark.parametrize("name", ["List-Unsubscribe", "LIST-UNSUBSCRIBE ", "list-unsubscribe"])
+def test_a_copy_of_the_mail(name: str) -> None:
+    """The mail itself, in a mailbox of its sender or sent on by a list that changes the From, does
+    not end the subscription."""
+    offer = f"{name}: <https://shop.example/mail/unsubscribe/x>,\r\n <mailto:{SENT}>\r\n"
+
+    assert told(asked("leave@shop.example", header=offer)) == []
+    assert told(asked(SENT, header=offer)) == LEFT
+    assert told(asked("leave@shop.example", header=f"{offer}Cc: {SENT}\r\n")) == LEFT
+
+
 @pytest.mark.parametrize("delimiter", ["-", "=", "_"])
 def test_another_delimiter(delimiter: str) -> None:
     """The delimiter is the one of bounces. In a mailto: URL, some characters are encoded."""

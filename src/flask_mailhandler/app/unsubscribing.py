@@ -51,6 +51,8 @@ TRIAL = Subscription("", "")
 _SALT = "flask-mailhandler: unsubscribe"
 # The longest address, list and Message-ID make no longer one. Reading a token takes time.
 _LONGEST = 2_000
+# A copy of the mail that names the address there is not an answer to it.
+_OFFERED = re.compile(r"^List-Unsubscribe[ \t]*:.*(?:\n[ \t].*)*", re.M | re.I)
 _LEFT = re.compile(r"<([0-9a-f]{32})@(.+)>\Z")
 
 
@@ -131,7 +133,7 @@ def left_by_mail(octets: bytes, recipient: str | None, accounts: Iterable[Accoun
     if not addresses:
         return []
     header = header_text(octets)
-    author, text = _author(header), f"{recipient or ''}\n{header}"
+    author, text = _author(header), f"{recipient or ''}\n{_OFFERED.sub('', header)}"
     lists: dict[str, None] = {}
     for (_, delimiter), address in addresses.items():
         found = address.lists(text, delimiter, author)

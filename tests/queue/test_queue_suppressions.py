@@ -94,6 +94,44 @@ def test_each_way_of_sending(mail: Mail, outbox: Outbox) -> None:
     assert [captured.envelope.recipients for captured in outbox] == [[BOB], [BOB], [CARL], [CARL]]
 
 
+@pytest.mark.parametrize("withheld", ["suppressed", "stopped", "not allowed"])
+def test_nothing_is_read_ahead(withheld: str) -> None:
+    """send_each asks a generator for the next message after the one before it was reported, also
+    if that one needs no delivery."""
+    app, seen = Flask("shop"), list[str]()
+    app.config.update(MAIL_QUEUE="sqlite", MAIL_SUPPRESSIONS=True, MAIL_ALLOW_TO="@example.org")
+    app.config.update(TESTING=True, MAIL_DEFAULT_FROM="shop@example.com")
+    mail = Mail(app)
+    mail.before_send(lambda message: None if message.subject == "stopped" else message)
+    away = "dave@example.net" if withheld == "not allowed" else ANN
+
+    def letters() -> Iterator[Message]:
+        for to in (away, BOB, away, away, CARL, away):
+            seen.append(f"made {to}")
+            yield letter(to).replace(subject=withheld if to == away else "Hi")
+
+    with app.app_context(), mail.capture() as outbox:
+        mail.suppressions.add(ANN)
+        for report in mail.send_each(letters()):
+            seen.append("sent" if report.ok and report.accepted else withheld)
+
+    order = [withheld, "sent", withheld, withheld, "sent", withheld]
+    assert seen[1::2] == order
+    assert [captured.envelope.recipients for captured in outbox] == [[BOB], [CARL]]
+
+
+def test_a_server_that_is_away(mail: Mail, outbox: Outbox) -> None:
+    """Messages after one that found no server are deferred at once, also after a suppressed
+    recipient: no other connection is tried for them."""
+    mail.suppressions.add(ANN)
+    outbox.fail("connect", times=1)
+
+    reports = [*mail.send_each(letter(to) for to in (BOB, ANN, CARL))]
+
+    assert [report.deferred for report in reports] == [[BOB], [], [CARL]]
+    assert [report.refused for report in reports] == [[], [ANN], []]
+
+
 def test_a_bounce_suppresses(mail: Mail, outbox: Outbox) -> None:
     """A verified hard bounce or complaint suppresses, and removing the address ends it."""
     mail.send_each([letter(ANN), letter(BOB), letter(CARL)]).__iter__()

@@ -94,6 +94,26 @@ def test_each_way_of_sending(mail: Mail, outbox: Outbox) -> None:
     assert [captured.envelope.recipients for captured in outbox] == [[BOB], [BOB], [CARL], [CARL]]
 
 
+@pytest.mark.parametrize(
+    ("suppressed", "also", "not_this"),
+    [("ann@example.org", '"ANN"@EXAMPLE.org', '"ann "@example.org'),
+     ('"a\\n\\n.b"@example.org', "ann.b@example.org", "a.n.n.b@example.org"),
+     ('"ann..b"@example.org', '"ann.\\.b"@example.org', "ann.b@example.org"),
+     ('".ann"@example.org', '"\\.ann"@example.org', "ann@example.org"),
+     ('"a\\"b"@example.org', '"A\\"b"@example.org', '"ab"@example.org'),
+     ("jos\xe9@example.org", "Jose\u0301@example.org", "jose@example.org"),
+     ("ann@b\xfccher.example", "ann@XN--BCHER-KVA.example", "ann@bucher.example")],
+)  # fmt: skip
+def test_the_same_address(mail: Mail, suppressed: str, also: str, not_this: str) -> None:
+    """An address is suppressed in each of the ways to write it."""
+    with mail.capture():
+        mail.suppressions.add(suppressed)
+
+        assert mail.send(letter(also, not_this)).accepted == [not_this]
+        assert mail.suppressions.remove(also) == 1
+        assert len(mail.suppressions) == 0
+
+
 @pytest.mark.parametrize("withheld", ["suppressed", "stopped", "not allowed"])
 def test_nothing_is_read_ahead(withheld: str) -> None:
     """send_each asks a generator for the next message after the one before it was reported, also

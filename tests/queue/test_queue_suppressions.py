@@ -19,9 +19,11 @@ from flask_mailhandler import MessageError
 from flask_mailhandler import QueueError
 from flask_mailhandler import RefusedError
 from flask_mailhandler import Suppression
+from flask_mailhandler.queue import store_retry
 from flask_mailhandler.queue.events.refusing import refused
 from flask_mailhandler.queue.stores.sqlite.history import SqliteHistory
 from queueing import Shop
+from queueing import shop
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,6 +212,44 @@ def test_the_queue(tmp_path: Path, scripted: Scripted) -> None:
     assert [*report.refused, *report.accepted] == [ANN, BOB]
     assert "suppressed since" in report.outcomes[0].text
     assert len(server.accepted) == 2
+
+
+def test_a_queue_that_cannot_look(
+    tmp_path: Path, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a worker cannot look the addresses up, its account pauses, and no mail is lost."""
+
+    def fail(self: SqliteHistory, keys: t.Any) -> t.Any:
+        raise QueueError("The tables are not there.")
+
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE="q.sqlite", MAIL_SUPPRESSIONS=True) as here:
+        here.mail.send_later(letter(ANN))
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteHistory, "suppressed", fail)
+            patch.setattr(store_retry, "LONGEST", 0.0)
+            here.queue.run_once()
+        before, pause = here.states, here.queue.store.pause("default")
+        here.all_later()
+        here.queue.run_once()
+
+        assert (before, here.states) == (["waiting"], ["sent"])
+        assert "The tables are not there." in pause.why
+
+
+def test_a_redirected_queue(tmp_path: Path, scripted: Scripted) -> None:
+    """A worker that redirects mail looks up the addresses that it goes to."""
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE="q.sqlite", MAIL_SUPPRESSIONS=True) as here:
+        here.mail.send_later(letter(ANN))
+        here.mail.suppressions.add(ANN)
+        here.queue.close()
+    keys = {"MAIL_QUEUE": "q.sqlite", "MAIL_SUPPRESSIONS": True, "MAIL_REDIRECT_TO": [BOB, CARL]}
+    with shop(tmp_path, server, **keys) as here:
+        here.mail.suppressions.add(BOB)
+        here.queue.run_once()
+
+    assert [envelope.recipients for envelope in server.accepted] == [(CARL,)]
 
 
 def test_one_query(mail: Mail, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import sqlite3
 import threading
@@ -143,10 +144,11 @@ def test_what_is_stored(history: History) -> None:
 
 
 def test_a_subscription(history: History) -> None:
-    """Leaving a list twice is once, until the recipient joins it again."""
+    """Leaving a list twice within ten minutes is once, until the recipient joins it again."""
+    soon = THEN + datetime.timedelta(minutes=9)
     left = event(kind=EventKind.UNSUBSCRIBED, list_name="news", severity=None)
     joined = event(kind=EventKind.SUBSCRIBED, list_name="news", severity=None)
-    later = event(kind=EventKind.UNSUBSCRIBED, list_name="news", severity=None, time=None)
+    later = event(kind=EventKind.UNSUBSCRIBED, list_name="news", severity=None, time=soon)
 
     assert record(history, left, later) == [True, False]
     assert entries(history) == [("Ann@example.org", "news", "unsubscribed")]
@@ -156,6 +158,21 @@ def test_a_subscription(history: History) -> None:
     assert entries(history) == [("Ann@example.org", "news", "unsubscribed")]
     history.release(key_of(ANN), None)
     assert record(history, left) == [False]
+    assert entries(history) == [("Ann@example.org", "news", "unsubscribed")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"time": THEN + datetime.timedelta(minutes=10)}, {"message_id": "<2@example.com>"}],
+)
+def test_leaving_a_list_again(history: History, change: dict[str, t.Any]) -> None:
+    """The app may have let the recipient join again, so it is told: of another message, and of the
+    same message after ten minutes."""
+    left = event(kind=EventKind.UNSUBSCRIBED, list_name="news", severity=None)
+    record(history, left)
+    history.release(key_of(ANN), "news")  # as a form of the app does
+
+    assert record(history, dataclasses.replace(left, **change)) == [True]
     assert entries(history) == [("Ann@example.org", "news", "unsubscribed")]
 
 

@@ -67,6 +67,17 @@ def test_another_field(field: str) -> None:
     assert told(asked("leave@shop.example"), SENT) == LEFT
 
 
+@pytest.mark.parametrize("to", ["j\xf6rg@b\xfccher.example", "ann@b\xfccher.example"])
+def test_addresses_beyond_ascii(to: str) -> None:
+    """The author may be written in UTF-8 (RFC 6532)."""
+    shop = shop_with()
+    sent = address(shop.sent(news(to=to)))
+    with shop.app.app_context():
+        shop.mail.handle_notification(asked(sent, f"J\xf6rg <{to}>"))
+
+    assert shop.told == [("unsubscribed", str(Address(to)), "newsletter")]
+
+
 @pytest.mark.parametrize("date", ["Date: Sun, 29 Nov 2026 12:00:00 +0000\r\n", "Date: x\r\n"])
 def test_it_is_read_again(date: str) -> None:
     """A mail that is read twice is one event, and another mail is another one."""

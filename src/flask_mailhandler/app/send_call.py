@@ -81,8 +81,7 @@ class SendCall:
         parts = _Parts(prepared)
         while not parts.ended:
             for report in self._dispatched(parts.next(), at_hand=False):
-                # The others are deferred at once then, so no other connection is tried.
-                parts.together = bool(report.deferred)
+                parts.last = report
                 yield report
             if parts.stopped:
                 report = without_delivery(parts.stopped.pop())
@@ -131,15 +130,16 @@ class _Parts:
         self._prepared = prepared
         self.stopped: list[Prepared] = []
         """The message that needs no delivery, after a part that ends with one."""
-        self.together = False
-        """Whether the part goes on after such a message."""
+        self.last: Report | None = None
+        """The last report of a handler. After one that is deferred, the part goes on: a handler
+        that found no server defers the others at once, and does not try another connection."""
         self.ended = False
 
     def next(self) -> Iterator[Prepared]:
         """Yield the messages of the next part."""
         self.ended = True
         for item in self._prepared:
-            if item.job is None and not self.together:
+            if item.job is None and not (self.last is not None and self.last.deferred):
                 self.stopped.append(item)
                 self.ended = False
                 return

@@ -24,6 +24,7 @@ from flask_mailhandler.queue.events.refusing import refused
 from flask_mailhandler.queue.stores.sqlite.history import SqliteHistory
 from queueing import Shop
 from queueing import shop
+from signed_bounces import bounce_to
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,6 +182,23 @@ def test_a_forged_bounce(mail: Mail, outbox: Outbox) -> None:
 
     assert [event.verified for event in events] == [False, False]
     assert len(mail.suppressions) == 0
+
+
+def test_bounces_without_a_message_id(mail: Mail, outbox: Outbox) -> None:
+    """A recipient, who knows the signed address, can make one bounce of its message, and none of
+    the message to somebody else."""
+    report = mail.send(letter(ANN))
+    left = str(report.message_id)[1:].partition("@")[0]
+    bounces = [
+        bounce_to(ANN).replace(b"Final-", b"Original-Envelope-Id: %s\n\nFinal-" % written)
+        for written in (b"another", b"0123456789abcdef" * 2, left.encode())
+    ]
+    to = str(outbox[0].envelope.sender)
+
+    events = [mail.handle_notification(one, recipient=to) for one in bounces]
+
+    assert [len(found) for found in events] == [1, 0, 0]
+    assert (events[0][0].verified, events[0][0].envelope_id) == (True, left)
 
 
 def test_each_capture_has_its_own(mail: Mail) -> None:

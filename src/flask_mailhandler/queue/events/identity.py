@@ -68,10 +68,10 @@ def _digest(app: str, event: Event, kind: EventKind) -> str:
         span = event.time.timestamp() // REPEATED
         return _hashed(*whose, event.list_name, event.message_id, span)
     about = (event.message_id, event.envelope_id)
-    if event.verified and kind in _ONCE and event.message_id:
+    if event.verified and kind in _ONCE and any(about):
         # It happens to a message once. The recipient, who knows the signed address, could
         # otherwise make any number of events.
-        return _hashed(*whose, event.message_id)
+        return _hashed(*whose, event.message_id or event.envelope_id)
     time = "" if event.time is None else event.time.isoformat()
     said = (event.code, event.status, event.reason, event.list_name, time)
     if event.message_id and time:

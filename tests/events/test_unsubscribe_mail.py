@@ -67,6 +67,46 @@ def test_another_field(field: str) -> None:
     assert told(asked("leave@shop.example"), SENT) == LEFT
 
 
+@pytest.mark.parametrize("to", ["j\xf6rg@b\xfccher.example", "ann@b\xfccher.example"])
+def test_addresses_beyond_ascii(to: str) -> None:
+    """The author may be written in UTF-8 (RFC 6532)."""
+    shop = shop_with()
+    sent = address(shop.sent(news(to=to)))
+    with shop.app.app_context():
+        shop.mail.handle_notification(asked(sent, f"J\xf6rg <{to}>"))
+
+    assert shop.told == [("unsubscribed", str(Address(to)), "newsletter")]
+
+
+@pytest.mark.parametrize("date", ["Date: Sun, 29 Nov 2026 12:00:00 +0000\r\n", "Date: x\r\n"])
+def test_it_is_read_again(date: str) -> None:
+    """A mail that is read twice is one event, and another mail is another one."""
+    shop = shop_with(MAIL_QUEUE="sqlite", MAIL_SUPPRESSIONS=True)
+    mail = asked(SENT, header=date)
+    copy = b"" if "x" in date else b"Received: again\r\n"
+    other = mail.replace(b"x\r\n", b"y\r\n").replace(b"12:00:00", b"12:20:00")
+    with shop.app.app_context(), shop.mail.capture():
+        found = [shop.mail.handle_notification(mail)]
+        shop.mail.suppressions.remove(ANN)
+        found.append(shop.mail.handle_notification(copy + mail))
+        assert len(shop.mail.suppressions) == 0
+        found.append(shop.mail.handle_notification(other))
+        assert len(shop.mail.suppressions) == 1
+
+    assert [len(events) for events in found] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("name", ["List-Unsubscribe", "LIST-UNSUBSCRIBE ", "list-unsubscribe"])
+def test_a_copy_of_the_mail(name: str) -> None:
+    """The mail itself, in a mailbox of its sender or sent on by a list that changes the From, does
+    not end the subscription."""
+    offer = f"{name}: <https://shop.example/mail/unsubscribe/x>,\r\n <mailto:{SENT}>\r\n"
+
+    assert told(asked("leave@shop.example", header=offer)) == []
+    assert told(asked(SENT, header=offer)) == LEFT
+    assert told(asked("leave@shop.example", header=f"{offer}Cc: {SENT}\r\n")) == LEFT
+
+
 @pytest.mark.parametrize("delimiter", ["-", "=", "_"])
 def test_another_delimiter(delimiter: str) -> None:
     """The delimiter is the one of bounces. In a mailto: URL, some characters are encoded."""

@@ -116,6 +116,15 @@ def test_any_damage(field: str, value: object) -> None:
         Message.from_dict({**Message(text="x").to_dict(), field: value})
 
 
+def test_json_of_an_earlier_release() -> None:
+    """A message that waits in a queue of the app, without the fields that were added since, is
+    read."""
+    data = Message(text="x").to_dict()
+    del data["unsubscribe"]
+
+    assert Message.from_dict(data) == Message.from_dict({**data, "unsubscribe": ""})
+
+
 @pytest.mark.parametrize("data", [[], None, "x", 5, [("version", 1)]], ids=repr)
 def test_json_of_something_else(data: t.Any) -> None:
     """A value other than a mapping is a MessageError."""

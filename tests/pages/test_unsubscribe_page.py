@@ -78,6 +78,25 @@ def test_over_http() -> None:
     assert all(event.verified for event in shop.events)
 
 
+@pytest.mark.parametrize(
+    ("matching", "host"),
+    [({"host_matching": True, "static_folder": None}, "shop.example"),
+     ({"host_matching": True, "static_folder": None}, "www.shop.example:8443"),
+     ({"subdomain_matching": True}, "shop.example"),
+     ({"subdomain_matching": True}, "www.shop.example")],
+)  # fmt: skip
+def test_an_app_that_matches_hosts(matching: dict[str, t.Any], host: str) -> None:
+    """The page is on the host that MAIL_BASE_URL names, whichever hosts the app has."""
+    app = Flask("shop", **matching)
+    app.config.update(KEYS, MAIL_BASE_URL=f"https://{host}", SERVER_NAME="shop.example")
+    mail = Mail(app)
+    with app.app_context(), mail.capture() as outbox:
+        mail.send(news())
+
+    assert outbox[0].unsubscribe(app.test_client()).status_code == 200
+    assert app.test_client().get(link(outbox[0])).status_code == 200
+
+
 def posted(here: str, url: str, body: bytes, kind: str | None) -> tuple[int, str | None, bytes]:
     host = urllib.parse.urlsplit(here).netloc
     connection = http.client.HTTPConnection(host, timeout=60)

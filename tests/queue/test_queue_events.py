@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import sqlite3
 import typing as t
 
 import pytest
@@ -138,6 +140,10 @@ class Killed(BaseException):
     """What ends a process in the middle of a call."""
 
 
+def died() -> None:
+    raise Killed
+
+
 @pytest.mark.parametrize("by", ["the next notification", "a worker"])
 def test_a_process_that_dies(shop: Mail, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
     """Events that were stored, and not told, are told by another process."""
@@ -166,6 +172,47 @@ def test_a_process_that_dies(shop: Mail, monkeypatch: pytest.MonkeyPatch, by: st
         heard.remove("<2@example.com>")
 
     assert heard == ["killed", "<1@example.com>"]
+
+
+def test_an_event_that_cannot_be_read(
+    shop: Mail, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A row that a later release wrote, or that is damaged, hides no other event."""
+    shop.on_event()(lambda event: died())
+    for number in (1, 2, 3):
+        with pytest.raises(Killed):
+            shop.handle_notification(bounce(f"<{number}@example.com>"))
+    with contextlib.closing(sqlite3.connect(tmp_path / "q.sqlite")) as file, file:
+        file.execute("UPDATE mail_queue_event SET untold = 1")
+        for number, facts in (1, '{"kind": "exploded", "recipient": null}'), (2, "[]"):
+            change = "UPDATE mail_queue_event SET facts = ? WHERE id = ?"
+            file.execute(change, (facts, number))
+    other, mail = app_in(tmp_path)
+    heard: list[str] = []
+    mail.on_event()(lambda event: heard.append(event.message_id))
+
+    with other.app_context():
+        assert len(mail.handle_notification(bounce("<4@example.com>"))) == 1
+        mail.queue.close()
+
+    assert heard == ["<4@example.com>", "<3@example.com>"]
+    assert caplog.text.count("cannot be read") == 2
+
+
+def test_a_store_that_fails_then(shop: Mail, caplog: pytest.LogCaptureFixture) -> None:
+    """If the store fails after the app was told, the mail server hears of success, also if the
+    app could not be told of earlier events."""
+    history: t.Any = shop.queue.store.history
+
+    @shop.on_event()
+    def note(event: Event) -> None:
+        def fail(*args: object) -> None:
+            raise QueueError("The disk is full.")
+
+        history.take_untold = fail
+
+    assert len(shop.handle_notification(bounce("<1@example.com>"))) == 1
+    assert "told later: The disk is full." in caplog.text
 
 
 def test_old_events(shop: Mail, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import sqlite3
 import threading
@@ -143,10 +144,11 @@ def test_what_is_stored(history: History) -> None:
 
 
 def test_a_subscription(history: History) -> None:
-    """Leaving a list twice is once, until the recipient joins it again."""
+    """Leaving a list twice within ten minutes is once, until the recipient joins it again."""
+    soon = THEN + datetime.timedelta(minutes=9)
     left = event(kind=EventKind.UNSUBSCRIBED, list_name="news", severity=None)
     joined = event(kind=EventKind.SUBSCRIBED, list_name="news", severity=None)
-    later = event(kind=EventKind.UNSUBSCRIBED, list_name="news", severity=None, time=None)
+    later = event(kind=EventKind.UNSUBSCRIBED, list_name="news", severity=None, time=soon)
 
     assert record(history, left, later) == [True, False]
     assert entries(history) == [("Ann@example.org", "news", "unsubscribed")]
@@ -156,6 +158,21 @@ def test_a_subscription(history: History) -> None:
     assert entries(history) == [("Ann@example.org", "news", "unsubscribed")]
     history.release(key_of(ANN), None)
     assert record(history, left) == [False]
+    assert entries(history) == [("Ann@example.org", "news", "unsubscribed")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"time": THEN + datetime.timedelta(minutes=10)}, {"message_id": "<2@example.com>"}],
+)
+def test_leaving_a_list_again(history: History, change: dict[str, t.Any]) -> None:
+    """The app may have let the recipient join again, so it is told: of another message, and of the
+    same message after ten minutes."""
+    left = event(kind=EventKind.UNSUBSCRIBED, list_name="news", severity=None)
+    record(history, left)
+    history.release(key_of(ANN), "news")  # as a form of the app does
+
+    assert record(history, dataclasses.replace(left, **change)) == [True]
     assert entries(history) == [("Ann@example.org", "news", "unsubscribed")]
 
 
@@ -238,6 +255,8 @@ def test_apps(place: Place) -> None:
     shop.release(key_of(ANN), None)
     assert entries(shop) == []
     assert len(entries(blog)) == blog.number_suppressed() == 1
+    (stored,) = shop.events(message_key("shop", "<1@example.com>"))
+    shop.told(stored.number)
     assert shop.purge_events(NOW + 1) == 1
     assert len(blog.events(message_key("blog", "<1@example.com>"))) == 1
 
@@ -255,25 +274,29 @@ def test_events_that_were_not_told(history: History) -> None:
     assert history.take_untold(NOW + 62, NOW + 122, 600) == []
     # The clock was put back by a day.
     assert len(history.take_untold(NOW - 86400, NOW, 600)) == 1
+    assert history.purge_events(NOW + 1) == 1  # the other one
     history.told(second)
     assert history.take_untold(NOW + 9999, NOW + 99999, 600) == []
 
 
 def test_a_flood(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of events that are not verified, fewer are kept. They push no verified event out."""
+    """Of each kind the newest are kept. Events that are not verified push no verified one
+    out."""
     for module in (stores_history, __import__(type(history).__module__, fromlist=["x"])):
         monkeypatch.setattr(module, "MOST_UNVERIFIED", 5)
         monkeypatch.setattr(module, "MOST_EVENTS", 20)
     record(history, event())
-    for number in range(12):
+    for number in range(32):
         record(history, event(verified=False, message_id=f"<{number}@x>"))
 
-    kept = [history.events(message_key("shop", f"<{number}@x>")) for number in range(12)]
+    kept = [history.events(message_key("shop", f"<{number}@x>")) for number in range(32)]
     assert sum(map(len, kept)) == 5
     assert all(kept[-5:])
     assert len(history.events(message_key("shop", "<1@example.com>"))) == 1
-    for number in range(12, 20):
+    for number in range(32, 51):
         record(history, event(message_id=f"<{number}@x>"))
+    assert len(history.events(message_key("shop", "<1@example.com>"))) == 1
+    record(history, event(message_id="<51@x>"))
     assert history.events(message_key("shop", "<1@example.com>")) == []
 
 

@@ -19,9 +19,12 @@ from flask_mailhandler import MessageError
 from flask_mailhandler import QueueError
 from flask_mailhandler import RefusedError
 from flask_mailhandler import Suppression
+from flask_mailhandler.queue import store_retry
 from flask_mailhandler.queue.events.refusing import refused
 from flask_mailhandler.queue.stores.sqlite.history import SqliteHistory
 from queueing import Shop
+from queueing import shop
+from signed_bounces import bounce_to
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +97,64 @@ def test_each_way_of_sending(mail: Mail, outbox: Outbox) -> None:
     assert [captured.envelope.recipients for captured in outbox] == [[BOB], [BOB], [CARL], [CARL]]
 
 
+@pytest.mark.parametrize(
+    ("suppressed", "also", "not_this"),
+    [("ann@example.org", '"ANN"@EXAMPLE.org', '"ann "@example.org'),
+     ('"a\\n\\n.b"@example.org', "ann.b@example.org", "a.n.n.b@example.org"),
+     ('"ann..b"@example.org', '"ann.\\.b"@example.org', "ann.b@example.org"),
+     ('".ann"@example.org', '"\\.ann"@example.org', "ann@example.org"),
+     ('"a\\"b"@example.org', '"A\\"b"@example.org', '"ab"@example.org'),
+     ("jos\xe9@example.org", "Jose\u0301@example.org", "jose@example.org"),
+     ("ann@b\xfccher.example", "ann@XN--BCHER-KVA.example", "ann@bucher.example")],
+)  # fmt: skip
+def test_the_same_address(mail: Mail, suppressed: str, also: str, not_this: str) -> None:
+    """An address is suppressed in each of the ways to write it."""
+    with mail.capture():
+        mail.suppressions.add(suppressed)
+
+        assert mail.send(letter(also, not_this)).accepted == [not_this]
+        assert mail.suppressions.remove(also) == 1
+        assert len(mail.suppressions) == 0
+
+
+@pytest.mark.parametrize("withheld", ["suppressed", "stopped", "not allowed"])
+def test_nothing_is_read_ahead(withheld: str) -> None:
+    """send_each asks a generator for the next message after the one before it was reported, also
+    if that one needs no delivery."""
+    app, seen = Flask("shop"), list[str]()
+    app.config.update(MAIL_QUEUE="sqlite", MAIL_SUPPRESSIONS=True, MAIL_ALLOW_TO="@example.org")
+    app.config.update(TESTING=True, MAIL_DEFAULT_FROM="shop@example.com")
+    mail = Mail(app)
+    mail.before_send(lambda message: None if message.subject == "stopped" else message)
+    away = "dave@example.net" if withheld == "not allowed" else ANN
+
+    def letters() -> Iterator[Message]:
+        for to in (away, BOB, away, away, CARL, away):
+            seen.append(f"made {to}")
+            yield letter(to).replace(subject=withheld if to == away else "Hi")
+
+    with app.app_context(), mail.capture() as outbox:
+        mail.suppressions.add(ANN)
+        for report in mail.send_each(letters()):
+            seen.append("sent" if report.ok and report.accepted else withheld)
+
+    order = [withheld, "sent", withheld, withheld, "sent", withheld]
+    assert seen[1::2] == order
+    assert [captured.envelope.recipients for captured in outbox] == [[BOB], [CARL]]
+
+
+def test_a_server_that_is_away(mail: Mail, outbox: Outbox) -> None:
+    """Messages after one that found no server are deferred at once, also after a suppressed
+    recipient: no other connection is tried for them."""
+    mail.suppressions.add(ANN)
+    outbox.fail("connect", times=1)
+
+    reports = [*mail.send_each(letter(to) for to in (BOB, ANN, CARL))]
+
+    assert [report.deferred for report in reports] == [[BOB], [], [CARL]]
+    assert [report.refused for report in reports] == [[], [ANN], []]
+
+
 def test_a_bounce_suppresses(mail: Mail, outbox: Outbox) -> None:
     """A verified hard bounce or complaint suppresses, and removing the address ends it."""
     mail.send_each([letter(ANN), letter(BOB), letter(CARL)]).__iter__()
@@ -121,6 +182,23 @@ def test_a_forged_bounce(mail: Mail, outbox: Outbox) -> None:
 
     assert [event.verified for event in events] == [False, False]
     assert len(mail.suppressions) == 0
+
+
+def test_bounces_without_a_message_id(mail: Mail, outbox: Outbox) -> None:
+    """A recipient, who knows the signed address, can make one bounce of its message, and none of
+    the message to somebody else."""
+    report = mail.send(letter(ANN))
+    left = str(report.message_id)[1:].partition("@")[0]
+    bounces = [
+        bounce_to(ANN).replace(b"Final-", b"Original-Envelope-Id: %s\n\nFinal-" % written)
+        for written in (b"another", b"0123456789abcdef" * 2, left.encode())
+    ]
+    to = str(outbox[0].envelope.sender)
+
+    events = [mail.handle_notification(one, recipient=to) for one in bounces]
+
+    assert [len(found) for found in events] == [1, 0, 0]
+    assert (events[0][0].verified, events[0][0].envelope_id) == (True, left)
 
 
 def test_each_capture_has_its_own(mail: Mail) -> None:
@@ -152,6 +230,44 @@ def test_the_queue(tmp_path: Path, scripted: Scripted) -> None:
     assert [*report.refused, *report.accepted] == [ANN, BOB]
     assert "suppressed since" in report.outcomes[0].text
     assert len(server.accepted) == 2
+
+
+def test_a_queue_that_cannot_look(
+    tmp_path: Path, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a worker cannot look the addresses up, its account pauses, and no mail is lost."""
+
+    def fail(self: SqliteHistory, keys: t.Any) -> t.Any:
+        raise QueueError("The tables are not there.")
+
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE="q.sqlite", MAIL_SUPPRESSIONS=True) as here:
+        here.mail.send_later(letter(ANN))
+        with monkeypatch.context() as patch:
+            patch.setattr(SqliteHistory, "suppressed", fail)
+            patch.setattr(store_retry, "LONGEST", 0.0)
+            here.queue.run_once()
+        before, pause = here.states, here.queue.store.pause("default")
+        here.all_later()
+        here.queue.run_once()
+
+        assert (before, here.states) == (["waiting"], ["sent"])
+        assert "The tables are not there." in pause.why
+
+
+def test_a_redirected_queue(tmp_path: Path, scripted: Scripted) -> None:
+    """A worker that redirects mail looks up the addresses that it goes to."""
+    server = scripted()
+    with shop(tmp_path, server, MAIL_QUEUE="q.sqlite", MAIL_SUPPRESSIONS=True) as here:
+        here.mail.send_later(letter(ANN))
+        here.mail.suppressions.add(ANN)
+        here.queue.close()
+    keys = {"MAIL_QUEUE": "q.sqlite", "MAIL_SUPPRESSIONS": True, "MAIL_REDIRECT_TO": [BOB, CARL]}
+    with shop(tmp_path, server, **keys) as here:
+        here.mail.suppressions.add(BOB)
+        here.queue.run_once()
+
+    assert [envelope.recipients for envelope in server.accepted] == [(CARL,)]
 
 
 def test_one_query(mail: Mail, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from ..address import AddressesInput
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import check_ids
 from ..handlers.prepare import Prepared
+from ..handlers.unreported import without_delivery
 from ..message.given import AnyMessage
 from ..report import Report
 from .registration import Registration
@@ -70,9 +71,28 @@ class SendCall:
     def send_each(self, messages: Iterable[AnyMessage], connections: int) -> Iterator[Report]:
         """Send lazily, within the rate limit of the account."""
         limit = self._registration.rate_limit(self._using)
+        prepared = map(
+            self._prepare if self._screen is None else self._screened, limit.each(messages)
+        )
         at_hand = isinstance(messages, Sequence) and not limit.limited
+        if at_hand or connections > 1:
+            yield from self._dispatched(prepared, at_hand, connections)
+            return
+        parts = _Parts(prepared)
+        while not parts.ended:
+            for report in self._dispatched(parts.next(), at_hand=False):
+                parts.last = report
+                yield report
+            if parts.stopped:
+                report = without_delivery(parts.stopped.pop())
+                self._tell(report)
+                yield report
+
+    def _dispatched(
+        self, prepared: Iterator[Prepared], at_hand: bool, connections: int = 1
+    ) -> Iterator[Report]:
         for report in self.handler.dispatch(
-            map(self._prepare if self._screen is None else self._screened, limit.each(messages)),
+            prepared,
             self._registration.observe,
             ready=lambda: at_hand,
             connections=connections,
@@ -100,3 +120,27 @@ class SendCall:
 
     def _tell(self, report: Report) -> None:
         self._registration.tell(report, self._using)
+
+
+class _Parts:
+    """The messages of a generator, up to each that needs no delivery: it is reported before the
+    next message is asked for, which a handler that has begun to deliver cannot do."""
+
+    def __init__(self, prepared: Iterator[Prepared]) -> None:
+        self._prepared = prepared
+        self.stopped: list[Prepared] = []
+        """The message that needs no delivery, after a part that ends with one."""
+        self.last: Report | None = None
+        """The last report of a handler. After one that is deferred, the part goes on: a handler
+        that found no server defers the others at once, and does not try another connection."""
+        self.ended = False
+
+    def next(self) -> Iterator[Prepared]:
+        """Yield the messages of the next part."""
+        self.ended = True
+        for item in self._prepared:
+            if item.job is None and not (self.last is not None and self.last.deferred):
+                self.stopped.append(item)
+                self.ended = False
+                return
+            yield item

@@ -11,6 +11,7 @@ A token is signed, and not secret. It has no time-out: a mail may be opened afte
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import email.utils
 import hashlib
@@ -18,6 +19,7 @@ import json
 import re
 import typing as t
 from collections.abc import Iterable
+from email.message import Message as MIMEMessage
 
 from flask import Flask
 from flask import has_request_context
@@ -33,7 +35,9 @@ from ..events.event import Event
 from ..events.kinds import EventKind
 from ..events.parts import field
 from ..events.parts import header_text
+from ..events.parts import MAX_OCTETS
 from ..events.parts import read_header
+from ..events.reading import date_of
 from ..handlers.signed_address import no_secret_key
 from ..handlers.signed_address import secret_keys
 from ..handlers.unsubscribe import Subscription
@@ -51,6 +55,8 @@ TRIAL = Subscription("", "")
 _SALT = "flask-mailhandler: unsubscribe"
 # The longest address, list and Message-ID make no longer one. Reading a token takes time.
 _LONGEST = 2_000
+# A copy of the mail that names the address there is not an answer to it.
+_OFFERED = re.compile(r"^List-Unsubscribe[ \t]*:.*(?:\n[ \t].*)*", re.M | re.I)
 _LEFT = re.compile(r"<([0-9a-f]{32})@(.+)>\Z")
 
 
@@ -131,19 +137,22 @@ def left_by_mail(octets: bytes, recipient: str | None, accounts: Iterable[Accoun
     if not addresses:
         return []
     header = header_text(octets)
-    author, text = _author(header), f"{recipient or ''}\n{header}"
+    fields = read_header(header.encode("latin-1"))
+    author, text = _author(fields), f"{recipient or ''}\n{_OFFERED.sub('', header)}"
     lists: dict[str, None] = {}
     for (_, delimiter), address in addresses.items():
         found = address.lists(text, delimiter, author)
         if not found and any(address.octets_in(text, delimiter)):
             logger.warning("Mail to unsubscribe is not from its recipient: %s.", masked(author))
         lists.update(dict.fromkeys(found))
-    return [event_of(Subscription(name, author), EventKind.UNSUBSCRIBED) for name in lists]
+    left = [event_of(Subscription(name, author), EventKind.UNSUBSCRIBED) for name in lists]
+    # Of a mail that is read again, the Date is the same.
+    time, raw = date_of(fields), octets[:MAX_OCTETS]
+    return [dataclasses.replace(event, time=time, raw=raw) for event in left]
 
 
-def _author(header: str) -> str:
+def _author(fields: MIMEMessage) -> str:
     """Return the address in the From of a mail; "" if there is no valid one."""
-    fields = read_header(header.encode("latin-1"))
     written = field(fields, "From")[:1000]
     # Comments that are nested deep are a RecursionError.
     _, address = attempt(lambda: email.utils.parseaddr(written), ("", ""))

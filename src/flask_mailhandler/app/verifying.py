@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 from collections.abc import Iterable
+from collections.abc import Sequence
 
 from ..events.event import Event
 from ..events.parts import header_text
 from ..handlers.bounce_address import BounceAddress
+from ..handlers.bounce_address import Proof
 from .account import Account
 
 
@@ -30,9 +32,15 @@ def verified(
         if isinstance(bounces := account.options.get("bounce_address"), BounceAddress)
         for proof in bounces.proofs(text, t.cast(str, account.options.get("bounce_delimiter", "+")))
     ]
-    return [
-        dataclasses.replace(event, verified=True)
-        if any(proof.fits(event.message_id, event.recipient or "") for proof in proofs)
-        else event
-        for event in events
-    ]
+    return [_proven(event, proofs) for event in events]
+
+
+def _proven(event: Event, proofs: Sequence[Proof]) -> Event:
+    recipient = event.recipient or ""
+    proof = next((one for one in proofs if one.fits(event.message_id, recipient)), None)
+    if proof is None:
+        return event
+    if not event.message_id:
+        # Its author may write any envelope id, also the one of a message to somebody else.
+        event = dataclasses.replace(event, envelope_id=proof.id.hex())
+    return dataclasses.replace(event, verified=True)

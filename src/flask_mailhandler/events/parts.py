@@ -12,7 +12,6 @@ import dataclasses
 import email.parser
 import itertools
 import re
-import typing as t
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
 
@@ -99,8 +98,9 @@ def _with_lf(octets: bytes) -> bytes:
 
 def field(header: MIMEMessage, name: str) -> str:
     """Return the first field of this name as one line, or ""."""
-    found: t.Any = attempt(lambda: header.get(name, ""), "")
-    return one_line(found)
+    # Raw, because get() replaces what is not ASCII.
+    wanted = name.lower()
+    return next((one_line(value) for key, value in header.raw_items() if key.lower() == wanted), "")
 
 
 def one_line(value: object) -> str:

@@ -75,7 +75,7 @@ def facts_of(octets: bytes) -> list[Facts]:
         Facts,
         message_id=_message_id(returned, header, text),
         envelope_id=escape(envelope_id[:_SHOWN].encode()),
-        time=_time(header),
+        time=date_of(header),
         raw=octets[:MAX_OCTETS],
     )
     own_text = without_copy(text)
@@ -131,7 +131,8 @@ def _message_id(returned: MIMEMessage, header: MIMEMessage, text: str) -> str:
     return copied[1] if copied else ""
 
 
-def _time(header: MIMEMessage) -> datetime.datetime | None:
+def date_of(header: MIMEMessage) -> datetime.datetime | None:
+    """Return the Date of a message in UTC; None if it has none that can be read."""
     return attempt(lambda: _in_utc(field(header, "Date")), None)
 
 

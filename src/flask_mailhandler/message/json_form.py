@@ -22,6 +22,10 @@ from .headers import Headers
 from .message_id import LEFT
 from .one_click import LOCALE
 
+_ADDED = frozenset({"unsubscribe"})
+"""The fields that a message of an earlier release does not have. Such a message may still wait in a
+queue of the app."""
+
 
 def to_json(value: object) -> t.Any:
     if isinstance(value, Address):
@@ -59,14 +63,15 @@ def from_json(
 ) -> tuple[dict[str, t.Any], dict[str, str], frozenset[str]]:
     """Read a message: its fields, what was made with it, the names of given fields.
 
-    :param names: The fields that must be there.
+    :param names: The fields that must be there, except those that were added later.
     :param may_be_given: The optional fields.
     :raises MessageError: for an unknown version and for any damage: the data comes from outside.
     """
     if not isinstance(data, Mapping) or data.get("version") != 1:
         raise MessageError("from_dict takes the result of to_dict, in version 1.")
     try:
-        fields = {name: _field(name, data[name]) for name in names}
+        known = [name for name in names if name in data or name not in _ADDED]
+        fields = {name: _field(name, data[name]) for name in known}
         left, given = data["made"]["left"], frozenset(data["given"])
         locale = data["made"].get("locale", "")
         # The left part becomes part of the header, and the locale of a file name.

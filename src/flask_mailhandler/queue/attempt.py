@@ -26,6 +26,7 @@ from collections.abc import Sequence
 
 from ..errors import ConfigurationError
 from ..errors import MailError
+from ..errors import QueueError
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import Prepared
 from ..handlers.prepare import withhold
@@ -121,8 +122,8 @@ class Attempt:
         """
         left = collections.deque(rows)
         try:
-            if (screen := self._screen) is not None:
-                self._suppressed = retrying(lambda: screen.entries(_recipients(rows)))
+            if self._screen is not None and not self._look_up(self._screen, rows):
+                return
             # While a row is left, the handler may send its envelope with the end of data before it.
             for report in self._handler.dispatch(
                 self._prepared(left), self._observe, ready=lambda: bool(left)
@@ -145,6 +146,18 @@ class Attempt:
             raise
         finally:
             self._release(left)
+
+    def _look_up(self, screen: Screening, rows: Sequence[Row]) -> bool:
+        """Look up which recipients are suppressed. Return false if that is not possible.
+
+        Queued mail can wait, so the account pauses then, and its pause says why.
+        """
+        recipients = [*_recipients(rows), *self._handler.redirect_to]
+        try:
+            self._suppressed = retrying(lambda: screen.entries(recipients))
+        except QueueError as error:
+            self.error = error
+        return self.error is None
 
     def _prepared(self, left: collections.deque[Row]) -> Iterator[Prepared]:
         while left and not (self._stopped() or self.error):

@@ -21,7 +21,7 @@ from .bell import Bell
 from .components import Components
 from .components import EngineMethods
 from .events.identity import message_key
-from .events.json_form import from_json
+from .events.json_form import readable
 from .intake import Intake
 from .notify import report_of
 from .outcomes import DamagedRowError
@@ -188,7 +188,7 @@ class MailQueue:
         """
         history = self.store.history
         found = history.events(message_key(row.app, row.message_id)) if history.ready else []
-        return [from_json(stored.facts) for stored in found]
+        return [event for _, event in readable(found)]
 
     def retry(self, ids: Collection[int]) -> int:
         """Send failed, held, expired and cancelled messages again now.

@@ -10,6 +10,7 @@ import base64
 import contextlib
 import functools
 import hashlib
+import typing as t
 from collections.abc import Mapping
 
 from flask import Blueprint
@@ -64,11 +65,19 @@ def register_on(app: Flask, settings: Settings) -> None:
             check_base_url(app, settings.base_url, link.setting)
     blueprint = Blueprint(NAME, __name__)
     exempt(blueprint)
-    blueprint.add_url_rule(f"/{PATH}<token>", "page", _page, methods=["GET", "POST"])
+    for host in _hosts(app):
+        blueprint.add_url_rule(f"/{PATH}<token>", "page", _page, methods=["GET", "POST"], **host)
     app.register_blueprint(blueprint)
 
 
-def _page(token: str) -> Response:
+def _hosts(app: Flask) -> list[dict[str, t.Any]]:
+    """Return on which hosts the page is: on all, as MAIL_BASE_URL may name any host of the app."""
+    if app.url_map.host_matching:
+        return [{"host": "<host>"}]
+    return [{}, {"subdomain": "<host>"}] if app.subdomain_matching else [{}]
+
+
+def _page(token: str, host: str = "") -> Response:
     """Show the button, or do what a POST asks for. Doing it twice has the same answer."""
     mine = registration()
     subscription = read_token(mine.app, token)

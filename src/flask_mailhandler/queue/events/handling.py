@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ...app.current import registration_of
+from ...errors import QueueError
+from ...log import logger
 from ..outcomes import DamagedRowError
 from ..stored_message import read_options
 from ..stored_message import tags_in
@@ -56,7 +58,10 @@ def keep_events(app: Flask, events: Sequence[Event], tell: Tell) -> list[Event]:
     numbers = history.record(new, now, now + TELLING)
     fresh = [(number, event) for number, event in zip(numbers, known, strict=True) if number]
     tell_each(history, fresh, tell)
-    tell_untold(history, tell)
+    try:
+        tell_untold(history, tell)
+    except QueueError as error:  # these events are stored and told, whatever becomes of others
+        logger.error("Events that were stored earlier are told later: %s", error)
     return [event for _, event in fresh]
 
 

@@ -25,6 +25,8 @@ _LISTS = {
     EventKind.SUBSCRIBED: EventKind.UNSUBSCRIBED,
 }
 """The kinds that end each other."""
+REPEATED = 600.0
+"""In so many seconds, leaving or joining a list twice with one message is the same event."""
 _ONCE = frozenset({EventKind.DELIVERED, EventKind.BOUNCED, EventKind.COMPLAINED})
 
 
@@ -42,7 +44,8 @@ def new_event(app: str, event: Event, now: float, *, suppresses: bool) -> NewEve
         verified=event.verified,
         facts=to_json(event),
         suppression=_suppression(event, now) if suppresses else None,
-        repeats=event.kind in _LISTS,
+        # A second POST is a request, and a second copy of a mail is not.
+        repeats=event.kind in _LISTS and not event.raw,
         released=(key_of(released), event.list_name) if released and suppresses else None,
     )
 
@@ -59,14 +62,16 @@ def _digest(app: str, event: Event, kind: EventKind) -> str:
     """
     recipient = key_of(event.recipient or "")
     whose = (app, str(kind), event.verified, recipient)
-    if kind in _LISTS and event.list_name:
-        # The state of a subscription: leaving a list again changes nothing.
-        return _hashed(*whose, event.list_name)
+    if kind in _LISTS and event.list_name and event.time is not None:
+        # A client repeats its POST, and a mailbox may have two copies of a mail. But the recipient
+        # may have joined the list again in some way that only the app knows, and leave it again.
+        span = event.time.timestamp() // REPEATED
+        return _hashed(*whose, event.list_name, event.message_id, span)
     about = (event.message_id, event.envelope_id)
-    if event.verified and kind in _ONCE and event.message_id:
+    if event.verified and kind in _ONCE and any(about):
         # It happens to a message once. The recipient, who knows the signed address, could
         # otherwise make any number of events.
-        return _hashed(*whose, event.message_id)
+        return _hashed(*whose, event.message_id or event.envelope_id)
     time = "" if event.time is None else event.time.isoformat()
     said = (event.code, event.status, event.reason, event.list_name, time)
     if event.message_id and time:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import datetime
 import json
 import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
 
 from ...address import Address
 from ...events.event import Event
 from ...events.kinds import EventKind
 from ...events.kinds import Severity
+from ...log import logger
+
+if t.TYPE_CHECKING:
+    from ..stores.history import StoredEvent
 
 _PLAIN = (
     *("message_id", "envelope_id", "code", "status", "reason", "list_name", "verified", "account"),
@@ -45,3 +51,13 @@ def from_json(text: str) -> Event:
         tags=tuple(found["tags"]),
         **{name: found[name] for name in _PLAIN},
     )
+
+
+def readable(found: Iterable[StoredEvent]) -> Iterator[tuple[int, Event]]:
+    """Yield the number and the event of each row. A row that is damaged, or of a later release, is
+    logged, and hides none of the others."""
+    for stored in found:
+        try:
+            yield stored.number, from_json(stored.facts)
+        except (LookupError, TypeError, ValueError) as error:
+            logger.error("Event %d in the queue cannot be read: %r", stored.number, error)

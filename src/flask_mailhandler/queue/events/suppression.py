@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
+import unicodedata
 
 from ...address import Address
 from ...address import parse_address
@@ -11,6 +13,7 @@ from ...message.message import Message
 
 LONGEST_LIST = 190
 """The most characters in the name of a list: it is part of a key, which databases limit."""
+_ATOM = r"[^\s\"(),.:;<>@\[\\\]]+"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +46,19 @@ class Suppression:
 
 
 def key_of(address: str) -> str:
-    """Return the text by which addresses are compared: without regard to case.
+    """Return the text by which addresses are compared: without regard to case, to quotes that the
+    local part does not need (RFC 5321 section 4.1.2), and to how its accents are composed.
 
     Its domain is in ASCII already, because an :class:`.Address` converts it.
     """
-    return str.__str__(address).lower()
+    key = str.__str__(address).lower()
+    if key.startswith('"'):
+        local, _, domain = key.rpartition("@")
+        plain = re.sub(r"\\(.)", r"\1", local[1:-1])
+        needed = not re.fullmatch(rf"{_ATOM}(?:\.{_ATOM})*", plain)
+        local = '"' + re.sub(r'(["\\])', r"\\\1", plain) + '"' if needed else plain
+        key = f"{local}@{domain}"
+    return key if key.isascii() else unicodedata.normalize("NFC", key)
 
 
 def read_address(value: str) -> Address:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from ...errors import QueueError
 from ...log import logger
-from .json_form import from_json
+from .json_form import readable
 
 if t.TYPE_CHECKING:
     from ...events.event import Event
@@ -31,7 +31,7 @@ def tell_untold(history: History, tell: Tell) -> None:
         found = history.take_untold(now, now + TELLING, 2 * TELLING)
         if not found:
             return
-        tell_each(history, [(stored.number, from_json(stored.facts)) for stored in found], tell)
+        tell_each(history, readable(found), tell)
 
 
 def tell_each(history: History, events: Iterable[tuple[int, Event]], tell: Tell) -> None:

@@ -14,10 +14,10 @@ from ..events.suppression import Suppression
 from ..row import Row
 
 MOST_EVENTS = 100_000
-"""How many events an app keeps, the newest. Anybody can write notifications, and they must not fill
-the disk."""
+"""How many verified events an app keeps, the newest."""
 MOST_UNVERIFIED = 50_000
-"""How many events that are not verified are kept among them."""
+"""How many events that are not verified an app keeps next to them. Anybody can write notifications,
+which must neither fill the disk nor push verified events out."""
 SEARCHED = 100_000
 """Among how many rows, the newest, the message of an event is looked for. An index would cost each
 message that is queued a write."""
@@ -99,7 +99,8 @@ class History(t.Protocol):
         ...
 
     def purge_events(self, before: float) -> int:
-        """Delete the events that were stored before a time. Return their number."""
+        """Delete the events that the app was told of and that were stored before a time. Return
+        their number."""
         ...
 
     # Suppressed addresses

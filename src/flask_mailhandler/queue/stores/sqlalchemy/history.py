@@ -61,11 +61,17 @@ class SqlalchemyHistory(SqlalchemySuppressed):
         return number
 
     def _keep_the_newest(self, connection: sa.Connection, newest: int) -> None:
+        # They are counted, because forged events and those of other apps have numbers in between.
+        # The first number says at once that there are not too many.
         columns = self._events.c
         for verified, most in ((0, MOST_UNVERIFIED), (1, MOST_EVENTS)):
-            old = sa.delete(self._events).where(columns.app == self.app)
-            old = old.where(columns.verified == verified, columns.id <= newest - most)
-            connection.execute(old)
+            kind = (columns.app == self.app) & (columns.verified == verified)
+            first = connection.execute(sa.select(sa.func.min(columns.id)).where(kind)).scalar()
+            if first is not None and first <= newest - most:
+                last = sa.select(columns.id).where(kind).order_by(columns.id.desc())
+                last = last.limit(1).offset(most)
+                old = sa.delete(self._events).where(kind, columns.id <= last.scalar_subquery())
+                connection.execute(old)
 
     def told(self, number: int) -> None:
         told = sa.update(self._events).where(self._events.c.id == number).values(untold=0.0)
@@ -113,6 +119,7 @@ class SqlalchemyHistory(SqlalchemySuppressed):
     def purge_events(self, before: float) -> int:
         columns = self._events.c
         old = sa.delete(self._events).where(columns.app == self.app, columns.recorded < before)
+        old = old.where(columns.untold == sa.literal_column("0"))
         with self._write(durable=False) as connection:
             return connection.execute(old).rowcount
 

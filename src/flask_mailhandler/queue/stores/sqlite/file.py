@@ -108,7 +108,7 @@ class SqliteFile:
         """
         with self._lock:
             try:
-                connection = self._connection or self._open()
+                connection = self._connection or self._opened()
                 self._wait_for(connection, int(LOCK_TIMEOUT * 1000))
                 yield connection
             except sqlite3.Error as error:
@@ -126,7 +126,7 @@ class SqliteFile:
         """
         with self._lock:
             try:
-                connection = self._connection or self._open()
+                connection = self._connection or self._opened()
                 if durable is not self._durable:
                     mode = "FULL" if durable else "NORMAL"
                     connection.execute(f"PRAGMA synchronous = {mode}")
@@ -161,6 +161,10 @@ class SqliteFile:
                 self._connection.close()
                 self._connection = None
 
+    def _opened(self) -> sqlite3.Connection:
+        self._connection = connection = self._open()
+        return connection
+
     def _open(self) -> sqlite3.Connection:
         self._prepare_for_forks()
         try:
@@ -183,7 +187,6 @@ class SqliteFile:
             connection.close()
             raise
         weakref.finalize(self, _close, connection, os.getpid())
-        self._connection = connection
         return connection
 
     def _make_file(self) -> None:

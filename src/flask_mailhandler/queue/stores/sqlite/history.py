@@ -68,10 +68,18 @@ class SqliteHistory:
         return number
 
     def _keep_the_newest(self, connection: sqlite3.Connection, newest: int) -> None:
-        old = "DELETE FROM mail_queue_event WHERE app = ? AND verified = ? AND id <= ?"
-        if newest:
-            connection.execute(old, (self._app, 0, newest - MOST_UNVERIFIED))
-            connection.execute(old, (self._app, 1, newest - MOST_EVENTS))
+        # They are counted, because forged events and those of other apps have numbers in between.
+        # The first number says at once that there are not too many.
+        of_kind = "FROM mail_queue_event WHERE app = ? AND verified = ?"
+        for verified, most in ((0, MOST_UNVERIFIED), (1, MOST_EVENTS)):
+            kind = (self._app, verified)
+            first = connection.execute(f"SELECT min(id) {of_kind}", kind).fetchone()[0]
+            if newest and first is not None and first <= newest - most:
+                connection.execute(
+                    f"DELETE {of_kind} AND id <= (SELECT id {of_kind} ORDER BY id DESC"
+                    " LIMIT 1 OFFSET ?)",
+                    (*kind, *kind, most),
+                )
 
     def told(self, number: int) -> None:
         with self._file.write(durable=False) as connection:
@@ -121,7 +129,9 @@ class SqliteHistory:
 
     def purge_events(self, before: float) -> int:
         return self._change(
-            "DELETE FROM mail_queue_event WHERE app = ? AND recorded < ?", self._app, before
+            "DELETE FROM mail_queue_event WHERE app = ? AND untold = 0 AND recorded < ?",
+            self._app,
+            before,
         )
 
     # Suppressed addresses

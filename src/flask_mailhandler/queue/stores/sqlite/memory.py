@@ -19,6 +19,4 @@ class MemoryFile(SqliteFile):
             self.path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
         )
         self._make(connection)
-        self._waits = int(LOCK_TIMEOUT * 1000)
-        self._connection = connection
         return connection

@@ -57,6 +57,13 @@ def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flask_mailhandler.cli.table._WIDEST", 300)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine needs time to answer. Tests of silence set a time of their own."""
+    for name in ("_TRY", "_QUESTION"):
+        monkeypatch.setattr(f"flask_mailhandler.cli.deliverability.resolver.{name}", 40.0)
+
+
 def create_app(**keys: object) -> Flask:
     app = Flask("shop")
     options = {

@@ -31,7 +31,7 @@ class Lent:
     def __init__(self, engine: sa.Engine) -> None:
         self.pool: sa.Pool = engine.pool
         self.proxy: t.Any = engine.raw_connection()
-        self.driver: t.Any = self.proxy.driver_connection
+        self.driver: t.Any = t.cast("t.Any", self.proxy.driver_connection)
         self.used: float = 0.0
         """When it was used last, by the monotonic clock."""
         self._cursor = self.driver.cursor()

@@ -27,6 +27,8 @@ from servers import Then
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
 from servers.dead_ends import keep_port
+from servers.plan import clients
+from servers.plan import note_strangers
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
@@ -265,3 +267,14 @@ def test_dead_ends(no_leaks: None) -> None:
         socket.create_connection(("127.0.0.1", port), timeout=60)
     with black_hole() as port, pytest.raises(TimeoutError):
         socket.create_connection(("127.0.0.1", port), timeout=0.2)
+
+
+def test_a_connection_to_an_earlier_server() -> None:
+    """A socket that is still connected to a server which has ended does not count for the next."""
+    with ScriptedServer() as first:
+        port = first.port
+        stale = socket.create_connection((first.host, port))
+    with stale:
+        assert clients(port) == 1
+        note_strangers(port)
+        assert clients(port) == 0

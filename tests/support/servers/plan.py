@@ -71,6 +71,20 @@ def clients(port: int, states: set[str] = HELD) -> int:
 
     This reads the kernel's table, because a server learns of a close later.
     """
+    return len(_connected(port, states) - _STRANGERS.get(port, set()))
+
+
+# By port: sockets of this process that were connected to another server, which had the port before.
+# A library may keep a connection to a broker that has ended.
+_STRANGERS: dict[int, set[str]] = {}
+
+
+def note_strangers(port: int) -> None:
+    """Leave out the sockets that are connected to this port before its new server starts."""
+    _STRANGERS[port] = _connected(port, HELD)
+
+
+def _connected(port: int, states: set[str]) -> set[str]:
     rows = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
     columns = [row.split() for row in rows]
     sockets = {
@@ -78,7 +92,7 @@ def clients(port: int, states: set[str] = HELD) -> int:
         for column in columns
         if column[3] in states and int(column[2].rpartition(":")[2], 16) == port
     }
-    return len(sockets & _own()) if sockets else 0
+    return sockets & _own() if sockets else sockets
 
 
 def _own() -> set[str]:

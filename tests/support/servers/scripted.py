@@ -26,6 +26,7 @@ from .actions import Script
 from .connection import Connection
 from .dead_ends import keep_port
 from .login import Accounts
+from .plan import note_strangers
 
 if t.TYPE_CHECKING:
     import ssl
@@ -130,6 +131,7 @@ class ScriptedServer:
         if self._kept is None:
             self._kept = keep_port(address)
             self.port = self._kept.getsockname()[1]
+            note_strangers(self.port)
         self._listener = socket.create_server((address, self.port), family=family, backlog=128)
         self._acceptor = threading.Thread(
             target=self._accept, args=(self._listener,), name=f"scripted-{self.port}"

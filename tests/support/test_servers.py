@@ -271,9 +271,10 @@ def test_dead_ends(no_leaks: None) -> None:
 
 def test_a_connection_to_an_earlier_server() -> None:
     """A socket that is still connected to a server which has ended does not count for the next."""
-    with ScriptedServer() as first:
-        port = first.port
-        stale = socket.create_connection((first.host, port))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        stale = socket.create_connection(("127.0.0.1", port))
+        listener.accept()[0].close()
     with stale:
         assert clients(port) == 1
         note_strangers(port)

@@ -133,6 +133,7 @@ def test_others_are_served_while_a_message_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["message-id", "MESSAGE-ID", "Message-Id"])
+@pytest.mark.slow
 def test_the_message_id_of_many_fields(tmp_path: Path, name: str) -> None:
     """The Message-ID is found in any case of letters, and among more fields than are normally
     read."""

@@ -99,6 +99,7 @@ def written(output: str) -> list[str]:
     ],
     ids=["group", "groups", "no group"],
 )
+@pytest.mark.slow
 def test_a_new_mail(kind: str, arguments: list[str], templates: list[str], tmp_path: Path) -> None:
     """The test that is written passes in a new app, and so does the preview, after the app
     imports it as the output says."""
@@ -126,6 +127,7 @@ def test_a_new_mail(kind: str, arguments: list[str], templates: list[str], tmp_p
     assert "2 passed" in run_pytest(tmp_path, test, "--mail-previews", *ini)
 
 
+@pytest.mark.slow
 def test_the_next_mail_of_a_group(tmp_path: Path) -> None:
     """A module that exists is not changed. The output contains what to add to it, and with that
     the tests of both mails pass."""

@@ -112,6 +112,7 @@ HOSTILE: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.slow
 def test_bounds(name: str) -> None:
     """Whatever it holds, a notification is read in bounded memory, and nothing is verified."""
     octets, number = HOSTILE[name]

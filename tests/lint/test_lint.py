@@ -311,6 +311,7 @@ HOSTILE = ["<a href=x>", "<img>", "<img src='cid:", "<", "{{", "{%", "{a", "{", 
 
 @pytest.mark.parametrize("piece", HOSTILE)
 @pytest.mark.usefixtures("untraced")
+@pytest.mark.slow
 def test_time_is_linear(piece: str) -> None:
     """A megabyte is linted in moments, where quadratic time would take minutes."""
     many = piece * (1_000_000 // len(piece))
@@ -320,6 +321,7 @@ def test_time_is_linear(piece: str) -> None:
 
 
 @given(st.binary(), st.text())
+@pytest.mark.slow
 def test_nothing_raises(octets: bytes, text: str) -> None:
     """Linting raises for no input."""
     for mail in (octets, b"Content-Type: text/html\r\n\r\n" + octets):

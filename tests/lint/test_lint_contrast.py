@@ -66,6 +66,7 @@ def test_clear_or_not_known(html: str) -> None:
 
 
 @pytest.mark.usefixtures("untraced")
+@pytest.mark.slow
 def test_many_tags_take_linear_time() -> None:
     """A million characters of open tags, end tags, braces and semicolons end in time."""
     for part in (

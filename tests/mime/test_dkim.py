@@ -301,6 +301,7 @@ def signed_and_peak(content: Content) -> tuple[Content, int]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_large_file_is_read_once_more(tmp_path: Path) -> None:
     """Signing 25 MB from a path reads it in pieces: the memory stays far below its size."""
     path = tmp_path / "report.bin"
@@ -315,6 +316,7 @@ def test_a_large_file_is_read_once_more(tmp_path: Path) -> None:
     assert verified(bytes(found)) == BOTH
 
 
+@pytest.mark.slow
 def test_a_large_text_in_one_piece() -> None:
     """A content in one large piece is signed in little memory too."""
     content = Content(b"From: ann@shop.example\r\n\r\n" + b"a  line \r\n" * 1_000_000)

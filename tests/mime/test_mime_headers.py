@@ -404,6 +404,7 @@ def test_hostile_address_lists(text: str) -> None:
     ],
 )
 @pytest.mark.usefixtures("untraced")
+@pytest.mark.slow
 def test_linear(text: str) -> None:
     """Hostile lists and encoded words are read in linear time and without recursion."""
     decoded(text)

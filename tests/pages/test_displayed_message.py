@@ -160,6 +160,7 @@ def test_an_attached_message() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.usefixtures("untraced")
+@pytest.mark.slow
 def test_bounds(octets: bytes, says: str) -> None:
     """Attack: a message that keeps the page or the handler busy forever. Depth, parts, fields and
     size are bounded, and the page says what is left out. (Without bounds it would take hours.)"""
@@ -337,6 +338,7 @@ def test_dark_is_not_declared(html: str) -> None:
     ],
 )
 @pytest.mark.usefixtures("untraced")
+@pytest.mark.slow
 def test_html_that_takes_for_ever(piece: str) -> None:
     """Attack: HTML for which a regular expression takes more than linear time, so that the page
     hangs for minutes."""

@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
     from storing import Place
 
 # What is killed writes no coverage.
-pytestmark = pytest.mark.usefixtures("untraced")
+pytestmark = [pytest.mark.usefixtures("untraced"), pytest.mark.slow]
 
 _WORKER = """
 import json, os, sys

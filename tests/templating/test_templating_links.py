@@ -426,6 +426,7 @@ def test_no_placeholders(value: object) -> None:
         app_with({}, placeholders=value)
 
 
+@pytest.mark.slow
 def test_many_tags_take_linear_time() -> None:
     """A million unclosed tags are parsed in linear time."""
     parts = ["<img ", "<a href", "href =", "url(", "<style>", "<style ", "<body ", "<body '"]

@@ -171,6 +171,7 @@ def test_code_never_fails_otherwise(text: str) -> None:
 
 
 @pytest.mark.parametrize("piece", ["1", "1 ", "12-", "x@", "://", "1234 ", "\u2066", "1.", " 12"])
+@pytest.mark.slow
 def test_a_huge_text_takes_no_time(piece: str) -> None:
     """Five million characters take linear time, also on one line."""
     message = captured(text=piece * (5_000_000 // len(piece)))

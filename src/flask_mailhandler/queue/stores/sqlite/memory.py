@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 
 from .file import LOCK_TIMEOUT
 from .file import SqliteFile
@@ -18,5 +19,6 @@ class MemoryFile(SqliteFile):
         connection = sqlite3.connect(
             self.path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
         )
+        weakref.finalize(self, connection.close)  # Python 3.13 warns of one that was not closed
         self._make(connection)
         return connection

@@ -263,7 +263,7 @@ def test_a_turn_sends_what_is_most_urgent(tmp_path: Path, scripted: Scripted) ->
 
 
 @pytest.mark.usefixtures("looks")
-@pytest.mark.parametrize("limit", ["3/min", "3/d"])
+@pytest.mark.parametrize("limit", ["3/h", "3/d"])
 def test_a_limit_that_is_reached_for_long(limit: str, tmp_path: Path, scripted: Scripted) -> None:
     """E1: if a rate limit makes an account wait for long, the broker is told after that time."""
     with noting_shop(tmp_path, scripted(), MAIL_RATE_LIMIT=limit) as (here, engine):

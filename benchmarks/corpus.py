@@ -105,7 +105,8 @@ _TWENTY_SHORT = dataclasses.replace(
     text="The minutes of the meeting are on the page of the team: please read them today.\n",
     html="",
 )
-_OTHER_NAMES = ("Zoë Ångström", '"Lee, Ann"', '"Øster, Søren"', '"O\'Neil (Sales)"')
+# Not a comma in an ASCII name: when CPython 3.11.7 folds the field, it leaves out the quotes.
+_OTHER_NAMES = ("Zoë Ångström", '"Øster, Søren"', "José Peña", '"Ann Q. Lee"')
 _TWENTY_OTHERS = dataclasses.replace(
     _TWENTY,
     name="20, other names",

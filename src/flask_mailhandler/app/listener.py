@@ -1,4 +1,4 @@
-"""The functions of an app that hear of events, and the one that stores events."""
+"""What hears of events: the registration of an app, and the functions of ``on_event``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from flask import Flask
 if t.TYPE_CHECKING:
     from ..events.event import Event
     from ..events.kinds import EventKind
+    from .settings import Settings
 
-KEEP = "mailhandler.events"
-"""Where an app has the function that stores events: ``app.extensions[KEEP]``."""
-Keep: t.TypeAlias = "Callable[[Flask, Sequence[Event], Callable[[Event], None]], list[Event]]"
-"""Stores the events of an app, and calls a function with those that are new."""
+Keep: t.TypeAlias = "Callable[[t.Any, Sequence[Event], Callable[[Event], None]], list[Event]]"
+"""Stores the events of a registration, and calls a function with each that is new. Returns
+these."""
 
 
 class Listener(t.NamedTuple):
@@ -23,3 +23,16 @@ class Listener(t.NamedTuple):
 
     function: Callable[[Event], object]
     kinds: frozenset[EventKind]
+
+
+class Hearing(t.Protocol):
+    """What events need of the registration of an app."""
+
+    listeners: Sequence[Listener]
+    settings: Settings
+    keep_events: Keep
+
+    @property
+    def app(self) -> Flask:
+        """The app."""
+        ...

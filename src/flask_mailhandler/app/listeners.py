@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterable
+import typing as t
 from collections.abc import Sequence
-
-from flask import Flask
 
 from ..events.event import Event
 from ..events.kinds import EventKind
@@ -18,12 +16,12 @@ from ..signals import message_bounced
 from ..signals import message_complained
 from ..signals import message_event
 from ..signals import message_unsubscribed
-from .account import Account
-from .listener import KEEP
-from .listener import Keep
 from .listener import Listener as Listener
 from .unsubscribing import left_by_mail
 from .verifying import verified
+
+if t.TYPE_CHECKING:
+    from .listener import Hearing
 
 _SIGNALS = {
     EventKind.BOUNCED: message_bounced,
@@ -43,43 +41,33 @@ def kinds_of(names: Sequence[EventKind | str]) -> frozenset[EventKind]:
     return frozenset(map(EventKind, names)) or frozenset(EventKind)
 
 
-def handle_notification(
-    app: Flask,
-    listeners: Sequence[Listener],
-    accounts: Iterable[Account],
-    octets: bytes,
-    recipient: str | None,
-) -> list[Event]:
+def handle_notification(mine: Hearing, octets: bytes, recipient: str | None) -> list[Event]:
     """Read a notification and tell the app; see :meth:`.Mail.handle_notification`."""
-    accounts = [*accounts]
+    accounts = [*mine.settings.accounts.values()]
     events = verified(Event.parse(octets), octets, recipient, accounts)
-    events = events or left_by_mail(octets, recipient, accounts)
-    return handle_events(app, listeners, events)
+    return handle_events(mine, events or left_by_mail(octets, recipient, accounts))
 
 
-def handle_events(
-    app: Flask, listeners: Sequence[Listener], events: Sequence[Event]
-) -> list[Event]:
+def handle_events(mine: Hearing, events: Sequence[Event]) -> list[Event]:
     """Store these events, wherever they come from, and tell the app of those that are new. Return
     those that it was told of.
 
     :raises QueueError: if they cannot be stored. The app is told of none then.
     """
-    keep: Keep = app.extensions[KEEP]
-    return keep(app, events, functools.partial(tell, app, listeners))
+    return mine.keep_events(mine, events, functools.partial(tell, mine))
 
 
-def tell(app: Flask, listeners: Sequence[Listener], event: Event) -> None:
+def tell(mine: Hearing, event: Event) -> None:
     """Log an event, send its signals, and call the functions that are registered for it.
 
     An error in one of them is logged, and the others are still called.
     """
     level = logging.INFO if event.severity is None else logging.WARNING
     logger.log(level, "%s: %s", event.message_id or "A message", masked(str(event)))
-    announce(message_event, app, event=event)
+    announce(message_event, mine.app, event=event)
     if (signal := _SIGNALS.get(event.kind)) is not None:
-        announce(signal, app, event=event)
-    for listener in [*listeners]:
+        announce(signal, mine.app, event=event)
+    for listener in [*mine.listeners]:
         if event.kind in listener.kinds:
             try:
                 listener.function(event)

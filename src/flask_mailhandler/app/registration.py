@@ -46,6 +46,7 @@ if t.TYPE_CHECKING:
     from ..testing.server import SMTPServer
     from .base_url import BaseURL
     from .capturing import Capture
+    from .listener import Keep
     from .listener import Listener
 
 
@@ -70,6 +71,8 @@ class Registration:
         self.settings = settings
         self.screen: Callable[[Sequence[Prepared]], list[Prepared]] | None = None
         """Refuses the suppressed recipients of messages; None if MAIL_SUPPRESSIONS is off."""
+        self.keep_events: Keep
+        """Stores events; set by the queue, which has the store."""
         # Both tuples are replaced as a whole, so that a thread that reads one while another
         # thread changes it sees the old state or the new one.
         self._captures: tuple[Capture, ...] = ()
@@ -234,9 +237,8 @@ def _read(mine: Registration, octets: bytes, recipient: str) -> list[Event]:
     """Read a notification in a test, as the app does whose mail is captured."""
     from .listeners import handle_notification
 
-    accounts = mine.settings.accounts.values()
     with mine.app.app_context():
-        return handle_notification(mine.app, mine.listeners, accounts, octets, recipient)
+        return handle_notification(mine, octets, recipient)
 
 
 def _secret_keys(app: weakref.ref[Flask]) -> list[str | bytes]:

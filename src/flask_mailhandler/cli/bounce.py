@@ -51,9 +51,7 @@ def tell(octets: bytes, recipient: str | None) -> list[Event]:
 
     :param recipient: The addresses that it came to, if they are known.
     """
-    mine = registration()
-    accounts = mine.settings.accounts.values()
-    events = handle_notification(mine.app, mine.listeners, accounts, octets, recipient)
+    events = handle_notification(registration(), octets, recipient)
     for event in events:
         click.echo(str(event))
     if not events:

@@ -257,9 +257,7 @@ class Mail(Sender, LaterSender):
         """
         from ..app.listeners import handle_notification
 
-        mine = self._registration()
-        accounts = mine.settings.accounts.values()
-        return handle_notification(mine.app, mine.listeners, accounts, octets, recipient)
+        return handle_notification(self._registration(), octets, recipient)
 
     def url_for(self, endpoint: str, /, **values: t.Any) -> str:
         """Return an absolute URL for a message, as ``url_for`` does in the templates of mails. ::

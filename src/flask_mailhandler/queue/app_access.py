@@ -116,7 +116,7 @@ class AppAccess:
         """Tell the app of an event that was stored earlier."""
         from ..app.listeners import tell  # few apps have such events
 
-        tell(self.app, self._registration.listeners, event)
+        tell(self._registration, event)
 
     def tell(self, report: Report, account: str) -> None:
         """Log a report and send its signal."""

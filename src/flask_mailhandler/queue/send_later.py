@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from flask import Flask
 from flask import request_started
 
-from ..app.listener import KEEP
 from ..app.no_sending import refuse
 from ..app.registrations import MailBase
 from ..errors import MessageError
@@ -185,17 +184,19 @@ def start_with_requests(app: Flask, mine: Registration) -> None:
         _ = _queue_of(mine).engine
     mine.edges["queue start"] = start  # the signal holds it weakly
     request_started.connect(start, app)
-    app.extensions[KEEP] = _keep_events
+    mine.keep_events = _keep_events
     if mine.settings.queue.suppressions:
         from .events.screening import Screen  # few apps have it
 
         mine.screen = Screen(mine)
 
 
-def _keep_events(app: Flask, events: Sequence[Event], tell: Callable[[Event], None]) -> list[Event]:
+def _keep_events(
+    mine: Registration, events: Sequence[Event], tell: Callable[[Event], None]
+) -> list[Event]:
     from .events.handling import keep_events  # few processes hear of events
 
-    return keep_events(app, events, tell)
+    return keep_events(mine, events, tell)
 
 
 def _queue_of(mine: Registration) -> MailQueue:

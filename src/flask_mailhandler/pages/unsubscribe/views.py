@@ -87,7 +87,7 @@ def _page(token: str, host: str = "") -> Response:
     if request.method == "POST":
         kind = EventKind.SUBSCRIBED if _rejoins() else EventKind.UNSUBSCRIBED
         if subscription.recipient:  # there is none in the trial of flask mail check
-            handle_events(mine.app, mine.listeners, [event_of(subscription, kind)])
+            handle_events(mine, [event_of(subscription, kind)])
         state = kind.value
     return _page_of_the_app(mine.app, state, subscription) or _own_page(state, subscription)
 

@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from ...app.current import registration_of
 from ...errors import QueueError
 from ...log import logger
 from ..outcomes import DamagedRowError
@@ -30,14 +29,13 @@ from .telling import tell_untold
 from .telling import TELLING
 
 if t.TYPE_CHECKING:
-    from flask import Flask
-
+    from ...app.registration import Registration
     from ...events.event import Event
     from ..row import Row
     from ..stores.history import History
 
 
-def keep_events(app: Flask, events: Sequence[Event], tell: Tell) -> list[Event]:
+def keep_events(mine: Registration, events: Sequence[Event], tell: Tell) -> list[Event]:
     """Store events, and tell the app of those that are new.
 
     Without a queue nothing is stored, and the app is told of all of them.
@@ -45,7 +43,6 @@ def keep_events(app: Flask, events: Sequence[Event], tell: Tell) -> list[Event]:
     :return: The events that the app was told of.
     :raises QueueError: if they cannot be stored. The app is told of none then.
     """
-    mine = registration_of(app)
     history = history_of(mine) if events else None
     if history is None:
         for event in events:
@@ -54,7 +51,7 @@ def keep_events(app: Flask, events: Sequence[Event], tell: Tell) -> list[Event]:
     known = [*_with_rows(history, events)]
     now = history.now()
     suppresses = mine.settings.queue.suppressions
-    new = [new_event(app.name, event, now, suppresses=suppresses) for event in known]
+    new = [new_event(mine.app.name, event, now, suppresses=suppresses) for event in known]
     numbers = history.record(new, now, now + TELLING)
     fresh = [(number, event) for number, event in zip(numbers, known, strict=True) if number]
     tell_each(history, fresh, tell)

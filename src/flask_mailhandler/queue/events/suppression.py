@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
+import typing as t
 import unicodedata
+from collections.abc import Sequence
 
 from ...address import Address
 from ...address import parse_address
+from ...message.given import AnyMessage
 from ...message.message import Message
 
 LONGEST_LIST = 190
@@ -69,7 +72,22 @@ def read_address(value: str) -> Address:
     return value if isinstance(value, Address) else parse_address(value)
 
 
-def list_of(message: object) -> str:
+COLUMNS = ("address", "list_name", "reason", "since", "event")
+"""What a store keeps of an entry next to its key, in the order that :func:`read_row` takes."""
+
+
+def read_row(found: Sequence[t.Any]) -> Suppression:
+    """Read the :data:`COLUMNS` of an entry, with the time in seconds since 1970."""
+    address, list_name, reason, since, event = found
+    return Suppression(
+        address=Address(address),
+        list_name=list_name,
+        reason=reason,
+        since=datetime.datetime.fromtimestamp(since, datetime.UTC),
+        event=event,
+    )
+
+
+def list_of(message: AnyMessage) -> str:
     """Return the list that a message belongs to, its ``unsubscribe=``; "" if there is none."""
-    name = getattr(message, "unsubscribe", None) if isinstance(message, Message) else None
-    return name if isinstance(name, str) else ""
+    return message.unsubscribe if isinstance(message, Message) else ""

@@ -18,6 +18,8 @@ MOST_EVENTS = 100_000
 MOST_UNVERIFIED = 50_000
 """How many events that are not verified an app keeps next to them. Anybody can write notifications,
 which must neither fill the disk nor push verified events out."""
+AT_ONCE = 500
+"""How many addresses are in one statement."""
 SEARCHED = 100_000
 """Among how many rows, the newest, the message of an event is looked for. An index would cost each
 message that is queued a write."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import typing as t
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -13,16 +12,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite
 
-from ....address import Address
 from ....errors import QueueError
+from ...events.suppression import COLUMNS
 from ...events.suppression import key_of
+from ...events.suppression import read_row
 from ...events.suppression import Suppression
+from ..history import AT_ONCE
 from .database import Database
 from .database import MISSING
 from .insert import clean
-
-_AT_ONCE = 500
-"""How many addresses are in one statement."""
 
 
 class SqlalchemySuppressed:
@@ -90,8 +88,8 @@ class SqlalchemySuppressed:
             key=lambda item: (item["address_key"], item["list_name"]),
         )
         number = 0
-        for first in range(0, len(values), _AT_ONCE):
-            new = self._insert(self._table).values(values[first : first + _AT_ONCE])
+        for first in range(0, len(values), AT_ONCE):
+            new = self._insert(self._table).values(values[first : first + AT_ONCE])
             new = new.on_conflict_do_nothing()
             number += len(connection.execute(new.returning(self._table.c.since)).all())
         return number
@@ -111,10 +109,10 @@ class SqlalchemySuppressed:
         columns = self._table.c
         rest, found = [*keys], list[Suppression]()
         with self._read() as connection:
-            for first in range(0, len(rest), _AT_ONCE):
-                some = columns.address_key.in_(rest[first : first + _AT_ONCE])
+            for first in range(0, len(rest), AT_ONCE):
+                some = columns.address_key.in_(rest[first : first + AT_ONCE])
                 entries = self._entries().where(some)
-                found += map(_suppression_of, connection.execute(entries))
+                found += map(read_row, connection.execute(entries))
         return found
 
     def page(
@@ -127,7 +125,7 @@ class SqlalchemySuppressed:
             entries = entries.where(columns.list_name == list_name)
         with self._read() as connection:
             found = connection.execute(entries.order_by(*order).limit(limit))
-            return [*map(_suppression_of, found)]
+            return [*map(read_row, found)]
 
     def number_suppressed(self) -> int:
         number = sa.select(sa.func.count()).where(self._table.c.app == self.app)
@@ -136,19 +134,7 @@ class SqlalchemySuppressed:
 
     def _entries(self) -> sa.Select[t.Any]:
         columns = self._table.c
-        names = ("address", "list_name", "reason", "since", "event")
-        return sa.select(*[columns[name] for name in names]).where(columns.app == self.app)
+        return sa.select(*[columns[name] for name in COLUMNS]).where(columns.app == self.app)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.database.name}>"
-
-
-def _suppression_of(found: Sequence[t.Any]) -> Suppression:
-    address, list_name, reason, since, event = found
-    return Suppression(
-        address=Address(address),
-        list_name=list_name,
-        reason=reason,
-        since=datetime.datetime.fromtimestamp(since, datetime.UTC),
-        event=event,
-    )

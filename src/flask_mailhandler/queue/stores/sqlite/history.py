@@ -8,22 +8,22 @@ import typing as t
 from collections.abc import Collection
 from collections.abc import Sequence
 
+from ...events.suppression import COLUMNS
 from ...events.suppression import key_of
+from ...events.suppression import read_row
 from ...events.suppression import Suppression
 from ...row import Row
+from ..history import AT_ONCE
 from ..history import MOST_EVENTS
 from ..history import MOST_UNVERIFIED
 from ..history import NewEvent
 from ..history import SEARCHED
 from ..history import StoredEvent
 from .file import SqliteFile
-from .history_tables import SUPPRESSION
-from .history_tables import suppression_of
 from .insert import NAMES
 from .insert import row_of
 
-_AT_ONCE = 500
-"""How many addresses are looked for in one statement."""
+_COLUMNS = ", ".join(COLUMNS)
 
 
 class SqliteHistory:
@@ -164,14 +164,14 @@ class SqliteHistory:
     def suppressed(self, keys: Collection[str]) -> list[Suppression]:
         rest, found = [*keys], list[t.Any]()
         with self._file.read() as connection:
-            for first in range(0, len(rest), _AT_ONCE):
-                some = rest[first : first + _AT_ONCE]
+            for first in range(0, len(rest), AT_ONCE):
+                some = rest[first : first + AT_ONCE]
                 found += connection.execute(
-                    f"SELECT {SUPPRESSION} FROM mail_queue_suppressed WHERE app = ?"
+                    f"SELECT {_COLUMNS} FROM mail_queue_suppressed WHERE app = ?"
                     f" AND address_key IN ({', '.join('?' * len(some))})",
                     (self._app, *some),
                 ).fetchall()
-        return [*map(suppression_of, found)]
+        return [*map(read_row, found)]
 
     def page(
         self, after: tuple[str, str], limit: int, list_name: str | None = None
@@ -179,12 +179,12 @@ class SqliteHistory:
         of_list = "" if list_name is None else " AND list_name = ?"
         with self._file.read() as connection:
             found = connection.execute(
-                f"SELECT {SUPPRESSION} FROM mail_queue_suppressed WHERE app = ?"
+                f"SELECT {_COLUMNS} FROM mail_queue_suppressed WHERE app = ?"
                 f" AND (address_key, list_name) > (?, ?){of_list}"
                 " ORDER BY address_key, list_name LIMIT ?",
                 (self._app, *after, *([] if list_name is None else [list_name]), limit),
             ).fetchall()
-        return [*map(suppression_of, found)]
+        return [*map(read_row, found)]
 
     def number_suppressed(self) -> int:
         with self._file.read() as connection:

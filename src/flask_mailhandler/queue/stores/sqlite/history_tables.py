@@ -1,14 +1,9 @@
-"""The tables of events and of suppressed addresses in an SQLite file, and rows of them."""
+"""The tables of events and of suppressed addresses in an SQLite file."""
 
 from __future__ import annotations
 
-import datetime
 import sqlite3
-import typing as t
-from collections.abc import Sequence
 
-from ....address import Address
-from ...events.suppression import Suppression
 from .transaction import begin
 
 # They are added to a file of an earlier release, whose version stays: a process of that release may
@@ -42,9 +37,6 @@ CREATE TABLE IF NOT EXISTS mail_queue_suppressed (
 """
 _LAST = "mail_queue_suppressed"
 
-SUPPRESSION = "address, list_name, reason, since, event"
-"""The columns, in the order that :func:`suppression_of` reads them."""
-
 
 def make_tables(connection: sqlite3.Connection) -> None:
     """Create the tables that do not exist. Several processes may do it at the same time."""
@@ -60,15 +52,3 @@ def make_tables(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def suppression_of(found: Sequence[t.Any]) -> Suppression:
-    """Return an entry as it was read."""
-    address, list_name, reason, since, event = found
-    return Suppression(
-        address=Address(address),
-        list_name=list_name,
-        reason=reason,
-        since=datetime.datetime.fromtimestamp(since, datetime.UTC),
-        event=event,
-    )

@@ -220,6 +220,12 @@ def test_the_state(app: Flask) -> None:
     assert mail.suppress is True
 
 
+def test_a_key_without_effect(app: Flask) -> None:
+    """MAIL_DEBUG has no effect, so any value of it may stay."""
+    app.config["MAIL_DEBUG"] = "yes"
+    assert str(fm.Mail(app).init_app(app).debug) == "yes"
+
+
 def test_testing_sends_nothing(app: Flask, server: SMTPServer) -> None:
     """In a test, messages are recorded and not sent, whenever TESTING was set."""
     mail = fm.Mail(app)

@@ -8,6 +8,7 @@ import email.policy
 import re
 import typing as t
 import unicodedata
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from email.message import EmailMessage
@@ -24,8 +25,11 @@ from ..mime.shown_images import without_images
 from .sanitizing import address_of
 from .sanitizing import force_text
 
-# Header fields that are arguments of our message.
-_ARGUMENTS = {"reply-to": "reply_to", "message-id": "message_id"}
+# Header fields that are arguments of our message, and their readers.
+_ARGUMENTS: dict[str, tuple[str, Callable[[t.Any], object]]] = {
+    "reply-to": ("reply_to", address_of),
+    "message-id": ("message_id", force_text),
+}
 # The class of the message in both, whose octets we make; those of a class below it are its own.
 _MODULES = (f"{__package__}.message", "flask_mail")
 
@@ -101,11 +105,9 @@ def _header_fields(given: Mapping[str, t.Any]) -> tuple[dict[str, t.Any], dict[s
     ours: dict[str, t.Any] = {}
     others: dict[str, str] = {}
     for name, value in given.items():
-        argument = _ARGUMENTS.get(name.lower())
-        if argument == "reply_to":
-            ours[argument] = address_of(value)
-        elif argument is not None:
-            ours[argument] = force_text(value)
+        if known := _ARGUMENTS.get(name.lower()):
+            argument, read = known
+            ours[argument] = read(value)
         else:
             others[name] = force_text(value)
     return ours, others

@@ -28,7 +28,7 @@ class MailSettings:
         self.password: str | None = get("MAIL_PASSWORD")
         self.use_tls: bool = get("MAIL_USE_TLS", False)
         self.use_ssl: bool = get("MAIL_USE_SSL", False)
-        self.debug: int = int(get("MAIL_DEBUG", debug))
+        self.debug: bool | int = get("MAIL_DEBUG", debug)
         self.max_emails: int | None = get("MAIL_MAX_EMAILS")
         self.ascii_attachments: bool = get("MAIL_ASCII_ATTACHMENTS", False)
         self.suppresses: bool = False

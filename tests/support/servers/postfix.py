@@ -163,10 +163,7 @@ class Delivered:
     @cached_property
     def content(self) -> bytes:
         """The octets that the client sent: without Postfix's own fields, with CRLF."""
-        own = (
-            rb"(?:(?:Return-Path|X-Original-To|Delivered-To|Received):[^\n]*\n(?:[ \t][^\n]*\n)*)+"
-        )
-        return re.sub(own, b"", self.octets, count=1).replace(b"\n", b"\r\n")
+        return OWN_FIELDS.sub(b"", self.octets, count=1).replace(b"\n", b"\r\n")
 
 
 def missing() -> str:

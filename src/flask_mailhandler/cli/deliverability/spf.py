@@ -91,7 +91,7 @@ def _merged(texts: Sequence[str]) -> str:
 
 
 def _for_ip(ip: IP, tree: Tree, record: SPFRecord) -> Iterator[Finding]:
-    result = result_for(ip, tree.root, tree)
+    result = result_for(ip, tree.root)
     about = "SPF of IP"
     if result == "pass":
         yield ok(about, f"{ip} passes SPF of {tree.root.domain}")

@@ -70,4 +70,4 @@ def _ways_back(sender: Sender, ask: Ask) -> Iterator[Finding]:
     for about, what, domain in whats:
         if domain and domain not in seen:
             seen.add(domain)
-            yield from judge_hosts(about, what, look_up_hosts(domain, ask))
+            yield judge_hosts(about, what, look_up_hosts(domain, ask))

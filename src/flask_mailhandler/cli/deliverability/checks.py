@@ -51,14 +51,14 @@ def _keys(sender: Sender, ask: Ask) -> Iterator[Finding]:
     if not sender.keys:
         why = "MAIL_DKIM_KEYS is not set, so the app does not sign. If your provider signs, send a"
         yield warning("DKIM", f"{why} message to yourself and look for dkim=pass in its source.")
-    for key in sender.keys if sender.signer else ():
+    signer = sender.signer
+    if signer is None:
+        return
+    for key in sender.keys:
         others = [other for other in sender.keys if other is not key]
-        answer = ask(key_name(key, sender.signer), "TXT")
-        yield from judge_key(key, sender.signer or "", answer, others)
-        sample = judge_sample(
-            key, sender.author or sender.signer or "", sender.signer or "", answer
-        )
-        if sample:
+        answer = ask(key_name(key, signer), "TXT")
+        yield from judge_key(key, signer, answer, others)
+        if sample := judge_sample(key, sender.author or signer, signer, answer):
             yield sample
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import secrets
 import typing as t
 from collections.abc import Sequence
 
@@ -144,7 +145,7 @@ def _header_of(captured: Captured) -> str:
 
 
 def _report(sender: str, kind: str, subject: str, parts: Sequence[str]) -> bytes:
-    boundary = f"=_{email.utils.make_msgid()[1:20].replace('@', '.')}"
+    boundary = f"=_{secrets.token_hex(10)}"
     now = email.utils.format_datetime(datetime.datetime.now(datetime.UTC))
     fields = [
         "Return-Path: <>",

@@ -257,8 +257,9 @@ def test_reports_to_another_organization(agrees: str | None) -> None:
     """Another organization has to agree to get reports (RFC 9990 section 4)."""
     table: dict[str, t.Any] = {
         "_dmarc.shop.example": texts("v=DMARC1; p=none; rua=mailto:shop@r.example"),
-        "shop.example._report._dmarc.r.example": texts(agrees or "x"),
     }
+    if agrees is not None:
+        table["shop.example._report._dmarc.r.example"] = texts(agrees)
     found = judged(answering(table))
 
     refused = agrees in (None, "no")

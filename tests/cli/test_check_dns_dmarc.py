@@ -199,11 +199,12 @@ def test_doubts(record: str, why: str) -> None:
     ],
 )
 def test_a_record_that_is_missing_or_ignored(records: dict[str, t.Any], why: str) -> None:
-    """A domain without a record that counts has failed, and a record to publish is printed."""
+    """A domain without a record that counts has failed, and one to publish is shown."""
     found = judged(zone(**records))
 
     assert [text for text in said(found, "failed") if why in text], found
     assert said(found, "ok") == []
+    assert all(one.publish for one in found if "Publish the record below" in one.text)
 
 
 @pytest.mark.parametrize("state", [State.SILENT, State.FAILED, State.REFUSED])

@@ -52,6 +52,7 @@ class Tree:
     circles: list[str] = dataclasses.field(default_factory=list)
     """The domains that include themselves."""
     nodes: list[Node] = dataclasses.field(default_factory=list)
+    """Every domain whose record was asked for, the root first."""
 
     @property
     def trouble(self) -> Answer | None:

@@ -8,7 +8,6 @@ from .aligned import judge_alignment
 from .answer import Ask
 from .dkim_record import judge_key
 from .dmarc import judge_policy
-from .dmarc import mode_of
 from .finding import Finding
 from .finding import warning
 from .mail_hosts import judge_hosts
@@ -43,8 +42,7 @@ def check_sender(sender: Sender, ip: IP | None, ask: Ask) -> Iterator[Finding]:
 def _alignment(author: Walk | None, other: str | None, ask: Ask, *, by: str) -> Iterator[Finding]:
     # Without a policy, no receiver asks which domains belong together.
     if author and other and (author.policy or author.trouble or author.domain == other):
-        mode = mode_of(author, "adkim" if by == "DKIM" else "aspf")
-        yield judge_alignment(author, other, mode, ask, by=by)
+        yield judge_alignment(author, other, ask, by=by)
 
 
 def _keys(sender: Sender, ask: Ask) -> Iterator[Finding]:

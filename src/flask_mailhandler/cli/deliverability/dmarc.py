@@ -68,13 +68,6 @@ def judge_policy(author: Walk, ask: Ask) -> list[Finding]:
     return [ok(_ABOUT, _summary(author.domain, policy, policy.record)), *about]
 
 
-def mode_of(author: Walk, tag: str) -> str:
-    """Return how strict alignment is: ``r`` or ``s``."""
-    policy = author.policy
-    found = policy.record.get(tag, "r").lower() if policy and policy.record else "r"
-    return "s" if found == "s" else "r"
-
-
 def _summary(domain: str, policy: Step, tags: Tags) -> str:
     wanted = _requested(domain, policy, tags)
     if tags.get("t").lower() == "y" and wanted != "none":

@@ -12,7 +12,6 @@ from dns_table import texts
 from flask_mailhandler.cli.deliverability.aligned import judge_alignment
 from flask_mailhandler.cli.deliverability.answer import State
 from flask_mailhandler.cli.deliverability.dmarc import judge_policy
-from flask_mailhandler.cli.deliverability.dmarc import mode_of
 from flask_mailhandler.cli.deliverability.tree_walk import walk
 
 if t.TYPE_CHECKING:
@@ -199,11 +198,12 @@ def test_doubts(record: str, why: str) -> None:
     ],
 )
 def test_a_record_that_is_missing_or_ignored(records: dict[str, t.Any], why: str) -> None:
-    """A domain without a record that counts has failed, and a record to publish is printed."""
+    """A domain without a record that counts has failed, and one to publish is shown."""
     found = judged(zone(**records))
 
     assert [text for text in said(found, "failed") if why in text], found
     assert said(found, "ok") == []
+    assert all(one.publish for one in found if "Publish the record below" in one.text)
 
 
 @pytest.mark.parametrize("state", [State.SILENT, State.FAILED, State.REFUSED])
@@ -257,8 +257,9 @@ def test_reports_to_another_organization(agrees: str | None) -> None:
     """Another organization has to agree to get reports (RFC 9990 section 4)."""
     table: dict[str, t.Any] = {
         "_dmarc.shop.example": texts("v=DMARC1; p=none; rua=mailto:shop@r.example"),
-        "shop.example._report._dmarc.r.example": texts(agrees or "x"),
     }
+    if agrees is not None:
+        table["shop.example._report._dmarc.r.example"] = texts(agrees)
     found = judged(answering(table))
 
     refused = agrees in (None, "no")
@@ -287,7 +288,25 @@ def test_alignment(author: str, other: str, record: str, level: str) -> None:
     ask = zone(shop_example=record)
     walked = walk(author, ask)
 
-    finding = judge_alignment(walked, other, mode_of(walked, "adkim"), ask, by="DKIM")
+    finding = judge_alignment(walked, other, ask, by="DKIM")
+
+    assert finding.level.value == level
+
+
+@pytest.mark.parametrize(
+    ("by", "tag", "level"),
+    [
+        ("DKIM", "adkim=s", "failed"),
+        ("DKIM", "aspf=s", "ok"),
+        ("SPF", "aspf=s", "warning"),
+        ("SPF", "adkim=s", "ok"),
+    ],
+)
+def test_strict_alignment(by: str, tag: str, level: str) -> None:
+    """DKIM and SPF each have a tag that asks for the domain itself."""
+    ask = zone(shop_example=f"{NONE}; {tag}")
+
+    finding = judge_alignment(walk("shop.example", ask), "news.shop.example", ask, by=by)
 
     assert finding.level.value == level
 
@@ -298,8 +317,8 @@ def test_alignment_below_a_suffix(by: str) -> None:
     ask = zone(co_example="v=DMARC1; p=none; psd=y")
     walked = walk("shop.co.example", ask)
 
-    same = judge_alignment(walked, "a.shop.co.example", "r", ask, by=by)
-    other = judge_alignment(walked, "other.co.example", "r", ask, by=by)
+    same = judge_alignment(walked, "a.shop.co.example", ask, by=by)
+    other = judge_alignment(walked, "other.co.example", ask, by=by)
 
     assert same.level.value == "ok"
     assert other.level.value == ("failed" if by == "DKIM" else "warning")
@@ -311,6 +330,6 @@ def test_alignment_that_is_not_known() -> None:
     ask = zone(shop_example=NONE, news_shop_example=State.SILENT)
     walked = walk("shop.example", ask)
 
-    finding = judge_alignment(walked, "news.shop.example", "r", ask, by="DKIM")
+    finding = judge_alignment(walked, "news.shop.example", ask, by="DKIM")
 
     assert finding.level.value == "no answer"

@@ -427,7 +427,7 @@ def test_the_key_is_not_shown() -> None:
     "options", [("--imap", "--lmtp", "127.0.0.1:0"), ("--imap", "default", "--maildir", ".")]
 )
 def test_one_way_at_a_time(options: tuple[str, ...]) -> None:
-    """Two ways in do not go together."""
+    """Two options that say where to read cannot be combined."""
     done = run(None, *options)
 
     assert (done.code, "do not go together" in done.output) == (75, True)

@@ -1,4 +1,4 @@
-"""Notifications that somebody has written to do harm."""
+"""Notifications that are written to do harm."""
 
 from __future__ import annotations
 

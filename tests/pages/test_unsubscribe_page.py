@@ -213,7 +213,7 @@ def signed(value: t.Any, key: str = KEY, salt: str = SALT, **options: t.Any) -> 
     return str(URLSafeSerializer(key, salt, signer_kwargs=settings).dumps(value))
 
 
-def subscription(**changes: t.Any) -> list[t.Any]:
+def subscription() -> list[t.Any]:
     return ["newsletter", ANN, "ab" * 16, "shop.example", ""]
 
 
@@ -244,7 +244,7 @@ HOSTILE: dict[str, t.Callable[[str], str]] = {
     "a line break": lambda token: token + "%0D%0ASet-Cookie:%20x=1",
     "another key": lambda token: signed(subscription(), key="another"),
     "another salt": lambda token: signed(subscription(), salt="session"),
-    "another digest": lambda token: signed(subscription(), key_derivation="none"),
+    "another key derivation": lambda token: signed(subscription(), key_derivation="none"),
     "a session": lambda token: str(URLSafeTimedSerializer(KEY, "cookie-session").dumps({"id": 1})),
     "of another release": lambda token: signed(["newsletter", ANN]),
     "another type": lambda token: signed(["newsletter", ANN, None, 7, ""]),

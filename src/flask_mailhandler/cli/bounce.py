@@ -22,7 +22,7 @@ def from_input(recipient: str | None) -> None:
     if sys.stdin.isatty():
         click.echo("Reading a message. Paste it, and press Ctrl-D on a line of its own.", err=True)
     tell(sys.stdin.buffer.read(MAX_OCTETS), recipient)
-    # The rest is of no interest. But a server that cannot write it into the pipe reports a failure.
+    # The rest is not needed. But a server that cannot write it into the pipe reports a failure.
     while sys.stdin.buffer.read(1 << 16):
         pass
 

@@ -69,7 +69,8 @@ def _is_read(session: IMAPSession, uid: bytes, recipient: str | None) -> bool:
         text = f"Error: message {uid.decode()}: {type(error).__name__}: {error}"
         click.echo(f"{visible(text)} It stays unseen.", err=True)
         return False
-    # If this is refused, the next messages would be told again and again, too.
+    # If the server refuses this, it ends the run: it would refuse it for the next messages too, and
+    # each run would tell the app of all of them.
     session.mark(uid)
     return True
 

@@ -23,6 +23,7 @@ from ..handlers.console import visible
 from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler
 from ..net.hosts import is_loopback
+from ..net.hosts import with_port
 from ..pages.local_server import LocalServer
 from .catcher import Catcher
 
@@ -105,22 +106,18 @@ async def _serve(catcher: Catcher, page_port: int | None) -> None:
     with contextlib.ExitStack() as stack:
 
         def ready() -> None:
-            url = f"smtp://{_where(catcher)}"
+            place = with_port(catcher.host, catcher.port)
+            url = f"smtp://{place}"
             folder = str(Path(catcher.folder).absolute())
             page = stack.enter_context(LocalServer(folder, page_port, f"MAIL_URL={url}"))
             click.echo(
-                f"Catching mail on {_where(catcher)}. None is relayed. Press Ctrl-C to stop.\n"
+                f"Catching mail on {place}. None is relayed. Press Ctrl-C to stop.\n"
                 f"For an app: MAIL_URL={url}\n"
                 f"Messages are stored in {visible(folder)}\n"
                 f"View them at {page.url}\n"
             )
 
         await catcher.serve(ready)
-
-
-def _where(catcher: Catcher) -> str:
-    host = f"[{catcher.host}]" if ":" in catcher.host else catcher.host
-    return f"{host}:{catcher.port}"
 
 
 def _arrived(folder: _Folder, names: list[str], caught: Caught) -> None:

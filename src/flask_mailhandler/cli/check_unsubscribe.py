@@ -15,7 +15,7 @@ from ..pages.unsubscribe.views import NAME
 def try_page(link: UnsubscribeLink) -> bool:
     """Send the POST of a provider to the page of the app, and print the answer.
 
-    Its link has no recipient, so the page tells nobody.
+    Its link has no recipient, so the app is not told of an event.
 
     :return: Whether the answer is the one that a provider needs.
     :raises ConfigurationError: if the app cannot make a link.

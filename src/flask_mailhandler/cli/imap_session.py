@@ -66,7 +66,7 @@ class IMAPSession:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        # The messages are told and marked. Whether the server says goodbye is of no interest.
+        # Every message is handled. It does not matter whether the server says goodbye.
         with contextlib.suppress(OSError, imaplib.IMAP4.error):
             self._client.begin()
             self._client.logout()
@@ -174,7 +174,7 @@ class IMAPSession:
         flags = str(self._client.untagged_responses.get("PERMANENTFLAGS", "")).lower()
         if kind == "READ-ONLY" or (flags and "\\seen" not in flags):
             raise self._failure(
-                "messages cannot be marked as seen there, and would be told again and again. Give"
+                "messages cannot be marked as seen there, so each run would read them again. Give"
                 f" {self._mailbox.username!r} write permission."
             )
         count = data[0] if kind == "OK" and data else None
@@ -213,7 +213,7 @@ class IMAPSession:
         except imaplib.IMAP4.error as error:
             raise self._failure(f"{before}{self._said([*error.args])}.{hint}") from None
         except (ValueError, IndexError, KeyError, AttributeError, RecursionError) as error:
-            # The library does not expect every answer.
+            # The library fails in these ways if an answer is not what it expects.
             raise self._failure(f"its answer is not IMAP ({type(error).__name__}).") from error
 
     def _said(self, data: t.Sequence[object]) -> str:

@@ -26,6 +26,7 @@ from ..errors import ConfigurationError
 from ..events.parts import MAX_OCTETS
 from ..handlers.console import visible
 from ..net.hosts import is_loopback
+from ..net.hosts import with_port
 from .bounce import tell
 from .harmless_log import harmless_log
 
@@ -126,7 +127,7 @@ class LMTPServer:
             in_use = error.errno == errno.EADDRINUSE
             hint = " Is another program listening there? Choose another place." if in_use else ""
             raise ConfigurationError(
-                f"Cannot listen on {self._path or f'{self._host}:{self._port}'}:"
+                f"Cannot listen on {self._path or with_port(self._host, self._port)}:"
                 f" {os.strerror(error.errno) if error.errno else error}.{hint}"
             ) from error
 
@@ -134,7 +135,7 @@ class LMTPServer:
         if self._path:
             return self._path
         host, port = server.sockets[0].getsockname()[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return with_port(host, port)
 
     def _connection(self) -> LMTP:
         self._protocols = [known for known in self._protocols if known.transport is not None]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from email.message import Message as MIMEMessage
 
 from .delivery_status import MAX_RECIPIENTS
 from .delivery_status import Notice
 from .kinds import EventKind
 from .parts import field
-from .parts import one_line
 from .parts import Part
 from .parts import read_header
+from .parts import values_of
 
 MEDIA_TYPE = "message/feedback-report"
 
@@ -34,13 +35,9 @@ def complaints_of(report: Part) -> list[Notice]:
     kind = _KINDS.get(field(fields, "Feedback-Type").lower())
     if kind is None:
         return []
-    # Raw, because get_all() replaces what is not ASCII.
-    raw = fields.raw_items()
-    recipients = [value for name, value in raw if name.lower() == "original-rcpt-to"]
-    # Most providers hide the recipient. Then the event has none, for a guess could be wrong.
-    named = [
-        one_line(one).removeprefix("<").removesuffix(">") for one in recipients[:MAX_RECIPIENTS]
-    ]
+    recipients = itertools.islice(values_of(fields, "Original-Rcpt-To"), MAX_RECIPIENTS)
+    # Most providers hide the recipient. Then the event has none, because a guess could be wrong.
+    named = [one.removeprefix("<").removesuffix(">") for one in recipients]
     return [Notice(kind, one) for one in named or [""]]
 
 

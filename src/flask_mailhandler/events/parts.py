@@ -98,15 +98,17 @@ def _with_lf(octets: bytes) -> bytes:
 
 def field(header: MIMEMessage, name: str) -> str:
     """Return the first field of this name as one line, or ""."""
-    # Raw, because get() replaces what is not ASCII.
+    return next(values_of(header, name), "")
+
+
+def values_of(header: MIMEMessage, name: str) -> Iterator[str]:
+    """Yield each field of this name as one line, with its UTF-8 decoded."""
     wanted = name.lower()
-    return next((one_line(value) for key, value in header.raw_items() if key.lower() == wanted), "")
-
-
-def one_line(value: object) -> str:
-    """Return the value of a field as one line, with its UTF-8 decoded."""
-    octets = str(value).encode("utf-8", "surrogateescape")
-    return " ".join(octets.decode("utf-8", "replace").split())
+    # Raw, because get_all() replaces what is not ASCII.
+    for key, value in header.raw_items():
+        if key.lower() == wanted:
+            octets = str(value).encode("utf-8", "surrogateescape")
+            yield " ".join(octets.decode("utf-8", "replace").split())
 
 
 def read_header(octets: bytes) -> MIMEMessage:

@@ -149,8 +149,15 @@ def only_recipient(text: str, sender: str) -> Iterator[Notice]:
     ]
     if len(recipients) == 1:
         kind = EventKind.DEFERRED if _STILL_TRIES.search(text) else EventKind.BOUNCED
-        before, _, after = text.partition(recipients[0])
-        # Without a code, the reason may stand before the address.
-        said = "" if _REPLY.search(text) or _STATUS.search(text) else before.split("\n\n")[-1]
-        said += recipients[0] + after.partition("\n\n")[0] if said else ""
-        yield Notice(kind, recipients[0], diagnostic=" ".join(said[:_MAX_NEAR].split()))
+        yield Notice(kind, recipients[0], diagnostic=_reason_around(text, recipients[0]))
+
+
+def _reason_around(text: str, recipient: str) -> str:
+    """Return the paragraph of an address if the reason may stand before the address: if no code is
+    quoted, and the address does not begin the paragraph. Otherwise "", and the reason follows."""
+    before, _, after = text.partition(recipient)
+    begin = before.split("\n\n")[-1]
+    if not begin or _REPLY.search(text) or _STATUS.search(text):
+        return ""
+    paragraph = begin + recipient + after.partition("\n\n")[0]
+    return " ".join(paragraph[:_MAX_NEAR].split())

@@ -11,6 +11,7 @@ from ..config.url import split_url
 from ..errors import ConfigurationError
 from ..frozen import Frozen
 from ..net.hosts import is_loopback
+from ..net.hosts import with_port
 from ..secret import Secret
 from . import host_options
 
@@ -37,9 +38,8 @@ class IMAPMailbox(Frozen):
     """Seconds for each command, the connection included."""
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
         scheme = "imaps" if self.security == "tls" else "imap"
-        return f"{scheme}://{host}:{self.port}/{self.name}"
+        return f"{scheme}://{with_port(self.host, self.port)}/{self.name}"
 
     def __repr__(self) -> str:
         return repr(str(self))

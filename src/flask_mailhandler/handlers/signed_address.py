@@ -68,7 +68,7 @@ class SignedAddress:
             try:
                 yield base64.b32decode(letters + "=" * (-len(letters) % 8))
             except binascii.Error:
-                continue  # base32 never has as many letters
+                continue  # base32 never has this many letters
 
     def derived(self) -> list[bytes]:
         """Return the keys, the one that signs first.

@@ -1,4 +1,4 @@
-"""Which hosts are this machine."""
+"""Which hosts are this machine, and how a host is written with its port."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def with_port(host: str, port: int) -> str:
+    """Return ``host:port``, with brackets around an IPv6 address (RFC 3986 section 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

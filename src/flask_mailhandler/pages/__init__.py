@@ -9,7 +9,7 @@
     mailbox/       messages that were sent
     queue/         messages that wait to be sent, and what became of the others
     previews/      messages made from example data
-    unsubscribe/   the page on which a recipient leaves a list: for everyone, not in development
+    unsubscribe/   the page on which a recipient leaves a list, in production too
 
     displayed      a message, parsed for display within bounds
     panel          the panel that shows one message: its views, frame and files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import secrets
 import typing as t
 from collections.abc import Sequence
 
@@ -80,14 +81,17 @@ def notification(
 
 
 def _kind(kind: EventKind | str) -> EventKind:
-    if kind not in EventKind.__members__.values() or EventKind(kind) in _OTHER:
-        why = _OTHER.get(EventKind(kind)) if kind in EventKind.__members__.values() else None
-        names = ", ".join(map(repr, [*map(str, _SAID), "complained"]))
-        raise ValueError(
-            f"outbox.event({kind!r}, ...): no notification says this. Write one of {names}"
-            + (f"; for this event, {why}." if why else ".")
-        )
-    return EventKind(kind)
+    written = [*_SAID, EventKind.COMPLAINED]
+    for known in written:
+        if known == kind:
+            return known
+    why = next(
+        (f"; for this event, {what}." for known, what in _OTHER.items() if known == kind), "."
+    )
+    names = ", ".join(repr(str(known)) for known in written)
+    raise ValueError(
+        f"outbox.event({kind!r}, ...): no notification says this. Write one of {names}{why}"
+    )
 
 
 def _names(captured: Captured) -> str:
@@ -144,7 +148,7 @@ def _header_of(captured: Captured) -> str:
 
 
 def _report(sender: str, kind: str, subject: str, parts: Sequence[str]) -> bytes:
-    boundary = f"=_{email.utils.make_msgid()[1:20].replace('@', '.')}"
+    boundary = f"=_{secrets.token_hex(10)}"
     now = email.utils.format_datetime(datetime.datetime.now(datetime.UTC))
     fields = [
         "Return-Path: <>",

@@ -12,10 +12,9 @@ from .tree_walk import Walk
 from .tree_walk import walk
 
 
-def judge_alignment(author: Walk, other: str, mode: str, ask: Ask, *, by: str) -> Finding:
+def judge_alignment(author: Walk, other: str, ask: Ask, *, by: str) -> Finding:
     """Judge whether a domain is aligned with that of From.
 
-    :param mode: ``adkim`` or ``aspf`` of the policy: ``s`` is strict.
     :param by: ``DKIM`` or ``SPF``, which proves the other domain.
     """
     about = f"{by} aligned"
@@ -29,7 +28,7 @@ def judge_alignment(author: Walk, other: str, mode: str, ask: Ask, *, by: str) -
         if by == "DKIM"
         else "set MAIL_BOUNCE_ADDRESS to an address of the domain in From, or a subdomain of it."
     )
-    if mode == "s":
+    if _is_strict(author, tag):
         why = f"{tag}=s asks for the domain in From itself, {author.domain}, not {other}."
         return bad(about, f"{why} Remove {tag}=s from the DMARC record, or {change}")
     walked = walk(other, ask)
@@ -42,3 +41,9 @@ def judge_alignment(author: Walk, other: str, mode: str, ask: Ask, *, by: str) -
         f" {author.organization}, so {by} does not count for DMARC."
     )
     return bad(about, f"{why} {change[0].upper()}{change[1:]}")
+
+
+def _is_strict(author: Walk, tag: str) -> bool:
+    """Return whether the policy asks for the domain itself: any other value is relaxed."""
+    policy = author.policy
+    return bool(policy and policy.record and policy.record.get(tag).lower() == "s")

@@ -8,7 +8,6 @@ from .aligned import judge_alignment
 from .answer import Ask
 from .dkim_record import judge_key
 from .dmarc import judge_policy
-from .dmarc import mode_of
 from .finding import Finding
 from .finding import warning
 from .mail_hosts import judge_hosts
@@ -43,22 +42,21 @@ def check_sender(sender: Sender, ip: IP | None, ask: Ask) -> Iterator[Finding]:
 def _alignment(author: Walk | None, other: str | None, ask: Ask, *, by: str) -> Iterator[Finding]:
     # Without a policy, no receiver asks which domains belong together.
     if author and other and (author.policy or author.trouble or author.domain == other):
-        mode = mode_of(author, "adkim" if by == "DKIM" else "aspf")
-        yield judge_alignment(author, other, mode, ask, by=by)
+        yield judge_alignment(author, other, ask, by=by)
 
 
 def _keys(sender: Sender, ask: Ask) -> Iterator[Finding]:
     if not sender.keys:
         why = "MAIL_DKIM_KEYS is not set, so the app does not sign. If your provider signs, send a"
         yield warning("DKIM", f"{why} message to yourself and look for dkim=pass in its source.")
-    for key in sender.keys if sender.signer else ():
+    signer = sender.signer
+    if signer is None:
+        return
+    for key in sender.keys:
         others = [other for other in sender.keys if other is not key]
-        answer = ask(key_name(key, sender.signer), "TXT")
-        yield from judge_key(key, sender.signer or "", answer, others)
-        sample = judge_sample(
-            key, sender.author or sender.signer or "", sender.signer or "", answer
-        )
-        if sample:
+        answer = ask(key_name(key, signer), "TXT")
+        yield from judge_key(key, signer, answer, others)
+        if sample := judge_sample(key, sender.author or signer, signer, answer):
             yield sample
 
 
@@ -70,4 +68,4 @@ def _ways_back(sender: Sender, ask: Ask) -> Iterator[Finding]:
     for about, what, domain in whats:
         if domain and domain not in seen:
             seen.add(domain)
-            yield from judge_hosts(about, what, look_up_hosts(domain, ask))
+            yield judge_hosts(about, what, look_up_hosts(domain, ask))

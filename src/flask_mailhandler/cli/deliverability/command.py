@@ -54,8 +54,7 @@ def check_dns(accounts: Iterable[Account], ip: str | None, nameserver: str | Non
 def print_records(accounts: Iterable[Account], ip: str | None) -> int:
     """Print the records to publish. The DNS is not asked.
 
-    :return: The exit code.
-
+    :return: The exit code: 0.
     :raises ConfigurationError: if an option or a key cannot be used.
     """
     address = _read_ip(ip)

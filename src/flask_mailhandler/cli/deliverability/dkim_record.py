@@ -210,6 +210,12 @@ def _bare_rsa(published: Published) -> str | None:
 
 _Rule: t.TypeAlias = Callable[[Published], "str | None"]
 _FATAL: tuple[_Rule, ...] = (
-    *(_quoted, _malformed, _version, _kind, _withdrawn, _other_key, _shut_out),
+    _quoted,
+    _malformed,
+    _version,
+    _kind,
+    _withdrawn,
+    _other_key,
+    _shut_out,
 )
 _DOUBTS: tuple[_Rule, ...] = (_short, _testing, _bare_rsa)

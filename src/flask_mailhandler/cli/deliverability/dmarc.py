@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from .answer import Ask
 from .finding import failed
 from .finding import Finding
+from .finding import Level
 from .finding import ok
 from .finding import unknown
 from .finding import warning
@@ -62,16 +63,9 @@ def judge_policy(author: Walk, ask: Ask) -> list[Finding]:
         return [warning(_ABOUT, f"{why} Publish the record below.", publish)]
     about = [*_of_record(policy, policy.record), *_several(author)]
     about += _external_reports(policy, policy.record, ask)
-    if any(finding.level.value == "failed" for finding in about):
+    if any(finding.level is Level.FAILED for finding in about):
         return about
     return [ok(_ABOUT, _summary(author.domain, policy, policy.record)), *about]
-
-
-def mode_of(author: Walk, tag: str) -> str:
-    """Return how strict alignment is: ``r`` or ``s``."""
-    policy = author.policy
-    found = policy.record.get(tag, "r").lower() if policy and policy.record else "r"
-    return "s" if found == "s" else "r"
 
 
 def _summary(domain: str, policy: Step, tags: Tags) -> str:
@@ -192,7 +186,13 @@ def _unknown_tags(tags: Tags) -> _Found:
 
 
 _RULES: tuple[Callable[[Tags], _Found], ...] = (
-    *(_values, _policy, _reports, _test_mode, _suffix, _gone, _unknown_tags),
+    _values,
+    _policy,
+    _reports,
+    _test_mode,
+    _suffix,
+    _gone,
+    _unknown_tags,
 )
 
 

@@ -7,6 +7,8 @@ import typing as t
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from ...net.hosts import is_loopback
+
 if t.TYPE_CHECKING:
     from ...mime.dkim.key import Key
 
@@ -71,13 +73,9 @@ def spf_sources(host: str | None, ip: str | None) -> Sequence[str]:
     for end, term in _PROVIDERS.items():
         if host and (host == end or (end.startswith(".") and host.endswith(end))):
             return [term]
-    if host and not _is_local(host) and not re.fullmatch(r"[0-9.]+|\[?[0-9a-fA-F:]+\]?", host):
+    if host and not is_loopback(host) and not re.fullmatch(r"[0-9.]+|\[?[0-9a-fA-F:]+\]?", host):
         return [f"a:{host}"]
     return ["mx"]
-
-
-def _is_local(host: str) -> bool:
-    return host == "localhost" or host.startswith("127.") or host in ("::1", "[::1]")
 
 
 def spf_is_known(host: str | None, ip: str | None) -> bool:

@@ -59,14 +59,12 @@ def verifies(octets: bytes, algorithm: str, public: bytes) -> bool:
     if decoded(tags.get("bh")) != body_hash.digest():
         return False
     signed = b""
-    left = [*fields]
+    fields.reverse()  # of several fields with a name, the lowest is signed first
     for name in tags.get("h").split(":"):
         wanted = "".join(name.split()).lower()
-        found = next((field for field in reversed(left) if name_of(field) == wanted), None)
+        found = next((field for field in fields if name_of(field) == wanted), None)
         if found is not None:
-            left.reverse()
-            left.remove(found)
-            left.reverse()
+            fields.remove(found)
             signed += relaxed_field(found) + b"\r\n"
     signed += _SIGNATURE.sub(rb"\1", relaxed_field(top))
     return _verify(algorithm, public, decoded(tags.get("b")) or b"", signed)

@@ -72,11 +72,11 @@ def signer_of(account: Account) -> str | None:
 def _sender(account: Account) -> Sender:
     bounce, replies = account.options.get("bounce_address"), account.options.get("default_reply_to")
     host = account.options.get("host")
-    author = _author(account)
+    author, signer = _author(account), signer_of(account)
     return Sender(
         accounts=(account.name,),
-        author=author or signer_of(account),
-        signer=signer_of(account),
+        author=author or signer,
+        signer=signer,
         keys=keys_of(account),
         bounce=_domain(bounce.address) if isinstance(bounce, BounceAddress) else author,
         replies=_domains(replies) if isinstance(replies, Addresses) else (),

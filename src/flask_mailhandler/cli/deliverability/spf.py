@@ -42,9 +42,10 @@ def judge_spf(tree: Tree, host: str | None, ip: IP | None) -> list[Finding]:
     root = tree.root
     if not root.answer.known:
         return [unknown(_ABOUT, root.answer)]
-    suggested = spf_record(root.domain, spf_sources(host, str(ip) if ip else None))
+    known_ip = str(ip) if ip else None
+    suggested = spf_record(root.domain, spf_sources(host, known_ip))
     if not root.texts:
-        guess = "" if spf_is_known(host, str(ip) if ip else None) else _GUESS
+        guess = "" if spf_is_known(host, known_ip) else _GUESS
         none = f"{root.domain} has no SPF record. Publish the record below{guess}."
         near = next((text for text in root.answer.values if "spf" in text.lower()), None)
         if near is not None:
@@ -56,17 +57,16 @@ def judge_spf(tree: Tree, host: str | None, ip: IP | None) -> list[Finding]:
     if root.record is None:
         return [failed(_ABOUT, _several(root), txt(root.domain, _merged(root.texts)))]
     found = [finding for rule in _RULES for finding in rule(tree, root.record)]
-    if not any(finding.level is Level.FAILED for finding in found) and tree.trouble:
-        found.append(unknown(_ABOUT, tree.trouble))
-    if ip is not None and not any(finding.level is Level.FAILED for finding in found):
-        found += _for_ip(ip, tree, root.record)
+    if not any(finding.level is Level.FAILED for finding in found):
+        if tree.trouble:
+            found.append(unknown(_ABOUT, tree.trouble))
+        if ip is not None:
+            found += _for_ip(ip, tree, root.record)
     return [*_summary(tree, found), *found]
 
 
 def _summary(tree: Tree, found: Sequence[Finding]) -> Iterator[Finding]:
-    if any(
-        finding.level is not Level.WARNING and finding.level is not Level.OK for finding in found
-    ):
+    if any(finding.level in (Level.FAILED, Level.UNKNOWN) for finding in found):
         return
     record = tree.root.record
     assert record is not None
@@ -91,7 +91,7 @@ def _merged(texts: Sequence[str]) -> str:
 
 
 def _for_ip(ip: IP, tree: Tree, record: SPFRecord) -> Iterator[Finding]:
-    result = result_for(ip, tree.root, tree)
+    result = result_for(ip, tree.root)
     about = "SPF of IP"
     if result == "pass":
         yield ok(about, f"{ip} passes SPF of {tree.root.domain}")

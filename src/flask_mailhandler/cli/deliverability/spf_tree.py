@@ -51,9 +51,8 @@ class Tree:
     """The names for which there was no answer."""
     circles: list[str] = dataclasses.field(default_factory=list)
     """The domains that include themselves."""
-    macros: list[str] = dataclasses.field(default_factory=list)
-    """The terms whose domain depends on the message, so that they are not followed."""
     nodes: list[Node] = dataclasses.field(default_factory=list)
+    """Every domain whose record was asked for, the root first."""
 
     @property
     def trouble(self) -> Answer | None:
@@ -91,11 +90,11 @@ def _follow(tree: Tree, node: Node, above: tuple[str, ...], ask: Ask) -> None:
             tree.is_cut = True
             return
         tree.lookups += 1
-        if term.has_macro:
-            tree.macros.append(term.text)
-        elif term.name in ("include", "redirect"):
+        if term.has_macro or term.name == "ptr":
+            continue  # it depends on the message or its client, so it is only counted
+        if term.name in ("include", "redirect"):
             _enter(tree, node, term, above, ask)
-        elif term.name != "ptr":
+        else:
             _find(tree, node, term, ask)
 
 
@@ -119,16 +118,16 @@ def _find(tree: Tree, node: Node, term: Term, ask: Ask) -> None:
         hosts = [value.split()[-1].removesuffix(".") for value in asked.values]
         found = [one for host in hosts[:MOST_HOSTS] if host for one in addresses(host, ask)]
         node.found[term.text] = [asked, *found]
+        first = [asked]
     else:
         # An exists only asks for an A record, whichever IP address the mail comes from.
-        found = [ask(domain, "A")] if term.name == "exists" else [*addresses(domain, ask)]
-        node.found[term.text] = found
-    first = node.found[term.text][:1] if term.name == "mx" else found
+        first = [ask(domain, "A")] if term.name == "exists" else [*addresses(domain, ask)]
+        node.found[term.text] = first
     if all(answer.is_void for answer in first):
         tree.void.append(domain)
 
 
-def result_for(ip: IP, node: Node, tree: Tree) -> str:
+def result_for(ip: IP, node: Node) -> str:
     """Return the result of SPF for an address (section 2.6), or ``unknown`` if it depends on a
     term that this command does not follow."""
     if not node.answer.known:
@@ -138,7 +137,7 @@ def result_for(ip: IP, node: Node, tree: Tree) -> str:
     if node.record.problems:
         return "permerror"
     for term in node.record.terms:
-        matches = _matches(ip, term, node, tree)
+        matches = _matches(ip, term, node)
         if isinstance(matches, str):
             return matches
         if matches:
@@ -148,11 +147,11 @@ def result_for(ip: IP, node: Node, tree: Tree) -> str:
     if node.record.redirect.has_macro:
         return "unknown"
     child = node.nodes.get(node.record.redirect.text)
-    result = "permerror" if child is None else result_for(ip, child, tree)
+    result = "permerror" if child is None else result_for(ip, child)
     return "permerror" if result == "none" else result
 
 
-def _matches(ip: IP, term: Term, node: Node, tree: Tree) -> bool | str:
+def _matches(ip: IP, term: Term, node: Node) -> bool | str:
     """Return whether a term matches, or the result that ends the evaluation."""
     if term.name == "all":
         return True
@@ -162,7 +161,7 @@ def _matches(ip: IP, term: Term, node: Node, tree: Tree) -> bool | str:
         return "unknown"
     if term.name == "include":
         child = node.nodes.get(term.text)
-        result = "permerror" if child is None else result_for(ip, child, tree)
+        result = "permerror" if child is None else result_for(ip, child)
         ends = {"none": "permerror", "permerror": "permerror", "temperror": "temperror"}
         return ends.get(result, "unknown" if result == "unknown" else result == "pass")
     answers = node.found.get(term.text, [])

@@ -21,7 +21,7 @@ class Tags:
     """The tags that are there twice, which makes a list invalid (RFC 6376 section 3.2)."""
 
     def get(self, tag: str, default: str = "") -> str:
-        """Return the value of a tag."""
+        """Return the value of a tag, or *default* if it is not there."""
         return self.values.get(tag, default)
 
 

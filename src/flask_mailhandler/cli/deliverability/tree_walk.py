@@ -32,12 +32,12 @@ class Step:
 
     @functools.cached_property
     def record(self) -> Tags | None:
-        """The record. Several are as good as none."""
+        """The record; None if there are several, because receivers then ignore them all."""
         return read_tags(self.texts[0]) if len(self.texts) == 1 else None
 
     @property
     def psd(self) -> str:
-        """Whether it says to be a public suffix: ``y``, ``n`` or ``u``."""
+        """Whether the domain says that it is a public suffix: ``y``, ``n`` or ``u``."""
         return self.record.get("psd", "u").lower() if self.record else "u"
 
 

@@ -26,10 +26,12 @@ def own_link(app: Flask, uris: str, post: str) -> str:
 
     :param post: List-Unsubscribe-Post.
     """
+    if post.strip() != ONE_CLICK:
+        return ""
     for uri in re.findall("<([^<>]*)>", uris):
         found = _URL.fullmatch(uri)
-        if found and post.strip() == ONE_CLICK and read_token(app, found[2]):
-            return str(uri)
+        if found and read_token(app, found[2]):
+            return found[0]
     return ""
 
 

@@ -78,7 +78,7 @@ def _hosts(app: Flask) -> list[dict[str, t.Any]]:
 
 
 def _page(token: str, host: str = "") -> Response:
-    """Show the button, or do what a POST asks for. Doing it twice has the same answer."""
+    """Show the button, or do what a POST asks for. A second POST gets the same answer."""
     mine = registration()
     subscription = read_token(mine.app, token)
     if subscription is None:

@@ -44,7 +44,7 @@ def octets_of(message: t.Any) -> EmailMessage | None:
 def recipients_of(message: t.Any) -> list[Address]:
     """Return all recipients of a message, with Cc and Bcc."""
     names = ("recipients", "cc", "bcc")
-    return [address for name in names for address in _addresses(getattr(message, name, None))]
+    return [address for name in names for address in _addresses(getattr(message, name, None), name)]
 
 
 def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
@@ -65,11 +65,11 @@ def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
     reply_to = getattr(message, "reply_to", None)
     made: dict[str, t.Any] = {
         "subject": _unfolded(force_text(message.subject or "")),
-        "from_addr": address_of(sender) if sender else None,
-        "to": _addresses(message.recipients),
-        "cc": _addresses(getattr(message, "cc", None)),
-        "bcc": _addresses(getattr(message, "bcc", None)),
-        "reply_to": address_of(reply_to) if reply_to else None,
+        "from_addr": address_of(sender, "sender") if sender else None,
+        "to": _addresses(message.recipients, "recipients"),
+        "cc": _addresses(getattr(message, "cc", None), "cc"),
+        "bcc": _addresses(getattr(message, "bcc", None), "bcc"),
+        "reply_to": address_of(reply_to, "reply_to") if reply_to else None,
         "text": "" if message.body is None else force_text(message.body),
         "html": _with_images(force_text(html), inline) if html else "",
         "alternatives": [
@@ -80,15 +80,15 @@ def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
         "headers": headers,
         "message_id": getattr(message, "msgId", None),
         "date": None if date is None else datetime.datetime.fromtimestamp(date).astimezone(),
-        "envelope_sender": address_of(envelope_from) if envelope_from else None,
+        "envelope_sender": address_of(envelope_from, "envelope_from") if envelope_from else None,
     }
     return OurMessage(**{**made, **fields})
 
 
-def _addresses(values: t.Any) -> list[Address]:
+def _addresses(values: t.Any, field: str) -> list[Address]:
     if isinstance(values, str):
         values = [values]
-    return [address_of(value) for value in values or ()]
+    return [address_of(value, field) for value in values or ()]
 
 
 def _unfolded(subject: str) -> str:
@@ -103,7 +103,7 @@ def _header_fields(given: Mapping[str, t.Any]) -> tuple[dict[str, t.Any], dict[s
     for name, value in given.items():
         argument = _ARGUMENTS.get(name.lower())
         if argument == "reply_to":
-            ours[argument] = address_of(value)
+            ours[argument] = address_of(value, name)
         elif argument is not None:
             ours[argument] = force_text(value)
         else:

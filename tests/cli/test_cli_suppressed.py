@@ -185,3 +185,15 @@ def test_lines_that_cannot_be_read(app: Flask) -> None:
     assert first == "Error: Nothing is imported, because of these lines:"
     assert [line[:9] for line in lines] == ["  line 2:", "  line 3:"]
     assert "\x1b" not in output
+
+
+def test_a_message_to_a_suppressed_address(app: Flask) -> None:
+    """If nothing was stored, the last line does not say that a message was."""
+    run(app, "suppressed", "add", ANN)
+
+    code, output = run(app, "send", "--to", ANN, "--subject", "Hi", "--text", "Hello")
+
+    assert code == 1
+    assert "suppressed since" in output
+    assert "\nNot accepted in " in output
+    assert "Stored in memory" not in output

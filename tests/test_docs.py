@@ -369,3 +369,28 @@ def test_pages_on_a_phone(built: Path, chromium: Browser, scheme: Scheme) -> Non
 
     assert wide == []
     assert backgrounds == {"rgb(255, 255, 255)" if scheme == "light" else "rgb(22, 25, 29)"}
+
+
+# A simple table of two columns: the width of the first, and the rows.
+_TABLE = re.compile(r"(?m)^(=+)  =+\n.*\n=+  =+\n((?:.*\n)*?)=+  =+$")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_row_of_a_table_is_cut(page: Path) -> None:
+    """A text in the first column begins a row, so a second line of its names would be a row too."""
+    for rule, body in _TABLE.findall(page.read_text(encoding="utf-8")):
+        for line in filter(None, body.splitlines()):
+            first, rest = line[: len(rule)].strip(), line[len(rule) :].strip()
+            assert not first.endswith((",", ",``")), line
+            assert rest or not first, line
+
+
+def test_the_help_of_the_command_line() -> None:
+    """The page shows the commands that there are."""
+    app = Flask("shop")
+    Mail(app)
+
+    output = app.test_cli_runner().invoke(args=["mail", "--help"]).output
+
+    commands = output[output.index("Commands:\n") :].rstrip()
+    assert "\n    ".join(commands.splitlines()) in text_of("cli.rst")

@@ -428,7 +428,10 @@ WRONG: dict[str, tuple[dict[str, t.Any], type[Exception], str]] = {
         "line break",
     ),
     "a line break in a pair": ({"sender": ("a\n", "a@b.c")}, fm.BadHeaderError, "line break"),
-    "not an address": ({"recipients": ["nobody"]}, mh.MessageError, "nobody"),
+    "not an address": ({"recipients": ["nobody"]}, mh.MessageError, "recipients is not an address"),
+    "a pair of no address": ({"cc": [("Ann", "ann")]}, mh.MessageError, "cc is not an address"),
+    "a sender of no address": ({"sender": "shop"}, mh.MessageError, "sender is not an address"),
+    "a Reply-To of no address": ({"reply_to": "ann"}, mh.MessageError, "reply_to is not"),
     "a field of ours": ({"extra_headers": {"Bcc": TO}}, mh.MessageError, "Bcc"),
 }
 

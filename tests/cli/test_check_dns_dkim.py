@@ -122,6 +122,16 @@ def test_a_record_that_is_wrong(record: str, why: str) -> None:
     assert len(text) < 300
 
 
+def test_a_key_that_was_withdrawn_is_not_published_again() -> None:
+    """The cure is another key, so the record of this one is not printed."""
+    answer = answering({AT: texts("v=DKIM1; k=rsa; p=")})(AT, "TXT")
+
+    (finding,) = judge_key(rsa(), "shop.example", answer)
+
+    assert "make another one" in finding.text
+    assert not finding.publish
+
+
 @pytest.mark.parametrize(
     ("record", "why"),
     [

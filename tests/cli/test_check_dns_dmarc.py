@@ -191,7 +191,7 @@ def test_doubts(record: str, why: str) -> None:
         ({"shop_example": "v=DMARC1"}, "there is no p= and no rua=, so receivers may ignore"),
         (
             {"shop_example": "v=DMARC1; p=deny"},
-            "Without rua= too, receivers ignore the record",
+            "The record has no rua= either, so receivers ignore it",
         ),
         ({"shop_example": f"{NONE}; p=reject"}, "'p' is there twice, so receivers may ignore"),
         ({"shop_example": "v=DMARC1 p=none"}, "which is ignored: a record begins with v=DMARC1"),

@@ -211,6 +211,22 @@ def test_several_records_are_merged() -> None:
     assert finding.publish == f'{D}. IN TXT "v=spf1 a mx include:d8.example ~all"'
 
 
+@pytest.mark.parametrize(
+    ("records", "merged"),
+    [
+        (["v=spf1 mx -all", "v=spf1 +all"], "v=spf1 mx -all"),
+        (["v=spf1 ALL", "v=spf1 mx ~all", "v=spf1 all"], "v=spf1 mx ~all"),
+        (["v=spf1 mx +all", "v=spf1 a all"], "v=spf1 mx a ~all"),
+        (["v=spf1 mx", "v=spf1 a"], "v=spf1 mx a"),
+    ],
+)
+def test_a_merged_record_does_not_let_every_server_send(records: list[str], merged: str) -> None:
+    """``+all``, which the check itself refuses, is not among the terms that are printed."""
+    finding = judged(records)[0]
+
+    assert finding.publish == f'{D}. IN TXT "{merged}"'
+
+
 def test_the_questions_are_bounded() -> None:
     """A tree of records that include ten others each is cut off."""
     asked: list[str] = []

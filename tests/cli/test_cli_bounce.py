@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -136,6 +137,29 @@ def test_a_folder_that_is_not_a_maildir(run: t.Any) -> None:
 
     assert done.returncode == 75
     assert b"is not a Maildir: name the folder that has the folders new, cur and tmp" in done.stderr
+
+
+@pytest.mark.parametrize("method", ["iterdir", "open", "rename"])
+def test_a_maildir_of_another_user(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says which user can read it. Root can read everything, so the refusal is made."""
+    for name in ("new", "cur", "tmp"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "new" / "1.x").write_bytes(BOUNCE)
+    app = Flask("shop")
+    Mail(app)
+
+    def refuse(path: Path, *args: object) -> t.NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, method, refuse)
+        result = app.test_cli_runner().invoke(args=["mail", "bounce", "--maildir", str(tmp_path)])
+
+    assert result.exit_code == 75
+    assert f"The Maildir {tmp_path} cannot be used: Permission denied: {tmp_path}" in result.output
+    assert "Run this command as a user that may read its messages" in result.output
 
 
 SIGNING = """\

@@ -172,3 +172,28 @@ def test_the_page(app: Flask) -> None:
     assert "not verified" in text
     (event,) = client.get(f"/_mail/api/queue/{ticket.id}").json["events"]  # type: ignore[index]
     assert (event["kind"], event["recipient"]) == ("bounced", ANN)
+
+
+def test_lines_that_cannot_be_read(app: Flask) -> None:
+    """Each line of the file that cannot be read is named on a line of its own, made harmless."""
+    given = f"{ANN}\nnobody\n\x1b[31mx\n"
+
+    code, output = run(app, "suppressed", "import", given=given)
+
+    first, *lines = output.splitlines()
+    assert code == 1
+    assert first == "Error: Nothing is imported, because of these lines:"
+    assert [line[:9] for line in lines] == ["  line 2:", "  line 3:"]
+    assert "\x1b" not in output
+
+
+def test_a_message_to_a_suppressed_address(app: Flask) -> None:
+    """If nothing was stored, the last line does not say that a message was."""
+    run(app, "suppressed", "add", ANN)
+
+    code, output = run(app, "send", "--to", ANN, "--subject", "Hi", "--text", "Hello")
+
+    assert code == 1
+    assert "suppressed since" in output
+    assert "\nNot accepted in " in output
+    assert "Stored in memory" not in output

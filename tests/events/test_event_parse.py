@@ -332,6 +332,14 @@ def test_no_events(name: str) -> None:
     assert Event.parse(NO_EVENTS[name]) == []
 
 
+def test_a_text() -> None:
+    """The error for a text says how to read a notification."""
+    text: t.Any = report(STATUS).decode()
+
+    with pytest.raises(TypeError, match=r"octets, not a text: read it as sys\.stdin\.buffer"):
+        Event.parse(text)
+
+
 def test_what_is_not_an_address() -> None:
     """A recipient that is not an address is None. The event is still told."""
     (event,) = Event.parse(report(STATUS.replace("ann@example.org", "/C=DE/S=Ann/")))

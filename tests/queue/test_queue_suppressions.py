@@ -426,6 +426,7 @@ def test_files_of_others(mail: Mail, text: str, entries: list[tuple[str, str, st
         (f"email,list\n{ANN},x\n,x\n", r"line 3: "),
         (f'email\n{ANN}\n"{BOB}', r"line 3: unexpected end of data"),
         ("name,city\nAnn,Berlin\n", r"'name,city', has no field for the address: name one"),
+        (f"email;since\n{BOB};\n", r"'email;since', has no .* put commas between the fields"),
         (f"{ANN}\n" + "x\n" * 9, r"(?s)line 2: .*line 6: .*and 4 more"),
         (f"email\n{ANN}\n\0\n", r"line 3: "),
         (f"email\n{'a' * 200_000}\n", r"line 2: "),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import typing as t
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -30,20 +32,34 @@ def from_input(recipient: str | None) -> None:
 def from_maildir(folder: Path, recipient: str | None) -> None:
     """Read the new messages of a Maildir, and mark each as seen.
 
-    :raises ConfigurationError: if it is not a Maildir.
+    :raises ConfigurationError: if it is not a Maildir, or this user may not use it.
     """
     new, seen = folder / "new", folder / "cur"
-    if not (new.is_dir() and seen.is_dir()):
-        raise ConfigurationError(
-            f"{folder} is not a Maildir: name the folder that has the folders new, cur and tmp."
-        )
-    for path in sorted(new.iterdir()):
+    with _usable(folder):
+        if not (new.is_dir() and seen.is_dir()):
+            raise ConfigurationError(
+                f"{folder} is not a Maildir: name the folder that has the folders new, cur and tmp."
+            )
+        paths = sorted(new.iterdir())
+    for path in paths:
         if path.name.startswith("."):
             continue
-        with path.open("rb") as file:
+        with _usable(folder), path.open("rb") as file:
             octets = file.read(MAX_OCTETS)
         tell(octets, recipient)
-        path.rename(seen / f"{path.name}:2,S")
+        with _usable(folder):
+            path.rename(seen / f"{path.name}:2,S")
+
+
+@contextlib.contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"The Maildir {folder} cannot be used: {error.strerror}: {error.filename}. Run this"
+            " command as a user that may read its messages and move them from new to cur."
+        ) from error
 
 
 def tell(octets: bytes, recipient: str | None) -> list[Event]:

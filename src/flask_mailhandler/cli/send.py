@@ -180,6 +180,10 @@ def _what_was_done(report: Report, in_force: InForce) -> str:
     match handler:
         case SMTPEmailHandler():
             return f"{'Accepted' if report.accepted else 'Not accepted'} by {handler.server}"
+        case ConsoleEmailHandler() | MemoryEmailHandler() | FileEmailHandler() if (
+            not report.accepted  # suppressed, for example: nothing is printed or stored then
+        ):
+            return "Not accepted"
         case ConsoleEmailHandler():
             done = "Printed and not sent"
         case MemoryEmailHandler():

@@ -9,6 +9,7 @@ import click
 
 from ..app.current import registration
 from ..errors import MessageError
+from ..handlers.console import visible
 from ..queue.events.suppression import read_address
 from ..queue.events.suppressions import Suppressions
 from ..queue.events.suppressions import suppressions_of
@@ -66,7 +67,8 @@ def export(file: t.TextIO) -> int:
 def import_(file: t.TextIO, list_name: str) -> int:
     """Read entries as CSV.
 
-    :raises MessageError: if the file cannot be read.
+    :raises ClickException: if a line of the file cannot be read.
+    :raises MessageError: if the file is not UTF-8.
     """
     try:
         number = _suppressions().import_csv(file, list_name=list_name)
@@ -74,6 +76,9 @@ def import_(file: t.TextIO, list_name: str) -> int:
         raise MessageError(
             f"The file is not UTF-8 (octet {error.start}): save it as CSV in UTF-8."
         ) from error
+    except MessageError as error:  # it names one line of the file on each of its own
+        lines = map(visible, str(error).split("\n"))
+        raise click.ClickException("\n".join(lines)) from error
     return _changed(number, "imported")
 
 

@@ -65,7 +65,12 @@ class Facts(t.TypedDict):
 
 
 def facts_of(octets: bytes) -> list[Facts]:
-    """Return the fields of each event of a notification; see :meth:`.Event.parse`."""
+    """Return the fields of each event of a notification; see :meth:`.Event.parse`.
+
+    :raises TypeError: for a text.
+    """
+    if isinstance(t.cast("object", octets), str):
+        raise TypeError("A notification is octets, not a text: read it as sys.stdin.buffer does.")
     header, parts = parts_of(octets)
     returned = _returned(parts)
     text = next((part.text for part in parts if part.media_type.startswith("text/")), "")

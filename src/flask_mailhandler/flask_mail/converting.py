@@ -26,9 +26,9 @@ from .sanitizing import address_of
 from .sanitizing import force_text
 
 # Header fields that are arguments of our message, and their readers.
-_ARGUMENTS: dict[str, tuple[str, Callable[[t.Any], object]]] = {
+_ARGUMENTS: dict[str, tuple[str, Callable[[t.Any, str], object]]] = {
     "reply-to": ("reply_to", address_of),
-    "message-id": ("message_id", force_text),
+    "message-id": ("message_id", lambda value, name: force_text(value)),
 }
 # The class of the message in both, whose octets we make; those of a class below it are its own.
 _MODULES = (f"{__package__}.message", "flask_mail")
@@ -48,7 +48,7 @@ def octets_of(message: t.Any) -> EmailMessage | None:
 def recipients_of(message: t.Any) -> list[Address]:
     """Return all recipients of a message, with Cc and Bcc."""
     names = ("recipients", "cc", "bcc")
-    return [address for name in names for address in _addresses(getattr(message, name, None))]
+    return [address for name in names for address in _addresses(getattr(message, name, None), name)]
 
 
 def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
@@ -69,11 +69,11 @@ def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
     reply_to = getattr(message, "reply_to", None)
     made: dict[str, t.Any] = {
         "subject": _unfolded(force_text(message.subject or "")),
-        "from_addr": address_of(sender) if sender else None,
-        "to": _addresses(message.recipients),
-        "cc": _addresses(getattr(message, "cc", None)),
-        "bcc": _addresses(getattr(message, "bcc", None)),
-        "reply_to": address_of(reply_to) if reply_to else None,
+        "from_addr": address_of(sender, "sender") if sender else None,
+        "to": _addresses(message.recipients, "recipients"),
+        "cc": _addresses(getattr(message, "cc", None), "cc"),
+        "bcc": _addresses(getattr(message, "bcc", None), "bcc"),
+        "reply_to": address_of(reply_to, "reply_to") if reply_to else None,
         "text": "" if message.body is None else force_text(message.body),
         "html": _with_images(force_text(html), inline) if html else "",
         "alternatives": [
@@ -84,15 +84,15 @@ def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
         "headers": headers,
         "message_id": getattr(message, "msgId", None),
         "date": None if date is None else datetime.datetime.fromtimestamp(date).astimezone(),
-        "envelope_sender": address_of(envelope_from) if envelope_from else None,
+        "envelope_sender": address_of(envelope_from, "envelope_from") if envelope_from else None,
     }
     return OurMessage(**{**made, **fields})
 
 
-def _addresses(values: t.Any) -> list[Address]:
+def _addresses(values: t.Any, field: str) -> list[Address]:
     if isinstance(values, str):
         values = [values]
-    return [address_of(value) for value in values or ()]
+    return [address_of(value, field) for value in values or ()]
 
 
 def _unfolded(subject: str) -> str:
@@ -107,7 +107,7 @@ def _header_fields(given: Mapping[str, t.Any]) -> tuple[dict[str, t.Any], dict[s
     for name, value in given.items():
         if known := _ARGUMENTS.get(name.lower()):
             argument, read = known
-            ours[argument] = read(value)
+            ours[argument] = read(value, name)
         else:
             others[name] = force_text(value)
     return ours, others

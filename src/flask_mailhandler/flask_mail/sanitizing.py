@@ -22,24 +22,25 @@ def force_text(s: t.Any, encoding: str = "utf-8", errors: str = "strict") -> str
     return str(s, encoding, errors) if isinstance(s, bytes) else str(s)
 
 
-def address_of(value: t.Any) -> Address:
+def address_of(value: t.Any, field: str = "address") -> Address:
     """Read an address as Flask-Mail's users write it: a text, or a pair of a name and an address.
 
+    :param field: The name of the attribute, for the error.
     :raises MessageError: if it is not an address.
     """
     if isinstance(value, Address):
         return value
     if isinstance(value, tuple | list) and len(value) == 2:
         name, address = value
-        return Address(force_text(address), force_text(name or ""))
+        return Address(force_text(address), force_text(name or ""), field=field)
     text = force_text(value)
     try:
-        return Address(text)
+        return Address(text, field=field)
     except MessageError:
         pair = _PAIR.match(text)
         if pair is None or not pair[1]:
             raise
-        return Address(pair[2], pair[1])
+        return Address(pair[2], pair[1], field=field)
 
 
 def sanitize_subject(subject: str, encoding: str = "utf-8") -> str:

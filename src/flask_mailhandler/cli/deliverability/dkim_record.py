@@ -28,6 +28,10 @@ if t.TYPE_CHECKING:
 
 _ED25519_OCTETS = 32
 _INSTEAD = "Publish the record below instead."
+_WITHDRAWN = (
+    "p= is empty: the key was withdrawn, and each of its signatures fails. Remove it from"
+    " MAIL_DKIM_KEYS, and make another one: flask mail dkim new SELECTOR"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +83,9 @@ def judge_key(key: Key, domain: str, answer: Answer, others: Sequence[Key] = ())
     published = Published(key, text, read_tags(text), others)
     for rule in _FATAL:
         if problem := rule(published):
-            return [failed(about, f"{answer.name}: {problem}", publish)]
+            # A key that was withdrawn may be known to others: its record must not come back.
+            again = "" if problem == _WITHDRAWN else publish
+            return [failed(about, f"{answer.name}: {problem}", again)]
     doubts = filter(None, (rule(published) for rule in _DOUBTS))
     found = [warning(about, f"{answer.name}: {doubt}") for doubt in doubts]
     kind = "Ed25519" if key.algorithm == ED25519 else f"RSA {key.bits}"
@@ -126,12 +132,7 @@ def _kind(published: Published) -> str | None:
 def _withdrawn(published: Published) -> str | None:
     if "p" not in published.tags.values:
         return f"there is no p=, the public key. {_INSTEAD}"
-    if published.tags.get("p"):
-        return None
-    return (
-        "p= is empty: the key was withdrawn, and each of its signatures fails. Remove it from"
-        " MAIL_DKIM_KEYS, and make another one: flask mail dkim new SELECTOR"
-    )
+    return None if published.tags.get("p") else _WITHDRAWN
 
 
 def _other_key(published: Published) -> str | None:

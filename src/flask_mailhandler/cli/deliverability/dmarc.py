@@ -134,7 +134,7 @@ def _values(tags: Tags) -> _Found:
         elif _has_reports(tags):
             yield warning, f"{choice}. Receivers treat the whole record as p=none."
         else:
-            yield failed, f"{choice}. Without rua= too, receivers ignore the record."
+            yield failed, f"{choice}. The record has no rua= either, so receivers ignore it."
 
 
 def _policy(tags: Tags) -> _Found:

@@ -44,7 +44,7 @@ def _spf(senders: Sequence[Sender], ip: str | None) -> Iterator[str]:
 
 def _dmarc(senders: Sequence[Sender]) -> Iterator[str]:
     authors = [*dict.fromkeys(sender.author for sender in senders if sender.author)]
-    yield "\n; DMARC: what happens to mail that neither proves. Read the reports, then tighten p=."
+    yield "\n; DMARC: what happens to mail that passes neither. Read the reports, then tighten p=."
     for author in authors:
         # The record of a domain also applies to its subdomains.
         if not any(author.endswith(f".{other}") for other in authors):

@@ -39,8 +39,9 @@ def read_options(
     """
     if not dns and not offline:
         if ip is not None or nameserver is not None:
-            name = "--ip" if ip is not None else "--nameserver"
-            raise click.UsageError(f"{name} needs --dns, which asks the DNS.")
+            if nameserver is not None:
+                raise click.UsageError("--nameserver needs --dns, which asks the DNS.")
+            raise click.UsageError("--ip needs --dns or --offline.")
         return None
     if to is not None:
         raise click.UsageError("--to asks the mail server. Leave out --dns and --offline.")

@@ -83,11 +83,15 @@ def _several(root: Node) -> str:
 
 
 def _merged(texts: Sequence[str]) -> str:
-    """Return one record with the terms of several, each once, and the last ``all`` at its end."""
+    """Return one record with the terms of several, each once, and the last ``all`` at its end.
+
+    ``+all``, which lets each server pass, is not taken over.
+    """
     terms = [term for text in texts for term in text.split()[1:]]
     ends = [term for term in terms if re.fullmatch("[-+?~]?all", term, re.I)]
     kept = [term for term in dict.fromkeys(terms) if term not in ends]
-    return " ".join(["v=spf1", *kept, *ends[-1:]])
+    safe = [term for term in ends if term[0] in "-?~"] or ["~all"]
+    return " ".join(["v=spf1", *kept, *(safe[-1:] if ends else [])])
 
 
 def _for_ip(ip: IP, tree: Tree, record: SPFRecord) -> Iterator[Finding]:

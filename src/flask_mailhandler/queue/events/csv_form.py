@@ -97,7 +97,7 @@ def _columns(row: Sequence[str]) -> dict[str, int] | None:
     if "address" not in found:
         raise MessageError(
             f"The header of the CSV, {shorten(','.join(row), 60)}, has no field for the address:"
-            " name one of them 'address' or 'email'."
+            " name one of them 'address' or 'email', and put commas between the fields."
         )
     return found
 

@@ -167,6 +167,10 @@ class Wire:
         if how == "rst":
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         else:
+            if how == "fin":
+                # Before the client has written all that it has, while this reads.
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_WR)
             # Unread octets would turn the FIN into an RST.
             self.drain()
         if how == "notify" and isinstance(self._socket, ssl.SSLSocket):

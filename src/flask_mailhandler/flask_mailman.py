@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable
 
-from .app.current import current_app_object
+from .app.current import app_in_context
 from .app.current import NAME
 from .app.current import no_mail
 from .errors import MailError
@@ -69,7 +69,7 @@ class EmailBackend:
 
         :raises MailError: with the first message that cannot be sent.
         """
-        app = current_app_object()
+        app = app_in_context()
         mail = app.extensions.get(NAME)
         if mail is None:
             raise no_mail(app)

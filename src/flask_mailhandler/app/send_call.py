@@ -33,6 +33,8 @@ class SendCall:
         recipients: AddressesInput = None,
         timeout: float | None = None,
     ) -> None:
+        if registration.framework.on_loop:
+            registration.framework.check_blocking(registration.app)
         self.handler: EmailHandler = registration.handler(using)
         self._registration = registration
         self._screen = registration.screen

@@ -7,17 +7,20 @@ import os
 import re
 import sys
 import textwrap
+import typing as t
 from pathlib import Path
 
 import click
-from flask import Flask
 from flask.cli import ScriptInfo
 
-from ..app.current import current_app_object
+from ..app.current import app_in_context
 from ..app.current import NAME
 from . import new_files
 from .new_names import Names
 from .new_names import read_name
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Target:
     mail: tuple[str, str]
 
     @classmethod
-    def of(cls, app: Flask) -> Target:
+    def of(cls, app: App) -> Target:
         """Describe an app."""
         module = sys.modules.get(app.import_name)
         folder = Path(app.root_path)
@@ -58,7 +61,7 @@ def new(name: str, markdown: bool) -> int:
 
     :return: The exit code.
     """
-    target = Target.of(current_app_object())
+    target = Target.of(app_in_context())
     names = read_name(name, target.mail[1])
     if markdown:
         from ..templating.markdown import converter

@@ -18,6 +18,8 @@ from .message import Message
 from .settings import MailSettings
 
 if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
     from ..app.settings import Settings
 
 
@@ -76,7 +78,7 @@ class MailState(MailSettings, _MailMixin):
 class _WithoutPages(OurMail):
     """For an app that has handled a request: it takes no new pages."""
 
-    def _register_pages(self, app: Flask, settings: Settings) -> None:
+    def _register_pages(self, app: App, settings: Settings) -> None:
         pass
 
 

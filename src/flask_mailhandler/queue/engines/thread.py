@@ -16,7 +16,7 @@ from .background import Background
 from .base import Engine
 
 if t.TYPE_CHECKING:
-    from flask import Flask
+    from flask.sansio.app import App
 
     from ..components import Components
     from ..mail_queue import MailQueue
@@ -47,7 +47,7 @@ class ThreadEngine(Engine):
         if self.queue.store.begun:
             self._wake(None)
 
-    def _wake(self, app: Flask | None) -> None:
+    def _wake(self, app: App | None) -> None:
         running = self._running.setdefault(
             os.getpid(), _Running(self.queue.components, self.queue.stats)
         )
@@ -76,10 +76,10 @@ class _Running(Background):
         super().__init__()
         self._components = components
         self._stats = stats
-        self._app: Flask | None = None
+        self._app: App | None = None
         self._worker: Worker | None = None
 
-    def keep(self, app: Flask | None) -> None:
+    def keep(self, app: App | None) -> None:
         """Keep alive an app that has queued mail.
 
         A script that creates its app in a function drops it afterwards, and the mail would wait

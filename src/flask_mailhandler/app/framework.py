@@ -55,12 +55,14 @@ class Answer(t.Protocol):
 class Framework:
     """What is asked of both, and what Flask answers."""
 
-    command: str = "flask"
-    """The name of its command."""
     to_see_mail: str = "set MAIL_MAILBOX to True"
     """What a developer does to see mail in a browser."""
     on_loop: bool = False
     """Whether views run on the event loop, which a call of ``send`` would block."""
+
+    def wording(self, text: str) -> str:
+        """Return a text that names the command ``flask`` or the variables that configure it."""
+        return text
 
     def at_requests(self, app: t.Any, function: Callable[[], bool]) -> Function:
         """Call a function at the start of each request, until it returns True.
@@ -139,6 +141,24 @@ def framework_of(app: App) -> Framework:
 def is_quart(app: object) -> bool:
     """Whether an object is a Quart app."""
     return any(kind.__module__.partition(".")[0] == "quart" for kind in type(app).__mro__)
+
+
+def load_app(path: str | None) -> App:
+    """Load an app as the command line does.
+
+    :param path: As for ``flask --app``.
+    """
+    from flask.cli import NoAppException
+    from flask.cli import ScriptInfo
+
+    try:
+        return ScriptInfo(app_import_path=path, set_debug_flag=False).load_app()
+    except NoAppException:
+        if "quart" not in sys.modules:  # the app would have imported it
+            raise
+        from quart.cli import ScriptInfo as QuartScriptInfo
+
+        return QuartScriptInfo(path, set_debug_flag=False).load_app()
 
 
 def current_context() -> Context | None:

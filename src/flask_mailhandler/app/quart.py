@@ -45,9 +45,11 @@ _UNSET = object()
 class QuartFramework(Framework):
     """What Quart answers."""
 
-    command = "quart"
     to_see_mail = "run 'quart mail catch'"
     on_loop = True
+
+    def wording(self, text: str) -> str:
+        return text.replace("flask mail", "quart mail").replace("FLASK_MAIL", "QUART_MAIL")
 
     def at_requests(self, app: Quart, function: Callable[[], bool]) -> Function:
         # Quart would call an ordinary function in a thread, and the request would wait for one.

@@ -268,10 +268,15 @@ def _exit(code: int) -> None:
 @contextlib.contextmanager
 def _errors_in_one_line() -> Iterator[None]:
     """Print an error as Click does, without a traceback."""
+    from ..app.current import current_app_object
+    from ..app.framework import FLASK
+    from ..app.framework import framework_of
     from ..errors import MailError
     from ..handlers.console import visible
 
     try:
         yield
     except MailError as error:
-        raise click.ClickException(visible(str(error))) from error
+        app = current_app_object()
+        framework = FLASK if app is None else framework_of(app)
+        raise click.ClickException(visible(framework.wording(str(error)))) from error

@@ -8,6 +8,7 @@ import time
 import typing as t
 from collections.abc import Callable
 
+from ...app.framework import framework_of
 from ...errors import QueueError
 from ...log import logger
 from ..row import RowState
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:
     from ..mail_queue import MailQueue
     from ..stats import QueueStats
 
+_LEFT = "%d %s in %s. The next process of the app sends %s, or 'flask mail worker'."
 DRAIN = 10.0
 """Seconds for which the end of the process is put off while mail is due."""
 
@@ -119,7 +121,7 @@ class _Running(Background):
         if stats.lag:
             left = stats.counts.get(RowState.WAITING, 0) + stats.counts.get(RowState.CLAIMED, 0)
             logger.warning(
-                "%d %s in %s. The next process of the app sends %s, or 'flask mail worker'.",
+                framework_of(app).wording(_LEFT),
                 left,
                 "message waits" if left == 1 else "messages wait",
                 self._components.store,

@@ -11,16 +11,18 @@ import threading
 import typing as t
 
 import pytest
+from quart import appcontext_pushed
 from quart import current_app
 from quart import g
+from quart import has_app_context
 from quart import Quart
 
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import current_mail
 from flask_mailhandler import Mail
 from flask_mailhandler import MailWarning
-from flask_mailhandler import message_sent
 from flask_mailhandler import Message
+from flask_mailhandler import message_sent
 from flask_mailhandler import MessageError
 from flask_mailhandler.app.framework import framework_of
 from quart_shop import ANN
@@ -273,11 +275,13 @@ def test_a_context_for_a_thread(shop: QuartShop, on_a_loop: bool) -> None:
 
     def work() -> None:
         error = ValueError("of the body")
-        with pytest.raises(ValueError), framework_of(shop.app).app_context(shop.app):
-            g.mark = current_app.name
-            raise error
+        context = framework_of(shop.app).app_context(shop.app)
+        context.__enter__()
+        g.mark = current_app.name
+        with pytest.raises(ValueError):
+            context.__exit__(ValueError, error, None)
         assert torn_down == [("shop", error)]
-        assert not current_app
+        assert not has_app_context()
 
     async def on_loop() -> None:
         work()
@@ -291,15 +295,15 @@ def test_a_context_within_another(shop: QuartShop, tmp_path: Path) -> None:
     other = Quart("other")
     seen: contextvars.ContextVar[str] = contextvars.ContextVar("seen", default="")
 
-    from quart import appcontext_pushed
-
     async def pushed(app: Quart, **extra: object) -> None:
         seen.set(app.name)
 
     async def work() -> list[str]:
-        with appcontext_pushed.connected_to(pushed, other):
-            with framework_of(other).app_context(other):
-                inside = [current_app.name, seen.get()]
+        with (
+            appcontext_pushed.connected_to(pushed, other),
+            framework_of(other).app_context(other),
+        ):
+            inside = [current_app.name, seen.get()]
         return [*inside, current_app.name, seen.get()]
 
     assert shop.within(work) == ["other", "other", "shop", ""]

@@ -11,20 +11,20 @@ import subprocess
 import sys
 import threading
 import typing as t
+from pathlib import Path
 
 import dramatiq
 import pytest
-from celery import Celery
-from celery import Task
 from dramatiq.brokers.stub import StubBroker
 from quart import current_app
 from quart import Quart
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from code_blocks import code_blocks
 from flask_mailhandler import Mail
-from flask_mailhandler import message_sent
 from flask_mailhandler import Message
+from flask_mailhandler import message_sent
 from flask_mailhandler.queue.engines.broker import TASK
 from quart_shop import ANN
 from quart_shop import letter
@@ -34,7 +34,6 @@ from sending import Scripted
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from click.testing import Result
 
@@ -174,32 +173,18 @@ def test_dramatiq(shops: t.Callable[..., QuartShop]) -> None:
         broker.close()
 
 
-def celery_init_app(app: Quart) -> Celery:
-    """Create the Celery app, as the documentation of this package shows for Quart."""
-
-    class QuartTask(Task):
-        def __call__(self, *args: object, **kwargs: object) -> object:
-            async def run() -> object:
-                async with app.app_context():
-                    return self.run(*args, **kwargs)
-
-            return asyncio.run(run())
-
-    celery_app = Celery(app.name, task_cls=QuartTask)
-    celery_app.conf.update(broker_url="memory://", task_always_eager=True)
-    celery_app.set_default()
-    app.extensions["celery"] = celery_app
-    return celery_app
-
-
 def test_celery(tmp_path: Path, scripted: Scripted) -> None:
-    """A task of Celery sends, with a task class that pushes a context of Quart."""
+    """A task of Celery sends, with the task class of the documentation."""
     server = scripted()
     app = Quart("shop", instance_path=str(tmp_path))
     app.config["MAIL_URL"] = url_of(server)
     app.config["MAIL_DEFAULT_FROM"] = "shop@example.com"
     app.config["MAIL_QUEUE_ENGINE"] = "celery"
-    celery = celery_init_app(app)
+    app.config["CELERY"] = {"broker_url": "memory://"}
+    page: dict[str, t.Any] = {}
+    blocks = code_blocks(Path(__file__).parents[2] / "docs" / "quart.rst")
+    next(block for block in blocks if block.file == "tasks.py").run(page)
+    celery = page["celery_init_app"](app)
     mail = Mail(app)
     heard = Heard(1)
 
@@ -225,7 +210,7 @@ def test_celery(tmp_path: Path, scripted: Scripted) -> None:
 
 def run(shop: QuartShop, *arguments: str) -> Result:
     """Run ``quart mail`` in the app."""
-    result = shop.app.test_cli_runner().invoke(args=["mail", *arguments])
+    result: Result = shop.app.test_cli_runner().invoke(args=["mail", *arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
 

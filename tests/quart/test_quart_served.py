@@ -43,7 +43,11 @@ def served(
     process = subprocess.Popen(
         [*command, "--graceful-timeout", "60", f"{Path(name).stem}:app"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "QUART_MAIL_URL": url_of(server)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "QUART_MAIL_URL": url_of(server),
+        },
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )

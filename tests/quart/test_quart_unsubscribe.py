@@ -48,9 +48,7 @@ class ListShop(QuartShop):
         path = self.sent().headers["List-Unsubscribe"].strip("<>").removeprefix(LINK)
 
         async def ask() -> tuple[int, str, t.Any]:
-            response = await self.client.open(
-                f"/mail/unsubscribe/{path}", method=method, **request
-            )
+            response = await self.client.open(f"/mail/unsubscribe/{path}", method=method, **request)
             page = await response.get_data(as_text=True)
             return response.status_code, str(page), response.headers
 

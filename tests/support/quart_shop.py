@@ -26,8 +26,8 @@ KEYS: dict[str, t.Any] = {
     "MAIL_QUEUE_ENGINE": "none",
 }
 TEMPLATES = {
-    "welcome.html": """<p>Hello {{ name }} from {{ shop }}. <a href="{{ url_for('hello') }}">More</a>"""
-    "<p>{{ request.path }}",
+    "welcome.html": "<p>Hello {{ name }} from {{ shop }}."
+    """ <a href="{{ url_for('hello') }}">More</a><p>{{ request.path }}""",
     "called.html": "<p>{{ later() }}",
 }
 

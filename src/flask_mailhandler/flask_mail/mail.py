@@ -108,8 +108,14 @@ class Mail(_MailMixin):
         """Register on an app, once: another ``Mail`` on the app has the same state.
 
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
+        :raises TypeError: for an app of Quart.
         """
         app = _itself(app)
+        if not isinstance(app, Flask):
+            raise TypeError(
+                "This is Flask-Mail's Mail, for apps of Flask. For an app of Quart, write"
+                " flask_mailhandler.Mail(app)."
+            )
         if NAME not in app.extensions:
             late: bool = app._got_first_request
             (_WithoutPages if late else OurMail)().init_app(app)

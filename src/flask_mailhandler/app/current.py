@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .framework import current_context
+from .framework import current_app_object
 
 if t.TYPE_CHECKING:
     from flask.sansio.app import App
@@ -15,12 +15,6 @@ NAME = "mailhandler"
 """Where an app stores its Mail: ``app.extensions[NAME]``."""
 REGISTRATION = "mailhandler.registration"
 """Where an app stores its registration, next to its Mail."""
-
-
-def current_app_object() -> App | None:
-    """Return the current app itself, not a proxy for it; None outside an app context."""
-    context = current_context()
-    return None if context is None else t.cast("App", context.app)
 
 
 def app_in_context() -> App:

@@ -15,7 +15,7 @@ from ..handlers.file import FileEmailHandler
 from ..handlers.mailbox import Kept
 from ..handlers.mailbox import MailboxEmailHandler
 from .account import Account
-from .current import current_app_object
+from .framework import current_app_object
 from .framework import current_request
 from .framework import framework_of
 from .settings import Settings

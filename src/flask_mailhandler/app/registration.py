@@ -29,7 +29,7 @@ from ..signals import message_failed
 from ..signals import message_sent
 from .account import Account
 from .account import DEFAULT
-from .framework import Framework
+from .flask_framework import Framework
 from .framework import framework_of
 from .no_sending import refuse
 from .no_sending import SAMPLE

@@ -12,8 +12,8 @@ from flask.globals import app_ctx
 
 from ..message.given import Before
 from .current import app_in_context
-from .current import current_app_object
 from .current import REGISTRATION
+from .framework import current_app_object
 
 if t.TYPE_CHECKING:
     from flask.sansio.app import App

@@ -268,8 +268,8 @@ def _exit(code: int) -> None:
 @contextlib.contextmanager
 def _errors_in_one_line() -> Iterator[None]:
     """Print an error as Click does, without a traceback."""
-    from ..app.current import current_app_object
-    from ..app.framework import FLASK
+    from ..app.flask_framework import FLASK
+    from ..app.framework import current_app_object
     from ..app.framework import framework_of
     from ..errors import MailError
     from ..handlers.console import visible

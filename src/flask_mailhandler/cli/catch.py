@@ -15,10 +15,10 @@ from pathlib import Path
 
 import click
 
-from ..app.current import current_app_object
 from ..app.current import registration
 from ..app.dev_mailbox import folder_of
 from ..app.dev_mailbox import mailbox_handler
+from ..app.framework import current_app_object
 from ..handlers.console import visible
 from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler

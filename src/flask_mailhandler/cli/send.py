@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from ..address import Address
-from ..app.current import current_app_object
+from ..app.framework import current_app_object
 from ..attachment import Attachment
 from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from werkzeug.local import LocalProxy
 
-from ..app.current import current_app_object
 from ..app.current import NAME
 from ..app.current import no_mail
+from ..app.framework import current_app_object
 from ..app.framework import framework_of
 from ..app.sender import Sender
 from ..errors import ConfigurationError

@@ -11,8 +11,8 @@ from blinker import NamedSignal
 from blinker import Namespace
 
 from ..app.current import app_in_context
-from ..app.current import current_app_object
 from ..app.current import NAME
+from ..app.framework import current_app_object
 from ..errors import MailWarning
 from ..log import logger
 from ..report import DeliveryError

@@ -13,7 +13,7 @@ from ...message.one_click import PATH
 if t.TYPE_CHECKING:
     from flask.sansio.app import App
 
-    from ...app.framework import Answer
+    from ...app.flask_framework import Answer
 
 _URL = re.compile(rf"(https?://[^\s<>]+/){PATH}([\w.~-]+)")
 

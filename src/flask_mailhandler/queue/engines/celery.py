@@ -8,7 +8,7 @@ from celery import shared_task
 from celery.signals import worker_process_init
 from celery.signals import worker_process_shutdown
 
-from ...app.current import current_app_object
+from ...app.framework import current_app_object
 from ...errors import ConfigurationError
 from ..current import current_queue
 from .broker import BrokerEngine

@@ -9,7 +9,7 @@ import typing as t
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from ....app.current import current_app_object
+from ....app.framework import current_app_object
 from ....app.framework import framework_of
 from ....errors import ConfigurationError
 from ....secret import Secret

@@ -27,9 +27,9 @@ from quart.testing import QuartClient
 from ..errors import ConfigurationError
 from ..errors import MailWarning
 from ..testing.one_click import post_one_click
-from .framework import Answer
-from .framework import Framework
-from .framework import Function
+from .flask_framework import Answer
+from .flask_framework import Framework
+from .flask_framework import Function
 from .other_extension import outside
 
 if t.TYPE_CHECKING:

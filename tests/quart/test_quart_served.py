@@ -1,4 +1,4 @@
-"""The example for Quart, served by Hypercorn."""
+"""The example for Quart, served by Hypercorn and by Uvicorn."""
 
 from __future__ import annotations
 
@@ -28,20 +28,23 @@ if t.TYPE_CHECKING:
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quart"
 
+# The socket is a file in the current folder.
+SERVERS = {
+    "hypercorn": ["--bind", "unix:http", "--graceful-timeout", "60"],
+    "uvicorn": ["--uds", "http", "--timeout-graceful-shutdown", "60"],
+}
+
 pytestmark = pytest.mark.slow
 
 
 @contextlib.contextmanager
-def served(
-    folder: Path, server: ScriptedServer, name: str = "shop.py"
-) -> Iterator[subprocess.Popen[bytes]]:
+def served(folder: Path, server: ScriptedServer, name: str) -> Iterator[subprocess.Popen[bytes]]:
     """Serve the example at a socket in a folder, in which it has its queue."""
     source = (EXAMPLE / "shop.py").read_text(encoding="utf-8")
     instance = f"Quart(__name__, instance_path={str(folder)!r}, root_path={str(EXAMPLE)!r})"
-    (folder / name).write_text(source.replace("Quart(__name__)", instance), encoding="utf-8")
-    command = [sys.executable, "-m", "hypercorn", "--bind", f"unix:{folder / 'http'}"]
+    (folder / "shop.py").write_text(source.replace("Quart(__name__)", instance), encoding="utf-8")
     process = subprocess.Popen(
-        [*command, "--graceful-timeout", "60", f"{Path(name).stem}:app"],
+        [sys.executable, "-m", name, *SERVERS[name], "shop:app"],
         cwd=folder,
         env={
             **os.environ,
@@ -52,7 +55,7 @@ def served(
         stdout=subprocess.DEVNULL,
     )
     try:
-        until(lambda: listens_at(folder / "http"), 60, "hypercorn")
+        until(lambda: listens_at(folder / "http"), 60, name)
         yield process
     finally:
         if process.poll() is None:
@@ -95,11 +98,12 @@ def recipients(server: ScriptedServer) -> list[str]:
     return sorted(recipient for message in server.accepted for recipient in message.recipients)
 
 
-def test_fifty_at_once(tmp_path: Path, scripted: Scripted) -> None:
+@pytest.mark.parametrize("name", SERVERS)
+def test_fifty_at_once(name: str, tmp_path: Path, scripted: Scripted) -> None:
     """Fifty requests that send at once each send their message, once."""
     server = scripted()
 
-    with served(tmp_path, server):
+    with served(tmp_path, server, name):
         answers = orders(tmp_path, range(50))
 
     expected = sorted(f"o{number}@example.com" for number in range(50))
@@ -108,16 +112,18 @@ def test_fifty_at_once(tmp_path: Path, scripted: Scripted) -> None:
     assert all(b"https://shop.example/orders/" in message.content for message in server.accepted)
 
 
-def test_the_end_while_the_queue_sends(tmp_path: Path, scripted: Scripted) -> None:
-    """If the server stops while the queue's thread sends, no message is lost or sent twice, and the
-    next process sends the rest."""
+@pytest.mark.parametrize("name", SERVERS)
+def test_the_end_while_the_queue_sends(name: str, tmp_path: Path, scripted: Scripted) -> None:
+    """If the server stops while the queue's thread sends, no message is lost or sent twice, the row
+    that is being sent is finished, and the next process sends the rest. Uvicorn ends by the
+    signal that it got, so no hook of atexit runs."""
     server = scripted()
 
-    with served(tmp_path, server) as process:
+    with served(tmp_path, server, name) as process:
         tickets = orders(tmp_path, range(20), "/later")
         until(lambda: server.accepted, 60, "the first message")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(120) == 0
+        assert process.wait(120) == (0 if name == "hypercorn" else -signal.SIGTERM)
     with shop(tmp_path, server) as rest:
         rest.queue.run_once()
         states = rest.states

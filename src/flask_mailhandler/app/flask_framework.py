@@ -65,6 +65,9 @@ class Framework:
         """
         return True
 
+    def at_shutdown(self, app: t.Any, function: Callable[[], None]) -> None:
+        """Call a function when the server stops, if that is not simply the end of the process."""
+
     def app_context(self, app: t.Any) -> AbstractContextManager[object]:
         """Return a context of the app, for code without ``await``."""
         context: AbstractContextManager[object] = app.app_context()

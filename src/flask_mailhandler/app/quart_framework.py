@@ -72,6 +72,13 @@ class QuartFramework(Framework):
             )
         return False
 
+    def at_shutdown(self, app: Quart, function: Callable[[], None]) -> None:
+        # Uvicorn ends its process by the signal that it got: no hook of atexit runs.
+        async def end() -> None:
+            await asyncio.to_thread(function)
+
+        app.after_serving(end)
+
     def app_context(self, app: Quart) -> AbstractContextManager[object]:
         return _pushed(app.app_context())
 

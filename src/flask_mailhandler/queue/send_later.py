@@ -179,9 +179,14 @@ def start_with_requests(app: App, mine: Registration) -> None:
             queue.wake()
         return queue.store.begun
 
+    def end() -> None:
+        if "queue" in mine.edges:
+            _queue_of(mine).engine.drain()
+
     if mine.settings.queue.queue_engine not in _OWN_ENGINES:
         _ = _queue_of(mine).engine
     mine.edges["queue start"] = mine.framework.at_requests(app, start)
+    mine.framework.at_shutdown(app, end)
     mine.keep_events = _keep_events
     if mine.settings.queue.suppressions:
         from .events.screening import Screen  # few apps have it

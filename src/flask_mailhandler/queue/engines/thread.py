@@ -60,6 +60,11 @@ class ThreadEngine(Engine):
             )
         running.bell.ring()
 
+    def drain(self) -> None:
+        """Send due mail for a while, and end the thread."""
+        if running := self._running.pop(os.getpid(), None):
+            running.at_exit()
+
     def close(self) -> None:
         """End the thread after the message that it is sending."""
         if running := self._running.pop(os.getpid(), None):

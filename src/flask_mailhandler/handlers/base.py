@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..address import AddressesInput
+from ..address import AddressInput
 from ..config.url import only_options
 from ..config.url import URL
 from ..content import Content
@@ -181,14 +182,16 @@ class EmailHandler(Defaults, abstract=True):
         message: AnyMessage,
         *,
         recipients: AddressesInput = None,
+        envelope_sender: AddressInput | None = None,
         timeout: float | None = None,
         before: Sequence[Before] = (),
     ) -> Prepared:
         """Complete, check and render one message, for :meth:`dispatch`.
 
+        :param envelope_sender: The address for bounces of a message of the standard library.
         :raises MessageError: if it cannot be sent as it is.
         """
-        return prepare(self, message, recipients, timeout, before)
+        return prepare(self, message, recipients, envelope_sender, timeout, before)
 
     def dispatch(
         self,

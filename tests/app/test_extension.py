@@ -795,6 +795,23 @@ def test_a_wrong_envelope_sender() -> None:
             send(HI, envelope_sender="b@example.com")
 
 
+@pytest.mark.parametrize(
+    ("accounts", "known"),
+    [
+        ({}, "there is 'default'."),
+        ({"news": {}}, "there are 'default' and 'news'."),
+        ({"bulk": {}, "news": {}}, "there are 'default', 'bulk' and 'news'."),
+    ],
+)
+def test_an_account_that_is_not_there(accounts: dict[str, t.Any], known: str) -> None:
+    """The error names the accounts that there are."""
+    app = create_app(handler="memory", accounts=accounts)
+    with app.app_context(), pytest.raises(ConfigurationError) as caught:
+        mail_of(app).send(HI, using="nwes")
+
+    assert str(caught.value) == f"There is no account 'nwes' in MAIL_ACCOUNTS; {known}"
+
+
 def test_nobody_is_left() -> None:
     """recipients=[] does not mean all recipients: a retry without any must not send the mail
     twice."""

@@ -86,7 +86,9 @@ class Pool:
             phase=Phase.CONNECT,
         )
 
-    def _open(self, slots: Slots[Session], turn: Turn[Session], delivery: Delivery, observe: Observe) -> None:
+    def _open(
+        self, slots: Slots[Session], turn: Turn[Session], delivery: Delivery, observe: Observe
+    ) -> None:
         """Open a connection for *turn*, or put it back to the head of the line if the server has
         too many of ours already."""
         if refused := self._login_pause():

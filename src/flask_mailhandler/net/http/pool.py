@@ -15,7 +15,6 @@ from .answer import Answer
 from .connection import Connection
 from .connection import Progress
 from .exchange import exchange
-from .exchange import MAX_ANSWER
 from .exchange import NoAnswerError
 from .exchange import open_connection
 from .request import Request

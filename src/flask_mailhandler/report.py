@@ -185,7 +185,14 @@ class DeliveryError(MailError):
 
 
 class DeferredError(DeliveryError):
-    """The message was not accepted now. Sending it again later is safe."""
+    """The message was not accepted now. Sending it again later is safe.
+
+    If :attr:`.Report.safe_until` is set, it is safe until then.
+    """
+
+    retry_after: float | None = None
+    """The seconds for which the server wants no message from this account, or 0 if it does not say
+    how long. None if it wants the next message, as far as known."""
 
 
 class ConnectError(DeferredError):

@@ -57,7 +57,7 @@ class Report(Frozen):
     error: DeliveryError | None = None
     """What went wrong, if any recipient was not accepted."""
     safe_until: datetime.datetime | None = None
-    """The time until which it is safe to send the message again although an outcome is unknown:
+    """The time until which it is safe to send the message again although it may have been accepted:
     until then, the provider recognizes its idempotency key. It has a time zone. None if there is no
     such key, as with SMTP."""
 

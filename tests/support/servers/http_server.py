@@ -95,6 +95,7 @@ class HTTPServer:
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._threads: list[threading.Thread] = []
+        self._clients: list[socket.socket] = []
         self._accepting = threading.Thread(target=self._accept)
 
     def wait_ended(self, connections: int) -> None:
@@ -111,8 +112,13 @@ class HTTPServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._accepting.join()
         self._listener.close()
+        for client in self._clients:  # a client may keep its connection
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
+        for client in self._clients:
+            client.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -125,12 +131,13 @@ class HTTPServer:
 
     def _serve(self, client: socket.socket, number: int) -> None:
         try:
-            with contextlib.suppress(OSError), contextlib.closing(client):
-                if self._tls is None:
-                    _Dialogue(self, client, number).run()
-                else:
-                    with self._tls.wrap_socket(client, server_side=True) as encrypted:
-                        _Dialogue(self, encrypted, number).run()
+            with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+                if self._tls is not None:
+                    stack.callback(client.close)
+                    client = self._tls.wrap_socket(client, server_side=True)
+                stack.callback(client.close)
+                self._clients.append(client)
+                _Dialogue(self, client, number).run()
         finally:
             with self.changed:
                 self.ended += 1

@@ -66,9 +66,11 @@ def limit_lock_wait(connection: sa.Connection, seconds: float) -> None:
     """Limit the wait for a lock on this connection, for all attempts together."""
     most = math.ceil(seconds / _ATTEMPTS[_LOCK_TIMEOUT])
     connection.info[_LIMITED] = True
+    # The CAST is for MySQL, to which LEAST of the two is not a whole number.
     connection.exec_driver_sql(
         "SET @flask_mailhandler_wait = @@innodb_lock_wait_timeout, SESSION"
-        f" innodb_lock_wait_timeout = LEAST(@@innodb_lock_wait_timeout, {most})"
+        " innodb_lock_wait_timeout"
+        f" = CAST(LEAST(@@innodb_lock_wait_timeout, {most}) AS UNSIGNED)"
     )
 
 

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
 
     from queueing import Shop
     from sending import Scripted
+    from servers.mariadb import Mariadb
     from servers.postgresql import Postgresql
     from storing import Place
 
@@ -234,28 +235,37 @@ def test_between_any_two_calls(
 
 
 @pytest.mark.services
+@pytest.mark.parametrize(
+    ("name", "patience"),
+    [
+        ("postgresql", "%20-clock_timeout%3D50ms"),
+        # It waits for a lock for a second at least, so that this takes a minute or two.
+        pytest.param("mariadb", "&init_command=SET%20innodb_lock_wait_timeout%3D0"),
+    ],
+)
 @each_pair
 def test_between_any_two_statements(
     subject: Callable[[Post], None],
     action: Doing,
-    postgresql: Postgresql,
+    name: str,
+    patience: str,
+    request: pytest.FixtureRequest,
     tmp_path: Path,
     scripted: Scripted,
 ) -> None:
-    """The promises hold whatever happens between two statements, or before a commit, in PostgreSQL.
+    """The promises hold whatever happens between two statements, or before a commit, on a server.
     An action that would have to wait for the interrupted one gives up and does nothing."""
 
     def unless_it_waits(shop: Shop) -> None:
         with contextlib.suppress(QueueError):
             action(shop)
 
-    with postgresql.database() as url:
-        theirs = f"{url}%20-clock_timeout%3D50ms"
-        with post_at(tmp_path, scripted, url, theirs) as post:
-            store = post.here.queue.store
-            assert isinstance(store, SqlalchemyStore)
-            steps = Steps(store.database.engine)
-            assert prove(post, subject, unless_it_waits, steps.watch, action, 1) > 2
+    server: Postgresql | Mariadb = request.getfixturevalue(name)
+    with server.database() as url, post_at(tmp_path, scripted, url, url + patience) as post:
+        store = post.here.queue.store
+        assert isinstance(store, SqlalchemyStore)
+        steps = Steps(store.database.engine)
+        assert prove(post, subject, unless_it_waits, steps.watch, action, 1) > 2
 
 
 class Steps:

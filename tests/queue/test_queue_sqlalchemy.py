@@ -75,10 +75,10 @@ def test_wrong_places(named: str, error: str) -> None:
 def test_another_kind_of_database() -> None:
     """Only databases that can give rows to many workers, and that were tested, are allowed."""
     app = Flask("shop")
-    driver = types.SimpleNamespace(paramstyle="format", version_info=(2, 0))
-    app.extensions["sqlalchemy"] = Engines(sa.create_engine("mysql+mysqldb://", module=driver))
+    driver = types.SimpleNamespace(paramstyle="named", version="2.0", **dict.fromkeys(ORACLE))
+    app.extensions["sqlalchemy"] = Engines(sa.create_engine("oracle+oracledb://", module=driver))
 
-    with pytest.raises(ConfigurationError, match=r"SQLite or PostgreSQL, not of mysql"):
+    with pytest.raises(ConfigurationError, match=r"MariaDB or MySQL, not of 'oracle'"):
         store_named("sqlalchemy", app)
 
 
@@ -137,7 +137,10 @@ def test_the_same_in_a_schema(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "place",
-    ["sqlalchemy", pytest.param("postgresql", marks=pytest.mark.services)],
+    [
+        "sqlalchemy",
+        *(pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "mariadb")),
+    ],
     indirect=True,
 )
 def test_an_error_of_any_kind(place: Place) -> None:

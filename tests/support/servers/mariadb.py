@@ -1,7 +1,7 @@
 """A separate MariaDB in a temporary folder, on a free port.
 
-Debian's package ``mariadb-server`` is needed. The system's own instance, if there is one, is neither
-used nor touched.
+Debian's package ``mariadb-server`` is needed. The system's own instance, if there is one, is
+neither used nor touched.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import uuid
 from pathlib import Path
 
 import pymysql
-import sqlalchemy as sa
 
 from .postgresql import make_tables
 from .waiting import until

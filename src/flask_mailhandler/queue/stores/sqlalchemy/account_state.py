@@ -86,7 +86,7 @@ class SqlalchemyAccounts:
             connection.execute(heard)
 
     def _account(self, connection: sa.Connection, account: str) -> None:
-        new = {"app": self.app, "account": account}
+        new = {"app": self.app, "account": account, "why": "", "rate": "{}"}
         self.database.kind.insert_missing(connection, self.database.accounts, [new])
 
     def _mine(self, account: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:

@@ -66,15 +66,14 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, ...]:
         column("id", number, primary_key=True, autoincrement=False),
         column("octets", octets),
     )
-    # In parentheses, because MySQL allows no other default of a long text.
     accounts = table(
         "mail_queue_account",
         column("app", word, primary_key=True),
         column("account", word, primary_key=True),
         column("paused_until", sa.Double, server_default="0"),
         column("pauses", sa.Integer, server_default="0"),
-        column("why", text, server_default=sa.text("('')")),
-        column("rate", text, server_default=sa.text("('{}')")),
+        column("why", text),
+        column("rate", text),
         column("rung_until", sa.Double, server_default="0"),
     )
     # String(n) in keys and indexes, so that they fit into those of other databases too.

@@ -1,4 +1,4 @@
-"""``make soak``: 16 processes send 5,000 mails from one PostgreSQL or MariaDB, each of them once (F-100).
+"""``make soak``: 16 processes send 5,000 mails from one database, each of them once (F-100).
 
 The name keeps it out of the other tests, for it takes a minute.
 """

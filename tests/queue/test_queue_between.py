@@ -216,6 +216,12 @@ def _forget_all(post: Post) -> None:
 
 
 @each_pair
+# What happens between two calls happens between two statements, too.
+@pytest.mark.parametrize(
+    "place",
+    ["sqlite", "sqlalchemy", pytest.param("postgresql", marks=pytest.mark.services)],
+    indirect=True,
+)
 def test_between_any_two_calls(
     subject: Callable[[Post], None],
     action: Doing,
@@ -223,7 +229,7 @@ def test_between_any_two_calls(
     tmp_path: Path,
     scripted: Scripted,
 ) -> None:
-    """The promises hold whatever happens between two calls of a store, with each store."""
+    """The promises hold whatever happens between two calls of a store."""
     with post_at(tmp_path, scripted, place.named) as post:
         between = Between(post.here.queue.store)
         post.here.queue.components._made["store"] = between
@@ -234,16 +240,17 @@ def test_between_any_two_calls(
         assert prove(post, subject, action, watch, action) > 2
 
 
+# What interrupts a transaction is in one of these.
+FEW = [(one, two) for one, two in PAIRS if two in (cancel, take_over)]
+POSTGRESQL = ("postgresql", "%20-clock_timeout%3D50ms")
+MARIADB = ("mariadb", "&init_command=SET%20innodb_lock_wait_timeout%3D0")
+
+
 @pytest.mark.services
 @pytest.mark.parametrize(
-    ("name", "patience"),
-    [
-        ("postgresql", "%20-clock_timeout%3D50ms"),
-        # It waits for a lock for a second at least, so that this takes a minute or two.
-        pytest.param("mariadb", "&init_command=SET%20innodb_lock_wait_timeout%3D0"),
-    ],
+    ("subject", "action", "name", "patience"),
+    [(*pair, *POSTGRESQL) for pair in PAIRS] + [(*pair, *MARIADB) for pair in FEW],
 )
-@each_pair
 def test_between_any_two_statements(
     subject: Callable[[Post], None],
     action: Doing,

@@ -72,13 +72,20 @@ def test_wrong_places(named: str, error: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_another_kind_of_database() -> None:
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("mssql+pymssql://", "MariaDB or MySQL, not of 'mssql'"),
+        ("mysql+mysqlconnector://", r"Write 'mysql\+pymysql://'"),
+    ],
+)
+def test_another_kind_of_database(url: str, error: str) -> None:
     """Only databases that can give rows to many workers, and that were tested, are allowed."""
     app = Flask("shop")
-    driver = types.SimpleNamespace(paramstyle="named", version="2.0", **dict.fromkeys(ORACLE))
-    app.extensions["sqlalchemy"] = Engines(sa.create_engine("oracle+oracledb://", module=driver))
+    driver = types.SimpleNamespace(paramstyle="format", version_info=(2, 0))
+    app.extensions["sqlalchemy"] = Engines(sa.create_engine(url, module=driver))
 
-    with pytest.raises(ConfigurationError, match=r"MariaDB or MySQL, not of 'oracle'"):
+    with pytest.raises(ConfigurationError, match=error):
         store_named("sqlalchemy", app)
 
 

@@ -300,3 +300,30 @@ def test_the_worker(shops: t.Callable[..., QuartShop], tmp_path: Path) -> None:
         process.communicate(timeout=120)
 
     assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_a_new_mail(tmp_path: Path) -> None:
+    """quart mail new writes a mail whose test passes, without warnings."""
+    (tmp_path / "app.py").write_text(
+        "from quart import Quart\n"
+        "from flask_mailhandler import Mail\n"
+        "mail = Mail()\n"
+        "def create_app():\n"
+        "    app = Quart(__name__)\n"
+        "    app.config['MAIL_DEFAULT_FROM'] = 'shop@example.com'\n"
+        "    mail.init_app(app)\n"
+        "    return app\n",
+        encoding="utf-8",
+    )
+
+    # pytest-flask takes the fixture "app" for one of Flask.
+    test = ["pytest", "-q", "-W", "error", "-p", "no:flask"]
+    for command in (["quart", "mail", "new", "welcome"], test):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        if command[0] == "quart":
+            assert "quart mail preview --export previews" in done.stdout
+            assert "Flask" not in (tmp_path / "conftest.py").read_text(encoding="utf-8")

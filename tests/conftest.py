@@ -319,7 +319,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of sessions and pools. It stands still until a test moves it."""
     clock = Clock()
-    for module in ("net.deadline", "smtp.pool", "smtp.slots", "smtp.session", "smtp.stream"):
+    for module in ("net.deadline", "smtp.pool", "net.slots", "smtp.session", "smtp.stream"):
         monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
     return clock
 

@@ -150,7 +150,7 @@ def test_a_maildir_of_another_user(
     app = Flask("shop")
     Mail(app)
 
-    def refuse(path: Path, *args: object) -> t.NoReturn:
+    def refuse(path: Path, *args: object, **options: object) -> t.NoReturn:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
     with monkeypatch.context() as patched:

@@ -19,8 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from flask_mailhandler import Message
-from queueing import shop
 from queueing import Shop
+from queueing import shop
 from servers import ScriptedServer
 
 THREADS = 8

@@ -463,6 +463,7 @@ def test_after_a_fork(place: Place) -> None:
     assert store.counts() == {"waiting": 11}
 
 
+@pytest.mark.slow
 def test_workers_in_several_processes(place: Place, tmp_path: Path, scripted: Scripted) -> None:
     """Four processes send 200 messages from one queue, each of them once."""
     server = scripted()

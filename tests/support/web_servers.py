@@ -1,134 +1,92 @@
-"""The web servers that the app is tried on: how each is started and stopped, and what it promises.
+"""The web servers that an app is tried on: how each is run and stopped, and what it promises.
 
-``docs/deployment.rst`` shows the result for each.
+``docs/deployment.rst`` shows the results.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import importlib.util
-import os
-import shutil
 import signal
 import sys
+import sysconfig
 import typing as t
 from pathlib import Path
 
-DRAINED = "drained"
+DRAINED = "sent"
 """All accepted mail has been sent when the server has ended."""
-NEXT = "next"
+NEXT = "left"
 """Accepted mail may be left when the server has ended. The next process sends it at once."""
 
+_MODULES = Path("/usr/lib/apache2/modules")
 _PYTHON = (sys.executable, "-m")
-_APACHE = Path("/usr/lib/apache2/modules")
 
 
 @dataclasses.dataclass(frozen=True)
 class WebServer:
     """A web server, and how it is run.
 
-    :param name: What is shown for it.
-    :param command: Its command. ``{socket}`` is the socket that it listens at, ``{port}`` a TCP
-        port, ``{folder}`` the folder with ``shop.py``, and ``{grace}`` the seconds that it allows
-        its processes at the end.
+    :param command: ``{socket}`` is the socket in the file system at which it listens, ``{port}``
+        a TCP port, and ``{folder}`` the folder of the app.
     :param promise: :data:`DRAINED` or :data:`NEXT`.
     :param package: The distribution whose version is shown.
+    :param setting: Which setting of the page is used, or "".
     :param stop: The signal that stops it.
-    :param end: Code at the end of ``shop.py``.
-    :param files: Other files, by their name.
+    :param end: Code at the end of the app's module.
+    :param files: Other files of the app.
     """
 
-    name: str
     command: tuple[str, ...]
     promise: str
     package: str
+    setting: str = ""
     stop: signal.Signals = signal.SIGTERM
     end: str = ""
     files: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def missing(self) -> str:
-        """Why it cannot be run here, or ""."""
-        if self.package == "apache2":
-            return "" if (_APACHE / "mod_wsgi.so").exists() else "libapache2-mod-wsgi-py3"
-        try:
-            importlib.metadata.version(self.package)
-        except importlib.metadata.PackageNotFoundError:
-            return self.package
-        return ""
+        """What must be installed to run it, or ""."""
+        if self.package == "mod_wsgi":
+            found = (_MODULES / "mod_wsgi.so").exists()
+            return "" if found else "apache2 libapache2-mod-wsgi-py3"
+        return "" if self.version else self.package
 
     @property
     def version(self) -> str:
-        """Its version."""
-        if self.package == "apache2":
+        """Its version, or ""."""
+        if self.package == "mod_wsgi":
             return "Debian's"
-        return importlib.metadata.version(self.package)
+        try:
+            return importlib.metadata.version(self.package)
+        except importlib.metadata.PackageNotFoundError:
+            return ""
 
-    def __str__(self) -> str:
-        return self.name
 
+# Python runs its atexit hooks after an exception, but not after a signal that ends the process.
+_EXIT_ON_SIGTERM = """
+import signal
+import sys
 
-# asgiref makes an ASGI app of the Flask app.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+"""
+_IGNORE_SIGTERM = """
+import signal
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+"""
 _ASGI = """
 from asgiref.wsgi import WsgiToAsgi
+
 asgi = WsgiToAsgi(app)
 """
 _A2WSGI = """
 from a2wsgi import WSGIMiddleware
+
 asgi = WSGIMiddleware(app, workers=10)
 """
-# Python runs its atexit hooks only if a signal raises an exception, or is handled otherwise.
-EXIT_ON_SIGTERM = """
-import signal
-import sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-"""
-_PYWSGI = """
-import gevent
-import signal
-from gevent import pywsgi
-from gevent import socket
-
-if __name__ == "__main__":
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(os.environ["SOCKET"])
-    listener.listen(128)
-    server = pywsgi.WSGIServer(listener, app, log=None)
-    gevent.signal_handler(signal.SIGTERM, server.stop, 10)
-    server.serve_forever()
-"""
-_APACHE_CONF = """
-ServerRoot "{folder}"
-ServerName localhost
-PidFile "{folder}/apache.pid"
-Listen 127.0.0.1:{port}
-ErrorLog "{folder}/apache.log"
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule wsgi_module /usr/lib/apache2/modules/mod_wsgi.so
-WSGISocketPrefix "{folder}/wsgi"
-WSGIRestrictEmbedded On
-WSGIDaemonProcess shop processes=2 threads=15 {options} user={user} python-path={path}
-WSGIScriptAlias / "{folder}/shop.wsgi" process-group=shop application-group=%{{GLOBAL}}
-<Directory "{folder}">
-    Require all granted
-</Directory>
-"""
-
-
-def _gunicorn(*options: str) -> tuple[str, ...]:
-    common = ("gunicorn", "--bind", "unix:{socket}", "--graceful-timeout", "{grace}")
-    return (*_PYTHON, *common, *options, "shop:app")
-
-
-def _uwsgi(*options: str) -> tuple[str, ...]:
-    uwsgi = str(Path(sys.executable).with_name("uwsgi"))
-    common = ("--http-socket", "{socket}", "--module", "shop:app", "--home", sys.prefix)
-    return (uwsgi, "--master", "--die-on-term", *common, *options)
-
-
-_SERVE = """
+# The same with the socket of the tests as on the page.
+_UVICORN_SERVE = """
 import os
 import signal
 import sys
@@ -140,155 +98,136 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 if __name__ == "__main__":
     uvicorn.run("shop:asgi", uds=os.environ["SOCKET"], workers=2)
 """
+_PYWSGI_SERVE = """
+from gevent import monkey
+
+monkey.patch_all()
+
+import os
+import signal
+
+import gevent
+from gevent import pywsgi
+from gevent import socket
+
+from shop import app
+
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(os.environ["SOCKET"])
+listener.listen(128)
+server = pywsgi.WSGIServer(listener, app, log=None)
+gevent.signal_handler(signal.SIGTERM, server.stop, 10)
+server.serve_forever()
+"""
+# Debian's Python runs the app, with the packages of this one.
+_SITE = sysconfig.get_path("purelib")
+_APACHE = f"""
+ServerRoot "{{folder}}"
+ServerName localhost
+PidFile "{{folder}}/apache.pid"
+ErrorLog "{{folder}}/apache.log"
+Listen 127.0.0.1:{{port}}
+User www-data
+Group www-data
+LoadModule mpm_event_module {_MODULES}/mod_mpm_event.so
+LoadModule authz_core_module {_MODULES}/mod_authz_core.so
+LoadModule wsgi_module {_MODULES}/mod_wsgi.so
+WSGISocketPrefix "{{folder}}/wsgi"
+WSGIRestrictEmbedded On
+WSGIDaemonProcess shop processes=2 threads=15 python-path={_SITE}
+WSGIScriptAlias / "{{folder}}/shop.wsgi" process-group=shop application-group=%{{{{GLOBAL}}}}
+<Directory "{{folder}}">
+    Require all granted
+</Directory>
+"""
 
 
-SERVERS = (
-    WebServer("gunicorn sync", _gunicorn("--workers", "4"), DRAINED, "gunicorn"),
-    WebServer(
-        "gunicorn gthread", _gunicorn("--workers", "2", "--threads", "8"), DRAINED, "gunicorn"
+def _gunicorn(*options: str) -> tuple[str, ...]:
+    return (*_PYTHON, "gunicorn", "--bind", "unix:{socket}", *options)
+
+
+def _granian(*options: str) -> tuple[str, ...]:
+    command = ("granian", "--interface", "wsgi", "--uds", "{socket}", "--blocking-threads", "8")
+    return (*_PYTHON, *command, *options, "shop:app")
+
+
+def _hypercorn(workers: int) -> tuple[str, ...]:
+    command = ("hypercorn", "--bind", "unix:{socket}", "--workers", str(workers), "wsgi:shop:app")
+    return (*_PYTHON, *command)
+
+
+def _uwsgi(*options: str) -> tuple[str, ...]:
+    uwsgi = str(Path(sys.executable).with_name("uwsgi"))
+    common = ("--http-socket", "{socket}", "--module", "shop:app", "--home", sys.prefix)
+    return (uwsgi, "--master", "--processes", "2", "--threads", "8", *common, *options)
+
+
+_WAITRESS = (*_PYTHON, "waitress", "--unix-socket={socket}", "--threads=8", "shop:app")
+_UVICORN = (*_PYTHON, "uvicorn", "--uds", "{socket}", "--workers", "2", "shop:asgi")
+_CHEROOT = (*_PYTHON, "cheroot", "--bind", "{socket}", "shop:app")
+_FLASK_RUN = (*_PYTHON, "flask", "--app", "shop", "run", "--host", "unix://{socket}")
+
+SERVERS = {
+    "gunicorn, sync": WebServer(_gunicorn("--workers=4", "shop:app"), DRAINED, "gunicorn"),
+    "gunicorn, gthread": WebServer(
+        _gunicorn("--workers=2", "--threads=8", "shop:app"), DRAINED, "gunicorn"
     ),
-    WebServer(
-        "gunicorn --preload",
-        _gunicorn("--workers", "2", "--threads", "8", "--preload"),
-        DRAINED,
-        "gunicorn",
+    "gunicorn, --preload": WebServer(
+        _gunicorn("--workers=2", "--threads=8", "--preload", "shop:app"), DRAINED, "gunicorn"
     ),
-    WebServer(
-        "gunicorn gevent",
-        _gunicorn("--workers", "2", "--worker-class", "gevent"),
-        DRAINED,
-        "gunicorn",
+    "gunicorn, gevent": WebServer(
+        _gunicorn("--workers=2", "--worker-class=gevent", "shop:app"), DRAINED, "gunicorn"
     ),
-    WebServer(
-        "granian",
-        (
-            *(*_PYTHON, "granian", "--interface", "wsgi", "--uds", "{socket}", "--workers", "2"),
-            *("--blocking-threads", "8", "shop:app"),
-        ),
-        DRAINED,
-        "granian",
-    ),
-    WebServer(
-        "uvicorn, asgiref",
-        (*_PYTHON, "uvicorn", "--uds", "{socket}", "--workers", "2", "shop:asgi"),
-        DRAINED,
-        "uvicorn",
+    "gunicorn, uvicorn-worker": WebServer(
+        _gunicorn("--workers=2", "--worker-class=uvicorn_worker.UvicornWorker", "shop:asgi"),
+        NEXT,
+        "uvicorn-worker",
         end=_ASGI,
     ),
-    WebServer(
-        "uvicorn, a2wsgi",
-        (*_PYTHON, "uvicorn", "--uds", "{socket}", "--workers", "2", "shop:asgi"),
-        DRAINED,
-        "uvicorn",
-        end=_A2WSGI,
+    "granian": WebServer(
+        _granian("--workers=2", "--workers-kill-timeout=20"), DRAINED, "granian"
     ),
-    WebServer(
-        "hypercorn",
-        (*_PYTHON, "hypercorn", "--bind", "unix:{socket}", "--workers", "2", "wsgi:shop:app"),
-        NEXT,
-        "hypercorn",
-    ),
-    WebServer(
-        "hypercorn --graceful-timeout",
-        (
-            *(*_PYTHON, "hypercorn", "--bind", "unix:{socket}", "--workers", "2"),
-            *("--graceful-timeout", "{grace}", "wsgi:shop:app"),
-        ),
-        NEXT,
-        "hypercorn",
-    ),
-    WebServer(
-        "waitress",
-        (*_PYTHON, "waitress", "--unix-socket={socket}", "--threads=8", "shop:app"),
-        NEXT,
-        "waitress",
-    ),
-    WebServer(
-        "waitress, SIGINT",
-        (*_PYTHON, "waitress", "--unix-socket={socket}", "--threads=8", "shop:app"),
-        DRAINED,
-        "waitress",
-        stop=signal.SIGINT,
-    ),
-    WebServer(
-        "waitress, exit on SIGTERM",
-        (*_PYTHON, "waitress", "--unix-socket={socket}", "--threads=8", "shop:app"),
-        DRAINED,
-        "waitress",
-        end=EXIT_ON_SIGTERM,
-    ),
-    WebServer(
-        "cheroot",
-        (*_PYTHON, "cheroot", "--bind", "{socket}", "shop:app"),
-        NEXT,
-        "cheroot",
-    ),
-    WebServer(
-        "cheroot, exit on SIGTERM",
-        (*_PYTHON, "cheroot", "--bind", "{socket}", "shop:app"),
-        DRAINED,
-        "cheroot",
-        end=EXIT_ON_SIGTERM,
-    ),
-    WebServer(
-        "gevent.pywsgi",
-        (sys.executable, "-c", "from gevent import monkey; monkey.patch_all(); import runpy; runpy.run_path('shop.py', run_name='__main__')"),
-        DRAINED,
-        "gevent",
-        end=_PYWSGI,
-    ),
-    WebServer(
-        "flask run",
-        (*_PYTHON, "flask", "--app", "shop", "run", "--host", "unix://{socket}"),
-        NEXT,
-        "werkzeug",
-    ),
-    WebServer(
-        "flask run, exit on SIGTERM",
-        (*_PYTHON, "flask", "--app", "shop", "run", "--host", "unix://{socket}"),
-        DRAINED,
-        "werkzeug",
-        end=EXIT_ON_SIGTERM,
-    ),
-    WebServer(
-        "uWSGI graceful",
-        _uwsgi("--processes", "2", "--threads", "8", "--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
-        NEXT,
-        "uwsgi",
-    ),
-    WebServer(
-        "uvicorn script",
+    "uvicorn, asgiref": WebServer(_UVICORN, NEXT, "uvicorn", end=_ASGI),
+    "uvicorn, a2wsgi": WebServer(_UVICORN, NEXT, "uvicorn", end=_A2WSGI),
+    "uvicorn, serve.py": WebServer(
         (sys.executable, "serve.py"),
         DRAINED,
         "uvicorn",
+        "serve.py",
         end=_ASGI,
-        files={"serve.py": _SERVE},
+        files={"serve.py": _UVICORN_SERVE},
     ),
-    WebServer(
-        "uvicorn-worker",
-        (*_PYTHON, "gunicorn", "--bind", "unix:{socket}", "--workers", "2", "-k", "uvicorn_worker.UvicornWorker", "shop:asgi"),
+    "hypercorn": WebServer(_hypercorn(2), NEXT, "hypercorn"),
+    "hypercorn, one worker": WebServer(_hypercorn(1), DRAINED, "hypercorn"),
+    "hypercorn, SIGTERM ignored": WebServer(
+        _hypercorn(2), DRAINED, "hypercorn", "SIG_IGN", end=_IGNORE_SIGTERM
+    ),
+    "uWSGI": WebServer(_uwsgi("--die-on-term"), NEXT, "uwsgi"),
+    "uWSGI, --lazy-apps": WebServer(_uwsgi("--die-on-term", "--lazy-apps"), NEXT, "uwsgi"),
+    "uWSGI, hook": WebServer(
+        _uwsgi("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
         DRAINED,
-        "uvicorn",
-        end=_ASGI,
-    ),
-    WebServer(
-        "hypercorn ignore",
-        (*_PYTHON, "hypercorn", "--bind", "unix:{socket}", "--workers", "2", "wsgi:shop:app"),
-        DRAINED,
-        "hypercorn",
-        end="import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n",
-    ),
-    WebServer(
-        "hypercorn one",
-        (*_PYTHON, "hypercorn", "--bind", "unix:{socket}", "--workers", "1", "wsgi:shop:app"),
-        DRAINED,
-        "hypercorn",
-    ),
-    WebServer("uWSGI", _uwsgi("--processes", "2", "--threads", "8"), NEXT, "uwsgi"),
-    WebServer(
-        "uWSGI --lazy-apps",
-        _uwsgi("--processes", "2", "--threads", "8", "--lazy-apps"),
-        NEXT,
         "uwsgi",
+        "hook-master-start",
     ),
-)
+    "mod_wsgi": WebServer(
+        ("/usr/sbin/apache2", "-f", "{folder}/apache.conf", "-D", "FOREGROUND"),
+        NEXT,
+        "mod_wsgi",
+        files={"apache.conf": _APACHE, "shop.wsgi": "from shop import app as application\n"},
+    ),
+    "waitress": WebServer(_WAITRESS, NEXT, "waitress"),
+    "waitress, SIGINT": WebServer(_WAITRESS, DRAINED, "waitress", stop=signal.SIGINT),
+    "waitress, sys.exit": WebServer(
+        _WAITRESS, DRAINED, "waitress", "sys.exit", end=_EXIT_ON_SIGTERM
+    ),
+    "cheroot": WebServer(_CHEROOT, NEXT, "cheroot"),
+    "cheroot, sys.exit": WebServer(_CHEROOT, DRAINED, "cheroot", "sys.exit", end=_EXIT_ON_SIGTERM),
+    "gevent.pywsgi": WebServer(
+        (sys.executable, "serve.py"), DRAINED, "gevent", files={"serve.py": _PYWSGI_SERVE}
+    ),
+    "flask run": WebServer(_FLASK_RUN, NEXT, "werkzeug"),
+    "flask run, sys.exit": WebServer(
+        _FLASK_RUN, DRAINED, "werkzeug", "sys.exit", end=_EXIT_ON_SIGTERM
+    ),
+}

@@ -1,4 +1,13 @@
-"""Fifty requests at once to a web server that is stopped in the middle, and what became of them."""
+"""Fifty requests at once to a web server that is stopped in the middle, and what became of them.
+
+::
+
+    send-0, later-0, send-1 ...  50 requests, each in a thread
+    the stop signal              after 15 responses
+    the mail server              accepts no mail of later-... until the last response is there
+    the last process ends        what is in the queue now is "left"
+    run_once                     as the next process of the app does
+"""
 
 from __future__ import annotations
 
@@ -20,6 +29,7 @@ from queueing import shop
 from queueing import url_of
 from servers import Delay
 from servers.actions import Script
+from servers.dead_ends import free_port
 from servers.waiting import until
 
 if t.TYPE_CHECKING:
@@ -29,7 +39,13 @@ if t.TYPE_CHECKING:
     from servers.actions import Action
     from web_servers import WebServer
 
-_APP = """
+REQUESTS = 50
+STOP_AFTER = 15
+# Some servers keep connections waiting that they no longer accept, until their last process ends.
+_LAST_RESPONSE = 3.0
+_REPLY = 0.02
+
+_SHOP = """
 import os
 
 from flask import Flask
@@ -38,7 +54,7 @@ from flask_mailhandler import Message
 from flask_mailhandler.queue import lease
 from flask_mailhandler.queue.engines import thread
 
-# What a process leaves must be found by other means than the end of its lease.
+# The next process must find what is left by other means than the end of the lease.
 lease.LEASE = 110.0
 thread.DRAIN = float(os.environ["DRAIN"])
 
@@ -67,14 +83,10 @@ def later(name):
 def ready():
     return "ready"
 """
-REQUESTS = 50
-STOP_AFTER = 15
-# Some servers accept no connection any more, and close them only when the last process ends.
-_LAST_RESPONSES = 3.0
 
 
 @dataclasses.dataclass
-class Outcome:
+class Result:
     """What became of the requests and their mail."""
 
     answered: int = 0
@@ -82,33 +94,38 @@ class Outcome:
     cut: int = 0
     """Requests without a response."""
     errors: int = 0
-    """Requests with a response of 5xx."""
+    """Requests with another response."""
     seconds: float = 0.0
     """From the signal to the end of the last process."""
     left: int = 0
-    """Queued messages that were not sent when the server had ended."""
+    """Queued messages that were not sent when the last process had ended."""
     held: int = 0
-    """Queued messages of which nobody knows whether they were sent."""
+    """Messages that are held, because it is unknown whether they were sent."""
+    waiting: int = 0
+    """Queued messages that the next process did not send either."""
     lost: list[str] = dataclasses.field(default_factory=list)
-    """Messages of answered requests that never arrived, except those that are held."""
+    """Messages of answered requests that have not arrived."""
     doubled: list[str] = dataclasses.field(default_factory=list)
-    """Messages that arrived more than once."""
+    """Messages that have arrived more than once."""
 
 
 class Running:
-    """A web server that serves the shop."""
+    """A web server that serves the app."""
 
-    def __init__(
-        self, web: WebServer, folder: Path, server: ScriptedServer, *, grace: float, drain: float
-    ) -> None:
-        self._web = web
+    def __init__(self, web: WebServer, folder: Path, server: ScriptedServer, drain: float) -> None:
+        command = " ".join([*web.command, *web.files.values()])
+        self._port = free_port() if "{port}" in command else 0
         self._socket = folder / "http"
-        (folder / "shop.py").write_text(_APP + web.end, encoding="utf-8")
+        places = {"socket": self._socket, "port": self._port, "folder": folder}
+        (folder / "shop.py").write_text(_SHOP + web.end, encoding="utf-8")
         for name, text in web.files.items():
+            text = text.format(**places) if name.endswith(".conf") else text
             (folder / name).write_text(text, encoding="utf-8")
+        if self._port:
+            folder.chmod(0o777)  # Apache runs the app as another user
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [part.format(socket=self._socket, grace=round(grace)) for part in web.command],
+                [part.format(**places) for part in web.command],
                 cwd=folder,
                 env={
                     **os.environ,
@@ -124,27 +141,34 @@ class Running:
                 start_new_session=True,
             )
 
-    def wait_until_ready(self) -> None:
-        """Wait for the first response."""
-        until(self._is_ready, 60, self._web.name)
+    def is_ready(self) -> bool:
+        """Whether it answers.
 
-    def _is_ready(self) -> bool:
-        assert self.process.poll() is None, f"{self._web} ended by itself"
+        :raises RuntimeError: if it has ended by itself.
+        """
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.process.args!r} has ended by itself.")
         with contextlib.suppress(OSError, http.client.HTTPException):
             return self.ask("GET", "/") == 200
         return False
 
     def ask(self, method: str, path: str) -> int:
         """Make a request, and return the status of its response."""
-        return ask(self._socket, method, path)[0]
+        if not self._port:
+            return ask(self._socket, method, path)[0]
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self._port, 60)) as client:
+            client.request(method, path)
+            response = client.getresponse()
+            response.read()
+            return response.status
 
-    def wait_until_ended(self) -> None:
-        """Wait for the end of all its processes."""
+    def wait(self) -> None:
+        """Wait for the end of the last process."""
         self.process.wait(120)
-        until(lambda: not self._others(), 120, f"the processes of {self._web}")
+        until(lambda: not self._processes(), 120, "the other processes of the server")
 
-    def _others(self) -> list[int]:
-        """The processes of the server's session that are not dead yet."""
+    def _processes(self) -> list[int]:
+        """Its processes that are alive, which have a session of their own."""
         found = []
         for path in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
@@ -155,7 +179,7 @@ class Running:
 
     def kill(self) -> None:
         """Kill what is left of it."""
-        for number in [*self._others(), *([self.process.pid] if self.process.poll() is None else [])]:
+        for number in self._processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         self.process.wait()
@@ -163,97 +187,90 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    web: WebServer, folder: Path, server: ScriptedServer, *, grace: float, drain: float
+    web: WebServer, folder: Path, server: ScriptedServer, drain: float
 ) -> Iterator[Running]:
     """Run a web server."""
-    started = Running(web, folder, server, grace=grace, drain=drain)
+    started = Running(web, folder, server, drain)
     try:
-        started.wait_until_ready()
+        until(started.is_ready, 60, "the first response")
         yield started
     finally:
         started.kill()
 
 
-class _Storm:
-    """Requests at once, each in a thread."""
+class _Requests:
+    """The requests, each in a thread."""
 
     def __init__(self, web: Running) -> None:
         self._web = web
+        #: The status by name; 0 if there was no response.
         self.statuses: dict[str, int] = {}
-        self._one_more = threading.Condition()
-        kinds = ("send", "later")
-        self._threads = [
-            threading.Thread(target=self._ask, args=(kind, f"{kind}-{number}"))
-            for number in range(REQUESTS // 2)
-            for kind in kinds
-        ]
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def wait_for(self, number: int) -> None:
-        with self._one_more:
-            assert self._one_more.wait_for(lambda: len(self.statuses) >= number, 60)
-
-    def join(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        for thread in self._threads:
-            thread.join(max(0.0, end - time.monotonic()))
+        self._change = threading.Condition()
+        for number in range(REQUESTS // 2):
+            for kind in ("send", "later"):
+                threading.Thread(target=self._ask, args=(kind, f"{kind}-{number}")).start()
 
     def _ask(self, kind: str, name: str) -> None:
         try:
             status = self._web.ask("POST", f"/{kind}/{name}")
         except (OSError, http.client.HTTPException):
             status = 0
-        with self._one_more:
+        with self._change:
             self.statuses[name] = status
-            self._one_more.notify_all()
+            self._change.notify_all()
+
+    def wait_for(self, number: int, seconds: float) -> bool:
+        """Wait until so many requests have ended."""
+        with self._change:
+            return self._change.wait_for(lambda: len(self.statuses) >= number, seconds)
 
 
-def storm(
-    web: WebServer, folder: Path, server: ScriptedServer, *, grace: float = 30, drain: float = 10
-) -> Outcome:
-    """Make the requests, stop the server after some responses, and let another process send what
-    is left.
+def storm(web: WebServer, folder: Path, server: ScriptedServer, drain: float = 10.0) -> Result:
+    """Make the requests, stop the server after some responses, and let the next process send.
 
-    :param grace: Seconds that the server allows its processes at the end.
-    :param drain: Seconds that a process takes to send due mail at its end.
+    :param drain: Seconds for which a process sends due mail at its end.
     """
-    outcome = Outcome()
     over = threading.Event()
 
-    def reply(line: str, connection: object) -> Action:
-        # Nothing that was queued is sent before the server has served its last request.
+    def later(line: str, connection: object) -> Action:
         over.wait(60)
-        return Delay(0.02, "250 2.1.5 OK")
+        return "250 2.1.5 ok"
 
-    server.script = Script({"RCPT TO:<later": reply, "end of data": Delay(0.02, "250 2.0.0 OK")})
-    with running(web, folder, server, grace=grace, drain=drain) as started:
-        requests = _Storm(started)
-        requests.start()
-        requests.wait_for(STOP_AFTER)
-        began = time.monotonic()
-        started.process.send_signal(web.stop)
-        requests.join(_LAST_RESPONSES)
+    slow = Delay(_REPLY, "250 2.0.0 ok")
+    server.script = Script({"RCPT TO:<later": later, "end of data": slow})
+    try:
+        with running(web, folder, server, drain) as started:
+            requests = _Requests(started)
+            assert requests.wait_for(STOP_AFTER, 60)
+            began = time.monotonic()
+            started.process.send_signal(web.stop)
+            requests.wait_for(REQUESTS, _LAST_RESPONSE)
+            over.set()
+            started.wait()
+            seconds = time.monotonic() - began
+        assert requests.wait_for(REQUESTS, 60)
+    finally:
         over.set()
-        started.wait_until_ended()
-        outcome.seconds = time.monotonic() - began
-    requests.join(60)
-    statuses = requests.statuses
-    outcome.answered = sum(200 <= status < 300 for status in statuses.values())
-    outcome.cut = [*statuses.values()].count(0)
-    outcome.errors = REQUESTS - outcome.answered - outcome.cut
+    return dataclasses.replace(_result(requests.statuses, folder, server), seconds=seconds)
+
+
+def _result(statuses: dict[str, int], folder: Path, server: ScriptedServer) -> Result:
+    answered = {name for name, status in statuses.items() if 200 <= status < 300}
+    cut = [*statuses.values()].count(0)
     with shop(folder, server) as here:
-        outcome.left = len(here.rows) - here.states.count("sent")
+        left = len(here.rows) - here.states.count("sent")
         here.queue.run_once()
         states = {str(row.key): str(row.state) for row in here.rows}
     server.stop()
-    outcome.held = [*states.values()].count("held")
     arrived = collections.Counter(one.recipients[0].partition("@")[0] for one in server.received)
-    answered = {name for name, status in statuses.items() if 200 <= status < 300}
-    outcome.lost = sorted(
-        name for name in answered if not arrived[name] and states.get(name) != "held"
+    held = {name for name, state in states.items() if state == "held"}
+    return Result(
+        answered=len(answered),
+        cut=cut,
+        errors=len(statuses) - len(answered) - cut,
+        left=left,
+        held=len(held),
+        waiting=len(states) - len(held) - [*states.values()].count("sent"),
+        lost=sorted(answered - {*arrived} - held),
+        doubled=sorted(name for name, number in arrived.items() if number > 1),
     )
-    outcome.doubled = sorted(name for name, number in arrived.items() if number > 1)
-    return outcome

@@ -8,10 +8,13 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import signal
+import subprocess
 import sys
 import sysconfig
 import typing as t
 from pathlib import Path
+
+from code_blocks import code_blocks
 
 DRAINED = "sent"
 """All accepted mail has been sent when the server has ended."""
@@ -30,18 +33,14 @@ class WebServer:
         a TCP port, and ``{folder}`` the folder of the app.
     :param promise: :data:`DRAINED` or :data:`NEXT`.
     :param package: The distribution whose version is shown.
-    :param setting: Which setting of the page is used, or "".
     :param stop: The signal that stops it.
-    :param end: Code at the end of the app's module.
-    :param files: Other files of the app.
+    :param files: Files next to the app's module.
     """
 
     command: tuple[str, ...]
     promise: str
     package: str
-    setting: str = ""
     stop: signal.Signals = signal.SIGTERM
-    end: str = ""
     files: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -56,66 +55,52 @@ class WebServer:
     def version(self) -> str:
         """Its version, or ""."""
         if self.package == "mod_wsgi":
-            return "Debian's"
+            return _debian_version("libapache2-mod-wsgi-py3")
         try:
             return importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:
             return ""
 
 
-# Python runs its atexit hooks after an exception, but not after a signal that ends the process.
-_EXIT_ON_SIGTERM = """
-import signal
-import sys
+def _debian_version(package: str) -> str:
+    command = ["dpkg-query", "--show", "--showformat=${Version}", package]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.partition("-")[0]
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-"""
-_IGNORE_SIGTERM = """
-import signal
 
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-"""
-_ASGI = """
-from asgiref.wsgi import WsgiToAsgi
-
-asgi = WsgiToAsgi(app)
-"""
-_A2WSGI = """
+PAGE = Path(__file__).parents[2] / "docs" / "deployment.rst"
+# The files that the page shows, by name.
+_FILES = {block.file: block.code for block in code_blocks(PAGE)}
+_WSGI = {"wsgi.py": _FILES["wsgi.py"]}
+_ASGI = {"asgi.py": _FILES["asgi.py"]}
+_A2WSGI = {
+    "asgi.py": """
 from a2wsgi import WSGIMiddleware
 
-asgi = WSGIMiddleware(app, workers=10)
+from shop import create_app
+
+app = WSGIMiddleware(create_app(), workers=10)
 """
-# The same with the socket of the tests as on the page.
-_UVICORN_SERVE = """
-import os
-import signal
-import sys
-
-import uvicorn
-
-signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-
-if __name__ == "__main__":
-    uvicorn.run("shop:asgi", uds=os.environ["SOCKET"], workers=2)
-"""
+}
+# A socket in the file system is not the page's port, which another process may have.
+_SERVE = _FILES["serve.py"].replace('host="127.0.0.1", port=8000', 'uds="http"')
 _PYWSGI_SERVE = """
 from gevent import monkey
 
 monkey.patch_all()
 
-import os
 import signal
 
 import gevent
 from gevent import pywsgi
 from gevent import socket
 
-from shop import app
+from shop import create_app
 
 listener = socket.socket(socket.AF_UNIX)
-listener.bind(os.environ["SOCKET"])
+listener.bind("http")
 listener.listen(128)
-server = pywsgi.WSGIServer(listener, app, log=None)
+server = pywsgi.WSGIServer(listener, create_app(), log=None)
 gevent.signal_handler(signal.SIGTERM, server.stop, 10)
 server.serve_forever()
 """
@@ -148,67 +133,76 @@ def _gunicorn(*options: str) -> tuple[str, ...]:
 
 def _granian(*options: str) -> tuple[str, ...]:
     command = ("granian", "--interface", "wsgi", "--uds", "{socket}", "--blocking-threads", "8")
-    return (*_PYTHON, *command, *options, "shop:app")
+    return (*_PYTHON, *command, *options, "--factory", "shop:create_app")
 
 
-def _hypercorn(workers: int) -> tuple[str, ...]:
-    command = ("hypercorn", "--bind", "unix:{socket}", "--workers", str(workers), "wsgi:shop:app")
-    return (*_PYTHON, *command)
+def _hypercorn(app: str, *options: str) -> tuple[str, ...]:
+    return (*_PYTHON, "hypercorn", "--bind", "unix:{socket}", *options, app)
 
 
 def _uwsgi(*options: str) -> tuple[str, ...]:
     uwsgi = str(Path(sys.executable).with_name("uwsgi"))
-    common = ("--http-socket", "{socket}", "--module", "shop:app", "--home", sys.prefix)
+    common = ("--http-socket", "{socket}", "--module", "shop:create_app()", "--home", sys.prefix)
     return (uwsgi, "--master", "--processes", "2", "--threads", "8", *common, *options)
 
 
-_WAITRESS = (*_PYTHON, "waitress", "--unix-socket={socket}", "--threads=8", "shop:app")
-_UVICORN = (*_PYTHON, "uvicorn", "--uds", "{socket}", "--workers", "2", "shop:asgi")
-_CHEROOT = (*_PYTHON, "cheroot", "--bind", "{socket}", "shop:app")
-_FLASK_RUN = (*_PYTHON, "flask", "--app", "shop", "run", "--host", "unix://{socket}")
+def _waitress(app: str) -> tuple[str, ...]:
+    return (*_PYTHON, "waitress", "--unix-socket={socket}", "--threads", "8", app)
+
+
+def _cheroot(app: str) -> tuple[str, ...]:
+    return (*_PYTHON, "cheroot", "--bind", "{socket}", app)
+
+
+def _flask_run(app: str) -> tuple[str, ...]:
+    return (*_PYTHON, "flask", "--app", app, "run", "--host", "unix://{socket}")
+
+
+_UVICORN = (*_PYTHON, "uvicorn", "--uds", "{socket}", "--workers", "2", "asgi:app")
+_SERVE_PY = (sys.executable, "serve.py")
 
 SERVERS = {
-    "gunicorn, sync": WebServer(_gunicorn("--workers=4", "shop:app"), DRAINED, "gunicorn"),
+    "gunicorn, sync": WebServer(_gunicorn("--workers=4", "shop:create_app()"), DRAINED, "gunicorn"),
     "gunicorn, gthread": WebServer(
-        _gunicorn("--workers=2", "--threads=8", "shop:app"), DRAINED, "gunicorn"
+        _gunicorn("--workers=2", "--threads=8", "shop:create_app()"), DRAINED, "gunicorn"
     ),
     "gunicorn, --preload": WebServer(
-        _gunicorn("--workers=2", "--threads=8", "--preload", "shop:app"), DRAINED, "gunicorn"
+        _gunicorn("--workers=2", "--threads=8", "--preload", "shop:create_app()"),
+        DRAINED,
+        "gunicorn",
     ),
     "gunicorn, gevent": WebServer(
-        _gunicorn("--workers=2", "--worker-class=gevent", "shop:app"), DRAINED, "gunicorn"
+        _gunicorn("--workers=2", "--worker-class=gevent", "shop:create_app()"), DRAINED, "gunicorn"
     ),
     "gunicorn, uvicorn-worker": WebServer(
-        _gunicorn("--workers=2", "--worker-class=uvicorn_worker.UvicornWorker", "shop:asgi"),
+        _gunicorn("--workers=2", "--worker-class=uvicorn_worker.UvicornWorker", "asgi:app"),
         NEXT,
         "uvicorn-worker",
-        end=_ASGI,
+        files=_ASGI,
     ),
+    # A worker that hangs is killed: see the page.
     "granian": WebServer(
-        _granian("--workers=2", "--workers-kill-timeout=20"), DRAINED, "granian"
+        _granian("--workers", "2", "--workers-kill-timeout", "20"), NEXT, "granian"
     ),
-    "uvicorn, asgiref": WebServer(_UVICORN, NEXT, "uvicorn", end=_ASGI),
-    "uvicorn, a2wsgi": WebServer(_UVICORN, NEXT, "uvicorn", end=_A2WSGI),
+    "uvicorn, asgiref": WebServer(_UVICORN, NEXT, "uvicorn", files=_ASGI),
+    "uvicorn, a2wsgi": WebServer(_UVICORN, NEXT, "uvicorn", files=_A2WSGI),
     "uvicorn, serve.py": WebServer(
-        (sys.executable, "serve.py"),
-        DRAINED,
-        "uvicorn",
-        "serve.py",
-        end=_ASGI,
-        files={"serve.py": _UVICORN_SERVE},
+        _SERVE_PY, DRAINED, "uvicorn", files={**_ASGI, "serve.py": _SERVE}
     ),
-    "hypercorn": WebServer(_hypercorn(2), NEXT, "hypercorn"),
-    "hypercorn, one worker": WebServer(_hypercorn(1), DRAINED, "hypercorn"),
-    "hypercorn, SIGTERM ignored": WebServer(
-        _hypercorn(2), DRAINED, "hypercorn", "SIG_IGN", end=_IGNORE_SIGTERM
+    "hypercorn": WebServer(_hypercorn("wsgi:shop:create_app()"), DRAINED, "hypercorn"),
+    "hypercorn, two workers": WebServer(
+        _hypercorn("wsgi:shop:create_app()", "--workers", "2"), NEXT, "hypercorn"
+    ),
+    "hypercorn, patient.py": WebServer(
+        _hypercorn("wsgi:patient:app", "--workers", "2"),
+        DRAINED,
+        "hypercorn",
+        files={"patient.py": _FILES["patient.py"]},
     ),
     "uWSGI": WebServer(_uwsgi("--die-on-term"), NEXT, "uwsgi"),
     "uWSGI, --lazy-apps": WebServer(_uwsgi("--die-on-term", "--lazy-apps"), NEXT, "uwsgi"),
     "uWSGI, hook": WebServer(
-        _uwsgi("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
-        DRAINED,
-        "uwsgi",
-        "hook-master-start",
+        _uwsgi("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"), DRAINED, "uwsgi"
     ),
     "mod_wsgi": WebServer(
         ("/usr/sbin/apache2", "-f", "{folder}/apache.conf", "-D", "FOREGROUND"),
@@ -216,18 +210,12 @@ SERVERS = {
         "mod_wsgi",
         files={"apache.conf": _APACHE, "shop.wsgi": "from shop import app as application\n"},
     ),
-    "waitress": WebServer(_WAITRESS, NEXT, "waitress"),
-    "waitress, SIGINT": WebServer(_WAITRESS, DRAINED, "waitress", stop=signal.SIGINT),
-    "waitress, sys.exit": WebServer(
-        _WAITRESS, DRAINED, "waitress", "sys.exit", end=_EXIT_ON_SIGTERM
-    ),
-    "cheroot": WebServer(_CHEROOT, NEXT, "cheroot"),
-    "cheroot, sys.exit": WebServer(_CHEROOT, DRAINED, "cheroot", "sys.exit", end=_EXIT_ON_SIGTERM),
-    "gevent.pywsgi": WebServer(
-        (sys.executable, "serve.py"), DRAINED, "gevent", files={"serve.py": _PYWSGI_SERVE}
-    ),
-    "flask run": WebServer(_FLASK_RUN, NEXT, "werkzeug"),
-    "flask run, sys.exit": WebServer(
-        _FLASK_RUN, DRAINED, "werkzeug", "sys.exit", end=_EXIT_ON_SIGTERM
-    ),
+    "waitress": WebServer(_waitress("shop:app"), NEXT, "waitress"),
+    "waitress, SIGINT": WebServer(_waitress("shop:app"), DRAINED, "waitress", stop=signal.SIGINT),
+    "waitress, wsgi.py": WebServer(_waitress("wsgi:app"), DRAINED, "waitress", files=_WSGI),
+    "cheroot": WebServer(_cheroot("shop:app"), NEXT, "cheroot"),
+    "cheroot, wsgi.py": WebServer(_cheroot("wsgi:app"), DRAINED, "cheroot", files=_WSGI),
+    "gevent.pywsgi": WebServer(_SERVE_PY, DRAINED, "gevent", files={"serve.py": _PYWSGI_SERVE}),
+    "flask run": WebServer(_flask_run("shop"), NEXT, "werkzeug"),
+    "flask run, wsgi.py": WebServer(_flask_run("wsgi"), DRAINED, "werkzeug", files=_WSGI),
 }

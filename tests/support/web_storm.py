@@ -63,6 +63,10 @@ app.config.update(MAIL_DEFAULT_FROM="shop@example.com", MAIL_URL=os.environ["MAI
 mail = Mail(app)
 
 
+def create_app():
+    return app
+
+
 def message(name):
     return Message(subject=name, text="Hello.", to=f"{name}@example.com")
 
@@ -117,7 +121,7 @@ class Running:
         self._port = free_port() if "{port}" in command else 0
         self._socket = folder / "http"
         places = {"socket": self._socket, "port": self._port, "folder": folder}
-        (folder / "shop.py").write_text(_SHOP + web.end, encoding="utf-8")
+        (folder / "shop.py").write_text(_SHOP, encoding="utf-8")
         for name, text in web.files.items():
             text = text.format(**places) if name.endswith(".conf") else text
             (folder / name).write_text(text, encoding="utf-8")
@@ -132,7 +136,6 @@ class Running:
                     "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]),
                     "XDG_RUNTIME_DIR": str(folder),  # where gunicorn makes its control socket
                     "FOLDER": str(folder),
-                    "SOCKET": str(self._socket),
                     "MAIL_URL": url_of(server),
                     "DRAIN": str(drain),
                 },

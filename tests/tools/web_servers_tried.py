@@ -21,10 +21,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
-from servers import ScriptedServer  # noqa: E402
-from web_servers import DRAINED  # noqa: E402
-from web_servers import SERVERS  # noqa: E402
-from web_storm import storm  # noqa: E402
+from servers import ScriptedServer
+from web_servers import DRAINED
+from web_servers import SERVERS
+from web_storm import storm
 
 if t.TYPE_CHECKING:
     from web_servers import WebServer

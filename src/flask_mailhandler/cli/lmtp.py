@@ -28,15 +28,12 @@ from ..events.parts import MAX_OCTETS
 from ..handlers.console import visible
 from ..net.hosts import is_loopback
 from ..net.hosts import with_port
+from .aiosmtpd_use import harmless_log
+from .aiosmtpd_use import importing_aiosmtpd
 from .bounce import tell
-from .harmless_log import harmless_log
 
-try:
+with importing_aiosmtpd("--lmtp"):
     from aiosmtpd.lmtp import LMTP
-except ImportError as _error:
-    raise ConfigurationError(
-        "--lmtp needs aiosmtpd: pip install 'Flask-MailHandler[catch]'"
-    ) from _error
 
 if t.TYPE_CHECKING:
     from aiosmtpd.smtp import Envelope as Transaction

@@ -3,7 +3,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 # The newest of these that is at least 3.11 makes the virtual environment.
-PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
+PYTHON ?= $(firstword $(foreach name,python3 python3.15 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c $(NEW_ENOUGH) 2>/dev/null && echo $(name))))
 NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 PIP_INSTALL ?= $(PY) -m pip install --quiet --disable-pip-version-check

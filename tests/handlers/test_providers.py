@@ -285,7 +285,7 @@ def test_answers(fake: FakeProvider, case: Case) -> None:
 @pytest.mark.parametrize("case", SILENT)
 @pytest.mark.parametrize("kind", [FakePostmark, FakeSES])
 def test_unknown(kind: type[FakeProvider], case: Case) -> None:
-    """Without a key for repeats, a message that may have been taken is unknown, and not repeated."""
+    """Without a key, a message that may have been taken is unknown, and is not repeated."""
     with kind() as fake:
         judged(fake, case)
 
@@ -334,7 +334,7 @@ def test_resend_is_asked_once_more(manner: Manner) -> None:
     [LOST, not_taken_and(page(429)), not_taken_and(page(401)), not_taken_and(page(503))],
 )
 def test_resend_asked_in_vain(second: Manner) -> None:
-    """If the second answer does not say what became of the first request, it may have been taken."""
+    """If the second answer says nothing of the first request, that may have been taken."""
     with FakeResend(LOST, second) as fake:
         (report,) = send(fake)
 
@@ -407,7 +407,6 @@ def test_errors_of_postmark(case: Case) -> None:
 def test_inactive_recipients(to: list[str], states: list[State]) -> None:
     """Postmark names the recipients that it leaves out in a text."""
     with FakePostmark() as fake:
-        fake.inactive = {*fake.inactive, "Inactive@example.com"}
         (report,) = send(fake, letter(*to))
 
     assert [outcome.state for outcome in report.outcomes] == states

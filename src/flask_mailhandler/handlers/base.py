@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..address import AddressesInput
+from ..address import AddressInput
 from ..config.url import only_options
 from ..config.url import URL
 from ..content import Content
@@ -201,14 +202,16 @@ class EmailHandler(Defaults, abstract=True):
         message: AnyMessage,
         *,
         recipients: AddressesInput = None,
+        envelope_sender: AddressInput | None = None,
         timeout: float | None = None,
         before: Sequence[Before] = (),
     ) -> Prepared:
         """Complete, check and render one message, for :meth:`dispatch`.
 
+        :param envelope_sender: The address for bounces of a message of the standard library.
         :raises MessageError: if it cannot be sent as it is.
         """
-        prepared = prepare(self, message, recipients, timeout, before)
+        prepared = prepare(self, message, recipients, envelope_sender, timeout, before)
         if prepared.job is not None:
             self.check(prepared.job)
         return prepared

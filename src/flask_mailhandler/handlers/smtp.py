@@ -133,8 +133,9 @@ class SMTPEmailHandler(Connecting):
         if self.username is not None and self.password is None and self.oauth_token is None:
             raise ConfigurationError(
                 "MAIL_USERNAME or MAIL_URL has a user name, but neither MAIL_PASSWORD nor"
-                " MAIL_OAUTH_TOKEN is set. In the environment, quote a password that is a word of"
-                """ JSON: FLASK_MAIL_PASSWORD='"null"'."""
+                " MAIL_OAUTH_TOKEN is set. For a server that needs no login, leave out the user"
+                " name as well: Flask-Mail does not log in then. In the environment, quote a"
+                """ password that is a word of JSON: FLASK_MAIL_PASSWORD='"null"'."""
             )
         by_token = self.login_mechanism in ("oauthbearer", "xoauth2")
         if self.login_mechanism and self.username is None:

@@ -585,3 +585,29 @@ def test_the_key_is_not_shown(fake: FakeProvider) -> None:
     """The repr of a handler shows no key."""
     assert fake.key not in repr(handler_of(fake))
     assert "api_key=***" in repr(handler_of(fake))
+
+
+def test_the_command_says_where_mail_goes(fake: FakeProvider) -> None:
+    """``flask mail check`` names the API, shows no key, and asks nothing."""
+    app = Flask("shop")
+    app.config["MAIL_URL"] = fake.mail_url
+    Mail(app)
+
+    result = app.test_cli_runner().invoke(args=["mail", "check"])
+
+    assert result.exit_code == 0
+    assert f"Messages are sent by the API at 127.0.0.1:{fake.port}" in result.output
+    assert fake.key not in result.output
+    assert fake.opened == 0
+
+
+def test_in_a_test(fake: FakeProvider) -> None:
+    """With TESTING, mail is captured, whatever the provider."""
+    app = Flask("shop")
+    app.config.update(TESTING=True, MAIL_URL=fake.mail_url)
+    mail = Mail(app, cli=None)
+    with app.app_context(), mail.capture() as outbox:
+        mail.send(letter())
+
+    assert len(outbox) == 1
+    assert fake.opened == 0

@@ -550,6 +550,8 @@ def test_what_a_provider_cannot_express(
     ("url", "text"),
     [
         ("resend://default", "MAIL_API_KEY is not set"),
+        ("resend://k%20y@default", "without spaces"),
+        ("resend://k%C3%A9y@default", "without spaces"),
         ("resend://key", "must be like 'resend://KEY@default'"),
         ("resend://key@example.com", "must be like 'resend://KEY@default'"),
         ("resend://key:more@default", "must be like 'resend://KEY@default'"),

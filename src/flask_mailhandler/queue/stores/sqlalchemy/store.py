@@ -27,6 +27,8 @@ from .insert import values_of
 from .listing import literal
 from .postgresql import later
 from .postgresql import settlement
+from .postgresql import settlement_and_announcement
+from .statement import Run
 
 
 class SqlalchemyStore(SqlalchemyClaims):
@@ -42,8 +44,10 @@ class SqlalchemyStore(SqlalchemyClaims):
         this: sa.BindParameter[int] = sa.bindparam("this")
         owner = columns.lease_owner == sa.bindparam("owner")
         drop = sa.delete(database.contents).where(database.contents.c.id == this)
-        announce = sa.update(self._rows).where(columns.id == this, self._claimed, owner)
-        announce = announce.values(ended=sa.bindparam("ended"))
+        announce = sa.update(self._rows).where(self._claimed, owner)
+        announce = announce.values(ended=sa.bindparam("note"))
+        following: sa.BindParameter[int] = sa.bindparam("following")
+        announce = announce.where(columns.id == following)
         mine = columns.state.in_([literal(RowState.CLAIMED), literal(RowState.HELD)])
         settle = sa.update(self._rows).where(columns.id == this, mine, owner)
         self._drop = self._made(drop)
@@ -55,7 +59,11 @@ class SqlalchemyStore(SqlalchemyClaims):
         self._owners = self._made(owners.where(self._claimed, self._mine_all()))
         if database.postgresql:
             self._announce_later = self._made(announce.returning(columns.id, later()))
-            self._settlement = self._made(settlement(settle, this, database.contents, CHANGING))
+            parts = this, database.contents, CHANGING
+            self._settlement = self._made(settlement(settle, *parts))
+            self._settle_and_announce = self._made(
+                settlement_and_announcement(settle, announce, *parts)
+            )
 
     @property
     def begun(self) -> bool:
@@ -101,7 +109,7 @@ class SqlalchemyStore(SqlalchemyClaims):
         )
 
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
-        values = {"this": row_id, "owner": owner, "ended": ended}
+        values = {"following": row_id, "owner": owner, "note": ended}
         durable = not _run_of(owner)
         later = self.database.postgresql and not durable
         announce = self._announce_later if later else self._announce
@@ -115,10 +123,29 @@ class SqlalchemyStore(SqlalchemyClaims):
             with self.database.quick() as run:
                 return bool(run(self._settlement, values))
         with self.database.quick(durable=False) as run:
-            found = run(self._settle, {**_changing(row), "owner": owner})
-            if drop and found:
-                run(self._drop, {"this": row.id})
+            return self._settle_in_file(run, {**_changing(row), "owner": owner}, drop)
+
+    def _settle_in_file(self, run: Run, values: dict[str, t.Any], drop: bool) -> bool:
+        found = run(self._settle, values)
+        if drop and found:
+            run(self._drop, {"this": values["this"]})
         return bool(found)
+
+    def settle_and_announce(
+        self, row: Row, following: int, owner: str, ended: str, *, drop: bool = False
+    ) -> tuple[bool, bool]:
+        if not _run_of(owner):  # an announcement is on the disk when it returns, a result later
+            return self.settle(row, owner, drop=drop), self.announce(following, owner, ended)
+        self._contents.pop(row.id, None)
+        values = {**_changing(row), "owner": owner}
+        note = {"following": following, "owner": owner, "note": ended}
+        with self.database.quick(durable=False) as run:
+            if self.database.postgresql:
+                both = {**values, **note, "drop": drop}
+                ((settled, announced, _),) = run(self._settle_and_announce, both)
+                return bool(settled), bool(announced)
+            settled = self._settle_in_file(run, values, drop)
+            return settled, bool(run(self._announce, note))
 
     def release(self, ids: Collection[int], owner: str) -> None:
         if not ids:

@@ -9,6 +9,7 @@ import threading
 import typing as t
 
 import pytest
+from test_queue_kill import Killer
 
 from flask_mailhandler import message_sent
 from flask_mailhandler.queue.row import RowState
@@ -45,8 +46,8 @@ _REPLIES = {
 
 @dataclasses.dataclass
 class Together:
-    """A server of one connection. Like Postfix, it replies in one write to all that arrived
-    together: the end of one message and the envelope of the next.
+    """A server of one connection at a time. Like Postfix, it replies in one write to all that
+    arrived together: the end of one message and the envelope of the next.
 
     :param at_content: Called when a content begins to arrive, with the number of the message.
     :param after: Called when the end of a content was answered, before the next envelope is. The
@@ -57,6 +58,8 @@ class Together:
     after: Callable[[int], object] | None = None
     host: str = "127.0.0.1"
     port: int = 0
+    contents: int = 0
+    """How many contents have begun to arrive."""
     _sock: socket.socket | None = None
 
     @contextlib.contextmanager
@@ -64,39 +67,46 @@ class Together:
         with socket.create_server((self.host, 0)) as listener:
             listener.settimeout(120)
             self.port = listener.getsockname()[1]
-            thread = threading.Thread(target=self._converse, args=(listener,))
+            thread = threading.Thread(target=self._serve, args=(listener,))
             thread.start()
             yield self
-            assert self._sock is not None
-            self._sock.shutdown(socket.SHUT_RDWR)
+            listener.shutdown(socket.SHUT_RDWR)
+            if self._sock is not None:
+                self._sock.shutdown(socket.SHUT_RDWR)
             thread.join()
 
-    def _converse(self, listener: socket.socket) -> None:
-        self._sock = sock = listener.accept()[0]
-        replies, buffer, end, number = [b"220 together.example\r\n"], b"", b"\r\n", 0
-        with sock:
-            sock.settimeout(120)
+    def _serve(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # at the end of the test
             while True:
-                head, found, rest = buffer.partition(end)
-                if not found:
-                    if replies:
-                        sock.sendall(b"".join(replies))
-                        replies.clear()
-                    if not (more := sock.recv(1 << 16)):
-                        return
-                    if end != b"\r\n" and not buffer:
-                        number += 1
-                        self.at_content(number)
-                    buffer += more
-                    continue
-                buffer = rest
-                verb = b"." if end != b"\r\n" else head[:4].upper()
-                replies.append(_REPLIES[verb])
-                end = b"\r\n.\r\n" if verb == b"DATA" else b"\r\n"
-                if verb == b"." and self.after is not None:
+                self._sock = listener.accept()[0]
+                with self._sock, contextlib.suppress(ConnectionError):  # the client was killed
+                    self._sock.settimeout(120)
+                    self._converse(self._sock)
+                self._sock = None
+
+    def _converse(self, sock: socket.socket) -> None:
+        replies, buffer, end = [b"220 together.example\r\n"], b"", b"\r\n"
+        while True:
+            head, found, rest = buffer.partition(end)
+            if not found:
+                if replies:
                     sock.sendall(b"".join(replies))
                     replies.clear()
-                    self.after(number)
+                if not (more := sock.recv(1 << 16)):
+                    return
+                if end != b"\r\n" and not buffer:
+                    self.contents += 1
+                    self.at_content(self.contents)
+                buffer += more
+                continue
+            buffer = rest
+            verb = b"." if end != b"\r\n" else head[:4].upper()
+            replies.append(_REPLIES[verb])
+            end = b"\r\n.\r\n" if verb == b"DATA" else b"\r\n"
+            if verb == b"." and self.after is not None:
+                sock.sendall(b"".join(replies))
+                replies.clear()
+                self.after(self.contents)
 
 
 @contextlib.contextmanager
@@ -172,6 +182,25 @@ def test_a_receiver_hears_of_a_message_before_the_next_is_announced(
         message_sent.connect(hear, here.app)
 
     assert seen == [[("sent", False), ("claimed", False)], [("sent", False), ("sent", False)]]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
+def test_killed_in_a_list(tmp_path: Path, place: Place) -> None:
+    """If a worker is killed while a server has the end of one message, that message alone is held:
+    the result of the one before it is stored, and the one after it is sent by another worker."""
+    killer = Killer(tmp_path, MAIL_QUEUE=place.named)
+    server = Together(lambda number: killer.kill() if number == 2 else None)
+    with server.listening(), shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        for message in letters(3):
+            here.mail.send_later(message)
+
+        assert not killer.work(server)
+        assert here.states == ["sent", "claimed", "claimed"]
+        here.forget_workers()
+        assert killer.work(server)
+        assert here.states == ["sent", "held", "sent"]
+    assert server.contents == 3
 
 
 @pytest.mark.services

@@ -12,6 +12,7 @@ import pytest
 from test_queue_kill import Killer
 
 from flask_mailhandler import message_sent
+from flask_mailhandler import QueueError
 from flask_mailhandler.queue.row import RowState
 from queueing import Shop
 from queueing import shop
@@ -201,6 +202,32 @@ def test_killed_in_a_list(tmp_path: Path, place: Place) -> None:
         assert killer.work(server)
         assert here.states == ["sent", "held", "sent"]
     assert server.contents == 3
+
+
+def test_a_reply_of_the_store_that_is_lost(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the store has written a result with an announcement, and its reply is lost, the result
+    counts. The announced message was not sent, so it is tried again."""
+    server = Together()
+    with server.listening(), shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        for message in letters(2):
+            here.mail.send_later(message)
+        store = here.queue.store
+        real = store.settle_and_announce
+
+        def lose(*arguments: t.Any, **options: t.Any) -> t.NoReturn:
+            monkeypatch.undo()
+            real(*arguments, **options)
+            raise QueueError("The reply is lost.")
+
+        monkeypatch.setattr(store, "settle_and_announce", lose)
+        here.queue.run_once()
+        assert here.states == ["sent", "waiting"]
+        here.all_later()
+        here.queue.run_once()
+        assert here.states == ["sent", "sent"]
+    assert server.contents == 2
 
 
 @pytest.mark.services

@@ -267,7 +267,6 @@ class Attempt:
         self._results.write_kept()
 
     def _settle(self, sending: _Sending, report: Report) -> None:
-        self._results.write_kept()
         rest = self._faults.judge(report)
         if rest:
             self.error = report.error

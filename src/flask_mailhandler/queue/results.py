@@ -39,10 +39,11 @@ class Results:
         self._kept: tuple[Row, Report] | None = None
 
     def write(self, row: Row, report: Report | None = None) -> None:
-        """Store a result.
+        """Store a result, after the one that is kept.
 
         :raises QueueError: if the store was away for too long.
         """
+        self.write_kept()
         written = retrying(
             lambda: self._store.settle(row, self._owner, drop=row.state is RowState.SENT),
             lambda: self._is_written(row),
@@ -51,7 +52,8 @@ class Results:
         self._tell(row, report, written=written or bool(self._is_written(row)))
 
     def keep(self, row: Row, report: Report) -> None:
-        """Store a result with the next announcement, or when :meth:`write_kept` is called."""
+        """Store a result with the next announcement, or before it when another method is called."""
+        self.write_kept()
         self._kept = row, report
 
     def write_kept(self) -> None:

@@ -53,7 +53,6 @@ class SqlalchemyStore(SqlalchemyClaims):
         mine = columns.state.in_([literal(RowState.CLAIMED), literal(RowState.HELD)])
         settle = sa.update(self._rows).where(columns.id == this, mine, owner)
         self._drop = self._made(drop)
-        self._announce = self._made(announce)
         self._settle = self._made(settle.values({name: sa.bindparam(name) for name in CHANGING}))
         owners = sa.select(columns.lease_owner).distinct()
         self._owners = self._made(owners.where(self._claimed, self._mine_all()))
@@ -64,6 +63,8 @@ class SqlalchemyStore(SqlalchemyClaims):
             self._settle_and_announce = self._made(
                 settlement_and_announcement(settle, announce, *parts)
             )
+        # Last, because a statement remembers that it returned no column when it was compiled.
+        self._announce = self._made(announce)
 
     @property
     def begun(self) -> bool:

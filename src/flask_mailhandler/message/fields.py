@@ -15,17 +15,15 @@ from ..address import Addresses
 from ..address import parse_address
 from ..address import parse_addresses
 from ..address import parse_envelope_sender
-from ..attachment import Attachment
-from ..attachment import attachment_of
 from ..errors import MessageError
 from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
 from ..text.common_form import read_common
-from . import content_ids
-from .attached import check
-from .attached import is_message
 from .headers import MESSAGE_ID
+
+if t.TYPE_CHECKING:
+    from ..attachment import Attachment
 
 _LONGEST_TAG = 100
 
@@ -79,19 +77,11 @@ def reverse_path(value: object, field: str) -> Address | str | None:
 
 
 def attachments(value: object, field: str) -> tuple[Attachment, ...]:
-    if value is None or (type(value) is list and not value):
+    if value is None or (type(value) in (list, tuple) and not value):
         return ()
-    if type(value) not in (list, tuple):
-        if (single := attachment_of(value)) is not None:
-            value = (single,)
-        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-            raise _not_attached(value, field)
-    items = t.cast("Iterable[object]", value)
-    found = tuple([one if type(one) is Attachment else _made(one, field) for one in items])
-    for one in found:
-        if is_message(one):
-            check(one, field)
-    return found
+    from . import attachments  # many processes send none
+
+    return attachments.read(value, field)
 
 
 def attached_files(value: object, field: str) -> tuple[Attachment, ...]:
@@ -99,43 +89,20 @@ def attached_files(value: object, field: str) -> tuple[Attachment, ...]:
     return found and tuple([one if one.filename else one.named() for one in found])
 
 
-def _made(value: object, field: str) -> Attachment:
-    found = attachment_of(value)
-    if found is None:
-        raise _not_attached(value, field)
-    return found
-
-
-def _hint(value: object) -> str:
-    kind = type(value)
-    if kind.__module__ == "builtins":
-        return ""
-    return f" Or give {kind.__name__} a method __mail_attachment__() that returns an Attachment."
-
-
-def _not_attached(value: object, field: str) -> MessageError:
-    return MessageError(
-        f"{field} takes Attachments, not {shorten(value)}: write Attachment(data, filename=...) or"
-        f" Attachment.from_path(path).{_hint(value)}"
-    )
-
-
 def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:
-    found = attachments(value, field)
-    return found and content_ids.each_once(found, field)
+    if not (found := attachments(value, field)):
+        return ()
+    from .content_ids import each_once
+
+    return each_once(found, field)
 
 
 def alternatives(value: object, field: str) -> tuple[Attachment, ...]:
-    if type(value) not in (list, tuple) and (single := attachment_of(value)) is not None:
-        value = [single]
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        value = [
-            Attachment(item[0], mimetype=item[1])
-            if isinstance(item, tuple) and len(item) == 2
-            else item
-            for item in value
-        ]
-    return attachments(value, field)
+    if value is None or (type(value) in (list, tuple) and not value):
+        return ()
+    from . import attachments
+
+    return attachments.read_alternatives(value, field)
 
 
 def tags(value: object, field: str) -> tuple[str, ...]:

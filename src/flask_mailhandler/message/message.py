@@ -10,12 +10,10 @@ from collections.abc import Mapping
 from ..address import Address
 from ..address import Addresses
 from ..address import parse_addresses
-from ..attachment import Attachment
 from ..envelope import Envelope
 from ..errors import MessageError
 from ..frozen import Field
 from ..frozen import filled_at_once
-from . import content_ids
 from . import fields as convert
 from . import other_names
 from .headers import Headers
@@ -28,6 +26,7 @@ if t.TYPE_CHECKING:
 
     from ..address import AddressesInput
     from ..address import AddressInput
+    from ..attachment import Attachment
     from ..text.checks import TextInput
     from .arguments import AlternativesInput
     from .arguments import AttachmentsInput
@@ -123,7 +122,9 @@ class Message(other_names.Unchanging):
 
             check_shown(self.html, self.inline_attachments)
         if attached := (*self.inline_attachments, *self.attachments, *self.alternatives):
-            content_ids.check_unique(attached)
+            from .content_ids import check_unique
+
+            check_unique(attached)
 
     def _identify(self) -> None:
         if self.message_id is None and self.from_addr is not None:

@@ -7,17 +7,14 @@ import typing as t
 from collections.abc import Iterable
 from collections.abc import Iterator
 
-from ..attachment import Attachment
-from ..text.mimetype import parse_mimetype
 from .header_block import header_block
-from .leaf import are_small
-from .leaf import attachment_part
 from .part import Boundaries
 from .part import multipart
 from .part import Part
 from .transfer import encode_text
 
 if t.TYPE_CHECKING:
+    from ..attachment import Attachment
     from ..message.message import Message
 
 
@@ -37,6 +34,9 @@ def tree(message: Message) -> Part:
     """
     if not (message.attachments or message.inline_attachments or message.alternatives):
         return _text_and_html(message)
+    from .leaf import are_small  # many processes send no attachment
+    from .leaf import attachment_part
+
     images, files = message.inline_attachments, message.attachments
     others = sorted(message.alternatives, key=rank)
     write = functools.partial(
@@ -69,6 +69,8 @@ _BEFORE_HTML = frozenset(
 
 def rank(alternative: Attachment) -> int:
     """Return the place of an alternative: before the :data:`HTML`, after it, or last."""
+    from ..text.mimetype import parse_mimetype  # loaded with the attachment
+
     maintype, subtype, _ = parse_mimetype(alternative.mimetype)
     kind = f"{maintype}/{subtype}"
     if kind in _BEFORE_HTML:

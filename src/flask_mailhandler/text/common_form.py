@@ -10,13 +10,12 @@ only if the full parser would return the same.
 
 from __future__ import annotations
 
-import functools
-import re
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
 
 from .addr_spec import MAX_LOCAL
+from .late_pattern import late_pattern
 
 A = t.TypeVar("A", bound=str)
 
@@ -27,23 +26,18 @@ _ADDR_SPEC = (
 )
 # For printable text. (A set with control characters outside Latin-1 takes 0.4 ms to compile.)
 _NAME = r"""[^()<>\[\]:;@\\,"]*+"""
-_COMMON = re.compile(rf"({_NAME})<({_ADDR_SPEC})>\Z")
-_BARE = re.compile(rf"{_ADDR_SPEC}\Z")
+_COMMON = late_pattern(rf"({_NAME})<({_ADDR_SPEC})>\Z")
+_BARE = late_pattern(rf"{_ADDR_SPEC}\Z")
 # If the name consists of atoms, the address can be written as it was passed; so it can if the name
 # is quoted, and has a character that needs the quotes.
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]++"
-_AS_WRITTEN = re.compile(rf"({_ATOM}(?: {_ATOM})*+) <({_ADDR_SPEC})>\Z")
+_AS_WRITTEN = late_pattern(rf"({_ATOM}(?: {_ATOM})*+) <({_ADDR_SPEC})>\Z")
 _SHORT = 128
 # A quoted name can be written as it was passed if it needs the quotes, and is neither changed by
 # programs that fold nor taken for an encoded word.
 _QTEXT = r"[!#-\[\]-~]++"
 _AS_QUOTED = rf'"(?=[^"]*?[()<>\[\]:;@,.?])(?![^"]*?=\?){_QTEXT}(?: {_QTEXT})*+" <{_ADDR_SPEC}>'
-_QUOTED = rf'(?:(?=({_AS_QUOTED}\Z))|)"([^"\\]*+)" *+<({_ADDR_SPEC})>\Z'
-
-
-@functools.cache
-def _quoted() -> Callable[[str], re.Match[str] | None]:
-    return re.compile(_QUOTED).match  # many apps have no such name, and it takes 0.4 ms
+_QUOTED = late_pattern(rf'(?:(?=({_AS_QUOTED}\Z))|)"([^"\\]*+)" *+<({_ADDR_SPEC})>\Z')
 
 
 def read_common(kind: type[A], value: object) -> A | None:
@@ -66,7 +60,7 @@ def read_common(kind: type[A], value: object) -> A | None:
         if "=?" in name or not name.isprintable():  # perhaps encoded words, controls
             return None
         name, written = name.strip(" "), "" if name else addr_spec
-    elif value[:1] == '"' and (common := _quoted()(value)):
+    elif value[:1] == '"' and (common := _QUOTED.match(value)):
         written, name, addr_spec = common.groups("")
         if not name.isprintable():
             return None

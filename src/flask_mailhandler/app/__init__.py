@@ -12,6 +12,7 @@
     sender ── send_call     send, send_each, send_async; what each call does
               wrong_arguments
     current                 finds the registration of the current app, for every part above
+    signing                 gives options that sign the secret key of the app
     unsubscribing           links to leave a list, and what they become
     verifying               which events are proven, by the address that a bounce came to
     listeners, listener     what an app does with an event: log, signals, on_event

@@ -122,9 +122,9 @@ class DKIMKeys(tuple[str, ...]):
             ) from None
 
 
-KeysInput: t.TypeAlias = "Mapping[str, str | os.PathLike[str] | Secret] | DKIMKeys | str | None"
-NO_KEYS = DKIMKeys({}, "dkim_keys=")
-"""No keys, so that nothing is signed."""
+KeysInput: t.TypeAlias = (
+    "Mapping[str, str | os.PathLike[str] | Secret] | DKIMKeys | tuple[()] | str | None"
+)
 
 
 def dkim_keys(value: object, name: str) -> DKIMKeys:

@@ -140,7 +140,8 @@ class SMTPEmailHandler(EmailHandler):
 
     def _check_files(self) -> None:
         # Checked now, and not when the first message is sent.
-        self.dkim_keys.check(self.dkim_domain, self.default_from)
+        if self.dkim_keys:
+            self.dkim_keys.check(self.dkim_domain, self.default_from)
         for name in ("tls_ca_file", "tls_cert_file", "tls_key_file"):
             path = getattr(self, name)
             if path and not os.access(path, os.R_OK):

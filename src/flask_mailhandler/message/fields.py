@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import re
 import time
 import typing as t
@@ -20,6 +21,7 @@ from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
 from ..text.common_form import read_common
+from . import content_ids
 from .headers import MESSAGE_ID
 
 if t.TYPE_CHECKING:
@@ -79,9 +81,14 @@ def reverse_path(value: object, field: str) -> Address | str | None:
 def attachments(value: object, field: str) -> tuple[Attachment, ...]:
     if value is None or (type(value) in (list, tuple) and not value):
         return ()
-    from . import attachments  # many processes send none
+    return _reader()(value, field)
 
-    return attachments.read(value, field)
+
+@functools.cache  # the import takes 1 µs each time
+def _reader() -> Callable[[object, str], tuple[Attachment, ...]]:
+    from .attachments import read  # many processes send no attachment
+
+    return read
 
 
 def attached_files(value: object, field: str) -> tuple[Attachment, ...]:
@@ -90,19 +97,16 @@ def attached_files(value: object, field: str) -> tuple[Attachment, ...]:
 
 
 def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:
-    if not (found := attachments(value, field)):
-        return ()
-    from .content_ids import each_once
-
-    return each_once(found, field)
+    found = attachments(value, field)
+    return found and content_ids.each_once(found, field)
 
 
 def alternatives(value: object, field: str) -> tuple[Attachment, ...]:
     if value is None or (type(value) in (list, tuple) and not value):
         return ()
-    from . import attachments
+    from .attachments import read_alternatives
 
-    return attachments.read_alternatives(value, field)
+    return read_alternatives(value, field)
 
 
 def tags(value: object, field: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from ..envelope import Envelope
 from ..errors import MessageError
 from ..frozen import Field
 from ..frozen import filled_at_once
+from . import content_ids
 from . import fields as convert
 from . import other_names
 from .headers import Headers
@@ -122,9 +123,7 @@ class Message(other_names.Unchanging):
 
             check_shown(self.html, self.inline_attachments)
         if attached := (*self.inline_attachments, *self.attachments, *self.alternatives):
-            from .content_ids import check_unique
-
-            check_unique(attached)
+            content_ids.check_unique(attached)
 
     def _identify(self) -> None:
         if self.message_id is None and self.from_addr is not None:

@@ -151,6 +151,7 @@ def quoted_printable(
 
 def _in_short_lines(lines: list[bytes], longest: int) -> bytes:
     """Join lines, and break those that are longer than *longest*."""
+    pieces_of = _PIECES.findall
     # Most long lines need one break, and have no escape there. Slices take 0.12 µs less than the
     # pattern, which is 70 µs in 50 kB.
     return b"\r\n".join(
@@ -159,7 +160,7 @@ def _in_short_lines(lines: list[bytes], longest: int) -> bytes:
             if (length := len(line)) <= longest
             else line[:_PIECE] + _BREAK + line[_PIECE:]
             if length <= 2 * _PIECE and line[_PIECE - 2] != _EQUALS != line[_PIECE - 1]
-            else _BREAK.join(_PIECES.findall(line))
+            else _BREAK.join(pieces_of(line))
             for line in lines
         ]
     )

@@ -23,7 +23,7 @@ def test_the_methods_of_a_pattern() -> None:
         assert WORD.groups == 0 and WORD.pattern == r"\bann\b"
 
 
-@pytest.mark.parametrize("late", [late_pattern("("), late_pattern(b"[")])
+@pytest.mark.parametrize("late", [late_pattern("("), late_pattern(b"[")], ids=["text", "octets"])
 def test_a_wrong_pattern(late: re.Pattern[t.Any]) -> None:
     """A pattern that cannot be compiled raises an error each time that it is used."""
     for _ in range(2):

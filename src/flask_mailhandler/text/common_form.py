@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from .addr_spec import MAX_LOCAL
 from .late_pattern import late_pattern
@@ -32,6 +32,7 @@ _BARE = late_pattern(rf"{_ADDR_SPEC}\Z")
 # is quoted, and has a character that needs the quotes.
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]++"
 _AS_WRITTEN = late_pattern(rf"({_ATOM}(?: {_ATOM})*+) <({_ADDR_SPEC})>\Z")
+_ALONE = late_pattern(rf"(?:{_ADDR_SPEC}\n)*+{_ADDR_SPEC}\Z")
 _SHORT = 128
 # A quoted name can be written as it was passed if it needs the quotes, and is neither changed by
 # programs that fold nor taken for an encoded word.
@@ -75,14 +76,24 @@ def read_common(kind: type[A], value: object) -> A | None:
 
 
 def read_each(
-    kind: type[A], values: Iterable[object], field: str, otherwise: Callable[[object, str], A]
+    kind: type[A], values: Sequence[object], field: str, otherwise: Callable[[object, str], A]
 ) -> list[A]:
     """Read several addresses.
 
+    :param values: At least one.
     :param otherwise: Reads those that are not of a common form.
     """
-    match, new = _AS_WRITTEN.match, t.cast("t.Any", str.__new__)
+    if len(values) == 1:
+        return [read_common(kind, values[0]) or otherwise(values[0], field)]
+    new = t.cast("t.Any", str.__new__)
     addresses = []
+    if _are_alone(values):
+        for value in values:
+            address = new(kind, value)
+            address.name, address.written = "", value
+            addresses.append(address)
+        return addresses
+    match = _AS_WRITTEN.match
     for value in values:
         # The first form of read_common(), without its call: 0.3 µs less for each recipient.
         if type(value) is str and len(value) <= _SHORT and (common := match(value)):
@@ -94,3 +105,17 @@ def read_each(
                 continue
         addresses.append(read_common(kind, value) or otherwise(value, field))
     return addresses
+
+
+def _are_alone(values: Sequence[object]) -> bool:
+    """Return whether all are addresses without a name, and of the common form. For 10,000 of them,
+    to search one text takes 3 ms less than to call read_common() for each."""
+    if type(values[0]) is not str or "<" in values[0] or {*map(type, values)} != {str}:
+        return False
+    texts = t.cast("Sequence[str]", values)
+    lines = "\n".join(texts)
+    return (
+        lines.count("\n") == len(texts) - 1  # so no value has a line end in it
+        and max(map(len, texts)) <= MAX_LOCAL
+        and _ALONE.match(lines) is not None
+    )

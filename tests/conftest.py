@@ -30,6 +30,8 @@ from servers.certificates import make
 from servers.chromium import Chromium
 from servers.chromium import missing as chromium_missing
 from servers.exim import Exim
+from servers.mariadb import Mariadb
+from servers.mariadb import missing as mariadb_missing
 from servers.node_smtp_server import NodeSmtpServer
 from servers.opensmtpd import OpenSMTPD
 from servers.pgbouncer import missing as pgbouncer_missing
@@ -179,6 +181,18 @@ def postgresql() -> Iterator[Postgresql]:
         server.remove()
 
 
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Mariadb]:
+    """One MariaDB for the session (of each xdist worker). Mark the test ``services``."""
+    _skip_or_fail("MariaDB", mariadb_missing())
+    server = Mariadb()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture
 def pgbouncer(postgresql: Postgresql) -> Iterator[Callable[..., PgBouncer]]:
     """Start PgBouncer before PostgreSQL: ``pooler = pgbouncer(size=1)``. Mark the test
@@ -195,17 +209,20 @@ def objdump() -> None:
 
 
 @pytest.fixture(
-    params=["sqlite", "sqlalchemy", pytest.param("postgresql", marks=pytest.mark.services)]
+    params=[
+        *("sqlite", "sqlalchemy"),
+        *(pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "mariadb")),
+    ]
 )
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    """The queue's store: a file, SQLAlchemy with SQLite, and SQLAlchemy with PostgreSQL. The test
-    is run for each."""
+    """The queue's store: a file, and SQLAlchemy with SQLite, PostgreSQL and MariaDB. The test is
+    run for each."""
     with contextlib.ExitStack() as stack:
         named = str(tmp_path / "queue.sqlite")
         if request.param == "sqlalchemy":
             named = f"sqlite:///{tmp_path}/app.sqlite"
-        if request.param == "postgresql":
-            server: Postgresql = request.getfixturevalue("postgresql")
+        if request.param in ("postgresql", "mariadb"):
+            server: Postgresql | Mariadb = request.getfixturevalue(request.param)
             named = stack.enter_context(server.database())
         found = stack.enter_context(contextlib.closing(Place(named, tmp_path)))
         yield found
@@ -302,7 +319,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of sessions and pools. It stands still until a test moves it."""
     clock = Clock()
-    for module in ("net.deadline", "smtp.pool", "smtp.slots", "smtp.session", "smtp.stream"):
+    for module in ("net.deadline", "smtp.pool", "net.slots", "smtp.session", "smtp.stream"):
         monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
     return clock
 

@@ -11,6 +11,7 @@ import smtplib
 import subprocess
 import sys
 import typing as t
+import warnings
 from types import SimpleNamespace
 
 import flask_mail as real
@@ -106,6 +107,12 @@ SENT: dict[str, tuple[dict[str, t.Any], str]] = {
     "a date in seconds": ({"date": 0.0}, r"Date: \w+, (31 Dec 1969|01 Jan 1970)"),
     "neither a text nor another form": ({"body": None}, "\r\n\r\n"),
     "an IDN": ({"recipients": ["ann@bücher.example"]}, "To: ann@xn--bcher-kva.example"),
+    "html before alts": (
+        {"html": "<p>New", "alts": {"html": "<p>Old"}},
+        r"text/html; charset=us-ascii\r\n.*\r\n\r\n<p>New\r\n--[^<]*\Z",
+    ),
+    "another charset": ({"body": "Grüße", "charset": "iso-8859-1"}, "charset=utf-8"),
+    "options of the session": ({"mail_options": ["X=1"], "rcpt_options": ["Y=2"]}, "Hello"),
 }
 
 
@@ -274,6 +281,88 @@ def test_a_connection(context: fm.Mail, server: SMTPServer) -> None:
     assert connection.num_emails == 2
 
 
+def test_a_connection_raises_at_once(context: fm.Mail, server: SMTPServer) -> None:
+    """A message that fails raises when it is sent, and is not recorded; those before it are."""
+    server.reply("RCPT", "250 2.1.5 OK", times=1)
+    server.reply("RCPT", "550 5.1.1 No such user")
+    messages = [letter(), letter()]
+    with context.record_messages() as outbox, context.connect() as connection:
+        sends: t.Callable[[fm.Message], None] = connection.send
+        assert sends(messages[0]) is None  # type: ignore[func-returns-value]
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            sends(messages[1])
+
+    assert outbox == messages[:1]
+    assert connection.num_emails == 1
+    assert len(server.outbox) == 1
+
+
+def test_arguments_that_are_kept() -> None:
+    """Every argument is an attribute of its name, in the order of Flask-Mail's."""
+    given: dict[str, t.Any] = {
+        "subject": "Hi",
+        "recipients": [TO],
+        "body": "Hello",
+        "html": "<p>Hello",
+        "alts": {"calendar": "BEGIN"},
+        "sender": "shop@example.com",
+        "cc": ["cc@example.com"],
+        "bcc": ["bcc@example.com"],
+        "attachments": [fm.Attachment("a.txt", None, "text")],
+        "reply_to": "help@example.com",
+        "date": 1.0,
+        "charset": "iso-8859-1",
+        "extra_headers": {"X-A": "b"},
+        "mail_options": ["X=1"],
+        "rcpt_options": ["Y=2"],
+    }
+
+    mine, theirs = (kind(*given.values()) for kind in (fm.Message, real.Message))
+
+    for name, value in given.items():
+        expected = {**value, "html": "<p>Hello"} if name == "alts" else value
+        assert getattr(mine, name) == getattr(theirs, name) == expected
+
+
+def bypassed(app: Flask, message: t.Callable[..., t.Any]) -> list[str]:
+    """Send by app.extensions["mail"], also in a capture, and return the warnings."""
+    with app.app_context(), warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        app.extensions["mail"].send(message("1", recipients=[TO], body="Hello"))
+        mh.current_mail.send("Hello", subject="2", to=TO)
+        with mh.current_mail.capture() as outbox:
+            app.extensions["mail"].send(message("3", recipients=[TO], body="Hello"))
+    said = [str(one.message) for one in found if one.category is mh.ConfigurationWarning]
+    return [*said, f"{len(outbox)} captured"]
+
+
+@pytest.mark.parametrize("message", [fm.Message, real.Message], ids=["ours", "theirs"])
+@pytest.mark.parametrize("ours_too", [False, True])
+def test_nothing_bypasses_these_names(ours_too: bool, message: t.Any, server: SMTPServer) -> None:
+    """With these names on the app, the staging guard and the capture hold, so nothing warns."""
+    app = create_app(server, MAIL_REDIRECT_TO="staging@example.com")
+    if ours_too:
+        mh.Mail(app)
+    fm.Mail(app)
+
+    assert bypassed(app, message) == ["1 captured"]
+    assert [[*sent.envelope.recipients] for sent in server.outbox] == [["staging@example.com"]] * 2
+
+
+def test_flask_mail_itself_bypasses_them(server: SMTPServer) -> None:
+    """The guard and the capture warn of it, once each."""
+    app = create_app(server, MAIL_REDIRECT_TO="staging@example.com")
+    mh.Mail(app)
+    real.Mail(app)
+
+    guard, capture, number = bypassed(app, real.Message)
+
+    assert "bypasses MAIL_REDIRECT_TO" in guard
+    assert "is not captured" in capture
+    assert number == "0 captured"
+    assert [sent.to[0] for sent in server.outbox] == [TO, "staging@example.com", TO]
+
+
 def test_a_connection_of_ones_own(context: fm.Mail) -> None:
     """A class that configures smtplib is told what to set instead."""
 
@@ -292,6 +381,14 @@ class Signed(fm.Message):
 
 class OfReal(real.Message):
     pass
+
+
+class RealSigned(real.Message):
+    def _message(self) -> t.Any:
+        made = super()._message()
+        del made["Subject"]
+        made["Subject"] = "Own below"
+        return made
 
 
 def of_invenio() -> t.Any:
@@ -326,6 +423,10 @@ FOREIGN: dict[str, tuple[t.Callable[[], t.Any], str]] = {
     "Invenio-Mail": (of_invenio, "<p>Hello"),
     "of 0.9, without alts": (like_one, "<p>Hello"),
     "octets of its own": (lambda: Signed("Hi", [TO]), "Subject: Own"),
+    "octets of a class below the real one": (
+        lambda: RealSigned("Hi", [TO]),
+        "Subject: Own below",
+    ),
 }
 
 
@@ -380,7 +481,27 @@ REPLIES: dict[str, tuple[t.Any, str | None, type[Exception], type[Exception], di
         mh.RefusedError,
         {"smtp_code": 554, "smtp_error": b"Bad content"},
     ),
-    "no session": ("greeting", "554 Go away", smtplib.SMTPConnectError, mh.ConnectError, {}),
+    "login": (
+        "AUTH",
+        "535 5.7.8 Wrong password",
+        smtplib.SMTPAuthenticationError,
+        mh.LoginError,
+        {"smtp_code": 535},
+    ),
+    "TLS": (
+        "STARTTLS",
+        "454 4.7.0 Not now",
+        smtplib.SMTPConnectError,
+        mh.TLSError,
+        {"smtp_code": 454},
+    ),
+    "no session": (
+        "greeting",
+        "554 Go away",
+        smtplib.SMTPConnectError,
+        mh.ConnectError,
+        {"smtp_code": 554},
+    ),
     "cut": ("DATA", None, smtplib.SMTPServerDisconnected, mh.DeferredError, {}),
     "cut after the content": (
         "end of data",
@@ -393,13 +514,19 @@ REPLIES: dict[str, tuple[t.Any, str | None, type[Exception], type[Exception], di
 
 
 @pytest.mark.parametrize("name", REPLIES)
-def test_errors(name: str, context: fm.Mail, server: SMTPServer) -> None:
+def test_errors(name: str, server: SMTPServer) -> None:
     """An error is the one of smtplib that Flask-Mail raises, and ours, with the report."""
     step, reply, theirs, ours, facts = REPLIES[name]
-    server.reply(step, reply)
+    server.reply(t.cast(t.Any, step), reply)
+    keys: dict[str, dict[str, object]] = {
+        "login": {"MAIL_USERNAME": "ann", "MAIL_PASSWORD": "secret"},
+        "TLS": {"MAIL_USE_TLS": True},
+    }
+    app = create_app(server, **keys.get(name, {}))
+    mail = fm.Mail(app)
 
-    with context.record_messages() as outbox, pytest.raises(theirs) as found:
-        context.send(letter())
+    with app.app_context(), mail.record_messages() as outbox, pytest.raises(theirs) as found:
+        mail.send(letter())
 
     error = found.value
     assert isinstance(error, ours) and isinstance(error, OSError)

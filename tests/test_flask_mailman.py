@@ -109,9 +109,70 @@ def test_the_staging_guard(server: SMTPServer) -> None:
     assert server.outbox.one().envelope.recipients == ("staging@example.com",)
 
 
+SENDERS: dict[str, tuple[str, dict[str, str], str]] = {
+    "one address": ("Shop <shop@example.com>", {}, "VERIFIED"),
+    "the same From": ("shop@example.com", {"From": "Shop <shop@example.com>"}, "VERIFIED"),
+    "the same IDN": ("shop@bücher.example", {}, "VERIFIED"),
+    "another From": (
+        "bounces@example.com",
+        {"From": "Ann Lee <ann@example.com>"},
+        "bounces@example.com",
+    ),
+    "a Sender": ("bounces@example.com", {"Sender": "list@example.com"}, "bounces@example.com"),
+    "a long one": (
+        f"srs0={'a' * 80}@example.com",
+        {"From": "ann@example.com"},
+        f"srs0={'a' * 80}@example.com",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_the_envelope_sender(name: str, server: SMTPServer) -> None:
+    """Bounces go to ``from_email`` if the header names another sender; otherwise to the address of
+    ``MAIL_BOUNCE_ADDRESS``, which verifies them."""
+    from_email, headers, expected = SENDERS[name]
+    app = create_app(
+        server, BACKENDS[0], MAIL_BOUNCE_ADDRESS="b@example.com", SECRET_KEY="of a test"
+    )
+    mh.Mail(app)
+    flask_mailman.Mail(app)
+    with app.app_context():
+        message = flask_mailman.EmailMessage(
+            "1", "Hello", from_email, ["ann@example.org"], headers=headers
+        )
+        assert message.send() == 1
+
+    sent = server.outbox.one()
+    sender = str(sent.envelope.sender)
+    assert ("VERIFIED" if sender.startswith("b+") else sender) == expected
+
+
+def test_a_wrong_envelope_sender(server: SMTPServer) -> None:
+    """An address that cannot be one is an error that names ``from_email``, and may be silent."""
+    app = create_app(server, BACKENDS[0])
+    mh.Mail(app)
+    flask_mailman.Mail(app)
+    with app.app_context():
+        letters = [
+            flask_mailman.EmailMessage(
+                "1", "Hello", "shop", ["ann@example.org"], headers={"From": "ann@example.com"}
+            )
+            for _ in range(2)
+        ]
+        assert letters[0].send(fail_silently=True) == 0
+        with pytest.raises(mh.MessageError, match="from_email is not an address"):
+            letters[1].send()
+
+    assert len(server.outbox) == 0
+
+
 def test_without_our_mail(server: SMTPServer) -> None:
-    """The error says what is missing."""
+    """The error names our ``Mail``, as Flask-Mailman has one of the same name."""
     app = create_app(server, BACKENDS[0])
     flask_mailman.Mail(app)
-    with app.app_context(), pytest.raises(RuntimeError, match=r"write Mail\(app\)"):
+    with (
+        app.app_context(),
+        pytest.raises(RuntimeError, match=r"write flask_mailhandler\.Mail\(app"),
+    ):
         flask_mailman.EmailMessage("1", "Hello", to=["ann@example.com"]).send()

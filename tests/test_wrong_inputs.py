@@ -269,10 +269,10 @@ def queued(queue: str) -> Ticket:
         return mail.send_later(letter())
 
 
-@pytest.mark.parametrize("scheme", ["mysql", "mysql+pymysql", "oracle"])
+@pytest.mark.parametrize("scheme", ["mssql", "mssql+pyodbc", "oracle"])
 def test_other_database(scheme: str) -> None:
     """A database that cannot hold the queue is refused before its driver is missed."""
-    with pytest.raises(ConfigurationError, match="a database of SQLite or PostgreSQL, not of"):
+    with pytest.raises(ConfigurationError, match="MariaDB or MySQL, not of"):
         queued(f"{scheme}://root@localhost/shop")
 
 

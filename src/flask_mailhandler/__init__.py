@@ -15,14 +15,14 @@ The house, from the top down. A room imports only from itself and from the rooms
     templating     mail.render: Jinja, Markdown, CSS, links
     app            one app: its MAIL_* keys, its accounts, its send calls
     signals        message_sent, message_failed, message_queued, message_bounced ...
-    handlers       SMTP, console, memory, file, mailbox; the contract that each fulfils
+    handlers       SMTP, APIs, console, memory, file, mailbox; the contract that each fulfils
     testing        the outbox and what was captured; an SMTP server for tests
     lint           what a reader of a message would find wrong
     smtp           pool, session, transaction: envelopes and octets on a connection
     events         what became of a message: bounces and complaints, read
     mime           from a message to octets, and from octets to a message
     plaintext      text made from HTML
-    net            time limits, hosts, HTTPS, access tokens, masking of secrets
+    net            time limits, hosts, HTTP, access tokens, masking of secrets
     log            what is logged
     report         Report, Outcome, and the errors that carry a report
     message        Message: subject, text, html, recipients, attachments
@@ -67,6 +67,9 @@ if t.TYPE_CHECKING:
     from .handlers.file import FileEmailHandler as FileEmailHandler
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
+    from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
+    from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
+    from .handlers.providers.ses import SESEmailHandler as SESEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message.arguments import MessageFields as MessageFields
     from .message.message import Message as Message
@@ -130,6 +133,9 @@ _HOMES = {
     "handlers.file": ["FileEmailHandler"],
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
+    "handlers.providers.postmark": ["PostmarkEmailHandler"],
+    "handlers.providers.resend": ["ResendEmailHandler"],
+    "handlers.providers.ses": ["SESEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
     "message.arguments": ["MessageFields"],
     "message.message": ["Message"],
@@ -210,10 +216,13 @@ __all__ = [
     "Outbox",
     "Outcome",
     "Phase",
+    "PostmarkEmailHandler",
     "QueueError",
     "QueueStats",
     "RefusedError",
     "Report",
+    "ResendEmailHandler",
+    "SESEmailHandler",
     "SMTPEmailHandler",
     "SMTPServer",
     "Scripted",

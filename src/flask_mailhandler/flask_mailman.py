@@ -10,9 +10,11 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable
 
+from .address import Address
+from .address import parse_address
+from .address import parse_envelope_sender
 from .app.current import current_app_object
 from .app.current import NAME
-from .app.current import no_mail
 from .errors import MailError
 from .log import logger
 from .report import DeliveryError
@@ -23,6 +25,8 @@ if t.TYPE_CHECKING:
 
 class MailmanMessage(t.Protocol):
     """What the backend needs of Flask-Mailman's ``EmailMessage``."""
+
+    from_email: str
 
     def recipients(self) -> list[str]:
         """Return the recipients, with Cc and Bcc."""
@@ -72,13 +76,21 @@ class EmailBackend:
         app = current_app_object()
         mail = app.extensions.get(NAME)
         if mail is None:
-            raise no_mail(app)
+            raise RuntimeError(
+                f"The app {app.name!r} has no flask_mailhandler.Mail, which this MAIL_BACKEND"
+                " sends with: write flask_mailhandler.Mail(app), next to flask_mailman.Mail(app)."
+            )
         sent = 0
         for message in email_messages:
             if not message.recipients():
                 continue
             try:
-                mail.send(message.message(), recipients=message.recipients())
+                mime = message.message()
+                mail.send(
+                    mime,
+                    recipients=message.recipients(),
+                    envelope_sender=_envelope_sender(message.from_email, mime),
+                )
                 sent += 1
             except MailError as error:
                 if not self.fail_silently:
@@ -86,3 +98,11 @@ class EmailBackend:
                 if not isinstance(error, DeliveryError):  # it has a report, which is logged
                     logger.warning("A message of Flask-Mailman was left out. %s", error)
         return sent
+
+
+def _envelope_sender(from_email: str, mime: MIMEMessage) -> Address | None:
+    """Return the address for bounces, if the header does not name the same one: Flask-Mailman lets
+    ``headers={"From": ...}`` differ from ``from_email``."""
+    sender = parse_envelope_sender(from_email, "from_email")
+    named = mime["Sender"] or mime["From"]
+    return None if named and parse_address(str(named), "From") == sender else sender

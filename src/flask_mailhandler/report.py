@@ -57,7 +57,7 @@ class Report(Frozen):
     error: DeliveryError | None = None
     """What went wrong, if any recipient was not accepted."""
     safe_until: datetime.datetime | None = None
-    """The time until which it is safe to send the message again although an outcome is unknown:
+    """The time until which it is safe to send the message again although it may have been accepted:
     until then, the provider recognizes its idempotency key. It has a time zone. None if there is no
     such key, as with SMTP."""
 
@@ -185,7 +185,14 @@ class DeliveryError(MailError):
 
 
 class DeferredError(DeliveryError):
-    """The message was not accepted now. Sending it again later is safe."""
+    """The message was not accepted now. Sending it again later is safe.
+
+    If :attr:`.Report.safe_until` is set, it is safe until then.
+    """
+
+    retry_after: float | None = None
+    """The seconds for which the server wants no message from this account, or 0 if it does not say
+    how long. None if it wants the next message, as far as known."""
 
 
 class ConnectError(DeferredError):

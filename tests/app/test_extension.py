@@ -731,6 +731,87 @@ def test_what_a_text_does_not_take() -> None:
             send("Hello", subject="Hi", recipients=["bob@example.com"])
 
 
+ENVELOPE_SENDERS: dict[str, tuple[str, dict[str, t.Any], str]] = {
+    "another address": (
+        "EmailMessage",
+        {"envelope_sender": "bounces@example.com"},
+        "bounces@example.com",
+    ),
+    "with its name": (
+        "MIMEText",
+        {"envelope_sender": ("Bounces", "bounces@x.example")},
+        "bounces@x.example",
+    ),
+    "no bounces": ("MIMEText", {"envelope_sender": ""}, ""),
+    "the From": ("EmailMessage", {"envelope_sender": None}, "shop@example.com"),
+    "redirected": (
+        "MIMEText",
+        {"envelope_sender": "bounces@example.com", "redirect_to": "staging@example.com"},
+        "bounces@example.com",
+    ),
+    "of a text": (
+        "text",
+        {"envelope_sender": "bounces@example.com", "subject": "Hi"},
+        "bounces@example.com",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENVELOPE_SENDERS)
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["send", "send_async"])
+def test_the_envelope_sender_of_other_messages(name: str, asynchronous: bool) -> None:
+    """A message of the standard library has no field for the address of bounces, so the call takes
+    it. It does not change the header."""
+    form, arguments, expected = ENVELOPE_SENDERS[name]
+    app = create_app(handler="memory", redirect_to=arguments.get("redirect_to"))
+    made = EmailMessage() if form == "EmailMessage" else MIMEText("Hello\n")
+    made["From"], made["To"] = "Shop <shop@example.com>", "ann@example.com"
+    message: t.Any = made
+    arguments = {name: value for name, value in arguments.items() if name != "redirect_to"}
+    if form == "text":
+        message = "Hello"
+        arguments |= {"to": "ann@example.com", "from_addr": "shop@example.com"}
+    with app.app_context(), mail_of(app).capture() as outbox:
+        if asynchronous:
+            asyncio.run(mail_of(app).send_async(message, **arguments))
+        else:
+            mail_of(app).send(message, **arguments)
+
+    assert outbox.one().envelope.sender == expected
+    assert b"shop@example.com" in bytes(outbox.one().content)
+    assert b"bounces" not in bytes(outbox.one().content)
+
+
+def test_a_wrong_envelope_sender() -> None:
+    """It must be an address; a Message has its own field."""
+    app = create_app(handler="memory")
+    made = MIMEText("Hello\n")
+    made["To"] = "ann@example.com"
+    send: t.Any = mail_of(app).send
+    with app.app_context():
+        with pytest.raises(MessageError, match="envelope_sender is not an address"):
+            send(made, envelope_sender="shop")
+        with pytest.raises(TypeError, match=r"message\.replace\(envelope_sender="):
+            send(HI, envelope_sender="b@example.com")
+
+
+@pytest.mark.parametrize(
+    ("accounts", "known"),
+    [
+        ({}, "there is 'default'."),
+        ({"news": {}}, "there are 'default' and 'news'."),
+        ({"bulk": {}, "news": {}}, "there are 'default', 'bulk' and 'news'."),
+    ],
+)
+def test_an_account_that_is_not_there(accounts: dict[str, t.Any], known: str) -> None:
+    """The error names the accounts that there are."""
+    app = create_app(handler="memory", accounts=accounts)
+    with app.app_context(), pytest.raises(ConfigurationError) as caught:
+        mail_of(app).send(HI, using="nwes")
+
+    assert str(caught.value) == f"There is no account 'nwes' in MAIL_ACCOUNTS; {known}"
+
+
 def test_nobody_is_left() -> None:
     """recipients=[] does not mean all recipients: a retry without any must not send the mail
     twice."""

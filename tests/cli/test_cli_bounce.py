@@ -195,3 +195,27 @@ def test_the_recipient(run: t.Any, tmp_path: Path) -> None:
     assert (with_it.returncode, without.returncode) == (0, 0)
     assert with_it.stdout.startswith(b"verified: True\n")
     assert without.stdout.startswith(b"verified: False\n")
+
+
+@pytest.mark.parametrize(
+    ("recipient", "said"),
+    [
+        ("not an address", "Error: --recipient is not an address: 'not an address' has no @."),
+        ("a@example.org,b@example.org", "Error: --recipient "),
+        ("", "Error: --recipient "),
+        ("\x1b[1m@", "Error: --recipient "),
+        (f"{'a' * 90}@example.org", ""),
+    ],
+)
+def test_a_wrong_recipient(recipient: str, said: str) -> None:
+    """It is refused with the exit code that makes a mail server try again, before the message is
+    read. The signed address of a bounce may be longer than other addresses."""
+    app = Flask("shop")
+    Mail(app)
+
+    done = app.test_cli_runner().invoke(
+        args=["mail", "bounce", "--recipient", recipient], input="Subject: x\n\n"
+    )
+
+    assert (done.exit_code, done.output.startswith(said)) == (75 if said else 0, True)
+    assert "\x1b" not in done.output

@@ -233,6 +233,9 @@ def run(*options: str) -> Result:
         (["192.0.2.1:2400", "--dangerously-listen-on-network"], "Cannot listen on 192.0.2.1:2400"),
         (["127.0.0.1:0", "--recipient", "a@b.example"], "Leave out --recipient"),
         (["nowhere/bounces.sock"], "Cannot listen on nowhere/bounces.sock: No such file"),
+        ([__file__], "is not a socket: name a path at which there is nothing yet"),
+        (["/dev/null"], "/dev/null is not a socket"),
+        (["/"], "/ is not a socket"),
     ],
 )
 def test_a_wrong_place(options: list[str], said: str) -> None:

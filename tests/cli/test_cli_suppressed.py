@@ -187,6 +187,17 @@ def test_lines_that_cannot_be_read(app: Flask) -> None:
     assert "\x1b" not in output
 
 
+@pytest.mark.parametrize("command", ["add", "remove"])
+def test_what_is_not_an_address(app: Flask, command: str) -> None:
+    """The error says what the wrong value was meant for."""
+    purpose = {"add": "suppress"}.get(command, command)
+
+    code, output = run(app, "suppressed", command, ANN, "nobody")
+
+    said = f"the address to {purpose} is not an address: 'nobody' has no @"
+    assert (code, said in output) == (1, True), output
+
+
 def test_a_message_to_a_suppressed_address(app: Flask) -> None:
     """If nothing was stored, the last line does not say that a message was."""
     run(app, "suppressed", "add", ANN)

@@ -239,6 +239,7 @@ def test_accounts_next_to_an_empty_server(given: dict[str, object], expect: type
         ({"username": "me", "password": 1e5}, "FLASK_MAIL_PASSWORD='\"...\"'"),
         ({"username": "me", "password": True}, "MAIL_PASSWORD must be text, but its type is bool"),
         ({"username": "me", "password": None}, "neither MAIL_PASSWORD nor MAIL_OAUTH_TOKEN"),
+        ({"username": "me", "password": ""}, "needs no login, leave out the user name as well"),
         ({"username": "me", "password": "a\r\nb"}, "MAIL_PASSWORD has a control character"),
         ({"password": "x"}, "MAIL_PASSWORD is set, and MAIL_USERNAME is not"),
         ({"oauth_token": "x"}, "MAIL_OAUTH_TOKEN is set, and MAIL_USERNAME is not"),

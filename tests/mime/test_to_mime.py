@@ -13,7 +13,9 @@ from email.generator import Generator
 import pytest
 
 from flask_mailhandler import Attachment
+from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import Message
+from flask_mailhandler import MessageError
 from flask_mailhandler.mime import render
 from servers import ScriptedServer
 
@@ -94,6 +96,48 @@ def test_written_by_the_standard_library(name: str) -> None:
     # Reading it changes nothing.
     assert [str(value) for part in theirs.walk() for value in part.values()]
     assert bytes(theirs) == octets
+
+
+DRAFTS: dict[str, dict[str, t.Any]] = {
+    "nothing": {},
+    "a text": {"text": "Hello\n", "subject": "Grüße"},
+    "HTML": {"html": "<p>Hello</p>", "reply_to": "help@example.com"},
+    "a file": {"text": "Hello\n", "attachments": [Attachment(b"%PDF", filename="bill.pdf")]},
+    "recipients": {"text": "Hello\n", "to": ["Zoë <zoë@example.com>"], "cc": "bob@example.com"},
+}
+
+
+@pytest.mark.parametrize("name", DRAFTS)
+def test_a_draft(name: str) -> None:
+    """A message without a From can be written to look at it, and read again: it has no From and no
+    Message-ID."""
+    draft = Message(**DRAFTS[name])
+
+    theirs = draft.to_mime()
+
+    assert {"From", "Message-ID"}.isdisjoint(theirs.keys())
+    assert theirs.as_bytes() == bytes(theirs)
+    again = Message.from_mime(theirs)
+    assert (again.from_addr, again.subject) == (None, draft.subject)
+    assert (again.to, again.cc, again.reply_to) == (draft.to, draft.cc, draft.reply_to)
+    assert again.text.strip() == draft.text.strip()
+    assert len(again.attachments) == len(draft.attachments)
+
+
+@pytest.mark.parametrize("name", ["a text", "HTML", "a file", "recipients"])
+def test_a_draft_is_sent(name: str) -> None:
+    """What a draft lacks is filled in when its standard library form is sent; without a default
+    From, it is refused."""
+    theirs = Message(**DRAFTS[name]).to_mime()
+    (report,) = MemoryEmailHandler(default_from="shop@example.com").send(
+        [theirs], recipients="ann@example.com"
+    )
+
+    assert report.ok
+    with pytest.raises(MessageError, match="has no From"):
+        MemoryEmailHandler().send([theirs], recipients="ann@example.com")
+    with pytest.raises(MessageError, match="no From: give it from_addr="):
+        render(Message(**DRAFTS[name]))
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -15,7 +15,7 @@ import urllib.parse
 import pytest
 
 from flask_mailhandler import OAuthToken
-from flask_mailhandler.net.https import verifying_context
+from flask_mailhandler.net.http.connection import verifying_context
 from flask_mailhandler.phase import Phase
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
@@ -93,7 +93,7 @@ def test_refused(status: int, fields: dict[str, t.Any], temporary: bool, text: s
         (b"220 mail.example.com ESMTP\r\n", True, "its answer is not HTTP"),
         (b"HTTP/1.1 200 x\r\n" + b"a: b\r\n" * 1000, True, "its answer is not HTTP"),
         (b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", True, "broke off"),
-        (b"", True, "closed connection"),
+        (b"", True, "closed the connection"),
     ],
 )
 def test_odd_answers(said: bytes, temporary: bool, text: str, no_leaks: None) -> None:
@@ -320,9 +320,9 @@ def test_secrets(
     assert shown_in("\n".join(seen)) == []
 
 
-@pytest.mark.parametrize("where", ["sendall", "recv_into"])
+@pytest.mark.parametrize(("where", "call"), [("sendall", 2), ("recv", 4)])
 def test_secrets_of_an_interrupt(
-    certificates: Certificates, monkeypatch: pytest.MonkeyPatch, where: str
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch, where: str, call: int
 ) -> None:
     """Secrets: an interrupt in the middle shows none either, and the next call starts again."""
     plain = getattr(ssl.SSLSocket, where)
@@ -332,8 +332,9 @@ def test_secrets_of_an_interrupt(
         if self.server_side:
             return plain(self, *given)
         calls.append(None)
-        # The form is sent second; what is received comes whole, and its end is asked for.
-        if len(calls) == 2:
+        # The form is sent second. Before each write, it is looked whether an answer is there;
+        # what is received comes whole, and its end is asked for.
+        if len(calls) == call:
             raise KeyboardInterrupt
         return plain(self, *given)
 

@@ -1,4 +1,4 @@
-"""``make soak``: 16 processes send 5,000 mails from one PostgreSQL, each of them once (F-100).
+"""``make soak``: 16 processes send 5,000 mails from one database, each of them once (F-100).
 
 The name keeps it out of the other tests, for it takes a minute.
 """
@@ -18,6 +18,7 @@ from workers import together
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from servers.mariadb import Mariadb
     from servers.postgresql import Postgresql
 
 pytestmark = pytest.mark.services
@@ -25,11 +26,15 @@ pytestmark = pytest.mark.services
 PROCESSES, MAILS = 16, 5_000
 
 
-def test_a_crowd(tmp_path: Path, scripted: Scripted, postgresql: Postgresql) -> None:
+@pytest.mark.parametrize("name", ["postgresql", "mariadb"])
+def test_a_crowd(
+    name: str, tmp_path: Path, scripted: Scripted, request: pytest.FixtureRequest
+) -> None:
     """Each row goes to the worker that claims it first, and to no other."""
     server = scripted()
+    database: Postgresql | Mariadb = request.getfixturevalue(name)
     with (
-        postgresql.database() as url,
+        database.database() as url,
         shop(tmp_path, server, MAIL_QUEUE=url) as here,
     ):
         assert len([*here.mail.send_later_each(letters(MAILS))]) == MAILS

@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
 
     from queueing import Shop
     from sending import Scripted
+    from servers.mariadb import Mariadb
     from servers.postgresql import Postgresql
     from storing import Place
 
@@ -215,6 +216,12 @@ def _forget_all(post: Post) -> None:
 
 
 @each_pair
+# What happens between two calls happens between two statements, too.
+@pytest.mark.parametrize(
+    "place",
+    ["sqlite", "sqlalchemy", pytest.param("postgresql", marks=pytest.mark.services)],
+    indirect=True,
+)
 def test_between_any_two_calls(
     subject: Callable[[Post], None],
     action: Doing,
@@ -222,7 +229,7 @@ def test_between_any_two_calls(
     tmp_path: Path,
     scripted: Scripted,
 ) -> None:
-    """The promises hold whatever happens between two calls of a store, with each store."""
+    """The promises hold whatever happens between two calls of a store."""
     with post_at(tmp_path, scripted, place.named) as post:
         between = Between(post.here.queue.store)
         post.here.queue.components._made["store"] = between
@@ -233,29 +240,39 @@ def test_between_any_two_calls(
         assert prove(post, subject, action, watch, action) > 2
 
 
+# What interrupts a transaction is in one of these.
+FEW = [(one, two) for one, two in PAIRS if two in (cancel, take_over)]
+POSTGRESQL = ("postgresql", "%20-clock_timeout%3D50ms")
+MARIADB = ("mariadb", "&init_command=SET%20innodb_lock_wait_timeout%3D0")
+
+
 @pytest.mark.services
-@each_pair
+@pytest.mark.parametrize(
+    ("subject", "action", "name", "patience"),
+    [(*pair, *POSTGRESQL) for pair in PAIRS] + [(*pair, *MARIADB) for pair in FEW],
+)
 def test_between_any_two_statements(
     subject: Callable[[Post], None],
     action: Doing,
-    postgresql: Postgresql,
+    name: str,
+    patience: str,
+    request: pytest.FixtureRequest,
     tmp_path: Path,
     scripted: Scripted,
 ) -> None:
-    """The promises hold whatever happens between two statements, or before a commit, in PostgreSQL.
+    """The promises hold whatever happens between two statements, or before a commit, on a server.
     An action that would have to wait for the interrupted one gives up and does nothing."""
 
     def unless_it_waits(shop: Shop) -> None:
         with contextlib.suppress(QueueError):
             action(shop)
 
-    with postgresql.database() as url:
-        theirs = f"{url}%20-clock_timeout%3D50ms"
-        with post_at(tmp_path, scripted, url, theirs) as post:
-            store = post.here.queue.store
-            assert isinstance(store, SqlalchemyStore)
-            steps = Steps(store.database.engine)
-            assert prove(post, subject, unless_it_waits, steps.watch, action, 1) > 2
+    server: Postgresql | Mariadb = request.getfixturevalue(name)
+    with server.database() as url, post_at(tmp_path, scripted, url, url + patience) as post:
+        store = post.here.queue.store
+        assert isinstance(store, SqlalchemyStore)
+        steps = Steps(store.database.engine)
+        assert prove(post, subject, unless_it_waits, steps.watch, action, 1) > 2
 
 
 class Steps:

@@ -90,10 +90,13 @@ def test_wrong_keys(keys: dict[str, t.Any], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "error"),
     [
-        ("mysql://u:s3cret@h/d", "SQLite or PostgreSQL, not of 'mysql'"),
-        ("mysql+pymysql://u:s3cret@h/d", "SQLite or PostgreSQL, not of 'mysql'"),
-        ("oracle+oracledb://u:s3cret@h/d", "SQLite or PostgreSQL, not of 'oracle'"),
-        ("mongodb://u:s3cret@h/d", "SQLite or PostgreSQL, not of 'mongodb'"),
+        ("mssql+pyodbc://u:s3cret@h/d", "MariaDB or MySQL, not of 'mssql'"),
+        ("oracle+oracledb://u:s3cret@h/d", "MariaDB or MySQL, not of 'oracle'"),
+        ("mongodb://u:s3cret@h/d", "MariaDB or MySQL, not of 'mongodb'"),
+        ("mysql+mysqlconnector://u:s3cret@h/d", r"Write 'mysql\+pymysql://'"),
+        ("mariadb+mariadbconnector://u:s3cret@h/d", r"or 'mariadb\+mysqldb://'"),
+        ("mysql+asyncmy://u:s3cret@h/d", "not with 'asyncmy'"),
+        ("MySQL+aiomysql://u:s3cret@h/d", "not with 'aiomysql'"),
         ("redis://:s3cret@h/0", "not a broker"),
         ("AMQP://u:s3cret@h/", "not a broker"),
         ("postgres://u:s3cret@h/d", r"write it like\s+'postgresql\+psycopg://"),
@@ -109,9 +112,16 @@ def test_databases_that_are_not_supported(place: str, error: str, tmp_path: Path
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize("place", ["sqlite:///x.db", "postgresql+psycopg://h/d", "SQLite:///x.db"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("sqlite:///x.db", "SQLite:///x.db", "postgresql+psycopg://h/d", "mysql://h/d"),
+        *("MySQL+PyMySQL://h/d", "mariadb+pymysql://h/d", "mariadb+mysqldb://h/d"),
+    ],
+)
 def test_databases_that_are_supported(place: str, tmp_path: Path) -> None:
-    """SQLite and PostgreSQL are allowed with any driver, which is loaded when it is used."""
+    """SQLite and PostgreSQL are allowed with any driver, MySQL with two. The driver is loaded when
+    it is used."""
     Shop(tmp_path, None, MAIL_QUEUE=place)
 
 

@@ -31,6 +31,7 @@ if t.TYPE_CHECKING:
     from example_shops import Example
     from queueing import Shop
     from servers.connection import Connection
+    from servers.mariadb import Mariadb
     from servers.postgresql import Postgresql
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("untraced")]
@@ -125,6 +126,12 @@ def test_postgresql(
     """F-100: the same, with the rows in PostgreSQL."""
     with postgresql.database() as url:
         forty_mails_and_three_kills(example, "hold", redis.url, tmp_path, scripted, url)
+
+
+def test_mariadb(redis: RedisServer, mariadb: Mariadb, tmp_path: Path, scripted: Scripted) -> None:
+    """F-100: the same, with the rows in MariaDB."""
+    with mariadb.database() as url:
+        forty_mails_and_three_kills(CELERY, "hold", redis.url, tmp_path, scripted, url)
 
 
 def test_gunicorn(tmp_path: Path, scripted: Scripted) -> None:

@@ -186,7 +186,7 @@ def test_damaged_recipients(text: str) -> None:
 def test_a_damaged_note(text: str) -> None:
     """A record of the end of data that cannot be read makes the row a damaged one."""
     with pytest.raises(DamagedRowError):
-        outcomes.names_from_json(text)
+        outcomes.note_from_json(text)
 
 
 def test_a_row_shows_itself() -> None:

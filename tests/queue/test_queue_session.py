@@ -28,6 +28,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from servers.mariadb import Mariadb
     from servers.postgresql import Postgresql
 
 
@@ -50,13 +51,16 @@ class Store(t.NamedTuple):
     db: SQLAlchemy
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+SERVERS = [pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "mariadb")]
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database; SQLite's is empty, PostgreSQL's has the tables of the queue."""
+    """The URL of a database; SQLite's is empty, a server's has the tables of the queue."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/shop.sqlite"
         return
-    server: Postgresql = request.getfixturevalue("postgresql")
+    server: Postgresql | Mariadb = request.getfixturevalue(request.param)
     with server.database() as found:
         yield found
 
@@ -381,13 +385,14 @@ def test_tables_in_a_transaction_of_the_app(tmp_path: Path) -> None:
         assert here.states == ["waiting"]
 
 
-@pytest.mark.services
+@pytest.mark.parametrize("name", SERVERS)
 @pytest.mark.parametrize("joined", [True, False])
-def test_no_tables(joined: bool, tmp_path: Path, postgresql: Postgresql) -> None:
-    """In PostgreSQL the app creates the tables. An error says how, and the app's transaction goes
+def test_no_tables(joined: bool, name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """On a server the app creates the tables. An error says how, and the app's transaction goes
     on."""
+    server: Postgresql | Mariadb = request.getfixturevalue(name)
     with (
-        postgresql.database(tables=False) as url,
+        server.database(tables=False) as url,
         with_db(tmp_path, url) as (here, db),
     ):
         with pytest.raises(QueueError, match=r"mail_queue_tables\(db\.metadata\)"):

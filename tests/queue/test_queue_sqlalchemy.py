@@ -72,13 +72,20 @@ def test_wrong_places(named: str, error: str) -> None:
     assert "s3cret" not in str(caught.value)
 
 
-def test_another_kind_of_database() -> None:
+@pytest.mark.parametrize(
+    ("url", "error"),
+    [
+        ("mssql+pymssql://", "MariaDB or MySQL, not of 'mssql'"),
+        ("mysql+mysqlconnector://", r"Write 'mysql\+pymysql://'"),
+    ],
+)
+def test_another_kind_of_database(url: str, error: str) -> None:
     """Only databases that can give rows to many workers, and that were tested, are allowed."""
     app = Flask("shop")
     driver = types.SimpleNamespace(paramstyle="format", version_info=(2, 0))
-    app.extensions["sqlalchemy"] = Engines(sa.create_engine("mysql+mysqldb://", module=driver))
+    app.extensions["sqlalchemy"] = Engines(sa.create_engine(url, module=driver))
 
-    with pytest.raises(ConfigurationError, match=r"SQLite or PostgreSQL, not of mysql"):
+    with pytest.raises(ConfigurationError, match=error):
         store_named("sqlalchemy", app)
 
 
@@ -137,7 +144,10 @@ def test_the_same_in_a_schema(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "place",
-    ["sqlalchemy", pytest.param("postgresql", marks=pytest.mark.services)],
+    [
+        "sqlalchemy",
+        *(pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "mariadb")),
+    ],
     indirect=True,
 )
 def test_an_error_of_any_kind(place: Place) -> None:

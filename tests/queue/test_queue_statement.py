@@ -27,6 +27,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from servers.mariadb import Mariadb
     from servers.postgresql import Postgresql
 
 _numbers = sa.table("numbers", sa.column("n", sa.Integer), sa.column("word", sa.Text))
@@ -55,16 +56,19 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
         (_chosen.where(_n < 2).union_all(_chosen.where(_n > _least)), {"least": 2}, [(1,), (3,)]),
         (_change.values(word=None).where(_n == _least).returning(_n), {"least": 1}, [(1,)]),
         (_change.values(word=_word).where(_n == 9).returning(_n), {"word": "z"}, []),
-        (sa.delete(_numbers).where(_n == _least), {"least": 3}, []),
+        (_change.values(word=_word).where(_n < 3), {"word": "z"}, [(), ()]),
+        (sa.delete(_numbers).where(_n == _least), {"least": 3}, [()]),
+        (sa.delete(_numbers).where(_n == _least), {"least": 9}, []),
     ],
 )
 def test_the_driver_and_sqlalchemy(
     core: sa.Executable, values: dict[str, object], rows: list[object], engine: sa.Engine
 ) -> None:
-    """The driver gets each parameter where SQLAlchemy puts it, and returns the same rows."""
+    """The driver gets each parameter where SQLAlchemy puts it, and returns the same rows, or as
+    many as were changed."""
     statement = Statement(core, engine.dialect)
     with engine.connect() as connection:
-        through = statement.run_on(connection, values)
+        through = statement.run_on(connection, values)  # and rolled back
     direct = Lender(engine).take().run(statement, values)
 
     assert [*map(tuple, through)] == [*map(tuple, direct)] == rows
@@ -86,15 +90,22 @@ def test_a_statement_that_was_interrupted(error: type[BaseException], engine: sa
 
 @pytest.mark.services
 @pytest.mark.parametrize("key", [None, "welcome"])
-def test_an_exception_of_a_signal_handler(key: str | None, postgresql: Postgresql) -> None:
+@pytest.mark.parametrize(
+    ("name", "lock"),
+    [("postgresql", "LOCK TABLE mail_queue"), ("mariadb", "LOCK TABLES mail_queue WRITE")],
+)
+def test_an_exception_of_a_signal_handler(
+    name: str, lock: str, key: str | None, request: pytest.FixtureRequest
+) -> None:
     """After the time limit of a task, which a signal handler raises in the middle of a statement,
     the next statement runs. Its connection is another one."""
-    with postgresql.database() as url, _alarm():
+    server: Postgresql | Mariadb = request.getfixturevalue(name)
+    with server.database() as url, _alarm():
         store = _store_at(url)
         add(store, row())
         other = sa.create_engine(url)
         with other.connect() as connection:
-            connection.exec_driver_sql("LOCK TABLE mail_queue")
+            connection.exec_driver_sql(lock)
             signal.setitimer(signal.ITIMER_REAL, 0.2)
             with pytest.raises(TimeoutError):
                 add(store, row(key=key))

@@ -419,12 +419,14 @@ def test_files_of_others(mail: Mail, text: str, entries: list[tuple[str, str, st
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        (f"{ANN}\nnobody\n", r"line 2: "),
+        (f"{ANN}\nnobody\n", r"line 2: the address to suppress is not an address: 'nobody' has"),
         (f"email,since\n{ANN},\n{BOB},soon\n", r"line 3: 'soon' is not a time: write one like"),
         (f"email,since\n{BOB},1e400\n", r"line 2: '1e400' is not a time"),
         (f"email,since\n{BOB},{'9' * 30}\n", r"line 2: '9+' is not a time"),
         (f"email,list\n{ANN},x\n,x\n", r"line 3: "),
-        (f'email\n{ANN}\n"{BOB}', r"line 3: unexpected end of data"),
+        (f'email\n{ANN}\n"{BOB}', r"line 3: unexpected end of data\. Does a quotation mark open"),
+        (f'email\n{ANN}\n"{BOB}\n{BOB}\n{BOB}\n', r"line 3: .*Does a quotation mark open"),
+        (f'email,reason\n{ANN},"a "b" c"\n{BOB},\n', r'line 2: .*Within quotes, write "" for one'),
         ("name,city\nAnn,Berlin\n", r"'name,city', has no field for the address: name one"),
         (f"email;since\n{BOB};\n", r"'email;since', has no .* put commas between the fields"),
         (f"{ANN}\n" + "x\n" * 9, r"(?s)line 2: .*line 6: .*and 4 more"),

@@ -8,10 +8,10 @@ import typing as t
 import pytest
 
 from flask_mailhandler import ConnectError
+from flask_mailhandler.net.slots import Slots
+from flask_mailhandler.net.slots import Turn
 from flask_mailhandler.phase import Phase
 from flask_mailhandler.report import Job
-from flask_mailhandler.smtp.slots import Slots
-from flask_mailhandler.smtp.slots import Turn
 from pooling import Call
 from pooling import Hold
 from pooling import one

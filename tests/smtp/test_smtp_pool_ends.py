@@ -17,7 +17,7 @@ from flask_mailhandler import ConnectError
 from flask_mailhandler import DeferredError
 from flask_mailhandler import Message
 from flask_mailhandler import message_sent
-from flask_mailhandler.smtp.slots import Turn
+from flask_mailhandler.net.slots import Turn
 from forking import in_child
 from pooling import app_for
 from pooling import Call
@@ -114,7 +114,7 @@ def test_collected(scripted: Scripted, monkeypatch: pytest.MonkeyPatch, no_leaks
 
     def send() -> Report:
         monkeypatch.setattr(
-            "flask_mailhandler.smtp.slots.time", types.SimpleNamespace(monotonic=collect)
+            "flask_mailhandler.net.slots.time", types.SimpleNamespace(monotonic=collect)
         )
         return one(handler)
 
@@ -260,7 +260,7 @@ def test_fork_at_work(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> No
         return time.monotonic()
 
     monkeypatch.setattr(
-        "flask_mailhandler.smtp.slots.time", types.SimpleNamespace(monotonic=monotonic)
+        "flask_mailhandler.net.slots.time", types.SimpleNamespace(monotonic=monotonic)
     )
     other = Call(work)
     assert there.wait(60)

@@ -11,7 +11,7 @@ import pytest
 
 from flask_mailhandler import ConnectError
 from flask_mailhandler import LoginError
-from flask_mailhandler.smtp.slots import Turn
+from flask_mailhandler.net.slots import Turn
 from forking import in_child
 from pooling import Call
 from pooling import Hold

@@ -285,7 +285,7 @@ def test_a_line_that_has_come_before(scripted: Scripted) -> None:
 
     handler.send([letter(), letter(), letter()])
 
-    (session,) = handler.pool._slots.idle
+    (session,) = handler.pool._own.here().idle
     known = [*session._dialogue._known]
     assert b"250 2.1.5 Ok" in known
     assert not any(b"opensesame" in line for line in known)

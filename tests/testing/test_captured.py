@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import smtplib
 from email.message import EmailMessage
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
@@ -13,6 +14,7 @@ import pytest
 from flask_mailhandler import Attachment
 from flask_mailhandler import MemoryEmailHandler
 from flask_mailhandler import Message
+from flask_mailhandler import SMTPServer
 
 
 def signed() -> MIMEMultipart:
@@ -89,6 +91,38 @@ def test_an_email_message_has_the_default_from() -> None:
     assert captured.from_addr == "shop@example.com"
     assert captured.bcc == ["boss@example.com"]
     assert captured.text == "Hello\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "formatted"),
+    [
+        (hello(From="The Shop <shop@example.com>"), "The Shop <shop@example.com>"),
+        (hello(From="shop@example.com"), "shop@example.com"),
+        (
+            Message(text="Hi", to="ann@example.com", from_addr=("Zoë", "zoe@example.com")),
+            "Zoë <zoe@example.com>",
+        ),
+    ],
+)
+def test_the_sender_has_a_name(message: Message | EmailMessage, formatted: str) -> None:
+    """The From compares as its address, and has the name too."""
+    handler = MemoryEmailHandler()
+
+    handler.send([message])
+
+    sender = handler.outbox.one().from_addr
+    assert sender.formatted == formatted
+    assert sender == formatted.rpartition("<")[2].removesuffix(">")
+
+
+def test_a_message_without_a_sender() -> None:
+    """What a program sends to a test server need not have a From: it is empty then."""
+    with SMTPServer() as server:
+        with smtplib.SMTP("127.0.0.1", server.port, "localhost", timeout=60) as client:
+            client.sendmail("a@example.com", ["ann@example.com"], b"Subject: x\r\n\r\nHello\r\n")
+
+        sender = server.outbox.one().from_addr
+    assert (sender, sender.name, sender.formatted) == ("", "", "")
 
 
 def test_an_email_message_that_is_redirected() -> None:

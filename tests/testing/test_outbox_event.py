@@ -113,6 +113,19 @@ def test_outside_a_context_and_with_a_server(app: Flask) -> None:
         ("subscribed", {}, r"call what your page calls"),
         ("bounced", {"to": BOB}, r"no such recipient; it went to ann@example\.org"),
         ("complained", {"status": "5.1.1"}, r"has no status, code or reason"),
+        (
+            "bounced",
+            {"status": "abc"},
+            r"status='abc'\): write an enhanced status code .*'5\.2\.2'",
+        ),
+        ("bounced", {"status": 550}, r"status=550\): write an enhanced status code"),
+        ("deferred", {"status": "4.4"}, r"status='4\.4'\): write an enhanced status code"),
+        ("delivered", {"status": "2.0.0\r\nX: y"}, r"write an enhanced status code"),
+        ("bounced", {"code": "550"}, r"code='550'\): write the reply code .* such as 552"),
+        ("bounced", {"code": 5}, r"code=5\): write the reply code"),
+        ("bounced", {"code": True}, r"code=True\): write the reply code"),
+        ("bounced", {"reason": "Full\nBcc: x"}, r"write what the server says in one line"),
+        ("bounced", {"reason": b"Full"}, r"write what the server says in one line"),
     ],
 )
 def test_wrong_calls(

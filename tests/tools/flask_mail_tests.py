@@ -20,7 +20,7 @@ def main(folder: str) -> int:
     :return: 0 if no other test fails than docs/packages.rst says.
     """
     flask_mail.install()
-    counted = _Counted()
+    counted = Counted()
     with tempfile.TemporaryDirectory() as cache:
         # pytest warns that this package is imported already, and their settings make it an error.
         options = ["-ofilterwarnings=", f"-ocache_dir={cache}", "-q", "--tb=no", "-rf"]
@@ -29,7 +29,7 @@ def main(folder: str) -> int:
     return counted.passed < 41
 
 
-class _Counted:
+class Counted:
     passed = 0
     failed = 0
 

@@ -14,7 +14,9 @@ from ..frozen import Frozen
 from ..secret import Secret
 from ..text.checks import shorten
 
-_DATABASES = ("sqlite", "postgresql")
+_DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
+# Other drivers of MySQL convert values in other ways. mysqldb is mysqlclient, and the default.
+_MYSQL_DRIVERS = ("", "pymysql", "mysqldb")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _OCTETS = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3}
 _OCTETS |= {"kib": 1024, "mib": 1024**2, "gib": 1024**3}
@@ -55,16 +57,16 @@ def _place(value: object, name: str) -> str | Secret:
     found = config.path(value, name)
     if "://" not in found:
         return found
-    _check_database(found.partition("://")[0], name)
+    backend, _, driver = found.partition("://")[0].lower().partition("+")
+    check_database(backend, driver, name)
     return Secret(found)
 
 
-def _check_database(scheme: str, name: str) -> None:
+def check_database(backend: str, driver: str, name: str) -> None:
     """Check the kind of database before its driver is looked for.
 
     :raises ConfigurationError: if the queue cannot use it.
     """
-    backend = scheme.partition("+")[0].lower()
     if backend in ("amqp", "amqps", "redis", "rediss", "sqs"):
         raise ConfigurationError(
             f"{name} names the database in which mail waits, not a broker: leave it out, or name a"
@@ -78,8 +80,13 @@ def _check_database(scheme: str, name: str) -> None:
         )
     if backend not in _DATABASES:
         raise ConfigurationError(
-            f"{name}: mail can wait in a database of SQLite or PostgreSQL, not of"
+            f"{name}: mail can wait in a database of SQLite, PostgreSQL, MariaDB or MySQL, not of"
             f" {shorten(backend, 40)}. 'sqlite' is a file of its own."
+        )
+    if backend in ("mysql", "mariadb") and driver not in _MYSQL_DRIVERS:
+        raise ConfigurationError(
+            f"{name}: the queue uses {backend} with PyMySQL or mysqlclient, not with"
+            f" {shorten(driver, 40)}. Write '{backend}+pymysql://' or '{backend}+mysqldb://'."
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .. import config
 from ..address import AddressesInput
+from ..address import AddressInput
 from ..handlers.base import EmailHandler
 from ..handlers.prepare import check_ids
 from ..handlers.prepare import Prepared
@@ -24,6 +25,7 @@ class SendCall:
 
     :param recipients: The recipients of each message, instead of those in its headers.
     :param timeout: Seconds for each message.
+    :param envelope_sender: The address for bounces of a message of the standard library.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class SendCall:
         using: str | None,
         recipients: AddressesInput = None,
         timeout: float | None = None,
+        envelope_sender: AddressInput | None = None,
     ) -> None:
         self.handler: EmailHandler = registration.handler(using)
         self._registration = registration
@@ -40,6 +43,7 @@ class SendCall:
         self._prepare = functools.partial(
             self.handler.prepare,
             recipients=recipients,
+            envelope_sender=envelope_sender,
             timeout=timeout,
             before=registration.before,
         )

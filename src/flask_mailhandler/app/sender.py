@@ -8,6 +8,7 @@ import typing as t
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
+from email.message import Message as MIMEMessage
 
 from ..message.given import AnyMessage
 from ..message.given import Before
@@ -24,6 +25,7 @@ if t.TYPE_CHECKING:
     from flask import Flask
 
     from ..address import AddressesInput
+    from ..address import AddressInput
     from ..handlers.base import EmailHandler
     from ..message.arguments import MessageFields
     from ..report import Report
@@ -80,6 +82,7 @@ class Sender(MailBase):
         *,
         using: str | None = None,
         recipients: AddressesInput = None,
+        envelope_sender: AddressInput | None = None,
         timeout: float | None = None,
     ) -> Report: ...
     @t.overload
@@ -121,6 +124,8 @@ class Sender(MailBase):
         :param using: The account of ``MAIL_ACCOUNTS`` to send with.
         :param recipients: The recipients of this call, instead of those in the headers: for
             instance ``report.deferred``, to try again.
+        :param envelope_sender: The address for bounces of an ``EmailMessage``, instead of its
+            Sender or From. A :class:`.Message` has a field of this name.
         :param timeout: Seconds in all for each message, instead of ``MAIL_TIMEOUT``.
         :return: A report, or a list of reports for several messages.
         :raises MessageError: if a message cannot be sent as it is. Nothing was sent then.
@@ -131,9 +136,12 @@ class Sender(MailBase):
         from .send_call import SendCall  # loaded with the first app, see Registrations.add
 
         single = isinstance(message, AnyMessage)
+        # Of a text, it is a field of the message that is made.
+        theirs = isinstance(message, MIMEMessage)
+        sender = fields.pop("envelope_sender", None) if theirs else None
         if fields or not single:
             _check_arguments(self.send, message, fields, recipients)
-        call = SendCall(self._registrations.current(), using, recipients, timeout)
+        call = SendCall(self._registrations.current(), using, recipients, timeout, sender)
         if fields or not single:
             message = _read(message, fields, call.handler.default_subject)
         if isinstance(message, AnyMessage):
@@ -195,6 +203,7 @@ class Sender(MailBase):
         *,
         using: str | None = None,
         recipients: AddressesInput = None,
+        envelope_sender: AddressInput | None = None,
         timeout: float | None = None,
     ) -> Report: ...
     @t.overload
@@ -225,6 +234,8 @@ class Sender(MailBase):
         import asyncio  # only async apps load it
 
         fields = {name: value for name, value in arguments.items() if name not in _OWN}
+        if isinstance(message, MIMEMessage):
+            fields.pop("envelope_sender", None)
         _check_arguments(self.send_async, message, fields, arguments.get("recipients"))
         send: t.Callable[..., Report | list[Report]] = self.send
         work = functools.partial(send, message, **arguments)

@@ -74,10 +74,9 @@ class Settings(Frozen):
         name = DEFAULT if using is None else using
         account = self.accounts.get(name)
         if account is None:
-            raise ConfigurationError(
-                f"There is no account {using!r} in MAIL_ACCOUNTS; there are"
-                f" {', '.join(map(repr, self.accounts))}."
-            )
+            *others, last = map(repr, self.accounts)
+            known = f"there are {', '.join(others)} and {last}" if others else f"there is {last}"
+            raise ConfigurationError(f"There is no account {using!r} in MAIL_ACCOUNTS; {known}.")
         return account
 
     @property

@@ -67,6 +67,10 @@ def bounce_command(within: Callable[..., t.Any]) -> click.Command:
         given = [name for name, way in ways.items() if way is not None]
         if len(given) > 1:
             raise click.UsageError(f"{given[0]} and {given[1]} do not go together: use one.")
+        if recipient is not None:
+            from ..address import parse_envelope_sender  # that of this app may be long
+
+            parse_envelope_sender(recipient, "--recipient")
         if lmtp is not None:
             if recipient is not None:
                 raise click.UsageError(

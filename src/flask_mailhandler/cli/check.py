@@ -16,6 +16,7 @@ from ..handlers.bounce_imap import IMAPMailbox
 from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
 from ..handlers.memory import MemoryEmailHandler
+from ..handlers.providers.api import APIEmailHandler
 from ..handlers.signed_address import SignedAddress
 from ..handlers.smtp import SMTPEmailHandler
 from ..handlers.unsubscribe import UnsubscribeLink
@@ -147,6 +148,11 @@ def _what_it_does(handler: EmailHandler) -> str:
             return "Messages are stored in memory, in the outbox of tests. Nothing is sent."
         case FileEmailHandler():
             return f"Messages are written into {Path(handler.folder).absolute()}. Nothing is sent."
+        case APIEmailHandler():
+            return (
+                f"Messages are sent by the API at {handler.url('').netloc}, which this command does"
+                " not ask. 'flask mail send' tries it."
+            )
     kind = type(handler)
     return (
         f"Messages are passed to {kind.__module__}:{kind.__qualname__}, which this command cannot"

@@ -16,6 +16,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import typing as t
 
 import click
@@ -173,7 +174,17 @@ class LMTPServer:
 
 
 def _refuse_in_use(path: str) -> None:
-    """Refuse the path of a socket on which another process listens. asyncio would replace it."""
+    """Refuse the path of a socket on which another process listens, which asyncio would replace,
+    and of anything else that is not a socket.
+
+    :raises ConfigurationError: if it is not a socket.
+    :raises OSError: if it is in use.
+    """
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            raise ConfigurationError(
+                f"{path} is not a socket: name a path at which there is nothing yet."
+            )
     with socket.socket(socket.AF_UNIX) as sock, contextlib.suppress(FileNotFoundError):
         if sock.connect_ex(path) == 0:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

@@ -37,7 +37,7 @@ def list_entries(list_name: str | None, limit: int) -> int:
 def add(addresses: Sequence[str], list_name: str, reason: str) -> int:
     """Suppress addresses, all or none."""
     suppressions = _suppressions()
-    checked = [*map(read_address, addresses)]
+    checked = [read_address(one, "suppress") for one in addresses]
     number = sum(suppressions.add(one, list_name=list_name, reason=reason) for one in checked)
     return _changed(number, "suppressed")
 
@@ -48,7 +48,7 @@ def remove(addresses: Sequence[str], list_name: str | None) -> int:
     :return: 1 if none of the addresses has any.
     """
     suppressions = _suppressions()
-    checked = [*map(read_address, addresses)]
+    checked = [read_address(one, "remove") for one in addresses]
     found = [suppressions.remove(one, list_name=list_name) for one in checked]
     for address, number in zip(addresses, found, strict=True):
         if not number:

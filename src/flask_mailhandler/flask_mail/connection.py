@@ -58,7 +58,7 @@ class Connection:
         if type(self).configure_host is not Connection.configure_host:
             warnings.warn(
                 f"{type(self).__qualname__}.configure_host() is not called: set MAIL_TIMEOUT,"
-                " MAIL_TLS_CA_FILE or MAIL_TLS_VERIFY instead.",
+                " MAIL_TLS_CA_FILE or MAIL_TLS_CONTEXT instead.",
                 MailWarning,
                 stacklevel=2,
             )

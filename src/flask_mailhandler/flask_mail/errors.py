@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 
 from ..errors import MessageError
@@ -84,6 +85,8 @@ _BY_REPLY: dict[About | None, tuple[type[_Both], type[_Both]]] = {
     About.CONTENT: (SMTPDataError, SMTPDataDeferred),
     About.ACCOUNT: (SMTPDataError, SMTPDataDeferred),
 }
+# The reply to a login or a greeting is not about a recipient, so it is only in the text.
+_IN_TEXT = re.compile(r"(?::| with) ([245][0-9]{2}) ")
 _TO_RECIPIENTS = (SMTPRecipientsRefused, SMTPRecipientsDeferred)
 # Without a reply to this message.
 _BY_KIND: dict[type[DeliveryError], type[_Both]] = {
@@ -108,6 +111,8 @@ def as_smtplib(error: DeliveryError) -> DeliveryError:
     if isinstance(made, SMTPSenderRefused | SMTPSenderDeferred):
         made.sender = str(getattr(error.report and error.report.message, "from_addr", ""))
     if isinstance(made, smtplib.SMTPResponseException):
+        if code is None and (reply := _IN_TEXT.search(str(error))):
+            code = int(reply[1])
         made.smtp_code, made.smtp_error = code or 0, text.encode()
     return made
 

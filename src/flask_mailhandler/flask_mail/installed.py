@@ -30,8 +30,3 @@ def install() -> None:
             " install() before you import the packages that use it."
         )
     sys.modules[_NAME] = ours
-
-
-def is_installed() -> bool:
-    """Return whether :func:`install` was called in this process."""
-    return sys.modules.get(_NAME) is sys.modules.get(_OURS)

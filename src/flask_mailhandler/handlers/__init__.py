@@ -8,6 +8,9 @@ console    :class:`.ConsoleEmailHandler`      prints it (also called ``dummy``)
 memory     :class:`.MemoryEmailHandler`       keeps it in a list (also called ``test``)
 file       :class:`.FileEmailHandler`         writes it into a folder
 mailbox    :class:`.MailboxEmailHandler`      writes it into a folder that a page shows
+resend     :class:`.ResendEmailHandler`       sends it by the API of Resend
+postmark   :class:`.PostmarkEmailHandler`     sends it by the API of Postmark
+ses        :class:`.SESEmailHandler`          sends it by the API of Amazon SES
 =========  =================================  ============================================
 
 All of them complete, check and render a message in the same way: what SMTP would refuse fails
@@ -40,7 +43,9 @@ in a test too. One message on its way, from the caller to the server::
     unsubscribe_fields  both fields of a message for a list, and the link in its text
     bounce_imap     the mailbox that bounces are read from
     dkim_keys       the keys that sign, read from files, and their domain
-    tls_context     the TLS context of SMTP
+    connecting      the options of every handler that connects to a server
+    providers/      providers that take mail by an HTTP API
+    tls_context     the TLS context of what connects
 """
 
 from __future__ import annotations
@@ -62,6 +67,9 @@ BUILT_IN = {
     "test": "flask_mailhandler.handlers.memory:MemoryEmailHandler",
     "file": "flask_mailhandler.handlers.file:FileEmailHandler",
     "mailbox": "flask_mailhandler.handlers.mailbox:MailboxEmailHandler",
+    "resend": "flask_mailhandler.handlers.providers.resend:ResendEmailHandler",
+    "postmark": "flask_mailhandler.handlers.providers.postmark:PostmarkEmailHandler",
+    "ses": "flask_mailhandler.handlers.providers.ses:SESEmailHandler",
 }
 SILENT = frozenset({"console", "dummy", "memory", "test", "file", "mailbox"})
 """The names of handlers that send nothing."""

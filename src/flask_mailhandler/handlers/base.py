@@ -7,7 +7,8 @@
                                ├─ redirect   the staging guard: to other addresses
                                ├─ with_links the link to unsubscribe, in the header and the text
                                ├─ render     the octets, once
-                               └─ withhold   the staging guard: not to these recipients
+                               ├─ withhold   the staging guard: not to these recipients
+                               └─ check      whether this handler can send it as it is
                    ── dispatch ─┬─ seal      the last change of the octets: a signature
                                 └─ deliver   the one method that a handler implements
 """
@@ -21,6 +22,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..address import AddressesInput
+from ..address import AddressInput
 from ..config.url import only_options
 from ..config.url import URL
 from ..content import Content
@@ -58,6 +60,25 @@ class EmailHandler(Defaults, abstract=True):
 
     :raises ConfigurationError: for a wrong value, naming the argument.
     """
+
+    repeatable: t.ClassVar[float | None] = None
+    """The seconds during which a job that may have been accepted can be delivered again without
+    doubling it, because the server recognizes it. None if it does not, as with SMTP."""
+
+    def check(self, job: Job) -> None:
+        """Check that the handler can deliver a message as it is written; the default does nothing.
+
+        It is called on the line that sends or queues the message. Override it if your handler
+        cannot express all that a message may have.
+
+        .. code-block:: python
+
+            def check(self, job):
+                if job.content.size > 50_000:
+                    raise MessageError("A pigeon carries 50 kB: leave out the attachments.")
+
+        :raises MessageError: saying what to write instead.
+        """
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         """Deliver jobs and report on each, in order. A handler implements this method.
@@ -181,14 +202,19 @@ class EmailHandler(Defaults, abstract=True):
         message: AnyMessage,
         *,
         recipients: AddressesInput = None,
+        envelope_sender: AddressInput | None = None,
         timeout: float | None = None,
         before: Sequence[Before] = (),
     ) -> Prepared:
         """Complete, check and render one message, for :meth:`dispatch`.
 
+        :param envelope_sender: The address for bounces of a message of the standard library.
         :raises MessageError: if it cannot be sent as it is.
         """
-        return prepare(self, message, recipients, timeout, before)
+        prepared = prepare(self, message, recipients, envelope_sender, timeout, before)
+        if prepared.job is not None:
+            self.check(prepared.job)
+        return prepared
 
     def dispatch(
         self,

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from .. import config
 from ..address import AddressesInput
+from ..address import AddressInput
 from ..config import Option
 from ..message.given import AnyMessage
 from ..message.given import Before
@@ -75,13 +76,19 @@ class MailboxEmailHandler(FileEmailHandler):
         message: AnyMessage,
         *,
         recipients: AddressesInput = None,
+        envelope_sender: AddressInput | None = None,
         timeout: float | None = None,
         before: Sequence[Before] = (),
     ) -> Prepared:
         """Do what :meth:`.EmailHandler.prepare` does, and note the time and the line of code."""
         started, site = time.perf_counter(), call_site()
         prepared = FileEmailHandler.prepare(
-            self, message, recipients=recipients, timeout=timeout, before=before
+            self,
+            message,
+            recipients=recipients,
+            envelope_sender=envelope_sender,
+            timeout=timeout,
+            before=before,
         )
         if (job := prepared.job) is None:
             return prepared

@@ -11,12 +11,14 @@ from email.message import Message as MIMEMessage
 from .. import config
 from ..address import Addresses
 from ..address import AddressesInput
+from ..address import AddressInput
 from ..address import NOBODY
 from ..address import parse_addresses
 from ..envelope import DSN
 from ..envelope import Envelope
 from ..errors import MessageError
 from ..log import logger
+from ..message.fields import reverse_path
 from ..message.given import AnyMessage
 from ..message.given import Before
 from ..message.message import Message
@@ -50,11 +52,13 @@ def prepare(
     handler: Defaults,
     message: AnyMessage,
     recipients: AddressesInput,
+    envelope_sender: AddressInput | None,
     timeout: float | None,
     before: Sequence[Before],
 ) -> Prepared:
     """Complete, check and render one message, with the options of a handler.
 
+    :param envelope_sender: The address for bounces of a message of the standard library.
     :raises MessageError: if it cannot be sent as it is.
     """
     if not isinstance(message, AnyMessage):
@@ -69,7 +73,7 @@ def prepare(
         if not goes_on:
             return Prepared(message, _message_id(message), None)
     if isinstance(message, MIMEMessage):
-        return _ready_mime(handler, message, override, timeout)
+        return _ready_mime(handler, message, override, envelope_sender, timeout)
     envelope = message.envelope(override)
     recipients = envelope.recipients
     if handler.redirect_to:
@@ -204,7 +208,11 @@ def _complete(handler: Defaults, message: Message) -> Message:
 
 
 def _ready_mime(
-    handler: Defaults, message: MIMEMessage, recipients: Addresses | None, timeout: float | None
+    handler: Defaults,
+    message: MIMEMessage,
+    recipients: Addresses | None,
+    envelope_sender: AddressInput | None,
+    timeout: float | None,
 ) -> Prepared:
     """Complete, guard and render a message of the standard library. Its fields stay; From, To,
     Cc and Bcc are filled in if they are missing."""
@@ -230,7 +238,10 @@ def _ready_mime(
             headers=[(staging.ORIGINAL, original)],
         )
         envelope = envelope.to(handler.redirect_to)
-    if handler.bounce_address is not None:
+    if envelope_sender is not None:
+        sender = reverse_path(envelope_sender, "envelope_sender") or ""
+        envelope = Envelope(sender, envelope.recipients)
+    elif handler.bounce_address is not None:
         envelope = _to_be_verified(handler, handler.bounce_address, envelope, adopted.message_id)
     notify, ret = handler.dsn_notify, handler.dsn_return
     dsn = DSN(notify, ret) if notify or ret else None

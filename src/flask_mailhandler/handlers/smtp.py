@@ -30,17 +30,14 @@ from ..smtp.endpoint import Endpoint
 from ..smtp.endpoint import Security
 from ..smtp.pool import Pool
 from . import host_options
-from .base import EmailHandler
+from .connecting import Connecting
 from .jobs import Jobs
 from .tls_context import TLSContext
-
-if t.TYPE_CHECKING:
-    import ssl
 
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
 
-class SMTPEmailHandler(EmailHandler):
+class SMTPEmailHandler(Connecting):
     """Sends by SMTP (RFC 5321). All arguments are optional; without any, it connects to
     localhost:25.
 
@@ -68,14 +65,8 @@ class SMTPEmailHandler(EmailHandler):
     """``"tls"``: encrypted from the first octet; ``"starttls"``: encrypted after the greeting, and
     required before login and mail; or ``"none"``. If it is left out: ``"tls"`` on port 465,
     ``"none"`` on this machine, and ``"starttls"`` elsewhere."""
-    tls_context: Option[ssl.SSLContext | None, ssl.SSLContext | None] = Option(
-        config.instance_of("ssl", "SSLContext"), None
-    )
-    """Your own context, instead of one that trusts the system's authorities."""
     tls_server_name: Option[str | None, str | None] = Option(host_options.server_name, None)
     """The name in the server's certificate, if it is not the host."""
-    tls_ca_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
-    """A file with the certificate of a private authority (PEM)."""
     tls_cert_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
     """A file with a client certificate (PEM)."""
     tls_key_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
@@ -95,11 +86,6 @@ class SMTPEmailHandler(EmailHandler):
     and accepts."""
     dangerous_plaintext_login: Option[bool | None, bool] = Option(config.boolean, False)
     """Whether the password may be sent over a connection that is not encrypted."""
-    timeout: Option[float | None, float] = Option(config.seconds, 25.0)
-    """Seconds for one message in total, including opening a connection. One more second is added
-    for each 100 kB."""
-    connect_timeout: Option[float | None, float] = Option(config.seconds, 10.0)
-    """Seconds for opening a connection, up to the login."""
     source_address: Option[str | None, str | None] = Option(host_options.source, None)
     """The address of this machine to connect from. If it is left out, the system chooses."""
     local_hostname: Option[str | None, str | None] = Option(host_options.hostname, None)
@@ -111,10 +97,6 @@ class SMTPEmailHandler(EmailHandler):
     with the same content."""
     messages_per_connection: Option[int | None, int] = Option(config.integer(1, 1_000_000), 100)
     """The maximum number of messages over one connection, after which a new one is opened."""
-    pool_size: Option[int | None, int] = Option(config.integer(1, 1000), 2)
-    """The maximum number of connections at the same time, in each process."""
-    pool_idle: Option[float | None, float] = Option(config.seconds, 5.0)
-    """Seconds that an idle connection stays open for the next message."""
     one_flight: Option[bool | None, bool] = Option(config.boolean, False)
     """Whether a small message may be sent in one write, to your own relay that offers PIPELINING
     and CHUNKING. If the connection breaks, more outcomes are unknown."""
@@ -136,19 +118,9 @@ class SMTPEmailHandler(EmailHandler):
                 "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE and"
                 " MAIL_TLS_CERT_FILE into it yourself."
             )
-        self._check_files()
-
-    def _check_files(self) -> None:
-        # Checked now, and not when the first message is sent.
         if self.dkim_keys:
             self.dkim_keys.check(self.dkim_domain, self.default_from)
-        for name in ("tls_ca_file", "tls_cert_file", "tls_key_file"):
-            path = getattr(self, name)
-            if path and not os.access(path, os.R_OK):
-                raise ConfigurationError(
-                    f"{config.key(name)} = {path!r} cannot be read. Check that the file is there"
-                    " and that the app may read it."
-                )
+        self.check_files("tls_ca_file", "tls_cert_file", "tls_key_file")
 
     def _check_login(self) -> None:
         if self.password is not None and self.username is None:
@@ -162,8 +134,9 @@ class SMTPEmailHandler(EmailHandler):
         if self.username is not None and self.password is None and self.oauth_token is None:
             raise ConfigurationError(
                 "MAIL_USERNAME or MAIL_URL has a user name, but neither MAIL_PASSWORD nor"
-                " MAIL_OAUTH_TOKEN is set. In the environment, quote a password that is a word of"
-                """ JSON: FLASK_MAIL_PASSWORD='"null"'."""
+                " MAIL_OAUTH_TOKEN is set. For a server that needs no login, leave out the user"
+                " name as well: Flask-Mail does not log in then. In the environment, quote a"
+                """ password that is a word of JSON: FLASK_MAIL_PASSWORD='"null"'."""
             )
         by_token = self.login_mechanism in ("oauthbearer", "xoauth2")
         if self.login_mechanism and self.username is None:
@@ -254,16 +227,6 @@ class SMTPEmailHandler(EmailHandler):
                     given_up.interrupt()
                     jobs.leave(_report(given_up))
                 raise
-
-    def at_once(self, connections: int) -> int:
-        """Return *connections*, if the pool may hold that many."""
-        if connections > self.pool_size:
-            raise ConfigurationError(
-                f"connections={connections} is more than MAIL_POOL_SIZE = {self.pool_size}. Set"
-                f" MAIL_POOL_SIZE to {connections} or more, if the server allows each process so"
-                " many connections."
-            )
-        return connections
 
     def close(self) -> None:
         """Close the idle connections. The handler may be used again."""

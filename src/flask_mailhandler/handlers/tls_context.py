@@ -1,4 +1,4 @@
-"""The TLS context of :class:`.SMTPEmailHandler`."""
+"""The TLS context of a handler that connects to a server."""
 
 from __future__ import annotations
 

@@ -25,17 +25,18 @@ if t.TYPE_CHECKING:
 _SMALL = 1 << 16
 
 
-def render(message: Message) -> Content:
+def render(message: Message, *, draft: bool = False) -> Content:
     """Write a message in its wire form, which any handler sends or stores.
 
     The size is known before the octets are made. The same message always gives the same octets.
     Bcc is not in them.
 
+    :param draft: Whether the message may still lack its From, and so its Message-ID.
     :raises MessageError: if it has no From, or an attachment cannot be sent as it is.
     """
     root = tree(message)
     smtputf8 = not _is_ascii(message)
-    fields = [*_fields(message), "MIME-Version: 1.0"]
+    fields = [*_fields(message, draft), "MIME-Version: 1.0"]
     head = header_block(fields, smtputf8=smtputf8).removesuffix(b"\r\n")
     return Content(
         _joined(head + (root.block or header_block(root.fields)), root.body),
@@ -45,11 +46,13 @@ def render(message: Message) -> Content:
     )
 
 
-def _fields(message: Message) -> list[str]:
+def _fields(message: Message, draft: bool) -> list[str]:
     author, message_id = message.from_addr, message.message_id
-    if author is None or message_id is None:
+    if not draft and (author is None or message_id is None):
         raise MessageError("The message has no From: give it from_addr=, or set MAIL_DEFAULT_FROM.")
-    fields = [date_field("Date", message.date), address_field("From", (author,))]
+    fields = [date_field("Date", message.date)]
+    if author is not None:
+        fields.append(address_field("From", (author,)))
     custom = message.headers.pairs
     if message.unsubscribe and "List-Unsubscribe" not in message.headers:
         raise MessageError(
@@ -70,7 +73,8 @@ def _fields(message: Message) -> list[str]:
         fields.append(address_field("Cc", cc))
     if subject:
         fields.append(text_field("Subject", subject))
-    fields.append(f"Message-ID: {message_id}")
+    if message_id is not None:
+        fields.append(f"Message-ID: {message_id}")
     if custom:
         fields += [custom_field(name, value) for name, value in custom if name.lower() != "sender"]
     return fields

@@ -7,7 +7,7 @@
     hosts              which hosts are this machine, and a host with its port
     quoting            text from outside, made safe to show
     masking            secrets, masked where a server repeats them
-    https              one HTTP request, limited in time and size
-    https_connection   the connection of that request
+    slots              the connections of a process, and the callers that wait
+    http               one HTTP request, limited in time and size
     oauth              access tokens (RFC 6749), from a token endpoint
 """

@@ -12,6 +12,7 @@ from ..phase import Phase
 from ..phase import State
 from ..report import About
 from ..report import ConnectError
+from ..report import DeferredError
 from ..report import LoginError
 from ..report import Report
 from ..report import TLSError
@@ -36,6 +37,12 @@ def had_no_session(report: Report) -> bool:
     return error is not None and error.phase is Phase.MAIL and silent
 
 
+def must_rest(report: Report) -> bool:
+    """Whether the server wants no message now: there was no session, or it asked to wait."""
+    asked = isinstance(report.error, DeferredError) and report.error.retry_after is not None
+    return asked or had_no_session(report)
+
+
 def is_of_account(report: Report) -> bool:
     """Whether no recipient got the message, and the reason is neither the message nor a recipient.
     Recipients that the staging guard withheld do not count."""
@@ -55,7 +62,7 @@ class Faults:
              ▲                      │                 │
              └── any other report ──┴─────────────────┘
 
-    Without a session, or while *probing*, the first fault is enough.
+    Without a session, if the server asked to wait, or while *probing*, the first fault is enough.
     """
 
     number: int = 0
@@ -68,4 +75,4 @@ class Faults:
             self.number, self.probing = 0, False
             return False
         self.number += 1
-        return self.probing or self.number >= IN_A_ROW or had_no_session(report)
+        return self.probing or self.number >= IN_A_ROW or must_rest(report)

@@ -22,6 +22,7 @@ from ..errors import MailError
 from ..errors import QueueError
 from ..log import logger
 from ..log import masked
+from ..report import DeferredError
 from ..report import LoginError
 from ..report import Report
 from . import lease
@@ -251,6 +252,8 @@ class AccountSender:
             seconds = backoff(times, LONGEST_PAUSE)
             if isinstance(error, LoginError):
                 seconds = max(seconds, AFTER_LOGIN)
+            if isinstance(error, DeferredError):
+                seconds = max(seconds, error.retry_after or 0.0)
             return Pause(now + seconds, times, str(error))
 
         until = self._store.alter_pause(self.account, pause).until

@@ -19,6 +19,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import datetime
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -39,8 +40,8 @@ from ..report import Report
 from . import outcomes
 from . import transition
 from .account_faults import Faults
-from .account_faults import had_no_session
 from .account_faults import is_of_account
+from .account_faults import must_rest
 from .events.refusing import refused
 from .outcomes import DamagedRowError
 from .outcomes import Settled
@@ -71,6 +72,8 @@ class _Sending:
     recipients: tuple[Settled, ...]
     prepared: Prepared
     announced: dict[str, None] = dataclasses.field(default_factory=dict)
+    safe_until: datetime.datetime | None = None
+    """The time until which the server recognizes a repeat of what was announced."""
 
 
 class Attempt:
@@ -175,17 +178,25 @@ class Attempt:
                 self._sending.append(sending)
                 yield sending.prepared
 
-    def _prepare(self, row: Row) -> _Sending:
+    def _prepare(self, row: Row) -> _Sending | None:
         """Prepare the message of a row for the recipients that are left.
 
         The staging guard of this worker applies, because the row may come from a copy of
         production's database.
 
+        :return: None if it must not be tried again.
         :raises DamagedRowError: if the row cannot be read.
         """
-        recipients = outcomes.from_json(row.recipients)
+        now, repeatable = self._store.now(), self._handler.repeatable is not None
+        recipients = outcomes.unsafe(
+            outcomes.from_json(row.recipients),
+            lambda one: repeatable and transition.is_recognized(one, now),
+        )
         open_states = {None, State.DEFERRED} | ({State.UNKNOWN} if self._retry_unknown else set())
         to = tuple(item.recipient for item in recipients if item.state in open_states)
+        if not to:
+            self._write(self._after(transition.tried, row, recipients, row.error))
+            return None
         redirect = self._handler.redirect_to
         redirected = bool(redirect) and not {*to} <= {*redirect}
         if redirected:
@@ -195,6 +206,13 @@ class Attempt:
         prepared = withhold(self._handler, job)
         if self._suppressed:
             prepared = refused(prepared, self._suppressed, str(read_options(row).get("list", "")))
+        deferred = [one for one in recipients if one.state is State.DEFERRED and one.safe_until]
+        group = {one.recipient for one in deferred}
+        if group and (prepared.job is None or group != {*prepared.job.envelope.recipients}):
+            # The server recognizes a repeat to the same recipients only.
+            known = outcomes.unsafe(recipients)
+            self._write(self._after(transition.tried, row, known, row.error))
+            return None
         return _Sending(row, recipients, prepared)
 
     def _observe(self, phase: Phase, job: Job) -> None:
@@ -209,13 +227,17 @@ class Attempt:
         """
         sending = self._sending_for(job)
         announced = sending.announced | dict.fromkeys(map(str.__str__, job.envelope.recipients))
-        note = outcomes.names_to_json(announced)
+        until = None
+        if self._handler.repeatable is not None:
+            now = datetime.datetime.fromtimestamp(self._store.now(), datetime.UTC)
+            until = now + datetime.timedelta(seconds=self._handler.repeatable)
+        note = outcomes.note_to_json(announced, until)
         if not self._store.announce(sending.row.id, self._owner, note):
             raise LeaseLostError(
                 f"Row {sending.row.id} was taken over by another worker, because this one did not"
                 " renew its lease in time. This worker has not sent it."
             )
-        sending.announced = announced
+        sending.announced, sending.safe_until = announced, until
 
     def _sending_for(self, job: Job) -> _Sending:
         """Return the row of a job.
@@ -238,14 +260,17 @@ class Attempt:
         put_off = is_of_account(report)
         # After a refusal, another message comes first when the pause is over. This one may be the
         # only one with a wrong From, and would pause the account forever.
-        step = transition.not_tried if had_no_session(report) else transition.tried
+        step = transition.not_tried if must_rest(report) else transition.tried
         recipients = outcomes.merged(
             sending.recipients, report.outcomes, put_off=put_off, safe_until=report.safe_until
         )
-        why, now = str(report.error or ""), self._store.now()
-        self._write(
-            step(sending.row, recipients, why, now, retry_unknown=self._retry_unknown), report
+        self._write(self._after(step, sending.row, recipients, str(report.error or "")), report)
+
+    def _after(self, step: t.Any, row: Row, recipients: Sequence[Settled], why: str) -> Row:
+        after: Row = step(
+            row, recipients, why, self._store.now(), retry_unknown=self._retry_unknown
         )
+        return after
 
     def _interrupted(self, why: str, rows: t.Iterable[_Sending]) -> None:
         for sending in rows:
@@ -256,6 +281,7 @@ class Attempt:
                 why,
                 self._store.now(),
                 retry_unknown=self._retry_unknown,
+                safe_until=sending.safe_until,
             )
             self._write(after)
 

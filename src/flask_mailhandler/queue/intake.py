@@ -110,9 +110,11 @@ class Intake:
 
     def _accept(self, message: AnyMessage, wanted: SendOptions, before: Sequence[Before]) -> NewRow:
         prepared = prepare(self._app_access.handler(wanted.account), message, wanted, before)
-        return make_row(
+        accepted = make_row(
             prepared, wanted, self._app_access.app.name, self._app_access.settings.queue_max_size
         )
+        self._components.store.check(accepted.row)
+        return accepted
 
     def _keep(self, accepted: Sequence[NewRow], joined: Joined | None) -> list[Ticket]:
         if not accepted:

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import json
 import typing as t
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 
@@ -32,7 +33,8 @@ class Settled:
     about: About | None = None
     provider_id: str = ""
     safe_until: datetime.datetime | None = None
-    """The :attr:`.Report.safe_until` of the attempt that this outcome comes from."""
+    """The :attr:`.Report.safe_until` of the first attempt that may have reached this recipient. A
+    deferred recipient is tried again until then, and is unknown from then on."""
 
     @property
     def outcome(self) -> Outcome:
@@ -69,7 +71,11 @@ def merged(
 
     :param put_off: Whether to try a recipient again that was refused because of the account.
     """
-    found = {outcome.recipient: settled(outcome, safe_until) for outcome in outcomes}
+    earlier = {one.recipient: one.safe_until for one in before if one.state is State.DEFERRED}
+    found = {
+        outcome.recipient: settled(outcome, _first(earlier.get(outcome.recipient), safe_until))
+        for outcome in outcomes
+    }
     if put_off:
         found = {
             recipient: dataclasses.replace(one, state=State.DEFERRED)
@@ -80,20 +86,49 @@ def merged(
     return tuple(found.get(old.recipient, old) for old in before)
 
 
+def _first(*times: datetime.datetime | None) -> datetime.datetime | None:
+    """Return the earliest of these times, in UTC."""
+    zone = datetime.UTC
+    return min((time.astimezone(zone) for time in times if time is not None), default=None)
+
+
 def with_unknown(
-    before: Sequence[Settled], announced: Iterable[str], why: str
+    before: Sequence[Settled],
+    announced: Iterable[str],
+    why: str,
+    safe_until: datetime.datetime | None = None,
 ) -> tuple[Settled, ...]:
-    """Mark the recipients as unknown whose end of data was *announced*.
+    """Mark the recipients as unknown whose end of data was *announced*, or as deferred if the
+    server recognizes a repeat.
 
     A recipient that an earlier attempt settled stays as it is.
+
+    :param safe_until: The time until which the server recognizes it.
     """
     names = {*announced}
     final = (State.ACCEPTED, State.REFUSED)
+    state = State.UNKNOWN if safe_until is None else State.DEFERRED
     return tuple(
-        Settled(old.recipient, State.UNKNOWN, text=why)
+        Settled(old.recipient, state, text=why, safe_until=_first(old.safe_until, safe_until))
         if str.__str__(old.recipient) in names and old.state not in final
         else old
         for old in before
+    )
+
+
+def unsafe(
+    before: Sequence[Settled], recognized: Callable[[Settled], bool] = lambda one: False
+) -> tuple[Settled, ...]:
+    """Mark the deferred recipients as unknown that may have been reached, because a repeat is not
+    recognized any more.
+
+    :param recognized: Says of which recipient a repeat is recognized; by default, of none.
+    """
+    return tuple(
+        dataclasses.replace(one, state=State.UNKNOWN)
+        if one.state is State.DEFERRED and one.safe_until and not recognized(one)
+        else one
+        for one in before
     )
 
 
@@ -163,20 +198,27 @@ def _recipient(
     return Settled(Address(address), known, code, enhanced, text, concerns, provider_id, safe)
 
 
-def names_to_json(names: Iterable[str]) -> str:
-    """Return the recipients whose end of data is announced as JSON."""
-    return _as_json([*names])
+def note_to_json(names: Iterable[str], safe_until: datetime.datetime | None) -> str:
+    """Return the recipients whose end of data is announced as JSON, with the time until which the
+    server recognizes a repeat."""
+    if safe_until is None:
+        return _as_json([*names])  # which earlier releases can read too
+    return _as_json({"names": [*names], "safe_until": safe_until.isoformat()})
 
 
-def names_from_json(text: str | None) -> list[str]:
-    """Read the recipients whose end of data was announced. Without a text there are none.
+def note_from_json(text: str | None) -> tuple[list[str], datetime.datetime | None]:
+    """Read what :func:`note_to_json` returned. Without a text there are no names.
 
-    :raises DamagedRowError: if it is not a list of names.
+    :raises DamagedRowError: if it is anything else.
     """
     try:
         names: t.Any = json.loads(text) if text else []
-    except ValueError:
+        until = None
+        if isinstance(names, dict):
+            until = datetime.datetime.fromisoformat(names["safe_until"])
+            names = names["names"] if until.tzinfo else None
+    except (ValueError, TypeError, LookupError):
         names = None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DamagedRowError("the note of its end of data cannot be read")
-    return names
+    return names, until

@@ -71,7 +71,7 @@ def recover(store: Store, *, retry_unknown: bool) -> list[Row]:
 def _interrupted(row: Row, now: float, remembered: bool, *, retry_unknown: bool) -> Row:
     try:
         recipients = outcomes.from_json(row.recipients)
-        announced = outcomes.names_from_json(row.ended)
+        announced, until = outcomes.note_from_json(row.ended)
     except DamagedRowError as error:
         return transition.damaged(row, str(error), now)
     why = "Its worker ended before the result was stored."
@@ -79,5 +79,12 @@ def _interrupted(row: Row, now: float, remembered: bool, *, retry_unknown: bool)
         announced = [str.__str__(item.recipient) for item in recipients]
         why = "Its worker's machine went down before the result was stored."
     return transition.interrupted(
-        row, recipients, announced, why, now, retry_unknown=retry_unknown, at_once=True
+        row,
+        recipients,
+        announced,
+        why,
+        now,
+        retry_unknown=retry_unknown,
+        at_once=True,
+        safe_until=until,
     )

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -37,7 +38,13 @@ def _free(row: Row, now: float, state: RowState, **changes: t.Any) -> Row:
 def tried(
     row: Row, recipients: Sequence[Settled], error: str, now: float, *, retry_unknown: bool
 ) -> Row:
-    """Return the row after an attempt that has ended."""
+    """Return the row after an attempt that has ended.
+
+    A recipient that may have been reached is tried again only while the server recognizes that.
+    """
+    step = next_step(recipients, row.attempts, now, row.expires, retry_unknown=retry_unknown)
+    waits = step.state is RowState.WAITING
+    recipients = outcomes.unsafe(recipients, lambda one: waits and is_recognized(one, step.due))
     step = next_step(recipients, row.attempts, now, row.expires, retry_unknown=retry_unknown)
     return _free(
         row,
@@ -75,6 +82,7 @@ def interrupted(
     *,
     retry_unknown: bool,
     at_once: bool = False,
+    safe_until: datetime.datetime | None = None,
 ) -> Row:
     """Return the row after an attempt whose end is unknown.
 
@@ -83,8 +91,9 @@ def interrupted(
     :param at_once: Whether to try again without waiting. Most often a process was only stopped, so
         a row waits only if this happens to it again and again. A worker claims many rows at once,
         so a few interruptions say nothing about one of them.
+    :param safe_until: The time until which the server recognizes a repeat.
     """
-    known = outcomes.with_unknown(recipients, announced, why)
+    known = outcomes.with_unknown(recipients, announced, why, safe_until)
     after = tried(row, known, why, now, retry_unknown=retry_unknown)
     if after.state is RowState.WAITING and row.attempts <= _CRASHES and at_once:
         return dataclasses.replace(after, due=row.due)
@@ -92,8 +101,22 @@ def interrupted(
 
 
 def expired(row: Row, now: float) -> Row:
-    """Return the row after it expired before it was tried, or tried again."""
-    return _free(row, now, RowState.EXPIRED, error=row.error or "Its time was over.")
+    """Return the row after it expired before it was tried, or tried again.
+
+    It is held if a recipient may have been reached.
+
+    :raises DamagedRowError: if it cannot be read.
+    """
+    recipients = outcomes.from_json(row.recipients)
+    known = outcomes.unsafe(recipients)
+    state = RowState.EXPIRED if known == recipients else RowState.HELD
+    error = row.error or "Its time was over."
+    return _free(row, now, state, error=error, recipients=outcomes.to_json(known))
+
+
+def is_recognized(one: Settled, at: float) -> bool:
+    """Return whether the server still recognizes a repeat at this time."""
+    return one.safe_until is not None and at < one.safe_until.timestamp()
 
 
 def damaged(row: Row, why: str, now: float) -> Row:

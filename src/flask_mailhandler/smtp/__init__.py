@@ -21,7 +21,6 @@ notifications     asking for delivery notifications (RFC 3461)
 chunk             a small message in one write (BDAT)
 stuffing          dots at the start of a line
 pool              the connections of a handler: lent, and opened
-slots             the connections of a process, and the callers that wait
 delivery          the outcomes of one job so far
 fault             whose fault a refusal is
 ================  ===============================================================

@@ -7,12 +7,13 @@ A :class:`Pool` knows the server, opens connections, and remembers what the serv
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-import weakref
 from collections.abc import Iterator
 
 from ..net.deadline import Deadline
+from ..net.slots import OwnSlots
+from ..net.slots import Slots
+from ..net.slots import Turn
 from ..phase import Phase
 from ..report import ConnectError
 from ..report import DeferredError
@@ -23,8 +24,6 @@ from .delivery import Delivery
 from .endpoint import Endpoint
 from .opening import Opening
 from .session import Session
-from .slots import Slots
-from .slots import Turn
 from .states import Chunking
 
 # Seconds: a server that has refused a login would refuse it again, and lock the account in the end.
@@ -47,21 +46,7 @@ class Pool:
         """Whether BDAT may be tried: the server has not refused it."""
         self._refused_login: LoginError | None = None
         self._login_again = 0.0
-        # In a list, so that the finalizer does not hold the pool itself.
-        self._holder = [Slots(size, idle)]
-        # When the pool is collected, or at exit.
-        weakref.finalize(self, _end, self._holder)
-
-    @property
-    def _slots(self) -> Slots:
-        (slots,) = self._holder
-        if slots.pid != os.getpid():
-            slots.abandon()
-            own = Slots(self.size, self.idle)
-            # In one step, so that two threads of a child take the same slots.
-            if self._holder[0] is slots:
-                self._holder[0] = own
-        return self._holder[0]
+        self._own: OwnSlots[Session] = OwnSlots(size, idle)
 
     @contextlib.contextmanager
     def session(self, delivery: Delivery, observe: Observe) -> Iterator[Session]:
@@ -69,7 +54,8 @@ class Pool:
 
         :raises DeferredError: if there is none.
         """
-        slots, turn, keep = self._slots, Turn(fresh=delivery.repeated), True
+        slots, keep = self._own.here(), True
+        turn: Turn[Session] = Turn(fresh=delivery.repeated)
         try:
             slots.enter(turn)
             while turn.session is None:
@@ -84,13 +70,13 @@ class Pool:
         finally:
             if turn.session is not None and turn.session.chunking is Chunking.REFUSED:
                 self._chunking = False
-            slots.leave(turn, keep and self._holder[0] is slots)
+            slots.leave(turn, keep)
 
     def close(self) -> None:
         """Close all connections that are idle. The pool may be used again."""
-        self._slots.close()
+        self._own.here().close()
 
-    def _too_late(self, slots: Slots, deadline: Deadline) -> ConnectError:
+    def _too_late(self, slots: Slots[Session], deadline: Deadline) -> ConnectError:
         advice = "Set MAIL_POOL_SIZE higher, if the server allows it."
         if slots.most < self.size:
             advice = "A short while ago more were too many for the server."
@@ -100,7 +86,9 @@ class Pool:
             phase=Phase.CONNECT,
         )
 
-    def _open(self, slots: Slots, turn: Turn, delivery: Delivery, observe: Observe) -> None:
+    def _open(
+        self, slots: Slots[Session], turn: Turn[Session], delivery: Delivery, observe: Observe
+    ) -> None:
         """Open a connection for *turn*, or put it back to the head of the line if the server has
         too many of ours already."""
         if refused := self._login_pause():
@@ -135,14 +123,9 @@ class Pool:
 
     def __repr__(self) -> str:
         login = ", login refused" if self._login_pause() else ""
-        return f"<Pool {self.server} of {self.size}: {self._holder[0]}{login}>"
+        return f"<Pool {self.server} of {self.size}: {self._own}{login}>"
 
 
 def _again(error: LoginError) -> LoginError:
     """Return the same error without its traceback, which knows the caller that met it."""
     return LoginError(str(error), phase=error.phase, temporary=error.temporary)
-
-
-def _end(holder: list[Slots]) -> None:
-    holder[0].keep = -1.0  # a connection that is still lent is closed when it is returned
-    holder[0].close()

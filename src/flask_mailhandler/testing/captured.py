@@ -7,6 +7,7 @@ import re
 import typing as t
 from email.message import Message as MIMEMessage
 
+from ..address import Address
 from ..address import Addresses
 from ..attachment import Attachment
 from ..content import Content
@@ -74,9 +75,11 @@ class Captured(Frozen):
         return self._read.subject
 
     @property
-    def from_addr(self) -> str:
-        """The address of the From, without its name."""
-        return str(self._read.from_addr or "")
+    def from_addr(self) -> Address:
+        """The From: an address with a ``name``. Its ``formatted`` has both. It is empty if a
+        message that a program sent to a test server has no From."""
+        found = self._read.from_addr
+        return _no_address() if found is None else found
 
     @property
     def to(self) -> Addresses:
@@ -256,3 +259,9 @@ class Captured(Frozen):
         )
         to = ", ".join(self.envelope.recipients)
         return f"<Captured {self.subject!r} to {to}{marks}>"
+
+
+def _no_address() -> Address:
+    empty = str.__new__(Address, "")
+    empty.name = empty.written = ""
+    return empty

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import re
 import secrets
 import typing as t
 from collections.abc import Sequence
@@ -76,8 +77,30 @@ def notification(
         plain.code if code is None else code,
         plain.reason if reason is None else reason,
     )
+    _check(said)
     parts = _status(captured, recipients, said)
     return _report(sender, "delivery-status", "Delivery Status Notification", parts)
+
+
+def _check(said: Said) -> None:
+    """Check what a test lets the server say.
+
+    :raises ValueError: if no server can say it.
+    """
+    # https://www.rfc-editor.org/rfc/rfc3463#section-2
+    if not re.fullmatch(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", str(said.status)):
+        raise ValueError(
+            f"outbox.event(status={said.status!r}): write an enhanced status code of a server, such"
+            " as '5.2.2'."
+        )
+    if said.code is not None and (type(said.code) is not int or not 200 <= said.code <= 599):
+        raise ValueError(
+            f"outbox.event(code={said.code!r}): write the reply code of a server, such as 552."
+        )
+    if not isinstance(said.reason, str) or len(said.reason.splitlines()) > 1:
+        raise ValueError(
+            f"outbox.event(reason={said.reason!r}): write what the server says in one line."
+        )
 
 
 def _kind(kind: EventKind | str) -> EventKind:

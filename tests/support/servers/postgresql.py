@@ -114,11 +114,18 @@ class Postgresql:
             connection.execute(statement.encode())
 
     def disconnect_all(self) -> None:
-        """Close all its connections, as a failover does."""
-        self.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
+        """Close all its connections, as a failover does, and wait until they are closed. Its
+        processes get a signal, and end when they handle it."""
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        others += " AND backend_type = 'client backend'"
+        with self.connect() as connection:
+            connection.execute(f"SELECT pg_terminate_backend(pid) {others}".encode())
+            count = f"SELECT count(*) {others}".encode()
+            until(lambda: connection.execute(count).fetchone() == (0,), 60, "their end")
+
+    def crash(self) -> None:
+        """End it as a crash does."""
+        self.stop(signal.SIGQUIT)
 
     def connect(self) -> psycopg.Connection[t.Any]:
         """A connection in autocommit mode."""

@@ -36,12 +36,12 @@ NOT_CUSTOM = (*_NOT_KEPT, *_ADDRESS_FIELDS)
 
 def to_mime(message: Message) -> EmailMessage:
     """Return the message as one of the standard library, parsed from the octets that are sent. Its
-    policy writes the same octets again. Bcc is not in it.
+    policy writes the same octets again. Bcc is not in it. A draft has no From yet.
 
-    :raises MessageError: as :func:`render` does, and if attached messages are nested too deep to
-        be parsed.
+    :raises MessageError: as :func:`render` does for a draft, and if attached messages are nested
+        too deep to be parsed.
     """
-    content = render(message)
+    content = render(message, draft=True)
     policy = AS_SENT_UTF8 if content.smtputf8 else AS_SENT
     return t.cast("EmailMessage", parse(bytes(content), policy))
 

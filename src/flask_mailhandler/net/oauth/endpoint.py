@@ -12,8 +12,13 @@ from ...errors import ConfigurationError
 from ...phase import Phase
 from ...report import LoginError
 from ...secret import Secret
-from .. import https
 from ..deadline import Deadline
+from ..http.answer import Answer as Response
+from ..http.exchange import NoAnswerError
+from ..http.exchange import send
+from ..http.request import Request
+from ..http.url import is_private
+from ..http.url import split
 from ..masking import Echoes
 from ..quoting import escape
 
@@ -31,6 +36,7 @@ _HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "Accept": "application/json",
     "User-Agent": "Flask-MailHandler",
+    "Connection": "close",
 }
 # https://www.rfc-editor.org/rfc/rfc6749#section-5.2, and Microsoft's additions.
 _HINTS = {
@@ -89,7 +95,7 @@ class TokenEndpoint:
         """
         try:
             answer = self._post(form, secrets, deadline)
-        except https.NoAnswerError as error:
+        except NoAnswerError as error:
             reason, temporary = str(error), error.temporary
         except BaseException as error:
             # Its frames may hold the answer, with the token.
@@ -102,12 +108,9 @@ class TokenEndpoint:
         raise self.failure(reason, temporary=temporary)
 
     def _post(self, form: Secret, secrets: Iterable[Secret], deadline: Deadline) -> Answer:
-        response = https.request(
-            "POST",
-            self._url,
-            headers=_HEADERS,
-            body=form,
-            deadline=deadline,
+        response = send(
+            Request("POST", self._url, headers=_HEADERS, body=form),
+            deadline,
             tls_context=self._tls_context,
             max_answer=_MAX_ANSWER,
         )
@@ -129,10 +132,10 @@ def _checked(url: object) -> urllib.parse.SplitResult:
     if not isinstance(url, str):  # such as an environment variable that is not set
         raise wrong
     try:
-        parts = https.split(url)
+        parts = split(url)
     except ValueError:
         raise wrong from None
-    if not https.is_private(parts):
+    if not is_private(parts):
         raise ConfigurationError(
             f"OAuthToken: the token endpoint at {parts.hostname} must have an https URL, because"
             " secrets are sent there."
@@ -140,7 +143,7 @@ def _checked(url: object) -> urllib.parse.SplitResult:
     return parts
 
 
-def _read(response: https.Answer, secrets: Iterable[Secret]) -> Answer:
+def _read(response: Response, secrets: Iterable[Secret]) -> Answer:
     try:
         found = json.loads(response.body)
     except (ValueError, RecursionError):

@@ -51,8 +51,10 @@ def read_csv(file: Iterable[str], make: Make) -> list[Suppression]:
     found: list[Suppression] = []
     wrong: list[str] = []
     columns: Mapping[str, int] | None = None
+    begins = 1
     try:
         for row in rows:
+            begins = rows.line_num + 1
             if not any(cell.strip() for cell in row):
                 continue
             if columns is None:
@@ -65,7 +67,10 @@ def read_csv(file: Iterable[str], make: Make) -> list[Suppression]:
             except MessageError as error:
                 wrong.append(f"line {rows.line_num}: {error}")
     except csv.Error as error:
-        wrong.append(f"line {rows.line_num}: {error}.")
+        wrong.append(
+            f"line {begins}: {error}. Does a quotation mark open that is not closed? Within quotes,"
+            ' write "" for one.'
+        )
     if wrong:
         more = f"\n  and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
         shown = "".join(f"\n  {one}" for one in wrong[:_SHOWN])

@@ -64,12 +64,15 @@ def key_of(address: str) -> str:
     return key if key.isascii() else unicodedata.normalize("NFC", key)
 
 
-def read_address(value: str) -> Address:
+def read_address(value: str, purpose: str) -> Address:
     """Read an address, which may be written with a name.
 
+    :param purpose: What is done with it, such as "suppress", for the error.
     :raises MessageError: if it is not an address.
     """
-    return value if isinstance(value, Address) else parse_address(value)
+    return (
+        value if isinstance(value, Address) else parse_address(value, f"the address to {purpose}")
+    )
 
 
 COLUMNS = ("address", "list_name", "reason", "since", "event")

@@ -58,7 +58,7 @@ class Suppressions:
         :return: The number of entries that were removed.
         :raises MessageError: if it is not an address.
         """
-        return self._history.release(key_of(read_address(address)), list_name)
+        return self._history.release(key_of(read_address(address, "remove")), list_name)
 
     def get(self, address: str, *, list_name: str = "") -> Suppression | None:
         """Return the entry that stops mail to an address; None if nothing stops it.
@@ -66,7 +66,8 @@ class Suppressions:
         :param list_name: The list that the mail belongs to.
         :raises MessageError: if it is not an address.
         """
-        return applying(self._history.suppressed([key_of(read_address(address))]), list_name)
+        key = key_of(read_address(address, "look up"))
+        return applying(self._history.suppressed([key]), list_name)
 
     def page(
         self,
@@ -154,7 +155,7 @@ def suppression_of(
             f" {LONGEST_LIST} are allowed."
         )
     return Suppression(
-        address=read_address(address),
+        address=read_address(address, "suppress"),
         list_name=check_text(list_name, "list_name"),
         reason=check_text(reason, "reason")[:_LONGEST_REASON],
         since=since or _now(),

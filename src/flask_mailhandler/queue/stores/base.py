@@ -101,6 +101,13 @@ class Store(t.Protocol):
         """Whether there may be any rows. Nothing is opened or created to find out."""
         ...
 
+    def check(self, row: Row) -> None:
+        """Check that the content of a row is not too large for this store.
+
+        :raises MessageError: if it is.
+        """
+        ...
+
     def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
         """Add rows and their contents, all or none.
 

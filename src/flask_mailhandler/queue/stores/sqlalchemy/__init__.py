@@ -13,10 +13,15 @@
     database_url    the database that MAIL_QUEUE names
     prepared        statements that the server prepares, unless a pooler stands before it
     database        connections, transactions, and forks
+    schema          the tables, found or created
+    mysql_server    what a server of MariaDB or MySQL must be
     queue_errors    errors of the database, and what to do about them
     tables          the tables
     lending         connections of the driver for these statements
     statement       statements that are compiled once, and run by the driver
+    repeat          calls that run again after a deadlock
+    kinds           what each kind of database can do
     postgresql      statements that only PostgreSQL has
+    mysql           statements and errors that only MariaDB and MySQL have
     clock           the time of the database's server
 """

@@ -8,8 +8,6 @@ import typing as t
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite
 
 from ....config import Limits
 from ...shared_rate_limit import take
@@ -17,6 +15,7 @@ from ..base import LONGEST_RING
 from ..base import Pause
 from .database import Database
 from .insert import clean
+from .repeat import repeated
 from .statement import Statement
 
 
@@ -35,6 +34,7 @@ class SqlalchemyAccounts:
         """Return a statement that is run again and again."""
         return Statement(statement, self.database.engine.dialect)
 
+    @repeated
     def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
         table = self.database.accounts
         with self.database.write(durable=False) as connection:
@@ -56,6 +56,7 @@ class SqlalchemyAccounts:
         pause = sa.select(*(self.database.accounts.c[name] for name in names))
         return pause.where(self._mine(account))
 
+    @repeated
     def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:
         table = self.database.accounts
         with self.database.write(durable=False) as connection:
@@ -67,6 +68,7 @@ class SqlalchemyAccounts:
             connection.execute(sa.update(table).where(self._mine(account)).values(values))
         return pause
 
+    @repeated
     def ring(self, account: str, now: float, until: float) -> bool:
         table = self.database.accounts
         # A ring that was recorded by a clock that was ahead is over too.
@@ -76,6 +78,7 @@ class SqlalchemyAccounts:
             ring = sa.update(table).where(self._mine(account), over).values(rung_until=until)
             return connection.execute(ring).rowcount == 1
 
+    @repeated
     def answer(self, account: str) -> None:
         table = self.database.accounts
         with self.database.write(durable=False) as connection:
@@ -83,9 +86,8 @@ class SqlalchemyAccounts:
             connection.execute(heard)
 
     def _account(self, connection: sa.Connection, account: str) -> None:
-        insert = postgresql.insert if self.database.postgresql else sqlite.insert
-        new = insert(self.database.accounts).values(app=self.app, account=account)
-        connection.execute(new.on_conflict_do_nothing())
+        new = {"app": self.app, "account": account, "why": "", "rate": "{}"}
+        self.database.kind.insert_missing(connection, self.database.accounts, [new])
 
     def _mine(self, account: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
         table = self.database.accounts

@@ -28,6 +28,8 @@ from ....errors import MessageError
 from ....log import logger
 from ...row import Row
 from ...ticket import Ticket
+from .kinds import KINDS
+from .kinds import SQLITE
 
 if t.TYPE_CHECKING:
     from .database import Database
@@ -218,7 +220,7 @@ def warn_of(promises: Sequence[Promise]) -> None:
 
 
 def _place(engine: sa.Engine) -> tuple[object, ...]:
-    url = engine.url
-    file = url.get_backend_name() == "sqlite" and url.database
+    url, kind = engine.url, KINDS.get(engine.dialect.name)
+    file = kind is SQLITE and url.database
     database = os.path.realpath(file) if file else url.database
-    return url.get_backend_name(), url.host, url.port, database
+    return kind, url.host, url.port, database

@@ -12,7 +12,6 @@ from ....errors import QueueError
 
 AGREEMENT = 60.0
 """Seconds after which the server is asked for the time again."""
-_NOW = sa.text("SELECT extract(epoch FROM clock_timestamp())")
 # CLOCK_BOOTTIME goes on while the machine sleeps. Not every system has it.
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -22,12 +21,18 @@ class Clock:
 
     The server is asked once a minute; in between, the monotonic clock of this machine counts.
 
-    :param connect: Lends a connection to the server. None for SQLite, which has the clock of this
+    :param connect: Lends a connection to the server.
+    :param question: Asks the server for the time. None for SQLite, which has the clock of this
         machine.
     """
 
-    def __init__(self, connect: Callable[[], AbstractContextManager[sa.Connection]] | None) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], AbstractContextManager[sa.Connection]],
+        question: sa.Executable | None,
+    ) -> None:
         self._connect = connect
+        self._question = question
         self._agreed: tuple[float, float] | None = None
 
     def now(self) -> float:
@@ -35,12 +40,12 @@ class Clock:
 
         :raises QueueError: if the server was never reached.
         """
-        if (connect := self._connect) is None:
+        if (question := self._question) is None:
             return time.time()
         agreed, steady = self._agreed, time.clock_gettime(_STEADY)
         if agreed is None or steady - agreed[1] > AGREEMENT:
             try:
-                agreed = self._agreed = self._ask(connect)
+                agreed = self._agreed = self._ask(question)
             except QueueError:
                 if agreed is None:
                     raise
@@ -48,12 +53,10 @@ class Clock:
                 agreed = self._agreed = agreed[0] + steady - agreed[1], steady
         return agreed[0] + time.clock_gettime(_STEADY) - agreed[1]
 
-    def _ask(
-        self, connect: Callable[[], AbstractContextManager[sa.Connection]]
-    ) -> tuple[float, float]:
+    def _ask(self, question: sa.Executable) -> tuple[float, float]:
         """Return the server's time, and the steady clock's when it was read."""
-        with connect() as connection:
+        with self._connect() as connection:
             before = time.clock_gettime(_STEADY)
-            found = float(connection.execute(_NOW).scalar_one())
+            found = float(connection.execute(question).scalar_one())
             after = time.clock_gettime(_STEADY)
         return found, (before + after) / 2

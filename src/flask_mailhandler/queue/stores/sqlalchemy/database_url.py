@@ -11,10 +11,13 @@ from flask import appcontext_tearing_down
 from flask import current_app
 from sqlalchemy import exc
 
+from ....app.queue_keys import check_database
 from ....errors import ConfigurationError
 from ....secret import Secret
 from .app_session import context_ends
 from .database import Database
+from .kinds import KINDS
+from .kinds import MYSQL
 from .lending import look_at_idle
 from .prepared import prepare_if_direct
 from .store import SqlalchemyStore
@@ -86,17 +89,15 @@ def _at(url: Secret, folder: str) -> sa.Engine:
         ) from None
     if not here:
         look_at_idle(engine)
+    if kind := KINDS.get(engine.dialect.name):
+        kind.set_up(engine)
     if not decided:
         prepare_if_direct(engine)
     return engine
 
 
 def _check(engine: sa.Engine) -> None:
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise ConfigurationError(
-            "MAIL_QUEUE: mail can wait in a database of SQLite or PostgreSQL, not of"
-            f" {engine.dialect.name}. 'sqlite' is a file of its own."
-        )
+    check_database(engine.dialect.name, engine.driver, "MAIL_QUEUE")
     if engine.dialect.name == "sqlite" and engine.url.database in (None, "", ":memory:"):
         raise ConfigurationError(
             "MAIL_QUEUE: a database in memory is lost with its process. Name a file, or set"
@@ -110,6 +111,8 @@ def _options(place: sa.URL) -> tuple[sa.URL, dict[str, object], bool]:
 
     :raises ConfigurationError: for a value that psycopg does not know.
     """
+    if KINDS.get(place.get_backend_name()) is MYSQL and "charset" not in place.query:
+        return place.update_query_dict({"charset": "utf8mb4"}), {}, True
     if place.get_driver_name() != "psycopg":
         return place, {}, True
     given = place.query.get("prepare_threshold", "")

@@ -14,6 +14,7 @@ from ..history import NewEvent
 from ..history import SEARCHED
 from ..history import StoredEvent
 from .insert import row_of
+from .repeat import repeated
 from .suppressed import SqlalchemySuppressed
 
 
@@ -26,6 +27,7 @@ class SqlalchemyHistory(SqlalchemySuppressed):
     def now(self) -> float:
         return self.database.clock.now()
 
+    @repeated
     def record(self, events: Sequence[NewEvent], now: float, until: float) -> list[int]:
         with self._write() as connection:
             # In one order, so that two processes with the same events cannot deadlock. Events that
@@ -40,17 +42,17 @@ class SqlalchemyHistory(SqlalchemySuppressed):
 
     def _record(self, connection: sa.Connection, event: NewEvent, now: float, until: float) -> int:
         table = self._events
-        new = self._insert(table).values(
-            app=self.app,
-            digest=event.digest,
-            message=event.message,
-            verified=int(event.verified),
-            recorded=now,
-            untold=until,
-            facts=event.facts,
-        )
-        new = new.on_conflict_do_nothing(index_elements=["digest"])
-        number: int = connection.execute(new.returning(table.c.id)).scalar() or 0
+        new = {
+            "app": self.app,
+            "digest": event.digest,
+            "message": event.message,
+            "verified": int(event.verified),
+            "recorded": now,
+            "untold": until,
+            "facts": event.facts,
+        }
+        inserted = self.database.kind.insert_missing(connection, table, [new])
+        number: int = inserted[0][0] if inserted else 0
         if number and event.ends:
             ended = sa.update(table).where(table.c.digest == event.ends)
             connection.execute(ended.values(digest=f"ended by {number}"))
@@ -69,15 +71,17 @@ class SqlalchemyHistory(SqlalchemySuppressed):
             first = connection.execute(sa.select(sa.func.min(columns.id)).where(kind)).scalar()
             if first is not None and first <= newest - most:
                 last = sa.select(columns.id).where(kind).order_by(columns.id.desc())
-                last = last.limit(1).offset(most)
-                old = sa.delete(self._events).where(kind, columns.id <= last.scalar_subquery())
+                oldest = connection.execute(last.limit(1).offset(most)).scalar() or 0
+                old = sa.delete(self._events).where(kind, columns.id <= oldest)
                 connection.execute(old)
 
+    @repeated
     def told(self, number: int) -> None:
         told = sa.update(self._events).where(self._events.c.id == number).values(untold=0.0)
         with self._write(durable=False) as connection:
             connection.execute(told)
 
+    @repeated
     def take_untold(self, now: float, until: float, longest: float) -> list[StoredEvent]:
         columns = self._events.c
         free = sa.not_(columns.untold.between(now, now + longest))
@@ -116,6 +120,7 @@ class SqlalchemyHistory(SqlalchemySuppressed):
             row = connection.execute(found.limit(1)).first()
         return None if row is None else row_of(row)
 
+    @repeated
     def purge_events(self, before: float) -> int:
         columns = self._events.c
         old = sa.delete(self._events).where(columns.app == self.app, columns.recorded < before)

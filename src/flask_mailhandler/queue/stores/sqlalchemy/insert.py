@@ -5,18 +5,21 @@ It works in any transaction: the store's own, or the app's.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import exc
 
 from ...row import COLUMNS
 from ...row import Row
 from ...row import RowState
 from ...ticket import Ticket
 from . import postgresql
+from .kinds import KINDS
 from .statement import Run
 from .statement import Statement
 
@@ -31,24 +34,21 @@ class Insertion:
     def __init__(self, rows: sa.Table, contents: sa.Table, dialect: sa.Dialect) -> None:
         self._rows = rows
         self._contents = contents
-        self._on_server = dialect.name == "postgresql"
-        if self._on_server:
+        self._kind = KINDS[dialect.name]
+        if self._kind.one_statement:
             self._whole = Statement(postgresql.insertion(rows, contents), dialect)
             return
-        new = sqlite.insert(rows).values({name: sa.bindparam(name) for name in COLUMNS[1:]})
-        new = new.on_conflict_do_nothing(
-            index_elements=["app", "account", "key"], index_where=sa.text("key IS NOT NULL")
-        )
         kept = sa.insert(contents).values(id=sa.bindparam("id"), octets=sa.bindparam("octets"))
-        self._new = Statement(new.returning(rows.c.id), dialect)
-        self._kept = Statement(kept, dialect)
+        self._new = Statement(self._kind.insert_row(rows, COLUMNS[1:]), dialect)
+        self._kept = Statement(kept.inline(), dialect)
 
     def insert(self, connection: sa.Connection, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
         """Insert rows.
 
         For a key that is there already, return the first ticket with ``created=False``.
         """
-        if len(rows) == 1 or any(row.key is not None for row, _ in rows):
+        keyed = any(row.key is not None for row, _ in rows)
+        if len(rows) == 1 or keyed or not self._kind.updated_rows:
             return [self._insert_one(connection, row, content) for row, content in rows]
         new = sa.insert(self._rows).returning(self._rows.c.id, sort_by_parameter_order=True)
         ids = [*connection.execute(new, [values_of(row) for row, _ in rows]).scalars()]
@@ -68,21 +68,32 @@ class Insertion:
             return statement.run_on(connection, values)
 
         while True:
-            if number := self._number_of_new(run, row, content):
-                return Ticket(number, row.message_id)
+            with self._unless_duplicate():
+                if number := self._number_of_new(run, row, content):
+                    return Ticket(number, row.message_id)
             if found := connection.execute(self._first_of(row)).first():
                 return Ticket(found.id, found.message_id, created=False)
             # The first row was purged between the two statements: try again.
 
+    @contextlib.contextmanager
+    def _unless_duplicate(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.IntegrityError as error:
+            if not self._kind.is_duplicate(error):
+                raise
+
     def _first_of(self, row: Row) -> sa.Select[t.Any]:
         columns = self._rows.c
         same = (columns.app == row.app) & (columns.account == row.account)
-        return sa.select(self._rows).where(same, columns.key == row.key)
+        found = sa.select(self._rows).where(same, columns.key == row.key)
+        # In MySQL, a transaction of the app may not see the row without a lock.
+        return found if self._kind.updated_rows else found.with_for_update(read=True)
 
     def _number_of_new(self, run: Run, row: Row, content: bytes) -> int:
         """Insert a row. Return its number, or 0 if its key is there already."""
         values = values_of(row)
-        if self._on_server:
+        if self._kind.one_statement:
             found = run(self._whole, {**values, "octets": content})
             return found[0][0] if found else 0
         found = run(self._new, values)

@@ -136,7 +136,7 @@ def look_at_idle(engine: sa.Engine) -> None:
         record.info[_KEY] = time.monotonic()
         # After a transaction, SQLAlchemy up to 2.0.18 restores the server's level and
         # not the engine's. What the driver then inserts would never be committed.
-        if connection is not None and not getattr(connection, "autocommit", False):
+        if connection is not None and not _commits(connection):
             engine.dialect.set_isolation_level(connection, "AUTOCOMMIT")
 
     def checked_out(connection: t.Any, record: t.Any, proxy: object) -> None:
@@ -146,3 +146,10 @@ def look_at_idle(engine: sa.Engine) -> None:
 
     event.listen(engine, "checkin", checked_in)
     event.listen(engine, "checkout", checked_out)
+
+
+def _commits(connection: t.Any) -> bool:
+    """Whether a connection of a driver commits each statement."""
+    if hasattr(connection, "get_autocommit"):  # the drivers of MySQL
+        return bool(connection.get_autocommit())
+    return bool(getattr(connection, "autocommit", False))

@@ -13,6 +13,7 @@ from ..base import tag_text
 from .account_state import SqlalchemyAccounts
 from .database import Database
 from .insert import row_of
+from .repeat import repeated
 
 _OPEN = (RowState.WAITING, RowState.CLAIMED)
 
@@ -59,23 +60,16 @@ class SqlalchemyListing(SqlalchemyAccounts):
             found = connection.execute(sa.union_all(*parts)).all()
         return {RowState(state): number for state, number in found}
 
+    @repeated
     def purge(self, wanted: Filter, limit: int) -> int:
         columns, contents = self._rows.c, self.database.contents
         old = sa.select(columns.id).where(*self._where(wanted), self._finished)
-        old = old.order_by(columns.changed).limit(limit)
+        old = old.order_by(columns.changed).limit(limit).with_for_update(skip_locked=True)
         with self.database.write() as connection:
-            purge = sa.delete(self._rows).where(columns.id.in_(self._free(old)))
-            ids = [*connection.execute(purge.returning(columns.id)).scalars()]
+            ids = [*connection.execute(old).scalars()]
+            connection.execute(sa.delete(self._rows).where(columns.id.in_(ids)))
             connection.execute(sa.delete(contents).where(contents.c.id.in_(ids)))
         return len(ids)
-
-    def _free(self, chosen: sa.Select[t.Any]) -> sa.Select[t.Any]:
-        """Lock the chosen rows, and skip those that another transaction has locked.
-
-        In PostgreSQL a CTE runs once, which is not guaranteed for a query inside IN.
-        """
-        expression = chosen.with_for_update(skip_locked=True).cte("chosen")
-        return sa.select(expression.c.id)
 
     def _read(self, statement: sa.Select[t.Any]) -> list[Row]:
         with self.database.single() as connection:
@@ -99,7 +93,7 @@ class SqlalchemyListing(SqlalchemyAccounts):
         if wanted.before is not None:
             parts.append(columns.changed < wanted.before)
         if wanted.tag is not None:
-            place = sa.func.strpos if self.database.postgresql else sa.func.instr
+            place = getattr(sa.func, self.database.kind.position)
             parts.append(place(columns.options, tag_text(wanted.tag)) > 0)
         return parts
 

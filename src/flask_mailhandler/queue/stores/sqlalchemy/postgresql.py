@@ -5,7 +5,7 @@ from __future__ import annotations
 import typing as t
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import insert as insert
 
 from ...row import COLUMNS
 
@@ -18,7 +18,7 @@ def insertion(rows: sa.Table, contents: sa.Table) -> sa.Executable:
     Its parameters are the columns and ``octets``.
     """
     new = (
-        postgresql.insert(rows)
+        insert(rows)
         .values(_named(COLUMNS[1:]))
         .on_conflict_do_nothing(
             index_elements=["app", "account", "key"], index_where=sa.text("key IS NOT NULL")
@@ -56,11 +56,16 @@ def later() -> sa.ColumnElement[str]:
     return sa.literal_column("set_config('synchronous_commit', 'off', true)")
 
 
-LIMIT_LOCK_WAIT = sa.text(
+def limit_lock_wait(connection: sa.Connection, seconds: float) -> None:
+    """Limit the wait for a lock in this transaction, unless there is a limit already."""
+    connection.execute(_LIMIT_LOCK_WAIT, {"limit": f"{seconds:g}s"})
+
+
+_LIMIT_LOCK_WAIT = sa.text(
     "SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'"
 )
-"""Limit the wait for a lock in this transaction, unless there is a limit already."""
-
+NOW = sa.text("SELECT extract(epoch FROM clock_timestamp())")
+"""The time of the server."""
 RUN: sa.Select[t.Any] = sa.select(sa.literal_column("extract(epoch FROM stats_reset)")).select_from(
     sa.table("pg_stat_bgwriter")
 )

@@ -35,8 +35,8 @@ class QueueErrors:
         if error is None or not isinstance(error, self._kinds):
             return
         cause = error.orig if isinstance(error, exc.DBAPIError) else error
-        why = str(cause).strip().partition("\n")[0]
-        if "locked" in why or "lock timeout" in why:
+        why = _text(cause).strip().partition("\n")[0]
+        if "locked" in why or "lock timeout" in why or "Lock wait timeout" in why:
             why += "; if this thread has an open transaction of its own, write"
             why += " send_later(..., session=db.session)"
         raise QueueError(f"The queue in {self._name} cannot be used: {why}.{_hint(why)}") from cause
@@ -45,10 +45,22 @@ class QueueErrors:
         return f"<QueueErrors {self._name}>"
 
 
+def _text(error: BaseException | None) -> str:
+    """Return the text of an error. MySQL's drivers have a number before it."""
+    if error is not None and len(error.args) == 2 and isinstance(error.args[0], int):
+        return f"{error.args[1]} (error {error.args[0]})"
+    return str(error)
+
+
 def _hint(why: str) -> str:
     """Return what to do about an error of the database, by its text."""
     if "unable to open database file" in why:
         return " Create its folder, and give the app permission to write there."
-    if "refused" in why or "could not translate host" in why or "resolve" in why:
+    if (
+        "refused" in why
+        or "Can't connect" in why
+        or "could not translate host" in why
+        or "resolve" in why
+    ):
         return " Start the database server, or set MAIL_QUEUE to another one."
     return ""

@@ -21,7 +21,10 @@ from ..sqlite.transaction import begin
 from ..sqlite.transaction import without_sync
 
 Run: t.TypeAlias = "Callable[[Statement, Mapping[str, t.Any]], list[t.Any]]"
-"""Runs a statement with its parameters, and returns its rows."""
+"""Runs a statement with its parameters, and returns its rows.
+
+If it returns none: the number that an INSERT gave to its row, or an empty row for each row that was
+changed."""
 
 
 class Statement:
@@ -39,6 +42,7 @@ class Statement:
         self._order: list[str] | None = compiled.positiontup
         # Known here, because psycopg makes a cursor's description each time it is asked.
         self._has_rows = bool(compiled.statement.is_select or compiled.effective_returning)
+        self._inserts = bool(compiled.isinsert)
         self._literals = {
             name: value
             for name, value in compiled.params.items()
@@ -50,12 +54,15 @@ class Statement:
         found = {**self._literals, **values}
         order = self._order
         cursor.execute(self._text, found if order is None else [found[name] for name in order])
-        return cursor.fetchall() if self._has_rows else []
+        return cursor.fetchall() if self._has_rows else self._done(cursor)
 
     def run_on(self, connection: sa.Connection, values: Mapping[str, t.Any]) -> list[t.Any]:
         """Run the statement with a connection of SQLAlchemy, which its events see."""
         result = connection.execute(self.core, values)
-        return [*result] if self._has_rows else []
+        return [*result] if self._has_rows else self._done(result)
+
+    def _done(self, result: t.Any) -> list[t.Any]:
+        return [(result.lastrowid,)] if self._inserts else [()] * result.rowcount
 
     def __repr__(self) -> str:
         return f"<Statement {self._text.partition(chr(10))[0]}>"
@@ -71,3 +78,12 @@ def writing(file: sqlite3.Connection, lazily: bool) -> Iterator[None]:
         begin(file)
         with file:  # commits, or rolls back
             yield
+
+
+@contextlib.contextmanager
+def writing_on_server(connection: t.Any) -> Iterator[None]:
+    """Write in a transaction of a connection that otherwise commits each statement."""
+    with connection.cursor() as cursor:
+        cursor.execute("START TRANSACTION")
+    yield
+    connection.commit()  # the caller closes the connection after an error

@@ -1,4 +1,4 @@
-"""The store in the app's database, SQLite or PostgreSQL, through SQLAlchemy."""
+"""The store in the app's database, through SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from ....errors import MessageError
 from ....errors import QueueError
 from ...lease import Lease
 from ...process import process_mark
@@ -27,6 +28,7 @@ from .insert import values_of
 from .listing import literal
 from .postgresql import later
 from .postgresql import settlement
+from .repeat import repeated
 
 
 class SqlalchemyStore(SqlalchemyClaims):
@@ -47,13 +49,11 @@ class SqlalchemyStore(SqlalchemyClaims):
         mine = columns.state.in_([literal(RowState.CLAIMED), literal(RowState.HELD)])
         settle = sa.update(self._rows).where(columns.id == this, mine, owner)
         self._drop = self._made(drop)
-        self._announce = self._made(announce.returning(columns.id))
-        self._settle = self._made(
-            settle.values({name: sa.bindparam(name) for name in CHANGING}).returning(columns.id)
-        )
+        self._announce = self._made(announce)
+        self._settle = self._made(settle.values({name: sa.bindparam(name) for name in CHANGING}))
         owners = sa.select(columns.lease_owner).distinct()
         self._owners = self._made(owners.where(self._claimed, self._mine_all()))
-        if database.postgresql:
+        if database.kind.one_statement:
             self._announce_later = self._made(announce.returning(columns.id, later()))
             self._settlement = self._made(settlement(settle, this, database.contents, CHANGING))
 
@@ -61,10 +61,12 @@ class SqlalchemyStore(SqlalchemyClaims):
     def begun(self) -> bool:
         return True  # another process may have added rows, on another machine
 
+    @repeated
     def add(self, rows: Sequence[tuple[Row, bytes]]) -> list[Ticket]:
         keyed = any(row.key is not None for row, _ in rows)
         if len(rows) == 1 and not keyed:
-            with self.database.quick() as run:
+            several = not self.database.kind.one_statement
+            with self.database.quick(several=several) as run:
                 return [self.database.insertion.insert_new(run, *rows[0])]
         with self.database.write() as connection:
             if keyed:  # another transaction may be adding the same key
@@ -90,36 +92,40 @@ class SqlalchemyStore(SqlalchemyClaims):
         run = _run_of(owner)
         return not run or run == self.database.server_run()
 
+    @repeated
     def renew(self, lease: Lease) -> None:
         columns = self._rows.c
-        # A locked row is skipped: it is being given back or settled.
-        mine = sa.select(columns.id).where(self._claimed, columns.lease_owner == lease.owner)
-        self._change(
-            sa.update(self._rows)
-            .where(columns.id.in_(self._free(mine)), self._claimed)
-            .values(lease_until=lease.until)
-        )
+        mine = sa.select(columns.id).where(self._claimed, self._mine_all())
+        mine = mine.where(columns.lease_owner == lease.owner)
+        with self.database.write(durable=False) as connection:
+            # A locked row is skipped: it is being given back or settled.
+            free = connection.execute(mine.with_for_update(skip_locked=True)).scalars()
+            renewed = sa.update(self._rows).where(columns.id.in_([*free]), self._claimed)
+            connection.execute(renewed.values(lease_until=lease.until))
 
+    @repeated
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
         values = {"this": row_id, "owner": owner, "ended": ended}
         durable = not _run_of(owner)
-        later = self.database.postgresql and not durable
+        later = self.database.kind.one_statement and not durable
         announce = self._announce_later if later else self._announce
         with self.database.quick(durable=durable) as run:
             return bool(run(announce, values))
 
+    @repeated
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
         self._contents.pop(row.id, None)
-        if self.database.postgresql:
+        if self.database.kind.one_statement:
             values = {**_changing(row), "owner": owner, "drop": drop}
             with self.database.quick() as run:
                 return bool(run(self._settlement, values))
-        with self.database.quick(durable=False) as run:
+        with self.database.quick(durable=False, several=drop) as run:
             found = run(self._settle, {**_changing(row), "owner": owner})
             if drop and found:
                 run(self._drop, {"this": row.id})
         return bool(found)
 
+    @repeated
     def release(self, ids: Collection[int], owner: str) -> None:
         if not ids:
             return
@@ -130,16 +136,11 @@ class SqlalchemyStore(SqlalchemyClaims):
         mine = mine.where(columns.lease_owner == owner, columns.ended.is_(None))
         # In the same order as alter(), so that the two cannot deadlock.
         mine = mine.order_by(columns.id).with_for_update()
-        self._change(
-            sa.update(self._rows)
-            .where(columns.id.in_(sa.select(mine.cte("mine").c.id)), self._claimed)
-            .values(
-                state=RowState.WAITING.value,
-                attempts=columns.attempts - 1,
-                lease_owner=None,
-                lease_until=None,
-            )
-        )
+        back = {"state": RowState.WAITING.value, "lease_owner": None, "lease_until": None}
+        with self.database.write(durable=False) as connection:
+            found = [*connection.execute(mine).scalars()]
+            released = sa.update(self._rows).where(columns.id.in_(found), self._claimed)
+            connection.execute(released.values(attempts=columns.attempts - 1, **back))
 
     def owners(self) -> set[str]:
         with self.database.quick(writes=False) as run:
@@ -151,17 +152,19 @@ class SqlalchemyStore(SqlalchemyClaims):
         over = (until < now) | (until > now + longest) | columns.lease_owner.in_(dead)
         return self._read(sa.select(self._rows).where(self._claimed, self._mine_all(), over))
 
+    @repeated
     def pull(self, now: float, longest: float) -> int:
         columns = self._rows.c
         ahead = columns.changed - now
         # The clocks of several machines may differ by a minute.
-        return self._change(
-            sa.update(self._rows)
-            .where(self._mine_all(), self._waiting, columns.changed > now + 60)
-            .where(columns.due <= columns.changed + longest)
-            .values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
-        )
+        pull = sa.update(self._rows).where(self._mine_all(), self._waiting)
+        pull = pull.where(columns.changed > now + 60, columns.due <= columns.changed + longest)
+        with self.database.write(durable=False) as connection:
+            return connection.execute(
+                pull.values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
+            ).rowcount
 
+    @repeated
     def alter(
         self,
         ids: Collection[int],
@@ -187,9 +190,14 @@ class SqlalchemyStore(SqlalchemyClaims):
     def close(self) -> None:
         self.database.close()
 
-    def _change(self, statement: sa.Update) -> int:
-        with self.database.write(durable=False) as connection:
-            return connection.execute(statement).rowcount
+    def check(self, row: Row) -> None:
+        largest = self.database.largest
+        if largest is not None and row.size > largest:
+            raise MessageError(
+                f"The message has {row.size} octets, and max_allowed_packet of the database server"
+                f" allows {largest}. Send a link to large files instead, or set max_allowed_packet"
+                f" to {_packet_of(row.size)}M or more."
+            )
 
     def __str__(self) -> str:
         return self.database.name
@@ -202,6 +210,11 @@ def _run_of(owner: str) -> str:
     """Return the run of the database in which a worker has begun, if it is known."""
     run, dot, _ = owner.partition(".")
     return run if dot else ""
+
+
+def _packet_of(octets: int) -> int:
+    """Return the MiB of a packet that holds a content."""
+    return 2 * octets // 2**20 + 1
 
 
 def _changing(row: Row) -> dict[str, t.Any]:

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite
 
 from ....errors import QueueError
 from ...events.suppression import COLUMNS
@@ -19,8 +17,9 @@ from ...events.suppression import read_row
 from ...events.suppression import Suppression
 from ..history import AT_ONCE
 from .database import Database
-from .database import MISSING
 from .insert import clean
+from .repeat import repeated
+from .schema import MISSING
 
 
 class SqlalchemySuppressed:
@@ -34,8 +33,7 @@ class SqlalchemySuppressed:
         self.app: str = app
         self._events: sa.Table = database.events
         self._table: sa.Table = database.suppressed
-        self._found = not database.postgresql  # in SQLite they are made
-        self._insert = postgresql.insert if database.postgresql else sqlite.insert
+        self._found = not database.kind.on_server  # in SQLite they are made
 
     @property
     def ready(self) -> bool:
@@ -63,6 +61,7 @@ class SqlalchemySuppressed:
         with self.database.single() as connection:
             yield connection
 
+    @repeated
     def suppress(self, found: Sequence[Suppression]) -> int:
         with self._write() as connection:
             return self._suppress(connection, found)
@@ -89,11 +88,11 @@ class SqlalchemySuppressed:
         )
         number = 0
         for first in range(0, len(values), AT_ONCE):
-            new = self._insert(self._table).values(values[first : first + AT_ONCE])
-            new = new.on_conflict_do_nothing()
-            number += len(connection.execute(new.returning(self._table.c.since)).all())
+            some = values[first : first + AT_ONCE]
+            number += len(self.database.kind.insert_missing(connection, self._table, some))
         return number
 
+    @repeated
     def release(self, key: str, list_name: str | None) -> int:
         with self._write() as connection:
             return self._release(connection, key, list_name)
@@ -120,7 +119,9 @@ class SqlalchemySuppressed:
     ) -> list[Suppression]:
         columns = self._table.c
         order = columns.address_key, columns.list_name
-        entries = self._entries().where(sa.tuple_(*order) > sa.tuple_(*after))
+        # The first condition is for MySQL, which finds no place in an index by the second.
+        entries = self._entries().where(columns.address_key >= after[0])
+        entries = entries.where(sa.tuple_(*order) > sa.tuple_(*after))
         if list_name is not None:
             entries = entries.where(columns.list_name == list_name)
         with self._read() as connection:

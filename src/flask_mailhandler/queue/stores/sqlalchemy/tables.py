@@ -27,34 +27,35 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, ...]:
         known = f"{metadata.schema}.{name}" if metadata.schema else name
         if known in metadata.tables:
             return metadata.tables[known]
-        return sa.Table(name, metadata, *columns, **options)
+        return sa.Table(name, metadata, *columns, **{**options, **_MYSQL_OPTIONS})
 
     def column(name: str, kind: t.Any, **options: t.Any) -> Column[t.Any]:
         return sa.Column(name, kind, **{"nullable": False, **options})
 
+    text, word, state, origin, octets = _types()
     number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     rows = table(
         "mail_queue",
         column("id", number, primary_key=True, autoincrement=True),
-        column("app", sa.Text),
-        column("account", sa.Text),
-        column("key", sa.Text, nullable=True),
-        column("message_id", sa.Text),
+        column("app", word),
+        column("account", word),
+        column("key", word, nullable=True),
+        column("message_id", text),
         column("priority", sa.Integer),
         column("due", sa.Double),
         column("expires", sa.Double),
         column("created", sa.Double),
-        column("origin", sa.Text, server_default=""),
+        column("origin", origin, server_default=""),
         column("changed", sa.Double),
-        column("state", sa.Text),
+        column("state", state),
         column("attempts", sa.Integer),
-        column("lease_owner", sa.Text, nullable=True),
+        column("lease_owner", word, nullable=True),
         column("lease_until", sa.Double, nullable=True),
-        column("ended", sa.Text, nullable=True),
-        column("options", sa.Text),
-        column("recipients", sa.Text),
+        column("ended", text, nullable=True),
+        column("options", text),
+        column("recipients", text),
         column("size", sa.Integer),
-        column("error", sa.Text),
+        column("error", text),
         *_indexes(),
         # A number must not be used again when its row is purged.
         sqlite_autoincrement=True,
@@ -63,16 +64,16 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, ...]:
     content = table(
         "mail_queue_content",
         column("id", number, primary_key=True, autoincrement=False),
-        column("octets", sa.LargeBinary),
+        column("octets", octets),
     )
     accounts = table(
         "mail_queue_account",
-        column("app", sa.Text, primary_key=True),
-        column("account", sa.Text, primary_key=True),
+        column("app", word, primary_key=True),
+        column("account", word, primary_key=True),
         column("paused_until", sa.Double, server_default="0"),
         column("pauses", sa.Integer, server_default="0"),
-        column("why", sa.Text, server_default=""),
-        column("rate", sa.Text, server_default="{}"),
+        column("why", text),
+        column("rate", text),
         column("rung_until", sa.Double, server_default="0"),
     )
     # String(n) in keys and indexes, so that they fit into those of other databases too.
@@ -85,7 +86,7 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, ...]:
         column("verified", sa.Integer),
         column("recorded", sa.Double),
         column("untold", sa.Double),
-        column("facts", sa.Text),
+        column("facts", text),
         *_indexes_of_events(),
         sqlite_autoincrement=True,
     )
@@ -94,26 +95,55 @@ def mail_queue_tables(metadata: MetaData) -> tuple[Table, ...]:
         column("app", sa.String(255), primary_key=True),
         column("address_key", sa.String(320), primary_key=True),
         column("list_name", sa.String(190), primary_key=True),
-        column("address", sa.Text),
-        column("reason", sa.Text),
+        column("address", text),
+        column("reason", text),
         column("since", sa.Double),
         column("event", number, nullable=True),
     )
     return rows, content, accounts, events, suppressed
 
 
+_OPTIONS = {
+    "engine": "InnoDB",  # it has transactions
+    "charset": "utf8mb4",
+    # "A" and "a" are two keys.
+    "collate": "utf8mb4_bin",
+    # An index may have 3072 octets, four for each character of a text.
+    "row_format": "DYNAMIC",
+}
+_MYSQL = ("mysql", "mariadb")
+_MYSQL_OPTIONS = {f"{name}_{key}": value for name in _MYSQL for key, value in _OPTIONS.items()}
+
+
+def _types() -> tuple[t.Any, ...]:
+    """Return the types of a text, a name, a state, an origin, and octets.
+
+    In MySQL a text in an index needs a length, and the plain types hold 64 KiB.
+    """
+    import sqlalchemy as sa
+    from sqlalchemy.dialects import mysql
+
+    name, state, origin = (
+        sa.Text().with_variant(sa.String(length), *_MYSQL) for length in (255, 16, 190)
+    )
+    text = sa.Text().with_variant(mysql.LONGTEXT(), *_MYSQL)
+    octets = sa.LargeBinary().with_variant(mysql.LONGBLOB(), *_MYSQL)
+    return text, name, state, origin, octets
+
+
 def _indexes() -> list[Index]:
     """Return the indexes.
 
     Each state has its own, so a new row is written into one of them once, and a sent row into
-    another.
+    another. MySQL has no such indexes: there each row is in all of them, and the state is one of
+    their columns.
     """
     return [
         _index("mail_queue_key", "app account key", "key IS NOT NULL", unique=True),
-        _index("mail_queue_due", "app account priority due id", "state = 'waiting'"),
+        _index("mail_queue_due", "app account state priority due id", "state = 'waiting'"),
         _index(
             "mail_queue_origin",
-            "app account priority origin due id",
+            "app account state priority origin due id",
             "state = 'waiting' AND origin <> ''",
         ),
         _index("mail_queue_lease", "lease_until", "state = 'claimed'"),

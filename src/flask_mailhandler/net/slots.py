@@ -15,16 +15,42 @@ import functools
 import os
 import threading
 import time
+import typing as t
+import weakref
 from collections.abc import Callable
 from collections.abc import Iterable
-
-from .session import Session
 
 # Seconds for which a server that had too many of our connections is spared.
 _SHRUNK = 60.0
 
 
-class Turn:
+class Lendable(t.Protocol):
+    """A connection, such as an SMTP session."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in progress, so that another caller may have it."""
+        ...
+
+    @property
+    def heard(self) -> float:
+        """When something was last received, on the monotonic clock."""
+        ...
+
+    def is_quiet(self) -> bool:
+        """Whether the server is still there and has sent nothing unasked."""
+        ...
+
+    def close(self) -> None: ...
+    def abandon(self) -> None:
+        """Close the descriptor without a word to the server."""
+        ...
+
+
+C = t.TypeVar("C", bound=Lendable)
+
+
+class Turn(t.Generic[C]):
     """The place in line of one caller, and then its connection.
 
     :param fresh: Whether an idle connection will not do.
@@ -32,13 +58,13 @@ class Turn:
 
     def __init__(self, fresh: bool) -> None:
         self.fresh = fresh
-        self.session: Session | None = None
+        self.session: C | None = None
         """The connection. If it is None when the caller is called, it may open a new one."""
         # Not an Event: the garbage collector could find its lock taken by this very thread.
         self._gate = threading.Lock()
         self._gate.acquire()
 
-    def call(self, session: Session | None) -> None:
+    def call(self, session: C | None) -> None:
         """Let the caller go on, with an idle connection or None."""
         self.session = session
         self._gate.release()
@@ -48,7 +74,7 @@ class Turn:
         return self._gate.acquire(timeout=seconds)
 
 
-class Slots:
+class Slots(t.Generic[C]):
     """The connections of one process. A fork must not share sockets and locks, so a child begins
     with slots of its own.
 
@@ -60,13 +86,13 @@ class Slots:
         self.pid: int = os.getpid()
         self.size = size
         self.keep = idle
-        self.line: collections.deque[Turn] = collections.deque()
-        self.idle: list[Session] = []
-        self.busy: set[Turn | Session] = set()
+        self.line: collections.deque[Turn[C]] = collections.deque()
+        self.idle: list[C] = []
+        self.busy: set[Turn[C] | C] = set()
         """The turns that have a connection or open one, and the connections being closed."""
         self.limit: int = size
         self.limited_until: float = 0.0
-        self._useless: list[Session] = []
+        self._useless: list[C] = []
         self._changes: collections.deque[Callable[[], None]] = collections.deque()
         self._changing = threading.Lock()
 
@@ -75,11 +101,11 @@ class Slots:
         """The number of connections that there may be."""
         return self.limit if time.monotonic() < self.limited_until else self.size
 
-    def enter(self, turn: Turn) -> None:
+    def enter(self, turn: Turn[C]) -> None:
         """Put *turn* at the end of the line."""
         self.change(functools.partial(self.line.append, turn))
 
-    def leave(self, turn: Turn, keep: bool) -> None:
+    def leave(self, turn: Turn[C], keep: bool) -> None:
         """Give up a place in line, or return the connection.
 
         :param keep: Whether the connection may be used again, if it is in order.
@@ -91,7 +117,7 @@ class Slots:
         if self.pid == os.getpid():  # not a child of a fork, in the middle of its parent's work
             self.change(functools.partial(self._left, turn, kept))
 
-    def _left(self, turn: Turn, kept: Session | None) -> None:
+    def _left(self, turn: Turn[C], kept: C | None) -> None:
         if turn in self.line:
             self.line.remove(turn)
         self.busy.discard(turn)
@@ -149,14 +175,14 @@ class Slots:
             self.busy.add(turn)
             turn.call(used)
 
-    def _discard(self, sessions: Iterable[Session]) -> None:
+    def _discard(self, sessions: Iterable[C]) -> None:
         """Have idle connections closed. They keep their slots until then."""
         for session in sessions:
             self.idle.remove(session)
             self.busy.add(session)
             self._useless.append(session)
 
-    def shrink(self, turn: Turn) -> bool:
+    def shrink(self, turn: Turn[C]) -> bool:
         """Let *turn* wait for one of the other connections, instead of having its own, and return
         whether there are any."""
         others = len(self.busy) - 1 + len(self.idle)
@@ -165,7 +191,7 @@ class Slots:
             self.change(functools.partial(self._wait_again, turn))
         return bool(others)
 
-    def _wait_again(self, turn: Turn) -> None:
+    def _wait_again(self, turn: Turn[C]) -> None:
         self.busy.discard(turn)
         self.line.appendleft(turn)
 
@@ -189,3 +215,37 @@ class Slots:
         if self.most < self.size:
             facts.append(f"at most {self.most} for now")
         return ", ".join(facts)
+
+
+class OwnSlots(t.Generic[C]):
+    """The slots of the process that asks. They end with this object, or at exit.
+
+    :param size: The most connections at one time, in one process.
+    :param idle: Seconds for which an idle one is kept.
+    """
+
+    def __init__(self, size: int, idle: float) -> None:
+        self._size = size
+        self._idle = idle
+        # In a list, so that the finalizer does not hold this object itself.
+        self._holder: list[Slots[C]] = [Slots(size, idle)]
+        weakref.finalize(self, _end, self._holder)
+
+    def here(self) -> Slots[C]:
+        """Return the slots of this process. A child of a fork begins with new ones."""
+        (slots,) = self._holder
+        if slots.pid != os.getpid():
+            slots.abandon()
+            own: Slots[C] = Slots(self._size, self._idle)
+            # In one step, so that two threads of a child take the same slots.
+            if self._holder[0] is slots:
+                self._holder[0] = own
+        return self._holder[0]
+
+    def __str__(self) -> str:
+        return str(self._holder[0])
+
+
+def _end(holder: list[Slots[t.Any]]) -> None:
+    holder[0].keep = -1.0  # a connection that is still lent is closed when it is returned
+    holder[0].close()

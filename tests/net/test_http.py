@@ -1,4 +1,4 @@
-"""net/https: one request, and how far it came if there is no answer."""
+"""net/http: one request, and how far it came if there is no answer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ import typing as t
 
 import pytest
 
-from flask_mailhandler.net import https
 from flask_mailhandler.net.deadline import Deadline
-from flask_mailhandler.net.https import NoAnswerError
+from flask_mailhandler.net.http.answer import Answer
+from flask_mailhandler.net.http.connection import verifying_context
+from flask_mailhandler.net.http.exchange import NoAnswerError
+from flask_mailhandler.net.http.exchange import send
+from flask_mailhandler.net.http.request import Request
+from flask_mailhandler.net.http.url import is_private
+from flask_mailhandler.net.http.url import split
 from flask_mailhandler.phase import Phase
 from flask_mailhandler.secret import Secret
 from servers.dead_ends import closed_port
@@ -27,6 +32,7 @@ if t.TYPE_CHECKING:
 KEY = "k3y-0f-the-account"
 # More than the sockets hold of what is not read.
 BIG = 8_000_000
+MADE = {"headers", "body", "size"}
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
@@ -85,14 +91,12 @@ def answering(answer: bytes) -> Callable[[Peer, socket.socket], None]:
     return serve
 
 
-def ask(port: int, method: str = "POST", scheme: str = "http", **given: t.Any) -> https.Answer:
+def ask(port: int, method: str = "POST", scheme: str = "http", **given: t.Any) -> Answer:
     """Send a request to a server of this machine."""
-    given = {
-        "headers": {"Authorization": Secret(f"Bearer {KEY}")},
-        "deadline": Deadline(60),
-        **given,
-    }
-    return https.request(method, https.split(f"{scheme}://127.0.0.1:{port}/mail?a=b"), **given)
+    headers = {"Authorization": Secret(f"Bearer {KEY}"), "Connection": "close"}
+    made = {"headers": headers, **{name: given.pop(name) for name in MADE & given.keys()}}
+    request = Request(method, split(f"{scheme}://127.0.0.1:{port}/mail?a=b"), **made)
+    return send(request, given.pop("deadline", Deadline(60)), **given)
 
 
 def pieces(size: int) -> Iterator[bytes]:
@@ -144,7 +148,7 @@ def test_get() -> None:
 def test_pieces(certificates: Certificates, encrypted: bool, size: int) -> None:
     """A body of any size arrives as it was given."""
     with Peer(answering(OK), certificates.valid if encrypted else None) as peer:
-        context = https.verifying_context(str(certificates.ca_file))
+        context = verifying_context(str(certificates.ca_file))
         scheme = "https" if encrypted else "http"
         answer = ask(peer.port, scheme=scheme, body=pieces(size), size=size, tls_context=context)
 
@@ -205,7 +209,7 @@ def test_no_connection() -> None:
 def test_bad_certificate(certificates: Certificates, kind: str) -> None:
     """A server that cannot prove its name gets nothing, and a later attempt would fare the same."""
     with Peer(answering(OK), getattr(certificates, kind)) as peer:
-        context = https.verifying_context(str(certificates.ca_file))
+        context = verifying_context(str(certificates.ca_file))
         error = failure(peer.port, scheme="https", tls_context=context)
 
     assert (error.phase, error.perhaps_taken, error.temporary) == (Phase.TLS, False, False)
@@ -244,7 +248,7 @@ def test_success_before_the_end() -> None:
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
-        (b"", "closed connection"),
+        (b"", "closed the connection"),
         (OK[:-1], "broke off"),
         (OK[:20], "broke off"),
         (b"220 mail.example.com ESMTP\r\n", "its answer is not HTTP"),
@@ -292,7 +296,7 @@ def test_secrets(answer: bytes) -> None:
     assert ours
     assert KEY not in "".join([str(error), repr(vars(error)), *ours])
     assert error.__context__ is None
-    assert KEY not in repr(https.Answer(200, {}, KEY.encode()))
+    assert KEY not in repr(Answer(200, {}, KEY.encode()))
 
 
 @pytest.mark.parametrize(
@@ -350,7 +354,7 @@ def test_pieces_of_another_size(size: int) -> None:
 def test_wrong_urls(url: str) -> None:
     """A URL that no request can be sent to is an error, which does not show it."""
     with pytest.raises(ValueError, match="not a URL that a request can be sent to") as caught:
-        https.split(url)
+        split(url)
 
     assert not url or url not in str(caught.value)
 
@@ -369,4 +373,4 @@ def test_wrong_urls(url: str) -> None:
 )
 def test_private(url: str, private: bool) -> None:
     """A secret goes by https, or stays on this machine."""
-    assert https.is_private(https.split(url)) is private
+    assert is_private(split(url)) is private

@@ -1,0 +1,21 @@
+"""Providers that take mail by an HTTP API, with one file each: request, verdicts, limits.
+
+::
+
+    job ── request ──▶ net/http ──▶ answer ── judge ──▶ Verdict ──▶ Report
+            │           the exchange           │
+            └ the provider's file              └ the provider's table
+
+::
+
+    api       APIEmailHandler: the options and the way of every provider
+    verdict   Verdict: what an answer, or no answer, means for the recipients
+    fields    a message as the fields of an API that takes no octets
+    sigv4     the signature of a request to AWS
+
+    resend    fields, and a key by which a repeat is recognized
+    postmark  fields
+    ses       the octets of the message
+
+A provider knows nothing of connections, phases and retries.
+"""

@@ -1,0 +1,240 @@
+"""The options and the way of every provider that takes mail by an HTTP API."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+import urllib.parse
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from ... import config
+from ...config import Option
+from ...config import URL
+from ...content import Content
+from ...errors import ConfigurationError
+from ...errors import MessageError
+from ...net.deadline import Deadline
+from ...net.masking import Echoes
+from ...net.quoting import escape
+from ...phase import State
+from ...report import About
+from ...report import conclude
+from ...report import ConnectError
+from ...report import DeferredError
+from ...report import Job
+from ...report import LoginError
+from ...report import Observe
+from ...report import Outcome
+from ...report import Report
+from ...report import TLSError
+from ...secret import Secret
+from ..configured import Options
+from ..connecting import Connecting
+from ..tls_context import TLSContext
+from . import verdict as verdicts
+from .verdict import Verdict
+
+if t.TYPE_CHECKING:
+    from ...net.http.answer import Answer
+    from ...net.http.pool import Pool
+    from ...net.http.request import Request
+
+# A second more for so many octets, as with SMTP.
+_OCTETS_PER_SECOND = 100_000
+# The most characters of a provider's text in an outcome.
+_SHOWN = 300
+
+
+def _api_url(value: object, name: str) -> str:
+    from ...net.http.url import is_private  # loads what connects
+    from ...net.http.url import split
+
+    found = config.text(value, name).strip().rstrip("/")
+    try:
+        usable = is_private(split(found))
+    except ValueError:
+        usable = False
+    if not usable or "?" in found:
+        raise ConfigurationError(
+            f"{name} must be like 'https://api.example.com', without a login and a query. With http"
+            " it must be on this machine, because the key is sent there."
+        )
+    return found
+
+
+class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
+    """Sends by the HTTP API of a provider.
+
+    A provider writes :meth:`request`, :meth:`judge` and its limits. The options of a message that
+    the provider decides itself have no effect: the DKIM signature, and delivery notifications.
+    """
+
+    api_key: Option[str | Secret | None, Secret | None] = Option(config.secret, None)
+    """The key, or token, of the provider's API."""
+    api_url: Option[str | None, str | None] = Option(_api_url, None)
+    """The URL of the API, instead of the provider's own; for a proxy of yours, or a test."""
+
+    provider: t.ClassVar[str] = ""
+    """Its name, for texts."""
+    most_octets: t.ClassVar[int] = 10_000_000
+    """The largest message, in octets as SMTP would send them."""
+    most_recipients: t.ClassVar[int] = 50
+    """The most recipients of one request."""
+
+    def request(self, job: Job) -> Request:
+        """Return the request that sends a job to all of its recipients.
+
+        :raises MessageError: if a file has changed since it was attached.
+        """
+        raise NotImplementedError
+
+    def judge(self, answer: Answer, job: Job) -> Verdict:
+        """Return what an answer means."""
+        raise NotImplementedError
+
+    @property
+    def home(self) -> str:
+        """The URL of the provider's own API."""
+        raise NotImplementedError
+
+    def __post_init__(self) -> None:
+        if self.api_key is None:
+            raise ConfigurationError(
+                f"MAIL_API_KEY is not set: {self.provider} needs the key of its API. Set it, or"
+                f" write MAIL_URL = '{self.provider.lower()}://KEY@default'."
+            )
+        if self.tls_context and self.tls_ca_file:
+            raise ConfigurationError(
+                "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE into it yourself."
+            )
+        self.check_files("tls_ca_file")
+
+    @classmethod
+    def options_of_url(cls, url: URL) -> dict[str, object]:
+        """Read ``scheme://KEY@default``."""
+        if url.host != "default" or url.port or url.password or url.path.strip("/"):
+            raise ConfigurationError(
+                f"{url.setting} must be like '{url.scheme}://KEY@default', and only a query may"
+                " follow it."
+            )
+        return {"api_key": url.username}
+
+    def url(self, path: str) -> urllib.parse.SplitResult:
+        """Return the URL of a path of the API."""
+        return urllib.parse.urlsplit((self.api_url or self.home) + path)
+
+    @property
+    def pool(self) -> Pool:
+        """The connections."""
+        from ...net.http.pool import Pool
+
+        # No cached_property: see SMTPEmailHandler.pool.
+        kept = vars(self)
+        if (known := kept.get("_pool")) is None:
+            context = TLSContext(self.tls_context, self.tls_ca_file, None, None)
+            made = Pool(context, self.pool_size, self.pool_idle, self.connect_timeout)
+            known = kept.setdefault("_pool", made)
+        return t.cast("Pool", known)
+
+    def close(self) -> None:
+        """Close the idle connections. The handler may be used again."""
+        if "_pool" in vars(self):
+            self.pool.close()
+
+    def seal(self, content: Content) -> Content:
+        """Return the content itself: the provider signs, and would break a signature of ours."""
+        return content
+
+    def check(self, job: Job) -> None:
+        """Check that the provider can send a message as it is written."""
+        if job.content.size > self.most_octets:
+            raise MessageError(
+                f"The message has {job.content.size} octets, and {self.provider} takes at most"
+                f" {self.most_octets}: link to large files instead of attaching them."
+            )
+        if job.content.smtputf8:
+            raise MessageError(
+                f"The message has an address with letters beyond ASCII before the @, which"
+                f" {self.provider} does not take: send it through an SMTP server with SMTPUTF8."
+            )
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        """Send the jobs, each in a request of its own."""
+        stopped: DeferredError | None = None
+        for job in jobs:
+            if stopped is not None:
+                yield _not_tried(job, stopped)
+                continue
+            report = self._report(job, observe)
+            error = report.error
+            rests = isinstance(error, DeferredError) and error.retry_after is not None
+            if isinstance(error, ConnectError | TLSError | LoginError) or rests:
+                stopped = t.cast(DeferredError, error)
+            yield report
+
+    def _report(self, job: Job, observe: Observe) -> Report:
+        """Send one job, in batches if it has more recipients than a request may have."""
+        given = self.timeout if job.timeout is None else job.timeout
+        deadline = Deadline(given + job.content.size / _OCTETS_PER_SECOND)
+        began = datetime.datetime.now(datetime.UTC)
+        outcomes: list[Outcome] = []
+        failed: list[Verdict] = []
+        for envelope in job.envelope.batches(self.most_recipients):
+            if failed and failed[-1].state is not State.REFUSED:
+                text = "not tried, because an earlier batch was not accepted"
+                found = Verdict(state=State.DEFERRED, text=text, about=About.ACCOUNT)
+            else:
+                found = self._send(dataclasses.replace(job, envelope=envelope), deadline, observe)
+            outcomes += found.outcomes(envelope.recipients)
+            if found.state is not State.ACCEPTED:
+                failed.append(found)
+        until = None
+        if self.repeatable is not None and any(one.perhaps_taken for one in failed):
+            until = began + datetime.timedelta(seconds=self.repeatable)
+        failed.sort(key=lambda one: [State.UNKNOWN, State.DEFERRED, State.REFUSED].index(one.state))
+        error = failed[0].error(self.provider) if failed else None
+        return conclude(job, outcomes, error, safe_until=until)
+
+    def _send(self, job: Job, deadline: Deadline, observe: Observe) -> Verdict:
+        try:
+            request = self.request(job)
+        except MessageError as error:
+            return Verdict(state=State.REFUSED, text=str(error))
+        found = self._attempt(request, job, deadline, observe)
+        lost = found.perhaps_taken and found.code is None
+        if not lost or not deadline.remaining():
+            return found
+        # The provider recognizes the repeat. Whatever becomes of it, the first may have been taken.
+        again = self._attempt(request, job, deadline, observe)
+        deferred = again.state is State.DEFERRED
+        return dataclasses.replace(again, perhaps_taken=True) if deferred else again
+
+    def _attempt(self, request: Request, job: Job, deadline: Deadline, observe: Observe) -> Verdict:
+        from ...net.http.exchange import NoAnswerError
+
+        try:
+            answer = self.pool.send(request, deadline, step=lambda phase: observe(phase, job))
+        except NoAnswerError as error:
+            return verdicts.of_silence(error, repeatable=self.repeatable is not None)
+        return self.judge(answer, job)
+
+    def shown(self, text: str) -> str:
+        """Return a text of the provider in one line that is safe to show."""
+        line = " ".join(text.split())
+        known = Echoes([self.api_key] if self.api_key else [])
+        (found,) = known.hide([escape(line.encode(errors="backslashreplace"))])
+        return found[:_SHOWN]
+
+
+def _not_tried(job: Job, error: DeferredError) -> Report:
+    """Report on a message that would fail as the one before it."""
+    # Each report has its own error, because the error holds the report.
+    own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
+    own.retry_after = error.retry_after
+    outcomes = [
+        Outcome(recipient, State.DEFERRED, text=str(error), about=About.ACCOUNT)
+        for recipient in job.envelope.recipients
+    ]
+    return conclude(job, outcomes, own)

@@ -1,0 +1,108 @@
+"""A message as the fields of an API that takes no octets."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+from email.message import Message as MIMEMessage
+
+from ...address import Address
+from ...attachment import Attachment
+from ...errors import MessageError
+from ...message.message import Message
+from ...report import Job
+from ..configured import Options
+from .api import APIEmailHandler
+
+# https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: what a phrase may have without quotes.
+_ATOMS = frozenset("!#$%&'*+-/=?^_`{|}~ ")
+
+
+class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
+    """Sends a message as fields. The provider writes the octets, and the envelope is in the
+    fields."""
+
+    def check(self, job: Job) -> None:
+        """Check that the provider can send a message as it is written."""
+        super().check(job)
+        message = message_of(job)
+        if message.alternatives:
+            raise MessageError(
+                f"{self.provider} takes no alternatives= besides text and HTML: attach"
+                f" {message.alternatives[0]!r} with attachments=."
+            )
+        if message.envelope_sender is not None and message.envelope_sender != message.from_addr:
+            raise MessageError(
+                f"{self.provider} takes no envelope_sender=, because it receives the bounces"
+                " itself: leave it out."
+            )
+        if len(job.envelope.recipients) > self.most_recipients:
+            raise MessageError(
+                f"The message has {len(job.envelope.recipients)} recipients, and {self.provider}"
+                f" takes at most {self.most_recipients}: send one message to each."
+            )
+
+
+def message_of(job: Job) -> Message:
+    """Return the message of a job. One of the standard library is converted.
+
+    :raises MessageError: if it has parts that a :class:`.Message` cannot have.
+    """
+    return Message.from_mime(job.message) if isinstance(job.message, MIMEMessage) else job.message
+
+
+def shown_recipients(message: Message, job: Job) -> tuple[list[str], list[str], list[str]]:
+    """Return To, Cc and Bcc for the recipients of a job, with their names.
+
+    The fields are the envelope too. So a recipient of the header who gets nothing this time is left
+    out, one that is only in the envelope is Bcc, and the first is To if there is no other.
+    """
+    recipients = job.envelope.recipients
+    to = [one for one in dict.fromkeys(message.to) if one in recipients]
+    cc = [one for one in dict.fromkeys(message.cc) if one in recipients and one not in to]
+    bcc = [one for one in recipients if one not in to and one not in cc]
+    if not to:
+        to = [(cc or bcc).pop(0)]
+    return [*map(written, to)], [*map(written, cc)], [*map(written, bcc)]
+
+
+def written(address: Address) -> str:
+    """Return an address with its name, in quotes where RFC 5322 needs them."""
+    name = address.name
+    if not name:
+        return str.__str__(address)
+    if not all(c.isalnum() or c in _ATOMS for c in name):
+        name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{name} <{address}>"
+
+
+def texts(message: Message) -> tuple[str, str]:
+    """Return the text and the HTML. The text is made from the HTML if there is none."""
+    if message.html and not message.text:
+        from ...plaintext import plaintext  # only where there is HTML and no text
+
+        return plaintext(message.html), message.html
+    return message.text, message.html
+
+
+def in_base64(attachment: Attachment) -> str:
+    """Return the octets of an attachment.
+
+    :raises MessageError: if its file has changed.
+    """
+    data = attachment.data
+    return base64.b64encode(data.encode() if isinstance(data, str) else data).decode()
+
+
+def named(attachment: Attachment) -> tuple[str, str]:
+    """Return the name and the type of an attachment. APIs need a name."""
+    found = attachment.named()
+    mimetype = found.mimetype.partition(";")[0].strip()
+    return found.filename or "attachment", mimetype
+
+
+def body_of(fields: dict[str, t.Any]) -> bytes:
+    """Return the fields that are not empty as JSON, the same octets each time."""
+    given = {name: value for name, value in fields.items() if value or value is False}
+    return json.dumps(given, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,152 @@
+"""Sends by the API of Postmark.
+
+Written from its documentation (https://postmarkapp.com/developer/api/email-api, and .../overview
+for the error codes), not tried against a live account.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ...attachment import Attachment
+from ...config import Option
+from ...config import text as read_text
+from ...phase import State
+from ...report import About
+from ...report import Job
+from ...secret import Secret
+from . import verdict as verdicts
+from .fields import body_of
+from .fields import FieldsEmailHandler
+from .fields import in_base64
+from .fields import message_of
+from .fields import named
+from .fields import shown_recipients
+from .fields import texts
+from .fields import written
+from .verdict import Verdict
+
+if t.TYPE_CHECKING:
+    from ...net.http.answer import Answer
+    from ...net.http.request import Request
+
+_KEEP_ID = ("X-PM-KeepID", "true")
+"""Asks Postmark to keep the Message-ID. Known for SMTP; that the API reads it is not confirmed."""
+# Error codes. They are numbers of their own, not statuses: 401 is about the sender, 405 about
+# credits.
+_INACTIVE = 406
+_ABOUT = {
+    400: About.SENDER,
+    401: About.SENDER,
+    402: About.ACCOUNT,
+    412: About.ACCOUNT,
+    413: About.ACCOUNT,
+}
+_NO_CREDITS = 405
+_LOGIN = 10
+_MAINTENANCE = 100
+# Statuses that say more than an error code.
+_BY_STATUS = {401, 408, 425, 429}
+# The only form in which it names recipients.
+_NAMED = r"inactive addresses: (.+?)\.(?:\s|\Z)"
+
+
+class PostmarkEmailHandler(FieldsEmailHandler):
+    """Sends by the API of Postmark.
+
+    .. code-block:: python
+
+        app.config["MAIL_URL"] = "postmark://SERVER-TOKEN@default"
+
+    :raises ConfigurationError: for a wrong value, naming the argument.
+    """
+
+    message_stream: Option[str | None, str | None] = Option(read_text, None)
+    """The message stream to send through, such as ``broadcast``. If it is left out: the stream for
+    transactional mail."""
+
+    provider = "Postmark"
+    most_octets = 10_000_000
+    most_recipients = 50
+
+    @property
+    def home(self) -> str:
+        """The URL of the provider's own API."""
+        return "https://api.postmarkapp.com"
+
+    def request(self, job: Job) -> Request:
+        """Return the request for a job."""
+        from ...net.http.request import Request
+
+        assert self.api_key is not None
+        headers: dict[str, str | Secret] = {
+            "X-Postmark-Server-Token": self.api_key,
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": "Flask-MailHandler",
+        }
+        fields = {**_fields(job), "MessageStream": self.message_stream}
+        return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))
+
+    def judge(self, answer: Answer, job: Job) -> Verdict:
+        """Return what an answer means: its error code, and only without one its status."""
+        found = verdicts.json_of(answer)
+        code, said = found.get("ErrorCode"), verdicts.text_in(found, "Message")
+        text, inactive = self.shown(said), _inactive(said)
+        known = verdicts.text_in(found, "MessageID")
+        if answer.status == 200 and known and code in (0, None):
+            # It may name recipients that it leaves out.
+            return Verdict(
+                state=State.ACCEPTED,
+                text=text,
+                code=200,
+                provider_id=known,
+                refused=inactive,
+            )
+        if code == _LOGIN:
+            return verdicts.login_refused(answer, text)
+        if code == _MAINTENANCE:
+            return verdicts.later(answer, text)
+        if code == _NO_CREDITS:
+            return verdicts.later(answer, text, verdicts.LONGEST_REST)
+        if code == _INACTIVE and inactive:
+            # It was sent to nobody. The recipients that are not named can be tried without them.
+            return Verdict(state=State.DEFERRED, text=text, code=answer.status, refused=inactive)
+        decides = answer.status < 500 and answer.status not in _BY_STATUS
+        if isinstance(code, int) and code and decides:
+            about = _ABOUT.get(code, About.CONTENT)
+            return Verdict(state=State.REFUSED, text=text, code=answer.status, about=about)
+        return verdicts.of_answer(answer, text)
+
+
+def _inactive(text: str) -> frozenset[str]:
+    """Return the recipients that a text names as inactive, in lower case."""
+    found = re.search(_NAMED, text, re.I)
+    return frozenset(one.strip().lower() for one in found[1].split(",")) if found else frozenset()
+
+
+def _fields(job: Job) -> dict[str, t.Any]:
+    message = message_of(job)
+    to, cc, bcc = shown_recipients(message, job)
+    text, html = texts(message)
+    assert message.from_addr is not None
+    headers = [("Message-ID", job.message_id), _KEEP_ID, *message.headers.pairs]
+    inline = [{**_file(one), "ContentID": f"cid:{one.cid}"} for one in message.inline_attachments]
+    return {
+        "From": written(message.from_addr),
+        "To": ", ".join(to),
+        "Cc": ", ".join(cc),
+        "Bcc": ", ".join(bcc),
+        "ReplyTo": ", ".join(map(written, message.reply_to)),
+        "Subject": message.subject,
+        "TextBody": text,
+        "HtmlBody": html,
+        "Headers": [{"Name": name, "Value": value} for name, value in headers],
+        "Attachments": [*inline, *map(_file, message.attachments)],
+    }
+
+
+def _file(attachment: Attachment) -> dict[str, str]:
+    filename, mimetype = named(attachment)
+    return {"Name": filename, "Content": in_base64(attachment), "ContentType": mimetype}

@@ -1,0 +1,141 @@
+"""Sends by the API of Resend.
+
+Written from its documentation (https://resend.com/docs/api-reference, and its OpenAPI file of
+August 2026), not tried against a live account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+import uuid
+
+from ...attachment import Attachment
+from ...errors import MessageError
+from ...phase import State
+from ...report import About
+from ...report import Job
+from ...secret import Secret
+from . import verdict as verdicts
+from .fields import body_of
+from .fields import FieldsEmailHandler
+from .fields import in_base64
+from .fields import message_of
+from .fields import named
+from .fields import shown_recipients
+from .fields import texts
+from .fields import written
+from .verdict import Verdict
+
+if t.TYPE_CHECKING:
+    from ...net.http.answer import Answer
+    from ...net.http.request import Request
+
+_KEY_IS_KNOWN = 23 * 3600.0
+"""Seconds: an Idempotency-Key is recognized for 24 hours."""
+_LOGIN = {"missing_api_key", "restricted_api_key", "invalid_api_key"}
+# It is a validation_error too.
+_WRONG_KEY = r"\bapi key\b"
+_QUOTA = {"daily_quota_exceeded", "monthly_quota_exceeded"}
+_OF_SENDER = {"invalid_from_address"}
+_UNVERIFIED = r"\bdomain\b.*\bverif|own email address"
+
+
+class ResendEmailHandler(FieldsEmailHandler):
+    """Sends by the API of Resend.
+
+    .. code-block:: python
+
+        app.config["MAIL_URL"] = "resend://re_123@default"
+
+    A request that may have been taken is repeated with the same key, by which Resend recognizes it
+    for 24 hours.
+
+    :raises ConfigurationError: for a wrong value, naming the argument.
+    """
+
+    provider = "Resend"
+    most_octets = 40_000_000
+    most_recipients = 50
+    repeatable = _KEY_IS_KNOWN
+
+    @property
+    def home(self) -> str:
+        """The URL of the provider's own API."""
+        return "https://api.resend.com"
+
+    def check(self, job: Job) -> None:
+        """Check that Resend can send a message as it is written."""
+        super().check(job)
+        names = [name.lower() for name, _ in message_of(job).headers.pairs]
+        for name in names:
+            if names.count(name) > 1:
+                raise MessageError(f"Resend takes the header field {name} only once.")
+
+    def request(self, job: Job) -> Request:
+        """Return the request for a job: its fields, and the key that its repeats have too."""
+        from ...net.http.request import Request
+
+        assert self.api_key is not None
+        headers: dict[str, str | Secret] = {
+            "Authorization": Secret(f"Bearer {self.api_key.reveal()}"),
+            "Content-Type": "application/json",
+            "Idempotency-Key": key_of(job),
+            "User-Agent": "Flask-MailHandler",
+        }
+        return Request("POST", self.url("/emails"), headers=headers, body=body_of(_fields(job)))
+
+    def judge(self, answer: Answer, job: Job) -> Verdict:
+        """Return what an answer means."""
+        found = verdicts.json_of(answer)
+        if answer.status // 100 == 2 and (known := verdicts.text_in(found, "id")):
+            return Verdict(state=State.ACCEPTED, code=answer.status, provider_id=known)
+        name = verdicts.text_in(found, "name")
+        text = self.shown(f"{name} {verdicts.text_in(found, 'message')}".strip())
+        if name in _LOGIN or re.search(_WRONG_KEY, text, re.I):
+            return verdicts.login_refused(answer, text)
+        if name in _QUOTA:
+            return verdicts.later(answer, text, verdicts.LONGEST_REST)
+        if name == "invalid_idempotent_request":
+            # An earlier request with this key had another body, and may have been taken.
+            return verdicts.unknown(text, answer.status)
+        if name == "concurrent_idempotent_requests":
+            return verdicts.unknown(text, answer.status, repeatable=True)
+        if name in _OF_SENDER or (answer.status == 403 and re.search(_UNVERIFIED, text, re.I)):
+            return Verdict(state=State.REFUSED, text=text, code=answer.status, about=About.SENDER)
+        if name == "validation_error" and answer.status < 500:
+            return Verdict(state=State.REFUSED, text=text, code=answer.status)
+        return verdicts.of_answer(answer, text, repeatable=True)
+
+
+def key_of(job: Job) -> str:
+    """Return the key of a job: the same for the same mail to the same recipients, after a restart
+    too."""
+    parts = [job.message_id, *map(str.__str__, job.envelope.recipients)]
+    return str(uuid.UUID(bytes=hashlib.sha256("\n".join(parts).encode()).digest()[:16]))
+
+
+def _fields(job: Job) -> dict[str, t.Any]:
+    message = message_of(job)
+    to, cc, bcc = shown_recipients(message, job)
+    text, html = texts(message)
+    assert message.from_addr is not None
+    inline = [{**_file(one), "content_id": one.cid} for one in message.inline_attachments]
+    return {
+        "from": written(message.from_addr),
+        "to": to,
+        "cc": cc,
+        "bcc": bcc,
+        "reply_to": [*map(written, message.reply_to)],
+        "subject": message.subject,
+        "text": text,
+        "html": html,
+        "headers": dict(message.headers.pairs),
+        "attachments": [*inline, *map(_file, message.attachments)],
+    }
+
+
+def _file(attachment: Attachment) -> dict[str, str]:
+    filename, mimetype = named(attachment)
+    return {"filename": filename, "content": in_base64(attachment), "content_type": mimetype}

@@ -1,0 +1,212 @@
+"""Sends by the API of Amazon SES, version 2.
+
+Written from its documentation (https://docs.aws.amazon.com/ses/latest/APIReference-V2) and the
+service model of botocore 1.44, not tried against a live account.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import importlib.util
+import json
+import re
+import typing as t
+from collections.abc import Callable
+from email.message import Message as MIMEMessage
+
+from ... import config
+from ...config import Option
+from ...config import URL
+from ...errors import ConfigurationError
+from ...errors import MessageError
+from ...phase import State
+from ...report import About
+from ...report import Job
+from ...secret import Secret
+from . import verdict as verdicts
+from .api import APIEmailHandler
+from .sigv4 import Credentials
+from .verdict import Verdict
+
+if t.TYPE_CHECKING:
+    from ...net.http.answer import Answer
+    from ...net.http.request import Request
+
+Given: t.TypeAlias = "Callable[[], tuple[str, str, str | None]]"
+_PATH = "/v2/email/outbound-emails"
+_ACCOUNT_RESTS = {"SendingPausedException", "AccountSuspendedException", "LimitExceededException"}
+_THROTTLED = {"TooManyRequestsException", "ThrottlingException"}
+_OF_SENDER = {"MailFromDomainNotVerifiedException"}
+_UNVERIFIED = r"\bnot verified\b"
+
+
+def _region(value: object, name: str) -> str:
+    found = config.text(value, name).strip().lower()
+    if not re.fullmatch("[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", found):
+        raise ConfigurationError(f"{name} must be a region like 'eu-west-1', not {found!r}.")
+    return found
+
+
+def _credentials(value: object, name: str) -> Given:
+    if not callable(value):
+        raise ConfigurationError(
+            f"{name} must be a function that returns the access key ID, the secret access key, and"
+            " the session token or None."
+        )
+    return t.cast("Given", value)
+
+
+class SESEmailHandler(APIEmailHandler):
+    """Sends by the API of Amazon SES.
+
+    .. code-block:: python
+
+        app.config["MAIL_URL"] = "ses://AKIA123:secret@eu-west-1"
+
+    Without keys, the credentials come from ``api_credentials``, or from botocore if it is
+    installed.
+
+    :raises ConfigurationError: for a wrong value, naming the argument.
+    """
+
+    api_secret: Option[str | Secret | None, Secret | None] = Option(config.secret, None)
+    """The secret access key; the access key ID is the ``api_key``."""
+    api_credentials: Option[Given | None, Given | None] = Option(_credentials, None)
+    """A function that returns the access key ID, the secret access key, and the session token or
+    None. It is called for each request, so it should keep them while they are valid."""
+    region: Option[str | None, str | None] = Option(_region, None)
+    """The region of the service, such as ``eu-west-1``."""
+    configuration_set: Option[str | None, str | None] = Option(config.text, None)
+    """The configuration set to send with."""
+
+    provider = "Amazon SES"
+    most_octets = 40_000_000
+    most_recipients = 50
+
+    def __post_init__(self) -> None:
+        if self.region is None:
+            raise ConfigurationError(
+                "MAIL_REGION is not set: Amazon SES needs the region, such as 'eu-west-1'. Set it,"
+                " or write MAIL_URL = 'ses://KEY:SECRET@eu-west-1'."
+            )
+        if (self.api_key is None) != (self.api_secret is None):
+            raise ConfigurationError(
+                "Set both MAIL_API_KEY, the access key ID, and MAIL_API_SECRET, or neither."
+            )
+        if self.api_key is None and self.api_credentials is None and not _has_botocore():
+            raise ConfigurationError(
+                "Amazon SES has no credentials: set MAIL_API_KEY and MAIL_API_SECRET, or"
+                " MAIL_API_CREDENTIALS, or install botocore, which finds those of this machine."
+            )
+        self.check_files("tls_ca_file")
+
+    @property
+    def home(self) -> str:
+        """The URL of the provider's own API."""
+        china = ".cn" if (self.region or "").startswith("cn-") else ""
+        return f"https://email.{self.region}.amazonaws.com{china}"
+
+    @classmethod
+    def options_of_url(cls, url: URL) -> dict[str, object]:
+        """Read ``ses://KEY:SECRET@eu-west-1``, or ``ses://eu-west-1`` without keys."""
+        if not url.host or url.port or url.path.strip("/"):
+            raise ConfigurationError(
+                f"{url.setting} must be like 'ses://KEY:SECRET@eu-west-1', or 'ses://eu-west-1'"
+                " for the credentials of this machine. Only a query may follow it. Write a '/' in"
+                " the secret as %2F."
+            )
+        return {"api_key": url.username, "api_secret": url.password, "region": url.host}
+
+    def check(self, job: Job) -> None:
+        """Check that SES can send a message as it is written."""
+        super().check(job)
+        if job.content.in_seven_bits() is None:
+            raise MessageError(
+                "The message has 8-bit parts that must not be changed, and SES may change them:"
+                " send it through an SMTP server."
+            )
+
+    def request(self, job: Job) -> Request:
+        """Return the request for a job: its octets and its envelope."""
+        from ...net.http.request import Request
+        from .sigv4 import signed
+
+        url, body = self.url(_PATH), _body(job, self.configuration_set)
+        now = datetime.datetime.now(datetime.UTC)
+        given = self._given()
+        headers = signed(given, self.region or "", "ses", url.netloc, url.path, body, now)
+        return Request(
+            "POST", url, headers={**headers, "User-Agent": "Flask-MailHandler"}, body=body
+        )
+
+    def judge(self, answer: Answer, job: Job) -> Verdict:
+        """Return what an answer means: the type of its error, and only without one its status."""
+        found = verdicts.json_of(answer)
+        if answer.status == 200 and (known := verdicts.text_in(found, "MessageId")):
+            return Verdict(state=State.ACCEPTED, code=200, provider_id=known)
+        named = answer.headers.get("x-amzn-errortype") or verdicts.text_in(found, "__type")
+        name = named.partition(":")[0].rpartition("#")[2]
+        text = self.shown(f"{name} {verdicts.text_in(found, 'message', 'Message')}".strip())
+        if name in _THROTTLED:
+            asked = verdicts.seconds_of(answer.headers.get("retry-after", ""))
+            return verdicts.later(answer, text, asked)
+        if name in _ACCOUNT_RESTS:
+            return verdicts.later(answer, text, 0.0)
+        if name in _OF_SENDER or (answer.status == 400 and re.search(_UNVERIFIED, text, re.I)):
+            return Verdict(state=State.REFUSED, text=text, code=answer.status, about=About.SENDER)
+        return verdicts.of_answer(answer, text)
+
+    def _given(self) -> Credentials:
+        if self.api_key is not None and self.api_secret is not None:
+            return Credentials(self.api_key.reveal(), self.api_secret)
+        if self.api_credentials is not None:
+            key, secret, token = self.api_credentials()
+        else:
+            key, secret, token = _of_this_machine(vars(self))
+        return Credentials(key, Secret(secret), None if token is None else Secret(token))
+
+
+def _has_botocore() -> bool:
+    return importlib.util.find_spec("botocore") is not None
+
+
+def _of_this_machine(kept: dict[str, t.Any]) -> tuple[str, str, str | None]:
+    """Return the credentials that botocore finds: in the environment, in files, or in the metadata
+    of the machine. botocore renews them.
+
+    :raises ConfigurationError: if it finds none.
+    """
+    import botocore.session
+
+    found = kept.get("_found")
+    if found is None:
+        found = botocore.session.Session().get_credentials()
+        if found is None:
+            raise ConfigurationError(
+                "botocore finds no credentials: set MAIL_API_KEY and MAIL_API_SECRET."
+            )
+        kept["_found"] = found
+    frozen = found.get_frozen_credentials()
+    return frozen.access_key, frozen.secret_key, frozen.token
+
+
+def _from(job: Job) -> str:
+    message = job.message
+    return str(message["From"] if isinstance(message, MIMEMessage) else message.from_addr)
+
+
+def _body(job: Job, configuration_set: str | None) -> bytes:
+    content = job.content.in_seven_bits() or job.content
+    fields: dict[str, t.Any] = {
+        "Content": {"Raw": {"Data": base64.b64encode(bytes(content)).decode()}},
+        # The whole envelope: the octets are sent as they are, with the To and Cc that they have.
+        "Destination": {"ToAddresses": [*map(str.__str__, job.envelope.recipients)]},
+    }
+    sender = str.__str__(job.envelope.sender)
+    # Without it, SES sends bounces to the From, and it may be an address that is not verified.
+    if sender and sender not in _from(job):
+        fields["FeedbackForwardingEmailAddress"] = sender
+    if configuration_set:
+        fields["ConfigurationSetName"] = configuration_set
+    return json.dumps(fields, separators=(",", ":")).encode()

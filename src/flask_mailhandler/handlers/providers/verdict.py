@@ -1,0 +1,195 @@
+"""What an answer means for the recipients, or that there was none.
+
+=====================  ============  ==========================================================
+the server             state
+=====================  ============  ==========================================================
+has not the request    deferred      the connection broke before the end of data
+408, 425, 429, 503     deferred      429 and 503: the account rests, as long as Retry-After says
+401, 403               deferred      a :class:`.LoginError`: the account rests
+3yz, other 4yz         refused
+other 5yz              unknown       it may have been taken, and so may one that is not answered
+2yz                    accepted      in the provider's own form only; unknown in any other
+=====================  ============  ==========================================================
+
+If the provider recognizes a repeat, *unknown* becomes *deferred*, and repeating is safe for a
+while.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import re
+import typing as t
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from ...address import Address
+from ...phase import Phase
+from ...phase import State
+from ...report import About
+from ...report import ConnectError
+from ...report import DeferredError
+from ...report import DeliveryError
+from ...report import FAILURES
+from ...report import LoginError
+from ...report import Outcome
+from ...report import TLSError
+
+if t.TYPE_CHECKING:
+    from ...net.http.answer import Answer
+    from ...net.http.exchange import NoAnswerError
+
+LONGEST_REST = 3600.0
+"""The most seconds that a server's Retry-After counts for."""
+_LATER = (408, 425, 429, 503)
+_RESTS = (429, 503)
+_NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Phase.TLS: TLSError}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What became of one request."""
+
+    state: State
+    text: str = ""
+    """The provider's text, made safe to show, or our own reason."""
+    code: int | None = None
+    """The HTTP status, if the provider has answered."""
+    about: About = About.CONTENT
+    provider_id: str = ""
+    kind: type[DeliveryError] | None = None
+    """The class of the error, if the state alone does not say it."""
+    phase: Phase = Phase.END_OF_DATA
+    temporary: bool | None = None
+    retry_after: float | None = None
+    """Seconds for which the account should rest."""
+    perhaps_taken: bool = False
+    """Whether a deferred message may have been taken, so that a repeat must be recognized."""
+    refused: frozenset[str] = frozenset()
+    """Recipients that were refused, although others were accepted."""
+
+    def outcomes(self, recipients: Iterable[Address]) -> Iterator[Outcome]:
+        """Yield the outcome of each recipient."""
+        for recipient in recipients:
+            if str.__str__(recipient).lower() in self.refused:
+                yield Outcome(recipient, State.REFUSED, self.code, None, self.text)
+            elif self.state is State.ACCEPTED:
+                yield Outcome(recipient, State.ACCEPTED, self.code, provider_id=self.provider_id)
+            else:
+                yield Outcome(recipient, self.state, self.code, None, self.text, self.about)
+
+    def error(self, provider: str) -> DeliveryError | None:
+        """Return the error of a report, or None if the outcomes say it all."""
+        if self.state is State.ACCEPTED:
+            return None
+        said = " ".join(filter(None, (str(self.code or ""), self.text))).rstrip(".")
+        hint = ""
+        if self.state is State.UNKNOWN:
+            hint = " It may have arrived: sending it again may double it."
+        kind = self.kind or FAILURES[self.state]
+        error = kind(f"{provider}: {said}.{hint}", phase=self.phase)
+        if self.temporary is not None:
+            error.temporary = self.temporary
+        if isinstance(error, DeferredError):
+            error.retry_after = self.retry_after
+        return error
+
+
+def of_answer(answer: Answer, text: str, *, repeatable: bool = False) -> Verdict:
+    """Judge an answer by its status alone.
+
+    :param repeatable: Whether the provider recognizes a repeat.
+    """
+    status = answer.status
+    if status in (401, 403):
+        return login_refused(answer, text)
+    if status in _LATER:
+        return later(answer, text)
+    if 300 <= status < 400:
+        text = "it redirects to another URL, to which no key is sent. Check MAIL_API_URL"
+        return Verdict(state=State.REFUSED, text=text, code=status, about=About.ACCOUNT)
+    if 400 <= status < 500:
+        return Verdict(state=State.REFUSED, text=text, code=status)
+    if not answer.whole:
+        return later(answer, text)
+    return unknown(text or "the answer is not one of its API", status, repeatable=repeatable)
+
+
+def later(answer: Answer, text: str, retry_after: float | None = None) -> Verdict:
+    """Return the verdict on a message that was not taken now."""
+    if retry_after is None and answer.status in _RESTS:
+        retry_after = seconds_of(answer.headers.get("retry-after", ""))
+    phase = Phase.END_OF_DATA if answer.whole else Phase.CONTENT
+    return Verdict(
+        state=State.DEFERRED,
+        text=text,
+        code=answer.status,
+        about=About.ACCOUNT,
+        phase=phase,
+        retry_after=retry_after,
+    )
+
+
+def login_refused(answer: Answer, text: str) -> Verdict:
+    """Return the verdict on a key that is wrong, or may not send."""
+    return Verdict(
+        state=State.DEFERRED,
+        text=f"{text.rstrip('.') or 'the key was refused'}. Check the key of the account",
+        code=answer.status,
+        about=About.ACCOUNT,
+        kind=LoginError,
+        phase=Phase.AUTH,
+        temporary=False,
+    )
+
+
+def unknown(text: str, code: int | None = None, *, repeatable: bool = False) -> Verdict:
+    """Return the verdict on a message that may have been taken."""
+    state = State.DEFERRED if repeatable else State.UNKNOWN
+    return Verdict(state=state, text=text, code=code, about=About.ACCOUNT, perhaps_taken=repeatable)
+
+
+def of_silence(error: NoAnswerError, *, repeatable: bool = False) -> Verdict:
+    """Judge a request without an answer."""
+    text = str(error).rstrip(".")
+    if error.perhaps_taken:
+        return unknown(text, repeatable=repeatable)
+    return Verdict(
+        state=State.DEFERRED,
+        text=text,
+        about=About.ACCOUNT,
+        kind=_NO_SESSION.get(error.phase),
+        phase=error.phase,
+        temporary=error.temporary,
+    )
+
+
+def json_of(answer: Answer) -> dict[str, t.Any]:
+    """Return the JSON object of an answer; empty if it is anything else."""
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def text_in(found: dict[str, t.Any], *names: str) -> str:
+    """Return the first of these fields that is a text; "" if none is."""
+    return next((value for name in names if isinstance(value := found.get(name), str)), "")
+
+
+def seconds_of(retry_after: str) -> float:
+    """Read Retry-After (RFC 9110 section 10.2.3), seconds or a date; 0 if it says neither."""
+    if re.fullmatch("[0-9]{1,9}", retry_after.strip()):
+        return min(float(retry_after), LONGEST_REST)
+    import email.utils
+
+    try:
+        at = email.utils.parsedate_to_datetime(retry_after)
+    except (TypeError, ValueError):
+        return 0.0
+    now = datetime.datetime.now(datetime.UTC)
+    at = at if at.tzinfo else at.replace(tzinfo=datetime.UTC)
+    return min(max((at - now).total_seconds(), 0.0), LONGEST_REST)

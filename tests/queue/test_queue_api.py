@@ -1,0 +1,353 @@
+"""Queued mail through the API of a provider: with keys nothing is lost, doubled or unknown; without
+keys nothing is doubled, and only what the provider has been given whole is unknown."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import signal
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from flask_mailhandler.handlers.providers.resend import ResendEmailHandler
+from flask_mailhandler.queue.row import RowState
+from queueing import alter
+from queueing import Shop
+from queueing import shop
+from queueing import who
+from sending import letter
+from sending import letters
+from servers.http_server import CLOSE
+from servers.http_server import page
+from servers.provider_fakes import FakeProvider
+from servers.provider_fakes import FakeResend
+from servers.provider_fakes import FakeSES
+from servers.provider_fakes import LOST
+from servers.provider_fakes import not_taken_and
+from servers.provider_fakes import taken_and
+
+if t.TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from servers.http_server import HTTPRequest
+    from servers.http_server import Said
+
+_WORKER = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from pathlib import Path
+from queueing import Shop
+here = Shop(Path(sys.argv[2]), MAIL_URL=sys.argv[3] + "&connect_timeout=60&timeout=60")
+sys.stdin.readline()
+with here.app.app_context():
+    here.queue.run_once()
+print("done", flush=True)
+"""
+_LARGE = ("x" * 70 + "\n") * 140_000
+
+
+class Killer:
+    """Runs a worker in a process of its own, which the fake kills."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
+        self.kills = 0
+
+    def kill(self) -> None:
+        """Send SIGKILL, and wait until the process has ended."""
+        assert self._process is not None
+        self.kills += 1
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def work(self, fake: FakeProvider) -> bool:
+        """Run a worker until no mail is due or it is killed. Return whether it ended by itself."""
+        arguments = [json.dumps(sys.path), str(self._folder), fake.mail_url]
+        with subprocess.Popen(
+            [sys.executable, "-c", _WORKER, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as self._process:
+            # It begins when the process to kill is known.
+            said, _ = self._process.communicate("go\n")
+        return said == "done\n"
+
+    def after_taking(self, fake: FakeProvider, request: HTTPRequest) -> str:
+        """Take the message, and kill the worker before the answer."""
+        fake.take(request)
+        self.kill()
+        return CLOSE
+
+    def before_taking(self, fake: FakeProvider, request: HTTPRequest) -> str:
+        """Kill the worker when its request is whole, and do not take the message."""
+        self.kill()
+        return CLOSE
+
+
+def honest(fake: FakeProvider, request: HTTPRequest) -> bytes:
+    """Take the message and say so."""
+    return fake.take(request)
+
+
+def work_until_settled(here: Shop, killer: Killer, fake: FakeProvider) -> None:
+    """Start workers, one after the other, until no row waits."""
+    for _ in range(20):
+        killer.work(fake)
+        here.forget_workers()
+        here.all_later()
+        if {*here.states} <= {"sent", "held"} and not fake.manners:
+            return
+    raise AssertionError(here.states)
+
+
+def taken(fake: FakeProvider) -> collections.Counter[str]:
+    """How often each message was taken, by its subject."""
+    return collections.Counter(mail.subject for mail in fake.taken)
+
+
+def cut_and(killer: Killer, most: int) -> t.Callable[[int, int], Iterator[Said]]:
+    """Kill the worker once, when so many octets of a connection have been read."""
+
+    def at(connection: int, octets: int) -> Iterator[Said]:
+        if octets > most and not killer.kills:
+            killer.kill()
+            yield CLOSE
+
+    return at
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
+def test_killed_and_cut_with_keys(tmp_path: Path) -> None:
+    """Through Resend, whatever is killed or cut: 0 lost, 0 doubled, 0 unknown."""
+    killer = Killer(tmp_path)
+    manners = [
+        honest,
+        killer.after_taking,
+        LOST,
+        killer.before_taking,
+        taken_and(page(500, b"oops")),
+        honest,
+        taken_and(page(200, b"<html>")),
+        not_taken_and(page(429)),
+        not_taken_and(page(503, b"", "Retry-After: 3")),
+        killer.after_taking,
+        LOST,
+        LOST,
+        not_taken_and(page(502)),
+    ]
+    with FakeResend(*manners) as fake, shop(tmp_path) as here:
+        for message in letters(10):
+            here.mail.send_later(message)
+
+        work_until_settled(here, killer, fake)
+
+        assert here.states == ["sent"] * 10
+        assert taken(fake) == {str(number): 1 for number in range(1, 11)}
+        assert killer.kills == 3
+        assert fake.faults == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
+def test_killed_and_cut_without_keys(tmp_path: Path) -> None:
+    """Through SES, whatever is killed or cut: 0 doubled, 0 lost, and unknown is only what the
+    provider has been given whole."""
+    killer = Killer(tmp_path)
+    whole: list[str] = []
+
+    def noted(manner: t.Any) -> t.Any:
+        def noting(fake: FakeProvider, request: HTTPRequest) -> t.Any:
+            whole.append(FakeSES.subject_of(request))
+            return manner(fake, request)
+
+        return noting
+
+    manners = [
+        honest,
+        noted(killer.after_taking),
+        noted(LOST),
+        noted(killer.before_taking),
+        noted(taken_and(page(500, b"oops"))),
+        honest,
+        noted(taken_and(page(200, b"<html>"))),
+        not_taken_and(page(429)),
+        not_taken_and(page(503)),
+        honest,
+    ]
+    with FakeSES(*manners) as fake, shop(tmp_path) as here:
+        for message in letters(10):
+            here.mail.send_later(message)
+
+        work_until_settled(here, killer, fake)
+
+        held = [row for row in here.rows if row.state is RowState.HELD]
+        assert sorted(str(row.id) for row in held) == sorted(whole)
+        assert max(taken(fake).values()) == 1
+        sent = {str(row.id) for row in here.rows if row.state is RowState.SENT}
+        assert sent | {*whole} == {str(number) for number in range(1, 11)}
+        assert sent <= {*taken(fake)}
+        assert killer.kills == 2
+        assert fake.faults == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
+@pytest.mark.parametrize("kind", [FakeResend, FakeSES])
+def test_killed_before_the_last_octets(kind: type[FakeProvider], tmp_path: Path) -> None:
+    """A worker that is killed before the last octets of a request has sent nothing, so the message
+    is sent again, once."""
+    killer = Killer(tmp_path)
+    with kind(at=cut_and(killer, 1_000_000)) as fake, shop(tmp_path) as here:
+        here.mail.send_later(letter(text=_LARGE))
+
+        assert not killer.work(fake)
+        here.forget_workers()
+        assert killer.work(fake)
+
+        assert here.states == ["sent"]
+        assert len(fake.taken) == len(fake.requests) == 1
+
+
+# The time until which a repeat is recognized
+
+
+def test_tried_again_with_the_same_key(tmp_path: Path) -> None:
+    """A message that may have been taken waits, and is tried again with the same key and body, by
+    another process too."""
+    with FakeResend(LOST, LOST) as fake:
+        with shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+            here.mail.send_later(letter())
+            here.queue.run_once()
+            assert here.states == ["waiting"]
+            assert here.queue.report(here.rows[0]).safe_until is not None
+        with shop(tmp_path, MAIL_URL=fake.mail_url) as later:
+            later.all_later()
+            later.queue.run_once()
+            assert later.states == ["sent"]
+            assert later.queue.report(later.rows[0]).outcomes[0].provider_id == "resend-1"
+
+    assert len(fake.requests) == 3
+    assert len({(one.headers["idempotency-key"], one.body) for one in fake.requests}) == 1
+    assert len(fake.taken) == 1
+
+
+def test_the_first_time_counts(tmp_path: Path) -> None:
+    """A later attempt that says nothing of the first does not move the time."""
+    with FakeResend(LOST, LOST, not_taken_and(page(429)), LOST, LOST) as fake:
+        with shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+            here.mail.send_later(letter())
+            seen = []
+            for _ in range(3):
+                here.all_later()
+                here.queue.run_once()
+                seen.append(here.queue.report(here.rows[0]).safe_until)
+
+    assert seen[0] is not None
+    assert seen == [seen[0]] * 3
+
+
+def test_not_due_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message that would be due after its key is forgotten is held instead."""
+    monkeypatch.setattr(ResendEmailHandler, "repeatable", 10.0)
+    with FakeResend(LOST, LOST) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+
+        assert here.states == ["held"]
+        assert who(here.rows[0]) == {"b@example.com": "unknown"}
+
+
+def passed(here: Shop) -> None:
+    """Let the key of the only message be forgotten."""
+    (row,) = here.rows
+    text = row.recipients.replace(row.recipients[row.recipients.rindex('"20') + 1 :][:4], "2001")
+    alter(here.queue.store, row, [RowState.WAITING], recipients=text)
+
+
+def expired(here: Shop) -> None:
+    """Let the only message expire."""
+    now = here.queue.store.now()
+    alter(here.queue.store, here.rows[0], [RowState.WAITING], expires=now - 1)
+
+
+@pytest.mark.parametrize("change", [passed, expired])
+def test_too_late(change: t.Callable[[Shop], None], tmp_path: Path) -> None:
+    """A message that may have been taken is held when its key is forgotten, or its time is over."""
+    with FakeResend(LOST, LOST) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        here.all_later()
+        change(here)
+        here.queue.run_once()
+
+        assert here.states == ["held"]
+        assert who(here.rows[0]) == {"b@example.com": "unknown"}
+        assert len(fake.requests) == 2
+
+
+def test_another_provider_meanwhile(tmp_path: Path) -> None:
+    """A provider that does not know the key gets no message that another may have taken."""
+    with FakeResend(LOST, LOST) as fake, FakeSES() as other:
+        with shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+            here.mail.send_later(letter())
+            here.queue.run_once()
+        with shop(tmp_path, MAIL_URL=other.mail_url) as later:
+            later.all_later()
+            later.queue.run_once()
+            assert later.states == ["held"]
+
+    assert other.requests == []
+
+
+def test_other_recipients_meanwhile(tmp_path: Path) -> None:
+    """A message that may have been taken is not repeated for some of its recipients, because that
+    would be another message to the provider."""
+    with FakeResend(LOST, LOST) as fake:
+        with shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+            here.mail.send_later(letter("a@example.com", "b@example.com"))
+            here.queue.run_once()
+        with shop(tmp_path, MAIL_URL=fake.mail_url, MAIL_ALLOW_TO="a@example.com") as later:
+            later.all_later()
+            later.queue.run_once()
+            assert later.states == ["held"]
+
+    assert len(fake.requests) == 2
+
+
+@pytest.mark.parametrize("kind", [FakeResend, FakeSES])
+@pytest.mark.parametrize(
+    ("answer", "least"),
+    [
+        (page(429, b"", "Retry-After: 100"), 99),
+        (page(429), 10),
+        (page(503, b"", "Retry-After: 2000"), 1999),
+        (page(401), 59),
+    ],
+)
+def test_the_account_rests(
+    kind: type[FakeProvider], answer: bytes, least: float, tmp_path: Path
+) -> None:
+    """After 429, 503 and a refused key the account rests, as long as the provider says, and no
+    message has used up an attempt."""
+    with kind(not_taken_and(answer)) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        for message in letters(3):
+            here.mail.send_later(message)
+        before = here.queue.store.now()
+        here.queue.run_once()
+
+        assert here.states == ["waiting"] * 3
+        assert [row.attempts for row in here.rows] == [0] * 3
+        assert here.queue.store.pause("default").until >= before + least
+        assert len(fake.requests) == 1
+
+        here.all_later()
+        here.queue.run_once()
+        assert here.states == ["sent"] * 3

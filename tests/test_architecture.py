@@ -65,14 +65,16 @@ def imports_of(path: Path) -> Imports:
     def visit(node: ast.AST, into: set[str]) -> None:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             into = typing
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             into = typing if into is typing else using
         if isinstance(node, ast.Import):
             into.update(alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom):
             into.update(targets(path, node))
         for child in ast.iter_child_nodes(node):
-            visit(child, into)
+            # No expression has an import, and most nodes are expressions.
+            if not isinstance(child, ast.expr):
+                visit(child, into)
 
     visit(ast.parse(path.read_text(encoding="utf-8")), loading)
     return Imports(frozenset(loading), frozenset(using), frozenset(typing))

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from .address import Address
 from .address import parse_address
 from .address import parse_envelope_sender
-from .app.current import current_app_object
+from .app.current import app_in_context
 from .app.current import NAME
 from .errors import MailError
 from .log import logger
@@ -73,7 +73,7 @@ class EmailBackend:
 
         :raises MailError: with the first message that cannot be sent.
         """
-        app = current_app_object()
+        app = app_in_context()
         mail = app.extensions.get(NAME)
         if mail is None:
             raise RuntimeError(

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from flask import Flask
-
 from ..handlers import SILENT
 from ..handlers.base import EmailHandler
 from ..log import log_report
@@ -28,6 +26,8 @@ from ..signals import message_failed
 from ..signals import message_sent
 from .account import Account
 from .account import DEFAULT
+from .flask_framework import Framework
+from .framework import framework_of
 from .no_sending import refuse
 from .no_sending import SAMPLE
 from .other_extension import OtherMail
@@ -35,6 +35,8 @@ from .rate_limit import RateLimit
 from .settings import Settings
 
 if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
     from ..events.event import Event
     from ..handlers.prepare import Prepared
     from ..handlers.smtp import SMTPEmailHandler
@@ -58,12 +60,14 @@ class Registration:
 
     def __init__(
         self,
-        app: Flask,
+        app: App,
         settings: Settings,
         before: Sequence[Before],
         listeners: Sequence[Listener],
     ) -> None:
         self._app = weakref.ref(app)
+        self.framework: Framework = framework_of(app)
+        """Flask or Quart."""
         self.before: Sequence[Before] = before
         self.listeners: Sequence[Listener] = listeners
         self.settings = settings
@@ -88,12 +92,12 @@ class Registration:
         self.edges: dict[str, t.Any] = {}
         """What the parts above store for this app, such as its queue and its previews, by name."""
 
-    def hold(self) -> Flask | None:
+    def hold(self) -> App | None:
         """Return the app, for as long as the caller keeps it; None if it is gone."""
         return self._app()
 
     @property
-    def app(self) -> Flask:
+    def app(self) -> App:
         """The app, for a caller that holds it."""
         app = self._app()
         assert app is not None
@@ -234,5 +238,5 @@ def _read(mine: Registration, octets: bytes, recipient: str) -> list[Event]:
     """Read a notification in a test, as the app does whose mail is captured."""
     from .listeners import handle_notification
 
-    with mine.app.app_context():
+    with mine.framework.app_context(mine.app):
         return handle_notification(mine, octets, recipient)

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from email.header import Header
 
-    from flask import Flask
+    from flask.sansio.app import App
 
     from ..address import AddressesInput
     from ..address import AddressInput
@@ -70,7 +70,12 @@ class Sender(MailBase):
             @mail.before_send
             def mark(message):
                 return message.replace(subject=f"[test] {message.subject}")
+
+        :raises TypeError: for an ``async`` function.
         """
+        from .wrong_arguments import check_not_async  # when an app is made, and not for a send
+
+        check_not_async(function, "before_send")
         self._registrations.before.append(function)
         return function
 
@@ -249,7 +254,7 @@ class Sender(MailBase):
         return sending.result()
 
     def capture(
-        self, app: Flask | None = None, *, server: SMTPServer | None = None
+        self, app: App | None = None, *, server: SMTPServer | None = None
     ) -> AbstractContextManager[Outbox]:
         """Capture all mail instead of sending it, in every thread and with any configuration, while
         the context is open. ::

@@ -25,8 +25,9 @@ class _Described:
     def __get__(self, instance: object, cls: type) -> t.Any:
         # Two threads may come here at once, and describe the class twice in the same way.
         for base in cls.__mro__:
-            if Frozen in base.__bases__ and self.name not in vars(base):
-                mark_as_frozen_dataclass(base)
+            if Frozen in base.__bases__:
+                if self.name not in vars(base):
+                    mark_as_frozen_dataclass(base)
                 return getattr(cls, self.name)
         raise AttributeError(f"type object {cls.__name__!r} has no attribute {self.name!r}")
 

@@ -44,10 +44,9 @@ class Sender(MailBase):
 
     @property
     def handler(self) -> EmailHandler:
-        """The handler in force for the default account of the current app. In a test it is the
-        handler for tests. ::
+        """The handler in force for the default account of the current app, or the one for tests. ::
 
-            print(mail.handler)
+        print(mail.handler)
         """
         return self._registration().handler(None)
 
@@ -136,8 +135,7 @@ class Sender(MailBase):
         from .send_call import SendCall  # loaded with the first app, see Registrations.add
 
         single = isinstance(message, AnyMessage)
-        # Of a text, it is a field of the message that is made.
-        theirs = isinstance(message, MIMEMessage)
+        theirs = isinstance(message, MIMEMessage)  # with a text, it is a field of the message
         sender = fields.pop("envelope_sender", None) if theirs else None
         if fields or not single:
             _check_arguments(self.send, message, fields, recipients)
@@ -233,9 +231,8 @@ class Sender(MailBase):
         """
         import asyncio  # only async apps load it
 
-        fields = {name: value for name, value in arguments.items() if name not in _OWN}
-        if isinstance(message, MIMEMessage):
-            fields.pop("envelope_sender", None)
+        own = (*_OWN, "envelope_sender") if isinstance(message, MIMEMessage) else _OWN
+        fields = {name: value for name, value in arguments.items() if name not in own}
         _check_arguments(self.send_async, message, fields, arguments.get("recipients"))
         send: t.Callable[..., Report | list[Report]] = self.send
         work = functools.partial(send, message, **arguments)

@@ -259,6 +259,34 @@ def test_sending_loads_nothing() -> None:
     assert {name for name in loaded if name.startswith("flask_mailhandler")} == set()
 
 
+def test_a_plain_message_loads_no_optional_part() -> None:
+    """An app loads what attachments, signatures, bounces, lists and previews need when it uses
+    them, and pays nothing for them before."""
+    code = (
+        "from flask_mailhandler import Mail, Message\n"
+        "app = flask.Flask('x'); app.config.update(MAIL_HOST='127.0.0.1'{keys})\n"
+        "mail = Mail(app); {register}\n"
+        "message = Message(text='x', from_addr='a@b.example', to='c@d.example'{fields})\n"
+        "with app.app_context(): mail.handler.prepare(message)"
+    )
+    uses = {
+        "keys": ", MAIL_DKIM_DOMAIN='b.example', MAIL_BOUNCE_IMAP='imaps://a:b@b.example/INBOX',"
+        " SECRET_KEY='x', MAIL_BOUNCE_ADDRESS='a@b.example', MAIL_UNSUBSCRIBE_MAILTO='a@b.example'",
+        "register": "mail.preview('A')(lambda: None)",
+        "fields": ", attachments=[flask_mailhandler.Attachment(b'x', filename='a.bin')]",
+    }
+    optional = {"attachment", "message.attachments", "mime.mixed", "previews.preview"}
+    optional |= {"handlers.dkim_keys", "handlers.bounce_address", "handlers.bounce_imap"}
+    optional |= {"handlers.unsubscribe", "app.signing"}
+    optional = {f"flask_mailhandler.{name}" for name in optional}
+
+    plain = loaded_by(code.format(keys="", register="", fields=""))
+    full = loaded_by(f"import flask_mailhandler\n{code.format(**uses)}")
+
+    assert optional & plain == set()
+    assert optional - full == set()
+
+
 def test_registering_loads_little() -> None:
     """An app that sends nothing pays for no TLS, no asyncio, no smtplib, and no other library."""
     loaded = loaded_by(

@@ -12,6 +12,7 @@
     sender ── send_call     send, send_each, send_async; what each call does
               wrong_arguments
     current                 finds the registration of the current app, for every part above
+    signing                 gives options that sign the secret key of the app
     framework               Flask or Quart: which of the two, and what is current
     flask_framework, quart_framework  what they do differently: contexts, signals, commands
     unsubscribing           links to leave a list, and what they become

@@ -14,9 +14,6 @@ from collections.abc import Sequence
 
 from ..handlers import SILENT
 from ..handlers.base import EmailHandler
-from ..handlers.signed_address import secret_keys
-from ..handlers.signed_address import SignedAddress
-from ..handlers.unsubscribe import UnsubscribeLink
 from ..log import log_report
 from ..log import logger
 from ..message.given import Before
@@ -43,13 +40,14 @@ if t.TYPE_CHECKING:
     from ..events.event import Event
     from ..handlers.prepare import Prepared
     from ..handlers.smtp import SMTPEmailHandler
-    from ..handlers.unsubscribe import Subscription
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
-    from .base_url import BaseURL
     from .capturing import Capture
     from .listener import Keep
     from .listener import Listener
+
+# Options whose addresses and links are signed with the app's secret key.
+_SIGNED = frozenset({"bounce_address", "unsubscribe", "unsubscribe_mailto"})
 
 
 class Registration:
@@ -87,11 +85,10 @@ class Registration:
         self._rate_limits: dict[str, RateLimit] = {}
         self.other_mail: OtherMail = OtherMail(settings)
         for account in settings.accounts.values():
-            for option in account.options.values():
-                if isinstance(option, SignedAddress):
-                    option.keys = functools.partial(_secret_keys, self._app)
-                elif isinstance(option, UnsubscribeLink):
-                    option.make = functools.partial(_unsubscribe_link, self._app, settings.base_url)
+            if not _SIGNED.isdisjoint(account.options):
+                from .signing import let_sign  # few accounts sign addresses
+
+                let_sign(account.options, self._app, settings.base_url)
         self.edges: dict[str, t.Any] = {}
         """What the parts above store for this app, such as its queue and its previews, by name."""
 
@@ -243,19 +240,3 @@ def _read(mine: Registration, octets: bytes, recipient: str) -> list[Event]:
 
     with mine.framework.app_context(mine.app):
         return handle_notification(mine, octets, recipient)
-
-
-def _secret_keys(app: weakref.ref[App]) -> list[str | bytes]:
-    """Return the secret keys of an app, which may be set after init_app."""
-    found = app()
-    return [] if found is None else secret_keys(found.config)
-
-
-def _unsubscribe_link(
-    app: weakref.ref[App], base: BaseURL | None, subscription: Subscription, setting: str
-) -> str:
-    from .unsubscribing import link_of  # few apps send to lists
-
-    found = app()
-    assert found is not None  # it sends
-    return link_of(found, base, subscription, setting)

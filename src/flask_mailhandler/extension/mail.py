@@ -16,10 +16,6 @@ from ..app.framework import current_app_object
 from ..app.framework import framework_of
 from ..app.sender import Sender
 from ..errors import ConfigurationError
-from ..previews.preview import F
-from ..previews.preview import PREVIEWS
-from ..previews.preview import Previews
-from ..previews.preview import Variants
 from ..queue.send_later import LaterSender
 from ..queue.send_later import start_with_requests
 
@@ -32,10 +28,14 @@ if t.TYPE_CHECKING:
     from ..events.event import Event
     from ..events.kinds import EventKind
     from ..message.arguments import MessageFields
+    from ..message.given import AnyMessage
     from ..message.message import Message
+    from ..previews.preview import Previews
+    from ..previews.preview import Variants
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 E = t.TypeVar("E", bound="Callable[[Event], object]")
+F = t.TypeVar("F", bound="Callable[..., AnyMessage]")
 P = t.TypeVar("P")
 
 
@@ -60,10 +60,16 @@ class Mail(Sender, LaterSender):
         super().__init__()
         self._cli = cli
         self._allow_mailbox: Callable[[], bool] = lambda: False
-        self.previews: Previews = Previews()
-        """The previews by name."""
         if app is not None:
             self.init_app(app)
+
+    @property
+    def previews(self) -> Previews:
+        """The previews by name."""
+        from ..previews.preview import Previews  # many apps have none
+
+        found: Previews = vars(self).setdefault("_previews", Previews())
+        return found
 
     def init_app(self, app: App) -> None:
         """Register on an app and check its configuration. No connection and no file is opened. ::
@@ -85,7 +91,6 @@ class Mail(Sender, LaterSender):
             # The text says everything, and the frames between hold passwords in clear text.
             raise error.with_traceback(None)  # noqa: B904
         mine = self._registrations.add(app, settings)
-        mine.edges[PREVIEWS] = self.previews
         mine.other_mail.past_the_guard(app)
         start_with_requests(app, mine)
         app.extensions[NAME] = self

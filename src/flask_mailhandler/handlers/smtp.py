@@ -118,7 +118,8 @@ class SMTPEmailHandler(Connecting):
                 "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE and"
                 " MAIL_TLS_CERT_FILE into it yourself."
             )
-        self.dkim_keys.check(self.dkim_domain, self.default_from)
+        if self.dkim_keys:
+            self.dkim_keys.check(self.dkim_domain, self.default_from)
         self.check_files("tls_ca_file", "tls_cert_file", "tls_key_file")
 
     def _check_login(self) -> None:
@@ -209,11 +210,14 @@ class SMTPEmailHandler(Connecting):
         # With map() and partial(), no function of this file is called for each job.
         delivery_of = functools.partial(Delivery, timeout=self.timeout, without_utf8=_without_utf8)
         waiting = Deliveries(map(delivery_of, jobs), ready)
+        if isinstance(jobs, Jobs):
+            waiting.before_wait = jobs.before_wait
         while delivery := waiting.first():
             if not delivery.waiting:  # it was settled with the one before it
                 yield _report(waiting.take())
                 continue
             try:
+                waiting.before_wait()
                 with self.pool.session(delivery, observe) as session:
                     for settled in session.send(waiting, observe):
                         yield conclude(settled.job, settled.ordered(), settled.error)

@@ -84,7 +84,7 @@ def _is_without_atexit() -> bool:
     return (
         multiprocessing is not None
         and multiprocessing.parent_process() is not None
-        and multiprocessing.get_start_method() != "spawn"
+        and multiprocessing.get_start_method(allow_none=True) != "spawn"
     )
 
 

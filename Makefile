@@ -3,7 +3,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 # The newest of these that is at least 3.11 makes the virtual environment.
-PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
+PYTHON ?= $(firstword $(foreach name,python3 python3.15 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c $(NEW_ENOUGH) 2>/dev/null && echo $(name))))
 NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 PIP_INSTALL ?= $(PY) -m pip install --quiet --disable-pip-version-check
@@ -14,7 +14,7 @@ PYTEST_ARGS ?= -n auto --dist loadgroup
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick soak mutants oldest check format lint types docs package bench clean
+.PHONY: help demo test quick soak mutants oldest servers check format lint types docs package bench clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ mutants: $(VENV)/ready-dev  ## change the code at random and see whether a test 
 oldest:  ## run the quick tests with the oldest versions that pyproject.toml allows
 	@$(MAKE) --no-print-directory VENV=.venv-oldest .venv-oldest/ready-oldest
 	.venv-oldest/bin/python -m pytest -m "not services and not slow" $(PYTEST_ARGS)
+
+servers: $(VENV)/ready-dev $(VENV)/ready-servers  ## stop each web server while it works (ONLY=the beginning of a name)
+	$(PY) tests/tools/web_servers_tried.py $(if $(ONLY),--only "$(ONLY)")
 
 check: lint types docs package  ## everything a machine can judge, except the tests
 

@@ -2,7 +2,7 @@
 
 Accepting a message is compared with a bare INSERT, draining the queue with ``Mail.send``, and, in
 PostgreSQL, a million rows with a thousand. The compared operations take turns. Inserts are synced
-to the disk. Postfix and PostgreSQL are started as the tests start them.
+to the disk. Postfix, PostgreSQL and MariaDB are started as the tests start them.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def run(rounds: int) -> list[Target]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         port = stack.enter_context(_postfix(folder))
-        places = [*_files(folder, stack), *_postgresql(stack)]
+        places = [*_files(folder, stack), *_postgresql(stack), *_mariadb(stack)]
         for place in places:
             bare, accepted = _accepting(place, folder, rounds)
             rows += [
@@ -139,6 +139,27 @@ def _postgresql(stack: contextlib.ExitStack) -> Iterator[Place]:
     bare.execute("CREATE TABLE kept (id bigserial PRIMARY KEY, octets bytea)")
     queue = stack.enter_context(server.database())
     yield Place("PostgreSQL", queue, _inserter(bare, "INSERT INTO kept (octets) VALUES (%s)"))
+
+
+def _mariadb(stack: contextlib.ExitStack) -> Iterator[Place]:
+    from servers.mariadb import Mariadb
+    from servers.mariadb import missing
+
+    if why := missing():
+        print(f"No MariaDB: {why}.", file=sys.stderr)
+        return
+    server = Mariadb(innodb_flush_method="fsync")
+    stack.callback(server.remove)
+    server.start()
+    bare = server.connect()
+    stack.callback(bare.close)
+    server.execute("CREATE DATABASE bare")
+    cursor = bare.cursor()
+    cursor.execute("CREATE TABLE bare.kept (id BIGINT AUTO_INCREMENT PRIMARY KEY, octets LONGBLOB)")
+    queue = stack.enter_context(server.database())
+    # It takes four round trips and writes to six indexes.
+    insert = _inserter(cursor, "INSERT INTO bare.kept (octets) VALUES (%s)")
+    yield Place("MariaDB", queue, insert, least=0.3)
 
 
 def _inserter(bare: t.Any, statement: str) -> Callable[[bytes], object]:

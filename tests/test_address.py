@@ -202,10 +202,15 @@ def test_the_quick_way_is_as_strict(value: str) -> None:
 
     def read() -> tuple[str, str, str] | None:
         try:
-            address, alone = parse_addresses([value])[0], Address(value)
+            address = Address(value)
+            first, other = parse_addresses([value, "b@example.com"])
+            again, last = parse_addresses(["b@example.com", value])
         except MessageError:
             return None
-        assert (alone, alone.name, alone.written) == (address, address.name, address.written)
+        assert parse_addresses([value]) == [address] == [first] == [last]
+        assert [other, again] == ["b@example.com"] * 2
+        for one in (first, last):
+            assert (address.name, address.written) == (one.name, one.written)
         return str.__str__(address), address.name, address_field("To", [address])
 
     quick = read()
@@ -274,6 +279,48 @@ def test_a_name_with_control_characters() -> None:
 def test_several(value: object, expect: list[str]) -> None:
     """A field takes one address or several; a string is one address, not a list of letters."""
     assert parse_addresses(value) == expect
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "a@example.com\nb@example.com",
+        "a@example.com\n",
+        "\na@example.com",
+        "",
+        " ",
+        "a@",
+        "@example.com",
+        "a@example.com.",
+        "a b@example.com",
+        "A@Example.COM",
+        '"a b"@example.com',
+        "jörg@example.com",
+        f"{'a' * 64}@example.com",
+        f"{'a' * 65}@example.com",
+        "Ann <ann@example.com>",
+        Address("Ann <ann@example.com>"),
+        Markup("ann@example.com"),
+        ("Ann", "ann@example.com"),
+        None,
+        1,
+        b"a@example.com",
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_odd_one_in_a_list(odd: t.Any, place: int) -> None:
+    """Each value of a list is read as if it stood alone, and nothing of one is read as another."""
+    values: list[t.Any] = ["a@example.com", "b@example.com"]
+    values.insert(place, odd)
+
+    def read(each: t.Callable[[], t.Iterable[Address]]) -> object:
+        try:
+            return [(type(one), one.name, str(one), one.written) for one in each()]
+        except MessageError as error:
+            return str(error)
+
+    assert read(lambda: parse_addresses(values)) == read(lambda: map(parse_address, values))
 
 
 @pytest.mark.parametrize("value", [1, b"a@example.com", {"a@example.com": "Ann"}, [None], [""]])

@@ -65,14 +65,16 @@ def imports_of(path: Path) -> Imports:
     def visit(node: ast.AST, into: set[str]) -> None:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             into = typing
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             into = typing if into is typing else using
         if isinstance(node, ast.Import):
             into.update(alias.name for alias in node.names)
         if isinstance(node, ast.ImportFrom):
             into.update(targets(path, node))
         for child in ast.iter_child_nodes(node):
-            visit(child, into)
+            # No expression has an import, and most nodes are expressions.
+            if not isinstance(child, ast.expr):
+                visit(child, into)
 
     visit(ast.parse(path.read_text(encoding="utf-8")), loading)
     return Imports(frozenset(loading), frozenset(using), frozenset(typing))
@@ -255,6 +257,34 @@ def test_sending_loads_nothing() -> None:
     )
 
     assert {name for name in loaded if name.startswith("flask_mailhandler")} == set()
+
+
+def test_a_plain_message_loads_no_optional_part() -> None:
+    """An app loads what attachments, signatures, bounces, lists and previews need when it uses
+    them, and pays nothing for them before."""
+    code = (
+        "from flask_mailhandler import Mail, Message\n"
+        "app = flask.Flask('x'); app.config.update(MAIL_HOST='127.0.0.1'{keys})\n"
+        "mail = Mail(app); {register}\n"
+        "message = Message(text='x', from_addr='a@b.example', to='c@d.example'{fields})\n"
+        "with app.app_context(): mail.handler.prepare(message)"
+    )
+    uses = {
+        "keys": ", MAIL_DKIM_DOMAIN='b.example', MAIL_BOUNCE_IMAP='imaps://a:b@b.example/INBOX',"
+        " SECRET_KEY='x', MAIL_BOUNCE_ADDRESS='a@b.example', MAIL_UNSUBSCRIBE_MAILTO='a@b.example'",
+        "register": "mail.preview('A')(lambda: None)",
+        "fields": ", attachments=[flask_mailhandler.Attachment(b'x', filename='a.bin')]",
+    }
+    optional = {"attachment", "message.attachments", "mime.mixed", "previews.preview"}
+    optional |= {"handlers.dkim_keys", "handlers.bounce_address", "handlers.bounce_imap"}
+    optional |= {"handlers.unsubscribe", "app.signing"}
+    optional = {f"flask_mailhandler.{name}" for name in optional}
+
+    plain = loaded_by(code.format(keys="", register="", fields=""))
+    full = loaded_by(f"import flask_mailhandler\n{code.format(**uses)}")
+
+    assert optional & plain == set()
+    assert optional - full == set()
 
 
 def test_registering_loads_little() -> None:

@@ -8,6 +8,7 @@ import inspect
 import pickle
 import threading
 import typing as t
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -182,3 +183,46 @@ def test_wrong_arguments(given: tuple[t.Any, ...], named: dict[str, t.Any], erro
         Place(*given, **named)
 
     assert str(raised.value) == error
+
+
+def _derived(kind: t.Any) -> t.Any:
+    return dataclasses.dataclass(frozen=True)(type("Own", (kind,), {}))
+
+
+ASKS: dict[str, Callable[[t.Any], object]] = {
+    "is_dataclass": dataclasses.is_dataclass,
+    "fields": dataclasses.fields,
+    "constructor": lambda kind: kind("mx", 587) == kind("mx", port=587),
+    "match": lambda kind: kind.__match_args__ == ("host", "port"),
+    "replace": lambda kind: dataclasses.replace(kind("mx"), port=587).port == 587,
+    "derived": lambda kind: _derived(kind)("mx"),
+}
+
+
+@pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
+def test_fields_are_described_when_asked_for(ask: Callable[[t.Any], object]) -> None:
+    """A class with plain defaults becomes a dataclass when something asks, and also if several
+    threads ask at once."""
+
+    class Late(Frozen):
+        host: str
+        port: int = 25
+
+    together = threading.Barrier(4)
+
+    def wait() -> object:
+        together.wait()
+        return ask(Late)
+
+    assert "__dataclass_fields__" not in vars(Late)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(one.result() for one in [pool.submit(wait) for _ in range(4)])
+    assert [field.default for field in dataclasses.fields(Late)] == [dataclasses.MISSING, 25]
+
+
+def test_the_base_has_no_fields() -> None:
+    """``Frozen`` itself is not a dataclass."""
+    base: t.Any = Frozen
+
+    assert not dataclasses.is_dataclass(base)
+    assert not hasattr(base, "__match_args__")

@@ -10,7 +10,7 @@ import pytest
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from flask import Flask
+    from flask.sansio.app import App
 
     from .app.registration import Registration
     from .testing.outbox import Outbox
@@ -89,7 +89,7 @@ def smtp_server(request: pytest.FixtureRequest) -> Iterator[SMTPServer]:
 
 def _registration(request: pytest.FixtureRequest) -> Registration:
     try:
-        app: Flask = request.getfixturevalue("app")
+        app: App = request.getfixturevalue("app")
     except pytest.FixtureLookupError as error:
         if error.argname != "app":
             raise  # the fixture exists, but one that it needs does not

@@ -6,17 +6,24 @@ changes nothing.
 
 from __future__ import annotations
 
+import types
 import typing as t
 from collections.abc import Callable
 from collections.abc import Mapping
 
 from blinker import NamedSignal
 from blinker import Namespace
-from flask import Flask
 
 from .log import logger
 
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
 _signals = Namespace()
+_ASYNC = (
+    "A receiver is called in the thread that sends, which cannot await it: write 'def' instead of"
+    " 'async def'."
+)
 
 #: The message was accepted for at least one recipient: ``receiver(app, message=, report=)``.
 message_sent: NamedSignal = _signals.signal("mail-message-sent")
@@ -36,19 +43,20 @@ message_complained: NamedSignal = _signals.signal("mail-message-complained")
 message_unsubscribed: NamedSignal = _signals.signal("mail-message-unsubscribed")
 
 
-def announce(signal: NamedSignal, app: Flask, **facts: t.Any) -> None:
+def announce(signal: NamedSignal, app: App, **facts: t.Any) -> None:
     """Call every receiver. An error in one of them must not turn a success into a failure."""
     for receiver in signal.receivers_for(app):
         try:
-            receiver(app, **facts)
+            answer: object = receiver(app, **facts)
+            if isinstance(answer, types.CoroutineType):
+                answer.close()
+                raise TypeError(_ASYNC)
         except Exception:
             wrong = _wrong_arguments(receiver, app, facts)
             logger.exception("A receiver of the signal %s raised an error.%s", signal.name, wrong)
 
 
-def _wrong_arguments(
-    receiver: Callable[..., object], app: Flask, facts: Mapping[str, object]
-) -> str:
+def _wrong_arguments(receiver: Callable[..., object], app: App, facts: Mapping[str, object]) -> str:
     """Say which arguments a receiver must take, if it does not take these.
 
     One that was written for Flask-Mail's ``email_dispatched`` takes no report.

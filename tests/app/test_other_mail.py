@@ -101,13 +101,3 @@ def test_ours(kind: type[Mail], keys: dict[str, t.Any]) -> None:
         warnings.simplefilter("error")
         with app.app_context():
             assert mail.send(HI).ok
-
-
-def test_quart() -> None:
-    """An app of Quart is refused in init_app, not at each send."""
-    quart = type("Quart", (), {"__module__": "quart.app", "extensions": {}})
-    derived = type("Shop", (quart,), {})
-
-    for app in (quart(), derived()):
-        with pytest.raises(RuntimeError, match=r"Quart is not supported yet"):
-            Mail(app)

@@ -18,6 +18,7 @@ import pytest
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import Message
 from flask_mailhandler import SMTPEmailHandler
+from flask_mailhandler.cli.aiosmtpd_use import importing_aiosmtpd
 from flask_mailhandler.cli.catcher import Catcher
 from flask_mailhandler.cli.catcher import Caught
 from servers.dead_ends import closed_port
@@ -332,3 +333,18 @@ def test_without_aiosmtpd() -> None:
     assert done.stderr == (
         "Error: Catching mail needs aiosmtpd: pip install 'Flask-MailHandler[catch]'\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("library", "name"), [("typing", "NoSuchName"), ("collections.abc", "Gone"), ("email", "Old")]
+)
+def test_an_aiosmtpd_that_does_not_run(library: str, name: str) -> None:
+    """If this Python lacks what aiosmtpd imports, the error says that another version is needed,
+    because installing aiosmtpd again changes nothing."""
+    with pytest.raises(ConfigurationError) as caught, importing_aiosmtpd("Catching mail"):
+        exec(f"from {library} import {name}")
+
+    said = str(caught.value)
+    assert said.startswith("Catching mail needs an aiosmtpd that runs on Python 3.")
+    assert f"cannot import name '{name}' from '{library}'" in said
+    assert said.endswith(": install a newer aiosmtpd, or use an older Python.")

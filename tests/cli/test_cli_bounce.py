@@ -150,8 +150,12 @@ def test_a_maildir_of_another_user(
     app = Flask("shop")
     Mail(app)
 
-    def refuse(path: Path, *args: object) -> t.NoReturn:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    original = getattr(Path, method)
+
+    def refuse(path: Path, *args: object, **options: object) -> object:
+        if path.is_relative_to(tmp_path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return original(path, *args, **options)  # the metadata of packages
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, method, refuse)

@@ -137,6 +137,7 @@ def test_the_page_of_an_app(tmp_path: Path) -> None:
     assert f"Messages cannot be stored in '{tmp_path}/instance/mail'" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "keys", "kept"),
     [

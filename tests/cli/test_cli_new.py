@@ -210,6 +210,7 @@ def test_a_mail_that_no_module_has(tmp_path: Path) -> None:
     assert not (tmp_path / "templates").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -439,7 +439,7 @@ def test_accounts_do_not_print_their_secrets() -> None:
 
 def test_an_unknown_account() -> None:
     """An unknown account is an error that lists the known ones."""
-    with pytest.raises(ConfigurationError, match=r"no account 'bulk'.*there are 'default'"):
+    with pytest.raises(ConfigurationError, match=r"no account 'bulk'.*there is 'default'"):
         handler_of("bulk")
 
 

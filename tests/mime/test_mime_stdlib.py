@@ -254,8 +254,9 @@ def test_a_set_line_break() -> None:
 @pytest.mark.parametrize("name", ["X y", "X\nBcc", "é", ""])
 def test_hostile_names(name: str) -> None:
     """C-27: a name that a header field cannot have is refused."""
-    message = email.mime.text.MIMEText("x")
-    message[name] = "x"
+    message: t.Any = email.mime.text.MIMEText("x")
+    # Since Python 3.14, the library itself refuses to set it.
+    message._headers.append((name, "x"))
 
     with pytest.raises(MessageError, match="a field with the name"):
         adopt(message, default_from=DEFAULT_FROM)

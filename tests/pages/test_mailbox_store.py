@@ -234,6 +234,7 @@ def _send_many(folder: str) -> None:
     MailboxEmailHandler(folder=folder, mailbox_messages=10).send(HELLO.replace() for _ in range(30))
 
 
+@pytest.mark.slow
 def test_many_at_once(tmp_path: Path) -> None:
     """Several processes and threads write, drop and read one folder at once: nothing fails, and
     every listed message is complete."""

@@ -16,6 +16,7 @@ from flask_mailhandler.queue import process
 from flask_mailhandler.queue.process import boot_id
 from flask_mailhandler.queue.process import is_dead
 from flask_mailhandler.queue.process import process_mark
+from forking import fork
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +88,7 @@ def test_a_stopped_process(child: subprocess.Popen[str]) -> None:
 def test_a_fork_is_another_process() -> None:
     """The child of a fork has a mark of its own."""
     read, write = os.pipe()
-    child = os.fork()
+    child = fork()
     if child == 0:  # pragma: no cover
         os.write(write, process_mark().encode())
         os._exit(0)

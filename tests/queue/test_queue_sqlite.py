@@ -24,6 +24,7 @@ from flask_mailhandler.queue.process import boot_id
 from flask_mailhandler.queue.stores.sqlite import file as sqlite_file
 from flask_mailhandler.queue.stores.sqlite import transaction as sqlite_transaction
 from flask_mailhandler.queue.stores.sqlite.store import SqliteStore
+from forking import fork
 from forking import in_child
 from queueing import shop
 from sending import letter
@@ -259,16 +260,18 @@ def test_a_fork_that_does_not_wait(store: SqliteStore, monkeypatch: pytest.Monke
     thread = threading.Thread(target=hold)
     thread.start()
     held.wait()
-    child = os.fork()
-    if child == 0:  # pragma: no cover
-        code = 1
-        try:
-            code = 0 if store.counts() == {"waiting": 1} else 1
-        finally:
-            os._exit(code)
-    assert os.waitpid(child, 0)[1] == 0
-    done.set()
-    thread.join()
+    try:
+        child = fork()
+        if child == 0:  # pragma: no cover
+            code = 1
+            try:
+                code = 0 if store.counts() == {"waiting": 1} else 1
+            finally:
+                os._exit(code)
+        assert os.waitpid(child, 0)[1] == 0
+    finally:
+        done.set()
+        thread.join()
 
     assert store.counts() == {"waiting": 1}
 

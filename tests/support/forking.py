@@ -1,4 +1,4 @@
-"""Running a function in a forked child."""
+"""Forking a process of tests, which has threads."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ import warnings
 T = t.TypeVar("T")
 
 
+def fork() -> int:
+    """Fork, where the parent's threads are not needed in the child. Python 3.12 warns of them, and
+    since 3.15 the warning can be an error."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This process", DeprecationWarning)
+        return os.fork()
+
+
 def in_child(work: t.Callable[[], T]) -> T:
     """Return the result of *work* in a forked child, which exits without any cleanup."""
     reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        # The threads of a server, which are not needed there.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
+    child = fork()
     if child == 0:
         # A child that hangs ends by itself.
         signal.alarm(90)

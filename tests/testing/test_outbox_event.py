@@ -124,8 +124,8 @@ def test_outside_a_context_and_with_a_server(app: Flask) -> None:
         ("bounced", {"code": "550"}, r"code='550'\): write the reply code .* such as 552"),
         ("bounced", {"code": 5}, r"code=5\): write the reply code"),
         ("bounced", {"code": True}, r"code=True\): write the reply code"),
-        ("bounced", {"reason": "Full\nBcc: x"}, r"write what the server says in one line"),
-        ("bounced", {"reason": b"Full"}, r"write what the server says in one line"),
+        ("bounced", {"reason": "Full\nBcc: x"}, r"write what the server says, in a line"),
+        ("bounced", {"reason": b"Full"}, r"write what the server says, in a line"),
     ],
 )
 def test_wrong_calls(

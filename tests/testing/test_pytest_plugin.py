@@ -134,10 +134,13 @@ def test_smtp_server(shop: pytest.Pytester, arguments: list[str]) -> None:
 
 
 LIVE_CONFTEST = """
+import multiprocessing
 import pytest
 from flask_mailhandler import SMTPServer
 from shop import create_app
 from shop import mail
+
+multiprocessing.set_start_method("fork")
 
 @pytest.fixture(scope="session")
 def mail_server():

@@ -1,4 +1,4 @@
-"""What belongs to one Flask app: its keys, its state, its calls.
+"""What belongs to one app of Flask or Quart: its keys, its state, its calls.
 
 ::
 
@@ -12,6 +12,9 @@
     sender ── send_call     send, send_each, send_async; what each call does
               wrong_arguments
     current                 finds the registration of the current app, for every part above
+    signing                 gives options that sign the secret key of the app
+    framework               Flask or Quart: which of the two, and what is current
+    flask_framework, quart_framework  what they do differently: contexts, signals, commands
     unsubscribing           links to leave a list, and what they become
     verifying               which events are proven, by the address that a bounce came to
     listeners, listener     what an app does with an event: log, signals, on_event

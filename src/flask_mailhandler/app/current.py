@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import typing as t
 
-from flask import current_app
-from flask import Flask
-from flask import has_app_context
-from flask.globals import app_ctx
+from .framework import current_app_object
 
 if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
     from .registration import Registration
 
 NAME = "mailhandler"
@@ -18,26 +17,19 @@ REGISTRATION = "mailhandler.registration"
 """Where an app stores its registration, next to its Mail."""
 
 
-def current_app_object() -> Flask:
-    """Return the current app itself, not a proxy for it.
-
-    :raises RuntimeError: outside an app context.
-    """
-    return app_ctx.app
-
-
-def app_in_context() -> Flask:
+def app_in_context() -> App:
     """Return the current app, or say what is missing.
 
     :raises RuntimeError: outside an app context.
     """
-    if not has_app_context():
+    app = current_app_object()
+    if app is None:
         raise RuntimeError(
             "Mail is sent on behalf of an app, and there is no app context here. In a script,"
-            " wrap the code in 'with app.app_context():'; in a thread, push one there; above a"
-            " command of app.cli.add_command(), write @with_appcontext."
+            " wrap the code in 'with app.app_context():' (Quart: 'async with'); in a thread, push"
+            " one there; above a command of app.cli.add_command(), write @with_appcontext."
         )
-    return current_app_object()
+    return app
 
 
 def registration() -> Registration:
@@ -48,7 +40,7 @@ def registration() -> Registration:
     return registration_of(app_in_context())
 
 
-def registration_of(app: Flask) -> Registration:
+def registration_of(app: App) -> Registration:
     """Return the registration of an app.
 
     :raises RuntimeError: if the app has no Mail.
@@ -59,7 +51,7 @@ def registration_of(app: Flask) -> Registration:
     return found
 
 
-def no_mail(app: Flask) -> RuntimeError:
+def no_mail(app: App) -> RuntimeError:
     """Return the error for an app that has no Mail."""
     return RuntimeError(
         f"The app {app.name!r} has no Mail: write Mail(app), or mail.init_app(app)."
@@ -69,5 +61,5 @@ def no_mail(app: Flask) -> RuntimeError:
 def current_placeholders() -> tuple[str, ...]:
     """Return ``MAIL_PLACEHOLDERS`` of the current app. An app without a Mail, such as the one of
     ``flask mail catch``, has none."""
-    found: Registration | None = current_app.extensions.get(REGISTRATION)
+    found: Registration | None = app_in_context().extensions.get(REGISTRATION)
     return () if found is None else found.settings.placeholders

@@ -6,12 +6,8 @@ import contextlib
 import dataclasses
 import os
 import sys
+import typing as t
 
-from flask import current_app
-from flask import Flask
-from flask import has_app_context
-from flask import has_request_context
-from flask import request
 from flask import url_for
 
 from ..handlers.console import visible
@@ -19,7 +15,13 @@ from ..handlers.file import FileEmailHandler
 from ..handlers.mailbox import Kept
 from ..handlers.mailbox import MailboxEmailHandler
 from .account import Account
+from .framework import current_app_object
+from .framework import current_request
+from .framework import framework_of
 from .settings import Settings
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 PAGE = "mailhandler"
 """The name of the blueprint."""
@@ -28,7 +30,7 @@ SEEN_AT = "mailhandler.seen_at"
 _LONG = 100
 
 
-def folder_of(app: Flask, settings: Settings) -> str:
+def folder_of(app: App, settings: Settings) -> str:
     """Return the folder that the mailbox page shows: the one of the default account."""
     account = settings.account(None)
     if account.handler != "file":
@@ -36,13 +38,13 @@ def folder_of(app: Flask, settings: Settings) -> str:
     return str(account.options.get("folder", FileEmailHandler().folder))
 
 
-def with_folder(account: Account, app: Flask) -> Account:
+def with_folder(account: Account, app: App) -> Account:
     """Return the account with the folder in the instance path, unless it names its own."""
     folder = os.path.join(app.instance_path, "mail")
     return dataclasses.replace(account, options={"folder": folder, **account.options})
 
 
-def mailbox_handler(account: Account, app: Flask) -> MailboxEmailHandler:
+def mailbox_handler(account: Account, app: App) -> MailboxEmailHandler:
     """Build the handler ``mailbox`` of an app: it stores mail in the app's folder, knows the
     templates, and prints a line about each message."""
     from ..message.template_name import origin_of
@@ -66,11 +68,13 @@ def _print(kept: Kept) -> None:
 
 def _place(kept: Kept) -> str:
     """Return the URL of the message on the page, as far as it is known here."""
-    if has_app_context() and PAGE not in current_app.blueprints:
-        return f"{kept.folder} (to see it in a browser, set MAIL_MAILBOX to True)"
-    if has_request_context():
+    app = current_app_object()
+    if app is not None and PAGE not in app.blueprints:
+        how = framework_of(app).to_see_mail
+        return f"{kept.folder} (to see it in a browser, {how})"
+    if (request := current_request()) is not None:
         # With the host that the request was made to, so that the link works.
         return request.host_url.rstrip("/") + url_for(f"{PAGE}.message", id=kept.name)
     # A background process does not know the URL of the app; a thread may.
-    root = current_app.extensions.get(SEEN_AT, "/") if has_app_context() else "/"
+    root = "/" if app is None else app.extensions.get(SEEN_AT, "/")
     return f"{root}_mail/messages/{kept.name}"

@@ -6,9 +6,9 @@ import typing as t
 from collections.abc import Callable
 from collections.abc import Sequence
 
-from flask import Flask
-
 if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
     from ..events.event import Event
     from ..events.kinds import EventKind
     from .settings import Settings
@@ -33,6 +33,6 @@ class Hearing(t.Protocol):
     keep_events: Keep
 
     @property
-    def app(self) -> Flask:
+    def app(self) -> App:
         """The app."""
         ...

@@ -6,11 +6,12 @@ import sys
 import typing as t
 import warnings
 
-from flask import Flask
-
 from ..errors import ConfigurationWarning
 from .flask_mail_keys import is_our_backend
 from .settings import Settings
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 # Where Flask-Mail and Flask-Mailman store themselves.
 _NAMES = ("mail", "mailman")
@@ -32,16 +33,16 @@ class OtherMail:
         ]
         self._warned: set[str] = set()
 
-    def past_the_guard(self, app: Flask) -> None:
+    def past_the_guard(self, app: App) -> None:
         """Warn if the other extension can send to recipients that the staging guard blocks."""
         if self.guards:
             self._warn(app, f"bypasses {' and '.join(self.guards)}")
 
-    def past_the_capture(self, app: Flask) -> None:
+    def past_the_capture(self, app: App) -> None:
         """Warn if mail of the other extension would be missing from a capture."""
         self._warn(app, "is not captured")
 
-    def _warn(self, app: Flask, what: str) -> None:
+    def _warn(self, app: App, what: str) -> None:
         if what in self._warned:
             return
         for name in _NAMES:
@@ -55,7 +56,7 @@ class OtherMail:
                 f" app.extensions[{name!r}]. It reads the same MAIL_* keys, and the mail it sends"
                 f" {what}. Send that mail with this Mail instead, or remove that extension.",
                 ConfigurationWarning,
-                stacklevel=_outside(),
+                stacklevel=outside(),
             )
 
 
@@ -65,9 +66,9 @@ def _is_ours(other: t.Any) -> bool:
     )
 
 
-def _outside() -> int:
-    """Return the stack level of the code that called this package, as the call of
-    :func:`warnings.warn` above counts it."""
+def outside() -> int:
+    """Return the stack level of the code that called this package, for the call of
+    :func:`warnings.warn` in the function that calls this one."""
     level, frame = 1, sys._getframe(1)
     while frame.f_back is not None and _is_within(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back

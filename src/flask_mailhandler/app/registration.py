@@ -12,13 +12,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from flask import Flask
-
 from ..handlers import SILENT
 from ..handlers.base import EmailHandler
-from ..handlers.signed_address import secret_keys
-from ..handlers.signed_address import SignedAddress
-from ..handlers.unsubscribe import UnsubscribeLink
 from ..log import log_report
 from ..log import logger
 from ..message.given import Before
@@ -31,6 +26,8 @@ from ..signals import message_failed
 from ..signals import message_sent
 from .account import Account
 from .account import DEFAULT
+from .flask_framework import Framework
+from .framework import framework_of
 from .no_sending import refuse
 from .no_sending import SAMPLE
 from .other_extension import OtherMail
@@ -38,16 +35,19 @@ from .rate_limit import RateLimit
 from .settings import Settings
 
 if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
     from ..events.event import Event
     from ..handlers.prepare import Prepared
     from ..handlers.smtp import SMTPEmailHandler
-    from ..handlers.unsubscribe import Subscription
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
-    from .base_url import BaseURL
     from .capturing import Capture
     from .listener import Keep
     from .listener import Listener
+
+# Options whose addresses and links are signed with the app's secret key.
+_SIGNED = frozenset({"bounce_address", "unsubscribe", "unsubscribe_mailto"})
 
 
 class Registration:
@@ -60,12 +60,14 @@ class Registration:
 
     def __init__(
         self,
-        app: Flask,
+        app: App,
         settings: Settings,
         before: Sequence[Before],
         listeners: Sequence[Listener],
     ) -> None:
         self._app = weakref.ref(app)
+        self.framework: Framework = framework_of(app)
+        """Flask or Quart."""
         self.before: Sequence[Before] = before
         self.listeners: Sequence[Listener] = listeners
         self.settings = settings
@@ -83,20 +85,19 @@ class Registration:
         self._rate_limits: dict[str, RateLimit] = {}
         self.other_mail: OtherMail = OtherMail(settings)
         for account in settings.accounts.values():
-            for option in account.options.values():
-                if isinstance(option, SignedAddress):
-                    option.keys = functools.partial(_secret_keys, self._app)
-                elif isinstance(option, UnsubscribeLink):
-                    option.make = functools.partial(_unsubscribe_link, self._app, settings.base_url)
+            if not _SIGNED.isdisjoint(account.options):
+                from .signing import let_sign  # few accounts sign addresses
+
+                let_sign(account.options, self._app, settings.base_url)
         self.edges: dict[str, t.Any] = {}
         """What the parts above store for this app, such as its queue and its previews, by name."""
 
-    def hold(self) -> Flask | None:
+    def hold(self) -> App | None:
         """Return the app, for as long as the caller keeps it; None if it is gone."""
         return self._app()
 
     @property
-    def app(self) -> Flask:
+    def app(self) -> App:
         """The app, for a caller that holds it."""
         app = self._app()
         assert app is not None
@@ -237,21 +238,5 @@ def _read(mine: Registration, octets: bytes, recipient: str) -> list[Event]:
     """Read a notification in a test, as the app does whose mail is captured."""
     from .listeners import handle_notification
 
-    with mine.app.app_context():
+    with mine.framework.app_context(mine.app):
         return handle_notification(mine, octets, recipient)
-
-
-def _secret_keys(app: weakref.ref[Flask]) -> list[str | bytes]:
-    """Return the secret keys of an app, which may be set after init_app."""
-    found = app()
-    return [] if found is None else secret_keys(found.config)
-
-
-def _unsubscribe_link(
-    app: weakref.ref[Flask], base: BaseURL | None, subscription: Subscription, setting: str
-) -> str:
-    from .unsubscribing import link_of  # few apps send to lists
-
-    found = app()
-    assert found is not None  # it sends
-    return link_of(found, base, subscription, setting)

@@ -7,16 +7,17 @@ import typing as t
 import weakref
 from collections.abc import Iterator
 
-from flask import Flask
 from flask import has_app_context
 from flask.globals import app_ctx
 
 from ..message.given import Before
 from .current import app_in_context
-from .current import current_app_object
 from .current import REGISTRATION
+from .framework import current_app_object
 
 if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
     from .listener import Listener
@@ -46,9 +47,9 @@ class Registrations:
         """The ``before_send`` functions, which all apps share."""
         self.listeners: list[Listener] = []
         """The ``on_event`` functions, which all apps share."""
-        self._by_app: weakref.WeakKeyDictionary[Flask, Registration] = weakref.WeakKeyDictionary()
+        self._by_app: weakref.WeakKeyDictionary[App, Registration] = weakref.WeakKeyDictionary()
 
-    def add(self, app: Flask, settings: Settings) -> Registration:
+    def add(self, app: App, settings: Settings) -> Registration:
         """Register an app.
 
         The modules that send are loaded now. Importing :class:`.Mail` alone does not load them,
@@ -70,7 +71,7 @@ class Registrations:
         found = self._by_app.get(app_ctx.app) if has_app_context() else None
         return found or self.of(app_in_context())
 
-    def of(self, app: Flask) -> Registration:
+    def of(self, app: App) -> Registration:
         """Return the registration of an app.
 
         :raises RuntimeError: if the app is not registered.
@@ -84,12 +85,12 @@ class Registrations:
             ) from None
 
     @contextlib.contextmanager
-    def capture(self, app: Flask | None, server: SMTPServer | None) -> Iterator[Outbox]:
+    def capture(self, app: App | None, server: SMTPServer | None) -> Iterator[Outbox]:
         """Capture the mail of an app; without *app*, of the current app, or of all apps."""
         from ..testing.outbox import Outbox  # only tests capture mail
 
         outbox = Outbox() if server is None else server.outbox
-        target = app or (current_app_object() if has_app_context() else None)
+        target = app or current_app_object()
         with contextlib.ExitStack() as captures:
             for mine in [self.of(target)] if target else self:
                 captures.enter_context(mine.capture(server or outbox))

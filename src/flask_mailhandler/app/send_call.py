@@ -36,6 +36,8 @@ class SendCall:
         timeout: float | None = None,
         envelope_sender: AddressInput | None = None,
     ) -> None:
+        if registration.framework.on_loop:
+            registration.framework.check_blocking(registration.app)
         self.handler: EmailHandler = registration.handler(using)
         self._registration = registration
         self._screen = registration.screen

@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from email.header import Header
 
-    from flask import Flask
+    from flask.sansio.app import App
 
     from ..address import AddressesInput
     from ..address import AddressInput
@@ -44,13 +44,10 @@ class Sender(MailBase):
 
     @property
     def handler(self) -> EmailHandler:
-        """The handler in force for the default account of the current app.
-
-        ::
+        """The handler in force for the default account of the current app. In a test it is the
+        handler for tests. ::
 
             print(mail.handler)
-
-        In a test it is the handler for tests.
         """
         return self._registration().handler(None)
 
@@ -71,6 +68,9 @@ class Sender(MailBase):
             def mark(message):
                 return message.replace(subject=f"[test] {message.subject}")
         """
+        from .wrong_arguments import check_not_async  # when an app is made, and not for a send
+
+        check_not_async(function, "before_send")
         self._registrations.before.append(function)
         return function
 
@@ -249,7 +249,7 @@ class Sender(MailBase):
         return sending.result()
 
     def capture(
-        self, app: Flask | None = None, *, server: SMTPServer | None = None
+        self, app: App | None = None, *, server: SMTPServer | None = None
     ) -> AbstractContextManager[Outbox]:
         """Capture all mail instead of sending it, in every thread and with any configuration, while
         the context is open. ::

@@ -21,9 +21,6 @@ import typing as t
 from collections.abc import Iterable
 from email.message import Message as MIMEMessage
 
-from flask import Flask
-from flask import has_request_context
-from flask import request
 from itsdangerous import BadData
 from itsdangerous import URLSafeSerializer
 
@@ -49,18 +46,24 @@ from ..mime.reading.parse import attempt
 from ..net.hosts import is_loopback
 from .account import Account
 from .base_url import BaseURL
+from .framework import current_request
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 TRIAL = Subscription("", "")
 """A subscription of nobody: its page can be tried, and the app is told nothing."""
 _SALT = "flask-mailhandler: unsubscribe"
 # The longest address, list and Message-ID make no longer one. Reading a token takes time.
 _LONGEST = 2_000
+# Reading base64 skips other characters, and since Python 3.15 also one at the end of a signature.
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
 # A copy of the mail that names the address there is not an answer to it.
 _OFFERED = re.compile(r"^List-Unsubscribe[ \t]*:.*(?:\n[ \t].*)*", re.M | re.I)
 _LEFT = re.compile(r"<([0-9a-f]{32})@(.+)>\Z")
 
 
-def link_of(app: Flask, base: BaseURL | None, subscription: Subscription, setting: str) -> str:
+def link_of(app: App, base: BaseURL | None, subscription: Subscription, setting: str) -> str:
     """Return the URL of the page on which a recipient leaves a list.
 
     :param base: The value of ``MAIL_BASE_URL``.
@@ -77,7 +80,7 @@ def link_of(app: Flask, base: BaseURL | None, subscription: Subscription, settin
     return f"{url.scheme}://{url.host}{url.path}{PATH}{_token_of(app, subscription, setting)}"
 
 
-def check_base_url(app: Flask, base: BaseURL | None, setting: str) -> None:
+def check_base_url(app: App, base: BaseURL | None, setting: str) -> None:
     """Check that a mail client would use the link (RFC 8058 section 3.1).
 
     :raises ConfigurationError: for a URL without TLS, except in debug mode, in tests and on this
@@ -93,10 +96,10 @@ def check_base_url(app: Flask, base: BaseURL | None, setting: str) -> None:
         )
 
 
-def read_token(app: Flask, token: str) -> Subscription | None:
+def read_token(app: App, token: str) -> Subscription | None:
     """Return the subscription of a token; None if this app has not signed it."""
     keys = secret_keys(app.config)
-    if not keys or len(token) > _LONGEST:
+    if not keys or len(token) > _LONGEST or _TOKEN.fullmatch(token) is None:
         return None
     try:
         found = _signer(keys).loads(token)
@@ -162,22 +165,22 @@ def _author(fields: MIMEMessage) -> str:
         return ""
 
 
-def _server_name(app: Flask) -> BaseURL | None:
+def _server_name(app: App) -> BaseURL | None:
     name, scheme = app.config["SERVER_NAME"], app.config["PREFERRED_URL_SCHEME"]
     root = f"{app.config['APPLICATION_ROOT'].rstrip('/')}/"
     return BaseURL(scheme, name, root) if name else None
 
 
-def _of_a_test(app: Flask) -> BaseURL | None:
+def _of_a_test(app: App) -> BaseURL | None:
     """Return the URL of the request, or any, in debug mode and in a test."""
     if not (app.debug or app.testing):
         return None
-    if has_request_context():
+    if (request := current_request()) is not None:
         return BaseURL(request.scheme, request.host, f"{request.root_path.rstrip('/')}/")
     return BaseURL("http", "localhost", "/")
 
 
-def _token_of(app: Flask, subscription: Subscription, setting: str) -> str:
+def _token_of(app: App, subscription: Subscription, setting: str) -> str:
     keys = secret_keys(app.config)
     if not keys:
         raise ConfigurationError(no_secret_key(setting, "the link"))

@@ -1,4 +1,4 @@
-"""Errors for keyword arguments that a method of Mail or of a Mailer does not take."""
+"""Errors for arguments that a method of Mail or of a Mailer does not take."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ _OTHER_NAMES = {
 }
 FIELDS: frozenset[str] = MessageFields.__optional_keys__
 """The names of a message's fields."""
+
+
+def check_not_async(function: object, decorator: str) -> None:
+    """Check that a function can be called in the thread that sends.
+
+    :raises TypeError: for a coroutine function.
+    """
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(
+            f"{decorator} takes an ordinary function, because it is called in the thread that"
+            f" sends: write 'def' instead of 'async def' in {function.__qualname__}."
+        )
 
 
 def wrong_argument(

@@ -6,7 +6,7 @@ its name, which is imported when the command runs.
     group (an app), alone (no app) ─┬─ send      in_force, ask
                                     ├─ check     in_force, check_session, check_unsubscribe,
                                     │            deliverability
-                                    ├─ catch     catcher, harmless_log
+                                    ├─ catch     catcher, aiosmtpd_use
                                     ├─ bounce_command, piped ── bounce, lmtp, bounce_imap,
                                     │                           imap_session, imap_client
                                     ├─ preview
@@ -34,17 +34,22 @@ _Function: t.TypeAlias = Callable[..., t.Any]
 _Decorator: t.TypeAlias = Callable[[_Function], _Function]
 
 
-def group(name: str) -> click.Group:
+def group(name: str, within: _Decorator) -> click.Group:
     """Return the commands of an app, for ``app.cli``.
 
     :param name: The name of the group: ``mail`` in ``flask mail send``.
+    :param within: Makes a function run in a context of the app.
     """
-    return _Group(name, help=_HELP)
+    return _Group(name, within)
 
 
 class _Group(click.Group):
     """Makes its commands when they are asked for: a process that serves requests has no use for
     them, and making them takes 2 ms."""
+
+    def __init__(self, name: str, within: _Decorator) -> None:
+        super().__init__(name, help=_HELP)
+        self._within = within
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         self._fill()
@@ -56,12 +61,10 @@ class _Group(click.Group):
 
     def _fill(self) -> None:
         if "send" not in self.commands:
-            self.commands = {**_of_app().commands, **self.commands}
+            self.commands = {**_of_app(self._within).commands, **self.commands}
 
 
-def _of_app() -> click.Group:
-    from flask.cli import with_appcontext
-
+def _of_app(within: _Decorator) -> click.Group:
     from .bounce_command import bounce_command
     from .dkim_group import dkim_commands
     from .queue_group import queue_commands
@@ -71,16 +74,16 @@ def _of_app() -> click.Group:
     using = click.option("--using", metavar="ACCOUNT", help="The account of MAIL_ACCOUNTS.")
 
     def by(function: _Function) -> _Function:
-        return using(with_appcontext(function))
+        return using(within(function))
 
-    mail = _group("mail", by, with_appcontext)
-    mail.add_command(_preview_command(with_appcontext))
-    mail.add_command(_new_command(with_appcontext))
+    mail = _group("mail", by, within)
+    mail.add_command(_preview_command(within))
+    mail.add_command(_new_command(within))
     mail.add_command(queue_commands(by, _run_in("queue")))
-    mail.add_command(bounce_command(with_appcontext))
+    mail.add_command(bounce_command(within))
     mail.add_command(dkim_commands(by, _run_in("dkim")))
-    mail.add_command(suppressed_commands(with_appcontext, _run_in("suppressed")))
-    mail.add_command(worker_command(with_appcontext, _run_in("worker")))
+    mail.add_command(suppressed_commands(within, _run_in("suppressed")))
+    mail.add_command(worker_command(within, _run_in("worker")))
     return mail
 
 
@@ -265,10 +268,15 @@ def _exit(code: int) -> None:
 @contextlib.contextmanager
 def _errors_in_one_line() -> Iterator[None]:
     """Print an error as Click does, without a traceback."""
+    from ..app.flask_framework import FLASK
+    from ..app.framework import current_app_object
+    from ..app.framework import framework_of
     from ..errors import MailError
     from ..handlers.console import visible
 
     try:
         yield
     except MailError as error:
-        raise click.ClickException(visible(str(error))) from error
+        app = current_app_object()
+        framework = FLASK if app is None else framework_of(app)
+        raise click.ClickException(visible(framework.wording(str(error)))) from error

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from flask import has_app_context
 
 from ..app.current import registration
 from ..app.dev_mailbox import folder_of
 from ..app.dev_mailbox import mailbox_handler
+from ..app.framework import current_app_object
 from ..handlers.console import visible
 from ..handlers.mailbox import drop_oldest
 from ..handlers.mailbox import MailboxEmailHandler
@@ -83,7 +83,7 @@ def _in_all(folder: str, names: Sequence[str]) -> str:
 def _folder(path: str | None, most: int | None) -> _Folder:
     """Return the folder of the app's mailbox, so that one page shows the mail of the app and of
     other programs."""
-    if not has_app_context():
+    if current_app_object() is None:
         alone = MailboxEmailHandler(mailbox_messages=most)
         return _Folder(path or "mail", alone.mailbox_messages, alone.mailbox_size)
     mine = registration()

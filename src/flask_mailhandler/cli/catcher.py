@@ -25,15 +25,12 @@ from ..mime.reading import Reading
 from ..mime.reading.summary import summary_of
 from ..phase import State
 from ..report import Outcome
-from .harmless_log import harmless_log
+from .aiosmtpd_use import harmless_log
+from .aiosmtpd_use import importing_aiosmtpd
 
-try:
+with importing_aiosmtpd("Catching mail"):
     from aiosmtpd.smtp import MISSING
     from aiosmtpd.smtp import SMTP
-except ImportError as _error:
-    raise ConfigurationError(
-        "Catching mail needs aiosmtpd: pip install 'Flask-MailHandler[catch]'"
-    ) from _error
 
 if t.TYPE_CHECKING:
     from aiosmtpd.smtp import Envelope as Transaction

@@ -24,6 +24,7 @@ from ..secret import Secret
 from .table import print_table
 
 if t.TYPE_CHECKING:
+    from ..handlers.dkim_keys import DKIMKeys
     from .in_force import InForce
 
 _INSTALLED = "flask_mailhandler.flask_mail"
@@ -60,7 +61,7 @@ def check(in_force: InForce, to: str | None) -> int:
         works = try_page(handler.unsubscribe)
     if isinstance(handler, SMTPEmailHandler):
         if handler.dkim_keys:
-            click.echo(_signed_with(handler) + "\n")
+            click.echo(_signed_with(handler.dkim_keys, handler.dkim_domain) + "\n")
         from .check_session import Trial
 
         unset = "" if in_force.account.connected else in_force.not_set
@@ -134,9 +135,9 @@ def _readable(value: object) -> str:
     )
 
 
-def _signed_with(handler: EmailHandler) -> str:
-    keys = ", ".join(key.description for key in handler.dkim_keys.loaded)
-    return f"Mail is signed with {keys} for {handler.dkim_domain or 'the domain of its From'}."
+def _signed_with(keys: DKIMKeys, domain: str | None) -> str:
+    names = ", ".join(key.description for key in keys.loaded)
+    return f"Mail is signed with {names} for {domain or 'the domain of its From'}."
 
 
 def _what_it_does(handler: EmailHandler) -> str:

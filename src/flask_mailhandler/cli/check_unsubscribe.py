@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from ..app.current import current_app_object
+from ..app.current import app_in_context
 from ..app.unsubscribing import TRIAL
 from ..handlers.unsubscribe import UnsubscribeLink
 from ..message.one_click import PATH
 from ..pages.unsubscribe.provider import post_to
-from ..pages.unsubscribe.views import NAME
+from ..pages.unsubscribe.register import NAME
 
 
 def try_page(link: UnsubscribeLink) -> bool:
@@ -24,7 +24,7 @@ def try_page(link: UnsubscribeLink) -> bool:
     before, _, _ = url.rpartition(PATH)
     click.echo(f"Unsubscribe: POST {before}{PATH}..., without cookies: ", nl=False)
     try:
-        response = post_to(current_app_object(), url)
+        response = post_to(app_in_context(), url)
     except Exception as error:  # of the app, in debug mode and in tests
         click.echo(f"{type(error).__name__}: {error}\n")
         return False

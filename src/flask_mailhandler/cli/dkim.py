@@ -55,11 +55,8 @@ def records(using: str | None) -> int:
     for text in dict.fromkeys(found):
         click.echo(text)
     if not found:
-        click.echo(
-            "MAIL_DKIM_KEYS is not set, so mail is not signed. Make a key: flask mail dkim new"
-            " SELECTOR",
-            err=True,
-        )
+        none = "MAIL_DKIM_KEYS is not set, so mail is not signed. Make a key: flask mail dkim new"
+        click.echo(registration().framework.wording(f"{none} SELECTOR"), err=True)
     return int(not found)
 
 

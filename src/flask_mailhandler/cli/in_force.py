@@ -116,7 +116,8 @@ def of_app(using: str | None) -> InForce:
         return report
 
     shared = functools.partial(_of_the_app, mine, account)
-    return InForce(account, kind, decided_by, deliver, _NOT_SET, shared)
+    not_set = mine.framework.wording(_NOT_SET)
+    return InForce(account, kind, decided_by, deliver, not_set, shared)
 
 
 def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, str]]:

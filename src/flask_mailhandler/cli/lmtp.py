@@ -20,27 +20,25 @@ import stat
 import typing as t
 
 import click
-from flask import Flask
 
 from ..app.current import registration
+from ..app.framework import framework_of
 from ..errors import ConfigurationError
 from ..events.parts import MAX_OCTETS
 from ..handlers.console import visible
 from ..net.hosts import is_loopback
 from ..net.hosts import with_port
+from .aiosmtpd_use import harmless_log
+from .aiosmtpd_use import importing_aiosmtpd
 from .bounce import tell
-from .harmless_log import harmless_log
 
-try:
+with importing_aiosmtpd("--lmtp"):
     from aiosmtpd.lmtp import LMTP
-except ImportError as _error:
-    raise ConfigurationError(
-        "--lmtp needs aiosmtpd: pip install 'Flask-MailHandler[catch]'"
-    ) from _error
 
 if t.TYPE_CHECKING:
     from aiosmtpd.smtp import Envelope as Transaction
     from aiosmtpd.smtp import Session
+    from flask.sansio.app import App
 
 MAX_SIZE = 1 << 28
 """A notification may return the whole message. Only its head is kept in memory."""
@@ -86,7 +84,7 @@ class LMTPServer:
     :param path: The path of a Unix socket, instead of host and port; or "".
     """
 
-    def __init__(self, app: Flask, host: str, port: int, path: str) -> None:
+    def __init__(self, app: App, host: str, port: int, path: str) -> None:
         self._app = app
         self._host = host
         self._port = port
@@ -165,7 +163,7 @@ class LMTPServer:
         if self.stopping:
             return _STOPPING
         try:
-            with self._app.app_context():
+            with framework_of(self._app).app_context(self._app):
                 events = tell(octets, recipients)
         except Exception as error:
             click.echo(visible(f"Error: {type(error).__name__}: {error}"), err=True)

@@ -7,17 +7,21 @@ import os
 import re
 import sys
 import textwrap
+import typing as t
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from flask import Flask
-from flask.cli import ScriptInfo
 
-from ..app.current import current_app_object
+from ..app.current import app_in_context
 from ..app.current import NAME
+from ..app.framework import framework_of
 from . import new_files
 from .new_names import Names
 from .new_names import read_name
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +31,17 @@ class Target:
     :param folder: Where its modules are.
     :param package: The package that they belong to; "" if they are imported by their names.
     :param mail: The module and the name to import its ``Mail`` from.
+    :param quart: Whether it is an app of Quart.
     """
 
     folder: Path
     templates: Path
     package: str
     mail: tuple[str, str]
+    quart: bool
 
     @classmethod
-    def of(cls, app: Flask) -> Target:
+    def of(cls, app: App) -> Target:
         """Describe an app."""
         module = sys.modules.get(app.import_name)
         folder = Path(app.root_path)
@@ -44,7 +50,12 @@ class Target:
             folder / (app.template_folder or "templates"),
             getattr(module, "__package__", None) or "",
             _home_of(app.extensions[NAME]),
+            framework_of(app).on_loop,
         )
+
+    def fill(self, text: str, words: Mapping[str, str]) -> str:
+        """Return a file for the app."""
+        return new_files.fill(new_files.for_quart(text) if self.quart else text, words)
 
     def module(self, name: str) -> str:
         """Return the name to import one of its modules by."""
@@ -58,7 +69,7 @@ def new(name: str, markdown: bool) -> int:
 
     :return: The exit code.
     """
-    target = Target.of(current_app_object())
+    target = Target.of(app_in_context())
     names = read_name(name, target.mail[1])
     if markdown:
         from ..templating.markdown import converter
@@ -81,7 +92,7 @@ def new(name: str, markdown: bool) -> int:
     kept = {file: addition for file, (_, addition) in shared.items() if file.exists()}
     for file, text in [*own.items(), *((file, whole) for file, (whole, _) in shared.items())]:
         if file not in kept:
-            _write(file, new_files.fill(text, words))
+            _write(file, target.fill(text, words))
     _print_next(target, test, kept, words)
     return 0
 
@@ -101,8 +112,8 @@ def _shared(names: Names, target: Target) -> dict[Path, tuple[str, str]]:
 def _words(names: Names, target: Target) -> dict[str, str]:
     """Return the words that the files contain."""
     home, mail = target.mail
-    loader: ScriptInfo | None = click.get_current_context().find_object(ScriptInfo)
-    path = loader.app_import_path if loader else None
+    loader = click.get_current_context().find_root().obj  # the ScriptInfo of Flask or Quart
+    path: str | None = getattr(loader, "app_import_path", None)
     return {
         **dataclasses.asdict(names),
         "code": target.module(names.module),
@@ -165,7 +176,7 @@ def _shown(file: Path) -> str:
 def _print_next(target: Target, test: Path, kept: dict[Path, str], words: dict[str, str]) -> None:
     for file, addition in kept.items():
         click.echo(f"\n{_shown(file)} exists and was not changed. Add to it:\n")
-        click.echo(textwrap.indent(new_files.fill(addition, words), " " * 4).rstrip())
+        click.echo(textwrap.indent(target.fill(addition, words), " " * 4).rstrip())
     above = f"from {target.package} import" if target.package else "import"
     steps = {**words, "import_previews": above, "test": _shown(test)}
-    click.echo(f"\n{new_files.fill(new_files.NEXT, steps).rstrip()}")
+    click.echo(f"\n{target.fill(new_files.NEXT, steps).rstrip()}")

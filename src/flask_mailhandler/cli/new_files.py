@@ -142,6 +142,44 @@ Next:
         pytest $test
 """
 
+_QUART = {
+    """\
+from flask import Flask
+
+from $code import $imported
+""": """\
+import asyncio
+
+from flask_mailhandler import Message
+from quart import Quart
+
+from $code import $imported
+""",
+    """\
+    with app.app_context():
+        message = $call("Ann", to="ann@example.com")
+""": """\
+    async def made() -> Message:
+        async with app.app_context():
+            return $call("Ann", to="ann@example.com")
+
+    message = asyncio.run(made())
+""",
+    """\
+Look at the mail while you write it, at /_mail/previews/:
+
+        flask run --debug
+""": """\
+Look at the mail, in the files of this folder:
+
+        quart mail preview --export previews
+""",
+    "from flask import": "from quart import",
+    "from flask.cli": "from quart.cli",
+    "the flask command": "the quart command",
+    "Flask": "Quart",
+}
+
 
 def templates(markdown: bool) -> dict[str, str]:
     """Return the templates of a mail by their extensions."""
@@ -151,6 +189,13 @@ def templates(markdown: bool) -> dict[str, str]:
 def test(markdown: bool) -> str:
     """Return the test of a mail. The text of one in Markdown is made when it is sent."""
     return _TEST if markdown else _TEST + _TEXT_TEST
+
+
+def for_quart(text: str) -> str:
+    """Return a file as an app of Quart needs it."""
+    for flask, quart in _QUART.items():
+        text = text.replace(flask, quart)
+    return text
 
 
 def fill(text: str, words: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..app.current import current_app_object
+from ..app.current import app_in_context
 from ..app.current import registration
 from ..handlers.console import visible
 from ..previews.preview import previews_of
@@ -43,7 +43,7 @@ def write_previews(folder: str) -> int:
 
     previews = previews_of(registration())
     try:
-        made = export(current_app_object(), previews, Path(folder))
+        made = export(app_in_context(), previews, Path(folder))
     except OSError as error:
         raise click.ClickException(
             f"{visible(folder)} cannot be written: {error.strerror or error}"

@@ -10,9 +10,9 @@ import typing as t
 from pathlib import Path
 
 import click
-from flask import has_app_context
 
 from ..address import Address
+from ..app.framework import current_app_object
 from ..attachment import Attachment
 from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
@@ -115,7 +115,7 @@ def _message(in_force: InForce, arguments: Arguments) -> Message:
 def _given_or_asked(option: str, question: t.Callable[[str], str], name: str) -> str:
     if interactive():
         return question(name)
-    if not has_app_context():  # then no keys are read
+    if current_app_object() is None:  # then no keys are read
         raise click.ClickException(f"Give {option}.")
     key = {"--from": "MAIL_DEFAULT_FROM", "--to": "MAIL_DEFAULT_TO"}.get(option)
     raise click.ClickException(f"Give {option}, or set {key or 'MAIL_DEFAULT_SUBJECT'}.")

@@ -30,7 +30,8 @@ def list_entries(list_name: str | None, limit: int) -> int:
     else:
         click.echo("No addresses.")
     if len(found) > limit:
-        click.echo("\nThere are more. Use --limit, or 'flask mail suppressed export'.")
+        more = "\nThere are more. Use --limit, or 'flask mail suppressed export'."
+        click.echo(registration().framework.wording(more))
     return 0
 
 

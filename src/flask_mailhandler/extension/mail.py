@@ -8,47 +8,40 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 
-from flask import current_app
-from flask import Flask
-from flask import has_app_context
 from werkzeug.local import LocalProxy
 
 from ..app.current import NAME
 from ..app.current import no_mail
+from ..app.framework import current_app_object
+from ..app.framework import framework_of
 from ..app.sender import Sender
 from ..errors import ConfigurationError
-from ..previews.preview import F
-from ..previews.preview import PREVIEWS
-from ..previews.preview import Previews
-from ..previews.preview import Variants
 from ..queue.send_later import LaterSender
 from ..queue.send_later import start_with_requests
 
 if t.TYPE_CHECKING:
+    from flask import Flask
+    from flask.sansio.app import App
+
     from ..address import AddressInput
     from ..app.settings import Settings
     from ..events.event import Event
     from ..events.kinds import EventKind
     from ..message.arguments import MessageFields
+    from ..message.given import AnyMessage
     from ..message.message import Message
+    from ..previews.preview import Previews
+    from ..previews.preview import Variants
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 E = t.TypeVar("E", bound="Callable[[Event], object]")
+F = t.TypeVar("F", bound="Callable[..., AnyMessage]")
 P = t.TypeVar("P")
 
 
-def _refuse_quart(app: object) -> None:
-    """Refuse a Quart app: it resembles a Flask app, but every send would fail."""
-    if any(kind.__module__.partition(".")[0] == "quart" for kind in type(app).__mro__):
-        raise RuntimeError(
-            "Quart is not supported yet: Mail needs a Flask app. In a Quart app, send with a"
-            " handler in a thread: await asyncio.to_thread(SMTPEmailHandler(...).send, [message])."
-        )
-
-
 class Mail(Sender, LaterSender):
-    """Mail for Flask apps. It reads the ``MAIL_*`` keys of each app that it is registered on, and
-    is then ``app.extensions["mailhandler"]``, ``app.mail`` and :data:`.current_mail`. ::
+    """Mail for Flask and Quart apps. It reads the ``MAIL_*`` keys of each app that it is registered
+    on, and is then ``app.extensions["mailhandler"]``, ``app.mail`` and :data:`.current_mail`. ::
 
         mail = Mail()
 
@@ -63,26 +56,31 @@ class Mail(Sender, LaterSender):
     :param cli: The name of the command group, ``flask mail``; None adds no commands.
     """
 
-    def __init__(self, app: Flask | None = None, *, cli: str | None = "mail") -> None:
+    def __init__(self, app: App | None = None, *, cli: str | None = "mail") -> None:
         super().__init__()
         self._cli = cli
         self._allow_mailbox: Callable[[], bool] = lambda: False
-        self.previews: Previews = Previews()
-        """The previews by name."""
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Flask) -> None:
+    @property
+    def previews(self) -> Previews:
+        """The previews by name."""
+        from ..previews.preview import Previews  # many apps have none
+
+        found: Previews = vars(self).setdefault("_previews", Previews())
+        return found
+
+    def init_app(self, app: App) -> None:
         """Register on an app and check its configuration. No connection and no file is opened. ::
 
             mail.init_app(app)
 
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
-        :raises RuntimeError: if the app already has a ``Mail``, or is a Quart app.
+        :raises RuntimeError: if the app already has a ``Mail``.
         """
         from ..app.settings import read_settings  # it loads what sends, see Registrations.add
 
-        _refuse_quart(app)
         if NAME in app.extensions:
             raise RuntimeError(
                 "This app has a Mail already. Create one Mail, and register it once on each app."
@@ -93,7 +91,6 @@ class Mail(Sender, LaterSender):
             # The text says everything, and the frames between hold passwords in clear text.
             raise error.with_traceback(None)  # noqa: B904
         mine = self._registrations.add(app, settings)
-        mine.edges[PREVIEWS] = self.previews
         mine.other_mail.past_the_guard(app)
         start_with_requests(app, mine)
         app.extensions[NAME] = self
@@ -103,15 +100,16 @@ class Mail(Sender, LaterSender):
         if self._cli is not None:
             from ..cli import group
 
-            app.cli.add_command(group(self._cli))
+            app.cli.add_command(group(self._cli, mine.framework.with_app_context))
 
-    def _register_pages(self, app: Flask, settings: Settings) -> None:
-        if app.debug if settings.mailbox is None else settings.mailbox:
+    def _register_pages(self, app: App, settings: Settings) -> None:
+        asked = app.debug if settings.mailbox is None else settings.mailbox
+        if asked and framework_of(app).has_mailbox(settings.mailbox is not None):
             from ..pages.register import register_on
 
-            register_on(app, settings, lambda: self._allow_mailbox())
+            register_on(t.cast("Flask", app), settings, lambda: self._allow_mailbox())
         if settings.has_unsubscribe:
-            from ..pages.unsubscribe.views import register_on as add_unsubscribe
+            from ..pages.unsubscribe.register import register_on as add_unsubscribe
 
             add_unsubscribe(app, settings)
 
@@ -229,15 +227,18 @@ class Mail(Sender, LaterSender):
                 print(event.recipient, event.severity, event.reason)
 
         :raises ValueError: for a kind that does not exist.
+        :raises TypeError: for an ``async`` function.
         """
         from ..app.listeners import kinds_of  # few apps listen
         from ..app.listeners import Listener
+        from ..app.wrong_arguments import check_not_async
 
         if len(kinds) == 1 and callable(kinds[0]):
             raise TypeError("on_event needs parentheses: write @mail.on_event().")
         known = kinds_of(kinds)
 
         def register(function: E) -> E:
+            check_not_async(function, "on_event")
             self._registrations.listeners.append(Listener(function, known))
             return function
 
@@ -289,14 +290,15 @@ for _kind in (Sender, LaterSender):
 
 
 def _current_mail() -> Mail:
-    if not has_app_context():
+    app = current_app_object()
+    if app is None:
         raise RuntimeError(
             "current_mail is the Mail of the current app, and there is no app context here: wrap"
-            " the code in 'with app.app_context():'."
+            " the code in 'with app.app_context():' (Quart: 'async with')."
         )
-    mail: Mail | None = current_app.extensions.get(NAME)
+    mail: Mail | None = app.extensions.get(NAME)
     if mail is None:
-        raise no_mail(current_app)
+        raise no_mail(app)
     return mail
 
 

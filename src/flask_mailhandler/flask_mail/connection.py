@@ -9,11 +9,10 @@ import warnings
 
 from blinker import NamedSignal
 from blinker import Namespace
-from flask import has_app_context
 
 from ..app.current import app_in_context
-from ..app.current import current_app_object
 from ..app.current import NAME
+from ..app.framework import current_app_object
 from ..errors import MailWarning
 from ..log import logger
 from ..report import DeliveryError
@@ -29,6 +28,7 @@ from .settings import MailSettings
 
 if t.TYPE_CHECKING:
     from flask import Flask
+    from flask.sansio.app import App
 
 signals: Namespace = Namespace()
 email_dispatched: NamedSignal = signals.signal("email-dispatched")
@@ -79,7 +79,7 @@ class Connection:
             an ``AssertionError`` too.
         :raises DeliveryError: if no recipient was accepted. It is an ``SMTPException`` too.
         """
-        if self._app is None or (has_app_context() and current_app_object() is self._app):
+        if self._app is None or current_app_object() is self._app:
             self._send(message, envelope_from)
         else:
             with self._app.app_context():
@@ -123,7 +123,7 @@ class Connection:
         self.send(Message(*args, **kwargs))
 
 
-def _tell(app: Flask, message: Message) -> None:
+def _tell(app: App, message: Message) -> None:
     """Send the signal. The message was accepted: an error of a receiver is logged.
 
     A receiver that was written for Flask-Mail 0.9 is called as ``receiver(message, app=)``.

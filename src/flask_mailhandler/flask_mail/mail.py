@@ -18,6 +18,8 @@ from .message import Message
 from .settings import MailSettings
 
 if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
     from ..app.settings import Settings
 
 
@@ -76,7 +78,7 @@ class MailState(MailSettings, _MailMixin):
 class _WithoutPages(OurMail):
     """For an app that has handled a request: it takes no new pages."""
 
-    def _register_pages(self, app: Flask, settings: Settings) -> None:
+    def _register_pages(self, app: App, settings: Settings) -> None:
         pass
 
 
@@ -106,8 +108,14 @@ class Mail(_MailMixin):
         """Register on an app, once: another ``Mail`` on the app has the same state.
 
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
+        :raises TypeError: for an app of Quart.
         """
         app = _itself(app)
+        if not isinstance(app, Flask):
+            raise TypeError(
+                "This is Flask-Mail's Mail, for apps of Flask. For an app of Quart, write"
+                " flask_mailhandler.Mail(app)."
+            )
         if NAME not in app.extensions:
             late: bool = app._got_first_request
             (_WithoutPages if late else OurMail)().init_app(app)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import typing as t
 from collections.abc import Collection
 from collections.abc import Iterator
@@ -19,11 +18,12 @@ from collections.abc import Sequence
 from .. import config
 from ..address import Address
 from ..envelope import Envelope
+from ..text.late_pattern import late_pattern
 from .signed_address import reader
 from .signed_address import SignedAddress
 
 _ID, _MAC = 16, 10
-_OWN_LEFT = re.compile(r"<([0-9a-f]{32})@")
+_OWN_LEFT = late_pattern(r"<([0-9a-f]{32})@")
 
 
 class BounceAddress(SignedAddress):

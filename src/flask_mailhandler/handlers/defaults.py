@@ -16,24 +16,17 @@ from ..config import Reader
 from ..errors import ConfigurationError
 from ..errors import MessageError
 from ..message.fields import dsn_notify
-from .bounce_address import bounce_address
-from .bounce_address import BounceAddress
-from .bounce_imap import bounce_imap
-from .bounce_imap import IMAPMailbox
 from .configured import Configured
 from .configured import Options
-from .dkim_keys import dkim_domain
-from .dkim_keys import dkim_keys
-from .dkim_keys import DKIMKeys
-from .dkim_keys import KeysInput
-from .dkim_keys import NO_KEYS
-from .unsubscribe import unsubscribe_address
-from .unsubscribe import unsubscribe_link
-from .unsubscribe import UnsubscribeAddress
-from .unsubscribe import UnsubscribeLink
 
 if t.TYPE_CHECKING:
     from ..message.arguments import NotifyInput
+    from .bounce_address import BounceAddress
+    from .bounce_imap import IMAPMailbox
+    from .dkim_keys import DKIMKeys
+    from .dkim_keys import KeysInput
+    from .unsubscribe import UnsubscribeAddress
+    from .unsubscribe import UnsubscribeLink
 
 T = t.TypeVar("T", bound=t.Sized)
 
@@ -56,6 +49,45 @@ def _dsn_notify(value: object, name: str) -> tuple[str, ...]:
         return dsn_notify(value, name) or ()
     except MessageError as error:
         raise ConfigurationError(str(error)) from None
+
+
+# The readers below are loaded by an app that sets the option: two milliseconds for all of them.
+
+
+def _dkim_keys(value: object, name: str) -> DKIMKeys:
+    from .dkim_keys import dkim_keys
+
+    return dkim_keys(value, name)
+
+
+def _dkim_domain(value: object, name: str) -> str:
+    from .dkim_keys import dkim_domain
+
+    return dkim_domain(value, name)
+
+
+def _bounce_address(value: object, name: str) -> BounceAddress:
+    from .bounce_address import bounce_address
+
+    return bounce_address(value, name)
+
+
+def _bounce_imap(value: object, name: str) -> IMAPMailbox:
+    from .bounce_imap import bounce_imap
+
+    return bounce_imap(value, name)
+
+
+def _unsubscribe_link(value: object, name: str) -> UnsubscribeLink | None:
+    from .unsubscribe import unsubscribe_link
+
+    return unsubscribe_link(value, name)
+
+
+def _unsubscribe_address(value: object, name: str) -> UnsubscribeAddress:
+    from .unsubscribe import unsubscribe_address
+
+    return unsubscribe_address(value, name)
 
 
 class Defaults(Configured, metaclass=Options, abstract=True):
@@ -87,17 +119,19 @@ class Defaults(Configured, metaclass=Options, abstract=True):
     )
     """Only these addresses and ``@domains`` get mail; the others are reported as refused. If it
     is left out, every address gets mail."""
-    dkim_keys: Option[KeysInput, DKIMKeys] = Option(dkim_keys, NO_KEYS)
+    dkim_keys: Option[KeysInput, DKIMKeys | tuple[()]] = Option(_dkim_keys, ())
     """The keys that sign every message that is sent: each selector, and its private key as the path
     of a PEM file, or as PEM in a :class:`.Secret`. See :doc:`deliverability`."""
-    dkim_domain: Option[str | None, str | None] = Option(dkim_domain, None)
+    dkim_domain: Option[str | None, str | None] = Option(_dkim_domain, None)
     """The domain that signs. If it is left out: the domain of the message's From."""
-    bounce_address: Option[AddressInput | None, BounceAddress | None] = Option(bounce_address, None)
+    bounce_address: Option[AddressInput | None, BounceAddress | None] = Option(
+        _bounce_address, None
+    )
     """The address that bounces go to. Each message without an envelope sender gets one of its own,
     which is made from this address and signed. See :doc:`bounces`."""
     bounce_delimiter: Option[str | None, str] = Option(config.choice("+", "-", "=", "_"), "+")
     """What stands between the address and the signature."""
-    bounce_imap: Option[t.Any, IMAPMailbox | None] = Option(bounce_imap, None)
+    bounce_imap: Option[t.Any, IMAPMailbox | None] = Option(_bounce_imap, None)
     """The mailbox of the bounces, for ``flask mail bounce --imap``, such as
     ``imaps://user:password@imap.example.com/INBOX``, as a text or a :class:`.Secret`."""
     dsn_notify: Option[NotifyInput, tuple[str, ...]] = Option(_dsn_notify, ())
@@ -105,10 +139,10 @@ class Defaults(Configured, metaclass=Options, abstract=True):
     ``delay`` and ``success``. If it is left out, the server decides. See :doc:`bounces`."""
     dsn_return: Option[str | None, str | None] = Option(config.choice("headers", "full"), None)
     """What a notification returns of the message. If it is left out, the server decides."""
-    unsubscribe: Option[bool | str | None, UnsubscribeLink | None] = Option(unsubscribe_link, None)
+    unsubscribe: Option[bool | str | None, UnsubscribeLink | None] = Option(_unsubscribe_link, None)
     """Whether a message with ``unsubscribe=`` gets a link to a page of the app, with which its
     recipient leaves the list. See :doc:`deliverability`."""
     unsubscribe_mailto: Option[AddressInput | None, UnsubscribeAddress | None] = Option(
-        unsubscribe_address, None
+        _unsubscribe_address, None
     )
     """The address that a recipient can write to instead, to leave the list."""

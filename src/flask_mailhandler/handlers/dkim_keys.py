@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import typing as t
 import warnings
 from collections.abc import Mapping
@@ -16,12 +15,13 @@ from ..errors import ConfigurationWarning
 from ..errors import MessageError
 from ..secret import Secret
 from ..text.checks import shorten
+from ..text.late_pattern import late_pattern
 
 if t.TYPE_CHECKING:
     from ..mime.dkim.key import Key
 
 # https://www.rfc-editor.org/rfc/rfc6376#section-3.1: labels of a domain
-_SELECTOR = re.compile(
+_SELECTOR = late_pattern(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
@@ -122,9 +122,9 @@ class DKIMKeys(tuple[str, ...]):
             ) from None
 
 
-KeysInput: t.TypeAlias = "Mapping[str, str | os.PathLike[str] | Secret] | DKIMKeys | str | None"
-NO_KEYS = DKIMKeys({}, "dkim_keys=")
-"""No keys, so that nothing is signed."""
+KeysInput: t.TypeAlias = (
+    "Mapping[str, str | os.PathLike[str] | Secret] | DKIMKeys | tuple[()] | str | None"
+)
 
 
 def dkim_keys(value: object, name: str) -> DKIMKeys:

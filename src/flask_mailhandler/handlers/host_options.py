@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 
 from .. import config
 from ..address import Address
 from ..errors import ConfigurationError
 from ..errors import MessageError
+from ..text.late_pattern import late_pattern
 
 # RFC 1035 section 2.3.4: a label that is too long would raise when connecting.
-_NAME = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
+_NAME = late_pattern(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?")
 
 
 def hostname(value: object, name: str) -> str:

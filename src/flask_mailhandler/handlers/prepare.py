@@ -28,11 +28,11 @@ from ..report import Job
 from ..report import Outcome
 from ..text.checks import shorten
 from . import staging
-from .bounce_address import BounceAddress
 from .defaults import Defaults
 
 if t.TYPE_CHECKING:
     from ..message.arguments import MessageFields
+    from .bounce_address import BounceAddress
 
 
 class Prepared(t.NamedTuple):

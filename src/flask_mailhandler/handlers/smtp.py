@@ -118,7 +118,8 @@ class SMTPEmailHandler(Connecting):
                 "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE and"
                 " MAIL_TLS_CERT_FILE into it yourself."
             )
-        self.dkim_keys.check(self.dkim_domain, self.default_from)
+        if self.dkim_keys:
+            self.dkim_keys.check(self.dkim_domain, self.default_from)
         self.check_files("tls_ca_file", "tls_cert_file", "tls_key_file")
 
     def _check_login(self) -> None:

@@ -6,6 +6,7 @@
     given         one message, or several, as a caller passes them
     arguments     the types of its arguments
     fields        a reader for each field: from a given value to a checked one
+    attachments   the readers of attachments, loaded with the first one
     headers       custom header fields: checked names and values
     message_id    making a Message-ID (RFC 5322 section 3.6.4)
     content_ids   Content-IDs of the parts of a message (RFC 2392)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Sequence
 
-from ..attachment import Attachment
 from ..errors import MessageError
+
+if t.TYPE_CHECKING:
+    from ..attachment import Attachment
 
 
 def each_once(images: Sequence[Attachment], field: str) -> tuple[Attachment, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import re
 import time
 import typing as t
@@ -15,17 +16,16 @@ from ..address import Addresses
 from ..address import parse_address
 from ..address import parse_addresses
 from ..address import parse_envelope_sender
-from ..attachment import Attachment
-from ..attachment import attachment_of
 from ..errors import MessageError
 from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
 from ..text.common_form import read_common
 from . import content_ids
-from .attached import check
-from .attached import is_message
 from .headers import MESSAGE_ID
+
+if t.TYPE_CHECKING:
+    from ..attachment import Attachment
 
 _LONGEST_TAG = 100
 
@@ -79,45 +79,21 @@ def reverse_path(value: object, field: str) -> Address | str | None:
 
 
 def attachments(value: object, field: str) -> tuple[Attachment, ...]:
-    if value is None or (type(value) is list and not value):
+    if value is None or (type(value) in (list, tuple) and not value):
         return ()
-    if type(value) not in (list, tuple):
-        if (single := attachment_of(value)) is not None:
-            value = (single,)
-        if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-            raise _not_attached(value, field)
-    items = t.cast("Iterable[object]", value)
-    found = tuple([one if type(one) is Attachment else _made(one, field) for one in items])
-    for one in found:
-        if is_message(one):
-            check(one, field)
-    return found
+    return _reader()(value, field)
+
+
+@functools.cache  # the import takes 1 µs each time
+def _reader() -> Callable[[object, str], tuple[Attachment, ...]]:
+    from .attachments import read  # many processes send no attachment
+
+    return read
 
 
 def attached_files(value: object, field: str) -> tuple[Attachment, ...]:
     found = attachments(value, field)
     return found and tuple([one if one.filename else one.named() for one in found])
-
-
-def _made(value: object, field: str) -> Attachment:
-    found = attachment_of(value)
-    if found is None:
-        raise _not_attached(value, field)
-    return found
-
-
-def _hint(value: object) -> str:
-    kind = type(value)
-    if kind.__module__ == "builtins":
-        return ""
-    return f" Or give {kind.__name__} a method __mail_attachment__() that returns an Attachment."
-
-
-def _not_attached(value: object, field: str) -> MessageError:
-    return MessageError(
-        f"{field} takes Attachments, not {shorten(value)}: write Attachment(data, filename=...) or"
-        f" Attachment.from_path(path).{_hint(value)}"
-    )
 
 
 def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:
@@ -126,16 +102,11 @@ def inline_attachments(value: object, field: str) -> tuple[Attachment, ...]:
 
 
 def alternatives(value: object, field: str) -> tuple[Attachment, ...]:
-    if type(value) not in (list, tuple) and (single := attachment_of(value)) is not None:
-        value = [single]
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        value = [
-            Attachment(item[0], mimetype=item[1])
-            if isinstance(item, tuple) and len(item) == 2
-            else item
-            for item in value
-        ]
-    return attachments(value, field)
+    if value is None or (type(value) in (list, tuple) and not value):
+        return ()
+    from .attachments import read_alternatives
+
+    return read_alternatives(value, field)
 
 
 def tags(value: object, field: str) -> tuple[str, ...]:

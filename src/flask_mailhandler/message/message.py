@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from ..address import Address
 from ..address import Addresses
 from ..address import parse_addresses
-from ..attachment import Attachment
 from ..envelope import Envelope
 from ..errors import MessageError
 from ..frozen import Field
@@ -28,6 +27,7 @@ if t.TYPE_CHECKING:
 
     from ..address import AddressesInput
     from ..address import AddressInput
+    from ..attachment import Attachment
     from ..text.checks import TextInput
     from .arguments import AlternativesInput
     from .arguments import AttachmentsInput

@@ -11,9 +11,12 @@ A message of our own goes down this list, and each file imports only those above
     text_parameters  the charset and method of an attachment
     seven_bit        a message rewritten without 8BITMIME      RFC 6152
     part             a part, boundaries, and multiparts        RFC 2046
-    leaf             an attachment as a part
     tree             which parts a message has, and where
+    leaf             an attachment as a part
+    mixed            the tree of a message with attachments
     render           Message -> Content
+
+``tree`` loads ``mixed`` with the first attachment.
 
 Three more files::
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from ..address import Address
+from ..text.late_pattern import late_pattern
 from ..text.lines import MUST
 from .encoded_words import encoded_words
 from .folding import fold
@@ -15,8 +16,8 @@ from .folding import SHOULD
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: atoms with single spaces between them,
 # without "?" so that none is an encoded word
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]+"
-_ATOMS = re.compile(rf"{_ATOM}(?: {_ATOM})*\Z")
-_PRINTABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z")
+_ATOMS = late_pattern(rf"{_ATOM}(?: {_ATOM})*\Z")
+_PRINTABLE = late_pattern(r"[!-~](?:[ -~]*[!-~])?\Z")
 # An address that fits in a line with its comma is not folded.
 _LINE = SHOULD - 2
 _SHORT = _LINE - len(" <>")
@@ -117,7 +118,7 @@ _URLS = (
     "list-post",
 )
 # https://www.rfc-editor.org/rfc/rfc2919#section-3: phrase "<" list-id ">"
-_LIST_ID = re.compile(r"([^<>]*[^<> \t])[ \t]*(<[!-;=?-~]+>)\Z")
+_LIST_ID = late_pattern(r"([^<>]*[^<> \t])[ \t]*(<[!-;=?-~]+>)\Z")
 
 
 def custom_field(name: str, value: str) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ..errors import MessageError
+from ..text.late_pattern import late_pattern
 from ..text.lines import has_long_line
 from ..text.lines import MUST
 
 _PRINTABLE = bytes([9, *range(32, 127)])
 _UTF8 = _PRINTABLE + bytes(range(128, 256))
 _LIMIT = MUST + 1  # the CR of a line is counted
-_BLANK = re.compile(rb"\n[ \t]+\r")
+_BLANK = late_pattern(rb"\n[ \t]+\r")
 
 
 def header_block(fields: Sequence[str], *, smtputf8: bool = False) -> bytes:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from collections.abc import Sequence
 
+from ..text.late_pattern import late_pattern
 from .folding import fold
 from .folding import SHOULD
 
 # Tokens that every reader accepts: https://www.rfc-editor.org/rfc/rfc2045#section-5.1
-TOKEN = re.compile(r"[A-Za-z0-9._-]+\Z")
+TOKEN = late_pattern(r"[A-Za-z0-9._-]+\Z")
 # A quoted-string that every reader reads the same way: no escapes, which some keep, no runs of
 # white space, which some shorten, and no encoded word, which some decode even here.
-_PLAIN = re.compile(r"(?!.*(?:  |=\?))[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?\Z")
+_PLAIN = late_pattern(r"(?!.*(?:  |=\?))[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?\Z")
 # The room in a line of 78, without the leading space and the final ";".
 _ROOM = 76
 
 # https://www.rfc-editor.org/rfc/rfc2231#section-7: attribute-char
-_ATTRIBUTE = re.compile(r"[!#$&+\-.^_`{|}~0-9A-Za-z]")
+_ATTRIBUTE = late_pattern(r"[!#$&+\-.^_`{|}~0-9A-Za-z]")
 _ESCAPED = [chr(octet) if _ATTRIBUTE.match(chr(octet)) else f"%{octet:02X}" for octet in range(256)]
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from ..attachment import Attachment
 from ..attachment import Streamed
 from ..errors import MessageError
+from ..text.late_pattern import late_pattern
 
 # https://www.rfc-editor.org/rfc/rfc5545#section-3.7.2: a property of the calendar, which comes
 # before its components. A line that begins with white space continues another.
-_METHOD = re.compile(rb"^METHOD(?:;[^:\r\n]*)?:[ \t]*([A-Za-z0-9-]+)[ \t]*\r?$", re.M | re.I)
+_METHOD = late_pattern(rb"^METHOD(?:;[^:\r\n]*)?:[ \t]*([A-Za-z0-9-]+)[ \t]*\r?$", re.M | re.I)
 _HEAD = 1 << 16
 
 

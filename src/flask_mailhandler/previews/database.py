@@ -12,11 +12,12 @@ import contextlib
 import typing as t
 from collections.abc import Iterator
 
-from flask import Flask
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 
 @contextlib.contextmanager
-def rolled_back(app: Flask) -> Iterator[None]:
+def rolled_back(app: App) -> Iterator[None]:
     """Roll back everything that the session of Flask-SQLAlchemy or Flask-SQLAlchemy-Lite writes in
     this app context, even after ``commit()``. Do nothing in an app without them.
 

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 
+from ..app.current import NAME
 from ..frozen import Frozen
 from ..message.given import AnyMessage
 from ..text.checks import shorten
@@ -17,8 +18,6 @@ from ..text.checks import shorten
 if t.TYPE_CHECKING:
     from ..app.registration import Registration
 
-PREVIEWS = "previews"
-"""Where an app's registration stores its previews."""
 F = t.TypeVar("F", bound=Callable[..., AnyMessage])
 Variants: t.TypeAlias = "Mapping[str, Mapping[str, object]]"
 
@@ -172,7 +171,7 @@ def _language(locale: str) -> str:
 
 def previews_of(mine: Registration) -> Previews:
     """Return the previews of an app."""
-    previews: Previews = mine.edges[PREVIEWS]
+    previews: Previews = mine.app.extensions[NAME].previews
     return previews
 
 

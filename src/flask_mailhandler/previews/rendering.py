@@ -10,9 +10,8 @@ import typing as t
 from collections.abc import Mapping
 from email.message import Message as MIMEMessage
 
-from flask import Flask
-
 from ..app.current import registration_of
+from ..app.framework import framework_of
 from ..app.no_sending import nothing_is_sent
 from ..errors import MessageError
 from ..handlers.base import EmailHandler
@@ -26,6 +25,8 @@ from .database import rolled_back
 from .preview import Sample
 
 if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
     from ..app.registration import Registration
 
 # The addresses if neither the message nor the defaults name any.
@@ -83,7 +84,7 @@ class Rendered:
     failure: Failure | None = None
 
 
-def render(app: Flask, sample: Sample) -> Rendered:
+def render(app: App, sample: Sample) -> Rendered:
     """Render the message of a sample as it would be sent: with the app's defaults, and after its
     ``before_send`` functions. Nothing is sent or stored, and an exception is in the result.
 
@@ -97,11 +98,12 @@ def render(app: Flask, sample: Sample) -> Rendered:
     return _render(app, sample, others)
 
 
-def _render(app: Flask, sample: Sample, others: Mapping[str, bytes]) -> Rendered:
+def _render(app: App, sample: Sample, others: Mapping[str, bytes]) -> Rendered:
+    framework = framework_of(app)
     try:
         with (
-            app.app_context(),
-            app.test_request_context(base_url=_base_url(app)),
+            framework.app_context(app),
+            framework.request_context(app, _base_url(app)),
             nothing_is_sent(sample.label),
             rolled_back(app),
         ):
@@ -110,7 +112,7 @@ def _render(app: Flask, sample: Sample, others: Mapping[str, bytes]) -> Rendered
         return Rendered(sample, failure=Failure.of(error))
 
 
-def _base_url(app: Flask) -> str | None:
+def _base_url(app: App) -> str | None:
     """Return the URL of the request, if Flask's default host is not one of TRUSTED_HOSTS."""
     trusted = app.config.get("TRUSTED_HOSTS")
     if not trusted or app.config["SERVER_NAME"]:
@@ -118,7 +120,7 @@ def _base_url(app: Flask) -> str | None:
     return f"{app.config['PREFERRED_URL_SCHEME']}://{str(trusted[0]).lstrip('.')}/"
 
 
-def _rendered(app: Flask, sample: Sample, others: Mapping[str, bytes]) -> Rendered:
+def _rendered(app: App, sample: Sample, others: Mapping[str, bytes]) -> Rendered:
     mine = registration_of(app)
     message = sample.message()
     if not isinstance(message, Message | MIMEMessage):

@@ -10,6 +10,7 @@ import socket
 import typing as t
 from collections.abc import Collection
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler
@@ -20,8 +21,7 @@ from ..signals import message_failed
 from ..signals import message_sent
 
 if t.TYPE_CHECKING:
-    from flask import Flask
-    from flask.ctx import AppContext
+    from flask.sansio.app import App
 
     from ..app.account import Account
     from ..app.queue_keys import QueueSettings
@@ -42,17 +42,17 @@ class AppAccess:
         """What the ``MAIL_QUEUE*`` keys say."""
 
     @property
-    def app(self) -> Flask:
+    def app(self) -> App:
         """The app, for a caller that holds it."""
         return self._registration.app
 
-    def hold(self) -> Flask | None:
+    def hold(self) -> App | None:
         """Return the app, for as long as the caller keeps it; None if it is gone."""
         return self._registration.hold()
 
-    def app_context(self) -> AppContext:
+    def app_context(self) -> AbstractContextManager[object]:
         """Return a context of the app, which handlers and receivers of signals may need."""
-        return self.app.app_context()
+        return self._registration.framework.app_context(self.app)
 
     @property
     def accounts(self) -> Mapping[str, Account]:

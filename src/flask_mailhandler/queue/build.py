@@ -14,7 +14,7 @@ from .mail_queue import MailQueue
 from .stores.sqlite.store import SqliteStore
 
 if t.TYPE_CHECKING:
-    from flask import Flask
+    from flask.sansio.app import App
 
     from ..app.queue_keys import QueueSettings
     from ..app.registration import Registration
@@ -44,7 +44,7 @@ def _build(registration: Registration) -> MailQueue:
     )
 
 
-def store_of(app: Flask, settings: QueueSettings) -> Store:
+def store_of(app: App, settings: QueueSettings) -> Store:
     """Build the store of an app. Nothing is opened.
 
     :raises ConfigurationError: if MAIL_QUEUE does not name a store.
@@ -57,7 +57,7 @@ def store_of(app: Flask, settings: QueueSettings) -> Store:
     return SqliteStore(path, app.name, _warn if by_default and not app.debug else None)
 
 
-def _sqlalchemy_store(app: Flask, place: str | Secret) -> Store:
+def _sqlalchemy_store(app: App, place: str | Secret) -> Store:
     try:
         from .stores.sqlalchemy.database_url import store_at
     except ModuleNotFoundError as error:

@@ -29,6 +29,10 @@ class EngineMethods(t.Protocol):
         """Look for mail of an earlier process."""
         ...
 
+    def drain(self) -> None:
+        """Send due mail for a while, because the server stops."""
+        ...
+
     def close(self) -> None:
         """Release the resources of this process."""
         ...

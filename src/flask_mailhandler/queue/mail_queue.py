@@ -34,7 +34,7 @@ from .stores.base import Pause
 from .worker import Worker
 
 if t.TYPE_CHECKING:
-    from flask import Flask
+    from flask.sansio.app import App
 
     from ..app.account import Account
     from ..app.queue_keys import QueueSettings
@@ -67,7 +67,7 @@ class MailQueue:
         self.intake: Intake = Intake(self.components)
 
     @property
-    def app(self) -> Flask:
+    def app(self) -> App:
         """The app."""
         return self.app_access.app
 

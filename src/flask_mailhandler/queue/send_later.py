@@ -10,9 +10,6 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from flask import Flask
-from flask import request_started
-
 from ..app.no_sending import refuse
 from ..app.registrations import MailBase
 from ..errors import MessageError
@@ -21,6 +18,8 @@ from ..message.given import several
 from ..text.checks import shorten
 
 if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
     from ..app.registration import Registration
     from ..events.event import Event
     from .events.suppressions import Suppressions
@@ -162,7 +161,7 @@ class LaterSender(MailBase):
         return queue.intake.add_each(checked, wanted, mine.before, key, session)
 
 
-def start_with_requests(app: Flask, mine: Registration) -> None:
+def start_with_requests(app: App, mine: Registration) -> None:
     """Make the engine look for mail of other processes when the app handles a request.
 
     The first request for which the queue exists does it. The queue's file is created with the first
@@ -172,18 +171,22 @@ def start_with_requests(app: Flask, mine: Registration) -> None:
     too, know its task.
     """
 
-    def start(sender: Flask, **extra: object) -> None:
+    def start() -> bool:
         if mine.sends_at_once:
-            return
+            return False
         queue = _queue_of(mine)
         if queue.store.begun:
-            request_started.disconnect(start, sender)  # not app: this function must not hold it
             queue.wake()
+        return queue.store.begun
+
+    def end() -> None:
+        if "queue" in mine.edges:
+            _queue_of(mine).engine.drain()
 
     if mine.settings.queue.queue_engine not in _OWN_ENGINES:
         _ = _queue_of(mine).engine
-    mine.edges["queue start"] = start  # the signal holds it weakly
-    request_started.connect(start, app)
+    mine.edges["queue start"] = mine.framework.at_requests(app, start)
+    mine.framework.at_shutdown(app, end)
     mine.keep_events = _keep_events
     if mine.settings.queue.suppressions:
         from .events.screening import Screen  # few apps have it

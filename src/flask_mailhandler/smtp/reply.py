@@ -11,13 +11,14 @@ from ..net.masking import Echoes
 from ..net.quoting import escape
 from ..phase import Phase
 from ..phase import State
+from ..text.late_pattern import late_pattern
 from .stream import ProtocolError
 
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.2: three digits, then a hyphen on all lines
 # except the last, or a space and text, or nothing. int() would also take b"+25" and b"2_0".
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?\Z", re.S)
 # https://www.rfc-editor.org/rfc/rfc3463#section-2
-_ENHANCED = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z)")
+_ENHANCED = late_pattern(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})(?: |\Z)")
 MAX_REPLY = 1 << 16
 # The most characters of a server's text in errors and reports.
 _SHOWN = 500

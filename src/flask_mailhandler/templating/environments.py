@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import types
 import typing as t
 from collections import ChainMap
 from collections.abc import Callable
@@ -10,14 +12,17 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import MutableMapping
 
-from flask import Flask
 from jinja2 import ChoiceLoader
 from jinja2 import Environment
 from jinja2 import StrictUndefined
 
+from ..errors import MessageError
 from . import markdown
 from .blocks import Rendered
 from .package_files import PackageLoader
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 Functions: t.TypeAlias = "dict[str, Callable[..., t.Any]]"
 
@@ -47,7 +52,7 @@ class Environments:
     :param functions: The globals that only mail templates have.
     """
 
-    def __init__(self, app: Flask, functions: Functions) -> None:
+    def __init__(self, app: App, functions: Functions) -> None:
         self._shared = app.jinja_env
         loaders = [self._shared.loader, PackageLoader("templating")]
         self._loader = ChoiceLoader([loader for loader in loaders if loader is not None])
@@ -56,6 +61,9 @@ class Environments:
         self.markdown: Escaping = self._markdown(functions)
 
     def _escaping(self, functions: Functions, **rules: t.Any) -> Escaping:
+        if self._shared.is_async:  # Quart awaits what its templates call
+            finalize = rules.get("finalize", self._shared.finalize)
+            rules["finalize"] = functools.partial(_refuse_coroutine, finalize)
         made = self._shared.overlay(
             loader=self._loader,
             undefined=StrictUndefined,
@@ -82,6 +90,16 @@ class Environments:
             markdown.filters(self._shared.filters), self._shared.filters
         )
         return made
+
+
+def _refuse_coroutine(finalize: Callable[[t.Any], t.Any] | None, value: t.Any) -> t.Any:
+    if isinstance(value, types.CoroutineType):
+        value.close()
+        raise MessageError(
+            f"{value.__qualname__} in a template of a mail is an 'async' function: a mail is"
+            " rendered without 'await'. Await it in the view, and pass the result to the template."
+        )
+    return value if finalize is None else finalize(value)
 
 
 def _chain(ours: dict[str, t.Any], theirs: MutableMapping[str, t.Any]) -> t.Any:

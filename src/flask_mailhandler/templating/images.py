@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import typing as t
 from collections.abc import Iterator
+from contextvars import ContextVar
 
-from flask import Flask
-from flask import g
 from werkzeug.security import safe_join
 
 from ..attachment import Attachment
@@ -16,13 +16,16 @@ from ..attachment import File
 from ..errors import MessageError
 from ..text.checks import shorten
 
-_KEY = "_mailhandler_images"
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
+_COLLECTED: ContextVar[Images] = ContextVar("mail_image")
 
 
 class Images:
     """The images of one message, each of them once."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
         self._by_name: dict[str, Attachment] = {}
 
@@ -66,17 +69,15 @@ class Images:
 
 def mail_image(name: str) -> str:
     """The function for templates; see :meth:`Images.url`."""
-    images: Images = g.get(_KEY)
-    return images.url(name)
+    return _COLLECTED.get().url(name)
 
 
 @contextlib.contextmanager
-def collecting(app: Flask) -> Iterator[Images]:
+def collecting(app: App) -> Iterator[Images]:
     """Collect the images that :func:`mail_image` is called with, in this thread or task."""
-    outer = g.get(_KEY)
     images = Images(app)
-    setattr(g, _KEY, images)
+    token = _COLLECTED.set(images)
     try:
         yield images
     finally:
-        setattr(g, _KEY, outer)
+        _COLLECTED.reset(token)

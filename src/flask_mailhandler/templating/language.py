@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
+import typing as t
 from collections.abc import Iterator
-
-from flask import Flask
 
 from ..errors import MessageError
 from ..text.checks import shorten
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:_[A-Za-z0-9]{1,8})*\Z")
 
@@ -34,7 +36,7 @@ def fallbacks(locale: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def speaking(app: Flask, locale: str) -> Iterator[None]:
+def speaking(app: App, locale: str) -> Iterator[None]:
     """Set the locale of Flask-Babel in the block, if the app has it. "" changes nothing.
 
     :raises MessageError: if Babel does not know the locale.

@@ -6,10 +6,10 @@ import functools
 import typing as t
 from collections.abc import Mapping
 
-from flask import Flask
 from jinja2 import TemplateNotFound
 from markupsafe import Markup
 
+from ..app.framework import framework_of
 from ..app.settings import Settings
 from ..message import fields as message_fields
 from ..message.arguments import MessageFields
@@ -37,12 +37,15 @@ from .parts import Parts
 from .unprinted import check_blocks
 from .urls import url_for_of
 
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
 _KEY = "mailhandler.templates"
 _LAYOUT = "mailhandler/layout.html"
 
 
 def render(
-    app: Flask,
+    app: App,
     settings: Settings,
     template: str,
     context: Mapping[str, t.Any] | None,
@@ -64,7 +67,7 @@ def render(
 
 
 def render_each(
-    app: Flask,
+    app: App,
     settings: Settings,
     template: str,
     context: Mapping[str, t.Any] | None,
@@ -110,7 +113,7 @@ def _check_arguments(template: object, context: object, fields: MessageFields) -
             ) from None
 
 
-def _templates(app: Flask, settings: Settings) -> Templates:
+def _templates(app: App, settings: Settings) -> Templates:
     # The app holds them, because they hold the app.
     found: Templates | None = app.extensions.get(_KEY)
     if found is None:
@@ -122,7 +125,7 @@ def _templates(app: Flask, settings: Settings) -> Templates:
 class Templates:
     """An app's mail templates, and everything that is made once for them."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, app: App, settings: Settings) -> None:
         self._app = app
         self._placeholders = settings.placeholders
         self._url_for = url_for_of(app, settings.base_url)
@@ -179,7 +182,7 @@ class Templates:
             "mail_layout": _LAYOUT,
             **(context or {}),
         }
-        self._app.update_template_context(variables)
+        framework_of(self._app).add_variables(self._app, variables)
         # A context processor may have set its own url_for, which would not be safe.
         return {**variables, "url_for": self._url_for}
 

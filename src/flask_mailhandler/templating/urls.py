@@ -11,17 +11,18 @@ import typing as t
 import warnings
 from urllib.parse import quote
 
-from flask import Flask
-from flask import has_request_context
-from flask import request
 from werkzeug.routing import BuildError
 from werkzeug.sansio.utils import host_is_trusted
 
 from ..app.base_url import BaseURL
+from ..app.framework import current_request
 from ..app.no_sending import is_preview
 from ..errors import ConfigurationError
 from ..errors import ConfigurationWarning
 from ..errors import MessageError
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 URLFor: t.TypeAlias = "t.Callable[..., str]"
 
@@ -29,7 +30,7 @@ URLFor: t.TypeAlias = "t.Callable[..., str]"
 _IN_ANCHOR = "%!#$&'()*+,/:;=?@"
 
 
-def url_for_of(app: Flask, base: BaseURL | None) -> URLFor:
+def url_for_of(app: App, base: BaseURL | None) -> URLFor:
     """Return the ``url_for`` of an app's mail templates, which takes the arguments of Flask's.
 
     :param base: The value of ``MAIL_BASE_URL``.
@@ -41,32 +42,33 @@ def url_for_of(app: Flask, base: BaseURL | None) -> URLFor:
     return url_for
 
 
-def whole_url(app: Flask, base: BaseURL | None, endpoint: str, values: dict[str, t.Any]) -> str:
+def whole_url(app: App, base: BaseURL | None, endpoint: str, values: dict[str, t.Any]) -> str:
     """Return an absolute URL for a message, as :meth:`.Mail.url_for` does."""
     values["_external"] = True
     fixed = base or _server_name(app)
     if fixed is not None:
         return _build(app, fixed, endpoint, values)
     _check_host(app)
-    return app.url_for(endpoint, **values)
+    url: str = t.cast(t.Any, app).url_for(endpoint, **values)
+    return url
 
 
-def _server_name(app: Flask) -> BaseURL | None:
+def _server_name(app: App) -> BaseURL | None:
     """The base URL from ``SERVER_NAME``, with the scheme and the path that Flask would use."""
     name = app.config["SERVER_NAME"]
     if not name:
         return None
-    if has_request_context():
+    if (request := current_request()) is not None:
         return BaseURL(request.scheme, name, request.root_path)
     return BaseURL(app.config["PREFERRED_URL_SCHEME"], name, app.config["APPLICATION_ROOT"])
 
 
-def _build(app: Flask, base: BaseURL, endpoint: str, values: dict[str, t.Any]) -> str:
+def _build(app: App, base: BaseURL, endpoint: str, values: dict[str, t.Any]) -> str:
     """Build a URL as :meth:`flask.Flask.url_for` does, with an adapter that ignores the request."""
     special = {name: values.pop(name, None) for name in ("_anchor", "_method", "_scheme")}
     del values["_external"]
     if endpoint.startswith("."):
-        blueprint = request.blueprint if has_request_context() else None
+        blueprint = getattr(current_request(), "blueprint", None)
         endpoint = f"{blueprint}{endpoint}" if blueprint else endpoint[1:]
     adapter = app.url_map.bind(base.host, script_name=base.path, url_scheme=base.scheme)
     app.inject_url_defaults(endpoint, values)
@@ -85,13 +87,14 @@ def _build(app: Flask, base: BaseURL, endpoint: str, values: dict[str, t.Any]) -
     return url if anchor is None else f"{url}#{quote(anchor, safe=_IN_ANCHOR)}"
 
 
-def _check_host(app: Flask) -> None:
+def _check_host(app: App) -> None:
     """Check that the host of the request can be trusted.
 
     :raises ConfigurationError: outside a request, or if the client may have forged the host.
     :raises MessageError: if it is not one of ``TRUSTED_HOSTS``.
     """
-    if not has_request_context():
+    request = current_request()
+    if request is None:
         raise ConfigurationError(
             "url_for in a mail needs MAIL_BASE_URL outside a request. Set it to the URL of the app,"
             " such as 'https://shop.example'."

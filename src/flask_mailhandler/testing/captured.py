@@ -19,12 +19,16 @@ from .criteria import contains
 from .criteria import described
 
 if t.TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from flask.testing import FlaskClient
     from werkzeug.test import TestResponse
 
     from ..mime.links import Link
     from ..mime.reading import Reading
     from .element import Element
+    from .one_click import AsyncClient
+    from .one_click import R
 
 
 class Captured(Frozen):
@@ -238,12 +242,18 @@ class Captured(Frozen):
             f" a pattern, code(r'[A-Z]{{4}}-[0-9]{{4}}'). Found:\n{listed or '  none'}"
         )
 
-    def unsubscribe(self, client: FlaskClient) -> TestResponse:
+    @t.overload
+    def unsubscribe(self, client: FlaskClient) -> TestResponse: ...
+    @t.overload
+    def unsubscribe(self, client: AsyncClient[R]) -> Coroutine[t.Any, t.Any, R]: ...
+    def unsubscribe(self, client: t.Any) -> t.Any:
         """Unsubscribe the recipient with one click: send the POST of a mailbox provider, which has
         no cookies, and return the response::
 
             message = outbox.one(to="ann@example.com")
             assert "unsubscribed" in message.unsubscribe(client).text
+
+        With a client of Quart, write ``await message.unsubscribe(client)``.
 
         :param client: A client of the app. Its cookies are not used.
         :raises AssertionError: if the message has no such link, or if the response is one that a

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import typing as t
+from collections.abc import Coroutine
 from collections.abc import Mapping
 
 from ..message.headers import ONE_CLICK
@@ -14,9 +16,31 @@ if t.TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
 _URL = re.compile(r"<(https?://[^<>\s]+)>", re.I)
+_SITE = re.compile(r"(\w+://[^/]+/?)(.*)")
+
+R = t.TypeVar("R", covariant=True)
 
 
-def unsubscribe(shown: str, headers: Mapping[str, str], client: FlaskClient) -> TestResponse:
+class AsyncClient(t.Protocol[R]):
+    """A test client of Quart."""
+
+    @property
+    def app(self) -> t.Any:
+        """Its app."""
+        ...
+
+    def post(self, *args: t.Any, **kwargs: t.Any) -> Coroutine[t.Any, t.Any, R]:
+        """Send a POST."""
+        ...
+
+
+@t.overload
+def unsubscribe(shown: str, headers: Mapping[str, str], client: FlaskClient) -> TestResponse: ...
+@t.overload
+def unsubscribe(
+    shown: str, headers: Mapping[str, str], client: AsyncClient[R]
+) -> Coroutine[t.Any, t.Any, R]: ...
+def unsubscribe(shown: str, headers: Mapping[str, str], client: t.Any) -> t.Any:
     """Send the POST of a mailbox provider; see :meth:`.Captured.unsubscribe`.
 
     :param shown: The message, for the error.
@@ -29,19 +53,50 @@ def unsubscribe(shown: str, headers: Mapping[str, str], client: FlaskClient) -> 
             f" https: URL, and List-Unsubscribe-Post: {ONE_CLICK}. Write"
             " Message(unsubscribe='newsletter')."
         )
-    before, path, token = found[1].rpartition(PATH)
+    url = found[1]
+    if inspect.iscoroutinefunction(client.post):
+        return _unsubscribe_async(url, client.app.test_client(use_cookies=False))
     fresh = client.application.test_client(use_cookies=False)
+    before, path, token = url.rpartition(PATH)
     # The app may be mounted at a path, which the client does not know.
-    url: dict[str, t.Any] = (
-        {"path": f"/{path}{token}", "base_url": before} if path else {"path": found[1]}
-    )
+    where = {"path": f"/{path}{token}", "base_url": before} if path else {"path": url}
     response = fresh.post(
-        **url, data={"List-Unsubscribe": "One-Click"}, content_type="multipart/form-data"
+        **where, data={"List-Unsubscribe": "One-Click"}, content_type="multipart/form-data"
     )
+    _check(response, url)
+    return response
+
+
+async def _unsubscribe_async(url: str, client: AsyncClient[R]) -> R:
+    before, path, token = url.rpartition(PATH)
+    if not path:  # a page of the app itself
+        before, token = _SITE.findall(url)[0]
+    response = await post_one_click(client, before, f"{path}{token}")
+    _check(response, url)
+    return response
+
+
+async def post_one_click(client: AsyncClient[R], base_url: str, path: str) -> R:
+    """Send the POST of a mailbox provider to an app of Quart.
+
+    :param base_url: The scheme, the host and the path that the app is mounted at.
+    """
+    scheme, _, place = base_url.partition("://")
+    host, _, root = place.partition("/")
+    root = f"/{root}".rstrip("/")
+    return await client.post(
+        f"{root}/{path}",
+        root_path=root,
+        scheme=scheme,
+        headers={"Host": host},
+        form={"List-Unsubscribe": "One-Click"},
+    )
+
+
+def _check(response: t.Any, url: str) -> None:
     if not 200 <= response.status_code < 300:
         to = f" to {response.location}" if response.location else ""
         raise AssertionError(
-            f"The POST to {found[1]} got {response.status}{to}. A provider needs 200, without a"
+            f"The POST to {url} got {response.status}{to}. A provider needs 200, without a"
             " login, a token or a redirect."
         )
-    return response

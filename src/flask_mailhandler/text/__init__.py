@@ -5,6 +5,7 @@
     checks      check_text, plain, shorten: which characters one line may have
     addr_spec   the grammar of an address (RFC 5322 section 3.4.1)
     common_form the forms that most addresses have, read quickly
+    late_pattern  regular expressions that are compiled when they are first used
     invisible   characters that are not seen, though they change an address
     colour      colours of CSS, and their contrast
     mimetype    a media type with its parameters (RFC 2045 section 5.1)

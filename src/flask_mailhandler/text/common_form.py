@@ -10,13 +10,12 @@ only if the full parser would return the same.
 
 from __future__ import annotations
 
-import functools
-import re
 import typing as t
 from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from .addr_spec import MAX_LOCAL
+from .late_pattern import late_pattern
 
 A = t.TypeVar("A", bound=str)
 
@@ -27,23 +26,19 @@ _ADDR_SPEC = (
 )
 # For printable text. (A set with control characters outside Latin-1 takes 0.4 ms to compile.)
 _NAME = r"""[^()<>\[\]:;@\\,"]*+"""
-_COMMON = re.compile(rf"({_NAME})<({_ADDR_SPEC})>\Z")
-_BARE = re.compile(rf"{_ADDR_SPEC}\Z")
+_COMMON = late_pattern(rf"({_NAME})<({_ADDR_SPEC})>\Z")
+_BARE = late_pattern(rf"{_ADDR_SPEC}\Z")
 # If the name consists of atoms, the address can be written as it was passed; so it can if the name
 # is quoted, and has a character that needs the quotes.
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=^_`{|}~]++"
-_AS_WRITTEN = re.compile(rf"({_ATOM}(?: {_ATOM})*+) <({_ADDR_SPEC})>\Z")
+_AS_WRITTEN = late_pattern(rf"({_ATOM}(?: {_ATOM})*+) <({_ADDR_SPEC})>\Z")
+_ALONE = late_pattern(rf"(?:{_ADDR_SPEC}\n)*+{_ADDR_SPEC}\Z")
 _SHORT = 128
 # A quoted name can be written as it was passed if it needs the quotes, and is neither changed by
 # programs that fold nor taken for an encoded word.
 _QTEXT = r"[!#-\[\]-~]++"
 _AS_QUOTED = rf'"(?=[^"]*?[()<>\[\]:;@,.?])(?![^"]*?=\?){_QTEXT}(?: {_QTEXT})*+" <{_ADDR_SPEC}>'
-_QUOTED = rf'(?:(?=({_AS_QUOTED}\Z))|)"([^"\\]*+)" *+<({_ADDR_SPEC})>\Z'
-
-
-@functools.cache
-def _quoted() -> Callable[[str], re.Match[str] | None]:
-    return re.compile(_QUOTED).match  # many apps have no such name, and it takes 0.4 ms
+_QUOTED = late_pattern(rf'(?:(?=({_AS_QUOTED}\Z))|)"([^"\\]*+)" *+<({_ADDR_SPEC})>\Z')
 
 
 def read_common(kind: type[A], value: object) -> A | None:
@@ -66,7 +61,7 @@ def read_common(kind: type[A], value: object) -> A | None:
         if "=?" in name or not name.isprintable():  # perhaps encoded words, controls
             return None
         name, written = name.strip(" "), "" if name else addr_spec
-    elif value[:1] == '"' and (common := _quoted()(value)):
+    elif value[:1] == '"' and (common := _QUOTED.match(value)):
         written, name, addr_spec = common.groups("")
         if not name.isprintable():
             return None
@@ -81,14 +76,24 @@ def read_common(kind: type[A], value: object) -> A | None:
 
 
 def read_each(
-    kind: type[A], values: Iterable[object], field: str, otherwise: Callable[[object, str], A]
+    kind: type[A], values: Sequence[object], field: str, otherwise: Callable[[object, str], A]
 ) -> list[A]:
     """Read several addresses.
 
+    :param values: At least one.
     :param otherwise: Reads those that are not of a common form.
     """
-    match, new = _AS_WRITTEN.match, t.cast("t.Any", str.__new__)
+    if len(values) == 1:
+        return [read_common(kind, values[0]) or otherwise(values[0], field)]
+    new = t.cast("t.Any", str.__new__)
     addresses = []
+    if _are_alone(values):
+        for value in values:
+            address = new(kind, value)
+            address.name, address.written = "", value
+            addresses.append(address)
+        return addresses
+    match = _AS_WRITTEN.match
     for value in values:
         # The first form of read_common(), without its call: 0.3 µs less for each recipient.
         if type(value) is str and len(value) <= _SHORT and (common := match(value)):
@@ -100,3 +105,17 @@ def read_each(
                 continue
         addresses.append(read_common(kind, value) or otherwise(value, field))
     return addresses
+
+
+def _are_alone(values: Sequence[object]) -> bool:
+    """Return whether all are addresses without a name, and of the common form. For 10,000 of them,
+    to search one text takes 3 ms less than to call read_common() for each."""
+    if type(values[0]) is not str or "<" in values[0] or {*map(type, values)} != {str}:
+        return False
+    texts = t.cast("Sequence[str]", values)
+    lines = "\n".join(texts)
+    return (
+        lines.count("\n") == len(texts) - 1  # so no value has a line end in it
+        and max(map(len, texts)) <= MAX_LOCAL
+        and _ALONE.match(lines) is not None
+    )

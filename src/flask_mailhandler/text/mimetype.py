@@ -7,11 +7,12 @@ import re
 
 from ..errors import MessageError
 from .checks import shorten
+from .late_pattern import late_pattern
 
 # https://www.rfc-editor.org/rfc/rfc2045#section-5.1: token
 _TOKEN = r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]+"
-_TYPE = re.compile(rf"({_TOKEN})/({_TOKEN})")
-_PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})=(?:({_TOKEN})|"((?:[^"\\]|\\.)*)")')
+_TYPE = late_pattern(rf"({_TOKEN})/({_TOKEN})")
+_PARAMETER = late_pattern(rf'[ \t]*;[ \t]*({_TOKEN})=(?:({_TOKEN})|"((?:[^"\\]|\\.)*)")')
 
 
 @functools.lru_cache(maxsize=64)  # An app has few types. A call takes 1.0 µs, or 0.1 µs from here.

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from ...attachment import Attachment
 from ...errors import MessageError
-from ..tree import HTML
-from ..tree import rank
+from ..mixed import HTML
+from ..mixed import rank
 from . import signed_body
 from .body import content_type
 from .body import encoding_of

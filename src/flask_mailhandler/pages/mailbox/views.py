@@ -11,7 +11,7 @@ from flask import request
 from flask import url_for
 from markupsafe import Markup
 
-from ...app.current import current_app_object
+from ...app.current import app_in_context
 from ...app.current import current_placeholders
 from ...lint import lint
 from ...plaintext import plaintext
@@ -34,6 +34,9 @@ from .search import read_query
 from .store import Entry
 from .store import Listing
 from .store import Store
+
+if t.TYPE_CHECKING:
+    from werkzeug.test import TestResponse
 
 _MANY = 200
 
@@ -140,7 +143,7 @@ class MailboxViews:
         self._check()
         entry = self._find(id)
         url = _link_of(self._open(id)) or abort(404)
-        response = post_to(current_app_object(), url)
+        response = t.cast("TestResponse", post_to(app_in_context(), url))
         context = {
             "entry": entry,
             "url": url,
@@ -222,7 +225,7 @@ class MailboxViews:
 def _link_of(message: DisplayedMessage) -> str:
     """The link of this app with which a mailbox provider can unsubscribe the recipient."""
     fields = message.field("list-unsubscribe"), message.field("list-unsubscribe-post")
-    return own_link(current_app_object(), *fields)
+    return own_link(app_in_context(), *fields)
 
 
 def _query() -> dict[str, str]:

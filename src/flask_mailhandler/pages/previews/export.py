@@ -23,8 +23,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
 
-from flask import Flask
-
 from ...previews.preview import Preview
 from ...previews.preview import Previews
 from ...previews.preview import Sample
@@ -42,6 +40,9 @@ from ..shell import FRAME_WITH_IMAGES
 from ..shell import Shell
 from .tree import rows
 
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+
 _STATIC = ("icon.svg", "mailbox.css", "mailbox.js", "previews.css", "theme.js")
 _SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 # The suffixes of parts that a browser shows and does not run.
@@ -57,7 +58,7 @@ _ENDINGS = {
 }
 
 
-def export(app: Flask, previews: Previews, folder: Path) -> list[Rendered]:
+def export(app: App, previews: Previews, folder: Path) -> list[Rendered]:
     """Write all samples, and replace files that exist.
 
     :param folder: It is created if it does not exist.

@@ -10,15 +10,17 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 
 import pytest
-from flask import Flask
-from flask.cli import ScriptInfo
 
 from ...app.current import NAME
 from ...app.current import registration_of
+from ...app.framework import load_app
 from ...previews.preview import previews_of
 from ...previews.preview import Sample
 from ...previews.rendering import render
 from ...previews.rendering import Rendered
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
 
 _NAME = "mail-previews"
 
@@ -53,10 +55,14 @@ class MailPreviews(pytest.Module):
         return sys.modules[__name__]
 
 
-def _find_app(config: pytest.Config) -> Flask:
-    path = config.getini("mail_previews_app") or os.environ.get("FLASK_APP")
+def _find_app(config: pytest.Config) -> App:
+    path = (
+        config.getini("mail_previews_app")
+        or os.environ.get("FLASK_APP")
+        or os.environ.get("QUART_APP")
+    )
     try:
-        app = ScriptInfo(app_import_path=path, set_debug_flag=False).load_app()
+        app = load_app(path)
     except Exception as error:
         raise pytest.UsageError(
             f"--mail-previews cannot load the app: {type(error).__name__}: {error}\nName it as for"
@@ -84,7 +90,7 @@ def _item_name(sample: Sample) -> str:
     return f"{sample.preview.name}[{which}]" if which else sample.preview.name
 
 
-def _test(found: Flask, key: str) -> t.Callable[[pytest.FixtureRequest], None]:
+def _test(found: App, key: str) -> t.Callable[[pytest.FixtureRequest], None]:
     def test(request: pytest.FixtureRequest) -> None:
         app = _app_of(request, found)
         sample = previews_of(registration_of(app)).find(key)
@@ -100,10 +106,10 @@ def _test(found: Flask, key: str) -> t.Callable[[pytest.FixtureRequest], None]:
     return test
 
 
-def _app_of(request: pytest.FixtureRequest, found: Flask) -> Flask:
+def _app_of(request: pytest.FixtureRequest, found: App) -> App:
     """Return the app of the fixture ``app``, with its configuration for tests, or else *found*."""
     try:
-        app: Flask = request.getfixturevalue("app")
+        app: App = request.getfixturevalue("app")
     except pytest.FixtureLookupError as error:
         if error.argname != "app":
             raise  # the fixture exists, but one that it needs does not

@@ -8,7 +8,7 @@ from flask import abort
 from flask import Blueprint
 from flask import url_for
 
-from ...app.current import current_app_object
+from ...app.current import app_in_context
 from ...app.current import registration
 from ...previews.preview import Preview
 from ...previews.preview import Previews
@@ -110,7 +110,7 @@ def _previews() -> Previews:
 
 def _rendered(key: str) -> Rendered:
     sample = _previews().find(key)
-    return render(current_app_object(), sample) if sample else abort(404)
+    return render(app_in_context(), sample) if sample else abort(404)
 
 
 def _content(key: str) -> bytes:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 import typing as t
 
-from flask import Flask
-from flask.testing import FlaskClient
-
+from ...app.framework import framework_of
 from ...app.unsubscribing import read_token
 from ...message.headers import ONE_CLICK
 from ...message.one_click import PATH
 
 if t.TYPE_CHECKING:
-    from werkzeug.test import TestResponse
+    from flask.sansio.app import App
+
+    from ...app.flask_framework import Answer
 
 _URL = re.compile(rf"(https?://[^\s<>]+/){PATH}([\w.~-]+)")
 
 
-def own_link(app: Flask, uris: str, post: str) -> str:
+def own_link(app: App, uris: str, post: str) -> str:
     """Return the link of this app in List-Unsubscribe; "" if there is none.
 
     No other URL may be tried: the author of a message in the mailbox could make the app send a POST
@@ -35,14 +35,8 @@ def own_link(app: Flask, uris: str, post: str) -> str:
     return ""
 
 
-def post_to(app: Flask, url: str) -> TestResponse:
+def post_to(app: App, url: str) -> Answer:
     """Send the POST of a mailbox provider to a link of the app, without cookies (RFC 8058)."""
     found = _URL.fullmatch(url)
     assert found is not None
-    client = FlaskClient(app, app.response_class, use_cookies=False)
-    return client.post(
-        f"/{PATH}{found[2]}",
-        base_url=found[1],
-        data={"List-Unsubscribe": "One-Click"},
-        content_type="multipart/form-data",
-    )
+    return framework_of(app).post(app, found[1], f"{PATH}{found[2]}")

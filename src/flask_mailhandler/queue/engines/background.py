@@ -5,6 +5,9 @@ At the end of the interpreter, the hooks of ``atexit`` run in this order, the la
 1.  hooks that the app has registered since, which may still queue mail;
 2.  :meth:`Background.at_exit`: the queue's thread sends due mail, and a broker is told;
 3.  the finalizers: connections to mail servers and the file of the queue are closed.
+
+multiprocessing ends a child that it has forked with ``os._exit``, without these hooks. There,
+``multiprocessing.util`` calls :meth:`Background.at_exit`. granian's workers are such children.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import abc
 import atexit
 import os
+import sys
 import threading
 import typing as t
 import weakref
@@ -53,6 +57,10 @@ class Background(abc.ABC):
             # the first of them. Register it before ours, so that it runs after ours.
             weakref.finalize(self, int).detach()
             atexit.register(_at_exit, weakref.ref(self), os.getpid())
+            if _is_without_atexit():
+                from multiprocessing.util import Finalize
+
+                Finalize(self, _at_exit, (weakref.ref(self), os.getpid()), exitpriority=0)
             return True
 
     def at_exit(self) -> None:
@@ -68,6 +76,16 @@ class Background(abc.ABC):
         """Wait for the end of the thread."""
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(max(0.0, seconds))
+
+
+def _is_without_atexit() -> bool:
+    """Whether this process is a child that multiprocessing ends with ``os._exit``."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    return (
+        multiprocessing is not None
+        and multiprocessing.parent_process() is not None
+        and multiprocessing.get_start_method() != "spawn"
+    )
 
 
 def _at_exit(background: weakref.ref[Background], process: int) -> None:

@@ -46,5 +46,9 @@ class Engine:
     def wake(self) -> None:
         """Look for mail that an earlier process has left. Called when the app handles a request."""
 
+    def drain(self) -> None:
+        """Send due mail for a while, because the server stops. An engine without a thread that
+        sends has nothing to do."""
+
     def close(self) -> None:
         """Release the resources of this process. The engine may be used again."""

@@ -7,8 +7,8 @@ import typing as t
 from celery import shared_task
 from celery.signals import worker_process_init
 from celery.signals import worker_process_shutdown
-from flask import has_app_context
 
+from ...app.framework import current_app_object
 from ...errors import ConfigurationError
 from ..current import current_queue
 from .broker import BrokerEngine
@@ -55,7 +55,7 @@ class CeleryEngine(BrokerEngine):
 
 
 def _send(account: str) -> None:
-    if not has_app_context():
+    if current_app_object() is None:
         raise ConfigurationError(
             "The Celery app runs its tasks without an app context: give it the FlaskTask of Flask's"
             " page 'Background Tasks with Celery'."

@@ -13,7 +13,7 @@ from ..worker import Worker
 from .background import Background
 
 if t.TYPE_CHECKING:
-    from flask import Flask
+    from flask.sansio.app import App
 
     from ..components import Components
 
@@ -48,7 +48,7 @@ class Lookout(Background):
         self._components = components
         self._app_access = components.app_access
         self._tell = tell
-        self._rings: dict[str, Flask] = {}
+        self._rings: dict[str, App] = {}
         self._quiet = QUIET
         self._quiet_until = float("-inf")
 
@@ -76,14 +76,14 @@ class Lookout(Background):
             if not stopped:
                 self.bell.wait(max(0.0, next_look - time.monotonic()))
 
-    def _take_rings(self) -> dict[str, Flask]:
+    def _take_rings(self) -> dict[str, App]:
         rung = {}
         while self._rings:
             account, app = self._rings.popitem()
             rung[account] = app
         return rung
 
-    def _look(self, worker: Worker, rung: dict[str, Flask]) -> float:
+    def _look(self, worker: Worker, rung: dict[str, App]) -> float:
         """Tell the broker of due mail, and recover rows of dead workers.
 
         Return the seconds until the next search.

@@ -8,6 +8,7 @@ import time
 import typing as t
 from collections.abc import Callable
 
+from ...app.framework import framework_of
 from ...errors import QueueError
 from ...log import logger
 from ..row import RowState
@@ -16,12 +17,13 @@ from .background import Background
 from .base import Engine
 
 if t.TYPE_CHECKING:
-    from flask import Flask
+    from flask.sansio.app import App
 
     from ..components import Components
     from ..mail_queue import MailQueue
     from ..stats import QueueStats
 
+_LEFT = "%d %s in %s. The next process of the app sends %s, or 'flask mail worker'."
 DRAIN = 10.0
 """Seconds for which the end of the process is put off while mail is due."""
 
@@ -47,7 +49,7 @@ class ThreadEngine(Engine):
         if self.queue.store.begun:
             self._wake(None)
 
-    def _wake(self, app: Flask | None) -> None:
+    def _wake(self, app: App | None) -> None:
         running = self._running.setdefault(
             os.getpid(), _Running(self.queue.components, self.queue.stats)
         )
@@ -57,6 +59,11 @@ class ThreadEngine(Engine):
                 "The process is ending. Its mail stays in the queue for the next process."
             )
         running.bell.ring()
+
+    def drain(self) -> None:
+        """Send due mail for a while, and end the thread."""
+        if running := self._running.pop(os.getpid(), None):
+            running.at_exit()
 
     def close(self) -> None:
         """End the thread after the message that it is sending."""
@@ -76,10 +83,10 @@ class _Running(Background):
         super().__init__()
         self._components = components
         self._stats = stats
-        self._app: Flask | None = None
+        self._app: App | None = None
         self._worker: Worker | None = None
 
-    def keep(self, app: Flask | None) -> None:
+    def keep(self, app: App | None) -> None:
         """Keep alive an app that has queued mail.
 
         A script that creates its app in a function drops it afterwards, and the mail would wait
@@ -119,7 +126,7 @@ class _Running(Background):
         if stats.lag:
             left = stats.counts.get(RowState.WAITING, 0) + stats.counts.get(RowState.CLAIMED, 0)
             logger.warning(
-                "%d %s in %s. The next process of the app sends %s, or 'flask mail worker'.",
+                framework_of(app).wording(_LEFT),
                 left,
                 "message waits" if left == 1 else "messages wait",
                 self._components.store,

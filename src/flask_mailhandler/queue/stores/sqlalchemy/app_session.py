@@ -18,11 +18,10 @@ from collections.abc import Callable
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from flask import g
-from flask import has_app_context
 from sqlalchemy import event
 from sqlalchemy import orm
 
+from ....app.framework import current_globals
 from ....errors import ConfigurationError
 from ....errors import MessageError
 from ....log import logger
@@ -138,10 +137,10 @@ class JoinedSession:
         """
         if not self._session.in_transaction():
             self._session.begin()
-        context = g._get_current_object() if has_app_context() else None
+        context = current_globals()
         self._promises.append(Promise(self._innermost(), message_id, name, action, context))
         if context is not None:
-            g.setdefault(_KEY, set()).add(self)
+            context.setdefault(_KEY, set()).add(self)
 
     def promised(self, name: tuple[str, str]) -> str | None:
         """Return the Message-ID that the transaction queues for this account and key."""
@@ -200,8 +199,8 @@ class JoinedSession:
 
 def context_ends(sender: object, **extra: object) -> None:
     """Warn of promises that are still open at the end of their app context."""
-    context = g._get_current_object()
-    for joined in g.pop(_KEY, ()):
+    context = current_globals()
+    for joined in context.pop(_KEY, ()):
         warn_of(joined.left_by(context))
 
 

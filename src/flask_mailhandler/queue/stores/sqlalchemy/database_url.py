@@ -7,10 +7,10 @@ import os
 import typing as t
 
 import sqlalchemy as sa
-from flask import appcontext_tearing_down
-from flask import current_app
 from sqlalchemy import exc
 
+from ....app.framework import current_app_object
+from ....app.framework import framework_of
 from ....app.queue_keys import check_database
 from ....errors import ConfigurationError
 from ....secret import Secret
@@ -23,10 +23,10 @@ from .prepared import prepare_if_direct
 from .store import SqlalchemyStore
 
 if t.TYPE_CHECKING:
-    from flask import Flask
+    from flask.sansio.app import App
 
 
-def store_at(app: Flask, url: Secret | None) -> SqlalchemyStore:
+def store_at(app: App, url: Secret | None) -> SqlalchemyStore:
     """Build the store of an app in a database. Nothing is opened.
 
     :param url: The URL of the database; None for the database of the app's Flask-SQLAlchemy.
@@ -40,11 +40,11 @@ def store_at(app: Flask, url: Secret | None) -> SqlalchemyStore:
         engine = _at(url, app.instance_path)
         _check(engine)
         database = Database(engine, None, ours=True)
-    appcontext_tearing_down.connect(context_ends, app)
+    framework_of(app).context_ends.connect(context_ends, app)
     return SqlalchemyStore(database, app.name)
 
 
-def _of_app(app: Flask) -> tuple[sa.Engine, str | None]:
+def _of_app(app: App) -> tuple[sa.Engine, str | None]:
     db = app.extensions.get("sqlalchemy")
     if db is None:
         raise ConfigurationError(
@@ -52,9 +52,9 @@ def _of_app(app: Flask) -> tuple[sa.Engine, str | None]:
             " not have: call db.init_app(app) before the first mail, or set MAIL_QUEUE to the URL"
             " of a database."
         )
-    inside = bool(current_app) and current_app._get_current_object() is app  # type: ignore[attr-defined]
+    inside = current_app_object() is app
     # A second context of the app would, at its end, close what the app has open in the first.
-    with contextlib.nullcontext() if inside else app.app_context():
+    with contextlib.nullcontext() if inside else framework_of(app).app_context(app):
         engine: sa.Engine = db.engine.engine  # a test may have replaced db.engine by a connection
     return engine, getattr(getattr(db, "metadata", None), "schema", None)
 

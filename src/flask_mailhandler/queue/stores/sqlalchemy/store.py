@@ -190,6 +190,7 @@ class SqlalchemyStore(SqlalchemyClaims):
         pull = sa.update(self._rows).where(self._mine_all(), self._waiting)
         pull = pull.where(columns.changed > now + 60, columns.due <= columns.changed + longest)
         with self.database.write(durable=False) as connection:
+            # MySQL sets one column after the other, in the order of the table: "changed" is last.
             return connection.execute(
                 pull.values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
             ).rowcount

@@ -1,0 +1,107 @@
+"""What is asked of a framework, and what Flask answers."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import flask
+from flask import Flask
+
+if t.TYPE_CHECKING:
+    from blinker import NamedSignal
+
+Function: t.TypeAlias = "Callable[..., t.Any]"
+
+
+class Answer(t.Protocol):
+    """A response of either."""
+
+    status_code: t.Any
+    location: t.Any
+
+    @property
+    def status(self) -> str:
+        """The status code and its name."""
+        ...
+
+
+class Framework:
+    """What is asked of both, and what Flask answers."""
+
+    to_see_mail: str = "set MAIL_MAILBOX to True"
+    """What a developer does to see mail in a browser."""
+    on_loop: bool = False
+    """Whether views run on the event loop, which a call of ``send`` would block."""
+
+    def wording(self, text: str) -> str:
+        """Return a text that names the command ``flask`` or the variables that configure it."""
+        return text
+
+    def at_requests(self, app: t.Any, function: Callable[[], bool]) -> Function:
+        """Call a function at the start of each request, until it returns True.
+
+        :return: What the caller stores, because the signal holds it weakly.
+        """
+
+        def start(sender: Flask, **extra: object) -> None:
+            if function():
+                flask.request_started.disconnect(start, sender)  # not app: this must not hold it
+
+        flask.request_started.connect(start, app)
+        return start
+
+    @property
+    def context_ends(self) -> NamedSignal:
+        """The signal of the end of an app context."""
+        return flask.appcontext_tearing_down
+
+    def has_mailbox(self, asked: bool) -> bool:
+        """Whether the mailbox page can be part of an app.
+
+        :param asked: Whether ``MAIL_MAILBOX`` asks for it.
+        :raises ConfigurationError: if it asks in vain.
+        """
+        return True
+
+    def at_shutdown(self, app: t.Any, function: Callable[[], None]) -> None:
+        """Call a function when the server stops, if that is not simply the end of the process."""
+
+    def app_context(self, app: t.Any) -> AbstractContextManager[object]:
+        """Return a context of the app, for code without ``await``."""
+        context: AbstractContextManager[object] = app.app_context()
+        return context
+
+    def request_context(self, app: t.Any, base_url: str | None) -> AbstractContextManager[object]:
+        """Return the context of a request that no client has sent."""
+        context: AbstractContextManager[object] = app.test_request_context(base_url=base_url)
+        return context
+
+    def add_variables(self, app: t.Any, variables: dict[str, t.Any]) -> None:
+        """Add the variables of the app's context processors to those of a template."""
+        app.update_template_context(variables)
+
+    def with_app_context(self, function: Function) -> Function:
+        """Run the function of a command in a context of the app that the command line has
+        loaded."""
+        from flask.cli import with_appcontext
+
+        return with_appcontext(function)
+
+    def post(self, app: t.Any, base_url: str, path: str) -> Answer:
+        """Send the POST of a mailbox provider to a page of the app, without cookies (RFC 8058)."""
+        from flask.testing import FlaskClient
+
+        return FlaskClient(app, app.response_class, use_cookies=False).post(
+            f"/{path}",
+            base_url=base_url,
+            data={"List-Unsubscribe": "One-Click"},
+            content_type="multipart/form-data",
+        )
+
+    def check_blocking(self, app: t.Any) -> None:
+        """Warn if a send would block the event loop of the app."""
+
+
+FLASK = Framework()

@@ -1,0 +1,101 @@
+"""Flask or Quart: which of the two an app belongs to, and what is current.
+
+Everything else is the same in both, because both are made of :class:`flask.sansio.app.App`. Quart
+is never imported here: it is asked only if something else has loaded it.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+
+from flask import Flask
+from flask import has_app_context
+from flask import has_request_context
+from flask.globals import app_ctx
+from flask.globals import request_ctx
+
+from .flask_framework import FLASK
+from .flask_framework import Framework
+
+if t.TYPE_CHECKING:
+    from flask.sansio.app import App
+    from werkzeug.sansio.request import Request
+
+
+class Context(t.Protocol):
+    """An app context of either."""
+
+    @property
+    def app(self) -> t.Any:
+        """The app."""
+        ...
+
+    @property
+    def g(self) -> t.Any:
+        """What the app stores for as long as the context lasts."""
+        ...
+
+
+def framework_of(app: App) -> Framework:
+    """Return the framework of an app."""
+    if isinstance(app, Flask) or not is_quart(app):
+        return FLASK
+    from .quart_framework import QUART
+
+    return QUART
+
+
+def is_quart(app: object) -> bool:
+    """Whether an object is a Quart app."""
+    return any(kind.__module__.partition(".")[0] == "quart" for kind in type(app).__mro__)
+
+
+def load_app(path: str | None) -> App:
+    """Load an app as the command line does.
+
+    :param path: As for ``flask --app``.
+    """
+    from flask.cli import NoAppException
+    from flask.cli import ScriptInfo
+
+    try:
+        return ScriptInfo(app_import_path=path, set_debug_flag=False).load_app()
+    except NoAppException:
+        if "quart" not in sys.modules:  # the app would have imported it
+            raise
+        from quart.cli import ScriptInfo as QuartScriptInfo
+
+        return QuartScriptInfo(path, set_debug_flag=False).load_app()
+
+
+def current_context() -> Context | None:
+    """Return the app context of this thread or task; None outside one."""
+    if has_app_context():
+        return t.cast(Context, app_ctx._get_current_object())  # type: ignore[attr-defined]
+    quart = sys.modules.get("quart")
+    if quart is not None and quart.has_app_context():
+        return t.cast(Context, quart.globals.app_ctx._get_current_object())
+    return None
+
+
+def current_app_object() -> App | None:
+    """Return the current app itself, not a proxy for it; None outside an app context."""
+    context = current_context()
+    return None if context is None else t.cast("App", context.app)
+
+
+def current_globals() -> t.Any:
+    """Return ``g``, the object itself; None outside an app context."""
+    context = current_context()
+    return None if context is None else context.g
+
+
+def current_request() -> Request | None:
+    """Return the request of this thread or task; None outside one."""
+    if has_request_context():
+        return request_ctx.request
+    quart = sys.modules.get("quart")
+    if quart is not None and quart.has_request_context():
+        return t.cast("Request", quart.globals.request_ctx.request)
+    return None

@@ -1,0 +1,168 @@
+"""What an app of Quart does differently. This module is loaded for such an app only.
+
+Contexts, context processors and handlers of signals are asynchronous in Quart. Our own code is not:
+it waits for the mail server in a thread. So this module runs what is asynchronous to its end, in an
+event loop of its own. The server's loop is not touched: it may be the caller, or another thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import typing as t
+import warnings
+from collections.abc import Callable
+from collections.abc import Coroutine
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+
+import click
+import quart
+from quart.cli import ScriptInfo
+from quart.testing import QuartClient
+
+from ..errors import ConfigurationError
+from ..errors import MailWarning
+from ..testing.one_click import post_one_click
+from .flask_framework import Answer
+from .flask_framework import Framework
+from .flask_framework import Function
+from .other_extension import outside
+
+if t.TYPE_CHECKING:
+    from blinker import NamedSignal
+    from quart import Quart
+    from quart.ctx import AppContext
+    from quart.ctx import RequestContext
+
+T = t.TypeVar("T")
+_UNSET = object()
+
+
+class QuartFramework(Framework):
+    """What Quart answers."""
+
+    to_see_mail = "run 'quart mail catch'"
+    on_loop = True
+
+    def wording(self, text: str) -> str:
+        return text.replace("flask mail", "quart mail").replace("FLASK_MAIL", "QUART_MAIL")
+
+    def at_requests(self, app: Quart, function: Callable[[], bool]) -> Function:
+        # Quart would call an ordinary function in a thread, and the request would wait for one.
+        async def start(sender: Quart, **extra: object) -> None:
+            if function():
+                quart.request_started.disconnect(start, sender)
+
+        quart.request_started.connect(start, app)
+        return start
+
+    @property
+    def context_ends(self) -> NamedSignal:
+        return quart.appcontext_tearing_down
+
+    def has_mailbox(self, asked: bool) -> bool:
+        if asked:
+            raise ConfigurationError(
+                "MAIL_MAILBOX: only an app of Flask can have the page. Remove the key, run"
+                " 'quart mail catch', and view the mail of this app there."
+            )
+        return False
+
+    def at_shutdown(self, app: Quart, function: Callable[[], None]) -> None:
+        # Uvicorn ends its process by the signal that it got: no hook of atexit runs.
+        async def end() -> None:
+            await asyncio.to_thread(function)
+
+        app.after_serving(end)
+
+    def app_context(self, app: Quart) -> AbstractContextManager[object]:
+        return _pushed(app.app_context())
+
+    def request_context(self, app: Quart, base_url: str | None) -> AbstractContextManager[object]:
+        scheme, _, host = (base_url or "").rstrip("/").partition("://")
+        headers = {"Host": host} if host else {}
+        return _pushed(app.test_request_context("/", headers=headers, scheme=scheme or "http"))
+
+    def add_variables(self, app: Quart, variables: dict[str, t.Any]) -> None:
+        complete(app.update_template_context(variables), contextvars.copy_context())
+
+    def with_app_context(self, function: Function) -> Function:
+        # Quart's own runs the function on an event loop, and then nothing in it may start another.
+        @click.pass_context
+        def run(ctx: click.Context, /, *arguments: t.Any, **options: t.Any) -> t.Any:
+            app = ctx.ensure_object(ScriptInfo).load_app()
+            with self.app_context(app):
+                return ctx.invoke(function, *arguments, **options)
+
+        return functools.update_wrapper(run, function)
+
+    def post(self, app: Quart, base_url: str, path: str) -> Answer:
+        client = QuartClient(app, use_cookies=False)
+        return complete(post_one_click(client, base_url, path), contextvars.copy_context())
+
+    def check_blocking(self, app: Quart) -> None:
+        if not _is_on_loop():
+            return
+        # Quart runs the commands of an app on a loop too. Nothing else waits for that one.
+        serves = quart.has_request_context() or quart.has_websocket_context()
+        if serves or hasattr(app, "shutdown_event"):
+            warnings.warn(
+                "This call waits for the mail server, and meanwhile the event loop of the app"
+                " handles no other request. Write 'await mail.send_async(...)' instead of"
+                " mail.send(...), and iterate over mail.send_each(...) in a function that"
+                " asyncio.to_thread() calls.",
+                MailWarning,
+                stacklevel=outside(),
+            )
+
+
+QUART = QuartFramework()
+
+
+def complete(work: Coroutine[t.Any, t.Any, T], context: contextvars.Context) -> T:
+    """Run a coroutine to its end, and return its result. Its variables are those of *context*."""
+
+    def run() -> T:
+        # With a factory, the loop does not become the current one of the thread.
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return runner.run(work, context=context)
+
+    if not _is_on_loop():
+        return run()
+    # A thread has one running loop at most.
+    with ThreadPoolExecutor(1, "mail-quart") as thread:
+        return thread.submit(run).result()
+
+
+def _is_on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _pushed(context: AppContext | RequestContext) -> Iterator[None]:
+    """Push a context of Quart in this thread, as Flask's contexts do themselves."""
+    inside = contextvars.copy_context()
+    complete(context.push(), inside)
+    changed = [
+        (variable, variable.set(value))
+        for variable, value in inside.items()
+        if variable.get(_UNSET) is not value
+    ]
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        for variable, token in reversed(changed):
+            variable.reset(token)
+        complete(context.pop(error), inside)

@@ -74,7 +74,8 @@ class Dialogue:
     @property
     def answered(self) -> bool:
         """Whether the replies to all commands, those that are queued included, are here."""
-        return self.stream.replies >= self.pending
+        whole = [line for line in self.stream.buffered if line.endswith(b"\r")]
+        return sum(line[3:4] != b"-" for line in whole) >= self.pending
 
     def is_group(self, commands: int) -> bool:
         """Return whether so many commands go in one write, when no reply is outstanding."""

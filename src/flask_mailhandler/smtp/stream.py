@@ -82,14 +82,9 @@ class Stream:
         """When something was last received, on the monotonic clock."""
 
     @property
-    def buffered(self) -> bool:
-        """Whether octets have been received that are not yet read."""
-        return bool(self._lines or self._rest)
-
-    @property
-    def replies(self) -> int:
-        """The number of replies that have been received whole and are not yet read."""
-        return sum(line[3:4] != b"-" for line in self._lines)
+    def buffered(self) -> list[bytes]:
+        """The lines that have been received and are not yet read. The last may not be whole."""
+        return [*self._lines, *filter(None, (self._rest,))]
 
     @property
     def local_address(self) -> str:

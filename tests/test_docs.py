@@ -292,7 +292,7 @@ def test_every_page_is_reached() -> None:
 
 
 # What users of the package do not need.
-OF_CONTRIBUTORS = {"bench", "browser", "dev", "docs"}
+OF_CONTRIBUTORS = {"bench", "browser", "dev", "docs", "servers"}
 
 
 def test_every_extra_is_listed() -> None:

@@ -148,6 +148,24 @@ def test_the_envelope_sender(name: str, server: SMTPServer) -> None:
     assert ("VERIFIED" if sender.startswith("b+") else sender) == expected
 
 
+def test_no_from_email(server: SMTPServer) -> None:
+    """``MAIL_DEFAULT_FROM``, which Flask-Mailman does not read, is filled in; without it, the error
+    says what to set."""
+    for sender, sent in (("The Shop <shop@example.com>", True), (None, False)):
+        app = create_app(server, BACKENDS[0], MAIL_DEFAULT_SENDER=None, MAIL_DEFAULT_FROM=sender)
+        mh.Mail(app)
+        flask_mailman.Mail(app)
+        with app.app_context():
+            message = flask_mailman.EmailMessage("1", "Hello", to=["ann@example.org"])
+            if sent:
+                assert message.send() == 1
+            else:
+                with pytest.raises(mh.MessageError, match="or set MAIL_DEFAULT_FROM"):
+                    message.send()
+
+    assert server.outbox.one().from_addr.formatted == "The Shop <shop@example.com>"
+
+
 def test_a_wrong_envelope_sender(server: SMTPServer) -> None:
     """An address that cannot be one is an error that names ``from_email``, and may be silent."""
     app = create_app(server, BACKENDS[0])

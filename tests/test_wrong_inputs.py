@@ -284,4 +284,4 @@ def test_queue_out_of_reach(tmp_path: Path) -> None:
         closed_port() as port,
         pytest.raises(QueueError, match="Start the database server, or set MAIL_QUEUE"),
     ):
-        queued(f"postgresql://127.0.0.1:{port}/shop")
+        queued(f"postgresql+psycopg://127.0.0.1:{port}/shop")

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 class MailmanMessage(t.Protocol):
     """What the backend needs of Flask-Mailman's ``EmailMessage``."""
 
-    from_email: str
+    from_email: str | None
 
     def recipients(self) -> list[str]:
         """Return the recipients, with Cc and Bcc."""
@@ -86,6 +86,8 @@ class EmailBackend:
                 continue
             try:
                 mime = message.message()
+                if message.from_email is None and mime["From"] == "None":
+                    del mime["From"]  # the default is filled in, as for any message
                 mail.send(
                     mime,
                     recipients=message.recipients(),
@@ -100,9 +102,11 @@ class EmailBackend:
         return sent
 
 
-def _envelope_sender(from_email: str, mime: MIMEMessage) -> Address | None:
+def _envelope_sender(from_email: str | None, mime: MIMEMessage) -> Address | None:
     """Return the address for bounces, if the header does not name the same one: Flask-Mailman lets
     ``headers={"From": ...}`` differ from ``from_email``."""
+    if from_email is None:
+        return None
     sender = parse_envelope_sender(from_email, "from_email")
     named = mime["Sender"] or mime["From"]
     return None if named and parse_address(str(named), "From") == sender else sender

@@ -285,7 +285,7 @@ def test_answers(fake: FakeProvider, case: Case) -> None:
 @pytest.mark.parametrize("case", SILENT)
 @pytest.mark.parametrize("kind", [FakePostmark, FakeSES])
 def test_unknown(kind: type[FakeProvider], case: Case) -> None:
-    """Without a key for repeats, a message that may have been taken is unknown, and not repeated."""
+    """Without a key, a message that may have been taken is unknown, and is not repeated."""
     with kind() as fake:
         judged(fake, case)
 
@@ -334,7 +334,7 @@ def test_resend_is_asked_once_more(manner: Manner) -> None:
     [LOST, not_taken_and(page(429)), not_taken_and(page(401)), not_taken_and(page(503))],
 )
 def test_resend_asked_in_vain(second: Manner) -> None:
-    """If the second answer does not say what became of the first request, it may have been taken."""
+    """If the second answer says nothing of the first request, that may have been taken."""
     with FakeResend(LOST, second) as fake:
         (report,) = send(fake)
 
@@ -407,7 +407,6 @@ def test_errors_of_postmark(case: Case) -> None:
 def test_inactive_recipients(to: list[str], states: list[State]) -> None:
     """Postmark names the recipients that it leaves out in a text."""
     with FakePostmark() as fake:
-        fake.inactive = {*fake.inactive, "Inactive@example.com"}
         (report,) = send(fake, letter(*to))
 
     assert [outcome.state for outcome in report.outcomes] == states
@@ -551,6 +550,8 @@ def test_what_a_provider_cannot_express(
     ("url", "text"),
     [
         ("resend://default", "MAIL_API_KEY is not set"),
+        ("resend://k%20y@default", "without spaces"),
+        ("resend://k%C3%A9y@default", "without spaces"),
         ("resend://key", "must be like 'resend://KEY@default'"),
         ("resend://key@example.com", "must be like 'resend://KEY@default'"),
         ("resend://key:more@default", "must be like 'resend://KEY@default'"),
@@ -586,3 +587,29 @@ def test_the_key_is_not_shown(fake: FakeProvider) -> None:
     """The repr of a handler shows no key."""
     assert fake.key not in repr(handler_of(fake))
     assert "api_key=***" in repr(handler_of(fake))
+
+
+def test_the_command_says_where_mail_goes(fake: FakeProvider) -> None:
+    """``flask mail check`` names the API, shows no key, and asks nothing."""
+    app = Flask("shop")
+    app.config["MAIL_URL"] = fake.mail_url
+    Mail(app)
+
+    result = app.test_cli_runner().invoke(args=["mail", "check"])
+
+    assert result.exit_code == 0
+    assert f"Messages are sent by the API at 127.0.0.1:{fake.port}" in result.output
+    assert fake.key not in result.output
+    assert fake.opened == 0
+
+
+def test_in_a_test(fake: FakeProvider) -> None:
+    """With TESTING, mail is captured, whatever the provider."""
+    app = Flask("shop")
+    app.config.update(TESTING=True, MAIL_URL=fake.mail_url)
+    mail = Mail(app, cli=None)
+    with app.app_context(), mail.capture() as outbox:
+        mail.send(letter())
+
+    assert len(outbox) == 1
+    assert fake.opened == 0

@@ -31,8 +31,8 @@ from servers import DROP
 if t.TYPE_CHECKING:
     from pathlib import Path
 
+    from sending import Listener
     from servers import Accepted
-    from servers import ScriptedServer
     from servers.connection import Connection
     from storing import Place
 
@@ -85,7 +85,7 @@ class Killer:
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def work(self, server: ScriptedServer) -> bool:
+    def work(self, server: Listener) -> bool:
         """Run a worker until no mail is due or it is killed. Return whether it ended by itself."""
         keys = {"MAIL_URL": url_of(server), **self._keys}
         arguments = [json.dumps(sys.path), str(self._folder), json.dumps(keys), str(self.lease)]

@@ -96,7 +96,9 @@ def test_closed_before_another_is_opened(scripted: Scripted, fault: Fault) -> No
 def test_a_place_is_free_when_its_connection_is_closed() -> None:
     """F-94: a caller that waits for a slot is not called while the previous connection is being
     closed."""
-    slots, first, waits = Slots(1, 60), Turn(fresh=False), Turn(fresh=False)
+    slots: Slots[t.Any] = Slots(1, 60)
+    first: Turn[t.Any] = Turn(fresh=False)
+    waits: Turn[t.Any] = Turn(fresh=False)
     called: list[bool] = []
 
     class Dead:

@@ -326,7 +326,7 @@ def test_crowded_in_time(scripted: Scripted, clock: Clock, monkeypatch: pytest.M
         clock.passed = 20
         return "421 4.7.0 too many connections"
 
-    def counted(turn: Turn, seconds: float) -> bool:
+    def counted(turn: Turn[t.Any], seconds: float) -> bool:
         waits.append(seconds)
         return wait(turn, 0.0 if clock.passed else seconds)
 

@@ -101,6 +101,7 @@ def test_where_the_host_is_taken(keys: dict[str, object]) -> None:
     assert rendered_by_view(app, "shop.example") == link_to("http://shop.example/reset/t1")
 
 
+@pytest.mark.filterwarnings("ignore:Current server name")  # Flask before 3.1
 @pytest.mark.parametrize("more", [{}, {"DEBUG": True}, {"TRUSTED_HOSTS": ["attacker.example"]}])
 def test_the_servers_name(more: dict[str, object]) -> None:
     """SERVER_NAME works like MAIL_BASE_URL, with and without a request."""
@@ -167,6 +168,7 @@ def test_url_for(base: str, call: str, expect: str) -> None:
     assert html == f"https://shop.example{expect}".replace("%2F", "/").replace("%3F", "?")
 
 
+@pytest.mark.filterwarnings("ignore:Current server name")  # Flask before 3.1
 @pytest.mark.parametrize(
     ("keys", "endpoint", "values", "expect"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # What judges the code and builds the documentation: no test needs it in an old version.
 OTHERS = {"build", "mypy", "pallets-sphinx-themes", "playwright", "pyinstaller", "pyright", "ruff"}
-OTHERS |= {"sphinx", "types-tinycss2"}
+OTHERS |= {"sphinx", "types-pymysql", "types-tinycss2"}
 
 
 def oldest() -> list[str]:

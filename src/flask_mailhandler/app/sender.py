@@ -44,13 +44,10 @@ class Sender(MailBase):
 
     @property
     def handler(self) -> EmailHandler:
-        """The handler in force for the default account of the current app.
-
-        ::
+        """The handler in force for the default account of the current app. In a test it is the
+        handler for tests. ::
 
             print(mail.handler)
-
-        In a test it is the handler for tests.
         """
         return self._registration().handler(None)
 
@@ -70,8 +67,6 @@ class Sender(MailBase):
             @mail.before_send
             def mark(message):
                 return message.replace(subject=f"[test] {message.subject}")
-
-        :raises TypeError: for an ``async`` function.
         """
         from .wrong_arguments import check_not_async  # when an app is made, and not for a send
 

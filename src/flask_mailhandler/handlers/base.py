@@ -222,6 +222,7 @@ class EmailHandler(Defaults, abstract=True):
         observe: Observe | None = None,
         *,
         ready: Callable[[], bool] | None = None,
+        before_wait: Callable[[], object] = lambda: None,
         connections: int = 1,
         left: Callable[[Report], None] | None = None,
     ) -> Iterator[Report]:
@@ -230,6 +231,7 @@ class EmailHandler(Defaults, abstract=True):
 
         :param ready: Returns whether the next one is available without waiting. If it is left out,
             the items of a list are ready.
+        :param before_wait: Called before each wait for a server, if the handler does so.
         :param connections: How many connections to use at the same time; see :meth:`at_once`.
         :param left: Called with the report of each message that a server has accepted, or may
             have, if the caller stops iterating or an exception ends the delivery, so that the
@@ -240,7 +242,7 @@ class EmailHandler(Defaults, abstract=True):
             from .parallel import in_parallel  # few use it
 
             return in_parallel(self.dispatch, prepared, observe, connections, left)
-        return report_each(self, prepared, ready, observe, left)
+        return report_each(self, prepared, ready, observe, left, before_wait)
 
 
 def accept(job: Job) -> Report:

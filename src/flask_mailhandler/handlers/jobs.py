@@ -50,6 +50,7 @@ class Jobs(Iterator[Job]):
     :param ready: See :meth:`ready`; if it is left out, the items of a list are ready.
     :param observe: Called with each phase and job before the phase begins.
     :param left: Called with each report that the caller cannot get any more.
+    :param before_wait: The handler may call it before it waits for a server.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Jobs(Iterator[Job]):
         ready: Callable[[], bool] | None = None,
         observe: Observe | None = None,
         left: Callable[[Report], None] | None = None,
+        before_wait: Callable[[], object] = lambda: None,
     ) -> None:
         self._rest = iter(prepared)
         self._seal = seal
@@ -67,6 +69,7 @@ class Jobs(Iterator[Job]):
         self._ready = ready
         self._observe = observe
         self._left = left
+        self.before_wait = before_wait
         self.drawn: collections.deque[Prepared] = collections.deque()
         """The messages that are not reported yet, the oldest first, and among them those that
         need no delivery."""
@@ -142,6 +145,7 @@ def report_each(
     ready: Callable[[], bool] | None,
     observe: Observe | None,
     left: Callable[[Report], None] | None,
+    before_wait: Callable[[], object] = lambda: None,
 ) -> Iterator[Report]:
     """Deliver lazily, and give one report for each message, in order.
 
@@ -149,7 +153,7 @@ def report_each(
 
     :raises TypeError: if ``deliver`` reports more than it was given.
     """
-    jobs = Jobs(prepared, handler.seal, ready, observe, left)
+    jobs = Jobs(prepared, handler.seal, ready, observe, left, before_wait)
     name, drawn = type(handler).__name__, jobs.drawn
     error: DeliveryError | None = None
     try:

@@ -210,11 +210,14 @@ class SMTPEmailHandler(Connecting):
         # With map() and partial(), no function of this file is called for each job.
         delivery_of = functools.partial(Delivery, timeout=self.timeout, without_utf8=_without_utf8)
         waiting = Deliveries(map(delivery_of, jobs), ready)
+        if isinstance(jobs, Jobs):
+            waiting.before_wait = jobs.before_wait
         while delivery := waiting.first():
             if not delivery.waiting:  # it was settled with the one before it
                 yield _report(waiting.take())
                 continue
             try:
+                waiting.before_wait()
                 with self.pool.session(delivery, observe) as session:
                     for settled in session.send(waiting, observe):
                         yield conclude(settled.job, settled.ordered(), settled.error)

@@ -39,7 +39,8 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     allowance              how many messages a worker may still begin
     account_threads        the threads of a worker, one for each account
     account_sender         claims the rows of one account, pauses it, keeps its rate limit
-    attempt                sends the claimed rows, and stores each result
+    attempt                sends the claimed rows
+    results                stores each result, and announces the end of data
     lease                  the lease on claimed rows, and its renewal
     account_faults         when an account is paused
     shared_rate_limit      the rate limit, shared between workers

@@ -29,9 +29,9 @@ from . import lease
 from .account_faults import Faults
 from .allowance import Allowance
 from .attempt import Attempt
-from .attempt import Told
 from .lease import Lease
 from .lease import Renewal
+from .results import Told
 from .retry import AFTER_LOGIN
 from .retry import backoff
 from .retry import LONGEST_PAUSE
@@ -215,6 +215,7 @@ class AccountSender:
             observe=self._app_access.observe,
             told=self._tell,
             stopped=self._stopped,
+            heard=self._app_access.heard,
             screen=self._app_access.screen,
         )
         attempt.run(self._rows)

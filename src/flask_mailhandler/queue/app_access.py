@@ -17,6 +17,8 @@ from ..handlers.memory import MemoryEmailHandler
 from ..phase import Phase
 from ..report import Job
 from ..report import Report
+from ..signals import message_failed
+from ..signals import message_sent
 
 if t.TYPE_CHECKING:
     from flask.sansio.app import App
@@ -106,6 +108,12 @@ class AppAccess:
         """Call the app's observers, if there are any, before a phase of a message begins."""
         if (observers := self._registration.observe) is not None:
             observers(phase, job)
+
+    @property
+    def heard(self) -> bool:
+        """Whether a function of the app is called while a message is sent, or after it."""
+        signals = message_sent.receivers or message_failed.receivers
+        return bool(signals) or self._registration.observe is not None
 
     @property
     def screen(self) -> Screening | None:

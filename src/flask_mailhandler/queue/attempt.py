@@ -12,6 +12,9 @@ If the attempt ends early, each row is in one of these states:
     given to the handler, not announced        waits for another attempt
     given to the handler, announced            held, because it may have arrived
     reported                                   settled by its report
+
+If a message can be announced without waiting for its server, the result of the one before it is
+stored together with the announcement.
 """
 
 from __future__ import annotations
@@ -45,8 +48,9 @@ from .account_faults import must_rest
 from .events.refusing import refused
 from .outcomes import DamagedRowError
 from .outcomes import Settled
+from .results import Results
+from .results import Told
 from .row import Row
-from .row import RowState
 from .store_retry import retrying
 from .stored_message import job_of
 from .stored_message import read_options
@@ -55,9 +59,6 @@ if t.TYPE_CHECKING:
     from .events.refusing import Entries
     from .events.refusing import Screening
     from .stores.base import Store
-
-Told: t.TypeAlias = "Callable[[Row, Report | None], None]"
-"""Called with a row after an attempt, and with the attempt's report if there is one."""
 
 
 class LeaseLostError(Exception):
@@ -86,6 +87,8 @@ class Attempt:
     :param observe: Called with the phase and the job before each phase begins.
     :param told: Called after each row is written.
     :param screen: Refuses suppressed recipients, if the app has any.
+    :param heard: Whether functions of the app hear of each message. They may be slow, so each
+        result is stored at once.
     :param stopped: Called before each row. Once it returns true, the other rows are given back.
     """
 
@@ -101,17 +104,20 @@ class Attempt:
         observe: Observe,
         told: Told,
         stopped: Callable[[], bool],
+        heard: bool = False,
         screen: Screening | None = None,
     ) -> None:
         self._store = store
         self._handler = handler
         self._owner = owner
+        self._results = Results(store, owner, told)
         self._faults = faults
         self._timeout = timeout
         self._retry_unknown = retry_unknown
         self._observers = observe
-        self._told = told
         self._stopped = stopped
+        self._heard = heard
+        self._knows_waits = False
         self._screen = screen
         self._suppressed: Entries = {}
         self._sending: collections.deque[_Sending] = collections.deque()
@@ -129,7 +135,10 @@ class Attempt:
                 return
             # While a row is left, the handler may send its envelope with the end of data before it.
             for report in self._handler.dispatch(
-                self._prepared(left), self._observe, ready=lambda: bool(left)
+                self._prepared(left),
+                self._observe,
+                ready=lambda: bool(left),
+                before_wait=self._before_wait,
             ):
                 self._settle(self._sending.popleft(), report)
         except ConfigurationError as error:
@@ -170,9 +179,9 @@ class Attempt:
                 if row.expires > now:
                     sending = self._prepare(row)
                 else:
-                    self._write(transition.expired(row, now))
+                    self._results.write(transition.expired(row, now))
             except DamagedRowError as error:
-                self._write(transition.damaged(row, str(error), now))
+                self._results.write(transition.damaged(row, str(error), now))
             left.popleft()
             if sending is not None:
                 self._sending.append(sending)
@@ -195,7 +204,7 @@ class Attempt:
         open_states = {None, State.DEFERRED} | ({State.UNKNOWN} if self._retry_unknown else set())
         to = tuple(item.recipient for item in recipients if item.state in open_states)
         if not to:
-            self._write(self._after(transition.tried, row, recipients, row.error))
+            self._results.write(self._after(transition.tried, row, recipients, row.error))
             return None
         redirect = self._handler.redirect_to
         redirected = bool(redirect) and not {*to} <= {*redirect}
@@ -211,7 +220,7 @@ class Attempt:
         if group and (prepared.job is None or group != {*prepared.job.envelope.recipients}):
             # The server recognizes a repeat to the same recipients only.
             known = outcomes.unsafe(recipients)
-            self._write(self._after(transition.tried, row, known, row.error))
+            self._results.write(self._after(transition.tried, row, known, row.error))
             return None
         return _Sending(row, recipients, prepared)
 
@@ -232,7 +241,7 @@ class Attempt:
             now = datetime.datetime.fromtimestamp(self._store.now(), datetime.UTC)
             until = now + datetime.timedelta(seconds=self._handler.repeatable)
         note = outcomes.note_to_json(announced, until)
-        if not self._store.announce(sending.row.id, self._owner, note):
+        if not self._results.announce(sending.row.id, note):
             raise LeaseLostError(
                 f"Row {sending.row.id} was taken over by another worker, because this one did not"
                 " renew its lease in time. This worker has not sent it."
@@ -253,6 +262,10 @@ class Attempt:
                 return one
         raise LookupError(f"The handler sends {job.message_id}, which it was not given.")
 
+    def _before_wait(self) -> None:
+        self._knows_waits = True
+        self._results.write_kept()
+
     def _settle(self, sending: _Sending, report: Report) -> None:
         rest = self._faults.judge(report)
         if rest:
@@ -264,7 +277,11 @@ class Attempt:
         recipients = outcomes.merged(
             sending.recipients, report.outcomes, put_off=put_off, safe_until=report.safe_until
         )
-        self._write(self._after(step, sending.row, recipients, str(report.error or "")), report)
+        row = self._after(step, sending.row, recipients, str(report.error or ""))
+        if self._sending and self._knows_waits and not self._heard:
+            self._results.keep(row, report)
+        else:
+            self._results.write(row, report)
 
     def _after(self, step: t.Any, row: Row, recipients: Sequence[Settled], why: str) -> Row:
         after: Row = step(
@@ -273,6 +290,7 @@ class Attempt:
         return after
 
     def _interrupted(self, why: str, rows: t.Iterable[_Sending]) -> None:
+        self._results.write_kept()
         for sending in rows:
             after = transition.interrupted(
                 sending.row,
@@ -283,27 +301,7 @@ class Attempt:
                 retry_unknown=self._retry_unknown,
                 safe_until=sending.safe_until,
             )
-            self._write(after)
-
-    def _write(self, row: Row, report: Report | None = None) -> None:
-        drop = row.state is RowState.SENT
-        if not retrying(
-            lambda: self._store.settle(row, self._owner, drop=drop),
-            lambda: self._is_written(row),
-        ):
-            logger.warning(
-                "Row %d was taken over by another worker; the result of this one is not stored.",
-                row.id,
-            )
-            return
-        self._told(row, report)
-
-    def _is_written(self, row: Row) -> bool | None:
-        """Return True if the row was written; None if not."""
-        found = self._store.get(row.id)
-        # No other worker can have written it at the same microsecond.
-        same = found is not None and (found.state, found.changed) == (row.state, row.changed)
-        return same or None
+            self._results.write(after)
 
     def _release(self, rows: t.Iterable[Row]) -> None:
         if ids := [row.id for row in rows]:

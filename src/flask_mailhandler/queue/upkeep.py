@@ -17,7 +17,7 @@ from .stores.base import Filter
 
 if t.TYPE_CHECKING:
     from .app_access import AppAccess
-    from .attempt import Told
+    from .results import Told
     from .stores.base import Store
 
 EVERY = 1.0

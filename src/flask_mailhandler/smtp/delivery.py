@@ -196,6 +196,8 @@ class Deliveries:
         self._drawn: collections.deque[Delivery] = collections.deque()
         """The one in hand and, if it was asked for, the one after it."""
         self._error: Exception | None = None
+        self.before_wait: Callable[[], object] = lambda: None
+        """Called before each wait for a server, except for the reply to a content."""
 
     def first(self) -> Delivery | None:
         """Return the one in hand, or None if all are settled. May wait until it is made."""

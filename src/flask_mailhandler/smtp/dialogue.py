@@ -71,6 +71,11 @@ class Dialogue:
         """The number of replies to come, those to queued commands included."""
         return len(self._queued) + self._outstanding
 
+    @property
+    def answered(self) -> bool:
+        """Whether the replies to all commands, those that are queued included, are here."""
+        return self.stream.replies >= self.pending
+
     def is_group(self, commands: int) -> bool:
         """Return whether so many commands go in one write, when no reply is outstanding."""
         return commands <= self._window

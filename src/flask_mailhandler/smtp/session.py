@@ -49,6 +49,7 @@ from .states import SessionState
 from .states import TransactionState
 from .stream import StreamError
 from .stream import TimedOutError
+from .stuffing import SMALL
 from .transaction import Transaction
 
 # Seconds: one flight is not risked when nothing was received from the server for longer.
@@ -172,6 +173,8 @@ class Session:
         self.state = _BUSY
         hangs = None
         try:
+            if ahead is None or not self._is_answered(ahead):
+                deliveries.before_wait()
             if ahead is None:
                 self._dialogue.state = LineState.RESTING
                 if self.chunking in _BDAT and chunk.fits(transaction):
@@ -205,6 +208,10 @@ class Session:
             delivery.repeated = False
             if self.begun >= self._most and self.state is not _AHEAD:
                 self.close()
+
+    def _is_answered(self, ahead: Transaction) -> bool:
+        """Return whether the end of this data can be written without waiting for the server."""
+        return self._dialogue.answered and ahead.delivery.job.content.size <= SMALL
 
     def _is_unanswered(self, transaction: Transaction) -> bool:
         """Return whether the server has not replied to any command since the session opened."""

@@ -87,6 +87,11 @@ class Stream:
         return bool(self._lines or self._rest)
 
     @property
+    def replies(self) -> int:
+        """The number of replies that have been received whole and are not yet read."""
+        return sum(line[3:4] != b"-" for line in self._lines)
+
+    @property
     def local_address(self) -> str:
         """The IP address of this end."""
         return str(self._sock.getsockname()[0])

@@ -1,4 +1,4 @@
-"""A scripted HTTP server: real connections that are kept, and declared answers to whole requests."""
+"""A scripted HTTP server: kept connections, and declared answers to whole requests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Strict stand-ins for the APIs of providers, written from their documentation.
 
-Each checks the fields of a request, keeps what it takes, and can be told to behave badly: a *manner*
-for each of the next requests, after which it behaves well.
+Each checks the fields of a request, keeps what it takes, and can be told to behave badly: it has a
+*manner* for each of the next requests, after which it behaves well.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import base64
 import collections
 import email
 import email.policy
+import email.utils
 import re
 import typing as t
 
@@ -169,7 +170,7 @@ class FakePostmark(FakeProvider):
         "TextBody": str, "HtmlBody": str, "Headers": list, "Attachments": list,
         "MessageStream": str,
     }  # fmt: skip
-    inactive: t.ClassVar = {"inactive@example.com"}
+    inactive: t.ClassVar[set[str]] = {"inactive@example.com", "Inactive@example.com"}
 
     @property
     def mail_url(self) -> str:

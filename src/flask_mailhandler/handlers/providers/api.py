@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
@@ -47,6 +48,15 @@ _OCTETS_PER_SECOND = 100_000
 _SHOWN = 300
 
 
+def _api_key(value: object, name: str) -> Secret:
+    found = config.secret(value, name)
+    if not re.fullmatch(rb"[!-~]+", found.octets()):
+        raise ConfigurationError(
+            f"{name} must have only visible ASCII characters, without spaces. Copy it again."
+        )
+    return found
+
+
 def _api_url(value: object, name: str) -> str:
     from ...net.http.url import is_private  # loads what connects
     from ...net.http.url import split
@@ -71,7 +81,7 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     the provider decides itself have no effect: the DKIM signature, and delivery notifications.
     """
 
-    api_key: Option[str | Secret | None, Secret | None] = Option(config.secret, None)
+    api_key: Option[str | Secret | None, Secret | None] = Option(_api_key, None)
     """The key, or token, of the provider's API."""
     api_url: Option[str | None, str | None] = Option(_api_url, None)
     """The URL of the API, instead of the provider's own; for a proxy of yours, or a test."""

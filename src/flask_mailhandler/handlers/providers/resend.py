@@ -58,7 +58,7 @@ class ResendEmailHandler(FieldsEmailHandler):
     provider = "Resend"
     most_octets = 40_000_000
     most_recipients = 50
-    repeatable = _KEY_IS_KNOWN
+    repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
 
     @property
     def home(self) -> str:

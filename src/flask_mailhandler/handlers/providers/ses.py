@@ -204,7 +204,7 @@ def _body(job: Job, configuration_set: str | None) -> bytes:
         "Destination": {"ToAddresses": [*map(str.__str__, job.envelope.recipients)]},
     }
     sender = str.__str__(job.envelope.sender)
-    # Without it, SES sends bounces to the From, and it may be an address that is not verified.
+    # Without it, SES sends bounces to the From. It must be a verified address, too.
     if sender and sender not in _from(job):
         fields["FeedbackForwardingEmailAddress"] = sender
     if configuration_set:

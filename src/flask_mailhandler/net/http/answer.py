@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 # Octets of all heads together, and of the lines between chunks.
 _MAX_HEADS = 1 << 18
-_INTERIM = re.compile(rb"HTTP/1\.[0-9] 1[0-9]{2}(?: [^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
+_INTERIM = re.compile(rb"HTTP/1\.[0-9] (1[0-9]{2})(?: [^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
 _INTERIM_BEGINS = re.compile(rb"HTTP/1\.[0-9] 1[0-9]{2}[ \r\n]")
 # The octets after which it is known whether an answer is interim.
 _DECIDED = len(b"HTTP/1.1 100 ")
@@ -177,9 +177,9 @@ def final_begins(early: bytes) -> tuple[bool, bytes]:
     :return: Whether a final answer has begun, and the octets without complete interim answers.
     """
     while found := _INTERIM.match(early):
-        if found[0].split(b" ", 2)[1][:3] == b"101":
+        if found[1] == b"101":
             break
         early = early[found.end() :]
     if len(early) < _DECIDED:
         return False, early
-    return not _INTERIM_BEGINS.match(early), early
+    return len(early) > _MAX_HEADS or not _INTERIM_BEGINS.match(early), early

@@ -188,6 +188,16 @@ class Store(t.Protocol):
         """
         ...
 
+    def settle_and_announce(
+        self, row: Row, following: int, owner: str, ended: str, *, drop: bool = False
+    ) -> tuple[bool, bool]:
+        """Do what :meth:`settle` does with *row* and :meth:`announce` with the row *following*, in
+        one transaction if that is possible.
+
+        :return: What the two methods return.
+        """
+        ...
+
     def release(self, ids: Collection[int], owner: str) -> None:
         """Give back rows whose end of data was not announced. The attempt does not count."""
         ...

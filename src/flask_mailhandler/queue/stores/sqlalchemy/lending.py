@@ -34,7 +34,9 @@ class Lent:
         self.driver: t.Any = t.cast("t.Any", self.proxy.driver_connection)
         self.used: float = 0.0
         """When it was used last, by the monotonic clock."""
-        self._cursor = self.driver.cursor()
+        # Otherwise PostgreSQL sends octets as hexadecimal digits: 30 µs more for 10 kB.
+        binary = {"binary": True} if engine.dialect.driver == "psycopg" else {}
+        self._cursor = self.driver.cursor(**binary)
 
     def run(self, statement: Statement, values: Mapping[str, t.Any]) -> list[t.Any]:
         """Run a statement, and return its rows."""

@@ -28,7 +28,9 @@ from .insert import values_of
 from .listing import literal
 from .postgresql import later
 from .postgresql import settlement
+from .postgresql import settlement_and_announcement
 from .repeat import repeated
+from .statement import Run
 
 
 class SqlalchemyStore(SqlalchemyClaims):
@@ -44,18 +46,25 @@ class SqlalchemyStore(SqlalchemyClaims):
         this: sa.BindParameter[int] = sa.bindparam("this")
         owner = columns.lease_owner == sa.bindparam("owner")
         drop = sa.delete(database.contents).where(database.contents.c.id == this)
-        announce = sa.update(self._rows).where(columns.id == this, self._claimed, owner)
-        announce = announce.values(ended=sa.bindparam("ended"))
+        announce = sa.update(self._rows).where(self._claimed, owner)
+        announce = announce.values(ended=sa.bindparam("note"))
+        following: sa.BindParameter[int] = sa.bindparam("following")
+        announce = announce.where(columns.id == following)
         mine = columns.state.in_([literal(RowState.CLAIMED), literal(RowState.HELD)])
         settle = sa.update(self._rows).where(columns.id == this, mine, owner)
         self._drop = self._made(drop)
-        self._announce = self._made(announce)
         self._settle = self._made(settle.values({name: sa.bindparam(name) for name in CHANGING}))
         owners = sa.select(columns.lease_owner).distinct()
         self._owners = self._made(owners.where(self._claimed, self._mine_all()))
         if database.kind.one_statement:
             self._announce_later = self._made(announce.returning(columns.id, later()))
-            self._settlement = self._made(settlement(settle, this, database.contents, CHANGING))
+            parts = this, database.contents, CHANGING
+            self._settlement = self._made(settlement(settle, *parts))
+            self._settle_and_announce = self._made(
+                settlement_and_announcement(settle, announce, *parts)
+            )
+        # Last, because a statement remembers that it returned no column when it was compiled.
+        self._announce = self._made(announce)
 
     @property
     def begun(self) -> bool:
@@ -105,7 +114,7 @@ class SqlalchemyStore(SqlalchemyClaims):
 
     @repeated
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
-        values = {"this": row_id, "owner": owner, "ended": ended}
+        values = {"following": row_id, "owner": owner, "note": ended}
         durable = not _run_of(owner)
         later = self.database.kind.one_statement and not durable
         announce = self._announce_later if later else self._announce
@@ -120,10 +129,31 @@ class SqlalchemyStore(SqlalchemyClaims):
             with self.database.quick() as run:
                 return bool(run(self._settlement, values))
         with self.database.quick(durable=False, several=drop) as run:
-            found = run(self._settle, {**_changing(row), "owner": owner})
-            if drop and found:
-                run(self._drop, {"this": row.id})
+            return self._settle_one(run, {**_changing(row), "owner": owner}, drop)
+
+    def _settle_one(self, run: Run, values: dict[str, t.Any], drop: bool) -> bool:
+        found = run(self._settle, values)
+        if drop and found:
+            run(self._drop, {"this": values["this"]})
         return bool(found)
+
+    @repeated
+    def settle_and_announce(
+        self, row: Row, following: int, owner: str, ended: str, *, drop: bool = False
+    ) -> tuple[bool, bool]:
+        if not _run_of(owner):  # an announcement is on the disk when it returns, a result later
+            return self.settle(row, owner, drop=drop), self.announce(following, owner, ended)
+        self._contents.pop(row.id, None)
+        values = {**_changing(row), "owner": owner}
+        note = {"following": following, "owner": owner, "note": ended}
+        whole = self.database.kind.one_statement
+        with self.database.quick(durable=False, several=not whole) as run:
+            if whole:
+                both = {**values, **note, "drop": drop}
+                ((settled, announced, _),) = run(self._settle_and_announce, both)
+                return bool(settled), bool(announced)
+            settled = self._settle_one(run, values, drop)
+            return settled, bool(run(self._announce, note))
 
     @repeated
     def release(self, ids: Collection[int], owner: str) -> None:
@@ -160,6 +190,7 @@ class SqlalchemyStore(SqlalchemyClaims):
         pull = sa.update(self._rows).where(self._mine_all(), self._waiting)
         pull = pull.where(columns.changed > now + 60, columns.due <= columns.changed + longest)
         with self.database.write(durable=False) as connection:
+            # MySQL sets one column after the other, in the order of the table: "changed" is last.
             return connection.execute(
                 pull.values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
             ).rowcount

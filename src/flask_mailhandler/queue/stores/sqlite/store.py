@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import sqlite3
 import time
 import typing as t
 from collections.abc import Callable
@@ -102,21 +103,19 @@ class SqliteStore(SqliteAccounts):
         )
 
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
-        changed = self._change(
-            "UPDATE mail_queue SET ended = ?"
-            " WHERE id = ? AND state = 'claimed' AND lease_owner = ?",
-            (ended, row_id, owner),
-            durable=not self._boot,
-        )
-        return changed == 1
+        with self.file.write(durable=not self._boot) as connection:
+            return _announce(connection, row_id, owner, ended)
 
     def settle(self, row: Row, owner: str, *, drop: bool = False) -> bool:
-        mine = "state IN ('claimed', 'held') AND lease_owner = ?"
         with self.file.write(durable=False) as connection:
-            written = connection.execute(f"{_WRITE} AND {mine}", (*_changing(row), owner)).rowcount
-            if drop and written:
-                connection.execute("DELETE FROM mail_queue_content WHERE id = ?", (row.id,))
-        return written == 1
+            return _settle(connection, row, owner, drop)
+
+    def settle_and_announce(
+        self, row: Row, following: int, owner: str, ended: str, *, drop: bool = False
+    ) -> tuple[bool, bool]:
+        with self.file.write(durable=not self._boot) as connection:
+            settled = _settle(connection, row, owner, drop)
+            return settled, _announce(connection, following, owner, ended)
 
     def release(self, ids: Collection[int], owner: str) -> None:
         self._change(
@@ -255,6 +254,22 @@ class SqliteStore(SqliteAccounts):
 
 def _marks(values: Collection[t.Any]) -> str:
     return ", ".join("?" * len(values))
+
+
+def _announce(connection: sqlite3.Connection, row_id: int, owner: str, ended: str) -> bool:
+    changed = connection.execute(
+        "UPDATE mail_queue SET ended = ? WHERE id = ? AND state = 'claimed' AND lease_owner = ?",
+        (ended, row_id, owner),
+    )
+    return changed.rowcount == 1
+
+
+def _settle(connection: sqlite3.Connection, row: Row, owner: str, drop: bool) -> bool:
+    mine = "state IN ('claimed', 'held') AND lease_owner = ?"
+    written = connection.execute(f"{_WRITE} AND {mine}", (*_changing(row), owner)).rowcount
+    if drop and written:
+        connection.execute("DELETE FROM mail_queue_content WHERE id = ?", (row.id,))
+    return written == 1
 
 
 _changing: Callable[[Row], tuple[t.Any, ...]] = operator.attrgetter(*CHANGING, "id")

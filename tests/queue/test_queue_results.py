@@ -1,0 +1,286 @@
+"""When the result of a message is stored, and what is stored with it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import socket
+import threading
+import typing as t
+
+import pytest
+from test_queue_kill import Killer
+
+from flask_mailhandler import message_sent
+from flask_mailhandler import QueueError
+from flask_mailhandler.queue.row import RowState
+from queueing import Shop
+from queueing import shop
+from sending import letter
+from sending import letters
+from servers.waiting import until
+from storing import add
+from storing import lease
+from storing import NOW
+from storing import row
+
+if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from flask_mailhandler import Message
+    from flask_mailhandler.queue.stores.base import Store
+    from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
+    from servers.postgresql import Postgresql
+    from storing import Place
+
+_REPLIES = {
+    b"EHLO": b"250-together.example\r\n250 PIPELINING\r\n",
+    b"MAIL": b"250 2.1.0 ok\r\n",
+    b"RCPT": b"250 2.1.5 ok\r\n",
+    b"DATA": b"354 go ahead\r\n",
+    b".": b"250 2.0.0 taken\r\n",
+    b"QUIT": b"221 2.0.0 bye\r\n",
+}
+
+
+@dataclasses.dataclass
+class Together:
+    """A server of one connection at a time. Like Postfix, it replies in one write to all that
+    arrived together: the end of one message and the envelope of the next.
+
+    :param at_content: Called when a content begins to arrive, with the number of the message.
+    :param after: Called when the end of a content was answered, before the next envelope is. The
+        replies are two writes then.
+    """
+
+    at_content: Callable[[int], object] = lambda number: None
+    after: Callable[[int], object] | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    contents: int = 0
+    """How many contents have begun to arrive."""
+    _sock: socket.socket | None = None
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[t.Self]:
+        with socket.create_server((self.host, 0)) as listener:
+            listener.settimeout(120)
+            self.port = listener.getsockname()[1]
+            thread = threading.Thread(target=self._serve, args=(listener,))
+            thread.start()
+            yield self
+            listener.shutdown(socket.SHUT_RDWR)
+            if self._sock is not None:
+                self._sock.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+    def _serve(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # at the end of the test
+            while True:
+                self._sock = listener.accept()[0]
+                with self._sock, contextlib.suppress(ConnectionError):  # the client was killed
+                    self._sock.settimeout(120)
+                    self._converse(self._sock)
+                self._sock = None
+
+    def _converse(self, sock: socket.socket) -> None:
+        replies, buffer, end = [b"220 together.example\r\n"], b"", b"\r\n"
+        while True:
+            head, found, rest = buffer.partition(end)
+            if not found:
+                if replies:
+                    sock.sendall(b"".join(replies))
+                    replies.clear()
+                if not (more := sock.recv(1 << 16)):
+                    return
+                if end != b"\r\n" and not buffer:
+                    self.contents += 1
+                    self.at_content(self.contents)
+                buffer += more
+                continue
+            buffer = rest
+            verb = b"." if end != b"\r\n" else head[:4].upper()
+            replies.append(_REPLIES[verb])
+            end = b"\r\n.\r\n" if verb == b"DATA" else b"\r\n"
+            if verb == b"." and self.after is not None:
+                sock.sendall(b"".join(replies))
+                replies.clear()
+                self.after(self.contents)
+
+
+@contextlib.contextmanager
+def sending(folder: Path, named: str, server: Together, *queued: Message) -> Iterator[Shop]:
+    """A shop whose worker sends these messages in one claim when the context ends."""
+    with server.listening(), shop(folder, server, MAIL_QUEUE=named) as here:
+        for message in queued:
+            here.mail.send_later(message)
+        yield here
+        here.queue.run_once()
+        assert here.states == ["sent"] * len(queued)
+
+
+@pytest.fixture
+def store(place: Place) -> Store:
+    """A store of one app."""
+    return place.store()
+
+
+def noted(here: Shop) -> list[tuple[str, bool]]:
+    """The state of each row, and whether its end of data is announced."""
+    return [(str(one.state), one.ended is not None) for one in here.rows]
+
+
+def test_a_result_is_stored_before_the_next_message_is_sent(tmp_path: Path, place: Place) -> None:
+    """When a server has the end of a message, the result of the one before it is stored, the
+    message is announced, and the one after it is not."""
+    seen: dict[int, list[tuple[str, bool]]] = {}
+    server = Together(lambda number: seen.update({number: noted(here)}))
+    with sending(tmp_path, place.named, server, *letters(3)) as here:
+        pass
+
+    assert seen == {
+        1: [("claimed", True), ("claimed", False), ("claimed", False)],
+        2: [("sent", False), ("claimed", True), ("claimed", False)],
+        3: [("sent", False), ("sent", False), ("claimed", True)],
+    }
+
+
+def test_a_result_does_not_wait_for_a_slow_server(tmp_path: Path, place: Place) -> None:
+    """While a server has not replied to the next envelope, the result of the message before it is
+    stored. Here the server replies only when it is."""
+    server = Together(
+        after=lambda number: until(lambda: here.states[number - 1] == "sent", 60, "its result")
+    )
+    with sending(tmp_path, place.named, server, *letters(3)) as here:
+        pass
+
+
+def test_a_result_does_not_wait_for_a_large_content(tmp_path: Path, place: Place) -> None:
+    """Before a large content is written, which a slow server may read for minutes, the result of
+    the message before it is stored."""
+    seen: dict[int, list[tuple[str, bool]]] = {}
+    server = Together(lambda number: seen.update({number: noted(here)}))
+    large = letter("r2@example.com", text=("x" * 70 + "\n") * 1_400)
+    with sending(tmp_path, place.named, server, letter(), large) as here:
+        pass
+
+    assert seen[2][0] == ("sent", False)
+
+
+def test_a_receiver_hears_of_a_message_before_the_next_is_announced(
+    tmp_path: Path, place: Place
+) -> None:
+    """A receiver may take long, and a message must not count as sent meanwhile of which the server
+    has nothing."""
+    seen: list[list[tuple[str, bool]]] = []
+
+    def hear(app: object, **facts: object) -> None:
+        seen.append(noted(here))
+
+    with sending(tmp_path, place.named, Together(), *letters(2)) as here:
+        message_sent.connect(hear, here.app)
+
+    assert seen == [[("sent", False), ("claimed", False)], [("sent", False), ("sent", False)]]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
+def test_killed_in_a_list(tmp_path: Path, place: Place) -> None:
+    """If a worker is killed while a server has the end of one message, that message alone is held:
+    the result of the one before it is stored, and the one after it is sent by another worker."""
+    killer = Killer(tmp_path, MAIL_QUEUE=place.named)
+    server = Together(lambda number: killer.kill() if number == 2 else None)
+    with server.listening(), shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        for message in letters(3):
+            here.mail.send_later(message)
+
+        assert not killer.work(server)
+        assert here.states == ["sent", "claimed", "claimed"]
+        here.forget_workers()
+        assert killer.work(server)
+        assert here.states == ["sent", "held", "sent"]
+    assert server.contents == 3
+
+
+def test_a_reply_of_the_store_that_is_lost(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the store has written a result with an announcement, and its reply is lost, the result
+    counts. The announced message was not sent, so it is tried again."""
+    server = Together()
+    with server.listening(), shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        for message in letters(2):
+            here.mail.send_later(message)
+        store = here.queue.store
+        real = store.settle_and_announce
+
+        def lose(*arguments: t.Any, **options: t.Any) -> t.NoReturn:
+            monkeypatch.undo()
+            real(*arguments, **options)
+            raise QueueError("The reply is lost.")
+
+        monkeypatch.setattr(store, "settle_and_announce", lose)
+        here.queue.run_once()
+        assert here.states == ["sent", "waiting"]
+        here.all_later()
+        here.queue.run_once()
+        assert here.states == ["sent", "sent"]
+    assert server.contents == 2
+
+
+@pytest.mark.services
+def test_a_result_and_an_announcement_are_one_transaction(
+    tmp_path: Path, postgresql: Postgresql
+) -> None:
+    """In PostgreSQL, the result of a message is stored in the transaction that announces the next
+    one, if nothing has to be waited for in between."""
+    seen: dict[int, list[str]] = {}
+
+    def note(number: int) -> None:
+        with database.single() as connection:
+            found = connection.exec_driver_sql("SELECT xmin::text FROM mail_queue ORDER BY id")
+            seen[number] = [*found.scalars()]
+
+    with (
+        postgresql.database() as named,
+        sending(tmp_path, named, Together(note), *letters(3)) as here,
+    ):
+        database = t.cast("SqlalchemyStore", here.queue.store).database
+
+    assert seen[2][0] == seen[2][1] != seen[2][2]
+    assert seen[3][1] == seen[3][2] != seen[3][0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("me", "me", (True, True)),
+        ("other", "me", (False, True)),
+        ("me", "other", (True, False)),
+        ("other", "other", (False, False)),
+    ],
+)
+def test_settling_and_announcing(
+    store: Store, first: str, second: str, expected: tuple[bool, bool]
+) -> None:
+    """A result is written, and an announcement made, each if its own row belongs to the claim."""
+    add(store, row(), row(), row())
+    claimed = [store.claim("default", lease(owner), NOW, 1)[0] for owner in (first, second)]
+    sent = dataclasses.replace(claimed[0], state=RowState.SENT, lease_owner=None, ended=None)
+
+    found = store.settle_and_announce(sent, claimed[1].id, "me", '["b@example.com"]', drop=True)
+
+    assert found == expected
+    rows = [store.get(number) for number in (1, 2, 3)]
+    assert [one and (str(one.state), one.ended) for one in rows] == [
+        ("sent" if expected[0] else "claimed", None),
+        ("claimed", '["b@example.com"]' if expected[1] else None),
+        ("waiting", None),
+    ]
+    assert [store.content(number) for number in (1, 2, 3)] == [
+        None if expected[0] else b"x",
+        b"x",
+        b"x",
+    ]

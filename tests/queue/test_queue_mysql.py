@@ -259,8 +259,11 @@ def test_a_deadlock(url: str, tmp_path: Path) -> None:
                 locked.set()
                 # Not innodb_lock_waits, which answers with old rows if it is asked often.
                 waits = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
-                count = lambda: connection.exec_driver_sql(waits).all()[0][1]  # noqa: E731
-                until(lambda: count() == "1", 60, "the queue to wait")
+
+                def is_waiting() -> bool:
+                    return bool(connection.exec_driver_sql(waits).one()[1] == "1")
+
+                until(is_waiting, 60, "the queue to wait")
                 connection.exec_driver_sql("SELECT id FROM mail_queue WHERE id = 1 FOR UPDATE")
 
         sa.event.listen(

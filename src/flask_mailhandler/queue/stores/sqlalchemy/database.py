@@ -45,7 +45,12 @@ class Database:
         self.name: str = engine.url.set(query={}).render_as_string()
         self.kind: Kind = KINDS[engine.dialect.name]
         self.schema: Schema = Schema(self.kind, self.name, schema, ours=ours)
-        self.rows, self.contents, self.accounts, self.events, self.suppressed = self.schema.tables
+        tables = self.schema.tables
+        self.rows: sa.Table = tables[0]
+        self.contents: sa.Table = tables[1]
+        self.accounts: sa.Table = tables[2]
+        self.events: sa.Table = tables[3]
+        self.suppressed: sa.Table = tables[4]
         self.insertion: Insertion = Insertion(self.rows, self.contents, engine.dialect)
         self.clock: Clock = Clock(self.single, self.kind.now)
         self._ours = ours

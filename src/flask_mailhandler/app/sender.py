@@ -44,9 +44,10 @@ class Sender(MailBase):
 
     @property
     def handler(self) -> EmailHandler:
-        """The handler in force for the default account of the current app, or the one for tests. ::
+        """The handler in force for the default account of the current app. In a test it is the
+        handler for tests. ::
 
-        print(mail.handler)
+            print(mail.handler)
         """
         return self._registration().handler(None)
 

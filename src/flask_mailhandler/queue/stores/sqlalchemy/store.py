@@ -137,7 +137,7 @@ class SqlalchemyStore(SqlalchemyClaims):
             run(self._drop, {"this": values["this"]})
         return bool(found)
 
-    @repeated
+    # Not repeated as a whole: a second settle() would not find the row that the first has written.
     def settle_and_announce(
         self, row: Row, following: int, owner: str, ended: str, *, drop: bool = False
     ) -> tuple[bool, bool]:

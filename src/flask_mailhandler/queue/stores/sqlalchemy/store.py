@@ -116,8 +116,8 @@ class SqlalchemyStore(SqlalchemyClaims):
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
         values = {"following": row_id, "owner": owner, "note": ended}
         durable = not _run_of(owner)
-        later = self.database.kind.one_statement and not durable
-        announce = self._announce_later if later else self._announce
+        lazily = self.database.kind.one_statement and not durable
+        announce = self._announce_later if lazily else self._announce
         with self.database.quick(durable=durable) as run:
             return bool(run(announce, values))
 

@@ -245,6 +245,21 @@ def test_a_session_of_any_level(level: str, url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.services
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ"])
+def test_a_key_that_is_there(level: str, url: str, tmp_path: Path, scripted: Scripted) -> None:
+    """A transaction of the app that finds the key of a waiting message does not keep a worker from
+    sending it."""
+    with shop(tmp_path, scripted(), MAIL_QUEUE=url) as here, engine_at(url) as engine:
+        first = here.mail.send_later(letter(), key="k")
+        with orm.Session(engine.execution_options(isolation_level=level)) as session:
+            second = here.mail.send_later(letter(), key="k", session=session)
+            here.queue.run_once()
+
+            assert (second.created, second.id) == (False, first.id)
+            assert here.states == ["sent"]
+
+
+@pytest.mark.services
 def test_a_deadlock(url: str, tmp_path: Path) -> None:
     """If the server ends a transaction of the queue because of another one, the queue repeats
     it."""

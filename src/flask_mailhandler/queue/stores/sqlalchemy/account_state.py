@@ -18,7 +18,6 @@ from .insert import clean
 from .repeat import repeated
 from .statement import Statement
 
-
 _PAUSE = ("paused_until", "pauses", "why")
 
 

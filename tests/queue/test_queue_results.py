@@ -174,14 +174,12 @@ def test_a_result_does_not_wait_for_a_large_content(tmp_path: Path, place: Place
     assert seen[2][0] == ("sent", False)
 
 
-def test_a_result_does_not_wait_for_the_reply_to_an_empty_content(
-    tmp_path: Path, place: Place
-) -> None:
+def test_a_result_does_not_wait_for_the_reply_to_an_empty_content(tmp_path: Path) -> None:
     """If a server refuses the recipient of the next message and accepts DATA, the session ends the
     data and waits for the reply. The result of the message before it is stored by then."""
     seen: dict[int, list[tuple[str, bool]]] = {}
     server = Together(lambda number: seen.update({number: noted(here)}), refused=b"r2@")
-    with server.listening(), shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+    with server.listening(), shop(tmp_path, server) as here:
         for message in (letter(), letter("r2@example.com"), letter("r3@example.com")):
             here.mail.send_later(message)
         here.queue.run_once()

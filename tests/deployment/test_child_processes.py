@@ -82,3 +82,47 @@ def test_the_end_of_a_child(how: str, method: str, tmp_path: Path, scripted: Scr
     with shop(tmp_path, server) as here:
         assert here.states == ["sent"] * 10
     assert len(server.accepted) == 10
+
+
+_ONCE = """
+import multiprocessing
+import sys
+
+from flask_mailhandler.queue.engines.background import Background
+
+
+class Noting(Background):
+    name = "noting"
+
+    def run(self):
+        self.bell.wait(60)
+
+    def at_exit(self):
+        print("at exit", flush=True)
+        super().at_exit()
+
+
+kept = Noting()
+
+if __name__ == "__main__":
+    child = multiprocessing.get_context(sys.argv[1]).Process(target=kept.start)
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+"""
+
+
+def test_a_child_ends_once(tmp_path: Path) -> None:
+    """The end of a child is noticed once, by atexit or by multiprocessing's finalizers: Python 3.13
+    and newer have both."""
+    program = tmp_path / "once.py"
+    program.write_text(_ONCE, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, program, "fork"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "at exit\n"), done.stderr

@@ -8,6 +8,7 @@ import importlib
 import threading
 import typing as t
 
+import pymysql
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -21,6 +22,7 @@ from flask_mailhandler.app.queue_keys import QueueSettings
 from flask_mailhandler.queue.build import store_of
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.base import Filter
+from flask_mailhandler.queue.stores.base import Pause
 from flask_mailhandler.queue.stores.sqlalchemy.mysql_server import Server
 from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
 from queueing import shop
@@ -35,6 +37,7 @@ from storing import Place
 from storing import row
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -242,6 +245,21 @@ def test_a_session_of_any_level(level: str, url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.services
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ"])
+def test_a_key_that_is_there(level: str, url: str, tmp_path: Path, scripted: Scripted) -> None:
+    """A transaction of the app that finds the key of a waiting message does not keep a worker from
+    sending it."""
+    with shop(tmp_path, scripted(), MAIL_QUEUE=url) as here, engine_at(url) as engine:
+        first = here.mail.send_later(letter(), key="k")
+        with orm.Session(engine.execution_options(isolation_level=level)) as session:
+            second = here.mail.send_later(letter(), key="k", session=session)
+            here.queue.run_once()
+
+            assert (second.created, second.id) == (False, first.id)
+            assert here.states == ["sent"]
+
+
+@pytest.mark.services
 def test_a_deadlock(url: str, tmp_path: Path) -> None:
     """If the server ends a transaction of the queue because of another one, the queue repeats
     it."""
@@ -282,6 +300,65 @@ def test_a_deadlock(url: str, tmp_path: Path) -> None:
         assert errors == [1213]
         assert [one.error for one in altered] == ["changed", "changed"]
         assert [one.error for one in store.rows(Filter(), 9)] == ["changed", "changed"]
+
+
+@pytest.mark.services
+def test_workers_of_one_account(url: str, tmp_path: Path) -> None:
+    """Workers that wait for the same account change it one after the other, without a deadlock."""
+    with place_at(url, tmp_path) as place, engine_at(url) as engine:
+        store, errors = place.store(), list[object]()
+        assert isinstance(store, SqlalchemyStore)
+        limits = ((100, 3600.0),)
+        store.take_rate("default", limits, NOW, 1)
+        sa.event.listen(
+            store.database.engine,
+            "handle_error",
+            lambda about: errors.append(about.original_exception.args[0]),
+        )
+        calls: list[Callable[[], object]] = [
+            lambda: store.take_rate("default", limits, NOW, 10),
+            lambda: store.alter_pause("default", lambda before: Pause(NOW, 1, "why")),
+            lambda: store.ring("default", NOW, NOW + 10),
+        ]
+        workers = [threading.Thread(target=call) for call in calls]
+        with engine.begin() as connection:
+            connection.exec_driver_sql("SELECT * FROM mail_queue_account FOR UPDATE")
+            for worker in workers:
+                worker.start()
+            waits = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
+            until(lambda: connection.exec_driver_sql(waits).one()[1] == "3", 60, "three that wait")
+        for worker in workers:
+            worker.join()
+
+        assert errors == []
+        assert store.take_rate("default", limits, NOW, 100)[0] == 89
+        assert store.pause("default") == Pause(NOW, 1, "why")
+        assert not store.ring("default", NOW + 5, NOW + 20)
+
+
+@pytest.mark.services
+def test_an_announcement_that_fails_after_its_result(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a deadlock ends the announcement again and again, the result before it is not written a
+    second time: it would not be found, as if another worker had it."""
+    with place_at(url, tmp_path) as place:
+        store, failed = place.store(), list[int]()
+        add(store, row(), row())
+        first, second = store.claim("default", lease(), NOW, 2)
+        owner = str(first.lease_owner)
+        sent = dataclasses.replace(first, state=RowState.SENT, lease_owner=None)
+
+        def fail(number: int, *rest: str) -> t.NoReturn:
+            failed.append(number)
+            raise QueueError("A deadlock.") from pymysql.err.OperationalError(1213, "deadlock")
+
+        monkeypatch.setattr(store, "announce", fail)
+        with pytest.raises(QueueError):
+            store.settle_and_announce(sent, second.id, owner, "[]", drop=True)
+
+        assert failed == [2]
+        assert [str(one.state) for one in store.rows(Filter(), 9)] == ["claimed", "sent"]
 
 
 @pytest.mark.services

@@ -51,12 +51,14 @@ class Together:
     arrived together: the end of one message and the envelope of the next.
 
     :param at_content: Called when a content begins to arrive, with the number of the message.
+    :param refused: A recipient that it refuses. It accepts DATA all the same, as RFC 2920 allows.
     :param after: Called when the end of a content was answered, before the next envelope is. The
         replies are two writes then.
     """
 
     at_content: Callable[[int], object] = lambda number: None
     after: Callable[[int], object] | None = None
+    refused: bytes = b"nobody"
     host: str = "127.0.0.1"
     port: int = 0
     contents: int = 0
@@ -88,6 +90,8 @@ class Together:
     def _converse(self, sock: socket.socket) -> None:
         replies, buffer, end = [b"220 together.example\r\n"], b"", b"\r\n"
         while True:
+            if buffer.startswith(b".\r\n"):  # an empty content
+                buffer = b"\r\n" + buffer
             head, found, rest = buffer.partition(end)
             if not found:
                 if replies:
@@ -102,7 +106,8 @@ class Together:
                 continue
             buffer = rest
             verb = b"." if end != b"\r\n" else head[:4].upper()
-            replies.append(_REPLIES[verb])
+            refused = verb == b"RCPT" and self.refused in head
+            replies.append(b"550 5.1.1 unknown\r\n" if refused else _REPLIES[verb])
             end = b"\r\n.\r\n" if verb == b"DATA" else b"\r\n"
             if verb == b"." and self.after is not None:
                 sock.sendall(b"".join(replies))
@@ -167,6 +172,23 @@ def test_a_result_does_not_wait_for_a_large_content(tmp_path: Path, place: Place
         pass
 
     assert seen[2][0] == ("sent", False)
+
+
+def test_a_result_does_not_wait_for_the_reply_to_an_empty_content(
+    tmp_path: Path, place: Place
+) -> None:
+    """If a server refuses the recipient of the next message and accepts DATA, the session ends the
+    data and waits for the reply. The result of the message before it is stored by then."""
+    seen: dict[int, list[tuple[str, bool]]] = {}
+    server = Together(lambda number: seen.update({number: noted(here)}), refused=b"r2@")
+    with server.listening(), shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+        for message in (letter(), letter("r2@example.com"), letter("r3@example.com")):
+            here.mail.send_later(message)
+        here.queue.run_once()
+
+        assert here.states == ["sent", "failed", "sent"]
+    assert seen[2] == [("sent", False), ("claimed", False), ("claimed", False)]
+    assert seen[3] == [("sent", False), ("failed", False), ("claimed", True)]
 
 
 def test_a_receiver_hears_of_a_message_before_the_next_is_announced(

@@ -72,10 +72,11 @@ class Dialogue:
         return len(self._queued) + self._outstanding
 
     @property
-    def answered(self) -> bool:
-        """Whether the replies to all commands, those that are queued included, are here."""
-        whole = [line for line in self.stream.buffered if line.endswith(b"\r")]
-        return sum(line[3:4] != b"-" for line in whole) >= self.pending
+    def granted(self) -> bool:
+        """Whether the replies to all commands, those that are queued included, are here, and each
+        is 2yz or 3yz."""
+        last = [line for line in self.stream.lines if line[3:4] != b"-"]
+        return len(last) >= self.pending and all(line[:1] in b"23" for line in last)
 
     def is_group(self, commands: int) -> bool:
         """Return whether so many commands go in one write, when no reply is outstanding."""

@@ -173,7 +173,7 @@ class Session:
         self.state = _BUSY
         hangs = None
         try:
-            if ahead is None or not self._is_answered(ahead):
+            if ahead is None or not self._is_near_its_end(ahead):
                 deliveries.before_wait()
             if ahead is None:
                 self._dialogue.state = LineState.RESTING
@@ -209,9 +209,13 @@ class Session:
             if self.begun >= self._most and self.state is not _AHEAD:
                 self.close()
 
-    def _is_answered(self, ahead: Transaction) -> bool:
-        """Return whether the end of this data can be written without waiting for the server."""
-        return self._dialogue.answered and ahead.delivery.job.content.size <= SMALL
+    def _is_near_its_end(self, ahead: Transaction) -> bool:
+        """Return whether the end of this data can be written without waiting for the server.
+
+        Not after a refusal: if the server has accepted DATA for no recipient, the session waits for
+        the reply to an empty content.
+        """
+        return self._dialogue.granted and ahead.delivery.job.content.size <= SMALL
 
     def _is_unanswered(self, transaction: Transaction) -> bool:
         """Return whether the server has not replied to any command since the session opened."""

@@ -82,9 +82,14 @@ class Stream:
         """When something was last received, on the monotonic clock."""
 
     @property
-    def buffered(self) -> list[bytes]:
-        """The lines that have been received and are not yet read. The last may not be whole."""
-        return [*self._lines, *filter(None, (self._rest,))]
+    def buffered(self) -> bool:
+        """Whether octets have been received that are not yet read."""
+        return bool(self._lines or self._rest)
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The whole lines that have been received and are not yet read, without their LF."""
+        return [*self._lines]
 
     @property
     def local_address(self) -> str:

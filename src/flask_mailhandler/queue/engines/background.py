@@ -6,8 +6,9 @@ At the end of the interpreter, the hooks of ``atexit`` run in this order, the la
 2.  :meth:`Background.at_exit`: the queue's thread sends due mail, and a broker is told;
 3.  the finalizers: connections to mail servers and the file of the queue are closed.
 
-multiprocessing ends a child that it has forked with ``os._exit``, without these hooks. There,
-``multiprocessing.util`` calls :meth:`Background.at_exit`. granian's workers are such children.
+Up to Python 3.12, multiprocessing ends a child that it has forked with ``os._exit``, without these
+hooks. There, ``multiprocessing.util`` calls :meth:`Background.at_exit`. granian's workers are such
+children.
 """
 
 from __future__ import annotations
@@ -79,10 +80,11 @@ class Background(abc.ABC):
 
 
 def _is_without_atexit() -> bool:
-    """Whether this process is a child that multiprocessing ends with ``os._exit``."""
+    """Whether this process is a child that multiprocessing ends without the hooks of atexit."""
     multiprocessing = sys.modules.get("multiprocessing")
     return (
-        multiprocessing is not None
+        sys.version_info < (3, 13)
+        and multiprocessing is not None
         and multiprocessing.parent_process() is not None
         and multiprocessing.get_start_method(allow_none=True) != "spawn"
     )

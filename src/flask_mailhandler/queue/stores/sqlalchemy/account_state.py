@@ -18,6 +18,8 @@ from .insert import clean
 from .repeat import repeated
 from .statement import Statement
 
+_PAUSE = ("paused_until", "pauses", "why")
+
 
 class SqlalchemyAccounts:
     """The accounts of one app in a database.
@@ -28,7 +30,8 @@ class SqlalchemyAccounts:
     def __init__(self, database: Database, app: str) -> None:
         self.database: Database = database
         self.app: str = app
-        self._pauses = self._made(self._pause(sa.bindparam("of")))
+        names = (database.accounts.c[name] for name in _PAUSE)
+        self._pauses = self._made(sa.select(*names).where(self._mine(sa.bindparam("of"))))
 
     def _made(self, statement: sa.Executable) -> Statement:
         """Return a statement that is run again and again."""
@@ -38,10 +41,8 @@ class SqlalchemyAccounts:
     def take_rate(self, account: str, limits: Limits, now: float, wanted: int) -> tuple[int, float]:
         table = self.database.accounts
         with self.database.write(durable=False) as connection:
-            self._account(connection, account)
-            rate = sa.select(table.c.rate).where(self._mine(account)).with_for_update()
-            found = connection.execute(rate).scalar_one()
-            granted = take(json.loads(found), limits, now, wanted)
+            (rate,) = self._locked(connection, account, "rate")
+            granted = take(json.loads(rate), limits, now, wanted)
             counters = json.dumps(granted.counters)
             connection.execute(sa.update(table).where(self._mine(account)).values(rate=counters))
         return granted.number, granted.wait
@@ -51,18 +52,11 @@ class SqlalchemyAccounts:
             found = run(self._pauses, {"of": account})
         return Pause(*found[0]) if found else Pause()
 
-    def _pause(self, account: str | sa.BindParameter[str]) -> sa.Select[t.Any]:
-        names = ("paused_until", "pauses", "why")
-        pause = sa.select(*(self.database.accounts.c[name] for name in names))
-        return pause.where(self._mine(account))
-
     @repeated
     def alter_pause(self, account: str, change: Callable[[Pause], Pause]) -> Pause:
         table = self.database.accounts
         with self.database.write(durable=False) as connection:
-            self._account(connection, account)
-            found = connection.execute(self._pause(account).with_for_update()).one()
-            pause = change(Pause(*found))
+            pause = change(Pause(*self._locked(connection, account, *_PAUSE)))
             until, times, why = dataclasses.astuple(pause)
             values = {"paused_until": until, "pauses": times, "why": clean(why)}
             connection.execute(sa.update(table).where(self._mine(account)).values(values))
@@ -71,12 +65,14 @@ class SqlalchemyAccounts:
     @repeated
     def ring(self, account: str, now: float, until: float) -> bool:
         table = self.database.accounts
-        # A ring that was recorded by a clock that was ahead is over too.
-        over = sa.not_(table.c.rung_until.between(now, now + LONGEST_RING))
         with self.database.write(durable=False) as connection:
-            self._account(connection, account)
-            ring = sa.update(table).where(self._mine(account), over).values(rung_until=until)
-            return connection.execute(ring).rowcount == 1
+            (before,) = self._locked(connection, account, "rung_until")
+            # A ring that was recorded by a clock that was ahead is over too.
+            if now <= before <= now + LONGEST_RING:
+                return False
+            ring = sa.update(table).where(self._mine(account)).values(rung_until=until)
+            connection.execute(ring)
+        return True
 
     @repeated
     def answer(self, account: str) -> None:
@@ -85,9 +81,19 @@ class SqlalchemyAccounts:
             heard = sa.update(table).where(self._mine(account)).values(rung_until=0.0)
             connection.execute(heard)
 
-    def _account(self, connection: sa.Connection, account: str) -> None:
-        new = {"app": self.app, "account": account, "why": "", "rate": "{}"}
-        self.database.kind.insert_missing(connection, self.database.accounts, [new])
+    def _locked(self, connection: sa.Connection, account: str, *names: str) -> t.Sequence[t.Any]:
+        """Lock the row of an account, which is added if it is missing. Return these columns."""
+        table = self.database.accounts
+        locked = sa.select(*(table.c[name] for name in names)).where(self._mine(account))
+        locked = locked.with_for_update()
+        found = connection.execute(locked).first()
+        if found is None:
+            # Only now: if the row is there, INSERT IGNORE of MySQL takes a shared lock on it. Two
+            # transactions that have one cannot both change the row.
+            new = {"app": self.app, "account": account, "why": "", "rate": "{}"}
+            self.database.kind.insert_missing(connection, table, [new])
+            found = connection.execute(locked).one()
+        return found
 
     def _mine(self, account: str | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
         table = self.database.accounts

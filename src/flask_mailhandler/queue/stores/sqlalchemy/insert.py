@@ -71,7 +71,7 @@ class Insertion:
             with self._unless_duplicate():
                 if number := self._number_of_new(run, row, content):
                     return Ticket(number, row.message_id)
-            if found := connection.execute(self._first_of(row)).first():
+            if found := self._first_of(connection, row):
                 return Ticket(found.id, found.message_id, created=False)
             # The first row was purged between the two statements: try again.
 
@@ -83,12 +83,17 @@ class Insertion:
             if not self._kind.is_duplicate(error):
                 raise
 
-    def _first_of(self, row: Row) -> sa.Select[t.Any]:
+    def _first_of(self, connection: sa.Connection, row: Row) -> t.Any:
+        """Return the row that has the key of another one."""
         columns = self._rows.c
         same = (columns.app == row.app) & (columns.account == row.account)
-        found = sa.select(self._rows).where(same, columns.key == row.key)
-        # In MySQL, a transaction of the app may not see the row without a lock.
-        return found if self._kind.updated_rows else found.with_for_update(read=True)
+        first = sa.select(columns.id, columns.message_id).where(same, columns.key == row.key)
+        found = connection.execute(first).first()
+        if found is None and not self._kind.updated_rows:
+            # In MySQL, a transaction of the app may not see the row without a lock. Workers skip
+            # the row, or wait, until that transaction ends.
+            found = connection.execute(first.with_for_update(read=True)).first()
+        return found
 
     def _number_of_new(self, run: Run, row: Row, content: bytes) -> int:
         """Insert a row. Return its number, or 0 if its key is there already."""

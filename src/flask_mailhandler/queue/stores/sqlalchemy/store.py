@@ -116,8 +116,8 @@ class SqlalchemyStore(SqlalchemyClaims):
     def announce(self, row_id: int, owner: str, ended: str) -> bool:
         values = {"following": row_id, "owner": owner, "note": ended}
         durable = not _run_of(owner)
-        later = self.database.kind.one_statement and not durable
-        announce = self._announce_later if later else self._announce
+        lazily = self.database.kind.one_statement and not durable
+        announce = self._announce_later if lazily else self._announce
         with self.database.quick(durable=durable) as run:
             return bool(run(announce, values))
 
@@ -137,7 +137,7 @@ class SqlalchemyStore(SqlalchemyClaims):
             run(self._drop, {"this": values["this"]})
         return bool(found)
 
-    @repeated
+    # Not repeated as a whole: a second settle() would not find the row that the first has written.
     def settle_and_announce(
         self, row: Row, following: int, owner: str, ended: str, *, drop: bool = False
     ) -> tuple[bool, bool]:

@@ -402,6 +402,7 @@ def test_errors_of_postmark(case: Case) -> None:
     [
         (["b@example.com", "inactive@example.com"], [ACCEPTED, REFUSED]),
         (["Inactive@example.com"], [REFUSED]),
+        (["inactive@example.com", "Inactive@example.com"], [REFUSED, REFUSED]),
     ],
 )
 def test_inactive_recipients(to: list[str], states: list[State]) -> None:
@@ -411,6 +412,17 @@ def test_inactive_recipients(to: list[str], states: list[State]) -> None:
 
     assert [outcome.state for outcome in report.outcomes] == states
     assert report.outcomes[-1].about is About.RECIPIENT
+    assert isinstance(report.error, RefusedError)
+
+
+def test_others_than_inactive_recipients() -> None:
+    """If Postmark refuses all for the sake of some, the others can be tried again."""
+    text = "Found inactive addresses: inactive@example.com. They bounced."
+    with FakePostmark(postmark_error(406, text)) as fake:
+        (report,) = send(fake, letter("b@example.com", "inactive@example.com"))
+
+    assert [outcome.state for outcome in report.outcomes] == [DEFERRED, REFUSED]
+    assert type(report.error) is DeferredError
 
 
 OF_SES: list[Case] = [

@@ -224,6 +224,28 @@ def test_some_recipients(only: list[str], shown: tuple[list[str], list[str], lis
     assert tuple(fields.get(name, []) for name in ("to", "cc", "bcc")) == shown
 
 
+@pytest.mark.parametrize("kind", [FakePostmark, FakeResend])
+@pytest.mark.parametrize("only", [None, ["dora@example.com", "eve@example.com"]])
+def test_a_bcc_recipient_is_shown_to_no_other(
+    kind: type[FakeProvider], only: list[str] | None
+) -> None:
+    """The API wants a To, so without one each recipient gets a request of its own."""
+    hidden = ["dora@example.com", "eve@example.com", "fay@example.com"]
+    to = "ann@example.com" if only else []
+    message = Message(subject="Hi", text="Hi", from_addr="shop@example.com", to=to, bcc=hidden)
+    with kind() as fake:
+        handler = handler_of(fake)
+        (report,) = handler.send([message], recipients=only)
+        handler.close()
+
+    assert report.ok
+    assert [mail.recipients for mail in fake.taken] == [(one,) for one in only or hidden]
+    if kind is FakeResend:
+        assert len({request.headers["idempotency-key"] for request in fake.requests}) == len(
+            fake.taken
+        )
+
+
 def test_over_tls(certificates: Certificates) -> None:
     """The server is verified, and one connection serves all messages."""
     with FakeResend(tls=certificates.valid) as fake:

@@ -38,6 +38,7 @@ from . import verdict as verdicts
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...envelope import Envelope
     from ...net.http.answer import Answer
     from ...net.http.pool import Pool
     from ...net.http.request import Request
@@ -103,6 +104,10 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     def judge(self, answer: Answer, job: Job) -> Verdict:
         """Return what an answer means."""
         raise NotImplementedError
+
+    def batches(self, job: Job) -> Iterator[Envelope]:
+        """Return the envelopes of a job's requests."""
+        return job.envelope.batches(self.most_recipients)
 
     @property
     def home(self) -> str:
@@ -191,7 +196,7 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         began = datetime.datetime.now(datetime.UTC)
         outcomes: list[Outcome] = []
         failed: list[Verdict] = []
-        for envelope in job.envelope.batches(self.most_recipients):
+        for envelope in self.batches(job):
             if failed and failed[-1].state is not State.REFUSED:
                 text = "not tried, because an earlier batch was not accepted"
                 found = Verdict(state=State.DEFERRED, text=text, about=About.ACCOUNT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+from email.message import EmailMessage
 
 import pytest
 from flask import Flask
@@ -174,6 +175,26 @@ def test_what_ses_gets() -> None:
     assert mail.fields["ConfigurationSetName"] == "events"
     assert b"dora@" not in mail.fields["octets"]
     assert {outcome.provider_id for outcome in report.outcomes} == {"ses-1"}
+
+
+@pytest.mark.parametrize("redirect", [None, "dev@example.com"])
+def test_a_message_of_the_standard_library(fake: FakeProvider, redirect: str | None) -> None:
+    """A message of the standard library gets the same fields by an API as by SMTP: those of the
+    app's options too."""
+    message = EmailMessage()
+    message["Subject"] = "Grüße"
+    message["To"], message["Bcc"] = "ann@example.com", "dora@example.com"
+    message.set_content("Grüße\n")
+    handler = handler_of(fake, default_from=("Shop", "shop@example.com"), redirect_to=redirect)
+    (report,) = handler.send([message])
+    handler.close()
+
+    assert report.ok
+    (mail,) = fake.taken
+    assert mail.subject == "Grüße"
+    assert mail.recipients == ((redirect,) if redirect else ("ann@example.com", "dora@example.com"))
+    assert "shop@example.com" in repr(mail.fields)
+    assert ("X-Original-To" in repr(mail.fields)) is bool(redirect)
 
 
 def test_ses_in_batches() -> None:

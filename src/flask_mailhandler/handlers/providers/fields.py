@@ -59,11 +59,16 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
 
 
 def message_of(job: Job) -> Message:
-    """Return the message of a job. One of the standard library is converted.
+    """Return the message of a job. One of the standard library is read from the octets, which have
+    the fields that the app's options filled in.
 
     :raises MessageError: if it has parts that a :class:`.Message` cannot have.
     """
-    return Message.from_mime(job.message) if isinstance(job.message, MIMEMessage) else job.message
+    if not isinstance(job.message, MIMEMessage):
+        return job.message
+    from ...mime.stdlib.body import parse  # most messages are ours
+
+    return Message.from_mime(parse(bytes(job.content)))
 
 
 def shown_recipients(message: Message, job: Job) -> tuple[list[str], list[str], list[str]]:

@@ -483,6 +483,12 @@ OF_SES: list[Case] = [
      About.CONTENT),
     (not_taken_and(json_page(403, {"__type": "com.amazon#ExpiredTokenException"})), DEFERRED,
      LoginError, About.ACCOUNT),
+    (not_taken_and(aws_error(400, "RequestExpired", "x")), DEFERRED, LoginError, About.ACCOUNT),
+    (not_taken_and(aws_error(400, "NotAuthorized", "x")), DEFERRED, LoginError, About.ACCOUNT),
+    (not_taken_and(json_page(400, {"__type": "AccessDeniedException"})), DEFERRED, LoginError,
+     About.ACCOUNT),
+    (taken_and(aws_error(400, "RequestAbortedException", "x")), UNKNOWN, UnknownOutcomeError,
+     About.ACCOUNT),
     (taken_and(aws_error(500, "InternalServerErrorException", "x")), UNKNOWN, UnknownOutcomeError,
      About.ACCOUNT),
 ]  # fmt: skip
@@ -493,6 +499,24 @@ def test_errors_of_ses(case: Case) -> None:
     """An error of SES is judged by its type, in a header field or in the body."""
     with FakeSES() as fake:
         judged(fake, case)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (aws_error(400, "RequestExpired", "x"), "Check the clock"),
+        (aws_error(403, "InvalidSignatureException", "Signature expired: 20"), "Check the clock"),
+        (aws_error(403, "InvalidSignatureException", "does not match"), "Check the key"),
+        (aws_error(403, "ExpiredTokenException", "token is expired"), "Check the key"),
+    ],
+)
+def test_a_wrong_clock(answer: bytes, text: str) -> None:
+    """SES refuses a signature of another time, and the error says to check the clock."""
+    with FakeSES(not_taken_and(answer)) as fake:
+        (report,) = send(fake)
+
+    assert isinstance(report.error, LoginError)
+    assert text in str(report.error)
 
 
 def test_secrets_are_masked(fake: FakeProvider) -> None:

@@ -37,6 +37,21 @@ Given: t.TypeAlias = "Callable[[], tuple[str, str, str | None]]"
 _PATH = "/v2/email/outbound-emails"
 _ACCOUNT_RESTS = {"SendingPausedException", "AccountSuspendedException", "LimitExceededException"}
 _THROTTLED = {"TooManyRequestsException", "ThrottlingException"}
+# Errors of every AWS service that say nothing of the message. Some have the status 400:
+# https://docs.aws.amazon.com/emr/latest/APIReference/CommonErrors.html
+_LOGIN = {
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "NotAuthorized",
+    "OptInRequired",
+    "RequestExpired",
+    "UnrecognizedClientException",
+}
+_WRONG_CLOCK = r"\bRequestExpired\b|\bSignature (?:expired|not yet current)\b"
 _OF_SENDER = {"MailFromDomainNotVerifiedException"}
 _UNVERIFIED = r"\bnot verified\b"
 
@@ -148,6 +163,12 @@ class SESEmailHandler(APIEmailHandler):
         named = answer.headers.get("x-amzn-errortype") or verdicts.text_in(found, "__type")
         name = named.partition(":")[0].rpartition("#")[2]
         text = self.shown(f"{name} {verdicts.text_in(found, 'message', 'Message')}".strip())
+        if name in _LOGIN and answer.status < 500:
+            clock = re.search(_WRONG_CLOCK, text, re.I)
+            check = "the clock of this machine" if clock else verdicts.THE_KEY
+            return verdicts.login_refused(answer, text, check)
+        if name == "RequestAbortedException":  # it saw the connection break before its answer
+            return verdicts.unknown(text, answer.status)
         if name in _THROTTLED:
             asked = verdicts.seconds_of(answer.headers.get("retry-after", ""))
             return verdicts.later(answer, text, asked)

@@ -43,6 +43,8 @@ if t.TYPE_CHECKING:
 
 LONGEST_REST = 3600.0
 """The most seconds that a server's Retry-After counts for."""
+THE_KEY = "the key of the account"
+"""What to check if a login is refused."""
 _LATER = (408, 425, 429, 503)
 _RESTS = (429, 503)
 _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Phase.TLS: TLSError}
@@ -132,11 +134,14 @@ def later(answer: Answer, text: str, retry_after: float | None = None) -> Verdic
     )
 
 
-def login_refused(answer: Answer, text: str) -> Verdict:
-    """Return the verdict on a key that is wrong, or may not send."""
+def login_refused(answer: Answer, text: str, check: str = THE_KEY) -> Verdict:
+    """Return the verdict on a key that is wrong, or may not send.
+
+    :param check: What to check.
+    """
     return Verdict(
         state=State.DEFERRED,
-        text=f"{text.rstrip('.') or 'the key was refused'}. Check the key of the account",
+        text=f"{text.rstrip('.') or 'the key was refused'}. Check {check}",
         code=answer.status,
         about=About.ACCOUNT,
         kind=LoginError,

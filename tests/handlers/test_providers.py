@@ -197,6 +197,25 @@ def test_a_message_of_the_standard_library(fake: FakeProvider, redirect: str | N
     assert ("X-Original-To" in repr(mail.fields)) is bool(redirect)
 
 
+@pytest.mark.parametrize(
+    ("sender", "bounces"),
+    [
+        (None, None),
+        ("App-Bounces@example.com", None),
+        ("bounces@example.com", "bounces@example.com"),
+        ("app-bounces@example.co", "app-bounces@example.co"),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "bounces@example.com"])
+def test_where_ses_sends_bounces(sender: str | None, bounces: str | None, name: str) -> None:
+    """SES sends bounces to the envelope sender, and needs not be told that it is the From."""
+    message = letter().replace(from_addr=(name, "app-bounces@example.com"), envelope_sender=sender)
+    with FakeSES() as fake:
+        send(fake, message)
+
+    assert fake.taken[0].fields.get("FeedbackForwardingEmailAddress") == bounces
+
+
 def test_ses_in_batches() -> None:
     """SES takes 50 recipients in a request, so more go in several, with the same octets."""
     with FakeSES() as fake:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import email.utils
 import importlib.util
 import json
 import re
@@ -213,8 +214,11 @@ def _of_this_machine(kept: dict[str, t.Any]) -> tuple[str, str, str | None]:
 
 
 def _from(job: Job) -> str:
+    """Return the address of the From."""
     message = job.message
-    return str(message["From"] if isinstance(message, MIMEMessage) else message.from_addr)
+    if isinstance(message, MIMEMessage):
+        return email.utils.parseaddr(str(message["From"]))[1]
+    return str.__str__(message.from_addr or "")
 
 
 def _body(job: Job, configuration_set: str | None) -> bytes:
@@ -226,7 +230,7 @@ def _body(job: Job, configuration_set: str | None) -> bytes:
     }
     sender = str.__str__(job.envelope.sender)
     # Without it, SES sends bounces to the From. It must be a verified address, too.
-    if sender and sender not in _from(job):
+    if sender and sender.lower() != _from(job).lower():
         fields["FeedbackForwardingEmailAddress"] = sender
     if configuration_set:
         fields["ConfigurationSetName"] = configuration_set

@@ -538,6 +538,58 @@ def test_a_wrong_clock(answer: bytes, text: str) -> None:
     assert text in str(report.error)
 
 
+def _raises() -> t.NoReturn:
+    raise OSError("no metadata")
+
+
+def _says_why() -> t.NoReturn:
+    raise LoginError("the vault is sealed")
+
+
+@pytest.mark.parametrize(
+    ("credentials", "text"),
+    [
+        (_raises, "MAIL_API_CREDENTIALS returned no credentials (OSError)"),
+        (_says_why, "the vault is sealed"),
+        (lambda: None, "(TypeError)"),
+        (lambda: ("key", "secret"), "(TypeError)"),
+        (lambda: (None, None, None), "returned no credentials"),
+        (lambda: ("", "secret", None), "returned no credentials"),
+        (lambda: ("key\n", "secret", None), "(ValueError)"),
+        (lambda: ("key", "secret", "to\r\nken"), "(ValueError)"),
+    ],
+)
+def test_no_credentials(credentials: t.Any, text: str) -> None:
+    """Without credentials there is no login, and the next messages are not tried."""
+    with FakeSES() as fake:
+        handler = handler_of(fake, api_key=None, api_secret=None, api_credentials=credentials)
+        reports = handler.send(letters(2))
+        handler.close()
+
+    assert [type(report.error) for report in reports] == [LoginError] * 2
+    assert text in str(reports[0].error)
+    assert "secret" not in f"{reports[0].error!r} {reports!r}"
+    assert fake.requests == []
+
+
+def test_temporary_credentials() -> None:
+    """The function is asked for each request, and its token is sent and signed."""
+    given = iter([("k", "s", "token-1"), ("k", "s", "token-2"), ("k", "s", None)])
+    answer = not_taken_and(json_page(200, {"MessageId": "x"}))
+    with FakeSES(answer, answer, answer) as fake:
+        handler = handler_of(
+            fake, api_key=None, api_secret=None, api_credentials=lambda: next(given)
+        )
+        reports = handler.send(letters(3))
+        handler.close()
+
+    assert all(report.ok for report in reports)
+    tokens = [request.headers.get("x-amz-security-token") for request in fake.requests]
+    assert tokens == ["token-1", "token-2", None]
+    signed = [";x-amz-security-token," in one.headers["authorization"] for one in fake.requests]
+    assert signed == [True, True, False]
+
+
 def test_secrets_are_masked(fake: FakeProvider) -> None:
     """A provider that repeats the key has it masked, in the outcome and in the error."""
     text = f"The key {fake.key} is not known"

@@ -98,6 +98,7 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         """Return the request that sends a job to all of its recipients.
 
         :raises MessageError: if a file has changed since it was attached.
+        :raises LoginError: if there are no credentials now.
         """
         raise NotImplementedError
 
@@ -217,6 +218,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             request = self.request(job)
         except MessageError as error:
             return Verdict(state=State.REFUSED, text=str(error))
+        except LoginError as error:
+            return verdicts.no_login(error)
         found = self._attempt(request, job, deadline, observe)
         lost = found.perhaps_taken and found.code is None
         if not lost or not deadline.remaining():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import datetime
 import email.utils
+import functools
 import importlib.util
 import json
 import re
@@ -21,9 +22,11 @@ from ...config import Option
 from ...config import URL
 from ...errors import ConfigurationError
 from ...errors import MessageError
+from ...phase import Phase
 from ...phase import State
 from ...report import About
 from ...report import Job
+from ...report import LoginError
 from ...secret import Secret
 from . import verdict as verdicts
 from .api import APIEmailHandler
@@ -90,7 +93,8 @@ class SESEmailHandler(APIEmailHandler):
     """The secret access key; the access key ID is the ``api_key``."""
     api_credentials: Option[Given | None, Given | None] = Option(_credentials, None)
     """A function that returns the access key ID, the secret access key, and the session token or
-    None. It is called for each request, so it should keep them while they are valid."""
+    None. It is called for each request, so it should keep them while they are valid. If it cannot
+    get them, it may raise a :class:`.LoginError` that says why."""
     region: Option[str | None, str | None] = Option(_region, None)
     """The region of the service, such as ``eu-west-1``."""
     configuration_set: Option[str | None, str | None] = Option(config.text, None)
@@ -182,11 +186,23 @@ class SESEmailHandler(APIEmailHandler):
     def _given(self) -> Credentials:
         if self.api_key is not None and self.api_secret is not None:
             return Credentials(self.api_key.reveal(), self.api_secret)
-        if self.api_credentials is not None:
-            key, secret, token = self.api_credentials()
-        else:
-            key, secret, token = _of_this_machine(vars(self))
-        return Credentials(key, Secret(secret), None if token is None else Secret(token))
+        own = self.api_credentials or functools.partial(_of_this_machine, vars(self))
+        try:
+            return _checked(*own())
+        except LoginError:
+            raise  # it says what to do
+        except Exception as error:  # from the app, or from botocore: there is no login
+            by = "MAIL_API_CREDENTIALS" if self.api_credentials else "botocore"
+            text = f"{by} returned no credentials ({type(error).__name__})"
+        raise LoginError(text, phase=Phase.AUTH)
+
+
+def _checked(key: str, secret: str, token: str | None) -> Credentials:
+    given = Credentials(key, Secret(secret), None if token is None else Secret(token))
+    for one in (Secret(key), given.secret, given.token):
+        if one is not None and not re.fullmatch(rb"[!-~]+", one.octets()):
+            raise ValueError("not credentials")
+    return given
 
 
 def _has_botocore() -> bool:
@@ -197,7 +213,7 @@ def _of_this_machine(kept: dict[str, t.Any]) -> tuple[str, str, str | None]:
     """Return the credentials that botocore finds: in the environment, in files, or in the metadata
     of the machine. botocore renews them.
 
-    :raises ConfigurationError: if it finds none.
+    :raises LoginError: if it finds none; those in the metadata may be there later.
     """
     import botocore.session
 
@@ -205,8 +221,9 @@ def _of_this_machine(kept: dict[str, t.Any]) -> tuple[str, str, str | None]:
     if found is None:
         found = botocore.session.Session().get_credentials()
         if found is None:
-            raise ConfigurationError(
-                "botocore finds no credentials: set MAIL_API_KEY and MAIL_API_SECRET."
+            raise LoginError(
+                "botocore finds no credentials: set MAIL_API_KEY and MAIL_API_SECRET",
+                phase=Phase.AUTH,
             )
         kept["_found"] = found
     frozen = found.get_frozen_credentials()

@@ -150,6 +150,18 @@ def login_refused(answer: Answer, text: str, check: str = THE_KEY) -> Verdict:
     )
 
 
+def no_login(error: LoginError) -> Verdict:
+    """Return the verdict on a request that could not be made."""
+    return Verdict(
+        state=State.DEFERRED,
+        text=str(error).rstrip("."),
+        about=About.ACCOUNT,
+        kind=LoginError,
+        phase=Phase.AUTH,
+        temporary=error.temporary,
+    )
+
+
 def unknown(text: str, code: int | None = None, *, repeatable: bool = False) -> Verdict:
     """Return the verdict on a message that may have been taken."""
     state = State.DEFERRED if repeatable else State.UNKNOWN

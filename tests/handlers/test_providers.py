@@ -650,6 +650,8 @@ def _refuse(*_: object) -> None:
         ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
         ("9" * 5000, 0),
+        ("Sun, 06 Nov 1994 08:49:37 +99999999999999999999", 0),
+        ("Sun, 06 Nov 1994 99999999999999999999:49:37 GMT", 0),
     ],
 )
 def test_retry_after(said: str, seconds: float) -> None:

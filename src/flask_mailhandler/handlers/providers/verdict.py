@@ -205,7 +205,7 @@ def seconds_of(retry_after: str) -> float:
 
     try:
         at = email.utils.parsedate_to_datetime(retry_after)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
     now = datetime.datetime.now(datetime.UTC)
     at = at if at.tzinfo else at.replace(tzinfo=datetime.UTC)

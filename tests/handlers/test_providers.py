@@ -307,13 +307,26 @@ SILENT: list[Case] = [
     (taken_and(page(500, b"oops")), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(page(502)), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(page(504)), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
+    (taken_and(page(503)), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
+    (
+        taken_and(page(503, b"upstream connect error or disconnect/reset before headers")),
+        UNKNOWN,
+        UnknownOutcomeError,
+        About.ACCOUNT,
+    ),
     (LOST, UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
 ]
 ALL: list[Case] = [
     (not_taken_and(page(408)), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(429)), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(429, b"", "Retry-After: 7")), DEFERRED, DeferredError, About.ACCOUNT),
-    (not_taken_and(page(503)), DEFERRED, DeferredError, About.ACCOUNT),
+    (not_taken_and(page(503, b"", "Retry-After: 7")), DEFERRED, DeferredError, About.ACCOUNT),
+    (
+        not_taken_and(json_page(503, {"message": "x", "Message": "x"})),
+        DEFERRED,
+        DeferredError,
+        About.ACCOUNT,
+    ),
     (not_taken_and(page(401)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(page(403)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(page(400)), REFUSED, RefusedError, About.CONTENT),
@@ -603,7 +616,12 @@ def test_secrets_are_masked(fake: FakeProvider) -> None:
 
 
 @pytest.mark.parametrize(
-    "manner", [not_taken_and(page(401)), not_taken_and(page(429)), not_taken_and(page(503))]
+    "manner",
+    [
+        not_taken_and(page(401)),
+        not_taken_and(page(429)),
+        not_taken_and(page(503, b"", "Retry-After: 7")),
+    ],
 )
 def test_a_list_ends_early(fake: FakeProvider, manner: Manner) -> None:
     """If the account is at fault, the next messages of a list are not tried."""

@@ -5,11 +5,16 @@ the server             state
 =====================  ============  ==========================================================
 has not the request    deferred      the connection broke before the end of data
 408, 425, 429, 503     deferred      429 and 503: the account rests, as long as Retry-After says
+503 of a gateway       unknown       without the provider's text and without Retry-After
 401, 403               deferred      a :class:`.LoginError`: the account rests
 3yz, other 4yz         refused
 other 5yz              unknown       it may have been taken, and so may one that is not answered
 2yz                    accepted      in the provider's own form only; unknown in any other
 =====================  ============  ==========================================================
+
+A gateway answers 503 too if the server closed the connection after it got the request: Envoy does
+(https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage, UC and
+UR).
 
 If the provider recognizes a repeat, *unknown* becomes *deferred*, and repeating is safe for a
 while.
@@ -107,7 +112,8 @@ def of_answer(answer: Answer, text: str, *, repeatable: bool = False) -> Verdict
     status = answer.status
     if status in (401, 403):
         return login_refused(answer, text)
-    if status in _LATER:
+    of_gateway = status == 503 and answer.whole and not (text or "retry-after" in answer.headers)
+    if status in _LATER and not of_gateway:
         return later(answer, text)
     if 300 <= status < 400:
         text = "it redirects to another URL, to which no key is sent. Check MAIL_API_URL"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import typing as t
 from email.message import EmailMessage
 
@@ -432,6 +433,9 @@ OF_RESEND: list[Case] = [
      About.CONTENT),
     (not_taken_and(resend_error(429, "daily_quota_exceeded", "x")), DEFERRED, DeferredError,
      About.ACCOUNT),
+    (taken_and(resend_error(500, "application_error", "No API key service")), DEFERRED,
+     DeferredError, About.ACCOUNT),
+    (taken_and(page(409, b"conflict")), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(OTHER_BODY), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(resend_error(409, "concurrent_idempotent_requests", "x")), DEFERRED, DeferredError,
      About.ACCOUNT),
@@ -742,6 +746,22 @@ def test_wrong_urls(url: str, text: str) -> None:
         Mail(app, cli=None)
 
     assert url not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            {"tls_context": ssl.create_default_context(), "tls_ca_file": "ca.pem"},
+            "complete context",
+        ),
+        ({"tls_ca_file": "not-there.pem"}, "not-there.pem"),
+    ],
+)
+def test_wrong_options_of_tls(fake: FakeProvider, options: dict[str, t.Any], text: str) -> None:
+    """Options of TLS that cannot be used are an error at start, for every provider."""
+    with pytest.raises(ConfigurationError, match=text):
+        handler_of(fake, **options)
 
 
 def test_keys_stay_with_their_account(tmp_path: Path) -> None:

@@ -121,6 +121,13 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 f"MAIL_API_KEY is not set: {self.provider} needs the key of its API. Set it, or"
                 f" write MAIL_URL = '{self.provider.lower()}://KEY@default'."
             )
+        self.check_tls()
+
+    def check_tls(self) -> None:
+        """Check the options of TLS.
+
+        :raises ConfigurationError: if they do not go together, or the file cannot be read.
+        """
         if self.tls_context and self.tls_ca_file:
             raise ConfigurationError(
                 "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE into it yourself."

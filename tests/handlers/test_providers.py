@@ -734,6 +734,9 @@ def test_what_a_provider_cannot_express(
         ("postmark://key@default?api_url=https://a:b@example.com", "without a login"),
         ("ses://key@eu-west-1", "Set both MAIL_API_KEY"),
         ("ses://key:secret@default", "must be a region like 'eu-west-1'"),
+        ("ses://s3cret", "must be a region like 'eu-west-1'"),
+        ("ses://key:s3cret", "must be like 'smtps://"),
+        ("ses://key:s3/cret@eu-west-1", "must be like 'smtps://"),
         ("ses://key:secret@eu-west-1:443", "must be like 'ses://KEY:SECRET@eu-west-1'"),
         ("ses:?region=eu-west-1", "must be like 'ses://KEY:SECRET@eu-west-1'"),
     ],
@@ -746,6 +749,7 @@ def test_wrong_urls(url: str, text: str) -> None:
         Mail(app, cli=None)
 
     assert url not in str(caught.value)
+    assert "cret" not in str(caught.value).replace("the secret", "")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,8 @@ _UNVERIFIED = r"\bnot verified\b"
 def _region(value: object, name: str) -> str:
     found = config.text(value, name).strip().lower()
     if not re.fullmatch("[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", found):
-        raise ConfigurationError(f"{name} must be a region like 'eu-west-1', not {found!r}.")
+        # Without its value: in a URL that lacks the region, it is a key.
+        raise ConfigurationError(f"{name} must be a region like 'eu-west-1'.")
     return found
 
 

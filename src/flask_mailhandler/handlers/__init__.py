@@ -100,7 +100,7 @@ def parse_url(value: object, name: str) -> dict[str, object]:
     url = split_url(value, name)
     handler = _SCHEMES.get(url.scheme, url.scheme)
 
-    # Where the name is looked up later, an unknown one is refused with a list of the others.
-    cls = find(handler, name) if _KIND.is_installed(handler) else EmailHandler
+    # An unknown name is refused with a list of the others: here, or where it is looked up later.
+    cls = find(handler, name) if url.host or _KIND.is_installed(handler) else EmailHandler
     found = {key: item for key, item in cls.options_of_url(url).items() if item is not None}
     return {"handler": handler, **found, **url.query}

@@ -249,6 +249,7 @@ SILENT: list[Case] = [
 ]
 ALL: list[Case] = [
     (not_taken_and(page(408)), DEFERRED, DeferredError, About.ACCOUNT),
+    (not_taken_and(page(425)), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(429)), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(429, b"", "Retry-After: 7")), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(503)), DEFERRED, DeferredError, About.ACCOUNT),

@@ -1,13 +1,13 @@
-"""What an answer means for the recipients, or that there was none.
+"""The meaning of an answer, or of none, for the recipients.
 
 =====================  ============  ==========================================================
 the server             state
 =====================  ============  ==========================================================
-has not the request    deferred      the connection broke before the end of data
+cannot have all of it  deferred      the connection broke before the end of data
 408, 425, 429, 503     deferred      429 and 503: the account rests, as long as Retry-After says
 401, 403               deferred      a :class:`.LoginError`: the account rests
 3yz, other 4yz         refused
-other 5yz              unknown       it may have been taken, and so may one that is not answered
+other 5yz, or none     unknown       the message may have been taken
 2yz                    accepted      in the provider's own form only; unknown in any other
 =====================  ============  ==========================================================
 
@@ -50,7 +50,7 @@ _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Ph
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What became of one request."""
+    """The outcome of one request."""
 
     state: State
     text: str = ""

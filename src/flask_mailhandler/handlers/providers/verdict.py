@@ -156,6 +156,8 @@ def of_silence(error: NoAnswerError, *, repeatable: bool = False) -> Verdict:
     text = str(error).rstrip(".")
     if error.perhaps_taken:
         return unknown(text, repeatable=repeatable)
+    if error.phase is Phase.CONNECT:
+        text = f"no connection to its API: {text}"
     return Verdict(
         state=State.DEFERRED,
         text=text,

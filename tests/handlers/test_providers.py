@@ -475,13 +475,14 @@ def test_a_list_goes_on(fake: FakeProvider) -> None:
 
 
 def test_no_server(fake: FakeProvider) -> None:
-    """Without a connection, nothing was sent."""
+    """Without a connection, nothing was sent, and the error says that there was none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("socket.socket.connect", _refuse)
         (report,) = send(fake)
 
     assert isinstance(report.error, ConnectError)
     assert report.error.phase is Phase.CONNECT
+    assert "no connection to its API: Connection refused." in str(report.error)
 
 
 def _refuse(*_: object) -> None:

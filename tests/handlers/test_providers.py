@@ -319,6 +319,7 @@ SILENT: list[Case] = [
 ]
 ALL: list[Case] = [
     (not_taken_and(page(408)), DEFERRED, DeferredError, About.ACCOUNT),
+    (not_taken_and(page(425)), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(429)), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(429, b"", "Retry-After: 7")), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(503, b"", "Retry-After: 7")), DEFERRED, DeferredError, About.ACCOUNT),
@@ -646,13 +647,14 @@ def test_a_list_goes_on(fake: FakeProvider) -> None:
 
 
 def test_no_server(fake: FakeProvider) -> None:
-    """Without a connection, nothing was sent."""
+    """Without a connection, nothing was sent, and the error says that there was none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("socket.socket.connect", _refuse)
         (report,) = send(fake)
 
     assert isinstance(report.error, ConnectError)
     assert report.error.phase is Phase.CONNECT
+    assert "no connection to its API: Connection refused." in str(report.error)
 
 
 def _refuse(*_: object) -> None:
@@ -732,7 +734,8 @@ def test_what_a_provider_cannot_express(
         ("postmark://key@default/path", "must be like 'postmark://KEY@default'"),
         ("postmark://key@default?api_url=http://example.com", "must be like 'https://api"),
         ("postmark://key@default?api_url=https://a:b@example.com", "without a login"),
-        ("ses://key@eu-west-1", "Set both MAIL_API_KEY"),
+        ("ses://key@eu-west-1", "Set both MAIL_API_KEY.*'ses://KEY:SECRET@eu-west-1'"),
+        ("ses://:secret@eu-west-1", "must be like 'ses://KEY:SECRET@eu-west-1'"),
         ("ses://key:secret@default", "must be a region like 'eu-west-1'"),
         ("ses://s3cret", "must be a region like 'eu-west-1'"),
         ("ses://key:s3cret", "must be like 'smtps://"),

@@ -1,7 +1,7 @@
-"""Flask or Quart: which of the two an app belongs to, and what is current.
+"""Find out whether an app is one of Flask or of Quart, and find the current app and request.
 
-Everything else is the same in both, because both are made of :class:`flask.sansio.app.App`. Quart
-is never imported here: it is asked only if something else has loaded it.
+Everything else is the same in both, because both are made of :class:`flask.sansio.app.App`. Only
+an app of Quart, or a command that loads one, needs Quart: here it is used if it is loaded already.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 
 
 class Context(t.Protocol):
-    """An app context of either."""
+    """An app context of Flask or Quart."""
 
     @property
     def app(self) -> t.Any:

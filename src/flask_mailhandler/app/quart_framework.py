@@ -1,8 +1,8 @@
-"""What an app of Quart does differently. This module is loaded for such an app only.
+"""The calls that an app of Quart needs. This module is loaded for such an app only.
 
 Contexts, context processors and handlers of signals are asynchronous in Quart. Our own code is not:
-it waits for the mail server in a thread. So this module runs what is asynchronous to its end, in an
-event loop of its own. The server's loop is not touched: it may be the caller, or another thread.
+it waits for the mail server in a thread. So this module runs each coroutine to its end, in an event
+loop of its own. It does not use the server's loop, which may be the caller or in another thread.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _UNSET = object()
 
 
 class QuartFramework(Framework):
-    """What Quart answers."""
+    """The calls in which Flask and Quart differ, as Quart needs them."""
 
     to_see_mail = "run 'quart mail catch'"
     on_loop = True

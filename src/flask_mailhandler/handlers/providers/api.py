@@ -1,4 +1,4 @@
-"""The options and the way of every provider that takes mail by an HTTP API."""
+"""The options of every provider that takes mail by an HTTP API, and how its jobs are sent."""
 
 from __future__ import annotations
 

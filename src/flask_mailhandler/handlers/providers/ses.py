@@ -113,7 +113,8 @@ class SESEmailHandler(APIEmailHandler):
             )
         if (self.api_key is None) != (self.api_secret is None):
             raise ConfigurationError(
-                "Set both MAIL_API_KEY, the access key ID, and MAIL_API_SECRET, or neither."
+                "Set both MAIL_API_KEY, the access key ID, and MAIL_API_SECRET, or neither. In a"
+                " URL: 'ses://KEY:SECRET@eu-west-1'."
             )
         if self.api_key is None and self.api_credentials is None and not _has_botocore():
             raise ConfigurationError(
@@ -131,7 +132,7 @@ class SESEmailHandler(APIEmailHandler):
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:
         """Read ``ses://KEY:SECRET@eu-west-1``, or ``ses://eu-west-1`` without keys."""
-        if not url.host or url.port or url.path.strip("/"):
+        if not url.host or url.port or url.path.strip("/") or url.username == "":
             raise ConfigurationError(
                 f"{url.setting} must be like 'ses://KEY:SECRET@eu-west-1', or 'ses://eu-west-1'"
                 " for the credentials of this machine. Only a query may follow it. Write a '/' in"

@@ -1,14 +1,14 @@
-"""What an answer means for the recipients, or that there was none.
+"""The meaning of an answer, or of none, for the recipients.
 
 =====================  ============  ==========================================================
 the server             state
 =====================  ============  ==========================================================
-has not the request    deferred      the connection broke before the end of data
+cannot have all of it  deferred      the connection broke before the end of data
 408, 425, 429, 503     deferred      429 and 503: the account rests, as long as Retry-After says
 503 of a gateway       unknown       without the provider's text and without Retry-After
 401, 403               deferred      a :class:`.LoginError`: the account rests
 3yz, other 4yz         refused
-other 5yz              unknown       it may have been taken, and so may one that is not answered
+other 5yz, or none     unknown       the message may have been taken
 2yz                    accepted      in the provider's own form only; unknown in any other
 =====================  ============  ==========================================================
 
@@ -57,7 +57,7 @@ _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Ph
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What became of one request."""
+    """The outcome of one request."""
 
     state: State
     text: str = ""
@@ -179,6 +179,8 @@ def of_silence(error: NoAnswerError, *, repeatable: bool = False) -> Verdict:
     text = str(error).rstrip(".")
     if error.perhaps_taken:
         return unknown(text, repeatable=repeatable)
+    if error.phase is Phase.CONNECT:
+        text = f"no connection to its API: {text}"
     return Verdict(
         state=State.DEFERRED,
         text=text,

@@ -114,6 +114,19 @@ def test_dataclass_functions() -> None:
     )
 
 
+def test_a_copy_before_any_other_use() -> None:
+    """copy.replace(), which Python 3.13 has, works with a class that nothing has described yet."""
+
+    class Fresh(Frozen):
+        number: int
+        text: str = ""
+
+    fresh = Fresh(1)  # type: ignore[call-arg, unused-ignore]
+
+    assert Fresh.__replace__(fresh, text="Hi").text == "Hi"
+    assert not hasattr(copy, "replace") or copy.replace(fresh, number=2) == Fresh(2)
+
+
 def test_a_dataclass_of_your_own() -> None:
     """A frozen dataclass may derive from a job or an outcome, and inherits its defaults."""
 

@@ -114,6 +114,18 @@ def test_dataclass_functions() -> None:
     )
 
 
+def test_a_copy_before_any_other_use() -> None:
+    """copy.replace(), which Python 3.13 has, works with a class that nothing has described yet."""
+
+    class Fresh(Frozen):
+        number: int
+        text: str = ""
+
+    replace: t.Any = getattr(copy, "replace", Fresh.__replace__)
+
+    assert replace(Fresh(1), text="Hi") == Fresh(1, "Hi")
+
+
 def test_a_dataclass_of_your_own() -> None:
     """A frozen dataclass may derive from a job or an outcome, and inherits its defaults."""
 

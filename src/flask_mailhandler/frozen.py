@@ -98,6 +98,10 @@ class Frozen:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
         return f"{type(self).__qualname__}({fields})"
 
+    # Python 3.13 adds it to a dataclass, and copy.replace() asks a class that may not be described.
+    def __replace__(self, /, **changes: t.Any) -> t.Self:
+        return dataclasses.replace(self, **changes)
+
     # Without them, an object with slots would be unpickled and copied through __setattr__.
     def __getstate__(self) -> list[object]:
         return [getattr(self, field.name) for field in _fields(type(self))]

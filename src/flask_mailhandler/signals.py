@@ -20,10 +20,6 @@ if t.TYPE_CHECKING:
     from flask.sansio.app import App
 
 _signals = Namespace()
-_ASYNC = (
-    "A receiver is called in the thread that sends, which cannot await it: write 'def' instead of"
-    " 'async def'."
-)
 
 #: The message was accepted for at least one recipient: ``receiver(app, message=, report=)``.
 message_sent: NamedSignal = _signals.signal("mail-message-sent")
@@ -47,13 +43,23 @@ def announce(signal: NamedSignal, app: App, **facts: t.Any) -> None:
     """Call every receiver. An error in one of them must not turn a success into a failure."""
     for receiver in signal.receivers_for(app):
         try:
-            answer: object = receiver(app, **facts)
-            if isinstance(answer, types.CoroutineType):
-                answer.close()
-                raise TypeError(_ASYNC)
+            refuse_coroutine(receiver(app, **facts))
         except Exception:
             wrong = _wrong_arguments(receiver, app, facts)
             logger.exception("A receiver of the signal %s raised an error.%s", signal.name, wrong)
+
+
+def refuse_coroutine(answer: object) -> None:
+    """Check what a function of the app has returned.
+
+    :raises TypeError: for the coroutine of an ``async`` function.
+    """
+    if isinstance(answer, types.CoroutineType):
+        answer.close()
+        raise TypeError(
+            "It is called in the thread that sends, which cannot await it: write 'def' instead of"
+            " 'async def'."
+        )
 
 
 def _wrong_arguments(receiver: Callable[..., object], app: App, facts: Mapping[str, object]) -> str:

@@ -423,7 +423,7 @@ def test_a_url_of_a_handlers_own(url: str, expect: tuple[str, ...]) -> None:
     [
         ("loft://old.example", "MAIL_URL must be like 'loft://KEY@host'"),
         ("loft://KEY@old.example?rom=x", "MAIL_URL has unknown options: rom"),
-        ("lofd://KEY@old.example", "MAIL_URL begins with 'lofd:', which only options can follow"),
+        ("lofd://KEY@old.example", "MAIL_URL begins with 'lofd:', which names no known handler"),
         ("lofd:", "'lofd' is not a known handler"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import typing as t
+from email.message import EmailMessage
 
 import pytest
 from flask import Flask
@@ -176,6 +178,45 @@ def test_what_ses_gets() -> None:
     assert {outcome.provider_id for outcome in report.outcomes} == {"ses-1"}
 
 
+@pytest.mark.parametrize("redirect", [None, "dev@example.com"])
+def test_a_message_of_the_standard_library(fake: FakeProvider, redirect: str | None) -> None:
+    """A message of the standard library gets the same fields by an API as by SMTP: those of the
+    app's options too."""
+    message = EmailMessage()
+    message["Subject"] = "Grüße"
+    message["To"], message["Bcc"] = "ann@example.com", "dora@example.com"
+    message.set_content("Grüße\n")
+    handler = handler_of(fake, default_from=("Shop", "shop@example.com"), redirect_to=redirect)
+    (report,) = handler.send([message])
+    handler.close()
+
+    assert report.ok
+    (mail,) = fake.taken
+    assert mail.subject == "Grüße"
+    assert mail.recipients == ((redirect,) if redirect else ("ann@example.com", "dora@example.com"))
+    assert "shop@example.com" in repr(mail.fields)
+    assert ("X-Original-To" in repr(mail.fields)) is bool(redirect)
+
+
+@pytest.mark.parametrize(
+    ("sender", "bounces"),
+    [
+        (None, None),
+        ("App-Bounces@example.com", None),
+        ("bounces@example.com", "bounces@example.com"),
+        ("app-bounces@example.co", "app-bounces@example.co"),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "bounces@example.com"])
+def test_where_ses_sends_bounces(sender: str | None, bounces: str | None, name: str) -> None:
+    """SES sends bounces to the envelope sender, and needs not be told that it is the From."""
+    message = letter().replace(from_addr=(name, "app-bounces@example.com"), envelope_sender=sender)
+    with FakeSES() as fake:
+        send(fake, message)
+
+    assert fake.taken[0].fields.get("FeedbackForwardingEmailAddress") == bounces
+
+
 def test_ses_in_batches() -> None:
     """SES takes 50 recipients in a request, so more go in several, with the same octets."""
     with FakeSES() as fake:
@@ -224,6 +265,28 @@ def test_some_recipients(only: list[str], shown: tuple[list[str], list[str], lis
     assert tuple(fields.get(name, []) for name in ("to", "cc", "bcc")) == shown
 
 
+@pytest.mark.parametrize("kind", [FakePostmark, FakeResend])
+@pytest.mark.parametrize("only", [None, ["dora@example.com", "eve@example.com"]])
+def test_a_bcc_recipient_is_shown_to_no_other(
+    kind: type[FakeProvider], only: list[str] | None
+) -> None:
+    """The API wants a To, so without one each recipient gets a request of its own."""
+    hidden = ["dora@example.com", "eve@example.com", "fay@example.com"]
+    to = "ann@example.com" if only else []
+    message = Message(subject="Hi", text="Hi", from_addr="shop@example.com", to=to, bcc=hidden)
+    with kind() as fake:
+        handler = handler_of(fake)
+        (report,) = handler.send([message], recipients=only)
+        handler.close()
+
+    assert report.ok
+    assert [mail.recipients for mail in fake.taken] == [(one,) for one in only or hidden]
+    if kind is FakeResend:
+        assert len({request.headers["idempotency-key"] for request in fake.requests}) == len(
+            fake.taken
+        )
+
+
 def test_over_tls(certificates: Certificates) -> None:
     """The server is verified, and one connection serves all messages."""
     with FakeResend(tls=certificates.valid) as fake:
@@ -245,13 +308,27 @@ SILENT: list[Case] = [
     (taken_and(page(500, b"oops")), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(page(502)), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(page(504)), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
+    (taken_and(page(503)), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
+    (
+        taken_and(page(503, b"upstream connect error or disconnect/reset before headers")),
+        UNKNOWN,
+        UnknownOutcomeError,
+        About.ACCOUNT,
+    ),
     (LOST, UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
 ]
 ALL: list[Case] = [
     (not_taken_and(page(408)), DEFERRED, DeferredError, About.ACCOUNT),
+    (not_taken_and(page(425)), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(429)), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(429, b"", "Retry-After: 7")), DEFERRED, DeferredError, About.ACCOUNT),
-    (not_taken_and(page(503)), DEFERRED, DeferredError, About.ACCOUNT),
+    (not_taken_and(page(503, b"", "Retry-After: 7")), DEFERRED, DeferredError, About.ACCOUNT),
+    (
+        not_taken_and(json_page(503, {"message": "x", "Message": "x"})),
+        DEFERRED,
+        DeferredError,
+        About.ACCOUNT,
+    ),
     (not_taken_and(page(401)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(page(403)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(page(400)), REFUSED, RefusedError, About.CONTENT),
@@ -357,6 +434,9 @@ OF_RESEND: list[Case] = [
      About.CONTENT),
     (not_taken_and(resend_error(429, "daily_quota_exceeded", "x")), DEFERRED, DeferredError,
      About.ACCOUNT),
+    (taken_and(resend_error(500, "application_error", "No API key service")), DEFERRED,
+     DeferredError, About.ACCOUNT),
+    (taken_and(page(409, b"conflict")), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(OTHER_BODY), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(resend_error(409, "concurrent_idempotent_requests", "x")), DEFERRED, DeferredError,
      About.ACCOUNT),
@@ -402,6 +482,7 @@ def test_errors_of_postmark(case: Case) -> None:
     [
         (["b@example.com", "inactive@example.com"], [ACCEPTED, REFUSED]),
         (["Inactive@example.com"], [REFUSED]),
+        (["inactive@example.com", "Inactive@example.com"], [REFUSED, REFUSED]),
     ],
 )
 def test_inactive_recipients(to: list[str], states: list[State]) -> None:
@@ -411,6 +492,17 @@ def test_inactive_recipients(to: list[str], states: list[State]) -> None:
 
     assert [outcome.state for outcome in report.outcomes] == states
     assert report.outcomes[-1].about is About.RECIPIENT
+    assert isinstance(report.error, RefusedError)
+
+
+def test_others_than_inactive_recipients() -> None:
+    """If Postmark refuses all for the sake of some, the others can be tried again."""
+    text = "Found inactive addresses: inactive@example.com. They bounced."
+    with FakePostmark(postmark_error(406, text)) as fake:
+        (report,) = send(fake, letter("b@example.com", "inactive@example.com"))
+
+    assert [outcome.state for outcome in report.outcomes] == [DEFERRED, REFUSED]
+    assert type(report.error) is DeferredError
 
 
 OF_SES: list[Case] = [
@@ -428,6 +520,12 @@ OF_SES: list[Case] = [
      About.CONTENT),
     (not_taken_and(json_page(403, {"__type": "com.amazon#ExpiredTokenException"})), DEFERRED,
      LoginError, About.ACCOUNT),
+    (not_taken_and(aws_error(400, "RequestExpired", "x")), DEFERRED, LoginError, About.ACCOUNT),
+    (not_taken_and(aws_error(400, "NotAuthorized", "x")), DEFERRED, LoginError, About.ACCOUNT),
+    (not_taken_and(json_page(400, {"__type": "AccessDeniedException"})), DEFERRED, LoginError,
+     About.ACCOUNT),
+    (taken_and(aws_error(400, "RequestAbortedException", "x")), UNKNOWN, UnknownOutcomeError,
+     About.ACCOUNT),
     (taken_and(aws_error(500, "InternalServerErrorException", "x")), UNKNOWN, UnknownOutcomeError,
      About.ACCOUNT),
 ]  # fmt: skip
@@ -438,6 +536,76 @@ def test_errors_of_ses(case: Case) -> None:
     """An error of SES is judged by its type, in a header field or in the body."""
     with FakeSES() as fake:
         judged(fake, case)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (aws_error(400, "RequestExpired", "x"), "Check the clock"),
+        (aws_error(403, "InvalidSignatureException", "Signature expired: 20"), "Check the clock"),
+        (aws_error(403, "InvalidSignatureException", "does not match"), "Check the key"),
+        (aws_error(403, "ExpiredTokenException", "token is expired"), "Check the key"),
+    ],
+)
+def test_a_wrong_clock(answer: bytes, text: str) -> None:
+    """SES refuses a signature of another time, and the error says to check the clock."""
+    with FakeSES(not_taken_and(answer)) as fake:
+        (report,) = send(fake)
+
+    assert isinstance(report.error, LoginError)
+    assert text in str(report.error)
+
+
+def _raises() -> t.NoReturn:
+    raise OSError("no metadata")
+
+
+def _says_why() -> t.NoReturn:
+    raise LoginError("the vault is sealed")
+
+
+@pytest.mark.parametrize(
+    ("credentials", "text"),
+    [
+        (_raises, "MAIL_API_CREDENTIALS returned no credentials (OSError)"),
+        (_says_why, "the vault is sealed"),
+        (lambda: None, "(TypeError)"),
+        (lambda: ("key", "secret"), "(TypeError)"),
+        (lambda: (None, None, None), "returned no credentials"),
+        (lambda: ("", "secret", None), "returned no credentials"),
+        (lambda: ("key\n", "secret", None), "(ValueError)"),
+        (lambda: ("key", "secret", "to\r\nken"), "(ValueError)"),
+    ],
+)
+def test_no_credentials(credentials: t.Any, text: str) -> None:
+    """Without credentials there is no login, and the next messages are not tried."""
+    with FakeSES() as fake:
+        handler = handler_of(fake, api_key=None, api_secret=None, api_credentials=credentials)
+        reports = handler.send(letters(2))
+        handler.close()
+
+    assert [type(report.error) for report in reports] == [LoginError] * 2
+    assert text in str(reports[0].error)
+    assert "secret" not in f"{reports[0].error!r} {reports!r}"
+    assert fake.requests == []
+
+
+def test_temporary_credentials() -> None:
+    """The function is asked for each request, and its token is sent and signed."""
+    given = iter([("k", "s", "token-1"), ("k", "s", "token-2"), ("k", "s", None)])
+    answer = not_taken_and(json_page(200, {"MessageId": "x"}))
+    with FakeSES(answer, answer, answer) as fake:
+        handler = handler_of(
+            fake, api_key=None, api_secret=None, api_credentials=lambda: next(given)
+        )
+        reports = handler.send(letters(3))
+        handler.close()
+
+    assert all(report.ok for report in reports)
+    tokens = [request.headers.get("x-amz-security-token") for request in fake.requests]
+    assert tokens == ["token-1", "token-2", None]
+    signed = [";x-amz-security-token," in one.headers["authorization"] for one in fake.requests]
+    assert signed == [True, True, False]
 
 
 def test_secrets_are_masked(fake: FakeProvider) -> None:
@@ -453,7 +621,12 @@ def test_secrets_are_masked(fake: FakeProvider) -> None:
 
 
 @pytest.mark.parametrize(
-    "manner", [not_taken_and(page(401)), not_taken_and(page(429)), not_taken_and(page(503))]
+    "manner",
+    [
+        not_taken_and(page(401)),
+        not_taken_and(page(429)),
+        not_taken_and(page(503, b"", "Retry-After: 7")),
+    ],
 )
 def test_a_list_ends_early(fake: FakeProvider, manner: Manner) -> None:
     """If the account is at fault, the next messages of a list are not tried."""
@@ -474,13 +647,14 @@ def test_a_list_goes_on(fake: FakeProvider) -> None:
 
 
 def test_no_server(fake: FakeProvider) -> None:
-    """Without a connection, nothing was sent."""
+    """Without a connection, nothing was sent, and the error says that there was none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("socket.socket.connect", _refuse)
         (report,) = send(fake)
 
     assert isinstance(report.error, ConnectError)
     assert report.error.phase is Phase.CONNECT
+    assert "no connection to its API: Connection refused." in str(report.error)
 
 
 def _refuse(*_: object) -> None:
@@ -500,6 +674,8 @@ def _refuse(*_: object) -> None:
         ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
         ("9" * 5000, 0),
+        ("Sun, 06 Nov 1994 08:49:37 +99999999999999999999", 0),
+        ("Sun, 06 Nov 1994 99999999999999999999:49:37 GMT", 0),
     ],
 )
 def test_retry_after(said: str, seconds: float) -> None:
@@ -558,8 +734,12 @@ def test_what_a_provider_cannot_express(
         ("postmark://key@default/path", "must be like 'postmark://KEY@default'"),
         ("postmark://key@default?api_url=http://example.com", "must be like 'https://api"),
         ("postmark://key@default?api_url=https://a:b@example.com", "without a login"),
-        ("ses://key@eu-west-1", "Set both MAIL_API_KEY"),
+        ("ses://key@eu-west-1", "Set both MAIL_API_KEY.*'ses://KEY:SECRET@eu-west-1'"),
+        ("ses://:secret@eu-west-1", "must be like 'ses://KEY:SECRET@eu-west-1'"),
         ("ses://key:secret@default", "must be a region like 'eu-west-1'"),
+        ("ses://s3cret", "must be a region like 'eu-west-1'"),
+        ("ses://key:s3cret", "must be like 'smtps://"),
+        ("ses://key:s3/cret@eu-west-1", "must be like 'smtps://"),
         ("ses://key:secret@eu-west-1:443", "must be like 'ses://KEY:SECRET@eu-west-1'"),
         ("ses:?region=eu-west-1", "must be like 'ses://KEY:SECRET@eu-west-1'"),
     ],
@@ -572,6 +752,23 @@ def test_wrong_urls(url: str, text: str) -> None:
         Mail(app, cli=None)
 
     assert url not in str(caught.value)
+    assert "cret" not in str(caught.value).replace("the secret", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            {"tls_context": ssl.create_default_context(), "tls_ca_file": "ca.pem"},
+            "complete context",
+        ),
+        ({"tls_ca_file": "not-there.pem"}, "not-there.pem"),
+    ],
+)
+def test_wrong_options_of_tls(fake: FakeProvider, options: dict[str, t.Any], text: str) -> None:
+    """Options of TLS that cannot be used are an error at start, for every provider."""
+    with pytest.raises(ConfigurationError, match=text):
+        handler_of(fake, **options)
 
 
 def test_keys_stay_with_their_account(tmp_path: Path) -> None:

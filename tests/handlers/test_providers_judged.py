@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import os
 import random
 import typing as t
 
@@ -18,6 +19,7 @@ import pytest
 import resend
 
 from flask_mailhandler import Attachment
+from flask_mailhandler import LoginError
 from flask_mailhandler import Message
 from flask_mailhandler import ResendEmailHandler
 from flask_mailhandler import Secret
@@ -98,6 +100,27 @@ def test_credentials_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         ours.close()
 
     assert report.ok
+
+
+def test_no_credentials_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If botocore finds no credentials now, the message is deferred: the metadata of a machine may
+    be out of reach for a moment."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "BOTO_CONFIG"):
+        monkeypatch.setenv(name, os.devnull)
+    with FakeSES() as fake:
+        ours = SESEmailHandler(region="eu-west-1", api_url=fake.url)
+        (report,) = ours.send([letter()])
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", FakeSES.key)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        (again,) = ours.send([report.message])
+        ours.close()
+
+    assert isinstance(report.error, LoginError)
+    assert "botocore finds no credentials" in str(report.error)
+    assert again.ok
 
 
 PARAMS: list[tuple[dict[str, t.Any], dict[str, t.Any]]] = [

@@ -3,6 +3,7 @@ server has read whole is never safe to repeat, and what it cannot have is always
 
 from __future__ import annotations
 
+import socket
 import threading
 import typing as t
 
@@ -306,3 +307,29 @@ def test_a_slow_reader() -> None:
 
     assert isinstance(error, NoAnswerError)
     assert (str(error), error.perhaps_taken) == ("no answer within the time allowed.", False)
+
+
+class Interrupted(socket.socket):
+    """A socket whose last write is complete when a signal handler of the app raises an error."""
+
+    raised: t.ClassVar[OSError]
+
+    def sendall(self, octets: t.Any, flags: int = 0, /) -> None:
+        super().sendall(octets, flags)
+        if bytes(octets).endswith(BODY[-8:]):
+            raise self.raised
+
+
+@pytest.mark.parametrize("raised", [TimeoutError(), TimeoutError("alarm"), OSError("alarm")])
+def test_a_signal_after_the_last_octets(raised: OSError) -> None:
+    """An error that is not the socket's does not say that the server cannot have the request."""
+    Interrupted.raised = raised
+    with HTTPServer(lambda request: OK) as server:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("flask_mailhandler.net.http.connection.socket.socket", Interrupted)
+            error = post(server)
+        server.wait_ended(1)
+
+    assert isinstance(error, NoAnswerError)
+    assert error.perhaps_taken
+    assert len(server.requests) == 1

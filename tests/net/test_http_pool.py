@@ -110,9 +110,10 @@ def test_dies_while_idle(end: str) -> None:
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET])
-@pytest.mark.parametrize("early", [[], [page(408, b"", "Connection: close")]])
+@pytest.mark.parametrize("early", [[], [page(408)], [page(400, b"left over")], [page(200), OK]])
 def test_dies_under_a_request(early: list[Said], end: str) -> None:
-    """If a used connection dies before it has the whole request, that is sent once more."""
+    """If a used connection dies before it has the whole request, or brings an answer that may be
+    about another one, the request is sent once more."""
     answered = threading.Event()
 
     def at(connection: int, octets: int) -> Iterator[Said]:

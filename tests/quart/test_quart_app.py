@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import logging
 import subprocess
 import sys
 import threading
+import types
 import typing as t
 
 import pytest
@@ -19,12 +21,16 @@ from quart import Quart
 
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import current_mail
+from flask_mailhandler import Event
+from flask_mailhandler import EventKind
 from flask_mailhandler import Mail
 from flask_mailhandler import MailWarning
 from flask_mailhandler import Message
 from flask_mailhandler import message_sent
 from flask_mailhandler import MessageError
+from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.app.framework import framework_of
+from flask_mailhandler.app.listeners import tell
 from quart_shop import ANN
 from quart_shop import letter
 from quart_shop import QuartShop
@@ -171,15 +177,27 @@ def test_render_outside_a_request(shop: QuartShop) -> None:
         shop.mail.render("welcome", subject="Hi")
 
 
-def test_what_a_mail_cannot_await(shop: QuartShop) -> None:
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "{{ later() }}",
+        "{{ later()|upper }}",
+        "{% if later() %}yes{% endif %}",
+        "{% macro called(f) %}{{ '%s' % f() }}{% endmacro %}{{ called(later) }}",
+        "{% set later = later() %}{{ later }}",
+    ],
+)
+def test_what_a_mail_cannot_await(shop: QuartShop, tmp_path: Path, asks: str) -> None:
     """A template that calls an async function is an error which names it, and nothing is left
     to await."""
 
     async def later() -> str:
         return "too late"
 
+    (tmp_path / "templates" / "asked.html").write_text(asks, encoding="utf-8")
+
     async def render() -> Message:
-        return shop.mail.render("called", {"later": later}, subject="Hi", to=ANN)
+        return shop.mail.render("asked", {"later": later}, subject="Hi", to=ANN)
 
     error = shop.view(render)
 
@@ -240,8 +258,24 @@ async def _asynchronous(value: t.Any) -> t.Any:
     return value
 
 
+class _Asynchronous:
+    async def __call__(self, value: t.Any) -> t.Any:
+        return value
+
+    def __repr__(self) -> str:
+        return "_asynchronous object"
+
+
 @pytest.mark.parametrize("name", ["before_send", "on_event", "on_event of one kind"])
-def test_functions_that_are_async(shop: QuartShop, name: str) -> None:
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [
+        (_asynchronous, "_asynchronous"),
+        (functools.partial(_asynchronous), "functools.partial"),
+        (_Asynchronous(), "_asynchronous object"),
+    ],
+)
+def test_functions_that_are_async(shop: QuartShop, name: str, function: t.Any, named: str) -> None:
     """A function that a thread calls is refused where it is registered, if it is async."""
     decorators: dict[str, t.Any] = {
         "before_send": shop.mail.before_send,
@@ -249,8 +283,68 @@ def test_functions_that_are_async(shop: QuartShop, name: str) -> None:
         "on_event of one kind": shop.mail.on_event("bounced"),
     }
 
-    with pytest.raises(TypeError, match="write 'def' instead of 'async def' in _asynchronous"):
-        decorators[name](_asynchronous)
+    with pytest.raises(TypeError, match=f"write 'def' instead of 'async def' in <?{named}"):
+        decorators[name](function)
+
+
+def test_a_function_that_returns_a_coroutine(
+    shop: QuartShop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An event for a function which cannot be known to be async is logged as an error."""
+    shop.mail.on_event()(lambda event: _asynchronous(event))
+    event = Event(kind=EventKind.BOUNCED)
+
+    tell(registration_of(shop.app), event)
+
+    assert "write 'def' instead of 'async def'" in caplog.text
+
+
+def test_the_app_by_its_proxy() -> None:
+    """An app that is passed as current_app is the one that is registered."""
+    app, mail = Quart("shop"), Mail()
+
+    async def init() -> None:
+        async with app.app_context():
+            mail.init_app(t.cast(t.Any, current_app))
+
+    asyncio.run(init())
+
+    assert registration_of(app).hold() is app
+
+
+def test_the_words_of_the_app() -> None:
+    """A text names the command and the variables of Quart, and paths of the user as they are."""
+    text = "/srv/flask mail/new: run 'flask mail dkim new', or set FLASK_MAIL_URL."
+
+    assert framework_of(Quart("shop")).wording(text) == (
+        "/srv/flask mail/new: run 'quart mail dkim new', or set QUART_MAIL_URL."
+    )
+
+
+def test_the_extension_of_quart_for_languages(shop: QuartShop) -> None:
+    """Quart-Babel has the name of Flask-Babel in app.extensions, and a mail is still rendered."""
+    shop.app.extensions["babel"] = types.SimpleNamespace()
+
+    async def render() -> Message:
+        return current_mail.render("welcome", {"name": "Ann"}, locale="de", subject="Hi", to=ANN)
+
+    assert "Hello Ann" in shop.view(render).html
+
+
+def test_ordinary_functions_of_a_context(shop: QuartShop) -> None:
+    """The functions of a context that are not async are called in the thread that pushes it, and
+    may run an event loop."""
+    threads: list[int] = []
+
+    @shop.app.teardown_appcontext
+    def end(error: BaseException | None) -> None:
+        asyncio.run(asyncio.sleep(0))
+        threads.append(threading.get_ident())
+
+    with framework_of(shop.app).app_context(shop.app):
+        pass
+
+    assert threads == [threading.get_ident()]
 
 
 def test_before_send(shop: QuartShop) -> None:

@@ -303,6 +303,35 @@ def test_the_worker(shops: t.Callable[..., QuartShop], tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_end_of_a_script(tmp_path: Path) -> None:
+    """A script that ends sends what is due, and calls the functions of the app as ever: those that
+    are not async, too."""
+    (tmp_path / "script.py").write_text(
+        "import asyncio, quart\n"
+        "from flask_mailhandler import Mail, Message\n"
+        "app = quart.Quart('shop', instance_path='.')\n".replace("'.'", repr(str(tmp_path)))
+        + "app.config.update(MAIL_DEFAULT_FROM='shop@example.com', MAIL_HANDLER='console')\n"
+        "mail = Mail(app)\n"
+        "@app.teardown_appcontext\n"
+        "def end(error):\n"
+        "    print('torn down')\n"
+        "async def main():\n"
+        "    async with app.app_context():\n"
+        "        mail.send_later(Message(subject='Hi', text='Hello', to='ann@example.com'))\n"
+        "asyncio.run(main())\n",
+        encoding="utf-8",
+    )
+
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0
+    assert "Subject: Hi" in done.stdout + done.stderr
+    assert done.stdout.count("torn down") > 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
 def test_a_new_mail(tmp_path: Path) -> None:
     """quart mail new writes a mail whose test passes, without warnings."""
     (tmp_path / "app.py").write_text(

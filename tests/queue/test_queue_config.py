@@ -100,6 +100,9 @@ def test_wrong_keys(keys: dict[str, t.Any], tmp_path: Path) -> None:
         ("redis://:s3cret@h/0", "not a broker"),
         ("AMQP://u:s3cret@h/", "not a broker"),
         ("postgres://u:s3cret@h/d", r"write it like\s+'postgresql\+psycopg://"),
+        ("mysql", r"a file of this name.*'mysql\+pymysql://user@host/database'"),
+        ("MariaDB", r"a file of this name.*'mariadb\+pymysql://"),
+        ("postgres", r"a file of this name.*'postgresql\+psycopg://"),
     ],
 )
 def test_databases_that_are_not_supported(place: str, error: str, tmp_path: Path) -> None:

@@ -52,7 +52,9 @@ def store_named(named: str, app: Flask | None = None) -> Store:
         ("postgresql+pg8000://ann:s3cret@db/shop", "the driver pg8000 is not installed"),
         ("postgresql+asyncpg://ann:s3cret@db/shop", "asyncpg is a driver for asyncio"),
         ("postgresql+psycopg_async://ann:s3cret@db/shop", "psycopg_async is a driver for asyncio"),
-        ("sqlite+aiosqlite:///app.sqlite", "aiosqlite is a driver for asyncio"),
+        ("sqlite+aiosqlite:///app.sqlite", "aiosqlite is a driver for asyncio.*'sqlite://'"),
+        ("postgresql+psycopg://ann:s3cret@db:port/shop", "not a URL of SQLAlchemy"),
+        ("mysql+pymysql://ann:s3cret@db:/shop", "not a URL of SQLAlchemy"),
         ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=many", "takes the number of uses"),
         ("postgresql+psycopg://ann:s3cret@db/a?prepare_threshold=-1", "takes the number of uses"),
         (

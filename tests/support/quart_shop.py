@@ -28,7 +28,6 @@ KEYS: dict[str, t.Any] = {
 TEMPLATES = {
     "welcome.html": "<p>Hello {{ name }} from {{ shop }}."
     """ <a href="{{ url_for('hello') }}">More</a><p>{{ request.path }}""",
-    "called.html": "<p>{{ later() }}",
 }
 
 

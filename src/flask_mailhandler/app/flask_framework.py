@@ -1,4 +1,4 @@
-"""What is asked of a framework, and what Flask answers."""
+"""The calls in which Flask and Quart differ, and how to make them in Flask."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Function: t.TypeAlias = "Callable[..., t.Any]"
 
 
 class Answer(t.Protocol):
-    """A response of either."""
+    """A response of Flask or Quart."""
 
     status_code: t.Any
     location: t.Any
@@ -28,10 +28,10 @@ class Answer(t.Protocol):
 
 
 class Framework:
-    """What is asked of both, and what Flask answers."""
+    """The calls in which Flask and Quart differ, as Flask needs them."""
 
     to_see_mail: str = "set MAIL_MAILBOX to True"
-    """What a developer does to see mail in a browser."""
+    """How a developer can see mail in a browser, as an error says it."""
     on_loop: bool = False
     """Whether views run on the event loop, which a call of ``send`` would block."""
 
@@ -61,12 +61,12 @@ class Framework:
         """Whether the mailbox page can be part of an app.
 
         :param asked: Whether ``MAIL_MAILBOX`` asks for it.
-        :raises ConfigurationError: if it asks in vain.
+        :raises ConfigurationError: if it does, and the app cannot have the page.
         """
         return True
 
     def at_shutdown(self, app: t.Any, function: Callable[[], None]) -> None:
-        """Call a function when the server stops, if that is not simply the end of the process."""
+        """Call a function when the server stops, if the server may skip the hooks of atexit."""
 
     def app_context(self, app: t.Any) -> AbstractContextManager[object]:
         """Return a context of the app, for code without ``await``."""

@@ -1,7 +1,7 @@
-"""Flask or Quart: which of the two an app belongs to, and what is current.
+"""Find out whether an app is one of Flask or of Quart, and find the current app and request.
 
-Everything else is the same in both, because both are made of :class:`flask.sansio.app.App`. Quart
-is never imported here: it is asked only if something else has loaded it.
+Everything else is the same in both, because both are made of :class:`flask.sansio.app.App`. Only
+an app of Quart, or a command that loads one, needs Quart: here it is used if it is loaded already.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import typing as t
 from flask import Flask
 from flask import has_app_context
 from flask import has_request_context
+from flask import request
 from flask.globals import app_ctx
-from flask.globals import request_ctx
 
 from .flask_framework import FLASK
 from .flask_framework import Framework
@@ -24,7 +24,7 @@ if t.TYPE_CHECKING:
 
 
 class Context(t.Protocol):
-    """An app context of either."""
+    """An app context of Flask or Quart."""
 
     @property
     def app(self) -> t.Any:
@@ -44,6 +44,12 @@ def framework_of(app: App) -> Framework:
     from .quart_framework import QUART
 
     return QUART
+
+
+def itself(app: App) -> App:
+    """Return the app for ``current_app``, which some packages pass."""
+    unwrap = getattr(app, "_get_current_object", None)
+    return app if unwrap is None else t.cast("App", unwrap())
 
 
 def is_quart(app: object) -> bool:
@@ -94,8 +100,8 @@ def current_globals() -> t.Any:
 def current_request() -> Request | None:
     """Return the request of this thread or task; None outside one."""
     if has_request_context():
-        return request_ctx.request
+        return t.cast("Request", request._get_current_object())  # type: ignore[attr-defined]
     quart = sys.modules.get("quart")
     if quart is not None and quart.has_request_context():
-        return t.cast("Request", quart.globals.request_ctx.request)
+        return t.cast("Request", quart.request._get_current_object())
     return None

@@ -16,6 +16,7 @@ from ..signals import message_bounced
 from ..signals import message_complained
 from ..signals import message_event
 from ..signals import message_unsubscribed
+from ..signals import refuse_coroutine
 from .listener import Listener as Listener
 from .unsubscribing import left_by_mail
 from .verifying import verified
@@ -70,6 +71,6 @@ def tell(mine: Hearing, event: Event) -> None:
     for listener in [*mine.listeners]:
         if event.kind in listener.kinds:
             try:
-                listener.function(event)
+                refuse_coroutine(listener.function(event))
             except Exception:
                 logger.exception("A function of on_event raised for: %s", masked(str(event)))

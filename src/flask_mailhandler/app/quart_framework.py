@@ -1,8 +1,8 @@
-"""What an app of Quart does differently. This module is loaded for such an app only.
+"""The calls that an app of Quart needs. This module is loaded for such an app only.
 
 Contexts, context processors and handlers of signals are asynchronous in Quart. Our own code is not:
-it waits for the mail server in a thread. So this module runs what is asynchronous to its end, in an
-event loop of its own. The server's loop is not touched: it may be the caller, or another thread.
+it waits for the mail server in a thread. So this module runs each coroutine to its end, in an event
+loop of its own. It does not use the server's loop, which may be the caller or in another thread.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import re
 import typing as t
 import warnings
 from collections.abc import Callable
 from collections.abc import Coroutine
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
@@ -39,17 +41,21 @@ if t.TYPE_CHECKING:
     from quart.ctx import RequestContext
 
 T = t.TypeVar("T")
+Ts = t.TypeVarTuple("Ts")
 _UNSET = object()
+# With the name of a command after it: a path of the user may have these words too.
+_COMMAND = re.compile(r"(?<![\w/\\.-])flask mail(?= [a-z])")
 
 
 class QuartFramework(Framework):
-    """What Quart answers."""
+    """The calls in which Flask and Quart differ, as Quart needs them."""
 
     to_see_mail = "run 'quart mail catch'"
     on_loop = True
 
     def wording(self, text: str) -> str:
-        return text.replace("flask mail", "quart mail").replace("FLASK_MAIL", "QUART_MAIL")
+        text = _COMMAND.sub("quart mail", text)
+        return text.replace("FLASK_MAIL_", "QUART_MAIL_")
 
     def at_requests(self, app: Quart, function: Callable[[], bool]) -> Function:
         # Quart would call an ordinary function in a thread, and the request would wait for one.
@@ -128,7 +134,7 @@ def complete(work: Coroutine[t.Any, t.Any, T], context: contextvars.Context) -> 
 
     def run() -> T:
         # With a factory, the loop does not become the current one of the thread.
-        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=_OneThreadLoop) as runner:
             return runner.run(work, context=context)
 
     if not _is_on_loop():
@@ -136,6 +142,25 @@ def complete(work: Coroutine[t.Any, t.Any, T], context: contextvars.Context) -> 
     # A thread has one running loop at most.
     with ThreadPoolExecutor(1, "mail-quart") as thread:
         return thread.submit(run).result()
+
+
+class _OneThreadLoop(asyncio.SelectorEventLoop):
+    """Calls functions that are not async in its own thread, where nothing else waits for it. Quart
+    passes them to an executor, which cannot start a thread while the interpreter ends, when the
+    queue sends what is due."""
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[t.Unpack[Ts]], T], *args: *Ts
+    ) -> asyncio.Future[T]:
+        done: asyncio.Future[T] = self.create_future()
+        asyncio._set_running_loop(None)  # the function may run a loop of its own
+        try:
+            done.set_result(func(*args))
+        except Exception as error:
+            done.set_exception(error)
+        finally:
+            asyncio._set_running_loop(self)
+        return done
 
 
 def _is_on_loop() -> bool:

@@ -15,6 +15,13 @@ from ..secret import Secret
 from ..text.checks import shorten
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
+# How a URL of each database server begins.
+_SERVERS = {
+    "mariadb": "mariadb+pymysql",
+    "mysql": "mysql+pymysql",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+}
 # Other drivers of MySQL convert values in other ways. mysqldb is mysqlclient, and the default.
 _MYSQL_DRIVERS = ("", "pymysql", "mysqldb")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -56,6 +63,11 @@ def _place(value: object, name: str) -> str | Secret:
         return value
     found = config.path(value, name)
     if "://" not in found:
+        if found.lower() in _SERVERS:
+            raise ConfigurationError(
+                f"{name} = {found!r} would be a file of this name. Write a URL, as in"
+                f" '{_SERVERS[found.lower()]}://user@host/database'."
+            )
         return found
     backend, _, driver = found.partition("://")[0].lower().partition("+")
     check_database(backend, driver, name)

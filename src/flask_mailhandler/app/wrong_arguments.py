@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
 
@@ -39,10 +40,12 @@ def check_not_async(function: object, decorator: str) -> None:
 
     :raises TypeError: for a coroutine function.
     """
-    if inspect.iscoroutinefunction(function):
+    called = t.cast(t.Any, type(function)).__call__  # of an object that is not a function
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called):
+        name = getattr(function, "__qualname__", repr(function))
         raise TypeError(
             f"{decorator} takes an ordinary function, because it is called in the thread that"
-            f" sends: write 'def' instead of 'async def' in {function.__qualname__}."
+            f" sends: write 'def' instead of 'async def' in {name}."
         )
 
 

@@ -14,6 +14,7 @@ from ..app.current import NAME
 from ..app.current import no_mail
 from ..app.framework import current_app_object
 from ..app.framework import framework_of
+from ..app.framework import itself
 from ..app.sender import Sender
 from ..errors import ConfigurationError
 from ..queue.send_later import LaterSender
@@ -81,6 +82,7 @@ class Mail(Sender, LaterSender):
         """
         from ..app.settings import read_settings  # it loads what sends, see Registrations.add
 
+        app = itself(app)
         if NAME in app.extensions:
             raise RuntimeError(
                 "This app has a Mail already. Create one Mail, and register it once on each app."

@@ -16,6 +16,7 @@ from ..app.framework import current_app_object
 from ..errors import MailWarning
 from ..log import logger
 from ..report import DeliveryError
+from .converting import bounces_to
 from .converting import converted
 from .converting import octets_of
 from .converting import recipients_of
@@ -101,18 +102,15 @@ class Connection:
         if message.date is None:
             message.date = time.time()
         app = app_in_context()
-        own = octets_of(message)
-        if own is not None and envelope_from:
-            logger.warning(
-                "envelope_from= is not used: %s writes its own octets. Bounces go to its sender.",
-                type(message).__qualname__,
-            )
-        ours = converted(message, envelope_from) if own is None else own
+        mime = octets_of(message)
+        ours = converted(message, envelope_from) if mime is None else mime
+        envelope: dict[str, t.Any] = {}
+        if mime is not None:  # its header may name others, and no address for bounces
+            envelope["recipients"] = recipients_of(message)
+            envelope["envelope_sender"] = bounces_to(envelope_from)
         if not self.mail.suppresses:
             try:
-                app.extensions[NAME].send(
-                    ours, recipients=None if own is None else recipients_of(message)
-                )
+                app.extensions[NAME].send(ours, **envelope)
             except DeliveryError as error:
                 raise as_smtplib(error) from error
         self.num_emails += 1

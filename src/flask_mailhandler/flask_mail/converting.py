@@ -51,6 +51,11 @@ def recipients_of(message: t.Any) -> list[Address]:
     return [address for name in names for address in _addresses(getattr(message, name, None), name)]
 
 
+def bounces_to(envelope_from: t.Any) -> Address | None:
+    """Return the address for bounces; None for that of the sender."""
+    return address_of(envelope_from, "envelope_from") if envelope_from else None
+
+
 def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
     """Return the message of this package that a message of Flask-Mail stands for.
 
@@ -84,7 +89,7 @@ def converted(message: t.Any, envelope_from: t.Any = None) -> OurMessage:
         "headers": headers,
         "message_id": getattr(message, "msgId", None),
         "date": None if date is None else datetime.datetime.fromtimestamp(date).astimezone(),
-        "envelope_sender": address_of(envelope_from, "envelope_from") if envelope_from else None,
+        "envelope_sender": bounces_to(envelope_from),
     }
     return OurMessage(**{**made, **fields})
 

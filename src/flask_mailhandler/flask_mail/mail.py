@@ -11,6 +11,7 @@ from flask import Flask
 
 from ..app.current import app_in_context
 from ..app.current import NAME
+from ..app.framework import itself
 from ..extension.mail import Mail as OurMail
 from .connection import Connection
 from .connection import email_dispatched
@@ -94,7 +95,7 @@ class Mail(_MailMixin):
         self.app: Flask | None = None
         self.state: MailState | None = None
         if app is not None:
-            self.app = _itself(app)
+            self.app = t.cast(Flask, itself(app))
             self.init_app(app)
 
     @staticmethod
@@ -110,7 +111,7 @@ class Mail(_MailMixin):
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
         :raises TypeError: for an app of Quart.
         """
-        app = _itself(app)
+        app = t.cast(Flask, itself(app))
         if not isinstance(app, Flask):
             raise TypeError(
                 "This is Flask-Mail's Mail, for apps of Flask. For an app of Quart, write"
@@ -127,9 +128,3 @@ class Mail(_MailMixin):
 
     def __getattr__(self, name: str) -> t.Any:
         return getattr(self.state, name, None)
-
-
-def _itself(app: Flask) -> Flask:
-    """Return the app for ``current_app``, which some packages pass."""
-    unwrap = getattr(app, "_get_current_object", None)
-    return app if unwrap is None else t.cast(Flask, unwrap())

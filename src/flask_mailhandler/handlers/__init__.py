@@ -55,6 +55,7 @@ import typing as t
 from ..config import SET_MAIL_URL
 from ..config import split_url
 from ..config.named_class import Kind
+from ..errors import ConfigurationError
 
 if t.TYPE_CHECKING:
     from .base import EmailHandler
@@ -100,6 +101,12 @@ def parse_url(value: object, name: str) -> dict[str, object]:
     url = split_url(value, name)
     handler = _SCHEMES.get(url.scheme, url.scheme)
 
+    if url.host and not _KIND.is_installed(handler):
+        raise ConfigurationError(
+            f"{name} begins with '{url.scheme}:', which names no known handler. For a server, write"
+            " 'smtps://user:password@host' or 'smtp://host:587'. For the API of a provider, write"
+            " 'resend:', 'postmark:' or 'ses:'. Others send by SMTP."
+        )
     # Where the name is looked up later, an unknown one is refused with a list of the others.
     cls = find(handler, name) if _KIND.is_installed(handler) else EmailHandler
     found = {key: item for key, item in cls.options_of_url(url).items() if item is not None}

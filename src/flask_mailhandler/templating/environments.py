@@ -15,6 +15,7 @@ from collections.abc import MutableMapping
 from jinja2 import ChoiceLoader
 from jinja2 import Environment
 from jinja2 import StrictUndefined
+from jinja2.runtime import Context
 
 from ..errors import MessageError
 from . import markdown
@@ -72,6 +73,8 @@ class Environments:
             enable_async=False,
             **rules,
         )
+        if self._shared.is_async:
+            made.context_class = _NoAwait
         # For imported macros. A chain, so that globals which the app adds later are included.
         made.globals = _chain(functions, self._shared.globals)
         return Escaping(made, self._shared.globals, functions)
@@ -90,6 +93,13 @@ class Environments:
             markdown.filters(self._shared.filters), self._shared.filters
         )
         return made
+
+
+class _NoAwait(Context):
+    """Refuses what an ``async`` function returns before a filter or a test can use it."""
+
+    def call(self, function: t.Any, /, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        return _refuse_coroutine(None, super().call(function, *args, **kwargs))
 
 
 def _refuse_coroutine(finalize: Callable[[t.Any], t.Any] | None, value: t.Any) -> t.Any:

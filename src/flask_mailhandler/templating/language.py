@@ -37,11 +37,13 @@ def fallbacks(locale: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def speaking(app: App, locale: str) -> Iterator[None]:
-    """Set the locale of Flask-Babel in the block, if the app has it. "" changes nothing.
+    """Set the locale of Flask-Babel in the block, if the app has it. "" changes nothing, and
+    Quart-Babel, which has the same name in ``app.extensions``, is left alone.
 
     :raises MessageError: if Babel does not know the locale.
     """
-    if not locale or "babel" not in app.extensions:
+    kinds = type(app.extensions.get("babel")).__mro__
+    if not locale or not any(kind.__module__.startswith("flask_babel") for kind in kinds):
         yield
         return
     from babel import UnknownLocaleError

@@ -8,8 +8,8 @@
 
 ::
 
-    api       APIEmailHandler: the options and the way of every provider
-    verdict   Verdict: what an answer, or no answer, means for the recipients
+    api       APIEmailHandler: the options of every provider, and how its jobs are sent
+    verdict   Verdict: the meaning of an answer, or of none, for the recipients
     fields    a message as the fields of an API that takes no octets
     sigv4     the signature of a request to AWS
 

@@ -1,4 +1,4 @@
-"""The options and the way of every provider that takes mail by an HTTP API."""
+"""The options of every provider that takes mail by an HTTP API, and how its jobs are sent."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ from . import verdict as verdicts
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...envelope import Envelope
     from ...net.http.answer import Answer
     from ...net.http.pool import Pool
     from ...net.http.request import Request
@@ -97,12 +98,17 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         """Return the request that sends a job to all of its recipients.
 
         :raises MessageError: if a file has changed since it was attached.
+        :raises LoginError: if there are no credentials now.
         """
         raise NotImplementedError
 
     def judge(self, answer: Answer, job: Job) -> Verdict:
         """Return what an answer means."""
         raise NotImplementedError
+
+    def batches(self, job: Job) -> Iterator[Envelope]:
+        """Return the envelopes of a job's requests."""
+        return job.envelope.batches(self.most_recipients)
 
     @property
     def home(self) -> str:
@@ -115,6 +121,13 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 f"MAIL_API_KEY is not set: {self.provider} needs the key of its API. Set it, or"
                 f" write MAIL_URL = '{self.provider.lower()}://KEY@default'."
             )
+        self.check_tls()
+
+    def check_tls(self) -> None:
+        """Check the options of TLS.
+
+        :raises ConfigurationError: if they do not go together, or the file cannot be read.
+        """
         if self.tls_context and self.tls_ca_file:
             raise ConfigurationError(
                 "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE into it yourself."
@@ -191,7 +204,7 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         began = datetime.datetime.now(datetime.UTC)
         outcomes: list[Outcome] = []
         failed: list[Verdict] = []
-        for envelope in job.envelope.batches(self.most_recipients):
+        for envelope in self.batches(job):
             if failed and failed[-1].state is not State.REFUSED:
                 text = "not tried, because an earlier batch was not accepted"
                 found = Verdict(state=State.DEFERRED, text=text, about=About.ACCOUNT)
@@ -212,6 +225,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             request = self.request(job)
         except MessageError as error:
             return Verdict(state=State.REFUSED, text=str(error))
+        except LoginError as error:
+            return verdicts.no_login(error)
         found = self._attempt(request, job, deadline, observe)
         lost = found.perhaps_taken and found.code is None
         if not lost or not deadline.remaining():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import typing as t
+from collections.abc import Iterator
 from email.message import Message as MIMEMessage
 
 from ...address import Address
@@ -14,6 +15,9 @@ from ...message.message import Message
 from ...report import Job
 from ..configured import Options
 from .api import APIEmailHandler
+
+if t.TYPE_CHECKING:
+    from ...envelope import Envelope
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: what a phrase may have without quotes.
 _ATOMS = frozenset("!#$%&'*+-/=?^_`{|}~ ")
@@ -43,20 +47,36 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
                 f" takes at most {self.most_recipients}: send one message to each."
             )
 
+    def batches(self, job: Job) -> Iterator[Envelope]:
+        """Return the envelopes of a job's requests: one for each recipient if no To and Cc is among
+        them. Each is then the To of its own request, and none can see another."""
+        try:
+            message = message_of(job)
+        except MessageError:  # the request says so
+            return super().batches(job)
+        shown = not {*message.to, *message.cc}.isdisjoint(job.envelope.recipients)
+        return job.envelope.batches(self.most_recipients if shown else 1)
+
 
 def message_of(job: Job) -> Message:
-    """Return the message of a job. One of the standard library is converted.
+    """Return the message of a job. One of the standard library is read from the octets, which have
+    the fields that the app's options filled in.
 
     :raises MessageError: if it has parts that a :class:`.Message` cannot have.
     """
-    return Message.from_mime(job.message) if isinstance(job.message, MIMEMessage) else job.message
+    if not isinstance(job.message, MIMEMessage):
+        return job.message
+    from ...mime.stdlib.body import parse  # most messages are ours
+
+    return Message.from_mime(parse(bytes(job.content)))
 
 
 def shown_recipients(message: Message, job: Job) -> tuple[list[str], list[str], list[str]]:
     """Return To, Cc and Bcc for the recipients of a job, with their names.
 
     The fields are the envelope too. So a recipient of the header who gets nothing this time is left
-    out, one that is only in the envelope is Bcc, and the first is To if there is no other.
+    out, and one that is only in the envelope is Bcc. If there is no To, the first Cc is, or the
+    only recipient.
     """
     recipients = job.envelope.recipients
     to = [one for one in dict.fromkeys(message.to) if one in recipients]

@@ -112,7 +112,9 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             return verdicts.later(answer, text, verdicts.LONGEST_REST)
         if code == _INACTIVE and inactive:
             # It was sent to nobody. The recipients that are not named can be tried without them.
-            return Verdict(state=State.DEFERRED, text=text, code=answer.status, refused=inactive)
+            others = {str.__str__(one).lower() for one in job.envelope.recipients} - inactive
+            state = State.DEFERRED if others else State.REFUSED
+            return Verdict(state=state, text=text, code=answer.status, refused=inactive)
         decides = answer.status < 500 and answer.status not in _BY_STATUS
         if isinstance(code, int) and code and decides:
             about = _ABOUT.get(code, About.CONTENT)

@@ -93,15 +93,15 @@ class ResendEmailHandler(FieldsEmailHandler):
             return Verdict(state=State.ACCEPTED, code=answer.status, provider_id=known)
         name = verdicts.text_in(found, "name")
         text = self.shown(f"{name} {verdicts.text_in(found, 'message')}".strip())
-        if name in _LOGIN or re.search(_WRONG_KEY, text, re.I):
+        if answer.status < 500 and (name in _LOGIN or re.search(_WRONG_KEY, text, re.I)):
             return verdicts.login_refused(answer, text)
         if name in _QUOTA:
             return verdicts.later(answer, text, verdicts.LONGEST_REST)
-        if name == "invalid_idempotent_request":
-            # An earlier request with this key had another body, and may have been taken.
-            return verdicts.unknown(text, answer.status)
-        if name == "concurrent_idempotent_requests":
-            return verdicts.unknown(text, answer.status, repeatable=True)
+        if answer.status == 409:
+            # An earlier request with this key may have been taken: one that is in progress, or one
+            # with another body.
+            repeatable = name == "concurrent_idempotent_requests"
+            return verdicts.unknown(text, answer.status, repeatable=repeatable)
         if name in _OF_SENDER or (answer.status == 403 and re.search(_UNVERIFIED, text, re.I)):
             return Verdict(state=State.REFUSED, text=text, code=answer.status, about=About.SENDER)
         if name == "validation_error" and answer.status < 500:

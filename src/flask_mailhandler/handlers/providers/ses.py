@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import datetime
+import email.utils
+import functools
 import importlib.util
 import json
 import re
@@ -20,9 +22,11 @@ from ...config import Option
 from ...config import URL
 from ...errors import ConfigurationError
 from ...errors import MessageError
+from ...phase import Phase
 from ...phase import State
 from ...report import About
 from ...report import Job
+from ...report import LoginError
 from ...secret import Secret
 from . import verdict as verdicts
 from .api import APIEmailHandler
@@ -37,6 +41,21 @@ Given: t.TypeAlias = "Callable[[], tuple[str, str, str | None]]"
 _PATH = "/v2/email/outbound-emails"
 _ACCOUNT_RESTS = {"SendingPausedException", "AccountSuspendedException", "LimitExceededException"}
 _THROTTLED = {"TooManyRequestsException", "ThrottlingException"}
+# Errors of every AWS service that say nothing of the message. Some have the status 400:
+# https://docs.aws.amazon.com/emr/latest/APIReference/CommonErrors.html
+_LOGIN = {
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "NotAuthorized",
+    "OptInRequired",
+    "RequestExpired",
+    "UnrecognizedClientException",
+}
+_WRONG_CLOCK = r"\bRequestExpired\b|\bSignature (?:expired|not yet current)\b"
 _OF_SENDER = {"MailFromDomainNotVerifiedException"}
 _UNVERIFIED = r"\bnot verified\b"
 
@@ -44,7 +63,8 @@ _UNVERIFIED = r"\bnot verified\b"
 def _region(value: object, name: str) -> str:
     found = config.text(value, name).strip().lower()
     if not re.fullmatch("[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", found):
-        raise ConfigurationError(f"{name} must be a region like 'eu-west-1', not {found!r}.")
+        # Without its value: in a URL that lacks the region, it is a key.
+        raise ConfigurationError(f"{name} must be a region like 'eu-west-1'.")
     return found
 
 
@@ -74,7 +94,8 @@ class SESEmailHandler(APIEmailHandler):
     """The secret access key; the access key ID is the ``api_key``."""
     api_credentials: Option[Given | None, Given | None] = Option(_credentials, None)
     """A function that returns the access key ID, the secret access key, and the session token or
-    None. It is called for each request, so it should keep them while they are valid."""
+    None. It is called for each request, so it should keep them while they are valid. If it cannot
+    get them, it may raise a :class:`.LoginError` that says why."""
     region: Option[str | None, str | None] = Option(_region, None)
     """The region of the service, such as ``eu-west-1``."""
     configuration_set: Option[str | None, str | None] = Option(config.text, None)
@@ -92,14 +113,15 @@ class SESEmailHandler(APIEmailHandler):
             )
         if (self.api_key is None) != (self.api_secret is None):
             raise ConfigurationError(
-                "Set both MAIL_API_KEY, the access key ID, and MAIL_API_SECRET, or neither."
+                "Set both MAIL_API_KEY, the access key ID, and MAIL_API_SECRET, or neither. In a"
+                " URL: 'ses://KEY:SECRET@eu-west-1'."
             )
         if self.api_key is None and self.api_credentials is None and not _has_botocore():
             raise ConfigurationError(
                 "Amazon SES has no credentials: set MAIL_API_KEY and MAIL_API_SECRET, or"
                 " MAIL_API_CREDENTIALS, or install botocore, which finds those of this machine."
             )
-        self.check_files("tls_ca_file")
+        self.check_tls()
 
     @property
     def home(self) -> str:
@@ -110,7 +132,7 @@ class SESEmailHandler(APIEmailHandler):
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:
         """Read ``ses://KEY:SECRET@eu-west-1``, or ``ses://eu-west-1`` without keys."""
-        if not url.host or url.port or url.path.strip("/"):
+        if not url.host or url.port or url.path.strip("/") or url.username == "":
             raise ConfigurationError(
                 f"{url.setting} must be like 'ses://KEY:SECRET@eu-west-1', or 'ses://eu-west-1'"
                 " for the credentials of this machine. Only a query may follow it. Write a '/' in"
@@ -148,6 +170,12 @@ class SESEmailHandler(APIEmailHandler):
         named = answer.headers.get("x-amzn-errortype") or verdicts.text_in(found, "__type")
         name = named.partition(":")[0].rpartition("#")[2]
         text = self.shown(f"{name} {verdicts.text_in(found, 'message', 'Message')}".strip())
+        if name in _LOGIN and answer.status < 500:
+            clock = re.search(_WRONG_CLOCK, text, re.I)
+            check = "the clock of this machine" if clock else verdicts.THE_KEY
+            return verdicts.login_refused(answer, text, check)
+        if name == "RequestAbortedException":  # it saw the connection break before its answer
+            return verdicts.unknown(text, answer.status)
         if name in _THROTTLED:
             asked = verdicts.seconds_of(answer.headers.get("retry-after", ""))
             return verdicts.later(answer, text, asked)
@@ -160,11 +188,23 @@ class SESEmailHandler(APIEmailHandler):
     def _given(self) -> Credentials:
         if self.api_key is not None and self.api_secret is not None:
             return Credentials(self.api_key.reveal(), self.api_secret)
-        if self.api_credentials is not None:
-            key, secret, token = self.api_credentials()
-        else:
-            key, secret, token = _of_this_machine(vars(self))
-        return Credentials(key, Secret(secret), None if token is None else Secret(token))
+        own = self.api_credentials or functools.partial(_of_this_machine, vars(self))
+        try:
+            return _checked(*own())
+        except LoginError:
+            raise  # it says what to do
+        except Exception as error:  # from the app, or from botocore: there is no login
+            by = "MAIL_API_CREDENTIALS" if self.api_credentials else "botocore"
+            text = f"{by} returned no credentials ({type(error).__name__})"
+        raise LoginError(text, phase=Phase.AUTH)
+
+
+def _checked(key: str, secret: str, token: str | None) -> Credentials:
+    given = Credentials(key, Secret(secret), None if token is None else Secret(token))
+    for one in (Secret(key), given.secret, given.token):
+        if one is not None and not re.fullmatch(rb"[!-~]+", one.octets()):
+            raise ValueError("not credentials")
+    return given
 
 
 def _has_botocore() -> bool:
@@ -175,7 +215,7 @@ def _of_this_machine(kept: dict[str, t.Any]) -> tuple[str, str, str | None]:
     """Return the credentials that botocore finds: in the environment, in files, or in the metadata
     of the machine. botocore renews them.
 
-    :raises ConfigurationError: if it finds none.
+    :raises LoginError: if it finds none; those in the metadata may be there later.
     """
     import botocore.session
 
@@ -183,8 +223,9 @@ def _of_this_machine(kept: dict[str, t.Any]) -> tuple[str, str, str | None]:
     if found is None:
         found = botocore.session.Session().get_credentials()
         if found is None:
-            raise ConfigurationError(
-                "botocore finds no credentials: set MAIL_API_KEY and MAIL_API_SECRET."
+            raise LoginError(
+                "botocore finds no credentials: set MAIL_API_KEY and MAIL_API_SECRET",
+                phase=Phase.AUTH,
             )
         kept["_found"] = found
     frozen = found.get_frozen_credentials()
@@ -192,8 +233,11 @@ def _of_this_machine(kept: dict[str, t.Any]) -> tuple[str, str, str | None]:
 
 
 def _from(job: Job) -> str:
+    """Return the address of the From."""
     message = job.message
-    return str(message["From"] if isinstance(message, MIMEMessage) else message.from_addr)
+    if isinstance(message, MIMEMessage):
+        return email.utils.parseaddr(str(message["From"]))[1]
+    return str.__str__(message.from_addr or "")
 
 
 def _body(job: Job, configuration_set: str | None) -> bytes:
@@ -205,7 +249,7 @@ def _body(job: Job, configuration_set: str | None) -> bytes:
     }
     sender = str.__str__(job.envelope.sender)
     # Without it, SES sends bounces to the From. It must be a verified address, too.
-    if sender and sender not in _from(job):
+    if sender and sender.lower() != _from(job).lower():
         fields["FeedbackForwardingEmailAddress"] = sender
     if configuration_set:
         fields["ConfigurationSetName"] = configuration_set

@@ -1,15 +1,20 @@
-"""What an answer means for the recipients, or that there was none.
+"""The meaning of an answer, or of none, for the recipients.
 
 =====================  ============  ==========================================================
 the server             state
 =====================  ============  ==========================================================
-has not the request    deferred      the connection broke before the end of data
+cannot have all of it  deferred      the connection broke before the end of data
 408, 425, 429, 503     deferred      429 and 503: the account rests, as long as Retry-After says
+503 of a gateway       unknown       without the provider's text and without Retry-After
 401, 403               deferred      a :class:`.LoginError`: the account rests
 3yz, other 4yz         refused
-other 5yz              unknown       it may have been taken, and so may one that is not answered
+other 5yz, or none     unknown       the message may have been taken
 2yz                    accepted      in the provider's own form only; unknown in any other
 =====================  ============  ==========================================================
+
+A gateway answers 503 too if the server closed the connection after it got the request: Envoy does
+(https://www.envoyproxy.io/docs/envoy/latest/configuration/observability/access_log/usage, UC and
+UR).
 
 If the provider recognizes a repeat, *unknown* becomes *deferred*, and repeating is safe for a
 while.
@@ -43,6 +48,8 @@ if t.TYPE_CHECKING:
 
 LONGEST_REST = 3600.0
 """The most seconds that a server's Retry-After counts for."""
+THE_KEY = "the key of the account"
+"""What to check if a login is refused."""
 _LATER = (408, 425, 429, 503)
 _RESTS = (429, 503)
 _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Phase.TLS: TLSError}
@@ -50,7 +57,7 @@ _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Ph
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What became of one request."""
+    """The outcome of one request."""
 
     state: State
     text: str = ""
@@ -105,7 +112,8 @@ def of_answer(answer: Answer, text: str, *, repeatable: bool = False) -> Verdict
     status = answer.status
     if status in (401, 403):
         return login_refused(answer, text)
-    if status in _LATER:
+    of_gateway = status == 503 and answer.whole and not (text or "retry-after" in answer.headers)
+    if status in _LATER and not of_gateway:
         return later(answer, text)
     if 300 <= status < 400:
         text = "it redirects to another URL, to which no key is sent. Check MAIL_API_URL"
@@ -132,16 +140,31 @@ def later(answer: Answer, text: str, retry_after: float | None = None) -> Verdic
     )
 
 
-def login_refused(answer: Answer, text: str) -> Verdict:
-    """Return the verdict on a key that is wrong, or may not send."""
+def login_refused(answer: Answer, text: str, check: str = THE_KEY) -> Verdict:
+    """Return the verdict on a key that is wrong, or may not send.
+
+    :param check: What to check.
+    """
     return Verdict(
         state=State.DEFERRED,
-        text=f"{text.rstrip('.') or 'the key was refused'}. Check the key of the account",
+        text=f"{text.rstrip('.') or 'the key was refused'}. Check {check}",
         code=answer.status,
         about=About.ACCOUNT,
         kind=LoginError,
         phase=Phase.AUTH,
         temporary=False,
+    )
+
+
+def no_login(error: LoginError) -> Verdict:
+    """Return the verdict on a request that could not be made."""
+    return Verdict(
+        state=State.DEFERRED,
+        text=str(error).rstrip("."),
+        about=About.ACCOUNT,
+        kind=LoginError,
+        phase=Phase.AUTH,
+        temporary=error.temporary,
     )
 
 
@@ -156,6 +179,8 @@ def of_silence(error: NoAnswerError, *, repeatable: bool = False) -> Verdict:
     text = str(error).rstrip(".")
     if error.perhaps_taken:
         return unknown(text, repeatable=repeatable)
+    if error.phase is Phase.CONNECT:
+        text = f"no connection to its API: {text}"
     return Verdict(
         state=State.DEFERRED,
         text=text,
@@ -188,7 +213,7 @@ def seconds_of(retry_after: str) -> float:
 
     try:
         at = email.utils.parsedate_to_datetime(retry_after)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
     now = datetime.datetime.now(datetime.UTC)
     at = at if at.tzinfo else at.replace(tzinfo=datetime.UTC)

@@ -126,11 +126,12 @@ class Connection:
                 return early
             progress.enter(Phase.END_OF_DATA)
             self._send(held, deadline)
-        except TimeoutError:
-            progress.phase = Phase.CONTENT
-            raise
-        except OSError:
+        except OSError as error:
+            if error.errno is None and deadline.remaining():
+                raise  # a signal handler of the app raised it, perhaps after the last octets
             progress.phase = Phase.CONTENT  # the kernel did not take all of it
+            if isinstance(error, TimeoutError):
+                raise
             answered, early = self._has_answered(early)
             if not answered:  # often the server has answered why
                 raise

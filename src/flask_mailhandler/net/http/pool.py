@@ -22,9 +22,6 @@ from .request import Request
 if t.TYPE_CHECKING:
     import ssl
 
-# The server gave up waiting for a request, on a connection that was idle.
-_REQUEST_TIMEOUT = 408
-
 
 class Pool:
     """Sends requests to one server. Safe with threads, with gevent, over a fork and at the
@@ -61,8 +58,8 @@ class Pool:
     ) -> Answer:
         """Send a request and return the response, whatever its status.
 
-        If a connection that had been idle dies before it has the whole request, the request is
-        sent once more, over a new one.
+        If a connection that had been idle dies, or brings an answer, before it has the whole
+        request, the request is sent once more, over a new one.
 
         :param deadline: For everything, from the wait for a connection to the end of the response.
         :param step: See :func:`.exchange.send`.
@@ -93,8 +90,9 @@ class Pool:
                 if used and not error.perhaps_taken and deadline.remaining():
                     return None
                 raise
-        stale = used and not answer.whole and answer.status == _REQUEST_TIMEOUT
-        return None if stale else answer
+        # On a used connection it may be about another request, or about none, such as a 408
+        # (RFC 9112 section 9.2).
+        return None if used and not answer.whole else answer
 
     @contextlib.contextmanager
     def _lent(

@@ -1,4 +1,4 @@
-"""What the page does and shows, in an app of Flask or of Quart."""
+"""The answer of the page to a request, in an app of Flask or of Quart."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HEADERS = {
 
 
 class Answer(t.NamedTuple):
-    """What was done.
+    """The result of a request.
 
     :param state: ``ask``, ``unsubscribed``, ``subscribed`` or ``invalid``.
     """

@@ -1,5 +1,5 @@
-"""The page in an app of Quart. What waits for the database or the app's functions runs in a
-thread."""
+"""The page in an app of Quart. Code that waits for the database, or that calls functions of the
+app, runs in a thread."""
 
 from __future__ import annotations
 

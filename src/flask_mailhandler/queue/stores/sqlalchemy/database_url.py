@@ -63,6 +63,9 @@ def _at(url: Secret, folder: str) -> sa.Engine:
     """Create an engine of our own. The URL may hold a password, so no error shows it."""
     try:
         place = sa.make_url(url.reveal())
+    except (exc.ArgumentError, ValueError):  # ValueError: the port is not a number
+        raise _not_a_url() from None
+    try:
         here = place.get_backend_name() == "sqlite"
         if here and place.database not in (None, "", ":memory:"):
             os.makedirs(folder, exist_ok=True)
@@ -70,7 +73,7 @@ def _at(url: Secret, folder: str) -> sa.Engine:
         if place.get_dialect().is_async:
             raise ConfigurationError(
                 f"MAIL_QUEUE: {place.get_driver_name()} is a driver for asyncio, but threads send"
-                " queued mail. Name another driver, as in 'postgresql+psycopg://'."
+                f" queued mail. Name another driver, as in '{_example(place)}'."
             )
         place, options, decided = _options(place)
         # Set once for each connection and not each time it is used, which takes 40 microseconds.
@@ -80,13 +83,10 @@ def _at(url: Secret, folder: str) -> sa.Engine:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"MAIL_QUEUE: the driver {error.name} is not installed. Install it, or name another"
-            " driver in the URL, as in 'postgresql+psycopg://'."
+            f" driver in the URL, as in '{_example(place)}'."
         ) from None
     except exc.ArgumentError:
-        raise ConfigurationError(
-            "MAIL_QUEUE is not a URL of SQLAlchemy: write it like"
-            " 'postgresql+psycopg://user@host/database' or 'sqlite:////srv/shop/app.db'."
-        ) from None
+        raise _not_a_url() from None
     if not here:
         look_at_idle(engine)
     if kind := KINDS.get(engine.dialect.name):
@@ -94,6 +94,21 @@ def _at(url: Secret, folder: str) -> sa.Engine:
     if not decided:
         prepare_if_direct(engine)
     return engine
+
+
+def _not_a_url() -> ConfigurationError:
+    return ConfigurationError(
+        "MAIL_QUEUE is not a URL of SQLAlchemy: write it like"
+        " 'postgresql+psycopg://user@host/database' or 'sqlite:////srv/shop/app.db'."
+    )
+
+
+def _example(place: sa.URL) -> str:
+    """Return how a URL of the same kind of database begins, with a driver that the queue can
+    use."""
+    backend = place.get_backend_name()
+    driver = {"sqlite": "", "postgresql": "+psycopg"}.get(backend, "+pymysql")
+    return f"{backend}{driver}://"
 
 
 def _check(engine: sa.Engine) -> None:

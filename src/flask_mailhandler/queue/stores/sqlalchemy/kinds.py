@@ -1,4 +1,4 @@
-"""What each kind of database can do, and the statements that each has in its own words.
+"""The abilities of each kind of database, and the statements that differ.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What only MariaDB and MySQL have: their words, their errors, and what a server must be set to."""
+"""The statements, errors and settings of connections that only MariaDB and MySQL have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server of MariaDB or MySQL must be, and how large a message may be for it."""
+"""The requirements for a server of MariaDB or MySQL, and the largest message that it takes."""
 
 from __future__ import annotations
 

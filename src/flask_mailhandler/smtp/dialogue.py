@@ -74,7 +74,7 @@ class Dialogue:
     @property
     def granted(self) -> bool:
         """Whether the replies to all commands, those that are queued included, are here, and each
-        is 2yz or 3yz."""
+        is 2yz or 3yz. After a refusal there may be a reply to an empty content to wait for."""
         last = [line for line in self.stream.lines if line[3:4] != b"-"]
         return len(last) >= self.pending and all(line[:1] in b"23" for line in last)
 

@@ -210,11 +210,7 @@ class Session:
                 self.close()
 
     def _is_near_its_end(self, ahead: Transaction) -> bool:
-        """Return whether the end of this data can be written without waiting for the server.
-
-        Not after a refusal: if the server has accepted DATA for no recipient, the session waits for
-        the reply to an empty content.
-        """
+        """Return whether the end of this data can be written without waiting for the server."""
         return self._dialogue.granted and ahead.delivery.job.content.size <= SMALL
 
     def _is_unanswered(self, transaction: Transaction) -> bool:

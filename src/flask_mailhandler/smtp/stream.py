@@ -71,7 +71,7 @@ class Stream:
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
-        self._lines: collections.deque[bytes] = collections.deque()
+        self.lines: collections.deque[bytes] = collections.deque()  # whole, and not yet read
         self._rest = b""
         self._would_block: tuple[type[OSError], ...] = (BlockingIOError,)
         self._waits = True
@@ -84,12 +84,7 @@ class Stream:
     @property
     def buffered(self) -> bool:
         """Whether octets have been received that are not yet read."""
-        return bool(self._lines or self._rest)
-
-    @property
-    def lines(self) -> list[bytes]:
-        """The whole lines that have been received and are not yet read, without their LF."""
-        return [*self._lines]
+        return bool(self.lines or self._rest)
 
     @property
     def local_address(self) -> str:
@@ -111,16 +106,16 @@ class Stream:
 
         :raises StreamError: if there is none.
         """
-        while not self._lines and len(self._rest) < MAX_LINE:
+        while not self.lines and len(self._rest) < MAX_LINE:
             self._receive()
-        line = self._lines.popleft() if self._lines else self._rest
+        line = self.lines.popleft() if self.lines else self._rest
         if len(line) >= MAX_LINE:
             raise ProtocolError(f"a reply line is longer than {MAX_LINE} octets")
         return line.removesuffix(b"\r")
 
     def skip_lines(self, line: bytes, most: int) -> int:
         """Skip the next lines that are here and equal *line*, and return how many those were."""
-        lines, alike, before = self._lines, line + b"\r", len(self._lines)
+        lines, alike, before = self.lines, line + b"\r", len(self.lines)
         while lines and before - len(lines) < most and lines[0] == alike:
             lines.popleft()
         return before - len(lines)
@@ -160,7 +155,7 @@ class Stream:
 
         :raises LostError: if it has closed, or has sent something, which can then be read.
         """
-        if not (self._lines or self._rest):
+        if not (self.lines or self._rest):
             try:
                 self._do_not_wait()
                 data = self._sock.recv(_READ)
@@ -212,7 +207,7 @@ class Stream:
         self.heard = time.monotonic()
         self._wrote = False
         *lines, self._rest = (self._rest + data).split(b"\n")
-        self._lines += lines
+        self.lines += lines
 
     def _wait(self) -> None:
         """Let the next step on the socket wait until the deadline."""
@@ -232,7 +227,7 @@ class Stream:
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "TLS" if self.tls else "plain"
-        unread = len(b"\n".join([*self._lines, self._rest]))
+        unread = len(b"\n".join([*self.lines, self._rest]))
         return f"<Stream {state}, {unread} octets unread>"
 
 

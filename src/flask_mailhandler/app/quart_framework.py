@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import inspect
 import re
 import typing as t
 import warnings
@@ -24,6 +25,7 @@ from contextlib import AbstractContextManager
 import click
 import quart
 from quart.cli import ScriptInfo
+from quart.globals import app_ctx
 from quart.testing import QuartClient
 
 from ..errors import ConfigurationError
@@ -94,7 +96,11 @@ class QuartFramework(Framework):
         return _pushed(app.test_request_context("/", headers=headers, scheme=scheme or "http"))
 
     def add_variables(self, app: Quart, variables: dict[str, t.Any]) -> None:
-        complete(app.update_template_context(variables), contextvars.copy_context())
+        update: Function = app.update_template_context
+        # Since 0.23 Quart's own has two parameters, and the context is the first.
+        if len(inspect.signature(update).parameters) > 1:
+            update = functools.partial(update, app_ctx._get_current_object())
+        complete(update(variables), contextvars.copy_context())
 
     def with_app_context(self, function: Function) -> Function:
         # Quart's own runs the function on an event loop, and then nothing in it may start another.
@@ -153,13 +159,19 @@ class _OneThreadLoop(asyncio.SelectorEventLoop):
         self, executor: Executor | None, func: Callable[[t.Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
         done: asyncio.Future[T] = self.create_future()
-        asyncio._set_running_loop(None)  # the function may run a loop of its own
+        # The function may run a loop of its own. Since 3.14 Python counts the tasks of a thread and
+        # not those of a loop, so this one must be left.
+        task = asyncio.current_task(self)
+        assert task is not None
+        asyncio.tasks._leave_task(self, task)
+        asyncio._set_running_loop(None)
         try:
             done.set_result(func(*args))
         except Exception as error:
             done.set_exception(error)
         finally:
             asyncio._set_running_loop(self)
+            asyncio.tasks._enter_task(self, task)
         return done
 
 

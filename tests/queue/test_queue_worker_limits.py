@@ -78,7 +78,9 @@ def test_accounts(here: Shop, using: list[str], sent: list[str]) -> None:
 
 def test_an_unknown_account(here: Shop, tmp_path: Path) -> None:
     """An account that the app does not have is an error that names those it has."""
-    with pytest.raises(ConfigurationError, match=r"no account 'nwes'.*'default', 'news', 'bulk'"):
+    with pytest.raises(
+        ConfigurationError, match=r"no account 'nwes'.*'default', 'news' and 'bulk'"
+    ):
         here.queue.worker(using=["news", "nwes"])
     done = worker(tmp_path, "--once", "--using", "nwes")
 

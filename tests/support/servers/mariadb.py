@@ -35,7 +35,7 @@ _OPTIONS = {
     "max_connections": "200",
     "innodb_buffer_pool_size": "128M",
     "innodb_log_file_size": "64M",
-    "max_allowed_packet": "16M",
+    "max_allowed_packet": "64M",
     "lc_messages": "en_US",
     # Not the default of Debian, so that the tables have to say theirs.
     "character_set_server": "latin1",
@@ -58,7 +58,10 @@ class Mariadb:
         self.driver = driver
         self.port = _free_port()
         self._data = self.folder / "data"
-        self._options = _OPTIONS | options
+        # A server that starts deletes the temporary tables of all others with the same folder.
+        self._temporary = self.folder / "tmp"
+        self._temporary.mkdir()
+        self._options = _OPTIONS | {"tmpdir": str(self._temporary)} | options
         self._process: subprocess.Popen[bytes] | None = None
         self._tables: list[str] = []
 
@@ -67,6 +70,7 @@ class Mariadb:
         if not self._data.exists():
             self._run(
                 *("mariadb-install-db", "--no-defaults", f"--datadir={self._data}"),
+                f"--tmpdir={self._temporary}",
                 *("--auth-root-authentication-method=normal", "--skip-test-db"),
                 *(f"--user={getpass.getuser()}", "--innodb-log-file-size=64M"),
                 *("--innodb-flush-method=nosync", "--sync-frm=0"),

@@ -51,6 +51,8 @@ class Together:
     arrived together: the end of one message and the envelope of the next.
 
     :param at_content: Called when a content begins to arrive, with the number of the message.
+    :param messages: How many messages come in a row. The server has the envelope of the next one
+        before it replies to the end of one, however slow the client is.
     :param refused: A recipient that it refuses. It accepts DATA all the same, as RFC 2920 allows.
     :param after: Called when the end of a content was answered, before the next envelope is. The
         replies are two writes then.
@@ -58,6 +60,7 @@ class Together:
 
     at_content: Callable[[int], object] = lambda number: None
     after: Callable[[int], object] | None = None
+    messages: int = 0
     refused: bytes = b"nobody"
     host: str = "127.0.0.1"
     port: int = 0
@@ -87,6 +90,11 @@ class Together:
                     self._converse(self._sock)
                 self._sock = None
 
+    def _waits(self, replies: list[bytes]) -> bool:
+        """Whether the next envelope is still to come, whose replies are sent with these."""
+        ended = replies[0] == _REPLIES[b"."] and self.contents < self.messages
+        return ended and replies[-1] != _REPLIES[b"DATA"]
+
     def _converse(self, sock: socket.socket) -> None:
         replies, buffer, end = [b"220 together.example\r\n"], b"", b"\r\n"
         while True:
@@ -94,7 +102,7 @@ class Together:
                 buffer = b"\r\n" + buffer
             head, found, rest = buffer.partition(end)
             if not found:
-                if replies:
+                if replies and not self._waits(replies):
                     sock.sendall(b"".join(replies))
                     replies.clear()
                 if not (more := sock.recv(1 << 16)):
@@ -233,7 +241,7 @@ def test_a_reply_of_the_store_that_is_lost(
 ) -> None:
     """If the store has written a result with an announcement, and its reply is lost, the result
     counts. The announced message was not sent, so it is tried again."""
-    server = Together()
+    server = Together(messages=2)
     with server.listening(), shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         for message in letters(2):
             here.mail.send_later(message)
@@ -269,7 +277,7 @@ def test_a_result_and_an_announcement_are_one_transaction(
 
     with (
         postgresql.database() as named,
-        sending(tmp_path, named, Together(note), *letters(3)) as here,
+        sending(tmp_path, named, Together(note, messages=3), *letters(3)) as here,
     ):
         database = t.cast("SqlalchemyStore", here.queue.store).database
 

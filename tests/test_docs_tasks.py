@@ -16,6 +16,8 @@ from code_blocks import captioned
 from code_blocks import code_blocks
 from environments import environment
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs" / "tasks").glob("*.rst"))
 # They use packages that the tests of the project do not.
@@ -98,7 +100,6 @@ def test_page(page: Path, tmp_path: Path) -> None:
     run_tests(sys.executable, page, tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.services
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if page.stem in OTHERS], ids=lambda page: page.stem

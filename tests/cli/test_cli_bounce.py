@@ -14,6 +14,8 @@ from flask import Flask
 
 from flask_mailhandler import Mail
 
+pytestmark = pytest.mark.slow
+
 BOUNCE = b"""\
 From: MAILER-DAEMON@mx.example.net
 Content-Type: multipart/report; report-type=delivery-status; boundary="b"

@@ -15,6 +15,8 @@ from flask_mailhandler import current_mail
 from flask_mailhandler import Mailer
 from flask_mailhandler.cli.new_names import OF_MAILER
 
+pytestmark = pytest.mark.slow
+
 SINGLE = {
     "app.py": """\
 from flask import Flask
@@ -99,7 +101,6 @@ def written(output: str) -> list[str]:
     ],
     ids=["group", "groups", "no group"],
 )
-@pytest.mark.slow
 def test_a_new_mail(kind: str, arguments: list[str], templates: list[str], tmp_path: Path) -> None:
     """The test that is written passes in a new app, and so does the preview, after the app
     imports it as the output says."""
@@ -127,7 +128,6 @@ def test_a_new_mail(kind: str, arguments: list[str], templates: list[str], tmp_p
     assert "2 passed" in run_pytest(tmp_path, test, "--mail-previews", *ini)
 
 
-@pytest.mark.slow
 def test_the_next_mail_of_a_group(tmp_path: Path) -> None:
     """A module that exists is not changed. The output contains what to add to it, and with that
     the tests of both mails pass."""
@@ -210,7 +210,6 @@ def test_a_mail_that_no_module_has(tmp_path: Path) -> None:
     assert not (tmp_path / "templates").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [

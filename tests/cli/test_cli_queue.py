@@ -30,6 +30,8 @@ if t.TYPE_CHECKING:
     from servers import ScriptedServer
     from servers.connection import Connection
 
+pytestmark = pytest.mark.slow
+
 _APP = """
 import sys
 from pathlib import Path

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 SHOP = """
@@ -96,7 +98,6 @@ def test_each_sample_is_a_test(pytester: pytest.Pytester) -> None:
     )
 
 
-@pytest.mark.slow
 def test_only_when_it_is_asked_for(pytester: pytest.Pytester) -> None:
     """Without the option there is no such test, and no app is created."""
     pytester.makepyfile("def test_it(): import sys; assert 'shop' not in sys.modules")
@@ -120,7 +121,6 @@ def test_the_app_of_the_tests(pytester: pytest.Pytester, scope: str, flask: str)
     result.assert_outcomes(passed=5)
 
 
-@pytest.mark.slow
 def test_tests_of_different_folders(pytester: pytest.Pytester) -> None:
     """If only some tests use app, the previews see the fixtures of those."""
     for name, conftest in (("a", ""), ("web", CONFTEST.format(scope="function"))):
@@ -134,7 +134,6 @@ def test_tests_of_different_folders(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=6)
 
 
-@pytest.mark.slow
 def test_chosen(pytester: pytest.Pytester) -> None:
     """-k selects among them as among other tests."""
     result = run(pytester, "--mail-previews", "-k", "mail-previews and de and not old")
@@ -178,7 +177,6 @@ def test_failures_are_readable(pytester: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*flask_mailhandler*.py*")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["FLASK_APP", "app.py"])
 def test_where_flask_finds_the_app(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str
@@ -193,7 +191,6 @@ def test_where_flask_finds_the_app(
     run(pytester, "--mail-previews").assert_outcomes(passed=4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("files", "says"),
     [
@@ -217,7 +214,6 @@ def test_no_app(pytester: pytest.Pytester, files: dict[str, str], says: str) -> 
     assert "mail_previews_app" in result.stderr.str() or "no Mail" in says
 
 
-@pytest.mark.slow
 def test_an_app_without_the_preview(pytester: pytest.Pytester) -> None:
     """If the app of the tests lacks the preview, the failure says what to do."""
     pytester.makeconftest(
@@ -234,7 +230,6 @@ def test_an_app_without_the_preview(pytester: pytest.Pytester) -> None:
     )
 
 
-@pytest.mark.slow
 def test_an_app_fixture_that_needs_another(pytester: pytest.Pytester) -> None:
     """If the app fixture needs a fixture that does not exist, pytest names it."""
     pytester.makeconftest("import pytest\n\n@pytest.fixture\ndef app(database): ...\n")

@@ -112,8 +112,11 @@ class AppAccess:
     @property
     def heard(self) -> bool:
         """Whether a function of the app is called while a message is sent, or after it."""
-        signals = message_sent.receivers or message_failed.receivers
-        return bool(signals) or self._registration.observe is not None
+        # Not of another app, and none that is gone.
+        for signal in (message_sent, message_failed):
+            if signal.receivers and any(True for _ in signal.receivers_for(self.app)):
+                return True
+        return self._registration.observe is not None
 
     @property
     def screen(self) -> Screening | None:

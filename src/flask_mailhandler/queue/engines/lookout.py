@@ -116,8 +116,9 @@ class Lookout(Background):
             return
         store = self._components.store
         if wait > SOON:
-            store.answer(account)  # even if another process has told the broker meanwhile
-            store.ring(account, now, now + min(wait, LONGEST_RING))
+            until = now + min(wait, LONGEST_RING)
+            # In place of a shorter ring, even if another process tells the broker meanwhile.
+            store.ring(account, until, until)
             return  # the first search after that time tells the broker
         if not store.ring(account, now, now + UNDER_WAY):
             return

@@ -90,6 +90,8 @@ class Lookout(Background):
         """
         if not self._components.store.begun:
             return EVERY
+        # Before the broker is told: mail that becomes due meanwhile is found by the next search.
+        waits = [wait for wait in worker.due.waits() if wait > 0]
         if rung:
             self._pass_on_what_is_due(worker)
         # Also if the bell rings all the time.
@@ -97,7 +99,7 @@ class Lookout(Background):
         worker.upkeep.sweep(idle=not rung)
         if recovered or not rung:
             self._pass_on_what_is_due(worker)
-        return min([EVERY, *(wait for wait in worker.due.waits() if wait > 0)])
+        return min([EVERY, *waits])
 
     def _pass_on_what_is_due(self, worker: Worker) -> None:
         for account, wait in [*worker.due.left()]:

@@ -7,11 +7,14 @@ import os
 import sys
 import typing as t
 
+import pytest
 from flask import Flask
 
 import flask_mailhandler
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
+from flask_mailhandler import message_failed
+from flask_mailhandler import message_sent
 from sending import PATIENT
 
 if t.TYPE_CHECKING:
@@ -105,8 +108,11 @@ def way_of(send: Callable[[], object]) -> Way:
     return way
 
 
-def test_the_way_of_one_message(scripted: Scripted) -> None:
+def test_the_way_of_one_message(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message passes through few functions and files, and no two files call each other."""
+    # Those that other tests have connected for their apps.
+    for signal in (message_sent, message_failed):
+        monkeypatch.setattr(signal, "receivers", {})
     server = scripted()
     app = Flask("sender")
     app.config.update({f"MAIL_{name.upper()}": value for name, value in PATIENT.items()})

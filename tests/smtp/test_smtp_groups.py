@@ -14,13 +14,14 @@ from flask_mailhandler import Address
 from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.net.deadline import Deadline
+from flask_mailhandler.net.tcp import create_connection
 from flask_mailhandler.phase import Phase
 from flask_mailhandler.phase import State
 from flask_mailhandler.report import Job
 from flask_mailhandler.smtp.delivery import Delivery
 from flask_mailhandler.smtp.dialogue import Dialogue
 from flask_mailhandler.smtp.states import TransactionState
-from flask_mailhandler.smtp.stream import connect
+from flask_mailhandler.smtp.stream import Stream
 from flask_mailhandler.smtp.stream import TimedOutError
 from flask_mailhandler.smtp.transaction import Transaction
 from pooling import Hold
@@ -341,7 +342,9 @@ def test_written_in_part(
     """PROTOCOL 16: the end of data is written, and the envelope after it is not: a reply that has
     arrived counts, and without one the outcome is unknown."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        stream = connect("127.0.0.1", listener.getsockname()[1], Deadline(60))
+        deadline = Deadline(60)
+        sock = create_connection("127.0.0.1", listener.getsockname()[1], deadline)
+        stream = Stream(sock, deadline)
         theirs, _ = listener.accept()
     with theirs:
         dialogue = Dialogue(stream, pipelining=True)

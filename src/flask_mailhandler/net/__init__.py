@@ -4,6 +4,7 @@
 
     deadline           one time limit for many steps
     received           reading from a socket until a deadline
+    tcp                a connection to the first address of a host that answers
     hosts              which hosts are this machine, and a host with its port
     quoting            text from outside, made safe to show
     masking            secrets, masked where a server repeats them

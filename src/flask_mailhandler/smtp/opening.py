@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from ..net.deadline import Deadline
 from ..net.masking import Echoes
+from ..net.tcp import create_connection
 from ..phase import Phase
 from ..report import ConnectError
 from ..report import DeferredError
@@ -27,7 +28,6 @@ from .endpoint import Endpoint
 from .extensions import extensions
 from .reply import read_reply
 from .reply import Reply
-from .stream import connect
 from .stream import LostError
 from .stream import Stream
 from .stream import StreamError
@@ -159,7 +159,7 @@ class Opening:
             self.server.tls_context()
         self._enter(Phase.CONNECT)
         try:
-            self.stream = connect(
+            sock = create_connection(
                 self.server.host, self.server.port, self.deadline, self.server.source_address
             )
         except OSError as error:
@@ -168,6 +168,7 @@ class Opening:
                 + connect_hint(error, self.server),
                 phase=Phase.CONNECT,
             ) from error
+        self.stream = Stream(sock, self.deadline)
 
     def _greet(self) -> None:
         self._enter(Phase.GREETING)

@@ -19,6 +19,7 @@ from ...phase import Phase
 from ...secret import Secret
 from ..deadline import Deadline
 from ..received import left
+from ..tcp import create_connection
 from .answer import Answer
 from .answer import final_begins
 from .answer import read_answer
@@ -189,7 +190,7 @@ def connect(
     encrypted = url.scheme == "https"
     host = url.hostname or ""
     with contextlib.ExitStack() as undone:
-        sock = _connected(host, url.port or (443 if encrypted else 80), deadline)
+        sock = create_connection(host, url.port or (443 if encrypted else 80), deadline)
         undone.callback(sock.close)
         if encrypted:
             progress.enter(Phase.TLS)
@@ -210,24 +211,3 @@ def verifying_context(ca_file: str | None = None) -> ssl.SSLContext:
     # https://www.rfc-editor.org/rfc/rfc9525#section-6.3: only a subjectAltName counts
     context.hostname_checks_common_name = False
     return context
-
-
-def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers. Each gets an equal share of the time left, so
-    that an address that does not answer leaves some to the others."""
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    failed: OSError = TimeoutError()
-    for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        try:
-            with contextlib.ExitStack() as undone:
-                sock = undone.enter_context(socket.socket(family, kind, protocol))
-                sock.settimeout(left(deadline) / (len(addresses) - number))
-                sock.connect(address)
-                # A request is more than one write.
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(left(deadline))
-                undone.pop_all()
-                return sock
-        except OSError as error:  # such as an address family that this machine does not have
-            failed = error
-    raise failed

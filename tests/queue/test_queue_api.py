@@ -13,6 +13,8 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import message_failed
+from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.handlers.providers.resend import ResendEmailHandler
 from flask_mailhandler.queue.row import RowState
 from queueing import alter
@@ -23,6 +25,7 @@ from sending import letter
 from sending import letters
 from servers.http_server import CLOSE
 from servers.http_server import page
+from servers.provider_fakes import error
 from servers.provider_fakes import FakeProvider
 from servers.provider_fakes import FakeResend
 from servers.provider_fakes import FakeSES
@@ -34,6 +37,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from flask_mailhandler import Report
     from servers.http_server import HTTPRequest
     from servers.http_server import Said
     from servers.provider_fakes import Manner
@@ -258,6 +262,29 @@ def test_not_due_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
         assert here.states == ["held"]
         assert who(here.rows[0]) == {"b@example.com": "unknown"}
+
+
+@pytest.mark.parametrize("answer", [page(404), page(413), error(422, "validation_error", "x")])
+def test_the_repeat_is_refused(answer: bytes, tmp_path: Path) -> None:
+    """A message that may have been taken is held if the provider refuses its repeat, and the error
+    says that it may have arrived."""
+    told: list[Report] = []
+    fake = FakeResend(LOST, LOST, not_taken_and(answer))
+    with fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+
+        def hear(sender: object, report: Report, **about: object) -> None:
+            told.append(report)
+
+        message_failed.connect(hear, here.app)
+        here.mail.send_later(letter())
+        for _ in range(2):
+            here.all_later()
+            here.queue.run_once()
+
+        assert here.states == ["held"]
+        assert who(here.rows[0]) == {"b@example.com": "unknown"}
+
+    assert [type(report.error) for report in told] == [UnknownOutcomeError]
 
 
 def passed(here: Shop) -> None:

@@ -231,8 +231,11 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         lost = found.perhaps_taken and found.code is None
         if not lost or not deadline.remaining():
             return found
-        # The provider recognizes the repeat. Whatever becomes of it, the first may have been taken.
+        # The provider recognizes the repeat. Whatever becomes of it, the first may have been taken:
+        # what refuses may be in front of the provider.
         again = self._attempt(request, job, deadline, observe)
+        if again.state is State.REFUSED:
+            return dataclasses.replace(again, state=State.UNKNOWN)
         deferred = again.state is State.DEFERRED
         return dataclasses.replace(again, perhaps_taken=True) if deferred else again
 

@@ -7,9 +7,9 @@ cannot have all of it  deferred      the connection broke before the end of data
 408, 425, 429, 503     deferred      429 and 503: the account rests, as long as Retry-After says
 503 of a gateway       unknown       without the provider's text and without Retry-After
 401, 403               deferred      a :class:`.LoginError`: the account rests
-3yz, other 4yz         refused
-other 5yz, or none     unknown       the message may have been taken
-2yz                    accepted      in the provider's own form only; unknown in any other
+3xx, other 4xx         refused
+other 5xx, or none     unknown       the message may have been taken
+2xx                    accepted      in the provider's own form only; unknown in any other
 =====================  ============  ==========================================================
 
 A gateway answers 503 too if the server closed the connection after it got the request: Envoy does

@@ -87,10 +87,8 @@ class Verdict:
             else:
                 yield Outcome(recipient, self.state, self.code, None, self.text, self.about)
 
-    def error(self, provider: str) -> DeliveryError | None:
-        """Return the error of a report, or None if the outcomes say it all."""
-        if self.state is State.ACCEPTED:
-            return None
+    def error(self, provider: str) -> DeliveryError:
+        """Return the error of a report on recipients that were not accepted."""
         said = " ".join(filter(None, (str(self.code or ""), self.text))).rstrip(".")
         hint = ""
         if self.state is State.UNKNOWN:

@@ -420,6 +420,26 @@ def test_resend_asked_in_vain(second: Manner) -> None:
     assert len(fake.requests) == 2
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        page(302, b"", "Location: https://example.com/"),
+        page(404),
+        page(413),
+        resend_error(422, "validation_error", "x"),
+        resend_error(403, "validation_error", "The domain is not verified"),
+    ],
+)
+def test_resend_refuses_the_repeat(answer: bytes) -> None:
+    """A refusal of the repeat does not say that the first request was not taken."""
+    with FakeResend(LOST, not_taken_and(answer)) as fake:
+        (report,) = send(fake)
+
+    assert isinstance(report.error, UnknownOutcomeError)
+    assert [outcome.state for outcome in report.outcomes] == [UNKNOWN]
+    assert len(fake.taken) == 1
+
+
 OTHER_BODY = resend_error(409, "invalid_idempotent_request", "Another payload")
 OF_RESEND: list[Case] = [
     (not_taken_and(resend_error(422, "missing_required_field", "x")), REFUSED, RefusedError,

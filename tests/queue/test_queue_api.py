@@ -4,17 +4,16 @@ keys nothing is doubled, and only what the provider has been given whole is unkn
 from __future__ import annotations
 
 import collections
-import json
-import os
-import signal
-import subprocess
-import sys
 import typing as t
 
 import pytest
 
+from flask_mailhandler import message_failed
+from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.handlers.providers.resend import ResendEmailHandler
 from flask_mailhandler.queue.row import RowState
+from killing import Killer
+from killing import LARGE
 from queueing import alter
 from queueing import Shop
 from queueing import shop
@@ -23,6 +22,7 @@ from sending import letter
 from sending import letters
 from servers.http_server import CLOSE
 from servers.http_server import page
+from servers.provider_fakes import error
 from servers.provider_fakes import FakeProvider
 from servers.provider_fakes import FakeResend
 from servers.provider_fakes import FakeSES
@@ -34,62 +34,36 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from flask_mailhandler import Report
     from servers.http_server import HTTPRequest
     from servers.http_server import Said
     from servers.provider_fakes import Manner
 
-_WORKER = """
-import json, sys
-sys.path[:0] = json.loads(sys.argv[1])
-from pathlib import Path
-from queueing import Shop
-here = Shop(Path(sys.argv[2]), MAIL_URL=sys.argv[3] + "&connect_timeout=60&timeout=60")
-sys.stdin.readline()
-with here.app.app_context():
-    here.queue.run_once()
-print("done", flush=True)
-"""
-_LARGE = ("x" * 70 + "\n") * 140_000
+
+def patient(fake: FakeProvider) -> str:
+    """The MAIL_URL of a fake that may be slow to answer."""
+    return f"{fake.mail_url}&connect_timeout=60&timeout=60"
 
 
-class Killer:
-    """Runs a worker in a process of its own, which the fake kills."""
+def killed_after_taking(killer: Killer) -> Manner:
+    """Take the message, and kill the worker before the answer."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._process: subprocess.Popen[str] | None = None
-        self.kills = 0
-
-    def kill(self) -> None:
-        """Send SIGKILL, and wait until the process has ended."""
-        assert self._process is not None
-        self.kills += 1
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def work(self, fake: FakeProvider) -> bool:
-        """Run a worker until no mail is due or it is killed. Return whether it ended by itself."""
-        arguments = [json.dumps(sys.path), str(self._folder), fake.mail_url]
-        with subprocess.Popen(
-            [sys.executable, "-c", _WORKER, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as self._process:
-            # It begins when the process to kill is known.
-            said, _ = self._process.communicate("go\n")
-        return said == "done\n"
-
-    def after_taking(self, fake: FakeProvider, request: HTTPRequest) -> str:
-        """Take the message, and kill the worker before the answer."""
+    def manner(fake: FakeProvider, request: HTTPRequest) -> str:
         fake.take(request)
-        self.kill()
+        killer.kill()
         return CLOSE
 
-    def before_taking(self, fake: FakeProvider, request: HTTPRequest) -> str:
-        """Kill the worker when its request is whole, and do not take the message."""
-        self.kill()
+    return manner
+
+
+def killed_before_taking(killer: Killer) -> Manner:
+    """Kill the worker when its request is whole, and do not take the message."""
+
+    def manner(fake: FakeProvider, request: HTTPRequest) -> str:
+        killer.kill()
         return CLOSE
+
+    return manner
 
 
 def honest(fake: FakeProvider, request: HTTPRequest) -> bytes:
@@ -100,7 +74,7 @@ def honest(fake: FakeProvider, request: HTTPRequest) -> bytes:
 def work_until_settled(here: Shop, killer: Killer, fake: FakeProvider) -> None:
     """Start workers, one after the other, until no row waits."""
     for _ in range(20):
-        killer.work(fake)
+        killer.work(patient(fake))
         here.forget_workers()
         here.all_later()
         if {*here.states} <= {"sent", "held"} and not fake.manners:
@@ -131,9 +105,9 @@ def test_killed_and_cut_with_keys(tmp_path: Path) -> None:
     killer = Killer(tmp_path)
     manners: list[Manner] = [
         honest,
-        killer.after_taking,
+        killed_after_taking(killer),
         LOST,
-        killer.before_taking,
+        killed_before_taking(killer),
         taken_and(page(500, b"oops")),
         honest,
         taken_and(page(200, b"<html>")),
@@ -161,8 +135,8 @@ def test_killed_and_cut_without_keys(tmp_path: Path) -> None:
     killer = Killer(tmp_path)
     whole: list[str] = []
 
-    def noted(manner: t.Any) -> t.Any:
-        def noting(fake: FakeProvider, request: HTTPRequest) -> t.Any:
+    def noted(manner: Manner) -> Manner:
+        def noting(fake: FakeProvider, request: HTTPRequest) -> Said | list[Said]:
             whole.append(FakeSES.subject_of(request))
             return manner(fake, request)
 
@@ -170,9 +144,9 @@ def test_killed_and_cut_without_keys(tmp_path: Path) -> None:
 
     manners: list[Manner] = [
         honest,
-        noted(killer.after_taking),
+        noted(killed_after_taking(killer)),
         noted(LOST),
-        noted(killer.before_taking),
+        noted(killed_before_taking(killer)),
         noted(taken_and(page(500, b"oops"))),
         honest,
         noted(taken_and(page(200, b"<html>"))),
@@ -201,11 +175,11 @@ def test_killed_before_the_last_octets(tmp_path: Path) -> None:
     is sent again, once."""
     killer = Killer(tmp_path)
     with FakeSES(at=cut_and(killer, 1_000_000)) as fake, shop(tmp_path) as here:
-        here.mail.send_later(letter(text=_LARGE))
+        here.mail.send_later(letter(text=LARGE))
 
-        assert not killer.work(fake)
+        assert not killer.work(patient(fake))
         here.forget_workers()
-        assert killer.work(fake)
+        assert killer.work(patient(fake))
 
         assert here.states == ["sent"]
         assert len(fake.taken) == len(fake.requests) == 1
@@ -258,6 +232,29 @@ def test_not_due_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
         assert here.states == ["held"]
         assert who(here.rows[0]) == {"b@example.com": "unknown"}
+
+
+@pytest.mark.parametrize("answer", [page(404), page(413), error(422, "validation_error", "x")])
+def test_the_repeat_is_refused(answer: bytes, tmp_path: Path) -> None:
+    """A message that may have been taken is held if the provider refuses its repeat, and the error
+    says that it may have arrived."""
+    told: list[Report] = []
+    fake = FakeResend(LOST, LOST, not_taken_and(answer))
+    with fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+
+        def hear(sender: object, report: Report, **about: object) -> None:
+            told.append(report)
+
+        message_failed.connect(hear, here.app)
+        here.mail.send_later(letter())
+        for _ in range(2):
+            here.all_later()
+            here.queue.run_once()
+
+        assert here.states == ["held"]
+        assert who(here.rows[0]) == {"b@example.com": "unknown"}
+
+    assert [type(report.error) for report in told] == [UnknownOutcomeError]
 
 
 def passed(here: Shop) -> None:

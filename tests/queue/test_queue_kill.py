@@ -1,13 +1,11 @@
-"""F-100: what kill -9 leaves in the queue at every phase of a delivery, and what becomes of it. The
-server kills the client, because it knows the phase, so nothing depends on time."""
+"""F-100: what kill -9 leaves in the queue at every phase of a delivery, and what becomes of it."""
 
 from __future__ import annotations
 
 import collections
+import itertools
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -16,9 +14,10 @@ import typing as t
 import pytest
 
 from flask_mailhandler import message_sent
-from flask_mailhandler.queue import lease
 from flask_mailhandler.queue import recovery
 from flask_mailhandler.queue.bell import Bell
+from killing import Killer
+from killing import LARGE
 from queueing import shop
 from queueing import url_of
 from queueing import who
@@ -31,7 +30,6 @@ from servers import DROP
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from sending import Listener
     from servers import Accepted
     from servers.connection import Connection
     from storing import Place
@@ -39,74 +37,26 @@ if t.TYPE_CHECKING:
 # What is killed writes no coverage.
 pytestmark = [pytest.mark.usefixtures("untraced"), pytest.mark.slow]
 
-_WORKER = """
-import json, os, sys
-sys.path[:0] = json.loads(sys.argv[1])
-from pathlib import Path
-from flask_mailhandler.queue import lease
-from queueing import Shop
-lease.LEASE = float(sys.argv[4])
-here = Shop(Path(sys.argv[2]), None, **json.loads(sys.argv[3]))
-sys.stdin.readline()
-with here.app.app_context():
-    here.queue.run_once()
-print("done", flush=True)
-"""
-
-
-class Killer:
-    """Starts workers in processes of their own, and kills the running one when the server has
-    reached a certain step for the n-th time."""
-
-    def __init__(self, folder: Path, **keys: t.Any) -> None:
-        self._folder = folder
-        self.lease = lease.LEASE
-        self._keys = keys
-        self._process: subprocess.Popen[str] | None = None
-        self._steps: collections.Counter[str] = collections.Counter()
-        self.kills = 0
-
-    def at(self, step: str, *times: int, answer: t.Any = DROP) -> t.Any:
-        """Return an action of a scripted server: kill at these times, and reply; else None."""
-
-        def act(line: str, connection: Connection) -> t.Any:
-            self._steps[step] += 1
-            if self._steps[step] not in times:
-                return _HONEST[step]
-            self.kill()
-            return answer
-
-        return act
-
-    def kill(self) -> None:
-        """Send SIGKILL, and wait until the process has ended."""
-        assert self._process is not None
-        self.kills += 1
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def work(self, server: Listener) -> bool:
-        """Run a worker until no mail is due or it is killed. Return whether it ended by itself."""
-        keys = {"MAIL_URL": url_of(server), **self._keys}
-        arguments = [json.dumps(sys.path), str(self._folder), json.dumps(keys), str(self.lease)]
-        with subprocess.Popen(
-            [sys.executable, "-c", _WORKER, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as self._process:
-            # It begins when the process to kill is known.
-            said, _ = self._process.communicate("go\n")
-        return said == "done\n"
-
-
-_LARGE = ("x" * 70 + "\n") * 140_000
 _HONEST = {
     "MAIL": "250 2.1.0 ok",
     "RCPT": "250 2.1.5 ok",
     "DATA": "354 go ahead",
     "end of data": "250 2.0.0 accepted",
 }
+
+
+def kill_at(killer: Killer, step: str, *times: int, answer: t.Any = DROP) -> t.Any:
+    """Return an action of a scripted server: kill at these times of a step, and answer; at others,
+    reply as usual."""
+    times_so_far = itertools.count(1)
+
+    def act(line: str, connection: Connection) -> t.Any:
+        if next(times_so_far) not in times:
+            return _HONEST[step]
+        killer.kill()
+        return answer
+
+    return act
 
 
 def ids(received: list[Accepted]) -> collections.Counter[str]:
@@ -125,22 +75,21 @@ def test_killed_before_the_end_of_data(
     with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         messages = letters(3)
         if step == "content":
-            # More than the buffers between client and server hold, so that it is not all given.
-            messages[1] = letter("r2@example.com", text=_LARGE)
+            messages[1] = letter("r2@example.com", text=LARGE)
         for message in messages:
             here.mail.send_later(message)
         # The second of three, so that one is settled and one not begun.
         server.script.on = (
-            {"content": [After(0, _none), After(0, killer.at("content", 1))]}
+            {"content": [After(0, _none), After(0, kill_at(killer, "content", 1))]}
             if step == "content"
-            else {step: killer.at(step, 2)}
+            else {step: kill_at(killer, step, 2)}
         )
         server.script.__post_init__()
 
-        assert not killer.work(server)
+        assert not killer.work(url_of(server))
         assert here.states == ["sent", "claimed", "claimed"]
         here.forget_workers()
-        assert killer.work(server)
+        assert killer.work(url_of(server))
         assert here.states == ["sent"] * 3
         assert sorted(ids(server.received).values()) == [1, 1, 1]
 
@@ -157,14 +106,14 @@ def test_killed_at_the_end_of_data(
     or with "retry" sent again. Recipients that were settled before are never tried again."""
     keys = {"MAIL_QUEUE": place.named, "MAIL_QUEUE_UNKNOWN": policy}
     killer = Killer(tmp_path, **keys)
-    server = scripted(on={"end of data": killer.at("end of data", 2, answer="250 2.0.0 ok")})
+    server = scripted(on={"end of data": kill_at(killer, "end of data", 2, answer="250 2.0.0 ok")})
     with shop(tmp_path, server, **keys) as here:
         for message in letters(3):
             here.mail.send_later(message)
 
-        assert not killer.work(server)
+        assert not killer.work(url_of(server))
         here.forget_workers()
-        assert killer.work(server)
+        assert killer.work(url_of(server))
         held = policy == "hold"
         assert here.states == ["sent", "held" if held else "sent", "sent"]
         assert who(here.rows[1]) == {"r2@example.com": "unknown" if held else "accepted"}
@@ -178,14 +127,14 @@ def test_killed_between_two_attempts(tmp_path: Path, scripted: Scripted, place: 
     server = scripted(
         on={
             "RCPT TO:<d@example.com>": ["450 4.2.0 greylisted"],
-            "end of data": killer.at("end of data", 2, answer="250 2.0.0 ok"),
+            "end of data": kill_at(killer, "end of data", 2, answer="250 2.0.0 ok"),
         }
     )
     with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         here.mail.send_later(letter("a@example.com", "d@example.com"))
-        assert killer.work(server)
+        assert killer.work(url_of(server))
         here.all_later()
-        assert not killer.work(server)
+        assert not killer.work(url_of(server))
         here.forget_workers()
         here.queue.run_once()
 
@@ -203,13 +152,13 @@ def test_forty_mails_and_three_kills(
     killer = Killer(tmp_path, **keys)
     server = scripted(
         on={
-            "RCPT": killer.at("RCPT", 7),
-            "end of data": killer.at("end of data", 15, 30, answer="250 2.0.0 ok"),
+            "RCPT": kill_at(killer, "RCPT", 7),
+            "end of data": kill_at(killer, "end of data", 15, 30, answer="250 2.0.0 ok"),
         }
     )
     with shop(tmp_path, server, **keys) as here:
         tickets = [*here.mail.send_later_each(letters(40))]
-        while not killer.work(server):
+        while not killer.work(url_of(server)):
             here.forget_workers()
 
         came = ids(server.received)
@@ -260,11 +209,11 @@ def test_taken_over_on_the_same_machine(
     monkeypatch.setattr(recovery, "_LONGEST", 2 * hour)
     killer = Killer(tmp_path, MAIL_QUEUE=place.named)
     killer.lease = hour
-    server = scripted(on={"MAIL": killer.at("MAIL", 1)})
+    server = scripted(on={"MAIL": kill_at(killer, "MAIL", 1)})
     with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         for message in letters(3):
             here.mail.send_later(message)
-        assert not killer.work(server)
+        assert not killer.work(url_of(server))
         rows = here.rows
         assert [row.state for row in rows] == ["claimed"] * 3
         assert min(row.lease_until or 0.0 for row in rows) > here.queue.store.now() + hour / 2

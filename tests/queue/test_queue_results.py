@@ -10,13 +10,14 @@ import typing as t
 
 import pytest
 from flask import Flask
-from test_queue_kill import Killer
 
 from flask_mailhandler import message_sent
 from flask_mailhandler import QueueError
 from flask_mailhandler.queue.row import RowState
+from killing import Killer
 from queueing import Shop
 from queueing import shop
+from queueing import url_of
 from sending import letter
 from sending import letters
 from servers.waiting import until
@@ -229,10 +230,10 @@ def test_killed_in_a_list(tmp_path: Path, place: Place) -> None:
         for message in letters(3):
             here.mail.send_later(message)
 
-        assert not killer.work(server)
+        assert not killer.work(url_of(server))
         assert here.states == ["sent", "claimed", "claimed"]
         here.forget_workers()
-        assert killer.work(server)
+        assert killer.work(url_of(server))
         assert here.states == ["sent", "held", "sent"]
     assert server.contents == 3
 

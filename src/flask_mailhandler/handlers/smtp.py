@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import os
@@ -246,7 +247,7 @@ def _fail_all(waiting: Deliveries, error: DeferredError) -> Iterator[Report]:
     while waiting.first():
         delivery = waiting.take()
         # Each report has its own error, because the error holds the report.
-        own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
+        own = copy.copy(error)
         own.__cause__ = error.__cause__
         delivery.fail(own)
         yield _report(delivery)

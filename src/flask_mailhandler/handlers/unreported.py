@@ -4,6 +4,7 @@ of recipients that the staging guard withholds, and of a delivery that ended too
 from __future__ import annotations
 
 import collections
+import copy
 from collections.abc import Collection
 from collections.abc import Iterator
 
@@ -60,7 +61,7 @@ def unreported(drawn: collections.deque[Prepared], error: DeliveryError) -> Iter
             yield without_delivery(item)
             continue
         # Each report has its own error, because the error holds the report.
-        own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
+        own = copy.copy(error)
         outcomes = [
             Outcome(a, state, text=str(error), about=About.ACCOUNT)
             for a in item.job.envelope.recipients

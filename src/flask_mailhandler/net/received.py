@@ -14,33 +14,19 @@ class Received(io.RawIOBase):
     octet.
 
     :param sock: Connected.
-    :param early: Octets that have been received already.
     """
 
-    def __init__(self, sock: socket.socket, deadline: Deadline, early: bytes = b"") -> None:
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock
         self.deadline: Deadline = deadline
         """May be replaced by the deadline of a next step."""
-        self._early = early
-        self.ended: bool = False
-        """Whether the other side has closed."""
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """Return the file to read from. A response asks its socket for it."""
-        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: t.Any) -> int:
-        if self._early:
-            taken, self._early = self._early[: len(buffer)], self._early[len(buffer) :]
-            buffer[: len(taken)] = taken
-            return len(taken)
         self._sock.settimeout(left(self.deadline))
-        received = self._sock.recv_into(buffer)
-        self.ended = not received
-        return received
+        return self._sock.recv_into(buffer)
 
 
 def left(deadline: Deadline) -> float:

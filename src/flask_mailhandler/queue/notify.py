@@ -55,6 +55,10 @@ def report_of(store: Store, row: Row, last: Report | None = None) -> Report:
     if last is None:
         message = message_of(row, store.content(row.id) or b"")
         return report_on(message, row.message_id, found, safe_until=until)
-    whole = {outcome.recipient for outcome in found} == {o.recipient for o in last.outcomes}
-    error = last.error if whole else None
+    # The error of the attempt says less if other recipients were tried before, and is wrong if the
+    # queue knows that one of these may have been reached before.
+    same = {(o.recipient, o.state) for o in found} == {
+        (o.recipient, o.state) for o in last.outcomes
+    }
+    error = last.error if same else None
     return report_on(last.message, row.message_id, found, error, safe_until=until)

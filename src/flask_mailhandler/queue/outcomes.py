@@ -69,20 +69,21 @@ def merged(
 ) -> tuple[Settled, ...]:
     """Replace outcomes of earlier attempts with those of this one.
 
+    If a recipient may have been reached, a refusal of the repeat leaves its outcome unknown.
+
     :param put_off: Whether to try a recipient again that was refused because of the account.
     """
     earlier = {one.recipient: one.safe_until for one in before if one.state is State.DEFERRED}
-    found = {
-        outcome.recipient: settled(outcome, _first(earlier.get(outcome.recipient), safe_until))
-        for outcome in outcomes
-    }
-    if put_off:
-        found = {
-            recipient: dataclasses.replace(one, state=State.DEFERRED)
-            if one.state is State.REFUSED and one.about is not About.RECIPIENT
-            else one
-            for recipient, one in found.items()
-        }
+    found: dict[Address, Settled] = {}
+    for outcome in outcomes:
+        reached = earlier.get(outcome.recipient)
+        one = settled(outcome, _first(reached, safe_until))
+        if one.state is State.REFUSED:
+            if put_off and one.about is not About.RECIPIENT:
+                one = dataclasses.replace(one, state=State.DEFERRED)
+            elif reached is not None:
+                one = dataclasses.replace(one, state=State.UNKNOWN)
+        found[one.recipient] = one
     return tuple(found.get(old.recipient, old) for old in before)
 
 

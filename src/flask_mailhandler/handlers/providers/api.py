@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime
 import re
@@ -24,6 +25,7 @@ from ...report import About
 from ...report import conclude
 from ...report import ConnectError
 from ...report import DeferredError
+from ...report import FAILURES
 from ...report import Job
 from ...report import LoginError
 from ...report import Observe
@@ -87,11 +89,11 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     api_url: Option[str | None, str | None] = Option(_api_url, None)
     """The URL of the API, instead of the provider's own; for a proxy of yours, or a test."""
 
-    provider: t.ClassVar[str] = ""
+    provider: t.ClassVar[str]
     """Its name, for texts."""
-    most_octets: t.ClassVar[int] = 10_000_000
+    most_octets: t.ClassVar[int]
     """The largest message, in octets as SMTP would send them."""
-    most_recipients: t.ClassVar[int] = 50
+    most_recipients: t.ClassVar[int]
     """The most recipients of one request."""
 
     def request(self, job: Job) -> Request:
@@ -192,9 +194,11 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 continue
             report = self._report(job, observe)
             error = report.error
-            rests = isinstance(error, DeferredError) and error.retry_after is not None
-            if isinstance(error, ConnectError | TLSError | LoginError) or rests:
-                stopped = t.cast(DeferredError, error)
+            if isinstance(error, DeferredError) and (
+                error.retry_after is not None
+                or isinstance(error, ConnectError | TLSError | LoginError)
+            ):
+                stopped = error
             yield report
 
     def _report(self, job: Job, observe: Observe) -> Report:
@@ -216,7 +220,7 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         until = None
         if self.repeatable is not None and any(one.perhaps_taken for one in failed):
             until = began + datetime.timedelta(seconds=self.repeatable)
-        failed.sort(key=lambda one: [State.UNKNOWN, State.DEFERRED, State.REFUSED].index(one.state))
+        failed.sort(key=lambda one: [*FAILURES].index(one.state))
         error = failed[0].error(self.provider) if failed else None
         return conclude(job, outcomes, error, safe_until=until)
 
@@ -231,8 +235,11 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         lost = found.perhaps_taken and found.code is None
         if not lost or not deadline.remaining():
             return found
-        # The provider recognizes the repeat. Whatever becomes of it, the first may have been taken.
+        # The provider recognizes the repeat. Whatever becomes of it, the first may have been taken:
+        # what refuses may be in front of the provider.
         again = self._attempt(request, job, deadline, observe)
+        if again.state is State.REFUSED:
+            return dataclasses.replace(again, state=State.UNKNOWN)
         deferred = again.state is State.DEFERRED
         return dataclasses.replace(again, perhaps_taken=True) if deferred else again
 
@@ -256,8 +263,7 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 def _not_tried(job: Job, error: DeferredError) -> Report:
     """Report on a message that would fail as the one before it."""
     # Each report has its own error, because the error holds the report.
-    own = type(error)(str(error), phase=error.phase, temporary=error.temporary)
-    own.retry_after = error.retry_after
+    own = copy.copy(error)
     outcomes = [
         Outcome(recipient, State.DEFERRED, text=str(error), about=About.ACCOUNT)
         for recipient in job.envelope.recipients

@@ -7,9 +7,9 @@ cannot have all of it  deferred      the connection broke before the end of data
 408, 425, 429, 503     deferred      429 and 503: the account rests, as long as Retry-After says
 503 of a gateway       unknown       without the provider's text and without Retry-After
 401, 403               deferred      a :class:`.LoginError`: the account rests
-3yz, other 4yz         refused
-other 5yz, or none     unknown       the message may have been taken
-2yz                    accepted      in the provider's own form only; unknown in any other
+3xx, other 4xx         refused
+other 5xx, or none     unknown       the message may have been taken
+2xx                    accepted      in the provider's own form only; unknown in any other
 =====================  ============  ==========================================================
 
 A gateway answers 503 too if the server closed the connection after it got the request: Envoy does
@@ -87,10 +87,8 @@ class Verdict:
             else:
                 yield Outcome(recipient, self.state, self.code, None, self.text, self.about)
 
-    def error(self, provider: str) -> DeliveryError | None:
-        """Return the error of a report, or None if the outcomes say it all."""
-        if self.state is State.ACCEPTED:
-            return None
+    def error(self, provider: str) -> DeliveryError:
+        """Return the error of a report on recipients that were not accepted."""
         said = " ".join(filter(None, (str(self.code or ""), self.text))).rstrip(".")
         hint = ""
         if self.state is State.UNKNOWN:

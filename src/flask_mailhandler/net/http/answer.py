@@ -115,14 +115,14 @@ def read_answer(
     """
     octets = Octets(receive, early, most + _MAX_HEADS)
     response = _final(octets, method)
-    length = _checked_length(response)
+    _check_length(response)
     try:
         body = response.read(most + 1)
     except (http.client.HTTPException, ValueError) as error:
         raise AnswerError(_not_http(error)) from None
     if len(body) > most:
         raise AnswerError(f"its answer is longer than {most} octets; check the URL")
-    if length and len(body) < length and method != "HEAD":
+    if response.length:  # what is left of the announced length
         raise AnswerError("its answer broke off")
     reusable = not (response.will_close or octets.unread or octets.ended)
     return Answer(response.status, _fields(response), body, whole), reusable and whole
@@ -145,8 +145,8 @@ def _final(octets: Octets, method: str) -> http.client.HTTPResponse:
             return response
 
 
-def _checked_length(response: http.client.HTTPResponse) -> int | None:
-    """Return the announced length of the body, if it is announced.
+def _check_length(response: http.client.HTTPResponse) -> None:
+    """Check the announced length of the body.
 
     :raises AnswerError: if the body could be read in more than one way (RFC 9112 section 6.3).
     """
@@ -156,7 +156,6 @@ def _checked_length(response: http.client.HTTPResponse) -> int | None:
         raise AnswerError("its answer has a wrong Content-Length")
     if coding and (lengths or [one.strip().lower() for one in coding] != ["chunked"]):
         raise AnswerError("its answer has a Transfer-Encoding that cannot be read")
-    return response.length
 
 
 def _fields(response: http.client.HTTPResponse) -> dict[str, str]:

@@ -29,6 +29,7 @@ from servers.certificates import Certificates
 from servers.certificates import make
 from servers.chromium import Chromium
 from servers.chromium import missing as chromium_missing
+from servers.database_server import DatabaseServer
 from servers.exim import Exim
 from servers.mariadb import Mariadb
 from servers.mariadb import missing as mariadb_missing
@@ -193,6 +194,16 @@ def mariadb() -> Iterator[Mariadb]:
         server.remove()
 
 
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "mariadb")]
+)
+def database_server(request: pytest.FixtureRequest) -> DatabaseServer:
+    """The servers in which mail can wait. The test is run for each. If it names them, with
+    ``indirect``, mark it ``services``."""
+    found: DatabaseServer = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture
 def pgbouncer(postgresql: Postgresql) -> Iterator[Callable[..., PgBouncer]]:
     """Start PgBouncer before PostgreSQL: ``pooler = pgbouncer(size=1)``. Mark the test
@@ -222,7 +233,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         if request.param == "sqlalchemy":
             named = f"sqlite:///{tmp_path}/app.sqlite"
         if request.param in ("postgresql", "mariadb"):
-            server: Postgresql | Mariadb = request.getfixturevalue(request.param)
+            server: DatabaseServer = request.getfixturevalue(request.param)
             named = stack.enter_context(server.database())
         found = stack.enter_context(contextlib.closing(Place(named, tmp_path)))
         yield found

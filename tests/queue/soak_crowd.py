@@ -18,23 +18,18 @@ from workers import together
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from servers.mariadb import Mariadb
-    from servers.postgresql import Postgresql
+    from servers.database_server import DatabaseServer
 
 pytestmark = pytest.mark.services
 
 PROCESSES, MAILS = 16, 5_000
 
 
-@pytest.mark.parametrize("name", ["postgresql", "mariadb"])
-def test_a_crowd(
-    name: str, tmp_path: Path, scripted: Scripted, request: pytest.FixtureRequest
-) -> None:
+def test_a_crowd(tmp_path: Path, scripted: Scripted, database_server: DatabaseServer) -> None:
     """Each row goes to the worker that claims it first, and to no other."""
     server = scripted()
-    database: Postgresql | Mariadb = request.getfixturevalue(name)
     with (
-        database.database() as url,
+        database_server.database() as url,
         shop(tmp_path, server, MAIL_QUEUE=url) as here,
     ):
         assert len([*here.mail.send_later_each(letters(MAILS))]) == MAILS

@@ -28,8 +28,7 @@ if t.TYPE_CHECKING:
 
     from queueing import Shop
     from sending import Scripted
-    from servers.mariadb import Mariadb
-    from servers.postgresql import Postgresql
+    from servers.database_server import DatabaseServer
     from storing import Place
 
     Doing = Callable[[Shop], object]
@@ -248,15 +247,15 @@ MARIADB = ("mariadb", "&init_command=SET%20innodb_lock_wait_timeout%3D0")
 
 @pytest.mark.services
 @pytest.mark.parametrize(
-    ("subject", "action", "name", "patience"),
+    ("subject", "action", "database_server", "patience"),
     [(*pair, *POSTGRESQL) for pair in PAIRS] + [(*pair, *MARIADB) for pair in FEW],
+    indirect=["database_server"],
 )
 def test_between_any_two_statements(
     subject: Callable[[Post], None],
     action: Doing,
-    name: str,
+    database_server: DatabaseServer,
     patience: str,
-    request: pytest.FixtureRequest,
     tmp_path: Path,
     scripted: Scripted,
 ) -> None:
@@ -267,8 +266,10 @@ def test_between_any_two_statements(
         with contextlib.suppress(QueueError):
             action(shop)
 
-    server: Postgresql | Mariadb = request.getfixturevalue(name)
-    with server.database() as url, post_at(tmp_path, scripted, url, url + patience) as post:
+    with (
+        database_server.database() as url,
+        post_at(tmp_path, scripted, url, url + patience) as post,
+    ):
         store = post.here.queue.store
         assert isinstance(store, SqlalchemyStore)
         steps = Steps(store.database.engine)

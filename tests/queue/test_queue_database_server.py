@@ -32,6 +32,7 @@ from queueing import shop
 from sending import letter
 from sending import letters
 from sending import Scripted
+from servers.database_server import DatabaseServer
 from servers.mariadb import Mariadb
 from servers.postgresql import Postgresql
 from servers.waiting import until
@@ -47,7 +48,7 @@ pytestmark = pytest.mark.services
 class Where(t.NamedTuple):
     """A database."""
 
-    server: Postgresql | Mariadb
+    server: DatabaseServer
     url: str
     """The URL of a database of the server with the tables of the queue."""
 
@@ -70,7 +71,6 @@ def _database(request: pytest.FixtureRequest, name: str) -> Iterator[Where]:
 
 directly = pytest.mark.parametrize("where", ["postgresql", "mariadb"], indirect=True)
 of_postgresql = pytest.mark.parametrize("where", ["postgresql", "pgbouncer"], indirect=True)
-of_mariadb = pytest.mark.parametrize("where", ["mariadb"], indirect=True)
 
 
 def test_connections_that_were_cut(

@@ -268,7 +268,7 @@ def test_a_limit_that_is_reached_for_long(
     limit: str, tmp_path: Path, scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """E1: if a rate limit makes an account wait for long, the broker is told after that time."""
-    # On a busy machine the turn would else end before it meets the limit.
+    # On a busy machine, a turn of the usual length may end before it reaches the limit.
     monkeypatch.setattr(broker, "TURN", 60.0)
     with noting_shop(tmp_path, scripted(), MAIL_RATE_LIMIT=limit) as (here, engine):
         assert len([*here.mail.send_later_each(letters(5))]) == 5

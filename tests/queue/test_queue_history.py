@@ -33,8 +33,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from flask_mailhandler.queue.stores.history import History
-    from servers.mariadb import Mariadb
-    from servers.postgresql import Postgresql
+    from servers.database_server import DatabaseServer
     from storing import Place
 
 ANN = Address("Ann@example.org")
@@ -372,16 +371,11 @@ def test_a_file_of_an_earlier_release(tmp_path: Path) -> None:
     connection.close()
 
 
-@pytest.mark.services
-@pytest.mark.parametrize("name", ["postgresql", "mariadb"])
-def test_a_database_of_an_earlier_release(
-    name: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+def test_a_database_of_an_earlier_release(database_server: DatabaseServer, tmp_path: Path) -> None:
     """Queued mail needs no new table. An event says which function adds them."""
     from storing import Place
 
-    server: Postgresql | Mariadb = request.getfixturevalue(name)
-    with server.database() as named, contextlib.closing(Place(named, tmp_path)) as place:
+    with database_server.database() as named, contextlib.closing(Place(named, tmp_path)) as place:
         store = place.store()
         assert isinstance(store, SqlalchemyStore)
         with store.database.write() as connection:

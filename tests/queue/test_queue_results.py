@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import socket
-import threading
+import functools
+import itertools
 import typing as t
 
 import pytest
@@ -20,6 +20,9 @@ from queueing import shop
 from queueing import url_of
 from sending import letter
 from sending import letters
+from servers import After
+from servers import Held
+from servers import Then
 from servers.waiting import until
 from storing import add
 from storing import lease
@@ -34,106 +37,52 @@ if t.TYPE_CHECKING:
     from flask_mailhandler import Message
     from flask_mailhandler.queue.stores.base import Store
     from flask_mailhandler.queue.stores.sqlalchemy.store import SqlalchemyStore
+    from sending import Scripted
+    from servers import ScriptedServer
+    from servers.actions import Actions
+    from servers.connection import Connection
     from servers.postgresql import Postgresql
     from storing import Place
 
-_REPLIES = {
-    b"EHLO": b"250-together.example\r\n250 PIPELINING\r\n",
-    b"MAIL": b"250 2.1.0 ok\r\n",
-    b"RCPT": b"250 2.1.5 ok\r\n",
-    b"DATA": b"354 go ahead\r\n",
-    b".": b"250 2.0.0 taken\r\n",
-    b"QUIT": b"221 2.0.0 bye\r\n",
-}
 
+def together(
+    messages: int, at_content: Callable[[int], object] = lambda number: None
+) -> dict[str, Actions]:
+    """The actions of a server that replies, like Postfix, in one write to all that arrived
+    together: the end of one message and the envelope of the next.
 
-@dataclasses.dataclass
-class Together:
-    """A server of one connection at a time. Like Postfix, it replies in one write to all that
-    arrived together: the end of one message and the envelope of the next.
-
-    :param at_content: Called when a content begins to arrive, with the number of the message.
-    :param messages: How many messages come in a row. The server has the envelope of the next one
-        before it replies to the end of one, however slow the client is.
-    :param refused: A recipient that it refuses. It accepts DATA all the same, as RFC 2920 allows.
-    :param after: Called when the end of a content was answered, before the next envelope is. The
-        replies are two writes then.
+    :param messages: How many messages come in a row.
+    :param at_content: Called when a content begins to arrive, with the number of the content.
     """
+    numbers = itertools.count(1)
 
-    at_content: Callable[[int], object] = lambda number: None
-    after: Callable[[int], object] | None = None
-    messages: int = 0
-    refused: bytes = b"nobody"
-    host: str = "127.0.0.1"
-    port: int = 0
-    contents: int = 0
-    """How many contents have begun to arrive."""
-    _sock: socket.socket | None = None
+    def begun(line: str, connection: Connection) -> bytes:
+        at_content(next(numbers))
+        return b""
 
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[t.Self]:
-        with socket.create_server((self.host, 0)) as listener:
-            listener.settimeout(120)
-            self.port = listener.getsockname()[1]
-            thread = threading.Thread(target=self._serve, args=(listener,))
-            thread.start()
-            yield self
-            listener.shutdown(socket.SHUT_RDWR)
-            if self._sock is not None:
-                self._sock.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-    def _serve(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # at the end of the test
-            while True:
-                self._sock = listener.accept()[0]
-                with self._sock, contextlib.suppress(ConnectionError):  # the client was killed
-                    self._sock.settimeout(120)
-                    self._converse(self._sock)
-                self._sock = None
-
-    def _waits(self, replies: list[bytes]) -> bool:
-        """Whether the next envelope is still to come, whose replies are sent with these."""
-        ended = replies[0] == _REPLIES[b"."] and self.contents < self.messages
-        return ended and replies[-1] != _REPLIES[b"DATA"]
-
-    def _converse(self, sock: socket.socket) -> None:
-        replies, buffer, end = [b"220 together.example\r\n"], b"", b"\r\n"
-        while True:
-            if buffer.startswith(b".\r\n"):  # an empty content
-                buffer = b"\r\n" + buffer
-            head, found, rest = buffer.partition(end)
-            if not found:
-                if replies and not self._waits(replies):
-                    sock.sendall(b"".join(replies))
-                    replies.clear()
-                if not (more := sock.recv(1 << 16)):
-                    return
-                if end != b"\r\n" and not buffer:
-                    self.contents += 1
-                    self.at_content(self.contents)
-                buffer += more
-                continue
-            buffer = rest
-            verb = b"." if end != b"\r\n" else head[:4].upper()
-            refused = verb == b"RCPT" and self.refused in head
-            replies.append(b"550 5.1.1 unknown\r\n" if refused else _REPLIES[verb])
-            end = b"\r\n.\r\n" if verb == b"DATA" else b"\r\n"
-            if verb == b"." and self.after is not None:
-                sock.sendall(b"".join(replies))
-                replies.clear()
-                self.after(self.contents)
+    return {
+        "MAIL": Held("250 2.1.0 ok"),
+        "RCPT": Held("250 2.1.5 ok"),
+        "content": After(1, begun),
+        "end of data": [Held("250 2.0.0 ok")] * (messages - 1),
+    }
 
 
 @contextlib.contextmanager
-def sending(folder: Path, named: str, server: Together, *queued: Message) -> Iterator[Shop]:
+def sending(folder: Path, named: str, server: ScriptedServer, *queued: Message) -> Iterator[Shop]:
     """A shop whose worker sends these messages in one claim when the context ends."""
-    with server.listening(), shop(folder, server, MAIL_QUEUE=named) as here:
+    with shop(folder, server, MAIL_QUEUE=named) as here:
         for message in queued:
             here.mail.send_later(message)
         yield here
         here.queue.run_once()
         assert here.states == ["sent"] * len(queued)
+
+
+@pytest.fixture
+def pipelining(scripted: Scripted) -> Scripted:
+    """Start scripted servers that offer PIPELINING."""
+    return functools.partial(scripted, extensions=["PIPELINING"])
 
 
 @pytest.fixture
@@ -147,11 +96,13 @@ def noted(here: Shop) -> list[tuple[str, bool]]:
     return [(str(one.state), one.ended is not None) for one in here.rows]
 
 
-def test_a_result_is_stored_before_the_next_message_is_sent(tmp_path: Path, place: Place) -> None:
+def test_a_result_is_stored_before_the_next_message_is_sent(
+    tmp_path: Path, place: Place, pipelining: Scripted
+) -> None:
     """When a server has the end of a message, the result of the one before it is stored, the
     message is announced, and the one after it is not."""
     seen: dict[int, list[tuple[str, bool]]] = {}
-    server = Together(lambda number: seen.update({number: noted(here)}))
+    server = pipelining(on=together(3, lambda number: seen.update({number: noted(here)})))
     with sending(tmp_path, place.named, server, *letters(3)) as here:
         pass
 
@@ -162,25 +113,31 @@ def test_a_result_is_stored_before_the_next_message_is_sent(tmp_path: Path, plac
     }
 
 
-def test_a_result_does_not_wait_for_a_slow_server(tmp_path: Path, place: Place) -> None:
+def test_a_result_does_not_wait_for_a_slow_server(
+    tmp_path: Path, place: Place, pipelining: Scripted
+) -> None:
     """While a server has not replied to the next envelope, the result of the message before it is
     stored. Here the server replies only when it is."""
 
-    def wait_for_its_result(number: int) -> None:
+    def wait_for_its_result(line: str, connection: Connection) -> bytes:
+        number = len(server.accepted)
         # After the last reply the shop may be closed already, and this would open its store again.
         if number < 3:
             until(lambda: here.states[number - 1] == "sent", 60, "its result")
+        return b""
 
-    server = Together(after=wait_for_its_result)
+    server = pipelining(on={"end of data": Then("250 2.0.0 ok", wait_for_its_result)})
     with sending(tmp_path, place.named, server, *letters(3)) as here:
         pass
 
 
-def test_a_result_does_not_wait_for_a_large_content(tmp_path: Path, place: Place) -> None:
+def test_a_result_does_not_wait_for_a_large_content(
+    tmp_path: Path, place: Place, pipelining: Scripted
+) -> None:
     """Before a large content is written, which a slow server may read for minutes, the result of
     the message before it is stored."""
     seen: dict[int, list[tuple[str, bool]]] = {}
-    server = Together(lambda number: seen.update({number: noted(here)}))
+    server = pipelining(on=together(2, lambda number: seen.update({number: noted(here)})))
     large = letter("r2@example.com", text=("x" * 70 + "\n") * 1_400)
     with sending(tmp_path, place.named, server, letter(), large) as here:
         pass
@@ -188,12 +145,20 @@ def test_a_result_does_not_wait_for_a_large_content(tmp_path: Path, place: Place
     assert seen[2][0] == ("sent", False)
 
 
-def test_a_result_does_not_wait_for_the_reply_to_an_empty_content(tmp_path: Path) -> None:
+def test_a_result_does_not_wait_for_the_reply_to_an_empty_content(
+    tmp_path: Path, pipelining: Scripted
+) -> None:
     """If a server refuses the recipient of the next message and accepts DATA, the session ends the
     data and waits for the reply. The result of the message before it is stored by then."""
     seen: dict[int, list[tuple[str, bool]]] = {}
-    server = Together(lambda number: seen.update({number: noted(here)}), refused=b"r2@")
-    with server.listening(), shop(tmp_path, server) as here:
+    server = pipelining(
+        on={
+            **together(2, lambda number: seen.update({number: noted(here)})),
+            "RCPT TO:<r2@": Held("550 5.1.1 no such user"),
+            "DATA": "354 go ahead",  # all the same, as RFC 2920 allows
+        }
+    )
+    with shop(tmp_path, server) as here:
         for message in (letter(), letter("r2@example.com"), letter("r3@example.com")):
             here.mail.send_later(message)
         here.queue.run_once()
@@ -204,7 +169,7 @@ def test_a_result_does_not_wait_for_the_reply_to_an_empty_content(tmp_path: Path
 
 
 def test_a_receiver_hears_of_a_message_before_the_next_is_announced(
-    tmp_path: Path, place: Place
+    tmp_path: Path, place: Place, pipelining: Scripted
 ) -> None:
     """A receiver may take long, and a message must not count as sent meanwhile of which the server
     has nothing."""
@@ -213,7 +178,8 @@ def test_a_receiver_hears_of_a_message_before_the_next_is_announced(
     def hear(app: object, **facts: object) -> None:
         seen.append(noted(here))
 
-    with sending(tmp_path, place.named, Together(), *letters(2)) as here:
+    server = pipelining(on=together(2))
+    with sending(tmp_path, place.named, server, *letters(2)) as here:
         message_sent.connect(hear, here.app)
 
     assert seen == [[("sent", False), ("claimed", False)], [("sent", False), ("sent", False)]]
@@ -221,12 +187,19 @@ def test_a_receiver_hears_of_a_message_before_the_next_is_announced(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("untraced")
-def test_killed_in_a_list(tmp_path: Path, place: Place) -> None:
+def test_killed_in_a_list(tmp_path: Path, place: Place, pipelining: Scripted) -> None:
     """If a worker is killed while a server has the end of one message, that message alone is held:
     the result of the one before it is stored, and the one after it is sent by another worker."""
     killer = Killer(tmp_path, MAIL_QUEUE=place.named)
-    server = Together(lambda number: killer.kill() if number == 2 else None)
-    with server.listening(), shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+    contents: list[int] = []
+
+    def kill_at_the_second(number: int) -> None:
+        contents.append(number)
+        if number == 2:
+            killer.kill()
+
+    server = pipelining(on=together(2, kill_at_the_second))
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         for message in letters(3):
             here.mail.send_later(message)
 
@@ -235,16 +208,16 @@ def test_killed_in_a_list(tmp_path: Path, place: Place) -> None:
         here.forget_workers()
         assert killer.work(url_of(server))
         assert here.states == ["sent", "held", "sent"]
-    assert server.contents == 3
+    assert contents == [1, 2, 3]
 
 
 def test_a_reply_of_the_store_that_is_lost(
-    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, place: Place, pipelining: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the store has written a result with an announcement, and its reply is lost, the result
     counts. The announced message was not sent, so it is tried again."""
-    server, other = Together(messages=2), Flask("other")
-    with server.listening(), shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
+    server, other = pipelining(on=together(2)), Flask("other")
+    with shop(tmp_path, server, MAIL_QUEUE=place.named) as here:
         # It hears nothing of this app, so the results are still stored together.
         message_sent.connect(noted, other)
         for message in letters(2):
@@ -263,12 +236,12 @@ def test_a_reply_of_the_store_that_is_lost(
         here.all_later()
         here.queue.run_once()
         assert here.states == ["sent", "sent"]
-    assert server.contents == 2
+    assert len(server.received) == 2
 
 
 @pytest.mark.services
 def test_a_result_and_an_announcement_are_one_transaction(
-    tmp_path: Path, postgresql: Postgresql
+    tmp_path: Path, postgresql: Postgresql, pipelining: Scripted
 ) -> None:
     """In PostgreSQL, the result of a message is stored in the transaction that announces the next
     one, if nothing has to be waited for in between."""
@@ -281,7 +254,7 @@ def test_a_result_and_an_announcement_are_one_transaction(
 
     with (
         postgresql.database() as named,
-        sending(tmp_path, named, Together(note, messages=3), *letters(3)) as here,
+        sending(tmp_path, named, pipelining(on=together(3, note)), *letters(3)) as here,
     ):
         database = t.cast("SqlalchemyStore", here.queue.store).database
 

@@ -28,8 +28,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from servers.mariadb import Mariadb
-    from servers.postgresql import Postgresql
+    from servers.database_server import DatabaseServer
 
 
 class Rings(Engine):
@@ -51,16 +50,18 @@ class Store(t.NamedTuple):
     db: SQLAlchemy
 
 
-SERVERS = [pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "mariadb")]
-
-
-@pytest.fixture(params=["sqlite", *SERVERS])
+@pytest.fixture(
+    params=[
+        "sqlite",
+        *(pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "mariadb")),
+    ]
+)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database; SQLite's is empty, a server's has the tables of the queue."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/shop.sqlite"
         return
-    server: Postgresql | Mariadb = request.getfixturevalue(request.param)
+    server: DatabaseServer = request.getfixturevalue(request.param)
     with server.database() as found:
         yield found
 
@@ -385,14 +386,12 @@ def test_tables_in_a_transaction_of_the_app(tmp_path: Path) -> None:
         assert here.states == ["waiting"]
 
 
-@pytest.mark.parametrize("name", SERVERS)
 @pytest.mark.parametrize("joined", [True, False])
-def test_no_tables(joined: bool, name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_no_tables(joined: bool, tmp_path: Path, database_server: DatabaseServer) -> None:
     """On a server the app creates the tables. An error says how, and the app's transaction goes
     on."""
-    server: Postgresql | Mariadb = request.getfixturevalue(name)
     with (
-        server.database(tables=False) as url,
+        database_server.database(tables=False) as url,
         with_db(tmp_path, url) as (here, db),
     ):
         with pytest.raises(QueueError, match=r"mail_queue_tables\(db\.metadata\)"):

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from servers.mariadb import Mariadb
+    from servers.database_server import DatabaseServer
     from servers.postgresql import Postgresql
 
 _numbers = sa.table("numbers", sa.column("n", sa.Integer), sa.column("word", sa.Text))
@@ -91,16 +91,16 @@ def test_a_statement_that_was_interrupted(error: type[BaseException], engine: sa
 @pytest.mark.services
 @pytest.mark.parametrize("key", [None, "welcome"])
 @pytest.mark.parametrize(
-    ("name", "lock"),
+    ("database_server", "lock"),
     [("postgresql", "LOCK TABLE mail_queue"), ("mariadb", "LOCK TABLES mail_queue WRITE")],
+    indirect=["database_server"],
 )
 def test_an_exception_of_a_signal_handler(
-    name: str, lock: str, key: str | None, request: pytest.FixtureRequest
+    database_server: DatabaseServer, lock: str, key: str | None
 ) -> None:
     """After the time limit of a task, which a signal handler raises in the middle of a statement,
     the next statement runs. Its connection is another one."""
-    server: Postgresql | Mariadb = request.getfixturevalue(name)
-    with server.database() as url, _alarm():
+    with database_server.database() as url, _alarm():
         store = _store_at(url)
         add(store, row())
         other = sa.create_engine(url)

@@ -9,6 +9,7 @@ from .actions import Drip as Drip
 from .actions import DROP as DROP
 from .actions import drop_after as drop_after
 from .actions import Flood as Flood
+from .actions import Held as Held
 from .actions import RESET as RESET
 from .actions import SILENCE as SILENCE
 from .actions import STOP_READING as STOP_READING

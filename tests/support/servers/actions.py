@@ -5,6 +5,7 @@
 ``b"250 ok\\r\\n"``     exactly these octets: half a reply, two replies, garbage
 ``Then(a, b)``        first one, then the other: ``Then("250 ok", DROP)``
 ``Delay(2.0, a)``     the same, two seconds later
+``Held(a)``           the same, in one write with the next reply: a client may have sent more
 ``Drip(octets)``      one octet at a time
 ``DROP``              close with FIN, like a process that ends
 ``RESET``             close with RST
@@ -63,6 +64,17 @@ class Delay:
 
 
 @dataclass(frozen=True)
+class Held:
+    """Keep the reply until there is one that is not held, and send them in one write.
+
+    So a server replies at once to all that a client has pipelined. A client that waits for the
+    reply gets none.
+    """
+
+    action: Action
+
+
+@dataclass(frozen=True)
 class Drip:
     """Send the octets one at a time, every *every* seconds, each in its own segment."""
 
@@ -98,7 +110,7 @@ class Taken:
 
 
 Action: t.TypeAlias = (
-    "str | bytes | Close | Silence | Then | Delay | Drip | Flood | After | Taken"
+    "str | bytes | Close | Silence | Then | Delay | Held | Drip | Flood | After | Taken"
     " | Callable[[str, Connection], Action]"
 )
 Actions: t.TypeAlias = "Action | Sequence[Action]"
@@ -128,7 +140,7 @@ def spoken(action: Action) -> bytes:
             return action
         case Then():
             return spoken(action.first) + spoken(action.second)
-        case Delay() | After() | Taken():
+        case Delay() | Held() | After() | Taken():
             return spoken(action.action)
         case Drip():
             return action.octets

@@ -10,16 +10,15 @@ import contextlib
 import getpass
 import shutil
 import signal
-import socket
-import subprocess
-import tempfile
 import typing as t
 import uuid
 from pathlib import Path
 
 import pymysql
 
-from .postgresql import make_tables
+from .database_server import DatabaseServer
+from .database_server import make_tables
+from .dead_ends import free_port
 from .waiting import until
 
 if t.TYPE_CHECKING:
@@ -45,64 +44,45 @@ _OPTIONS = {
 }
 
 
-class Mariadb:
-    """One server, stopped by its process id.
+class Mariadb(DatabaseServer):
+    """One server.
 
     :param driver: The scheme of its URLs.
     :param options: System variables, besides the usual ones.
     """
 
+    stop_signal = signal.SIGTERM
+    crash_signal = signal.SIGKILL
+    refused = pymysql.err.OperationalError
+
     def __init__(self, driver: str = "mysql+pymysql", **options: str) -> None:
-        # A short path, because the name of a socket has at most 107 characters.
-        self.folder = Path(tempfile.mkdtemp(prefix="ma-", dir="/tmp"))
+        super().__init__("ma-")
         self.driver = driver
-        self.port = _free_port()
-        self._data = self.folder / "data"
+        self.port = free_port()
         # A server that starts deletes the temporary tables of all others with the same folder.
         self._temporary = self.folder / "tmp"
         self._temporary.mkdir()
         self._options = _OPTIONS | {"tmpdir": str(self._temporary)} | options
-        self._process: subprocess.Popen[bytes] | None = None
         self._tables: list[str] = []
 
-    def start(self) -> None:
-        """Create the database files if there are none, and wait until it accepts connections."""
-        if not self._data.exists():
-            self._run(
+    def _create(self) -> None:
+        self._run(
+            [
                 *("mariadb-install-db", "--no-defaults", f"--datadir={self._data}"),
                 f"--tmpdir={self._temporary}",
                 *("--auth-root-authentication-method=normal", "--skip-test-db"),
                 *(f"--user={getpass.getuser()}", "--innodb-log-file-size=64M"),
                 *("--innodb-flush-method=nosync", "--sync-frm=0"),
-            )
+            ]
+        )
+
+    def _command(self) -> list[str]:
         options = [f"--{name.replace('_', '-')}={value}" for name, value in self._options.items()]
-        with open(self.folder / "log", "ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(str(_server()), "--no-defaults", f"--datadir={self._data}"),
-                    *(f"--socket={self.folder}/socket", f"--port={self.port}"),
-                    *(f"--pid-file={self.folder}/pid", f"--user={getpass.getuser()}", *options),
-                ],
-                stdout=log,
-                stderr=log,
-            )
-        until(self._answers, 90, "MariaDB takes no connections")
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Stop it, in order by default. :meth:`start` starts it again."""
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait()
-            self._process = None
-
-    def crash(self) -> None:
-        """Kill it."""
-        self.stop(signal.SIGKILL)
-
-    def remove(self) -> None:
-        """Stop it, and delete its files."""
-        self.crash()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        return [
+            *(str(_server()), "--no-defaults", f"--datadir={self._data}"),
+            *(f"--socket={self.folder}/socket", f"--port={self.port}"),
+            *(f"--pid-file={self.folder}/pid", f"--user={getpass.getuser()}", *options),
+        ]
 
     @contextlib.contextmanager
     def database(self, *, tables: bool = True) -> Iterator[str]:
@@ -156,30 +136,10 @@ class Mariadb:
         """A connection in autocommit mode."""
         return pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True)
 
-    def _answers(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise AssertionError((self.folder / "log").read_text(encoding="utf-8"))
-        try:
-            self.connect().close()
-        except pymysql.err.OperationalError:
-            return False
-        return True
-
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run([program, *arguments], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-
 
 def _server() -> Path:
     """The program, which is in a folder that not every user has in the PATH."""
     return Path(shutil.which("mariadbd") or "/usr/sbin/mariadbd")
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def missing() -> str:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import psycopg
 
+from .database_server import make_tables
 from .dead_ends import free_port
 from .postgresql import as_user
-from .postgresql import make_tables
 from .postgresql import own
 from .postgresql import USER
 from .waiting import until

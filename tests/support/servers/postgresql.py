@@ -11,18 +11,15 @@ import os
 import pwd
 import shutil
 import signal
-import subprocess
-import tempfile
 import typing as t
 import uuid
 from functools import cached_property
 from pathlib import Path
 
 import psycopg
-import sqlalchemy as sa
 
-from flask_mailhandler import mail_queue_tables
-
+from .database_server import DatabaseServer
+from .database_server import make_tables
 from .waiting import until
 
 if t.TYPE_CHECKING:
@@ -40,47 +37,31 @@ _OPTIONS = {
 }
 
 
-class Postgresql:
-    """One server, stopped by its process id."""
+class Postgresql(DatabaseServer):
+    """One server."""
 
+    stop_signal = signal.SIGINT
+    crash_signal = signal.SIGQUIT
+    refused = psycopg.OperationalError
     port = 5432
     """Needed only for the name of the socket."""
 
     def __init__(self) -> None:
-        # A short path, because the name of a socket has at most 107 characters.
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-        self._data = self.folder / "data"
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__("pg-")
 
-    def start(self) -> None:
-        """Create the database files if there are none, and wait until it accepts connections."""
-        if not self._data.exists():
-            own(self.folder)
-            # English errors, whatever the language of this machine is.
-            self._run(
+    def _create(self) -> None:
+        own(self.folder)
+        # English errors, whatever the language of this machine is.
+        self._run(
+            self._as_user(
                 *("initdb", "-D", str(self._data), "-U", USER),
                 *("-A", "trust", "-E", "UTF8", "--no-locale"),
             )
+        )
+
+    def _command(self) -> list[str]:
         options = [f"-c{name}={value}" for name, value in _OPTIONS.items()]
-        with open(self.folder / "log", "ab") as log:
-            self._process = subprocess.Popen(
-                self._command("postgres", "-D", str(self._data), f"-k{self.folder}", *options),
-                stdout=log,
-                stderr=log,
-            )
-        until(self._answers, 90, "PostgreSQL takes no connections")
-
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """Stop it, immediately by default. :meth:`start` starts it again."""
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait()
-            self._process = None
-
-    def remove(self) -> None:
-        """Stop it, and delete its files."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        return self._as_user("postgres", "-D", str(self._data), f"-k{self.folder}", *options)
 
     @contextlib.contextmanager
     def database(self, *, tables: bool = True) -> Iterator[str]:
@@ -123,38 +104,18 @@ class Postgresql:
             count = f"SELECT count(*) {others}".encode()
             until(lambda: connection.execute(count).fetchone() == (0,), 60, "their end")
 
-    def crash(self) -> None:
-        """End it as a crash does."""
-        self.stop(signal.SIGQUIT)
-
     def connect(self) -> psycopg.Connection[t.Any]:
         """A connection in autocommit mode."""
         return psycopg.connect(
             host=str(self.folder), port=self.port, user=USER, dbname="postgres", autocommit=True
         )
 
-    def _answers(self) -> bool:
-        assert self._process is not None
-        if self._process.poll() is not None:
-            raise AssertionError((self.folder / "log").read_text(encoding="utf-8"))
-        try:
-            self.connect().close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
     @cached_property
     def _programs(self) -> Path:
         return _programs()
 
-    def _command(self, program: str, *arguments: str) -> list[str]:
+    def _as_user(self, program: str, *arguments: str) -> list[str]:
         return as_user(str(self._programs / program), *arguments)
-
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run(
-            self._command(program, *arguments), capture_output=True, text=True, cwd=self.folder
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def own(folder: Path) -> None:
@@ -169,15 +130,6 @@ def as_user(*command: str) -> list[str]:
     if os.geteuid() != 0:
         return [*command]
     return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups", *command]
-
-
-def make_tables(url: str) -> None:
-    """Create the tables of the queue."""
-    engine = sa.create_engine(url)
-    metadata = sa.MetaData()
-    mail_queue_tables(metadata)
-    metadata.create_all(engine)
-    engine.dispose()
 
 
 def _programs() -> Path:

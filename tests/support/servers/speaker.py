@@ -11,6 +11,7 @@ from .actions import Delay
 from .actions import Drip
 from .actions import DROP
 from .actions import Flood
+from .actions import Held
 from .actions import Silence
 from .actions import spoken
 from .actions import Taken
@@ -53,6 +54,8 @@ class Speaker:
         self._oracle = Oracle(self.dialogue, server.breaches, server.require_tls)
         self._unanswered: Command | None = None
         self._pipelined = False
+        #: Replies that are sent with the next one.
+        self._held = b""
 
     @property
     def tls(self) -> bool:
@@ -177,6 +180,9 @@ class Speaker:
                 with silent_to(self._wire.client):
                     self._wire.pause(action.seconds)
                 self._perform(action.action)
+            case Held():
+                self._held += spoken(action.action)
+                self._pipelined = True
             case Drip():
                 for octet in action.octets:
                     if not self._write(bytes([octet])):
@@ -207,4 +213,5 @@ class Speaker:
                 self._pipelined = True
                 self._oracle.too_early(self._unanswered, bytes(self._wire.buffer))
             self._unanswered = None
+        octets, self._held = self._held + octets, b""
         return self._wire.write(octets)

@@ -18,7 +18,6 @@ from .insert import Insertion
 from .kinds import Kind
 from .kinds import KINDS
 from .lending import Lender
-from .postgresql import RUN
 from .queue_errors import QueueErrors
 from .schema import driver_of
 from .schema import Schema
@@ -64,7 +63,8 @@ class Database:
                 self._transaction = engine.execution_options(isolation_level="READ COMMITTED")
         self._lender = Lender(engine)
         self._errors = QueueErrors(engine, self.name)
-        self._run = Statement(RUN, engine.dialect)
+        named = self.kind.run
+        self._run = None if named is None else Statement(named, engine.dialect)
         self._lock = FairLock()
         self._held = False
         self._inherited: list[object] = []
@@ -207,7 +207,7 @@ class Database:
 
         :raises QueueError: for every error of the database.
         """
-        if self.kind.one_statement:
+        if self._run is not None:
             with self.quick(writes=False) as run:
                 ((found,),) = run(self._run, {})
             return "" if found is None else str(found).replace(".", "-")

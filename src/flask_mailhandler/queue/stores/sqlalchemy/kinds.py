@@ -13,6 +13,7 @@ MariaDB and MySQL are one kind. Which of the two a server is, is known only when
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import Insert
 
 from . import mysql
 from . import postgresql
@@ -28,9 +30,11 @@ Values: t.TypeAlias = Mapping[str, t.Any]
 
 
 def _insert_missing(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[Values]
+    insert: Callable[[sa.Table], sqlite.Insert | Insert],
+    connection: sa.Connection,
+    table: sa.Table,
+    rows: Sequence[Values],
 ) -> Sequence[Sequence[t.Any]]:
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     new = insert(table).values([*rows]).on_conflict_do_nothing()
     return connection.execute(new.returning(*table.primary_key)).all()
 
@@ -58,13 +62,13 @@ class Kind:
     """Whether a connection that commits each statement begins a transaction with its own words."""
     now: sa.Executable | None = None
     """Asks the server for the time. None for the clock of this machine."""
-    position: str = "instr"
+    run: sa.Executable | None = None
+    """Asks the server for the name of its run, if a commit is not always on the disk at once."""
+    position: Callable[..., sa.ColumnElement[int]] = sa.func.instr
     """The function that finds a text in another."""
     insert_row: Callable[[sa.Table, Sequence[str]], sa.Executable] = _insert_row
     """Makes a statement that inserts a row of the queue, and returns its number."""
-    insert_missing: Callable[
-        [sa.Connection, sa.Table, Sequence[Values]], Sequence[Sequence[t.Any]]
-    ] = _insert_missing
+    insert_missing: Callable[[sa.Connection, sa.Table, Sequence[Values]], Sequence[Sequence[t.Any]]]
     """Inserts the rows whose key is not there. It returns the first column of the key of each."""
     is_duplicate: Callable[[BaseException], bool] = lambda error: False
     """Whether :attr:`insert_row` has found the key of its row in the table."""
@@ -78,12 +82,18 @@ class Kind:
     """Sets up the connections of an engine of our own."""
 
 
-SQLITE = Kind(name="SQLite", on_server=False)
+SQLITE = Kind(
+    name="SQLite",
+    on_server=False,
+    insert_missing=functools.partial(_insert_missing, sqlite.insert),
+)
 POSTGRESQL = Kind(
     name="PostgreSQL",
     one_statement=True,
     now=postgresql.NOW,
-    position="strpos",
+    run=postgresql.RUN,
+    position=sa.func.strpos,
+    insert_missing=functools.partial(_insert_missing, postgresql.insert),
     limit_lock_wait=postgresql.limit_lock_wait,
 )
 MYSQL = Kind(

@@ -93,8 +93,8 @@ class SqlalchemyListing(SqlalchemyAccounts):
         if wanted.before is not None:
             parts.append(columns.changed < wanted.before)
         if wanted.tag is not None:
-            place = getattr(sa.func, self.database.kind.position)
-            parts.append(place(columns.options, tag_text(wanted.tag)) > 0)
+            place = self.database.kind.position(columns.options, tag_text(wanted.tag))
+            parts.append(place > 0)
         return parts
 
 

@@ -116,11 +116,12 @@ def test_whether_a_signal_is_heard() -> None:
     def receive(sender: Flask) -> None:
         pass
 
-    for connected in (signal.connected_to(receive, other), signal.connected_to(receive, app)):
-        with connected:
-            heard.append(is_heard(signal, app))
-    heard.append(is_heard(signal, app))
-    with signal.connected_to(receive):
+    with signal.connected_to(lambda sender: None, other):
         heard.append(is_heard(signal, app))
+        with signal.connected_to(receive, app):
+            heard.append(is_heard(signal, app))
+        heard.append(is_heard(signal, app))
+        with signal.connected_to(receive):
+            heard.append(is_heard(signal, app))
 
     assert heard == [False, True, False, True]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import os
 import re
 import shutil
 import subprocess
@@ -32,6 +31,7 @@ from flask_mailhandler.app.settings import APP_KEYS
 from flask_mailhandler.config import key
 from flask_mailhandler.handlers import BUILT_IN
 from flask_mailhandler.handlers import find
+from running_pytest import run_pytest
 from screens import Scheme
 from screens import screen
 from screens import SIZES
@@ -137,31 +137,22 @@ def test_testing_page(client: str, tmp_path: Path) -> None:
         file = tmp_path / block.file
         file.parent.mkdir(exist_ok=True)
         file.write_text(block.code, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
     conftest = tmp_path / "conftest.py"
     whole = conftest.read_text(encoding="utf-8")
     if client == "your own":
-        command += ["-p", "no:flask", "--ignore=live"]
+        options = ["-p", "no:flask", "--ignore=live"]
     else:
         # Python 3.12 and newer warn when a process with threads is forked.
-        command += ["-W", "ignore:This process:DeprecationWarning", "--live-server-wait=60"]
+        options = ["-W", "ignore:This process:DeprecationWarning", "--live-server-wait=60"]
         whole = whole[: whole.rindex("@pytest.fixture")]
     conftest.write_text(whole + _PATIENT, encoding="utf-8")
 
     with keep_port() as kept:
         if client == "pytest-flask":
-            command += [f"--live-server-port={kept.getsockname()[1]}"]
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env={**os.environ, "no_proxy": "*"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+            options += [f"--live-server-port={kept.getsockname()[1]}"]
+        output = run_pytest(tmp_path, *options)
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{20 if client == 'your own' else 21} passed" in done.stdout
+    assert f"{20 if client == 'your own' else 21} passed" in output
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
 import sys
 import typing as t
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from code_blocks import captioned
 from code_blocks import code_blocks
 from environments import environment
+from running_pytest import run_pytest
 
 pytestmark = pytest.mark.slow
 
@@ -66,19 +65,11 @@ def python_for(tmp_path_factory: pytest.TempPathFactory) -> t.Callable[[Path], s
 def run_tests(python: str, page: Path, folder: Path) -> None:
     """Run the tests of a page with nothing but its files. A warning is an error."""
     write_files(page, folder)
-    done = subprocess.run(
-        # The page's own client is used, not the one of pytest-flask.
-        [python, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:flask"],
-        cwd=folder,
-        env={**os.environ, "no_proxy": "*"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    # The page's own client is used, not the one of pytest-flask.
+    output = run_pytest(folder, "-p", "no:flask", python=python)
 
     tests = sum(block.code.count("\ndef test_") for block in code_blocks(page))
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
+    passed = re.search(r"(\d+) passed", output)
     assert passed is not None
     assert int(passed[1]) >= tests
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from code_blocks import code_blocks
+from running_pytest import run_pytest
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.rst"
@@ -21,17 +20,10 @@ def test_the_example(tmp_path: Path) -> None:
     for block in blocks:
         (tmp_path / block.file).write_text(block.code, encoding="utf-8")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    output = run_pytest(tmp_path)
 
     assert [block.file for block in blocks] == ["app.py", "test_app.py"]
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 passed" in done.stdout
+    assert "1 passed" in output
 
 
 def test_the_example_is_short_enough() -> None:

@@ -39,6 +39,12 @@ message_complained: NamedSignal = _signals.signal("mail-message-complained")
 message_unsubscribed: NamedSignal = _signals.signal("mail-message-unsubscribed")
 
 
+def is_heard(signal: NamedSignal, app: App) -> bool:
+    """Whether :func:`announce` would call a receiver: one of this app or of every app, which still
+    exists. ``has_receivers_for`` also counts receivers that are gone."""
+    return next(signal.receivers_for(app), None) is not None
+
+
 def announce(signal: NamedSignal, app: App, **facts: t.Any) -> None:
     """Call every receiver. An error in one of them must not turn a success into a failure."""
     for receiver in signal.receivers_for(app):

@@ -687,13 +687,19 @@ def test_what_send_does_not_take(
 
 
 def test_fields_beside_a_message() -> None:
-    """Fields are only for a text; next to a message they are an error, not ignored."""
+    """Fields are only for a text; next to a message they are an error, not ignored. It says how to
+    change a message of each kind."""
     app = create_app(handler="memory")
     send: t.Any = mail_of(app).send
 
     with app.app_context():
-        with pytest.raises(TypeError, match=r"subject only with a text.*replace"):
+        with pytest.raises(TypeError, match=r"subject only with a text.* write message\.replace"):
             send(HI, subject="Ho")
+        for theirs in (EmailMessage(), MIMEText("Hello\n")):
+            with pytest.raises(
+                TypeError, match=r" write Message\.from_mime\(message\)\.replace\(to="
+            ):
+                send(theirs, to="bob@example.com")
         with pytest.raises(TypeError, match="recipients= only for a single message"):
             send([HI], recipients=["bob@example.com"])
 
@@ -780,6 +786,20 @@ def test_the_envelope_sender_of_other_messages(name: str, asynchronous: bool) ->
     assert outbox.one().envelope.sender == expected
     assert b"shop@example.com" in bytes(outbox.one().content)
     assert b"bounces" not in bytes(outbox.one().content)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["send", "send_async"])
+def test_no_envelope_sender(asynchronous: bool) -> None:
+    """None is the same as no argument, so the field of a Message counts."""
+    app = create_app(handler="memory")
+    message = HI.replace(envelope_sender="bounces@example.com")
+    with app.app_context(), mail_of(app).capture() as outbox:
+        if asynchronous:
+            asyncio.run(mail_of(app).send_async(message, envelope_sender=None))
+        else:
+            mail_of(app).send(message, envelope_sender=None)
+
+    assert outbox.one().envelope.sender == "bounces@example.com"
 
 
 def test_a_wrong_envelope_sender() -> None:

@@ -7,6 +7,7 @@ import typing as t
 import weakref
 
 import pytest
+from blinker import NamedSignal
 from flask import Flask
 
 from flask_mailhandler import Mail
@@ -16,6 +17,7 @@ from flask_mailhandler.app.current import registration
 from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.previews.preview import previews_of
 from flask_mailhandler.queue.current import current_queue
+from flask_mailhandler.signals import is_heard
 
 if t.TYPE_CHECKING:
     from flask_mailhandler import Job
@@ -103,3 +105,23 @@ def test_observers(caplog: pytest.LogCaptureFixture) -> None:
         ("last", Phase.END_OF_DATA, report.message_id),
     ]
     assert "An observer raised before the phase END_OF_DATA." in caplog.text
+
+
+def test_whether_a_signal_is_heard() -> None:
+    """A receiver of the app or of every app counts. One of another app does not, and neither does
+    one that was disconnected."""
+    app, other, signal = Flask("shop"), Flask("other"), NamedSignal("of a test")
+    heard = []
+
+    def receive(sender: Flask) -> None:
+        pass
+
+    with signal.connected_to(lambda sender: None, other):
+        heard.append(is_heard(signal, app))
+        with signal.connected_to(receive, app):
+            heard.append(is_heard(signal, app))
+        heard.append(is_heard(signal, app))
+        with signal.connected_to(receive):
+            heard.append(is_heard(signal, app))
+
+    assert heard == [False, True, False, True]

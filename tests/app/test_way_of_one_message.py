@@ -68,11 +68,7 @@ class Way:
             sys.setprofile(before)
 
     def _note(self, frame: FrameType, event: str, argument: t.Any) -> None:
-        if event == "c_call" and getattr(argument, "__name__", "") in (
-            "send",
-            "sendall",
-            "sendmsg",
-        ):
+        if event == "c_call" and getattr(argument, "__name__", "") in WRITES:
             self.deepest = max(self.deepest, [*_ours(frame)], key=len)
         elif event == "call" and _is_ours(frame):
             self.functions.add((_file(frame.f_code), frame.f_code.co_qualname))

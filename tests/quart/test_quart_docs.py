@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import typing as t
 from pathlib import Path
 
 from code_blocks import code_blocks
 from flask_mailhandler import Event
 from quart_shop import QuartShop
+from running_pytest import run_pytest
 
 if t.TYPE_CHECKING:
     import pytest
@@ -27,15 +26,9 @@ def test_the_test_of_the_page(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(source, encoding="utf-8")
     (tmp_path / "templates").symlink_to(ROOT / "examples" / "quart" / "templates")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:flask"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    output = run_pytest(tmp_path, "-p", "no:flask")
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in output
 
 
 def test_asynchronous_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,7 @@ from quart_shop import ANN
 from quart_shop import letter
 from quart_shop import QuartShop
 from queueing import url_of
+from running_pytest import run_pytest
 from sending import Scripted
 
 if t.TYPE_CHECKING:
@@ -304,13 +305,13 @@ def test_the_worker(shops: t.Callable[..., QuartShop], tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_end_of_a_script(tmp_path: Path) -> None:
-    """A script that ends sends what is due, and calls the functions of the app as ever: those that
-    are not async, too."""
+    """A script that ends sends what is due, and calls the teardown functions of the app, also those
+    that are not async."""
     (tmp_path / "script.py").write_text(
         "import asyncio, quart\n"
         "from flask_mailhandler import Mail, Message\n"
-        "app = quart.Quart('shop', instance_path='.')\n".replace("'.'", repr(str(tmp_path)))
-        + "app.config.update(MAIL_DEFAULT_FROM='shop@example.com', MAIL_HANDLER='console')\n"
+        f"app = quart.Quart('shop', instance_path={str(tmp_path)!r})\n"
+        "app.config.update(MAIL_DEFAULT_FROM='shop@example.com', MAIL_HANDLER='console')\n"
         "mail = Mail(app)\n"
         "@app.teardown_appcontext\n"
         "def end(error):\n"
@@ -346,13 +347,11 @@ def test_a_new_mail(tmp_path: Path) -> None:
         encoding="utf-8",
     )
 
+    command = [sys.executable, "-m", "quart", "mail", "new", "welcome"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "quart mail preview --export previews" in done.stdout
+    assert "Flask" not in (tmp_path / "conftest.py").read_text(encoding="utf-8")
     # pytest-flask takes the fixture "app" for one of Flask.
-    test = ["pytest", "-q", "-W", "error", "-p", "no:flask"]
-    for command in (["quart", "mail", "new", "welcome"], test):
-        done = subprocess.run(
-            [sys.executable, "-m", *command], cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        if command[0] == "quart":
-            assert "quart mail preview --export previews" in done.stdout
-            assert "Flask" not in (tmp_path / "conftest.py").read_text(encoding="utf-8")
+    run_pytest(tmp_path, "-p", "no:flask")

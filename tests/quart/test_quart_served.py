@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from code_blocks import code_blocks
+from local_http import ask
 from queueing import shop
 from queueing import url_of
 from sending import Scripted
@@ -76,29 +76,16 @@ def listens_at(path: Path) -> bool:
         return sock.connect_ex(str(path)) == 0
 
 
-async def order(folder: Path, number: int, path: str = "") -> dict[str, t.Any]:
-    """Order, and return the answer."""
-    reader, writer = await asyncio.open_unix_connection(str(folder / "http"))
-    form = f"email=o{number}@example.com"
-    writer.write(
-        f"POST /orders/{number}{path} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n"
-        "Content-Type: application/x-www-form-urlencoded\r\n"
-        f"Content-Length: {len(form)}\r\n\r\n{form}".encode()
-    )
-    answer = await reader.read()
-    writer.close()
-    found = re.search(rb"\{.*\}", answer, re.S)
-    assert found is not None, answer
-    return t.cast("dict[str, t.Any]", json.loads(found[0]))
-
-
 def orders(folder: Path, numbers: range, path: str = "") -> list[dict[str, t.Any]]:
-    """Order several times at once."""
+    """Order several times at once, and return the responses."""
 
-    async def all_at_once() -> list[dict[str, t.Any]]:
-        return await asyncio.gather(*(order(folder, number, path) for number in numbers))
+    def order(number: int) -> dict[str, t.Any]:
+        form = {"email": f"o{number}@example.com"}
+        _, body = ask(folder / "http", "POST", f"/orders/{number}{path}", form)
+        return t.cast("dict[str, t.Any]", json.loads(body))
 
-    return asyncio.run(all_at_once())
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        return [*pool.map(order, numbers)]
 
 
 def recipients(server: ScriptedServer) -> list[str]:

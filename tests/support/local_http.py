@@ -6,8 +6,10 @@ import contextlib
 import http.client
 import socket
 import typing as t
+from urllib.parse import urlencode
 
 if t.TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -21,9 +23,13 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self._server))
 
 
-def ask(server: Path, method: str, path: str) -> tuple[int, str]:
+def ask(
+    server: Path, method: str, path: str, form: Mapping[str, str] | None = None
+) -> tuple[int, str]:
     """Send a request to the server that listens there. Return status and body of the response."""
+    body = None if form is None else urlencode(form)
+    header = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
     with contextlib.closing(_Connection(server)) as connection:
-        connection.request(method, path)
+        connection.request(method, path, body, header)
         answer = connection.getresponse()
         return answer.status, answer.read().decode()

@@ -11,20 +11,9 @@ from flask import Flask
 
 if t.TYPE_CHECKING:
     from blinker import NamedSignal
+    from werkzeug.sansio.response import Response
 
 Function: t.TypeAlias = "Callable[..., t.Any]"
-
-
-class Answer(t.Protocol):
-    """A response of Flask or Quart."""
-
-    status_code: t.Any
-    location: t.Any
-
-    @property
-    def status(self) -> str:
-        """The status code and its name."""
-        ...
 
 
 class Framework:
@@ -89,7 +78,7 @@ class Framework:
 
         return with_appcontext(function)
 
-    def post(self, app: t.Any, base_url: str, path: str) -> Answer:
+    def post(self, app: t.Any, base_url: str, path: str) -> Response:
         """Send the POST of a mailbox provider to a page of the app, without cookies (RFC 8058)."""
         from flask.testing import FlaskClient
 

@@ -19,42 +19,31 @@ from .flask_framework import FLASK
 from .flask_framework import Framework
 
 if t.TYPE_CHECKING:
+    from flask.ctx import AppContext as FlaskContext
     from flask.sansio.app import App
+    from quart.ctx import AppContext as QuartContext
     from werkzeug.sansio.request import Request
 
-
-class Context(t.Protocol):
-    """An app context of Flask or Quart."""
-
-    @property
-    def app(self) -> t.Any:
-        """The app."""
-        ...
-
-    @property
-    def g(self) -> t.Any:
-        """What the app stores for as long as the context lasts."""
-        ...
+A = t.TypeVar("A", bound="App")
 
 
 def framework_of(app: App) -> Framework:
     """Return the framework of an app."""
-    if isinstance(app, Flask) or not is_quart(app):
+    if isinstance(app, Flask) or not _is_quart(app):
         return FLASK
     from .quart_framework import QUART
 
     return QUART
 
 
-def itself(app: App) -> App:
-    """Return the app for ``current_app``, which some packages pass."""
-    unwrap = getattr(app, "_get_current_object", None)
-    return app if unwrap is None else t.cast("App", unwrap())
-
-
-def is_quart(app: object) -> bool:
-    """Whether an object is a Quart app."""
+def _is_quart(app: App) -> bool:
     return any(kind.__module__.partition(".")[0] == "quart" for kind in type(app).__mro__)
+
+
+def itself(app: A) -> A:
+    """Return the app for ``current_app``, which some packages pass."""
+    unwrap: t.Callable[[], A] | None = getattr(app, "_get_current_object", None)
+    return app if unwrap is None else unwrap()
 
 
 def load_app(path: str | None) -> App:
@@ -75,33 +64,33 @@ def load_app(path: str | None) -> App:
         return QuartScriptInfo(path, set_debug_flag=False).load_app()
 
 
-def current_context() -> Context | None:
+def _current_context() -> FlaskContext | QuartContext | None:
     """Return the app context of this thread or task; None outside one."""
+    context: FlaskContext | QuartContext | None = None
     if has_app_context():
-        return t.cast(Context, app_ctx._get_current_object())  # type: ignore[attr-defined]
-    quart = sys.modules.get("quart")
-    if quart is not None and quart.has_app_context():
-        return t.cast(Context, quart.globals.app_ctx._get_current_object())
-    return None
+        context = app_ctx._get_current_object()  # type: ignore[attr-defined]
+    elif (quart := sys.modules.get("quart")) is not None and quart.has_app_context():
+        context = quart.globals.app_ctx._get_current_object()
+    return context
 
 
 def current_app_object() -> App | None:
     """Return the current app itself, not a proxy for it; None outside an app context."""
-    context = current_context()
-    return None if context is None else t.cast("App", context.app)
+    context = _current_context()
+    return None if context is None else context.app
 
 
 def current_globals() -> t.Any:
     """Return ``g``, the object itself; None outside an app context."""
-    context = current_context()
+    context = _current_context()
     return None if context is None else context.g
 
 
 def current_request() -> Request | None:
     """Return the request of this thread or task; None outside one."""
+    current: Request | None = None
     if has_request_context():
-        return t.cast("Request", request._get_current_object())  # type: ignore[attr-defined]
-    quart = sys.modules.get("quart")
-    if quart is not None and quart.has_request_context():
-        return t.cast("Request", quart.request._get_current_object())
-    return None
+        current = request._get_current_object()  # type: ignore[attr-defined]
+    elif (quart := sys.modules.get("quart")) is not None and quart.has_request_context():
+        current = quart.request._get_current_object()
+    return current

@@ -31,7 +31,6 @@ from quart.testing import QuartClient
 from ..errors import ConfigurationError
 from ..errors import MailWarning
 from ..testing.one_click import post_one_click
-from .flask_framework import Answer
 from .flask_framework import Framework
 from .flask_framework import Function
 from .other_extension import outside
@@ -41,6 +40,7 @@ if t.TYPE_CHECKING:
     from quart import Quart
     from quart.ctx import AppContext
     from quart.ctx import RequestContext
+    from werkzeug.sansio.response import Response
 
 T = t.TypeVar("T")
 Ts = t.TypeVarTuple("Ts")
@@ -112,7 +112,7 @@ class QuartFramework(Framework):
 
         return functools.update_wrapper(run, function)
 
-    def post(self, app: Quart, base_url: str, path: str) -> Answer:
+    def post(self, app: Quart, base_url: str, path: str) -> Response:
         client = QuartClient(app, use_cookies=False)
         return complete(post_one_click(client, base_url, path), contextvars.copy_context())
 

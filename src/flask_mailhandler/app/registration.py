@@ -227,10 +227,9 @@ class Registration:
         app = self._app()
         if not report.outcomes or app is None:
             return
-        if not (message_sent.receivers or message_failed.receivers):  # each send comes here
-            return
-        signal = message_sent if report.accepted else message_failed
-        if signal.receivers:
+        # Each send comes here. Whether a receiver is one of this app, announce() finds out.
+        if message_sent.receivers or message_failed.receivers:
+            signal = message_sent if report.accepted else message_failed
             announce(signal, app, message=report.message, report=report)
 
 

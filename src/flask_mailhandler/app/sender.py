@@ -111,6 +111,7 @@ class Sender(MailBase):
         *,
         using: str | None = None,
         recipients: AddressesInput = None,
+        envelope_sender: AddressInput | None = None,
         timeout: float | None = None,
         **fields: t.Any,
     ) -> Report | list[Report]:
@@ -136,11 +137,12 @@ class Sender(MailBase):
         from .send_call import SendCall  # loaded with the first app, see Registrations.add
 
         single = isinstance(message, AnyMessage)
-        theirs = isinstance(message, MIMEMessage)  # with a text, it is a field of the message
-        sender = fields.pop("envelope_sender", None) if theirs else None
+        if envelope_sender is not None and not isinstance(message, MIMEMessage):
+            # It is a field of a text, and a Message has its own.
+            fields["envelope_sender"], envelope_sender = envelope_sender, None
         if fields or not single:
             _check_arguments(self.send, message, fields, recipients)
-        call = SendCall(self._registrations.current(), using, recipients, timeout, sender)
+        call = SendCall(self._registrations.current(), using, recipients, timeout, envelope_sender)
         if fields or not single:
             message = _read(message, fields, call.handler.default_subject)
         if isinstance(message, AnyMessage):
@@ -232,7 +234,8 @@ class Sender(MailBase):
         """
         import asyncio  # only async apps load it
 
-        own = (*_OWN, "envelope_sender") if isinstance(message, MIMEMessage) else _OWN
+        no_field = isinstance(message, MIMEMessage) or arguments.get("envelope_sender") is None
+        own = (*_OWN, "envelope_sender") if no_field else _OWN
         fields = {name: value for name, value in arguments.items() if name not in own}
         _check_arguments(self.send_async, message, fields, arguments.get("recipients"))
         send: t.Callable[..., Report | list[Report]] = self.send
@@ -309,10 +312,8 @@ def _check_arguments(
     elif is_text:
         return
     elif fields:
-        names = sorted(fields)
-        raise TypeError(
-            f"{call} takes {', '.join(names)} only with a text; a message has its own: write"
-            f" message.replace({'=..., '.join(names)}=...)."
-        )
+        from .wrong_arguments import fields_of_a_text
+
+        raise fields_of_a_text(method, sorted(fields), message)
     elif recipients is not None and not isinstance(message, AnyMessage):
         raise TypeError(f"{call} takes recipients= only for a single message.")

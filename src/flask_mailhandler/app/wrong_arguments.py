@@ -6,6 +6,7 @@ import inspect
 import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
+from email.message import Message as MIMEMessage
 
 from ..message.arguments import MessageFields
 from ..message.other_names import LATER
@@ -83,6 +84,17 @@ def wrong_argument(
             f" or message.replace({name}=...)."
         )
     return TypeError(f"{call} takes no {name}=. Its arguments are {_listed(takes)}.")
+
+
+def fields_of_a_text(
+    method: Callable[..., object], names: Collection[str], message: object
+) -> TypeError:
+    """Return the error for fields that were passed with a message instead of a text."""
+    ours = "Message.from_mime(message)" if isinstance(message, MIMEMessage) else "message"
+    return TypeError(
+        f"{method.__name__}() takes {', '.join(names)} only with a text; a message has its own:"
+        f" write {ours}.replace({'=..., '.join(names)}=...)."
+    )
 
 
 def near(name: str, takes: Collection[str]) -> str | None:

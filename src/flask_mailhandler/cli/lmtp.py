@@ -117,7 +117,7 @@ class LMTPServer:
         try:
             if not self._path:
                 return await loop.create_server(self._connection, self._host, self._port)
-            _refuse_in_use(self._path)
+            _check_path(self._path)
             server = await loop.create_unix_server(self._connection, self._path)
             # Like a port of this machine: the mail server runs as another user.
             os.chmod(self._path, 0o666)
@@ -171,12 +171,12 @@ class LMTPServer:
         return "250 2.0.0 The app was told" if events else "250 2.0.0 Not a notification"
 
 
-def _refuse_in_use(path: str) -> None:
-    """Refuse the path of a socket on which another process listens, which asyncio would replace,
-    and of anything else that is not a socket.
+def _check_path(path: str) -> None:
+    """Check that asyncio may make its socket there: it would replace one on which another process
+    listens.
 
-    :raises ConfigurationError: if it is not a socket.
-    :raises OSError: if it is in use.
+    :raises ConfigurationError: for something there that is not a socket.
+    :raises OSError: if the socket is in use.
     """
     with contextlib.suppress(FileNotFoundError, PermissionError):
         if not stat.S_ISSOCK(os.stat(path).st_mode):

@@ -69,6 +69,7 @@ class Mail(Sender, LaterSender):
         """The previews by name."""
         from ..previews.preview import Previews  # many apps have none
 
+        # Not cached_property, with which each of two threads could get its own.
         found: Previews = vars(self).setdefault("_previews", Previews())
         return found
 

@@ -95,7 +95,7 @@ class Mail(_MailMixin):
         self.app: Flask | None = None
         self.state: MailState | None = None
         if app is not None:
-            self.app = t.cast(Flask, itself(app))
+            self.app = itself(app)
             self.init_app(app)
 
     @staticmethod
@@ -111,8 +111,8 @@ class Mail(_MailMixin):
         :raises ConfigurationError: for the first ``MAIL_*`` key that is wrong.
         :raises TypeError: for an app of Quart.
         """
-        app = t.cast(Flask, itself(app))
-        if not isinstance(app, Flask):
+        app = itself(app)
+        if not isinstance(t.cast(object, app), Flask):
             raise TypeError(
                 "This is Flask-Mail's Mail, for apps of Flask. For an app of Quart, write"
                 " flask_mailhandler.Mail(app)."

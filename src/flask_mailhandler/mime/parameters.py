@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable
 from collections.abc import Sequence
 
@@ -18,8 +19,8 @@ _PLAIN = late_pattern(r"(?!.*(?:  |=\?))[!#-\[\]-~](?:[ !#-\[\]-~]*[!#-\[\]-~])?
 _ROOM = 76
 
 # https://www.rfc-editor.org/rfc/rfc2231#section-7: attribute-char
-_ATTRIBUTE = late_pattern(r"[!#$&+\-.^_`{|}~0-9A-Za-z]")
-_ESCAPED = [chr(octet) if _ATTRIBUTE.match(chr(octet)) else f"%{octet:02X}" for octet in range(256)]
+_ATTRIBUTE = frozenset(f"!#$&+-.^_`{{|}}~{string.digits}{string.ascii_letters}".encode())
+_ESCAPED = [chr(octet) if octet in _ATTRIBUTE else f"%{octet:02X}" for octet in range(256)]
 
 
 def with_parameters(name: str, value: str, parameters: Iterable[tuple[str, str]]) -> str:

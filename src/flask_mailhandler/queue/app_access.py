@@ -17,6 +17,7 @@ from ..handlers.memory import MemoryEmailHandler
 from ..phase import Phase
 from ..report import Job
 from ..report import Report
+from ..signals import is_heard
 from ..signals import message_failed
 from ..signals import message_sent
 
@@ -112,11 +113,11 @@ class AppAccess:
     @property
     def heard(self) -> bool:
         """Whether a function of the app is called while a message is sent, or after it."""
-        # Not of another app, and none that is gone.
-        for signal in (message_sent, message_failed):
-            if signal.receivers and any(True for _ in signal.receivers_for(self.app)):
-                return True
-        return self._registration.observe is not None
+        return (
+            is_heard(message_sent, self.app)
+            or is_heard(message_failed, self.app)
+            or self._registration.observe is not None
+        )
 
     @property
     def screen(self) -> Screening | None:

@@ -38,9 +38,9 @@ def read_options(
     :raises click.UsageError: if they do not go together.
     """
     if not dns and not offline:
-        if ip is not None or nameserver is not None:
-            if nameserver is not None:
-                raise click.UsageError("--nameserver needs --dns, which asks the DNS.")
+        if nameserver is not None:
+            raise click.UsageError("--nameserver needs --dns, which asks the DNS.")
+        if ip is not None:
             raise click.UsageError("--ip needs --dns or --offline.")
         return None
     if to is not None:

@@ -12,8 +12,7 @@ from ...message.one_click import PATH
 
 if t.TYPE_CHECKING:
     from flask.sansio.app import App
-
-    from ...app.flask_framework import Answer
+    from werkzeug.sansio.response import Response
 
 _URL = re.compile(rf"(https?://[^\s<>]+/){PATH}([\w.~-]+)")
 
@@ -35,7 +34,7 @@ def own_link(app: App, uris: str, post: str) -> str:
     return ""
 
 
-def post_to(app: App, url: str) -> Answer:
+def post_to(app: App, url: str) -> Response:
     """Send the POST of a mailbox provider to a link of the app, without cookies (RFC 8058)."""
     found = _URL.fullmatch(url)
     assert found is not None

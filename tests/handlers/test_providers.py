@@ -356,7 +356,7 @@ def judged(fake: FakeProvider, case: Case) -> None:
 
 @pytest.mark.parametrize("case", ALL)
 def test_answers(fake: FakeProvider, case: Case) -> None:
-    """What an answer means by its status, for every provider."""
+    """What a response means by its status, for every provider."""
     judged(fake, case)
 
 
@@ -394,7 +394,7 @@ def test_resend_recognizes_a_repeat(case: Case) -> None:
 
 @pytest.mark.parametrize("manner", [LOST, DROPPED])
 def test_resend_is_asked_once_more(manner: Manner) -> None:
-    """A lost answer is asked for once more, with the same key, within the same call."""
+    """A lost response is asked for once more, with the same key, within the same call."""
     with FakeResend(manner) as fake:
         (report,) = send(fake)
 
@@ -412,7 +412,7 @@ def test_resend_is_asked_once_more(manner: Manner) -> None:
     [LOST, not_taken_and(page(429)), not_taken_and(page(401)), not_taken_and(page(503))],
 )
 def test_resend_asked_in_vain(second: Manner) -> None:
-    """If the second answer says nothing of the first request, that may have been taken."""
+    """If the second response says nothing of the first request, that may have been taken."""
     with FakeResend(LOST, second) as fake:
         (report,) = send(fake)
 
@@ -422,7 +422,7 @@ def test_resend_asked_in_vain(second: Manner) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         page(302, b"", "Location: https://example.com/"),
         page(404),
@@ -431,9 +431,9 @@ def test_resend_asked_in_vain(second: Manner) -> None:
         resend_error(403, "validation_error", "The domain is not verified"),
     ],
 )
-def test_resend_refuses_the_repeat(answer: bytes) -> None:
+def test_resend_refuses_the_repeat(response: bytes) -> None:
     """A refusal of the repeat does not say that the first request was not taken."""
-    with FakeResend(LOST, not_taken_and(answer)) as fake:
+    with FakeResend(LOST, not_taken_and(response)) as fake:
         (report,) = send(fake)
 
     assert isinstance(report.error, UnknownOutcomeError)
@@ -560,7 +560,7 @@ def test_errors_of_ses(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "text"),
+    ("response", "text"),
     [
         (aws_error(400, "RequestExpired", "x"), "Check the clock"),
         (aws_error(403, "InvalidSignatureException", "Signature expired: 20"), "Check the clock"),
@@ -568,9 +568,9 @@ def test_errors_of_ses(case: Case) -> None:
         (aws_error(403, "ExpiredTokenException", "token is expired"), "Check the key"),
     ],
 )
-def test_a_wrong_clock(answer: bytes, text: str) -> None:
+def test_a_wrong_clock(response: bytes, text: str) -> None:
     """SES refuses a signature of another time, and the error says to check the clock."""
-    with FakeSES(not_taken_and(answer)) as fake:
+    with FakeSES(not_taken_and(response)) as fake:
         (report,) = send(fake)
 
     assert isinstance(report.error, LoginError)
@@ -614,8 +614,8 @@ def test_no_credentials(credentials: t.Any, text: str) -> None:
 def test_temporary_credentials() -> None:
     """The function is asked for each request, and its token is sent and signed."""
     given = iter([("k", "s", "token-1"), ("k", "s", "token-2"), ("k", "s", None)])
-    answer = not_taken_and(json_page(200, {"MessageId": "x"}))
-    with FakeSES(answer, answer, answer) as fake:
+    response = not_taken_and(json_page(200, {"MessageId": "x"}))
+    with FakeSES(response, response, response) as fake:
         handler = handler_of(
             fake, api_key=None, api_secret=None, api_credentials=lambda: next(given)
         )

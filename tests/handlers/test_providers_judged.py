@@ -82,11 +82,11 @@ def test_botocore_sends_the_same_to_ses() -> None:
                 retries={"total_max_attempts": 1}, parameter_validation=True
             ),
         )
-        answer = client.send_email(**{**fields, "Content": {"Raw": {"Data": raw}}})
+        response = client.send_email(**{**fields, "Content": {"Raw": {"Data": raw}}})
         client.close()
 
     assert report.ok
-    assert answer["MessageId"] == "ses-2"
+    assert response["MessageId"] == "ses-2"
     assert json.loads(fake.requests[1].body) == given
 
 

@@ -1,4 +1,4 @@
-"""net/http: one request, and how far it came if there is no answer."""
+"""net/http: one request, and how far it came if there is no response."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import typing as t
 import pytest
 
 from flask_mailhandler.net.deadline import Deadline
-from flask_mailhandler.net.http.answer import Answer
 from flask_mailhandler.net.http.connection import verifying_context
-from flask_mailhandler.net.http.exchange import NoAnswerError
+from flask_mailhandler.net.http.exchange import NoResponseError
 from flask_mailhandler.net.http.exchange import send
 from flask_mailhandler.net.http.request import Request
+from flask_mailhandler.net.http.response import Response
 from flask_mailhandler.net.http.url import is_private
 from flask_mailhandler.net.http.url import split
 from flask_mailhandler.phase import Phase
@@ -81,17 +81,17 @@ class Peer:
         self._listener.close()
 
 
-def answering(answer: bytes) -> Callable[[Peer, socket.socket], None]:
+def answering(response: bytes) -> Callable[[Peer, socket.socket], None]:
     """Read the whole request, and answer."""
 
     def serve(peer: Peer, client: socket.socket) -> None:
         peer.take_all(client)
-        client.sendall(answer)
+        client.sendall(response)
 
     return serve
 
 
-def ask(port: int, method: str = "POST", scheme: str = "http", **given: t.Any) -> Answer:
+def ask(port: int, method: str = "POST", scheme: str = "http", **given: t.Any) -> Response:
     """Send a request to a server of this machine."""
     headers = {"Authorization": Secret(f"Bearer {KEY}"), "Connection": "close"}
     made = {"headers": headers, **{name: given.pop(name) for name in MADE & given.keys()}}
@@ -118,7 +118,7 @@ def test_request(body: dict[str, t.Any]) -> None:
     with Peer(
         answering(b"HTTP/1.1 404 No\r\nRetry-After: 5\r\nX-A: b\r\nx-a: c\r\n\r\nhi")
     ) as peer:
-        answer = ask(peer.port, **body)
+        response = ask(peer.port, **body)
 
     lines = peer.read.partition(b"\r\n\r\n")[0].decode().split("\r\n")
     assert lines[0] == "POST /mail?a=b HTTP/1.1"
@@ -129,16 +129,16 @@ def test_request(body: dict[str, t.Any]) -> None:
         "Connection: close",
     } <= {*lines}
     assert peer.read.endswith(b'\r\n\r\n{"a": 1}')
-    assert (answer.status, answer.body) == (404, b"hi")
-    assert answer.headers == {"retry-after": "5", "x-a": "b, c"}
+    assert (response.status, response.body) == (404, b"hi")
+    assert response.headers == {"retry-after": "5", "x-a": "b, c"}
 
 
 def test_get() -> None:
     """A request without a body has no Content-Length, and is written whole."""
     with Peer(answering(OK)) as peer:
-        answer = ask(peer.port, "GET")
+        response = ask(peer.port, "GET")
 
-    assert answer.body == b"hi"
+    assert response.body == b"hi"
     assert peer.read.startswith(b"GET /mail?a=b HTTP/1.1\r\n")
     assert b"content-length" not in peer.read.lower()
 
@@ -150,9 +150,9 @@ def test_pieces(certificates: Certificates, encrypted: bool, size: int) -> None:
     with Peer(answering(OK), certificates.valid if encrypted else None) as peer:
         context = verifying_context(str(certificates.ca_file))
         scheme = "https" if encrypted else "http"
-        answer = ask(peer.port, scheme=scheme, body=pieces(size), size=size, tls_context=context)
+        response = ask(peer.port, scheme=scheme, body=pieces(size), size=size, tls_context=context)
 
-    assert answer.status == 200
+    assert response.status == 200
     assert peer.read.partition(b"\r\n\r\n")[2] == b"x" * size
 
 
@@ -181,17 +181,17 @@ def test_refused_early(certificates: Certificates, encrypted: bool, status: int)
     with Peer(serve, certificates.valid if encrypted else None) as peer:
         context = certificates.client()
         scheme = "https" if encrypted else "http"
-        answer = ask(peer.port, scheme=scheme, body=pieces(BIG), size=BIG, tls_context=context)
+        response = ask(peer.port, scheme=scheme, body=pieces(BIG), size=BIG, tls_context=context)
 
-    assert (answer.status, answer.body) == (status, b"hi")
+    assert (response.status, response.body) == (status, b"hi")
     assert len(peer.read) < BIG
 
 
-# Requests without an answer
+# Requests without a response
 
 
-def failure(port: int, **given: t.Any) -> NoAnswerError:
-    with pytest.raises(NoAnswerError) as caught:
+def failure(port: int, **given: t.Any) -> NoResponseError:
+    with pytest.raises(NoResponseError) as caught:
         ask(port, **given)
     return caught.value
 
@@ -231,7 +231,7 @@ def test_closed_before_the_end(octets: int) -> None:
 
 
 def test_success_before_the_end() -> None:
-    """An answer of success to a part of a request is no success."""
+    """A response of success to a part of a request is no success."""
 
     def serve(peer: Peer, client: socket.socket) -> None:
         peer.take(client, 5000)
@@ -246,20 +246,20 @@ def test_success_before_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "text"),
+    ("response", "text"),
     [
         (b"", "closed the connection"),
         (OK[:-1], "broke off"),
         (OK[:20], "broke off"),
-        (b"220 mail.example.com ESMTP\r\n", "its answer is not HTTP"),
+        (b"220 mail.example.com ESMTP\r\n", "its response is not HTTP"),
         (OK.replace(b": 2", b": 2000") + b"x" * 1998, "longer than 1000 octets"),
     ],
 )
 @pytest.mark.parametrize("size", [2, 100_000])
-def test_perhaps_taken(answer: bytes, text: str, size: int) -> None:
-    """From the last octets on, a request without a usable answer may have been taken."""
-    with Peer(answering(answer)) as peer:
-        error = failure(peer.port, body=b"x" * size, max_answer=1000)
+def test_perhaps_taken(response: bytes, text: str, size: int) -> None:
+    """From the last octets on, a request without a usable response may have been taken."""
+    with Peer(answering(response)) as peer:
+        error = failure(peer.port, body=b"x" * size, max_response=1000)
 
     assert text in str(error)
     assert (error.phase, error.perhaps_taken) == (Phase.END_OF_DATA, True)
@@ -278,17 +278,17 @@ def test_time(octets: int) -> None:
         error = failure(peer.port, body=pieces(BIG), size=BIG, deadline=Deadline(0.3))
         over.set()
 
-    assert str(error) == "no answer within the time allowed."
+    assert str(error) == "no response within the time allowed."
     assert (error.phase, error.perhaps_taken) == (Phase.CONTENT, False)
 
 
 # Secrets and wrong values
 
 
-@pytest.mark.parametrize("answer", [b"", KEY.encode() + b"\r\n\r\n", OK[:-1]])
-def test_secrets(answer: bytes) -> None:
-    """A secret is in no text and no frame of an error, and in no repr of an answer."""
-    with Peer(answering(answer)) as peer:
+@pytest.mark.parametrize("response", [b"", KEY.encode() + b"\r\n\r\n", OK[:-1]])
+def test_secrets(response: bytes) -> None:
+    """A secret is in no text and no frame of an error, and in no repr of a response."""
+    with Peer(answering(response)) as peer:
         error = failure(peer.port, body=Secret(KEY))
 
     frames = traceback.TracebackException.from_exception(error, capture_locals=True).stack
@@ -296,7 +296,7 @@ def test_secrets(answer: bytes) -> None:
     assert ours
     assert KEY not in "".join([str(error), repr(vars(error)), *ours])
     assert error.__context__ is None
-    assert KEY not in repr(Answer(200, {}, KEY.encode()))
+    assert KEY not in repr(Response(200, {}, KEY.encode()))
 
 
 @pytest.mark.parametrize(

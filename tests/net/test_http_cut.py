@@ -10,10 +10,10 @@ import typing as t
 import pytest
 
 from flask_mailhandler.net.deadline import Deadline
-from flask_mailhandler.net.http.answer import Answer
-from flask_mailhandler.net.http.exchange import NoAnswerError
+from flask_mailhandler.net.http.exchange import NoResponseError
 from flask_mailhandler.net.http.exchange import send
 from flask_mailhandler.net.http.request import Request
+from flask_mailhandler.net.http.response import Response
 from flask_mailhandler.net.http.url import split
 from flask_mailhandler.phase import Phase
 from servers.http_server import chunked
@@ -44,13 +44,13 @@ def post(
     phases: list[Phase] | None = None,
     seconds: float = 60,
     **given: t.Any,
-) -> Answer | NoAnswerError:
-    """Send a request, and return the answer or the error."""
+) -> Response | NoResponseError:
+    """Send a request, and return the response or the error."""
     seen = [] if phases is None else phases
     request = Request("POST", split(f"{server.url}/mail"), headers={}, body=body)
     try:
         return send(request, Deadline(seconds), step=seen.append, **given)
-    except NoAnswerError as error:
+    except NoResponseError as error:
         return error
 
 
@@ -78,7 +78,7 @@ def test_cut_at_every_octet_of_the_request(end: str) -> None:
             error = post(server, phases=phases)
             server.wait_ended(limit + 1)
 
-            assert isinstance(error, NoAnswerError)
+            assert isinstance(error, NoResponseError)
             assert len(server.requests) - before == (limit == total)
             if limit == total:
                 assert error.perhaps_taken
@@ -102,30 +102,30 @@ def test_cut_in_a_large_request(
         phases: list[Phase] = []
         error = post(server, BIG, phases, tls_context=certificates.client())
 
-        assert isinstance(error, NoAnswerError)
+        assert isinstance(error, NoResponseError)
         assert not error.perhaps_taken
         assert Phase.END_OF_DATA not in phases
         assert server.requests == []
 
 
-@pytest.mark.parametrize("answer", [OK, chunked(200, b'{"id":', b' "1"}')])
+@pytest.mark.parametrize("response", [OK, chunked(200, b'{"id":', b' "1"}')])
 @pytest.mark.parametrize("end", [CLOSE, SILENCE])
-def test_cut_at_every_octet_of_the_answer(answer: bytes, end: str) -> None:
-    """An answer that breaks off never says that the request was not taken, and what is returned is
+def test_cut_at_every_octet_of_the_response(response: bytes, end: str) -> None:
+    """A response that breaks off never says that the request was not taken, and what is returned is
     whole."""
     step = 1 if end == CLOSE else 17  # a silence lasts
     limit = 0
-    with HTTPServer(lambda request: [answer[:limit], end]) as server:
-        for limit in range(0, len(answer) + 1, step):
+    with HTTPServer(lambda request: [response[:limit], end]) as server:
+        for limit in range(0, len(response) + 1, step):
             said = post(server, seconds=60 if end == CLOSE else 0.2)
 
-            if isinstance(said, NoAnswerError):
+            if isinstance(said, NoResponseError):
                 assert said.perhaps_taken
-                assert limit < len(answer)
+                assert limit < len(response)
             else:
                 assert said.body == b'{"id": "1"}'
                 # The empty lines after the last chunk have no content.
-                assert limit >= len(answer) - 4
+                assert limit >= len(response) - 4
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_early_answers(early: bytes, end: str) -> None:
 
     with HTTPServer(lambda request: OK, at=at, piece=1000) as server:
         phases: list[Phase] = []
-        answer = post(server, BIG, phases)
+        response = post(server, BIG, phases)
 
-        assert isinstance(answer, Answer)
-        assert answer.status >= 400
-        assert not answer.whole
+        assert isinstance(response, Response)
+        assert response.status >= 400
+        assert not response.whole
         assert phases[-1] is Phase.CONTENT
         assert server.requests == []
 
@@ -166,7 +166,7 @@ def test_early_success(early: bytes) -> None:
     with HTTPServer(lambda request: OK, at=at, piece=1000) as server:
         error = post(server, BIG)
 
-        assert isinstance(error, NoAnswerError)
+        assert isinstance(error, NoResponseError)
         assert not error.perhaps_taken
         assert server.requests == []
 
@@ -175,7 +175,7 @@ def test_early_success(early: bytes) -> None:
 @pytest.mark.parametrize("body", [BODY, BIG])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_interim_answers(interim: bytes, body: bytes, when: str) -> None:
-    """An interim answer that was not asked for changes nothing, whenever it comes (RFC 9110
+    """An interim response that was not asked for changes nothing, whenever it comes (RFC 9110
     section 15.2)."""
     said: set[int] = set()
 
@@ -184,19 +184,19 @@ def test_interim_answers(interim: bytes, body: bytes, when: str) -> None:
             said.add(connection)
             yield interim
 
-    def answer(request: t.Any) -> list[Said]:
+    def response(request: t.Any) -> list[Said]:
         return [interim if when == "after" else b"", OK]
 
-    with HTTPServer(answer, at=at) as server:
+    with HTTPServer(response, at=at) as server:
         got = post(server, body)
 
-        assert isinstance(got, Answer)
+        assert isinstance(got, Response)
         assert (got.status, got.body, got.whole) == (200, b'{"id": "1"}', True)
         assert [request.body for request in server.requests] == [body]
 
 
 @pytest.mark.parametrize(
-    ("answer", "body"),
+    ("response", "body"),
     [
         (page(200, b"hi", version="1.0"), b"hi"),
         (b"HTTP/1.0 200 OK\r\n\r\nhi", b"hi"),
@@ -212,12 +212,12 @@ def test_interim_answers(interim: bytes, body: bytes, when: str) -> None:
         (b"HTTP/1.1 200 OK\r\nX-A: \xff\xfe\r\nContent-Length: 2\r\n\r\nhi", b"hi"),
     ],
 )
-def test_legal_answers(answer: bytes, body: bytes) -> None:
-    """Every form of an answer that the standard or its users know is read."""
-    with HTTPServer(lambda request: [answer, CLOSE]) as server:
+def test_legal_answers(response: bytes, body: bytes) -> None:
+    """Every form of a response that the standard or its users know is read."""
+    with HTTPServer(lambda request: [response, CLOSE]) as server:
         got = post(server)
 
-        assert isinstance(got, Answer)
+        assert isinstance(got, Response)
         assert got.body == body
 
 
@@ -258,40 +258,40 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_answers(name: str) -> None:
-    """What is not an answer leaves a whole request unknown, at once and within bounds."""
+    """What is not a response leaves a whole request unknown, at once and within bounds."""
     with HTTPServer(lambda request: [HOSTILE[name], CLOSE]) as server:
         error = post(server)
 
-        assert isinstance(error, NoAnswerError) or (
+        assert isinstance(error, NoResponseError) or (
             name in ("upgrade", "NUL") and error.status in (101, 200)
         )
-        if isinstance(error, NoAnswerError):
+        if isinstance(error, NoResponseError):
             assert error.perhaps_taken
             assert len(str(error)) < 120
         assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("part", ["head", "body", "interim"])
-def test_a_slow_answer(part: str) -> None:
+def test_a_slow_response(part: str) -> None:
     """An octet now and then does not move the deadline, and the request may have been taken."""
     over = threading.Event()
     dripped = {"head": OK, "body": OK, "interim": CONTINUE * 1000}[part]
     begun = OK.index(b"{") if part == "body" else 0
 
-    def answer(request: t.Any) -> Iterator[Said]:
+    def response(request: t.Any) -> Iterator[Said]:
         yield dripped[:begun]
         for octet in dripped[begun:]:
             over.wait(0.05)
             yield bytes([octet])
         yield SILENCE
 
-    with HTTPServer(answer) as server:
+    with HTTPServer(response) as server:
         limit = 0.3
         error = post(server, seconds=limit)
         over.set()
 
-    assert isinstance(error, NoAnswerError)
-    assert (str(error), error.perhaps_taken) == ("no answer within the time allowed.", True)
+    assert isinstance(error, NoResponseError)
+    assert (str(error), error.perhaps_taken) == ("no response within the time allowed.", True)
 
 
 def test_a_slow_reader() -> None:
@@ -305,8 +305,8 @@ def test_a_slow_reader() -> None:
         error = post(server, BIG, seconds=0.3)
         over.set()
 
-    assert isinstance(error, NoAnswerError)
-    assert (str(error), error.perhaps_taken) == ("no answer within the time allowed.", False)
+    assert isinstance(error, NoResponseError)
+    assert (str(error), error.perhaps_taken) == ("no response within the time allowed.", False)
 
 
 class Interrupted(socket.socket):
@@ -330,6 +330,6 @@ def test_a_signal_after_the_last_octets(raised: OSError) -> None:
             error = post(server)
         server.wait_ended(1)
 
-    assert isinstance(error, NoAnswerError)
+    assert isinstance(error, NoResponseError)
     assert error.perhaps_taken
     assert len(server.requests) == 1

@@ -9,7 +9,7 @@ import typing as t
 import pytest
 
 from flask_mailhandler.net.deadline import Deadline
-from flask_mailhandler.net.http.exchange import NoAnswerError
+from flask_mailhandler.net.http.exchange import NoResponseError
 from flask_mailhandler.net.http.pool import Pool
 from flask_mailhandler.net.http.request import Request
 from flask_mailhandler.net.http.url import split
@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
     from collections.abc import Iterator
 
-    from flask_mailhandler.net.http.answer import Answer
+    from flask_mailhandler.net.http.response import Response
     from servers.certificates import Certificates
     from servers.http_server import Said
 
@@ -45,20 +45,20 @@ def post(
     body: bytes = b"{}",
     phases: list[Phase] | None = None,
     seconds: float = 60,
-) -> Answer:
+) -> Response:
     seen = [] if phases is None else phases
     request = Request("POST", split(server.url), headers={}, body=body)
     return pool.send(request, Deadline(seconds), step=seen.append)
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
-@pytest.mark.parametrize("answer", [OK, chunked(200, b"h", b"i"), page(400, b"hi")])
+@pytest.mark.parametrize("response", [OK, chunked(200, b"h", b"i"), page(400, b"hi")])
 def test_one_connection(
-    certificates: Certificates, no_leaks: None, answer: bytes, encrypted: bool
+    certificates: Certificates, no_leaks: None, response: bytes, encrypted: bool
 ) -> None:
-    """A connection is used again after any whole answer."""
+    """A connection is used again after any whole response."""
     tls = certificates.valid if encrypted else None
-    with HTTPServer(lambda request: answer, tls=tls) as server:
+    with HTTPServer(lambda request: response, tls=tls) as server:
         pool = pool_of(certificates.client)
         bodies = [post(pool, server).body for _ in range(3)]
         pool.close()
@@ -68,7 +68,7 @@ def test_one_connection(
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         page(200, b"hi", "Connection: close"),
         page(200, b"hi", version="1.0"),
@@ -78,12 +78,12 @@ def test_one_connection(
         page(200, b"hi", "Keep-Alive: timeout=0"),
     ],
 )
-def test_not_kept(answer: bytes) -> None:
-    """A connection is not used again if the server closes it, or has said more than an answer."""
+def test_not_kept(response: bytes) -> None:
+    """A connection is not used again if the server closes it, or has said more than a response."""
 
     def said(request: HTTPRequest) -> list[Said]:
-        ends = request.connection == 1 and b"\r\n\r\n" in answer[-6:]
-        return [answer, *([CLOSE] if ends or b"Length" not in answer else [])]
+        ends = request.connection == 1 and b"\r\n\r\n" in response[-6:]
+        return [response, *([CLOSE] if ends or b"Length" not in response else [])]
 
     with HTTPServer(said) as server:
         pool = pool_of()
@@ -112,7 +112,7 @@ def test_dies_while_idle(end: str) -> None:
 @pytest.mark.parametrize("end", [CLOSE, RESET])
 @pytest.mark.parametrize("early", [[], [page(408)], [page(400, b"left over")], [page(200), OK]])
 def test_dies_under_a_request(early: list[Said], end: str) -> None:
-    """If a used connection dies before it has the whole request, or brings an answer that may be
+    """If a used connection dies before it has the whole request, or brings a response that may be
     about another one, the request is sent once more."""
     answered = threading.Event()
 
@@ -120,11 +120,11 @@ def test_dies_under_a_request(early: list[Said], end: str) -> None:
         if connection == 1 and answered.is_set() and octets > 200_000:
             yield from [*early, SILENCE if early else end]
 
-    def answer(request: HTTPRequest) -> bytes:
+    def response(request: HTTPRequest) -> bytes:
         answered.set()
         return OK
 
-    with HTTPServer(answer, at=at) as server:
+    with HTTPServer(response, at=at) as server:
         pool = pool_of()
         post(pool, server)
         phases: list[Phase] = []
@@ -142,7 +142,7 @@ def test_a_new_connection_is_not_tried_twice() -> None:
         lambda request: OK, at=lambda number, octets: [CLOSE] if octets else ()
     ) as server:
         pool = pool_of()
-        with pytest.raises(NoAnswerError) as caught:
+        with pytest.raises(NoResponseError) as caught:
             post(pool, server, BIG)
         pool.close()
 
@@ -155,13 +155,13 @@ def test_a_new_connection_is_not_tried_twice() -> None:
 def test_dies_after_a_whole_request(said: bytes, end: str) -> None:
     """A request that the server has read whole is never repeated."""
 
-    def answer(request: HTTPRequest) -> list[Said]:
+    def response(request: HTTPRequest) -> list[Said]:
         return [OK] if len(server.requests) == 1 else [said, end]
 
-    with HTTPServer(answer) as server:
+    with HTTPServer(response) as server:
         pool = pool_of()
         post(pool, server)
-        with pytest.raises(NoAnswerError) as caught:
+        with pytest.raises(NoResponseError) as caught:
             post(pool, server)
         pool.close()
 
@@ -171,10 +171,10 @@ def test_dies_after_a_whole_request(said: bytes, end: str) -> None:
 
 
 def test_after_a_failure() -> None:
-    """After a request without an answer, the next one gets a new connection."""
+    """After a request without a response, the next one gets a new connection."""
     with HTTPServer(lambda request: CLOSE if request.connection == 1 else OK) as server:
         pool = pool_of()
-        with pytest.raises(NoAnswerError):
+        with pytest.raises(NoResponseError):
             post(pool, server)
         assert post(pool, server).body == b"hi"
         pool.close()
@@ -198,19 +198,19 @@ def test_waits_for_a_connection() -> None:
     """No more connections are opened than allowed: the next caller waits, until its deadline."""
     entered, over = threading.Semaphore(0), threading.Event()
 
-    def answer(request: HTTPRequest) -> Iterable[Said]:
+    def response(request: HTTPRequest) -> Iterable[Said]:
         entered.release()
         over.wait(60)
         return [OK]
 
-    with HTTPServer(answer) as server:
+    with HTTPServer(response) as server:
         pool = pool_of()
         threads = [threading.Thread(target=post, args=(pool, server)) for _ in range(3)]
         for thread in threads:
             thread.start()
         assert entered.acquire(timeout=60)
         assert entered.acquire(timeout=60)
-        with pytest.raises(NoAnswerError, match="all 2 connections are in use") as caught:
+        with pytest.raises(NoResponseError, match="all 2 connections are in use") as caught:
             post(pool, server, seconds=0.1)
         over.set()
         for thread in threads:

@@ -87,10 +87,10 @@ def test_refused(status: int, fields: dict[str, t.Any], temporary: bool, text: s
         (page(200, b"[" * 60000), False, "it answered 200."),
         (page(200, b" " * 70000), True, "longer than 65536 octets"),
         (page(502, b"<html>" * 1000), True, "it answered 502."),
-        (GIVEN[:-1], True, "its answer broke off"),
-        (GIVEN[:10], True, "its answer"),
-        (b"220 mail.example.com ESMTP\r\n", True, "its answer is not HTTP"),
-        (b"HTTP/1.1 200 x\r\n" + b"a: b\r\n" * 1000, True, "its answer is not HTTP"),
+        (GIVEN[:-1], True, "its response broke off"),
+        (GIVEN[:10], True, "its response"),
+        (b"220 mail.example.com ESMTP\r\n", True, "its response is not HTTP"),
+        (b"HTTP/1.1 200 x\r\n" + b"a: b\r\n" * 1000, True, "its response is not HTTP"),
         (b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", True, "broke off"),
         (b"", True, "closed the connection"),
     ],
@@ -148,7 +148,7 @@ def test_slow(said: Callable[[threading.Event], Iterable[bytes]], no_leaks: None
         error = failure(of_client(server, timeout=0.3))
         over.set()
 
-    assert str(error).endswith("no answer within the time allowed.")
+    assert str(error).endswith("no response within the time allowed.")
     assert error.temporary
 
 

@@ -2,14 +2,14 @@
 
 ::
 
-    job ── request ──▶ net/http ──▶ answer ── judge ──▶ Verdict ──▶ Report
+    job ── request ──▶ net/http ──▶ response ── judge ──▶ Verdict ──▶ Report
             │           the exchange           │
             └ the provider's file              └ the provider's table
 
 ::
 
     api       APIEmailHandler: the options of every provider, and how its jobs are sent
-    verdict   Verdict: the meaning of an answer, or of none, for the recipients
+    verdict   Verdict: the meaning of a response, or of none, for the recipients
     fields    a message as the fields of an API that takes no octets
     sigv4     the signature of a request to AWS
 

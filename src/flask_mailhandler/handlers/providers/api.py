@@ -41,9 +41,9 @@ from .verdict import Verdict
 
 if t.TYPE_CHECKING:
     from ...envelope import Envelope
-    from ...net.http.answer import Answer
     from ...net.http.pool import Pool
     from ...net.http.request import Request
+    from ...net.http.response import Response
 
 # A second more for so many octets, as with SMTP.
 _OCTETS_PER_SECOND = 100_000
@@ -104,8 +104,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         """
         raise NotImplementedError
 
-    def judge(self, answer: Answer, job: Job) -> Verdict:
-        """Return what an answer means."""
+    def judge(self, response: Response, job: Job) -> Verdict:
+        """Return what a response means."""
         raise NotImplementedError
 
     def batches(self, job: Job) -> Iterator[Envelope]:
@@ -244,13 +244,13 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         return dataclasses.replace(again, perhaps_taken=True) if deferred else again
 
     def _attempt(self, request: Request, job: Job, deadline: Deadline, observe: Observe) -> Verdict:
-        from ...net.http.exchange import NoAnswerError
+        from ...net.http.exchange import NoResponseError
 
         try:
-            answer = self.pool.send(request, deadline, step=lambda phase: observe(phase, job))
-        except NoAnswerError as error:
+            response = self.pool.send(request, deadline, step=lambda phase: observe(phase, job))
+        except NoResponseError as error:
             return verdicts.of_silence(error, repeatable=self.repeatable is not None)
-        return self.judge(answer, job)
+        return self.judge(response, job)
 
     def shown(self, text: str) -> str:
         """Return a text of the provider in one line that is safe to show."""

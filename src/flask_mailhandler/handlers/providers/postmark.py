@@ -28,8 +28,8 @@ from .fields import written
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
-    from ...net.http.answer import Answer
     from ...net.http.request import Request
+    from ...net.http.response import Response
 
 _KEEP_ID = ("X-PM-KeepID", "true")
 """Asks Postmark to keep the Message-ID. Known for SMTP; that the API reads it is not confirmed."""
@@ -89,13 +89,13 @@ class PostmarkEmailHandler(FieldsEmailHandler):
         fields = {**_fields(job), "MessageStream": self.message_stream}
         return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))
 
-    def judge(self, answer: Answer, job: Job) -> Verdict:
-        """Return what an answer means: its error code, and only without one its status."""
-        found = verdicts.json_of(answer)
+    def judge(self, response: Response, job: Job) -> Verdict:
+        """Return what a response means: its error code, and only without one its status."""
+        found = verdicts.json_of(response)
         code, said = found.get("ErrorCode"), verdicts.text_in(found, "Message")
         text, inactive = self.shown(said), _inactive(said)
         known = verdicts.text_in(found, "MessageID")
-        if answer.status == 200 and known and code in (0, None):
+        if response.status == 200 and known and code in (0, None):
             # It may name recipients that it leaves out.
             return Verdict(
                 state=State.ACCEPTED,
@@ -105,21 +105,21 @@ class PostmarkEmailHandler(FieldsEmailHandler):
                 refused=inactive,
             )
         if code == _LOGIN:
-            return verdicts.login_refused(answer, text)
+            return verdicts.login_refused(response, text)
         if code == _MAINTENANCE:
-            return verdicts.later(answer, text)
+            return verdicts.later(response, text)
         if code == _NO_CREDITS:
-            return verdicts.later(answer, text, verdicts.LONGEST_REST)
+            return verdicts.later(response, text, verdicts.LONGEST_REST)
         if code == _INACTIVE and inactive:
             # It was sent to nobody. The recipients that are not named can be tried without them.
             others = {str.__str__(one).lower() for one in job.envelope.recipients} - inactive
             state = State.DEFERRED if others else State.REFUSED
-            return Verdict(state=state, text=text, code=answer.status, refused=inactive)
-        decides = answer.status < 500 and answer.status not in _BY_STATUS
+            return Verdict(state=state, text=text, code=response.status, refused=inactive)
+        decides = response.status < 500 and response.status not in _BY_STATUS
         if isinstance(code, int) and code and decides:
             about = _ABOUT.get(code, About.CONTENT)
-            return Verdict(state=State.REFUSED, text=text, code=answer.status, about=about)
-        return verdicts.of_answer(answer, text)
+            return Verdict(state=State.REFUSED, text=text, code=response.status, about=about)
+        return verdicts.of_response(response, text)
 
 
 def _inactive(text: str) -> frozenset[str]:

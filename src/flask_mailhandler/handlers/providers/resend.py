@@ -29,8 +29,8 @@ from .fields import written
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
-    from ...net.http.answer import Answer
     from ...net.http.request import Request
+    from ...net.http.response import Response
 
 _KEY_IS_KNOWN = 23 * 3600.0
 """Seconds: an Idempotency-Key is recognized for 24 hours."""
@@ -86,27 +86,27 @@ class ResendEmailHandler(FieldsEmailHandler):
         }
         return Request("POST", self.url("/emails"), headers=headers, body=body_of(_fields(job)))
 
-    def judge(self, answer: Answer, job: Job) -> Verdict:
-        """Return what an answer means."""
-        found = verdicts.json_of(answer)
-        if answer.status // 100 == 2 and (known := verdicts.text_in(found, "id")):
-            return Verdict(state=State.ACCEPTED, code=answer.status, provider_id=known)
+    def judge(self, response: Response, job: Job) -> Verdict:
+        """Return what a response means."""
+        found = verdicts.json_of(response)
+        if response.status // 100 == 2 and (known := verdicts.text_in(found, "id")):
+            return Verdict(state=State.ACCEPTED, code=response.status, provider_id=known)
         name = verdicts.text_in(found, "name")
         text = self.shown(f"{name} {verdicts.text_in(found, 'message')}".strip())
-        if answer.status < 500 and (name in _LOGIN or re.search(_WRONG_KEY, text, re.I)):
-            return verdicts.login_refused(answer, text)
+        if response.status < 500 and (name in _LOGIN or re.search(_WRONG_KEY, text, re.I)):
+            return verdicts.login_refused(response, text)
         if name in _QUOTA:
-            return verdicts.later(answer, text, verdicts.LONGEST_REST)
-        if answer.status == 409:
+            return verdicts.later(response, text, verdicts.LONGEST_REST)
+        if response.status == 409:
             # An earlier request with this key may have been taken: one that is in progress, or one
             # with another body.
             repeatable = name == "concurrent_idempotent_requests"
-            return verdicts.unknown(text, answer.status, repeatable=repeatable)
-        if name in _OF_SENDER or (answer.status == 403 and re.search(_UNVERIFIED, text, re.I)):
-            return Verdict(state=State.REFUSED, text=text, code=answer.status, about=About.SENDER)
-        if name == "validation_error" and answer.status < 500:
-            return Verdict(state=State.REFUSED, text=text, code=answer.status)
-        return verdicts.of_answer(answer, text, repeatable=True)
+            return verdicts.unknown(text, response.status, repeatable=repeatable)
+        if name in _OF_SENDER or (response.status == 403 and re.search(_UNVERIFIED, text, re.I)):
+            return Verdict(state=State.REFUSED, text=text, code=response.status, about=About.SENDER)
+        if name == "validation_error" and response.status < 500:
+            return Verdict(state=State.REFUSED, text=text, code=response.status)
+        return verdicts.of_response(response, text, repeatable=True)
 
 
 def key_of(job: Job) -> str:

@@ -34,8 +34,8 @@ from .sigv4 import Credentials
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
-    from ...net.http.answer import Answer
     from ...net.http.request import Request
+    from ...net.http.response import Response
 
 Given: t.TypeAlias = "Callable[[], tuple[str, str, str | None]]"
 _PATH = "/v2/email/outbound-emails"
@@ -162,28 +162,28 @@ class SESEmailHandler(APIEmailHandler):
             "POST", url, headers={**headers, "User-Agent": "Flask-MailHandler"}, body=body
         )
 
-    def judge(self, answer: Answer, job: Job) -> Verdict:
-        """Return what an answer means: the type of its error, and only without one its status."""
-        found = verdicts.json_of(answer)
-        if answer.status == 200 and (known := verdicts.text_in(found, "MessageId")):
+    def judge(self, response: Response, job: Job) -> Verdict:
+        """Return what a response means: the type of its error, and only without one its status."""
+        found = verdicts.json_of(response)
+        if response.status == 200 and (known := verdicts.text_in(found, "MessageId")):
             return Verdict(state=State.ACCEPTED, code=200, provider_id=known)
-        named = answer.headers.get("x-amzn-errortype") or verdicts.text_in(found, "__type")
+        named = response.headers.get("x-amzn-errortype") or verdicts.text_in(found, "__type")
         name = named.partition(":")[0].rpartition("#")[2]
         text = self.shown(f"{name} {verdicts.text_in(found, 'message', 'Message')}".strip())
-        if name in _LOGIN and answer.status < 500:
+        if name in _LOGIN and response.status < 500:
             clock = re.search(_WRONG_CLOCK, text, re.I)
             check = "the clock of this machine" if clock else verdicts.THE_KEY
-            return verdicts.login_refused(answer, text, check)
-        if name == "RequestAbortedException":  # it saw the connection break before its answer
-            return verdicts.unknown(text, answer.status)
+            return verdicts.login_refused(response, text, check)
+        if name == "RequestAbortedException":  # it saw the connection break before its response
+            return verdicts.unknown(text, response.status)
         if name in _THROTTLED:
-            asked = verdicts.seconds_of(answer.headers.get("retry-after", ""))
-            return verdicts.later(answer, text, asked)
+            asked = verdicts.seconds_of(response.headers.get("retry-after", ""))
+            return verdicts.later(response, text, asked)
         if name in _ACCOUNT_RESTS:
-            return verdicts.later(answer, text, 0.0)
-        if name in _OF_SENDER or (answer.status == 400 and re.search(_UNVERIFIED, text, re.I)):
-            return Verdict(state=State.REFUSED, text=text, code=answer.status, about=About.SENDER)
-        return verdicts.of_answer(answer, text)
+            return verdicts.later(response, text, 0.0)
+        if name in _OF_SENDER or (response.status == 400 and re.search(_UNVERIFIED, text, re.I)):
+            return Verdict(state=State.REFUSED, text=text, code=response.status, about=About.SENDER)
+        return verdicts.of_response(response, text)
 
     def _given(self) -> Credentials:
         if self.api_key is not None and self.api_secret is not None:

@@ -1,4 +1,4 @@
-"""The meaning of an answer, or of none, for the recipients.
+"""The meaning of a response, or of none, for the recipients.
 
 =====================  ============  ==========================================================
 the server             state
@@ -43,8 +43,8 @@ from ...report import Outcome
 from ...report import TLSError
 
 if t.TYPE_CHECKING:
-    from ...net.http.answer import Answer
-    from ...net.http.exchange import NoAnswerError
+    from ...net.http.exchange import NoResponseError
+    from ...net.http.response import Response
 
 LONGEST_REST = 3600.0
 """The most seconds that a server's Retry-After counts for."""
@@ -102,43 +102,44 @@ class Verdict:
         return error
 
 
-def of_answer(answer: Answer, text: str, *, repeatable: bool = False) -> Verdict:
-    """Judge an answer by its status alone.
+def of_response(response: Response, text: str, *, repeatable: bool = False) -> Verdict:
+    """Judge a response by its status alone.
 
     :param repeatable: Whether the provider recognizes a repeat.
     """
-    status = answer.status
+    status = response.status
     if status in (401, 403):
-        return login_refused(answer, text)
-    of_gateway = status == 503 and answer.whole and not (text or "retry-after" in answer.headers)
+        return login_refused(response, text)
+    explained = text or "retry-after" in response.headers
+    of_gateway = status == 503 and response.whole and not explained
     if status in _LATER and not of_gateway:
-        return later(answer, text)
+        return later(response, text)
     if 300 <= status < 400:
         text = "it redirects to another URL, to which no key is sent. Check MAIL_API_URL"
         return Verdict(state=State.REFUSED, text=text, code=status, about=About.ACCOUNT)
     if 400 <= status < 500:
         return Verdict(state=State.REFUSED, text=text, code=status)
-    if not answer.whole:
-        return later(answer, text)
-    return unknown(text or "the answer is not one of its API", status, repeatable=repeatable)
+    if not response.whole:
+        return later(response, text)
+    return unknown(text or "the response is not one of its API", status, repeatable=repeatable)
 
 
-def later(answer: Answer, text: str, retry_after: float | None = None) -> Verdict:
+def later(response: Response, text: str, retry_after: float | None = None) -> Verdict:
     """Return the verdict on a message that was not taken now."""
-    if retry_after is None and answer.status in _RESTS:
-        retry_after = seconds_of(answer.headers.get("retry-after", ""))
-    phase = Phase.END_OF_DATA if answer.whole else Phase.CONTENT
+    if retry_after is None and response.status in _RESTS:
+        retry_after = seconds_of(response.headers.get("retry-after", ""))
+    phase = Phase.END_OF_DATA if response.whole else Phase.CONTENT
     return Verdict(
         state=State.DEFERRED,
         text=text,
-        code=answer.status,
+        code=response.status,
         about=About.ACCOUNT,
         phase=phase,
         retry_after=retry_after,
     )
 
 
-def login_refused(answer: Answer, text: str, check: str = THE_KEY) -> Verdict:
+def login_refused(response: Response, text: str, check: str = THE_KEY) -> Verdict:
     """Return the verdict on a key that is wrong, or may not send.
 
     :param check: What to check.
@@ -146,7 +147,7 @@ def login_refused(answer: Answer, text: str, check: str = THE_KEY) -> Verdict:
     return Verdict(
         state=State.DEFERRED,
         text=f"{text.rstrip('.') or 'the key was refused'}. Check {check}",
-        code=answer.status,
+        code=response.status,
         about=About.ACCOUNT,
         kind=LoginError,
         phase=Phase.AUTH,
@@ -172,8 +173,8 @@ def unknown(text: str, code: int | None = None, *, repeatable: bool = False) -> 
     return Verdict(state=state, text=text, code=code, about=About.ACCOUNT, perhaps_taken=repeatable)
 
 
-def of_silence(error: NoAnswerError, *, repeatable: bool = False) -> Verdict:
-    """Judge a request without an answer."""
+def of_silence(error: NoResponseError, *, repeatable: bool = False) -> Verdict:
+    """Judge a request without a response."""
     text = str(error).rstrip(".")
     if error.perhaps_taken:
         return unknown(text, repeatable=repeatable)
@@ -189,10 +190,10 @@ def of_silence(error: NoAnswerError, *, repeatable: bool = False) -> Verdict:
     )
 
 
-def json_of(answer: Answer) -> dict[str, t.Any]:
-    """Return the JSON object of an answer; empty if it is anything else."""
+def json_of(response: Response) -> dict[str, t.Any]:
+    """Return the JSON object of a response; empty if it is anything else."""
     try:
-        found = json.loads(answer.body)
+        found = json.loads(response.body)
     except (ValueError, RecursionError):
         found = None
     return found if isinstance(found, dict) else {}

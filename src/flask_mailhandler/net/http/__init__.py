@@ -2,18 +2,18 @@
 
 ::
 
-    connect ── TLS ── content ── end of data ── answer
-    └──── the server cannot have it ────┘└─ it may ─┘
+    connect ── TLS ── content ── end of data ── response
+    └──── the server cannot have it ────┘└─ it may ──┘
 
 ::
 
-    pool  ──>  exchange  ──>  connection  ──>  answer
+    pool  ──>  exchange  ──>  connection  ──>  response
 
     url         a URL that a request can be sent to
     request     the octets of a request
-    answer      the octets of a response, read by the standard library's parser
+    response    the octets of a response, read by the standard library's parser
     connection  one connection, request after request
-    exchange    one request on a connection, and how far it came if there is no answer
+    exchange    one request on a connection, and how far it came if there is no response
     pool        the connections of a handler: lent, and opened
 
 The last octets of a request are held back until all others are written, so that a server that

@@ -20,10 +20,10 @@ from ...secret import Secret
 from ..deadline import Deadline
 from ..received import left
 from ..tcp import create_connection
-from .answer import Answer
-from .answer import final_begins
-from .answer import read_answer
 from .request import Request
+from .response import final_begins
+from .response import read_response
+from .response import Response
 
 # Without so many of its last octets no JSON, form, multipart or header block is complete.
 _HELD_BACK = 64
@@ -84,18 +84,18 @@ class Connection:
 
     def exchange(
         self, request: Request, deadline: Deadline, progress: Progress, most: int
-    ) -> Answer:
+    ) -> Response:
         """Write a request, unless the server answers before its end, and read the response.
 
         :param most: The most octets of the response's body.
-        :raises AnswerError: if the response cannot be used.
+        :raises ResponseError: if the response cannot be used.
         :raises OSError: if the connection breaks, or at the deadline.
         """
         self._busy = True
         try:
             early = self._write(request, deadline, progress)
             whole = progress.phase is Phase.END_OF_DATA
-            answer, reusable = read_answer(
+            response, reusable = read_response(
                 lambda: self._receive(deadline), early, request.method, most, whole=whole
             )
         except BaseException:
@@ -103,10 +103,10 @@ class Connection:
             raise
         self._busy, self.used = False, True
         if reusable:
-            self._until = _closed_by_server(answer.headers)
+            self._until = _closed_by_server(response.headers)
         else:
             self.close()
-        return answer
+        return response
 
     def _write(self, request: Request, deadline: Deadline, progress: Progress) -> bytes:
         """Write the request. Return what was received before all of it was written."""

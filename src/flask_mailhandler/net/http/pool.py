@@ -11,13 +11,13 @@ from ...phase import Phase
 from ..deadline import Deadline
 from ..slots import OwnSlots
 from ..slots import Turn
-from .answer import Answer
 from .connection import Connection
 from .connection import Progress
 from .exchange import exchange
-from .exchange import NoAnswerError
+from .exchange import NoResponseError
 from .exchange import open_connection
 from .request import Request
+from .response import Response
 
 if t.TYPE_CHECKING:
     import ssl
@@ -30,7 +30,7 @@ class Pool:
     .. code-block:: python
 
         pool = Pool(ssl.create_default_context, size=2, idle=5)
-        answer = pool.send(request, Deadline(25))
+        response = pool.send(request, Deadline(25))
 
     :param tls_context: Returns the context for ``https``.
     :param size: The most connections at one time, in this process.
@@ -55,18 +55,18 @@ class Pool:
         deadline: Deadline,
         *,
         step: Callable[[Phase], object] = lambda phase: None,
-    ) -> Answer:
+    ) -> Response:
         """Send a request and return the response, whatever its status.
 
-        If a connection that had been idle dies, or brings an answer, before it has the whole
+        If a connection that had been idle dies, or brings a response, before it has the whole
         request, the request is sent once more, over a new one.
 
         :param deadline: For everything, from the wait for a connection to the end of the response.
         :param step: See :func:`.exchange.send`.
-        :raises NoAnswerError: see :func:`.exchange.send`.
+        :raises NoResponseError: see :func:`.exchange.send`.
         """
-        answer = self._attempt(request, deadline, step, fresh=False)
-        return answer or t.cast(Answer, self._attempt(request, deadline, step, fresh=True))
+        response = self._attempt(request, deadline, step, fresh=False)
+        return response or t.cast(Response, self._attempt(request, deadline, step, fresh=True))
 
     def close(self) -> None:
         """Close all connections that are idle. The pool may be used again."""
@@ -79,20 +79,20 @@ class Pool:
         step: Callable[[Phase], object],
         *,
         fresh: bool,
-    ) -> Answer | None:
+    ) -> Response | None:
         """Return the response, or None if the request should be sent over a fresh connection."""
         progress = Progress(step)
         with self._lent(request, deadline, progress, fresh=fresh) as connection:
             used = connection.used
             try:
-                answer = exchange(connection, request, deadline, progress)
-            except NoAnswerError as error:
+                response = exchange(connection, request, deadline, progress)
+            except NoResponseError as error:
                 if used and not error.perhaps_taken and deadline.remaining():
                     return None
                 raise
         # On a used connection it may be about another request, or about none, such as a 408
         # (RFC 9112 section 9.2).
-        return None if used and not answer.whole else answer
+        return None if used and not response.whole else response
 
     @contextlib.contextmanager
     def _lent(
@@ -103,7 +103,7 @@ class Pool:
         try:
             slots.enter(turn)
             if not turn.wait(deadline.remaining()):
-                raise NoAnswerError(
+                raise NoResponseError(
                     f"all {slots.most} connections are in use by others. Set MAIL_POOL_SIZE"
                     " higher, if the server allows it.",
                     Phase.CONNECT,

@@ -13,10 +13,10 @@ from ...phase import Phase
 from ...report import LoginError
 from ...secret import Secret
 from ..deadline import Deadline
-from ..http.answer import Answer as Response
-from ..http.exchange import NoAnswerError
+from ..http.exchange import NoResponseError
 from ..http.exchange import send
 from ..http.request import Request
+from ..http.response import Response
 from ..http.url import is_private
 from ..http.url import split
 from ..masking import Echoes
@@ -29,7 +29,7 @@ if t.TYPE_CHECKING:
 # Seconds that a token is used for if the server does not say when it expires.
 _DEFAULT_LIFETIME = 300.0
 # Octets: an answer holds a few tokens of some kB.
-_MAX_ANSWER = 1 << 16
+_MAX_RESPONSE = 1 << 16
 # The most characters of the server's text in an error.
 _SHOWN = 300
 _HEADERS = {
@@ -95,7 +95,7 @@ class TokenEndpoint:
         """
         try:
             answer = self._post(form, secrets, deadline)
-        except NoAnswerError as error:
+        except NoResponseError as error:
             reason, temporary = str(error), error.temporary
         except BaseException as error:
             # Its frames may hold the answer, with the token.
@@ -112,7 +112,7 @@ class TokenEndpoint:
             Request("POST", self._url, headers=_HEADERS, body=form),
             deadline,
             tls_context=self._tls_context,
-            max_answer=_MAX_ANSWER,
+            max_response=_MAX_RESPONSE,
         )
         return _read(response, secrets)
 

@@ -1,7 +1,7 @@
 """The octets of a response (RFC 9112 sections 4, 5 and 6), read by the parser of ``http.client``.
 
 The parser takes what it cannot read for something else: a wrong length for a body that ends with
-the connection, a cut head for a whole one. Such an answer is refused here.
+the connection, a cut head for a whole one. Such a response is refused here.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Mapping
 _MAX_HEADS = 1 << 18
 _INTERIM = re.compile(rb"HTTP/1\.[0-9] (1[0-9]{2})(?: [^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
 _INTERIM_BEGINS = re.compile(rb"HTTP/1\.[0-9] 1[0-9]{2}[ \r\n]")
-# The octets after which it is known whether an answer is interim.
+# The octets after which it is known whether a response is interim.
 _DECIDED = len(b"HTTP/1.1 100 ")
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
+class Response:
     """A server's response."""
 
     status: int
@@ -34,8 +34,8 @@ class Answer:
     """Whether the server had been given the whole request when it answered."""
 
 
-class AnswerError(Exception):
-    """The octets are not an answer, or not one that can be used.
+class ResponseError(Exception):
+    """The octets are not a response, or not one that can be used.
 
     :param text: In our own words, without anything that was received.
     """
@@ -77,7 +77,7 @@ class Octets:
     def read(self, size: int) -> bytes:
         """Return so many octets, or fewer at the end."""
         if size < 0:  # a chunk of such a size
-            raise AnswerError("its answer has a chunk with a wrong size")
+            raise ResponseError("its response has a chunk with a wrong size")
         while len(self._buffer) < size and self._more():
             pass
         return self._taken(size)
@@ -86,11 +86,11 @@ class Octets:
         """Do nothing."""
 
     def close(self) -> None:
-        """Do nothing: the next answer comes from the same socket."""
+        """Do nothing: the next response comes from the same socket."""
 
     def _more(self) -> bool:
         if self._left <= 0:
-            raise AnswerError("its answer is too long; check the URL")
+            raise ResponseError("its response is too long; check the URL")
         received = b"" if self.ended else self._receive()
         self.ended = not received
         self._left -= len(received)
@@ -103,14 +103,14 @@ class Octets:
         return taken
 
 
-def read_answer(
+def read_response(
     receive: Callable[[], bytes], early: bytes, method: str, most: int, *, whole: bool
-) -> tuple[Answer, bool]:
+) -> tuple[Response, bool]:
     """Read the final response; interim ones (RFC 9110 section 15.2) are skipped.
 
     :param most: The most octets of its body.
     :return: The response, and whether the connection may be used for another request.
-    :raises AnswerError: if it is not one.
+    :raises ResponseError: if it is not one.
     :raises OSError: if the connection breaks.
     """
     octets = Octets(receive, early, most + _MAX_HEADS)
@@ -119,13 +119,13 @@ def read_answer(
     try:
         body = response.read(most + 1)
     except (http.client.HTTPException, ValueError) as error:
-        raise AnswerError(_not_http(error)) from None
+        raise ResponseError(_not_http(error)) from None
     if len(body) > most:
-        raise AnswerError(f"its answer is longer than {most} octets; check the URL")
+        raise ResponseError(f"its response is longer than {most} octets; check the URL")
     if response.length:  # what is left of the announced length
-        raise AnswerError("its answer broke off")
+        raise ResponseError("its response broke off")
     reusable = not (response.will_close or octets.unread or octets.ended)
-    return Answer(response.status, _fields(response), body, whole), reusable and whole
+    return Response(response.status, _fields(response), body, whole), reusable and whole
 
 
 def _final(octets: Octets, method: str) -> http.client.HTTPResponse:
@@ -135,11 +135,11 @@ def _final(octets: Octets, method: str) -> http.client.HTTPResponse:
         try:
             response.begin()
         except http.client.RemoteDisconnected:
-            raise ConnectionError("the server closed the connection without an answer") from None
+            raise ConnectionError("the server closed the connection without a response") from None
         except (http.client.HTTPException, ValueError) as error:
-            raise AnswerError(_not_http(error)) from None
+            raise ResponseError(_not_http(error)) from None
         if octets.ended:  # the parser accepts a head that is cut off
-            raise AnswerError("its answer broke off")
+            raise ResponseError("its response broke off")
         # 101 would be the last one (RFC 9110 section 7.8), and was not asked for.
         if response.status // 100 != 1 or response.status == 101:
             return response
@@ -148,14 +148,14 @@ def _final(octets: Octets, method: str) -> http.client.HTTPResponse:
 def _check_length(response: http.client.HTTPResponse) -> None:
     """Check the announced length of the body.
 
-    :raises AnswerError: if the body could be read in more than one way (RFC 9112 section 6.3).
+    :raises ResponseError: if the body could be read in more than one way (RFC 9112 section 6.3).
     """
     lengths = {*(response.headers.get_all("content-length") or ())}
     coding = response.headers.get_all("transfer-encoding") or []
     if len(lengths) > 1 or not all(re.fullmatch("[0-9]{1,15}", length) for length in lengths):
-        raise AnswerError("its answer has a wrong Content-Length")
+        raise ResponseError("its response has a wrong Content-Length")
     if coding and (lengths or [one.strip().lower() for one in coding] != ["chunked"]):
-        raise AnswerError("its answer has a Transfer-Encoding that cannot be read")
+        raise ResponseError("its response has a Transfer-Encoding that cannot be read")
 
 
 def _fields(response: http.client.HTTPResponse) -> dict[str, str]:
@@ -167,13 +167,13 @@ def _fields(response: http.client.HTTPResponse) -> dict[str, str]:
 
 
 def _not_http(error: Exception) -> str:
-    return f"its answer is not HTTP, or broke off ({type(error).__name__})"
+    return f"its response is not HTTP, or broke off ({type(error).__name__})"
 
 
 def final_begins(early: bytes) -> tuple[bool, bytes]:
     """Look at what a server has sent before it was given the whole request.
 
-    :return: Whether a final answer has begun, and the octets without complete interim answers.
+    :return: Whether a final response has begun, and the octets without complete interim answers.
     """
     while found := _INTERIM.match(early):
         if found[1] == b"101":

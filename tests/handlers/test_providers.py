@@ -31,17 +31,17 @@ from sending import letters
 from sending import PATIENT
 from servers.http_server import json_page
 from servers.http_server import page
-from servers.provider_fakes import aws_error
-from servers.provider_fakes import DROPPED
-from servers.provider_fakes import error as resend_error
-from servers.provider_fakes import FakePostmark
-from servers.provider_fakes import FakeProvider
-from servers.provider_fakes import FakeResend
-from servers.provider_fakes import FAKES
-from servers.provider_fakes import FakeSES
-from servers.provider_fakes import LOST
-from servers.provider_fakes import not_taken_and
-from servers.provider_fakes import taken_and
+from servers.providers import FAKES
+from servers.providers.fake import DROPPED
+from servers.providers.fake import FakeProvider
+from servers.providers.fake import LOST
+from servers.providers.fake import not_taken_and
+from servers.providers.fake import taken_and
+from servers.providers.postmark import FakePostmark
+from servers.providers.resend import error as resend_error
+from servers.providers.resend import FakeResend
+from servers.providers.ses import aws_error
+from servers.providers.ses import FakeSES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ if t.TYPE_CHECKING:
     from flask_mailhandler import Report
     from flask_mailhandler.handlers.providers.api import APIEmailHandler
     from servers.certificates import Certificates
-    from servers.provider_fakes import Manner
+    from servers.providers.fake import Manner
 
 ACCEPTED, DEFERRED, REFUSED, UNKNOWN = State
 Case: t.TypeAlias = "tuple[Manner, State, type[Exception] | None, About | None]"

@@ -27,8 +27,8 @@ from flask_mailhandler import SESEmailHandler
 from flask_mailhandler.handlers.providers.sigv4 import Credentials
 from flask_mailhandler.handlers.providers.sigv4 import signed
 from sending import letter
-from servers.provider_fakes import FakeResend
-from servers.provider_fakes import FakeSES
+from servers.providers.resend import FakeResend
+from servers.providers.ses import FakeSES
 
 pytestmark = pytest.mark.slow
 _LETTERS = "ABCXYZabcxyz019/+=-_. äé"

@@ -22,13 +22,13 @@ from sending import letter
 from sending import letters
 from servers.http_server import CLOSE
 from servers.http_server import page
-from servers.provider_fakes import error
-from servers.provider_fakes import FakeProvider
-from servers.provider_fakes import FakeResend
-from servers.provider_fakes import FakeSES
-from servers.provider_fakes import LOST
-from servers.provider_fakes import not_taken_and
-from servers.provider_fakes import taken_and
+from servers.providers.fake import FakeProvider
+from servers.providers.fake import LOST
+from servers.providers.fake import not_taken_and
+from servers.providers.fake import taken_and
+from servers.providers.resend import error
+from servers.providers.resend import FakeResend
+from servers.providers.ses import FakeSES
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ if t.TYPE_CHECKING:
     from flask_mailhandler import Report
     from servers.http_server import HTTPRequest
     from servers.http_server import Said
-    from servers.provider_fakes import Manner
+    from servers.providers.fake import Manner
 
 
 def patient(fake: FakeProvider) -> str:

@@ -1,0 +1,22 @@
+"""Strict stand-ins for the APIs of providers, written from their documentation.
+
+::
+
+    fake      what they have in common, and how they may behave
+    resend    fields, and the keys by which it recognizes a repeat
+    postmark  fields
+    ses       octets
+"""
+
+from __future__ import annotations
+
+from .fake import FakeProvider
+from .postmark import FakePostmark
+from .resend import FakeResend
+from .ses import FakeSES
+
+FAKES: dict[str, type[FakeProvider]] = {
+    "resend": FakeResend,
+    "postmark": FakePostmark,
+    "ses": FakeSES,
+}

@@ -67,6 +67,7 @@ if t.TYPE_CHECKING:
     from .handlers.file import FileEmailHandler as FileEmailHandler
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
+    from .handlers.providers.mailgun import MailgunEmailHandler as MailgunEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
     from .handlers.providers.ses import SESEmailHandler as SESEmailHandler
@@ -133,6 +134,7 @@ _HOMES = {
     "handlers.file": ["FileEmailHandler"],
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
+    "handlers.providers.mailgun": ["MailgunEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
     "handlers.providers.ses": ["SESEmailHandler"],
@@ -208,6 +210,7 @@ __all__ = [
     "MailWarning",
     "MailboxEmailHandler",
     "Mailer",
+    "MailgunEmailHandler",
     "MemoryEmailHandler",
     "Message",
     "MessageError",

@@ -6,11 +6,13 @@
     resend    fields, and the keys by which it recognizes a repeat
     postmark  fields
     ses       octets
+    mailgun   octets, in a form
 """
 
 from __future__ import annotations
 
 from .fake import FakeProvider
+from .mailgun import FakeMailgun
 from .postmark import FakePostmark
 from .resend import FakeResend
 from .ses import FakeSES
@@ -19,4 +21,5 @@ FAKES: dict[str, type[FakeProvider]] = {
     "resend": FakeResend,
     "postmark": FakePostmark,
     "ses": FakeSES,
+    "mailgun": FakeMailgun,
 }

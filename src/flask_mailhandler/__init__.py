@@ -69,6 +69,7 @@ if t.TYPE_CHECKING:
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
+    from .handlers.providers.sendgrid import SendGridEmailHandler as SendGridEmailHandler
     from .handlers.providers.ses import SESEmailHandler as SESEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message.arguments import MessageFields as MessageFields
@@ -135,6 +136,7 @@ _HOMES = {
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
+    "handlers.providers.sendgrid": ["SendGridEmailHandler"],
     "handlers.providers.ses": ["SESEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
     "message.arguments": ["MessageFields"],
@@ -227,6 +229,7 @@ __all__ = [
     "SMTPServer",
     "Scripted",
     "Secret",
+    "SendGridEmailHandler",
     "Severity",
     "State",
     "Suppression",

@@ -70,6 +70,7 @@ if t.TYPE_CHECKING:
     from .handlers.providers.mailgun import MailgunEmailHandler as MailgunEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
+    from .handlers.providers.sendgrid import SendGridEmailHandler as SendGridEmailHandler
     from .handlers.providers.ses import SESEmailHandler as SESEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message.arguments import MessageFields as MessageFields
@@ -137,6 +138,7 @@ _HOMES = {
     "handlers.providers.mailgun": ["MailgunEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
+    "handlers.providers.sendgrid": ["SendGridEmailHandler"],
     "handlers.providers.ses": ["SESEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
     "message.arguments": ["MessageFields"],
@@ -230,6 +232,7 @@ __all__ = [
     "SMTPServer",
     "Scripted",
     "Secret",
+    "SendGridEmailHandler",
     "Severity",
     "State",
     "Suppression",

@@ -15,6 +15,7 @@
 
     resend    fields, and a key by which a repeat is recognized
     postmark  fields
+    sendgrid  fields
     ses       the octets of the message
     mailgun   the octets of the message
 

@@ -15,7 +15,9 @@
 
     resend    fields, and a key by which a repeat is recognized
     postmark  fields
+    sendgrid  fields
     ses       the octets of the message
+    mailgun   the octets of the message
 
 A provider knows nothing of connections, phases and retries.
 """

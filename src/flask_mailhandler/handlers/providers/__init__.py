@@ -11,6 +11,8 @@
     api       APIEmailHandler: the options of every provider, and how its jobs are sent
     verdict   Verdict: the meaning of a response, or of none, for the recipients
     fields    a message as the fields of an API that takes no octets
+    spelling  Spelling: tags, metadata, tracking and streams of a message, and their limits
+    spellings what they are called by the API and in the header, for each provider
     sigv4     the signature of a request to AWS
 
     resend    fields, and a key by which a repeat is recognized

@@ -67,6 +67,7 @@ if t.TYPE_CHECKING:
     from .handlers.file import FileEmailHandler as FileEmailHandler
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
+    from .handlers.providers.graph import GraphEmailHandler as GraphEmailHandler
     from .handlers.providers.mailgun import MailgunEmailHandler as MailgunEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
@@ -135,6 +136,7 @@ _HOMES = {
     "handlers.file": ["FileEmailHandler"],
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
+    "handlers.providers.graph": ["GraphEmailHandler"],
     "handlers.providers.mailgun": ["MailgunEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
@@ -204,6 +206,7 @@ __all__ = [
     "Event",
     "EventKind",
     "FileEmailHandler",
+    "GraphEmailHandler",
     "Job",
     "LoginError",
     "Mail",

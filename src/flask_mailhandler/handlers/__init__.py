@@ -11,6 +11,7 @@ mailbox    :class:`.MailboxEmailHandler`      writes it into a folder that a pag
 resend     :class:`.ResendEmailHandler`       sends it by the API of Resend
 postmark   :class:`.PostmarkEmailHandler`     sends it by the API of Postmark
 sendgrid   :class:`.SendGridEmailHandler`     sends it by the API of SendGrid
+graph      :class:`.GraphEmailHandler`        sends it by Microsoft Graph
 mailgun    :class:`.MailgunEmailHandler`      sends it by the API of Mailgun
 ses        :class:`.SESEmailHandler`          sends it by the API of Amazon SES
 =========  =================================  ============================================
@@ -73,6 +74,7 @@ BUILT_IN = {
     "resend": "flask_mailhandler.handlers.providers.resend:ResendEmailHandler",
     "postmark": "flask_mailhandler.handlers.providers.postmark:PostmarkEmailHandler",
     "sendgrid": "flask_mailhandler.handlers.providers.sendgrid:SendGridEmailHandler",
+    "graph": "flask_mailhandler.handlers.providers.graph:GraphEmailHandler",
     "mailgun": "flask_mailhandler.handlers.providers.mailgun:MailgunEmailHandler",
     "ses": "flask_mailhandler.handlers.providers.ses:SESEmailHandler",
 }

@@ -2,17 +2,20 @@
 
 ::
 
-    fake      what they have in common, and how they may behave
-    resend    fields, and the keys by which it recognizes a repeat
-    postmark  fields
-    sendgrid  fields
-    ses       octets
-    mailgun   octets, in a form
+    fake       what they have in common, and how they may behave
+    resend     fields, and the keys by which it recognizes a repeat
+    postmark   fields
+    sendgrid   fields
+    ses        octets
+    mailgun    octets, in a form
+    addressed  octets whose header says who gets them
+    graph      octets in base64
 """
 
 from __future__ import annotations
 
 from .fake import FakeProvider
+from .graph import FakeGraph
 from .mailgun import FakeMailgun
 from .postmark import FakePostmark
 from .resend import FakeResend
@@ -25,4 +28,5 @@ FAKES: dict[str, type[FakeProvider]] = {
     "sendgrid": FakeSendGrid,
     "ses": FakeSES,
     "mailgun": FakeMailgun,
+    "graph": FakeGraph,
 }

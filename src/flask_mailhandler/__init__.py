@@ -67,6 +67,7 @@ if t.TYPE_CHECKING:
     from .handlers.file import FileEmailHandler as FileEmailHandler
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
+    from .handlers.providers.gmail import GmailEmailHandler as GmailEmailHandler
     from .handlers.providers.graph import GraphEmailHandler as GraphEmailHandler
     from .handlers.providers.mailgun import MailgunEmailHandler as MailgunEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
@@ -136,6 +137,7 @@ _HOMES = {
     "handlers.file": ["FileEmailHandler"],
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
+    "handlers.providers.gmail": ["GmailEmailHandler"],
     "handlers.providers.graph": ["GraphEmailHandler"],
     "handlers.providers.mailgun": ["MailgunEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
@@ -206,6 +208,7 @@ __all__ = [
     "Event",
     "EventKind",
     "FileEmailHandler",
+    "GmailEmailHandler",
     "GraphEmailHandler",
     "Job",
     "LoginError",

@@ -22,6 +22,7 @@
     ses        the octets of the message
     mailgun    the octets of the message
     graph      the octets of the message, with its envelope in the header
+    gmail      the octets of the message, with its envelope in the header
 
 A provider knows nothing of connections, phases and retries.
 """

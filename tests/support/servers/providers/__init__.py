@@ -10,11 +10,13 @@
     mailgun    octets, in a form
     addressed  octets whose header says who gets them
     graph      octets in base64
+    gmail      octets
 """
 
 from __future__ import annotations
 
 from .fake import FakeProvider
+from .gmail import FakeGmail
 from .graph import FakeGraph
 from .mailgun import FakeMailgun
 from .postmark import FakePostmark
@@ -29,4 +31,5 @@ FAKES: dict[str, type[FakeProvider]] = {
     "ses": FakeSES,
     "mailgun": FakeMailgun,
     "graph": FakeGraph,
+    "gmail": FakeGmail,
 }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import datetime
 import re
 import typing as t
 import urllib.parse
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 from ... import config
 from ...config import Option
@@ -45,10 +48,24 @@ if t.TYPE_CHECKING:
     from ...net.http.request import Request
     from ...net.http.response import Response
 
+    Hear: t.TypeAlias = Callable[[Request, Response], object]
+
 # A second more for so many octets, as with SMTP.
 _OCTETS_PER_SECOND = 100_000
 # The most characters of a provider's text in an outcome.
 _SHOWN = 300
+_hears: ContextVar[Hear | None] = ContextVar("hears", default=None)
+
+
+@contextlib.contextmanager
+def hearing(hear: Hear) -> Iterator[None]:
+    """Pass each request and its response to a function while the context is open. A report keeps
+    less than a response says."""
+    token = _hears.set(hear)
+    try:
+        yield
+    finally:
+        _hears.reset(token)
 
 
 def _api_key(value: object, name: str) -> Secret:
@@ -250,6 +267,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             response = self.pool.send(request, deadline, step=lambda phase: observe(phase, job))
         except NoResponseError as error:
             return verdicts.of_silence(error, repeatable=self.repeatable is not None)
+        if (hear := _hears.get()) is not None:
+            hear(request, response)
         return self.judge(response, job)
 
     def shown(self, text: str) -> str:

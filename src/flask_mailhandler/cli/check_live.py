@@ -16,7 +16,7 @@ from ..handlers.console import ConsoleEmailHandler
 from ..handlers.file import FileEmailHandler
 from ..handlers.memory import MemoryEmailHandler
 from ..handlers.providers.api import APIEmailHandler
-from ..handlers.providers.api import hearing
+from ..handlers.providers.hearing import hearing
 from ..message.message import Message
 from ..net.masking import Echoes
 from ..net.quoting import escape

@@ -9,13 +9,16 @@
 ::
 
     api       APIEmailHandler: the options of every provider, and how its jobs are sent
+    hearing   passes the responses on, for ``flask mail check --live``
     verdict   Verdict: the meaning of a response, or of none, for the recipients
     fields    a message as the fields of an API that takes no octets
     sigv4     the signature of a request to AWS
 
     resend    fields, and a key by which a repeat is recognized
     postmark  fields
+    sendgrid  fields
     ses       the octets of the message
+    mailgun   the octets of the message
 
 A provider knows nothing of connections, phases and retries.
 """

@@ -15,6 +15,7 @@
     verdict    Verdict: the meaning of a response, or of none, for the recipients
     fields     a message as the fields of an API that takes no octets
     sigv4      the signature of a request to AWS
+    hearing    passes the responses on, for ``flask mail check --live``
 
     resend     fields, and a key by which a repeat is recognized
     postmark   fields

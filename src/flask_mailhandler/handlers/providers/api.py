@@ -36,6 +36,7 @@ from ..configured import Options
 from ..connecting import Connecting
 from ..tls_context import TLSContext
 from . import verdict as verdicts
+from .hearing import tell
 from .readers import read_key
 from .readers import read_url
 from .verdict import Verdict
@@ -248,6 +249,7 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             response = self.pool.send(request, deadline, step=lambda phase: observe(phase, job))
         except NoResponseError as error:
             return verdicts.of_silence(error, repeatable=self.repeatable is not None)
+        tell(request, response)
         return self.judge(response, job)
 
     def secrets(self) -> Iterable[Secret]:

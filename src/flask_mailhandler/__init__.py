@@ -67,6 +67,7 @@ if t.TYPE_CHECKING:
     from .handlers.file import FileEmailHandler as FileEmailHandler
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
+    from .handlers.providers.brevo import BrevoEmailHandler as BrevoEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
     from .handlers.providers.sendgrid import SendGridEmailHandler as SendGridEmailHandler
@@ -134,6 +135,7 @@ _HOMES = {
     "handlers.file": ["FileEmailHandler"],
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
+    "handlers.providers.brevo": ["BrevoEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
     "handlers.providers.sendgrid": ["SendGridEmailHandler"],
@@ -188,6 +190,7 @@ __all__ = [
     "Address",
     "Attachment",
     "BatchError",
+    "BrevoEmailHandler",
     "Captured",
     "ConfigurationError",
     "ConfigurationWarning",

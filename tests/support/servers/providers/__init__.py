@@ -6,11 +6,13 @@
     resend    fields, and the keys by which it recognizes a repeat
     postmark  fields
     sendgrid  fields
+    brevo     fields, and the keys by which it recognizes a repeat
     ses       octets
 """
 
 from __future__ import annotations
 
+from .brevo import FakeBrevo
 from .fake import FakeProvider
 from .postmark import FakePostmark
 from .resend import FakeResend
@@ -21,5 +23,6 @@ FAKES: dict[str, type[FakeProvider]] = {
     "resend": FakeResend,
     "postmark": FakePostmark,
     "sendgrid": FakeSendGrid,
+    "brevo": FakeBrevo,
     "ses": FakeSES,
 }

@@ -18,7 +18,7 @@
     answers        responses to programs: JSON and errors
     csrf           pages that need no token of Flask-WTF
     times          times as the lists show them
-    sent_by        the template and the line of code that a message comes from
+    sent_by        the template and the line of code of a message, and what it has for a provider
     static/        style sheets, scripts and the icon
     templates/     Jinja templates
 

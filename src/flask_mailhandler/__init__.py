@@ -68,6 +68,7 @@ if t.TYPE_CHECKING:
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.providers.brevo import BrevoEmailHandler as BrevoEmailHandler
+    from .handlers.providers.mailgun import MailgunEmailHandler as MailgunEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
     from .handlers.providers.sendgrid import SendGridEmailHandler as SendGridEmailHandler
@@ -136,6 +137,7 @@ _HOMES = {
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.providers.brevo": ["BrevoEmailHandler"],
+    "handlers.providers.mailgun": ["MailgunEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
     "handlers.providers.sendgrid": ["SendGridEmailHandler"],
@@ -213,6 +215,7 @@ __all__ = [
     "MailWarning",
     "MailboxEmailHandler",
     "Mailer",
+    "MailgunEmailHandler",
     "MemoryEmailHandler",
     "Message",
     "MessageError",

@@ -18,6 +18,7 @@
     sendgrid  fields
     brevo     fields, and a key by which a repeat is recognized
     ses       the octets of the message
+    mailgun   the octets of the message
 
 A provider knows nothing of connections, phases and retries.
 """

@@ -10,6 +10,7 @@ import typing as t
 import urllib.parse
 from collections.abc import Iterable
 from collections.abc import Iterator
+from email.message import Message as MIMEMessage
 
 from ... import config
 from ...config import Option
@@ -41,6 +42,7 @@ from .verdict import Verdict
 
 if t.TYPE_CHECKING:
     from ...envelope import Envelope
+    from ...message.message import Message
     from ...net.http.pool import Pool
     from ...net.http.request import Request
     from ...net.http.response import Response
@@ -57,6 +59,15 @@ def _api_key(value: object, name: str) -> Secret:
         raise ConfigurationError(
             f"{name} must have only visible ASCII characters, without spaces. Copy it again."
         )
+    return found
+
+
+def read_region(value: object, name: str) -> str:
+    """Read the region of a provider, which checks whether it has it."""
+    found = config.text(value, name).strip().lower()
+    if not re.fullmatch("[a-z]{2}((-[a-z]+)+-[0-9]{1,2})?", found):
+        # Without its value: in a URL that lacks the region, it is a key.
+        raise ConfigurationError(f"{name} must be a region like 'eu-west-1', or 'us' or 'eu'.")
     return found
 
 
@@ -179,10 +190,20 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 f"The message has {job.content.size} octets, and {self.provider} takes at most"
                 f" {self.most_octets}: link to large files instead of attaching them."
             )
-        if job.content.smtputf8:
+        if job.content.smtputf8 or not "".join(job.envelope.recipients).isascii():
             raise MessageError(
                 f"The message has an address with letters beyond ASCII before the @, which"
                 f" {self.provider} does not take: send it through an SMTP server with SMTPUTF8."
+            )
+
+    def refuse_envelope_sender(self, message: Message | MIMEMessage) -> None:
+        """Refuse a message that names its own envelope sender, if the provider takes none."""
+        if isinstance(message, MIMEMessage):
+            return
+        if message.envelope_sender is not None and message.envelope_sender != message.from_addr:
+            raise MessageError(
+                f"{self.provider} takes no envelope_sender=, because it receives the bounces"
+                " itself: leave it out."
             )
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
@@ -226,11 +247,15 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     def _send(self, job: Job, deadline: Deadline, observe: Observe) -> Verdict:
         try:
-            request = self.request(job)
-        except MessageError as error:
+            return self._exchange(job, deadline, observe)
+        except MessageError as error:  # a file has changed, perhaps while it was being sent
             return Verdict(state=State.REFUSED, text=str(error))
         except LoginError as error:
             return verdicts.no_login(error)
+
+    def _exchange(self, job: Job, deadline: Deadline, observe: Observe) -> Verdict:
+        """Make the request, send it, and send it again if the provider recognizes the repeat."""
+        request = self.request(job)
         found = self._attempt(request, job, deadline, observe)
         lost = found.perhaps_taken and found.code is None
         if not lost or not deadline.remaining():
@@ -252,10 +277,14 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             return verdicts.of_silence(error, repeatable=self.repeatable is not None)
         return self.judge(response, job)
 
+    def secrets(self) -> Iterable[Secret]:
+        """Return the secrets that the provider may repeat."""
+        return [self.api_key] if self.api_key else []
+
     def shown(self, text: str) -> str:
         """Return a text of the provider in one line that is safe to show."""
         line = " ".join(text.split())
-        known = Echoes([self.api_key] if self.api_key else [])
+        known = Echoes(self.secrets())
         (found,) = known.hide([escape(line.encode(errors="backslashreplace"))])
         return found[:_SHOWN]
 

@@ -43,11 +43,7 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
                 f"{self.provider} takes no alternatives= besides text and HTML: attach"
                 f" {message.alternatives[0]!r} with attachments=."
             )
-        if message.envelope_sender is not None and message.envelope_sender != message.from_addr:
-            raise MessageError(
-                f"{self.provider} takes no envelope_sender=, because it receives the bounces"
-                " itself: leave it out."
-            )
+        self.refuse_envelope_sender(message)
         if len(job.envelope.recipients) > self.most_recipients:
             raise MessageError(
                 f"The message has {len(job.envelope.recipients)} recipients, and {self.provider}"

@@ -8,12 +8,14 @@
     sendgrid  fields
     brevo     fields, and the keys by which it recognizes a repeat
     ses       octets
+    mailgun   octets, in a form
 """
 
 from __future__ import annotations
 
 from .brevo import FakeBrevo
 from .fake import FakeProvider
+from .mailgun import FakeMailgun
 from .postmark import FakePostmark
 from .resend import FakeResend
 from .sendgrid import FakeSendGrid
@@ -25,4 +27,5 @@ FAKES: dict[str, type[FakeProvider]] = {
     "sendgrid": FakeSendGrid,
     "brevo": FakeBrevo,
     "ses": FakeSES,
+    "mailgun": FakeMailgun,
 }

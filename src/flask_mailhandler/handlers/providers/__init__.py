@@ -24,6 +24,7 @@
     mailgun    the octets of the message
     graph      the octets of the message, with its envelope in the header
     gmail      the octets of the message, with its envelope in the header
+    brevo      fields, and a key by which a repeat is recognized
 
 A provider knows nothing of connections, phases and retries.
 """

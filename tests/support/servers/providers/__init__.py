@@ -11,10 +11,12 @@
     addressed  octets whose header says who gets them
     graph      octets in base64
     gmail      octets
+    brevo      fields, and the keys by which it recognizes a repeat
 """
 
 from __future__ import annotations
 
+from .brevo import FakeBrevo
 from .fake import FakeProvider
 from .gmail import FakeGmail
 from .graph import FakeGraph
@@ -28,6 +30,7 @@ FAKES: dict[str, type[FakeProvider]] = {
     "resend": FakeResend,
     "postmark": FakePostmark,
     "sendgrid": FakeSendGrid,
+    "brevo": FakeBrevo,
     "ses": FakeSES,
     "mailgun": FakeMailgun,
     "graph": FakeGraph,

@@ -60,4 +60,5 @@ class FakePostmark(FakeProvider):
         self.taken.append(Mail(others, fields.get("Subject", ""), fields))
         text = f"Message OK, but will not deliver to these {named}" if out else "OK"
         number = f"postmark-{len(self.taken)}"
-        return json_page(200, {"ErrorCode": 0, "Message": text, "MessageID": number, "To": "x"})
+        answer = {"ErrorCode": 0, "Message": text, "MessageID": number, "To": "x"}
+        return json_page(200, {**answer, "SubmittedAt": "2026-11-30T10:00:00Z"})

@@ -10,6 +10,7 @@ import typing as t
 import urllib.parse
 from collections.abc import Iterable
 from collections.abc import Iterator
+from email.message import Message as MIMEMessage
 
 from ... import config
 from ...config import Option
@@ -251,6 +252,17 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         except NoResponseError as error:
             return verdicts.of_silence(error, repeatable=self.repeatable is not None)
         return self.judge(response, job)
+
+    def own_ids(self, job: Job, *, plain: bool = True, most: int = 250) -> dict[str, str]:
+        """Return the metadata by which a webhook names our message; see :func:`.own_ids`. Without
+        webhooks there is none."""
+        if self.webhook_secret is None:
+            return {}
+        from ...events.webhooks.own_ids import own_ids  # few accounts have webhooks
+
+        message = job.message
+        list_name = None if isinstance(message, MIMEMessage) else message.unsubscribe
+        return own_ids(job.message_id, list_name, plain=plain, most=most)
 
     def shown(self, text: str) -> str:
         """Return a text of the provider in one line that is safe to show."""

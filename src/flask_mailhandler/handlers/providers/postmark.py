@@ -33,6 +33,8 @@ if t.TYPE_CHECKING:
 
 _KEEP_ID = ("X-PM-KeepID", "true")
 """Asks Postmark to keep the Message-ID. Known for SMTP; that the API reads it is not confirmed."""
+_LONGEST_METADATA = 80
+"""Characters of a value, from https://postmarkapp.com/support/article/1125-custom-metadata-faq."""
 # Error codes. They are numbers of their own, not statuses: 401 is about the sender, 405 about
 # credits.
 _INACTIVE = 406
@@ -67,6 +69,7 @@ class PostmarkEmailHandler(FieldsEmailHandler):
     transactional mail."""
 
     provider = "Postmark"
+    webhooks = "postmark"
     most_octets = 10_000_000
     most_recipients = 50
 
@@ -86,7 +89,11 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        fields = {**_fields(job), "MessageStream": self.message_stream}
+        fields = {
+            **_fields(job),
+            "MessageStream": self.message_stream,
+            "Metadata": self.own_ids(job, most=_LONGEST_METADATA),
+        }
         return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))
 
     def judge(self, response: Response, job: Job) -> Verdict:

@@ -56,6 +56,7 @@ class ResendEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Resend"
+    webhooks = "resend"
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -84,7 +85,10 @@ class ResendEmailHandler(FieldsEmailHandler):
             "Idempotency-Key": key_of(job),
             "User-Agent": "Flask-MailHandler",
         }
-        return Request("POST", self.url("/emails"), headers=headers, body=body_of(_fields(job)))
+        ids = self.own_ids(job, plain=False).items()
+        tags = [{"name": name, "value": value} for name, value in ids]
+        body = body_of({**_fields(job), "tags": tags})
+        return Request("POST", self.url("/emails"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means."""

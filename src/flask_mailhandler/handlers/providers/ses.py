@@ -102,6 +102,7 @@ class SESEmailHandler(APIEmailHandler):
     """The configuration set to send with."""
 
     provider = "Amazon SES"
+    webhooks = "ses"
     most_octets = 40_000_000
     most_recipients = 50
 

@@ -67,8 +67,10 @@ if t.TYPE_CHECKING:
     from .handlers.file import FileEmailHandler as FileEmailHandler
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
+    from .handlers.providers.brevo import BrevoEmailHandler as BrevoEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
+    from .handlers.providers.sendgrid import SendGridEmailHandler as SendGridEmailHandler
     from .handlers.providers.ses import SESEmailHandler as SESEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message.arguments import MessageFields as MessageFields
@@ -133,8 +135,10 @@ _HOMES = {
     "handlers.file": ["FileEmailHandler"],
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
+    "handlers.providers.brevo": ["BrevoEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
+    "handlers.providers.sendgrid": ["SendGridEmailHandler"],
     "handlers.providers.ses": ["SESEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
     "message.arguments": ["MessageFields"],
@@ -186,6 +190,7 @@ __all__ = [
     "Address",
     "Attachment",
     "BatchError",
+    "BrevoEmailHandler",
     "Captured",
     "ConfigurationError",
     "ConfigurationWarning",
@@ -227,6 +232,7 @@ __all__ = [
     "SMTPServer",
     "Scripted",
     "Secret",
+    "SendGridEmailHandler",
     "Severity",
     "State",
     "Suppression",

@@ -10,6 +10,8 @@ file       :class:`.FileEmailHandler`         writes it into a folder
 mailbox    :class:`.MailboxEmailHandler`      writes it into a folder that a page shows
 resend     :class:`.ResendEmailHandler`       sends it by the API of Resend
 postmark   :class:`.PostmarkEmailHandler`     sends it by the API of Postmark
+sendgrid   :class:`.SendGridEmailHandler`     sends it by the API of SendGrid
+brevo      :class:`.BrevoEmailHandler`        sends it by the API of Brevo
 ses        :class:`.SESEmailHandler`          sends it by the API of Amazon SES
 =========  =================================  ============================================
 
@@ -70,6 +72,8 @@ BUILT_IN = {
     "mailbox": "flask_mailhandler.handlers.mailbox:MailboxEmailHandler",
     "resend": "flask_mailhandler.handlers.providers.resend:ResendEmailHandler",
     "postmark": "flask_mailhandler.handlers.providers.postmark:PostmarkEmailHandler",
+    "sendgrid": "flask_mailhandler.handlers.providers.sendgrid:SendGridEmailHandler",
+    "brevo": "flask_mailhandler.handlers.providers.brevo:BrevoEmailHandler",
     "ses": "flask_mailhandler.handlers.providers.ses:SESEmailHandler",
 }
 SILENT = frozenset({"console", "dummy", "memory", "test", "file", "mailbox"})
@@ -105,7 +109,7 @@ def parse_url(value: object, name: str) -> dict[str, object]:
         raise ConfigurationError(
             f"{name} begins with '{url.scheme}:', which names no known handler. For a server, write"
             " 'smtps://user:password@host' or 'smtp://host:587'. For the API of a provider, write"
-            " 'resend:', 'postmark:' or 'ses:'. Others send by SMTP."
+            " 'resend:', 'postmark:', 'sendgrid:', 'brevo:' or 'ses:'. Others send by SMTP."
         )
     # Where the name is looked up later, an unknown one is refused with a list of the others.
     cls = find(handler, name) if _KIND.is_installed(handler) else EmailHandler

@@ -20,7 +20,7 @@
     csrf           pages that need no token of Flask-WTF
     hosts          on which hosts of an app its pages for everybody are
     times          times as the lists show them
-    sent_by        the template and the line of code that a message comes from
+    sent_by        the template and the line of code of a message, and what it has for a provider
     static/        style sheets, scripts and the icon
     templates/     Jinja templates
 

@@ -15,6 +15,8 @@
 
     resend    fields, and a key by which a repeat is recognized
     postmark  fields
+    sendgrid  fields
+    brevo     fields, and a key by which a repeat is recognized
     ses       the octets of the message
 
 A provider knows nothing of connections, phases and retries.

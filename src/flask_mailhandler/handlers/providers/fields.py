@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import typing as t
+import uuid
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
 
@@ -27,11 +29,16 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
     """Sends a message as fields. The provider writes the octets, and the envelope is in the
     fields."""
 
+    takes_alternatives: t.ClassVar[bool] = False
+    """Whether the provider takes other forms of the body, besides text and HTML."""
+    repeats_header_fields: t.ClassVar[bool] = False
+    """Whether the provider takes a header field more than once."""
+
     def check(self, job: Job) -> None:
         """Check that the provider can send a message as it is written."""
         super().check(job)
         message = message_of(job)
-        if message.alternatives:
+        if message.alternatives and not self.takes_alternatives:
             raise MessageError(
                 f"{self.provider} takes no alternatives= besides text and HTML: attach"
                 f" {message.alternatives[0]!r} with attachments=."
@@ -46,15 +53,18 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
                 f"The message has {len(job.envelope.recipients)} recipients, and {self.provider}"
                 f" takes at most {self.most_recipients}: send one message to each."
             )
+        names = [name.lower() for name, _ in message.headers.pairs]
+        for name in names:
+            if names.count(name) > 1 and not self.repeats_header_fields:
+                raise MessageError(f"{self.provider} takes the header field {name} only once.")
 
     def batches(self, job: Job) -> Iterator[Envelope]:
         """Return the envelopes of a job's requests: one for each recipient if no To and Cc is among
         them. Each is then the To of its own request, and none can see another."""
         try:
-            message = message_of(job)
+            shown = is_shown(message_of(job), job)
         except MessageError:  # the request says so
             return super().batches(job)
-        shown = not {*message.to, *message.cc}.isdisjoint(job.envelope.recipients)
         return job.envelope.batches(self.most_recipients if shown else 1)
 
 
@@ -71,8 +81,13 @@ def message_of(job: Job) -> Message:
     return Message.from_mime(parse(bytes(job.content)))
 
 
-def shown_recipients(message: Message, job: Job) -> tuple[list[str], list[str], list[str]]:
-    """Return To, Cc and Bcc for the recipients of a job, with their names.
+def is_shown(message: Message, job: Job) -> bool:
+    """Return whether a To or Cc is among the recipients of a job."""
+    return not {*message.to, *message.cc}.isdisjoint(job.envelope.recipients)
+
+
+def recipients_of(message: Message, job: Job) -> tuple[list[Address], ...]:
+    """Return To, Cc and Bcc for the recipients of a job.
 
     The fields are the envelope too. So a recipient of the header who gets nothing this time is left
     out, and one that is only in the envelope is Bcc. If there is no To, the first Cc is, or the
@@ -84,7 +99,12 @@ def shown_recipients(message: Message, job: Job) -> tuple[list[str], list[str], 
     bcc = [one for one in recipients if one not in to and one not in cc]
     if not to:
         to = [(cc or bcc).pop(0)]
-    return [*map(written, to)], [*map(written, cc)], [*map(written, bcc)]
+    return to, cc, bcc
+
+
+def shown_recipients(message: Message, job: Job) -> tuple[list[str], ...]:
+    """Return To, Cc and Bcc for the recipients of a job, as texts."""
+    return tuple([*map(written, some)] for some in recipients_of(message, job))
 
 
 def written(address: Address) -> str:
@@ -95,6 +115,19 @@ def written(address: Address) -> str:
     if not all(c.isalnum() or c in _ATOMS for c in name):
         name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f"{name} <{address}>"
+
+
+def person(address: Address) -> dict[str, str]:
+    """Return an address with its name as an object."""
+    email = str.__str__(address)
+    return {"email": email, "name": address.name} if address.name else {"email": email}
+
+
+def key_of(job: Job) -> str:
+    """Return the key by which a provider recognizes a repeat: the same for the same mail to the
+    same recipients, after a restart too."""
+    parts = [job.message_id, *map(str.__str__, job.envelope.recipients)]
+    return str(uuid.UUID(bytes=hashlib.sha256("\n".join(parts).encode()).digest()[:16]))
 
 
 def texts(message: Message) -> tuple[str, str]:

@@ -72,6 +72,7 @@ class PostmarkEmailHandler(FieldsEmailHandler):
     webhooks = "postmark"
     most_octets = 10_000_000
     most_recipients = 50
+    repeats_header_fields = True
 
     @property
     def home(self) -> str:

@@ -6,13 +6,10 @@ August 2026), not tried against a live account.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import typing as t
-import uuid
 
 from ...attachment import Attachment
-from ...errors import MessageError
 from ...phase import State
 from ...report import About
 from ...report import Job
@@ -21,6 +18,7 @@ from . import verdict as verdicts
 from .fields import body_of
 from .fields import FieldsEmailHandler
 from .fields import in_base64
+from .fields import key_of
 from .fields import message_of
 from .fields import named
 from .fields import shown_recipients
@@ -66,14 +64,6 @@ class ResendEmailHandler(FieldsEmailHandler):
         """The URL of the provider's own API."""
         return "https://api.resend.com"
 
-    def check(self, job: Job) -> None:
-        """Check that Resend can send a message as it is written."""
-        super().check(job)
-        names = [name.lower() for name, _ in message_of(job).headers.pairs]
-        for name in names:
-            if names.count(name) > 1:
-                raise MessageError(f"Resend takes the header field {name} only once.")
-
     def request(self, job: Job) -> Request:
         """Return the request for a job: its fields, and the key that its repeats have too."""
         from ...net.http.request import Request
@@ -111,13 +101,6 @@ class ResendEmailHandler(FieldsEmailHandler):
         if name == "validation_error" and response.status < 500:
             return Verdict(state=State.REFUSED, text=text, code=response.status)
         return verdicts.of_response(response, text, repeatable=True)
-
-
-def key_of(job: Job) -> str:
-    """Return the key of a job: the same for the same mail to the same recipients, after a restart
-    too."""
-    parts = [job.message_id, *map(str.__str__, job.envelope.recipients)]
-    return str(uuid.UUID(bytes=hashlib.sha256("\n".join(parts).encode()).digest()[:16]))
 
 
 def _fields(job: Job) -> dict[str, t.Any]:

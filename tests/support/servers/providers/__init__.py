@@ -5,18 +5,24 @@
     fake      what they have in common, and how they may behave
     resend    fields, and the keys by which it recognizes a repeat
     postmark  fields
+    sendgrid  fields
+    brevo     fields, and the keys by which it recognizes a repeat
     ses       octets
 """
 
 from __future__ import annotations
 
+from .brevo import FakeBrevo
 from .fake import FakeProvider
 from .postmark import FakePostmark
 from .resend import FakeResend
+from .sendgrid import FakeSendGrid
 from .ses import FakeSES
 
 FAKES: dict[str, type[FakeProvider]] = {
     "resend": FakeResend,
     "postmark": FakePostmark,
+    "sendgrid": FakeSendGrid,
+    "brevo": FakeBrevo,
     "ses": FakeSES,
 }

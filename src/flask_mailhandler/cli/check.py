@@ -59,6 +59,10 @@ def check(in_force: InForce, to: str | None) -> int:
         from .check_unsubscribe import try_page
 
         works = try_page(handler.unsubscribe)
+    if in_force.has_webhooks:
+        from .check_webhooks import try_webhooks
+
+        works = try_webhooks(in_force.account) and works
     if isinstance(handler, SMTPEmailHandler):
         if handler.dkim_keys:
             click.echo(_signed_with(handler.dkim_keys, handler.dkim_domain) + "\n")

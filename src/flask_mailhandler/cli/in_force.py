@@ -16,6 +16,7 @@ from ..app.current import registration
 from ..app.dev_mailbox import with_folder
 from ..app.send_call import SendCall
 from ..app.settings import read_settings
+from ..app.webhooks import endpoint_of
 from ..errors import QueueError
 from ..handlers import parse_url
 from ..handlers.base import EmailHandler
@@ -54,6 +55,8 @@ class InForce:
     """The text to add if the connection fails and no key says where mail goes."""
     of_the_app: Callable[[], list[tuple[str, str, str]]] = list
     """Returns the settings of the whole app: name, value and source."""
+    has_webhooks: bool = False
+    """Whether the app has a URL for the webhooks of the account."""
 
     @functools.cached_property
     def handler(self) -> EmailHandler:
@@ -117,7 +120,9 @@ def of_app(using: str | None) -> InForce:
 
     shared = functools.partial(_of_the_app, mine, account)
     not_set = mine.framework.wording(_NOT_SET)
-    return InForce(account, kind, decided_by, deliver, not_set, shared)
+    return InForce(
+        account, kind, decided_by, deliver, not_set, shared, endpoint_of(account) is not None
+    )
 
 
 def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, str]]:

@@ -12,11 +12,13 @@ from ..kinds import EventKind
 from .basic import check_login
 from .basic import missing_login
 from .call import Call
+from .call import WebhookError
 from .facts import make_event
 from .fields import Fields
 from .fields import parse_batch
 from .fields import parse_object
 
+_CUSTOM = "X-Mailin-custom"
 _KINDS = {
     "request": EventKind.SENT,
     "delivered": EventKind.DELIVERED,
@@ -58,6 +60,14 @@ def read(call: Call) -> list[Event]:
     ]
 
 
+def _custom(found: Fields) -> dict[str, str]:
+    """Return the metadata that was sent along in a header field, as JSON."""
+    try:
+        return parse_object(found.raw(_CUSTOM)).pairs_besides(())
+    except WebhookError:  # it is of another program
+        return {}
+
+
 def _event(kind: EventKind, found: Fields, raw: bytes) -> Event:
     milliseconds, tag = found.number("ts_epoch"), found.text("tag")
     seconds = Fields({"at": None if milliseconds is None else milliseconds / 1000})
@@ -70,7 +80,7 @@ def _event(kind: EventKind, found: Fields, raw: bytes) -> Event:
         time=seconds.seconds("at"),
         message_id=message_id,
         said=found.text("reason"),
-        metadata={},
+        metadata=_custom(found),
         tags=tuple(filter(None, found.texts("tags"))) or ((tag,) if tag else ()),
         url=found.text("link", most=2_000),
         machine="proxy" in found.raw("event"),

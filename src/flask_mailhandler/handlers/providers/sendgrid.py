@@ -66,6 +66,7 @@ class SendGridEmailHandler(FieldsEmailHandler):
     """
 
     provider = "SendGrid"
+    webhooks = "sendgrid"
     most_octets = 30_000_000
     most_recipients = 1000
     takes_alternatives = True

@@ -45,6 +45,7 @@ def _event(told: Told) -> dict[str, t.Any]:
         "ts_epoch": int(told.time.timestamp() * 1000),
         "subject": told.subject,
         "tags": [*told.tags],
+        "X-Mailin-custom": json.dumps(told.metadata()),
     }
     if told.reason:
         event["reason"] = told.diagnostic

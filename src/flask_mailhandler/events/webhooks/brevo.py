@@ -69,7 +69,7 @@ def _custom(found: Fields) -> dict[str, str]:
 
 
 def _event(kind: EventKind, found: Fields, raw: bytes) -> Event:
-    milliseconds, tag = found.number("ts_epoch"), found.text("tag")
+    milliseconds = found.number("ts_epoch")
     seconds = Fields({"at": None if milliseconds is None else milliseconds / 1000})
     message_id = found.raw("message-id")
     return make_event(
@@ -81,7 +81,7 @@ def _event(kind: EventKind, found: Fields, raw: bytes) -> Event:
         message_id=message_id,
         said=found.text("reason"),
         metadata=_custom(found),
-        tags=tuple(filter(None, found.texts("tags"))) or ((tag,) if tag else ()),
+        tags=found.texts("tags") or [found.raw("tag")],
         url=found.text("link", most=2_000),
         machine="proxy" in found.raw("event"),
         raw=raw,

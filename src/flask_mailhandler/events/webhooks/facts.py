@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Iterable
 from collections.abc import Mapping
 
 from ...address import parse_address
@@ -45,12 +46,12 @@ def make_event(
     status: str = "",
     severity: Severity | None = None,
     metadata: Mapping[str, str],
-    tags: tuple[str, ...] = (),
+    tags: Iterable[str] = (),
     url: str = "",
     machine: bool = False,
     raw: bytes,
 ) -> Event:
-    """Return a verified event.
+    """Return a verified event, with texts that are safe to show.
 
     :param recipient: An address, or "" if the provider does not name it.
     :param message_id: The Message-ID that the message was sent with, if the provider names it.
@@ -63,6 +64,7 @@ def make_event(
     # Of a long Message-ID, the left part was sent along, as with SMTP.
     left_part = "" if "@" in own else own_id.strip("<>")
     left = kind in (EventKind.UNSUBSCRIBED, EventKind.SUBSCRIBED)
+    said = shown_text(said)
     reply = _reply(said) if kind in _FAILED else Said(reason=said)
     found = _STATUS.fullmatch(status)
     return Event(
@@ -76,7 +78,7 @@ def make_event(
         severity=severity or _SEVERITIES.get(kind),
         reason=reply.reason[:_SHOWN],
         list_name=shown_text(list_name) if left else "",
-        tags=tags,
+        tags=tuple(filter(None, map(shown_text, tags))),
         metadata=rest,
         provider_id=provider_id,
         event_id=event_id,

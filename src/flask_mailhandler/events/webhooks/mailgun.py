@@ -67,7 +67,7 @@ def read(call: Call) -> list[Event]:
             said=_said(data, status),
             status=status.raw("enhanced-code"),
             metadata=data.pairs("user-variables"),
-            tags=tuple(filter(None, data.texts("tags"))),
+            tags=data.texts("tags"),
             url=data.text("url", most=2_000),
             machine=bot not in ("", "false"),
             raw=call.body,

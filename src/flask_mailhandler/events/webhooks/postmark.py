@@ -64,7 +64,6 @@ def read(call: Call) -> list[Event]:
     message = found.text("MessageID")
     message = "" if message == _NO_MESSAGE else message
     once = kind in _ONCE and message
-    tag = found.text("Tag")
     return [
         make_event(
             kind,
@@ -74,7 +73,7 @@ def read(call: Call) -> list[Event]:
             time=found.time("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt"),
             said=found.text("Details", "Description", "SuppressionReason"),
             metadata=found.pairs("Metadata"),
-            tags=(tag,) if tag else (),
+            tags=[found.raw("Tag")],
             url=found.text("OriginalLink", most=2_000),
             raw=call.body,
         )

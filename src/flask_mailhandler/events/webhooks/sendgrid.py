@@ -89,7 +89,7 @@ def _event(kind: EventKind, found: Fields, raw: bytes) -> Event:
         status=found.raw("status"),
         severity=severity,
         metadata=found.pairs_besides(_OWN),
-        tags=(category,) if isinstance(category, str) else tuple(found.texts("category")),
+        tags=[category] if isinstance(category, str) else found.texts("category"),
         url=found.text("url", most=2_000),
         machine=found.flag("sg_machine_open"),
         raw=raw,

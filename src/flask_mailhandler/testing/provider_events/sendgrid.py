@@ -38,7 +38,7 @@ def requests(told: Told, proof: Proof) -> list[Posted] | None:
     """Return the requests; None if there is no such event."""
     if told.kind not in _NAMES:
         return None
-    key, public = _keys()
+    key, public = keys()
     proof.trust(proof.account, public)
     body = json.dumps([_event(told.to(one)) for one in told.recipients]).encode()
     timestamp = str(int(told.time.timestamp()))
@@ -77,7 +77,7 @@ def _event(told: Told) -> dict[str, t.Any]:
 
 
 @functools.cache
-def _keys() -> tuple[t.Any, Secret]:
+def keys() -> tuple[t.Any, Secret]:
     """Return a key, and what verifies it."""
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding

@@ -40,12 +40,12 @@ def requests(told: Told, proof: Proof) -> list[Posted] | None:
     """Return the requests."""
     region, topic = proof.topics[0].split(":")[3], proof.topics[0]
     url = f"https://sns.{region}.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
-    key, certificate = _authority()
+    _, certificate = _authority()
     proof.trust(url, certificate)
     several = [told]
     if told.kind in (EventKind.COMPLAINED, EventKind.OPENED, EventKind.CLICKED):
         several = [told.to(one) for one in told.recipients]
-    return [_request(notification(topic, url, _event(one), one.iso), key) for one in several]
+    return [signed(notification(topic, url, _event(one), one.iso)) for one in several]
 
 
 def notification(topic: str, url: str, event: dict[str, t.Any], time: str) -> dict[str, str]:
@@ -62,12 +62,15 @@ def notification(topic: str, url: str, event: dict[str, t.Any], time: str) -> di
     }
 
 
-def _request(message: dict[str, str], key: t.Any) -> Posted:
+def signed(message: dict[str, str]) -> Posted:
+    """Return the request with a message of SNS, signed with the key that the app trusts."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
 
-    signed = key.sign(signed_text(Fields(message)), padding.PKCS1v15(), hashes.SHA256())
-    message = {**message, "Signature": base64.b64encode(signed).decode()}
+    key, _ = _authority()
+    digest = hashes.SHA256() if message["SignatureVersion"] == "2" else hashes.SHA1()
+    octets = key.sign(signed_text(Fields(message)), padding.PKCS1v15(), digest)
+    message = {**message, "Signature": base64.b64encode(octets).decode()}
     headers = {
         "Content-Type": "text/plain; charset=UTF-8",
         "x-amz-sns-message-type": message["Type"],

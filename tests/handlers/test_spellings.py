@@ -18,6 +18,7 @@ from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler import SMTPEmailHandler
+from flask_mailhandler import SMTPServer
 from flask_mailhandler.events.webhooks.sendgrid import _OWN as OWN
 from flask_mailhandler.handlers.providers.spellings import BY_SMTP
 from flask_mailhandler.handlers.providers.spellings import SENDGRID
@@ -473,3 +474,18 @@ def test_what_is_captured(tmp_path: Path) -> None:
 
     assert (outbox[0].tags, outbox[0].metadata) == (("news",), {"order": "17"})
     assert "X-PM-Tag" not in outbox[0].headers
+
+
+@pytest.mark.parametrize("name", ["postmark", "none"])
+def test_what_a_test_server_gets(tmp_path: Path, name: str) -> None:
+    """A test server gets the header fields that the provider would get."""
+    app = Flask("shop", instance_path=str(tmp_path))
+    app.config.update(MAIL_HOST=HOSTS["postmark"], MAIL_DEFAULT_FROM="shop@example.com")
+    if name == "none":
+        app.config["MAIL_PROVIDER"] = name
+    mail = Mail(app, cli=None)
+    with SMTPServer() as server, app.app_context(), mail.capture(server=server):
+        mail.send(written(tags="news"))
+
+    (captured,) = server.outbox
+    assert captured.headers.get("X-PM-Tag") == ("news" if name == "postmark" else None)

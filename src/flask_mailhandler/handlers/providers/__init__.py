@@ -8,17 +8,22 @@
 
 ::
 
-    api       APIEmailHandler: the options of every provider, and how its jobs are sent
-    verdict   Verdict: the meaning of a response, or of none, for the recipients
-    fields    a message as the fields of an API that takes no octets
-    sigv4     the signature of a request to AWS
+    api        APIEmailHandler: the options of every provider, and how its jobs are sent
+    oauth      OAuthEmailHandler: an access token, and octets for those in their header
+    readers    the options of providers
+    addressed  the octets of a message with its envelope in the header
+    verdict    Verdict: the meaning of a response, or of none, for the recipients
+    fields     a message as the fields of an API that takes no octets
+    sigv4      the signature of a request to AWS
 
-    resend    fields, and a key by which a repeat is recognized
-    postmark  fields
-    sendgrid  fields
-    brevo     fields, and a key by which a repeat is recognized
-    ses       the octets of the message
-    mailgun   the octets of the message
+    resend     fields, and a key by which a repeat is recognized
+    postmark   fields
+    sendgrid   fields
+    brevo      fields, and a key by which a repeat is recognized
+    ses        the octets of the message
+    mailgun    the octets of the message
+    graph      the octets of the message, with its envelope in the header
+    gmail      the octets of the message, with its envelope in the header
 
 A provider knows nothing of connections, phases and retries.
 """

@@ -44,11 +44,7 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
                 f" {message.alternatives[0]!r} with attachments=."
             )
         self.refuse_envelope_sender(message)
-        if len(job.envelope.recipients) > self.most_recipients:
-            raise MessageError(
-                f"The message has {len(job.envelope.recipients)} recipients, and {self.provider}"
-                f" takes at most {self.most_recipients}: send one message to each."
-            )
+        self.refuse_many(job)
         names = [name.lower() for name, _ in message.headers.pairs]
         for name in names:
             if names.count(name) > 1 and not self.repeats_header_fields:

@@ -30,7 +30,7 @@ from ...report import LoginError
 from ...secret import Secret
 from . import verdict as verdicts
 from .api import APIEmailHandler
-from .api import read_region
+from .readers import read_region
 from .sigv4 import Credentials
 from .verdict import Verdict
 

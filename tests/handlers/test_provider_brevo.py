@@ -115,7 +115,7 @@ def test_text_and_html(fake: FakeBrevo, bodies: dict[str, t.Any], text: str, htm
         ("Lee, Änn", True),
         ("Änn: Shop", True),
         ("Änn “Lee” <3", True),
-        ("Ä" * 40 + ".", True),
+        ("Ä" * 20 + ".", True),
     ],
 )
 def test_names(fake: FakeBrevo, name: str, encoded: bool) -> None:
@@ -262,6 +262,8 @@ REFUSED_HERE: list[tuple[Message, str]] = [
     (wrong(text=""), "without a body: pass text= or html="),
     (wrong(html='<img src="cid:logo@shop">', inline_attachments=[IMAGE]), "https: instead of cid:"),
     (wrong(reply_to=["a@example.com", "b@example.com"]), "one address in reply_to="),
+    (wrong(to=("x" * 71, "b@example.com")), "names of at most 70 characters"),
+    (wrong(reply_to=("Ä" * 40, "b@example.com")), "at most 70 characters, so shorten '=\\?utf-8"),
     (wrong(headers={"X-Name": "Grüße"}), "does not encode the header field X-Name"),
     (wrong(headers={"idempotencykey": "x"}), "idempotencykey for its own use: leave it out"),
     (wrong(headers={"X-Mailin-Custom": "x"}), "X-Mailin-Custom for its own use: leave it out"),

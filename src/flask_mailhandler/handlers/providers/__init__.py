@@ -14,6 +14,7 @@
     addressed  the octets of a message with its envelope in the header
     verdict    Verdict: the meaning of a response, or of none, for the recipients
     fields     a message as the fields of an API that takes no octets
+    attached   an attachment as a file of such an API
     sigv4      the signature of a request to AWS
 
     resend     fields, and a key by which a repeat is recognized

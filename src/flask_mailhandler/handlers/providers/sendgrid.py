@@ -21,12 +21,12 @@ from ...report import About
 from ...report import Job
 from ...secret import Secret
 from . import verdict as verdicts
+from .attached import in_utf8
+from .attached import named
 from .fields import body_of
 from .fields import FieldsEmailHandler
-from .fields import in_base64
 from .fields import is_shown
 from .fields import message_of
-from .fields import named
 from .fields import person
 from .fields import recipients_of
 from .fields import texts
@@ -225,7 +225,7 @@ def _file(attachment: Attachment) -> dict[str, str]:
     filename, mimetype = named(attachment)
     return {
         "filename": filename,
-        "content": in_base64(attachment),
+        "content": in_utf8(attachment),
         "type": mimetype,
         "disposition": "attachment",
     }

@@ -54,6 +54,8 @@ class InForce:
     deliver: Callable[[InForce, Message], Report]
     not_set: str
     """The text to add if the connection fails and no key says where mail goes."""
+    captured: bool = False
+    """Whether a test captures the mail."""
     of_the_app: Callable[[], list[tuple[str, str, str]]] = list
     """Returns the settings of the whole app: name, value and source."""
 
@@ -119,7 +121,8 @@ def of_app(using: str | None) -> InForce:
 
     shared = functools.partial(_of_the_app, mine, account)
     not_set = mine.framework.wording(_NOT_SET)
-    return InForce(account, kind, decided_by, deliver, not_set, shared)
+    captured = mine.scope is not mine.edges
+    return InForce(account, kind, decided_by, deliver, not_set, captured, shared)
 
 
 def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, str]]:

@@ -15,7 +15,10 @@
     verdict    Verdict: the meaning of a response, or of none, for the recipients
     fields     a message as the fields of an API that takes no octets
     attached   an attachment as a file of such an API
+    spelling   Spelling: tags, metadata, tracking and streams of a message, and their limits
+    spellings  what they are called by the API and in the header, for each provider
     sigv4      the signature of a request to AWS
+    hearing    passes the responses on, for ``flask mail check --live``
 
     resend     fields, and a key by which a repeat is recognized
     postmark   fields

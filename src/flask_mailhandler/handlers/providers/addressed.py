@@ -30,7 +30,7 @@ def addressed(job: Job) -> Content:
     """
     head = _head(job.content)
     fields = _fields(head)
-    recipients = job.envelope.recipients
+    recipients = dict.fromkeys(job.envelope.recipients)
     shown: set[Address] = set()
     top: list[str] = []
     changed = False

@@ -36,8 +36,10 @@ from ..configured import Options
 from ..connecting import Connecting
 from ..tls_context import TLSContext
 from . import verdict as verdicts
+from .hearing import tell
 from .readers import read_key
 from .readers import read_url
+from .spelling import Spelling
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -67,6 +69,9 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     provider: t.ClassVar[str]
     """Its name, for texts."""
+    spelling: t.ClassVar[Spelling | None] = None
+    """What tags, metadata, tracking and streams of a message become. Without it, the provider has
+    none of them."""
     most_octets: t.ClassVar[int]
     """The largest message, in octets as SMTP would send them."""
     most_recipients: t.ClassVar[int]
@@ -150,6 +155,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     def check(self, job: Job) -> None:
         """Check that the provider can send a message as it is written."""
+        if not isinstance(job.message, MIMEMessage):
+            self.spelled.check(job.message)
         if job.content.size > self.most_octets:
             raise MessageError(
                 f"The message has {job.content.size} octets, and {self.provider} takes at most"
@@ -160,6 +167,11 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 f"The message has an address with letters beyond ASCII before the @, which"
                 f" {self.provider} does not take: send it through an SMTP server with SMTPUTF8."
             )
+
+    @property
+    def spelled(self) -> Spelling:
+        """What tags, metadata, tracking and streams of a message become."""
+        return self.spelling or Spelling(name=self.provider.lower(), provider=self.provider)
 
     def refuse_envelope_sender(self, message: Message | MIMEMessage) -> None:
         """Refuse a message that names its own envelope sender, if the provider takes none."""
@@ -248,6 +260,7 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             response = self.pool.send(request, deadline, step=lambda phase: observe(phase, job))
         except NoResponseError as error:
             return verdicts.of_silence(error, repeatable=self.repeatable is not None)
+        tell(request, response)
         return self.judge(response, job)
 
     def secrets(self) -> Iterable[Secret]:

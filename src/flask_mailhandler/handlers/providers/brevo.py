@@ -29,6 +29,7 @@ from .fields import message_of
 from .fields import person
 from .fields import recipients_of
 from .fields import texts
+from .spellings import BREVO
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -73,6 +74,7 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
+    spelling = BREVO
     most_octets = 20_000_000
     most_recipients = 99
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -158,9 +160,12 @@ def _inexpressible(message: Message) -> str:
     for one in people:
         if len(one.get("name", "")) > _LONGEST_NAME:
             return f"takes names of at most {_LONGEST_NAME} characters, so shorten {one['name']!r}."
+    for name, value in message.metadata.items():
+        if not f"{name}{value}".isascii():
+            return f"takes metadata= in ASCII by its API, unlike {name!r}: leave it out."
     for name, value in message.headers.pairs:
         if name.lower() in (_CUSTOM.lower(), _KEY.lower()):
-            return f"has the header field {name} for its own use: leave it out."
+            return f"has the header field {name} for metadata= and keys: leave it out."
         if not value.isascii():
             return f"does not encode the header field {name}: write it in ASCII."
     return ""
@@ -171,9 +176,9 @@ def _fields(job: Job) -> dict[str, t.Any]:
     to, cc, bcc = recipients_of(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
-    custom = {OWN_ID: job.message_id}
+    custom = {**message.metadata, OWN_ID: job.message_id}
     headers = {_KEY: key_of(job), _CUSTOM: json.dumps(custom), **dict(message.headers.pairs)}
-    return {
+    fields = {
         "sender": _person(message.from_addr),
         "to": [*map(_person, to)],
         "cc": [*map(_person, cc)],
@@ -184,7 +189,9 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "htmlContent": html or _as_html(text),
         "headers": headers,
         "attachment": [*map(_file, message.attachments)],
+        **BREVO.in_api(message),
     }
+    return BREVO.with_options(fields, message)
 
 
 def _person(address: Address) -> dict[str, str]:

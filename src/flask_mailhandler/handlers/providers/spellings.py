@@ -38,7 +38,7 @@ A_TAG: t.Final = "tag"
 _POSTMARK_NAME = Form("[!-9;-~]{1,20}", "up to 20 visible ASCII characters except ':'")
 _POSTMARK_VALUE = Form(".{0,80}", "up to 80 characters")
 # https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages: 128 of ASCII
-_MAILGUN_TAG = Form("[ -~]+", "ASCII characters")
+_ASCII = Form("[ -~]*", "ASCII characters")
 _MAILGUN_TAGS = 10
 # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: maxItems of categories
 _SENDGRID_TAGS = 10
@@ -173,7 +173,7 @@ MAILGUN: t.Final = Spelling(
     provider="Mailgun",
     servers=r"smtp(\.eu)?\.mailgun\.org",
     most_tags=_MAILGUN_TAGS,
-    tag=_MAILGUN_TAG,
+    tag=_ASCII,
     metadata_name=ANY,
     tracks=True,
     reserved=frozenset({"to", "message"}),
@@ -184,7 +184,7 @@ SENDGRID: t.Final = Spelling(
     provider="SendGrid",
     servers=r"smtp\.sendgrid\.net",
     most_tags=_SENDGRID_TAGS,
-    tag=ANY,
+    tag=_ASCII,
     metadata_name=ANY,
     tracks=True,
     reserved=frozenset({"personalizations", "headers"}),

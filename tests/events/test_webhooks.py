@@ -19,6 +19,7 @@ from flask_mailhandler.testing.provider_events.told import Posted
 from hooking import ANN
 from hooking import BOB
 from hooking import MESSAGE_ID
+from hooking import resigned
 from hooking import Source
 from hooking import told
 from hooking import TOPIC
@@ -78,16 +79,6 @@ def resend(kind: str, data: dict[str, t.Any]) -> list[Event]:
     found = json.loads(post.body)
     body = {**found, "type": kind, "data": {"email_id": "1", "to": [ANN], **data}}
     return source.read(resigned(source, json.dumps(body).encode()))
-
-
-def resigned(source: Source, body: bytes) -> Posted:
-    """A body with a signature of Svix."""
-    from flask_mailhandler.events.webhooks.resend import signature
-
-    assert source.key is not None
-    stamp = str(int(datetime.datetime.now(datetime.UTC).timestamp()))
-    value = f"v1,{signature(source.key, 'msg_1', stamp, body)}"
-    return Posted({"svix-id": "msg_1", "svix-timestamp": stamp, "svix-signature": value}, body)
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,14 @@ from flask_mailhandler import EventKind
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import Secret
+from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.app.webhooks import TRUSTED
 from flask_mailhandler.events.webhooks.call import Call
 from flask_mailhandler.events.webhooks.formats import format_of
+from flask_mailhandler.events.webhooks.resend import signature
 from flask_mailhandler.testing.provider_events import sendgrid
 from flask_mailhandler.testing.provider_events.makers import maker_of
+from flask_mailhandler.testing.provider_events.told import Posted
 from flask_mailhandler.testing.provider_events.told import Proof
 from flask_mailhandler.testing.provider_events.told import Told
 
@@ -27,8 +30,6 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from werkzeug.test import TestResponse
-
-    from flask_mailhandler.testing.provider_events.told import Posted
 
 ANN, BOB = "ann@example.org", "bob@example.org"
 SECRET = "a-secret-part-of-a-url"
@@ -143,8 +144,7 @@ class HookShop:
 
     def _trust(self) -> None:
         """Let the app trust what stands for the certificate of Amazon."""
-        mine = self.mail._registration(self.app)
-        mine.scope.setdefault(TRUSTED, {}).update(self.source.trusted)
+        registration_of(self.app).scope.setdefault(TRUSTED, {}).update(self.source.trusted)
 
     def queued(self, **fields: t.Any) -> str:
         """Queue a message, and return its Message-ID."""
@@ -162,3 +162,11 @@ class HookShop:
 def changed(post: Posted, **fields: t.Any) -> Posted:
     """Return a request whose body has other values."""
     return post._replace(body=json.dumps({**json.loads(post.body), **fields}).encode())
+
+
+def resigned(source: Source, body: bytes) -> Posted:
+    """Return a request of Resend with any body."""
+    assert source.key is not None
+    stamp = str(int(datetime.datetime.now(datetime.UTC).timestamp()))
+    value = f"v1,{signature(source.key, 'msg_1', stamp, body)}"
+    return Posted({"svix-id": "msg_1", "svix-timestamp": stamp, "svix-signature": value}, body)

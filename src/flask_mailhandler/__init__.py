@@ -68,6 +68,9 @@ if t.TYPE_CHECKING:
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
     from .handlers.providers.brevo import BrevoEmailHandler as BrevoEmailHandler
+    from .handlers.providers.gmail import GmailEmailHandler as GmailEmailHandler
+    from .handlers.providers.graph import GraphEmailHandler as GraphEmailHandler
+    from .handlers.providers.mailgun import MailgunEmailHandler as MailgunEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
     from .handlers.providers.sendgrid import SendGridEmailHandler as SendGridEmailHandler
@@ -136,6 +139,9 @@ _HOMES = {
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
     "handlers.providers.brevo": ["BrevoEmailHandler"],
+    "handlers.providers.gmail": ["GmailEmailHandler"],
+    "handlers.providers.graph": ["GraphEmailHandler"],
+    "handlers.providers.mailgun": ["MailgunEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
     "handlers.providers.sendgrid": ["SendGridEmailHandler"],
@@ -205,6 +211,8 @@ __all__ = [
     "Event",
     "EventKind",
     "FileEmailHandler",
+    "GmailEmailHandler",
+    "GraphEmailHandler",
     "Job",
     "LoginError",
     "Mail",
@@ -213,6 +221,7 @@ __all__ = [
     "MailWarning",
     "MailboxEmailHandler",
     "Mailer",
+    "MailgunEmailHandler",
     "MemoryEmailHandler",
     "Message",
     "MessageError",

@@ -81,12 +81,12 @@ def test_the_client_of_resend() -> None:
     source = Source("resend")
     post = posted(source)
     assert source.key is not None
-    headers = {name: post.headers[f"svix-{name}"] for name in ("id", "timestamp", "signature")}
+    named: t.Any = {name: post.headers[f"svix-{name}"] for name in ("id", "timestamp", "signature")}
 
     resend.Webhooks.verify(
         {
             "payload": post.body.decode(),
-            "headers": headers,
+            "headers": named,
             "webhook_secret": source.key.reveal(),
         }
     )

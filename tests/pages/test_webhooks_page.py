@@ -290,7 +290,7 @@ def test_few_certificates_are_stored(tmp_path: Path) -> None:
         ("resend", {"MAIL_WEBHOOK_SECRET": "short"}, "at least 20 letters"),
         ("resend", {"MAIL_WEBHOOK_SECRET": "a/b" * 10}, "at least 20 letters"),
         ("resend", {"MAIL_SUPPRESSIONS": None, "MAIL_QUEUE": None}, "set MAIL_QUEUE to 'sqlite'"),
-        ("resend", {"MAIL_URL": "smtps://mx.example"}, "SMTPEmailHandler has none"),
+        ("resend", {"MAIL_URL": "smtps://mx.example"}, "sends by another server"),
     ],
 )
 def test_wrong_keys(provider: str, keys: dict[str, t.Any], text: str, tmp_path: Path) -> None:
@@ -315,6 +315,22 @@ def test_accounts(tmp_path: Path) -> None:
 
     assert [*answers.values()] == [200, 401, 401, 401]
     assert [(event.kind, event.account) for event in shop.events] == [("delivered", "bulk")]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"MAIL_URL": "smtps://user:pw@smtp.resend.com"},
+        {"MAIL_URL": "smtps://user:pw@relay.example", "MAIL_PROVIDER": "resend"},
+    ],
+)
+def test_an_account_that_sends_by_smtp(keys: dict[str, str], tmp_path: Path) -> None:
+    """The webhooks of a provider are read, too, if the app sends by its SMTP server."""
+    shop = HookShop(tmp_path, **keys)
+    (post,) = shop.source.posts(told())
+
+    assert shop.post(post).status_code == 200
+    assert [event.kind for event in shop.events] == ["bounced"]
 
 
 def test_the_name_of_an_account(tmp_path: Path) -> None:

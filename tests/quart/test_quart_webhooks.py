@@ -56,7 +56,7 @@ def shop(tmp_path: Path) -> QuartHooks:
 def test_an_event(shop: QuartHooks) -> None:
     """An event is told once, in a thread that is not the loop's."""
     (post,) = Source("postmark").posts(told())
-    given = {"data": post.body, "headers": dict(post.headers)}
+    given: dict[str, t.Any] = {"data": post.body, "headers": dict(post.headers)}
 
     assert [shop.ask(**given), shop.ask(**given)] == [200, 200]
     assert [(event.kind, event.recipient) for event in shop.events] == [("bounced", ANN)]
@@ -66,7 +66,7 @@ def test_an_event(shop: QuartHooks) -> None:
 def test_other_requests(shop: QuartHooks) -> None:
     """A wrong secret, a wrong login and a large body are refused, and a GET changes nothing."""
     (post,) = Source("postmark").posts(told())
-    given = {"data": post.body, "headers": dict(post.headers)}
+    given: dict[str, t.Any] = {"data": post.body, "headers": dict(post.headers)}
     large = {**given, "data": post.body + b" " * MAX_OCTETS}
 
     assert shop.ask(path=f"{PATH}x", **given) == shop.ask(data=post.body) == 401

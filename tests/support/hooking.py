@@ -72,6 +72,7 @@ def told(kind: EventKind = EventKind.BOUNCED, *recipients: str, **changes: t.Any
         provider_id="0b8f-1",
         list_name="",
         tags=(),
+        given={},
         status="5.1.1",
         code=550,
         reason="No such user",

@@ -162,7 +162,8 @@ def test_the_webhook_of_a_provider(provider: str, tmp_path: Path) -> None:
     """An account with webhooks gets the provider's own request, through the real URL."""
     hooks = HookShop(tmp_path, provider, TESTING=True)
     with hooks.app.app_context(), hooks.mail.capture() as outbox:
-        report = hooks.mail.send(letter(ANN, BOB, tags=["welcome"]))
+        about: dict[str, t.Any] = {"tags": ["welcome"], "metadata": {"order": "17"}}
+        report = hooks.mail.send(letter(ANN, BOB, **about))
 
         bounced = outbox.event("bounced", outbox[0], to=ANN, status="5.1.6", reason="Moved")
         opened = outbox.event("opened", outbox[0])
@@ -173,8 +174,10 @@ def test_the_webhook_of_a_provider(provider: str, tmp_path: Path) -> None:
     assert (event.recipient, event.message_id, event.verified) == (ANN, report.message_id, True)
     assert (event.code, event.status, event.severity) == (550, "5.1.6", "hard")
     assert "Moved" in event.reason
+    assert (event.tags, event.metadata) == (("welcome",), {"order": "17"})
     assert [one.recipient for one in opened] == [ANN, BOB]
-    assert (stopped.refused, stopped.accepted) == ([ANN], [BOB])
+    assert stopped.refused == [ANN]
+    assert stopped.accepted == [BOB]
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ CONNECTION = frozenset(
     "handler url host port security tls_context tls_server_name tls_ca_file tls_cert_file"  # noqa: SIM905
     " tls_key_file source_address username password oauth_token login_mechanism"
     " dangerous_plaintext_login folder stream api_key api_secret api_credentials api_url region"
-    " configuration_set message_stream".split()
+    " configuration_set message_stream domain provider".split()
 )
 # These go with a connection, and are not one themselves.
 _WITH_CONNECTION = frozenset({"webhook_secret", "webhook_key", "webhook_topics"})
@@ -171,7 +171,7 @@ def known_options(names: Collection[str]) -> dict[str, Option[t.Any, t.Any]]:
     """
     known = config.options(find("smtp"))
     if not ACCOUNT_KEYS.issuperset({*names} - known.keys()):
-        for name in ("console", "memory", "mailbox", "postmark", "ses"):
+        for name in ("console", "memory", "mailbox", "postmark", "ses", "mailgun"):
             known |= config.options(find(name))
     return known
 

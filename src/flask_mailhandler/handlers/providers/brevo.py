@@ -72,7 +72,6 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
-    webhooks = "brevo"
     most_octets = 20_000_000
     most_recipients = 99
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN

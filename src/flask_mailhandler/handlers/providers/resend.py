@@ -24,6 +24,7 @@ from .fields import named
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spellings import RESEND
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ResendEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Resend"
-    webhooks = "resend"
+    spelling = RESEND
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -75,9 +76,9 @@ class ResendEmailHandler(FieldsEmailHandler):
             "Idempotency-Key": key_of(job),
             "User-Agent": "Flask-MailHandler",
         }
-        ids = self.own_ids(job, plain=False).items()
-        tags = [{"name": name, "value": value} for name, value in ids]
-        body = body_of({**_fields(job), "tags": tags})
+        fields, ids = _fields(job), self.own_ids(job, plain=False)
+        own = [{"name": name, "value": value} for name, value in ids.items()]
+        body = body_of({**fields, "tags": [*fields["tags"], *own]})
         return Request("POST", self.url("/emails"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
@@ -109,7 +110,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
     text, html = texts(message)
     assert message.from_addr is not None
     inline = [{**_file(one), "content_id": one.cid} for one in message.inline_attachments]
-    return {
+    fields = {
         "from": written(message.from_addr),
         "to": to,
         "cc": cc,
@@ -120,7 +121,9 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "html": html,
         "headers": dict(message.headers.pairs),
         "attachments": [*inline, *map(_file, message.attachments)],
+        **RESEND.in_api(message),
     }
+    return RESEND.with_options(fields, message)
 
 
 def _file(attachment: Attachment) -> dict[str, str]:

@@ -66,7 +66,6 @@ class SendGridEmailHandler(FieldsEmailHandler):
     """
 
     provider = "SendGrid"
-    webhooks = "sendgrid"
     most_octets = 30_000_000
     most_recipients = 1000
     takes_alternatives = True

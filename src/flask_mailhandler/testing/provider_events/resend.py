@@ -61,7 +61,7 @@ def _data(told: Told) -> dict[str, t.Any]:
         "from": told.sender,
         "to": [*told.recipients],
         "subject": told.subject,
-        "tags": told.metadata(plain=False),
+        "tags": {**told.pairs(), **told.metadata(plain=False)},
     }
     match told.kind:
         case EventKind.BOUNCED:

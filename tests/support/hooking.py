@@ -43,6 +43,10 @@ KEYS: dict[str, dict[str, t.Any]] = {
     },
     "postmark": {"MAIL_URL": "postmark://token@default", "MAIL_WEBHOOK_KEY": "user:password"},
     "ses": {"MAIL_URL": "ses://AKIA:secret@eu-west-1", "MAIL_WEBHOOK_TOPICS": [TOPIC]},
+    "mailgun": {
+        "MAIL_URL": "mailgun://key@eu?domain=mg.shop.example",
+        "MAIL_WEBHOOK_KEY": "key-of-mailgun",
+    },
     "sendgrid": {
         "MAIL_URL": "sendgrid://SG.1@default",
         "MAIL_WEBHOOK_KEY": sendgrid.keys()[1],
@@ -50,13 +54,10 @@ KEYS: dict[str, dict[str, t.Any]] = {
     "brevo": {"MAIL_URL": "brevo://xkeysib-1@default", "MAIL_WEBHOOK_KEY": "user:password"},
 }
 """What an app with each provider sets."""
-FORMATS = (*KEYS, "mailgun")
 
 
 def key_of(provider: str) -> Secret | None:
     """Return what proves the webhooks of a provider."""
-    if provider == "mailgun":
-        return Secret("key-of-mailgun")
     found = KEYS[provider].get("MAIL_WEBHOOK_KEY")
     return None if found is None else Secret(found)
 

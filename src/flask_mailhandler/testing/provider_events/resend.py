@@ -65,8 +65,8 @@ def _data(told: Told) -> dict[str, t.Any]:
     }
     match told.kind:
         case EventKind.BOUNCED:
-            data["bounce"] = {"type": "Permanent", "subType": "General", "message": told.reason}
-            data["bounce"]["diagnosticCode"] = [f"smtp; {told.diagnostic}"]
+            said = {"message": told.reason, "diagnosticCode": [f"smtp; {told.diagnostic}"]}
+            data["bounce"] = {"type": "Permanent", "subType": "General", **said}
         case EventKind.REJECTED:
             data["suppressed"] = {"message": told.reason, "type": "OnAccountSuppressionList"}
         case EventKind.FAILED:

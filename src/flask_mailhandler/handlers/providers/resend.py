@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import typing as t
-from collections.abc import Mapping
 
 from ...attachment import Attachment
 from ...attachment.name_and_type import type_by_name
@@ -61,7 +60,6 @@ class ResendEmailHandler(FieldsEmailHandler):
 
     provider = "Resend"
     spelling = RESEND
-    webhooks = "resend"
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -96,7 +94,9 @@ class ResendEmailHandler(FieldsEmailHandler):
             "Idempotency-Key": key_of(job),
             "User-Agent": "Flask-MailHandler",
         }
-        body = body_of(_fields(job, self.own_ids(job, plain=False)))
+        fields, ids = _fields(job), self.own_ids(job, plain=False)
+        own = [{"name": name, "value": value} for name, value in ids.items()]
+        body = body_of({**fields, "tags": [*fields["tags"], *own]})
         return Request("POST", self.url("/emails"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
@@ -122,7 +122,7 @@ class ResendEmailHandler(FieldsEmailHandler):
         return verdicts.of_response(response, text, repeatable=True)
 
 
-def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
+def _fields(job: Job) -> dict[str, t.Any]:
     message = message_of(job)
     to, cc, bcc = shown_recipients(message, job)
     text, html = texts(message)
@@ -139,7 +139,7 @@ def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
         "html": html,
         "headers": dict(message.headers.pairs),
         "attachments": [*inline, *map(_file, message.attachments)],
-        **RESEND.in_api(message, ids),
+        **RESEND.in_api(message),
     }
     return RESEND.with_options(fields, message)
 

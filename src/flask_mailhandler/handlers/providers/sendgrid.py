@@ -70,7 +70,6 @@ class SendGridEmailHandler(FieldsEmailHandler):
     """
 
     provider = "SendGrid"
-    webhooks = "sendgrid"
     spelling = SENDGRID
     most_octets = 30_000_000
     most_recipients = 1000
@@ -196,7 +195,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "content": [*content, *map(_alternative, message.alternatives)],
         "headers": {"Message-ID": job.message_id, **dict(message.headers.pairs)},
         "attachments": [*inline, *map(_file, message.attachments)],
-        **SENDGRID.in_api(message, {}),
+        **SENDGRID.in_api(message),
     }
     return SENDGRID.with_options(fields, message)
 

@@ -155,8 +155,8 @@ def check_arrived(name: str, provider: str, case: Case, fields: dict[str, t.Any]
     found = dataclasses.replace(
         case,
         subject=known["subject"],
-        text=known.get("text") or known.get("textbody"),
-        html=known.get("html") or known.get("htmlbody"),
+        text=known["text" if "text" in known else "textbody"],
+        html=known["html" if "html" in known else "htmlbody"],
         sender=known["from"],
         recipients=tuple([known["to"]] if isinstance(known["to"], str) else known["to"]),
     )

@@ -125,7 +125,7 @@ def _anymail(site: Site, provider: str) -> tuple[t.Any, Callable[[Case], t.Any]]
     from django.core.mail import get_connection
 
     url = _url(site)
-    backend, options = {
+    backends: dict[str, tuple[str, dict[str, t.Any]]] = {
         "Resend": ("resend", {"api_key": "key", "api_url": url}),
         "Postmark": ("postmark", {"server_token": "key", "api_url": url}),
         "Amazon SES": (
@@ -139,7 +139,8 @@ def _anymail(site: Site, provider: str) -> tuple[t.Any, Callable[[Case], t.Any]]
                 }
             },
         ),
-    }[provider]
+    }
+    backend, options = backends[provider]
     return get_connection(f"anymail.backends.{backend}.EmailBackend", **options), message
 
 

@@ -67,6 +67,9 @@ if t.TYPE_CHECKING:
     from .handlers.file import FileEmailHandler as FileEmailHandler
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
+    from .handlers.providers.brevo import BrevoEmailHandler as BrevoEmailHandler
+    from .handlers.providers.gmail import GmailEmailHandler as GmailEmailHandler
+    from .handlers.providers.graph import GraphEmailHandler as GraphEmailHandler
     from .handlers.providers.mailgun import MailgunEmailHandler as MailgunEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
@@ -135,6 +138,9 @@ _HOMES = {
     "handlers.file": ["FileEmailHandler"],
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
+    "handlers.providers.brevo": ["BrevoEmailHandler"],
+    "handlers.providers.gmail": ["GmailEmailHandler"],
+    "handlers.providers.graph": ["GraphEmailHandler"],
     "handlers.providers.mailgun": ["MailgunEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
@@ -190,6 +196,7 @@ __all__ = [
     "Address",
     "Attachment",
     "BatchError",
+    "BrevoEmailHandler",
     "Captured",
     "ConfigurationError",
     "ConfigurationWarning",
@@ -204,6 +211,8 @@ __all__ = [
     "Event",
     "EventKind",
     "FileEmailHandler",
+    "GmailEmailHandler",
+    "GraphEmailHandler",
     "Job",
     "LoginError",
     "Mail",

@@ -51,7 +51,7 @@ class FakePigeonPost(FakeProvider):
         if request.headers.get("x-pigeon-key") != self.key:
             return json_page(401, {"reason": "Unknown pigeon"})
         fields = request.json
-        if not fields.keys() <= self.FIELDS | {"headers", "loft"}:
+        if not fields.keys() <= self.FIELDS | {"headers", "loft", "labels", "ring"}:
             self.fault(str(sorted(fields)))
         once = request.headers["x-pigeon-once"]
         if once in self.known:
@@ -101,6 +101,7 @@ def test_a_provider_that_takes_fields(written: dict[str, t.Any]) -> None:
     message = letter("ann@example.com").replace(
         cc="c@example.com", bcc="d@example.com", html="<p>Hi", headers={"X-A": "1"}
     )
+    message = message.replace(tags=["news"], provider_options={"pigeon": {"ring": 7}})
     with FakePigeonPost() as fake:
         report = send(written, fake, message, loft="north")
 
@@ -118,6 +119,8 @@ def test_a_provider_that_takes_fields(written: dict[str, t.Any]) -> None:
         "html": "<p>Hi",
         "headers": {"X-A": "1"},
         "loft": "north",
+        "labels": ["news"],
+        "ring": 7,
     }
     assert fake.faults == []
 
@@ -184,6 +187,8 @@ def test_a_wrong_key(written: dict[str, t.Any]) -> None:
         {"html": "<img src='cid:i'>",
          "inline_attachments": [Attachment(b"x", filename="a.png", cid="i")]},
         {"envelope_sender": "bounces@example.com"},
+        {"metadata": {"order": "7"}},
+        {"track_opens": True},
         {"to": [f"r{number}@example.com" for number in range(11)]},
         {"text": "x" * 1_000_000},
     ],

@@ -270,6 +270,13 @@ def test_over_tls(certificates: Certificates) -> None:
 
 # What the answers mean
 
+
+def error_page(status: int, text: str) -> bytes:
+    """An error with a text in the form of each provider."""
+    inner = {"code": "x", "message": text}
+    return json_page(status, {"name": "x", "message": text, "Message": text, "error": inner})
+
+
 ALL: list[Case] = [
     (not_taken_and(page(408)), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(425)), DEFERRED, DeferredError, About.ACCOUNT),
@@ -277,7 +284,7 @@ ALL: list[Case] = [
     (not_taken_and(page(429, b"", "Retry-After: 7")), DEFERRED, DeferredError, About.ACCOUNT),
     (not_taken_and(page(503, b"", "Retry-After: 7")), DEFERRED, DeferredError, About.ACCOUNT),
     (
-        not_taken_and(json_page(503, {"message": "x", "Message": "x"})),
+        not_taken_and(error_page(503, "x")),
         DEFERRED,
         DeferredError,
         About.ACCOUNT,
@@ -574,9 +581,7 @@ def test_temporary_credentials() -> None:
 def test_secrets_are_masked(fake: FakeProvider) -> None:
     """A provider that repeats the key has it masked, in the outcome and in the error."""
     text = f"The key {fake.key} is not known"
-    fake.manners.append(
-        not_taken_and(json_page(400, {"name": "x", "message": text, "Message": text}))
-    )
+    fake.manners.append(not_taken_and(error_page(400, text)))
     (report,) = send(fake)
 
     assert fake.key not in f"{report.error!r} {report.outcomes!r}"
@@ -732,7 +737,7 @@ def test_keys_stay_with_their_account(tmp_path: Path) -> None:
 def test_the_key_is_not_shown(fake: FakeProvider) -> None:
     """The repr of a handler shows no key."""
     assert fake.key not in repr(handler_of(fake))
-    assert "api_key=***" in repr(handler_of(fake))
+    assert "=***" in repr(handler_of(fake))
 
 
 def test_the_command_says_where_mail_goes(fake: FakeProvider) -> None:

@@ -38,7 +38,7 @@ CONNECTION = frozenset(
     "handler url host port security tls_context tls_server_name tls_ca_file tls_cert_file"  # noqa: SIM905
     " tls_key_file source_address username password oauth_token login_mechanism"
     " dangerous_plaintext_login folder stream api_key api_secret api_credentials api_url region"
-    " configuration_set message_stream domain".split()
+    " configuration_set message_stream domain provider".split()
 )
 # These belong to handlers that send nothing: they name no server.
 _NO_SERVER = frozenset({"folder", "stream"})

@@ -9,6 +9,7 @@ import logging
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 from .. import config
 from ..app.account import Account
@@ -17,6 +18,7 @@ from ..app.dev_mailbox import with_folder
 from ..app.send_call import SendCall
 from ..app.settings import read_settings
 from ..errors import QueueError
+from ..handlers import find
 from ..handlers import parse_url
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
@@ -169,7 +171,7 @@ def of_url(url: str | None) -> InForce:
     """
     values: dict[str, object] = {} if url is None else {"url": url}
     said = {} if url is None else parse_url(url, "MAIL_URL")
-    if "username" in said and not {"password", "oauth_token"} & said.keys() and interactive():
+    if _lacks_password(said) and interactive():
         values["password"] = ask_password(f"Password of {said['username']}")
     settings = read_settings(values)
     account = settings.account(None)
@@ -198,9 +200,16 @@ def accounts_of_url(url: str | None) -> list[Account]:
     """
     values: dict[str, object] = {} if url is None else {"url": url}
     said = {} if url is None else parse_url(url, "MAIL_URL")
-    if "username" in said and not {"password", "oauth_token"} & said.keys():
+    if _lacks_password(said):
         values["password"] = "not used"
     return [read_settings(values).account(None)]
+
+
+def _lacks_password(said: Mapping[str, object]) -> bool:
+    """Return whether a URL has a user name, for a login with a password that it leaves out."""
+    if "username" not in said or {"password", "oauth_token"} & said.keys():
+        return False
+    return "password" in config.options(find(said["handler"]))
 
 
 def _decided_by(account: Account) -> str:

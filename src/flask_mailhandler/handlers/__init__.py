@@ -11,6 +11,9 @@ mailbox    :class:`.MailboxEmailHandler`      writes it into a folder that a pag
 resend     :class:`.ResendEmailHandler`       sends it by the API of Resend
 postmark   :class:`.PostmarkEmailHandler`     sends it by the API of Postmark
 sendgrid   :class:`.SendGridEmailHandler`     sends it by the API of SendGrid
+brevo      :class:`.BrevoEmailHandler`        sends it by the API of Brevo
+graph      :class:`.GraphEmailHandler`        sends it by Microsoft Graph
+gmail      :class:`.GmailEmailHandler`        sends it by the API of Gmail
 mailgun    :class:`.MailgunEmailHandler`      sends it by the API of Mailgun
 ses        :class:`.SESEmailHandler`          sends it by the API of Amazon SES
 =========  =================================  ============================================
@@ -73,6 +76,9 @@ BUILT_IN = {
     "resend": "flask_mailhandler.handlers.providers.resend:ResendEmailHandler",
     "postmark": "flask_mailhandler.handlers.providers.postmark:PostmarkEmailHandler",
     "sendgrid": "flask_mailhandler.handlers.providers.sendgrid:SendGridEmailHandler",
+    "brevo": "flask_mailhandler.handlers.providers.brevo:BrevoEmailHandler",
+    "graph": "flask_mailhandler.handlers.providers.graph:GraphEmailHandler",
+    "gmail": "flask_mailhandler.handlers.providers.gmail:GmailEmailHandler",
     "mailgun": "flask_mailhandler.handlers.providers.mailgun:MailgunEmailHandler",
     "ses": "flask_mailhandler.handlers.providers.ses:SESEmailHandler",
 }

@@ -5,14 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime
-import re
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
 
-from ... import config
 from ...config import Option
 from ...config import URL
 from ...content import Content
@@ -39,6 +37,9 @@ from ..connecting import Connecting
 from ..tls_context import TLSContext
 from . import verdict as verdicts
 from .hearing import tell
+from .readers import read_key
+from .readers import read_url
+from .spelling import Spelling
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -54,41 +55,6 @@ _OCTETS_PER_SECOND = 100_000
 _SHOWN = 300
 
 
-def _api_key(value: object, name: str) -> Secret:
-    found = config.secret(value, name)
-    if not re.fullmatch(rb"[!-~]+", found.octets()):
-        raise ConfigurationError(
-            f"{name} must have only visible ASCII characters, without spaces. Copy it again."
-        )
-    return found
-
-
-def read_region(value: object, name: str) -> str:
-    """Read the region of a provider, which checks whether it has it."""
-    found = config.text(value, name).strip().lower()
-    if not re.fullmatch("[a-z]{2}((-[a-z]+)+-[0-9]{1,2})?", found):
-        # Without its value: in a URL that lacks the region, it is a key.
-        raise ConfigurationError(f"{name} must be a region like 'eu-west-1', or 'us' or 'eu'.")
-    return found
-
-
-def _api_url(value: object, name: str) -> str:
-    from ...net.http.url import is_private  # loads what connects
-    from ...net.http.url import split
-
-    found = config.text(value, name).strip().rstrip("/")
-    try:
-        usable = is_private(split(found))
-    except ValueError:
-        usable = False
-    if not usable or "?" in found:
-        raise ConfigurationError(
-            f"{name} must be like 'https://api.example.com', without a login and a query. With http"
-            " it must be on this machine, because the key is sent there."
-        )
-    return found
-
-
 class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     """Sends by the HTTP API of a provider.
 
@@ -96,13 +62,16 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     the provider decides itself have no effect: the DKIM signature, and delivery notifications.
     """
 
-    api_key: Option[str | Secret | None, Secret | None] = Option(_api_key, None)
+    api_key: Option[str | Secret | None, Secret | None] = Option(read_key, None)
     """The key, or token, of the provider's API."""
-    api_url: Option[str | None, str | None] = Option(_api_url, None)
+    api_url: Option[str | None, str | None] = Option(read_url, None)
     """The URL of the API, instead of the provider's own; for a proxy of yours, or a test."""
 
     provider: t.ClassVar[str]
     """Its name, for texts."""
+    spelling: t.ClassVar[Spelling | None] = None
+    """What tags, metadata, tracking and streams of a message become. Without it, the provider has
+    none of them."""
     most_octets: t.ClassVar[int]
     """The largest message, in octets as SMTP would send them."""
     most_recipients: t.ClassVar[int]
@@ -186,6 +155,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     def check(self, job: Job) -> None:
         """Check that the provider can send a message as it is written."""
+        if not isinstance(job.message, MIMEMessage):
+            self.spelled.check(job.message)
         if job.content.size > self.most_octets:
             raise MessageError(
                 f"The message has {job.content.size} octets, and {self.provider} takes at most"
@@ -197,6 +168,11 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 f" {self.provider} does not take: send it through an SMTP server with SMTPUTF8."
             )
 
+    @property
+    def spelled(self) -> Spelling:
+        """What tags, metadata, tracking and streams of a message become."""
+        return self.spelling or Spelling(name=self.provider.lower(), provider=self.provider)
+
     def refuse_envelope_sender(self, message: Message | MIMEMessage) -> None:
         """Refuse a message that names its own envelope sender, if the provider takes none."""
         if isinstance(message, MIMEMessage):
@@ -205,6 +181,14 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             raise MessageError(
                 f"{self.provider} takes no envelope_sender=, because it receives the bounces"
                 " itself: leave it out."
+            )
+
+    def refuse_many(self, job: Job) -> None:
+        """Refuse a message with more recipients than fit in one request."""
+        if len(job.envelope.recipients) > self.most_recipients:
+            raise MessageError(
+                f"The message has {len(job.envelope.recipients)} recipients, and {self.provider}"
+                f" takes at most {self.most_recipients}: send one message to each."
             )
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:

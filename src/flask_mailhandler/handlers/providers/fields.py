@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import typing as t
-import uuid
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
 
@@ -17,6 +15,7 @@ from ...message.message import Message
 from ...report import Job
 from ..configured import Options
 from .api import APIEmailHandler
+from .spelling import key_of as key_of_mail
 
 if t.TYPE_CHECKING:
     from ...envelope import Envelope
@@ -44,11 +43,7 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
                 f" {message.alternatives[0]!r} with attachments=."
             )
         self.refuse_envelope_sender(message)
-        if len(job.envelope.recipients) > self.most_recipients:
-            raise MessageError(
-                f"The message has {len(job.envelope.recipients)} recipients, and {self.provider}"
-                f" takes at most {self.most_recipients}: send one message to each."
-            )
+        self.refuse_many(job)
         names = [name.lower() for name, _ in message.headers.pairs]
         for name in names:
             if names.count(name) > 1 and not self.repeats_header_fields:
@@ -122,8 +117,7 @@ def person(address: Address) -> dict[str, str]:
 def key_of(job: Job) -> str:
     """Return the key by which a provider recognizes a repeat: the same for the same mail to the
     same recipients, after a restart too."""
-    parts = [job.message_id, *map(str.__str__, job.envelope.recipients)]
-    return str(uuid.UUID(bytes=hashlib.sha256("\n".join(parts).encode()).digest()[:16]))
+    return key_of_mail(job.message_id, job.envelope.recipients)
 
 
 def texts(message: Message) -> tuple[str, str]:

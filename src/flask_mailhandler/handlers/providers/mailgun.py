@@ -25,7 +25,7 @@ from ...report import Job
 from ...secret import Secret
 from . import verdict as verdicts
 from .api import APIEmailHandler
-from .api import read_region
+from .readers import read_region
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:

@@ -24,6 +24,7 @@ from .fields import named
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spellings import RESEND
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -54,6 +55,7 @@ class ResendEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Resend"
+    spelling = RESEND
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -105,7 +107,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
     text, html = texts(message)
     assert message.from_addr is not None
     inline = [{**_file(one), "content_id": one.cid} for one in message.inline_attachments]
-    return {
+    fields = {
         "from": written(message.from_addr),
         "to": to,
         "cc": cc,
@@ -116,7 +118,9 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "html": html,
         "headers": dict(message.headers.pairs),
         "attachments": [*inline, *map(_file, message.attachments)],
+        **RESEND.in_api(message),
     }
+    return RESEND.with_options(fields, message)
 
 
 def _file(attachment: Attachment) -> dict[str, str]:

@@ -2,17 +2,24 @@
 
 ::
 
-    fake      what they have in common, and how they may behave
-    resend    fields, and the keys by which it recognizes a repeat
-    postmark  fields
-    sendgrid  fields
-    ses       octets
-    mailgun   octets, in a form
+    fake       what they have in common, and how they may behave
+    resend     fields, and the keys by which it recognizes a repeat
+    postmark   fields
+    sendgrid   fields
+    ses        octets
+    mailgun    octets, in a form
+    addressed  octets whose header says who gets them
+    graph      octets in base64
+    gmail      octets
+    brevo      fields, and the keys by which it recognizes a repeat
 """
 
 from __future__ import annotations
 
+from .brevo import FakeBrevo
 from .fake import FakeProvider
+from .gmail import FakeGmail
+from .graph import FakeGraph
 from .mailgun import FakeMailgun
 from .postmark import FakePostmark
 from .resend import FakeResend
@@ -23,6 +30,9 @@ FAKES: dict[str, type[FakeProvider]] = {
     "resend": FakeResend,
     "postmark": FakePostmark,
     "sendgrid": FakeSendGrid,
+    "brevo": FakeBrevo,
     "ses": FakeSES,
     "mailgun": FakeMailgun,
+    "graph": FakeGraph,
+    "gmail": FakeGmail,
 }

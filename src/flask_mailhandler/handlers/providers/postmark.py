@@ -25,6 +25,7 @@ from .fields import named
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spellings import LONGEST_VALUE
 from .spellings import POSTMARK
 from .verdict import Verdict
 
@@ -70,6 +71,7 @@ class PostmarkEmailHandler(FieldsEmailHandler):
 
     provider = "Postmark"
     spelling = POSTMARK
+    webhooks = "postmark"
     most_octets = 10_000_000
     most_recipients = 50
     repeats_header_fields = True
@@ -90,8 +92,8 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        message = message_of(job)
-        fields = {**_fields(message, job), **POSTMARK.in_api(message)}
+        message, ids = message_of(job), self.own_ids(job, most=LONGEST_VALUE)
+        fields = {**_fields(message, job), **POSTMARK.in_api(message, ids)}
         fields["MessageStream"] = fields["MessageStream"] or self.message_stream
         fields = POSTMARK.with_options(fields, message)
         return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))

@@ -6,6 +6,7 @@
     captured       one captured message
     criteria       what a test asks of a message or a recipient
     notification   a bounce or a complaint about a captured message
+    provider_events/  what a provider posts of a captured message
     codes          one-time codes in a text
     element        the elements of an HTML part
     one_click      unsubscribe the recipient of a captured message

@@ -14,6 +14,8 @@
     addressed  the octets of a message with its envelope in the header
     verdict    Verdict: the meaning of a response, or of none, for the recipients
     fields     a message as the fields of an API that takes no octets
+    spelling   Spelling: tags, metadata, tracking and streams of a message, and their limits
+    spellings  what they are called by the API and in the header, for each provider
     sigv4      the signature of a request to AWS
     hearing    passes the responses on, for ``flask mail check --live``
 

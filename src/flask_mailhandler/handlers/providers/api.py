@@ -39,6 +39,7 @@ from . import verdict as verdicts
 from .hearing import tell
 from .readers import read_key
 from .readers import read_url
+from .spelling import Spelling
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -68,6 +69,9 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     provider: t.ClassVar[str]
     """Its name, for texts."""
+    spelling: t.ClassVar[Spelling | None] = None
+    """What tags, metadata, tracking and streams of a message become. Without it, the provider has
+    none of them."""
     most_octets: t.ClassVar[int]
     """The largest message, in octets as SMTP would send them."""
     most_recipients: t.ClassVar[int]
@@ -151,6 +155,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     def check(self, job: Job) -> None:
         """Check that the provider can send a message as it is written."""
+        if not isinstance(job.message, MIMEMessage):
+            self.spelled.check(job.message)
         if job.content.size > self.most_octets:
             raise MessageError(
                 f"The message has {job.content.size} octets, and {self.provider} takes at most"
@@ -161,6 +167,11 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 f"The message has an address with letters beyond ASCII before the @, which"
                 f" {self.provider} does not take: send it through an SMTP server with SMTPUTF8."
             )
+
+    @property
+    def spelled(self) -> Spelling:
+        """What tags, metadata, tracking and streams of a message become."""
+        return self.spelling or Spelling(name=self.provider.lower(), provider=self.provider)
 
     def refuse_envelope_sender(self, message: Message | MIMEMessage) -> None:
         """Refuse a message that names its own envelope sender, if the provider takes none."""
@@ -255,6 +266,17 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     def secrets(self) -> Iterable[Secret]:
         """Return the secrets that the provider may repeat."""
         return [self.api_key] if self.api_key else []
+
+    def own_ids(self, job: Job, *, plain: bool = True, most: int = 250) -> dict[str, str]:
+        """Return the metadata by which a webhook names our message; see :func:`.own_ids`. Without
+        webhooks there is none."""
+        if self.webhook_secret is None:
+            return {}
+        from ...events.webhooks.own_ids import own_ids  # few accounts have webhooks
+
+        message = job.message
+        list_name = None if isinstance(message, MIMEMessage) else message.unsubscribe
+        return own_ids(job.message_id, list_name, plain=plain, most=most)
 
     def shown(self, text: str) -> str:
         """Return a text of the provider in one line that is safe to show."""

@@ -7,7 +7,6 @@ tried against a live account.
 from __future__ import annotations
 
 import html as escaping
-import json
 import re
 import typing as t
 
@@ -29,6 +28,8 @@ from .fields import named
 from .fields import person
 from .fields import recipients_of
 from .fields import texts
+from .spellings import BREVO
+from .spellings import BREVO_CUSTOM
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -45,7 +46,6 @@ not take is not said."""
 OWN_ID = "mh-id"
 """Our Message-ID in the field that events repeat: Brevo writes a Message-ID of its own, and does
 not name it when it recognizes a repeat."""
-_CUSTOM = "X-Mailin-custom"
 _KEY = "idempotencyKey"
 _EXTENSIONS = (
     "xlsx xls ods docx docm doc csv pdf txt gif jpg jpeg png tif tiff rtf bmp cgm css shtml html"
@@ -72,6 +72,8 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
+    webhooks = "brevo"
+    spelling = BREVO
     most_octets = 20_000_000
     most_recipients = 99
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -152,7 +154,7 @@ def _inexpressible(message: Message) -> str:
     if len(message.reply_to) > 1:
         return "takes one address in reply_to=: leave out the others."
     for name, value in message.headers.pairs:
-        if name.lower() in (_CUSTOM.lower(), _KEY.lower()):
+        if name.lower() in (BREVO_CUSTOM.lower(), _KEY.lower()):
             return f"has the header field {name} for its own use: leave it out."
         if not value.isascii():
             return f"does not encode the header field {name}: write it in ASCII."
@@ -164,10 +166,11 @@ def _fields(job: Job) -> dict[str, t.Any]:
     to, cc, bcc = recipients_of(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
-    custom = {OWN_ID: job.message_id}
-    headers = {_KEY: key_of(job), _CUSTOM: json.dumps(custom), **dict(message.headers.pairs)}
+    spelled = BREVO.in_api(message, {OWN_ID: job.message_id})
+    headers = {_KEY: key_of(job), **spelled.pop("headers"), **dict(message.headers.pairs)}
     reply_to = message.reply_to[0] if message.reply_to else None
-    return {
+    fields = {
+        **spelled,
         "sender": _person(message.from_addr),
         "to": [*map(_person, to)],
         "cc": [*map(_person, cc)],
@@ -179,6 +182,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "headers": headers,
         "attachment": [*map(_file, message.attachments)],
     }
+    return BREVO.with_options(fields, message)
 
 
 def _person(address: Address, *, sent_in_eight_bits: bool = False) -> dict[str, str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import typing as t
-import uuid
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
 
@@ -17,6 +15,7 @@ from ...message.message import Message
 from ...report import Job
 from ..configured import Options
 from .api import APIEmailHandler
+from .spelling import key_of as key_of_mail
 
 if t.TYPE_CHECKING:
     from ...envelope import Envelope
@@ -118,8 +117,7 @@ def person(address: Address) -> dict[str, str]:
 def key_of(job: Job) -> str:
     """Return the key by which a provider recognizes a repeat: the same for the same mail to the
     same recipients, after a restart too."""
-    parts = [job.message_id, *map(str.__str__, job.envelope.recipients)]
-    return str(uuid.UUID(bytes=hashlib.sha256("\n".join(parts).encode()).digest()[:16]))
+    return key_of_mail(job.message_id, job.envelope.recipients)
 
 
 def texts(message: Message) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ...attachment import Attachment
 from ...phase import State
@@ -24,6 +25,7 @@ from .fields import named
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spellings import RESEND
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -54,6 +56,8 @@ class ResendEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Resend"
+    spelling = RESEND
+    webhooks = "resend"
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -74,7 +78,8 @@ class ResendEmailHandler(FieldsEmailHandler):
             "Idempotency-Key": key_of(job),
             "User-Agent": "Flask-MailHandler",
         }
-        return Request("POST", self.url("/emails"), headers=headers, body=body_of(_fields(job)))
+        body = body_of(_fields(job, self.own_ids(job, plain=False)))
+        return Request("POST", self.url("/emails"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means."""
@@ -99,13 +104,13 @@ class ResendEmailHandler(FieldsEmailHandler):
         return verdicts.of_response(response, text, repeatable=True)
 
 
-def _fields(job: Job) -> dict[str, t.Any]:
+def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     message = message_of(job)
     to, cc, bcc = shown_recipients(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
     inline = [{**_file(one), "content_id": one.cid} for one in message.inline_attachments]
-    return {
+    fields = {
         "from": written(message.from_addr),
         "to": to,
         "cc": cc,
@@ -116,7 +121,9 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "html": html,
         "headers": dict(message.headers.pairs),
         "attachments": [*inline, *map(_file, message.attachments)],
+        **RESEND.in_api(message, ids),
     }
+    return RESEND.with_options(fields, message)
 
 
 def _file(attachment: Attachment) -> dict[str, str]:

@@ -30,6 +30,7 @@ from .fields import named
 from .fields import person
 from .fields import recipients_of
 from .fields import texts
+from .spellings import SENDGRID
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -66,6 +67,8 @@ class SendGridEmailHandler(FieldsEmailHandler):
     """
 
     provider = "SendGrid"
+    webhooks = "sendgrid"
+    spelling = SENDGRID
     most_octets = 30_000_000
     most_recipients = 1000
     takes_alternatives = True
@@ -165,7 +168,8 @@ def _fields(job: Job) -> dict[str, t.Any]:
         {**_file(one), "disposition": "inline", "content_id": one.cid}
         for one in message.inline_attachments
     ]
-    return {
+    fields = {
+        **SENDGRID.in_api(message, {}),
         "personalizations": _personalizations(message, job),
         "from": person(message.from_addr),
         "reply_to_list": [*map(person, message.reply_to)],
@@ -174,6 +178,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "headers": {"Message-ID": job.message_id, **dict(message.headers.pairs)},
         "attachments": [*inline, *map(_file, message.attachments)],
     }
+    return SENDGRID.with_options(fields, message)
 
 
 def _personalizations(message: Message, job: Job) -> list[dict[str, t.Any]]:

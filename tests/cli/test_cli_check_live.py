@@ -20,6 +20,7 @@ from servers.providers.fake import LOST
 from servers.providers.fake import not_taken_and
 from servers.providers.resend import error
 from servers.providers.resend import FakeResend
+from servers.providers.ses import aws_error
 from servers.providers.ses import FakeSES
 
 if t.TYPE_CHECKING:
@@ -99,6 +100,20 @@ def test_what_a_provider_answers() -> None:
     assert found["other fields"] == "content-length, set-cookie"
     assert "s3cret" not in result.output
     assert "Error: Resend: 429 rate_limit_exceeded Too many." in result.output
+
+
+def test_an_account_that_rests() -> None:
+    """If the provider does not say for how long the account should rest, that is shown."""
+    answer = aws_error(400, "SendingPausedException", "Paused")
+    with FakeSES(not_taken_and(answer)) as fake:
+        result = run(create_app(url=fake.mail_url), *LIVE)
+
+    found = rows(result)
+    assert (found["outcome"], found["account rests"]) == (
+        "deferred",
+        "for a time that is not said",
+    )
+    assert found["x-amzn-errortype"] == "SendingPausedException:"
 
 
 def test_an_answer_that_is_lost() -> None:

@@ -18,6 +18,7 @@ from . import imports
 from . import mailbox
 from . import memory
 from . import nodemailer
+from . import providers
 from . import queue_stores
 from . import queueing
 from . import rendering
@@ -45,6 +46,7 @@ PARTS = {
     "sending_many": lambda rounds: sending_many.run(rounds),
     "sending_wide": lambda rounds: sending_wide.run(rounds),
     "sending_large": lambda rounds: sending_large.run(rounds),
+    "providers": lambda rounds: providers.run(rounds),
 }
 
 

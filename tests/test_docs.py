@@ -42,7 +42,9 @@ if t.TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[1] / "docs"
 # The files of docs/tasks/ are run by test_docs_tasks.py.
-PAGES = sorted([*DOCS.glob("*.rst"), *DOCS.glob("tasks/*.rst")])
+PAGES = sorted(
+    page for under in ("", "tasks/", "providers/") for page in DOCS.glob(f"{under}*.rst")
+)
 RUN = [page for page in PAGES if any(not block.file for block in code_blocks(page))]
 
 # They create the Mail of the app themselves.
@@ -227,6 +229,7 @@ def test_keys_that_are_named_exist() -> None:
         *(("CHANGES", name) for name in ("MAIL_FROM", "MAIL_SENDER", "MAIL_QUEUE_URL")),  # warn
         ("config", "MAIL_PASWORD"),  # a slip of the pen
         ("handlers", "MAIL_SENDMAIL"),  # the key of the handler that is written there
+        ("own", "MAIL_LOFT"),  # and of the provider that is
         ("migrating", "MAIL_DEFAULT_CHARSET"),  # Flask-Mailman's
         ("migrating", "MAIL_SEND_OPTIONS"),
     }
@@ -276,11 +279,11 @@ def test_every_error_is_in_the_tree() -> None:
 
 
 def test_every_page_is_reached() -> None:
-    """The start page has every page twice: in its table of contents, and in a line that says what
-    the page is about."""
-    start = text_of("index.rst")
-    listed = re.findall(r"^    ([a-z/-]+)$", start, re.M)
-    described = re.findall(r"^-   :doc:`([a-z/-]+)`: \S", start, re.M)
+    """The start page and that of the providers have every page twice: in their table of contents,
+    and in a line that says what the page is about."""
+    starts = text_of("index.rst") + text_of("providers.rst")
+    listed = re.findall(r"^    ([a-z0-9/-]+)$", starts, re.M)
+    described = re.findall(r"^(?:-   )?:doc:`([a-z0-9/-]+)`:?  *\S", starts, re.M)
 
     names = [page.relative_to(DOCS).with_suffix("").as_posix() for page in PAGES]
     assert sorted(listed) == sorted(described)

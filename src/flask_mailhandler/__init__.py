@@ -6,7 +6,7 @@ The house, from the top down. A room imports only from itself and from the rooms
     pytest_plugin  the fixtures outbox, smtp_server ...
     __pyinstaller  a hook for PyInstaller
     cli            flask mail
-    pages          the mailbox, the queue and the previews in a browser; the page to unsubscribe
+    pages          the mailbox, the queue, the previews; the page to unsubscribe; webhooks
     flask_mail     the names of Flask-Mail
     flask_mailman  a backend for Flask-Mailman
     extension      Mail, current_mail, Mailer
@@ -19,7 +19,7 @@ The house, from the top down. A room imports only from itself and from the rooms
     testing        the outbox and what was captured; an SMTP server for tests
     lint           what a reader of a message would find wrong
     smtp           pool, session, transaction: envelopes and octets on a connection
-    events         what became of a message: bounces and complaints, read
+    events         what became of a message: bounces, complaints and webhooks, read
     mime           from a message to octets, and from octets to a message
     plaintext      text made from HTML
     net            time limits, hosts, HTTP, access tokens, masking of secrets
@@ -67,8 +67,13 @@ if t.TYPE_CHECKING:
     from .handlers.file import FileEmailHandler as FileEmailHandler
     from .handlers.mailbox import MailboxEmailHandler as MailboxEmailHandler
     from .handlers.memory import MemoryEmailHandler as MemoryEmailHandler
+    from .handlers.providers.brevo import BrevoEmailHandler as BrevoEmailHandler
+    from .handlers.providers.gmail import GmailEmailHandler as GmailEmailHandler
+    from .handlers.providers.graph import GraphEmailHandler as GraphEmailHandler
+    from .handlers.providers.mailgun import MailgunEmailHandler as MailgunEmailHandler
     from .handlers.providers.postmark import PostmarkEmailHandler as PostmarkEmailHandler
     from .handlers.providers.resend import ResendEmailHandler as ResendEmailHandler
+    from .handlers.providers.sendgrid import SendGridEmailHandler as SendGridEmailHandler
     from .handlers.providers.ses import SESEmailHandler as SESEmailHandler
     from .handlers.smtp import SMTPEmailHandler as SMTPEmailHandler
     from .message.arguments import MessageFields as MessageFields
@@ -135,8 +140,13 @@ _HOMES = {
     "handlers.file": ["FileEmailHandler"],
     "handlers.mailbox": ["MailboxEmailHandler"],
     "handlers.memory": ["MemoryEmailHandler"],
+    "handlers.providers.brevo": ["BrevoEmailHandler"],
+    "handlers.providers.gmail": ["GmailEmailHandler"],
+    "handlers.providers.graph": ["GraphEmailHandler"],
+    "handlers.providers.mailgun": ["MailgunEmailHandler"],
     "handlers.providers.postmark": ["PostmarkEmailHandler"],
     "handlers.providers.resend": ["ResendEmailHandler"],
+    "handlers.providers.sendgrid": ["SendGridEmailHandler"],
     "handlers.providers.ses": ["SESEmailHandler"],
     "handlers.smtp": ["SMTPEmailHandler"],
     "message.arguments": ["MessageFields"],
@@ -189,6 +199,7 @@ __all__ = [
     "Address",
     "Attachment",
     "BatchError",
+    "BrevoEmailHandler",
     "Captured",
     "ConfigurationError",
     "ConfigurationWarning",
@@ -203,6 +214,8 @@ __all__ = [
     "Event",
     "EventKind",
     "FileEmailHandler",
+    "GmailEmailHandler",
+    "GraphEmailHandler",
     "Job",
     "LoginError",
     "Mail",
@@ -211,6 +224,7 @@ __all__ = [
     "MailWarning",
     "MailboxEmailHandler",
     "Mailer",
+    "MailgunEmailHandler",
     "MemoryEmailHandler",
     "Message",
     "MessageError",
@@ -230,6 +244,7 @@ __all__ = [
     "SMTPServer",
     "Scripted",
     "Secret",
+    "SendGridEmailHandler",
     "Severity",
     "State",
     "Suppression",

@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
 
 T = t.TypeVar("T")
 
@@ -136,6 +138,37 @@ def _fields(cls: type[Frozen]) -> tuple[dataclasses.Field[t.Any], ...]:
 def _compared(value: object) -> tuple[object, ...]:
     fields = _fields(t.cast("type[Frozen]", type(value)))
     return tuple([getattr(value, field.name) for field in fields if field.compare])
+
+
+class FrozenMapping(Mapping[str, T]):
+    """A mapping that does not change, in the order in which it was written."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: Mapping[str, T]) -> None:
+        object.__setattr__(self, "_found", dict(found))
+
+    def __setattr__(self, name: str, value: object) -> t.NoReturn:
+        raise AttributeError("It does not change: write message = message.replace(...)")
+
+    def __getitem__(self, name: str) -> T:
+        found: T = self._found[name]  # type: ignore[attr-defined]
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)  # type: ignore[attr-defined]
+
+    def __len__(self) -> int:
+        return len(self._found)  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._found)  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> tuple[t.Any, ...]:
+        return type(self), (self._found,)  # type: ignore[attr-defined]
 
 
 In = t.TypeVar("In")

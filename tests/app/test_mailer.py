@@ -295,6 +295,38 @@ def test_a_wrong_tag(shared: t.Any, given: t.Any, said: str) -> None:
     assert str(caught.value).startswith(said)
 
 
+def test_fields_for_a_provider() -> None:
+    """Each message has those of the group. A mail adds metadata, and overrides the others."""
+    mailer = AccountMailer()
+    mailer.metadata, mailer.stream, mailer.track_opens = {"team": "a", "kind": "b"}, "eu", False
+    mailer.provider_options = {"postmark": {"InlineCss": True}}
+    with app(txt="Hello").app_context():
+        plain = mailer.welcome("Ann", subject="Hi")
+        other = mailer.welcome(
+            "Ann", subject="Hi", metadata={"kind": "c", "order": "17"}, track_opens=True
+        )
+
+    assert plain.metadata == {"team": "a", "kind": "b"}
+    assert (plain.stream, plain.track_opens, plain.track_clicks) == ("eu", False, None)
+    assert plain.provider_options == {"postmark": {"InlineCss": True}}
+    assert other.metadata == {"team": "a", "kind": "c", "order": "17"}
+    assert (other.stream, other.track_opens) == ("eu", True)
+
+
+@pytest.mark.parametrize(
+    ("shared", "given", "said"),
+    [(5, None, "AccountMailer.metadata takes"), ({"a": "b"}, {"c": 5}, "metadata takes strings")],
+)
+def test_wrong_metadata(shared: t.Any, given: t.Any, said: str) -> None:
+    """The error for wrong metadata says whether it is the attribute or the argument."""
+    mailer = AccountMailer()
+    mailer.metadata = shared
+    with app(txt="Hello").app_context(), pytest.raises(MessageError) as caught:
+        mailer.welcome("Ann", subject="Hi", metadata=given)
+
+    assert str(caught.value).startswith(said)
+
+
 def test_the_mail_of_the_current_app() -> None:
     """Without an argument, a mailer belongs to each app whose context it is used in."""
     mailer = PlainMailer()

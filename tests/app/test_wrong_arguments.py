@@ -127,8 +127,8 @@ def test_each_method_names_itself(call: t.Callable[..., object], said: str) -> N
             lambda mail: mail.send("Hi", foo=1),
             "A Message has no field 'foo': it has alternatives, attachments, bcc, cc, date,"
             " dsn_notify, dsn_return, envelope_sender, from_addr, headers, html,"
-            " inline_attachments, message_id, reply_to,"
-            " subject, tags, text, to, unsubscribe.",
+            " inline_attachments, message_id, metadata, provider_options, reply_to, stream,"
+            " subject, tags, text, to, track_clicks, track_opens, unsubscribe.",
         ),
     ],
 )

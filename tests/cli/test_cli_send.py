@@ -389,3 +389,17 @@ def test_a_password_that_the_url_leaves_out_is_asked_for(
     assert code == 0, terminal.screen
     assert "hunter2" not in terminal.screen
     assert server.accepted[0].sender == "me@example.com"
+
+
+def test_no_password_is_asked_for_a_mailbox(tmp_path: Path) -> None:
+    """A provider that takes a token has no password, although its URL names a user."""
+    with Terminal(
+        *("flask_mailhandler", "send", *MESSAGE, "--text", "x"),
+        cwd=tmp_path,
+        environment={"MAIL_URL": "graph://me%40example.com@default"},
+    ) as terminal:
+        code = terminal.end()
+
+    assert code == 1
+    assert "MAIL_OAUTH_TOKEN is not set" in terminal.screen
+    assert "Password" not in terminal.screen

@@ -68,6 +68,8 @@ def test_lazy_strings(field: str) -> None:
         ({"subject": "a\n b"}, "subject"),
         ({"subject": "\ud800"}, "subject"),
         ({"subject": 1}, "subject takes a string"),
+        ({"subject": 10**5000}, "subject takes a string, not a value of type int"),
+        ({"tags": [[10**5000]]}, "not a value of type list"),
         ({"subject": b"x"}, "subject takes a string"),
         ({"text": b"x"}, "text takes a string"),
         ({"text": "\ud800"}, "text cannot be written as UTF-8"),

@@ -35,6 +35,11 @@ def everything(tmp_path: pathlib.Path) -> Message:
         inline_attachments=[logo],
         alternatives=[("BEGIN", "text/calendar; method=REQUEST")],
         tags=["newsletter-48", "Grüße"],
+        metadata={"order": "17", "café": "ü"},
+        track_opens=False,
+        track_clicks=True,
+        stream="broadcast",
+        provider_options={"postmark": {"InlineCss": True, "Nested": [1, {"a": None}]}},
     )
 
 
@@ -45,6 +50,9 @@ def test_json(everything: Message) -> None:
     assert found == everything
     assert found.message_id == everything.message_id
     assert found.tags == ("newsletter-48", "Grüße")
+    assert found.metadata == {"order": "17", "café": "ü"}
+    assert (found.track_opens, found.track_clicks, found.stream) == (False, True, "broadcast")
+    assert found.provider_options == everything.provider_options
     assert found.date == everything.date
     assert found.inline_attachments[0].cid == everything.inline_attachments[0].cid
     assert found.attachments[0].data == b"\0\1"
@@ -91,6 +99,10 @@ DAMAGE: dict[str, list[t.Any]] = {
     "date": [5, None, "2026-11-20T14:05:06"],
     "attachments": [5, ["x"], [None]],
     "alternatives": ["x"],
+    "metadata": [5, "x", [["a", "b"]], {"a": 5}, {"a": "b\nc"}, {"": "b"}],
+    "track_opens": [1, "true", []],
+    "stream": [5, "", ["a"]],
+    "provider_options": [5, "x", {"postmark": 5}, {"Post Mark": {}}, [["postmark", {}]]],
 }
 LEFTS: list[t.Any] = ["x> y", "a\r\nBcc: x@y.z", 5, None, "", LEFT.upper(), LEFT + "\n"]
 ATTACHED: list[dict[str, t.Any]] = [
@@ -119,10 +131,11 @@ def test_any_damage(field: str, value: object) -> None:
 def test_json_of_an_earlier_release() -> None:
     """A message that waits in a queue of the app, without the fields that were added since, is
     read."""
-    data = Message(text="x").to_dict()
-    del data["unsubscribe"]
+    whole = Message(text="x").to_dict()
+    added = ("metadata", "track_opens", "track_clicks", "stream", "provider_options", "unsubscribe")
+    data = {name: value for name, value in whole.items() if name not in added}
 
-    assert Message.from_dict(data) == Message.from_dict({**data, "unsubscribe": ""})
+    assert Message.from_dict(data) == Message.from_dict(whole)
 
 
 @pytest.mark.parametrize("data", [[], None, "x", 5, [("version", 1)]], ids=repr)

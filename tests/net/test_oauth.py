@@ -377,12 +377,28 @@ def test_gmail(internet: Callable[[], TokenServer]) -> None:
                 "scope": "https://outlook.office.com/SMTP.Send offline_access",
             },
         ),
+        (
+            {"client_secret": SECRET, "graph": True},
+            {
+                "grant_type": "client_credentials",
+                "client_secret": SECRET,
+                "scope": "https://graph.microsoft.com/.default",
+            },
+        ),
+        (
+            {"refresh_token": REFRESH, "graph": True},
+            {
+                "grant_type": "refresh_token",
+                "refresh_token": REFRESH,
+                "scope": "https://graph.microsoft.com/Mail.Send offline_access",
+            },
+        ),
     ],
 )
 def test_microsoft365(
     internet: Callable[[], TokenServer], options: dict[str, t.Any], form: dict[str, str]
 ) -> None:
-    """Microsoft 365: the tenant's endpoint, and the scope of an app or of a user."""
+    """Microsoft: the tenant's endpoint, and the scope of an app or of a user."""
     with internet() as server:
         assert OAuthToken.microsoft365(tenant="x.example", client_id="app", **options)() == TOKEN
         request = server.asked()

@@ -29,7 +29,7 @@ OCTETS = (
 
 def test_it_is_a_message() -> None:
     """It reads as the message that was written, with the recipients that no header names."""
-    stored = StoredMessage.of(OCTETS, ["c@example.com"])
+    stored = StoredMessage.of(OCTETS, ["c@example.com"], {})
 
     assert isinstance(stored, Message)
     assert (stored.subject, stored.text, stored.message_id) == (
@@ -40,7 +40,7 @@ def test_it_is_a_message() -> None:
     assert stored.from_addr is not None
     assert stored.from_addr.formatted == "Ann <a@example.com>"
     assert stored.envelope().recipients == ["b@example.com", "c@example.com"]
-    assert stored == StoredMessage.of(OCTETS, ["c@example.com"])
+    assert stored == StoredMessage.of(OCTETS, ["c@example.com"], {})
 
 
 @pytest.mark.parametrize(
@@ -56,23 +56,23 @@ def test_it_is_a_message() -> None:
 )
 def test_whatever_is_done_first(look: t.Callable[[Message], Message]) -> None:
     """Whatever is done with it first, it is read."""
-    assert look(StoredMessage.of(OCTETS, [])).subject == "Grüße"
-    assert "Grüße" in repr(StoredMessage.of(OCTETS, []))
-    assert hash(StoredMessage.of(OCTETS, [])) == hash(StoredMessage.of(OCTETS, []))
+    assert look(StoredMessage.of(OCTETS, [], {})).subject == "Grüße"
+    assert "Grüße" in repr(StoredMessage.of(OCTETS, [], {}))
+    assert hash(StoredMessage.of(OCTETS, [], {})) == hash(StoredMessage.of(OCTETS, [], {}))
 
 
 def test_no_default_is_filled_in() -> None:
     """If it is sent again it goes to its own recipients, whatever the defaults are."""
     handler = MemoryEmailHandler(default_cc="cc@example.com", default_bcc="archive@example.com")
 
-    (report,) = handler.send([StoredMessage.of(OCTETS, [])])
+    (report,) = handler.send([StoredMessage.of(OCTETS, [], {})])
 
     assert report.accepted == ["b@example.com"]
 
 
 def test_nobody_reads_it_to_send_it() -> None:
     """A message whose fields are not used is never read."""
-    stored = StoredMessage.of(b"\xff" * 10, [])
+    stored = StoredMessage.of(b"\xff" * 10, [], {})
 
     assert "_unread" in object.__getattribute__(stored, "__dict__")
 

@@ -11,7 +11,10 @@ import pytest
 
 from flask_mailhandler import Message
 from flask_mailhandler import message_sent
+from flask_mailhandler import MessageFields
+from flask_mailhandler.queue.outcomes import DamagedRowError
 from flask_mailhandler.queue.row import RowState
+from flask_mailhandler.queue.stored_message import message_of
 from flask_mailhandler.queue.stores.base import Filter
 from queue_page_app import looking
 from queueing import shop
@@ -67,9 +70,12 @@ def stored_options(folder: Path, messages: t.Iterable[Message | EmailMessage]) -
 
 def test_every_store_finds_a_tag(tmp_path: Path, store: Store) -> None:
     """A row is found by each of its tags and by nothing else: not by a part of a tag, another
-    case, a subject with the same text, or the name of an option. A damaged row is not found."""
+    case, a subject with the same text, the name of an option, or a null in the options for a
+    provider. A damaged row is not found."""
     messages = [tagged(tag, "every") for tag in HOSTILE]
     messages += [letter(subject=subject) for tag in HOSTILE for subject in (tag, f'"{tag}": null')]
+    nulls = {"first": 1, **dict.fromkeys(HOSTILE)}
+    messages += [letter().replace(provider_options={"acme": nulls, "other": {"in": nulls}})]
     options = stored_options(tmp_path, messages)
     add(store, *[row(options=one) for one in (*options, "{", '{"tags": ["news"]}')])
 
@@ -116,6 +122,40 @@ def test_the_tags_survive_the_queue(tmp_path: Path) -> None:
     assert heard == [("news", "may"), ()]
 
 
+def test_fields_for_a_provider_survive_the_queue(tmp_path: Path) -> None:
+    """The message of a signal has those that were queued, and a row without any has none."""
+    given: MessageFields = {
+        "metadata": {"order": "17", "a": "b"},
+        "track_opens": False,
+        "stream": "eu",
+        "provider_options": {"acme": {"first": 1, "rest": {"x": None}}},
+    }
+    heard: list[Message] = []
+
+    def hear(sender: object, message: Message, **extra: object) -> None:
+        heard.append(message)
+
+    with shop(tmp_path, MAIL_HANDLER="memory") as here, message_sent.connected_to(hear, here.app):
+        here.mail.send_later(letter().replace(**given))
+        here.mail.send_later(letter())
+        assert ["for_provider" in row.options for row in here.rows] == [True, False]
+        listed = here.app.test_cli_runner().invoke(args=["mail", "queue", "show", "1"]).output
+        here.queue.run_once()
+
+    assert {name: getattr(heard[0], name) for name in given} == given
+    assert (heard[1].metadata, heard[1].track_opens, heard[1].stream) == ({}, None, None)
+    assert '{"order": "17", "a": "b"}' in listed
+
+
+@pytest.mark.parametrize("stored", ["", "[]", "{", '{"subject": "x"}', 5, None])
+def test_damaged_fields_for_a_provider(stored: t.Any) -> None:
+    """A row whose fields for a provider cannot be read is damaged."""
+    options = json.dumps({"version": 1, "sender": "", "for_provider": stored})
+
+    with pytest.raises(DamagedRowError):
+        message_of(row(options=options), b"Subject: x\r\n\r\n")
+
+
 def test_the_commands(tmp_path: Path) -> None:
     """list, cancel, retry and purge take --tag. purge --tag asks, because it deletes keys."""
     with shop(tmp_path) as here:
@@ -146,7 +186,7 @@ def test_the_pages(tmp_path: Path) -> None:
     """The queue and the mailbox show the tags of a message, and find it by them."""
     here = looking(tmp_path, MAIL_HANDLER="mailbox")
     with here.app.app_context():
-        here.mail.send(tagged("<b>direct", "News"))
+        here.mail.send(tagged("<b>direct", "News").replace(metadata={"order": "<i>1723"}))
         here.mail.send_later(tagged("queued", "News"))
         here.mail.send_later(letter())
         here.queue.run_once()
@@ -164,8 +204,10 @@ def test_the_pages(tmp_path: Path) -> None:
     assert found("messages?q=tag:queued") == [queued]
     assert found("messages?q=tag:queue") == []
     assert found("messages?q=direct") == [direct]
+    assert found("messages?q=1723") == [direct]
     assert "queued, News" in browser.get("/_mail/queue/1?q=tag:News").text
     assert "Nothing found" in browser.get("/_mail/queue/?q=tag:other").text
     page = browser.get("/_mail/api/messages?tag=<b>direct").get_json()["messages"][0]["page"]
     assert "&lt;b&gt;direct, News" in browser.get(page).text
+    assert "&lt;i&gt;1723" in browser.get(page).text
     here.queue.close()

@@ -291,6 +291,23 @@ def test_tags(app: Flask, tags: tuple[str, ...]) -> None:
     assert [captured.tags for captured in outbox] == [tags, tags, ()]
 
 
+def test_fields_for_a_provider(app: Flask) -> None:
+    """A captured message has those that it was sent or queued with."""
+    mail: Mail = app.extensions["mailhandler"]
+    theirs = EmailMessage()
+    theirs["From"] = theirs["To"] = "ann@example.com"
+    with app.app_context(), mail.capture() as outbox:
+        message = NEWS.replace(metadata={"a": "b"}, track_opens=False, stream="eu")
+        mail.send(message)
+        mail.send_later(message)
+        mail.send(theirs)
+
+    assert [one.metadata for one in outbox] == [{"a": "b"}, {"a": "b"}, {}]
+    assert [one.track_opens for one in outbox] == [False, False, None]
+    assert [one.track_clicks for one in outbox] == [None, None, None]
+    assert [one.stream for one in outbox] == ["eu", "eu", None]
+
+
 def test_an_email_message_reads_the_same(app: Flask) -> None:
     """A message of the standard library has the same properties."""
     mail = t.cast(Mail, app.extensions["mailhandler"])

@@ -26,7 +26,6 @@ _SYNONYMS = {
     "broker_url": "queue_engine",
     "broker": "queue_engine",
     "app_url": "base_url",
-    "domain": "base_url",
     "public_url": "base_url",
     "subject": "default_subject",
     "hostname": "host",

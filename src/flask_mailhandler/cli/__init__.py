@@ -4,8 +4,8 @@ its name, which is imported when the command runs.
 ::
 
     group (an app), alone (no app) ─┬─ send      in_force, ask
-                                    ├─ check     in_force, check_session, check_unsubscribe,
-                                    │            deliverability
+                                    ├─ check     in_force, check_session, check_live,
+                                    │            check_unsubscribe, check_webhooks, deliverability
                                     ├─ catch     catcher, aiosmtpd_use
                                     ├─ bounce_command, piped ── bounce, lmtp, bounce_imap,
                                     │                           imap_session, imap_client
@@ -139,15 +139,17 @@ def _send_command(by: _Decorator) -> click.Command:
 def _check_command(by: _Decorator) -> click.Command:
     @click.command("check")
     @click.option("--to", metavar="ADDRESS", help="A recipient to ask the server about.")
+    @click.option("--live", is_flag=True, help="Send one message to --to, and print the answer.")
     @click.option("--dns", is_flag=True, help="Check DKIM, DMARC, SPF and MX records instead.")
     @click.option("--offline", is_flag=True, help="Print the DNS records to publish instead.")
     @click.option("--ip", metavar="IP", help="With --dns or --offline: the IP address that sends.")
     @click.option("--nameserver", metavar="IP[:PORT]", help="With --dns: the server to ask.")
     @by
     def check(using: str | None = None, url: str | None = None, **options: t.Any) -> None:
-        """Show the settings in force, and try them without sending.
+        """Show the settings in force, and try them. Only --live sends.
 
-        The exit code is 0 if the server would accept a message, or with --dns, if no check failed.
+        The exit code is 0 if the server would accept a message, or with --live, if it did; with
+        --dns, if no check failed.
         """
         with _errors_in_one_line():
             from .check import check
@@ -155,7 +157,7 @@ def _check_command(by: _Decorator) -> click.Command:
 
             dns = read_options(**options)
             if dns is None:
-                _exit(check(_in_force(using, url), options["to"]))
+                _exit(check(_in_force(using, url), options["to"], live=options["live"]))
             else:
                 _exit(dns.run(using, url))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections.abc import Callable
 
@@ -10,9 +9,9 @@ import click
 
 from ..app.current import registration
 from ..errors import ConfigurationError
-from ..errors import MailError
 from ..handlers.bounce_imap import IMAPMailbox
 from ..handlers.console import visible
+from ..net.oauth.current import current
 from ..secret import Secret
 from .bounce import tell
 from .imap_session import IMAPSession
@@ -82,15 +81,4 @@ def _token(account: Account, mailbox: IMAPMailbox) -> Secret:
             f"{mailbox.setting} has no password: write it like"
             " 'imaps://user:password@host/INBOX', or set MAIL_OAUTH_TOKEN."
         )
-    try:
-        token = found if isinstance(found, Secret) else Secret(found())
-        if not re.fullmatch(rb"[!-~]+", token.octets()):
-            raise ValueError("not a token")
-    except MailError:
-        raise  # it says what to do
-    except Exception as error:  # from the app's own callable
-        raise MailError(
-            f"{mailbox}: the callable of MAIL_OAUTH_TOKEN returned no token"
-            f" ({type(error).__name__})."
-        ) from error
-    return token
+    return current(found, str(mailbox))

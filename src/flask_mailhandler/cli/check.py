@@ -32,14 +32,20 @@ _UNITS = {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}
 _SECRET = re.compile(r"passw|secret|token|credential|api_?key", re.I)
 
 
-def check(in_force: InForce, to: str | None) -> int:
-    """Print the settings in force, and try them if the handler uses SMTP.
+def check(in_force: InForce, to: str | None, *, live: bool = False) -> int:
+    """Print the settings in force, and try them: with a session if the handler uses SMTP.
 
     :param to: The recipient to ask about.
-    :return: The exit code: 0 if the server would accept mail, and recipients can unsubscribe.
+    :param live: Whether to send a message to *to*.
+    :return: The exit code: 0 if the server would accept mail, or has accepted it, and recipients
+        can unsubscribe.
     :raises MailError: if a setting or *to* cannot be used.
     """
     recipient = None if to is None else Address(to, field="--to")
+    if live:
+        from .check_live import check_that_it_sends
+
+        check_that_it_sends(in_force)
     handler = in_force.handler
     click.echo(
         f"Account {in_force.account.name!r}: {type(handler).__name__}, chosen"
@@ -59,9 +65,17 @@ def check(in_force: InForce, to: str | None) -> int:
         from .check_unsubscribe import try_page
 
         works = try_page(handler.unsubscribe)
+    if isinstance(handler, SMTPEmailHandler) and handler.dkim_keys:
+        click.echo(_signed_with(handler.dkim_keys, handler.dkim_domain) + "\n")
+    if in_force.has_webhooks:
+        from .check_webhooks import try_webhooks
+
+        works = try_webhooks(in_force.account) and works
+    if live and recipient is not None:
+        from .check_live import try_live
+
+        return try_live(in_force, recipient) or int(not works)
     if isinstance(handler, SMTPEmailHandler):
-        if handler.dkim_keys:
-            click.echo(_signed_with(handler.dkim_keys, handler.dkim_domain) + "\n")
         from .check_session import Trial
 
         unset = "" if in_force.account.connected else in_force.not_set
@@ -150,8 +164,8 @@ def _what_it_does(handler: EmailHandler) -> str:
             return f"Messages are written into {Path(handler.folder).absolute()}. Nothing is sent."
         case APIEmailHandler():
             return (
-                f"Messages are sent by the API at {handler.url('').netloc}, which this command does"
-                " not ask. 'flask mail send' tries it."
+                f"Messages are sent by the API at {handler.url('').netloc}, which was not asked."
+                " --live sends one message and prints what is answered."
             )
     kind = type(handler)
     return (

@@ -9,6 +9,7 @@ import logging
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 from .. import config
 from ..app.account import Account
@@ -16,7 +17,9 @@ from ..app.current import registration
 from ..app.dev_mailbox import with_folder
 from ..app.send_call import SendCall
 from ..app.settings import read_settings
+from ..app.webhooks import endpoint_of
 from ..errors import QueueError
+from ..handlers import find
 from ..handlers import parse_url
 from ..handlers.base import EmailHandler
 from ..handlers.smtp import SMTPEmailHandler
@@ -52,8 +55,12 @@ class InForce:
     deliver: Callable[[InForce, Message], Report]
     not_set: str
     """The text to add if the connection fails and no key says where mail goes."""
+    captured: bool = False
+    """Whether a test captures the mail."""
     of_the_app: Callable[[], list[tuple[str, str, str]]] = list
     """Returns the settings of the whole app: name, value and source."""
+    has_webhooks: bool = False
+    """Whether the app has a URL for the webhooks of the account."""
 
     @functools.cached_property
     def handler(self) -> EmailHandler:
@@ -117,7 +124,9 @@ def of_app(using: str | None) -> InForce:
 
     shared = functools.partial(_of_the_app, mine, account)
     not_set = mine.framework.wording(_NOT_SET)
-    return InForce(account, kind, decided_by, deliver, not_set, shared)
+    captured = mine.scope is not mine.edges
+    hooked = endpoint_of(account) is not None
+    return InForce(account, kind, decided_by, deliver, not_set, captured, shared, hooked)
 
 
 def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, str]]:
@@ -166,7 +175,7 @@ def of_url(url: str | None) -> InForce:
     """
     values: dict[str, object] = {} if url is None else {"url": url}
     said = {} if url is None else parse_url(url, "MAIL_URL")
-    if "username" in said and not {"password", "oauth_token"} & said.keys() and interactive():
+    if _lacks_password(said) and interactive():
         values["password"] = ask_password(f"Password of {said['username']}")
     settings = read_settings(values)
     account = settings.account(None)
@@ -195,9 +204,16 @@ def accounts_of_url(url: str | None) -> list[Account]:
     """
     values: dict[str, object] = {} if url is None else {"url": url}
     said = {} if url is None else parse_url(url, "MAIL_URL")
-    if "username" in said and not {"password", "oauth_token"} & said.keys():
+    if _lacks_password(said):
         values["password"] = "not used"
     return [read_settings(values).account(None)]
+
+
+def _lacks_password(said: Mapping[str, object]) -> bool:
+    """Return whether a URL has a user name, for a login with a password that it leaves out."""
+    if "username" not in said or {"password", "oauth_token"} & said.keys():
+        return False
+    return "password" in config.options(find(said["handler"]))
 
 
 def _decided_by(account: Account) -> str:

@@ -16,6 +16,7 @@ _USED = frozenset({"annotations", "app", "current_mail", "mail", "message"})
 OF_MAILER = frozenset(
     {
         *("folder", "layout", "from_addr", "reply_to", "using", "priority", "tags"),
+        *("metadata", "track_opens", "track_clicks", "stream", "provider_options"),
         *("mail", "render", "send", "send_later", "send_later_each"),
     }
 )

@@ -13,10 +13,14 @@ from ..address import AddressesInput
 from ..address import AddressInput
 from ..app.wrong_arguments import wrong_argument
 from ..message.arguments import MessageFields
+from ..message.arguments import MetadataInput
+from ..message.arguments import ProviderOptionsInput
 from ..message.arguments import TagsInput
+from ..message.fields import metadata as read_metadata
 from ..message.fields import tags as read_tags
 from ..message.given import AnyMessage
 from ..message.message import Message
+from ..text.checks import TextInput
 from .mail import current_mail
 from .mail import Mail
 
@@ -62,6 +66,16 @@ class Mailer:
     ``"bulk"`` for :meth:`send_later_each`."""
     tags: TagsInput = ()
     """The tags of each message, next to those that are passed to :meth:`render`."""
+    metadata: MetadataInput = None
+    """The metadata of each message, next to those that are passed to :meth:`render`."""
+    track_opens: bool | None = None
+    """Whether the provider tracks who opens the mails."""
+    track_clicks: bool | None = None
+    """Whether the provider tracks who follows their links."""
+    stream: TextInput = None
+    """The stream of the provider."""
+    provider_options: ProviderOptionsInput = None
+    """More fields for the API of a provider."""
 
     def __init__(self, mail: Mail = current_mail) -> None:
         self.mail: Mail = mail
@@ -79,16 +93,28 @@ class Mailer:
 
             return self.render("welcome", {"user": user}, to=user.email)
 
-        :param fields: The other fields of the message. ``from_addr=`` and ``reply_to=`` take
-            precedence over the attributes; ``tags=`` are added to :attr:`tags`.
+        :param fields: The other fields of the message. They take precedence over the attributes;
+            ``tags=`` and ``metadata=`` are added to :attr:`tags` and :attr:`metadata`.
         """
-        shared: MessageFields = {"from_addr": self.from_addr, "reply_to": self.reply_to}
+        shared: MessageFields = {
+            "from_addr": self.from_addr,
+            "reply_to": self.reply_to,
+            "track_opens": self.track_opens,
+            "track_clicks": self.track_clicks,
+            "stream": self.stream,
+            "provider_options": self.provider_options,
+        }
         fields = {**shared, **fields}
         if self.tags:
             fields["tags"] = (
                 *read_tags(self.tags, f"{type(self).__name__}.tags"),
                 *read_tags(fields.get("tags"), "tags"),
             )
+        if self.metadata:
+            fields["metadata"] = {
+                **read_metadata(self.metadata, f"{type(self).__name__}.metadata"),
+                **read_metadata(fields.get("metadata"), "metadata"),
+            }
         template = f"{self.folder}/{template}" if self.folder else template
         if self.layout:
             context = {"mail_layout": self.layout, **(context or {})}

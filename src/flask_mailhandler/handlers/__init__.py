@@ -10,6 +10,11 @@ file       :class:`.FileEmailHandler`         writes it into a folder
 mailbox    :class:`.MailboxEmailHandler`      writes it into a folder that a page shows
 resend     :class:`.ResendEmailHandler`       sends it by the API of Resend
 postmark   :class:`.PostmarkEmailHandler`     sends it by the API of Postmark
+sendgrid   :class:`.SendGridEmailHandler`     sends it by the API of SendGrid
+brevo      :class:`.BrevoEmailHandler`        sends it by the API of Brevo
+graph      :class:`.GraphEmailHandler`        sends it by Microsoft Graph
+gmail      :class:`.GmailEmailHandler`        sends it by the API of Gmail
+mailgun    :class:`.MailgunEmailHandler`      sends it by the API of Mailgun
 ses        :class:`.SESEmailHandler`          sends it by the API of Amazon SES
 =========  =================================  ============================================
 
@@ -70,8 +75,15 @@ BUILT_IN = {
     "mailbox": "flask_mailhandler.handlers.mailbox:MailboxEmailHandler",
     "resend": "flask_mailhandler.handlers.providers.resend:ResendEmailHandler",
     "postmark": "flask_mailhandler.handlers.providers.postmark:PostmarkEmailHandler",
+    "sendgrid": "flask_mailhandler.handlers.providers.sendgrid:SendGridEmailHandler",
+    "brevo": "flask_mailhandler.handlers.providers.brevo:BrevoEmailHandler",
+    "graph": "flask_mailhandler.handlers.providers.graph:GraphEmailHandler",
+    "gmail": "flask_mailhandler.handlers.providers.gmail:GmailEmailHandler",
+    "mailgun": "flask_mailhandler.handlers.providers.mailgun:MailgunEmailHandler",
     "ses": "flask_mailhandler.handlers.providers.ses:SESEmailHandler",
 }
+PROVIDERS = tuple(name for name, place in BUILT_IN.items() if ".providers." in place)
+"""The names of handlers that send by the API of a provider."""
 SILENT = frozenset({"console", "dummy", "memory", "test", "file", "mailbox"})
 """The names of handlers that send nothing."""
 _SCHEMES = {"smtps": "smtp"}
@@ -102,10 +114,11 @@ def parse_url(value: object, name: str) -> dict[str, object]:
     handler = _SCHEMES.get(url.scheme, url.scheme)
 
     if url.host and not _KIND.is_installed(handler):
+        provided = ", ".join(f"'{name}:'" for name in PROVIDERS)
         raise ConfigurationError(
             f"{name} begins with '{url.scheme}:', which names no known handler. For a server, write"
             " 'smtps://user:password@host' or 'smtp://host:587'. For the API of a provider, write"
-            " 'resend:', 'postmark:' or 'ses:'. Others send by SMTP."
+            f" {provided}. Others send by SMTP."
         )
     # Where the name is looked up later, an unknown one is refused with a list of the others.
     cls = find(handler, name) if _KIND.is_installed(handler) else EmailHandler

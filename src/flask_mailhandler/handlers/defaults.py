@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
     from .bounce_imap import IMAPMailbox
     from .dkim_keys import DKIMKeys
     from .dkim_keys import KeysInput
+    from .providers.spelling import Spelling
     from .unsubscribe import UnsubscribeAddress
     from .unsubscribe import UnsubscribeLink
 
@@ -97,6 +98,9 @@ class Defaults(Configured, metaclass=Options, abstract=True):
 
         SMTPEmailHandler(default_from="shop@example.com", redirect_to="me@example.com")
     """
+
+    spelling_by_smtp: t.ClassVar[Spelling | None] = None
+    """What some fields of a message become in the header, if the server is one of a provider."""
 
     default_from: Option[AddressInput | None, Address | None] = Option(config.address, None)
     """The From of a message that has none."""

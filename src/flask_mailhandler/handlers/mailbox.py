@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import time
 import typing as t
@@ -17,6 +18,7 @@ from ..address import AddressInput
 from ..config import Option
 from ..message.given import AnyMessage
 from ..message.given import Before
+from ..message.given import for_provider
 from ..message.message import Message
 from ..report import Job
 from ..report import Outcome
@@ -114,7 +116,10 @@ class MailboxEmailHandler(FileEmailHandler):
         facts: dict[str, object] = {"summary": told, **(more or {})}
         if isinstance(job, TracedJob):
             facts["template"] = self.template_of(job.message)
-            facts["tags"] = job.message.tags if isinstance(job.message, Message) else ()
+            if isinstance(job.message, Message):
+                facts["tags"] = job.message.tags
+                if given := for_provider(job.message):
+                    facts["for_provider"] = json.dumps(given, ensure_ascii=False)
             facts["site"] = job.site
             facts["duration"] = round(time.perf_counter() - job.started, 6)
         path = FileEmailHandler.write(self, job, outcomes, facts)

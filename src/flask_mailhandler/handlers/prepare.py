@@ -82,7 +82,8 @@ def prepare(
         from .unsubscribe_fields import with_links  # most mail is not for a list
 
         message = with_links(handler, message, recipients, envelope.recipients)
-    content = render(message)
+    spelling = handler.spelling_by_smtp
+    content = render(message if spelling is None else spelling.by_smtp(message, envelope))
     assert message.message_id is not None  # it has a From, or render would have refused it
     if handler.bounce_address is not None and message.envelope_sender is None:
         envelope = _to_be_verified(handler, handler.bounce_address, envelope, message.message_id)

@@ -36,6 +36,11 @@ from .jobs import Jobs
 from .tls_context import TLSContext
 
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
+_OF_PROVIDERS = (
+    *(".postmarkapp.com", ".amazonaws.com", ".amazonaws.com.cn", ".mailgun.org", ".sendgrid.net"),
+    *(".brevo.com", ".sendinblue.com", ".resend.com"),
+)
+"""How the hosts in the table of :mod:`.providers.spellings` end."""
 
 
 class SMTPEmailHandler(Connecting):
@@ -101,6 +106,11 @@ class SMTPEmailHandler(Connecting):
     one_flight: Option[bool | None, bool] = Option(config.boolean, False)
     """Whether a small message may be sent in one write, to your own relay that offers PIPELINING
     and CHUNKING. If the connection breaks, more outcomes are unknown."""
+    provider: Option[str | None, str | None] = Option(
+        config.choice("postmark", "ses", "mailgun", "sendgrid", "brevo", "resend", "none"), None
+    )
+    """The provider whose server it is, which gets tags, metadata, tracking and stream of a message
+    in header fields; ``"none"`` for another server. If it is left out: guessed from the host."""
     use_tls: dataclasses.InitVar[bool | None] = None
     use_starttls: dataclasses.InitVar[bool | None] = None
 
@@ -122,6 +132,10 @@ class SMTPEmailHandler(Connecting):
         if self.dkim_keys:
             self.dkim_keys.check(self.dkim_domain, self.default_from)
         self.check_files("tls_ca_file", "tls_cert_file", "tls_key_file")
+        if self.provider or self.host.lower().endswith(_OF_PROVIDERS):
+            from .providers.spellings import spelling_at  # most servers are not of a provider
+
+            vars(self)["spelling_by_smtp"] = spelling_at(self.host, self.provider)
 
     def _check_login(self) -> None:
         if self.password is not None and self.username is None:

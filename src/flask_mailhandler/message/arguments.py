@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 from collections.abc import Iterable
+from collections.abc import Mapping
 
 from ..address import AddressesInput
 from ..address import AddressInput
@@ -21,6 +22,8 @@ AlternativesInput: t.TypeAlias = (
     "Attachment | Attachable | Iterable[Attachment | Attachable | tuple[str | bytes, str]] | None"
 )
 TagsInput: t.TypeAlias = "TextInput | Iterable[TextInput]"
+MetadataInput: t.TypeAlias = "Mapping[str, str] | None"
+ProviderOptionsInput: t.TypeAlias = "Mapping[str, Mapping[str, t.Any]] | None"
 
 NotifyInput: t.TypeAlias = "str | Iterable[str] | None"
 
@@ -53,6 +56,11 @@ class MessageFields(t.TypedDict, total=False):
     message_id: str | None
     date: datetime.datetime | None
     tags: TagsInput
+    metadata: MetadataInput
+    track_opens: bool | None
+    track_clicks: bool | None
+    stream: TextInput
+    provider_options: ProviderOptionsInput
     dsn_notify: NotifyInput
     dsn_return: str | None
     unsubscribe: str | None

@@ -10,6 +10,7 @@ import time
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 
 from ..address import Address
 from ..address import Addresses
@@ -17,6 +18,7 @@ from ..address import parse_address
 from ..address import parse_addresses
 from ..address import parse_envelope_sender
 from ..errors import MessageError
+from ..frozen import FrozenMapping
 from ..text.checks import check_text
 from ..text.checks import plain
 from ..text.checks import shorten
@@ -120,14 +122,45 @@ def tags(value: object, field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_tag(one, field) for one in found))
 
 
-def _tag(value: object, field: str) -> str:
+def _tag(value: object, field: str, example: str = "newsletter-48") -> str:
     text = plain(value)
     if text is None or not text.strip() or len(text) > _LONGEST_TAG:
         raise MessageError(
             f"{field} takes strings of up to {_LONGEST_TAG} characters that are not blank, such as"
-            f" 'newsletter-48', not {shorten(value)}."
+            f" {example!r}, not {shorten(value)}."
         )
     return check_text(text, field)
+
+
+FOR_PROVIDER = ("metadata", "track_opens", "track_clicks", "stream", "provider_options")
+"""The fields that only a provider reads. It gets the tags too, which an app has for itself."""
+NOTHING: FrozenMapping[t.Any] = FrozenMapping({})
+
+
+def metadata(value: object, field: str) -> Mapping[str, str]:
+    if value is None:
+        return NOTHING
+    from .provider_data import read_metadata  # few messages have any
+
+    return read_metadata(value, field)
+
+
+def tracking(value: object, field: str) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    raise MessageError(f"{field} takes True, False or None, not {shorten(value)}.")
+
+
+def stream(value: object, field: str) -> str | None:
+    return None if value is None else _tag(value, field, "broadcast")
+
+
+def provider_options(value: object, field: str) -> Mapping[str, Mapping[str, t.Any]]:
+    if value is None:
+        return NOTHING
+    from .provider_data import read_options  # few messages have any
+
+    return read_options(value, field)
 
 
 _NOTIFY = ("failure", "delay", "success")

@@ -1,4 +1,4 @@
-"""Messages as a caller passes them: one, or several."""
+"""Messages as a caller passes them: one, or several, and what they have for a provider."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from email.message import Message as MIMEMessage
 
 from ..errors import MessageError
 from ..text.checks import shorten
+from .fields import FOR_PROVIDER
+from .fields import NOTHING
 from .message import Message
 from .other_names import of_message
 
@@ -49,3 +51,14 @@ def _noted(messages: Iterator[AnyMessage]) -> Iterator[AnyMessage]:
             " error. Catch MessageError in the generator, and the other messages are sent."
         )
         raise
+
+
+def for_provider(message: Message) -> dict[str, t.Any]:
+    """Return those fields that only a provider reads and that a message has, as JSON types."""
+    found = {name: getattr(message, name) for name in FOR_PROVIDER}
+    given = {name: value for name, value in found.items() if value not in (None, NOTHING)}
+    if not given:
+        return given
+    from .json_form import to_json  # few messages have any
+
+    return {name: to_json(value) for name, value in given.items()}

@@ -17,12 +17,14 @@ from ..attachment import Attachment
 from ..attachment import File
 from ..attachment import Streamed
 from ..errors import MessageError
+from ..frozen import FrozenMapping
 from ..text.checks import shorten
+from .fields import FOR_PROVIDER
 from .headers import Headers
 from .message_id import LEFT
 from .one_click import LOCALE
 
-_ADDED = frozenset({"unsubscribe"})
+_ADDED = frozenset({"unsubscribe", *FOR_PROVIDER})
 """The fields that a message of an earlier release does not have. Such a message may still wait in a
 queue of the app."""
 
@@ -36,6 +38,8 @@ def to_json(value: object) -> t.Any:
         return [to_json(item) for item in value]
     if isinstance(value, Headers):
         return [list(pair) for pair in value.pairs]
+    if isinstance(value, FrozenMapping):
+        return {name: to_json(item) for name, item in value.items()}
     return value.isoformat() if isinstance(value, datetime.datetime) else value
 
 

@@ -32,7 +32,9 @@ if t.TYPE_CHECKING:
     from .arguments import AlternativesInput
     from .arguments import AttachmentsInput
     from .arguments import MessageFields
+    from .arguments import MetadataInput
     from .arguments import NotifyInput
+    from .arguments import ProviderOptionsInput
     from .arguments import TagsInput
     from .headers import HeadersInput
 
@@ -94,7 +96,19 @@ class Message(other_names.Unchanging):
     """The Date, with a time zone. If you leave it out, it is the time at which the message was
     created."""
     tags: Field[TagsInput, tuple[str, ...]] = Field(convert.tags, ())
-    """Your own words for it, such as ``"newsletter-48"``. The server does not see them."""
+    """Your own words for it, such as ``"newsletter-48"``. Only a provider with tags gets them."""
+    metadata: Field[MetadataInput, Mapping[str, str]] = Field(convert.metadata, None)
+    """Your own data for the provider, such as ``{"order": "17"}``. Its events have them."""
+    track_opens: Field[bool | None, bool | None] = Field(convert.tracking, None)
+    """Whether the provider tracks who opens the mail. None: what its settings say."""
+    track_clicks: Field[bool | None, bool | None] = Field(convert.tracking, None)
+    """Whether the provider tracks who follows its links. None: what its settings say."""
+    stream: Field[TextInput, str | None] = Field(convert.stream, None)
+    """What the provider keeps this kind of mail apart by, such as Postmark's message stream."""
+    provider_options: Field[ProviderOptionsInput, Mapping[str, Mapping[str, t.Any]]] = Field(
+        convert.provider_options, None
+    )
+    """More fields for the API of a provider: ``{"postmark": {...}}``."""
     dsn_notify: Field[NotifyInput, tuple[str, ...] | None] = Field(convert.dsn_notify, None)
     """The delivery notifications to ask for instead of ``MAIL_DSN_NOTIFY``; ``()`` for none."""
     dsn_return: Field[str | None, str | None] = Field(convert.dsn_return, None)

@@ -41,6 +41,14 @@ _FIELDS = {
     "alts": "alternatives",
     "extra_headers": "headers",
     "msgId": "message_id",
+    "esp_extra": "provider_options",
+    "message_stream": "stream",
+    "track_links": "track_clicks",
+    "tag": "tags",
+    "category": "tags",
+    "categories": "tags",
+    "custom_args": "metadata",
+    "variables": "metadata",
 }
 _LEAVE_OUT = {
     "charset": "everything is UTF-8",

@@ -1,7 +1,10 @@
-"""Which template a message was rendered from, and which line of code sent it, for display."""
+"""What only the sending app knew of a message, for display: the template it was rendered from, the
+line of code that sent it, and what it has for a provider."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import typing as t
 from collections.abc import Iterator
@@ -9,9 +12,9 @@ from collections.abc import Mapping
 
 
 def sent_by(facts: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
-    """Yield what is known of the two, each as a label and a text.
+    """Yield what is known of them, each as a label and a text.
 
-    :param facts: What the sending process stored, as ``template`` and ``site``.
+    :param facts: What the sending process stored, as ``template``, ``site`` and ``for_provider``.
     """
     if template := facts.get("template"):
         yield "Template", str(template)
@@ -20,6 +23,10 @@ def sent_by(facts: Mapping[str, t.Any]) -> Iterator[tuple[str, str]]:
             "Sent by",
             f"{site.get('function')}, {_short(str(site.get('file')))}:{site.get('line')}",
         )
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        for name, value in json.loads(facts.get("for_provider", "{}")).items():
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield name.replace("_", " ").capitalize(), text
 
 
 def _short(path: str) -> str:

@@ -6,7 +6,6 @@ import json
 import time
 import typing as t
 from collections.abc import Mapping
-from collections.abc import Sequence
 from email.message import Message as MIMEMessage
 
 from ..address import Address
@@ -21,6 +20,8 @@ from ..handlers.traced import call_site
 from ..handlers.traced import TracedJob
 from ..message.fields import dsn_notify
 from ..message.fields import dsn_return
+from ..message.fields import FOR_PROVIDER
+from ..message.given import for_provider
 from ..message.message import Message
 from ..message.template_name import mark
 from ..message.template_name import origin_of
@@ -60,6 +61,9 @@ def options(prepared: Prepared) -> str:
         if message.tags:
             # Keys after an empty one, so that tag_text() in stores.base finds each in the text.
             found["tags"] = dict.fromkeys(["", *message.tags])
+        if given := for_provider(message):
+            # In a string, so that tag_text() does not find a null of an option.
+            found["for_provider"] = _as_json(given)
         if template := origin_of(message):
             found["template"] = template
         if name := list_of(message):
@@ -99,6 +103,26 @@ def tags_in(options: Mapping[str, t.Any]) -> tuple[str, ...]:
     """Return the tags of a message, as far as they can be read from its options."""
     found = options.get("tags")
     return tuple(filter(None, found)) if isinstance(found, dict) else ()
+
+
+def metadata_in(options: Mapping[str, t.Any]) -> dict[str, str]:
+    """Return the metadata of a message, as far as they can be read from its options."""
+    try:
+        found = _for_provider(options).get("metadata", {})
+    except DamagedRowError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _for_provider(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the fields that only a provider reads; a row of an earlier release has none."""
+    try:
+        found = json.loads(options.get("for_provider", "{}"))
+    except (ValueError, TypeError) as error:
+        raise DamagedRowError(f"its options cannot be read: {error!r}") from None
+    if not isinstance(found, dict) or not found.keys() <= {*FOR_PROVIDER}:
+        raise DamagedRowError("its options cannot be read: the fields for a provider")
+    return found
 
 
 def job_of(
@@ -155,7 +179,9 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
         from ..mime.stdlib.body import parse
 
         return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
-    message = StoredMessage.of(octets, found.get("bcc", []), tags_in(found))
+    message = StoredMessage.of(
+        octets, found.get("bcc", []), {"tags": tags_in(found), **_for_provider(found)}
+    )
     return mark(message, str(template)) if (template := found.get("template")) else message
 
 
@@ -163,11 +189,11 @@ class StoredMessage(Message):
     """A message that is read from its octets when a field is used. Sending it uses no field."""
 
     @classmethod
-    def of(cls, octets: bytes, bcc: list[str], tags: Sequence[str] = ()) -> StoredMessage:
-        """Return the message that has these octets, and the Bcc recipients and tags, which they
-        omit."""
+    def of(cls, octets: bytes, bcc: list[str], more: Mapping[str, t.Any]) -> StoredMessage:
+        """Return the message that has these octets, and the Bcc recipients and other fields, such
+        as tags, which they omit."""
         self = cls.__new__(cls)
-        self.__dict__["_unread"] = octets, bcc, tags
+        self.__dict__["_unread"] = octets, bcc, more
         return self
 
     def __getattribute__(self, name: str) -> t.Any:
@@ -177,15 +203,13 @@ class StoredMessage(Message):
 
 
 def _read(into: dict[str, t.Any]) -> None:
-    octets, bcc, tags = into.get("_unread", (None, None, ()))
+    octets, bcc, more = into.get("_unread", (None, None, {}))
     if octets is None:
         return
     from ..mime.stdlib.body import parse
 
     message = Message.from_mime(parse(octets))
     # All three are given, even if empty, so that no default is filled in when it is sent again.
-    read = message.completed(
-        to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)), tags=tags
-    )
+    read = message.completed(to=message.to, cc=message.cc, bcc=Addresses(map(Address, bcc)), **more)
     into.update(vars(read))
     del into["_unread"]

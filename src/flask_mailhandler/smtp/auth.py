@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 import typing as t
 from collections.abc import Callable
 from collections.abc import Generator
@@ -18,6 +17,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..net.masking import Echoes
+from ..net.oauth.current import current
 from ..net.quoting import escape
 from ..phase import Phase
 from ..report import LoginError
@@ -163,21 +163,7 @@ def read_token(server: Endpoint) -> Secret | None:
 
     :raises LoginError: if the callable of MAIL_OAUTH_TOKEN returns no token.
     """
-    if server.token is None or isinstance(server.token, Secret):
-        return server.token
-    try:
-        token = Secret(server.token())
-        if not re.fullmatch(rb"[!-~]+", token.octets()):
-            raise ValueError("not a token")
-    except LoginError:
-        raise  # it says what to do
-    except Exception as error:  # from the app's own callable: whatever it is, there is no login
-        raise LoginError(
-            f"No login at {server}: the callable of MAIL_OAUTH_TOKEN returned no token"
-            f" ({type(error).__name__}).",
-            phase=Phase.AUTH,
-        ) from error
-    return token
+    return None if server.token is None else current(server.token, f"No login at {server}")
 
 
 def _try(

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from ..net.deadline import Deadline
 from ..net.masking import Echoes
+from ..net.oauth.current import another
 from ..net.tcp import create_connection
 from ..phase import Phase
 from ..report import ConnectError
@@ -122,11 +123,7 @@ class Opening:
             return None
         if self.last is None or not auth.refuses_secret(self.last):
             return None
-        forget = getattr(self.server.token, "forget", None)
-        if forget is not None:
-            forget(self.token.reveal())
-        fresh = auth.read_token(self.server)
-        return None if fresh == self.token else fresh
+        return another(self.server.token, self.token, f"No login at {self.server}")
 
     def _log_in(self) -> None:
         self._enter(Phase.AUTH)

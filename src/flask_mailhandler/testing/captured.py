@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import re
 import typing as t
+from collections.abc import Mapping
 from email.message import Message as MIMEMessage
 
 from ..address import Address
@@ -130,7 +131,7 @@ class Captured(Frozen):
         return self._read.html
 
     @property
-    def headers(self) -> t.Mapping[str, str]:
+    def headers(self) -> Mapping[str, str]:
         """The custom header fields."""
         return self._read.headers
 
@@ -143,6 +144,26 @@ class Captured(Frozen):
     def tags(self) -> tuple[str, ...]:
         """The tags, which no reader sees. An ``EmailMessage`` has none."""
         return self.message.tags if isinstance(self.message, Message) else ()
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Your own data for the provider. An ``EmailMessage`` has none."""
+        return self.message.metadata if isinstance(self.message, Message) else {}
+
+    @property
+    def track_opens(self) -> bool | None:
+        """Whether the provider tracks who opens the mail; None for what its settings say."""
+        return self.message.track_opens if isinstance(self.message, Message) else None
+
+    @property
+    def track_clicks(self) -> bool | None:
+        """Whether the provider tracks who follows a link; None for what its settings say."""
+        return self.message.track_clicks if isinstance(self.message, Message) else None
+
+    @property
+    def stream(self) -> str | None:
+        """The stream of the provider, or None."""
+        return self.message.stream if isinstance(self.message, Message) else None
 
     @property
     def message_id(self) -> str:

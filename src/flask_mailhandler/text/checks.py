@@ -39,7 +39,10 @@ def check_text(value: str, field: str) -> str:
 def shorten(value: object, limit: int = 80) -> str:
     """Return the repr of *value*, cut to *limit* characters, for the text of an error."""
     # The value may be huge, so it is cut before its repr is built.
-    text = repr(value[: limit + 1] if isinstance(value, str | bytes) else value)
+    try:
+        text = repr(value[: limit + 1] if isinstance(value, str | bytes) else value)
+    except ValueError:  # a number with more digits than Python writes
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

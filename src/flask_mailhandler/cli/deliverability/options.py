@@ -31,12 +31,22 @@ class DNSOptions:
 
 
 def read_options(
-    *, dns: bool, offline: bool, ip: str | None, nameserver: str | None, to: str | None
+    *,
+    dns: bool,
+    offline: bool,
+    ip: str | None,
+    nameserver: str | None,
+    to: str | None,
+    live: bool,
 ) -> DNSOptions | None:
     """Return the options; None if the mail server is asked.
 
     :raises click.UsageError: if they do not go together.
     """
+    if live and (dns or offline):
+        raise click.UsageError("--live sends a message. Leave out --dns and --offline.")
+    if live and to is None:
+        raise click.UsageError("--live needs --to: the address that gets the message.")
     if not dns and not offline:
         if nameserver is not None:
             raise click.UsageError("--nameserver needs --dns, which asks the DNS.")

@@ -8,14 +8,25 @@
 
 ::
 
-    api       APIEmailHandler: the options of every provider, and how its jobs are sent
-    verdict   Verdict: the meaning of a response, or of none, for the recipients
-    fields    a message as the fields of an API that takes no octets
-    sigv4     the signature of a request to AWS
+    api        APIEmailHandler: the options of every provider, and how its jobs are sent
+    oauth      OAuthEmailHandler: an access token, and octets for those in their header
+    readers    the options of providers
+    addressed  the octets of a message with its envelope in the header
+    verdict    Verdict: the meaning of a response, or of none, for the recipients
+    fields     a message as the fields of an API that takes no octets
+    spelling   Spelling: tags, metadata, tracking and streams of a message, and their limits
+    spellings  what they are called by the API and in the header, for each provider
+    sigv4      the signature of a request to AWS
+    hearing    passes the responses on, for ``flask mail check --live``
 
-    resend    fields, and a key by which a repeat is recognized
-    postmark  fields
-    ses       the octets of the message
+    resend     fields, and a key by which a repeat is recognized
+    postmark   fields
+    sendgrid   fields
+    ses        the octets of the message
+    mailgun    the octets of the message
+    graph      the octets of the message, with its envelope in the header
+    gmail      the octets of the message, with its envelope in the header
+    brevo      fields, and a key by which a repeat is recognized
 
 A provider knows nothing of connections, phases and retries.
 """

@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime
-import re
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
 from collections.abc import Iterator
+from email.message import Message as MIMEMessage
 
-from ... import config
 from ...config import Option
 from ...config import URL
 from ...content import Content
@@ -37,10 +36,15 @@ from ..configured import Options
 from ..connecting import Connecting
 from ..tls_context import TLSContext
 from . import verdict as verdicts
+from .hearing import tell
+from .readers import read_key
+from .readers import read_url
+from .spelling import Spelling
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
     from ...envelope import Envelope
+    from ...message.message import Message
     from ...net.http.pool import Pool
     from ...net.http.request import Request
     from ...net.http.response import Response
@@ -51,32 +55,6 @@ _OCTETS_PER_SECOND = 100_000
 _SHOWN = 300
 
 
-def _api_key(value: object, name: str) -> Secret:
-    found = config.secret(value, name)
-    if not re.fullmatch(rb"[!-~]+", found.octets()):
-        raise ConfigurationError(
-            f"{name} must have only visible ASCII characters, without spaces. Copy it again."
-        )
-    return found
-
-
-def _api_url(value: object, name: str) -> str:
-    from ...net.http.url import is_private  # loads what connects
-    from ...net.http.url import split
-
-    found = config.text(value, name).strip().rstrip("/")
-    try:
-        usable = is_private(split(found))
-    except ValueError:
-        usable = False
-    if not usable or "?" in found:
-        raise ConfigurationError(
-            f"{name} must be like 'https://api.example.com', without a login and a query. With http"
-            " it must be on this machine, because the key is sent there."
-        )
-    return found
-
-
 class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     """Sends by the HTTP API of a provider.
 
@@ -84,13 +62,16 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     the provider decides itself have no effect: the DKIM signature, and delivery notifications.
     """
 
-    api_key: Option[str | Secret | None, Secret | None] = Option(_api_key, None)
+    api_key: Option[str | Secret | None, Secret | None] = Option(read_key, None)
     """The key, or token, of the provider's API."""
-    api_url: Option[str | None, str | None] = Option(_api_url, None)
+    api_url: Option[str | None, str | None] = Option(read_url, None)
     """The URL of the API, instead of the provider's own; for a proxy of yours, or a test."""
 
     provider: t.ClassVar[str]
     """Its name, for texts."""
+    spelling: t.ClassVar[Spelling | None] = None
+    """What tags, metadata, tracking and streams of a message become. Without it, the provider has
+    none of them."""
     most_octets: t.ClassVar[int]
     """The largest message, in octets as SMTP would send them."""
     most_recipients: t.ClassVar[int]
@@ -174,15 +155,40 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     def check(self, job: Job) -> None:
         """Check that the provider can send a message as it is written."""
+        if not isinstance(job.message, MIMEMessage):
+            self.spelled.check(job.message)
         if job.content.size > self.most_octets:
             raise MessageError(
                 f"The message has {job.content.size} octets, and {self.provider} takes at most"
                 f" {self.most_octets}: link to large files instead of attaching them."
             )
-        if job.content.smtputf8:
+        if job.content.smtputf8 or not "".join(job.envelope.recipients).isascii():
             raise MessageError(
                 f"The message has an address with letters beyond ASCII before the @, which"
                 f" {self.provider} does not take: send it through an SMTP server with SMTPUTF8."
+            )
+
+    @property
+    def spelled(self) -> Spelling:
+        """What tags, metadata, tracking and streams of a message become."""
+        return self.spelling or Spelling(name=self.provider.lower(), provider=self.provider)
+
+    def refuse_envelope_sender(self, message: Message | MIMEMessage) -> None:
+        """Refuse a message that names its own envelope sender, if the provider takes none."""
+        if isinstance(message, MIMEMessage):
+            return
+        if message.envelope_sender is not None and message.envelope_sender != message.from_addr:
+            raise MessageError(
+                f"{self.provider} takes no envelope_sender=, because it receives the bounces"
+                " itself: leave it out."
+            )
+
+    def refuse_many(self, job: Job) -> None:
+        """Refuse a message with more recipients than fit in one request."""
+        if len(job.envelope.recipients) > self.most_recipients:
+            raise MessageError(
+                f"The message has {len(job.envelope.recipients)} recipients, and {self.provider}"
+                f" takes at most {self.most_recipients}: send one message to each."
             )
 
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
@@ -226,11 +232,15 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     def _send(self, job: Job, deadline: Deadline, observe: Observe) -> Verdict:
         try:
-            request = self.request(job)
-        except MessageError as error:
+            return self._exchange(job, deadline, observe)
+        except MessageError as error:  # a file has changed, perhaps while it was being sent
             return Verdict(state=State.REFUSED, text=str(error))
         except LoginError as error:
             return verdicts.no_login(error)
+
+    def _exchange(self, job: Job, deadline: Deadline, observe: Observe) -> Verdict:
+        """Make the request, send it, and send it again if the provider recognizes the repeat."""
+        request = self.request(job)
         found = self._attempt(request, job, deadline, observe)
         lost = found.perhaps_taken and found.code is None
         if not lost or not deadline.remaining():
@@ -250,12 +260,28 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             response = self.pool.send(request, deadline, step=lambda phase: observe(phase, job))
         except NoResponseError as error:
             return verdicts.of_silence(error, repeatable=self.repeatable is not None)
+        tell(request, response)
         return self.judge(response, job)
+
+    def secrets(self) -> Iterable[Secret]:
+        """Return the secrets that the provider may repeat."""
+        return [self.api_key] if self.api_key else []
+
+    def own_ids(self, job: Job, *, plain: bool = True, most: int = 250) -> dict[str, str]:
+        """Return the metadata by which a webhook names our message; see :func:`.own_ids`. Without
+        webhooks there is none."""
+        if self.webhook_secret is None:
+            return {}
+        from ...events.webhooks.own_ids import own_ids  # few accounts have webhooks
+
+        message = job.message
+        list_name = None if isinstance(message, MIMEMessage) else message.unsubscribe
+        return own_ids(job.message_id, list_name, plain=plain, most=most)
 
     def shown(self, text: str) -> str:
         """Return a text of the provider in one line that is safe to show."""
         line = " ".join(text.split())
-        known = Echoes([self.api_key] if self.api_key else [])
+        known = Echoes(self.secrets())
         (found,) = known.hide([escape(line.encode(errors="backslashreplace"))])
         return found[:_SHOWN]
 

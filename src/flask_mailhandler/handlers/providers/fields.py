@@ -15,6 +15,7 @@ from ...message.message import Message
 from ...report import Job
 from ..configured import Options
 from .api import APIEmailHandler
+from .spelling import key_of as key_of_mail
 
 if t.TYPE_CHECKING:
     from ...envelope import Envelope
@@ -27,34 +28,34 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
     """Sends a message as fields. The provider writes the octets, and the envelope is in the
     fields."""
 
+    takes_alternatives: t.ClassVar[bool] = False
+    """Whether the provider takes other forms of the body, besides text and HTML."""
+    repeats_header_fields: t.ClassVar[bool] = False
+    """Whether the provider takes a header field more than once."""
+
     def check(self, job: Job) -> None:
         """Check that the provider can send a message as it is written."""
         super().check(job)
         message = message_of(job)
-        if message.alternatives:
+        if message.alternatives and not self.takes_alternatives:
             raise MessageError(
                 f"{self.provider} takes no alternatives= besides text and HTML: attach"
                 f" {message.alternatives[0]!r} with attachments=."
             )
-        if message.envelope_sender is not None and message.envelope_sender != message.from_addr:
-            raise MessageError(
-                f"{self.provider} takes no envelope_sender=, because it receives the bounces"
-                " itself: leave it out."
-            )
-        if len(job.envelope.recipients) > self.most_recipients:
-            raise MessageError(
-                f"The message has {len(job.envelope.recipients)} recipients, and {self.provider}"
-                f" takes at most {self.most_recipients}: send one message to each."
-            )
+        self.refuse_envelope_sender(message)
+        self.refuse_many(job)
+        names = [name.lower() for name, _ in message.headers.pairs]
+        for name in names:
+            if names.count(name) > 1 and not self.repeats_header_fields:
+                raise MessageError(f"{self.provider} takes the header field {name} only once.")
 
     def batches(self, job: Job) -> Iterator[Envelope]:
         """Return the envelopes of a job's requests: one for each recipient if no To and Cc is among
         them. Each is then the To of its own request, and none can see another."""
         try:
-            message = message_of(job)
+            shown = is_shown(message_of(job), job)
         except MessageError:  # the request says so
             return super().batches(job)
-        shown = not {*message.to, *message.cc}.isdisjoint(job.envelope.recipients)
         return job.envelope.batches(self.most_recipients if shown else 1)
 
 
@@ -71,8 +72,13 @@ def message_of(job: Job) -> Message:
     return Message.from_mime(parse(bytes(job.content)))
 
 
-def shown_recipients(message: Message, job: Job) -> tuple[list[str], list[str], list[str]]:
-    """Return To, Cc and Bcc for the recipients of a job, with their names.
+def is_shown(message: Message, job: Job) -> bool:
+    """Return whether a To or Cc is among the recipients of a job."""
+    return not {*message.to, *message.cc}.isdisjoint(job.envelope.recipients)
+
+
+def recipients_of(message: Message, job: Job) -> tuple[list[Address], ...]:
+    """Return To, Cc and Bcc for the recipients of a job.
 
     The fields are the envelope too. So a recipient of the header who gets nothing this time is left
     out, and one that is only in the envelope is Bcc. If there is no To, the first Cc is, or the
@@ -84,7 +90,12 @@ def shown_recipients(message: Message, job: Job) -> tuple[list[str], list[str], 
     bcc = [one for one in recipients if one not in to and one not in cc]
     if not to:
         to = [(cc or bcc).pop(0)]
-    return [*map(written, to)], [*map(written, cc)], [*map(written, bcc)]
+    return to, cc, bcc
+
+
+def shown_recipients(message: Message, job: Job) -> tuple[list[str], ...]:
+    """Return To, Cc and Bcc for the recipients of a job, as texts."""
+    return tuple([*map(written, some)] for some in recipients_of(message, job))
 
 
 def written(address: Address) -> str:
@@ -95,6 +106,18 @@ def written(address: Address) -> str:
     if not all(c.isalnum() or c in _ATOMS for c in name):
         name = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return f"{name} <{address}>"
+
+
+def person(address: Address) -> dict[str, str]:
+    """Return an address with its name as an object."""
+    email = str.__str__(address)
+    return {"email": email, "name": address.name} if address.name else {"email": email}
+
+
+def key_of(job: Job) -> str:
+    """Return the key by which a provider recognizes a repeat: the same for the same mail to the
+    same recipients, after a restart too."""
+    return key_of_mail(job.message_id, job.envelope.recipients)
 
 
 def texts(message: Message) -> tuple[str, str]:

@@ -25,9 +25,12 @@ from .fields import named
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spellings import LONGEST_VALUE
+from .spellings import POSTMARK
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...message.message import Message
     from ...net.http.request import Request
     from ...net.http.response import Response
 
@@ -67,8 +70,11 @@ class PostmarkEmailHandler(FieldsEmailHandler):
     transactional mail."""
 
     provider = "Postmark"
+    spelling = POSTMARK
+    webhooks = "postmark"
     most_octets = 10_000_000
     most_recipients = 50
+    repeats_header_fields = True
 
     @property
     def home(self) -> str:
@@ -86,7 +92,10 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        fields = {**_fields(job), "MessageStream": self.message_stream}
+        message, ids = message_of(job), self.own_ids(job, most=LONGEST_VALUE)
+        fields = {**_fields(message, job), **POSTMARK.in_api(message, ids)}
+        fields["MessageStream"] = fields["MessageStream"] or self.message_stream
+        fields = POSTMARK.with_options(fields, message)
         return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))
 
     def judge(self, response: Response, job: Job) -> Verdict:
@@ -128,8 +137,7 @@ def _inactive(text: str) -> frozenset[str]:
     return frozenset(one.strip().lower() for one in found[1].split(",")) if found else frozenset()
 
 
-def _fields(job: Job) -> dict[str, t.Any]:
-    message = message_of(job)
+def _fields(message: Message, job: Job) -> dict[str, t.Any]:
     to, cc, bcc = shown_recipients(message, job)
     text, html = texts(message)
     assert message.from_addr is not None

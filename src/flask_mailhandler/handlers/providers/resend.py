@@ -6,13 +6,11 @@ August 2026), not tried against a live account.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import typing as t
-import uuid
+from collections.abc import Mapping
 
 from ...attachment import Attachment
-from ...errors import MessageError
 from ...phase import State
 from ...report import About
 from ...report import Job
@@ -21,11 +19,13 @@ from . import verdict as verdicts
 from .fields import body_of
 from .fields import FieldsEmailHandler
 from .fields import in_base64
+from .fields import key_of
 from .fields import message_of
 from .fields import named
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spellings import RESEND
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -56,6 +56,8 @@ class ResendEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Resend"
+    spelling = RESEND
+    webhooks = "resend"
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -64,14 +66,6 @@ class ResendEmailHandler(FieldsEmailHandler):
     def home(self) -> str:
         """The URL of the provider's own API."""
         return "https://api.resend.com"
-
-    def check(self, job: Job) -> None:
-        """Check that Resend can send a message as it is written."""
-        super().check(job)
-        names = [name.lower() for name, _ in message_of(job).headers.pairs]
-        for name in names:
-            if names.count(name) > 1:
-                raise MessageError(f"Resend takes the header field {name} only once.")
 
     def request(self, job: Job) -> Request:
         """Return the request for a job: its fields, and the key that its repeats have too."""
@@ -84,7 +78,8 @@ class ResendEmailHandler(FieldsEmailHandler):
             "Idempotency-Key": key_of(job),
             "User-Agent": "Flask-MailHandler",
         }
-        return Request("POST", self.url("/emails"), headers=headers, body=body_of(_fields(job)))
+        body = body_of(_fields(job, self.own_ids(job, plain=False)))
+        return Request("POST", self.url("/emails"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means."""
@@ -109,20 +104,13 @@ class ResendEmailHandler(FieldsEmailHandler):
         return verdicts.of_response(response, text, repeatable=True)
 
 
-def key_of(job: Job) -> str:
-    """Return the key of a job: the same for the same mail to the same recipients, after a restart
-    too."""
-    parts = [job.message_id, *map(str.__str__, job.envelope.recipients)]
-    return str(uuid.UUID(bytes=hashlib.sha256("\n".join(parts).encode()).digest()[:16]))
-
-
-def _fields(job: Job) -> dict[str, t.Any]:
+def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     message = message_of(job)
     to, cc, bcc = shown_recipients(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
     inline = [{**_file(one), "content_id": one.cid} for one in message.inline_attachments]
-    return {
+    fields = {
         "from": written(message.from_addr),
         "to": to,
         "cc": cc,
@@ -133,7 +121,9 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "html": html,
         "headers": dict(message.headers.pairs),
         "attachments": [*inline, *map(_file, message.attachments)],
+        **RESEND.in_api(message, ids),
     }
+    return RESEND.with_options(fields, message)
 
 
 def _file(attachment: Attachment) -> dict[str, str]:

@@ -30,7 +30,9 @@ from ...report import LoginError
 from ...secret import Secret
 from . import verdict as verdicts
 from .api import APIEmailHandler
+from .readers import read_region
 from .sigv4 import Credentials
+from .spellings import SES
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -58,14 +60,6 @@ _LOGIN = {
 _WRONG_CLOCK = r"\bRequestExpired\b|\bSignature (?:expired|not yet current)\b"
 _OF_SENDER = {"MailFromDomainNotVerifiedException"}
 _UNVERIFIED = r"\bnot verified\b"
-
-
-def _region(value: object, name: str) -> str:
-    found = config.text(value, name).strip().lower()
-    if not re.fullmatch("[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", found):
-        # Without its value: in a URL that lacks the region, it is a key.
-        raise ConfigurationError(f"{name} must be a region like 'eu-west-1'.")
-    return found
 
 
 def _credentials(value: object, name: str) -> Given:
@@ -96,20 +90,22 @@ class SESEmailHandler(APIEmailHandler):
     """A function that returns the access key ID, the secret access key, and the session token or
     None. It is called for each request, so it should keep them while they are valid. If it cannot
     get them, it may raise a :class:`.LoginError` that says why."""
-    region: Option[str | None, str | None] = Option(_region, None)
+    region: Option[str | None, str | None] = Option(read_region, None)
     """The region of the service, such as ``eu-west-1``."""
     configuration_set: Option[str | None, str | None] = Option(config.text, None)
     """The configuration set to send with."""
 
     provider = "Amazon SES"
+    spelling = SES
+    webhooks = "ses"
     most_octets = 40_000_000
     most_recipients = 50
 
     def __post_init__(self) -> None:
-        if self.region is None:
+        if self.region is None or "-" not in self.region:
             raise ConfigurationError(
-                "MAIL_REGION is not set: Amazon SES needs the region, such as 'eu-west-1'. Set it,"
-                " or write MAIL_URL = 'ses://KEY:SECRET@eu-west-1'."
+                "MAIL_REGION is not a region of Amazon SES: set it to one like 'eu-west-1', or"
+                " write MAIL_URL = 'ses://KEY:SECRET@eu-west-1'."
             )
         if (self.api_key is None) != (self.api_secret is None):
             raise ConfigurationError(
@@ -253,4 +249,7 @@ def _body(job: Job, configuration_set: str | None) -> bytes:
         fields["FeedbackForwardingEmailAddress"] = sender
     if configuration_set:
         fields["ConfigurationSetName"] = configuration_set
+    if not isinstance(job.message, MIMEMessage):
+        fields |= {name: value for name, value in SES.in_api(job.message, {}).items() if value}
+        fields = SES.with_options(fields, job.message)
     return json.dumps(fields, separators=(",", ":")).encode()

@@ -22,7 +22,6 @@ while.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 import re
@@ -31,6 +30,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 
 from ...address import Address
+from ...frozen import Frozen
 from ...phase import Phase
 from ...phase import State
 from ...report import About
@@ -55,8 +55,7 @@ _RESTS = (429, 503)
 _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Phase.TLS: TLSError}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(Frozen):
     """The outcome of one request."""
 
     state: State

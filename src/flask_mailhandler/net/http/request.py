@@ -53,6 +53,8 @@ class Request:
         if size is None:
             raise ValueError("a body that comes in pieces needs a size")
         self._size = size
+        self.secrets: tuple[Secret, ...] = tuple(_secrets(headers))
+        """What must not be shown if the server repeats it."""
         self.head: Secret = _head(method, url, headers, size)
 
     def pieces(self) -> Iterator[bytes | Secret]:
@@ -73,6 +75,13 @@ class Request:
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url.hostname} {self._size} octets>"
+
+
+def _secrets(headers: Mapping[str, str | Secret]) -> Iterator[Secret]:
+    """Yield the secret values, without a scheme such as Bearer."""
+    for value in headers.values():
+        if isinstance(value, Secret):
+            yield Secret(value.octets().rpartition(b" ")[2])
 
 
 def _head(

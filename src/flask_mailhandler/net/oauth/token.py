@@ -33,6 +33,11 @@ if t.TYPE_CHECKING:
 _MARGIN = 60.0
 # Microsoft's names for more than one tenant. With client credentials, the client belongs to one.
 _NO_TENANT = {"common", "organizations", "consumers"}
+# Microsoft's scopes, for an app and for a user.
+_SCOPES = {
+    "smtp": ("https://outlook.office365.com/.default", "https://outlook.office.com/SMTP.Send"),
+    "graph": ("https://graph.microsoft.com/.default", "https://graph.microsoft.com/Mail.Send"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,6 +153,7 @@ class OAuthToken:
         client_secret: str | Secret | None = None,
         refresh_token: str | Secret | None = None,
         on_refresh_token: Callable[[str], object] | None = None,
+        graph: bool = False,
         timeout: float = 5.0,
     ) -> OAuthToken:
         """Return tokens for ``smtp.office365.com``: for the app itself, which needs the permission
@@ -161,6 +167,8 @@ class OAuthToken:
             )
 
         :param tenant: The directory (tenant) ID, or a domain of the tenant.
+        :param graph: Whether they are for Microsoft Graph instead, with the permission
+            ``Mail.Send`` of the app or of the user.
         """
         tenant = _given(tenant, "tenant").reveal()
         if not re.fullmatch("[A-Za-z0-9.-]+", tenant):
@@ -172,14 +180,13 @@ class OAuthToken:
                 f"OAuthToken: without a refresh_token, tenant cannot be {tenant!r}: set it to the"
                 " directory (tenant) ID."
             )
+        of_app, of_user = _SCOPES["graph" if graph else "smtp"]
         return cls(
             f"https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
             client_id=client_id,
             client_secret=client_secret,
             refresh_token=refresh_token,
-            scope="https://outlook.office365.com/.default"
-            if refresh_token is None
-            else "https://outlook.office.com/SMTP.Send offline_access",
+            scope=of_app if refresh_token is None else f"{of_user} offline_access",
             on_refresh_token=on_refresh_token,
             timeout=timeout,
         )

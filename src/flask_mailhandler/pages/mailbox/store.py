@@ -87,7 +87,8 @@ class Entry:
     def words(self) -> str:
         """All text that a search looks at, without case."""
         who = (self.from_addr, *self.to, *self.cc, *self.recipients)
-        return "\n".join((self.subject, *who, self.text, *self.attachments, *self.tags)).casefold()
+        more = (*self.attachments, *self.tags, str(self.facts.get("for_provider", "")))
+        return "\n".join((self.subject, *who, self.text, *more)).casefold()
 
 
 class Store:

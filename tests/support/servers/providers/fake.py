@@ -60,6 +60,7 @@ class FakeProvider(HTTPServer):
     """
 
     path = ""
+    content_type = "application/json"
     key = "k3y-0f-the-shop"
 
     def __init__(self, *manners: Manner, **given: t.Any) -> None:
@@ -87,7 +88,7 @@ class FakeProvider(HTTPServer):
         if (request.method, request.target) != ("POST", self.path):
             self.fault(f"{request.method} {request.target}")
             return page(404)
-        if request.headers.get("content-type") != "application/json":
+        if request.headers.get("content-type", "").partition(";")[0] != self.content_type:
             self.fault("Content-Type")
         if self.manners:
             return self.manners.popleft()(self, request)

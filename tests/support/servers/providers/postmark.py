@@ -19,7 +19,8 @@ class FakePostmark(FakeProvider):
     FIELDS: t.ClassVar = {
         "From": str, "To": str, "Cc": str, "Bcc": str, "ReplyTo": str, "Subject": str,
         "TextBody": str, "HtmlBody": str, "Headers": list, "Attachments": list,
-        "MessageStream": str,
+        "MessageStream": str, "Tag": str, "Metadata": dict, "TrackOpens": bool,
+        "TrackLinks": str, "InlineCss": bool,
     }  # fmt: skip
     inactive: t.ClassVar[set[str]] = {"inactive@example.com", "Inactive@example.com"}
 
@@ -32,7 +33,8 @@ class FakePostmark(FakeProvider):
             return json_page(401, {"ErrorCode": 10, "Message": "Bad or missing Server API token."})
         fields = request.json
         for name, value in fields.items():
-            if not isinstance(value, self.FIELDS.get(name, ())) or not value:
+            kind = self.FIELDS.get(name, ())
+            if not isinstance(value, kind) or not (value or kind is bool):
                 self.fault(f"{name} = {value!r}")
         for header in fields.get("Headers", []):
             if header.keys() != {"Name", "Value"}:
@@ -58,4 +60,5 @@ class FakePostmark(FakeProvider):
         self.taken.append(Mail(others, fields.get("Subject", ""), fields))
         text = f"Message OK, but will not deliver to these {named}" if out else "OK"
         number = f"postmark-{len(self.taken)}"
-        return json_page(200, {"ErrorCode": 0, "Message": text, "MessageID": number, "To": "x"})
+        answer = {"ErrorCode": 0, "Message": text, "MessageID": number, "To": "x"}
+        return json_page(200, {**answer, "SubmittedAt": "2026-11-30T10:00:00Z"})

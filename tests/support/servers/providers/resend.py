@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import typing as t
 
 from ..http_server import HTTPRequest
@@ -12,6 +13,9 @@ from .fake import Mail
 from .fake import mailboxes
 from .fake import Manner
 
+A_WORD = re.compile("[A-Za-z0-9_-]{1,256}")
+"""What a name and a value of a tag may be, at Resend and SES."""
+
 
 class FakeResend(FakeProvider):
     """https://resend.com/docs/api-reference/emails/send-email"""
@@ -20,6 +24,7 @@ class FakeResend(FakeProvider):
     FIELDS: t.ClassVar = {
         "from": str, "to": list, "cc": list, "bcc": list, "reply_to": list, "subject": str,
         "text": str, "html": str, "headers": dict, "attachments": list,
+        "tags": list, "scheduled_at": str,
     }  # fmt: skip
     ATTACHED: t.ClassVar = {"filename", "content", "content_type", "content_id"}
 
@@ -51,6 +56,10 @@ class FakeResend(FakeProvider):
             base64.b64decode(attached["content"], validate=True)
             if not {"filename", "content"} <= attached.keys() <= self.ATTACHED:
                 self.fault(f"attachment {sorted(attached)}")
+        for tag in fields.get("tags", []):
+            words = [*tag.values()]
+            if tag.keys() != {"name", "value"} or not all(map(A_WORD.fullmatch, words)):
+                self.fault(f"tag {tag!r}")
         if not {"from", "to", "subject"} <= fields.keys():
             return error(422, "missing_required_field", "Missing field")
         everyone = [mailboxes(fields.get(name)) for name in ("to", "cc", "bcc")]

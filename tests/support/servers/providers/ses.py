@@ -11,6 +11,7 @@ from ..http_server import HTTPRequest
 from ..http_server import json_page
 from .fake import FakeProvider
 from .fake import Mail
+from .resend import A_WORD
 
 
 class FakeSES(FakeProvider):
@@ -41,8 +42,12 @@ class FakeSES(FakeProvider):
         fields = request.json
         if not {"Content", "Destination"} <= fields.keys() <= {
             "Content", "Destination", "FeedbackForwardingEmailAddress", "ConfigurationSetName",
+            "EmailTags", "ListManagementOptions",
         }:  # fmt: skip
             self.fault(f"fields {sorted(fields)}")
+        for tag in fields.get("EmailTags", []):
+            if tag.keys() != {"Name", "Value"} or not all(map(A_WORD.fullmatch, tag.values())):
+                self.fault(f"tag {tag!r}")
         data = base64.b64decode(fields["Content"]["Raw"]["Data"], validate=True)
         message = email.message_from_bytes(data, policy=email.policy.SMTP)
         recipients = tuple(fields["Destination"]["ToAddresses"])

@@ -1,0 +1,118 @@
+"""Providers that send as a person's mailbox does: with an access token, to those in the header."""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+from collections.abc import Callable
+from collections.abc import Iterable
+
+from ... import config
+from ...config import Option
+from ...errors import ConfigurationError
+from ...net.deadline import Deadline
+from ...report import Job
+from ...report import Observe
+from ...secret import Secret
+from ..configured import Options
+from .addressed import addressed
+from .api import APIEmailHandler
+from .readers import read_key
+from .verdict import Verdict
+
+if t.TYPE_CHECKING:
+    from ...content import Content
+    from ...net.http.request import Request
+
+THE_TOKEN = "MAIL_OAUTH_TOKEN, the access token"
+"""What to check if a token is refused."""
+# The provider may repeat any that was sent a moment ago, by another thread too.
+_KEPT = 4
+
+
+def _token(value: object, name: str) -> Secret | Callable[[], str]:
+    found = config.token(value, name)
+    return read_key(found, name) if isinstance(found, Secret) else found
+
+
+class OAuthEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
+    """Sends octets by an API that takes an access token, and the recipients from the header."""
+
+    oauth_token: Option[
+        str | Secret | Callable[[], str] | None, Secret | Callable[[], str] | None
+    ] = Option(_token, None)
+    """An OAuth access token, or a callable that returns one."""
+
+    tokens: t.ClassVar[str]
+    """What makes tokens, for an error."""
+
+    def authorized(self, content: Content, headers: dict[str, str | Secret]) -> Request:
+        """Return the request that sends octets.
+
+        :param headers: The header fields that every request has.
+        """
+        raise NotImplementedError
+
+    def __post_init__(self) -> None:
+        if self.oauth_token is None:
+            raise ConfigurationError(
+                f"MAIL_OAUTH_TOKEN is not set: {self.provider} needs an access token, or a function"
+                f" that returns one, such as {self.tokens}."
+            )
+        if self.api_key is not None:
+            raise ConfigurationError(
+                f"MAIL_API_KEY is set, and {self.provider} takes no key: set MAIL_OAUTH_TOKEN."
+            )
+        self.check_tls()
+
+    def check(self, job: Job) -> None:
+        """Check that the provider can send a message as it is written."""
+        super().check(job)
+        self.refuse_envelope_sender(job.message)
+        self.refuse_many(job)
+        addressed(job)
+
+    def request(self, job: Job) -> Request:
+        """Return the request for a job."""
+        return self._request(job, self._current())
+
+    def secrets(self) -> Iterable[Secret]:
+        """Return the secrets that the provider may repeat."""
+        return [*self._sent]
+
+    def _exchange(self, job: Job, deadline: Deadline, observe: Observe) -> Verdict:
+        """Send the request, and once more with another token if this one was refused: the provider
+        has taken nothing then."""
+        from ...net.oauth.current import another
+
+        token = self._current()
+        found = self._attempt(self._request(job, token), job, deadline, observe)
+        if found.code != 401 or not deadline.remaining():
+            return found
+        assert self.oauth_token is not None
+        fresh = another(self.oauth_token, token, f"No login at {self.provider}")
+        if fresh is None:
+            return found
+        return self._attempt(self._request(job, fresh), job, deadline, observe)
+
+    def _current(self) -> Secret:
+        from ...net.oauth.current import current
+
+        assert self.oauth_token is not None
+        return current(self.oauth_token, f"No login at {self.provider}")
+
+    def _request(self, job: Job, token: Secret) -> Request:
+        if token not in self._sent:
+            self._sent.append(token)
+        bearer = Secret(b"Bearer " + token.octets())
+        headers: dict[str, str | Secret] = {
+            "Authorization": bearer,
+            "User-Agent": "Flask-MailHandler",
+        }
+        return self.authorized(addressed(job), headers)
+
+    @property
+    def _sent(self) -> collections.deque[Secret]:
+        """The tokens that were sent."""
+        kept = vars(self).setdefault("_kept", collections.deque(maxlen=_KEPT))
+        return t.cast("collections.deque[Secret]", kept)

@@ -77,6 +77,7 @@ class PostmarkEmailHandler(FieldsEmailHandler):
     most_octets = 10_000_000
     most_recipients = 50
     repeats_header_fields = True
+    needs_subject = False
 
     @property
     def home(self) -> str:

@@ -6,7 +6,7 @@ The house, from the top down. A room imports only from itself and from the rooms
     pytest_plugin  the fixtures outbox, smtp_server ...
     __pyinstaller  a hook for PyInstaller
     cli            flask mail
-    pages          the mailbox, the queue and the previews in a browser; the page to unsubscribe
+    pages          the mailbox, the queue, the previews; the page to unsubscribe; webhooks
     flask_mail     the names of Flask-Mail
     flask_mailman  a backend for Flask-Mailman
     extension      Mail, current_mail, Mailer
@@ -19,7 +19,7 @@ The house, from the top down. A room imports only from itself and from the rooms
     testing        the outbox and what was captured; an SMTP server for tests
     lint           what a reader of a message would find wrong
     smtp           pool, session, transaction: envelopes and octets on a connection
-    events         what became of a message: bounces and complaints, read
+    events         what became of a message: bounces, complaints and webhooks, read
     mime           from a message to octets, and from octets to a message
     plaintext      text made from HTML
     net            time limits, hosts, HTTP, access tokens, masking of secrets

@@ -125,10 +125,10 @@ def test_the_log(mail: Mail, caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-@pytest.mark.parametrize("kinds", [["bounce"], ["bounced", "failed"], [""], ["Bounced"]])
+@pytest.mark.parametrize("kinds", [["bounce"], ["bounced", "failure"], [""], ["Bounced"]])
 def test_a_wrong_kind(kinds: list[str], mail: Mail) -> None:
     """The error names the kinds that exist."""
-    with pytest.raises(ValueError, match=r"write one of delivered, deferred, bounced"):
+    with pytest.raises(ValueError, match=r"write one of sent, delivered, deferred, bounced"):
         mail.on_event(*kinds)
 
 

@@ -16,6 +16,8 @@
     framework               Flask or Quart: which of the two, and what is current
     flask_framework, quart_framework  what they do differently: contexts, signals, commands
     unsubscribing           links to leave a list, and what they become
+    webhooks                the URLs to which providers post, and what proves their requests
+    webhook_trial           the webhook of a provider about a captured message, in a test
     verifying               which events are proven, by the address that a bounce came to
     listeners, listener     what an app does with an event: log, signals, on_event
     people                  what mail.address_of adds to a class, such as User

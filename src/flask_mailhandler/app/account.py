@@ -43,6 +43,8 @@ CONNECTION = frozenset(
     " dangerous_plaintext_login folder stream api_key api_secret api_credentials api_url region"
     " configuration_set message_stream domain provider".split()
 )
+# These go with a connection, and are not one themselves.
+_WITH_CONNECTION = frozenset({"webhook_secret", "webhook_key", "webhook_topics"})
 # These belong to handlers that send nothing: they name no server.
 _NO_SERVER = frozenset({"folder", "stream"})
 
@@ -169,8 +171,9 @@ def inherit(flat: Values, given: Values) -> dict[str, object]:
 
 
 def without_connection(given: Values) -> dict[str, object]:
-    """Leave out every option of a connection."""
-    return {name: value for name, value in given.items() if name not in CONNECTION}
+    """Leave out every option of a connection, and what goes with it."""
+    left = CONNECTION | _WITH_CONNECTION
+    return {name: value for name, value in given.items() if name not in left}
 
 
 def known_options(names: Collection[str]) -> dict[str, Option[t.Any, t.Any]]:

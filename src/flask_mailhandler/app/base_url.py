@@ -17,6 +17,11 @@ class BaseURL(t.NamedTuple):
     path: str
     """The path that the app is mounted at; at least ``/``."""
 
+    @property
+    def url(self) -> str:
+        """The URL as a text."""
+        return f"{self.scheme}://{self.host}{self.path}"
+
 
 def read_base_url(value: object, name: str) -> BaseURL:
     """Read ``https://shop.example``, with a path if the app is mounted at one.

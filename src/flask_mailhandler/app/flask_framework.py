@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import flask
@@ -87,6 +88,16 @@ class Framework:
             base_url=base_url,
             data={"List-Unsubscribe": "One-Click"},
             content_type="multipart/form-data",
+        )
+
+    def post_octets(
+        self, app: t.Any, base_url: str, path: str, octets: bytes, headers: Mapping[str, str]
+    ) -> Response:
+        """Send the POST of a provider's webhook to the app."""
+        from flask.testing import FlaskClient
+
+        return FlaskClient(app, app.response_class, use_cookies=False).post(
+            f"/{path}", base_url=base_url, data=octets, headers=dict(headers)
         )
 
     def check_blocking(self, app: t.Any) -> None:

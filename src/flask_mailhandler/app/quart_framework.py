@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from collections.abc import Coroutine
 from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -30,6 +31,7 @@ from quart.testing import QuartClient
 
 from ..errors import ConfigurationError
 from ..errors import MailWarning
+from ..testing.one_click import post_octets
 from ..testing.one_click import post_one_click
 from .flask_framework import Framework
 from .flask_framework import Function
@@ -115,6 +117,13 @@ class QuartFramework(Framework):
     def post(self, app: Quart, base_url: str, path: str) -> Response:
         client = QuartClient(app, use_cookies=False)
         return complete(post_one_click(client, base_url, path), contextvars.copy_context())
+
+    def post_octets(
+        self, app: Quart, base_url: str, path: str, octets: bytes, headers: Mapping[str, str]
+    ) -> Response:
+        client = QuartClient(app, use_cookies=False)
+        work = post_octets(client, base_url, path, octets, headers)
+        return complete(work, contextvars.copy_context())
 
     def check_blocking(self, app: Quart) -> None:
         if not _is_on_loop():

@@ -212,6 +212,10 @@ class Registration:
             self._captures = (*self._captures, capture)
         outbox: t.Any = getattr(into, "outbox", into)
         outbox.read = functools.partial(_read, self)
+        if self.settings.has_webhooks:
+            from .webhook_trial import post_event
+
+            outbox.post = functools.partial(post_event, self)
         try:
             yield
         finally:

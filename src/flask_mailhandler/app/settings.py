@@ -85,6 +85,12 @@ class Settings(Frozen):
         accounts = self.accounts.values()
         return any(account.options.get("unsubscribe") is not None for account in accounts)
 
+    @property
+    def has_webhooks(self) -> bool:
+        """Whether any account has a URL for the webhooks of its provider."""
+        accounts = self.accounts.values()
+        return any(account.options.get("webhook_secret") is not None for account in accounts)
+
     def choose(self, account: Account, *, testing: bool, debug: bool) -> object:
         """Return the kind of handler in force: in tests the one for tests, else the configured
         one, else in debug mode the mailbox if no key says where mail goes."""

@@ -17,6 +17,7 @@ from ..app.current import registration
 from ..app.dev_mailbox import with_folder
 from ..app.send_call import SendCall
 from ..app.settings import read_settings
+from ..app.webhooks import endpoint_of
 from ..errors import QueueError
 from ..handlers import find
 from ..handlers import parse_url
@@ -58,6 +59,8 @@ class InForce:
     """Whether a test captures the mail."""
     of_the_app: Callable[[], list[tuple[str, str, str]]] = list
     """Returns the settings of the whole app: name, value and source."""
+    has_webhooks: bool = False
+    """Whether the app has a URL for the webhooks of the account."""
 
     @functools.cached_property
     def handler(self) -> EmailHandler:
@@ -122,7 +125,8 @@ def of_app(using: str | None) -> InForce:
     shared = functools.partial(_of_the_app, mine, account)
     not_set = mine.framework.wording(_NOT_SET)
     captured = mine.scope is not mine.edges
-    return InForce(account, kind, decided_by, deliver, not_set, captured, shared)
+    hooked = endpoint_of(account) is not None
+    return InForce(account, kind, decided_by, deliver, not_set, captured, shared, hooked)
 
 
 def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, str]]:

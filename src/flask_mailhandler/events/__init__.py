@@ -14,4 +14,5 @@
     complaint        complaints
     prose            what a notification says in sentences
     severity         hard, soft or blocked
+    webhooks/        what a provider says in a request to the app
 """

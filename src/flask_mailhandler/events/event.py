@@ -10,6 +10,7 @@ from .kinds import Severity
 
 if t.TYPE_CHECKING:
     import datetime
+    from collections.abc import Mapping
 
     from ..address import Address
 
@@ -38,7 +39,7 @@ class Event:
     status: str = ""
     """The enhanced code (RFC 3463), such as ``5.1.1``, or ""."""
     severity: Severity | None = None
-    """Why the message was not delivered; None if it was, or if the recipient has complained."""
+    """Why the message was not delivered; None if the event says nothing of the kind."""
     reason: str = ""
     """What the server said, in one line, shortened. It comes from outside: escape it in a page."""
     list_name: str = ""
@@ -46,14 +47,28 @@ class Event:
     account: str = ""
     """The account that the message was queued for; "" if the queue does not have it."""
     tags: tuple[str, ...] = ()
-    """The tags of the message, if the queue has it."""
+    """The tags of the message, if the queue has it, or if the provider names them."""
+    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    """The metadata of the message that the provider names, by name."""
+    provider_id: str = ""
+    """The provider's id of the message, as in :attr:`.Outcome.provider_id`; "" without one."""
+    event_id: str = ""
+    """The id of an event of a webhook: the provider's, or one that is made from the event. The app
+    is told of one event with it."""
+    url: str = ""
+    """The link that was followed, or "". It comes from outside: escape it in a page."""
+    machine: bool = False
+    """Whether the provider says that a program has opened the message or followed the link, such as
+    a scanner, or a proxy that loads the images of each mail."""
     verified: bool = False
     """Whether the source is proven: the notification came to the signed envelope sender of a
     message to this recipient alone (see ``MAIL_BOUNCE_ADDRESS``), or the recipient used a signed
-    link or address to unsubscribe. Anybody can write a bounce, so an app should not stop sending to
-    an address because of an event that is not verified."""
+    link or address to unsubscribe, or a webhook had the provider's signature or the secret of its
+    URL. Anybody can write a bounce, so an app should not stop sending to an address because of an
+    event that is not verified."""
     raw: bytes = dataclasses.field(default=b"", repr=False, compare=False)
-    """The notification, up to its first MiB. It is not stored: b"" if the app is told later."""
+    """The notification, up to its first MiB, or the body of a webhook. It is not stored: b"" if the
+    app is told later."""
 
     def __str__(self) -> str:
         said = " ".join(filter(None, (str(self.code or ""), self.status, self.reason)))

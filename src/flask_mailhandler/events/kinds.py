@@ -8,6 +8,8 @@ import enum
 class EventKind(enum.StrEnum):
     """What happened to a message, for one recipient."""
 
+    SENT = "sent"
+    """The provider has processed the message, and sends it to the recipient's server."""
     DELIVERED = "delivered"
     """The message is in the mailbox, or was passed on for good: to another address, or to a server
     that sends no notifications."""
@@ -15,6 +17,15 @@ class EventKind(enum.StrEnum):
     """The message is late, and the server still tries to deliver it."""
     BOUNCED = "bounced"
     """The server has given up. :attr:`.Event.severity` says whether the address is to blame."""
+    REJECTED = "rejected"
+    """The provider did not try to deliver the message, for example because it suppresses the
+    address itself."""
+    FAILED = "failed"
+    """The provider could not send the message, for example because of an error in its template."""
+    OPENED = "opened"
+    """An image of the message was loaded. :attr:`.Event.machine` says if a program did it."""
+    CLICKED = "clicked"
+    """A link of the message was followed: :attr:`.Event.url`."""
     COMPLAINED = "complained"
     """The recipient has reported the message as spam."""
     UNSUBSCRIBED = "unsubscribed"

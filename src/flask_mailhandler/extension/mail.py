@@ -115,6 +115,10 @@ class Mail(Sender, LaterSender):
             from ..pages.unsubscribe.register import register_on as add_unsubscribe
 
             add_unsubscribe(app, settings)
+        if settings.has_webhooks:
+            from ..pages.webhooks.register import register_on as add_webhooks
+
+            add_webhooks(app, settings)
 
     def allow_mailbox(self, function: A) -> A:
         """Register a function that decides whether the mailbox page may be viewed outside debug

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
+from collections.abc import Iterable
 
 from .. import config
 from ..config import Option
 from ..errors import ConfigurationError
+from ..secret import Secret
 from .base import EmailHandler
 from .configured import Options
 
 if t.TYPE_CHECKING:
     import ssl
+
+
+def _webhook_secret(value: object, name: str) -> Secret:
+    found = config.secret(value, name)
+    # Whoever guesses it can make up events, so it must be long.
+    if not re.fullmatch(rb"[A-Za-z0-9_-]{20,200}", found.octets()):
+        raise ConfigurationError(
+            f"{name} must have at least 20 letters, digits, '-' and '_', because it is a part of a"
+            " URL. Make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return found
+
+
+def _topics(value: object, name: str) -> tuple[str, ...]:
+    items = [*config.split(value)] if isinstance(value, str) else value
+    if not isinstance(items, Iterable):
+        raise ConfigurationError(f"{name} takes a list of topics, not {type(items).__name__}.")
+    return tuple(config.text(item, name) for item in items)
 
 
 class Connecting(EmailHandler, metaclass=Options, abstract=True):
@@ -33,6 +54,18 @@ class Connecting(EmailHandler, metaclass=Options, abstract=True):
     """Your own context, instead of one that trusts the system's authorities."""
     tls_ca_file: Option[str | os.PathLike[str] | None, str | None] = Option(config.path, None)
     """A file with the certificate of a private authority (PEM)."""
+    webhook_secret: Option[str | Secret | None, Secret | None] = Option(_webhook_secret, None)
+    """The last part of the URL to which the provider posts what becomes of messages. If it is left
+    out, the app has no such URL. See :doc:`webhooks`."""
+    webhook_key: Option[str | Secret | None, Secret | None] = Option(config.secret, None)
+    """What proves that the provider has sent a webhook: its signing key, or for Postmark and Brevo,
+    which sign nothing, ``user:password`` of basic authentication."""
+    webhook_topics: Option[Iterable[str] | str | None, tuple[str, ...]] = Option(_topics, ())
+    """The topics of Amazon SNS from which webhooks are taken."""
+
+    webhooks: t.ClassVar[str] = ""
+    """The provider whose webhooks an account of this handler can have, by its name in
+    :mod:`.events.webhooks`; "" if it has none."""
 
     def at_once(self, connections: int) -> int:
         """Return *connections*, if the pool may hold that many."""

@@ -10,6 +10,7 @@
     queue/         messages that wait to be sent, and what became of the others
     previews/      messages made from example data
     unsubscribe/   the page on which a recipient leaves a list, in production too
+    webhooks/      what a provider posts of messages, in production too
 
     displayed      a message, parsed for display within bounds
     panel          the panel that shows one message: its views, frame and files
@@ -17,6 +18,7 @@
     shell          templates, and the headers that protect each response
     answers        responses to programs: JSON and errors
     csrf           pages that need no token of Flask-WTF
+    hosts          on which hosts of an app its pages for everybody are
     times          times as the lists show them
     sent_by        the template and the line of code of a message, and what it has for a provider
     static/        style sheets, scripts and the icon

@@ -7,6 +7,7 @@
     api_request    the requests that a provider would get for it
     criteria       what a test asks of a message or a recipient
     notification   a bounce or a complaint about a captured message
+    provider_events/  what a provider posts of a captured message
     codes          one-time codes in a text
     element        the elements of an HTML part
     one_click      unsubscribe the recipient of a captured message

@@ -53,16 +53,8 @@ def notification(
     :raises ValueError: if no notification says this. The error says what to write.
     """
     known = _kind(kind)
-    if not isinstance(captured, Captured):
-        raise ValueError(
-            f"outbox.event() takes a captured message, such as outbox[0], not {captured!r:.60}."
-        )
+    recipients = recipients_of(captured, to)
     sender = str(captured.envelope.sender)
-    recipients = Addresses(
-        one for one in captured.envelope.recipients if to is None or is_recipient(one, to)
-    )
-    if not recipients:
-        raise ValueError(f"The message has no such recipient; it went to {_names(captured)}.")
     if not sender:
         raise ValueError("The message has no envelope sender, so servers send no notification.")
     if known is EventKind.COMPLAINED:
@@ -70,7 +62,22 @@ def notification(
             raise ValueError("A complaint has no status, code or reason: leave them out.")
         parts = _complaint(captured, recipients)
         return _report(sender, "feedback-report", "Complaint about a message", parts)
-    plain = _SAID[known]
+    said = said_of(known, status, code, reason)
+    assert said is not None
+    parts = _status(captured, recipients, said)
+    return _report(sender, "delivery-status", "Delivery Status Notification", parts)
+
+
+def said_of(
+    kind: EventKind, status: str | None, code: int | None, reason: str | None
+) -> Said | None:
+    """Return what a server says, checked; None if it says nothing of this kind.
+
+    :raises ValueError: if no server can say it.
+    """
+    plain = _SAID.get(kind)
+    if plain is None:
+        return None
     said = Said(
         plain.action,
         plain.status if status is None else status,
@@ -78,8 +85,24 @@ def notification(
         plain.reason if reason is None else reason,
     )
     _check(said)
-    parts = _status(captured, recipients, said)
-    return _report(sender, "delivery-status", "Delivery Status Notification", parts)
+    return said
+
+
+def recipients_of(captured: Captured, to: Criterion) -> Addresses:
+    """Return the recipients of a captured message that a test means.
+
+    :raises ValueError: if there is none.
+    """
+    if not isinstance(captured, Captured):
+        raise ValueError(
+            f"outbox.event() takes a captured message, such as outbox[0], not {captured!r:.60}."
+        )
+    found = Addresses(
+        one for one in captured.envelope.recipients if to is None or is_recipient(one, to)
+    )
+    if not found:
+        raise ValueError(f"The message has no such recipient; it went to {_names(captured)}.")
+    return found
 
 
 def _check(said: Said) -> None:

@@ -81,6 +81,19 @@ async def post_one_click(client: AsyncClient[R], base_url: str, path: str) -> R:
 
     :param base_url: The scheme, the host and the path that the app is mounted at.
     """
+    return await _post(client, base_url, path, {}, form={"List-Unsubscribe": "One-Click"})
+
+
+async def post_octets(
+    client: AsyncClient[R], base_url: str, path: str, octets: bytes, headers: Mapping[str, str]
+) -> R:
+    """Send the POST of a provider's webhook to an app of Quart."""
+    return await _post(client, base_url, path, headers, data=octets)
+
+
+async def _post(
+    client: AsyncClient[R], base_url: str, path: str, headers: Mapping[str, str], **sent: t.Any
+) -> R:
     scheme, _, place = base_url.partition("://")
     host, _, root = place.partition("/")
     root = f"/{root}".rstrip("/")
@@ -88,8 +101,8 @@ async def post_one_click(client: AsyncClient[R], base_url: str, path: str) -> R:
         f"{root}/{path}",
         root_path=root,
         scheme=scheme,
-        headers={"Host": host},
-        form={"List-Unsubscribe": "One-Click"},
+        headers={**headers, "Host": host},
+        **sent,
     )
 
 

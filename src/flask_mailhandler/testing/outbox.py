@@ -39,6 +39,8 @@ class Outbox(list[Captured]):
         """The failures that were set with :meth:`fail`."""
         self.read: Callable[[bytes, str], list[Event]] | None = None
         """Reads a notification that came to an address. An app sets it whose mail is captured."""
+        self.post: Callable[..., list[Event] | None] | None = None
+        """Posts a webhook, with the arguments of :meth:`event`; None if the account has none."""
         self._changed = threading.Condition()
 
     def append(self, captured: Captured) -> None:
@@ -145,6 +147,10 @@ class Outbox(list[Captured]):
         With :data:`MAIL_BOUNCE_ADDRESS`, it comes to the signed address of the message, so its
         events are verified as in production.
 
+        If the account of the message has :data:`MAIL_WEBHOOK_SECRET`, the provider's webhook is
+        posted to the app instead, signed as the provider signs it. Its kind may be any
+        :class:`.EventKind` that the provider has.
+
         :param kind: ``"bounced"``, ``"deferred"``, ``"delivered"`` or ``"complained"``.
         :param to: The recipients that it is about, as in :meth:`find`; all of them if it is left
             out.
@@ -153,8 +159,13 @@ class Outbox(list[Captured]):
         :param reason: What the server says.
         :return: The events that the app was told of.
         :raises ValueError: if no notification says this. The error says what to write.
+        :raises AssertionError: if the app does not take the webhook.
         :raises RuntimeError: if the outbox captures the mail of no app.
         """
+        if self.post is not None:
+            posted = self.post(kind, message, to, status, code, reason)
+            if posted is not None:
+                return posted
         from .notification import notification  # few tests use it
 
         octets = notification(kind, message, to, status, code, reason)

@@ -7,7 +7,6 @@ tried against a live account.
 from __future__ import annotations
 
 import html as escaping
-import json
 import re
 import typing as t
 
@@ -31,6 +30,7 @@ from .fields import recipients_of
 from .fields import texts
 from .spelling import Spelling
 from .spellings import BREVO
+from .spellings import BREVO_CUSTOM
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -47,7 +47,6 @@ not take is not said."""
 OWN_ID = "mh-id"
 """Our Message-ID in the field that events repeat: Brevo writes a Message-ID of its own, and does
 not name it when it recognizes a repeat."""
-_CUSTOM = "X-Mailin-custom"
 _KEY = "idempotencyKey"
 _EXTENSIONS = (
     "xlsx xls ods docx docm doc csv pdf txt gif jpg jpeg png tif tiff rtf bmp cgm css shtml html"
@@ -75,6 +74,7 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
+    webhooks = "brevo"
     spelling: t.ClassVar[Spelling | None] = BREVO
     most_octets = 20_000_000
     most_recipients = 99
@@ -158,11 +158,8 @@ def _inexpressible(message: Message) -> str:
     for one in people:
         if len(one.get("name", "")) > _LONGEST_NAME:
             return f"takes names of at most {_LONGEST_NAME} characters, so shorten {one['name']!r}."
-    for name, value in message.metadata.items():
-        if not f"{name}{value}".isascii():
-            return f"takes metadata= in ASCII by its API, unlike {name!r}: leave it out."
     for name, value in message.headers.pairs:
-        if name.lower() in (_CUSTOM.lower(), _KEY.lower()):
+        if name.lower() in (BREVO_CUSTOM.lower(), _KEY.lower()):
             return f"has the header field {name} for metadata= and keys: leave it out."
         if not value.isascii():
             return f"does not encode the header field {name}: write it in ASCII."
@@ -174,9 +171,10 @@ def _fields(job: Job) -> dict[str, t.Any]:
     to, cc, bcc = recipients_of(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
-    custom = {**message.metadata, OWN_ID: job.message_id}
-    headers = {_KEY: key_of(job), _CUSTOM: json.dumps(custom), **dict(message.headers.pairs)}
+    spelled = BREVO.in_api(message, {OWN_ID: job.message_id})
+    headers = {_KEY: key_of(job), **spelled.pop("headers"), **dict(message.headers.pairs)}
     fields = {
+        **spelled,
         "sender": _person(message.from_addr),
         "to": [*map(_person, to)],
         "cc": [*map(_person, cc)],
@@ -187,7 +185,6 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "htmlContent": html or _as_html(text),
         "headers": headers,
         "attachment": [*map(_file, message.attachments)],
-        **BREVO.in_api(message),
     }
     return BREVO.with_options(fields, message)
 

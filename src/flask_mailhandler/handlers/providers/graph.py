@@ -24,6 +24,7 @@ from ...secret import Secret
 from . import verdict as verdicts
 from .oauth import OAuthEmailHandler
 from .oauth import THE_TOKEN
+from .spellings import GRAPH
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -69,6 +70,7 @@ class GraphEmailHandler(OAuthEmailHandler):
 
     provider = "Microsoft Graph"
     tokens = "OAuthToken.microsoft365(graph=True, ...)"
+    spelling = GRAPH
     most_octets = _MOST_OCTETS
     most_recipients = 500
 

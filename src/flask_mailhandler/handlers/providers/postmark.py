@@ -26,6 +26,8 @@ from .fields import message_of
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spelling import Spelling
+from .spellings import LONGEST_VALUE
 from .spellings import POSTMARK
 from .verdict import Verdict
 
@@ -73,7 +75,8 @@ class PostmarkEmailHandler(FieldsEmailHandler):
     transactional mail."""
 
     provider = "Postmark"
-    spelling = POSTMARK
+    spelling: t.ClassVar[Spelling | None] = POSTMARK
+    webhooks = "postmark"
     most_octets = 10_000_000
     most_recipients = 50
     repeats_header_fields = True
@@ -95,8 +98,8 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        message = message_of(job)
-        fields = {**_fields(message, job), **POSTMARK.in_api(message)}
+        message, ids = message_of(job), self.own_ids(job, most=LONGEST_VALUE)
+        fields = {**_fields(message, job), **POSTMARK.in_api(message, ids)}
         fields["MessageStream"] = fields["MessageStream"] or self.message_stream
         fields = POSTMARK.with_options(fields, message)
         return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))

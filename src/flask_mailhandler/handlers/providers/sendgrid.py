@@ -71,6 +71,7 @@ class SendGridEmailHandler(FieldsEmailHandler):
     """
 
     provider = "SendGrid"
+    webhooks = "sendgrid"
     spelling: t.ClassVar[Spelling | None] = SENDGRID
     most_octets = 30_000_000
     most_recipients = 1000
@@ -185,8 +186,6 @@ def _fields(job: Job) -> dict[str, t.Any]:
         {**_file(one), "disposition": "inline", "content_id": one.cid}
         for one in message.inline_attachments
     ]
-    # Its documentation says which custom arguments take precedence, and not whether both count.
-    meant = {**SENDGRID.in_api(message), "custom_args": None}
     fields = {
         "personalizations": _personalizations(message, job),
         "from": person(message.from_addr),
@@ -195,7 +194,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "content": [*content, *map(_alternative, message.alternatives)],
         "headers": {"Message-ID": job.message_id, **dict(message.headers.pairs)},
         "attachments": [*inline, *map(_file, message.attachments)],
-        **meant,
+        **SENDGRID.in_api(message, {}),
     }
     return SENDGRID.with_options(fields, message)
 

@@ -9,6 +9,7 @@ from ...app.settings import Settings
 from ...app.unsubscribing import check_base_url
 from ...handlers.unsubscribe import UnsubscribeLink
 from ...message.one_click import PATH
+from ..hosts import hosts_of
 
 if t.TYPE_CHECKING:
     from flask.sansio.app import App
@@ -27,7 +28,7 @@ def register_on(app: App, settings: Settings) -> None:
         if isinstance(link, UnsubscribeLink):
             check_base_url(app, settings.base_url, link.setting)
     blueprint, page = _views(app)
-    for host in _hosts(app):
+    for host in hosts_of(app):
         blueprint.add_url_rule(f"/{PATH}<token>", "page", page, methods=["GET", "POST"], **host)
     app.register_blueprint(blueprint)
 
@@ -40,10 +41,3 @@ def _views(app: App) -> tuple[t.Any, t.Callable[..., t.Any]]:
     from . import views
 
     return views.blueprint_of(NAME), views.page
-
-
-def _hosts(app: App) -> list[dict[str, t.Any]]:
-    """Return on which hosts the page is: on all, as MAIL_BASE_URL may name any host of the app."""
-    if app.url_map.host_matching:
-        return [{"host": "<host>"}]
-    return [{}, {"subdomain": "<host>"}] if app.subdomain_matching else [{}]

@@ -19,9 +19,11 @@ from collections.abc import Sequence
 from ...errors import QueueError
 from ...log import logger
 from ..outcomes import DamagedRowError
+from ..stored_message import metadata_in
 from ..stored_message import read_options
 from ..stored_message import tags_in
 from .history_of import history_of
+from .identity import ABOUT_LISTS
 from .identity import new_event
 from .telling import Tell
 from .telling import tell_each
@@ -74,8 +76,18 @@ def _with_rows(history: History, events: Iterable[Event]) -> Iterator[Event]:
 
 def _with_row(event: Event, row: Row) -> Event:
     try:
-        tags = tags_in(read_options(row))
+        options = read_options(row)
     except DamagedRowError:
-        tags = ()
-    message_id = event.message_id or row.message_id
-    return dataclasses.replace(event, message_id=message_id, account=row.account, tags=tags)
+        options = {}
+    list_name = event.list_name
+    if event.kind in ABOUT_LISTS and event.event_id:
+        # A provider knows lists of its own, and not ours.
+        list_name = list_name or str(options.get("list", ""))
+    return dataclasses.replace(
+        event,
+        message_id=event.message_id or row.message_id,
+        account=row.account,
+        tags=tags_in(options) or event.tags,
+        metadata=event.metadata or metadata_in(options),
+        list_name=list_name,
+    )

@@ -2,7 +2,7 @@
 
 An event is the same if a notification is read twice: from two copies in a Maildir, by two processes
 at the same time, or again because the mail server got no answer. The notification itself is not
-compared, because each copy may have other Received fields.
+compared, because each copy may have other Received fields. An event of a webhook has an id.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _LISTS = {
     EventKind.SUBSCRIBED: EventKind.UNSUBSCRIBED,
 }
 """The kinds that end each other."""
+ABOUT_LISTS = frozenset(_LISTS)
 REPEATED = 600.0
 """In so many seconds, leaving or joining a list twice with one message is the same event."""
 _ONCE = frozenset({EventKind.DELIVERED, EventKind.BOUNCED, EventKind.COMPLAINED})
@@ -35,8 +36,10 @@ def new_event(app: str, event: Event, now: float, *, suppresses: bool) -> NewEve
 
     :param suppresses: Whether the app keeps suppressions.
     """
-    ends = _LISTS.get(event.kind) if event.list_name else None
+    ends = _LISTS.get(event.kind) if event.list_name and not event.event_id else None
     released = event.kind is EventKind.SUBSCRIBED and event.verified and event.recipient
+    if event.event_id and not event.list_name:
+        released = None  # the provider means a list of its own, and not that all mail may be sent
     return NewEvent(
         digest=_digest(app, event, event.kind),
         ends="" if ends is None else _digest(app, event, ends),
@@ -45,7 +48,7 @@ def new_event(app: str, event: Event, now: float, *, suppresses: bool) -> NewEve
         facts=to_json(event),
         suppression=_suppression(event, now) if suppresses else None,
         # A second POST is a request, and a second copy of a mail is not.
-        repeats=event.kind in _LISTS and not event.raw,
+        repeats=event.kind in _LISTS and not event.raw and not event.event_id,
         released=(key_of(released), event.list_name) if released and suppresses else None,
     )
 
@@ -60,6 +63,8 @@ def _digest(app: str, event: Event, kind: EventKind) -> str:
 
     A forged event must not hide a verified one, so they are never the same.
     """
+    if event.event_id:
+        return _hashed(app, "webhook", event.verified, event.event_id)
     recipient = key_of(event.recipient or "")
     whose = (app, str(kind), event.verified, recipient)
     if kind in _LISTS and event.list_name and event.time is not None:

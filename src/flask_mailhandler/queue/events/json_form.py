@@ -20,6 +20,8 @@ if t.TYPE_CHECKING:
 _PLAIN = (
     *("message_id", "envelope_id", "code", "status", "reason", "list_name", "verified", "account"),
 )
+# Only of webhooks, and not in a row of an earlier release. They are written if they have a value.
+_OF_WEBHOOKS = ("metadata", "provider_id", "event_id", "url", "machine")
 
 
 def to_json(event: Event) -> str:
@@ -36,6 +38,7 @@ def as_dict(event: Event) -> dict[str, t.Any]:
         "time": None if event.time is None else event.time.isoformat(),
         "tags": [*event.tags],
         **{name: getattr(event, name) for name in _PLAIN},
+        **{name: value for name in _OF_WEBHOOKS if (value := getattr(event, name))},
     }
 
 
@@ -50,6 +53,7 @@ def from_json(text: str) -> Event:
         time=None if time is None else datetime.datetime.fromisoformat(time),
         tags=tuple(found["tags"]),
         **{name: found[name] for name in _PLAIN},
+        **{name: found[name] for name in _OF_WEBHOOKS if name in found},
     )
 
 

@@ -69,6 +69,8 @@ class FakeSendGrid(FakeProvider):
             yield "There is a limit of 1000 total recipients", "personalizations"
         if len(everyone) != len(set(everyone)):
             yield "Each email address should be unique between to, cc, and bcc", "personalizations"
+        if len(fields.get("categories", [])) > 10:
+            yield "Bad Request", "categories"
         if not fields.get("subject"):
             yield "The subject is required", "subject"
         content = fields.get("content") or []

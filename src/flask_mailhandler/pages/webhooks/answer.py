@@ -1,0 +1,114 @@
+"""What is done with a request, in an app of Flask or of Quart.
+
+::
+
+    bound ── secret ── signature ── parsed ── stored ── told ── 200
+     413      401         401        400       503
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import time
+import typing as t
+from collections.abc import Mapping
+
+from ...app.listeners import handle_events
+from ...app.webhooks import Endpoint
+from ...app.webhooks import endpoint_of
+from ...app.webhooks import TRUSTED
+from ...errors import QueueError
+from ...events.webhooks.call import Call
+from ...events.webhooks.call import MAX_OCTETS as MAX_OCTETS
+from ...events.webhooks.call import WebhookError
+from ...log import logger
+from ...secret import Secret
+from .fetching import fetched
+
+if t.TYPE_CHECKING:
+    from ...app.registration import Registration
+
+Answer: t.TypeAlias = tuple[str, int, dict[str, str]]
+"""A text, its status, and the header fields."""
+
+HEADERS = {
+    "Content-Type": "text/plain; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+
+
+def about() -> Answer:
+    """Answer a GET, which some providers send to try a URL, in the same way for every secret."""
+    return "Providers post what becomes of mail to this URL.\n", 200, HEADERS
+
+
+def too_large() -> Answer:
+    """Answer a request that is not read."""
+    return _refused(WebhookError(f"it has more than {MAX_OCTETS} octets", 413))
+
+
+def knows(mine: Registration, account: str, secret: str) -> Endpoint | None:
+    """Return the endpoint of an account; None if there is none, or if the secret is another."""
+    found = mine.settings.accounts.get(account)
+    endpoint = None if found is None else endpoint_of(found)
+    # Compared in any case, so that the time does not tell which accounts there are.
+    wanted = Secret("no account") if endpoint is None else endpoint.secret
+    same = hmac.compare_digest(secret.encode(errors="replace"), wanted.octets())
+    return endpoint if same else None
+
+
+def answer_to(
+    mine: Registration,
+    account: str,
+    secret: str,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> Answer:
+    """Read a request, store its events, and tell the app of those that are new."""
+    endpoint = knows(mine, account, secret)
+    if endpoint is None:
+        logger.info("A webhook for the account %r was refused: its URL is wrong.", account[:50])
+        return _refused(WebhookError("the account or the secret in its URL is wrong"))
+    if not body:  # a provider, or flask mail check, tries the URL
+        return _done()
+    try:
+        events = endpoint.format.read(_call(mine, account, endpoint, headers, body))
+    except WebhookError as error:
+        logger.warning("A webhook for the account %r was refused: %s.", account, error)
+        return _refused(error)
+    try:
+        handle_events(mine, events)
+    except QueueError as error:
+        logger.error("Events for the account %r are not stored: %s", account, error)
+        return "The events cannot be stored now.\n", 503, {**HEADERS, "Retry-After": "60"}
+    return _done()
+
+
+def _call(
+    mine: Registration,
+    account: str,
+    endpoint: Endpoint,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> Call:
+    trusted: dict[str, t.Any] = mine.scope.setdefault(TRUSTED, {})
+    return Call(
+        headers={name.lower(): value for name, value in headers.items()},
+        body=body,
+        now=time.time(),
+        key=trusted.get(account, endpoint.key),
+        topics=endpoint.topics,
+        kept=mine.settings.queue.queue_keep,
+        fetch=functools.partial(fetched, trusted),
+    )
+
+
+def _done() -> Answer:
+    return "OK\n", 200, HEADERS
+
+
+def _refused(error: WebhookError) -> Answer:
+    return f"Refused: {error}.\n", error.status, HEADERS

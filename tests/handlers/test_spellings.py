@@ -171,8 +171,13 @@ HOSTILE = ["a, b=c", 'say "hi"', "back\\slash", "=?utf-8?q?x?=", "a  b   c", "Gr
            "tab\tbed", "\N{SNOWMAN}" * 60, "{}", "' OR 1", "</x>", "a:b", "ü " * 300]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("name", ["mailgun", "sendgrid", "brevo"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("mailgun", "sendgrid") for value in HOSTILE),
+        *(("brevo", value) for value in HOSTILE if re.fullmatch("[ -~]*", value)),
+    ],
+)
 def test_json_in_the_header(name: str, value: str) -> None:
     """JSON in a header field survives folding, and is never written in encoded words."""
     given = {"a": value, "b": "c"}
@@ -210,6 +215,10 @@ REFUSED: list[tuple[str, MessageFields, str]] = [
     ("mailgun", {"stream": "a"}, "Mailgun has no streams"),
     ("sendgrid", {"tags": [str(number) for number in range(11)]}, "at most 10 of tags=, not 11"),
     ("sendgrid", {"stream": "a"}, "SendGrid has no streams"),
+    ("brevo", {"metadata": {"a": "ü"}}, r"ASCII characters, in metadata\['a'\]"),
+    ("brevo", {"metadata": {"ü": "a"}}, "in a name of metadata="),
+    ("sendgrid", {"tags": ["ü"]}, "ASCII characters, in tags="),
+    ("sendgrid", {"metadata": {"email": "a"}}, "names that its events do not have"),
     ("brevo", {"track_opens": True}, "Brevo does not take track_opens="),
     ("brevo", {"stream": "a"}, "Brevo has no streams"),
 ]
@@ -304,7 +313,7 @@ API: list[tuple[type[FakeProvider], MessageFields, dict[str, t.Any], dict[str, t
         "mailgun": {"o:tag": ["b", "c"], "o:testmode": True}}}, {},
      {"o:tag": [b"b", b"c"], "v:order": ["ü--x".encode()], "o:testmode": [b"true"]}),
     (FakeSendGrid, {**BOTH, **TRACKED}, {},
-     {"categories": ["news"], "custom_args": {"order": "17", "Team": "eu"},
+     {"categories": ["news"],
       "tracking_settings": {"open_tracking": {"enable": True},
                             "click_tracking": {"enable": False}}}),
     (FakeSendGrid, {"track_opens": True, "provider_options": {"sendgrid": {
@@ -348,12 +357,12 @@ def test_by_api(
 def test_metadata_by_brevo() -> None:
     """Brevo gets metadata in a header field, as JSON, next to our Message-ID."""
     with FakeBrevo() as fake:
-        (report,) = send(fake, written(metadata={"order": "17", "a": "Grüße"}))
+        (report,) = send(fake, written(metadata={"order": "17", "a": "b"}))
 
     (mail,) = fake.taken
     assert fake.faults == []
     assert json.loads(mail.fields["headers"]["X-Mailin-custom"]) == {
-        "order": "17", "a": "Grüße", "mh-id": report.message_id
+        "order": "17", "a": "b", "mh-id": report.message_id
     }  # fmt: skip
 
 

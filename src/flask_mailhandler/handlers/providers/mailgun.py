@@ -41,7 +41,6 @@ if t.TYPE_CHECKING:
     from ...net.http.response import Response
 
 _HOMES = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
-_IN_A_URL = "'mailgun://KEY@eu?domain=mg.example.com', with the region 'us' or 'eu'"
 # The page, with the status 200, at a URL that is not of its API: seen by peers, not documented.
 _NOT_THE_API = b"Mailgun Magnificent API"
 # It may be right a moment later, because the system is "eventually consistent".
@@ -77,6 +76,7 @@ class MailgunEmailHandler(APIEmailHandler):
     """The region of the domain, ``us`` or ``eu``. If it is left out: ``us``."""
 
     provider = "Mailgun"
+    example = "mailgun://KEY@eu?domain=mg.example.com"
     spelling = MAILGUN
     most_octets = 25_000_000
     most_recipients = 1000
@@ -86,7 +86,7 @@ class MailgunEmailHandler(APIEmailHandler):
         if self.domain is None:
             raise ConfigurationError(
                 "MAIL_DOMAIN is not set: Mailgun needs the domain that sends. Set it, or write"
-                f" MAIL_URL = {_IN_A_URL}."
+                f" MAIL_URL = '{self.example}'."
             )
         if self.region not in (None, *_HOMES):
             raise ConfigurationError("MAIL_REGION must be 'us' or 'eu' for Mailgun.")
@@ -100,7 +100,10 @@ class MailgunEmailHandler(APIEmailHandler):
     def options_of_url(cls, url: URL) -> dict[str, object]:
         """Read ``mailgun://KEY@eu?domain=mg.example.com``."""
         if url.host not in _HOMES or url.port or url.password or url.path.strip("/"):
-            raise ConfigurationError(f"{url.setting} must be like {_IN_A_URL}.")
+            raise ConfigurationError(
+                f"{url.setting} must be like '{cls.example}', with the region 'us' or 'eu', and"
+                " only a query may follow it."
+            )
         return {"api_key": url.username, "region": url.host}
 
     def check(self, job: Job) -> None:

@@ -154,7 +154,7 @@ def test_testing_page(client: str, tmp_path: Path) -> None:
             options += [f"--live-server-port={kept.getsockname()[1]}"]
         output = run_pytest(tmp_path, *options)
 
-    assert f"{20 if client == 'your own' else 21} passed" in output
+    assert f"{21 if client == 'your own' else 22} passed" in output
 
 
 @pytest.mark.parametrize(

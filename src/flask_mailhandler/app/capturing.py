@@ -7,7 +7,6 @@ import typing as t
 
 from ..handlers import find
 from ..handlers.base import EmailHandler
-from ..handlers.memory import MemoryEmailHandler
 from ..testing.outbox import Outbox
 from .account import Account
 from .settings import Settings
@@ -47,9 +46,7 @@ class InMemory:
         self.edges: dict[str, t.Any] = {}
 
     def handler(self, account: Account) -> EmailHandler:
-        memory = account.build(MemoryEmailHandler)
-        assert isinstance(memory, MemoryEmailHandler)
-        return memory.into(self._outbox, account.name, account.elsewhere())
+        return account.in_memory().into(self._outbox, account.name, account.elsewhere())
 
     def close(self) -> None:
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import typing as t
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ from ..testing.outbox import Outbox
 from .base import accept
 from .base import EmailHandler
 from .failure import failed
+
+if t.TYPE_CHECKING:
+    from .providers.api import APIEmailHandler
 
 
 class MemoryEmailHandler(EmailHandler):
@@ -46,6 +50,8 @@ class MemoryEmailHandler(EmailHandler):
     """Whether the messages come from ``send_later``."""
     key: str = ""
     """The ``key=`` of the messages."""
+    provider: APIEmailHandler | None = None
+    """The handler that would have sent the messages by an API."""
 
     def queuing(self, key: str, using: str) -> MemoryEmailHandler:
         """Return the same handler, with the same list, for messages of ``send_later``."""
@@ -54,6 +60,15 @@ class MemoryEmailHandler(EmailHandler):
     def into(self, outbox: Outbox, using: str, session: Mapping[str, object]) -> MemoryEmailHandler:
         """Return the same handler with another list, for another account."""
         return dataclasses.replace(self, outbox=outbox, using=using, session=session)
+
+    def instead_of(self, provider: APIEmailHandler) -> MemoryEmailHandler:
+        """Return the same handler for messages that a provider would have sent."""
+        return dataclasses.replace(self, provider=provider)
+
+    def check(self, job: Job) -> None:
+        """Check that the provider could send a message as it is written."""
+        if self.provider is not None:
+            self.provider.check(job)
 
     def seal(self, content: Content) -> Content:
         """Return the content unsigned, because it is not sent. So no key is needed."""
@@ -79,7 +94,16 @@ class MemoryEmailHandler(EmailHandler):
             return failed(job, RefusedError(str(error)))
         envelope = job.envelope if report.ok else job.envelope.to(report.accepted)
         self.outbox.append(
-            Captured(message, envelope, content, report, self.using, self.queued, self.key)
+            Captured(
+                message,
+                envelope,
+                content,
+                report,
+                self.using,
+                self.queued,
+                self.key,
+                self.provider,
+            )
         )
         return report
 

@@ -77,7 +77,8 @@ def test_what_resend_gets() -> None:
     assert fields.pop("attachments") == [
         {"filename": "logo.png", "content": "cG5n", "content_type": "image/png",
          "content_id": "logo@shop"},
-        {"filename": "ä.csv", "content": "w6QsYgo=", "content_type": "text/csv"},
+        {"filename": "ä.csv", "content": "w6QsYgo=",
+         "content_type": "text/csv; charset=utf-8"},
         {"filename": "attachment.gif", "content": "eA==", "content_type": "image/gif"},
     ]  # fmt: skip
     assert fields == {

@@ -38,7 +38,7 @@ MAILS: list[dict[str, t.Any]] = [
         "text": "x",
         "attachments": [
             Attachment(b"\0\xff", filename="a.pdf"),
-            Attachment("ä,b\n", filename="b.csv"),
+            Attachment("a,b\n", filename="b.csv"),
         ],
     },
     {"html": '<img src="cid:logo@shop">', "text": "x", "inline_attachments": [LOGO]},

@@ -19,12 +19,12 @@ from ...report import About
 from ...report import Job
 from ...secret import Secret
 from . import verdict as verdicts
+from .attached import in_utf8
+from .attached import named
 from .fields import body_of
 from .fields import FieldsEmailHandler
-from .fields import in_base64
 from .fields import key_of
 from .fields import message_of
-from .fields import named
 from .fields import person
 from .fields import recipients_of
 from .fields import texts
@@ -53,6 +53,7 @@ _EXTENSIONS = (
     " aiff mp4 mov avi mkv mpeg mpg wmv pkpass xlsm"
 )
 """The attachments that it takes, by its client of October 2026 (brevo-python 5.1)."""
+_LONGEST_NAME = 70
 # Names with one of these and a letter beyond ASCII get lost: see _person.
 _SPECIALS = frozenset('()<>[]:;@\\,."')
 _OF_SENDER = r"\bsender\b.*\b(?:not valid|invalid|not verified)\b"
@@ -153,9 +154,15 @@ def _inexpressible(message: Message) -> str:
         return "shows no inline_attachments=: link to images with https: instead of cid:."
     if len(message.reply_to) > 1:
         return "takes one address in reply_to=: leave out the others."
+    assert message.from_addr is not None
+    people = [_person(one) for one in (message.from_addr, *message.to, *message.cc, *message.bcc)]
+    people += [_reply_to(one) for one in message.reply_to]
+    for one in people:
+        if len(one.get("name", "")) > _LONGEST_NAME:
+            return f"takes names of at most {_LONGEST_NAME} characters, so shorten {one['name']!r}."
     for name, value in message.headers.pairs:
         if name.lower() in (BREVO_CUSTOM.lower(), _KEY.lower()):
-            return f"has the header field {name} for its own use: leave it out."
+            return f"has the header field {name} for metadata= and keys: leave it out."
         if not value.isascii():
             return f"does not encode the header field {name}: write it in ASCII."
     return ""
@@ -168,14 +175,13 @@ def _fields(job: Job) -> dict[str, t.Any]:
     assert message.from_addr is not None
     spelled = BREVO.in_api(message, {OWN_ID: job.message_id})
     headers = {_KEY: key_of(job), **spelled.pop("headers"), **dict(message.headers.pairs)}
-    reply_to = message.reply_to[0] if message.reply_to else None
     fields = {
         **spelled,
         "sender": _person(message.from_addr),
         "to": [*map(_person, to)],
         "cc": [*map(_person, cc)],
         "bcc": [*map(_person, bcc)],
-        "replyTo": reply_to and _person(reply_to, sent_in_eight_bits=True),
+        "replyTo": next(map(_reply_to, message.reply_to), None),
         "subject": message.subject,
         "textContent": text,
         "htmlContent": html or _as_html(text),
@@ -185,13 +191,16 @@ def _fields(job: Job) -> dict[str, t.Any]:
     return BREVO.with_options(fields, message)
 
 
-def _person(address: Address, *, sent_in_eight_bits: bool = False) -> dict[str, str]:
-    """Return an address with its name, encoded where Brevo would lose it or send it unencoded
-    (django-anymail 15.1 has both)."""
-    name = address.name
+def _person(address: Address) -> dict[str, str]:
+    """Return an address with its name, encoded where Brevo would lose it (django-anymail 15.1)."""
+    return person(address) if _SPECIALS.isdisjoint(address.name) else _reply_to(address)
+
+
+def _reply_to(address: Address) -> dict[str, str]:
+    """Return an address with its name, encoded because Brevo would send it in 8 bits."""
     found = person(address)
-    if not name.isascii() and (sent_in_eight_bits or not _SPECIALS.isdisjoint(name)):
-        found["name"] = " ".join(encoded_words(name))
+    if not address.name.isascii():
+        found["name"] = " ".join(encoded_words(address.name))
     return found
 
 
@@ -205,4 +214,4 @@ def _as_html(text: str) -> str:
 def _file(attachment: Attachment) -> dict[str, str]:
     """Return an attachment. Brevo guesses its type from the name."""
     filename, _ = named(attachment)
-    return {"name": filename, "content": in_base64(attachment)}
+    return {"name": filename, "content": in_utf8(attachment)}

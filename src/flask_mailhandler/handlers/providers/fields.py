@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import typing as t
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
 
 from ...address import Address
-from ...attachment import Attachment
 from ...errors import MessageError
 from ...message.message import Message
 from ...report import Job
@@ -127,22 +125,6 @@ def texts(message: Message) -> tuple[str, str]:
 
         return plaintext(message.html), message.html
     return message.text, message.html
-
-
-def in_base64(attachment: Attachment) -> str:
-    """Return the octets of an attachment.
-
-    :raises MessageError: if its file has changed.
-    """
-    data = attachment.data
-    return base64.b64encode(data.encode() if isinstance(data, str) else data).decode()
-
-
-def named(attachment: Attachment) -> tuple[str, str]:
-    """Return the name and the type of an attachment. APIs need a name."""
-    found = attachment.named()
-    mimetype = found.mimetype.partition(";")[0].strip()
-    return found.filename or "attachment", mimetype
 
 
 def body_of(fields: dict[str, t.Any]) -> bytes:

@@ -11,17 +11,20 @@ import typing as t
 from collections.abc import Mapping
 
 from ...attachment import Attachment
+from ...attachment.name_and_type import type_by_name
+from ...errors import MessageError
 from ...phase import State
 from ...report import About
 from ...report import Job
 from ...secret import Secret
 from . import verdict as verdicts
+from .attached import full_type
+from .attached import in_base64
+from .attached import named
 from .fields import body_of
 from .fields import FieldsEmailHandler
-from .fields import in_base64
 from .fields import key_of
 from .fields import message_of
-from .fields import named
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
@@ -34,6 +37,7 @@ if t.TYPE_CHECKING:
 
 _KEY_IS_KNOWN = 23 * 3600.0
 """Seconds: an Idempotency-Key is recognized for 24 hours."""
+_ANY_TYPE = "application/octet-stream"
 _LOGIN = {"missing_api_key", "restricted_api_key", "invalid_api_key"}
 # It is a validation_error too.
 _WRONG_KEY = r"\bapi key\b"
@@ -66,6 +70,20 @@ class ResendEmailHandler(FieldsEmailHandler):
     def home(self) -> str:
         """The URL of the provider's own API."""
         return "https://api.resend.com"
+
+    def check(self, job: Job) -> None:
+        """Check that Resend can send a message as it is written."""
+        super().check(job)
+        message = message_of(job)
+        for attachment in (*message.inline_attachments, *message.attachments):
+            filename, mimetype = named(attachment)
+            # It accepts such a message and does not send it (django-anymail 14 found that).
+            if "." not in filename or _is_other(filename, mimetype.lower()):
+                raise MessageError(
+                    f"Resend does not send an attachment called {filename!r} of the type"
+                    f" {mimetype}: pass filename= with the extension of its type, or leave out"
+                    " mimetype=."
+                )
 
     def request(self, job: Job) -> Request:
         """Return the request for a job: its fields, and the key that its repeats have too."""
@@ -128,4 +146,17 @@ def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
 
 def _file(attachment: Attachment) -> dict[str, str]:
     filename, mimetype = named(attachment)
-    return {"filename": filename, "content": in_base64(attachment), "content_type": mimetype}
+    file = {"filename": filename, "content": in_base64(attachment)}
+    if mimetype.lower() == _ANY_TYPE and type_by_name(filename) not in (None, _ANY_TYPE):
+        return file  # Resend finds the type by the name
+    return {**file, "content_type": full_type(attachment)}
+
+
+def _is_other(filename: str, mimetype: str) -> bool:
+    """Return whether a name says another type than the attachment has."""
+    import mimetypes  # as for guessing a type
+
+    if type_by_name(filename) in (None, mimetype) or mimetype == _ANY_TYPE:
+        return False
+    extension = "." + filename.lower().rpartition(".")[2]
+    return extension not in mimetypes.guess_all_extensions(mimetype)

@@ -40,8 +40,9 @@ A_TAG: t.Final = "tag"
 _POSTMARK_NAME = Form("[!-9;-~]{1,20}", "up to 20 visible ASCII characters except ':'")
 LONGEST_VALUE: t.Final = 80
 _POSTMARK_VALUE = Form(f".{{0,{LONGEST_VALUE}}}", f"up to {LONGEST_VALUE} characters")
-# https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages: 128 of ASCII
-_MAILGUN_TAG = Form("[ -~]+", "ASCII characters")
+# Tags of Mailgun (https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages) and
+# SendGrid; Brevo does not encode the header field in which metadata are.
+_ASCII = Form("[ -~]*", "ASCII characters")
 _MAILGUN_TAGS = 10
 # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: maxItems of categories
 _SENDGRID_TAGS = 10
@@ -129,10 +130,10 @@ def _mailgun_header(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _sendgrid(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
+    """Return the fields of SendGrid. It has the metadata in each copy of the message."""
     tracking = {"opens": "open_tracking", "clicks": "click_tracking"}
     return {
         "categories": [*message.tags],
-        "custom_args": {**message.metadata, **ids},
         "tracking_settings": {tracking[name]: {"enable": on} for name, on in _tracking(message)},
     }
 
@@ -196,7 +197,7 @@ MAILGUN: t.Final = Spelling(
     provider="Mailgun",
     servers=r"smtp(\.eu)?\.mailgun\.org",
     most_tags=_MAILGUN_TAGS,
-    tag=_MAILGUN_TAG,
+    tag=_ASCII,
     metadata_name=MAILGUN_NAME,
     tracks=True,
     reserved=frozenset({"to", "message"}),
@@ -207,7 +208,7 @@ SENDGRID: t.Final = Spelling(
     provider="SendGrid",
     servers=r"smtp\.sendgrid\.net",
     most_tags=_SENDGRID_TAGS,
-    tag=ANY,
+    tag=_ASCII,
     metadata_name=_SENDGRID_NAME,
     tracks=True,
     reserved=frozenset({"personalizations", "headers"}),
@@ -219,7 +220,8 @@ BREVO: t.Final = Spelling(
     provider="Brevo",
     servers=r"smtp-relay\.(brevo|sendinblue)\.com",
     tag=ANY,
-    metadata_name=ANY,
+    metadata_name=_ASCII,
+    metadata_value=_ASCII,
     reserved=frozenset({"to", "cc", "bcc", "headers", "messageversions"}),
     in_api=_brevo,
     in_header=_brevo_header,

@@ -25,7 +25,7 @@ class FakeSendGrid(FakeProvider):
     FIELDS: t.ClassVar = {
         "personalizations": list, "from": dict, "reply_to_list": list, "subject": str,
         "content": list, "attachments": list, "headers": dict, "categories": list,
-        "custom_args": dict, "tracking_settings": dict, "mail_settings": dict,
+        "tracking_settings": dict, "mail_settings": dict, "ip_pool_name": str,
     }  # fmt: skip
     COPY: t.ClassVar = {"to": list, "cc": list, "bcc": list, "custom_args": dict}
     ATTACHED: t.ClassVar = {"content", "filename", "type", "disposition"}

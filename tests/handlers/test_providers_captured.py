@@ -54,7 +54,7 @@ def test_what_a_provider_cannot_express(
 def test_what_the_provider_would_get(fake: FakeProvider, tmp_path: Path) -> None:
     """The outbox shows the request that the provider gets when the same message is sent."""
     app, mail = app_of(fake.mail_url, tmp_path)
-    attached = Attachment(b"x", filename="x.bin")
+    attached = Attachment(b"x", filename="x.pdf")
     message = letter().replace(
         html="<p>Hi",
         cc="carl@example.com",

@@ -28,6 +28,7 @@ from .fields import message_of
 from .fields import person
 from .fields import recipients_of
 from .fields import texts
+from .spelling import Spelling
 from .spellings import BREVO
 from .spellings import BREVO_CUSTOM
 from .verdict import Verdict
@@ -74,9 +75,10 @@ class BrevoEmailHandler(FieldsEmailHandler):
 
     provider = "Brevo"
     webhooks = "brevo"
-    spelling = BREVO
+    spelling: t.ClassVar[Spelling | None] = BREVO
     most_octets = 20_000_000
     most_recipients = 99
+    needs_body = True
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
 
     @property
@@ -146,10 +148,6 @@ def _is_known(filename: str) -> bool:
 
 def _inexpressible(message: Message) -> str:
     """Return what a message has that Brevo cannot send, and what to do instead."""
-    if not message.subject:
-        return "takes no message without a subject: pass subject=."
-    if not (message.text or message.html):
-        return "takes no message without a body: pass text= or html=."
     if message.inline_attachments:
         return "shows no inline_attachments=: link to images with https: instead of cid:."
     if len(message.reply_to) > 1:

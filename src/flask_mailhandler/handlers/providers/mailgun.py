@@ -30,6 +30,7 @@ from ...secret import Secret
 from . import verdict as verdicts
 from .api import APIEmailHandler
 from .readers import read_region
+from .spelling import Spelling
 from .spellings import MAILGUN
 from .spellings import mailgun_form
 from .spellings import MAILGUN_NAME
@@ -77,7 +78,7 @@ class MailgunEmailHandler(APIEmailHandler):
 
     provider = "Mailgun"
     example = "mailgun://KEY@eu?domain=mg.example.com"
-    spelling = MAILGUN
+    spelling: t.ClassVar[Spelling | None] = MAILGUN
     most_octets = 25_000_000
     most_recipients = 1000
 

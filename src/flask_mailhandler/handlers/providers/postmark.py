@@ -26,6 +26,7 @@ from .fields import message_of
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spelling import Spelling
 from .spellings import LONGEST_VALUE
 from .spellings import POSTMARK
 from .verdict import Verdict
@@ -74,11 +75,12 @@ class PostmarkEmailHandler(FieldsEmailHandler):
     transactional mail."""
 
     provider = "Postmark"
-    spelling = POSTMARK
+    spelling: t.ClassVar[Spelling | None] = POSTMARK
     webhooks = "postmark"
     most_octets = 10_000_000
     most_recipients = 50
     repeats_header_fields = True
+    needs_subject = False
 
     @property
     def home(self) -> str:

@@ -28,6 +28,7 @@ from .fields import message_of
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spelling import Spelling
 from .spellings import RESEND
 from .verdict import Verdict
 
@@ -60,7 +61,7 @@ class ResendEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Resend"
-    spelling = RESEND
+    spelling: t.ClassVar[Spelling | None] = RESEND
     webhooks = "resend"
     most_octets = 40_000_000
     most_recipients = 50

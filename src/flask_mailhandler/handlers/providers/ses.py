@@ -32,6 +32,7 @@ from . import verdict as verdicts
 from .api import APIEmailHandler
 from .readers import read_region
 from .sigv4 import Credentials
+from .spelling import Spelling
 from .spellings import SES
 from .verdict import Verdict
 
@@ -96,7 +97,7 @@ class SESEmailHandler(APIEmailHandler):
     """The configuration set to send with."""
 
     provider = "Amazon SES"
-    spelling = SES
+    spelling: t.ClassVar[Spelling | None] = SES
     webhooks = "ses"
     most_octets = 40_000_000
     most_recipients = 50

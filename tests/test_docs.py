@@ -154,7 +154,7 @@ def test_testing_page(client: str, tmp_path: Path) -> None:
             options += [f"--live-server-port={kept.getsockname()[1]}"]
         output = run_pytest(tmp_path, *options)
 
-    assert f"{20 if client == 'your own' else 21} passed" in output
+    assert f"{21 if client == 'your own' else 22} passed" in output
 
 
 @pytest.mark.parametrize(
@@ -229,6 +229,7 @@ def test_keys_that_are_named_exist() -> None:
         *(("CHANGES", name) for name in ("MAIL_FROM", "MAIL_SENDER", "MAIL_QUEUE_URL")),  # warn
         ("config", "MAIL_PASWORD"),  # a slip of the pen
         ("handlers", "MAIL_SENDMAIL"),  # the key of the handler that is written there
+        ("own", "MAIL_LOFT"),  # and of the provider that is
         ("migrating", "MAIL_DEFAULT_CHARSET"),  # Flask-Mailman's
         ("migrating", "MAIL_SEND_OPTIONS"),
     }

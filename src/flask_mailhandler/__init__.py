@@ -109,6 +109,7 @@ if t.TYPE_CHECKING:
     from .signals import message_queued as message_queued
     from .signals import message_sent as message_sent
     from .signals import message_unsubscribed as message_unsubscribed
+    from .testing.api_request import APIRequest as APIRequest
     from .testing.captured import Captured as Captured
     from .testing.element import Element as Element
     from .testing.outbox import Outbox as Outbox
@@ -118,6 +119,7 @@ if t.TYPE_CHECKING:
 _HOMES = {
     "address": ["Address"],
     "attachment": ["Attachment"],
+    "testing.api_request": ["APIRequest"],
     "testing.captured": ["Captured"],
     "content": ["Content"],
     "envelope": ["DSN", "Envelope"],
@@ -192,6 +194,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DSN",
+    "APIRequest",
     "About",
     "Address",
     "Attachment",

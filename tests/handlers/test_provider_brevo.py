@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.header
+import json
 import typing as t
 
 import pytest
@@ -86,6 +87,26 @@ def test_what_brevo_gets(fake: FakeBrevo) -> None:
     assert [outcome.code for outcome in report.outcomes] == [201] * 4
 
 
+def test_tags_metadata_and_options(fake: FakeBrevo) -> None:
+    """Metadata is in the field that events repeat, with our Message-ID."""
+    message = letter().replace(
+        tags=["news", "Grüße"],
+        metadata={"order": "17", "kind": "paper back"},
+        provider_options={"brevo": {"batchId": "b-1"}, "sendgrid": {"asm": {"group_id": 1}}},
+    )
+    (report,) = send(fake, message)
+
+    fields = fake.taken[0].fields
+    assert fields["tags"] == ["news", "Grüße"]
+    assert fields["batchId"] == "b-1"
+    assert "asm" not in fields
+    assert json.loads(fields["headers"]["X-Mailin-custom"]) == {
+        "order": "17",
+        "kind": "paper back",
+        "mh-id": report.message_id,
+    }
+
+
 @pytest.mark.parametrize(
     ("bodies", "text", "html"),
     [
@@ -115,7 +136,7 @@ def test_text_and_html(fake: FakeBrevo, bodies: dict[str, t.Any], text: str, htm
         ("Lee, Änn", True),
         ("Änn: Shop", True),
         ("Änn “Lee” <3", True),
-        ("Ä" * 40 + ".", True),
+        ("Ä" * 20 + ".", True),
     ],
 )
 def test_names(fake: FakeBrevo, name: str, encoded: bool) -> None:
@@ -262,9 +283,16 @@ REFUSED_HERE: list[tuple[Message, str]] = [
     (wrong(text=""), "without a body: pass text= or html="),
     (wrong(html='<img src="cid:logo@shop">', inline_attachments=[IMAGE]), "https: instead of cid:"),
     (wrong(reply_to=["a@example.com", "b@example.com"]), "one address in reply_to="),
+    (wrong(to=("x" * 71, "b@example.com")), "names of at most 70 characters"),
+    (wrong(reply_to=("Ä" * 40, "b@example.com")), "at most 70 characters, so shorten '=\\?utf-8"),
+    (wrong(metadata={"name": "Grüße"}), r"ASCII characters, in metadata\['name'\]"),
+    (wrong(metadata={"größe": "x"}), "ASCII characters, in a name of metadata="),
+    (wrong(track_opens=False), "does not take track_opens="),
+    (wrong(stream="news"), "has no streams"),
+    (wrong(provider_options={"brevo": {"headers": {"X-A": "1"}}}), "cannot have 'headers'"),
     (wrong(headers={"X-Name": "Grüße"}), "does not encode the header field X-Name"),
-    (wrong(headers={"idempotencykey": "x"}), "idempotencykey for its own use: leave it out"),
-    (wrong(headers={"X-Mailin-Custom": "x"}), "X-Mailin-Custom for its own use: leave it out"),
+    (wrong(headers={"idempotencykey": "x"}), "idempotencykey for metadata= and keys: leave it out"),
+    (wrong(headers={"X-Mailin-Custom": "x"}), "X-Mailin-Custom for metadata= and keys"),
     (wrong(headers=[("X-A", "1"), ("x-a", "2")]), "Brevo takes the header field x-a only once"),
     (wrong(attachments=[Attachment(b"x", filename="ä.csv")]), "called 'ä.csv': it needs a name in"),
     (wrong(attachments=[Attachment(b"x", filename="a.exe")]), "called 'a.exe'"),

@@ -371,6 +371,20 @@ def test_no_token(graph: FakeGraph, token: t.Any) -> None:
     assert graph.requests == []
 
 
+def test_a_test_needs_no_token(graph: FakeGraph) -> None:
+    """The outbox shows the request without asking for a token."""
+    app = Flask("shop")
+    app.config.update(MAIL_URL=f"graph://shop%40example.com@default?api_url={graph.url}")
+    app.config.update(MAIL_OAUTH_TOKEN=_raises)
+    mail = Mail(app, cli=None)
+    with app.app_context(), mail.capture() as outbox:
+        mail.send(letter())
+
+    (request,) = outbox[0].requests
+    assert request.url == graph.url + graph.path
+    assert b"Subject: Hi" in base64.b64decode(request.body)
+
+
 def test_every_token_is_masked(graph: FakeGraph) -> None:
     """A token that a callable returned is masked, and the one before it too."""
     text = "tokens t0ken-1 and t0ken-2"

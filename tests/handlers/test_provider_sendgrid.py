@@ -85,6 +85,56 @@ def test_what_sendgrid_gets() -> None:
     assert [outcome.code for outcome in report.outcomes] == [202] * 4
 
 
+def test_tags_metadata_tracking_and_options() -> None:
+    """Metadata is beside our Message-ID, and options are merged into the fields."""
+    message = letter().replace(
+        tags=["news", "2026"],
+        metadata={"order": "17", "name": "Grüße"},
+        track_opens=False,
+        provider_options={
+            "sendgrid": {
+                "ip_pool_name": "pool",
+                "tracking_settings": {"subscription_tracking": {"enable": True}},
+            }
+        },
+    )
+    with FakeSendGrid() as fake:
+        (report,) = send(fake, message)
+
+    assert report.ok
+    assert fake.faults == []
+    fields = fake.taken[0].fields
+    assert fields["categories"] == ["news", "2026"]
+    assert fields["tracking_settings"] == {
+        "open_tracking": {"enable": False},
+        "subscription_tracking": {"enable": True},
+    }
+    assert fields["ip_pool_name"] == "pool"
+    assert fields["personalizations"][0]["custom_args"] == {
+        "order": "17",
+        "name": "Grüße",
+        "mh-id": report.message_id,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "state"),
+    [
+        ({"sandbox_mode": {"enable": True}}, ACCEPTED),
+        ({"sandbox_mode": {"enable": False}}, UNKNOWN),
+        ({}, UNKNOWN),
+        ("x", UNKNOWN),
+    ],
+)
+def test_the_sandbox(settings: object, state: State) -> None:
+    """In the sandbox, SendGrid checks a message and answers 200 without an identifier."""
+    options = {"sendgrid": {"mail_settings": settings}}
+    with FakeSendGrid(not_taken_and(page(200))) as fake:
+        (report,) = send(fake, letter().replace(provider_options=options))
+
+    assert [outcome.state for outcome in report.outcomes] == [state]
+
+
 @pytest.mark.parametrize(
     ("mimetype", "written"),
     [
@@ -262,6 +312,11 @@ REFUSED_HERE: list[tuple[Message, str]] = [
     (wrong(subject=""), "without a subject: pass subject="),
     (wrong(text=""), "without a body: pass text= or html="),
     (wrong(attachments=[Attachment(b"", filename="a.csv")]), "no empty attachment: leave out"),
+    (wrong(tags=[f"t{n}" for n in range(11)]), "at most 10 of tags="),
+    (wrong(tags=["Grüße"]), "takes ASCII characters, in tags="),
+    (wrong(metadata={"a": "x" * 10_000}), "takes 10000 octets of metadata=, not 100"),
+    (wrong(stream="news"), "has no streams"),
+    (wrong(provider_options={"sendgrid": {"headers": {"X-A": "1"}}}), "cannot have 'headers'"),
     (wrong(alternatives=[("<p>", "text/html")]), "attachments="),
     (wrong(alternatives=[("x", "TEXT/plain; charset=utf-8")]), "attachments="),
     (wrong(alternatives=[(b"\xff\0", "application/x-amp")]), "only text in UTF-8"),

@@ -18,16 +18,24 @@ from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler import SMTPEmailHandler
+from flask_mailhandler import SMTPServer
+from flask_mailhandler.events.webhooks.sendgrid import _OWN as OWN
 from flask_mailhandler.handlers.providers.spellings import BY_SMTP
+from flask_mailhandler.handlers.providers.spellings import SENDGRID
 from flask_mailhandler.handlers.providers.spellings import spelling_at
 from providing import refuses
 from providing import send
 from queueing import shop
 from sending import letter
 from sending import smtp
+from servers.providers.brevo import FakeBrevo
 from servers.providers.fake import LOST
+from servers.providers.gmail import FakeGmail
+from servers.providers.graph import FakeGraph
+from servers.providers.mailgun import FakeMailgun
 from servers.providers.postmark import FakePostmark
 from servers.providers.resend import FakeResend
+from servers.providers.sendgrid import FakeSendGrid
 from servers.providers.ses import FakeSES
 from signing import DOMAIN
 from signing import made
@@ -163,8 +171,13 @@ HOSTILE = ["a, b=c", 'say "hi"', "back\\slash", "=?utf-8?q?x?=", "a  b   c", "Gr
            "tab\tbed", "\N{SNOWMAN}" * 60, "{}", "' OR 1", "</x>", "a:b", "ü " * 300]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("name", ["mailgun", "sendgrid", "brevo"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("mailgun", "sendgrid") for value in HOSTILE),
+        *(("brevo", value) for value in HOSTILE if re.fullmatch("[ -~]*", value)),
+    ],
+)
 def test_json_in_the_header(name: str, value: str) -> None:
     """JSON in a header field survives folding, and is never written in encoded words."""
     given = {"a": value, "b": "c"}
@@ -202,6 +215,10 @@ REFUSED: list[tuple[str, MessageFields, str]] = [
     ("mailgun", {"stream": "a"}, "Mailgun has no streams"),
     ("sendgrid", {"tags": [str(number) for number in range(11)]}, "at most 10 of tags=, not 11"),
     ("sendgrid", {"stream": "a"}, "SendGrid has no streams"),
+    ("brevo", {"metadata": {"a": "ü"}}, r"ASCII characters, in metadata\['a'\]"),
+    ("brevo", {"metadata": {"ü": "a"}}, "in a name of metadata="),
+    ("sendgrid", {"tags": ["ü"]}, "ASCII characters, in tags="),
+    ("sendgrid", {"metadata": {"email": "a"}}, "names that its events do not have"),
     ("brevo", {"track_opens": True}, "Brevo does not take track_opens="),
     ("brevo", {"stream": "a"}, "Brevo has no streams"),
 ]
@@ -289,6 +306,24 @@ API: list[tuple[type[FakeProvider], MessageFields, dict[str, t.Any], dict[str, t
                {"name": "Team", "value": "eu"}]}),
     (FakeResend, {"provider_options": {"resend": {"scheduled_at": "in 1 min"}}}, {},
      {"scheduled_at": "in 1 min"}),
+    (FakeMailgun, {**BOTH, **TRACKED, "tags": ["news", "Ann's \"eu\""]}, {},
+     {"o:tag": [b"news", b"Ann's \"eu\""], "v:order": [b"17"], "v:Team": [b"eu"],
+      "o:tracking-opens": [b"yes"], "o:tracking-clicks": [b"no"]}),
+    (FakeMailgun, {"tags": "a", "metadata": {"order": "ü--x"}, "provider_options": {
+        "mailgun": {"o:tag": ["b", "c"], "o:testmode": True}}}, {},
+     {"o:tag": [b"b", b"c"], "v:order": ["ü--x".encode()], "o:testmode": [b"true"]}),
+    (FakeSendGrid, {**BOTH, **TRACKED}, {},
+     {"categories": ["news"],
+      "tracking_settings": {"open_tracking": {"enable": True},
+                            "click_tracking": {"enable": False}}}),
+    (FakeSendGrid, {"track_opens": True, "provider_options": {"sendgrid": {
+        "tracking_settings": {"ganalytics": {"enable": True}},
+        "mail_settings": {"sandbox_mode": {"enable": True}}}}}, {},
+     {"tracking_settings": {"open_tracking": {"enable": True}, "ganalytics": {"enable": True}},
+      "mail_settings": {"sandbox_mode": {"enable": True}}}),
+    (FakeBrevo, {"tags": ["news", "Grüße"]}, {}, {"tags": ["news", "Grüße"]}),
+    (FakeBrevo, {"provider_options": {"brevo": {"scheduledAt": "2027-01-01T00:00:00Z"}}}, {},
+     {"scheduledAt": "2027-01-01T00:00:00Z"}),
     (FakeSES, {**BOTH, "stream": "events"}, {"configuration_set": "other"},
      {"EmailTags": [{"Name": "news", "Value": "tag"}, {"Name": "order", "Value": "17"},
                     {"Name": "Team", "Value": "eu"}], "ConfigurationSetName": "events"}),
@@ -315,14 +350,57 @@ def test_by_api(
 
     without, found = (mail.fields for mail in fake.taken)
     more = {name: value for name, value in found.items() if value != without.get(name)}
-    more = {name: value for name, value in more.items() if name not in ("octets", "Content")}
     kept = {name: value for name, value in wanted.items() if value == without.get(name)}
-    assert {
-        name: value for name, value in more.items() if name not in ("Headers",)
-    } | kept == wanted
+    assert {name: value for name, value in more.items() if name not in OTHER} | kept == wanted
+
+
+def test_metadata_by_brevo() -> None:
+    """Brevo gets metadata in a header field, as JSON, next to our Message-ID."""
+    with FakeBrevo() as fake:
+        (report,) = send(fake, written(metadata={"order": "17", "a": "b"}))
+
+    (mail,) = fake.taken
+    assert fake.faults == []
+    assert json.loads(mail.fields["headers"]["X-Mailin-custom"]) == {
+        "order": "17", "a": "b", "mh-id": report.message_id
+    }  # fmt: skip
+
+
+def test_names_of_sendgrid() -> None:
+    """No metadata may have a name that an event of SendGrid has for itself."""
+    for name in OWN:
+        with pytest.raises(MessageError, match="names that its events do not have"):
+            SENDGRID.check(written(metadata={name: "x"}))
+    SENDGRID.check(written(metadata={"emails": "x", "Event": "x", "my url": "x"}))
+
+
+@pytest.mark.parametrize("kind", [FakeGraph, FakeGmail])
+def test_tags_where_there_are_none(kind: type[FakeProvider]) -> None:
+    """A provider without tags sends a message with tags, and gets none."""
+    with kind() as fake:
+        (report,) = send(fake, written(tags=["my own", "words"]))
+
+    assert report.ok
+    assert "my own" not in repr(fake.taken)
+
+
+OTHER = ("octets", "Content", "Headers", "headers", "message", "personalizations")
+"""What differs between any two messages."""
 
 
 API_ONLY: list[tuple[str, MessageFields, str]] = [
+    ("graph", {"metadata": {"a": "b"}}, "Microsoft Graph does not take metadata="),
+    ("graph", {"track_opens": False}, "Microsoft Graph does not take track_opens="),
+    ("gmail", {"stream": "a"}, "Gmail has no streams"),
+    ("gmail", {"provider_options": {"gmail": {}}}, "the octets of a message and nothing else"),
+    ("mailgun", {"metadata": {'a"b': "c"}}, "except quotes"),
+    ("mailgun", {"metadata": {"a b": "c"}}, "visible ASCII"),
+    ("mailgun", {"provider_options": {"mailgun": {'o:"': "x"}}}, r"provider_options\['mailgun'\]"),
+    ("mailgun", {"provider_options": {"mailgun": {"a\r\nb": "x"}}}, "visible ASCII"),
+    ("mailgun", {"metadata": {"a": "x" * 17_000}}, "Mailgun takes at most 16384"),
+    ("mailgun", {"provider_options": {"mailgun": {"to": "x@example.com"}}}, "cannot have 'to'"),
+    ("sendgrid", {"provider_options": {"sendgrid": {"personalizations": []}}}, "cannot have"),
+    ("brevo", {"provider_options": {"brevo": {"messageVersions": []}}}, "cannot have"),
     ("resend", {"tags": ["a.b"]}, "Resend takes 1 to 256 of the ASCII letters"),
     ("postmark", {"provider_options": {"postmark": {"To": "x@example.com"}}}, "cannot have 'To'"),
     ("postmark", {"provider_options": {"postmark": {"bCC": "x@example.com"}}}, "cannot have 'bCC'"),
@@ -331,7 +409,8 @@ API_ONLY: list[tuple[str, MessageFields, str]] = [
     ("ses", {"provider_options": {"ses": {"Destination": {}}}}, "cannot have 'Destination'"),
 ]
 KINDS: dict[str, type[FakeProvider]] = {
-    "postmark": FakePostmark, "resend": FakeResend, "ses": FakeSES
+    "postmark": FakePostmark, "resend": FakeResend, "ses": FakeSES, "mailgun": FakeMailgun,
+    "sendgrid": FakeSendGrid, "brevo": FakeBrevo, "graph": FakeGraph, "gmail": FakeGmail,
 }  # fmt: skip
 
 
@@ -395,12 +474,29 @@ def test_the_queue_by_smtp(scripted: Scripted, tmp_path: Path) -> None:
 
 
 def test_what_is_captured(tmp_path: Path) -> None:
-    """A captured message has the fields, whichever provider the account has."""
+    """A captured message has the fields, and what the provider cannot express fails in a test too."""
     app = Flask("shop", instance_path=str(tmp_path))
     app.config.update(MAIL_HOST=HOSTS["postmark"], MAIL_DEFAULT_FROM="shop@example.com")
     mail = Mail(app, cli=None)
     with app.app_context(), mail.capture() as outbox:
         mail.send(written(tags="news", metadata={"order": "17"}))
+        with pytest.raises(MessageError, match="at most 1 of tags="):
+            mail.send(written(tags=["a", "b"]))
 
     assert (outbox[0].tags, outbox[0].metadata) == (("news",), {"order": "17"})
     assert "X-PM-Tag" not in outbox[0].headers
+
+
+@pytest.mark.parametrize("name", ["postmark", "none"])
+def test_what_a_test_server_gets(tmp_path: Path, name: str) -> None:
+    """A test server gets the header fields that the provider would get."""
+    app = Flask("shop", instance_path=str(tmp_path))
+    app.config.update(MAIL_HOST=HOSTS["postmark"], MAIL_DEFAULT_FROM="shop@example.com")
+    if name == "none":
+        app.config["MAIL_PROVIDER"] = name
+    mail = Mail(app, cli=None)
+    with SMTPServer() as server, app.app_context(), mail.capture(server=server):
+        mail.send(written(tags="news"))
+
+    (captured,) = server.outbox
+    assert captured.headers.get("X-PM-Tag") == ("news" if name == "postmark" else None)

@@ -91,6 +91,7 @@ def test_once(shop: Mail) -> None:
 def test_the_account_and_the_tags(shop: Mail, by: str) -> None:
     """An event has those of the message in the queue. It is found by either id."""
     message = Message(subject="Hi", text="Hello", to="ann@example.org", tags=["welcome", "eu"])
+    message = message.replace(metadata={"order": "17"})
     ticket = shop.send_later(message)
     shop.send_later(message.replace(tags=[], message_id=None))
     left = ticket.message_id[1:].partition("@")[0]
@@ -100,6 +101,7 @@ def test_the_account_and_the_tags(shop: Mail, by: str) -> None:
 
     assert (event.account, event.tags, event.verified) == ("default", ("welcome", "eu"), False)
     assert event.message_id == ticket.message_id
+    assert event.metadata == {"order": "17"}
     row = shop.queue.get(ticket.id)
     assert row is not None
     assert shop.queue.events(row) == [event]

@@ -24,6 +24,9 @@ from ..handlers import find
 from ..handlers import parse_url
 from ..handlers.base import EmailHandler
 
+if t.TYPE_CHECKING:
+    from ..handlers.memory import MemoryEmailHandler
+
 Values: t.TypeAlias = "Mapping[str, object]"
 """Options by name: in lower case and without ``MAIL_``."""
 # Keys of an account besides the options of its handler.
@@ -77,6 +80,20 @@ class Account(Frozen):
         handler = cls.from_config(self.options, self.label)
         vars(handler).setdefault("_places", {}).update(self.places)
         return handler
+
+    def in_memory(self) -> MemoryEmailHandler:
+        """Build the handler that captures the mail of this account."""
+        from ..handlers.memory import MemoryEmailHandler  # loaded in tests only
+        from ..handlers.providers.api import APIEmailHandler
+        from ..handlers.smtp import spelling_of
+
+        memory = t.cast(MemoryEmailHandler, self.build(MemoryEmailHandler))
+        if self.handler in (None, "smtp"):
+            host, provider = self.options.get("host"), self.options.get("provider")
+            return memory.at(spelling_of(str(host or ""), str(provider or "")))
+        if not is_built_in(self.handler) or not issubclass(find(self.handler), APIEmailHandler):
+            return memory
+        return memory.instead_of(t.cast(APIEmailHandler, self.build(self.handler)))
 
     def elsewhere(self, **connection: object) -> dict[str, object]:
         """Return the options with another connection in place of the account's own."""

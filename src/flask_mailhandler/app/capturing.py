@@ -7,7 +7,6 @@ import typing as t
 
 from ..handlers import find
 from ..handlers.base import EmailHandler
-from ..handlers.memory import MemoryEmailHandler
 from ..testing.outbox import Outbox
 from .account import Account
 from .settings import Settings
@@ -47,9 +46,7 @@ class InMemory:
         self.edges: dict[str, t.Any] = {}
 
     def handler(self, account: Account) -> EmailHandler:
-        memory = account.build(MemoryEmailHandler)
-        assert isinstance(memory, MemoryEmailHandler)
-        return memory.into(self._outbox, account.name, account.elsewhere())
+        return account.in_memory().into(self._outbox, account.name, account.elsewhere())
 
     def close(self) -> None:
         pass
@@ -89,8 +86,10 @@ def _sending_to(server: SMTPServer, account: Account) -> EmailHandler:
         # Such an account has no login for SMTP, and no option for encryption.
         where = {"host": server.host, "port": server.port, "security": "none"}
         return _rebuilt(account, SMTPEmailHandler, account.elsewhere(**where))
-    own = t.cast("SMTPEmailHandler", account.build(kind)).server
+    sending = t.cast("SMTPEmailHandler", account.build(kind))
+    own, spelling = sending.server, sending.spelling_by_smtp
     where = {"host": server.host, "port": server.port, "security": own.security}
+    where["provider"] = "none" if spelling is None else spelling.name
     if own.security != "none":
         where["tls_context"] = server.certificates.client
     if own.security == "tls":

@@ -142,6 +142,8 @@ class Registration:
             from .dev_mailbox import mailbox_handler  # few apps in production store mail
 
             return mailbox_handler(account, self.app)
+        if kind == "memory":
+            return account.in_memory()
         built = account.build(kind)
         return built.with_handlers(functools.partial(self._handler_for, account.name))
 

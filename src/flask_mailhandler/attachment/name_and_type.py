@@ -52,7 +52,7 @@ def checked_mimetype(value: object, filename: str | None, source: bytes | str | 
                 " A part that has no name, such as an inline image, needs its type: write"
                 " mimetype='image/png'."
             )
-        return _guess(filename) or (
+        return type_by_name(filename) or (
             "text/plain" if isinstance(source, str) else "application/octet-stream"
         )
     text = plain(value)
@@ -72,7 +72,8 @@ def checked_mimetype(value: object, filename: str | None, source: bytes | str | 
     return text
 
 
-def _guess(filename: str) -> str | None:
+def type_by_name(filename: str) -> str | None:
+    """Return the type that a file name says; None for an unknown one."""
     import mimetypes  # imported only when needed: it reads the system's tables
 
     kind, encoding = mimetypes.guess_type(filename)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import typing as t
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -24,6 +25,10 @@ from ..testing.outbox import Outbox
 from .base import accept
 from .base import EmailHandler
 from .failure import failed
+
+if t.TYPE_CHECKING:
+    from .providers.api import APIEmailHandler
+    from .providers.spelling import Spelling
 
 
 class MemoryEmailHandler(EmailHandler):
@@ -46,6 +51,10 @@ class MemoryEmailHandler(EmailHandler):
     """Whether the messages come from ``send_later``."""
     key: str = ""
     """The ``key=`` of the messages."""
+    provider: APIEmailHandler | None = None
+    """The handler that would have sent the messages by an API."""
+    spelling: Spelling | None = None
+    """The provider whose SMTP server would have got the messages."""
 
     def queuing(self, key: str, using: str) -> MemoryEmailHandler:
         """Return the same handler, with the same list, for messages of ``send_later``."""
@@ -54,6 +63,21 @@ class MemoryEmailHandler(EmailHandler):
     def into(self, outbox: Outbox, using: str, session: Mapping[str, object]) -> MemoryEmailHandler:
         """Return the same handler with another list, for another account."""
         return dataclasses.replace(self, outbox=outbox, using=using, session=session)
+
+    def instead_of(self, provider: APIEmailHandler) -> MemoryEmailHandler:
+        """Return the same handler for messages that a provider would have sent."""
+        return dataclasses.replace(self, provider=provider)
+
+    def at(self, spelling: Spelling | None) -> MemoryEmailHandler:
+        """Return the same handler for messages that an SMTP server of a provider would have got."""
+        return dataclasses.replace(self, spelling=spelling) if spelling else self
+
+    def check(self, job: Job) -> None:
+        """Check that the provider could send a message as it is written."""
+        if self.provider is not None:
+            self.provider.check(job)
+        if self.spelling is not None and isinstance(job.message, Message):
+            self.spelling.header_fields(job.message)
 
     def seal(self, content: Content) -> Content:
         """Return the content unsigned, because it is not sent. So no key is needed."""
@@ -79,7 +103,16 @@ class MemoryEmailHandler(EmailHandler):
             return failed(job, RefusedError(str(error)))
         envelope = job.envelope if report.ok else job.envelope.to(report.accepted)
         self.outbox.append(
-            Captured(message, envelope, content, report, self.using, self.queued, self.key)
+            Captured(
+                message,
+                envelope,
+                content,
+                report,
+                self.using,
+                self.queued,
+                self.key,
+                self.provider,
+            )
         )
         return report
 

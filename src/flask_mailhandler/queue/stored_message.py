@@ -105,6 +105,15 @@ def tags_in(options: Mapping[str, t.Any]) -> tuple[str, ...]:
     return tuple(filter(None, found)) if isinstance(found, dict) else ()
 
 
+def metadata_in(options: Mapping[str, t.Any]) -> dict[str, str]:
+    """Return the metadata of a message, as far as they can be read from its options."""
+    try:
+        found = _for_provider(options).get("metadata", {})
+    except DamagedRowError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _for_provider(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the fields that only a provider reads; a row of an earlier release has none."""
     try:

@@ -4,6 +4,7 @@
 
     outbox         the list of captured messages: find, wait, fail, event
     captured       one captured message
+    api_request    the requests that a provider would get for it
     criteria       what a test asks of a message or a recipient
     notification   a bounce or a complaint about a captured message
     provider_events/  what a provider posts of a captured message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import typing as t
@@ -15,6 +16,7 @@ from ..content import Content
 from ..envelope import Envelope
 from ..frozen import Frozen
 from ..message.message import Message
+from ..report import Job
 from ..report import Report
 from .criteria import contains
 from .criteria import described
@@ -27,6 +29,8 @@ if t.TYPE_CHECKING:
 
     from ..mime.links import Link
     from ..mime.reading import Reading
+    from .api_request import APIRequest
+    from .api_request import Provider
     from .element import Element
     from .one_click import AsyncClient
     from .one_click import R
@@ -56,6 +60,8 @@ class Captured(Frozen):
     """Whether it was passed to :meth:`.Mail.send_later`."""
     key: str = ""
     """The ``key`` that was passed to :meth:`.Mail.send_later`, or ""."""
+    provider: Provider | None = dataclasses.field(default=None, repr=False)
+    """The handler that would have sent it by an API."""
 
     @functools.cached_property
     def _read(self) -> Message | Reading:
@@ -163,6 +169,24 @@ class Captured(Frozen):
     def message_id(self) -> str:
         """The Message-ID, with its angle brackets."""
         return self.report.message_id
+
+    @property
+    def requests(self) -> tuple[APIRequest, ...]:
+        """What the API of the account's provider would get: a request for each batch of recipients.
+        Empty if the account sends by SMTP::
+
+            (request,) = outbox.one(to="ann@example.com").requests
+            assert request.json["MessageStream"] == "broadcast"
+
+        :raises LoginError: if the provider needs credentials that a function returns, and there are
+            none in the test.
+        """
+        if self.provider is None:
+            return ()
+        from .api_request import requests_of
+
+        job = Job(self.message, self.message_id, self.envelope, self.content)
+        return tuple(requests_of(self.provider, job))
 
     @property
     def links(self) -> tuple[Link, ...]:

@@ -14,6 +14,7 @@
     addressed  the octets of a message with its envelope in the header
     verdict    Verdict: the meaning of a response, or of none, for the recipients
     fields     a message as the fields of an API that takes no octets
+    attached   an attachment as a file of such an API
     spelling   Spelling: tags, metadata, tracking and streams of a message, and their limits
     spellings  what they are called by the API and in the header, for each provider
     sigv4      the signature of a request to AWS
@@ -22,11 +23,11 @@
     resend     fields, and a key by which a repeat is recognized
     postmark   fields
     sendgrid   fields
+    brevo      fields, and a key by which a repeat is recognized
     ses        the octets of the message
     mailgun    the octets of the message
     graph      the octets of the message, with its envelope in the header
     gmail      the octets of the message, with its envelope in the header
-    brevo      fields, and a key by which a repeat is recognized
 
 A provider knows nothing of connections, phases and retries.
 """

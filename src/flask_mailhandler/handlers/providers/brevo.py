@@ -7,7 +7,6 @@ tried against a live account.
 from __future__ import annotations
 
 import html as escaping
-import json
 import re
 import typing as t
 
@@ -20,15 +19,18 @@ from ...report import About
 from ...report import Job
 from ...secret import Secret
 from . import verdict as verdicts
+from .attached import in_utf8
+from .attached import named
 from .fields import body_of
 from .fields import FieldsEmailHandler
-from .fields import in_base64
 from .fields import key_of
 from .fields import message_of
-from .fields import named
 from .fields import person
 from .fields import recipients_of
 from .fields import texts
+from .spelling import Spelling
+from .spellings import BREVO
+from .spellings import BREVO_CUSTOM
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -45,7 +47,6 @@ not take is not said."""
 OWN_ID = "mh-id"
 """Our Message-ID in the field that events repeat: Brevo writes a Message-ID of its own, and does
 not name it when it recognizes a repeat."""
-_CUSTOM = "X-Mailin-custom"
 _KEY = "idempotencyKey"
 _EXTENSIONS = (
     "xlsx xls ods docx docm doc csv pdf txt gif jpg jpeg png tif tiff rtf bmp cgm css shtml html"
@@ -53,6 +54,7 @@ _EXTENSIONS = (
     " aiff mp4 mov avi mkv mpeg mpg wmv pkpass xlsm"
 )
 """The attachments that it takes, by its client of October 2026 (brevo-python 5.1)."""
+_LONGEST_NAME = 70
 # Names with one of these and a letter beyond ASCII get lost: see _person.
 _SPECIALS = frozenset('()<>[]:;@\\,."')
 _OF_SENDER = r"\bsender\b.*\b(?:not valid|invalid|not verified)\b"
@@ -72,8 +74,10 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
+    spelling: t.ClassVar[Spelling | None] = BREVO
     most_octets = 20_000_000
     most_recipients = 99
+    needs_body = True
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
 
     @property
@@ -143,17 +147,19 @@ def _is_known(filename: str) -> bool:
 
 def _inexpressible(message: Message) -> str:
     """Return what a message has that Brevo cannot send, and what to do instead."""
-    if not message.subject:
-        return "takes no message without a subject: pass subject=."
-    if not (message.text or message.html):
-        return "takes no message without a body: pass text= or html=."
     if message.inline_attachments:
         return "shows no inline_attachments=: link to images with https: instead of cid:."
     if len(message.reply_to) > 1:
         return "takes one address in reply_to=: leave out the others."
+    assert message.from_addr is not None
+    people = [_person(one) for one in (message.from_addr, *message.to, *message.cc, *message.bcc)]
+    people += [_reply_to(one) for one in message.reply_to]
+    for one in people:
+        if len(one.get("name", "")) > _LONGEST_NAME:
+            return f"takes names of at most {_LONGEST_NAME} characters, so shorten {one['name']!r}."
     for name, value in message.headers.pairs:
-        if name.lower() in (_CUSTOM.lower(), _KEY.lower()):
-            return f"has the header field {name} for its own use: leave it out."
+        if name.lower() in (BREVO_CUSTOM.lower(), _KEY.lower()):
+            return f"has the header field {name} for metadata= and keys: leave it out."
         if not value.isascii():
             return f"does not encode the header field {name}: write it in ASCII."
     return ""
@@ -164,30 +170,34 @@ def _fields(job: Job) -> dict[str, t.Any]:
     to, cc, bcc = recipients_of(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
-    custom = {OWN_ID: job.message_id}
-    headers = {_KEY: key_of(job), _CUSTOM: json.dumps(custom), **dict(message.headers.pairs)}
-    reply_to = message.reply_to[0] if message.reply_to else None
-    return {
+    spelled = BREVO.in_api(message, {OWN_ID: job.message_id})
+    headers = {_KEY: key_of(job), **spelled.pop("headers"), **dict(message.headers.pairs)}
+    fields = {
+        **spelled,
         "sender": _person(message.from_addr),
         "to": [*map(_person, to)],
         "cc": [*map(_person, cc)],
         "bcc": [*map(_person, bcc)],
-        "replyTo": reply_to and _person(reply_to, sent_in_eight_bits=True),
+        "replyTo": next(map(_reply_to, message.reply_to), None),
         "subject": message.subject,
         "textContent": text,
         "htmlContent": html or _as_html(text),
         "headers": headers,
         "attachment": [*map(_file, message.attachments)],
     }
+    return BREVO.with_options(fields, message)
 
 
-def _person(address: Address, *, sent_in_eight_bits: bool = False) -> dict[str, str]:
-    """Return an address with its name, encoded where Brevo would lose it or send it unencoded
-    (django-anymail 15.1 has both)."""
-    name = address.name
+def _person(address: Address) -> dict[str, str]:
+    """Return an address with its name, encoded where Brevo would lose it (django-anymail 15.1)."""
+    return person(address) if _SPECIALS.isdisjoint(address.name) else _reply_to(address)
+
+
+def _reply_to(address: Address) -> dict[str, str]:
+    """Return an address with its name, encoded because Brevo would send it in 8 bits."""
     found = person(address)
-    if not name.isascii() and (sent_in_eight_bits or not _SPECIALS.isdisjoint(name)):
-        found["name"] = " ".join(encoded_words(name))
+    if not address.name.isascii():
+        found["name"] = " ".join(encoded_words(address.name))
     return found
 
 
@@ -201,4 +211,4 @@ def _as_html(text: str) -> str:
 def _file(attachment: Attachment) -> dict[str, str]:
     """Return an attachment. Brevo guesses its type from the name."""
     filename, _ = named(attachment)
-    return {"name": filename, "content": in_base64(attachment)}
+    return {"name": filename, "content": in_utf8(attachment)}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import typing as t
 from collections.abc import Iterator
 from email.message import Message as MIMEMessage
 
 from ...address import Address
-from ...attachment import Attachment
 from ...errors import MessageError
 from ...message.message import Message
 from ...report import Job
@@ -32,6 +30,8 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
     """Whether the provider takes other forms of the body, besides text and HTML."""
     repeats_header_fields: t.ClassVar[bool] = False
     """Whether the provider takes a header field more than once."""
+    needs_subject: t.ClassVar[bool] = True
+    needs_body: t.ClassVar[bool] = False
 
     def check(self, job: Job) -> None:
         """Check that the provider can send a message as it is written."""
@@ -44,6 +44,14 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
             )
         self.refuse_envelope_sender(message)
         self.refuse_many(job)
+        if self.needs_subject and not message.subject:
+            raise MessageError(
+                f"{self.provider} takes no message without a subject: pass subject=."
+            )
+        if self.needs_body and not (message.text or message.html):
+            raise MessageError(
+                f"{self.provider} takes no message without a body: pass text= or html=."
+            )
         names = [name.lower() for name, _ in message.headers.pairs]
         for name in names:
             if names.count(name) > 1 and not self.repeats_header_fields:
@@ -127,22 +135,6 @@ def texts(message: Message) -> tuple[str, str]:
 
         return plaintext(message.html), message.html
     return message.text, message.html
-
-
-def in_base64(attachment: Attachment) -> str:
-    """Return the octets of an attachment.
-
-    :raises MessageError: if its file has changed.
-    """
-    data = attachment.data
-    return base64.b64encode(data.encode() if isinstance(data, str) else data).decode()
-
-
-def named(attachment: Attachment) -> tuple[str, str]:
-    """Return the name and the type of an attachment. APIs need a name."""
-    found = attachment.named()
-    mimetype = found.mimetype.partition(";")[0].strip()
-    return found.filename or "attachment", mimetype
 
 
 def body_of(fields: dict[str, t.Any]) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ...config import URL
 from ...content import Content
@@ -19,6 +20,7 @@ from ...secret import Secret
 from . import verdict as verdicts
 from .oauth import OAuthEmailHandler
 from .oauth import THE_TOKEN
+from .spellings import GMAIL
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -60,6 +62,7 @@ class GmailEmailHandler(OAuthEmailHandler):
 
     provider = "Gmail"
     tokens = "OAuthToken.gmail(...)"
+    spelling = GMAIL
     most_octets = _MOST_OCTETS
     most_recipients = 500
 
@@ -79,7 +82,7 @@ class GmailEmailHandler(OAuthEmailHandler):
             )
         return {}
 
-    def authorized(self, content: Content, headers: dict[str, str | Secret]) -> Request:
+    def authorized(self, content: Content, headers: Mapping[str, str | Secret]) -> Request:
         """Return the request that sends octets."""
         from ...net.http.request import Request
 

@@ -11,6 +11,7 @@ import dataclasses
 import typing as t
 import urllib.parse
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 from ... import config
 from ...config import Option
@@ -24,6 +25,7 @@ from ...secret import Secret
 from . import verdict as verdicts
 from .oauth import OAuthEmailHandler
 from .oauth import THE_TOKEN
+from .spellings import GRAPH
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -69,6 +71,7 @@ class GraphEmailHandler(OAuthEmailHandler):
 
     provider = "Microsoft Graph"
     tokens = "OAuthToken.microsoft365(graph=True, ...)"
+    spelling = GRAPH
     most_octets = _MOST_OCTETS
     most_recipients = 500
 
@@ -95,7 +98,7 @@ class GraphEmailHandler(OAuthEmailHandler):
             )
         return {"username": url.username}
 
-    def authorized(self, content: Content, headers: dict[str, str | Secret]) -> Request:
+    def authorized(self, content: Content, headers: Mapping[str, str | Secret]) -> Request:
         """Return the request that sends octets."""
         from ...net.http.request import Request
 

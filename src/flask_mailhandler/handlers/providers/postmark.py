@@ -17,14 +17,17 @@ from ...report import About
 from ...report import Job
 from ...secret import Secret
 from . import verdict as verdicts
+from .attached import full_type
+from .attached import in_base64
+from .attached import named
 from .fields import body_of
 from .fields import FieldsEmailHandler
-from .fields import in_base64
 from .fields import message_of
-from .fields import named
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spelling import Spelling
+from .spellings import LONGEST_VALUE
 from .spellings import POSTMARK
 from .verdict import Verdict
 
@@ -35,8 +38,6 @@ if t.TYPE_CHECKING:
 
 _KEEP_ID = ("X-PM-KeepID", "true")
 """Asks Postmark to keep the Message-ID. Known for SMTP; that the API reads it is not confirmed."""
-_LONGEST_METADATA = 80
-"""Characters of a value, from https://postmarkapp.com/support/article/1125-custom-metadata-faq."""
 # Error codes. They are numbers of their own, not statuses: 401 is about the sender, 405 about
 # credits.
 _INACTIVE = 406
@@ -52,8 +53,11 @@ _LOGIN = 10
 _MAINTENANCE = 100
 # Statuses that say more than an error code.
 _BY_STATUS = {401, 408, 425, 429}
-# The only form in which it names recipients.
-_NAMED = r"inactive addresses: (.+?)\.(?:\s|\Z)"
+_WRONG = 300
+# The only forms in which it names addresses.
+_NAMED = r"inactive addresses:\s*(.+?)\.(?:\s|\Z)"
+_INVALID = r"(?:invalid|error parsing) '(?:to|cc|bcc)'.*\baddress:? '([^',]+)'"
+_OF_SENDER = r"(?:invalid|error parsing) 'from'"
 
 
 class PostmarkEmailHandler(FieldsEmailHandler):
@@ -71,10 +75,11 @@ class PostmarkEmailHandler(FieldsEmailHandler):
     transactional mail."""
 
     provider = "Postmark"
-    spelling = POSTMARK
+    spelling: t.ClassVar[Spelling | None] = POSTMARK
     most_octets = 10_000_000
     most_recipients = 50
     repeats_header_fields = True
+    needs_subject = False
 
     @property
     def home(self) -> str:
@@ -92,10 +97,9 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        message = message_of(job)
-        fields = {**_fields(message, job), **POSTMARK.in_api(message)}
+        message, ids = message_of(job), self.own_ids(job, most=LONGEST_VALUE)
+        fields = {**_fields(message, job), **POSTMARK.in_api(message, ids)}
         fields["MessageStream"] = fields["MessageStream"] or self.message_stream
-        fields["Metadata"] |= self.own_ids(job, most=_LONGEST_METADATA)
         fields = POSTMARK.with_options(fields, message)
         return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))
 
@@ -103,7 +107,7 @@ class PostmarkEmailHandler(FieldsEmailHandler):
         """Return what a response means: its error code, and only without one its status."""
         found = verdicts.json_of(response)
         code, said = found.get("ErrorCode"), verdicts.text_in(found, "Message")
-        text, inactive = self.shown(said), _inactive(said)
+        text, refused = self.shown(said), _refused(code, said)
         known = verdicts.text_in(found, "MessageID")
         if response.status == 200 and known and code in (0, None):
             # It may name recipients that it leaves out.
@@ -112,7 +116,7 @@ class PostmarkEmailHandler(FieldsEmailHandler):
                 text=text,
                 code=200,
                 provider_id=known,
-                refused=inactive,
+                refused=refused,
             )
         if code == _LOGIN:
             return verdicts.login_refused(response, text)
@@ -120,21 +124,22 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             return verdicts.later(response, text)
         if code == _NO_CREDITS:
             return verdicts.later(response, text, verdicts.LONGEST_REST)
-        if code == _INACTIVE and inactive:
+        if code in (_INACTIVE, _WRONG) and refused:
             # It was sent to nobody. The recipients that are not named can be tried without them.
-            others = {str.__str__(one).lower() for one in job.envelope.recipients} - inactive
+            others = {str.__str__(one).lower() for one in job.envelope.recipients} - refused
             state = State.DEFERRED if others else State.REFUSED
-            return Verdict(state=state, text=text, code=response.status, refused=inactive)
+            return Verdict(state=state, text=text, code=response.status, refused=refused)
         decides = response.status < 500 and response.status not in _BY_STATUS
         if isinstance(code, int) and code and decides:
-            about = _ABOUT.get(code, About.CONTENT)
+            of_sender = code == _WRONG and re.match(_OF_SENDER, said, re.I)
+            about = About.SENDER if of_sender else _ABOUT.get(code, About.CONTENT)
             return Verdict(state=State.REFUSED, text=text, code=response.status, about=about)
         return verdicts.of_response(response, text)
 
 
-def _inactive(text: str) -> frozenset[str]:
-    """Return the recipients that a text names as inactive, in lower case."""
-    found = re.search(_NAMED, text, re.I)
+def _refused(code: object, text: str) -> frozenset[str]:
+    """Return the recipients that a text names as inactive or invalid, in lower case."""
+    found = re.search(_INVALID if code == _WRONG else _NAMED, text, re.I)
     return frozenset(one.strip().lower() for one in found[1].split(",")) if found else frozenset()
 
 
@@ -159,5 +164,8 @@ def _fields(message: Message, job: Job) -> dict[str, t.Any]:
 
 
 def _file(attachment: Attachment) -> dict[str, str]:
-    filename, mimetype = named(attachment)
-    return {"Name": filename, "Content": in_base64(attachment), "ContentType": mimetype}
+    return {
+        "Name": named(attachment)[0],
+        "Content": in_base64(attachment),
+        "ContentType": full_type(attachment),
+    }

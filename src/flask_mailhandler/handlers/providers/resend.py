@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ...attachment import Attachment
+from ...attachment.name_and_type import type_by_name
+from ...errors import MessageError
 from ...phase import State
 from ...report import About
 from ...report import Job
 from ...secret import Secret
 from . import verdict as verdicts
+from .attached import full_type
+from .attached import in_base64
+from .attached import named
 from .fields import body_of
 from .fields import FieldsEmailHandler
-from .fields import in_base64
 from .fields import key_of
 from .fields import message_of
-from .fields import named
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spelling import Spelling
 from .spellings import RESEND
 from .verdict import Verdict
 
@@ -33,6 +38,7 @@ if t.TYPE_CHECKING:
 
 _KEY_IS_KNOWN = 23 * 3600.0
 """Seconds: an Idempotency-Key is recognized for 24 hours."""
+_ANY_TYPE = "application/octet-stream"
 _LOGIN = {"missing_api_key", "restricted_api_key", "invalid_api_key"}
 # It is a validation_error too.
 _WRONG_KEY = r"\bapi key\b"
@@ -55,7 +61,7 @@ class ResendEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Resend"
-    spelling = RESEND
+    spelling: t.ClassVar[Spelling | None] = RESEND
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -64,6 +70,20 @@ class ResendEmailHandler(FieldsEmailHandler):
     def home(self) -> str:
         """The URL of the provider's own API."""
         return "https://api.resend.com"
+
+    def check(self, job: Job) -> None:
+        """Check that Resend can send a message as it is written."""
+        super().check(job)
+        message = message_of(job)
+        for attachment in (*message.inline_attachments, *message.attachments):
+            filename, mimetype = named(attachment)
+            # It accepts such a message and does not send it (django-anymail 14 found that).
+            if "." not in filename or _is_other(filename, mimetype.lower()):
+                raise MessageError(
+                    f"Resend does not send an attachment called {filename!r} of the type"
+                    f" {mimetype}: pass filename= with the extension of its type, or leave out"
+                    " mimetype=."
+                )
 
     def request(self, job: Job) -> Request:
         """Return the request for a job: its fields, and the key that its repeats have too."""
@@ -76,9 +96,7 @@ class ResendEmailHandler(FieldsEmailHandler):
             "Idempotency-Key": key_of(job),
             "User-Agent": "Flask-MailHandler",
         }
-        fields, ids = _fields(job), self.own_ids(job, plain=False)
-        own = [{"name": name, "value": value} for name, value in ids.items()]
-        body = body_of({**fields, "tags": [*fields["tags"], *own]})
+        body = body_of(_fields(job, self.own_ids(job, plain=False)))
         return Request("POST", self.url("/emails"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
@@ -104,7 +122,7 @@ class ResendEmailHandler(FieldsEmailHandler):
         return verdicts.of_response(response, text, repeatable=True)
 
 
-def _fields(job: Job) -> dict[str, t.Any]:
+def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     message = message_of(job)
     to, cc, bcc = shown_recipients(message, job)
     text, html = texts(message)
@@ -121,11 +139,24 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "html": html,
         "headers": dict(message.headers.pairs),
         "attachments": [*inline, *map(_file, message.attachments)],
-        **RESEND.in_api(message),
+        **RESEND.in_api(message, ids),
     }
     return RESEND.with_options(fields, message)
 
 
 def _file(attachment: Attachment) -> dict[str, str]:
     filename, mimetype = named(attachment)
-    return {"filename": filename, "content": in_base64(attachment), "content_type": mimetype}
+    file = {"filename": filename, "content": in_base64(attachment)}
+    if mimetype.lower() == _ANY_TYPE and type_by_name(filename) not in (None, _ANY_TYPE):
+        return file  # Resend finds the type by the name
+    return {**file, "content_type": full_type(attachment)}
+
+
+def _is_other(filename: str, mimetype: str) -> bool:
+    """Return whether a name says another type than the attachment has."""
+    import mimetypes  # as for guessing a type
+
+    if type_by_name(filename) in (None, mimetype) or mimetype == _ANY_TYPE:
+        return False
+    extension = "." + filename.lower().rpartition(".")[2]
+    return extension not in mimetypes.guess_all_extensions(mimetype)

@@ -57,7 +57,7 @@ class Spelling(Frozen):
             name="acme",
             provider="Acme",
             tag=ANY,
-            in_api=lambda message: {"labels": [*message.tags]},
+            in_api=lambda message, ids: {"labels": [*message.tags], "data": dict(ids)},
         )
     """
 
@@ -83,8 +83,10 @@ class Spelling(Frozen):
     """None if it has no streams."""
     reserved: frozenset[str] = frozenset()
     """The fields of its API, in lower case, that options must not change."""
-    in_api: Callable[[Message], dict[str, t.Any]] = lambda message: {}
-    """Returns the fields for its API."""
+    takes_options: bool = True
+    """Whether a request has fields into which options can be merged."""
+    in_api: Callable[[Message, Mapping[str, str]], dict[str, t.Any]] = lambda message, ids: {}
+    """Returns the fields for its API, with ids of ours among the metadata."""
     in_header: Callable[[Message], Fields] | None = None
     """Returns the header fields for its SMTP servers. None if it has none for these fields."""
     most_tags_by_smtp: int | None = None
@@ -150,6 +152,11 @@ class Spelling(Frozen):
                 raise MessageError(
                     f"provider_options= has {near[0]!r}: write {self.name!r} for {self.provider}."
                 )
+        if self.name in options and not self.takes_options:
+            raise MessageError(
+                f"{self.provider} gets the octets of a message and nothing else: leave out"
+                f" provider_options[{self.name!r}]."
+            )
         for field in options.get(self.name, ()):
             if field.lower() in self.reserved:
                 raise MessageError(

@@ -19,9 +19,11 @@ Written from their documentation, not tried against live accounts.
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 from ...events.webhooks.own_ids import A_TAG
 from ...message.message import Message
@@ -35,19 +37,34 @@ from .spelling import Spelling
 _AWS_WORD = Form("[A-Za-z0-9_-]{1,256}", "1 to 256 of the ASCII letters and digits, '-' and '_'")
 # https://postmarkapp.com/support/article/1125-custom-metadata-faq
 _POSTMARK_NAME = Form("[!-9;-~]{1,20}", "up to 20 visible ASCII characters except ':'")
-_POSTMARK_VALUE = Form(".{0,80}", "up to 80 characters")
-# https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages: 128 of ASCII
-_MAILGUN_TAG = Form("[ -~]+", "ASCII characters")
+LONGEST_VALUE: t.Final = 80
+_POSTMARK_VALUE = Form(f".{{0,{LONGEST_VALUE}}}", f"up to {LONGEST_VALUE} characters")
+# Tags of Mailgun (https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages) and
+# SendGrid; Brevo does not encode the header field in which metadata are.
+_ASCII = Form("[ -~]*", "ASCII characters")
 _MAILGUN_TAGS = 10
 # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: maxItems of categories
 _SENDGRID_TAGS = 10
+_SENDGRID_EVENT = (
+    "email|timestamp|event|smtp-id|useragent|ip|sg_event_id|sg_message_id|reason|status|response|tls"
+    "|cert_err|url|url_offset|attempt|category|type|bounce_classification|asm_group_id"
+    "|sg_machine_open|sg_template_id|sg_template_name|sg_content_type|pool|newsletter|send_at"
+    "|marketing_campaign_id|marketing_campaign_name|unique_args"
+)
+# An event has the metadata between its own fields.
+_SENDGRID_NAME = Form(f"(?!(?:{_SENDGRID_EVENT})\\Z).+", "names that its events do not have")
+# A name of a part of a form (RFC 7578) without quotes and spaces.
+MAILGUN_NAME: t.Final = Form(
+    r"[!#-\[\]-~]+", "visible ASCII characters except quotes and backslashes"
+)
+BREVO_CUSTOM: t.Final = "X-Mailin-custom"
 
 
-def _postmark(message: Message) -> dict[str, t.Any]:
+def _postmark(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
     links = {True: "HtmlAndText", False: "None", None: None}[message.track_clicks]
     return {
         "Tag": next(iter(message.tags), None),
-        "Metadata": dict(message.metadata),
+        "Metadata": {**message.metadata, **ids},
         "TrackOpens": message.track_opens,
         "TrackLinks": links,
         "MessageStream": message.stream,
@@ -55,7 +72,7 @@ def _postmark(message: Message) -> dict[str, t.Any]:
 
 
 def _postmark_header(message: Message) -> Iterator[tuple[str, str]]:
-    fields = _postmark(message)
+    fields = _postmark(message, {})
     for name, value in fields.pop("Metadata").items():
         yield f"X-PM-Metadata-{name}", value
     fields["Message-Stream"] = fields.pop("MessageStream")
@@ -68,8 +85,9 @@ def _pairs(message: Message) -> dict[str, str]:
     return {**dict.fromkeys(message.tags, A_TAG), **message.metadata}
 
 
-def _ses(message: Message) -> dict[str, t.Any]:
-    tags = [{"Name": name, "Value": value} for name, value in _pairs(message).items()]
+def _ses(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
+    pairs = {**_pairs(message), **ids}
+    tags = [{"Name": name, "Value": value} for name, value in pairs.items()]
     return {"EmailTags": tags, "ConfigurationSetName": message.stream}
 
 
@@ -80,8 +98,8 @@ def _ses_header(message: Message) -> Iterator[tuple[str, str]]:
         yield "X-SES-MESSAGE-TAGS", ", ".join(f"{name}={value}" for name, value in pairs.items())
 
 
-def _resend(message: Message) -> dict[str, t.Any]:
-    pairs = _pairs(message)
+def _resend(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
+    pairs = {**_pairs(message), **ids}
     return {"tags": [{"name": name, "value": value} for name, value in pairs.items()]}
 
 
@@ -110,11 +128,11 @@ def _mailgun_header(message: Message) -> Iterator[tuple[str, str]]:
         yield f"X-Mailgun-Track-{name.capitalize()}", "yes" if on else "no"
 
 
-def _sendgrid(message: Message) -> dict[str, t.Any]:
+def _sendgrid(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
+    """Return the fields of SendGrid. It has the metadata in each copy of the message."""
     tracking = {"opens": "open_tracking", "clicks": "click_tracking"}
     return {
         "categories": [*message.tags],
-        "custom_args": dict(message.metadata),
         "tracking_settings": {tracking[name]: {"enable": on} for name, on in _tracking(message)},
     }
 
@@ -132,11 +150,17 @@ def _sendgrid_header(message: Message) -> Iterator[tuple[str, str]]:
         yield "X-SMTPAPI", json_in_header(given)
 
 
+def _brevo(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
+    metadata = {**message.metadata, **ids}
+    custom = {BREVO_CUSTOM: json.dumps(metadata)} if metadata else {}
+    return {"tags": [*message.tags], "headers": custom}
+
+
 def _brevo_header(message: Message) -> Iterator[tuple[str, str]]:
     for tag in message.tags:
         yield "X-Mailin-Tag", tag
     if message.metadata:
-        yield "X-Mailin-custom", json_in_header(dict(message.metadata))
+        yield BREVO_CUSTOM, json_in_header(dict(message.metadata))
 
 
 POSTMARK: t.Final = Spelling(
@@ -172,8 +196,8 @@ MAILGUN: t.Final = Spelling(
     provider="Mailgun",
     servers=r"smtp(\.eu)?\.mailgun\.org",
     most_tags=_MAILGUN_TAGS,
-    tag=_MAILGUN_TAG,
-    metadata_name=ANY,
+    tag=_ASCII,
+    metadata_name=MAILGUN_NAME,
     tracks=True,
     reserved=frozenset({"to", "message"}),
     in_header=_mailgun_header,
@@ -183,8 +207,8 @@ SENDGRID: t.Final = Spelling(
     provider="SendGrid",
     servers=r"smtp\.sendgrid\.net",
     most_tags=_SENDGRID_TAGS,
-    tag=ANY,
-    metadata_name=ANY,
+    tag=_ASCII,
+    metadata_name=_SENDGRID_NAME,
     tracks=True,
     reserved=frozenset({"personalizations", "headers"}),
     in_api=_sendgrid,
@@ -195,9 +219,10 @@ BREVO: t.Final = Spelling(
     provider="Brevo",
     servers=r"smtp-relay\.(brevo|sendinblue)\.com",
     tag=ANY,
-    metadata_name=ANY,
+    metadata_name=_ASCII,
+    metadata_value=_ASCII,
     reserved=frozenset({"to", "cc", "bcc", "headers", "messageversions"}),
-    in_api=lambda message: {"tags": [*message.tags]},
+    in_api=_brevo,
     in_header=_brevo_header,
     most_tags_by_smtp=1,
 )
@@ -213,6 +238,8 @@ RESEND: t.Final = Spelling(
     in_api=_resend,
     key_field="Resend-Idempotency-Key",
 )
+GRAPH: t.Final = Spelling(name="graph", provider="Microsoft Graph", takes_options=False)
+GMAIL: t.Final = Spelling(name="gmail", provider="Gmail", takes_options=False)
 BY_SMTP: t.Final = (POSTMARK, SES, MAILGUN, SENDGRID, BREVO, RESEND)
 
 

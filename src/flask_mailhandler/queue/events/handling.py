@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from ...errors import QueueError
 from ...log import logger
 from ..outcomes import DamagedRowError
+from ..stored_message import metadata_in
 from ..stored_message import read_options
 from ..stored_message import tags_in
 from .history_of import history_of
@@ -91,5 +92,6 @@ def _with_row(event: Event, row: Row) -> Event:
         message_id=event.message_id or row.message_id,
         account=row.account,
         tags=tags_in(options) or event.tags,
+        metadata=event.metadata or metadata_in(options),
         list_name=list_name,
     )

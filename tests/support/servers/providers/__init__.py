@@ -6,12 +6,12 @@
     resend     fields, and the keys by which it recognizes a repeat
     postmark   fields
     sendgrid   fields
+    brevo      fields, and the keys by which it recognizes a repeat
     ses        octets
     mailgun    octets, in a form
     addressed  octets whose header says who gets them
     graph      octets in base64
     gmail      octets
-    brevo      fields, and the keys by which it recognizes a repeat
 """
 
 from __future__ import annotations

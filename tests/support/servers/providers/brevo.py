@@ -21,6 +21,7 @@ class FakeBrevo(FakeProvider):
     FIELDS: t.ClassVar = {
         "sender": dict, "to": list, "cc": list, "bcc": list, "replyTo": dict, "subject": str,
         "textContent": str, "htmlContent": str, "headers": dict, "attachment": list,
+        "tags": list, "scheduledAt": str, "batchId": str,
     }  # fmt: skip
 
     def __init__(self, *manners: t.Any, **given: t.Any) -> None:

@@ -21,7 +21,9 @@ class FakeMailgun(FakeProvider):
 
     path = "/v3/mg.example.com/messages.mime"
     content_type = "multipart/form-data"
-    FIELDS: t.ClassVar = {"to"}
+    FIELDS: t.ClassVar = {
+        "to", "o:tag", "o:tracking-opens", "o:tracking-clicks", "o:testmode", "v:order", "v:Team",
+    }  # fmt: skip
     wrong: t.ClassVar = {"wrong@example.com"}
     """Recipients that it does not take."""
 
@@ -62,7 +64,7 @@ def form_of(request: HTTPRequest) -> dict[str, list[bytes]]:
     for part in parts:
         head, _, value = part.partition(b"\r\n\r\n")
         named = re.fullmatch(
-            rb'\r\nContent-Disposition: form-data; name="([a-z:-]+)"'
+            rb'\r\nContent-Disposition: form-data; name="([A-Za-z:-]+)"'
             rb'(?:; filename="[a-z.]+"\r\nContent-Type: application/octet-stream)?',
             head,
         )

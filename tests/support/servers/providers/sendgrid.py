@@ -24,7 +24,8 @@ class FakeSendGrid(FakeProvider):
     path = "/v3/mail/send"
     FIELDS: t.ClassVar = {
         "personalizations": list, "from": dict, "reply_to_list": list, "subject": str,
-        "content": list, "attachments": list, "headers": dict,
+        "content": list, "attachments": list, "headers": dict, "categories": list,
+        "tracking_settings": dict, "mail_settings": dict, "ip_pool_name": str,
     }  # fmt: skip
     COPY: t.ClassVar = {"to": list, "cc": list, "bcc": list, "custom_args": dict}
     ATTACHED: t.ClassVar = {"content", "filename", "type", "disposition"}
@@ -68,6 +69,8 @@ class FakeSendGrid(FakeProvider):
             yield "There is a limit of 1000 total recipients", "personalizations"
         if len(everyone) != len(set(everyone)):
             yield "Each email address should be unique between to, cc, and bcc", "personalizations"
+        if len(fields.get("categories", [])) > 10:
+            yield "Bad Request", "categories"
         if not fields.get("subject"):
             yield "The subject is required", "subject"
         content = fields.get("content") or []

@@ -1,0 +1,65 @@
+"""An attachment as a file of an API that takes no octets."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+
+from ...attachment import Attachment
+from ...attachment.name_and_type import name_by_type
+from ...mime.parameters import TOKEN
+from ...mime.text_parameters import fill_in
+from ...text.mimetype import parse_mimetype
+
+
+def in_base64(attachment: Attachment) -> str:
+    """Return the octets of an attachment, in the charset of its type.
+
+    :raises MessageError: if its file has changed.
+    """
+    data = attachment.data
+    if isinstance(data, str):
+        data = data.encode(_charset(attachment) or "utf-8")
+    return base64.b64encode(data).decode()
+
+
+def in_utf8(attachment: Attachment) -> str:
+    """Return the octets of an attachment, text in UTF-8: for APIs that drop the charset.
+
+    :raises MessageError: if its file has changed.
+    """
+    data = attachment.data
+    if not isinstance(data, str) and (charset := _charset(attachment)):
+        with contextlib.suppress(LookupError, UnicodeError):  # it is not what its type says
+            data = data.decode(charset)
+    return base64.b64encode(data.encode() if isinstance(data, str) else data).decode()
+
+
+def _charset(attachment: Attachment) -> str | None:
+    maintype, _, parameters = parse_mimetype(attachment.mimetype)
+    return dict(parameters).get("charset") if maintype == "text" else None
+
+
+def full_type(attachment: Attachment) -> str:
+    """Return the type of an attachment with its parameters, and those that SMTP would add: the
+    charset of a text, and the method of a calendar."""
+    maintype, subtype, given = parse_mimetype(attachment.mimetype)
+    parameters, source = dict(given), attachment.source
+    if maintype == "text":
+        fill_in(attachment, subtype, parameters)
+        if isinstance(source, str) and not source.isascii():
+            parameters.setdefault("charset", "utf-8")
+    escaped = {name: re.sub(r'([\\"])', r"\\\1", value) for name, value in parameters.items()}
+    written = [
+        f"{name}={value}" if TOKEN.match(value) else f'{name}="{value}"'
+        for name, value in escaped.items()
+    ]
+    return "; ".join([f"{maintype}/{subtype}", *written])
+
+
+def named(attachment: Attachment) -> tuple[str, str]:
+    """Return the name and the type of an attachment, without parameters. APIs need a name."""
+    found = attachment.named()
+    mimetype = found.mimetype.partition(";")[0].strip()
+    return found.filename or name_by_type(mimetype) or "attachment", mimetype

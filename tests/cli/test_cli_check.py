@@ -570,6 +570,22 @@ def test_webhooks_that_do_not_arrive() -> None:
     assert result.exit_code == 1
 
 
+def test_webhooks_of_an_app_that_raises() -> None:
+    """An error of the app is printed, and the other checks go on."""
+    app = create_app(**HOOKS)
+    app.testing = True
+
+    @app.before_request
+    def fail() -> None:
+        raise RuntimeError("of the app")
+
+    result = run(app)
+
+    assert "POST without cookies: RuntimeError: of the app\n" in result.output
+    assert "Nothing is sent." in result.output
+    assert result.exit_code == 1
+
+
 def test_webhooks_without_a_base_url() -> None:
     """Without MAIL_BASE_URL, the end of the URL is printed."""
     result = run(create_app(**{**HOOKS, "base_url": None}))

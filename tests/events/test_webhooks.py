@@ -13,12 +13,15 @@ from flask_mailhandler import EventKind
 from flask_mailhandler import Message
 from flask_mailhandler import PostmarkEmailHandler
 from flask_mailhandler import ResendEmailHandler
+from flask_mailhandler import Secret
 from flask_mailhandler.events.webhooks.formats import NAMES
+from flask_mailhandler.testing.provider_events.makers import maker_of
 from flask_mailhandler.testing.provider_events.sendgrid import keys
 from flask_mailhandler.testing.provider_events.sendgrid import signed as signed_by_sendgrid
 from flask_mailhandler.testing.provider_events.ses import notification
 from flask_mailhandler.testing.provider_events.ses import signed as signed_by_sns
 from flask_mailhandler.testing.provider_events.told import Posted
+from flask_mailhandler.testing.provider_events.told import Proof
 from hooking import ANN
 from hooking import BOB
 from hooking import MESSAGE_ID
@@ -72,6 +75,12 @@ def test_what_we_make_is_read(provider: str, kind: EventKind) -> None:
         assert {event.message_id for event in events} == {MESSAGE_ID}
         assert all(event.time for event in events)
     assert all(bool(event.url) == (kind is EventKind.CLICKED) for event in events)
+
+
+@pytest.mark.parametrize(("provider", "kind"), sorted(NEVER_SAID))
+def test_what_a_provider_never_says(provider: str, kind: EventKind) -> None:
+    """There is no request for an event that a provider does not have."""
+    assert maker_of(provider)(told(kind), Proof(key=Secret("key"), topics=(TOPIC,))) is None
 
 
 # Resend
@@ -417,9 +426,8 @@ def test_wild_values(provider: str) -> None:
         for post in [post for kind in kinds for post in source.posts(told(kind))]:
             for wild in wilder(json.loads(post.body), value):
                 for event in source.read(signed_again(source, post, wild)):
-                    shown = (
-                        f"{event}{event.reason}{event.url}{event.message_id}{''.join(event.tags)}"
-                    )
+                    ids = f"{event.message_id}{event.provider_id}{event.event_id}"
+                    shown = f"{event}{event.url}{ids}{''.join(event.tags)}"
                     assert shown.isprintable() and len(shown) < 12_000
 
 

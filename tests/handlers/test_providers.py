@@ -662,6 +662,7 @@ REFUSED_HERE: list[tuple[str, Message, str]] = [
     *[(name, wrong(envelope_sender="b@example.com"), "leave it out") for name in FIELDS],
     *[(name, wrong(to=[f"r{n}@example.com" for n in range(51)]), "at most 50") for name in FIELDS],
     *[(name, wrong(to="ä@example.com"), "SMTPUTF8") for name in FAKES],
+    ("resend", wrong(subject=""), "without a subject: pass subject="),
     ("resend", wrong(headers=[("X-A", "1"), ("x-a", "2")]), "x-a only once"),
     ("postmark", wrong(attachments=[Attachment(b"x" * 8_000_000, filename="a.bin")]), "link to"),
 ]

@@ -474,7 +474,7 @@ def test_the_queue_by_smtp(scripted: Scripted, tmp_path: Path) -> None:
 
 
 def test_what_is_captured(tmp_path: Path) -> None:
-    """A captured message has the fields. What the provider cannot express fails in a test too."""
+    """A captured message has the fields, and what the provider cannot express fails in a test."""
     app = Flask("shop", instance_path=str(tmp_path))
     app.config.update(MAIL_HOST=HOSTS["postmark"], MAIL_DEFAULT_FROM="shop@example.com")
     mail = Mail(app, cli=None)

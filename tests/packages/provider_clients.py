@@ -105,6 +105,22 @@ def postmark(url, key, mails):
             client.outbound.send(fields)
 
 
+def mailgun(url, key, mails):
+    import base64
+
+    from mailgun.client import Client
+
+    client = Client(auth=("api", key), api_url=url)
+    for mail in mails:
+        octets = base64.b64decode(mail["octets"])
+        answer = client.mimemessage.create(
+            data={"to": ", ".join(mail["recipients"])},
+            files=[("message", ("message.mime", octets, "application/octet-stream"))],
+            domain="mg.example.com",
+        )
+        answer.raise_for_status()
+
+
 if __name__ == "__main__":
     client, url, key = sys.argv[1:]
     globals()[client](url, key, json.load(sys.stdin))

@@ -65,12 +65,12 @@ def check(in_force: InForce, to: str | None, *, live: bool = False) -> int:
         from .check_unsubscribe import try_page
 
         works = try_page(handler.unsubscribe)
+    if isinstance(handler, SMTPEmailHandler) and handler.dkim_keys:
+        click.echo(_signed_with(handler.dkim_keys, handler.dkim_domain) + "\n")
     if in_force.has_webhooks:
         from .check_webhooks import try_webhooks
 
         works = try_webhooks(in_force.account) and works
-    if isinstance(handler, SMTPEmailHandler) and handler.dkim_keys:
-        click.echo(_signed_with(handler.dkim_keys, handler.dkim_domain) + "\n")
     if live and recipient is not None:
         from .check_live import try_live
 

@@ -125,8 +125,8 @@ def of_app(using: str | None) -> InForce:
     shared = functools.partial(_of_the_app, mine, account)
     not_set = mine.framework.wording(_NOT_SET)
     captured = mine.scope is not mine.edges
-    hooks = endpoint_of(account) is not None
-    return InForce(account, kind, decided_by, deliver, not_set, captured, shared, hooks)
+    hooked = endpoint_of(account) is not None
+    return InForce(account, kind, decided_by, deliver, not_set, captured, shared, hooked)
 
 
 def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, str]]:

@@ -72,6 +72,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     spelling: t.ClassVar[Spelling | None] = None
     """What tags, metadata, tracking and streams of a message become. Without it, the provider has
     none of them."""
+    example: t.ClassVar[str] = ""
+    """A MAIL_URL, for texts, if it is not like ``scheme://KEY@default``."""
     most_octets: t.ClassVar[int]
     """The largest message, in octets as SMTP would send them."""
     most_recipients: t.ClassVar[int]
@@ -100,9 +102,10 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     def __post_init__(self) -> None:
         if self.api_key is None:
+            example = self.example or f"{self.provider.lower()}://KEY@default"
             raise ConfigurationError(
                 f"MAIL_API_KEY is not set: {self.provider} needs the key of its API. Set it, or"
-                f" write MAIL_URL = '{self.provider.lower()}://KEY@default'."
+                f" write MAIL_URL = '{example}'."
             )
         self.check_tls()
 
@@ -263,6 +266,10 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         tell(request, response)
         return self.judge(response, job)
 
+    def secrets(self) -> Iterable[Secret]:
+        """Return the secrets that the provider may repeat."""
+        return [self.api_key] if self.api_key else []
+
     def own_ids(self, job: Job, *, plain: bool = True, most: int = 250) -> dict[str, str]:
         """Return the metadata by which a webhook names our message; see :func:`.own_ids`. Without
         webhooks there is none."""
@@ -273,10 +280,6 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         message = job.message
         list_name = None if isinstance(message, MIMEMessage) else message.unsubscribe
         return own_ids(job.message_id, list_name, plain=plain, most=most)
-
-    def secrets(self) -> Iterable[Secret]:
-        """Return the secrets that the provider may repeat."""
-        return [self.api_key] if self.api_key else []
 
     def shown(self, text: str) -> str:
         """Return a text of the provider in one line that is safe to show."""

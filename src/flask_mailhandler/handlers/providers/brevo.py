@@ -7,7 +7,6 @@ tried against a live account.
 from __future__ import annotations
 
 import html as escaping
-import json
 import re
 import typing as t
 
@@ -29,6 +28,7 @@ from .fields import message_of
 from .fields import person
 from .fields import recipients_of
 from .fields import texts
+from .spelling import Spelling
 from .spellings import BREVO
 from .spellings import BREVO_CUSTOM
 from .verdict import Verdict
@@ -74,9 +74,10 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
-    spelling = BREVO
+    spelling: t.ClassVar[Spelling | None] = BREVO
     most_octets = 20_000_000
     most_recipients = 99
+    needs_body = True
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
 
     @property
@@ -146,10 +147,6 @@ def _is_known(filename: str) -> bool:
 
 def _inexpressible(message: Message) -> str:
     """Return what a message has that Brevo cannot send, and what to do instead."""
-    if not message.subject:
-        return "takes no message without a subject: pass subject=."
-    if not (message.text or message.html):
-        return "takes no message without a body: pass text= or html=."
     if message.inline_attachments:
         return "shows no inline_attachments=: link to images with https: instead of cid:."
     if len(message.reply_to) > 1:
@@ -173,10 +170,10 @@ def _fields(job: Job) -> dict[str, t.Any]:
     to, cc, bcc = recipients_of(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
-    custom = json.dumps({**message.metadata, OWN_ID: job.message_id})
-    headers = {_KEY: key_of(job), BREVO_CUSTOM: custom, **dict(message.headers.pairs)}
+    spelled = BREVO.in_api(message, {OWN_ID: job.message_id})
+    headers = {_KEY: key_of(job), **spelled.pop("headers"), **dict(message.headers.pairs)}
     fields = {
-        **BREVO.in_api(message),
+        **spelled,
         "sender": _person(message.from_addr),
         "to": [*map(_person, to)],
         "cc": [*map(_person, cc)],

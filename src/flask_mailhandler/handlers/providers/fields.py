@@ -30,6 +30,8 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
     """Whether the provider takes other forms of the body, besides text and HTML."""
     repeats_header_fields: t.ClassVar[bool] = False
     """Whether the provider takes a header field more than once."""
+    needs_subject: t.ClassVar[bool] = True
+    needs_body: t.ClassVar[bool] = False
 
     def check(self, job: Job) -> None:
         """Check that the provider can send a message as it is written."""
@@ -42,6 +44,14 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
             )
         self.refuse_envelope_sender(message)
         self.refuse_many(job)
+        if self.needs_subject and not message.subject:
+            raise MessageError(
+                f"{self.provider} takes no message without a subject: pass subject=."
+            )
+        if self.needs_body and not (message.text or message.html):
+            raise MessageError(
+                f"{self.provider} takes no message without a body: pass text= or html=."
+            )
         names = [name.lower() for name, _ in message.headers.pairs]
         for name in names:
             if names.count(name) > 1 and not self.repeats_header_fields:

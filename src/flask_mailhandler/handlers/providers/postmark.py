@@ -26,6 +26,7 @@ from .fields import message_of
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spelling import Spelling
 from .spellings import LONGEST_VALUE
 from .spellings import POSTMARK
 from .verdict import Verdict
@@ -74,10 +75,11 @@ class PostmarkEmailHandler(FieldsEmailHandler):
     transactional mail."""
 
     provider = "Postmark"
-    spelling = POSTMARK
+    spelling: t.ClassVar[Spelling | None] = POSTMARK
     most_octets = 10_000_000
     most_recipients = 50
     repeats_header_fields = True
+    needs_subject = False
 
     @property
     def home(self) -> str:
@@ -95,10 +97,9 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        message = message_of(job)
-        fields = {**_fields(message, job), **POSTMARK.in_api(message)}
+        message, ids = message_of(job), self.own_ids(job, most=LONGEST_VALUE)
+        fields = {**_fields(message, job), **POSTMARK.in_api(message, ids)}
         fields["MessageStream"] = fields["MessageStream"] or self.message_stream
-        fields["Metadata"] |= self.own_ids(job, most=LONGEST_VALUE)
         fields = POSTMARK.with_options(fields, message)
         return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))
 

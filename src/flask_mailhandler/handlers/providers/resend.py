@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ...attachment import Attachment
 from ...attachment.name_and_type import type_by_name
@@ -27,6 +28,7 @@ from .fields import message_of
 from .fields import shown_recipients
 from .fields import texts
 from .fields import written
+from .spelling import Spelling
 from .spellings import RESEND
 from .verdict import Verdict
 
@@ -59,7 +61,7 @@ class ResendEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Resend"
-    spelling = RESEND
+    spelling: t.ClassVar[Spelling | None] = RESEND
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -94,9 +96,7 @@ class ResendEmailHandler(FieldsEmailHandler):
             "Idempotency-Key": key_of(job),
             "User-Agent": "Flask-MailHandler",
         }
-        fields, ids = _fields(job), self.own_ids(job, plain=False)
-        own = [{"name": name, "value": value} for name, value in ids.items()]
-        body = body_of({**fields, "tags": [*fields["tags"], *own]})
+        body = body_of(_fields(job, self.own_ids(job, plain=False)))
         return Request("POST", self.url("/emails"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
@@ -122,7 +122,7 @@ class ResendEmailHandler(FieldsEmailHandler):
         return verdicts.of_response(response, text, repeatable=True)
 
 
-def _fields(job: Job) -> dict[str, t.Any]:
+def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     message = message_of(job)
     to, cc, bcc = shown_recipients(message, job)
     text, html = texts(message)
@@ -139,7 +139,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "html": html,
         "headers": dict(message.headers.pairs),
         "attachments": [*inline, *map(_file, message.attachments)],
-        **RESEND.in_api(message),
+        **RESEND.in_api(message, ids),
     }
     return RESEND.with_options(fields, message)
 

@@ -32,6 +32,7 @@ from .fields import message_of
 from .fields import person
 from .fields import recipients_of
 from .fields import texts
+from .spelling import Spelling
 from .spellings import SENDGRID
 from .verdict import Verdict
 
@@ -70,10 +71,11 @@ class SendGridEmailHandler(FieldsEmailHandler):
     """
 
     provider = "SendGrid"
-    spelling = SENDGRID
+    spelling: t.ClassVar[Spelling | None] = SENDGRID
     most_octets = 30_000_000
     most_recipients = 1000
     takes_alternatives = True
+    needs_body = True
 
     @property
     def home(self) -> str:
@@ -94,10 +96,6 @@ class SendGridEmailHandler(FieldsEmailHandler):
         for name, _ in message.headers.pairs:
             if name.lower() in _RESERVED:
                 raise MessageError(f"SendGrid writes the header field {name} itself: leave it out.")
-        if not message.subject:
-            raise MessageError("SendGrid takes no message without a subject: pass subject=.")
-        if not (message.text or message.html):
-            raise MessageError("SendGrid takes no message without a body: pass text= or html=.")
         for attachment in (*message.inline_attachments, *message.attachments):
             if not attachment.size:
                 raise MessageError(f"SendGrid takes no empty attachment: leave out {attachment!r}.")
@@ -195,7 +193,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "content": [*content, *map(_alternative, message.alternatives)],
         "headers": {"Message-ID": job.message_id, **dict(message.headers.pairs)},
         "attachments": [*inline, *map(_file, message.attachments)],
-        **SENDGRID.in_api(message),
+        **SENDGRID.in_api(message, {}),
     }
     return SENDGRID.with_options(fields, message)
 

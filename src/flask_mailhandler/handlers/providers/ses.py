@@ -32,6 +32,7 @@ from . import verdict as verdicts
 from .api import APIEmailHandler
 from .readers import read_region
 from .sigv4 import Credentials
+from .spelling import Spelling
 from .spellings import SES
 from .verdict import Verdict
 
@@ -96,7 +97,7 @@ class SESEmailHandler(APIEmailHandler):
     """The configuration set to send with."""
 
     provider = "Amazon SES"
-    spelling = SES
+    spelling: t.ClassVar[Spelling | None] = SES
     most_octets = 40_000_000
     most_recipients = 50
 
@@ -249,6 +250,6 @@ def _body(job: Job, configuration_set: str | None) -> bytes:
     if configuration_set:
         fields["ConfigurationSetName"] = configuration_set
     if not isinstance(job.message, MIMEMessage):
-        fields |= {name: value for name, value in SES.in_api(job.message).items() if value}
+        fields |= {name: value for name, value in SES.in_api(job.message, {}).items() if value}
         fields = SES.with_options(fields, job.message)
     return json.dumps(fields, separators=(",", ":")).encode()

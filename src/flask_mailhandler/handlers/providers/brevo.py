@@ -7,6 +7,7 @@ tried against a live account.
 from __future__ import annotations
 
 import html as escaping
+import json
 import re
 import typing as t
 
@@ -170,10 +171,10 @@ def _fields(job: Job) -> dict[str, t.Any]:
     to, cc, bcc = recipients_of(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
-    spelled = BREVO.in_api(message, {OWN_ID: job.message_id})
-    headers = {_KEY: key_of(job), **spelled.pop("headers"), **dict(message.headers.pairs)}
+    custom = json.dumps({**message.metadata, OWN_ID: job.message_id})
+    headers = {_KEY: key_of(job), BREVO_CUSTOM: custom, **dict(message.headers.pairs)}
     fields = {
-        **spelled,
+        **BREVO.in_api(message),
         "sender": _person(message.from_addr),
         "to": [*map(_person, to)],
         "cc": [*map(_person, cc)],

@@ -193,7 +193,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
         "content": [*content, *map(_alternative, message.alternatives)],
         "headers": {"Message-ID": job.message_id, **dict(message.headers.pairs)},
         "attachments": [*inline, *map(_file, message.attachments)],
-        **SENDGRID.in_api(message, {}),
+        **SENDGRID.in_api(message),
     }
     return SENDGRID.with_options(fields, message)
 

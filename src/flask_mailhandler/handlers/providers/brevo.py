@@ -9,6 +9,7 @@ from __future__ import annotations
 import html as escaping
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ...address import Address
 from ...attachment import Attachment
@@ -44,9 +45,6 @@ https://developers.brevo.com/docs/heterogenous-versions-batch-emails"""
 _HAD_IT = "duplicate_parameter"
 """The answer to a key that is recognized. Whether it also knows the key of a request that it did
 not take is not said."""
-OWN_ID = "mh-id"
-"""Our Message-ID in the field that events repeat: Brevo writes a Message-ID of its own, and does
-not name it when it recognizes a repeat."""
 _KEY = "idempotencyKey"
 _EXTENSIONS = (
     "xlsx xls ods docx docm doc csv pdf txt gif jpg jpeg png tif tiff rtf bmp cgm css shtml html"
@@ -111,9 +109,10 @@ class BrevoEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        return Request(
-            "POST", self.url("/v3/smtp/email"), headers=headers, body=body_of(_fields(job))
-        )
+        # The header field that holds them is not encoded.
+        plain = (message_of(job).unsubscribe or "").isascii()
+        body = body_of(_fields(job, self.own_ids(job, plain=plain)))
+        return Request("POST", self.url("/v3/smtp/email"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means: its error code, and only without one its status."""
@@ -166,12 +165,12 @@ def _inexpressible(message: Message) -> str:
     return ""
 
 
-def _fields(job: Job) -> dict[str, t.Any]:
+def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     message = message_of(job)
     to, cc, bcc = recipients_of(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
-    spelled = BREVO.in_api(message, {OWN_ID: job.message_id})
+    spelled = BREVO.in_api(message, ids)
     headers = {_KEY: key_of(job), **spelled.pop("headers"), **dict(message.headers.pairs)}
     fields = {
         **spelled,

@@ -43,9 +43,6 @@ if t.TYPE_CHECKING:
     from ...net.http.response import Response
 
 _HOME_IN_EU = "https://api.eu.sendgrid.com"
-OWN_ID = "mh-id"
-"""The custom argument with our Message-ID. Events repeat it; their ``smtp-id`` may be another one
-(https://github.com/anymail/django-anymail/issues/108)."""
 _RESERVED = {
     "x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type",
     "content-transfer-encoding", "to", "from", "subject", "reply-to", "cc", "bcc",
@@ -102,7 +99,7 @@ class SendGridEmailHandler(FieldsEmailHandler):
                 raise MessageError(f"SendGrid takes no empty attachment: leave out {attachment!r}.")
         for alternative in message.alternatives:
             _alternative(alternative)
-        size = len(json.dumps(_custom_args(message, job)).encode())
+        size = len(json.dumps({**message.metadata, **self.own_ids(job)}).encode())
         if size > _MOST_CUSTOM:
             raise MessageError(
                 f"SendGrid takes {_MOST_CUSTOM} octets of metadata=, not {size}: shorten it."
@@ -124,9 +121,8 @@ class SendGridEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        return Request(
-            "POST", self.url("/v3/mail/send"), headers=headers, body=body_of(_fields(job))
-        )
+        body = body_of(_fields(job, self.own_ids(job)))
+        return Request("POST", self.url("/v3/mail/send"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means. An accepted message has an empty response."""
@@ -172,11 +168,7 @@ def _in_sandbox(message: Message) -> bool:
     return isinstance(settings, Mapping) and settings.get("sandbox_mode") == {"enable": True}
 
 
-def _custom_args(message: Message, job: Job) -> dict[str, str]:
-    return {**message.metadata, OWN_ID: job.message_id}
-
-
-def _fields(job: Job) -> dict[str, t.Any]:
+def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     message = message_of(job)
     assert message.from_addr is not None
     text, html = texts(message)
@@ -187,7 +179,7 @@ def _fields(job: Job) -> dict[str, t.Any]:
         for one in message.inline_attachments
     ]
     fields = {
-        "personalizations": _personalizations(message, job),
+        "personalizations": _personalizations(message, job, {**message.metadata, **ids}),
         "from": person(message.from_addr),
         "reply_to_list": [*map(person, message.reply_to)],
         "subject": message.subject,
@@ -199,7 +191,9 @@ def _fields(job: Job) -> dict[str, t.Any]:
     return SENDGRID.with_options(fields, message)
 
 
-def _personalizations(message: Message, job: Job) -> list[dict[str, t.Any]]:
+def _personalizations(
+    message: Message, job: Job, custom_args: dict[str, str]
+) -> list[dict[str, t.Any]]:
     """Return a copy of the message for all of its recipients; if it has only Bcc, one for each."""
     to, cc, bcc = recipients_of(message, job)
     copies: list[dict[str, list[Address]]] = [{"to": to, "cc": cc, "bcc": bcc}]
@@ -207,11 +201,11 @@ def _personalizations(message: Message, job: Job) -> list[dict[str, t.Any]]:
         copies = [{"to": [one]} for one in job.envelope.recipients]
     seen: set[str] = set()
     found = []
-    for copy in copies:
-        people = {name: _unseen(some, seen) for name, some in copy.items()}
+    for shown in copies:
+        people = {name: _unseen(some, seen) for name, some in shown.items()}
         if any(people.values()):
-            some = {name: value for name, value in people.items() if value}
-            found.append({**some, "custom_args": _custom_args(message, job)})
+            copy = {**people, "custom_args": custom_args}
+            found.append({name: value for name, value in copy.items() if value})
     return found
 
 

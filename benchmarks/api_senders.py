@@ -125,7 +125,7 @@ def _anymail(site: Site, provider: str) -> tuple[t.Any, Callable[[Case], t.Any]]
     from django.core.mail import get_connection
 
     url = _url(site)
-    backend, options = {
+    backends: dict[str, tuple[str, dict[str, t.Any]]] = {
         "Resend": ("resend", {"api_key": "key", "api_url": url}),
         "Postmark": ("postmark", {"server_token": "key", "api_url": url}),
         "Amazon SES": (
@@ -139,7 +139,8 @@ def _anymail(site: Site, provider: str) -> tuple[t.Any, Callable[[Case], t.Any]]
                 }
             },
         ),
-    }[provider]
+    }
+    backend, options = backends[provider]
     return get_connection(f"anymail.backends.{backend}.EmailBackend", **options), message
 
 
@@ -155,8 +156,8 @@ def check_arrived(name: str, provider: str, case: Case, fields: dict[str, t.Any]
     found = dataclasses.replace(
         case,
         subject=known["subject"],
-        text=known.get("text") or known.get("textbody"),
-        html=known.get("html") or known.get("htmlbody"),
+        text=known["text" if "text" in known else "textbody"],
+        html=known["html" if "html" in known else "htmlbody"],
         sender=known["from"],
         recipients=tuple([known["to"]] if isinstance(known["to"], str) else known["to"]),
     )

@@ -229,6 +229,7 @@ def test_keys_that_are_named_exist() -> None:
         *(("CHANGES", name) for name in ("MAIL_FROM", "MAIL_SENDER", "MAIL_QUEUE_URL")),  # warn
         ("config", "MAIL_PASWORD"),  # a slip of the pen
         ("handlers", "MAIL_SENDMAIL"),  # the key of the handler that is written there
+        ("own", "MAIL_LOFT"),  # and of the provider that is
         ("migrating", "MAIL_DEFAULT_CHARSET"),  # Flask-Mailman's
         ("migrating", "MAIL_SEND_OPTIONS"),
     }

@@ -20,6 +20,7 @@ from servers.providers.fake import LOST
 from servers.providers.fake import not_taken_and
 from servers.providers.resend import error
 from servers.providers.resend import FakeResend
+from servers.providers.ses import aws_error
 from servers.providers.ses import FakeSES
 
 if t.TYPE_CHECKING:
@@ -68,7 +69,7 @@ def test_one_message_by_an_api(name: str) -> None:
     assert found["status"].startswith("2")
     assert re.fullmatch(r"<\S+@example\.com>", found["Message-ID"])
     assert re.fullmatch(r"\d+\.\d\d s", found["time"])
-    assert found["content-type"] == "application/json"
+    assert "Response of the API, field by field:\n\n  status" in result.output
     assert f"arrives, see whether its Message-ID is {found['Message-ID']}." in result.output
     assert fake.key not in result.output
     assert [mail.recipients for mail in fake.taken] == [("ann@example.com",)]
@@ -99,6 +100,20 @@ def test_what_a_provider_answers() -> None:
     assert found["other fields"] == "content-length, set-cookie"
     assert "s3cret" not in result.output
     assert "Error: Resend: 429 rate_limit_exceeded Too many." in result.output
+
+
+def test_an_account_that_rests() -> None:
+    """If the provider does not say for how long the account should rest, that is shown."""
+    answer = aws_error(400, "SendingPausedException", "Paused")
+    with FakeSES(not_taken_and(answer)) as fake:
+        result = run(create_app(url=fake.mail_url), *LIVE)
+
+    found = rows(result)
+    assert (found["outcome"], found["account rests"]) == (
+        "deferred",
+        "for a time that is not said",
+    )
+    assert found["x-amzn-errortype"] == "SendingPausedException:"
 
 
 def test_an_answer_that_is_lost() -> None:

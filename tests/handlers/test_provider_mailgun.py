@@ -170,6 +170,20 @@ def test_one_wrong_recipient(mailgun: FakeMailgun) -> None:
     assert mailgun.taken == []
 
 
+@pytest.mark.parametrize("line", ["--{0}", "--{0}--", "\r\n--{0}\r\n"])
+def test_no_message_ends_its_part(mailgun: FakeMailgun, line: str) -> None:
+    """The boundary of a form can be guessed from nothing that a sender of text knows."""
+    message = letter()
+    send(mailgun, message)
+    boundary = mailgun.requests[0].headers["content-type"].partition("boundary=")[2]
+    forged = message.replace(text=line.format(boundary))
+    send(mailgun, forged)
+
+    first, second = (request.headers["content-type"] for request in mailgun.requests)
+    assert first != second
+    assert boundary.encode() in mailgun.taken[1].fields["octets"]
+
+
 REFUSED_HERE: list[tuple[Message, str]] = [
     (letter().replace(envelope_sender="b@example.com"), "leave it out"),
     (letter().replace(bcc="ä@example.com"), "SMTPUTF8"),
@@ -206,7 +220,7 @@ def test_eight_bits(mailgun: FakeMailgun) -> None:
         ("mailgun://key@default?domain=mg.example.com", "with the region 'us' or 'eu'"),
         ("mailgun://key:more@eu?domain=mg.example.com", "must be like 'mailgun://KEY@eu"),
         ("mailgun://key@eu/mg.example.com", "must be like 'mailgun://KEY@eu"),
-        ("mailgun://eu?domain=mg.example.com", "MAIL_API_KEY is not set"),
+        ("mailgun://eu?domain=mg.example.com", "MAIL_API_KEY is not set.*'mailgun://KEY@eu"),
         ("mailgun://key@eu?domain=mg.example.com/../x", "'domain' in MAIL_URL must be the domain"),
         ("mailgun://key@eu?domain=example", "must be the domain that sends"),
         ("mailgun://key@eu?domain=mg.example.com&region=eu-west-1", "must be 'us' or 'eu'"),

@@ -85,8 +85,12 @@ class Account(Frozen):
         """Build the handler that captures the mail of this account."""
         from ..handlers.memory import MemoryEmailHandler  # loaded in tests only
         from ..handlers.providers.api import APIEmailHandler
+        from ..handlers.smtp import spelling_of
 
         memory = t.cast(MemoryEmailHandler, self.build(MemoryEmailHandler))
+        if self.handler in (None, "smtp"):
+            host, provider = self.options.get("host"), self.options.get("provider")
+            return memory.at(spelling_of(str(host or ""), str(provider or "")))
         if not is_built_in(self.handler) or not issubclass(find(self.handler), APIEmailHandler):
             return memory
         return memory.instead_of(t.cast(APIEmailHandler, self.build(self.handler)))

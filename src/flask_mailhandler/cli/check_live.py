@@ -116,7 +116,8 @@ def _of_report(report: Report, seconds: float) -> Rows:
         yield "error", type(error).__name__
         yield "phase", "" if error.phase is None else str(error.phase)
     if isinstance(error, DeferredError) and error.retry_after is not None:
-        yield "account rests", f"{error.retry_after:g} s"
+        rests = error.retry_after
+        yield "account rests", f"{rests:g} s" if rests else "for a time that is not said"
     if report.safe_until is not None:
         yield "safe until", report.safe_until.isoformat(" ", "seconds")
     yield "Message-ID", report.message_id

@@ -28,6 +28,7 @@ from .failure import failed
 
 if t.TYPE_CHECKING:
     from .providers.api import APIEmailHandler
+    from .providers.spelling import Spelling
 
 
 class MemoryEmailHandler(EmailHandler):
@@ -52,6 +53,8 @@ class MemoryEmailHandler(EmailHandler):
     """The ``key=`` of the messages."""
     provider: APIEmailHandler | None = None
     """The handler that would have sent the messages by an API."""
+    spelling: Spelling | None = None
+    """The provider whose SMTP server would have got the messages."""
 
     def queuing(self, key: str, using: str) -> MemoryEmailHandler:
         """Return the same handler, with the same list, for messages of ``send_later``."""
@@ -65,10 +68,16 @@ class MemoryEmailHandler(EmailHandler):
         """Return the same handler for messages that a provider would have sent."""
         return dataclasses.replace(self, provider=provider)
 
+    def at(self, spelling: Spelling | None) -> MemoryEmailHandler:
+        """Return the same handler for messages that an SMTP server of a provider would have got."""
+        return dataclasses.replace(self, spelling=spelling) if spelling else self
+
     def check(self, job: Job) -> None:
         """Check that the provider could send a message as it is written."""
         if self.provider is not None:
             self.provider.check(job)
+        if self.spelling is not None and isinstance(job.message, Message):
+            self.spelling.header_fields(job.message)
 
     def seal(self, content: Content) -> Content:
         """Return the content unsigned, because it is not sent. So no key is needed."""

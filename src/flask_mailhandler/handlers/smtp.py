@@ -35,6 +35,9 @@ from .connecting import Connecting
 from .jobs import Jobs
 from .tls_context import TLSContext
 
+if t.TYPE_CHECKING:
+    from .providers.spelling import Spelling
+
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 _OF_PROVIDERS = (
     *(".postmarkapp.com", ".amazonaws.com", ".amazonaws.com.cn", ".mailgun.org", ".sendgrid.net"),
@@ -132,10 +135,8 @@ class SMTPEmailHandler(Connecting):
         if self.dkim_keys:
             self.dkim_keys.check(self.dkim_domain, self.default_from)
         self.check_files("tls_ca_file", "tls_cert_file", "tls_key_file")
-        if self.provider or self.host.lower().endswith(_OF_PROVIDERS):
-            from .providers.spellings import spelling_at  # most servers are not of a provider
-
-            vars(self)["spelling_by_smtp"] = spelling_at(self.host, self.provider)
+        if spelling := spelling_of(self.host, self.provider):
+            vars(self)["spelling_by_smtp"] = spelling
 
     def _check_login(self) -> None:
         if self.password is not None and self.username is None:
@@ -249,6 +250,18 @@ class SMTPEmailHandler(Connecting):
     def close(self) -> None:
         """Close the idle connections. The handler may be used again."""
         self.pool.close()
+
+
+def spelling_of(host: str, provider: str | None) -> Spelling | None:
+    """Return what some fields of a message become in the header for a server of a provider.
+
+    :param provider: Its name, if the app says it.
+    """
+    if not provider and not host.lower().endswith(_OF_PROVIDERS):
+        return None
+    from .providers.spellings import spelling_at  # most servers are not of a provider
+
+    return spelling_at(host, provider)
 
 
 def _without_utf8(content: Content) -> Content | None:

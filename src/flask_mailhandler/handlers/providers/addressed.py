@@ -83,9 +83,8 @@ def _head(content: Content) -> bytes:
     head = b""
     for octets in content:
         head += octets
-        fields, blank, _ = head.partition(b"\r\n\r\n")
-        if blank:
-            return fields + b"\r\n"
+        if (end := head.find(b"\r\n\r\n")) >= 0:
+            return head[: end + 2]
     return head
 
 

@@ -72,6 +72,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     spelling: t.ClassVar[Spelling | None] = None
     """What tags, metadata, tracking and streams of a message become. Without it, the provider has
     none of them."""
+    example: t.ClassVar[str] = ""
+    """A MAIL_URL, for texts, if it is not like ``scheme://KEY@default``."""
     most_octets: t.ClassVar[int]
     """The largest message, in octets as SMTP would send them."""
     most_recipients: t.ClassVar[int]
@@ -100,9 +102,10 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     def __post_init__(self) -> None:
         if self.api_key is None:
+            example = self.example or f"{self.provider.lower()}://KEY@default"
             raise ConfigurationError(
                 f"MAIL_API_KEY is not set: {self.provider} needs the key of its API. Set it, or"
-                f" write MAIL_URL = '{self.provider.lower()}://KEY@default'."
+                f" write MAIL_URL = '{example}'."
             )
         self.check_tls()
 

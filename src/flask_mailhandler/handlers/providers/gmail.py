@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ...config import URL
 from ...content import Content
@@ -82,7 +83,7 @@ class GmailEmailHandler(OAuthEmailHandler):
             )
         return {}
 
-    def authorized(self, content: Content, headers: dict[str, str | Secret]) -> Request:
+    def authorized(self, content: Content, headers: Mapping[str, str | Secret]) -> Request:
         """Return the request that sends octets."""
         from ...net.http.request import Request
 

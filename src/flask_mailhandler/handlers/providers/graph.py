@@ -11,6 +11,7 @@ import dataclasses
 import typing as t
 import urllib.parse
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 from ... import config
 from ...config import Option
@@ -98,7 +99,7 @@ class GraphEmailHandler(OAuthEmailHandler):
             )
         return {"username": url.username}
 
-    def authorized(self, content: Content, headers: dict[str, str | Secret]) -> Request:
+    def authorized(self, content: Content, headers: Mapping[str, str | Secret]) -> Request:
         """Return the request that sends octets."""
         from ...net.http.request import Request
 

@@ -7,9 +7,9 @@ Written from its documentation (https://documentation.mailgun.com/docs/mailgun/a
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import re
-import secrets
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
@@ -42,7 +42,6 @@ if t.TYPE_CHECKING:
     from ...net.http.response import Response
 
 _HOMES = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
-_IN_A_URL = "'mailgun://KEY@eu?domain=mg.example.com', with the region 'us' or 'eu'"
 # The page, with the status 200, at a URL that is not of its API: seen by peers, not documented.
 _NOT_THE_API = b"Mailgun Magnificent API"
 # It may be right a moment later, because the system is "eventually consistent".
@@ -78,6 +77,7 @@ class MailgunEmailHandler(APIEmailHandler):
     """The region of the domain, ``us`` or ``eu``. If it is left out: ``us``."""
 
     provider = "Mailgun"
+    example = "mailgun://KEY@eu?domain=mg.example.com"
     spelling: t.ClassVar[Spelling | None] = MAILGUN
     most_octets = 25_000_000
     most_recipients = 1000
@@ -87,7 +87,7 @@ class MailgunEmailHandler(APIEmailHandler):
         if self.domain is None:
             raise ConfigurationError(
                 "MAIL_DOMAIN is not set: Mailgun needs the domain that sends. Set it, or write"
-                f" MAIL_URL = {_IN_A_URL}."
+                f" MAIL_URL = '{self.example}'."
             )
         if self.region not in (None, *_HOMES):
             raise ConfigurationError("MAIL_REGION must be 'us' or 'eu' for Mailgun.")
@@ -101,7 +101,10 @@ class MailgunEmailHandler(APIEmailHandler):
     def options_of_url(cls, url: URL) -> dict[str, object]:
         """Read ``mailgun://KEY@eu?domain=mg.example.com``."""
         if url.host not in _HOMES or url.port or url.password or url.path.strip("/"):
-            raise ConfigurationError(f"{url.setting} must be like {_IN_A_URL}.")
+            raise ConfigurationError(
+                f"{url.setting} must be like '{cls.example}', with the region 'us' or 'eu', and"
+                " only a query may follow it."
+            )
         return {"api_key": url.username, "region": url.host}
 
     def check(self, job: Job) -> None:
@@ -125,8 +128,7 @@ class MailgunEmailHandler(APIEmailHandler):
         from ...net.http.request import Request
 
         assert self.api_key is not None
-        # No line of a message can be one of so many that nobody can guess.
-        boundary = secrets.token_hex(16)
+        boundary = _boundary(self.api_key, job)
         headers: dict[str, str | Secret] = {
             "Authorization": _basic(self.api_key),
             "Content-Type": f"multipart/form-data; boundary={boundary}",
@@ -153,6 +155,12 @@ class MailgunEmailHandler(APIEmailHandler):
         if status == 404 and re.search(_NO_DOMAIN, text, re.I):
             return verdicts.later(response, f"{text}. Check MAIL_DOMAIN, and the region", 0.0)
         return verdicts.of_response(response, text)
+
+
+def _boundary(key: Secret, job: Job) -> str:
+    """Return a boundary that no message can contain: only the owner of the key can guess it. It is
+    the same for the same job, so that a test shows the request."""
+    return hmac.digest(key.octets(), job.message_id.encode(), "sha256").hex()[:32]
 
 
 def _basic(key: Secret) -> Secret:

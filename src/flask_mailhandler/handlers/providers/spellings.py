@@ -25,6 +25,7 @@ import typing as t
 from collections.abc import Iterator
 from collections.abc import Mapping
 
+from ...events.webhooks.own_ids import A_TAG
 from ...message.message import Message
 from .spelling import ANY
 from .spelling import Form
@@ -34,8 +35,6 @@ from .spelling import Spelling
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html, and
 # https://resend.com/docs/api-reference/emails/send-email: the same for names and values.
 _AWS_WORD = Form("[A-Za-z0-9_-]{1,256}", "1 to 256 of the ASCII letters and digits, '-' and '_'")
-A_TAG: t.Final = "tag"
-"""The value of a tag where tags have names and values: a tag is its name."""
 # https://postmarkapp.com/support/article/1125-custom-metadata-faq
 _POSTMARK_NAME = Form("[!-9;-~]{1,20}", "up to 20 visible ASCII characters except ':'")
 LONGEST_VALUE: t.Final = 80

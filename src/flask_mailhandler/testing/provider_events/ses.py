@@ -87,7 +87,10 @@ def _event(told: Told) -> dict[str, t.Any]:
         "source": told.sender,
         "destination": recipients,
         "headers": [{"name": "Message-ID", "value": told.message_id}],
-        "tags": {"ses:source-ip": ["192.0.2.1"]},
+        "tags": {
+            "ses:source-ip": ["192.0.2.1"],
+            **{name: [value] for name, value in told.pairs().items()},
+        },
     }
     part: dict[str, t.Any] = {"timestamp": told.iso}
     match told.kind:

@@ -232,6 +232,7 @@ ERRORS: list[Case] = [
     (not_taken_and(error(401, "unauthorized", OTHER_IP)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(error(403, "permission_denied", "x")), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(error(429, "too_many_requests", "x")), DEFERRED, DeferredError, About.ACCOUNT),
+    (taken_and(error(200, "success", "x")), DEFERRED, DeferredError, About.ACCOUNT),
     (taken_and(error(500, "internal", "x")), DEFERRED, DeferredError, About.ACCOUNT),
     (taken_and(error(500, "duplicate_parameter", "x")), DEFERRED, DeferredError, About.ACCOUNT),
 ]  # fmt: skip

@@ -137,9 +137,9 @@ def test_the_sandbox(settings: object, state: State) -> None:
 @pytest.mark.parametrize(
     ("mimetype", "written"),
     [
-        ("text/calendar", "text/calendar"),
+        ("text/calendar", "text/calendar; method=REQUEST"),
         ("text/calendar; method=REQUEST", "text/calendar; method=REQUEST"),
-        ("text/calendar; charset=utf-8; method=CANCEL", "text/calendar; method=CANCEL"),
+        ('text/calendar; charset=utf-8; method="CANCEL"', "text/calendar; method=CANCEL"),
         ("Text/X-AMP-HTML; charset=utf-8", "text/x-amp-html"),
     ],
 )
@@ -236,6 +236,9 @@ ERRORS: list[Case] = [
     (taken_and(page(202)), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(page(202, b"OK")), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (taken_and(error(500, "Internal error")), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
+    (taken_and(json_page(202, {"message": "success"})), UNKNOWN, UnknownOutcomeError,
+     About.ACCOUNT),
+    (taken_and(json_page(200, {"errors": []})), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (not_taken_and(error(200, "Invalid type", "subject")), REFUSED, RefusedError, About.CONTENT),
     (not_taken_and(error(400, "Invalid type", "subject")), REFUSED, RefusedError, About.CONTENT),
     (not_taken_and(error(406, "No Accept")), REFUSED, RefusedError, About.CONTENT),
@@ -318,7 +321,7 @@ REFUSED_HERE: list[tuple[Message, str]] = [
     (wrong(provider_options={"sendgrid": {"headers": {"X-A": "1"}}}), "cannot have 'headers'"),
     (wrong(alternatives=[("<p>", "text/html")]), "attachments="),
     (wrong(alternatives=[("x", "TEXT/plain; charset=utf-8")]), "attachments="),
-    (wrong(alternatives=[(b"\xff\0", "application/x-amp")]), "only text in UTF-8"),
+    (wrong(alternatives=[(b"\xff\0", "application/x-amp")]), "only text as alternatives="),
     (wrong(alternatives=[("", "text/calendar")]), "attachments="),
     (wrong(envelope_sender="b@example.com"), "leave it out"),
     (wrong(to=[f"r{n}@example.com" for n in range(1001)]), "at most 1000"),

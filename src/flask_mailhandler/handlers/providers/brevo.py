@@ -6,6 +6,7 @@ tried against a live account.
 
 from __future__ import annotations
 
+import base64
 import html as escaping
 import re
 import typing as t
@@ -55,6 +56,7 @@ _EXTENSIONS = (
 _LONGEST_NAME = 70
 # Names with one of these and a letter beyond ASCII get lost: see _person.
 _SPECIALS = frozenset('()<>[]:;@\\,."')
+_REFUSED = {"invalid_parameter", "missing_parameter", "out_of_range", "document_not_found"}
 _OF_SENDER = r"\bsender\b.*\b(?:not valid|invalid|not verified)\b"
 _OF_IP = r"\bip address\b"
 
@@ -132,7 +134,7 @@ class BrevoEmailHandler(FieldsEmailHandler):
         if status == 429 and "retry-after" not in response.headers:
             asked = verdicts.seconds_of(response.headers.get("x-sib-ratelimit-reset", ""))
             return verdicts.later(response, text, asked)
-        if status < 300 and code:
+        if status < 300 and code in _REFUSED:
             return Verdict(state=State.REFUSED, text=text, code=status)
         if status == 400 and re.search(_OF_SENDER, text, re.I):
             return Verdict(state=State.REFUSED, text=text, code=status, about=About.SENDER)
@@ -210,4 +212,4 @@ def _as_html(text: str) -> str:
 def _file(attachment: Attachment) -> dict[str, str]:
     """Return an attachment. Brevo guesses its type from the name."""
     filename, _ = named(attachment)
-    return {"name": filename, "content": in_utf8(attachment)}
+    return {"name": filename, "content": base64.b64encode(in_utf8(attachment)).decode()}

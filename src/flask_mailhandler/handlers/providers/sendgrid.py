@@ -6,6 +6,7 @@ its OpenAPI file of January 2026, not tried against a live account.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import re
@@ -25,6 +26,7 @@ from ...secret import Secret
 from . import verdict as verdicts
 from .attached import in_utf8
 from .attached import named
+from .attached import parsed_type
 from .fields import body_of
 from .fields import FieldsEmailHandler
 from .fields import is_shown
@@ -48,7 +50,7 @@ _RESERVED = {
     "content-transfer-encoding", "to", "from", "subject", "reply-to", "cc", "bcc",
 }  # fmt: skip
 """Header fields that it refuses, by its OpenAPI file."""
-_TAKEN_PARAMETER = r"\s*;\s*(method=[\w-]+)"
+_TAKEN_PARAMETER = "method"
 """The one parameter of a type that is said to be taken, although its list of errors says none is:
 https://github.com/sendgrid/sendgrid-ruby/issues/298. It refuses a charset."""
 _MOST_CUSTOM = 10_000
@@ -130,7 +132,8 @@ class SendGridEmailHandler(FieldsEmailHandler):
             return Verdict(state=State.ACCEPTED, code=202, provider_id=known)
         if response.status == 200 and not response.body and _in_sandbox(message_of(job)):
             return Verdict(state=State.ACCEPTED, code=200)
-        text = self.shown(_said(verdicts.json_of(response)))
+        found = verdicts.json_of(response)
+        text = self.shown(_said(found))
         if response.status in (401, 403) and re.search(_NO_CREDITS, text, re.I):
             return verdicts.later(response, text, verdicts.LONGEST_REST)
         if response.status == 403 and re.search(_UNVERIFIED, text, re.I):
@@ -138,7 +141,7 @@ class SendGridEmailHandler(FieldsEmailHandler):
         if response.status == 429 and "retry-after" not in response.headers:
             asked = _seconds_until(response.headers.get("x-ratelimit-reset", ""))
             return verdicts.later(response, text, asked)
-        if response.status // 100 == 2 and text:
+        if response.status // 100 == 2 and found.get("errors"):
             return Verdict(state=State.REFUSED, text=text, code=response.status)
         return verdicts.of_response(response, text)
 
@@ -221,19 +224,18 @@ def _alternative(alternative: Attachment) -> dict[str, str]:
 
     :raises MessageError: if it is not one that SendGrid takes.
     """
-    kind, _, _ = alternative.mimetype.lower().partition(";")
-    parameter = re.search(_TAKEN_PARAMETER, alternative.mimetype, re.I)
-    data = alternative.data
+    kind, parameters = parsed_type(alternative)
     try:
-        value = data if isinstance(data, str) else data.decode()
+        value = in_utf8(alternative).decode()
     except UnicodeDecodeError:
         value = ""
-    if not value or kind.strip() in ("text/plain", "text/html"):
+    if not value or kind in ("text/plain", "text/html"):
         raise MessageError(
-            f"SendGrid takes only text in UTF-8 as alternatives=, and neither plain text nor HTML:"
-            f" attach {alternative!r} with attachments=."
+            "SendGrid takes only text as alternatives=, and neither plain text nor HTML: attach"
+            f" {alternative!r} with attachments=."
         )
-    written = f"{kind.strip()}; {parameter[1]}" if parameter else kind.strip()
+    method = parameters.get(_TAKEN_PARAMETER, "")
+    written = f"{kind}; {_TAKEN_PARAMETER}={method}" if re.fullmatch(r"[\w-]+", method) else kind
     return {"type": written, "value": value}
 
 
@@ -241,7 +243,7 @@ def _file(attachment: Attachment) -> dict[str, str]:
     filename, mimetype = named(attachment)
     return {
         "filename": filename,
-        "content": in_utf8(attachment),
+        "content": base64.b64encode(in_utf8(attachment)).decode(),
         "type": mimetype,
         "disposition": "attachment",
     }

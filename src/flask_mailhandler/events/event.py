@@ -48,7 +48,7 @@ class Event:
     """The account that the message was queued for, or whose webhook it is; "" if the queue does not
     have the message of a notification."""
     tags: tuple[str, ...] = ()
-    """The tags of the message, if the queue has it, or if the provider names them."""
+    """The tags of the message, if the queue has it; of a webhook, those that the provider names."""
     metadata: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     """The metadata of the message that the provider names, by name."""
     provider_id: str = ""

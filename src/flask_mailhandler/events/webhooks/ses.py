@@ -85,7 +85,7 @@ def read(call: Call) -> list[Event]:
         make_event(
             kind,
             about.address,
-            event_id=f"{message} {about.address.lower()}",
+            event_id=f"{message} {shown_text(about.address).lower()}",
             provider_id=mail.text("messageId"),
             time=part.time("timestamp") or mail.time("timestamp"),
             message_id=_message_id(mail),

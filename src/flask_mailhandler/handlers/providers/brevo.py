@@ -74,7 +74,6 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
-    webhooks = "brevo"
     spelling: t.ClassVar[Spelling | None] = BREVO
     most_octets = 20_000_000
     most_recipients = 99

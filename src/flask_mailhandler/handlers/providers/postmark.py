@@ -76,7 +76,6 @@ class PostmarkEmailHandler(FieldsEmailHandler):
 
     provider = "Postmark"
     spelling: t.ClassVar[Spelling | None] = POSTMARK
-    webhooks = "postmark"
     most_octets = 10_000_000
     most_recipients = 50
     repeats_header_fields = True

@@ -62,7 +62,6 @@ class ResendEmailHandler(FieldsEmailHandler):
 
     provider = "Resend"
     spelling: t.ClassVar[Spelling | None] = RESEND
-    webhooks = "resend"
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN

@@ -71,7 +71,6 @@ class SendGridEmailHandler(FieldsEmailHandler):
     """
 
     provider = "SendGrid"
-    webhooks = "sendgrid"
     spelling: t.ClassVar[Spelling | None] = SENDGRID
     most_octets = 30_000_000
     most_recipients = 1000

@@ -98,7 +98,6 @@ class SESEmailHandler(APIEmailHandler):
 
     provider = "Amazon SES"
     spelling: t.ClassVar[Spelling | None] = SES
-    webhooks = "ses"
     most_octets = 40_000_000
     most_recipients = 50
 

@@ -40,7 +40,7 @@ KEPT = f"{ANYMAIL}, connection kept"
 FOUR = f"{OURS}, 4 connections"
 _MILLISECONDS = 20
 # Mails: of each turn for the CPU time, and in one call. Turns and mails with delay.
-_TURN, _CALL, _FAR = 50, 1000, (5, 2)
+_TURN, _CALL, _FAR = 50, 1000, (10, 3)
 _HANDLERS = {
     "Resend": "from flask_mailhandler import ResendEmailHandler",
     "Postmark": "from flask_mailhandler import PostmarkEmailHandler",

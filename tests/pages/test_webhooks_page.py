@@ -339,8 +339,8 @@ def test_the_name_of_an_account(tmp_path: Path) -> None:
         HookShop(tmp_path, MAIL_ACCOUNTS={"a/b": {"rate_limit": "1/s"}})
 
 
-@pytest.mark.parametrize("handler", ["console", "memory"])
-def test_an_app_that_sends_nothing(handler: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("handler", ["console", "memory", None])
+def test_an_app_that_sends_nothing(handler: str | None, tmp_path: Path) -> None:
     """In development, keys that are set for production do no harm."""
     shop = HookShop(tmp_path, MAIL_HANDLER=handler, MAIL_URL=None)
 
@@ -381,7 +381,7 @@ def test_leaving_a_list_at_the_provider(tmp_path: Path) -> None:
 def test_an_event_that_is_told_later(tmp_path: Path) -> None:
     """What a webhook says is stored with the event."""
     shop = HookShop(tmp_path)
-    (post,) = shop.source.posts(told(EventKind.CLICKED))
+    (post,) = shop.source.posts(told(EventKind.CLICKED, given={"order": "17"}))
     assert shop.post(post).status_code == 200
     with sqlite3.connect(tmp_path / "q.sqlite") as connection:
         connection.execute("UPDATE mail_queue_event SET untold = 1")
@@ -398,3 +398,4 @@ def test_an_event_that_is_told_later(tmp_path: Path) -> None:
         again.event_id,
     )
     assert first.url
+    assert (again.metadata, hash(again)) == ({"order": "17"}, hash(first))

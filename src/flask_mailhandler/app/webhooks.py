@@ -57,7 +57,7 @@ def endpoint_of(account: Account) -> Endpoint | None:
     """
     secret = account.options.get("webhook_secret")
     handler = account.handler or "smtp"
-    if not isinstance(secret, Secret) or handler in SILENT:
+    if not isinstance(secret, Secret) or handler in SILENT or not account.connected:
         return None
     provider = _provider(account, handler)
     if provider not in NAMES:

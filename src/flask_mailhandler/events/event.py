@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ..frozen import FrozenMapping
 from .kinds import EventKind
 from .kinds import Severity
 
@@ -49,7 +50,7 @@ class Event:
     have the message of a notification."""
     tags: tuple[str, ...] = ()
     """The tags of the message, if the queue has it; of a webhook, those that the provider names."""
-    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    metadata: Mapping[str, str] = FrozenMapping[str]({})
     """The metadata of the message that the provider names, by name."""
     provider_id: str = ""
     """The provider's id of the message, as in :attr:`.Outcome.provider_id`; "" without one."""

@@ -34,7 +34,7 @@ SIGNED = ["resend", "ses", "mailgun", "sendgrid"]
 
 
 def now() -> datetime.datetime:
-    """The time of this test: signatures of the time of the import would be too old late in a run."""
+    """The time now. A signature with the time of the import would be too old late in a run."""
     return datetime.datetime.now(datetime.UTC)
 
 

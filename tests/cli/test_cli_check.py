@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from click.testing import CliRunner
 from flask import Flask
+from flask import redirect
 
 from flask_mailhandler import Mail
 from flask_mailhandler.app.settings import read_settings
@@ -537,3 +538,58 @@ def test_light_at_import() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "['flask_mailhandler', 'flask_mailhandler.cli']"
+
+
+HOOKS: dict[str, object] = {
+    "url": "postmark://token@default",
+    "webhook_secret": "a-secret-part-of-a-url",
+    "queue": "sqlite",
+    "base_url": "https://shop.example/app",
+}
+
+
+def test_the_url_for_webhooks() -> None:
+    """The URL to enter at the provider is printed, and tried as the provider would try it."""
+    result = run(create_app(**HOOKS))
+
+    url = "https://shop.example/app/mail/webhooks/default/a-secret-part-of-a-url"
+    assert f"Webhooks: enter this URL at the provider: {url}\n" in result.output
+    assert "  POST without cookies: 200 OK\n" in result.output
+    assert result.exit_code == 0
+
+
+def test_webhooks_that_do_not_arrive() -> None:
+    """A login of the app that stands before the URL is found, and what to do about it."""
+    app = create_app(**HOOKS)
+    app.before_request(lambda: redirect("/login"))
+
+    result = run(app)
+
+    assert "POST without cookies: 302 FOUND, to /login. A provider needs 200" in result.output
+    assert "'mail_webhooks'" in result.output
+    assert result.exit_code == 1
+
+
+def test_webhooks_of_an_app_that_raises() -> None:
+    """An error of the app is printed, and the other checks go on."""
+    app = create_app(**HOOKS)
+    app.testing = True
+
+    @app.before_request
+    def fail() -> None:
+        raise RuntimeError("of the app")
+
+    result = run(app)
+
+    assert "POST without cookies: RuntimeError: of the app\n" in result.output
+    assert "Nothing is sent." in result.output
+    assert result.exit_code == 1
+
+
+def test_webhooks_without_a_base_url() -> None:
+    """Without MAIL_BASE_URL, the end of the URL is printed."""
+    result = run(create_app(**{**HOOKS, "base_url": None}))
+
+    path = "/mail/webhooks/default/a-secret-part-of-a-url"
+    assert f"MAIL_BASE_URL is not set. The URL ends with {path}.\n" in result.output
+    assert result.exit_code == 0

@@ -10,21 +10,29 @@ import typing as t
 import pytest
 
 from flask_mailhandler import EventKind
+from flask_mailhandler import Message
+from flask_mailhandler import PostmarkEmailHandler
+from flask_mailhandler import ResendEmailHandler
+from flask_mailhandler import Secret
 from flask_mailhandler.events.webhooks.formats import NAMES
+from flask_mailhandler.testing.provider_events.makers import maker_of
 from flask_mailhandler.testing.provider_events.sendgrid import keys
 from flask_mailhandler.testing.provider_events.sendgrid import signed as signed_by_sendgrid
 from flask_mailhandler.testing.provider_events.ses import notification
 from flask_mailhandler.testing.provider_events.ses import signed as signed_by_sns
 from flask_mailhandler.testing.provider_events.told import Posted
+from flask_mailhandler.testing.provider_events.told import Proof
 from hooking import ANN
 from hooking import BOB
 from hooking import MESSAGE_ID
+from hooking import resigned
 from hooking import Source
 from hooking import told
 from hooking import TOPIC
 
 if t.TYPE_CHECKING:
     from flask_mailhandler import Event
+    from flask_mailhandler.handlers.providers.api import APIEmailHandler
 
 INNER = MESSAGE_ID.strip("<>")
 NOW = datetime.datetime(2026, 11, 29, 12, tzinfo=datetime.UTC)
@@ -69,6 +77,12 @@ def test_what_we_make_is_read(provider: str, kind: EventKind) -> None:
     assert all(bool(event.url) == (kind is EventKind.CLICKED) for event in events)
 
 
+@pytest.mark.parametrize(("provider", "kind"), sorted(NEVER_SAID))
+def test_what_a_provider_never_says(provider: str, kind: EventKind) -> None:
+    """There is no request for an event that a provider does not have."""
+    assert maker_of(provider)(told(kind), Proof(key=Secret("key"), topics=(TOPIC,))) is None
+
+
 # Resend
 
 
@@ -78,16 +92,6 @@ def resend(kind: str, data: dict[str, t.Any]) -> list[Event]:
     found = json.loads(post.body)
     body = {**found, "type": kind, "data": {"email_id": "1", "to": [ANN], **data}}
     return source.read(resigned(source, json.dumps(body).encode()))
-
-
-def resigned(source: Source, body: bytes) -> Posted:
-    """A body with a signature of Svix."""
-    from flask_mailhandler.events.webhooks.resend import signature
-
-    assert source.key is not None
-    stamp = str(int(datetime.datetime.now(datetime.UTC).timestamp()))
-    value = f"v1,{signature(source.key, 'msg_1', stamp, body)}"
-    return Posted({"svix-id": "msg_1", "svix-timestamp": stamp, "svix-signature": value}, body)
 
 
 @pytest.mark.parametrize(
@@ -132,9 +136,11 @@ def test_tags_of_resend() -> None:
     ours = json.loads(post.body)["data"]["tags"]
     pairs = [{"name": name, "value": value} for name, value in ours.items()]
 
-    (event,) = resend("email.opened", {"tags": [*pairs, {"name": "order", "value": "17"}]})
+    more = [{"name": "order", "value": "17"}, {"name": "welcome", "value": "tag"}]
+    (event,) = resend("email.opened", {"tags": [*pairs, *more]})
 
     assert (event.message_id, event.metadata) == (MESSAGE_ID, {"order": "17"})
+    assert event.tags == ("welcome",)
 
 
 # Postmark
@@ -277,7 +283,7 @@ def test_ses(event: dict[str, t.Any], expected: list[tuple[t.Any, ...]]) -> None
 def test_ids_of_ses() -> None:
     """The Message-ID is the one that we wrote, and the metadata is that of the message."""
     headers = [{"name": "Subject", "value": "Hi"}, {"name": "message-id", "value": MESSAGE_ID}]
-    tags = {"order": ["17"], "ses:from-domain": ["shop.example"]}
+    tags = {"order": ["17"], "ses:from-domain": ["shop.example"], "welcome": ["tag"]}
 
     (event,) = ses(
         {"eventType": "Click", "click": {"link": "https://shop.example/17"}}
@@ -286,6 +292,7 @@ def test_ids_of_ses() -> None:
 
     assert (event.message_id, event.provider_id) == (MESSAGE_ID, "0102")
     assert (event.metadata, event.url) == ({"order": "17"}, "https://shop.example/17")
+    assert event.tags == ("welcome",)
 
 
 # Mailgun
@@ -419,9 +426,8 @@ def test_wild_values(provider: str) -> None:
         for post in [post for kind in kinds for post in source.posts(told(kind))]:
             for wild in wilder(json.loads(post.body), value):
                 for event in source.read(signed_again(source, post, wild)):
-                    shown = (
-                        f"{event}{event.reason}{event.url}{event.message_id}{''.join(event.tags)}"
-                    )
+                    ids = f"{event.message_id}{event.provider_id}{event.event_id}"
+                    shown = f"{event}{event.url}{ids}{''.join(event.tags)}"
                     assert shown.isprintable() and len(shown) < 12_000
 
 
@@ -457,3 +463,59 @@ def signed_again(source: Source, post: Posted, found: t.Any) -> Posted:
             stamp = str(int(datetime.datetime.now(datetime.UTC).timestamp()))
             return Posted(signed_by_sendgrid(keys()[0], stamp, body), body)
     return post._replace(body=body)
+
+
+# What is sent along
+
+
+JOB = Message(
+    subject="Hi",
+    text="Hi",
+    from_addr="shop@shop.example",
+    to=ANN,
+    message_id=MESSAGE_ID,
+    metadata={"order": "17"},
+    tags=["welcome"],
+)
+LONG = f"{'sub.' * 20}example"
+HANDLERS: dict[str, t.Callable[..., t.Any]] = {
+    "resend": ResendEmailHandler,
+    "postmark": PostmarkEmailHandler,
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "domain", "expected"),
+    [
+        ("resend", "shop.example", (f"<{'a' * 32}@shop.example>", "")),
+        ("resend", LONG, (f"<{'a' * 32}@{LONG}>", "")),
+        ("postmark", "shop.example", (f"<{'a' * 32}@shop.example>", "")),
+        ("postmark", LONG, ("", "a" * 32)),
+    ],
+)
+def test_our_id_comes_back(provider: str, domain: str, expected: tuple[str, str]) -> None:
+    """With webhooks, the Message-ID is sent next to the metadata, and read from an event. If it is
+    too long, the left part is, by which the queue finds the message too."""
+    message = JOB.replace(message_id=f"<{'a' * 32}@{domain}>")
+    cls, source = HANDLERS[provider], Source(provider)
+    with_id = body_of(cls(api_key="key", webhook_secret="s" * 30), message)
+    without = body_of(cls(api_key="key"), message)
+    if provider == "resend":
+        (event,) = resend("email.sent", {"tags": with_id["tags"]})
+        assert without["tags"] == with_id["tags"][:-1]
+    else:
+        record = {"RecordType": "Delivery", "Metadata": with_id["Metadata"]}
+        (post,) = source.posts(told())
+        (event,) = source.read(post._replace(body=json.dumps(record).encode()))
+        assert without["Metadata"] == {"order": "17"}
+
+    assert (event.message_id, event.envelope_id) == expected
+    assert event.metadata == {"order": "17"}
+
+
+def body_of(handler: APIEmailHandler, message: Message) -> dict[str, t.Any]:
+    """The body of the request that sends a message."""
+    job = handler.prepare(message).job
+    assert job is not None
+    octets = b"".join(piece for piece in handler.request(job).pieces() if isinstance(piece, bytes))
+    return t.cast("dict[str, t.Any]", json.loads(octets))

@@ -49,7 +49,7 @@ def fake() -> Iterator[FakeBrevo]:
 
 
 def test_what_brevo_gets(fake: FakeBrevo) -> None:
-    """Brevo gets a message as fields, and our Message-ID in the field that its events repeat."""
+    """Brevo gets a message as fields, and a key by which it recognizes a repeat."""
     message = Message(
         subject="Grüße, \N{SNOWMAN}",
         text="Hello\n.dot",
@@ -76,7 +76,7 @@ def test_what_brevo_gets(fake: FakeBrevo) -> None:
         "subject": "Grüße, \N{SNOWMAN}",
         "textContent": "Hello\n.dot",
         "htmlContent": "<p>Hello",
-        "headers": {"X-Mailin-custom": f'{{"mh-id": "{report.message_id}"}}', "X-Order": "17"},
+        "headers": {"X-Order": "17"},
         "attachment": [
             {"name": "a.csv", "content": "w6QsYgo="},
             {"name": "attachment.gif", "content": "eA=="},
@@ -94,7 +94,7 @@ def test_tags_metadata_and_options(fake: FakeBrevo) -> None:
         metadata={"order": "17", "kind": "paper back"},
         provider_options={"brevo": {"batchId": "b-1"}, "sendgrid": {"asm": {"group_id": 1}}},
     )
-    (report,) = send(fake, message)
+    (report,) = send(fake, message, webhook_secret="s" * 32)
 
     fields = fake.taken[0].fields
     assert fields["tags"] == ["news", "Grüße"]
@@ -103,7 +103,7 @@ def test_tags_metadata_and_options(fake: FakeBrevo) -> None:
     assert json.loads(fields["headers"]["X-Mailin-custom"]) == {
         "order": "17",
         "kind": "paper back",
-        "mh-id": report.message_id,
+        "mh-id": report.message_id.strip("<>"),
     }
 
 
@@ -232,6 +232,7 @@ ERRORS: list[Case] = [
     (not_taken_and(error(401, "unauthorized", OTHER_IP)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(error(403, "permission_denied", "x")), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(error(429, "too_many_requests", "x")), DEFERRED, DeferredError, About.ACCOUNT),
+    (taken_and(error(200, "success", "x")), DEFERRED, DeferredError, About.ACCOUNT),
     (taken_and(error(500, "internal", "x")), DEFERRED, DeferredError, About.ACCOUNT),
     (taken_and(error(500, "duplicate_parameter", "x")), DEFERRED, DeferredError, About.ACCOUNT),
 ]  # fmt: skip

@@ -33,6 +33,7 @@ from providing import rich
 from providing import send
 from providing import SILENT
 from providing import UNKNOWN
+from queueing import shop
 from sending import letter
 from sending import letters
 from servers.http_server import CLOSE
@@ -182,6 +183,20 @@ def test_the_staging_guard_redirects(graph: FakeGraph) -> None:
 
     assert [mail.recipients for mail in graph.taken] == [("dev@example.com",)] * 2
     assert all(b"X-Original-To: ann@" in mail.fields["octets"] for mail in graph.taken)
+
+
+def test_some_recipients_of_a_queued_message(graph: FakeGraph, tmp_path: Path) -> None:
+    """The queue sends a stored message to some of its recipients, and the header names only
+    these."""
+    with shop(tmp_path, MAIL_URL=graph.mail_url) as here:
+        here.mail.send_later(OURS)
+    allowed = ["ann@example.com", "dora@example.com"]
+    with shop(tmp_path, MAIL_URL=graph.mail_url, MAIL_ALLOW_TO=allowed) as later:
+        later.queue.run_once()
+
+    (mail,) = graph.taken
+    assert shown(mail) == (("ann@example.com",), (), ("dora@example.com",))
+    assert b"bob@" not in mail.fields["octets"]
 
 
 def test_many_recipients(graph: FakeGraph) -> None:

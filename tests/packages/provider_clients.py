@@ -27,7 +27,10 @@ def sendgrid(url, key, mails):
                 made.add_content(helpers.Content(f"text/{kind}", mail[kind]))
         for name, value in mail["headers"].items():
             made.add_header(helpers.Header(name, value))
-        made.add_custom_arg(helpers.CustomArg("mh-id", mail["message_id"], p=0))
+        for name, value in mail["metadata"].items():
+            made.add_custom_arg(helpers.CustomArg(name, value, p=0))
+        for tag in mail["tags"]:
+            made.add_category(helpers.Category(tag))
         for file in reversed(mail["files"]):  # each is put in front of those before
             disposition = "inline" if file["cid"] else "attachment"
             made.add_attachment(
@@ -61,6 +64,7 @@ def brevo(url, key, mails):
             "text_content": mail["plain"],
             "html_content": mail["html"],
             "headers": mail["headers"],
+            "tags": mail["tags"],
             "attachment": [
                 types.SendTransacEmailRequestAttachmentItem(
                     name=file["name"], content=file["content"]
@@ -89,6 +93,8 @@ def postmark(url, key, mails):
                 "subject": mail["subject"],
                 "text_body": mail["plain"] or None,
                 "html_body": mail["html"] or None,
+                "tag": mail["tags"][0] if mail["tags"] else None,
+                "metadata": mail["metadata"],
                 "headers": [
                     {"name": name, "value": value} for name, value in mail["headers"].items()
                 ],
@@ -114,7 +120,11 @@ def mailgun(url, key, mails):
     for mail in mails:
         octets = base64.b64decode(mail["octets"])
         answer = client.mimemessage.create(
-            data={"to": ", ".join(mail["recipients"])},
+            data={
+                "to": ", ".join(mail["recipients"]),
+                "o:tag": mail["tags"],
+                **{f"v:{name}": value for name, value in mail["metadata"].items()},
+            },
             files=[("message", ("message.mime", octets, "application/octet-stream"))],
             domain="mg.example.com",
         )

@@ -35,7 +35,7 @@ MAILS: list[dict[str, t.Any]] = [
     {"text": "Hello"},
     {"text": "Hello", "html": "<p>Hello"},
     {"html": "<p>Hello & goodbye"},
-    {"text": "Grüße \N{SNOWMAN}\n.\n"},
+    {"text": "Grüße \N{SNOWMAN}\n.\n", "tags": ["news"], "metadata": {"order": "17"}},
     {"text": "x", "to": [("Ann Lee", "ann@example.com"), "bob@example.com"]},
     {"text": "x", "cc": ["carl@example.com", ("Dora", "dora@example.com")]},
     {"text": "x", "bcc": ["eve@example.com", "fay@example.com"]},
@@ -78,7 +78,12 @@ def description(message: Message, fields: dict[str, t.Any]) -> dict[str, t.Any]:
     if "message" in fields:
         (octets,), (recipients,) = fields["message"], fields["to"]
         given = base64.b64encode(octets).decode()
-        return {"octets": given, "recipients": recipients.decode().split(", ")}
+        return {
+            "octets": given,
+            "recipients": recipients.decode().split(", "),
+            "tags": message.tags,
+            "metadata": dict(message.metadata),
+        }
     content = {one["type"]: one["value"] for one in fields.get("content", [])}
     headers = fields.get("headers") or {one["Name"]: one["Value"] for one in fields["Headers"]}
     files = fields.get("attachments") or fields.get("Attachments") or fields.get("attachment") or []
@@ -94,7 +99,8 @@ def description(message: Message, fields: dict[str, t.Any]) -> dict[str, t.Any]:
         "plain": fields.get("textContent") or fields.get("TextBody") or content.get("text/plain"),
         "html": fields.get("htmlContent") or fields.get("HtmlBody") or content.get("text/html"),
         "headers": headers,
-        "message_id": message.message_id,
+        "tags": message.tags,
+        "metadata": dict(message.metadata),
         "files": [
             {
                 "name": attached.filename,

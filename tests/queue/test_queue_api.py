@@ -26,6 +26,7 @@ from servers.providers.fake import FakeProvider
 from servers.providers.fake import LOST
 from servers.providers.fake import not_taken_and
 from servers.providers.fake import taken_and
+from servers.providers.mailgun import FakeMailgun
 from servers.providers.resend import error
 from servers.providers.resend import FakeResend
 from servers.providers.ses import FakeSES
@@ -170,11 +171,12 @@ def test_killed_and_cut_without_keys(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("untraced")
-def test_killed_before_the_last_octets(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FakeSES, FakeMailgun])
+def test_killed_before_the_last_octets(kind: type[FakeProvider], tmp_path: Path) -> None:
     """A worker that is killed before the last octets of a request has sent nothing, so the message
     is sent again, once."""
     killer = Killer(tmp_path)
-    with FakeSES(at=cut_and(killer, 1_000_000)) as fake, shop(tmp_path) as here:
+    with kind(at=cut_and(killer, 1_000_000)) as fake, shop(tmp_path) as here:
         here.mail.send_later(letter(text=LARGE))
 
         assert not killer.work(patient(fake))

@@ -15,11 +15,14 @@ from flask_mailhandler import EventKind
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import Secret
+from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.app.webhooks import TRUSTED
 from flask_mailhandler.events.webhooks.call import Call
 from flask_mailhandler.events.webhooks.formats import format_of
+from flask_mailhandler.events.webhooks.resend import signature
 from flask_mailhandler.testing.provider_events import sendgrid
 from flask_mailhandler.testing.provider_events.makers import maker_of
+from flask_mailhandler.testing.provider_events.told import Posted
 from flask_mailhandler.testing.provider_events.told import Proof
 from flask_mailhandler.testing.provider_events.told import Told
 
@@ -27,8 +30,6 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from werkzeug.test import TestResponse
-
-    from flask_mailhandler.testing.provider_events.told import Posted
 
 ANN, BOB = "ann@example.org", "bob@example.org"
 SECRET = "a-secret-part-of-a-url"
@@ -42,6 +43,10 @@ KEYS: dict[str, dict[str, t.Any]] = {
     },
     "postmark": {"MAIL_URL": "postmark://token@default", "MAIL_WEBHOOK_KEY": "user:password"},
     "ses": {"MAIL_URL": "ses://AKIA:secret@eu-west-1", "MAIL_WEBHOOK_TOPICS": [TOPIC]},
+    "mailgun": {
+        "MAIL_URL": "mailgun://key@eu?domain=mg.shop.example",
+        "MAIL_WEBHOOK_KEY": "key-of-mailgun",
+    },
     "sendgrid": {
         "MAIL_URL": "sendgrid://SG.1@default",
         "MAIL_WEBHOOK_KEY": sendgrid.keys()[1],
@@ -49,13 +54,10 @@ KEYS: dict[str, dict[str, t.Any]] = {
     "brevo": {"MAIL_URL": "brevo://xkeysib-1@default", "MAIL_WEBHOOK_KEY": "user:password"},
 }
 """What an app with each provider sets."""
-FORMATS = (*KEYS, "mailgun")
 
 
 def key_of(provider: str) -> Secret | None:
     """Return what proves the webhooks of a provider."""
-    if provider == "mailgun":
-        return Secret("key-of-mailgun")
     found = KEYS[provider].get("MAIL_WEBHOOK_KEY")
     return None if found is None else Secret(found)
 
@@ -71,6 +73,7 @@ def told(kind: EventKind = EventKind.BOUNCED, *recipients: str, **changes: t.Any
         provider_id="0b8f-1",
         list_name="",
         tags=(),
+        given={},
         status="5.1.1",
         code=550,
         reason="No such user",
@@ -143,8 +146,7 @@ class HookShop:
 
     def _trust(self) -> None:
         """Let the app trust what stands for the certificate of Amazon."""
-        mine = self.mail._registration(self.app)
-        mine.scope.setdefault(TRUSTED, {}).update(self.source.trusted)
+        registration_of(self.app).scope.setdefault(TRUSTED, {}).update(self.source.trusted)
 
     def queued(self, **fields: t.Any) -> str:
         """Queue a message, and return its Message-ID."""
@@ -162,3 +164,11 @@ class HookShop:
 def changed(post: Posted, **fields: t.Any) -> Posted:
     """Return a request whose body has other values."""
     return post._replace(body=json.dumps({**json.loads(post.body), **fields}).encode())
+
+
+def resigned(source: Source, body: bytes) -> Posted:
+    """Return a request of Resend with any body."""
+    assert source.key is not None
+    stamp = str(int(datetime.datetime.now(datetime.UTC).timestamp()))
+    value = f"v1,{signature(source.key, 'msg_1', stamp, body)}"
+    return Posted({"svix-id": "msg_1", "svix-timestamp": stamp, "svix-signature": value}, body)

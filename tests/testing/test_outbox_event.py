@@ -12,9 +12,12 @@ from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import Outbox
 from flask_mailhandler import SMTPServer
+from hooking import HookShop
+from hooking import KEYS
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 ANN, BOB = "ann@example.org", "bob@example.org"
 
@@ -144,3 +147,63 @@ def test_other_wrong_calls(mail: Mail, outbox: Outbox) -> None:
         outbox.event("bounced", t.cast(t.Any, letter(ANN)))
     with pytest.raises(RuntimeError, match=r"use mail\.capture\(\)"):
         Outbox().event("bounced", outbox[0])
+
+
+# Webhooks
+
+
+@pytest.fixture
+def hooks(tmp_path: Path) -> HookShop:
+    return HookShop(tmp_path, "ses", TESTING=True)
+
+
+@pytest.mark.parametrize("provider", KEYS)
+def test_the_webhook_of_a_provider(provider: str, tmp_path: Path) -> None:
+    """An account with webhooks gets the provider's own request, through the real URL."""
+    hooks = HookShop(tmp_path, provider, TESTING=True)
+    with hooks.app.app_context(), hooks.mail.capture() as outbox:
+        about: dict[str, t.Any] = {"tags": ["welcome"], "metadata": {"order": "17"}}
+        report = hooks.mail.send(letter(ANN, BOB, **about))
+
+        bounced = outbox.event("bounced", outbox[0], to=ANN, status="5.1.6", reason="Moved")
+        opened = outbox.event("opened", outbox[0])
+        stopped = hooks.mail.send(letter(ANN, BOB))
+
+    (event,) = bounced
+    assert hooks.events == [event, *opened]
+    assert (event.recipient, event.message_id, event.verified) == (ANN, report.message_id, True)
+    assert (event.code, event.status, event.severity) == (550, "5.1.6", "hard")
+    assert "Moved" in event.reason
+    assert (event.tags, event.metadata) == (("welcome",), {"order": "17"})
+    assert [one.recipient for one in opened] == [ANN, BOB]
+    assert stopped.refused == [ANN]
+    assert stopped.accepted == [BOB]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("bounce",), "ses has no such event"),
+        (("bounced", "bob@example.com"), "has no such recipient"),
+        (("opened", None, "5.1.1"), "has no status and no code"),
+        (("bounced", None, "x"), "write an enhanced status code"),
+    ],
+)
+def test_what_no_webhook_says(arguments: tuple[t.Any, ...], text: str, hooks: HookShop) -> None:
+    """The error says what is wrong."""
+    kind, to, status, *_ = *arguments, None, None
+    with hooks.app.app_context(), hooks.mail.capture() as outbox:
+        hooks.mail.send(letter(ANN))
+
+        with pytest.raises(ValueError, match=text):
+            outbox.event(kind, outbox[0], to=to, status=status)
+
+
+def test_a_webhook_that_does_not_arrive(hooks: HookShop) -> None:
+    """A test fails if the app does not let the provider in."""
+    hooks.app.before_request(lambda: ("Log in", 403))
+    with hooks.app.app_context(), hooks.mail.capture() as outbox:
+        hooks.mail.send(letter(ANN))
+
+        with pytest.raises(AssertionError, match="The webhook got 403 FORBIDDEN"):
+            outbox.event("bounced", outbox[0])

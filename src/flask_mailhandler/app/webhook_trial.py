@@ -112,6 +112,7 @@ def _told(
         provider_id=str(uuid.uuid4()),
         list_name=list_name or "",
         tags=captured.tags,
+        given=captured.metadata,
         status=said.status if said else "",
         code=said.code if said else None,
         reason=said.reason if said else reason or _REASONS.get(kind, ""),

@@ -16,6 +16,8 @@ from ..events.webhooks.formats import NAMES
 from ..frozen import Frozen
 from ..handlers import find
 from ..handlers import SILENT
+from ..handlers.providers.spellings import spelling_at
+from ..handlers.smtp import SMTPEmailHandler
 from ..secret import Secret
 from .account import Account
 
@@ -55,20 +57,30 @@ def endpoint_of(account: Account) -> Endpoint | None:
     """
     secret = account.options.get("webhook_secret")
     handler = account.handler or "smtp"
-    if not isinstance(secret, Secret) or handler in SILENT:
+    if not isinstance(secret, Secret) or handler in SILENT or not account.connected:
         return None
-    cls = find(handler, account.label("handler"))
-    provider = str(getattr(cls, "webhooks", ""))
+    provider = _provider(account, handler)
     if provider not in NAMES:
         raise ConfigurationError(
-            f"{account.label('webhook_secret')} is for webhooks of a provider, and"
-            f" {cls.__name__} has none: leave it out, or send by the API of a provider"
-            f" ({', '.join(NAMES)})."
+            f"{account.label('webhook_secret')} is for webhooks of a provider, and this account"
+            " sends by another server: leave it out, or name the provider in"
+            f" {account.label('provider')} ({', '.join(NAMES)})."
         )
     key, topics = account.options.get("webhook_key"), account.options.get("webhook_topics")
     return Endpoint(
         provider, secret, t.cast("Secret | None", key), t.cast("tuple[str, ...]", topics or ())
     )
+
+
+def _provider(account: Account, handler: object) -> str:
+    """Return the name of the provider by whose API, or by whose SMTP server, an account sends."""
+    cls = find(handler, account.label("handler"))
+    if issubclass(cls, SMTPEmailHandler):
+        host, named = account.options.get("host"), account.options.get("provider")
+        spelling = spelling_at(str(host or ""), t.cast("str | None", named))
+    else:
+        spelling = getattr(cls, "spelling", None)
+    return str(handler) if spelling is None else spelling.name
 
 
 def check_endpoints(app: App, settings: Settings) -> None:

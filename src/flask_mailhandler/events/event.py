@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ..frozen import FrozenMapping
 from .kinds import EventKind
 from .kinds import Severity
 
@@ -45,10 +46,11 @@ class Event:
     list_name: str = ""
     """The list that the recipient has left or joined: ``unsubscribe=`` of the message, or ""."""
     account: str = ""
-    """The account that the message was queued for; "" if the queue does not have it."""
+    """The account that the message was queued for, or whose webhook it is; "" if the queue does not
+    have the message of a notification."""
     tags: tuple[str, ...] = ()
-    """The tags of the message, if the queue has it, or if the provider names them."""
-    metadata: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
+    """The tags of the message, if the queue has it; of a webhook, those that the provider names."""
+    metadata: Mapping[str, str] = FrozenMapping[str]({})
     """The metadata of the message that the provider names, by name."""
     provider_id: str = ""
     """The provider's id of the message, as in :attr:`.Outcome.provider_id`; "" without one."""

@@ -63,10 +63,6 @@ class Connecting(EmailHandler, metaclass=Options, abstract=True):
     webhook_topics: Option[Iterable[str] | str | None, tuple[str, ...]] = Option(_topics, ())
     """The topics of Amazon SNS from which webhooks are taken."""
 
-    webhooks: t.ClassVar[str] = ""
-    """The provider whose webhooks an account of this handler can have, by its name in
-    :mod:`.events.webhooks`; "" if it has none."""
-
     def at_once(self, connections: int) -> int:
         """Return *connections*, if the pool may hold that many."""
         if connections > self.pool_size:

@@ -205,9 +205,7 @@ class Captured(Frozen):
         :param text: A string, or a pattern to search for.
         :raises AssertionError: if no link matches, or links with different URLs do.
         """
-        found = [
-            link for link in self.links if contains(link.text, text) or contains(link.url, text)
-        ]
+        found = [one for one in self.links if contains(one.text, text) or contains(one.url, text)]
         urls = {link.url for link in found}
         if len(urls) != 1:
             listed = "\n".join(f"  {link.text!r} -> {link.url}" for link in self.links) or "  none"
@@ -309,9 +307,8 @@ class Captured(Frozen):
         return unsubscribe(repr(self), self.headers, client)
 
     def __repr__(self) -> str:
-        marks = (f" using={self.using}" if self.using != "default" else "") + (
-            " queued" if self.queued else ""
-        )
+        using = f" using={self.using}" if self.using != "default" else ""
+        marks = using + (" queued" if self.queued else "")
         to = ", ".join(self.envelope.recipients)
         return f"<Captured {self.subject!r} to {to}{marks}>"
 

@@ -71,7 +71,7 @@ def _custom(found: Fields) -> dict[str, str]:
 def _event(kind: EventKind, found: Fields, raw: bytes) -> Event:
     milliseconds = found.number("ts_epoch")
     seconds = Fields({"at": None if milliseconds is None else milliseconds / 1000})
-    message_id = found.raw("message-id")
+    message_id = found.text("message-id")
     return make_event(
         kind,
         found.raw("email"),

@@ -41,7 +41,7 @@ class Call(Frozen):
         age = self.now - sent
         if not -ahead <= age <= min(most, self.kept):
             when = "old" if age > 0 else "in the future"
-            raise WebhookError(f"it was signed {abs(age):.0f} s {when}: check the clock")
+            raise WebhookError(f"its signature is {abs(age):.0f} s {when}: check the clock")
 
 
 class WebhookError(Exception):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from ...address import parse_address
 from ...errors import MessageError
+from ...frozen import FrozenMapping
 from ..event import Event
 from ..kinds import EventKind
 from ..kinds import Severity
@@ -79,7 +80,7 @@ def make_event(
         reason=reply.reason[:_SHOWN],
         list_name=shown_text(list_name) if left else "",
         tags=tuple(filter(None, map(shown_text, tags))),
-        metadata=rest,
+        metadata=FrozenMapping(rest),
         provider_id=provider_id,
         event_id=event_id,
         url=url,

@@ -149,8 +149,5 @@ def shown_text(value: object, most: int = _LONGEST) -> str:
     """Return a text or a number in one line that is safe to show, shortened; "" for others."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    try:
-        line = " ".join(str(value).split())
-    except ValueError:  # a number of thousands of digits
-        return ""
+    line = " ".join(str(value).split())
     return escape(line[:most].encode(errors="backslashreplace"))

@@ -13,6 +13,8 @@ ID = "mh-id"
 """The name of the metadata that holds the Message-ID, without its angle brackets."""
 LIST = "mh-list"
 """The name of the metadata that holds the list: ``unsubscribe=`` of the message."""
+A_TAG = "tag"
+"""The value of a tag where tags have names and values: a tag is its name."""
 _ENCODED = "64"
 """What is added to a name whose value is in base64."""
 _LEFT = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -51,6 +53,12 @@ def returned(metadata: Mapping[str, str]) -> tuple[str, str, dict[str, str]]:
         plain, encoded = rest.pop(name, ""), rest.pop(f"{name}{_ENCODED}", "")
         known.append(plain or _decoded(encoded))
     return known[0], known[1], rest
+
+
+def tags_among(pairs: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return the tags and the metadata of a message, of a provider that has one list for both."""
+    tags = [name for name, value in pairs.items() if value == A_TAG]
+    return tags, {name: value for name, value in pairs.items() if name not in tags}
 
 
 def _decoded(text: str) -> str:

@@ -15,6 +15,7 @@ from .call import Call
 from .facts import make_event
 from .fields import Fields
 from .fields import parse_object
+from .fields import shown_text
 
 _KINDS = {
     "Delivery": EventKind.DELIVERED,
@@ -68,7 +69,7 @@ def read(call: Call) -> list[Event]:
         make_event(
             kind,
             recipient,
-            event_id=f"{message} {kind} {recipient.lower()}" if once else found.digest,
+            event_id=f"{message} {kind} {shown_text(recipient).lower()}" if once else found.digest,
             provider_id=message,
             time=found.time("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt"),
             said=found.text("Details", "Description", "SuppressionReason"),

@@ -19,6 +19,7 @@ from .call import WebhookError
 from .facts import make_event
 from .fields import Fields
 from .fields import parse_object
+from .own_ids import tags_among
 
 PREFIX = "whsec_"
 _WINDOW = 300.0
@@ -63,7 +64,7 @@ def read(call: Call) -> list[Event]:
         kind = EventKind.DEFERRED
     # Which one of several recipients the event is about, it does not say.
     recipients = data.texts("to") or [data.raw("email")]
-    tags = data.pairs("tags")
+    tags, metadata = tags_among(data.pairs("tags"))
     return [
         make_event(
             kind,
@@ -73,7 +74,8 @@ def read(call: Call) -> list[Event]:
             time=found.time("created_at") or data.time("created_at"),
             message_id=_message_id(data),
             said=_said(about, data),
-            metadata=tags,
+            metadata=metadata,
+            tags=tags,
             url=data.inside("click").text("link", most=2_000),
             raw=call.body,
         )

@@ -18,6 +18,7 @@ from .facts import make_event
 from .fields import Fields
 from .fields import parse_object
 from .fields import shown_text
+from .own_ids import tags_among
 from .sns import notification
 from .sns import TOPIC
 
@@ -79,17 +80,19 @@ def read(call: Call) -> list[Event]:
     kind = _kind(named, part)
     if kind is None:
         return []
+    tags, metadata = tags_among(_pairs(mail))
     return [
         make_event(
             kind,
             about.address,
-            event_id=f"{message} {about.address.lower()}",
+            event_id=f"{message} {shown_text(about.address).lower()}",
             provider_id=mail.text("messageId"),
             time=part.time("timestamp") or mail.time("timestamp"),
             message_id=_message_id(mail),
             said=about.said,
             status=about.status,
-            metadata=_metadata(mail),
+            metadata=metadata,
+            tags=tags,
             url=part.text("link", most=2_000),
             raw=call.body,
         )
@@ -135,7 +138,7 @@ def _message_id(mail: Fields) -> str:
     return mail.inside("commonHeaders").raw("messageId")
 
 
-def _metadata(mail: Fields) -> dict[str, str]:
+def _pairs(mail: Fields) -> dict[str, str]:
     """Return the tags of the message, which have a name and values."""
     tags = mail.inside("tags")
     return {

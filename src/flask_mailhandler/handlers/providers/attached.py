@@ -24,7 +24,7 @@ def in_base64(attachment: Attachment) -> str:
     return base64.b64encode(data).decode()
 
 
-def in_utf8(attachment: Attachment) -> str:
+def in_utf8(attachment: Attachment) -> bytes:
     """Return the octets of an attachment, text in UTF-8: for APIs that drop the charset.
 
     :raises MessageError: if its file has changed.
@@ -33,7 +33,7 @@ def in_utf8(attachment: Attachment) -> str:
     if not isinstance(data, str) and (charset := _charset(attachment)):
         with contextlib.suppress(LookupError, UnicodeError):  # it is not what its type says
             data = data.decode(charset)
-    return base64.b64encode(data.encode() if isinstance(data, str) else data).decode()
+    return data.encode() if isinstance(data, str) else data
 
 
 def _charset(attachment: Attachment) -> str | None:
@@ -41,8 +41,8 @@ def _charset(attachment: Attachment) -> str | None:
     return dict(parameters).get("charset") if maintype == "text" else None
 
 
-def full_type(attachment: Attachment) -> str:
-    """Return the type of an attachment with its parameters, and those that SMTP would add: the
+def parsed_type(attachment: Attachment) -> tuple[str, dict[str, str]]:
+    """Return the type of an attachment and its parameters, and those that SMTP would add: the
     charset of a text, and the method of a calendar."""
     maintype, subtype, given = parse_mimetype(attachment.mimetype)
     parameters, source = dict(given), attachment.source
@@ -50,12 +50,18 @@ def full_type(attachment: Attachment) -> str:
         fill_in(attachment, subtype, parameters)
         if isinstance(source, str) and not source.isascii():
             parameters.setdefault("charset", "utf-8")
+    return f"{maintype}/{subtype}", parameters
+
+
+def full_type(attachment: Attachment) -> str:
+    """Return the type of an attachment with its parameters; see :func:`parsed_type`."""
+    kind, parameters = parsed_type(attachment)
     escaped = {name: re.sub(r'([\\"])', r"\\\1", value) for name, value in parameters.items()}
     written = [
         f"{name}={value}" if TOKEN.match(value) else f'{name}="{value}"'
         for name, value in escaped.items()
     ]
-    return "; ".join([f"{maintype}/{subtype}", *written])
+    return "; ".join([kind, *written])
 
 
 def named(attachment: Attachment) -> tuple[str, str]:

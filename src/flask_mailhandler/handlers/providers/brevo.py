@@ -6,9 +6,12 @@ tried against a live account.
 
 from __future__ import annotations
 
+import base64
 import html as escaping
+import json
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ...address import Address
 from ...attachment import Attachment
@@ -44,9 +47,6 @@ https://developers.brevo.com/docs/heterogenous-versions-batch-emails"""
 _HAD_IT = "duplicate_parameter"
 """The answer to a key that is recognized. Whether it also knows the key of a request that it did
 not take is not said."""
-OWN_ID = "mh-id"
-"""Our Message-ID in the field that events repeat: Brevo writes a Message-ID of its own, and does
-not name it when it recognizes a repeat."""
 _KEY = "idempotencyKey"
 _EXTENSIONS = (
     "xlsx xls ods docx docm doc csv pdf txt gif jpg jpeg png tif tiff rtf bmp cgm css shtml html"
@@ -57,6 +57,7 @@ _EXTENSIONS = (
 _LONGEST_NAME = 70
 # Names with one of these and a letter beyond ASCII get lost: see _person.
 _SPECIALS = frozenset('()<>[]:;@\\,."')
+_REFUSED = {"invalid_parameter", "missing_parameter", "out_of_range", "document_not_found"}
 _OF_SENDER = r"\bsender\b.*\b(?:not valid|invalid|not verified)\b"
 _OF_IP = r"\bip address\b"
 
@@ -74,7 +75,6 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
-    webhooks = "brevo"
     spelling: t.ClassVar[Spelling | None] = BREVO
     most_octets = 20_000_000
     most_recipients = 99
@@ -111,9 +111,10 @@ class BrevoEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        return Request(
-            "POST", self.url("/v3/smtp/email"), headers=headers, body=body_of(_fields(job))
-        )
+        # The header field that holds them is not encoded.
+        plain = (message_of(job).unsubscribe or "").isascii()
+        body = body_of(_fields(job, self.own_ids(job, plain=plain)))
+        return Request("POST", self.url("/v3/smtp/email"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means: its error code, and only without one its status."""
@@ -134,7 +135,7 @@ class BrevoEmailHandler(FieldsEmailHandler):
         if status == 429 and "retry-after" not in response.headers:
             asked = verdicts.seconds_of(response.headers.get("x-sib-ratelimit-reset", ""))
             return verdicts.later(response, text, asked)
-        if status < 300 and code:
+        if status < 300 and code in _REFUSED:
             return Verdict(state=State.REFUSED, text=text, code=status)
         if status == 400 and re.search(_OF_SENDER, text, re.I):
             return Verdict(state=State.REFUSED, text=text, code=status, about=About.SENDER)
@@ -166,15 +167,16 @@ def _inexpressible(message: Message) -> str:
     return ""
 
 
-def _fields(job: Job) -> dict[str, t.Any]:
+def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     message = message_of(job)
     to, cc, bcc = recipients_of(message, job)
     text, html = texts(message)
     assert message.from_addr is not None
-    spelled = BREVO.in_api(message, {OWN_ID: job.message_id})
-    headers = {_KEY: key_of(job), **spelled.pop("headers"), **dict(message.headers.pairs)}
+    headers = {_KEY: key_of(job), **dict(message.headers.pairs)}
+    if metadata := {**message.metadata, **ids}:
+        headers[BREVO_CUSTOM] = json.dumps(metadata)
     fields = {
-        **spelled,
+        **BREVO.in_api(message),
         "sender": _person(message.from_addr),
         "to": [*map(_person, to)],
         "cc": [*map(_person, cc)],
@@ -212,4 +214,4 @@ def _as_html(text: str) -> str:
 def _file(attachment: Attachment) -> dict[str, str]:
     """Return an attachment. Brevo guesses its type from the name."""
     filename, _ = named(attachment)
-    return {"name": filename, "content": in_utf8(attachment)}
+    return {"name": filename, "content": base64.b64encode(in_utf8(attachment)).decode()}

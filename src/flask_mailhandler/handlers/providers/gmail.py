@@ -20,6 +20,7 @@ from ...secret import Secret
 from . import verdict as verdicts
 from .oauth import OAuthEmailHandler
 from .oauth import THE_TOKEN
+from .spelling import Spelling
 from .spellings import GMAIL
 from .verdict import Verdict
 
@@ -62,7 +63,7 @@ class GmailEmailHandler(OAuthEmailHandler):
 
     provider = "Gmail"
     tokens = "OAuthToken.gmail(...)"
-    spelling = GMAIL
+    spelling: t.ClassVar[Spelling | None] = GMAIL
     most_octets = _MOST_OCTETS
     most_recipients = 500
 

@@ -25,6 +25,7 @@ from ...secret import Secret
 from . import verdict as verdicts
 from .oauth import OAuthEmailHandler
 from .oauth import THE_TOKEN
+from .spelling import Spelling
 from .spellings import GRAPH
 from .verdict import Verdict
 
@@ -71,7 +72,7 @@ class GraphEmailHandler(OAuthEmailHandler):
 
     provider = "Microsoft Graph"
     tokens = "OAuthToken.microsoft365(graph=True, ...)"
-    spelling = GRAPH
+    spelling: t.ClassVar[Spelling | None] = GRAPH
     most_octets = _MOST_OCTETS
     most_recipients = 500
 

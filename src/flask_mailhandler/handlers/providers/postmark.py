@@ -76,7 +76,6 @@ class PostmarkEmailHandler(FieldsEmailHandler):
 
     provider = "Postmark"
     spelling: t.ClassVar[Spelling | None] = POSTMARK
-    webhooks = "postmark"
     most_octets = 10_000_000
     most_recipients = 50
     repeats_header_fields = True
@@ -98,9 +97,10 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        message, ids = message_of(job), self.own_ids(job, most=LONGEST_VALUE)
-        fields = {**_fields(message, job), **POSTMARK.in_api(message, ids)}
+        message = message_of(job)
+        fields = {**_fields(message, job), **POSTMARK.in_api(message)}
         fields["MessageStream"] = fields["MessageStream"] or self.message_stream
+        fields["Metadata"] |= self.own_ids(job, most=LONGEST_VALUE)
         fields = POSTMARK.with_options(fields, message)
         return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))
 

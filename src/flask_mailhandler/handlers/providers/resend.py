@@ -62,7 +62,6 @@ class ResendEmailHandler(FieldsEmailHandler):
 
     provider = "Resend"
     spelling: t.ClassVar[Spelling | None] = RESEND
-    webhooks = "resend"
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
@@ -140,8 +139,9 @@ def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
         "html": html,
         "headers": dict(message.headers.pairs),
         "attachments": [*inline, *map(_file, message.attachments)],
-        **RESEND.in_api(message, ids),
+        **RESEND.in_api(message),
     }
+    fields["tags"] += [{"name": name, "value": value} for name, value in ids.items()]
     return RESEND.with_options(fields, message)
 
 

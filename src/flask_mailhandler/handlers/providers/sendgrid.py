@@ -6,6 +6,7 @@ its OpenAPI file of January 2026, not tried against a live account.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import re
@@ -25,6 +26,7 @@ from ...secret import Secret
 from . import verdict as verdicts
 from .attached import in_utf8
 from .attached import named
+from .attached import parsed_type
 from .fields import body_of
 from .fields import FieldsEmailHandler
 from .fields import is_shown
@@ -43,15 +45,12 @@ if t.TYPE_CHECKING:
     from ...net.http.response import Response
 
 _HOME_IN_EU = "https://api.eu.sendgrid.com"
-OWN_ID = "mh-id"
-"""The custom argument with our Message-ID. Events repeat it; their ``smtp-id`` may be another one
-(https://github.com/anymail/django-anymail/issues/108)."""
 _RESERVED = {
     "x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type",
     "content-transfer-encoding", "to", "from", "subject", "reply-to", "cc", "bcc",
 }  # fmt: skip
 """Header fields that it refuses, by its OpenAPI file."""
-_TAKEN_PARAMETER = r"\s*;\s*(method=[\w-]+)"
+_TAKEN_PARAMETER = "method"
 """The one parameter of a type that is said to be taken, although its list of errors says none is:
 https://github.com/sendgrid/sendgrid-ruby/issues/298. It refuses a charset."""
 _MOST_CUSTOM = 10_000
@@ -71,7 +70,6 @@ class SendGridEmailHandler(FieldsEmailHandler):
     """
 
     provider = "SendGrid"
-    webhooks = "sendgrid"
     spelling: t.ClassVar[Spelling | None] = SENDGRID
     most_octets = 30_000_000
     most_recipients = 1000
@@ -102,7 +100,7 @@ class SendGridEmailHandler(FieldsEmailHandler):
                 raise MessageError(f"SendGrid takes no empty attachment: leave out {attachment!r}.")
         for alternative in message.alternatives:
             _alternative(alternative)
-        size = len(json.dumps(_custom_args(message, job)).encode())
+        size = len(json.dumps({**message.metadata, **self.own_ids(job)}).encode())
         if size > _MOST_CUSTOM:
             raise MessageError(
                 f"SendGrid takes {_MOST_CUSTOM} octets of metadata=, not {size}: shorten it."
@@ -124,9 +122,8 @@ class SendGridEmailHandler(FieldsEmailHandler):
             "Accept": "application/json",
             "User-Agent": "Flask-MailHandler",
         }
-        return Request(
-            "POST", self.url("/v3/mail/send"), headers=headers, body=body_of(_fields(job))
-        )
+        body = body_of(_fields(job, self.own_ids(job)))
+        return Request("POST", self.url("/v3/mail/send"), headers=headers, body=body)
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means. An accepted message has an empty response."""
@@ -135,7 +132,8 @@ class SendGridEmailHandler(FieldsEmailHandler):
             return Verdict(state=State.ACCEPTED, code=202, provider_id=known)
         if response.status == 200 and not response.body and _in_sandbox(message_of(job)):
             return Verdict(state=State.ACCEPTED, code=200)
-        text = self.shown(_said(verdicts.json_of(response)))
+        found = verdicts.json_of(response)
+        text = self.shown(_said(found))
         if response.status in (401, 403) and re.search(_NO_CREDITS, text, re.I):
             return verdicts.later(response, text, verdicts.LONGEST_REST)
         if response.status == 403 and re.search(_UNVERIFIED, text, re.I):
@@ -143,7 +141,7 @@ class SendGridEmailHandler(FieldsEmailHandler):
         if response.status == 429 and "retry-after" not in response.headers:
             asked = _seconds_until(response.headers.get("x-ratelimit-reset", ""))
             return verdicts.later(response, text, asked)
-        if response.status // 100 == 2 and text:
+        if response.status // 100 == 2 and found.get("errors"):
             return Verdict(state=State.REFUSED, text=text, code=response.status)
         return verdicts.of_response(response, text)
 
@@ -172,11 +170,7 @@ def _in_sandbox(message: Message) -> bool:
     return isinstance(settings, Mapping) and settings.get("sandbox_mode") == {"enable": True}
 
 
-def _custom_args(message: Message, job: Job) -> dict[str, str]:
-    return {**message.metadata, OWN_ID: job.message_id}
-
-
-def _fields(job: Job) -> dict[str, t.Any]:
+def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     message = message_of(job)
     assert message.from_addr is not None
     text, html = texts(message)
@@ -187,19 +181,21 @@ def _fields(job: Job) -> dict[str, t.Any]:
         for one in message.inline_attachments
     ]
     fields = {
-        "personalizations": _personalizations(message, job),
+        "personalizations": _personalizations(message, job, {**message.metadata, **ids}),
         "from": person(message.from_addr),
         "reply_to_list": [*map(person, message.reply_to)],
         "subject": message.subject,
         "content": [*content, *map(_alternative, message.alternatives)],
         "headers": {"Message-ID": job.message_id, **dict(message.headers.pairs)},
         "attachments": [*inline, *map(_file, message.attachments)],
-        **SENDGRID.in_api(message, {}),
+        **SENDGRID.in_api(message),
     }
     return SENDGRID.with_options(fields, message)
 
 
-def _personalizations(message: Message, job: Job) -> list[dict[str, t.Any]]:
+def _personalizations(
+    message: Message, job: Job, custom_args: dict[str, str]
+) -> list[dict[str, t.Any]]:
     """Return a copy of the message for all of its recipients; if it has only Bcc, one for each."""
     to, cc, bcc = recipients_of(message, job)
     copies: list[dict[str, list[Address]]] = [{"to": to, "cc": cc, "bcc": bcc}]
@@ -207,11 +203,11 @@ def _personalizations(message: Message, job: Job) -> list[dict[str, t.Any]]:
         copies = [{"to": [one]} for one in job.envelope.recipients]
     seen: set[str] = set()
     found = []
-    for copy in copies:
-        people = {name: _unseen(some, seen) for name, some in copy.items()}
+    for shown in copies:
+        people = {name: _unseen(some, seen) for name, some in shown.items()}
         if any(people.values()):
-            some = {name: value for name, value in people.items() if value}
-            found.append({**some, "custom_args": _custom_args(message, job)})
+            copy = {**people, "custom_args": custom_args}
+            found.append({name: value for name, value in copy.items() if value})
     return found
 
 
@@ -228,19 +224,18 @@ def _alternative(alternative: Attachment) -> dict[str, str]:
 
     :raises MessageError: if it is not one that SendGrid takes.
     """
-    kind, _, _ = alternative.mimetype.lower().partition(";")
-    parameter = re.search(_TAKEN_PARAMETER, alternative.mimetype, re.I)
-    data = alternative.data
+    kind, parameters = parsed_type(alternative)
     try:
-        value = data if isinstance(data, str) else data.decode()
+        value = in_utf8(alternative).decode()
     except UnicodeDecodeError:
         value = ""
-    if not value or kind.strip() in ("text/plain", "text/html"):
+    if not value or kind in ("text/plain", "text/html"):
         raise MessageError(
-            f"SendGrid takes only text in UTF-8 as alternatives=, and neither plain text nor HTML:"
-            f" attach {alternative!r} with attachments=."
+            "SendGrid takes only text as alternatives=, and neither plain text nor HTML: attach"
+            f" {alternative!r} with attachments=."
         )
-    written = f"{kind.strip()}; {parameter[1]}" if parameter else kind.strip()
+    method = parameters.get(_TAKEN_PARAMETER, "")
+    written = f"{kind}; {_TAKEN_PARAMETER}={method}" if re.fullmatch(r"[\w-]+", method) else kind
     return {"type": written, "value": value}
 
 
@@ -248,7 +243,7 @@ def _file(attachment: Attachment) -> dict[str, str]:
     filename, mimetype = named(attachment)
     return {
         "filename": filename,
-        "content": in_utf8(attachment),
+        "content": base64.b64encode(in_utf8(attachment)).decode(),
         "type": mimetype,
         "disposition": "attachment",
     }

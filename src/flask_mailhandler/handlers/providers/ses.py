@@ -98,7 +98,6 @@ class SESEmailHandler(APIEmailHandler):
 
     provider = "Amazon SES"
     spelling: t.ClassVar[Spelling | None] = SES
-    webhooks = "ses"
     most_octets = 40_000_000
     most_recipients = 50
 
@@ -251,6 +250,6 @@ def _body(job: Job, configuration_set: str | None) -> bytes:
     if configuration_set:
         fields["ConfigurationSetName"] = configuration_set
     if not isinstance(job.message, MIMEMessage):
-        fields |= {name: value for name, value in SES.in_api(job.message, {}).items() if value}
+        fields |= {name: value for name, value in SES.in_api(job.message).items() if value}
         fields = SES.with_options(fields, job.message)
     return json.dumps(fields, separators=(",", ":")).encode()

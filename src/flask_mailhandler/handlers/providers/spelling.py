@@ -57,7 +57,7 @@ class Spelling(Frozen):
             name="acme",
             provider="Acme",
             tag=ANY,
-            in_api=lambda message, ids: {"labels": [*message.tags], "data": dict(ids)},
+            in_api=lambda message: {"labels": [*message.tags]},
         )
     """
 
@@ -85,8 +85,8 @@ class Spelling(Frozen):
     """The fields of its API, in lower case, that options must not change."""
     takes_options: bool = True
     """Whether a request has fields into which options can be merged."""
-    in_api: Callable[[Message, Mapping[str, str]], dict[str, t.Any]] = lambda message, ids: {}
-    """Returns the fields for its API, with ids of ours among the metadata."""
+    in_api: Callable[[Message], dict[str, t.Any]] = lambda message: {}
+    """Returns the fields for its API."""
     in_header: Callable[[Message], Fields] | None = None
     """Returns the header fields for its SMTP servers. None if it has none for these fields."""
     most_tags_by_smtp: int | None = None

@@ -19,12 +19,11 @@ Written from their documentation, not tried against live accounts.
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 from collections.abc import Iterator
-from collections.abc import Mapping
 
+from ...events.webhooks.own_ids import A_TAG
 from ...message.message import Message
 from .spelling import ANY
 from .spelling import Form
@@ -34,8 +33,6 @@ from .spelling import Spelling
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html, and
 # https://resend.com/docs/api-reference/emails/send-email: the same for names and values.
 _AWS_WORD = Form("[A-Za-z0-9_-]{1,256}", "1 to 256 of the ASCII letters and digits, '-' and '_'")
-A_TAG: t.Final = "tag"
-"""The value of a tag where tags have names and values: a tag is its name."""
 # https://postmarkapp.com/support/article/1125-custom-metadata-faq
 _POSTMARK_NAME = Form("[!-9;-~]{1,20}", "up to 20 visible ASCII characters except ':'")
 LONGEST_VALUE: t.Final = 80
@@ -46,13 +43,13 @@ _ASCII = Form("[ -~]*", "ASCII characters")
 _MAILGUN_TAGS = 10
 # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: maxItems of categories
 _SENDGRID_TAGS = 10
+# An event has the metadata between its own fields, as events/webhooks/sendgrid.py reads it.
 _SENDGRID_EVENT = (
     "email|timestamp|event|smtp-id|useragent|ip|sg_event_id|sg_message_id|reason|status|response|tls"
     "|cert_err|url|url_offset|attempt|category|type|bounce_classification|asm_group_id"
     "|sg_machine_open|sg_template_id|sg_template_name|sg_content_type|pool|newsletter|send_at"
     "|marketing_campaign_id|marketing_campaign_name|unique_args"
 )
-# An event has the metadata between its own fields.
 _SENDGRID_NAME = Form(f"(?!(?:{_SENDGRID_EVENT})\\Z).+", "names that its events do not have")
 # A name of a part of a form (RFC 7578) without quotes and spaces.
 MAILGUN_NAME: t.Final = Form(
@@ -61,11 +58,11 @@ MAILGUN_NAME: t.Final = Form(
 BREVO_CUSTOM: t.Final = "X-Mailin-custom"
 
 
-def _postmark(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
+def _postmark(message: Message) -> dict[str, t.Any]:
     links = {True: "HtmlAndText", False: "None", None: None}[message.track_clicks]
     return {
         "Tag": next(iter(message.tags), None),
-        "Metadata": {**message.metadata, **ids},
+        "Metadata": dict(message.metadata),
         "TrackOpens": message.track_opens,
         "TrackLinks": links,
         "MessageStream": message.stream,
@@ -73,7 +70,7 @@ def _postmark(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
 
 
 def _postmark_header(message: Message) -> Iterator[tuple[str, str]]:
-    fields = _postmark(message, {})
+    fields = _postmark(message)
     for name, value in fields.pop("Metadata").items():
         yield f"X-PM-Metadata-{name}", value
     fields["Message-Stream"] = fields.pop("MessageStream")
@@ -86,9 +83,8 @@ def _pairs(message: Message) -> dict[str, str]:
     return {**dict.fromkeys(message.tags, A_TAG), **message.metadata}
 
 
-def _ses(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
-    pairs = {**_pairs(message), **ids}
-    tags = [{"Name": name, "Value": value} for name, value in pairs.items()]
+def _ses(message: Message) -> dict[str, t.Any]:
+    tags = [{"Name": name, "Value": value} for name, value in _pairs(message).items()]
     return {"EmailTags": tags, "ConfigurationSetName": message.stream}
 
 
@@ -99,9 +95,8 @@ def _ses_header(message: Message) -> Iterator[tuple[str, str]]:
         yield "X-SES-MESSAGE-TAGS", ", ".join(f"{name}={value}" for name, value in pairs.items())
 
 
-def _resend(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
-    pairs = {**_pairs(message), **ids}
-    return {"tags": [{"name": name, "value": value} for name, value in pairs.items()]}
+def _resend(message: Message) -> dict[str, t.Any]:
+    return {"tags": [{"name": name, "value": value} for name, value in _pairs(message).items()]}
 
 
 def _tracking(message: Message) -> Iterator[tuple[str, bool]]:
@@ -129,7 +124,7 @@ def _mailgun_header(message: Message) -> Iterator[tuple[str, str]]:
         yield f"X-Mailgun-Track-{name.capitalize()}", "yes" if on else "no"
 
 
-def _sendgrid(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
+def _sendgrid(message: Message) -> dict[str, t.Any]:
     """Return the fields of SendGrid. It has the metadata in each copy of the message."""
     tracking = {"opens": "open_tracking", "clicks": "click_tracking"}
     return {
@@ -149,12 +144,6 @@ def _sendgrid_header(message: Message) -> Iterator[tuple[str, str]]:
     }
     if given := {name: value for name, value in fields.items() if value}:
         yield "X-SMTPAPI", json_in_header(given)
-
-
-def _brevo(message: Message, ids: Mapping[str, str]) -> dict[str, t.Any]:
-    metadata = {**message.metadata, **ids}
-    custom = {BREVO_CUSTOM: json.dumps(metadata)} if metadata else {}
-    return {"tags": [*message.tags], "headers": custom}
 
 
 def _brevo_header(message: Message) -> Iterator[tuple[str, str]]:
@@ -223,7 +212,7 @@ BREVO: t.Final = Spelling(
     metadata_name=_ASCII,
     metadata_value=_ASCII,
     reserved=frozenset({"to", "cc", "bcc", "headers", "messageversions"}),
-    in_api=_brevo,
+    in_api=lambda message: {"tags": [*message.tags]},
     in_header=_brevo_header,
     most_tags_by_smtp=1,
 )

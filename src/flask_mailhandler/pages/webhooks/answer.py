@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hmac
 import time
@@ -80,7 +81,7 @@ def answer_to(
         logger.warning("A webhook for the account %r was refused: %s.", account, error)
         return _refused(error)
     try:
-        handle_events(mine, events)
+        handle_events(mine, [dataclasses.replace(event, account=account) for event in events])
     except QueueError as error:
         logger.error("Events for the account %r are not stored: %s", account, error)
         return "The events cannot be stored now.\n", 503, {**HEADERS, "Retry-After": "60"}

@@ -65,10 +65,14 @@ def keep_events(mine: Registration, events: Sequence[Event], tell: Tell) -> list
 
 
 def _with_rows(history: History, events: Iterable[Event]) -> Iterator[Event]:
-    """Yield the events with what the queue knows of their messages."""
+    """Yield the events with what the queue knows of their messages. A provider names the account
+    and the tags itself, and a batch of it may be about a thousand messages."""
     found: dict[tuple[str, str], Row | None] = {}
     for event in events:
         ids = event.message_id, event.envelope_id
+        if event.event_id and event.message_id and event.kind not in ABOUT_LISTS:
+            yield event
+            continue
         if ids not in found:
             found[ids] = history.find_row(*ids) if any(ids) else None
         yield event if (row := found[ids]) is None else _with_row(event, row)

@@ -12,6 +12,7 @@ from ...address import Address
 from ...events.event import Event
 from ...events.kinds import EventKind
 from ...events.kinds import Severity
+from ...frozen import FrozenMapping
 from ...log import logger
 
 if t.TYPE_CHECKING:
@@ -21,7 +22,7 @@ _PLAIN = (
     *("message_id", "envelope_id", "code", "status", "reason", "list_name", "verified", "account"),
 )
 # Only of webhooks, and not in a row of an earlier release. They are written if they have a value.
-_OF_WEBHOOKS = ("metadata", "provider_id", "event_id", "url", "machine")
+_OF_WEBHOOKS = ("provider_id", "event_id", "url", "machine")
 
 
 def to_json(event: Event) -> str:
@@ -37,6 +38,7 @@ def as_dict(event: Event) -> dict[str, t.Any]:
         "severity": None if event.severity is None else str(event.severity),
         "time": None if event.time is None else event.time.isoformat(),
         "tags": [*event.tags],
+        **({"metadata": dict(event.metadata)} if event.metadata else {}),
         **{name: getattr(event, name) for name in _PLAIN},
         **{name: value for name in _OF_WEBHOOKS if (value := getattr(event, name))},
     }
@@ -52,6 +54,7 @@ def from_json(text: str) -> Event:
         severity=None if severity is None else Severity(severity),
         time=None if time is None else datetime.datetime.fromisoformat(time),
         tags=tuple(found["tags"]),
+        metadata=FrozenMapping(found.get("metadata", {})),
         **{name: found[name] for name in _PLAIN},
         **{name: found[name] for name in _OF_WEBHOOKS if name in found},
     )

@@ -61,12 +61,12 @@ def _data(told: Told) -> dict[str, t.Any]:
         "from": told.sender,
         "to": [*told.recipients],
         "subject": told.subject,
-        "tags": told.metadata(plain=False),
+        "tags": {**told.pairs(), **told.metadata(plain=False)},
     }
     match told.kind:
         case EventKind.BOUNCED:
-            data["bounce"] = {"type": "Permanent", "subType": "General", "message": told.reason}
-            data["bounce"]["diagnosticCode"] = [f"smtp; {told.diagnostic}"]
+            said = {"message": told.reason, "diagnosticCode": [f"smtp; {told.diagnostic}"]}
+            data["bounce"] = {"type": "Permanent", "subType": "General", **said}
         case EventKind.REJECTED:
             data["suppressed"] = {"message": told.reason, "type": "OnAccountSuppressionList"}
         case EventKind.FAILED:

@@ -87,7 +87,10 @@ def _event(told: Told) -> dict[str, t.Any]:
         "source": told.sender,
         "destination": recipients,
         "headers": [{"name": "Message-ID", "value": told.message_id}],
-        "tags": {"ses:source-ip": ["192.0.2.1"]},
+        "tags": {
+            "ses:source-ip": ["192.0.2.1"],
+            **{name: [value] for name, value in told.pairs().items()},
+        },
     }
     part: dict[str, t.Any] = {"timestamp": told.iso}
     match told.kind:
@@ -127,9 +130,16 @@ def _authority() -> tuple[t.Any, bytes]:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "sns.amazonaws.com")])
     now = datetime.datetime.now(datetime.UTC)
-    certificate = x509.CertificateBuilder(
-        name, name, key.public_key(), 1, now, now + datetime.timedelta(days=1)
-    ).sign(key, hashes.SHA256())
+    certificate = (
+        x509.CertificateBuilder()
+        .issuer_name(name)
+        .subject_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
     return key, certificate.public_bytes(Encoding.PEM)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ...events.kinds import EventKind
+from ...events.webhooks.own_ids import A_TAG
 from ...events.webhooks.own_ids import own_ids
 from ...frozen import Frozen
 from ...secret import Secret
@@ -31,6 +32,8 @@ class Told(Frozen):
     list_name: str
     """``unsubscribe=`` of the message, or ""."""
     tags: tuple[str, ...]
+    given: Mapping[str, str]
+    """The ``metadata=`` of the message."""
     status: str
     """The enhanced code, or ""."""
     code: int | None
@@ -43,8 +46,12 @@ class Told(Frozen):
         return " ".join(filter(None, (str(self.code or ""), self.status, self.reason)))
 
     def metadata(self, *, plain: bool = True) -> dict[str, str]:
-        """Return the metadata that was sent along; see :func:`.own_ids`."""
-        return own_ids(self.message_id, self.list_name, plain=plain)
+        """Return the metadata of the message, and what was sent along; see :func:`.own_ids`."""
+        return {**self.given, **own_ids(self.message_id, self.list_name, plain=plain)}
+
+    def pairs(self) -> dict[str, str]:
+        """Return tags and metadata for a provider that has one list for both."""
+        return {**dict.fromkeys(self.tags, A_TAG), **self.given}
 
     @property
     def iso(self) -> str:

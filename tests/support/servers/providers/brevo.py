@@ -74,7 +74,7 @@ class FakeBrevo(FakeProvider):
 
     def _check_headers(self, headers: dict[str, str]) -> None:
         uuid.UUID(headers["idempotencyKey"])
-        json.loads(headers["X-Mailin-custom"])
+        json.loads(headers.get("X-Mailin-custom", "{}"))
         for name, value in headers.items():
             if not f"{name}{value}".isascii() or r"\u" in value:
                 self.fault(f"header {name} = {value!r}")

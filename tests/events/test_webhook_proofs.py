@@ -304,7 +304,7 @@ CERTIFICATES: list[t.Any] = [
     "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem#x",
     "https://sns.eu-west-1.amazonaws.com\\evil.example/SimpleNotificationService-1.pem",
     "https://sns.%65.amazonaws.com/SimpleNotificationService-1.pem",
-    # A bucket of S3, which may be anybody's.
+    # A bucket of S3, and another region.
     "https://sns.s3.amazonaws.com/SimpleNotificationService-1.pem",
     "https://sns.s3-eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
     "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-1.pem",

@@ -240,7 +240,7 @@ ONE = [{"emailAddress": ANN}]
             {"eventType": "Bounce", "bounce": {**PERMANENT, "bouncedRecipients": BOTH}},
             [("bounced", ANN, "hard", None, "5.1.1"), ("bounced", BOB, "hard", None, "5.2.2")],
         ),
-        (  # nobody is named, so nobody is suppressed
+        (  # no recipient is named, so none is suppressed
             {"eventType": "Bounce", "bounce": PERMANENT, "mail": {"destination": [ANN, BOB]}},
             [("bounced", None, "hard", None, "")],
         ),

@@ -29,7 +29,7 @@ _FIELDS = {
 }
 _DIGESTS = {"1": "SHA1", "2": "SHA256"}
 # Only in the region of the topic. Another name may be a service: sns.s3.amazonaws.com is the bucket
-# "sns" of S3, where anybody can have put a certificate.
+# "sns" of S3, and its owner can put any certificate there.
 _HOST = r"https://sns\.([a-z0-9-]{1,40})\.amazonaws\.com(?:\.cn)?"
 _CERTIFICATE = re.compile(_HOST + r"/SimpleNotificationService-[A-Za-z0-9]{1,100}\.pem")
 _SUBSCRIBE = re.compile(_HOST + r"/\?Action=ConfirmSubscription&[!-;=?-~]{1,2000}")

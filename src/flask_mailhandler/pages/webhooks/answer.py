@@ -71,7 +71,7 @@ def answer_to(
     """Read a request, store its events, and tell the app of those that are new."""
     endpoint = knows(mine, account, secret)
     if endpoint is None:
-        # Whoever enters the URL may mistake its parts, so that none of them is logged.
+        # No part of the URL is logged: the secret may stand in the place of the account.
         logger.info("A webhook was refused: the account or the secret in its URL is wrong.")
         return _refused(WebhookError("the account or the secret in its URL is wrong"))
     call = _call(mine, account, endpoint, headers, body)

@@ -17,6 +17,8 @@ A_TAG = "tag"
 """The value of a tag where tags have names and values: a tag is its name."""
 _ENCODED = "64"
 """What is added to a name whose value is in base64."""
+# https://www.rfc-editor.org/rfc/rfc4648#section-5
+_IN_BASE64 = re.compile(r"[A-Za-z0-9_-]*")
 _LEFT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -62,6 +64,8 @@ def tags_among(pairs: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
 
 
 def _decoded(text: str) -> str:
+    if not _IN_BASE64.fullmatch(text):
+        return ""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except ValueError:

@@ -269,6 +269,8 @@ def test_resend_recognizes_a_repeat_by_smtp() -> None:
     assert (first[0], len(first[1])) == ("Resend-Idempotency-Key", 36)
     assert other != first
     assert added(prepared(handler, message.replace(bcc="c@example.com"))) == []
+    mine = ("resend-idempotency-key", "order-17")
+    assert added(prepared(handler, message.replace(headers=[mine]))) == [mine]
 
 
 @pytest.mark.parametrize("provider", ["postmark", "none"])

@@ -269,8 +269,8 @@ def test_resend_recognizes_a_repeat_by_smtp() -> None:
     assert (first[0], len(first[1])) == ("Resend-Idempotency-Key", 36)
     assert other != first
     assert added(prepared(handler, message.replace(bcc="c@example.com"))) == []
-    mine = ("resend-idempotency-key", "order-17")
-    assert added(prepared(handler, message.replace(headers=[mine]))) == [mine]
+    own = [("resend-idempotency-key", "mine")]
+    assert added(prepared(handler, message.replace(headers=own))) == own
 
 
 @pytest.mark.parametrize("provider", ["postmark", "none"])
@@ -280,10 +280,12 @@ def test_what_a_server_gets(scripted: Scripted, provider: str) -> None:
     server = scripted()
     handler = smtp(server, provider=provider, dkim_keys={"s2026": made()[1]})
     message = written(tags="Grüße", metadata={"order": "17"}, from_addr=f"shop@{DOMAIN}")
-    handler.send([message])
+    (report,) = handler.send([message])
     handler.close()
 
     (octets,) = [mail.content for mail in server.accepted]
+    assert f"Message-ID: {report.message_id}\r\n".encode() in octets
+    assert (report.message_id, message.tags) == (message.message_id, ("Grüße",))
     names = [b"X-PM-Metadata-order: 17\r\n", b"X-PM-Tag: =?utf-8?"]
     assert [name in octets for name in names] == [provider == "postmark"] * 2
     removed = re.sub(rb"(?m)^X-PM-.*\r\n", b"", octets)

@@ -23,7 +23,6 @@ import re
 import typing as t
 from collections.abc import Iterator
 
-from ...events.webhooks.own_ids import A_TAG
 from ...message.message import Message
 from .spelling import ANY
 from .spelling import Form
@@ -80,6 +79,8 @@ def _postmark_header(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _pairs(message: Message) -> dict[str, str]:
+    from ...events.webhooks.own_ids import A_TAG  # loads the events
+
     return {**dict.fromkeys(message.tags, A_TAG), **message.metadata}
 
 

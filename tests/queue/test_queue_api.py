@@ -22,6 +22,7 @@ from sending import letter
 from sending import letters
 from servers.http_server import CLOSE
 from servers.http_server import page
+from servers.providers.brevo import FakeBrevo
 from servers.providers.fake import FakeProvider
 from servers.providers.fake import LOST
 from servers.providers.fake import not_taken_and
@@ -287,9 +288,10 @@ def test_too_late(change: t.Callable[[Shop], None], tmp_path: Path) -> None:
         assert len(fake.requests) == 2
 
 
-def test_another_provider_meanwhile(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FakeSES, FakeBrevo])
+def test_another_provider_meanwhile(kind: type[FakeProvider], tmp_path: Path) -> None:
     """A provider that does not know the key gets no message that another may have taken."""
-    with FakeResend(LOST, LOST) as fake, FakeSES() as other:
+    with FakeResend(LOST, LOST) as fake, kind() as other:
         with shop(tmp_path, MAIL_URL=fake.mail_url) as here:
             here.mail.send_later(letter())
             here.queue.run_once()

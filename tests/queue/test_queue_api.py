@@ -4,6 +4,7 @@ keys nothing is doubled, and only what the provider has been given whole is unkn
 from __future__ import annotations
 
 import collections
+import datetime
 import typing as t
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from flask_mailhandler import message_failed
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.handlers.providers.resend import ResendEmailHandler
+from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue.row import RowState
 from killing import Killer
 from killing import LARGE
@@ -316,6 +318,34 @@ def test_other_recipients_meanwhile(tmp_path: Path) -> None:
             assert later.states == ["held"]
 
     assert len(fake.requests) == 2
+
+
+def test_some_recipients_meanwhile(tmp_path: Path) -> None:
+    """If a worker was killed between the requests for several recipients, those that may have been
+    reached come first, with the same keys."""
+    hidden = letter().replace(to=[], bcc=["a@example.com", "b@example.com", "c@example.com"])
+    with FakeResend() as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        here.mail.send(hidden, recipients=["a@example.com", "b@example.com"])
+        here.mail.send_later(hidden)
+        waiting = outcomes.from_json(here.rows[0].recipients)
+        until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+        announced = ["a@example.com", "b@example.com"]
+        killed = outcomes.with_unknown(waiting, announced, "killed", until, "ResendEmailHandler")
+        text = outcomes.to_json(killed)
+        alter(here.queue.store, here.rows[0], [RowState.WAITING], recipients=text)
+        for _ in range(2):
+            here.all_later()
+            here.queue.run_once()
+
+        assert here.states == ["sent"]
+
+    keys = [request.headers["idempotency-key"] for request in fake.requests]
+    assert keys[:2] == keys[2:4]
+    assert [mail.recipients for mail in fake.taken] == [
+        ("a@example.com",),
+        ("b@example.com",),
+        ("c@example.com",),
+    ]
 
 
 @pytest.mark.parametrize("kind", [FakeResend, FakeSES])

@@ -205,7 +205,10 @@ class Attempt:
             ),
         )
         open_states = {None, State.DEFERRED} | ({State.UNKNOWN} if self._retry_unknown else set())
-        to = tuple(item.recipient for item in recipients if item.state in open_states)
+        # The server recognizes a repeat to the same recipients only, so the others wait for it.
+        to = outcomes.perhaps_reached(recipients) or tuple(
+            item.recipient for item in recipients if item.state in open_states
+        )
         if not to:
             self._results.write(self._after(transition.tried, row, recipients, row.error))
             return None
@@ -218,10 +221,8 @@ class Attempt:
         prepared = withhold(self._handler, job)
         if self._suppressed:
             prepared = refused(prepared, self._suppressed, str(read_options(row).get("list", "")))
-        deferred = [one for one in recipients if one.state is State.DEFERRED and one.safe_until]
-        group = {one.recipient for one in deferred}
-        if group and (prepared.job is None or group != {*prepared.job.envelope.recipients}):
-            # The server recognizes a repeat to the same recipients only.
+        group = outcomes.perhaps_reached(recipients)
+        if group and (prepared.job is None or group != (*prepared.job.envelope.recipients,)):
             known = outcomes.unsafe(recipients)
             self._results.write(self._after(transition.tried, row, known, row.error))
             return None

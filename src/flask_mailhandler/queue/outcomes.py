@@ -145,6 +145,12 @@ def unsafe(
     )
 
 
+def perhaps_reached(recipients: Sequence[Settled]) -> tuple[Address, ...]:
+    """Return the deferred recipients that may have been reached."""
+    deferred = (one for one in recipients if one.state is State.DEFERRED)
+    return tuple(one.recipient for one in deferred if one.safe_until)
+
+
 def not_accepted_again(before: Sequence[Settled]) -> tuple[Settled, ...]:
     """Reset every recipient that was not accepted, so that it is tried again."""
     return tuple(old if old.state is State.ACCEPTED else Settled(old.recipient) for old in before)

@@ -137,13 +137,13 @@ def job_of(
 
     :param timeout: Seconds for the job in all.
     :param redirected: Whether they are others than those of the row. Then the octets are sent
-        without List-Unsubscribe.
+        without the fields that are only for those.
     :raises DamagedRowError: if the row cannot be read.
     """
     found = read_options(row)
     if octets is None or len(octets) != row.size:
         raise DamagedRowError("its content is gone, or cut short")
-    octets = staging.without_unsubscribe(octets) if redirected else octets
+    octets = staging.for_others(octets) if redirected else octets
     try:
         envelope = Envelope(found["sender"], to)
         content = Content(

@@ -30,6 +30,7 @@ from servers.providers.fake import LOST
 from servers.providers.fake import not_taken_and
 from servers.providers.fake import taken_and
 from servers.providers.mailgun import FakeMailgun
+from servers.providers.postmark import FakePostmark
 from servers.providers.resend import error
 from servers.providers.resend import FakeResend
 from servers.providers.ses import FakeSES
@@ -188,6 +189,22 @@ def test_killed_before_the_last_octets(kind: type[FakeProvider], tmp_path: Path)
 
         assert here.states == ["sent"]
         assert len(fake.taken) == len(fake.requests) == 1
+
+
+def test_the_list_of_queued_mail(tmp_path: Path) -> None:
+    """The provider gets the list of a message from the queue too, for its event may come when the
+    row is gone."""
+    keys = {
+        "MAIL_WEBHOOK_SECRET": "s" * 32,
+        "MAIL_UNSUBSCRIBE_MAILTO": "leave@example.com",
+        "MAIL_QUEUE": "sqlite",
+        "SECRET_KEY": "k" * 32,
+    }
+    with FakePostmark() as fake, shop(tmp_path, MAIL_URL=fake.mail_url, **keys) as here:
+        here.mail.send_later(letter().replace(unsubscribe="news"))
+        here.queue.run_once()
+
+    assert fake.taken[0].fields["Metadata"]["mh-list"] == "news"
 
 
 # The time until which a repeat is recognized

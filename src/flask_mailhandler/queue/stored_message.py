@@ -179,9 +179,8 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
         from ..mime.stdlib.body import parse
 
         return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
-    message = StoredMessage.of(
-        octets, found.get("bcc", []), {"tags": tags_in(found), **_for_provider(found)}
-    )
+    more = {"tags": tags_in(found), "unsubscribe": found.get("list"), **_for_provider(found)}
+    message = StoredMessage.of(octets, found.get("bcc", []), more)
     return mark(message, str(template)) if (template := found.get("template")) else message
 
 

@@ -194,7 +194,7 @@ def test_killed_before_the_last_octets(kind: type[FakeProvider], tmp_path: Path)
 def test_the_list_of_queued_mail(tmp_path: Path) -> None:
     """The provider gets the list of a message from the queue too, for its event may come when the
     row is gone."""
-    keys = {
+    keys: dict[str, t.Any] = {
         "MAIL_WEBHOOK_SECRET": "s" * 32,
         "MAIL_UNSUBSCRIBE_MAILTO": "leave@example.com",
         "MAIL_QUEUE": "sqlite",

@@ -19,7 +19,7 @@ from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler.app.unsubscribing import read_token
-from flask_mailhandler.handlers.staging import without_unsubscribe
+from flask_mailhandler.handlers.staging import for_others
 from flask_mailhandler.lint import lint
 from leaving import address
 from leaving import ANN
@@ -474,14 +474,15 @@ PATIENT_KEYS = {f"MAIL_{name.upper()}": value for name, value in PATIENT.items()
         (b"A: 1\r\nList-Unsubscribe: <x>,\r\n <y>\r\nB: 2\r\n\r\nb", b"A: 1\r\nB: 2\r\n\r\nb"),
         (b"A: 1\r\nlist-unsubscribe-post: x\r\n\r\nb", b"A: 1\r\n\r\nb"),
         (b"List-Unsubscribe: x\r\nA: 1\r\n\r\nb", b"A: 1\r\n\r\nb"),
+        (b"A: 1\r\nResend-Idempotency-Key: x\r\n\r\nb", b"A: 1\r\n\r\nb"),
         (b"A: 1\r\n\r\nList-Unsubscribe: x\r\n\r\nb", b"A: 1\r\n\r\nList-Unsubscribe: x\r\n\r\nb"),
         (b"A: 1\r\nList-Unsubscribe-X: 1\r\n\r\n", b"A: 1\r\nList-Unsubscribe-X: 1\r\n\r\n"),
         (b"A: List-Unsubscribe: x\r\n\r\n", b"A: List-Unsubscribe: x\r\n\r\n"),
     ],
 )
 def test_without_the_fields(octets: bytes, left: bytes) -> None:
-    """Only these two fields of the header are left out."""
-    assert without_unsubscribe(octets) == left
+    """Only these fields of the header are left out."""
+    assert for_others(octets) == left
 
 
 # The whole way

@@ -168,6 +168,7 @@ def test_alternatives(data: str | bytes, mimetype: str, written: str) -> None:
             [{"to": ["ann@example.com"], "bcc": ["bob@example.com"]}],
         ),
         ({"bcc": ["ann@example.com", "Ann@example.com"]}, [{"to": ["ann@example.com"]}]),
+        ({"to": [("Ann", "ann@example.com"), "Ann@example.com"]}, [{"to": ["ann@example.com"]}]),
     ],
 )
 def test_an_address_twice(recipients: dict[str, t.Any], people: list[dict[str, list[str]]]) -> None:
@@ -239,6 +240,8 @@ ERRORS: list[Case] = [
     (taken_and(json_page(202, {"message": "success"})), UNKNOWN, UnknownOutcomeError,
      About.ACCOUNT),
     (taken_and(json_page(200, {"errors": []})), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
+    (taken_and(json_page(200, {"errors": True})), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
+    (taken_and(json_page(202, {"errors": [{}, 1]})), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (not_taken_and(error(200, "Invalid type", "subject")), REFUSED, RefusedError, About.CONTENT),
     (not_taken_and(error(400, "Invalid type", "subject")), REFUSED, RefusedError, About.CONTENT),
     (not_taken_and(error(406, "No Accept")), REFUSED, RefusedError, About.CONTENT),

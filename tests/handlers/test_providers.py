@@ -438,6 +438,8 @@ OF_POSTMARK: list[Case] = [
     (postmark_error(300, status=500), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
     (postmark_error(300, status=429), DEFERRED, DeferredError, About.ACCOUNT),
     (postmark_error(406, "x"), REFUSED, RefusedError, About.CONTENT),
+    (postmark_error(406, "inactive addresses:" * 15_000), REFUSED, RefusedError, About.CONTENT),
+    (taken_and(json_page(200, {"ErrorCode": True})), UNKNOWN, UnknownOutcomeError, About.ACCOUNT),
 ]
 
 

@@ -402,6 +402,7 @@ API_ONLY: list[tuple[str, MessageFields, str]] = [
     ("mailgun", {"provider_options": {"mailgun": {"a\r\nb": "x"}}}, "visible ASCII"),
     ("mailgun", {"metadata": {"a": "x" * 17_000}}, "Mailgun takes at most 16384"),
     ("mailgun", {"provider_options": {"mailgun": {"to": "x@example.com"}}}, "cannot have 'to'"),
+    ("mailgun", {"provider_options": {"mailgun": {"h:Bcc": "x@example.com"}}}, "have 'h:Bcc'"),
     ("sendgrid", {"provider_options": {"sendgrid": {"personalizations": []}}}, "cannot have"),
     ("brevo", {"provider_options": {"brevo": {"messageVersions": []}}}, "cannot have"),
     ("resend", {"tags": ["a.b"]}, "Resend takes 1 to 256 of the ASCII letters"),

@@ -4,6 +4,7 @@ keys nothing is doubled, and only what the provider has been given whole is unkn
 from __future__ import annotations
 
 import collections
+import datetime
 import typing as t
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from flask_mailhandler import message_failed
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.handlers.providers.resend import ResendEmailHandler
+from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue.row import RowState
 from killing import Killer
 from killing import LARGE
@@ -22,11 +24,13 @@ from sending import letter
 from sending import letters
 from servers.http_server import CLOSE
 from servers.http_server import page
+from servers.providers.brevo import FakeBrevo
 from servers.providers.fake import FakeProvider
 from servers.providers.fake import LOST
 from servers.providers.fake import not_taken_and
 from servers.providers.fake import taken_and
 from servers.providers.mailgun import FakeMailgun
+from servers.providers.postmark import FakePostmark
 from servers.providers.resend import error
 from servers.providers.resend import FakeResend
 from servers.providers.ses import FakeSES
@@ -187,6 +191,22 @@ def test_killed_before_the_last_octets(kind: type[FakeProvider], tmp_path: Path)
         assert len(fake.taken) == len(fake.requests) == 1
 
 
+def test_the_list_of_queued_mail(tmp_path: Path) -> None:
+    """The provider gets the list of a message from the queue too, for its event may come when the
+    row is gone."""
+    keys: dict[str, t.Any] = {
+        "MAIL_WEBHOOK_SECRET": "s" * 32,
+        "MAIL_UNSUBSCRIBE_MAILTO": "leave@example.com",
+        "MAIL_QUEUE": "sqlite",
+        "SECRET_KEY": "k" * 32,
+    }
+    with FakePostmark() as fake, shop(tmp_path, MAIL_URL=fake.mail_url, **keys) as here:
+        here.mail.send_later(letter().replace(unsubscribe="news"))
+        here.queue.run_once()
+
+    assert fake.taken[0].fields["Metadata"]["mh-list"] == "news"
+
+
 # The time until which a repeat is recognized
 
 
@@ -287,9 +307,10 @@ def test_too_late(change: t.Callable[[Shop], None], tmp_path: Path) -> None:
         assert len(fake.requests) == 2
 
 
-def test_another_provider_meanwhile(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FakeSES, FakeBrevo])
+def test_another_provider_meanwhile(kind: type[FakeProvider], tmp_path: Path) -> None:
     """A provider that does not know the key gets no message that another may have taken."""
-    with FakeResend(LOST, LOST) as fake, FakeSES() as other:
+    with FakeResend(LOST, LOST) as fake, kind() as other:
         with shop(tmp_path, MAIL_URL=fake.mail_url) as here:
             here.mail.send_later(letter())
             here.queue.run_once()
@@ -314,6 +335,34 @@ def test_other_recipients_meanwhile(tmp_path: Path) -> None:
             assert later.states == ["held"]
 
     assert len(fake.requests) == 2
+
+
+def test_some_recipients_meanwhile(tmp_path: Path) -> None:
+    """If a worker was killed between the requests for several recipients, those that may have been
+    reached come first, with the same keys."""
+    hidden = letter().replace(to=[], bcc=["a@example.com", "b@example.com", "c@example.com"])
+    with FakeResend() as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        here.mail.send(hidden, recipients=["a@example.com", "b@example.com"])
+        here.mail.send_later(hidden)
+        waiting = outcomes.from_json(here.rows[0].recipients)
+        until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+        announced = ["a@example.com", "b@example.com"]
+        killed = outcomes.with_unknown(waiting, announced, "killed", until, "ResendEmailHandler")
+        text = outcomes.to_json(killed)
+        alter(here.queue.store, here.rows[0], [RowState.WAITING], recipients=text)
+        for _ in range(2):
+            here.all_later()
+            here.queue.run_once()
+
+        assert here.states == ["sent"]
+
+    keys = [request.headers["idempotency-key"] for request in fake.requests]
+    assert keys[:2] == keys[2:4]
+    assert [mail.recipients for mail in fake.taken] == [
+        ("a@example.com",),
+        ("b@example.com",),
+        ("c@example.com",),
+    ]
 
 
 @pytest.mark.parametrize("kind", [FakeResend, FakeSES])

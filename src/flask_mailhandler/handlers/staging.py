@@ -33,14 +33,15 @@ def redirected(
     return changed, envelope.to(redirect_to)
 
 
-def without_unsubscribe(octets: bytes) -> bytes:
-    """Return a message that was queued for others without its fields to unsubscribe.
+def for_others(octets: bytes) -> bytes:
+    """Return a message that was queued for others without the fields that are only for these.
 
-    A mail program shows them as a button, with which a developer would unsubscribe a customer.
+    A mail program shows those to unsubscribe as a button, with which a developer would unsubscribe
+    a customer. By the key, Resend would take the message to the customer for a repeat of this one.
     """
     header, blank, body = octets.partition(b"\r\n\r\n")
-    lines = rb"(?im)^List-Unsubscribe(?:-Post)?[ \t]*:.*(?:\n[ \t].*)*(?:\n|\Z)"
-    kept = re.sub(lines, b"", header)
+    names = rb"(?:List-Unsubscribe(?:-Post)?|Resend-Idempotency-Key)"
+    kept = re.sub(rb"(?im)^" + names + rb"[ \t]*:.*(?:\n[ \t].*)*(?:\n|\Z)", b"", header)
     return (kept if kept.endswith(b"\r\n") else kept + blank[:2]) + blank[2:] + body
 
 

@@ -109,6 +109,7 @@ class Attempt:
     ) -> None:
         self._store = store
         self._handler = handler
+        self._kind = type(handler).__name__
         self._owner = owner
         self._results = Results(store, owner, told)
         self._faults = faults
@@ -151,7 +152,7 @@ class Attempt:
             logger.warning("%s", error)
             self._interrupted(str(error), self._sending)
         except Exception as error:
-            logger.exception("%s raised.", type(self._handler).__name__)
+            logger.exception("%s raised.", self._kind)
             self._interrupted(f"{type(error).__name__}: {error}", self._sending)
         except BaseException:
             self._interrupted("The worker was stopped.", self._sending)
@@ -199,10 +200,15 @@ class Attempt:
         now, repeatable = self._store.now(), self._handler.repeatable is not None
         recipients = outcomes.unsafe(
             outcomes.from_json(row.recipients),
-            lambda one: repeatable and transition.is_recognized(one, now),
+            lambda one: (
+                repeatable and one.known_to == self._kind and transition.is_recognized(one, now)
+            ),
         )
         open_states = {None, State.DEFERRED} | ({State.UNKNOWN} if self._retry_unknown else set())
-        to = tuple(item.recipient for item in recipients if item.state in open_states)
+        # The server recognizes a repeat to the same recipients only, so the others wait for it.
+        to = outcomes.perhaps_reached(recipients) or tuple(
+            item.recipient for item in recipients if item.state in open_states
+        )
         if not to:
             self._results.write(self._after(transition.tried, row, recipients, row.error))
             return None
@@ -215,10 +221,8 @@ class Attempt:
         prepared = withhold(self._handler, job)
         if self._suppressed:
             prepared = refused(prepared, self._suppressed, str(read_options(row).get("list", "")))
-        deferred = [one for one in recipients if one.state is State.DEFERRED and one.safe_until]
-        group = {one.recipient for one in deferred}
-        if group and (prepared.job is None or group != {*prepared.job.envelope.recipients}):
-            # The server recognizes a repeat to the same recipients only.
+        group = outcomes.perhaps_reached(recipients)
+        if group and (prepared.job is None or group != (*prepared.job.envelope.recipients,)):
             known = outcomes.unsafe(recipients)
             self._results.write(self._after(transition.tried, row, known, row.error))
             return None
@@ -236,11 +240,10 @@ class Attempt:
         """
         sending = self._sending_for(job)
         announced = sending.announced | dict.fromkeys(map(str.__str__, job.envelope.recipients))
-        until = None
-        if self._handler.repeatable is not None:
-            now = datetime.datetime.fromtimestamp(self._store.now(), datetime.UTC)
-            until = now + datetime.timedelta(seconds=self._handler.repeatable)
-        note = outcomes.note_to_json(announced, until)
+        until, seconds = None, self._handler.repeatable
+        if seconds is not None:
+            until = datetime.datetime.fromtimestamp(self._store.now() + seconds, datetime.UTC)
+        note = outcomes.note_to_json(announced, until, self._kind)
         if not self._results.announce(sending.row.id, note):
             raise LeaseLostError(
                 f"Row {sending.row.id} was taken over by another worker, because this one did not"
@@ -274,8 +277,9 @@ class Attempt:
         # After a refusal, another message comes first when the pause is over. This one may be the
         # only one with a wrong From, and would pause the account forever.
         step = transition.not_tried if must_rest(report) else transition.tried
+        until, kind = report.safe_until, self._kind
         recipients = outcomes.merged(
-            sending.recipients, report.outcomes, put_off=put_off, safe_until=report.safe_until
+            sending.recipients, report.outcomes, put_off=put_off, safe_until=until, known_to=kind
         )
         row = self._after(step, sending.row, recipients, str(report.error or ""))
         if self._sending and self._knows_waits and not self._heard:
@@ -284,10 +288,8 @@ class Attempt:
             self._results.write(row, report)
 
     def _after(self, step: t.Any, row: Row, recipients: Sequence[Settled], why: str) -> Row:
-        after: Row = step(
-            row, recipients, why, self._store.now(), retry_unknown=self._retry_unknown
-        )
-        return after
+        new: Row = step(row, recipients, why, self._store.now(), retry_unknown=self._retry_unknown)
+        return new
 
     def _interrupted(self, why: str, rows: t.Iterable[_Sending]) -> None:
         self._results.write_kept()
@@ -300,6 +302,7 @@ class Attempt:
                 self._store.now(),
                 retry_unknown=self._retry_unknown,
                 safe_until=sending.safe_until,
+                known_to=self._kind,
             )
             self._results.write(after)
 

@@ -35,6 +35,8 @@ class Settled:
     safe_until: datetime.datetime | None = None
     """The :attr:`.Report.safe_until` of the first attempt that may have reached this recipient. A
     deferred recipient is tried again until then, and is unknown from then on."""
+    known_to: str = ""
+    """The kind of handler whose server recognizes a repeat. No other may repeat it."""
 
     @property
     def outcome(self) -> Outcome:
@@ -54,10 +56,12 @@ def waiting(addresses: Iterable[Address]) -> tuple[Settled, ...]:
     return tuple(Settled(address) for address in addresses)
 
 
-def settled(outcome: Outcome, safe_until: datetime.datetime | None = None) -> Settled:
+def settled(
+    outcome: Outcome, safe_until: datetime.datetime | None = None, known_to: str = ""
+) -> Settled:
     """Return the recipient of an outcome."""
     found = {field.name: getattr(outcome, field.name) for field in _FIELDS}
-    return Settled(**found, safe_until=safe_until)
+    return Settled(**found, safe_until=safe_until, known_to=known_to)
 
 
 def merged(
@@ -66,6 +70,7 @@ def merged(
     *,
     put_off: bool = False,
     safe_until: datetime.datetime | None = None,
+    known_to: str = "",
 ) -> tuple[Settled, ...]:
     """Replace outcomes of earlier attempts with those of this one.
 
@@ -77,7 +82,7 @@ def merged(
     found: dict[Address, Settled] = {}
     for outcome in outcomes:
         reached = earlier.get(outcome.recipient)
-        one = settled(outcome, _first(reached, safe_until))
+        one = settled(outcome, _first(reached, safe_until), known_to)
         if one.state is State.REFUSED:
             if put_off and one.about is not About.RECIPIENT:
                 one = dataclasses.replace(one, state=State.DEFERRED)
@@ -98,6 +103,7 @@ def with_unknown(
     announced: Iterable[str],
     why: str,
     safe_until: datetime.datetime | None = None,
+    known_to: str = "",
 ) -> tuple[Settled, ...]:
     """Mark the recipients as unknown whose end of data was *announced*, or as deferred if the
     server recognizes a repeat.
@@ -110,7 +116,13 @@ def with_unknown(
     final = (State.ACCEPTED, State.REFUSED)
     state = State.UNKNOWN if safe_until is None else State.DEFERRED
     return tuple(
-        Settled(old.recipient, state, text=why, safe_until=_first(old.safe_until, safe_until))
+        Settled(
+            old.recipient,
+            state,
+            text=why,
+            safe_until=_first(old.safe_until, safe_until),
+            known_to=known_to,
+        )
         if str.__str__(old.recipient) in names and old.state not in final
         else old
         for old in before
@@ -131,6 +143,12 @@ def unsafe(
         else one
         for one in before
     )
+
+
+def perhaps_reached(recipients: Sequence[Settled]) -> tuple[Address, ...]:
+    """Return the deferred recipients that may have been reached."""
+    deferred = (one for one in recipients if one.state is State.DEFERRED)
+    return tuple(one.recipient for one in deferred if one.safe_until)
 
 
 def not_accepted_again(before: Sequence[Settled]) -> tuple[Settled, ...]:
@@ -167,7 +185,7 @@ def _item(one: Settled) -> list[t.Any]:
     until = one.safe_until
     if until is not None and until.tzinfo is None:
         until = until.astimezone()
-    return [*item, one.provider_id, until and until.isoformat()]
+    return [*item, one.provider_id, until and until.isoformat(), one.known_to]
 
 
 def from_json(text: str) -> tuple[Settled, ...]:
@@ -190,36 +208,43 @@ def _recipient(
     about: str | None,
     provider_id: t.Any = "",
     until: str | None = None,
+    known_to: t.Any = "",
 ) -> Settled:
     known = State(state) if state else None
     concerns = About(about) if about else None
     safe = datetime.datetime.fromisoformat(until) if until else None
-    if not isinstance(provider_id, str) or (safe is not None and safe.tzinfo is None):
-        raise ValueError(f"{provider_id!r}, {until!r}")
-    return Settled(Address(address), known, code, enhanced, text, concerns, provider_id, safe)
+    texts = isinstance(provider_id, str) and isinstance(known_to, str)
+    if not texts or (safe is not None and safe.tzinfo is None):
+        raise ValueError(f"{provider_id!r}, {until!r}, {known_to!r}")
+    rest = (code, enhanced, text, concerns, provider_id, safe, known_to)
+    return Settled(Address(address), known, *rest)
 
 
-def note_to_json(names: Iterable[str], safe_until: datetime.datetime | None) -> str:
+def note_to_json(
+    names: Iterable[str], safe_until: datetime.datetime | None, known_to: str = ""
+) -> str:
     """Return the recipients whose end of data is announced as JSON, with the time until which the
-    server recognizes a repeat."""
+    server recognizes a repeat, and the kind of its handler."""
     if safe_until is None:
         return _as_json([*names])  # which earlier releases can read too
-    return _as_json({"names": [*names], "safe_until": safe_until.isoformat()})
+    note = {"names": [*names], "safe_until": safe_until.isoformat(), "known_to": known_to}
+    return _as_json(note)
 
 
-def note_from_json(text: str | None) -> tuple[list[str], datetime.datetime | None]:
+def note_from_json(text: str | None) -> tuple[list[str], datetime.datetime | None, str]:
     """Read what :func:`note_to_json` returned. Without a text there are no names.
 
     :raises DamagedRowError: if it is anything else.
     """
     try:
         names: t.Any = json.loads(text) if text else []
-        until = None
+        until, known_to = None, ""
         if isinstance(names, dict):
             until = datetime.datetime.fromisoformat(names["safe_until"])
+            known_to = str(names.get("known_to", ""))
             names = names["names"] if until.tzinfo else None
     except (ValueError, TypeError, LookupError):
         names = None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise DamagedRowError("the note of its end of data cannot be read")
-    return names, until
+    return names, until, known_to

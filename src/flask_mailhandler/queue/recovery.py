@@ -71,7 +71,7 @@ def recover(store: Store, *, retry_unknown: bool) -> list[Row]:
 def _interrupted(row: Row, now: float, remembered: bool, *, retry_unknown: bool) -> Row:
     try:
         recipients = outcomes.from_json(row.recipients)
-        announced, until = outcomes.note_from_json(row.ended)
+        announced, until, known_to = outcomes.note_from_json(row.ended)
     except DamagedRowError as error:
         return transition.damaged(row, str(error), now)
     why = "Its worker ended before the result was stored."
@@ -87,4 +87,5 @@ def _interrupted(row: Row, now: float, remembered: bool, *, retry_unknown: bool)
         retry_unknown=retry_unknown,
         at_once=True,
         safe_until=until,
+        known_to=known_to,
     )

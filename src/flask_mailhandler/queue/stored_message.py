@@ -137,13 +137,13 @@ def job_of(
 
     :param timeout: Seconds for the job in all.
     :param redirected: Whether they are others than those of the row. Then the octets are sent
-        without List-Unsubscribe.
+        without the fields that are only for those.
     :raises DamagedRowError: if the row cannot be read.
     """
     found = read_options(row)
     if octets is None or len(octets) != row.size:
         raise DamagedRowError("its content is gone, or cut short")
-    octets = staging.without_unsubscribe(octets) if redirected else octets
+    octets = staging.for_others(octets) if redirected else octets
     try:
         envelope = Envelope(found["sender"], to)
         content = Content(
@@ -179,9 +179,8 @@ def message_of(row: Row, octets: bytes) -> Message | MIMEMessage:
         from ..mime.stdlib.body import parse
 
         return parse(octets, AS_SENT_UTF8 if found.get("smtputf8") else AS_SENT)
-    message = StoredMessage.of(
-        octets, found.get("bcc", []), {"tags": tags_in(found), **_for_provider(found)}
-    )
+    more = {"tags": tags_in(found), "unsubscribe": found.get("list"), **_for_provider(found)}
+    message = StoredMessage.of(octets, found.get("bcc", []), more)
     return mark(message, str(template)) if (template := found.get("template")) else message
 
 

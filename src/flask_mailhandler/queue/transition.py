@@ -83,6 +83,7 @@ def interrupted(
     retry_unknown: bool,
     at_once: bool = False,
     safe_until: datetime.datetime | None = None,
+    known_to: str = "",
 ) -> Row:
     """Return the row after an attempt whose end is unknown.
 
@@ -92,8 +93,9 @@ def interrupted(
         a row waits only if this happens to it again and again. A worker claims many rows at once,
         so a few interruptions say nothing about one of them.
     :param safe_until: The time until which the server recognizes a repeat.
+    :param known_to: The kind of its handler.
     """
-    known = outcomes.with_unknown(recipients, announced, why, safe_until)
+    known = outcomes.with_unknown(recipients, announced, why, safe_until, known_to)
     after = tried(row, known, why, now, retry_unknown=retry_unknown)
     if after.state is RowState.WAITING and row.attempts <= _CRASHES and at_once:
         return dataclasses.replace(after, due=row.due)

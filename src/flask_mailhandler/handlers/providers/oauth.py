@@ -104,7 +104,8 @@ class OAuthEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
         return current(self.oauth_token, f"No login at {self.provider}")
 
     def _request(self, job: Job, token: Secret) -> Request:
-        if token not in self._sent:
+        # In a copy: another thread may add one while they are compared.
+        if token not in [*self._sent]:
             self._sent.append(token)
         bearer = Secret(b"Bearer " + token.octets())
         return self.authorized(addressed(job), {**_HEADERS, "Authorization": bearer})

@@ -131,7 +131,7 @@ class PostmarkEmailHandler(FieldsEmailHandler):
             state = State.DEFERRED if others else State.REFUSED
             return Verdict(state=state, text=text, code=response.status, refused=refused)
         decides = response.status < 500 and response.status not in _BY_STATUS
-        if isinstance(code, int) and code and decides:
+        if type(code) is int and code and decides:
             of_sender = code == _WRONG and re.match(_OF_SENDER, said, re.I)
             about = About.SENDER if of_sender else _ABOUT.get(code, About.CONTENT)
             return Verdict(state=State.REFUSED, text=text, code=response.status, about=about)

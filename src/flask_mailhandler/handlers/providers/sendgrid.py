@@ -141,7 +141,7 @@ class SendGridEmailHandler(FieldsEmailHandler):
         if response.status == 429 and "retry-after" not in response.headers:
             asked = _seconds_until(response.headers.get("x-ratelimit-reset", ""))
             return verdicts.later(response, text, asked)
-        if response.status // 100 == 2 and found.get("errors"):
+        if response.status // 100 == 2 and found.get("errors") and text:
             return Verdict(state=State.REFUSED, text=text, code=response.status)
         return verdicts.of_response(response, text)
 
@@ -214,9 +214,12 @@ def _personalizations(
 def _unseen(addresses: list[Address], seen: set[str]) -> list[dict[str, str]]:
     """Return the addresses that a request does not have yet. It is refused with an address twice,
     whatever the case of its letters."""
-    new = {one.lower(): person(one) for one in addresses if one.lower() not in seen}
-    seen.update(new)
-    return [*new.values()]
+    new: list[dict[str, str]] = []
+    for one in addresses:
+        if one.lower() not in seen:
+            seen.add(one.lower())
+            new.append(person(one))
+    return new
 
 
 def _alternative(alternative: Attachment) -> dict[str, str]:

@@ -190,7 +190,7 @@ MAILGUN: t.Final = Spelling(
     tag=_ASCII,
     metadata_name=MAILGUN_NAME,
     tracks=True,
-    reserved=frozenset({"to", "message"}),
+    reserved=frozenset({"to", "cc", "bcc", "message", "h:to", "h:cc", "h:bcc"}),
     in_header=_mailgun_header,
 )
 SENDGRID: t.Final = Spelling(

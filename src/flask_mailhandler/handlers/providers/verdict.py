@@ -50,6 +50,8 @@ LONGEST_REST = 3600.0
 """The most seconds that a server's Retry-After counts for."""
 THE_KEY = "the key of the account"
 """What to check if a login is refused."""
+_LONGEST = 16_384
+"""The most characters that are read of a text: patterns are searched in it."""
 _LATER = (408, 425, 429, 503)
 _RESTS = (429, 503)
 _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Phase.TLS: TLSError}
@@ -199,8 +201,9 @@ def json_of(response: Response) -> dict[str, t.Any]:
 
 
 def text_in(found: dict[str, t.Any], *names: str) -> str:
-    """Return the first of these fields that is a text; "" if none is."""
-    return next((value for name in names if isinstance(value := found.get(name), str)), "")
+    """Return the beginning of the first of these fields that is a text; "" if none is."""
+    texts = (value for name in names if isinstance(value := found.get(name), str))
+    return next(texts, "")[:_LONGEST]
 
 
 def seconds_of(retry_after: str) -> float:

@@ -19,7 +19,7 @@ from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler import SMTPServer
-from flask_mailhandler.events.webhooks.sendgrid import _OWN as OWN
+from flask_mailhandler.events.webhooks.own_ids import SENDGRID_FIELDS
 from flask_mailhandler.handlers.providers.spellings import BY_SMTP
 from flask_mailhandler.handlers.providers.spellings import SENDGRID
 from flask_mailhandler.handlers.providers.spellings import spelling_at
@@ -367,7 +367,7 @@ def test_metadata_by_brevo() -> None:
 
 def test_names_of_sendgrid() -> None:
     """No metadata may have a name that an event of SendGrid has for itself."""
-    for name in OWN:
+    for name in SENDGRID_FIELDS.split():
         with pytest.raises(MessageError, match="names that its events do not have"):
             SENDGRID.check(written(metadata={name: "x"}))
     SENDGRID.check(written(metadata={"emails": "x", "Event": "x", "my url": "x"}))

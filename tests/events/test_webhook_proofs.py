@@ -29,9 +29,13 @@ from hooking import TOPIC
 if t.TYPE_CHECKING:
     from flask_mailhandler.testing.provider_events.told import Posted
 
-NOW = datetime.datetime.now(datetime.UTC)
 HOUR = 3600.0
 SIGNED = ["resend", "ses", "mailgun", "sendgrid"]
+
+
+def now() -> datetime.datetime:
+    """The time now. A signature with the time of the import would be too old late in a run."""
+    return datetime.datetime.now(datetime.UTC)
 
 
 def refusal(source: Source, post: Posted, **changes: t.Any) -> int:
@@ -63,8 +67,9 @@ def test_libraries_of_svix(judge: str) -> None:
 
     theirs.verify(post.body, headers)
     text = '{"type": "email.sent", "data": {"to": ["ann@example.org"], "x": "é"}}'
-    value = theirs.sign("msg_2", NOW, text)
-    stamp = str(int(NOW.timestamp()))
+    signed_at = now()
+    value = theirs.sign("msg_2", signed_at, text)
+    stamp = str(int(signed_at.timestamp()))
     given = {"webhook-id": "msg_2", "webhook-timestamp": stamp, "webhook-signature": value}
     (event,) = source.read(post._replace(headers=given, body=text.encode()))
 
@@ -222,8 +227,8 @@ def test_what_sns_signs() -> None:
 def test_windows(provider: str, window: float, status: int) -> None:
     """A signature is valid for as long as the provider tries again, and not in the future."""
     source = Source(provider)
+    signed_at = now().timestamp()
     post = posted(source)
-    signed_at = NOW.timestamp()
 
     assert source.read(post, now=signed_at + window - 100)
     assert refusal(source, post, now=signed_at + window + 100) == status
@@ -267,7 +272,7 @@ def test_another_topic(topic: t.Any) -> None:
     assert refusal(source, changed(post, TopicArn=topic)) == 401
     if isinstance(topic, str):  # the signature of SNS is valid
         text = json.dumps({"eventType": "Bounce"})
-        other = notification(topic, url, {"eventType": "Bounce"}, NOW.isoformat())
+        other = notification(topic, url, {"eventType": "Bounce"}, now().isoformat())
         assert refusal(source, signed({**other, "Message": text})) == 401
     assert source.asked == []
 
@@ -319,7 +324,7 @@ def subscription(kind: str = "SubscriptionConfirmation", **changes: t.Any) -> tu
     source = Source("ses")
     source.posts(told())
     (url,) = source.trusted
-    message = notification(TOPIC, url, {}, NOW.isoformat())
+    message = notification(TOPIC, url, {}, now().isoformat())
     del message["Subject"]
     confirm = (
         "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn&Token=2336"
@@ -408,7 +413,7 @@ def test_broken_bodies(provider: str) -> None:
 
     source = Source(provider)
     post = posted(source)
-    stamp = str(int(NOW.timestamp()))
+    stamp = str(int(now().timestamp()))
     for body in BODIES:
         wrong = post._replace(body=body)
         if provider == "resend":

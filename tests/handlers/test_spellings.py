@@ -19,7 +19,7 @@ from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler import SMTPEmailHandler
 from flask_mailhandler import SMTPServer
-from flask_mailhandler.events.webhooks.own_ids import SENDGRID_FIELDS
+from flask_mailhandler.events.webhooks.sendgrid import _OWN as OWN
 from flask_mailhandler.handlers.providers.spellings import BY_SMTP
 from flask_mailhandler.handlers.providers.spellings import SENDGRID
 from flask_mailhandler.handlers.providers.spellings import spelling_at
@@ -269,6 +269,8 @@ def test_resend_recognizes_a_repeat_by_smtp() -> None:
     assert (first[0], len(first[1])) == ("Resend-Idempotency-Key", 36)
     assert other != first
     assert added(prepared(handler, message.replace(bcc="c@example.com"))) == []
+    own = [("resend-idempotency-key", "mine")]
+    assert added(prepared(handler, message.replace(headers=own))) == own
 
 
 @pytest.mark.parametrize("provider", ["postmark", "none"])
@@ -278,10 +280,12 @@ def test_what_a_server_gets(scripted: Scripted, provider: str) -> None:
     server = scripted()
     handler = smtp(server, provider=provider, dkim_keys={"s2026": made()[1]})
     message = written(tags="Grüße", metadata={"order": "17"}, from_addr=f"shop@{DOMAIN}")
-    handler.send([message])
+    (report,) = handler.send([message])
     handler.close()
 
     (octets,) = [mail.content for mail in server.accepted]
+    assert f"Message-ID: {report.message_id}\r\n".encode() in octets
+    assert (report.message_id, message.tags) == (message.message_id, ("Grüße",))
     names = [b"X-PM-Metadata-order: 17\r\n", b"X-PM-Tag: =?utf-8?"]
     assert [name in octets for name in names] == [provider == "postmark"] * 2
     removed = re.sub(rb"(?m)^X-PM-.*\r\n", b"", octets)
@@ -367,7 +371,7 @@ def test_metadata_by_brevo() -> None:
 
 def test_names_of_sendgrid() -> None:
     """No metadata may have a name that an event of SendGrid has for itself."""
-    for name in SENDGRID_FIELDS.split():
+    for name in OWN:
         with pytest.raises(MessageError, match="names that its events do not have"):
             SENDGRID.check(written(metadata={name: "x"}))
     SENDGRID.check(written(metadata={"emails": "x", "Event": "x", "my url": "x"}))

@@ -17,8 +17,8 @@ from .facts import make_event
 from .fields import Fields
 from .fields import parse_batch
 from .fields import parse_object
-from .own_ids import BREVO_FIELD
 
+_CUSTOM = "X-Mailin-custom"
 _KINDS = {
     "request": EventKind.SENT,
     "delivered": EventKind.DELIVERED,
@@ -63,7 +63,7 @@ def read(call: Call) -> list[Event]:
 def _custom(found: Fields) -> dict[str, str]:
     """Return the metadata that was sent along in a header field, as JSON."""
     try:
-        return parse_object(found.raw(BREVO_FIELD)).pairs_besides(())
+        return parse_object(found.raw(_CUSTOM)).pairs_besides(())
     except WebhookError:  # it is of another program
         return {}
 

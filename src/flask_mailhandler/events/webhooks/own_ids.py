@@ -15,15 +15,6 @@ LIST = "mh-list"
 """The name of the metadata that holds the list: ``unsubscribe=`` of the message."""
 A_TAG = "tag"
 """The value of a tag where tags have names and values: a tag is its name."""
-BREVO_FIELD = "X-Mailin-custom"
-"""The header field that holds the metadata at Brevo."""
-SENDGRID_FIELDS = (
-    "email timestamp event smtp-id useragent ip sg_event_id sg_message_id reason status response"
-    " tls cert_err url url_offset attempt category type bounce_classification asm_group_id"
-    " sg_machine_open sg_template_id sg_template_name sg_content_type pool newsletter send_at"
-    " marketing_campaign_id marketing_campaign_name unique_args"
-)
-"""The fields of an event of SendGrid, which has the metadata of the message between them."""
 _ENCODED = "64"
 """What is added to a name whose value is in base64."""
 _LEFT = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -21,7 +21,6 @@ from .call import WebhookError
 from .facts import make_event
 from .fields import Fields
 from .fields import parse_batch
-from .own_ids import SENDGRID_FIELDS
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
@@ -41,7 +40,13 @@ _KINDS = {
     "group_unsubscribe": EventKind.UNSUBSCRIBED,
     "group_resubscribe": EventKind.SUBSCRIBED,
 }
-_OWN = frozenset(SENDGRID_FIELDS.split())
+_OWN = frozenset(
+    "email timestamp event smtp-id useragent ip sg_event_id sg_message_id reason status response"  # noqa: SIM905
+    " tls cert_err url url_offset attempt category type bounce_classification asm_group_id"
+    " sg_machine_open sg_template_id sg_template_name sg_content_type pool newsletter send_at"
+    " marketing_campaign_id marketing_campaign_name unique_args".split()
+)
+"""The fields of SendGrid. The metadata of the message stands between them."""
 
 
 def missing(key: Secret | None, topics: tuple[str, ...]) -> str:

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from ...address import Address
 from ...attachment import Attachment
 from ...errors import MessageError
-from ...events.webhooks.own_ids import BREVO_FIELD
 from ...mime.encoded_words import encoded_words
 from ...phase import State
 from ...report import About
@@ -34,6 +33,7 @@ from .fields import recipients_of
 from .fields import texts
 from .spelling import Spelling
 from .spellings import BREVO
+from .spellings import BREVO_CUSTOM
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _inexpressible(message: Message) -> str:
         if len(one.get("name", "")) > _LONGEST_NAME:
             return f"takes names of at most {_LONGEST_NAME} characters, so shorten {one['name']!r}."
     for name, value in message.headers.pairs:
-        if name.lower() in (BREVO_FIELD.lower(), _KEY.lower()):
+        if name.lower() in (BREVO_CUSTOM.lower(), _KEY.lower()):
             return f"has the header field {name} for metadata= and keys: leave it out."
         if not value.isascii():
             return f"does not encode the header field {name}: write it in ASCII."
@@ -174,7 +174,7 @@ def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     assert message.from_addr is not None
     headers = {_KEY: key_of(job), **dict(message.headers.pairs)}
     if metadata := {**message.metadata, **ids}:
-        headers[BREVO_FIELD] = json.dumps(metadata)
+        headers[BREVO_CUSTOM] = json.dumps(metadata)
     fields = {
         **BREVO.in_api(message),
         "sender": _person(message.from_addr),

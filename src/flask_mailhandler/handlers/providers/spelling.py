@@ -176,7 +176,8 @@ class Spelling(Frozen):
         :raises MessageError: saying what the provider does not have.
         """
         fields = self.header_fields(message)
-        if self.key_field and len(envelope.recipients) == 1:
+        own_key = self.key_field and self.key_field not in message.headers
+        if own_key and len(envelope.recipients) == 1:
             # With several recipients, a repeat may be for some of them only, and the same octets
             # are sent to each batch: the provider would take them for the same mail.
             fields.append((self.key_field, key_of(message.message_id or "", envelope.recipients)))

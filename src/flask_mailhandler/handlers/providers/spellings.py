@@ -23,9 +23,6 @@ import re
 import typing as t
 from collections.abc import Iterator
 
-from ...events.webhooks.own_ids import A_TAG
-from ...events.webhooks.own_ids import BREVO_FIELD
-from ...events.webhooks.own_ids import SENDGRID_FIELDS
 from ...message.message import Message
 from .spelling import ANY
 from .spelling import Form
@@ -45,13 +42,20 @@ _ASCII = Form("[ -~]*", "ASCII characters")
 _MAILGUN_TAGS = 10
 # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: maxItems of categories
 _SENDGRID_TAGS = 10
-_SENDGRID_NAME = Form(
-    f"(?!(?:{SENDGRID_FIELDS.replace(' ', '|')})\\Z).+", "names that its events do not have"
+# An event has the metadata between its own fields. events/webhooks/sendgrid.py has the same list,
+# and does not share it, because that would load the events.
+_SENDGRID_EVENT = (
+    "email|timestamp|event|smtp-id|useragent|ip|sg_event_id|sg_message_id|reason|status|response|tls"
+    "|cert_err|url|url_offset|attempt|category|type|bounce_classification|asm_group_id"
+    "|sg_machine_open|sg_template_id|sg_template_name|sg_content_type|pool|newsletter|send_at"
+    "|marketing_campaign_id|marketing_campaign_name|unique_args"
 )
+_SENDGRID_NAME = Form(f"(?!(?:{_SENDGRID_EVENT})\\Z).+", "names that its events do not have")
 # A name of a part of a form (RFC 7578) without quotes and spaces.
 MAILGUN_NAME: t.Final = Form(
     r"[!#-\[\]-~]+", "visible ASCII characters except quotes and backslashes"
 )
+BREVO_CUSTOM: t.Final = "X-Mailin-custom"
 
 
 def _postmark(message: Message) -> dict[str, t.Any]:
@@ -76,6 +80,8 @@ def _postmark_header(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _pairs(message: Message) -> dict[str, str]:
+    from ...events.webhooks.own_ids import A_TAG  # loads the events
+
     return {**dict.fromkeys(message.tags, A_TAG), **message.metadata}
 
 
@@ -146,7 +152,7 @@ def _brevo_header(message: Message) -> Iterator[tuple[str, str]]:
     for tag in message.tags:
         yield "X-Mailin-Tag", tag
     if message.metadata:
-        yield BREVO_FIELD, json_in_header(dict(message.metadata))
+        yield BREVO_CUSTOM, json_in_header(dict(message.metadata))
 
 
 POSTMARK: t.Final = Spelling(

@@ -102,6 +102,16 @@ def test_what_a_provider_answers() -> None:
     assert "Error: Resend: 429 rate_limit_exceeded Too many." in result.output
 
 
+def test_text_that_cannot_be_printed() -> None:
+    """Characters that a terminal cannot or must not print are escaped."""
+    answer = json_page(400, {"message": "\ud800", "\ud800\x9b2J": ["\u202e\udfff"]})
+    with FakeResend(not_taken_and(answer)) as fake:
+        result = run(create_app(url=fake.mail_url), *LIVE)
+
+    assert (result.exit_code, rows(result)["body: message"]) == (1, r'"\ud800"')
+    assert r'body: \ud800\x9b2J  ["\u202e\udfff"]' in result.output
+
+
 def test_an_account_that_rests() -> None:
     """If the provider does not say for how long the account should rest, that is shown."""
     answer = aws_error(400, "SendingPausedException", "Paused")

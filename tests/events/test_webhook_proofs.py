@@ -158,6 +158,17 @@ def test_another_field_of_sns(field: str) -> None:
         assert refusal(source, changed(post, Subject=None)) == 401
 
 
+def test_a_field_of_sns_within_another() -> None:
+    """A message has one id: the same signature does not fit another way to write its fields."""
+    source = Source("ses")
+    post = posted(source)
+    found = json.loads(post.body)
+    merged = f"{found['MessageId']}\nSubject\n{found.pop('Subject')}"
+    message = json.dumps({**found, "MessageId": merged}).encode()
+
+    assert refusal(source, post._replace(body=message)) == 400
+
+
 SIGNATURES: list[t.Any] = ["", "v1,", "v1", "AAAA", "=", "é", "\ud800", None, 17, [], "A" * 100_000]
 SIGNATURES += ["v1,AAAA " * 1_000, "v2,AAAA", "\x00"]
 
@@ -293,6 +304,10 @@ CERTIFICATES: list[t.Any] = [
     "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-1.pem#x",
     "https://sns.eu-west-1.amazonaws.com\\evil.example/SimpleNotificationService-1.pem",
     "https://sns.%65.amazonaws.com/SimpleNotificationService-1.pem",
+    # A bucket of S3, and another region.
+    "https://sns.s3.amazonaws.com/SimpleNotificationService-1.pem",
+    "https://sns.s3-eu-west-1.amazonaws.com/SimpleNotificationService-1.pem",
+    "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-1.pem",
     *("", "https://", None, 17, ["https://sns.eu-west-1.amazonaws.com/x.pem"], "\ud800"),
 ]
 
@@ -348,6 +363,7 @@ def test_a_subscription_is_confirmed() -> None:
         ({"SubscribeURL": "https://evil.example/?Action=ConfirmSubscription&Token=1"}, 401),
         ({"SubscribeURL": "https://sns.eu-west-1.amazonaws.com/?Action=DeleteTopic&x=1"}, 401),
         ({"SubscribeURL": "http://169.254.169.254/latest/meta-data"}, 401),
+        ({"SubscribeURL": "https://sns.s3.amazonaws.com/?Action=ConfirmSubscription&x=1"}, 401),
         ({"Timestamp": "2020-01-01T00:00:00.000Z"}, 401),
         ({"Timestamp": "yesterday"}, 400),
     ],

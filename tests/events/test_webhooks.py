@@ -172,7 +172,7 @@ def test_tags_of_resend() -> None:
         ),
         (
             {"RecordType": "Bounce", "Type": "SpamNotification", "Email": ANN},
-            ("complained", ANN, None, None, ""),
+            ("rejected", ANN, "blocked", None, ""),  # by a filter, and not by the recipient
         ),
         (
             {"RecordType": "SubscriptionChange", "Recipient": ANN, "SuppressSending": True}
@@ -240,6 +240,10 @@ ONE = [{"emailAddress": ANN}]
             {"eventType": "Bounce", "bounce": {**PERMANENT, "bouncedRecipients": BOTH}},
             [("bounced", ANN, "hard", None, "5.1.1"), ("bounced", BOB, "hard", None, "5.2.2")],
         ),
+        (  # no recipient is named, so none is suppressed
+            {"eventType": "Bounce", "bounce": PERMANENT, "mail": {"destination": [ANN, BOB]}},
+            [("bounced", None, "hard", None, "")],
+        ),
         (
             {"notificationType": "Bounce", "bounce": {"bounceType": "Undetermined"}},
             [("deferred", ANN, "soft", None, "")],
@@ -251,6 +255,11 @@ ONE = [{"emailAddress": ANN}]
         (
             {"eventType": "Complaint", "complaint": {"complainedRecipients": ONE}},
             [("complained", ANN, None, None, "")],
+        ),
+        (
+            {"eventType": "Complaint", "complaint": {"complainedRecipients": ONE}
+                | {"complaintSubType": "OnAccountSuppressionList"}},
+            [("rejected", ANN, "blocked", None, "")],
         ),
         (  # one of them has complained, and SES does not know which one
             {"eventType": "Complaint", "complaint": {"complainedRecipients": BOTH}},
@@ -317,6 +326,20 @@ def mailgun(data: dict[str, t.Any]) -> list[Event]:
             {"event": "failed", "severity": "permanent", "reason": "suppress-bounce"}
             | {"delivery-status": {"code": 605}},
             ("rejected", ANN, "blocked", None, ""),
+        ),
+        (  # tried for too long
+            {"event": "failed", "severity": "permanent", "reason": "generic"}
+            | {"delivery-status": {"code": 451, "message": "4.3.0 Later"}},
+            ("bounced", ANN, "soft", 451, "4.3.0"),
+        ),
+        (
+            {"event": "failed", "severity": "permanent", "delivery-status": {"code": 602}},
+            ("bounced", ANN, "soft", None, ""),
+        ),
+        (
+            {"event": "failed", "severity": "permanent", "reason": "espblock"}
+            | {"delivery-status": {"code": 550}},
+            ("bounced", ANN, "blocked", 550, ""),
         ),
         ({"event": "failed", "severity": "temporary"}, ("deferred", ANN, "soft", None, "")),
         ({"event": "failed"}, ("deferred", ANN, "soft", None, "")),

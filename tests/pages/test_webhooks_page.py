@@ -9,6 +9,7 @@ import threading
 import typing as t
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -21,7 +22,9 @@ from flask_mailhandler import EventKind
 from flask_mailhandler import Mail
 from flask_mailhandler import message_event
 from flask_mailhandler.events.webhooks.call import MAX_OCTETS
+from flask_mailhandler.events.webhooks.call import WebhookError
 from flask_mailhandler.pages.webhooks.fetching import fetched
+from flask_mailhandler.queue.events import telling
 from hooking import ANN
 from hooking import BOB
 from hooking import changed
@@ -110,6 +113,26 @@ def test_a_receiver_that_raises(tmp_path: Path) -> None:
     assert shop.events == heard
 
 
+def test_receivers_that_are_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After ten minutes, another process takes the events that are not told yet. This one leaves
+    them to it, so that each is told once."""
+    shop = HookShop(tmp_path, "sendgrid")
+    cat = "cat@example.org"
+    posts = shop.source.posts(told(EventKind.DELIVERED, ANN, BOB, cat))
+    (later,) = shop.source.posts(told(EventKind.OPENED))
+    monkeypatch.setattr(telling, "time", SimpleNamespace(monotonic=lambda: 200 * len(shop.events)))
+
+    assert shop.post(posts[0]).status_code == 200
+    assert [event.recipient for event in shop.events] == [ANN, BOB]
+    monkeypatch.undo()
+    with sqlite3.connect(tmp_path / "q.sqlite") as connection:
+        connection.execute("UPDATE mail_queue_event SET untold = 1 WHERE untold <> 0")
+    connection.close()
+    shop.post(later)
+
+    assert [event.recipient for event in shop.events] == [ANN, BOB, ANN, cat]
+
+
 def test_a_store_that_fails(tmp_path: Path) -> None:
     """If the events cannot be stored, nothing is told, and the provider sends them again."""
     shop = HookShop(tmp_path)
@@ -131,13 +154,16 @@ def test_a_store_that_fails(tmp_path: Path) -> None:
         f"{PATH}x",
         PATH.upper(),
         PATH.replace("default", "bulk"),
+        f"/mail/webhooks/{SECRET}/default",
         PATH.replace(SECRET, "é" * 20),
         PATH.replace(SECRET, "no account"),
         PATH.replace("default", "bulk").replace(SECRET, "no account"),
     ],
 )
-def test_a_wrong_url(path: str, tmp_path: Path) -> None:
-    """Another secret and another account are refused alike, before anything is read."""
+def test_a_wrong_url(path: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Another secret and another account are refused alike, before anything is read, and the log
+    has no part of the URL."""
+    caplog.set_level("INFO")
     shop = HookShop(tmp_path)
     (post,) = shop.source.posts(told())
     path = "/mail/webhooks/" + path[len("/mail/webhooks/") :]
@@ -147,6 +173,7 @@ def test_a_wrong_url(path: str, tmp_path: Path) -> None:
     assert answer.status_code == 401
     assert answer.text == "Refused: the account or the secret in its URL is wrong.\n"
     assert shop.events == []
+    assert SECRET not in caplog.text
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
@@ -238,6 +265,25 @@ def test_functions_of_the_app(tmp_path: Path) -> None:
     assert (len(shop.events), seen) == (1, [len(post.body)])
 
 
+@pytest.mark.parametrize("path", [PATH, f"{PATH}x"])
+def test_a_body_that_is_missing(path: str, tmp_path: Path) -> None:
+    """A body that does not come to the app is no try of the URL, so that it is sent again."""
+    shop = HookShop(tmp_path)
+    (post,) = shop.source.posts(told())
+    shop.app.before_request(lambda: request.stream.read()[:0] or None)
+    client = shop.app.test_client()
+    # As uWSGI passes on a body in chunks.
+    chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+
+    answers = [
+        shop.post(post, path),
+        client.post(path, headers=dict(post.headers), environ_overrides=chunked),
+    ]
+
+    assert {answer.status_code for answer in answers} == {503 if path == PATH else 401}
+    assert shop.post(post._replace(body=b"")).status_code == 200
+
+
 # SNS over the network
 
 
@@ -249,25 +295,32 @@ def test_a_certificate_is_fetched_once(tmp_path: Path, caplog: pytest.LogCapture
     @app.get("/<path:name>")
     def give(name: str) -> tuple[str, int]:
         asked.append(name)
-        return ("gone", 404) if name == "gone.pem" else (name, 200)
+        return ("gone", 404) if name == "gone.pem" else (text_of(name), 200)
 
     stored: dict[str, bytes] = {}
     with served(app) as here:
         found = [fetched(stored, f"{here}/{name}") for name in ("a.pem", "a.pem", "b", "b")]
-        with pytest.raises(Exception, match="could not be asked") as caught:
-            fetched(stored, f"{here}/gone.pem")
+        for name in ("page.pem", "gone.pem"):
+            with pytest.raises(WebhookError, match="could not be asked") as caught:
+                fetched(stored, f"{here}/{name}")
+            assert caught.value.status == 503
     with pytest.raises(Exception, match="could not be asked"):
         fetched(stored, f"{here}/c.pem")
 
-    assert found == [b"a.pem", b"a.pem", b"b", b"b"]
-    assert (asked, [*stored]) == (["a.pem", "b", "b", "gone.pem"], [f"{here}/a.pem"])
-    assert getattr(caught.value, "status", 0) == 503
+    assert found == [text_of(name).encode() for name in ("a.pem", "a.pem", "b", "b")]
+    assert asked == ["a.pem", "b", "b", "page.pem", "gone.pem"]
+    assert [*stored] == [f"{here}/a.pem"]
+
+
+def text_of(name: str) -> str:
+    """What is at a URL: a certificate, or an error page in its place."""
+    return name if name == "page.pem" else f"{name}\n-----END CERTIFICATE-----\n"
 
 
 def test_few_certificates_are_stored(tmp_path: Path) -> None:
     """The names of certificates come from outside, so their number is bounded."""
     app = Flask("sns")
-    app.get("/<name>")(lambda name: name)
+    app.get("/<name>")(text_of)
     stored: dict[str, bytes] = {}
     with served(app) as here:
         for number in range(25):
@@ -366,12 +419,15 @@ def test_an_app_without_webhooks(tmp_path: Path) -> None:
 def test_leaving_a_list_at_the_provider(tmp_path: Path) -> None:
     """The provider does not know our lists. That of the queued message is left."""
     mailto = {"MAIL_UNSUBSCRIBE_MAILTO": "leave@shop.example", "SECRET_KEY": "a secret"}
-    shop = HookShop(tmp_path, "postmark", **mailto)
+    others = {"bulk": {"url": "smtps://mx.example"}}
+    shop = HookShop(tmp_path, "postmark", **mailto, MAIL_ACCOUNTS=others)
     message_id = shop.queued(unsubscribe="newsletter")
+    bulk = shop.queued(unsubscribe="newsletter", using="bulk", to=BOB)
     (left,) = shop.source.posts(told(EventKind.UNSUBSCRIBED, message_id=message_id))
     (hard,) = shop.source.posts(told(message_id=message_id))
     (back,) = shop.source.posts(told(EventKind.SUBSCRIBED, message_id=message_id))
     (unknown,) = shop.source.posts(told(EventKind.SUBSCRIBED, provider_id="another"))
+    (other,) = shop.source.posts(told(EventKind.UNSUBSCRIBED, message_id=bulk))
 
     shop.post(left)
     assert (shop.events[0].list_name, shop.suppressed) == ("newsletter", [(ANN, "newsletter")])
@@ -380,6 +436,9 @@ def test_leaving_a_list_at_the_provider(tmp_path: Path) -> None:
     assert shop.suppressed == [(ANN, ""), (ANN, "newsletter")]
     shop.post(back)
     assert shop.suppressed == [(ANN, "")]
+    shop.post(other)
+    # It is of the account whose webhook it is.
+    assert (shop.events[-1].list_name, shop.events[-1].account) == ("newsletter", "default")
 
 
 def test_an_event_that_is_told_later(tmp_path: Path) -> None:

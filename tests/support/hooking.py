@@ -148,11 +148,11 @@ class HookShop:
         """Let the app trust what stands for the certificate of Amazon."""
         registration_of(self.app).scope.setdefault(TRUSTED, {}).update(self.source.trusted)
 
-    def queued(self, **fields: t.Any) -> str:
+    def queued(self, using: str | None = None, **fields: t.Any) -> str:
         """Queue a message, and return its Message-ID."""
         with self.app.app_context():
             message = Message(**{"subject": "Hi", "text": "Hi", "to": ANN, **fields})
-            return self.mail.send_later(message).message_id
+            return self.mail.send_later(message, using=using).message_id
 
     @property
     def suppressed(self) -> list[tuple[str, str]]:

@@ -160,7 +160,7 @@ class _Masks:
 
     def __call__(self, text: str) -> str:
         """Return a text, masked and shortened."""
-        line = " ".join(text.split())
+        line = escape(" ".join(text.split()).encode(errors="backslashreplace"))
         # A secret that is cut is searched by its beginning, so that it is cut afterwards.
         (found,) = self._echoes.hide([line])
         return found if len(found) <= _SHOWN else f"{found[:_SHOWN]}..."

@@ -46,8 +46,8 @@ class Event:
     list_name: str = ""
     """The list that the recipient has left or joined: ``unsubscribe=`` of the message, or ""."""
     account: str = ""
-    """The account that the message was queued for, or whose webhook it is; "" if the queue does not
-    have the message of a notification."""
+    """The account that the message was queued for, or, of a webhook, the account to whose URL it
+    was posted; "" if the queue does not have the message of a notification."""
     tags: tuple[str, ...] = ()
     """The tags of the message, if the queue has it; of a webhook, those that the provider names."""
     metadata: Mapping[str, str] = FrozenMapping[str]({})

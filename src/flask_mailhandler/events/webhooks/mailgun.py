@@ -12,6 +12,7 @@ import re
 from ...secret import Secret
 from ..event import Event
 from ..kinds import EventKind
+from ..kinds import Severity
 from .call import Call
 from .call import WebhookError
 from .facts import as_message_id
@@ -32,6 +33,13 @@ _KINDS = {
     "clicked": EventKind.CLICKED,
     "unsubscribed": EventKind.UNSUBSCRIBED,
     "complained": EventKind.COMPLAINED,
+}
+# Failures that are called permanent, too, but for which the address is not to blame: Mailgun has
+# tried for too long, or the server does not want mail of Mailgun.
+_SEVERITIES = {
+    "old": Severity.SOFT,
+    "greylisted": Severity.SOFT,
+    "espblock": Severity.BLOCKED,
 }
 
 
@@ -66,6 +74,7 @@ def read(call: Call) -> list[Event]:
             message_id=message_id,
             said=_said(data, status),
             status=status.raw("enhanced-code"),
+            severity=_severity(kind, data, status),
             metadata=data.pairs("user-variables"),
             tags=data.texts("tags"),
             url=data.text("url", most=2_000),
@@ -104,6 +113,15 @@ def _kind(data: Fields) -> EventKind | None:
     if data.raw("reason").startswith("suppress-"):
         return EventKind.REJECTED
     return EventKind.BOUNCED if data.raw("severity") == "permanent" else EventKind.DEFERRED
+
+
+def _severity(kind: EventKind, data: Fields, status: Fields) -> Severity | None:
+    """Return why a message was not delivered, if the reason is not the usual one of this kind."""
+    if kind is not EventKind.BOUNCED:
+        return None
+    # A temporary reply, or a code of Mailgun itself. A bounce is one of a server's 5xx.
+    late = status.text("code").startswith(("4", "6"))
+    return _SEVERITIES.get(data.raw("reason")) or (Severity.SOFT if late else None)
 
 
 def _said(data: Fields, status: Fields) -> str:

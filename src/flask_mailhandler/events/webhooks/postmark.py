@@ -31,11 +31,12 @@ _BOUNCES = {
     "SoftBounce": EventKind.DEFERRED,
     "DnsError": EventKind.DEFERRED,
     "Blocked": EventKind.REJECTED,
+    # The server took it for spam, and the recipient has not complained. Postmark goes on sending.
+    "SpamNotification": EventKind.REJECTED,
     "ManuallyDeactivated": EventKind.REJECTED,
     "InboundError": EventKind.REJECTED,
     "TemplateRenderingFailed": EventKind.FAILED,
     "SMTPApiError": EventKind.FAILED,
-    "SpamNotification": EventKind.COMPLAINED,
     "SpamComplaint": EventKind.COMPLAINED,
     "Unsubscribe": EventKind.UNSUBSCRIBED,
     "ManualSuppression": EventKind.UNSUBSCRIBED,

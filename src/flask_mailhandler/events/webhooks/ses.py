@@ -108,8 +108,8 @@ def _kind(named: str, part: Fields) -> EventKind | None:
         gone = left.flag("unsubscribeAll") or "OptOut" in topics
         return EventKind.UNSUBSCRIBED if gone else EventKind.SUBSCRIBED
     kind = _KINDS.get(named)
-    if kind is EventKind.BOUNCED and part.raw("bounceSubType") in _SUPPRESSED:
-        return EventKind.REJECTED
+    if {part.raw("bounceSubType"), part.raw("complaintSubType")} & _SUPPRESSED:
+        return kind and EventKind.REJECTED
     if kind is EventKind.BOUNCED and part.raw("bounceType") != "Permanent":
         return EventKind.DEFERRED
     return kind
@@ -123,11 +123,12 @@ def _about(kind: EventKind, part: Fields, mail: Fields) -> list[About]:
         for name in _RECIPIENTS
         for one in part.several(name)
     ]
-    if not found:
+    named = bool(found)
+    if not named:
         recipients = part.texts("recipients") or mail.texts("destination")
         found = [About(one, said=said) for one in recipients]
-    alone = len(found) == 1 or (found and kind not in _OF_ONE)
-    return found if alone else [About("", said=said)]
+    known = kind not in _OF_ONE and (named or kind is not EventKind.BOUNCED)
+    return found if len(found) == 1 or (found and known) else [About("", said=said)]
 
 
 def _message_id(mail: Fields) -> str:

@@ -28,12 +28,15 @@ _FIELDS = {
     ),
 }
 _DIGESTS = {"1": "SHA1", "2": "SHA256"}
+# Only in the region of the topic. Another name may be a service: sns.s3.amazonaws.com is the bucket
+# "sns" of S3, and its owner can put any certificate there.
 _HOST = r"https://sns\.([a-z0-9-]{1,40})\.amazonaws\.com(?:\.cn)?"
 _CERTIFICATE = re.compile(_HOST + r"/SimpleNotificationService-[A-Za-z0-9]{1,100}\.pem")
 _SUBSCRIBE = re.compile(_HOST + r"/\?Action=ConfirmSubscription&[!-;=?-~]{1,2000}")
 TOPIC = re.compile(r"arn:aws[a-z-]{0,20}:sns:([a-z0-9-]{1,40}):[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 _WINDOW = 24 * 86400.0
-"""Seconds for which a message is taken. SNS tries for 23 days, and does not sign again."""
+"""Seconds for which a message is taken. SNS tries for an hour at most, and does not sign again. But
+a message may have waited before, and after a 401 SNS drops it."""
 
 
 def notification(call: Call) -> tuple[str, str]:
@@ -55,11 +58,12 @@ def notification(call: Call) -> tuple[str, str]:
         raise WebhookError("it is of a topic that is not in MAIL_WEBHOOK_TOPICS")
     _check(call, found)
     sent = found.time("Timestamp")
-    if sent is None:
-        raise WebhookError("it has no time", 400)
+    # A line break in the id could take the next field into it, with the same signature.
+    if sent is None or re.fullmatch("[!-~]{1,100}", found.raw("MessageId")) is None:
+        raise WebhookError("it has no time or no id", 400)
     call.check_age(sent.timestamp(), _WINDOW)
     if kind == _NOTIFICATION:
-        return found.text("MessageId"), found.raw("Message")
+        return found.raw("MessageId"), found.raw("Message")
     if kind == _CONFIRMATION:
         _confirm(call, found.raw("SubscribeURL"), topic)
     else:
@@ -80,8 +84,8 @@ def _check(call: Call, found: Fields) -> None:
     from cryptography.hazmat.primitives.asymmetric import padding
 
     url, digest = found.raw("SigningCertURL"), _DIGESTS.get(found.raw("SignatureVersion"))
-    if _CERTIFICATE.fullmatch(url) is None:
-        raise WebhookError("its certificate is not at a URL of SNS")
+    if not _is_of_sns(_CERTIFICATE, url, found.raw("TopicArn")):
+        raise WebhookError("its certificate is not at a URL of SNS in the region of its topic")
     if digest is None:
         raise WebhookError("its signature has an unknown version")
     key = _public_key(_fetched(call, url))
@@ -111,10 +115,16 @@ def _public_key(certificate: bytes) -> t.Any:
 
 
 def _confirm(call: Call, url: str, topic: str) -> None:
-    if _SUBSCRIBE.fullmatch(url) is None:
+    if not _is_of_sns(_SUBSCRIBE, url, topic):
         raise WebhookError("it is to be confirmed at a URL that is not of SNS")
     _fetched(call, url)
     logger.info("This app is subscribed to %s.", topic)
+
+
+def _is_of_sns(form: re.Pattern[str], url: str, topic: str) -> bool:
+    """Return whether a URL has this form, and is in the region of a topic."""
+    found, of_topic = form.fullmatch(url), TOPIC.fullmatch(topic)
+    return found is not None and of_topic is not None and found[1] == of_topic[1]
 
 
 def _fetched(call: Call, url: str) -> bytes:

@@ -71,12 +71,12 @@ def answer_to(
     """Read a request, store its events, and tell the app of those that are new."""
     endpoint = knows(mine, account, secret)
     if endpoint is None:
-        logger.info("A webhook for the account %r was refused: its URL is wrong.", account[:50])
+        # No part of the URL is logged: the secret may stand in the place of the account.
+        logger.info("A webhook was refused: the account or the secret in its URL is wrong.")
         return _refused(WebhookError("the account or the secret in its URL is wrong"))
-    if not body:  # a provider, or flask mail check, tries the URL
-        return _done()
+    call = _call(mine, account, endpoint, headers, body)
     try:
-        events = endpoint.format.read(_call(mine, account, endpoint, headers, body))
+        events = endpoint.format.read(call) if _has_body(call) else []
     except WebhookError as error:
         logger.warning("A webhook for the account %r was refused: %s.", account, error)
         return _refused(error)
@@ -86,6 +86,23 @@ def answer_to(
         logger.error("Events for the account %r are not stored: %s", account, error)
         return "The events cannot be stored now.\n", 503, {**HEADERS, "Retry-After": "60"}
     return _done()
+
+
+def _has_body(call: Call) -> bool:
+    """Return whether there is a body. Without one, a provider or flask mail check tries the URL.
+
+    :raises WebhookError: if it is announced, and missing. The provider sends it again then.
+    """
+    announced = (
+        call.headers.get("content-length", "0") != "0" or "transfer-encoding" in call.headers
+    )
+    if announced and not call.body:
+        raise WebhookError(
+            "its body is missing: a function of the app has read it, or the app's server passes on"
+            " no body without Content-Length",
+            503,
+        )
+    return bool(call.body)
 
 
 def _call(

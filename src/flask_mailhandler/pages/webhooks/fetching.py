@@ -13,6 +13,7 @@ from ...net.http.url import split
 _SECONDS = 10.0
 _MOST_OCTETS = 1 << 16
 _MOST_STORED = 20
+_END = b"-----END CERTIFICATE-----"
 
 
 def fetched(stored: dict[str, bytes], url: str) -> bytes:
@@ -21,10 +22,12 @@ def fetched(stored: dict[str, bytes], url: str) -> bytes:
     :param url: One that :mod:`.events.webhooks.sns` has checked.
     :raises WebhookError: if there is no answer. SNS then sends the request again.
     """
-    if url in stored:
-        return stored[url]
+    if (known := stored.get(url)) is not None:  # another thread may clear them
+        return known
     found = _get(url)
     if url.endswith(".pem"):
+        if _END not in found:  # an error page is not stored, and SNS sends the request again
+            raise _unavailable()
         if len(stored) >= _MOST_STORED:
             stored.clear()
         stored[url] = found
@@ -44,4 +47,8 @@ def _get(url: str) -> bytes:
             return response.body
         reason = f"it answered {response.status}."
     logger.warning("%s cannot be asked: %s", request.url.hostname, reason)
-    raise WebhookError("SNS could not be asked for its certificate or its confirmation", 503)
+    raise _unavailable()
+
+
+def _unavailable() -> WebhookError:
+    return WebhookError("SNS could not be asked for its certificate or its confirmation", 503)

@@ -90,7 +90,8 @@ def _with_row(event: Event, row: Row) -> Event:
     return dataclasses.replace(
         event,
         message_id=event.message_id or row.message_id,
-        account=row.account,
+        # Of a webhook, the account whose key has proven it.
+        account=event.account or row.account,
         tags=tags_in(options) or event.tags,
         metadata=event.metadata or metadata_in(options),
         list_name=list_name,

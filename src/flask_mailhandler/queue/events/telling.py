@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -35,8 +36,15 @@ def tell_untold(history: History, tell: Tell) -> None:
 
 
 def tell_each(history: History, events: Iterable[tuple[int, Event]], tell: Tell) -> None:
-    """Tell the app of stored events, each with its number, and record that it was told."""
+    """Tell the app of stored events, each with its number, and record that it was told.
+
+    If that takes long, the rest is told later, because another process could take it meanwhile.
+    """
+    end = time.monotonic() + TELLING / 2
     for number, event in events:
+        if time.monotonic() > end:
+            logger.warning("The functions of the app take long: other events are told later.")
+            return
         tell(event)
         try:
             history.told(number)

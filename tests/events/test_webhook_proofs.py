@@ -377,7 +377,7 @@ def test_a_subscription_that_is_not_confirmed(changes: dict[str, str], status: i
 
 
 def test_other_messages_of_sns() -> None:
-    """The end of a subscription is no event, and raw delivery, which is not signed, is refused."""
+    """The end of a subscription is not an event, and raw delivery is refused: it is not signed."""
     source, post = subscription("UnsubscribeConfirmation")
 
     assert source.read(post) == []

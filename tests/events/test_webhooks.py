@@ -125,7 +125,7 @@ def test_resend(kind: str, data: dict[str, t.Any], expected: tuple[t.Any, ...]) 
 
 @pytest.mark.parametrize("kind", ["email.received", "domain.created", "contact.updated", "", "x"])
 def test_what_resend_says_of_other_things(kind: str) -> None:
-    """What is not about a message of the app is no event."""
+    """A request that is not about a message of the app does not become an event."""
     assert resend(kind, {"unsubscribed": False}) == []
 
 
@@ -190,7 +190,7 @@ def test_tags_of_resend() -> None:
     ],
 )
 def test_postmark(record: dict[str, t.Any], expected: tuple[t.Any, ...] | None) -> None:
-    """The type of a bounce decides, and what Postmark says of other things is no event."""
+    """The type of a bounce decides, and what Postmark says of other things is not an event."""
     source = Source("postmark")
     (post,) = source.posts(told())
 

@@ -48,7 +48,7 @@ def mailgun() -> Iterator[FakeMailgun]:
 
 
 def test_what_mailgun_gets(mailgun: FakeMailgun) -> None:
-    """Mailgun gets the octets that SMTP would get, and the envelope beside them."""
+    """Mailgun gets the octets that SMTP would get, and the envelope next to them."""
     message = rich()
     handler = handler_of(mailgun)
     job = handler.prepare(message).job

@@ -85,7 +85,7 @@ def test_what_sendgrid_gets() -> None:
 
 
 def test_tags_metadata_tracking_and_options() -> None:
-    """Metadata is beside our Message-ID, and options are merged into the fields."""
+    """Metadata is next to our Message-ID, and options are merged into the fields."""
     message = letter().replace(
         tags=["news", "2026"],
         metadata={"order": "17", "name": "Grüße"},
@@ -318,7 +318,7 @@ REFUSED_HERE: list[tuple[Message, str]] = [
     (wrong(text=""), "without a body: pass text= or html="),
     (wrong(attachments=[Attachment(b"", filename="a.csv")]), "no empty attachment: leave out"),
     (wrong(tags=[f"t{n}" for n in range(11)]), "at most 10 of tags="),
-    (wrong(tags=["Grüße"]), "takes ASCII characters, in tags="),
+    (wrong(tags=["Grüße"]), "In tags=, SendGrid takes ASCII characters"),
     (wrong(metadata={"a": "x" * 10_000}), "takes 10000 octets of metadata=, not 100"),
     (wrong(stream="news"), "has no streams"),
     (wrong(provider_options={"sendgrid": {"headers": {"X-A": "1"}}}), "cannot have 'headers'"),

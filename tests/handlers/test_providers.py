@@ -130,7 +130,7 @@ def test_what_postmark_gets() -> None:
 
 
 def test_what_ses_gets() -> None:
-    """SES gets the octets that SMTP would get, and the envelope beside them."""
+    """SES gets the octets that SMTP would get, and the envelope next to them."""
     message = rich().replace(envelope_sender="bounces@example.com")
     with FakeSES() as fake:
         handler = handler_of(fake, configuration_set="events")

@@ -88,7 +88,7 @@ def test_domains_are_in_ascii(fake: FakeProvider) -> None:
 
 
 def test_nothing_empty_is_sent(fake: FakeProvider) -> None:
-    """What a message does not have is no field, so the settings of the account decide."""
+    """A field that a message does not have is not sent, so the settings of the account decide."""
     send(fake, letter())
 
     assert (

@@ -154,6 +154,8 @@ def test_keywords_only(args: tuple[str, ...], names: list[str], write: str) -> N
             ["to", "body", "subject", "alts"],
             ["'alts': write alternatives=.", "'body': write text=."],
         ),
+        (["account"], ["'account': leave it out, and write mail.send(message, using=...)."]),
+        (["using"], ["'using': leave it out, and write mail.send(message, using=...)."]),
         (["charset", "msgId"], ["'charset': everything is UTF-8.", "'msgId': write message_id=."]),
     ],
 )

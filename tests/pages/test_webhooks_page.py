@@ -343,7 +343,11 @@ def test_few_certificates_are_stored(tmp_path: Path) -> None:
         ("resend", {"MAIL_WEBHOOK_SECRET": "short"}, "at least 20 letters"),
         ("resend", {"MAIL_WEBHOOK_SECRET": "a/b" * 10}, "at least 20 letters"),
         ("resend", {"MAIL_SUPPRESSIONS": None, "MAIL_QUEUE": None}, "set MAIL_QUEUE to 'sqlite'"),
-        ("resend", {"MAIL_URL": "smtps://mx.example"}, "sends by another server"),
+        (
+            "resend",
+            {"MAIL_URL": "smtps://mx.example"},
+            "this account sends by another: leave it out",
+        ),
     ],
 )
 def test_wrong_keys(provider: str, keys: dict[str, t.Any], text: str, tmp_path: Path) -> None:

@@ -111,7 +111,8 @@ def test_outside_a_context_and_with_a_server(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("kind", "given", "error"),
     [
-        ("bounce", {}, r"Write one of 'bounced', 'deferred', 'delivered', 'complained'\."),
+        ("bounce", {}, r"Write one of 'bounced', 'deferred', 'delivered', 'complained';"),
+        ("clicked", {}, r"webhooks of a provider have more kinds, if MAIL_WEBHOOK_SECRET is set"),
         ("unsubscribed", {}, r"post to the link in List-Unsubscribe"),
         ("subscribed", {}, r"call what your page calls"),
         ("bounced", {"to": BOB}, r"no such recipient; it went to ann@example\.org"),

@@ -73,12 +73,20 @@ def post_event(
     if endpoint is None:
         return None
     known = next((one for one in EventKind if one == kind), None)
-    requests = None
+    names, proof = [*map(str.__str__, recipients)], _proof(mine, account, endpoint)
+    make, requests = maker_of(endpoint.provider), None
     if known is not None:
-        told = _told(known, captured, [*map(str.__str__, recipients)], status, code, reason)
-        requests = maker_of(endpoint.provider)(told, _proof(mine, account, endpoint))
+        requests = make(_told(known, captured, names, status, code, reason), proof)
     if requests is None:
-        raise ValueError(f"outbox.event({kind!r}, ...): {endpoint.provider} has no such event.")
+        have = [
+            repr(str(one))
+            for one in EventKind
+            if make(_told(one, captured, names, None, None, None), proof) is not None
+        ]
+        raise ValueError(
+            f"outbox.event({kind!r}, ...): {endpoint.provider} has no such event. Write one of"
+            f" {', '.join(have)}."
+        )
     heard: list[Event] = []
 
     def note(sender: App, event: Event) -> None:

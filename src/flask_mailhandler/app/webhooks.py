@@ -62,9 +62,9 @@ def endpoint_of(account: Account) -> Endpoint | None:
     provider = _provider(account, handler)
     if provider not in NAMES:
         raise ConfigurationError(
-            f"{account.label('webhook_secret')} is for webhooks of a provider, and this account"
-            " sends by another server: leave it out, or name the provider in"
-            f" {account.label('provider')} ({', '.join(NAMES)})."
+            f"{account.label('webhook_secret')} is for webhooks of a provider"
+            f" ({', '.join(NAMES)}), and this account sends by another: leave it out. If its SMTP"
+            f" server belongs to one of them, name it in {account.label('provider')}."
         )
     key, topics = account.options.get("webhook_key"), account.options.get("webhook_topics")
     return Endpoint(

@@ -12,10 +12,10 @@ resend     :class:`.ResendEmailHandler`       sends it by the API of Resend
 postmark   :class:`.PostmarkEmailHandler`     sends it by the API of Postmark
 sendgrid   :class:`.SendGridEmailHandler`     sends it by the API of SendGrid
 brevo      :class:`.BrevoEmailHandler`        sends it by the API of Brevo
+ses        :class:`.SESEmailHandler`          sends it by the API of Amazon SES
+mailgun    :class:`.MailgunEmailHandler`      sends it by the API of Mailgun
 graph      :class:`.GraphEmailHandler`        sends it by Microsoft Graph
 gmail      :class:`.GmailEmailHandler`        sends it by the API of Gmail
-mailgun    :class:`.MailgunEmailHandler`      sends it by the API of Mailgun
-ses        :class:`.SESEmailHandler`          sends it by the API of Amazon SES
 =========  =================================  ============================================
 
 All of them complete, check and render a message in the same way: what SMTP would refuse fails
@@ -77,10 +77,10 @@ BUILT_IN = {
     "postmark": "flask_mailhandler.handlers.providers.postmark:PostmarkEmailHandler",
     "sendgrid": "flask_mailhandler.handlers.providers.sendgrid:SendGridEmailHandler",
     "brevo": "flask_mailhandler.handlers.providers.brevo:BrevoEmailHandler",
+    "ses": "flask_mailhandler.handlers.providers.ses:SESEmailHandler",
+    "mailgun": "flask_mailhandler.handlers.providers.mailgun:MailgunEmailHandler",
     "graph": "flask_mailhandler.handlers.providers.graph:GraphEmailHandler",
     "gmail": "flask_mailhandler.handlers.providers.gmail:GmailEmailHandler",
-    "mailgun": "flask_mailhandler.handlers.providers.mailgun:MailgunEmailHandler",
-    "ses": "flask_mailhandler.handlers.providers.ses:SESEmailHandler",
 }
 PROVIDERS = tuple(name for name, place in BUILT_IN.items() if ".providers." in place)
 """The names of handlers that send by the API of a provider."""

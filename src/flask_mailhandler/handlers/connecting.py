@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
 
 def _webhook_secret(value: object, name: str) -> Secret:
     found = config.secret(value, name)
-    # Whoever guesses it can make up events, so it must be long.
+    # A client that guesses it can forge events, so it must be long.
     if not re.fullmatch(rb"[A-Za-z0-9_-]{20,200}", found.octets()):
         raise ConfigurationError(
             f"{name} must have at least 20 letters, digits, '-' and '_', because it is a part of a"

@@ -55,6 +55,8 @@ _LEAVE_OUT = {
     "mail_options": "leave it out, it is chosen by what the server offers",
     "rcpt_options": "leave it out, it is chosen by what the server offers",
     "connection": "leave it out, and write mail.send(message, using=...)",
+    "using": "leave it out, and write mail.send(message, using=...)",
+    "account": "leave it out, and write mail.send(message, using=...)",
 }
 # Attributes and methods of other messages, and what to write instead.
 _ASKED = {

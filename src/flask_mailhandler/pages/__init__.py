@@ -18,7 +18,7 @@
     shell          templates, and the headers that protect each response
     answers        responses to programs: JSON and errors
     csrf           pages that need no token of Flask-WTF
-    hosts          on which hosts of an app its pages for everybody are
+    hosts          on which hosts of an app its public pages are
     times          times as the lists show them
     sent_by        the template and the line of code of a message, and what it has for a provider
     static/        style sheets, scripts and the icon

@@ -1,4 +1,4 @@
-"""On which hosts of an app its pages for everybody are."""
+"""On which hosts of an app its public pages are."""
 
 from __future__ import annotations
 

@@ -35,9 +35,11 @@ _SAID = {
     EventKind.DELIVERED: Said("delivered", "2.0.0", 250, "Delivered"),
 }
 _OTHER = {
-    EventKind.UNSUBSCRIBED: "post to the link in List-Unsubscribe, as a mail program does",
-    EventKind.SUBSCRIBED: "no notification says it, so call what your page calls",
+    EventKind.UNSUBSCRIBED: "for this event, post to the link in List-Unsubscribe, as a mail"
+    " program does",
+    EventKind.SUBSCRIBED: "for this event, call what your page calls",
 }
+_OF_WEBHOOKS = "the webhooks of a provider have more kinds, if MAIL_WEBHOOK_SECRET is set"
 
 
 def notification(
@@ -130,12 +132,10 @@ def _kind(kind: EventKind | str) -> EventKind:
     for known in written:
         if known == kind:
             return known
-    why = next(
-        (f"; for this event, {what}." for known, what in _OTHER.items() if known == kind), "."
-    )
     names = ", ".join(repr(str(known)) for known in written)
+    why = next((what for known, what in _OTHER.items() if known == kind), _OF_WEBHOOKS)
     raise ValueError(
-        f"outbox.event({kind!r}, ...): no notification says this. Write one of {names}{why}"
+        f"outbox.event({kind!r}, ...): no notification says this. Write one of {names}; {why}."
     )
 
 

@@ -68,7 +68,7 @@ def read(call: Call) -> list[Event]:
         make_event(
             kind,
             data.raw("recipient"),
-            event_id=token,  # each token once: with it, anybody could sign another event
+            event_id=token,  # each token once: it would sign any other event, too
             provider_id=message_id,
             time=data.seconds("timestamp"),
             message_id=message_id,

@@ -53,7 +53,7 @@ def notification(call: Call) -> tuple[str, str]:
             " it SNS does not sign",
             400,
         )
-    # First of all: anybody can have a topic of SNS, and a message of it has a valid signature.
+    # First of all: every AWS account can have topics, and their messages have valid signatures.
     if topic not in call.topics:
         raise WebhookError("it is of a topic that is not in MAIL_WEBHOOK_TOPICS")
     _check(call, found)

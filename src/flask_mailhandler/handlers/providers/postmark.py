@@ -126,7 +126,7 @@ class PostmarkEmailHandler(FieldsEmailHandler):
         if code == _NO_CREDITS:
             return verdicts.later(response, text, verdicts.LONGEST_REST)
         if code in (_INACTIVE, _WRONG) and refused:
-            # It was sent to nobody. The recipients that are not named can be tried without them.
+            # No recipient got it. Those that are not named can be tried without the others.
             others = {str.__str__(one).lower() for one in job.envelope.recipients} - refused
             state = State.DEFERRED if others else State.REFUSED
             return Verdict(state=state, text=text, code=response.status, refused=refused)

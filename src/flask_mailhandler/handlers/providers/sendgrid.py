@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from ...address import Address
 from ...attachment import Attachment
 from ...config import URL
+from ...errors import ConfigurationError
 from ...errors import MessageError
 from ...phase import State
 from ...report import About
@@ -85,6 +86,11 @@ class SendGridEmailHandler(FieldsEmailHandler):
     def options_of_url(cls, url: URL) -> dict[str, object]:
         """Read ``sendgrid://KEY@default``, or ``sendgrid://KEY@eu``."""
         in_eu = url.host == "eu"
+        if not in_eu and url.host != "default":
+            raise ConfigurationError(
+                f"{url.setting} must be like '{url.scheme}://KEY@default', or"
+                f" '{url.scheme}://KEY@eu' for a subuser in the EU."
+            )
         found = super().options_of_url(dataclasses.replace(url, host="default") if in_eu else url)
         return {**found, "api_url": _HOME_IN_EU if in_eu else None}
 

@@ -40,7 +40,7 @@ class Form(Frozen):
         :raises MessageError: if the provider does not take it.
         """
         if not re.fullmatch(self.pattern, text):
-            raise MessageError(f"{provider} takes {self.said}, in {field}, not {shorten(text)}.")
+            raise MessageError(f"In {field}, {provider} takes {self.said}, not {shorten(text)}.")
 
 
 ANY: t.Final = Form(r"(?s:.*)", "any text")

@@ -42,7 +42,8 @@ _ASCII = Form("[ -~]*", "ASCII characters")
 _MAILGUN_TAGS = 10
 # https://www.twilio.com/docs/sendgrid/api-reference/mail-send: maxItems of categories
 _SENDGRID_TAGS = 10
-# An event has the metadata between its own fields, as events/webhooks/sendgrid.py reads it.
+# An event has the metadata between its own fields. events/webhooks/sendgrid.py has the same list,
+# and does not share it, because that would load the events.
 _SENDGRID_EVENT = (
     "email|timestamp|event|smtp-id|useragent|ip|sg_event_id|sg_message_id|reason|status|response|tls"
     "|cert_err|url|url_offset|attempt|category|type|bounce_classification|asm_group_id"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import typing as t
 
@@ -30,10 +29,7 @@ def requests(told: Told, proof: Proof) -> list[Posted] | None:
     """Return the requests; None if there is no such event."""
     if told.kind not in _NAMES:
         return None
-    headers = {"Content-Type": "application/json"}
-    if proof.key is not None:
-        login = base64.b64encode(proof.key.octets()).decode()
-        headers["Authorization"] = f"Basic {login}"
+    headers = {"Content-Type": "application/json", **proof.login}
     return [Posted(headers, json.dumps(_event(told.to(one))).encode()) for one in told.recipients]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import datetime
 import typing as t
@@ -79,6 +80,13 @@ class Proof(Frozen):
     """Lets the app trust a certificate, or another key, while the mail is captured. The real one is
     the provider's secret."""
     account: str = "default"
+
+    @property
+    def login(self) -> dict[str, str]:
+        """The header field with basic authentication, if the app has set it."""
+        if self.key is None:
+            return {}
+        return {"Authorization": f"Basic {base64.b64encode(self.key.octets()).decode()}"}
 
 
 Maker: t.TypeAlias = Callable[[Told, Proof], "Sequence[Posted] | None"]

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ..net.masking import Echoes
-from ..net.oauth.current import current
 from ..net.quoting import escape
 from ..phase import Phase
 from ..report import LoginError
@@ -163,7 +162,11 @@ def read_token(server: Endpoint) -> Secret | None:
 
     :raises LoginError: if the callable of MAIL_OAUTH_TOKEN returns no token.
     """
-    return None if server.token is None else current(server.token, f"No login at {server}")
+    if server.token is None:
+        return None
+    from ..net.oauth.current import current  # most servers take a password
+
+    return current(server.token, f"No login at {server}")
 
 
 def _try(

@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 from ..net.deadline import Deadline
 from ..net.masking import Echoes
-from ..net.oauth.current import another
 from ..net.tcp import create_connection
 from ..phase import Phase
 from ..report import ConnectError
@@ -123,6 +122,8 @@ class Opening:
             return None
         if self.last is None or not auth.refuses_secret(self.last):
             return None
+        from ..net.oauth.current import another  # most servers take a password
+
         return another(self.server.token, self.token, f"No login at {self.server}")
 
     def _log_in(self) -> None:

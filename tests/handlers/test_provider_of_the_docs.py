@@ -204,15 +204,15 @@ def test_what_it_refuses(fields: dict[str, t.Any], written: dict[str, t.Any]) ->
 def test_a_provider_that_takes_octets(written: dict[str, t.Any]) -> None:
     """The provider gets the octets, in which Bcc is not shown, and the recipients."""
     with FakeOwlMail() as fake:
-        report = send(written, fake, letter("ann@example.com").replace(bcc="d@example.com"))
+        report = send(written, fake, letter("ann@example.com").replace(bcc="dora@example.com"))
 
     (mail,) = fake.taken
     octets = base64.b64decode(mail.fields["message"])
     assert report.ok
     assert report.outcomes[0].provider_id == "owl-1"
-    assert mail.recipients == ("ann@example.com", "d@example.com")
+    assert mail.recipients == ("ann@example.com", "dora@example.com")
     assert b"To: ann@example.com\r\n" in octets
-    assert b"d@example.com" not in octets
+    assert b"dora@example.com" not in octets
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ its name, which is imported when the command runs.
 
     group (an app), alone (no app) ─┬─ send      in_force, ask
                                     ├─ check     in_force, check_session, check_live,
-                                    │            check_unsubscribe, check_webhooks, deliverability
+                                    │            check_unsubscribe, check_webhooks, answered,
+                                    │            deliverability
                                     ├─ catch     catcher, aiosmtpd_use
                                     ├─ bounce_command, piped ── bounce, lmtp, bounce_imap,
                                     │                           imap_session, imap_client

@@ -10,6 +10,7 @@ from ..handlers.unsubscribe import UnsubscribeLink
 from ..message.one_click import PATH
 from ..pages.unsubscribe.provider import post_to
 from ..pages.unsubscribe.register import NAME
+from .answered import print_answer
 
 
 def try_page(link: UnsubscribeLink) -> bool:
@@ -23,17 +24,4 @@ def try_page(link: UnsubscribeLink) -> bool:
     url = link.to(TRIAL)
     before, _, _ = url.rpartition(PATH)
     click.echo(f"Unsubscribe: POST {before}{PATH}..., without cookies: ", nl=False)
-    try:
-        response = post_to(app_in_context(), url)
-    except Exception as error:  # of the app, in debug mode and in tests
-        click.echo(f"{type(error).__name__}: {error}\n")
-        return False
-    if response.status_code == 200:
-        click.echo(f"{response.status}\n")
-        return True
-    to = f", to {response.location}" if response.location else ""
-    click.echo(
-        f"{response.status}{to}. A mailbox provider needs 200, without a login or a redirect. Let"
-        f" requests whose request.blueprint is {NAME!r} pass the app's before_request functions.\n"
-    )
-    return False
+    return print_answer(lambda: post_to(app_in_context(), url), "A mailbox provider", NAME)

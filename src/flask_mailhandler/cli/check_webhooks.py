@@ -9,6 +9,7 @@ from ..app.current import registration
 from ..app.webhooks import endpoint_of
 from ..app.webhooks import path_of
 from ..pages.webhooks.register import NAME
+from .answered import print_answer
 
 
 def try_webhooks(account: Account) -> bool:
@@ -27,17 +28,6 @@ def try_webhooks(account: Account) -> bool:
     else:
         click.echo(f"Webhooks: enter this URL at the provider: {before}{path}")
     click.echo("  POST without cookies: ", nl=False)
-    try:
-        response = mine.framework.post_octets(mine.app, before, path, b"", {})
-    except Exception as error:  # of the app, in debug mode and in tests
-        click.echo(f"{type(error).__name__}: {error}\n")
-        return False
-    if response.status_code == 200:
-        click.echo(f"{response.status}\n")
-        return True
-    to = f", to {response.location}" if response.location else ""
-    click.echo(
-        f"{response.status}{to}. A provider needs 200, without a login or a redirect. Let requests"
-        f" whose request.blueprint is {NAME!r} pass the app's before_request functions.\n"
+    return print_answer(
+        lambda: mine.framework.post_octets(mine.app, before, path, b"", {}), "A provider", NAME
     )
-    return False

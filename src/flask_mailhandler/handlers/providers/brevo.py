@@ -20,11 +20,9 @@ from ...mime.encoded_words import encoded_words
 from ...phase import State
 from ...report import About
 from ...report import Job
-from ...secret import Secret
 from . import verdict as verdicts
 from .attached import in_utf8
 from .attached import named
-from .fields import body_of
 from .fields import FieldsEmailHandler
 from .fields import key_of
 from .fields import message_of
@@ -102,19 +100,11 @@ class BrevoEmailHandler(FieldsEmailHandler):
 
     def request(self, job: Job) -> Request:
         """Return the request for a job: its fields, and the key that its repeats have too."""
-        from ...net.http.request import Request
-
         assert self.api_key is not None
-        headers: dict[str, str | Secret] = {
-            "api-key": self.api_key,
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": "Flask-MailHandler",
-        }
+        headers = {"api-key": self.api_key}
         # The header field that holds them is not encoded.
         plain = (message_of(job).unsubscribe or "").isascii()
-        body = body_of(_fields(job, self.own_ids(job, plain=plain)))
-        return Request("POST", self.url("/v3/smtp/email"), headers=headers, body=body)
+        return self.posted("/v3/smtp/email", headers, _fields(job, self.own_ids(job, plain=plain)))
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means: its error code, and only without one its status."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import typing as t
 from collections.abc import Iterator
+from collections.abc import Mapping
 from email.message import Message as MIMEMessage
 
 from ...address import Address
@@ -17,6 +18,8 @@ from .spelling import key_of as key_of_mail
 
 if t.TYPE_CHECKING:
     from ...envelope import Envelope
+    from ...net.http.request import Request
+    from ...secret import Secret
 
 # https://www.rfc-editor.org/rfc/rfc5322#section-3.2.3: what a phrase may have without quotes.
 _ATOMS = frozenset("!#$%&'*+-/=?^_`{|}~ ")
@@ -56,6 +59,22 @@ class FieldsEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
         for name in names:
             if names.count(name) > 1 and not self.repeats_header_fields:
                 raise MessageError(f"{self.provider} takes the header field {name} only once.")
+
+    def posted(
+        self, path: str, headers: Mapping[str, str | Secret], fields: dict[str, t.Any]
+    ) -> Request:
+        """Return the request that posts fields as JSON.
+
+        :param headers: Those of this provider alone, such as the one with the key.
+        """
+        from ...net.http.request import Request
+
+        of_all = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": "Flask-MailHandler",
+        }
+        return Request("POST", self.url(path), headers={**headers, **of_all}, body=body_of(fields))
 
     def batches(self, job: Job) -> Iterator[Envelope]:
         """Return the envelopes of a job's requests: one for each recipient if no To and Cc is among

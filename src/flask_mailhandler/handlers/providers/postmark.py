@@ -15,12 +15,10 @@ from ...config import text as read_text
 from ...phase import State
 from ...report import About
 from ...report import Job
-from ...secret import Secret
 from . import verdict as verdicts
 from .attached import full_type
 from .attached import in_base64
 from .attached import named
-from .fields import body_of
 from .fields import FieldsEmailHandler
 from .fields import message_of
 from .fields import shown_recipients
@@ -88,21 +86,14 @@ class PostmarkEmailHandler(FieldsEmailHandler):
 
     def request(self, job: Job) -> Request:
         """Return the request for a job."""
-        from ...net.http.request import Request
-
         assert self.api_key is not None
-        headers: dict[str, str | Secret] = {
-            "X-Postmark-Server-Token": self.api_key,
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": "Flask-MailHandler",
-        }
+        headers = {"X-Postmark-Server-Token": self.api_key}
         message = message_of(job)
         fields = {**_fields(message, job), **POSTMARK.in_api(message)}
         fields["MessageStream"] = fields["MessageStream"] or self.message_stream
         fields["Metadata"] |= self.own_ids(job, most=LONGEST_VALUE)
         fields = POSTMARK.with_options(fields, message)
-        return Request("POST", self.url("/email"), headers=headers, body=body_of(fields))
+        return self.posted("/email", headers, fields)
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means: its error code, and only without one its status."""

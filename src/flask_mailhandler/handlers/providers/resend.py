@@ -21,7 +21,6 @@ from . import verdict as verdicts
 from .attached import full_type
 from .attached import in_base64
 from .attached import named
-from .fields import body_of
 from .fields import FieldsEmailHandler
 from .fields import key_of
 from .fields import message_of
@@ -87,17 +86,12 @@ class ResendEmailHandler(FieldsEmailHandler):
 
     def request(self, job: Job) -> Request:
         """Return the request for a job: its fields, and the key that its repeats have too."""
-        from ...net.http.request import Request
-
         assert self.api_key is not None
         headers: dict[str, str | Secret] = {
             "Authorization": Secret(f"Bearer {self.api_key.reveal()}"),
-            "Content-Type": "application/json",
             "Idempotency-Key": key_of(job),
-            "User-Agent": "Flask-MailHandler",
         }
-        body = body_of(_fields(job, self.own_ids(job, plain=False)))
-        return Request("POST", self.url("/emails"), headers=headers, body=body)
+        return self.posted("/emails", headers, _fields(job, self.own_ids(job, plain=False)))
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means."""

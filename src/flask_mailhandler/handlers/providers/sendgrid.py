@@ -28,7 +28,6 @@ from . import verdict as verdicts
 from .attached import in_utf8
 from .attached import named
 from .attached import parsed_type
-from .fields import body_of
 from .fields import FieldsEmailHandler
 from .fields import is_shown
 from .fields import message_of
@@ -119,17 +118,9 @@ class SendGridEmailHandler(FieldsEmailHandler):
 
     def request(self, job: Job) -> Request:
         """Return the request for a job."""
-        from ...net.http.request import Request
-
         assert self.api_key is not None
-        headers: dict[str, str | Secret] = {
-            "Authorization": Secret(f"Bearer {self.api_key.reveal()}"),
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": "Flask-MailHandler",
-        }
-        body = body_of(_fields(job, self.own_ids(job)))
-        return Request("POST", self.url("/v3/mail/send"), headers=headers, body=body)
+        headers = {"Authorization": Secret(f"Bearer {self.api_key.reveal()}")}
+        return self.posted("/v3/mail/send", headers, _fields(job, self.own_ids(job)))
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means. An accepted message has an empty response."""

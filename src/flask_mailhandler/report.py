@@ -60,6 +60,8 @@ class Report(Frozen):
     """The time until which it is safe to send the message again although it may have been accepted:
     until then, the provider recognizes its idempotency key. It has a time zone. None if there is no
     such key, as with SMTP."""
+    account: str = ""
+    """The account that sent it, even if ``MAIL_FAILOVER`` chose it; "" without an app."""
 
     def __init__(
         self,
@@ -68,6 +70,7 @@ class Report(Frozen):
         outcomes: tuple[Outcome, ...],
         error: DeliveryError | None = None,
         safe_until: datetime.datetime | None = None,
+        account: str = "",
     ) -> None:
         put = object.__setattr__
         put(self, "message", message)
@@ -75,13 +78,12 @@ class Report(Frozen):
         put(self, "outcomes", outcomes)
         put(self, "error", error)
         put(self, "safe_until", safe_until)
+        put(self, "account", account)
 
     @property
     def ok(self) -> bool:
         """Whether every recipient was accepted. False if a ``before_send`` function stopped it."""
-        return bool(self.outcomes) and all(
-            outcome.state is State.ACCEPTED for outcome in self.outcomes
-        )
+        return bool(self.outcomes) and all(o.state is State.ACCEPTED for o in self.outcomes)
 
     @property
     def failed(self) -> bool:
@@ -137,6 +139,8 @@ class Job(Frozen):
     """The total time for this message in seconds, if the caller passed ``timeout``."""
     dsn: DSN | None = None
     """The delivery notifications that the message asks for, if it asks for any."""
+    account: str = ""
+    """The account that sends it; "" without an app."""
 
     def __init__(
         self,
@@ -146,6 +150,7 @@ class Job(Frozen):
         content: Content,
         timeout: float | None = None,
         dsn: DSN | None = None,
+        account: str = "",
     ) -> None:
         put = object.__setattr__
         put(self, "message", message)
@@ -154,6 +159,7 @@ class Job(Frozen):
         put(self, "content", content)
         put(self, "timeout", timeout)
         put(self, "dsn", dsn)
+        put(self, "account", account)
 
 
 Observe: t.TypeAlias = Callable[[Phase, Job], None]
@@ -235,10 +241,10 @@ class BatchError(MailError):
     def __init__(self, reports: Sequence[Report]) -> None:
         self.reports: tuple[Report, ...] = tuple(reports)
         failed = [report for report in self.reports if report.failed]
-        first = failed[0].error if failed else None
+        first = str(failed[0].error if failed else None).rstrip(".")
         super().__init__(
             f"{len(failed)} of {len(self.reports)} messages were accepted for no recipient."
-            f" The first error: {str(first).rstrip('.')}. See .reports for each message."
+            f" The first error: {first}. See .reports for each message."
         )
 
     def __reduce__(self) -> tuple[t.Any, ...]:
@@ -284,7 +290,7 @@ def conclude(
         unknown, deferred, refused.
     :param safe_until: See :attr:`.Report.safe_until`.
     """
-    return report_on(job.message, job.message_id, outcomes, error, safe_until=safe_until)
+    return report_on(job.message, job.message_id, outcomes, error, safe_until, job.account)
 
 
 def report_on(
@@ -292,14 +298,13 @@ def report_on(
     message_id: str,
     outcomes: Iterable[Outcome],
     error: DeliveryError | None = None,
-    *,
     safe_until: datetime.datetime | None = None,
+    account: str = "",
 ) -> Report:
     """Make the report of a message, like :func:`conclude`, but without a job."""
     found = tuple(outcomes)
-    if error is None:
-        error = _summary(found)
-    report = Report(message, message_id, found, error, safe_until)
+    error = error or _summary(found)
+    report = Report(message, message_id, found, error, safe_until, account)
     if error is not None:
         error.report = report
     return report

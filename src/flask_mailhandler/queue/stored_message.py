@@ -155,9 +155,18 @@ def job_of(
         dsn = _dsn(found)
     except (LookupError, TypeError, ValueError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
-    message, site = message_of(row, octets), found.get("site")
-    began = time.perf_counter()
-    return TracedJob(message, row.message_id, envelope, content, timeout, dsn, began, site)
+    message = message_of(row, octets)
+    return TracedJob(
+        message,
+        row.message_id,
+        envelope,
+        content,
+        timeout,
+        dsn,
+        row.account,
+        time.perf_counter(),
+        found.get("site"),
+    )
 
 
 def _dsn(options: Mapping[str, t.Any]) -> DSN | None:

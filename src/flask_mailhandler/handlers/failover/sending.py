@@ -1,0 +1,272 @@
+"""One call: messages in, one report for each out, through whatever accounts are up.
+
+::
+
+    messages ── run ──▶ the account that was chosen, over its connections ── report ──┬──▶
+                 ▲                                                                    │
+                 │ another account is chosen for the next message:          go on, one account
+                 └ this run ends, and its connection stays in the pool      after the other
+
+A list stays one run, with one connection, as long as its account is up. When the account goes down,
+the messages that are left do not try it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import time
+import typing as t
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from ...address import Addresses
+from ...errors import MessageError
+from ...log import logger
+from ...log import masked
+from ...report import Job
+from ...report import Observe
+from ...report import Report
+from ..prepare import Prepared
+from ..unreported import without_delivery
+from . import rules
+from .choice import Choice
+from .joining import joined
+
+if t.TYPE_CHECKING:
+    from .health import Health
+    from .members import Members
+    from .plan import Plan
+
+# With less time, a message is not passed to another account: it could only become unknown there.
+_LEAST = 1.0
+
+
+class Pace(t.Protocol):
+    """The rate limits of accounts."""
+
+    def limited(self, account: str) -> bool:
+        """Whether an account has a rate limit."""
+        ...
+
+    def enter(self, account: str) -> bool:
+        """Wait until an account may send a message, and count it. False if it must not wait."""
+        ...
+
+
+class _Begun(t.NamedTuple):
+    """A message that a handler has, and has not reported on yet."""
+
+    item: Prepared
+    choice: Choice
+    at: float
+
+
+class Sending:
+    """Sends messages, each through the account that is chosen for it.
+
+    :param pace: The rate limits of the accounts; None leaves them out.
+    :param prepared: As for :meth:`.EmailHandler.dispatch`, and so are the others.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        health: Health,
+        members: Members,
+        pace: Pace | None,
+        prepared: Iterable[Prepared],
+        observe: Observe | None,
+        ready: Callable[[], bool],
+        before_wait: Callable[[], object],
+        left: Callable[[Report], None] | None,
+    ) -> None:
+        self._plan = plan
+        self._health = health
+        self._members = members
+        self._pace = pace
+        self._rest = iter(prepared)
+        self._observe = observe
+        self._ready = ready
+        self._before_wait = before_wait
+        self._left = left
+        self._next: tuple[Prepared, Choice] | None = None
+        """The message after the run in hand, for which another account was chosen."""
+        self._begun: collections.deque[_Begun] = collections.deque()
+        self._reported = 0.0
+
+    def reports(self) -> Iterator[Report]:
+        """Yield a report for each message, in order."""
+        while True:
+            if self._next is None:
+                item = next(self._rest, None)
+                if item is None:
+                    return
+                if item.job is None:
+                    yield without_delivery(item)
+                    continue
+                self._next = item, self._choose(item)
+            (item, choice), self._next = self._next, None
+            yield from self._run(item, choice)
+
+    def _choose(self, item: Prepared) -> Choice:
+        choice = item.via or self._health.choose(self._plan)
+        assert choice is not None  # a plan is never empty
+        if self._pace is not None and item.via is None:
+            self._pace.enter(choice.account)
+        return choice
+
+    def _run(self, item: Prepared, choice: Choice) -> Iterator[Report]:
+        """Send a message, and those after it as long as the same account is chosen for them."""
+        reports = self._dispatched(choice, self._share(item, choice), self._left)
+        with contextlib.closing(reports):
+            for report in reports:
+                begun = self._begun.popleft()
+                if begun.item.job is not None:
+                    report = self._settled(begun, report)
+                yield report
+                self._reported = time.monotonic()
+
+    def _share(self, item: Prepared, choice: Choice) -> Iterator[Prepared]:
+        """Yield the messages of a run."""
+        account = choice.account
+        while True:
+            yield self._begin(item, choice)
+            for item in self._rest:
+                if item.job is not None:
+                    choice = self._choose(item)
+                    if choice.account != account or choice.was_down:
+                        self._next = item, choice
+                        return
+                break
+            else:
+                return
+
+    def _begin(self, item: Prepared, choice: Choice) -> Prepared:
+        self._begun.append(_Begun(item, choice, time.monotonic()))
+        if item.job is None:
+            return item
+        try:
+            found = _for(item, choice.account)
+        except MessageError as error:
+            return _refused(item, error)
+        return item if found is None else found
+
+    def _dispatched(
+        self, choice: Choice, share: Iterator[Prepared], left: Callable[[Report], None] | None
+    ) -> t.Any:
+        limited = self._pace is not None and self._pace.limited(choice.account)
+        return self._members(choice.account).dispatch(
+            share,
+            self._observe,
+            ready=(lambda: False) if limited else self._ready,
+            before_wait=self._before_wait,
+            left=left,
+        )
+
+    # One account after the other
+
+    def _settled(self, begun: _Begun, report: Report) -> Report:
+        """Return the report of a message in the end: it goes on as long as it may."""
+        self._health.note(begun.choice, report)
+        if begun.choice.only:
+            return report
+        tried = {begun.choice.account}
+        probed = begun.choice.was_down
+        while rest := rules.may_go_on(report):
+            choice = self._health.choose(self._plan, tried, probed=probed)
+            if choice is None:
+                break
+            tried.add(choice.account)
+            if (item := self._for_the_rest(begun, choice, report, rest)) is None:
+                continue
+            if self._pace is not None and not self._pace.enter(choice.account):
+                break
+            probed = probed or choice.was_down
+            later = self._send_one(item, choice, report, rest)
+            self._health.note(choice, later)
+            report = joined(report, later, rest)
+        return report
+
+    def _for_the_rest(
+        self, begun: _Begun, choice: Choice, report: Report, rest: Addresses
+    ) -> Prepared | None:
+        """Return the message for another account and the recipients that are left; None if that
+        account cannot send it, or no time is left."""
+        try:
+            item = _for(begun.item, choice.account)
+        except MessageError as error:
+            logger.warning(
+                "%s is not passed to the account %s: %s",
+                report.message_id,
+                choice.account,
+                masked(str(error)),
+            )
+            return None
+        if item is None or (job := item.job) is None:
+            return None
+        timeout = self._time_left(begun, job)
+        if timeout is not None and timeout < _LEAST:
+            return None
+        to = job.envelope.recipients
+        if len(rest) < len(report.outcomes):
+            # The others have been settled, so only these are sent again.
+            to = Addresses([one for one in to if one in rest])
+            item = item._replace(withheld=())
+        if not to:
+            return None
+        return item._replace(
+            job=dataclasses.replace(job, envelope=job.envelope.to(to), timeout=timeout)
+        )
+
+    def _time_left(self, begun: _Begun, job: Job) -> float | None:
+        """Return the seconds that are left of the message's own; None if it has no limit."""
+        allowed = job.timeout
+        if allowed is None:
+            allowed = getattr(self._members(begun.choice.account), "timeout", None)
+        if allowed is None:
+            return None
+        # In a list, a message is drawn while the one before it is still being sent.
+        return float(allowed) - (time.monotonic() - max(begun.at, self._reported))
+
+    def _send_one(self, item: Prepared, choice: Choice, before: Report, rest: Addresses) -> Report:
+        """Send a message to the recipients that are left.
+
+        If an exception ends that, the caller is told of those that the first account has reached.
+        """
+        logger.warning(
+            "%s goes on from the account %s to %s: %s",
+            before.message_id,
+            before.account,
+            choice.account,
+            masked(str(before.error)),
+        )
+        told: list[Report] = []
+        left = None if self._left is None else told.append
+        try:
+            (report,) = self._dispatched(choice, iter([item]), left)
+        except BaseException:
+            if self._left is not None and (told or before.accepted):
+                self._left(joined(before, told[0], rest) if told else before)
+            raise
+        return t.cast(Report, report)
+
+
+def _for(item: Prepared, account: str) -> Prepared | None:
+    """Return a message as an account sends it.
+
+    :raises MessageError: if the account cannot send it as it is.
+    """
+    found = item if item.again is None else item.again(account)
+    if found is None or found.job is None or found.job.account == account:
+        return found
+    return found._replace(job=dataclasses.replace(found.job, account=account))
+
+
+def _refused(item: Prepared, error: MessageError) -> Prepared:
+    from ..unreported import refused  # few messages are
+
+    assert item.job is not None
+    return refused(item, item.job, error)

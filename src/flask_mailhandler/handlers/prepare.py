@@ -48,7 +48,7 @@ class Prepared(t.NamedTuple):
     """The recipients that the staging guard does not allow, each refused."""
     recipients: Addresses = NOBODY
     """All recipients in order, including those that are withheld; empty if none is."""
-    again: Callable[[str], Prepared | None] | None = None
+    again: Callable[[Prepared, str], Prepared | None] | None = None
     """Prepares it for another account, if MAIL_FAILOVER or MAIL_SPREAD names several. None: that
     account cannot send it."""
     via: Choice | None = None

@@ -37,11 +37,13 @@ from .retry import backoff
 from .retry import LONGEST_PAUSE
 from .row import Row
 from .row import RowState
+from .senders import OneSender
 from .store_retry import retrying
 from .stores.base import Filter
 from .stores.base import Pause
 
 if t.TYPE_CHECKING:
+    from ..handlers.base import EmailHandler
     from .app_access import AppAccess
     from .stores.base import Store
 
@@ -60,6 +62,8 @@ class Resting:
     """When this worker tries the account again, by the monotonic clock. Most often its rate limit
     is used up until then."""
     faults: Faults = dataclasses.field(default_factory=Faults)
+    seen: dict[str, tuple[float, int]] = dataclasses.field(default_factory=dict)
+    """The end and the number of the pauses of the accounts of its group, as read last."""
 
 
 class AccountSender:
@@ -107,6 +111,7 @@ class AccountSender:
         self._lease = Lease("", 0.0)
         self._looked = 0.0
         self._was_paused = False
+        self._senders: OneSender | None = None
 
     def run(self) -> None:
         """Deliver until no more is due, the account pauses, or the sender must end.
@@ -125,7 +130,8 @@ class AccountSender:
                 self._pause(error)
                 return
             self._end_pause()
-            if self._yields():
+            # An account of a group may have used up its rate limit.
+            if self._yields() or self._resting.until > time.monotonic():
                 return
 
     def abandon(self) -> None:
@@ -179,8 +185,9 @@ class AccountSender:
 
         The limit holds for all workers together.
         """
-        limits = self._app_access.accounts[self.account].rate_limit
-        if not limits or not rows:
+        account = self._app_access.accounts[self.account]
+        limits = account.rate_limit
+        if not limits or not rows or account.group is not None:  # each of a group has its own
             return rows
         number, wait = retrying(
             lambda: self._store.take_rate(self.account, limits, self._store.now(), len(rows))
@@ -198,6 +205,7 @@ class AccountSender:
         """Deliver the claimed rows. Return the error for which the account must pause."""
         try:
             handler = self._app_access.queued_handler(self.account)
+            senders = self._senders_of(handler)
         except Exception as error:  # the handler may be the app's own
             self._release(self._rows)
             if isinstance(error, MailError):
@@ -207,7 +215,7 @@ class AccountSender:
         faults.probing = self._was_paused = self._store.pause(self.account).times > 0
         attempt = Attempt(
             self._store,
-            handler,
+            senders.handler,
             self._lease.owner,
             faults,
             retry_unknown=self._app_access.retry_unknown,
@@ -217,9 +225,22 @@ class AccountSender:
             stopped=self._stopped,
             heard=self._app_access.heard,
             screen=self._app_access.screen,
+            senders=senders,
         )
         attempt.run(self._rows)
         return attempt.error
+
+    def _senders_of(self, handler: EmailHandler) -> OneSender:
+        """Return what sends the rows by a handler: the account, or the accounts of its group."""
+        self._senders = OneSender(handler)
+        if self._app_access.accounts[self.account].group is not None:
+            from .group_senders import group_senders  # few apps have a group
+
+            group = group_senders(
+                handler, self.account, self._store, self._app_access, self._resting
+            )
+            self._senders = group or self._senders
+        return self._senders
 
     def _tell(self, row: Row, report: Report | None) -> None:
         self._done += 1
@@ -246,6 +267,7 @@ class AccountSender:
     def _pause(self, error: MailError) -> None:
         """Pause the account, because each of its messages would fail in the same way."""
         now = self._store.now()
+        rest = None if self._senders is None else self._senders.rest()
 
         def pause(before: Pause) -> Pause:
             # Another worker may have paused it at the same time.
@@ -255,6 +277,8 @@ class AccountSender:
                 seconds = max(seconds, AFTER_LOGIN)
             if isinstance(error, DeferredError):
                 seconds = max(seconds, error.retry_after or 0.0)
+            if rest is not None:  # until the first account of its group is tried again
+                seconds = rest
             return Pause(now + seconds, times, str(error))
 
         until = self._store.alter_pause(self.account, pause).until

@@ -52,6 +52,11 @@ def options(prepared: Prepared) -> str:
     }
     if job is not None and job.dsn is not None:
         found["dsn"] = [job.dsn.notify, job.dsn.ret]
+    if prepared.again is not None:
+        from .written_again import other_headers  # few apps have more than one way out
+
+        if others := other_headers(prepared):
+            found["others"] = others
     if site := call_site():
         found["site"] = site
     if isinstance(message, MIMEMessage):

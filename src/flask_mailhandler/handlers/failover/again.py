@@ -7,12 +7,15 @@ function makes of the message: it is called again, with the message that the oth
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 import typing as t
 from collections.abc import Callable
+from collections.abc import Sequence
 from email.message import Message as MIMEMessage
 
 from ...address import Address
+from ...address import Addresses
 from ...message.given import AnyMessage
 from ...message.message import Message
 from ...message.message_id import make_left
@@ -27,30 +30,55 @@ Prepare: t.TypeAlias = "Callable[[str, AnyMessage], Prepared]"
 
 
 class PreparedAgain:
-    """Prepares a message again that was prepared for the first account.
+    """Prepares a message again for other accounts.
 
+    :param names: The accounts. The message was prepared for the first of them.
     :param message: The message, before its defaults were filled in.
-    :param first: What it has become for the account *by*.
     """
 
     def __init__(
-        self, members: Members, prepare: Prepare, message: AnyMessage, by: str, first: Prepared
+        self, members: Members, names: Sequence[str], prepare: Prepare, message: AnyMessage
     ) -> None:
         self._members = members
+        self._names = names
         self._prepare = prepare
         self._message = message
-        self._by = by
-        self._first = first
 
-    def __call__(self, account: str) -> Prepared | None:
-        """Return the message for an account; None if a ``before_send`` function stops it."""
-        if account == self._by or self._members.write_alike(self._by, account):
-            return self._first
+    def __call__(self, item: Prepared, account: str) -> Prepared | None:
+        """Return the message for an account; None if a ``before_send`` function stops it.
+
+        :param item: The message as it was prepared first.
+        """
+        if self._members.write_alike(self._names[0], account):
+            return item
         message = self._message
         if isinstance(message, Message):
-            message = _same_mail(message, self._first.message)
-        prepared = self._prepare(account, message)
-        return None if prepared.job is None and not prepared.withheld else prepared
+            message = _same_mail(message, item.message)
+        return withheld_too(item, self._prepare(account, message))
+
+    def differing(self) -> list[str]:
+        """Return the accounts that write the message in another way than the first does."""
+        first, *others = self._names
+        return [name for name in others if not self._members.write_alike(first, name)]
+
+
+def withheld_too(item: Prepared, again: Prepared) -> Prepared | None:
+    """Return *again* without the recipients that are withheld from *item*: suppressed addresses,
+    and those that the staging guard does not allow. None if it has no recipient left."""
+    if (job := again.job) is None:
+        return None
+    if not item.withheld:
+        return again
+    refused = {one.recipient for one in item.withheld}
+    to = [one for one in job.envelope.recipients if one not in refused]
+    if not to:
+        return None
+    more = tuple(one for one in again.withheld if one.recipient not in refused)
+    return again._replace(
+        job=dataclasses.replace(job, envelope=job.envelope.to(to)),
+        withheld=(*item.withheld, *more),
+        recipients=Addresses(dict.fromkeys((*item.recipients, *job.envelope.recipients))),
+    )
 
 
 def _same_mail(message: Message, sent: AnyMessage) -> Message:

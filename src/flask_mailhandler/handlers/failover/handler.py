@@ -81,7 +81,7 @@ class FailoverEmailHandler(EmailHandler):
             return prepared
         for account in others:
             self.members(account).check(prepared.job)
-        again = PreparedAgain(self.members, prepare_for, message, first, prepared)
+        again = PreparedAgain(self.members, self.plan.names, prepare_for, message)
         return prepared._replace(again=again)
 
     def check(self, job: Job) -> None:

@@ -259,7 +259,10 @@ def _for(item: Prepared, account: str) -> Prepared | None:
 
     :raises MessageError: if the account cannot send it as it is.
     """
-    found = item if item.again is None else item.again(account)
+    assert item.job is not None
+    if item.job.account == account:
+        return item
+    found = item if item.again is None else item.again(item, account)
     if found is None or found.job is None or found.job.account == account:
         return found
     return found._replace(job=dataclasses.replace(found.job, account=account))

@@ -113,4 +113,4 @@ def test_silent_handlers() -> None:
     keys: dict[str, t.Any] = {"failover": ["default", "b"], "url": None}
 
     assert handler_of(handler="console", **keys).startswith("ConsoleEmailHandler(")
-    assert handler_of(suppress=True, **keys).startswith("MemoryEmailHandler(")
+    assert handler_of(suppress_send=True, **keys).startswith("MemoryEmailHandler(")

@@ -19,8 +19,7 @@ from sending import UNKNOWN
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("extensions", [(), ("PIPELINING",)])
-@pytest.mark.parametrize("direction", [UP, DOWN])
+@pytest.mark.parametrize(("direction", "extensions"), [(UP, ("PIPELINING",)), (DOWN, ())])
 def test_cut_at_every_octet(
     scripted: Scripted, direction: str, extensions: tuple[str, ...]
 ) -> None:

@@ -168,6 +168,12 @@ class Registration:
         check_circle(self._passes_on, account, self.settings.account(other).name)
         return self.handler(other)
 
+    def passes_on(self, using: str | None) -> bool:
+        """Whether an account passes its messages to others now, which it does not in a test."""
+        account = self.settings.account(using)
+        kind = self.settings.choose(account, testing=self.app.testing, debug=self.app.debug)
+        return account.group is not None and kind is account.group and not self._captures
+
     def sends(self, using: str | None) -> bool:
         """Whether the handler in force really sends; a capture counts as if it did."""
         account = self.settings.account(using)

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import time
 import typing as t
@@ -26,11 +25,11 @@ from ..report import DeferredError
 from ..report import LoginError
 from ..report import Report
 from . import lease
-from .account_faults import Faults
 from .allowance import Allowance
 from .attempt import Attempt
 from .lease import Lease
 from .lease import Renewal
+from .resting import Resting
 from .results import Told
 from .retry import AFTER_LOGIN
 from .retry import backoff
@@ -52,18 +51,6 @@ BATCH = 20
 URGENT = 0.25
 """Seconds between two searches for mail of a higher priority than the claimed rows."""
 _MANY = 10_000
-
-
-@dataclasses.dataclass(slots=True)
-class Resting:
-    """What one worker knows about an account, besides what is in the store."""
-
-    until: float = float("-inf")
-    """When this worker tries the account again, by the monotonic clock. Most often its rate limit
-    is used up until then."""
-    faults: Faults = dataclasses.field(default_factory=Faults)
-    seen: dict[str, tuple[float, int]] = dataclasses.field(default_factory=dict)
-    """The end and the number of the pauses of the accounts of its group, as read last."""
 
 
 class AccountSender:

@@ -14,6 +14,7 @@ from ..handlers.failover.choice import Choice
 from ..handlers.failover.handler import FailoverEmailHandler
 from ..handlers.failover.health import Down
 from .senders import OneSender
+from .shared_health import SHARED
 from .store_retry import retrying
 from .stored_message import read_options
 from .stores.base import Pause
@@ -22,13 +23,11 @@ from .written_again import WrittenAgain
 if t.TYPE_CHECKING:
     from ..handlers.base import EmailHandler
     from ..handlers.prepare import Prepared
-    from .account_sender import Resting
     from .app_access import AppAccess
+    from .resting import Resting
     from .row import Row
     from .stores.base import Store
 
-SHARED = "failover:"
-"""Before the name of an account, in the store: its state as a member of a group."""
 # A server that asks to wait longer is asked again by then.
 _LONGEST = 3600.0
 

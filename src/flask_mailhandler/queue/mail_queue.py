@@ -28,6 +28,7 @@ from .outcomes import DamagedRowError
 from .row import FINISHED
 from .row import Row
 from .row import RowState
+from .shared_health import accounts_down
 from .stats import QueueStats
 from .stores.base import Filter
 from .stores.base import Pause
@@ -138,6 +139,7 @@ class MailQueue:
             counts=self.store.counts(),
             lag=max(0.0, now - min(due, default=now)),
             paused={account: pause.why for account, pause in pauses.items() if pause.until > now},
+            down=accounts_down(self.store, self.app_access),
         )
 
     def rows(

@@ -170,6 +170,7 @@ class QueueViews:
                 accounts=[*queue.accounts],
                 deletable=0 if wrong else sum(counts.get(state, 0) for state in terms.deletes),
                 paused=stats.paused,
+                down=stats.down,
                 late=int(stats.lag // 60) if stats.lag >= _LATE else 0,
                 when=functools.partial(when, today()),
                 query=_query(),

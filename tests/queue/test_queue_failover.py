@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
 import email
 import typing as t
 
 import pytest
 
+from clocks import skewed
 from failing_over import health_of
 from failing_over import url_of
+from flask_mailhandler import Address
 from flask_mailhandler import Message
-from flask_mailhandler import Outcome
 from flask_mailhandler import State
+from flask_mailhandler.handlers.failover.health import Down
 from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue.begun import Begun
 from flask_mailhandler.queue.outcomes import Settled
-from flask_mailhandler.queue.stores.base import Pause
+from pooling import Clock
+from queueing import Shop
 from queueing import shop
 from queueing import who
 from sending import job
@@ -32,7 +34,6 @@ from servers.providers.resend import FakeResend
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-    from queueing import Shop
     from sending import Listener
 
 DOWN = {"greeting": "421 4.3.2 no"}
@@ -76,20 +77,195 @@ def test_a_row_is_sent_by_the_reserve(scripted: Scripted, tmp_path: Path) -> Non
     assert len(first.connections) == 1
 
 
-def test_the_workers_share_what_is_down(scripted: Scripted, tmp_path: Path) -> None:
-    """A worker that begins knows what another one has found out, also that it is over."""
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the pauses. It stands still until a test moves it."""
+    clock = Clock()
+    for module in ("handlers.failover.health", "queue.group_senders"):
+        monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
+    return clock
+
+
+def test_the_workers_share_what_is_down(scripted: Scripted, tmp_path: Path, pauses: Clock) -> None:
+    """A worker that begins knows what another one has found out, also when that is over."""
     first, second = scripted(on={"greeting": ["421 4.3.2 no"]}), scripted()
     keys = keys_of(url_of(first), second)
     with shop(tmp_path, **keys) as one, shop(tmp_path, **keys) as other:
-        one.mail.send_later(letter())
-        one.queue.run_once()
-        with other.app.app_context():
-            other.mail.send_later(letter())
-            other.queue.run_once()
-            assert account_of(other, 1) == "backup"
-            assert list(health_of(other.mail).states()) == ["default"]
+        with one.app.app_context():
+            one.mail.send_later(letter())
+            one.queue.run_once()
+        other.mail.send_later(letter())
+        other.queue.run_once()
+        assert account_of(other, 1) == "backup"
+        assert list(health_of(other.mail).states()) == ["default"]
         assert len(first.connections) == 1
 
-        # The pause is over: the first to try it finds it up.
-        state = health_of(one.mail).states()["default"]
-        health_of(one.mail).learn("default", t.cast("t.Any", state)._replace_until(0.0))
+        pauses.passed += 6
+        with skewed(6):
+            with one.app.app_context():
+                one.mail.send_later(letter())
+                one.queue.run_once()
+                assert account_of(one, 2) == "default"
+            assert list(health_of(other.mail).states()) == ["default"]
+            other.mail.send_later(letter())
+            other.queue.run_once()
+            assert account_of(other, 3) == "default"
+            assert health_of(other.mail).states() == {}
+            assert other.queue.stats().down == {}
+
+
+def test_all_are_down(scripted: Scripted, tmp_path: Path, pauses: Clock) -> None:
+    """If no account is up, the mail waits until one of them is tried again. No attempt counts."""
+    first, second = scripted(on=DOWN), scripted(on=DOWN)
+    with shop(tmp_path, **keys_of(url_of(first), second)) as here:
+        for _ in range(3):
+            here.mail.send_later(letter())
+        here.queue.run_once()
+
+        assert here.states == ["waiting"] * 3
+        assert [row.attempts for row in here.rows] == [0] * 3
+        pause = here.queue.store.pause("default")
+        assert pause.times == 1
+        assert pause.until - here.queue.store.now() <= 6
+        assert list(here.queue.stats().down) == ["default", "backup"]
+        assert [len(server.connections) for server in (first, second)] == [1, 1]
+
+
+def test_a_repeat_goes_to_the_account_that_knows_it(
+    scripted: Scripted, tmp_path: Path, pauses: Clock
+) -> None:
+    """A message that a provider may have taken is repeated there with its key, and by no other
+    account, although that provider is down."""
+    server = scripted()
+    with FakeResend() as fake, shop(tmp_path, **keys_of(fake.mail_url, server)) as here:
+        fake.manners.extend([LOST, LOST])
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert here.states == ["waiting"]
+        assert "default" in health_of(here.mail).states()
+
+        # It cannot be reached, and the message waits for it; new mail does not.
+        fake.manners.append(not_taken_and(page(429)))
+        here.mail.send_later(letter())
+        here.all_later()
+        here.queue.run_once()
+        assert here.states == ["waiting", "sent"]
+        assert account_of(here, 1) == "backup"
+        assert here.queue.stats().paused == {}
+
+        here.all_later()
+        here.queue.run_once()
+        assert here.states == ["sent", "sent"]
+        assert account_of(here) == "default"
+
+    assert len(fake.taken) == 1
+    assert len(server.accepted) == 1
+
+
+def test_a_repeat_by_the_second_account(scripted: Scripted, tmp_path: Path, pauses: Clock) -> None:
+    """The same holds for a provider that is not the first account."""
+    first = scripted(on=DOWN)
+    with FakeResend() as fake:
+        keys = keys_of(url_of(first), first, MAIL_ACCOUNTS={"backup": {"url": fake.mail_url}})
+        with shop(tmp_path, **keys) as here:
+            fake.manners.extend([LOST, LOST])
+            here.mail.send_later(letter())
+            here.queue.run_once()
+            assert here.states == ["waiting"]
+            (recipient,) = outcomes.from_json(here.rows[0].recipients)
+            assert recipient.known_to == "ResendEmailHandler of backup"
+
+            pauses.passed += 1000  # the first is due, and is not asked
+            here.all_later()
+            here.queue.run_once()
+            assert here.states == ["sent"]
+
+    assert len(fake.taken) == 1
+    assert len(first.connections) == 1
+
+
+def test_an_unknown_outcome_is_held(scripted: Scripted, tmp_path: Path) -> None:
+    """A message that a server may have taken is held, and no other account gets it."""
+    first, second = scripted(on={"end of data": Taken(DROP)}), scripted()
+    with shop(tmp_path, **keys_of(url_of(first), second)) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert here.states == ["held"]
+
+    assert second.connections == []
+
+
+def test_the_outcomes_of_a_row(scripted: Scripted, tmp_path: Path) -> None:
+    """Each recipient keeps the account that its outcome is from."""
+    first = scripted(on={"RCPT TO:<relay@": "554 5.7.1 Relay access denied"})
+    second = scripted()
+    with shop(tmp_path, **keys_of(url_of(first), second)) as here:
+        here.mail.send_later(letter("ann@example.com", "relay@example.com"))
+        here.queue.run_once()
+
+        (row,) = here.rows
+        report = here.queue.report(row)
+        assert who(row) == {"ann@example.com": "accepted", "relay@example.com": "accepted"}
+        assert [one.account for one in outcomes.from_json(row.recipients)] == ["default", "backup"]
+        assert report.account == "default"
+        assert [one.account for one in report.outcomes] == ["", "backup"]
+
+
+def test_the_rate_limits(scripted: Scripted, tmp_path: Path) -> None:
+    """A message counts for the account that sends it. If its limit is used up, the rows wait."""
+    first, second = scripted(), scripted()
+    keys = keys_of(url_of(first), second, MAIL_RATE_LIMIT="2/h", backup={"rate_limit": "1/h"})
+    with shop(tmp_path, **keys) as here:
+        for _ in range(4):
+            here.mail.send_later(letter())
+        here.queue.run_once()
+        assert here.states == ["sent", "sent", "waiting", "waiting"]
+        assert [row.attempts for row in here.rows] == [1, 1, 0, 0]
+
+        health_of(here.mail).learn("default", Down(0.0, float("inf"), 1, "a test"))
+        here.queue.run_once()
+        assert here.states == ["sent", "sent", "sent", "waiting"]
+
+    assert [len(server.accepted) for server in (first, second)] == [2, 1]
+
+
+def test_suppressed_recipients(scripted: Scripted, tmp_path: Path) -> None:
+    """A recipient that gets no mail gets none through another account either."""
+    first, second = scripted(on=DOWN), scripted()
+    backup = {"default_from": "backup@example.org"}
+    keys = keys_of(url_of(first), second, backup=backup, MAIL_SUPPRESSIONS=True)
+    keys["MAIL_QUEUE"] = "sqlite"
+    with shop(tmp_path, **keys) as here:
+        for _ in range(2):
+            here.mail.send_later(letter("ann@example.com", "bob@example.com"))
+        here.mail.suppressions.add("bob@example.com", reason="asked")
+        here.queue.run_once()
+        assert here.states == ["sent"] * 2
+
+    assert [one.recipients for one in second.accepted] == [("ann@example.com",)] * 2
+
+
+def test_a_note_names_one_account(tmp_path: Path) -> None:
+    """If one account has announced a message for recipients that another does not send to, a crash
+    leaves all of them unknown: no provider would recognize a repeat to them all."""
+    to = [Address("ann@example.com"), Address("bob@example.com")]
+    both = dict.fromkeys(["ann@example.com", "bob@example.com"])
+    row: t.Any = None
+    began = Begun(
+        row, outcomes.waiting(to), t.cast("t.Any", None), both, known_to="SMTPEmailHandler"
+    )
+
+    assert began.is_by_another("ResendEmailHandler of b", job(to=["bob@example.com"]))
+    assert not began.is_by_another("ResendEmailHandler of b", job(to=to))
+    assert not began.is_by_another("SMTPEmailHandler", job(to=["bob@example.com"]))
+
+
+def test_what_earlier_releases_can_read() -> None:
+    """A row has the account of an outcome only if it is not the row's own."""
+    plain = Settled(Address("ann@example.com"), State.ACCEPTED, 250)
+    other = Settled(Address("ann@example.com"), State.ACCEPTED, 250, account="backup")
+
+    assert outcomes.to_json([plain]).count(",") == 5
+    assert outcomes.from_json(outcomes.to_json([plain, other])) == (plain, other)
+    with pytest.raises(outcomes.DamagedRowError):
+        outcomes.from_json(outcomes.to_json([other]).replace('"backup"', "7"))

@@ -54,6 +54,7 @@ class GroupSenders(OneSender):
         self._app_access = app_access
         self._resting = resting
         self._choice: Choice | None = None
+        self.share()  # before what is stored takes its place
         for name in handler.plan.names:
             self._learn(name)
 

@@ -373,6 +373,19 @@ def test_a_list_in_whose_middle_it_breaks(scripted: Scripted, extensions: tuple[
     assert [report.account for report in reports] == ["default"] * 2 + ["backup"] * 4
 
 
+def test_a_list_while_all_are_down(scripted: Scripted, pauses: Clock) -> None:
+    """The rest of a list does not wait for each account again, until a pause is over."""
+    first, second = (scripted(on={"greeting": ["421 4.3.2 no"]}) for _ in range(2))
+    with two(first, second) as mail:
+        reports = []
+        for report in mail.send_each(letters(5)):
+            reports.append(report)
+            pauses.passed += 2
+
+    assert [states(report)[0] for report in reports] == [DEFERRED] * 3 + [ACCEPTED] * 2
+    assert [len(server.connections) for server in (first, second)] == [2, 1]
+
+
 def test_an_iteration_that_is_given_up(scripted: Scripted) -> None:
     """A caller that stops iterating leaves no message half sent."""
     first, second = scripted(on={"greeting": "421 4.3.2 no"}), scripted()

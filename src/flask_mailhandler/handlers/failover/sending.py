@@ -26,10 +26,17 @@ from ...address import Addresses
 from ...errors import MessageError
 from ...log import logger
 from ...log import masked
+from ...phase import State
+from ...report import About
+from ...report import conclude
+from ...report import DeferredError
+from ...report import DeliveryError
 from ...report import Job
 from ...report import Observe
+from ...report import Outcome
 from ...report import Report
 from ..prepare import Prepared
+from ..unreported import with_withheld
 from ..unreported import without_delivery
 from . import rules
 from .choice import Choice
@@ -96,6 +103,8 @@ class Sending:
         """The message after the run in hand, for which another account was chosen."""
         self._begun: collections.deque[_Begun] = collections.deque()
         self._reported = 0.0
+        self._failed: DeliveryError | None = None
+        """The error of the last message, if no account could send it."""
 
     def reports(self) -> Iterator[Report]:
         """Yield a report for each message, in order."""
@@ -109,6 +118,10 @@ class Sending:
                     continue
                 self._next = item, self._choose(item)
             (item, choice), self._next = self._next, None
+            if self._failed is not None and choice.was_down and not choice.probe:
+                # All accounts have failed in this call. A long list does not wait for each.
+                yield _not_tried(item, choice, self._failed)
+                continue
             yield from self._run(item, choice)
 
     def _choose(self, item: Prepared) -> Choice:
@@ -188,6 +201,7 @@ class Sending:
             later = self._send_one(item, choice, report, rest)
             self._health.note(choice, later)
             report = joined(report, later, rest)
+        self._failed = report.error if rest else None
         return report
 
     def _for_the_rest(
@@ -266,6 +280,17 @@ def _for(item: Prepared, account: str) -> Prepared | None:
     if found is None or found.job is None or found.job.account == account:
         return found
     return found._replace(job=dataclasses.replace(found.job, account=account))
+
+
+def _not_tried(item: Prepared, choice: Choice, error: DeliveryError) -> Report:
+    """Report on a message that would fail as the one before it."""
+    assert item.job is not None
+    job = dataclasses.replace(item.job, account=choice.account)
+    outcomes = [
+        Outcome(recipient, State.DEFERRED, text=str(error), about=About.ACCOUNT)
+        for recipient in job.envelope.recipients
+    ]
+    return with_withheld(item, conclude(job, outcomes, DeferredError(str(error))))
 
 
 def _refused(item: Prepared, error: MessageError) -> Prepared:

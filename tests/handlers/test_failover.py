@@ -46,7 +46,7 @@ if t.TYPE_CHECKING:
     from flask_mailhandler import State
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the pauses. It stands still until a test moves it."""
     clock = Clock()
@@ -341,7 +341,7 @@ def test_what_is_printed(scripted: Scripted, caplog: pytest.LogCaptureFixture) -
 @pytest.mark.parametrize("how", ["send", "list", "generator", "parallel"])
 def test_a_list(scripted: Scripted, how: str) -> None:
     """The rest of a list does not try an account that is down, and shares a connection."""
-    first, second = scripted(on={"greeting": "421 4.3.2 no"}), scripted()
+    first, second = scripted(on={"greeting": "554 no service"}), scripted()
     with two(first, second) as mail:
         messages = letters(6)
         if how == "send":

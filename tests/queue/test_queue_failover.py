@@ -18,6 +18,7 @@ from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue.begun import Begun
 from flask_mailhandler.queue.outcomes import Settled
 from pooling import Clock
+from queue_page_app import looking
 from queueing import Shop
 from queueing import shop
 from queueing import who
@@ -44,6 +45,15 @@ def keys_of(first: str, second: Listener, **keys: t.Any) -> dict[str, t.Any]:
     backup = {"url": url_of(second), **keys.pop("backup", {})}
     failover = {"MAIL_FAILOVER": ["default", "backup"]}
     return {"MAIL_URL": first, "MAIL_ACCOUNTS": {"backup": backup}, **failover, **keys}
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of the pauses. It stands still until a test moves it."""
+    clock = Clock()
+    for module in ("handlers.failover.health", "queue.group_senders"):
+        monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
+    return clock
 
 
 def account_of(here: Shop, number: int = 0) -> str:
@@ -77,15 +87,6 @@ def test_a_row_is_sent_by_the_reserve(scripted: Scripted, tmp_path: Path) -> Non
     assert len(first.connections) == 1
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of the pauses. It stands still until a test moves it."""
-    clock = Clock()
-    for module in ("handlers.failover.health", "queue.group_senders"):
-        monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
-    return clock
-
-
 def test_the_workers_share_what_is_down(scripted: Scripted, tmp_path: Path, pauses: Clock) -> None:
     """A worker that begins knows what another one has found out, also when that is over."""
     first, second = scripted(on={"greeting": ["421 4.3.2 no"]}), scripted()
@@ -114,7 +115,7 @@ def test_the_workers_share_what_is_down(scripted: Scripted, tmp_path: Path, paus
             assert other.queue.stats().down == {}
 
 
-def test_all_are_down(scripted: Scripted, tmp_path: Path, pauses: Clock) -> None:
+def test_all_are_down(scripted: Scripted, tmp_path: Path) -> None:
     """If no account is up, the mail waits until one of them is tried again. No attempt counts."""
     first, second = scripted(on=DOWN), scripted(on=DOWN)
     with shop(tmp_path, **keys_of(url_of(first), second)) as here:
@@ -269,3 +270,23 @@ def test_what_earlier_releases_can_read() -> None:
     assert outcomes.from_json(outcomes.to_json([plain, other])) == (plain, other)
     with pytest.raises(outcomes.DamagedRowError):
         outcomes.from_json(outcomes.to_json([other]).replace('"backup"', "7"))
+
+
+def test_the_page(scripted: Scripted, tmp_path: Path) -> None:
+    """The queue page shows the accounts that are down, and which account has sent a message."""
+    first, second = scripted(on=DOWN), scripted()
+    here = looking(tmp_path, None, **keys_of(url_of(first), second))
+    with here.app.app_context():
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        browser = here.app.test_client()
+        page_of_all = browser.get("/_mail/queue/").get_data(as_text=True)
+        page_of_one = browser.get("/_mail/queue/1").get_data(as_text=True)
+        found = browser.get("/_mail/api/queue").get_json()
+        one = browser.get("/_mail/api/queue/1").get_json()
+        here.queue.close()
+
+    assert "The account default is down, and others send its mail: 127.0.0.1:" in page_of_all
+    assert "</span> via backup</td>" in page_of_one
+    assert list(found["down"]) == ["default"]
+    assert [recipient["account"] for recipient in one["recipients"]] == ["backup"]

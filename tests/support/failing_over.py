@@ -34,7 +34,7 @@ def app_of(first: str, second: str, **keys: t.Any) -> Iterator[Mail]:
     app.config["MAIL_ACCOUNTS"] = {"backup": backup, **keys.pop("accounts", {})}
     app.config["MAIL_FAILOVER"] = ["default", "backup"]
     app.config.update(keys)
-    mail = Mail(app, cli=None)
+    mail = Mail(app)
     with app.app_context():
         try:
             yield mail

@@ -139,7 +139,10 @@ def of_app(using: str | None, *, alone: bool = False) -> InForce:
     found = InForce(account, kind, decided_by, deliver, not_set, captured, shared, hooked)
     if alone or group is None or not mine.passes_on(using):
         return found
-    members = tuple(of_app(name, alone=True) for name in group.names)
+    members = tuple(
+        dataclasses.replace(of_app(name, alone=True), of_the_app=shared if number == 0 else list)
+        for number, name in enumerate(group.names)
+    )
     passes_on = functools.partial(_passes_on, mine, group)
     return dataclasses.replace(found, members=members, passes_on=passes_on)
 

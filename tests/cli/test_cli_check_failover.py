@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typing as t
 
+from flask import current_app
+
 from failing_over import app_of
 from failing_over import url_of
-from flask_mailhandler.app.current import registration
 from sending import letter
 from sending import Scripted
 
@@ -20,7 +21,7 @@ def test_each_account_is_tried(scripted: Scripted, tmp_path: Path) -> None:
     first, second = scripted(on={"greeting": "421 4.3.2 no"}), scripted()
     queue = {"MAIL_QUEUE": str(tmp_path / "queue.sqlite"), "MAIL_QUEUE_ENGINE": "none"}
     with app_of(url_of(first), url_of(second), **queue) as mail:
-        run = registration().app.test_cli_runner().invoke
+        run = current_app.test_cli_runner().invoke
         before = run(args=["mail", "check"])
         assert mail.send(letter()).account == "backup"
         mail.send_later(letter())
@@ -47,7 +48,7 @@ def test_live(scripted: Scripted) -> None:
     """With --live, one message goes through each account, whatever is down."""
     servers = [scripted(), scripted()]
     with app_of(*map(url_of, servers)):
-        run = registration().app.test_cli_runner().invoke
+        run = current_app.test_cli_runner().invoke
         tried = run(args=["mail", "check", "--live", "--to", "ann@example.com"])
         sent = run(
             args=["mail", "send", "--to", "ann@example.com", "--subject", "Hi", "--text", "x"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import dataclasses
 import email
 import threading
 import time
@@ -16,8 +17,11 @@ from failing_over import health_of
 from failing_over import two
 from failing_over import url_of
 from flask_mailhandler import Address
+from flask_mailhandler import ConfigurationError
+from flask_mailhandler import EmailHandler
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
+from flask_mailhandler import Phase
 from flask_mailhandler.handlers.failover import rules
 from flask_mailhandler.handlers.failover.health import Down
 from forking import in_child
@@ -41,9 +45,15 @@ from servers.providers.fake import not_taken_and
 from servers.providers.resend import FakeResend
 
 if t.TYPE_CHECKING:
+    from collections.abc import Callable
+    from collections.abc import Iterable
+    from collections.abc import Iterator
+
+    from flask_mailhandler import Job
     from flask_mailhandler import Mail
     from flask_mailhandler import Report
     from flask_mailhandler import State
+    from flask_mailhandler.report import Observe
 
 
 @pytest.fixture(autouse=True)
@@ -579,3 +589,74 @@ def test_nothing_is_sent_in_a_test(scripted: Scripted) -> None:
     with two(first, second, MAIL_REDIRECT_TO="dev@example.com") as mail:
         mail.send(letter("ann@example.com"))
     assert [one.recipients for one in second.accepted] == [(Address("dev@example.com"),)]
+
+
+# What is less usual
+
+
+def test_what_only_the_second_cannot_send(scripted: Scripted) -> None:
+    """A before_send function that stops the message for one account leaves it to the others."""
+    servers = [scripted(on={"greeting": "421 4.3.2 no"}), scripted(), scripted()]
+    one, two_, three = map(url_of, servers)
+    keys = {"MAIL_FAILOVER": ["default", "backup", "third"], "accounts": {"third": {"url": three}}}
+    with app_of(one, two_, backup={"default_from": "backup@example.org"}, **keys) as mail:
+
+        @mail.before_send
+        def stop(message: Message) -> Message | None:
+            return None if message.from_addr == "backup@example.org" else message
+
+        message = Message(subject="Hi", text="x", to="ann@example.com")
+        found = [mail.send(message).account for _ in range(2)]  # unknown to be down, and known
+        servers[2].stop()
+        report = send(mail, message)
+
+    assert found == ["third"] * 2
+    assert servers[1].connections == []
+    # Only the first account is left to try, and it is down.
+    assert (states(report), report.account) == ([DEFERRED], "default")
+
+
+def test_recipients_after_an_interruption(
+    scripted: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If an exception ends the second delivery, the recipients of the first are still told."""
+    first = scripted(on={"RCPT TO:<relay@": "554 5.7.1 Relay access denied"})
+    second = scripted()
+    told: list[Report] = []
+
+    def interrupt(phase: Phase, job: Job) -> None:
+        if job.account == "backup":
+            raise KeyboardInterrupt
+
+    with two(first, second) as mail:
+        prepared = mail.handler.prepare(letter("ann@example.com", "relay@example.com"))
+        with pytest.raises(KeyboardInterrupt):
+            list(mail.handler.dispatch([prepared], interrupt, left=told.append))
+
+    (report,) = told
+    assert report.accepted == ["ann@example.com"]
+    assert report.unknown == []
+
+
+def test_a_handler_that_leads_back(scripted: Scripted) -> None:
+    """An account whose handler passes messages back to the group is an error."""
+    server = scripted()
+    with app_of(url_of(server), url_of(server), accounts={"p": {"handler": Passing}}) as mail:
+        assert mail.send(letter(), using="p").ok
+    keys = {"MAIL_FAILOVER": ["p", "default"], "accounts": {"p": {"handler": Passing}}}
+    circle = pytest.raises(ConfigurationError, match="in a circle: 'p' -> 'default' -> 'p'")
+    with app_of(url_of(server), url_of(server), **keys) as mail, circle:
+        mail.send(letter())
+
+
+class Passing(EmailHandler):
+    """Passes every job on to the default account."""
+
+    handler_for: Callable[[str], EmailHandler] | None = None
+
+    def with_handlers(self, handler_for: Callable[[str], EmailHandler]) -> t.Self:
+        return dataclasses.replace(self, handler_for=handler_for)
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        assert self.handler_for is not None
+        yield from self.handler_for("default").deliver(jobs, observe)

@@ -290,3 +290,27 @@ def test_the_page(scripted: Scripted, tmp_path: Path) -> None:
     assert "</span> via backup</td>" in page_of_one
     assert list(found["down"]) == ["default"]
     assert [recipient["account"] for recipient in one["recipients"]] == ["backup"]
+
+
+def test_the_order_decides(scripted: Scripted, tmp_path: Path) -> None:
+    """The header of a row is that of the account that sends it, whatever its place in the order,
+    and the staging guard of each account applies."""
+    first, second = scripted(on=DOWN), scripted()
+    keys = keys_of(url_of(second), first, backup={"default_from": "backup@example.org"})
+    keys |= {"MAIL_FAILOVER": ["backup", "default"], "MAIL_BOUNCE_ADDRESS": "bounces@example.com"}
+    with shop(tmp_path, SECRET_KEY="k", **keys) as here:
+        here.mail.send_later(Message(subject="Hi", text="x", to="ann@example.com"))
+        here.queue.run_once()
+        assert account_of(here) == "default"
+    guarded = keys | {"MAIL_REDIRECT_TO": "dev@example.com"}
+    with shop(tmp_path, SECRET_KEY="k", **keys) as here:
+        here.mail.send_later(Message(subject="Hi", text="x", to="ann@example.com"))
+    with shop(tmp_path, SECRET_KEY="k", **guarded) as here:
+        here.queue.run_once()
+        assert here.states == ["sent", "sent"]
+
+    one, other = second.accepted
+    assert email.message_from_bytes(one.content)["From"] == "shop@example.com"
+    assert one.recipients == ("ann@example.com",)
+    assert one.sender.startswith("bounces+")
+    assert other.recipients == ("dev@example.com",)

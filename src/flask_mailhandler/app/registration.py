@@ -147,15 +147,20 @@ class Registration:
         if account.group is not None and kind is account.group:
             from .groups import group_handler  # few apps have more than one way out
 
-            return group_handler(account, self._own_handler, self.edges)
+            own_handler = functools.partial(self._own_handler, account.name)
+            return group_handler(account, own_handler, self.edges)
         built = account.build(kind).with_handlers(
             functools.partial(self._handler_for, account.name)
         )
         vars(built)["of_account"] = account.name
         return built
 
-    def _own_handler(self, name: str) -> EmailHandler:
-        """Return the handler of an account itself, without its group."""
+    def _own_handler(self, group: str, name: str) -> EmailHandler:
+        """Return the handler of an account itself, for the handler of *group*."""
+        if name != group:
+            from .other_accounts import check_circle
+
+            check_circle(self._passes_on, group, name)
         account, app = self.settings.account(name).alone, self.app
         kind = self.settings.choose(account, testing=app.testing, debug=app.debug)
         found = self._handlers.get((name, kind)) or self._build(account, kind)

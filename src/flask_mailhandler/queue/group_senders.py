@@ -6,6 +6,7 @@ shared with the other workers through the store.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import typing as t
 
@@ -13,6 +14,7 @@ from ..handlers.failover import rules
 from ..handlers.failover.choice import Choice
 from ..handlers.failover.handler import FailoverEmailHandler
 from ..handlers.failover.health import Down
+from .outcomes import from_json
 from .senders import OneSender
 from .shared_health import SHARED
 from .store_retry import retrying
@@ -68,9 +70,17 @@ class GroupSenders(OneSender):
         if known_to:
             found = (name for name in self._names if self._known_as(name) == known_to)
             choice = Choice(next(found), only=True)
-        others = read_options(row).get("others", {})
-        again = WrittenAgain(self._group.members, self._names[0], others)
-        return prepared._replace(via=choice, again=again)
+        job, first = prepared.job, self._names[0]
+        if job is None:
+            return prepared
+        # A header for the recipients of the row says too much to those of the staging guard.
+        own = {one.recipient for one in from_json(row.recipients)}
+        redirected = not own.issuperset(job.envelope.recipients)
+        others = {} if redirected else read_options(row).get("others", {})
+        again = WrittenAgain(self._group.members, first, others)
+        return prepared._replace(
+            job=dataclasses.replace(job, account=first), via=choice, again=again
+        )
 
     def repeatable(self, account: str) -> tuple[str, float | None]:
         if account not in self._names:

@@ -35,6 +35,7 @@ from ...report import Job
 from ...report import Observe
 from ...report import Outcome
 from ...report import Report
+from ...report import report_on
 from ..prepare import Prepared
 from ..unreported import with_withheld
 from ..unreported import without_delivery
@@ -162,10 +163,10 @@ class Sending:
         if item.job is None:
             return item
         try:
-            found = _for(item, choice.account)
+            found, why = _for(item, choice.account), "it cannot send the message as it is"
         except MessageError as error:
-            return _refused(item, error)
-        return item if found is None else found
+            found, why = None, str(error)
+        return _deferred(item, choice.account, why) if found is None else found
 
     def _dispatched(
         self, choice: Choice, share: Iterator[Prepared], left: Callable[[Report], None] | None
@@ -183,26 +184,38 @@ class Sending:
 
     def _settled(self, begun: _Begun, report: Report) -> Report:
         """Return the report of a message in the end: it goes on as long as it may."""
+        if not report.account:  # it could not be prepared for the account
+            found, error = report.outcomes, report.error
+            account = begun.choice.account
+            report = report_on(report.message, report.message_id, found, error, account=account)
         self._health.note(begun.choice, report)
         if begun.choice.only:
             return report
-        tried = {begun.choice.account}
-        probed = begun.choice.was_down
-        while rest := rules.may_go_on(report):
-            choice = self._health.choose(self._plan, tried, probed=probed)
-            if choice is None:
-                break
-            tried.add(choice.account)
-            if (item := self._for_the_rest(begun, choice, report, rest)) is None:
-                continue
-            if self._pace is not None and not self._pace.enter(choice.account):
-                break
-            probed = probed or choice.was_down
-            later = self._send_one(item, choice, report, rest)
-            self._health.note(choice, later)
-            report = joined(report, later, rest)
+        tried, probed = {begun.choice.account}, begun.choice.was_down
+        given_up: list[Report] = []
+        rest = rules.may_go_on(report)
+        try:
+            while rest and (choice := self._health.choose(self._plan, tried, probed=probed)):
+                tried.add(choice.account)
+                if (item := self._for_the_rest(begun, choice, report, rest)) is None:
+                    continue
+                if self._pace is not None and not self._pace.enter(choice.account):
+                    break
+                probed = probed or choice.was_down
+                later = self._send_one(item, choice, report, given_up)
+                self._health.note(choice, later)
+                report = joined(report, later, rest)
+                rest = rules.may_go_on(report)
+        except BaseException:
+            self._leave(joined(report, given_up[0], rest) if given_up else report)
+            raise
         self._failed = report.error if rest else None
         return report
+
+    def _leave(self, report: Report) -> None:
+        """Tell the caller of a message that a server may have, and that cannot be reported."""
+        if self._left is not None and (report.accepted or report.unknown):
+            self._left(report)
 
     def _for_the_rest(
         self, begun: _Begun, choice: Choice, report: Report, rest: Addresses
@@ -245,10 +258,13 @@ class Sending:
         # In a list, a message is drawn while the one before it is still being sent.
         return float(allowed) - (time.monotonic() - max(begun.at, self._reported))
 
-    def _send_one(self, item: Prepared, choice: Choice, before: Report, rest: Addresses) -> Report:
+    def _send_one(
+        self, item: Prepared, choice: Choice, before: Report, given_up: list[Report]
+    ) -> Report:
         """Send a message to the recipients that are left.
 
-        If an exception ends that, the caller is told of those that the first account has reached.
+        :param given_up: Gets the report of a message that a server may have, if an exception ends
+            the delivery.
         """
         logger.warning(
             "%s goes on from the account %s to %s: %s",
@@ -257,14 +273,7 @@ class Sending:
             choice.account,
             masked(str(before.error)),
         )
-        told: list[Report] = []
-        left = None if self._left is None else told.append
-        try:
-            (report,) = self._dispatched(choice, iter([item]), left)
-        except BaseException:
-            if self._left is not None and (told or before.accepted):
-                self._left(joined(before, told[0], rest) if told else before)
-            raise
+        (report,) = self._dispatched(choice, iter([item]), given_up.append)
         return t.cast(Report, report)
 
 
@@ -293,8 +302,12 @@ def _not_tried(item: Prepared, choice: Choice, error: DeliveryError) -> Report:
     return with_withheld(item, conclude(job, outcomes, DeferredError(str(error))))
 
 
-def _refused(item: Prepared, error: MessageError) -> Prepared:
-    from ..unreported import refused  # few messages are
-
+def _deferred(item: Prepared, account: str, why: str) -> Prepared:
+    """Return a message that an account cannot send, as one that needs no delivery. Another account
+    may send it later, so it is deferred."""
     assert item.job is not None
-    return refused(item, item.job, error)
+    text, to = f"{account}: {why}", item.job.envelope.recipients
+    mine = {one: Outcome(one, State.DEFERRED, text=text, about=About.SENDER) for one in to}
+    all_of_them = mine | {one.recipient: one for one in item.withheld}
+    order = item.recipients or to
+    return item._replace(job=None, withheld=tuple(all_of_them[one] for one in order))

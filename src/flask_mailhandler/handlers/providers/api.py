@@ -13,12 +13,9 @@ from email.message import Message as MIMEMessage
 
 from ...config import Option
 from ...config import URL
-from ...content import Content
 from ...errors import ConfigurationError
 from ...errors import MessageError
 from ...net.deadline import Deadline
-from ...net.masking import Echoes
-from ...net.quoting import escape
 from ...phase import State
 from ...report import About
 from ...report import conclude
@@ -43,6 +40,7 @@ from .spelling import Spelling
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...content import Content
     from ...envelope import Envelope
     from ...message.message import Message
     from ...net.http.pool import Pool
@@ -107,10 +105,11 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 f"MAIL_API_KEY is not set: {self.provider} needs the key of its API. Set it, or"
                 f" write MAIL_URL = '{example}'."
             )
-        self.check_tls()
+        self.make_ready()
 
-    def check_tls(self) -> None:
-        """Check the options of TLS.
+    def make_ready(self) -> None:
+        """Check the options of TLS, and load what sends: an app that is registered makes its
+        handler, so that no request and no thread loads a module.
 
         :raises ConfigurationError: if they do not go together, or the file cannot be read.
         """
@@ -119,6 +118,9 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE into it yourself."
             )
         self.check_files("tls_ca_file")
+        from ...events.webhooks import own_ids  # noqa: F401
+        from ...net import masking  # noqa: F401
+        from ...net.http import pool  # noqa: F401
 
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:
@@ -283,6 +285,9 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     def shown(self, text: str) -> str:
         """Return a text of the provider in one line that is safe to show."""
+        from ...net.masking import Echoes
+        from ...net.quoting import escape
+
         line = " ".join(text.split())
         known = Echoes(self.secrets())
         (found,) = known.hide([escape(line.encode(errors="backslashreplace"))])

@@ -14,9 +14,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ...address import Address
-from ...attachment import Attachment
 from ...errors import MessageError
-from ...mime.encoded_words import encoded_words
 from ...phase import State
 from ...report import About
 from ...report import Job
@@ -35,6 +33,7 @@ from .spellings import BREVO_CUSTOM
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...attachment import Attachment
     from ...message.message import Message
     from ...net.http.request import Request
     from ...net.http.response import Response
@@ -188,6 +187,8 @@ def _person(address: Address) -> dict[str, str]:
 
 def _reply_to(address: Address) -> dict[str, str]:
     """Return an address with its name, encoded because Brevo would send it in 8 bits."""
+    from ...mime.encoded_words import encoded_words
+
     found = person(address)
     if not address.name.isascii():
         found["name"] = " ".join(encoded_words(address.name))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ...attachment import Attachment
 from ...config import Option
 from ...config import text as read_text
 from ...phase import State
@@ -30,6 +29,7 @@ from .spellings import POSTMARK
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...attachment import Attachment
     from ...message.message import Message
     from ...net.http.request import Request
     from ...net.http.response import Response

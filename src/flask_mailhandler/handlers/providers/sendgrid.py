@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 
 from ...address import Address
-from ...attachment import Attachment
 from ...config import URL
 from ...errors import ConfigurationError
 from ...errors import MessageError
@@ -39,6 +38,7 @@ from .spellings import SENDGRID
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...attachment import Attachment
     from ...envelope import Envelope
     from ...message.message import Message
     from ...net.http.request import Request

@@ -16,11 +16,13 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 
 from ...address import Address
-from ...envelope import Envelope
 from ...errors import MessageError
 from ...frozen import Frozen
-from ...message.message import Message
 from ...text.checks import shorten
+
+if t.TYPE_CHECKING:
+    from ...envelope import Envelope
+    from ...message.message import Message
 
 Fields: t.TypeAlias = "Iterable[tuple[str, str]]"
 # A line of a header has at most 998 octets, and the name of the field and its colon are among them.

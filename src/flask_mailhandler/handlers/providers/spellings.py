@@ -23,11 +23,13 @@ import re
 import typing as t
 from collections.abc import Iterator
 
-from ...message.message import Message
 from .spelling import ANY
 from .spelling import Form
 from .spelling import json_in_header
 from .spelling import Spelling
+
+if t.TYPE_CHECKING:
+    from ...message.message import Message
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html, and
 # https://resend.com/docs/api-reference/emails/send-email: the same for names and values.
@@ -80,6 +82,8 @@ def _postmark_header(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _pairs(message: Message) -> dict[str, str]:
+    if not message.tags:
+        return dict(message.metadata)
     from ...events.webhooks.own_ids import A_TAG  # loads the events
 
     return {**dict.fromkeys(message.tags, A_TAG), **message.metadata}

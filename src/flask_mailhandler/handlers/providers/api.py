@@ -272,16 +272,14 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         """Return the secrets that the provider may repeat."""
         return [self.api_key] if self.api_key else []
 
-    def own_ids(self, job: Job, *, plain: bool = True, most: int = 250) -> dict[str, str]:
-        """Return the metadata by which a webhook names our message; see :func:`.own_ids`. Without
-        webhooks there is none."""
+    def own_ids(self, job: Job) -> dict[str, str]:
+        """Return the metadata by which a webhook names our message. Without webhooks there is
+        none."""
         if self.webhook_secret is None:
             return {}
-        from ...events.webhooks.own_ids import own_ids  # few accounts have webhooks
-
         message = job.message
         list_name = None if isinstance(message, MIMEMessage) else message.unsubscribe
-        return own_ids(job.message_id, list_name, plain=plain, most=most)
+        return self.spelled.own_ids(job.message_id, list_name)
 
     def shown(self, text: str) -> str:
         """Return a text of the provider in one line that is safe to show."""

@@ -101,9 +101,7 @@ class BrevoEmailHandler(FieldsEmailHandler):
         """Return the request for a job: its fields, and the key that its repeats have too."""
         assert self.api_key is not None
         headers = {"api-key": self.api_key}
-        # The header field that holds them is not encoded.
-        plain = (message_of(job).unsubscribe or "").isascii()
-        return self.posted("/v3/smtp/email", headers, _fields(job, self.own_ids(job, plain=plain)))
+        return self.posted("/v3/smtp/email", headers, _fields(job, self.own_ids(job)))
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means: its error code, and only without one its status."""

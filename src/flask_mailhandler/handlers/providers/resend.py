@@ -90,7 +90,7 @@ class ResendEmailHandler(FieldsEmailHandler):
             "Authorization": Secret(f"Bearer {self.api_key.reveal()}"),
             "Idempotency-Key": key_of(job),
         }
-        return self.posted("/emails", headers, _fields(job, self.own_ids(job, plain=False)))
+        return self.posted("/emails", headers, _fields(job, self.own_ids(job)))
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means."""

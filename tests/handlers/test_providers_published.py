@@ -38,7 +38,7 @@ REFUSED = {"mailgun": "wrong@example.com", "postmark": "inactive@example.com"}
 
 def given(provider: str) -> list[Message]:
     """The mails that a provider is judged by: the twelve, and some with all that it takes."""
-    again = ["help@example.com", ("Help", "help@example.com"), "help@example.com"]
+    again: list[t.Any] = ["help@example.com", ("Help", "help@example.com"), "help@example.com"]
     twice = letter().replace(reply_to=again, cc=["A@example.com", "a@example.com"])
     hidden = letter().replace(to=None, bcc=["a@example.com", "A@example.com", "b@example.com"])
     other = rich().replace(attachments=[], stream=None, **WIDE[provider])

@@ -252,7 +252,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             return found
         # The provider recognizes the repeat. Whatever becomes of it, the first may have been taken:
         # what refuses may be in front of the provider.
-        again = self._attempt(request, job, deadline, observe)
+        repeat = dataclasses.replace(job, repeats=True)
+        again = self._attempt(request, repeat, deadline, observe)
         if again.state is State.REFUSED:
             return dataclasses.replace(again, state=State.UNKNOWN)
         deferred = again.state is State.DEFERRED

@@ -112,7 +112,10 @@ class BrevoEmailHandler(FieldsEmailHandler):
             return Verdict(state=State.ACCEPTED, code=status, provider_id=known)
         text = self.shown(f"{code} {verdicts.text_in(found, 'message')}".strip())
         if code == _HAD_IT and status < 500:
-            return Verdict(state=State.ACCEPTED, code=status)
+            if job.repeats:
+                return Verdict(state=State.ACCEPTED, code=status)
+            # No attempt of this mail may have been taken, so it may be the key of a refused one.
+            return verdicts.unknown(text, status)
         if status == 402 or code == "not_enough_credits":
             return verdicts.later(response, text, verdicts.LONGEST_REST)
         if status == 401 and re.search(_OF_IP, text, re.I):

@@ -132,12 +132,14 @@ def job_of(
     timeout: float,
     *,
     redirected: bool = False,
+    repeats: bool = False,
 ) -> Job:
     """Return the job that sends exactly these octets to these recipients.
 
     :param timeout: Seconds for the job in all.
     :param redirected: Whether they are others than those of the row. Then the octets are sent
         without the fields that are only for those.
+    :param repeats: Whether an earlier attempt may have been accepted.
     :raises DamagedRowError: if the row cannot be read.
     """
     found = read_options(row)
@@ -157,7 +159,7 @@ def job_of(
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
     message, site = message_of(row, octets), found.get("site")
     began = time.perf_counter()
-    return TracedJob(message, row.message_id, envelope, content, timeout, dsn, began, site)
+    return TracedJob(message, row.message_id, envelope, content, timeout, dsn, repeats, began, site)
 
 
 def _dsn(options: Mapping[str, t.Any]) -> DSN | None:

@@ -14,7 +14,7 @@ its name, which is imported when the command runs.
                                     ├─ new       new_names, new_files
                                     ├─ dkim_group ─── dkim
                                     ├─ suppressed_group ── suppressed
-                                    └─ queue_group ── queue, worker
+                                    └─ queue_group ── queue, queue_health, worker
                                        table   prints columns
 """
 
@@ -68,6 +68,7 @@ class _Group(click.Group):
 def _of_app(within: _Decorator) -> click.Group:
     from .bounce_command import bounce_command
     from .dkim_group import dkim_commands
+    from .queue_group import health_command
     from .queue_group import queue_commands
     from .queue_group import worker_command
     from .suppressed_group import suppressed_commands
@@ -80,7 +81,9 @@ def _of_app(within: _Decorator) -> click.Group:
     mail = _group("mail", by, within)
     mail.add_command(_preview_command(within))
     mail.add_command(_new_command(within))
-    mail.add_command(queue_commands(by, _run_in("queue")))
+    queue = queue_commands(by, _run_in("queue"))
+    queue.add_command(health_command(by, _run_in("queue_health")))
+    mail.add_command(queue)
     mail.add_command(bounce_command(within))
     mail.add_command(dkim_commands(by, _run_in("dkim")))
     mail.add_command(suppressed_commands(within, _run_in("suppressed")))

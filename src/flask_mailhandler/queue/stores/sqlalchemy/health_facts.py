@@ -25,6 +25,7 @@ from .database import Database
 from .database import LOCK_TIMEOUT
 from .kinds import MYSQL
 from .listing import literal
+from .listing import searched
 
 _OPEN = (RowState.WAITING, RowState.CLAIMED)
 
@@ -146,7 +147,8 @@ class _Reader:
     def _first_of_each(self, account: str) -> dict[int, float]:
         """Return the first due time of each priority of an account."""
         columns = self._columns
-        rows = sa.select(columns.due).where(self._mine, columns.account == account, self._waiting)
+        waiting = searched(self._database, RowState.WAITING)
+        rows = sa.select(columns.due).where(self._mine, columns.account == account, *waiting)
         rows = rows.order_by(columns.due, columns.id).limit(1)
         return {
             priority: due

@@ -21,12 +21,17 @@ _NOT_TOLD = (
 BROKERS = frozenset({"celery", "rq", "dramatiq"})
 
 
+def how_to_start(engine: str) -> str:
+    """Return how to start a worker."""
+    return _START.get(engine, "Start the workers of the engine, or run 'flask mail worker'.")
+
+
 def start_worker(engine: str, *, rung: bool) -> str:
-    """Return how to start a worker.
+    """Return how to start a worker while mail waits.
 
     :param rung: Whether a broker was told of the mail, and no worker has answered.
     """
-    text = _START.get(engine, "Start the workers of the engine, or run 'flask mail worker'.")
+    text = how_to_start(engine)
     if engine in BROKERS:
         text += _NO_ANSWER if rung else _NOT_TOLD
     return text

@@ -39,7 +39,7 @@ def _real_server(deployment: Deployment, account: Account) -> Verdict:
     if kind in SILENT:
         return to_do(
             f"The handler is {type(handler).__name__}, which sends nothing. Set MAIL_URL to your"
-            " provider's server, such as smtps://shop%40shop.org:PASSWORD@smtp.shop.org."
+            " provider's server, such as smtps://shop%40shop.example:PASSWORD@smtp.shop.example."
         )
     if isinstance(handler, APIEmailHandler):
         return ok(f"The API at {handler.url('').netloc}.")

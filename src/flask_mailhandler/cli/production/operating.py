@@ -26,7 +26,7 @@ def error_mail(deployment: Deployment) -> Verdict:
             "logging's SMTPHandler sends in the request, one mail for each error. Replace it with"
             " mail.error_handler(to=...)."
         )
-    return not_used("Write app.logger.addHandler(mail.error_handler(to='ops@shop.org')).")
+    return not_used("Write app.logger.addHandler(mail.error_handler(to='ops@shop.example')).")
 
 
 def pages(deployment: Deployment) -> Verdict:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import urllib.parse
+from collections.abc import Mapping
 
 from ...app.account import Account
+from ...handlers.bounce_imap import IMAPMailbox
 from ...handlers.signed_address import secret_keys
 from ...net.hosts import is_loopback
 from ...secret import Secret
@@ -19,9 +21,9 @@ from .verdict import Verdict
 from .verdict import worst
 
 _SHORTEST = 16
-_NEW_KEY = (
-    "Set FLASK_SECRET_KEY to the output of python -c 'import secrets; print(secrets.token_hex())'."
-)
+# A shorter text is part of many others by chance.
+_WORD = 6
+_NEW_KEY = "Set it to the output of python -c 'import secrets; print(secrets.token_hex())'."
 
 
 def debug_mode(deployment: Deployment) -> Verdict:
@@ -55,20 +57,28 @@ def secret_key(deployment: Deployment) -> Verdict:
 
 def passwords(deployment: Deployment) -> Verdict:
     """Whether the passwords of the accounts are outside of the code."""
-    return worst((account.name, _password(account)) for account in deployment.accounts)
+    place = deployment.settings.queue.queue
+    found = {account.name: _secrets(account) for account in deployment.accounts}
+    if isinstance(place, Secret) and urllib.parse.urlsplit(place.reveal()).password:
+        found["queue"] = {"MAIL_QUEUE": place}
+    return worst((name, _outside(secrets)) for name, secrets in found.items())
 
 
-def _password(account: Account) -> Verdict:
-    secrets = {
-        name: value
+def _secrets(account: Account) -> dict[str, Secret]:
+    """Return the secrets of an account by the keys that they come from."""
+    found = {
+        account.sources.get(name, name): value.password if isinstance(value, IMAPMailbox) else value
         for name, value in account.options.items()
-        if isinstance(value, Secret) and value
     }
+    return {key: value for key, value in found.items() if isinstance(value, Secret) and value}
+
+
+def _outside(secrets: Mapping[str, Secret]) -> Verdict:
     if not secrets:
         return ok("No password is set.")
-    where = {name: _variable(secret) for name, secret in secrets.items()}
-    if unseen := [name for name, variable in where.items() if not variable]:
-        keys = ", ".join(account.sources.get(name, name) for name in unseen)
+    where = {key: _variable(secret) for key, secret in secrets.items()}
+    if unseen := [key for key, variable in where.items() if not variable]:
+        keys = ", ".join(dict.fromkeys(unseen))
         return unknown(
             f"No variable of the environment has the value of {keys}. See that it is in a file that"
             " only the app's user can read, and not in the repository."
@@ -80,7 +90,8 @@ def _variable(secret: Secret) -> str:
     """Return the variable of the environment that has a secret, perhaps quoted in a URL; "" if none
     has."""
     for name, value in os.environ.items():
-        if secret.reveal() in value or secret.reveal() in urllib.parse.unquote(value):
+        texts = (value, urllib.parse.unquote(value))
+        if secret.reveal() in (texts if len(secret.reveal()) < _WORD else "\0".join(texts)):
             return name
     return ""
 
@@ -91,9 +102,9 @@ def links(deployment: Deployment) -> Verdict:
     if base is None:
         return to_do(
             "MAIL_BASE_URL is not set, so a mail with a link is an error in a worker. Set it to the"
-            " address of your site, such as https://shop.org."
+            " address of your site, such as https://shop.example."
         )
-    host = base.host.rpartition(":")[0] or base.host
+    host = urllib.parse.urlsplit(base.url).hostname or ""
     if is_loopback(host) or is_reserved(host):
         return to_do(
             f"MAIL_BASE_URL is {base.url}, which recipients cannot reach. Set your site's."

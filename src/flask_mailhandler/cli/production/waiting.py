@@ -16,6 +16,8 @@ from .verdict import to_do
 from .verdict import unknown
 from .verdict import Verdict
 
+TEMPORARY = Path(tempfile.gettempdir())
+"""The folder whose files may be deleted at any time."""
 _WORKER = ("no-worker", "dead-worker", "mail-late")
 
 
@@ -31,7 +33,7 @@ def store(deployment: Deployment) -> Verdict:
             " database: 'sqlalchemy', or a URL."
         )
     folder = Path(where).parent
-    if folder.is_relative_to(tempfile.gettempdir()):
+    if folder.is_relative_to(TEMPORARY):
         return to_do(f"{where} is a temporary file. Set MAIL_QUEUE to a file on a volume.")
     if not os.access(folder, os.W_OK | os.X_OK):
         return to_do(
@@ -58,10 +60,9 @@ def worker(deployment: Deployment) -> Verdict:
             return to_do(finding.text)
     if health.claimed:
         return ok("A worker is sending.")
-    how = how_to_start(health.engine)
     if health.engine == "thread":
-        return ok(how)
-    return unknown(f"No mail is due, so it cannot be seen. {how}")
+        return ok("The app's processes do, each from its first request on.")
+    return unknown(f"No mail is due, so it cannot be seen. {how_to_start(health.engine)}")
 
 
 def probe(deployment: Deployment) -> Verdict:
@@ -78,6 +79,4 @@ def backup(deployment: Deployment) -> Verdict:
     where, place = visible(deployment.health.store), deployment.settings.queue.queue
     if isinstance(place, Secret) or place == "sqlalchemy":
         return unknown(f"It is in {where}, and in the backup of that database.")
-    return unknown(
-        f"It is {where}. To copy it while the app runs: sqlite3 FILE '.backup COPY'"
-    )
+    return unknown(f"It is {where}. To copy it while the app runs: sqlite3 FILE '.backup COPY'")

@@ -4,6 +4,7 @@
 
     base          Store: what every store does. It keeps rows, and decides nothing
     history       History: events, and suppressed addresses, in tables next to the rows
+    health_facts  HealthFacts: what a store tells a health check
     sqlite/       in a file, with the standard library's sqlite3
     sqlalchemy/   in tables of the app's database
 

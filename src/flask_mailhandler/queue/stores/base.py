@@ -17,11 +17,15 @@ from collections.abc import Collection
 from collections.abc import Sequence
 
 from ...config import Limits
+from ...errors import QueueError
 from ..lease import Lease
 from ..row import Row
 from ..row import RowState
 from ..ticket import Ticket
 from .history import History
+
+if t.TYPE_CHECKING:
+    from .health_facts import HealthFacts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +62,10 @@ class Pause:
     times: int = 0
     """How often the account was paused in a row."""
     why: str = ""
+
+
+class TablesError(QueueError):
+    """The tables of the queue are not there, or are those of another release."""
 
 
 LONGEST_RING = 3600.0
@@ -269,6 +277,16 @@ class Store(t.Protocol):
 
     def counts(self, account: str | None = None, tag: str | None = None) -> dict[RowState, int]:
         """Return the number of rows in each state."""
+        ...
+
+    def health_facts(self, accounts: Sequence[str], recent: float) -> HealthFacts | None:
+        """Return what a health check needs; None if nothing was ever queued.
+
+        Nothing is created. It takes a moment, also with a million rows.
+
+        :param accounts: The accounts of the app.
+        :param recent: How many seconds count as recent.
+        """
         ...
 
     def alter(

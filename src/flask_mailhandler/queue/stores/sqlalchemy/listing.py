@@ -98,6 +98,18 @@ class SqlalchemyListing(SqlalchemyAccounts):
         return parts
 
 
+def searched(database: Database, state: RowState) -> list[sa.ColumnElement[bool]]:
+    """Return the condition for a state whose partial index has the state among its first columns.
+
+    PostgreSQL does not search for what the condition of the index says. So it reads all entries
+    that follow the columns before the state: all waiting rows of an account, to find that none has
+    the priority "high". A condition in other words is searched for.
+    """
+    column = database.rows.c.state
+    equal = column == literal(state)
+    return [equal, column.like(literal(state))] if database.kind.repeats_state else [equal]
+
+
 def literal(state: RowState) -> sa.ColumnElement[str]:
     """Return a state as a literal and not as a parameter, because the indexes are partial."""
     return sa.literal_column(f"'{state.value}'")

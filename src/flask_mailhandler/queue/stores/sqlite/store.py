@@ -30,6 +30,9 @@ from .insert import insert
 from .insert import NAMES
 from .insert import row_of
 
+if t.TYPE_CHECKING:
+    from ..health_facts import HealthFacts
+
 # The conditions of the indexes, with the same words as there.
 _INDEXES = {
     "state = 'waiting'": {RowState.WAITING},
@@ -186,6 +189,11 @@ class SqliteStore(SqliteAccounts):
                 )
                 found |= {RowState(state): number for state, number in numbers}
         return found
+
+    def health_facts(self, accounts: Sequence[str], recent: float) -> HealthFacts | None:
+        from .health_facts import read
+
+        return read(self.file, self.app, accounts, recent)
 
     def alter(
         self,

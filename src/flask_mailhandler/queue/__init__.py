@@ -17,6 +17,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     app_access             what the queue uses of the app
     current                the queue of the current app, for the pages, the commands and the brokers
     stats, ticket          the figures for a health check; what send_later returns
+    figures                the figures for metrics (MAIL_TELEMETRY)
 
     queuing
     send_later             Mail.send_later, Mail.send_later_each

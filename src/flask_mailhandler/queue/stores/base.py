@@ -271,6 +271,10 @@ class Store(t.Protocol):
         """Return the number of rows in each state."""
         ...
 
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        """Return the number of waiting, claimed and held rows, by account and state."""
+        ...
+
     def alter(
         self,
         ids: Collection[int],

@@ -20,11 +20,12 @@ from .instruments import ATTEMPTS
 from .watch import Watch
 
 if t.TYPE_CHECKING:
-    from ...handlers.base import EmailHandler
     from ...report import Observe
     from ...report import Report
     from .api import Link
-    from .telemetry import Telemetry
+    from .api import Tracer
+    from .channel import Channel
+    from .tally import Tally
 
 TRACE = "trace"
 """The name, in the options of a row, of the span that queued it."""
@@ -60,26 +61,28 @@ class Batch:
 
     def __init__(
         self,
-        telemetry: Telemetry,
-        account: str,
-        handler: EmailHandler,
+        channel: Channel,
+        tracer: Tracer,
+        tally: Tally,
         rows: Sequence[Row],
         observe: Observe,
     ) -> None:
-        self._telemetry = telemetry
-        self._account = account
+        self._account = channel.account
+        self._guard = channel.guard
+        self._tracer = tracer
+        self._tally = tally
         self._links: dict[int, Link] = {}
         self._span: api.Span = api.trace.INVALID_SPAN
         self._token: t.Any = None
-        telemetry.guard.run(self._begin, rows)
+        self._guard.run(self._begin, rows)
         within = api.trace.set_span_in_context(self._span)
-        self._watch = Watch(telemetry.channel(account, handler), observe, within)
+        self._watch = Watch(channel, observe, within)
         self.observe: Observe = self._watch.observe
 
     def _begin(self, rows: Sequence[Row]) -> None:
         self._links = {row.id: link for row in rows if (link := _link_of(row)) is not None}
         distinct = {link.context.span_id: link for link in self._links.values()}
-        self._span = self._telemetry.tracer.start_span(
+        self._span = self._tracer.start_span(
             f"process {self._account}",
             kind=api.SpanKind.CONSUMER,
             attributes={
@@ -96,7 +99,7 @@ class Batch:
         """Return a function that reports the result of a row, and then calls *told*."""
 
         def tell(row: R, report: Report | None) -> None:
-            self._telemetry.sums.tally.add(ATTEMPTS, row.account, str(row.state))
+            self._tally.add(ATTEMPTS, row.account, str(row.state))
             if report is not None:
                 link = self._links.get(row.id)
                 more: dict[str, str | int | float] = {"mailhandler.queue.attempt": row.attempts}
@@ -116,7 +119,7 @@ class Batch:
         traceback: types.TracebackType | None,
     ) -> None:
         api.context.detach(self._token)
-        self._telemetry.guard.run(self._end, error)
+        self._guard.run(self._end, error)
 
     def _end(self, error: BaseException | None) -> None:
         if error is not None:

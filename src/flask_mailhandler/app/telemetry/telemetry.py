@@ -65,7 +65,8 @@ class Telemetry:
         self, account: str, handler: EmailHandler, rows: Sequence[Row], observe: Observe
     ) -> Batch:
         """Report the rows that a worker sends together."""
-        return Batch(self, account, handler, rows, observe)
+        channel = self.channel(account, handler)
+        return Batch(channel, self.tracer, self.sums.tally, rows, observe)
 
     def channel(self, account: str, handler: EmailHandler) -> Channel:
         """Return what reports the messages of an account. It is kept in the handler."""

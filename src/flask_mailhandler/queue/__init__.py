@@ -18,6 +18,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     health/                mail.queue.health(): whether it sends its mail, and what to do
     current                the queue of the current app, for the pages, the commands and the brokers
     stats, ticket          the figures of the queue; what send_later returns
+    figures                the figures for metrics (MAIL_TELEMETRY)
 
     queuing
     send_later             Mail.send_later, Mail.send_later_each

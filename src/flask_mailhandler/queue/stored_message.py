@@ -40,9 +40,12 @@ _SUBJECT = 200
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def options(prepared: Prepared) -> str:
+def options(prepared: Prepared, trace: Mapping[str, str]) -> str:
     """Return everything besides the octets that delivery needs, and that people want to know, as
-    JSON. It is called in the call that queues the message, because it stores the line of code."""
+    JSON. It is called in the call that queues the message, because it stores the line of code.
+
+    :param trace: The span that queues the message. It is not sent with the message.
+    """
     job, message = prepared.job, prepared.message
     found: dict[str, t.Any] = {
         "version": VERSION,
@@ -54,6 +57,8 @@ def options(prepared: Prepared) -> str:
         found["dsn"] = [job.dsn.notify, job.dsn.ret]
     if site := call_site():
         found["site"] = site
+    if trace:
+        found["trace"] = dict(trace)
     if isinstance(message, MIMEMessage):
         found["subject"] = str(message["Subject"] or "")[:_SUBJECT]
         found["foreign"] = True

@@ -289,6 +289,10 @@ class Store(t.Protocol):
         """
         ...
 
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        """Return the number of waiting, claimed and held rows, by account and state."""
+        ...
+
     def alter(
         self,
         ids: Collection[int],

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ...row import Row
 from ...row import RowState
+from ...row import UNFINISHED
 from ..base import Filter
 from ..base import tag_text
 from .account_state import SqlalchemyAccounts
@@ -59,6 +60,19 @@ class SqlalchemyListing(SqlalchemyAccounts):
         with self.database.single() as connection:
             found = connection.execute(sa.union_all(*parts)).all()
         return {RowState(state): number for state, number in found}
+
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        columns = self._rows.c
+        # One query for each index.
+        parts = [
+            sa.select(columns.account, columns.state, sa.func.count())
+            .where(*self._where(Filter([state])))
+            .group_by(columns.account, columns.state)
+            for state in UNFINISHED
+        ]
+        with self.database.single() as connection:
+            found = connection.execute(sa.union_all(*parts)).all()
+        return {(account, RowState(state)): number for account, state, number in found}
 
     @repeated
     def purge(self, wanted: Filter, limit: int) -> int:

@@ -18,6 +18,7 @@ from ...process import process_mark
 from ...row import CHANGING
 from ...row import Row
 from ...row import RowState
+from ...row import UNFINISHED
 from ...ticket import Ticket
 from ..base import Filter
 from ..base import Joined
@@ -194,6 +195,18 @@ class SqliteStore(SqliteAccounts):
         from .health_facts import read
 
         return read(self.file, self.app, accounts, recent)
+
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        found: dict[tuple[str, RowState], int] = {}
+        with self.file.read() as connection:
+            for state in UNFINISHED:
+                where, values = self._where(Filter([state]))
+                numbers = connection.execute(
+                    f"SELECT account, count(*) FROM mail_queue WHERE {where} GROUP BY account",
+                    values,
+                )
+                found |= {(account, state): number for account, number in numbers}
+        return found
 
     def alter(
         self,

@@ -32,11 +32,14 @@ from .targets import Target
 _FEW, _DOUBLED = 1_000, 10
 _NOW = 1_800_000_000.0
 # Copies of all rows, later ones.
-_DOUBLE = """INSERT INTO mail_queue (app, account, message_id, priority, due, expires, created, origin,
-    changed, state, attempts, options, recipients, size, error)
+_DOUBLE = """
+INSERT INTO mail_queue (app, account, message_id, priority, due, expires, created, origin, changed,
+                        state, attempts, options, recipients, size, error)
 SELECT app, account, message_id, priority, due + {step}, expires, created + {step}, origin,
-    changed + {step}, state, attempts, options, replace(recipients, 'first', 'other'), size, error
-FROM mail_queue"""
+       changed + {step}, state, attempts, options, replace(recipients, 'first', 'other'), size,
+       error
+FROM mail_queue
+"""
 _STATES = {5: RowState.WAITING, 17: RowState.FAILED, 18: RowState.HELD}
 _WANTED = {
     "the newest": Search(),

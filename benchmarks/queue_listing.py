@@ -6,6 +6,7 @@ In each store, the searches of the page and the exact counts of ``mail.queue.sta
 from __future__ import annotations
 
 import contextlib
+import functools
 import statistics
 import sys
 import tempfile
@@ -49,6 +50,7 @@ _WANTED = {
     "a recipient that is rare": Search(recipient="first-1@example.com"),
     "created on a day": Search(created=Between(_NOW, _NOW + 500)),
 }
+_PAGES = ("the newest", "sent")
 
 
 def run(rounds: int) -> list[Target]:
@@ -67,8 +69,9 @@ def run(rounds: int) -> list[Target]:
             for what in few:
                 ms = [f"{found[what] * 1e3:,.2f}" for found in (few, many)]
                 rows.append([f"{what}, {name}", *ms])
-            worst = max(many[what] for what in _WANTED)
-            targets.append(Target(f"the slowest search, {name}", worst, "seconds", most=1.0))
+            ratio = max(many[what] / few[what] for what in _PAGES)
+            what = f"a page among a million rows, {name}"
+            targets.append(Target(what, ratio, "times a thousand's", most=4.0))
     print("\nMilliseconds; medians:\n")
     print(table(["what", f"{_FEW:,} rows", f"{_FEW << _DOUBLED:,} rows"], rows))
     return targets
@@ -125,7 +128,7 @@ def _double(store: t.Any, name: str) -> None:
 def _measure(store: Store, rounds: int) -> dict[str, float]:
     """Return the median seconds of each search, and of both kinds of counts."""
     work: dict[str, Callable[[], object]] = {
-        name: lambda wanted=wanted: store.search.page(wanted) for name, wanted in _WANTED.items()
+        name: functools.partial(store.search.page, wanted) for name, wanted in _WANTED.items()
     }
     work["counts up to 10,000"] = lambda: store.search.counts(COUNTED)
     work["exact counts"] = store.counts

@@ -290,6 +290,8 @@ def test_purge(shop: Shop, browser: FlaskClient) -> None:
     deleted."""
     assert change(browser, "queue/purge?q=state:waiting").status_code == 400
     assert "/purge" not in page(browser, "?q=state:waiting")
+    assert change(browser, "queue/purge?q=to:gone@example.com").status_code == 400
+    assert "/purge" not in page(browser, "?q=to:gone@example.com")
     assert change(browser, "queue/purge?q=using:news").status_code == 303
     assert shop.states == ["sent", "held", "waiting", "waiting"]
     assert change(browser, "queue/purge").status_code == 303

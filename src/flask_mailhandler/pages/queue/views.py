@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import typing as t
 from collections.abc import Callable
 
@@ -108,7 +109,9 @@ class QueueViews:
             wanted = terms_of_page().search(queue.store.now())
         except ValueError as error:
             return sealed(str(error), mimetype="text/plain", status=400)
-        return streamed(lines_of(queue.store.search, wanted), "queue.csv", "text/csv")
+        lines = lines_of(queue.store.search, wanted)
+        first = next(lines)  # now, so that a queue that cannot be used is an error
+        return streamed(itertools.chain([first], lines), "queue.csv", "text/csv")
 
     def queued(self, id: int) -> Sealed:
         """One message next to the list: its outcomes, and its content while the queue has it."""

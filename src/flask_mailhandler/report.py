@@ -57,9 +57,8 @@ class Report(Frozen):
     error: DeliveryError | None = None
     """What went wrong, if any recipient was not accepted."""
     safe_until: datetime.datetime | None = None
-    """The time until which it is safe to send the message again although it may have been accepted:
-    until then, the provider recognizes its idempotency key. It has a time zone. None if there is no
-    such key, as with SMTP."""
+    """The time, with its zone, until which it is safe to send the message again although it may
+    have been accepted: the provider recognizes its key. None if there is none, as with SMTP."""
     account: str = ""
     """The account that sent it, even if ``MAIL_FAILOVER`` chose it; "" without an app."""
 
@@ -139,6 +138,8 @@ class Job(Frozen):
     """The total time for this message in seconds, if the caller passed ``timeout``."""
     dsn: DSN | None = None
     """The delivery notifications that the message asks for, if it asks for any."""
+    repeats: bool = False
+    """Whether an earlier attempt may have been accepted, so that the server may recognize it."""
     account: str = ""
     """The account that sends it; "" without an app."""
 
@@ -150,6 +151,7 @@ class Job(Frozen):
         content: Content,
         timeout: float | None = None,
         dsn: DSN | None = None,
+        repeats: bool = False,
         account: str = "",
     ) -> None:
         put = object.__setattr__
@@ -159,6 +161,7 @@ class Job(Frozen):
         put(self, "content", content)
         put(self, "timeout", timeout)
         put(self, "dsn", dsn)
+        put(self, "repeats", repeats)
         put(self, "account", account)
 
 
@@ -191,10 +194,8 @@ class DeliveryError(MailError):
 
 
 class DeferredError(DeliveryError):
-    """The message was not accepted now. Sending it again later is safe.
-
-    If :attr:`.Report.safe_until` is set, it is safe until then.
-    """
+    """The message was not accepted now. Sending it again later is safe. If
+    :attr:`.Report.safe_until` is set, it is safe until then."""
 
     retry_after: float | None = None
     """The seconds for which the server wants no message from this account, or 0 if it does not say
@@ -261,8 +262,7 @@ FAILURES: t.Final[Mapping[State, type[DeliveryError]]] = {
 
 def state_of(error: DeliveryError) -> State:
     """Return the state of the recipients that an error is about."""
-    found = (state for state, kind in FAILURES.items() if isinstance(error, kind))
-    return next(found, State.REFUSED)
+    return next((s for s, kind in FAILURES.items() if isinstance(error, kind)), State.REFUSED)
 
 
 def is_graver(state: State, error: DeliveryError) -> bool:

@@ -97,7 +97,9 @@ def prepare(
     notify, ret = message.dsn_notify, message.dsn_return or handler.dsn_return
     notify = handler.dsn_notify if notify is None else notify
     dsn = DSN(notify, ret) if notify or ret else None
-    job = Job(message, message.message_id, envelope, content, timeout, dsn, handler.of_account)
+    job = Job(
+        message, message.message_id, envelope, content, timeout, dsn, account=handler.of_account
+    )
     return withhold(handler, job) if handler.allow_to else Prepared(message, job.message_id, job)
 
 
@@ -254,7 +256,13 @@ def _ready_mime(
     notify, ret = handler.dsn_notify, handler.dsn_return
     dsn = DSN(notify, ret) if notify or ret else None
     job = Job(
-        message, adopted.message_id, envelope, adopted.content, timeout, dsn, handler.of_account
+        message,
+        adopted.message_id,
+        envelope,
+        adopted.content,
+        timeout,
+        dsn,
+        account=handler.of_account,
     )
     return withhold(handler, job)
 

@@ -89,6 +89,8 @@ class Health:
         :return: None if there is no other account to try.
         """
         known = self._here()
+        if not known.down and not tried and plan.first is not None:
+            return plan.first  # most messages
         with known.lock:
             now, down = time.monotonic(), known.down
             left = [name for name in plan.names if name not in tried]
@@ -112,6 +114,8 @@ class Health:
     def note(self, choice: Choice, report: Report) -> None:
         """Record what a report says about the account that was chosen."""
         known, name = self._here(), choice.account
+        if report.error is None and not known.down:
+            return  # most messages
         if not rules.is_down(report):
             if name in known.down and rules.has_replied(report):
                 self._up(known, name)

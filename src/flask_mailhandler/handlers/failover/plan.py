@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
+from .choice import Choice
+
 Turns: t.TypeAlias = "dict[Plan, list[float]]"
 """How much each member of a plan is owed, by which the next one is chosen."""
 
@@ -26,6 +28,11 @@ class Plan:
         self.weights = None if weights is None else (*weights,)
         self.names: tuple[str, ...] = (*dict.fromkeys(_names(self.members)),)
         """The accounts that send, each once."""
+        ordered = self.weights is None and (
+            isinstance(self.members[0], str) or self.members[0].first
+        )
+        self.first: Choice | None = Choice(self.names[0]) if ordered else None
+        """The choice while every account is up; None if it is another one for each message."""
 
     def pick(self, usable: Callable[[str], bool], turns: Turns) -> str | None:
         """Return the account for the next message; None if none is usable."""

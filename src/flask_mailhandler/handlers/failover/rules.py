@@ -19,6 +19,7 @@ deferred or refused: the sender        go on                    another account 
 from __future__ import annotations
 
 from ...address import Addresses
+from ...address import NOBODY
 from ...phase import Phase
 from ...phase import State
 from ...report import About
@@ -37,9 +38,9 @@ _SHOWN = 200
 def may_go_on(report: Report) -> Addresses:
     """Return the recipients for whom another account may send the message: nothing can have been
     taken for them, and the reason is not a recipient or the content."""
-    if report.safe_until is not None or report.unknown:
-        return Addresses()
-    at_mail = report.error is not None and report.error.phase is Phase.MAIL
+    if report.error is None or report.safe_until is not None or report.unknown:
+        return NOBODY
+    at_mail = report.error.phase is Phase.MAIL
     return Addresses([one.recipient for one in report.outcomes if _may_go_on(one, at_mail=at_mail)])
 
 

@@ -1,0 +1,250 @@
+"""From what was captured to a message, without secrets."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+import socket
+import sys
+import typing as t
+
+from ...address import Address
+from ...message.message import Message
+from .captured import Captured
+from .counts import Item
+from .counts import Parcel
+from .masking import cookies
+from .masking import MASK
+from .masking import Masker
+from .masking import Names
+from .masking import query
+from .options import Options
+from .frames import written
+
+if t.TYPE_CHECKING:
+    from ...templating.package_mail import PackageMail
+
+MARK = "<error-mail."
+"""How the Message-ID of each error mail begins, so that what is logged about it is not mailed."""
+_SUBJECT = 120
+_TITLE = 300
+# More would make a mail that mail clients cut off: Gmail does so at 102 kB.
+_ROWS, _SHOWN = 50, 4
+
+
+def compose(
+    parcel: Parcel,
+    options: Options,
+    name: str,
+    config: t.Mapping[str, object],
+    author: Address | None,
+    mails: PackageMail,
+) -> Message:
+    """Return the message about these errors.
+
+    :param name: The name of the app.
+    :param config: Its configuration, whose secrets are masked.
+    :param author: The From of the message.
+    """
+    masker = Masker(Names(options.mask), config)
+    for item in parcel.items:
+        if item.captured is not None and item.captured.request is not None:
+            masker.add_request(item.captured.request)
+    heading, summary = _headings(parcel, masker)
+    subject = _one_line(f"{name}: {heading}")
+    html = mails.html(
+        "error",
+        subject,
+        {
+            "app": name,
+            "heading": heading,
+            "summary": summary,
+            "preheader": summary or _one_line(_where(parcel, masker)),
+            "digest": parcel.is_digest,
+            "kinds": _kinds(parcel, masker),
+            "others": parcel.others,
+            "footer": _footer(options, name),
+        },
+    )
+    return Message(
+        subject=subject,
+        html=html,
+        from_addr=options.from_addr,
+        to=options.to,
+        headers={"Auto-Submitted": "auto-generated"},  # RFC 3834
+        message_id=author and f"{MARK}{secrets.token_hex(16)}@{_right_part(author)}>",
+    )
+
+
+def summary_of(parcel: Parcel, options: Options, config: t.Mapping[str, object]) -> str:
+    """Return the titles of errors in one line, for stderr."""
+    masker = Masker(Names(options.mask), config)
+    titles = [_one_line(masker.text(item.title)) for item in parcel.items[:5]]
+    more = len(parcel.items) - len(titles)
+    return "; ".join([*titles, f"and {more} other kinds"] if more else titles)
+
+
+def _right_part(author: Address) -> str:
+    domain = author.domain
+    return "localhost" if domain.startswith("[") else domain
+
+
+def _headings(parcel: Parcel, masker: Masker) -> tuple[str, str]:
+    """Return the heading and the sentence after it."""
+    items = parcel.items
+    if not parcel.is_digest:
+        often = f"{_times(items[0].count)} since {_clock(items[0].first)}"
+        return _title(items[0], masker), often if items[0].count > 1 else ""
+    began = min((item.first for item in items), default=0.0)
+    new = sum(item.captured is not None for item in items)
+    kinds = "1 kind" if len(items) == 1 else f"{len(items)} kinds"
+    if len(items) == 1 and not parcel.others:
+        return f"{_times(items[0].count)}: {_title(items[0], masker)}", f"Since {_day(began)}."
+    told = "All are new." if new == len(items) else f"{new or 'None'} of them {'is' if new == 1 else 'are'} new."
+    since = f" Since {_day(began)}." if items else ""
+    return f"{parcel.count:,} errors of {kinds}", f"{told}{since}"
+
+
+def _kinds(parcel: Parcel, masker: Masker) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    shown = 0
+    # The new ones first, then the most frequent.
+    for item in sorted(parcel.items, key=lambda item: (item.captured is None, -item.count))[:_ROWS]:
+        error = None
+        if item.captured is not None and shown < _SHOWN:
+            shown += 1
+            error = _error(item.captured, masker)
+        first, last = _clock(item.first), _clock(item.last)
+        found.append(
+            {
+                "title": _title(item, masker),
+                "count": f"{item.count:,}",
+                "span": first if first == last else f"{first} to {last}",
+                "error": error,
+            }
+        )
+    return found
+
+
+def _error(captured: Captured, masker: Masker) -> dict[str, object]:
+    """Return what is shown of one error: facts, a traceback, and tables."""
+    file, line, function = captured.place
+    facts = [("Time", _day(captured.created))]
+    if request := captured.request:
+        facts.append(("Request", f"{request.method} {masker.path(request)}"))
+    if captured.request and request_host(captured):
+        facts.append(("Host", f"{captured.request.scheme}://{request_host(captured)}"))
+    if captured.user:
+        facts.append(("User", masker.text(captured.user)))
+    if captured.request and captured.request.remote:
+        facts.append(("Client", captured.request.remote))
+    if captured.raised and captured.message and not captured.message.startswith("Exception on "):
+        facts.append(("Message", masker.text(captured.message)))
+    facts.append(("Place", f"{file}, line {line}, in {function}"))
+    facts.append(("Logger", f"{captured.logger}, {captured.level}"))
+    if captured.request is None:
+        facts.append(("Command", _command(masker)))
+    machine = f"{socket.gethostname()}, process {captured.process}, thread {captured.thread}"
+    facts.append(("Machine", machine))
+    return {
+        "facts": [(name, _readable(value)) for name, value in facts],
+        "traceback": _readable(written(captured, masker)),
+        "tables": _tables(captured, masker),
+    }
+
+
+def _tables(captured: Captured, masker: Masker) -> list[tuple[str, list[tuple[str, str]]]]:
+    facts = captured.request
+    if facts is None:
+        return []
+    plain = [(name, value) for name, value in facts.headers if name.lower() != "cookie"]
+    crumbs = [
+        (name, MASK)
+        for header, value in facts.headers
+        if header.lower() == "cookie"
+        for name, _ in cookies(value)
+    ]
+    tables = [
+        ("Query", masker.pairs(query(facts.query))),
+        ("Form", masker.pairs(facts.form)),
+        ("JSON", masker.pairs(facts.json)),
+        ("Session", masker.pairs(facts.session)),
+        ("Cookies", crumbs),
+        ("Headers", masker.pairs(tuple(plain))),
+    ]
+    return [
+        (name, [(_readable(one), _readable(value)) for one, value in rows])
+        for name, rows in tables
+        if rows
+    ]
+
+
+def request_host(captured: Captured) -> str:
+    """Return the host of the request, as its client wrote it."""
+    headers = captured.request.headers if captured.request else ()
+    return next((value for name, value in headers if name.lower() == "host"), "")
+
+
+def _command(masker: Masker) -> str:
+    words = [os.path.basename(sys.argv[0] or ""), *sys.argv[1:]] if sys.argv else []
+    hidden = False
+    shown = []
+    for word in words:
+        # --password secret
+        shown.append(MASK if hidden else masker.text(word))
+        hidden = word.startswith("-") and "=" not in word and word.lstrip("-") in masker.names
+    return " ".join(shown)[:_TITLE]
+
+
+def _where(parcel: Parcel, masker: Masker) -> str:
+    captured = parcel.items[0].captured if parcel.items else None
+    if captured is None:
+        return ""
+    if captured.request is not None:
+        return f"{captured.request.method} {masker.path(captured.request)}"
+    return f"{captured.place[0]}, line {captured.place[1]}"
+
+
+def _title(item: Item, masker: Masker) -> str:
+    text = _readable(masker.text(item.title)).strip()
+    text = text.partition("\n")[0]
+    return text if len(text) <= _TITLE else f"{text[:_TITLE]} ..."
+
+
+def _footer(options: Options, name: str) -> str:
+    hours = options.digest_every / 3600
+    often = f"{hours:g} hours" if hours > 1 else f"{options.digest_every / 60:g} minutes"
+    often = "hour" if hours == 1 else often
+    return (
+        f"The app {name} mails the first error of a kind. Later errors of that kind are counted in a"
+        f" digest, at most one every {often}, and each process sends at most {options.per_hour}"
+        " mails in an hour. Values that look like secrets are masked."
+    )
+
+
+def _one_line(text: str) -> str:
+    line = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(line.split())
+    return line if len(line) <= _SUBJECT else f"{line[: _SUBJECT - 4]} ..."
+
+
+def _readable(text: str) -> str:
+    """Return a text with control characters that are visible, and no others than line ends."""
+    return "".join(c if c in "\n\t" or c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
+
+
+def _clock(seconds: float) -> str:
+    return _local(seconds).strftime("%H:%M:%S")
+
+
+def _day(seconds: float) -> str:
+    return _local(seconds).strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def _local(seconds: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()

@@ -46,9 +46,7 @@ def kinds_of(names: Sequence[EventKind | str]) -> frozenset[EventKind]:
     return frozenset(map(EventKind, names)) or frozenset(EventKind)
 
 
-def registering(
-    listeners: list[Listener], names: Sequence[t.Any]
-) -> Callable[[E], E]:
+def registering(listeners: list[Listener], names: Sequence[t.Any]) -> Callable[[E], E]:
     """Return the decorator that adds a function: see :meth:`.Mail.on_event`."""
     if len(names) == 1 and callable(names[0]):
         raise TypeError("on_event needs parentheses: write @mail.on_event().")

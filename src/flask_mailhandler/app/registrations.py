@@ -90,7 +90,8 @@ class Registrations:
 
     def last(self) -> Registration | None:
         """Return the registration of the app that was registered last; None without one."""
-        return [None, *self][-1]
+        registrations = [*self]
+        return registrations[-1] if registrations else None
 
     @contextlib.contextmanager
     def capture(self, app: App | None, server: SMTPServer | None) -> Iterator[Outbox]:

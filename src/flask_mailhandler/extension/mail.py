@@ -248,7 +248,7 @@ class Mail(Sender, LaterSender):
     ) -> ErrorMailHandler:
         """Return a handler of :mod:`logging` that mails errors: see :doc:`error-mail`. ::
 
-            app.logger.addHandler(mail.error_handler(to="ops@example.com"))
+        app.logger.addHandler(mail.error_handler(to="ops@example.com"))
         """
         from .error_mail.handler import make_handler
 

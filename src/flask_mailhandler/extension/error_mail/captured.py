@@ -98,7 +98,7 @@ def capture(record: logging.LogRecord, options: Options, root: str) -> Captured:
         process=os.getpid(),
         raised=() if error is None else tuple(_chain(error, options.show_locals)),
         stack=text_of(lambda: record.stack_info or "", _TEXT),
-        user="" if facts is None and options.user is None else current_user(options.user),
+        user=current_user(options.user, facts),
         request=facts,
     )
 
@@ -120,7 +120,9 @@ def title_of(error: BaseException) -> str:
 
 def _name(kind: type) -> str:
     module = kind.__module__
-    return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+    return (
+        kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+    )
 
 
 def _chain(error: BaseException, show_locals: bool) -> Iterator[Raised]:

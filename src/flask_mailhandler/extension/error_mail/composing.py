@@ -14,13 +14,14 @@ from ...message.message import Message
 from .captured import Captured
 from .counts import Item
 from .counts import Parcel
+from .frames import written
 from .masking import cookies
 from .masking import MASK
 from .masking import Masker
 from .masking import Names
 from .masking import query
 from .options import Options
-from .frames import written
+from .request import header_fields
 
 if t.TYPE_CHECKING:
     from ...templating.package_mail import PackageMail
@@ -94,14 +95,21 @@ def _headings(parcel: Parcel, masker: Masker) -> tuple[str, str]:
     """Return the heading and the sentence after it."""
     items = parcel.items
     if not parcel.is_digest:
-        often = f"{_times(items[0].count)} since {_clock(items[0].first)}"
+        often = f"{_times(items[0].count).capitalize()} since {_day(items[0].first)}."
         return _title(items[0], masker), often if items[0].count > 1 else ""
     began = min((item.first for item in items), default=0.0)
     new = sum(item.captured is not None for item in items)
     kinds = "1 kind" if len(items) == 1 else f"{len(items)} kinds"
     if len(items) == 1 and not parcel.others:
-        return f"{_times(items[0].count)}: {_title(items[0], masker)}", f"Since {_day(began)}."
-    told = "All are new." if new == len(items) else f"{new or 'None'} of them {'is' if new == 1 else 'are'} new."
+        return (
+            f"{_times(items[0].count).capitalize()}: {_title(items[0], masker)}",
+            f"Since {_day(began)}.",
+        )
+    told = (
+        "All are new."
+        if new == len(items)
+        else f"{new or 'None'} of them {'is' if new == 1 else 'are'} new."
+    )
     since = f" Since {_day(began)}." if items else ""
     return f"{parcel.count:,} errors of {kinds}", f"{told}{since}"
 
@@ -116,11 +124,14 @@ def _kinds(parcel: Parcel, masker: Masker) -> list[dict[str, object]]:
             shown += 1
             error = _error(item.captured, masker)
         first, last = _clock(item.first), _clock(item.last)
+        file, line, function = item.place
+        new = "" if item.captured is None else "new, "
         found.append(
             {
                 "title": _title(item, masker),
-                "count": f"{item.count:,}",
-                "span": first if first == last else f"{first} to {last}",
+                "times": _times(item.count).capitalize(),
+                "span": f"{new}{first}" if first == last else f"{new}{first} to {last}",
+                "place": _readable(f"{file}, line {line}, in {function}"),
                 "error": error,
             }
         )
@@ -133,12 +144,12 @@ def _error(captured: Captured, masker: Masker) -> dict[str, object]:
     facts = [("Time", _day(captured.created))]
     if request := captured.request:
         facts.append(("Request", f"{request.method} {masker.path(request)}"))
-    if captured.request and request_host(captured):
-        facts.append(("Host", f"{captured.request.scheme}://{request_host(captured)}"))
+    if request and (host := _host(captured)):
+        facts.append(("Host", f"{request.scheme}://{host}"))
     if captured.user:
         facts.append(("User", masker.text(captured.user)))
-    if captured.request and captured.request.remote:
-        facts.append(("Client", captured.request.remote))
+    if request and request.remote:
+        facts.append(("Client", request.remote))
     if captured.raised and captured.message and not captured.message.startswith("Exception on "):
         facts.append(("Message", masker.text(captured.message)))
     facts.append(("Place", f"{file}, line {line}, in {function}"))
@@ -158,11 +169,12 @@ def _tables(captured: Captured, masker: Masker) -> list[tuple[str, list[tuple[st
     facts = captured.request
     if facts is None:
         return []
-    plain = [(name, value) for name, value in facts.headers if name.lower() != "cookie"]
+    headers = header_fields(facts)
+    plain = [(name, value) for name, value in headers if name != "Cookie"]
     crumbs = [
         (name, MASK)
-        for header, value in facts.headers
-        if header.lower() == "cookie"
+        for header, value in headers
+        if header == "Cookie"
         for name, _ in cookies(value)
     ]
     tables = [
@@ -180,10 +192,10 @@ def _tables(captured: Captured, masker: Masker) -> list[tuple[str, list[tuple[st
     ]
 
 
-def request_host(captured: Captured) -> str:
+def _host(captured: Captured) -> str:
     """Return the host of the request, as its client wrote it."""
-    headers = captured.request.headers if captured.request else ()
-    return next((value for name, value in headers if name.lower() == "host"), "")
+    headers = header_fields(captured.request) if captured.request else []
+    return next((value for name, value in headers if name == "Host"), "")
 
 
 def _command(masker: Masker) -> str:
@@ -217,8 +229,8 @@ def _footer(options: Options, name: str) -> str:
     often = f"{hours:g} hours" if hours > 1 else f"{options.digest_every / 60:g} minutes"
     often = "hour" if hours == 1 else often
     return (
-        f"The app {name} mails the first error of a kind. Later errors of that kind are counted in a"
-        f" digest, at most one every {often}, and each process sends at most {options.per_hour}"
+        f"The app {name} mails the first error of a kind. Later errors of that kind are counted in"
+        f" a digest, at most one every {often}, and each process sends at most {options.per_hour}"
         " mails in an hour. Values that look like secrets are masked."
     )
 

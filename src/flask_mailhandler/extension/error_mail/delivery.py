@@ -7,7 +7,6 @@ import hashlib
 import time
 import typing as t
 
-from ...app.current import NAME
 from ...app.framework import current_app_object
 from ...app.send_call import SendCall
 from ...errors import QueueError

@@ -30,8 +30,9 @@ _SEEN = "_error_mail"
 
 
 class ErrorMailHandler(logging.Handler):
-    """Mails errors: one mail for a kind of error, then digests that count it. :meth:`.Mail.error_handler`
-    returns it. ::
+    """Mails errors: one mail for a kind of error, then digests that count it.
+
+    :meth:`.Mail.error_handler` returns it. ::
 
         logging.getLogger().addHandler(mail.error_handler(to="ops@example.com"))
 
@@ -48,13 +49,13 @@ class ErrorMailHandler(logging.Handler):
         self._desk_name = repr(("error mail", [*options.to], options.using))
         self._desks: weakref.WeakSet[Desk] = weakref.WeakSet()
 
-    def handle(self, record: logging.LogRecord) -> bool | logging.LogRecord:  # type: ignore[override]
+    def handle(self, record: logging.LogRecord) -> t.Any:
         """Emit a record that passes the filters.
 
         The handler's lock is not taken. What is called may be code of the app, and could wait for
         another thread that logs.
         """
-        found = self.filter(record)
+        found: t.Any = self.filter(record)  # since Python 3.12 it may be another record
         if found:
             self.emit(found if isinstance(found, logging.LogRecord) else record)
         return found
@@ -74,9 +75,9 @@ class ErrorMailHandler(logging.Handler):
                     SENDING.reset(token)
         except Exception as error:
             # RecursionError too: logging itself raises that one.
-            try:
-                tell_of(record, f"because of {type(error).__name__}: {error!s:.500}")
-            except Exception:  # noqa: S110
+            try:  # noqa: SIM105 suppress() would need more of the stack, which is used up
+                tell_of(record, f"because of {type(error).__name__}")
+            except Exception:
                 pass
 
     def _add(self, record: logging.LogRecord) -> None:
@@ -106,9 +107,9 @@ class ErrorMailHandler(logging.Handler):
         return self._registrations.last()
 
     def flush(self) -> None:
-        """Mail what waits, now, in this thread: also counts for which the next digest is not due. ::
+        """Mail what waits, now and in this thread. Counts do not wait for the next digest. ::
 
-            handler.flush()
+        handler.flush()
         """
         token = SENDING.set(True)
         try:

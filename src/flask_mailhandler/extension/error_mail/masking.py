@@ -18,6 +18,7 @@ from collections.abc import Mapping
 
 from ...net.masking import Echoes
 from ...secret import Secret
+from .request import header_fields
 
 if t.TYPE_CHECKING:
     from .request import Pairs
@@ -45,11 +46,10 @@ _TOKENS = re.compile(
 _QUOTED = r"\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?"
 # Up to where the value begins: name=, "name": , name['key'] = b
 _NAMED = re.compile(
-    r"(?<![\w.-])([A-Za-z_][\w.-]{0,80}+)[\"']?\]?[ \t]{0,3}(?:=>|[=:])[ \t]{0,3}(?:[rbuf]{1,2}(?=[\"']))?"
+    r"(?<![\w.-])([A-Za-z_][\w.-]{0,80}+)[\"']?\]?[ \t]{0,3}(?:=>|[=:])[ \t]{0,3}"
+    r"(?:[rbuf]{1,2}(?=[\"']))?"
 )
-_VALUE = re.compile(
-    rf"{_QUOTED}|(?:(?:bearer|basic|digest|token)[ \t]+)?[^\s,;&)\]}}\"'<>]+", re.I
-)
+_VALUE = re.compile(rf"{_QUOTED}|(?:(?:bearer|basic|digest|token)[ \t]+)?[^\s,;&)\]}}\"'<>]+", re.I)
 _LITERAL = re.compile(_QUOTED)
 
 
@@ -87,8 +87,8 @@ class Masker:
             for name, value in pairs:
                 if name in self.names:
                     self._add(value)
-        for name, value in facts.headers:
-            if name.lower() == "cookie":
+        for name, value in header_fields(facts):
+            if name == "Cookie":
                 for _, crumb in cookies(value):
                     self._add(crumb)
             elif name in self.names:

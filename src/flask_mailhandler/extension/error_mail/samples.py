@@ -90,12 +90,20 @@ _IMPORT = _captured(
     "the file of the supplier has no column 'price'",
     Frame("/srv/shop/stock.py", 112, "read_prices"),
 )
-_FIRST = Parcel((Item(("raised", 1), _ORDER.title, _ORDER, 1, _BEGAN, _BEGAN),))
-_COMMAND = Parcel((Item(("raised", 2), _IMPORT.title, _IMPORT, 1, _BEGAN, _BEGAN),))
+_FIRST = Parcel((Item(("raised", 1), _ORDER.title, _ORDER.place, _ORDER, 1, _BEGAN, _BEGAN),))
+_COMMAND = Parcel((Item(("raised", 2), _IMPORT.title, _IMPORT.place, _IMPORT, 1, _BEGAN, _BEGAN),))
 _DIGEST = Parcel(
     (
-        Item(("raised", 1), _ORDER.title, None, 10_231, _BEGAN, _BEGAN + 3540),
-        Item(("logged", 3), "Payment 8812 was refused by the bank", None, 12, _BEGAN, _BEGAN + 900),
-        Item(("raised", 2), _IMPORT.title, _IMPORT, 2, _BEGAN + 60, _BEGAN + 1860),
+        Item(("raised", 1), _ORDER.title, _ORDER.place, None, 10_231, _BEGAN, _BEGAN + 3540),
+        Item(
+            ("logged", 3),
+            "Payment 8812 was refused by the bank",
+            ("/srv/shop/pay.py", 7, "pay"),
+            None,
+            12,
+            _BEGAN,
+            _BEGAN + 900,
+        ),
+        Item(("raised", 2), _IMPORT.title, _IMPORT.place, _IMPORT, 2, _BEGAN + 60, _BEGAN + 1860),
     )
 )

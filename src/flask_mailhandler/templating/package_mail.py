@@ -20,16 +20,26 @@ class PackageMail:
     """Renders the mails of this package."""
 
     def __init__(self) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("templating"), autoescape=True, undefined=StrictUndefined
-        )
-        self._environment.globals.update(mail_accent=mail_accent, mail_locale="en")
+        self._html = _environment(autoescape=True)
+        self._text = _environment(autoescape=False)
+        self._html.globals.update(mail_accent=mail_accent, mail_locale="en")
         self._inline = inliner()
 
     def html(self, name: str, subject: str, variables: t.Mapping[str, t.Any]) -> str:
-        """Return the HTML of a mail, whose text is made from it.
+        """Return the HTML of a mail.
 
         :param name: ``"error"`` for ``templates/mailhandler/error.html``.
         """
-        template = self._environment.get_template(f"mailhandler/{name}.html")
+        template = self._html.get_template(f"mailhandler/{name}.html")
         return self._inline(template.render(variables, mail_subject=lambda: subject))
+
+    def text(self, name: str, variables: t.Mapping[str, t.Any]) -> str:
+        """Return the text of a mail."""
+        template = self._text.get_template(f"mailhandler/{name}.txt")
+        return f"{template.render(variables).strip()}\n"
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    return Environment(
+        loader=PackageLoader("templating"), autoescape=autoescape, undefined=StrictUndefined
+    )

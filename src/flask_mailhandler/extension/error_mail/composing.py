@@ -54,23 +54,20 @@ def compose(
             masker.add_request(item.captured.request)
     heading, summary = _headings(parcel, masker)
     subject = _one_line(f"{name}: {heading}")
-    html = mails.html(
-        "error",
-        subject,
-        {
-            "app": name,
-            "heading": heading,
-            "summary": summary,
-            "preheader": summary or _one_line(_where(parcel, masker)),
-            "digest": parcel.is_digest,
-            "kinds": _kinds(parcel, masker),
-            "others": parcel.others,
-            "footer": _footer(options, name),
-        },
-    )
+    variables = {
+        "app": name,
+        "heading": heading,
+        "summary": summary,
+        "preheader": summary or _one_line(_where(parcel, masker)),
+        "digest": parcel.is_digest,
+        "kinds": _kinds(parcel, masker),
+        "others": parcel.others,
+        "footer": _footer(options, name),
+    }
     return Message(
         subject=subject,
-        html=html,
+        text=mails.text("error", variables),
+        html=mails.html("error", subject, variables),
         from_addr=options.from_addr,
         to=options.to,
         headers={"Auto-Submitted": "auto-generated"},  # RFC 3834

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 import typing as t
 
 from ...queue.forks import in_each_child
@@ -42,6 +43,8 @@ class Desk:
         self.counts: Counts = Counts(self._options.digest_every, self._options.per_hour)
         self._couriers: dict[int, Courier] = {}
         self._ended = False
+        # flush() waits for a mail that the thread is sending. No request takes it.
+        self._sending = threading.RLock()
 
     @property
     def has_app(self) -> bool:
@@ -75,6 +78,10 @@ class Desk:
 
         :return: Whether it was sent, and another may be due.
         """
+        with self._sending:
+            return self._send(patient, all_of_it)
+
+    def _send(self, patient: bool, all_of_it: bool) -> bool:
         parcel = self.counts.take(patient=patient, all_of_it=all_of_it)
         if parcel is None:
             return False

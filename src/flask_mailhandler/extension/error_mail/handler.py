@@ -133,7 +133,7 @@ class ErrorMailHandler(logging.Handler):
 
 def _is_about_error_mail(record: logging.LogRecord) -> bool:
     """Whether a record of this package is about an error mail, which any process may have sent."""
-    return record.name.partition(".")[0] == _OURS and MARK in str(record.args)
+    return str(record.name).partition(".")[0] == _OURS and MARK in str(record.args)
 
 
 def make_handler(

@@ -20,6 +20,7 @@ from .masking import MASK
 from .masking import Masker
 from .masking import Names
 from .masking import query
+from .masking import readable
 from .options import Options
 from .request import header_fields
 
@@ -128,7 +129,7 @@ def _kinds(parcel: Parcel, masker: Masker) -> list[dict[str, object]]:
                 "title": _title(item, masker),
                 "times": _times(item.count).capitalize(),
                 "span": f"{new}{first}" if first == last else f"{new}{first} to {last}",
-                "place": _readable(f"{file}, line {line}, in {function}"),
+                "place": readable(f"{file}, line {line}, in {function}"),
                 "error": error,
             }
         )
@@ -156,8 +157,8 @@ def _error(captured: Captured, masker: Masker) -> dict[str, object]:
     machine = f"{socket.gethostname()}, process {captured.process}, thread {captured.thread}"
     facts.append(("Machine", machine))
     return {
-        "facts": [(name, _readable(value)) for name, value in facts],
-        "traceback": _readable(written(captured, masker)),
+        "facts": [(name, readable(value)) for name, value in facts],
+        "traceback": readable(written(captured, masker)),
         "tables": _tables(captured, masker),
     }
 
@@ -183,7 +184,7 @@ def _tables(captured: Captured, masker: Masker) -> list[tuple[str, list[tuple[st
         ("Headers", masker.pairs(tuple(plain))),
     ]
     return [
-        (name, [(_readable(one), _readable(value)) for one, value in rows])
+        (name, [(readable(one), readable(value)) for one, value in rows])
         for name, rows in tables
         if rows
     ]
@@ -216,7 +217,7 @@ def _where(parcel: Parcel, masker: Masker) -> str:
 
 
 def _title(item: Item, masker: Masker) -> str:
-    text = _readable(masker.text(item.title)).strip()
+    text = readable(masker.text(item.title)).strip()
     text = text.partition("\n")[0]
     return text if len(text) <= _TITLE else f"{text[:_TITLE]} ..."
 
@@ -236,11 +237,6 @@ def _one_line(text: str) -> str:
     line = "".join(c if c.isprintable() else " " for c in text)
     line = " ".join(line.split())
     return line if len(line) <= _SUBJECT else f"{line[: _SUBJECT - 4]} ..."
-
-
-def _readable(text: str) -> str:
-    """Return a text with control characters that are visible, and no others than line ends."""
-    return "".join(c if c in "\n\t" or c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _times(count: int) -> str:

@@ -102,7 +102,10 @@ class Desk:
 
     def _summary(self, parcel: Parcel) -> str:
         app = self._mine.hold()
-        return summary_of(parcel, self._options, {} if app is None else app.config)
+        try:
+            return summary_of(parcel, self._options, {} if app is None else app.config)
+        except Exception as error:  # the thread goes on, whatever the text is
+            return f"{parcel.count} errors, {type(error).__name__}"
 
     def flush(self) -> None:
         """Send what waits, in this thread."""

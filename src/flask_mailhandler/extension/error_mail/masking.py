@@ -140,9 +140,17 @@ class Masker:
         return "".join([*found, text[at:]])
 
     def _hidden(self, text: str) -> str:
+        text = readable(text)  # a lone surrogate cannot be encoded
         if not self._echoes:
             return text
         return "\n".join(self._echoes.hide(text.split("\n")))
+
+
+def readable(text: str) -> str:
+    """Return a text with control characters that are visible, and no others than line ends."""
+    if text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _shapes(text: str) -> str:

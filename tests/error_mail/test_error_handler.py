@@ -341,7 +341,7 @@ def test_no_loop(
         logging.getLogger().addHandler(shop.handler)
         shop.get()
         shop.handler.flush()
-        kinds = [*shop.handler._desks][0].counts._kinds
+        kinds = next(iter(shop.handler._desks)).counts._kinds
         assert [key[0] for key in kinds] == ["raised"]
     said = capsys.readouterr().err
     assert "a mail about errors was not sent" in said or "is not sent again" in said
@@ -360,7 +360,7 @@ def test_no_loop_by_the_queue(
         shop.handler.flush()
         with shop.app.app_context():
             shop.mail.queue.run_once()
-            desk = [*shop.handler._desks][0]
+            desk = next(iter(shop.handler._desks))
             assert desk.counts.left().count == 0
             assert "because it is about an error mail" in capsys.readouterr().err
             assert len([*shop.mail.queue.rows()]) == 1

@@ -26,6 +26,7 @@ class Courier(Background):
         super().__init__()
         self._desk = desk
         self._app: App | None = None
+        self._sent = False
 
     def keep(self, app: App) -> None:
         """Keep an app alive until its errors are mailed. A script may drop it before."""
@@ -37,6 +38,11 @@ class Courier(Background):
         while not self.bell.stopped and self._desk.has_app:
             last = self.bell.finishing
             if self._desk.send(patient=not last, all_of_it=last):
+                if not self._sent and not last:
+                    # That has started the thread of the queue. Its hook must run after ours, which
+                    # queues what waits at the end.
+                    self.register_at_exit()
+                self._sent = True
                 continue
             if last:
                 return
@@ -58,3 +64,5 @@ class Courier(Background):
         """Send what waits, and say what could not be sent."""
         self.drain()
         self._desk.end()
+        # Its thread may have started just now, and its hook would not run any more.
+        self._desk.drain_queue()

@@ -8,8 +8,8 @@ import os
 import threading
 import typing as t
 
+from ...queue.build import queue_of
 from ...queue.forks import in_each_child
-from ...templating.package_mail import PackageMail
 from .captured import capture
 from .composing import summary_of
 from .counts import Counts
@@ -24,17 +24,18 @@ if t.TYPE_CHECKING:
     from flask.sansio.app import App
 
     from ...app.registration import Registration
+    from ...templating.package_mail import PackageMail
     from .counts import Parcel
 
 
 class Desk:
     """Counts the errors of an app, and has a thread that mails them."""
 
-    def __init__(self, registration: Registration, options: Options) -> None:
+    def __init__(self, registration: Registration, options: Options, mails: PackageMail) -> None:
         self._mine = registration
         self._options = options
         self._root = os.path.abspath(registration.app.root_path)
-        self._mails = PackageMail()
+        self._mails = mails
         self._start()
         in_each_child(self._start)
 
@@ -117,10 +118,15 @@ class Desk:
         if courier := self._couriers.pop(os.getpid(), None):
             courier.drain()
 
+    def drain_queue(self) -> None:
+        """Let the queue send what the thread has queued at the end of the process."""
+        if "queue" in self._mine.edges and self.has_app:
+            queue_of(self._mine).engine.drain()
+
     def end(self) -> None:
         """Say what is lost, because the process ends."""
-        self._ended = True
+        was, self._ended = self._ended, True
         left = self.counts.left()
-        if left.count:
+        if left.count and not was:
             errors = "1 error was" if left.count == 1 else f"{left.count} errors were"
             tell(f"the process ends, and {errors} not mailed: {self._summary(left)}")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ...app.current import AT_SHUTDOWN
 from ...app.framework import current_app_object
 from ...app.no_sending import is_preview
+from ...templating.package_mail import PackageMail
 from .composing import MARK
 from .desk import Desk
 from .options import Options
@@ -45,6 +46,7 @@ class ErrorMailHandler(logging.Handler):
         super().__init__(options.level)
         self._registrations = registrations
         self._options = options
+        self._mails = PackageMail()  # now, because it loads modules
         self._app = None if app is None else weakref.ref(app)
         self._desk_name = repr(("error mail", [*options.to], options.using))
         self._desks: weakref.WeakSet[Desk] = weakref.WeakSet()
@@ -93,7 +95,7 @@ class ErrorMailHandler(logging.Handler):
         seen.add(self._desk_name)
         desk = mine.scope.get(self._desk_name)
         if desk is None:
-            desk = mine.scope.setdefault(self._desk_name, Desk(mine, self._options))
+            desk = mine.scope.setdefault(self._desk_name, Desk(mine, self._options, self._mails))
             mine.edges.setdefault(AT_SHUTDOWN, weakref.WeakSet()).add(desk)
         self._desks.add(desk)
         desk.add(record, app)

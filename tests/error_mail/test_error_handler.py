@@ -120,7 +120,7 @@ def test_user(kind: str, tmp_path: Path) -> None:
         shop.app.logger.error("within")
         return str({"callable": "user 17"}[kind])
 
-    options = {} if kind == "token login" else {"user": ask}
+    options: dict[str, t.Any] = {} if kind == "token login" else {"user": ask}
     with error_shop(tmp_path, **options) as shop, shop.mail.capture(shop.app) as outbox:
 
         @shop.app.before_request

@@ -10,11 +10,34 @@ from .stderr import SENDING
 if t.TYPE_CHECKING:
     from flask.sansio.app import App
 
-    from .desk import Desk
+    from .counts import Counts
 
 DRAIN = 10.0
 """Seconds for which the end of the process is put off while errors wait to be mailed."""
 _LONGEST_WAIT = 60.0
+
+
+class Sending(t.Protocol):
+    """What the thread works for: a :class:`.Desk`."""
+
+    counts: Counts
+
+    @property
+    def has_app(self) -> bool:
+        """Whether the app still exists."""
+        ...
+
+    def send(self, *, patient: bool, all_of_it: bool) -> bool:
+        """Send one mail, if one is due. Return whether another may be due."""
+        ...
+
+    def end(self) -> None:
+        """Say what is lost, because the process ends."""
+        ...
+
+    def drain_queue(self) -> None:
+        """Let the queue send what was queued at the end of the process."""
+        ...
 
 
 class Courier(Background):
@@ -22,7 +45,7 @@ class Courier(Background):
 
     name = "error-mail"
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Sending) -> None:
         super().__init__()
         self._desk = desk
         self._app: App | None = None

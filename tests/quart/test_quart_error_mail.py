@@ -11,8 +11,8 @@ from quart import request
 from quart import session
 
 import error_shop  # noqa: F401  # its patience
-from queueing import url_of
 from quart_shop import QuartShop
+from queueing import url_of
 from servers.waiting import until
 
 if t.TYPE_CHECKING:

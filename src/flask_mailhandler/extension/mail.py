@@ -246,9 +246,11 @@ class Mail(Sender, LaterSender):
     def error_handler(
         self, to: AddressesInput, **options: t.Unpack[ErrorMailOptions]
     ) -> ErrorMailHandler:
-        """Return a handler of :mod:`logging` that mails errors: see :doc:`error-mail`. ::
+        """Return a handler of :mod:`logging` that mails errors. ::
 
-        app.logger.addHandler(mail.error_handler(to="ops@example.com"))
+            app.logger.addHandler(mail.error_handler(to="ops@example.com"))
+
+        :param options: See :doc:`error-mail`.
         """
         from .error_mail.handler import make_handler
 

@@ -109,9 +109,11 @@ class ErrorMailHandler(logging.Handler):
         return self._registrations.last()
 
     def flush(self) -> None:
-        """Mail what waits, now and in this thread. Counts do not wait for the next digest. ::
+        """Mail what waits, now and in this thread. ::
 
-        handler.flush()
+            handler.flush()
+
+        Counts do not wait for the next digest.
         """
         token = SENDING.set(True)
         try:

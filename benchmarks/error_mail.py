@@ -14,7 +14,6 @@ import time
 import types
 import typing as t
 from collections.abc import Callable
-from collections.abc import Iterator
 from logging.handlers import SMTPHandler
 
 from flask import Flask
@@ -72,7 +71,7 @@ def run(rounds: int) -> list[Target]:
     print(table(["handler", "microseconds", "to the least"], rows))
     return [
         Target("an error that is counted", found[COUNTED] * 1e6, "microseconds", most=_MOST),
-        Target("the first error of a kind", found[FIRST] * 1e6, "microseconds", most=2 * _MOST),
+        Target("the first error of a kind", found[FIRST] * 1e6, "microseconds", most=_MOST),
         Target(
             "the first error of a kind, SMTPHandler",
             found[FIRST] / found[STDLIB],
@@ -83,21 +82,22 @@ def run(rounds: int) -> list[Target]:
 
 
 def _measure(site: Site, turns: int) -> dict[str, float]:
-    """Return the median seconds of one call of each handler."""
+    """Return the seconds of one call of each handler: the median of its quietest turn."""
     stdlib = SMTPHandler((site.host, site.port), _SENDER, [_ADMIN], "Error")
     django = _django(site)
     found: dict[str, list[float]] = {COUNTED: [], FIRST: [], STDLIB: [], DJANGO: []}
     for _ in range(turns):
-        for kind, seconds in _ours(site):
-            found[kind].append(seconds)
+        turn = _ours(site)
         with Flask("bench").test_request_context("/orders/0?page=2", headers=_HEADERS):
             for name, log in ((STDLIB, stdlib.handle), (DJANGO, django)):
-                found[name] += [_timed(log, record) for record in _records(_SENT)]
-    return {name: statistics.median(seconds) for name, seconds in found.items()}
+                turn[name] = [_timed(log, record) for record in _records(_SENT)]
+        for name, seconds in turn.items():
+            found[name].append(statistics.median(seconds))
+    return {name: min(medians) for name, medians in found.items()}
 
 
-def _ours(site: Site) -> Iterator[tuple[str, float]]:
-    """Yield the time of each error of an app, after its first mail was sent."""
+def _ours(site: Site) -> dict[str, list[float]]:
+    """Return the time of each error of an app, after its first mail was sent."""
     app = Flask("bench")
     app.config.update(
         MAIL_HOST=site.host,
@@ -113,11 +113,13 @@ def _ours(site: Site) -> Iterator[tuple[str, float]]:
         handler.handle(warm)
         handler.flush()
         # Now the thread waits for a minute, and does not compete for the processor.
-        for record in _records(_FIRST, each_its_own=True):
-            yield FIRST, _timed(handler.handle, record)
-        for record in _records(_COUNTED):
-            yield COUNTED, _timed(handler.handle, record)
+        first = _records(_FIRST, each_its_own=True)
+        found = {
+            FIRST: [_timed(handler.handle, record) for record in first],
+            COUNTED: [_timed(handler.handle, record) for record in _records(_COUNTED)],
+        }
     handler.close()
+    return found
 
 
 def _timed(log: Log, record: logging.LogRecord) -> float:

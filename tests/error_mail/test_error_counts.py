@@ -12,6 +12,7 @@ import pytest
 from flask_mailhandler.extension.error_mail.counts import Counts
 from flask_mailhandler.extension.error_mail.counts import KINDS
 from flask_mailhandler.extension.error_mail.counts import PAUSE
+from flask_mailhandler.extension.error_mail.kind import Key
 
 if t.TYPE_CHECKING:
     from flask_mailhandler.extension.error_mail.captured import Captured
@@ -32,9 +33,11 @@ class Case:
         self.counts = Counts(self.every, self.per_hour, lambda: self.now)
 
     def add(self, *kinds: str) -> list[bool]:
-        return [
-            self.counts.add((kind,), functools.partial(captured, kind), self.now) for kind in kinds
-        ]
+        return [self._add(kind) for kind in kinds]
+
+    def _add(self, kind: str) -> bool:
+        key = Key("", kind, ("a.py", 1, "f"))
+        return self.counts.add(key, functools.partial(captured, kind), self.now)
 
     def mails(self, seconds: float, step: float = 10.0) -> list[Parcel]:
         """What is mailed while so much time passes."""
@@ -50,7 +53,6 @@ class Case:
 def captured(kind: str) -> Captured:
     class Stub(t.NamedTuple):
         title: str
-        place: tuple[str, int, str] = ("a.py", 1, "f")
 
     return t.cast("Captured", Stub(kind))
 

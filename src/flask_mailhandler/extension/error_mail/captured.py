@@ -21,7 +21,6 @@ from types import TracebackType
 
 from .kind import error_of
 from .kind import Place
-from .kind import place_of
 from .options import Options
 from .request import current_user
 from .request import Pairs
@@ -81,22 +80,25 @@ class Captured:
     request: RequestFacts | None
 
 
-def capture(record: logging.LogRecord, options: Options, root: str) -> Captured:
-    """Copy what is known of an error, and of the request in which it was logged."""
+def capture(record: logging.LogRecord, options: Options, place: Place) -> Captured:
+    """Copy what is known of an error, and of the request in which it was logged.
+
+    :param place: Where it happened.
+    """
     error = error_of(record)
     message = _message(record)
     facts = request_facts()
-    place = (record.pathname, record.lineno, record.funcName or "")
+    raised = () if error is None else tuple(_chain(error, options.show_locals))
     return Captured(
-        title=message if error is None else title_of(error),
+        title=message if error is None else _title(raised),
         message=message,
         level=text_of(lambda: record.levelname, 40),
         logger=text_of(lambda: record.name, 200),
-        place=place if error is None else place_of(error, root) or place,
+        place=place,
         created=record.created,
         thread=threading.current_thread().name,
         process=os.getpid(),
-        raised=() if error is None else tuple(_chain(error, options.show_locals)),
+        raised=raised,
         stack=text_of(lambda: record.stack_info or "", _TEXT),
         user=current_user(options.user, facts),
         request=facts,
@@ -112,10 +114,11 @@ def _message(record: logging.LogRecord) -> str:
         return f"{text_of(lambda: record.msg, _TEXT)} [{type(error).__name__} with {arguments}]"
 
 
-def title_of(error: BaseException) -> str:
+def _title(raised: tuple[Raised, ...]) -> str:
     """``ZeroDivisionError: division by zero``."""
-    text = text_of(lambda: error, _TEXT)
-    return f"{_name(type(error))}: {text}" if text else _name(type(error))
+    # The last of the chain; the members of a group come after it.
+    last = next(one for one in reversed(raised) if one.relation != "member")
+    return f"{last.kind}: {last.text}" if last.text else last.kind
 
 
 def _name(kind: type) -> str:
@@ -187,8 +190,9 @@ def _raised(error: BaseException, relation: str, show_locals: bool) -> Raised:
 def _frame(step: TracebackType, show_locals: bool) -> Frame:
     frame = step.tb_frame
     code = frame.f_code
-    # For a module in an archive, whose source only its loader can read.
-    linecache.lazycache(code.co_filename, frame.f_globals)
+    if code.co_filename not in linecache.cache:
+        # For a module in an archive, whose source only its loader can read.
+        linecache.lazycache(code.co_filename, frame.f_globals)
     variables = _variables(frame.f_locals) if show_locals else ()
     return Frame(code.co_filename, step.tb_lineno or 0, code.co_name, variables)
 

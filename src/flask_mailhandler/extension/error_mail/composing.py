@@ -122,7 +122,7 @@ def _kinds(parcel: Parcel, masker: Masker) -> list[dict[str, object]]:
             shown += 1
             error = _error(item.captured, masker)
         first, last = _clock(item.first), _clock(item.last)
-        file, line, function = item.place
+        file, line, function = item.key.place
         new = "" if item.captured is None else "new, "
         found.append(
             {

@@ -23,7 +23,6 @@ from collections.abc import Callable
 if t.TYPE_CHECKING:
     from .captured import Captured
     from .kind import Key
-    from .kind import Place
 
 PAUSE = 60.0
 """Seconds after a mail in which errors of new kinds are collected for one mail."""
@@ -37,7 +36,6 @@ class Kind:
     """Errors of one kind since the last mail that told of them."""
 
     title: str
-    place: Place
     captured: Captured | None
     """None when a mail has shown it."""
     count: int
@@ -53,7 +51,6 @@ class Item:
 
     key: Key
     title: str
-    place: Place
     captured: Captured | None
     count: int
     first: float
@@ -125,7 +122,7 @@ class Counts:
             # Another thread may have captured the same kind meanwhile.
             if self._count(key, when, now):
                 return self._begin_digest(now)
-            self._kinds[key] = Kind(found.title, found.place, found, 1, when, when, now)
+            self._kinds[key] = Kind(found.title, found, 1, when, when, now)
             return True
 
     def _count(self, key: Key, when: float, now: float) -> bool:
@@ -208,7 +205,7 @@ class Counts:
         with self._lock:
             for item in parcel.items:
                 kind = self._kinds.setdefault(
-                    item.key, Kind(item.title, item.place, None, 0, item.first, item.last, now)
+                    item.key, Kind(item.title, None, 0, item.first, item.last, now)
                 )
                 kind.first = min(item.first, kind.first) if kind.count else item.first
                 kind.count += item.count
@@ -250,4 +247,4 @@ class Counts:
 
 
 def _item(key: Key, kind: Kind) -> Item:
-    return Item(key, kind.title, kind.place, kind.captured, kind.count, kind.first, kind.last)
+    return Item(key, kind.title, kind.captured, kind.count, kind.first, kind.last)

@@ -57,8 +57,9 @@ class Desk:
         if self._ended:
             tell_of(record, "the process is ending")
             return
-        work = functools.partial(capture, record, self._options, self._root)
-        new = self.counts.add(key_of(record, self._root), work, record.created)
+        key = key_of(record, self._root)
+        work = functools.partial(capture, record, self._options, key.place)
+        new = self.counts.add(key, work, record.created)
         if self._mine.sends_at_once:
             self.send(patient=False)
         elif new:

@@ -18,9 +18,17 @@ import sysconfig
 import typing as t
 from types import TracebackType
 
-Key: t.TypeAlias = tuple[object, ...]
 Place: t.TypeAlias = tuple[str, int, str]
 """A file, a line, and a function."""
+
+
+class Key(t.NamedTuple):
+    """What errors of one kind have in common: two texts, and a place."""
+
+    source: str
+    words: str
+    place: Place
+
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _STDLIB = sysconfig.get_path("stdlib") + os.sep
@@ -36,10 +44,15 @@ def key_of(record: logging.LogRecord, root: str) -> Key:
     if error is None:
         template = record.msg if isinstance(record.msg, str) else type(record.msg).__qualname__
         words = re.sub(r"[0-9]+", "0", template[:_TEMPLATE])
-        return ("logged", record.name, words, record.pathname, record.lineno)
+        return Key(record.name, words, _line_of(record))
     kind = type(error)
-    place = place_of(error, root) or (record.pathname, record.lineno, record.funcName)
-    return ("raised", kind.__module__, kind.__qualname__, place)
+    return Key(
+        kind.__module__, f"raised {kind.__qualname__}", place_of(error, root) or _line_of(record)
+    )
+
+
+def _line_of(record: logging.LogRecord) -> Place:
+    return record.pathname, record.lineno, record.funcName or ""
 
 
 def error_of(record: logging.LogRecord) -> BaseException | None:

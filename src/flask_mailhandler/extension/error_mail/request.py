@@ -6,7 +6,6 @@ now, and a user who was not loaded is not loaded. Nothing that belongs to the re
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import itertools
 import typing as t
@@ -58,24 +57,33 @@ def text_of(make: Callable[[], object], limit: int = _LONG, *, strict: bool = Fa
 def request_facts() -> RequestFacts | None:
     """Copy what is known of the current request; None outside one."""
     request: t.Any = current_request()
-    if request is None:
+    try:
+        return None if request is None else _facts(request)
+    except Exception:  # a class of the app's own may do anything
         return None
+
+
+def _facts(request: t.Any) -> RequestFacts:
     known = vars(request)
     # Werkzeug and Quart store a body that was parsed; until then, these are missing or None.
     form = known.get("form")
     form = known.get("_form") if form is None else form
+    json = _parsed_json(known.get("_cached_json"))
+    arguments = known.get("view_args")
+    session = current_session()
     return RequestFacts(
-        method=text_of(lambda: request.method, 20),
-        scheme=text_of(lambda: request.scheme, 20),
-        path=text_of(lambda: f"{request.root_path}{request.path}", 2 * _LONG),
-        query=text_of(lambda: request.query_string.decode("utf-8", "replace"), 4 * _LONG),
-        endpoint=text_of(lambda: request.endpoint or "", 200),
-        remote=text_of(lambda: request.remote_addr or "", 100),
+        method=_short(request.method, 20),
+        scheme=_short(request.scheme, 20),
+        path=_short(f"{request.root_path}{request.path}", 2 * _LONG),
+        query=request.query_string.decode("utf-8", "replace")[: 4 * _LONG],
+        endpoint=_short(request.endpoint or "", 200),
+        remote=_short(request.remote_addr or "", 100),
         headers=_headers(request, known.get("environ")),
-        arguments=_pairs(lambda: (known.get("view_args") or {}).items()),
-        form=_pairs(lambda: () if form is None else form.items(multi=True)),
-        json=_pairs(lambda: _leaves(_parsed_json(known.get("_cached_json")))),
-        session=_pairs(_session),
+        arguments=_pairs(arguments.items) if arguments else (),
+        form=_pairs(lambda: form.items(multi=True)) if form else (),
+        json=() if json is None else _pairs(lambda: _leaves(json)),
+        # Not its own items(), which may mark it as accessed, and so change the response.
+        session=_pairs(lambda: dict.items(session)) if isinstance(session, dict) else (),
     )
 
 
@@ -102,21 +110,17 @@ def header_fields(facts: RequestFacts) -> list[tuple[str, str]]:
 
 def _pairs(read: Callable[[], Iterable[tuple[object, object]]]) -> Pairs:
     found: list[tuple[str, str]] = []
-    with contextlib.suppress(Exception):
+    try:
         for name, value in itertools.islice(read(), _MOST):
             found.append((_short(name, 200), _short(value, _LONG)))
+    except Exception as error:  # a mapping of the app's own may do anything
+        found.append(("...", type(error).__name__))
     return tuple(found)
 
 
 def _short(value: object, limit: int) -> str:
     # Most are short texts already.
     return value if type(value) is str and len(value) <= limit else text_of(lambda: value, limit)
-
-
-def _session() -> Iterable[tuple[object, object]]:
-    found = current_session()
-    # Not items() of the session, which may mark it as accessed, and so change the response.
-    return dict.items(found) if isinstance(found, dict) else ()
 
 
 def _parsed_json(cached: t.Any) -> object:

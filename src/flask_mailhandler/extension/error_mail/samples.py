@@ -15,6 +15,7 @@ from .captured import Raised
 from .composing import compose
 from .counts import Item
 from .counts import Parcel
+from .kind import Key
 from .options import Options
 from .request import RequestFacts
 
@@ -90,20 +91,21 @@ _IMPORT = _captured(
     "the file of the supplier has no column 'price'",
     Frame("/srv/shop/stock.py", 112, "read_prices"),
 )
-_FIRST = Parcel((Item(("raised", 1), _ORDER.title, _ORDER.place, _ORDER, 1, _BEGAN, _BEGAN),))
-_COMMAND = Parcel((Item(("raised", 2), _IMPORT.title, _IMPORT.place, _IMPORT, 1, _BEGAN, _BEGAN),))
+
+
+def _item(captured: Captured, *, new: bool, count: int, seconds: tuple[int, int]) -> Item:
+    first, last = (_BEGAN + second for second in seconds)
+    key = Key("", captured.title, captured.place)
+    return Item(key, captured.title, captured if new else None, count, first, last)
+
+
+_PAY = _captured("Payment 8812", "refused by the bank", Frame("/srv/shop/pay.py", 7, "pay"))
+_FIRST = Parcel((_item(_ORDER, new=True, count=1, seconds=(0, 0)),))
+_COMMAND = Parcel((_item(_IMPORT, new=True, count=1, seconds=(0, 0)),))
 _DIGEST = Parcel(
     (
-        Item(("raised", 1), _ORDER.title, _ORDER.place, None, 10_231, _BEGAN, _BEGAN + 3540),
-        Item(
-            ("logged", 3),
-            "Payment 8812 was refused by the bank",
-            ("/srv/shop/pay.py", 7, "pay"),
-            None,
-            12,
-            _BEGAN,
-            _BEGAN + 900,
-        ),
-        Item(("raised", 2), _IMPORT.title, _IMPORT.place, _IMPORT, 2, _BEGAN + 60, _BEGAN + 1860),
+        _item(_ORDER, new=False, count=10_231, seconds=(0, 3540)),
+        _item(_PAY, new=False, count=12, seconds=(0, 900)),
+        _item(_IMPORT, new=True, count=2, seconds=(60, 1860)),
     )
 )

@@ -265,6 +265,8 @@ def test_no_app(capsys: pytest.CaptureFixture[str]) -> None:
         ({"to": OPS, "mask": 7}, ConfigurationError, "list of names"),
         ({"to": OPS, "mask": [""]}, ConfigurationError, "mask everything"),
         ({"to": OPS, "show_locals": "perhaps"}, ConfigurationError, "show_locals="),
+        ({"to": OPS, "digest_every": 5}, ConfigurationError, "at least a minute"),
+        ({"to": OPS, "app": "shop"}, ConfigurationError, "app= takes the app, not 'shop'"),
         ({"to": OPS, "toaddrs": OPS}, TypeError, "write to="),
         ({"to": OPS, "mailhost": "mx"}, TypeError, "MAIL_URL"),
         ({"to": OPS, "per_hours": 3}, TypeError, "write per_hour="),
@@ -277,6 +279,12 @@ def test_wrong_arguments(given: dict[str, t.Any], kind: type[Exception], text: s
     with pytest.raises(kind) as raised:
         Mail().error_handler(**given)
     assert text in str(raised.value)
+
+
+def test_an_account_that_is_not_there(tmp_path: Path) -> None:
+    """using= names an account of the app."""
+    with error_shop(tmp_path) as shop, pytest.raises(ConfigurationError, match="no account 'ops'"):
+        shop.mail.error_handler(to=OPS, using="ops")
 
 
 def test_async_user() -> None:

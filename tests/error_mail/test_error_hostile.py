@@ -176,6 +176,29 @@ def test_hostile(
             assert message.subject.isprintable()
 
 
+def test_an_error_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a mail cannot be composed, another one says where the errors were, without their texts."""
+
+    def fail(*arguments: object) -> t.NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("flask_mailhandler.extension.error_mail.delivery.compose", fail)
+    with error_shop(tmp_path) as shop, shop.mail.capture(shop.app) as outbox:
+        shop.app.logger.error("token=hunter2-x")
+        (message,) = outbox
+    assert "could not be written as a mail: ZeroDivisionError" in message.text
+    assert f"once: {__file__}, line" in message.text
+    assert "hunter2" not in message.text
+
+
+def test_large_requests(tmp_path: Path, untraced: None) -> None:
+    """A client cannot make the mail large."""
+    form = {f"field {number} {'x' * 500}": "y" * 5000 for number in range(200)}
+    with error_shop(tmp_path) as shop, shop.mail.capture(shop.app) as outbox:
+        shop.app.test_client().post(f"/reset/{'z' * 5000}?{'q=1&' * 5000}", data=form)
+        assert len(bytes(outbox[0].content)) < 200_000
+
+
 def test_no_lock_is_held(tmp_path: Path) -> None:
     """An exception whose text waits for another thread, which logs too, is not a deadlock."""
 

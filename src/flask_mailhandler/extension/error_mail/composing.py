@@ -29,10 +29,13 @@ if t.TYPE_CHECKING:
 
 MARK = "<error-mail."
 """How the Message-ID of each error mail begins, so that what is logged about it is not mailed."""
+_HEADERS = {"Auto-Submitted": "auto-generated"}  # RFC 3834
 _SUBJECT = 120
 _TITLE = 300
 # More would make a mail that mail clients cut off: Gmail does so at 102 kB.
-_ROWS, _SHOWN = 50, 4
+_KINDS, _ERRORS, _WITH_TABLES = 50, 10, 3
+_TRACEBACKS = 40_000
+_ROWS, _VALUE = 30, 400
 
 
 def compose(
@@ -71,8 +74,27 @@ def compose(
         html=mails.html("error", subject, variables),
         from_addr=options.from_addr,
         to=options.to,
-        headers={"Auto-Submitted": "auto-generated"},  # RFC 3834
+        headers=_HEADERS,
         message_id=author and f"{MARK}{secrets.token_hex(16)}@{_right_part(author)}>",
+    )
+
+
+def compose_briefly(parcel: Parcel, options: Options, name: str, why: str) -> Message:
+    """Return a message that says where the errors were, without a text of theirs. It is for errors
+    that cannot be written in any other way.
+
+    :param why: Why not.
+    """
+    lines = [f"{parcel.count} errors of {name} could not be written as a mail: {why}", ""]
+    for item in parcel.items[:_KINDS]:
+        file, line, function = item.key.place
+        lines.append(readable(f"{_times(item.count)}: {file}, line {line}, in {function}"))
+    return Message(
+        subject=_one_line(f"{name}: {parcel.count} errors"),
+        text="\n".join(lines),
+        from_addr=options.from_addr,
+        to=options.to,
+        headers=_HEADERS,
     )
 
 
@@ -114,21 +136,25 @@ def _headings(parcel: Parcel, masker: Masker) -> tuple[str, str]:
 
 def _kinds(parcel: Parcel, masker: Masker) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
-    shown = 0
+    shown, new = 0, sum(item.captured is not None for item in parcel.items)
     # The new ones first, then the most frequent.
-    for item in sorted(parcel.items, key=lambda item: (item.captured is None, -item.count))[:_ROWS]:
+    for item in sorted(parcel.items, key=lambda item: (item.captured is None, -item.count))[
+        :_KINDS
+    ]:
         error = None
-        if item.captured is not None and shown < _SHOWN:
+        if item.captured is not None and shown < _ERRORS:
+            error = _error(item.captured, masker, _TRACEBACKS // min(new, _ERRORS))
+            if shown >= _WITH_TABLES:
+                error["tables"] = []
             shown += 1
-            error = _error(item.captured, masker)
         first, last = _clock(item.first), _clock(item.last)
         file, line, function = item.key.place
-        new = "" if item.captured is None else "new, "
+        fresh = "" if item.captured is None else "new, "
         found.append(
             {
                 "title": _title(item, masker),
                 "times": _times(item.count).capitalize(),
-                "span": f"{new}{first}" if first == last else f"{new}{first} to {last}",
+                "span": f"{fresh}{first}" if first == last else f"{fresh}{first} to {last}",
                 "place": readable(f"{file}, line {line}, in {function}"),
                 "error": error,
             }
@@ -136,8 +162,11 @@ def _kinds(parcel: Parcel, masker: Masker) -> list[dict[str, object]]:
     return found
 
 
-def _error(captured: Captured, masker: Masker) -> dict[str, object]:
-    """Return what is shown of one error: facts, a traceback, and tables."""
+def _error(captured: Captured, masker: Masker, most: int) -> dict[str, object]:
+    """Return what is shown of one error: facts, a traceback, and tables.
+
+    :param most: The most characters of the traceback.
+    """
     file, line, function = captured.place
     facts = [("Time", _day(captured.created))]
     if request := captured.request:
@@ -157,8 +186,8 @@ def _error(captured: Captured, masker: Masker) -> dict[str, object]:
     machine = f"{socket.gethostname()}, process {captured.process}, thread {captured.thread}"
     facts.append(("Machine", machine))
     return {
-        "facts": [(name, readable(value)) for name, value in facts],
-        "traceback": readable(written(captured, masker)),
+        "facts": [(name, _cut(readable(value), 4 * _VALUE)) for name, value in facts],
+        "traceback": written(captured, masker, most),
         "tables": _tables(captured, masker),
     }
 
@@ -184,10 +213,14 @@ def _tables(captured: Captured, masker: Masker) -> list[tuple[str, list[tuple[st
         ("Headers", masker.pairs(tuple(plain))),
     ]
     return [
-        (name, [(readable(one), readable(value)) for one, value in rows])
+        (name, [(one, _cut(value, _VALUE)) for one, value in rows[:_ROWS]])
         for name, rows in tables
         if rows
     ]
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]} ..."
 
 
 def _host(captured: Captured) -> str:
@@ -217,9 +250,8 @@ def _where(parcel: Parcel, masker: Masker) -> str:
 
 
 def _title(item: Item, masker: Masker) -> str:
-    text = readable(masker.text(item.title)).strip()
-    text = text.partition("\n")[0]
-    return text if len(text) <= _TITLE else f"{text[:_TITLE]} ..."
+    text = masker.text(item.title).strip().partition("\n")[0]
+    return _cut(text, _TITLE)
 
 
 def _footer(options: Options, name: str) -> str:
@@ -252,4 +284,7 @@ def _day(seconds: float) -> str:
 
 
 def _local(seconds: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
+    try:
+        return datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
+    except (OverflowError, ValueError, OSError):  # of a record that was made by hand
+        return datetime.datetime.fromtimestamp(0, datetime.UTC)

@@ -13,6 +13,7 @@ from ...errors import QueueError
 from ...queue.build import queue_of
 from ...queue.send_later import options_of_call
 from .composing import compose
+from .composing import compose_briefly
 from .counts import Parcel
 from .options import Options
 from .stderr import tell
@@ -39,7 +40,11 @@ def deliver(mine: Registration, options: Options, parcel: Parcel, mails: Package
         context = mine.framework.app_context(app)  # type: ignore[assignment]
     with context:
         author = options.from_addr or mine.handler(options.using).default_from
-        message = compose(parcel, options, app.name, app.config, author, mails)
+        try:
+            message = compose(parcel, options, app.name, app.config, author, mails)
+        except Exception as error:
+            # One error that cannot be written must not keep the others from being mailed.
+            message = compose_briefly(parcel, options, app.name, type(error).__name__)
         if _has_queue(mine, app):
             try:
                 return _queue(mine, options, parcel, message)

@@ -10,27 +10,27 @@ from .captured import Captured
 from .captured import Frame
 from .captured import Raised
 from .masking import Masker
+from .masking import readable
 
 _RELATIONS = {
     "cause": "The above exception was the direct cause of the following exception:",
     "context": "During handling of the above exception, another exception occurred:",
 }
 _REPEATED = 3
-_LONGEST = 30_000
 
 
-def written(captured: Captured, masker: Masker) -> str:
+def written(captured: Captured, masker: Masker, most: int) -> str:
     """Return the tracebacks of an error, with the secrets masked; "" if there is none.
 
-    The beginning and the end of a very long one are kept.
+    :param most: The most characters. The beginning and the end of a longer one are kept.
     """
     parts = [_one(raised, masker) for raised in captured.raised]
     text = "\n".join(part for part in parts if part)
     if captured.stack:
         text = f"{text}\n\n{masker.text(captured.stack)}".strip()
-    if len(text) > _LONGEST:
-        half = _LONGEST // 2
-        text = f"{text[:half]}\n\n  [{len(text) - _LONGEST} characters left out]\n\n{text[-half:]}"
+    if len(text) > most:
+        half = most // 2
+        text = f"{text[:half]}\n\n  [{len(text) - most} characters left out]\n\n{text[-half:]}"
     return text
 
 
@@ -64,7 +64,7 @@ def _frames(frames: Sequence[Frame], masker: Masker) -> Iterator[str]:
 
 
 def _frame(frame: Frame, masker: Masker) -> Iterator[str]:
-    yield f'  File "{frame.file}", line {frame.line}, in {frame.function}'
+    yield readable(f'  File "{frame.file}", line {frame.line}, in {frame.function}')
     if line := linecache.getline(frame.file, frame.line).strip():
         yield f"    {masker.code(line[:500])}"
     for name, value in masker.pairs(frame.variables):

@@ -7,10 +7,15 @@ import typing as t
 import weakref
 from collections.abc import Mapping
 
+from flask.sansio.app import App
+
 from ...app.current import AT_SHUTDOWN
 from ...app.framework import current_app_object
+from ...app.framework import itself
 from ...app.no_sending import is_preview
+from ...errors import ConfigurationError
 from ...templating.package_mail import PackageMail
+from ...text.checks import shorten
 from .composing import MARK
 from .desk import Desk
 from .options import Options
@@ -20,8 +25,6 @@ from .stderr import tell
 from .stderr import tell_of
 
 if t.TYPE_CHECKING:
-    from flask.sansio.app import App
-
     from ...app.registration import Registration
     from ...app.registrations import Registrations
     from ...previews.preview import Previews
@@ -152,5 +155,9 @@ def make_handler(
     from .samples import add_preview
 
     options = read_options(to, given)
+    if (app := given.get("app")) is not None and not isinstance(app := itself(app), App):
+        raise ConfigurationError(f"app= takes the app, not {shorten(app)}.")
+    for mine in registrations:
+        mine.settings.account(options.using)  # raises if there is none
     add_preview(previews, options)
-    return ErrorMailHandler(registrations, options, given.get("app"))
+    return ErrorMailHandler(registrations, options, app)

@@ -21,6 +21,7 @@ from ...app.wrong_arguments import near
 from ...errors import ConfigurationError
 from ...frozen import Frozen
 from ...text.checks import shorten
+from .counts import PAUSE
 
 if t.TYPE_CHECKING:
     import datetime
@@ -98,7 +99,7 @@ def read_options(to: object, given: Mapping[str, t.Any]) -> Options:
         "level": _level,
         "from_addr": lambda value: parse_address(value, "from_addr"),
         "using": lambda value: config.text(value, "using="),
-        "digest_every": lambda value: duration(value, "digest_every="),
+        "digest_every": _period,
         "per_hour": lambda value: config.integer(1, 1000)(value, "per_hour="),
         "user": _user,
         "show_locals": lambda value: config.boolean(value, "show_locals="),
@@ -129,6 +130,13 @@ def _level(value: object) -> int:
             f" {shorten(value)}."
         )
     return value
+
+
+def _period(value: object) -> float:
+    seconds = duration(value, "digest_every=")
+    if seconds < PAUSE:
+        raise ConfigurationError(f"digest_every= is at least a minute, not {shorten(value)}.")
+    return seconds
 
 
 def _user(value: object) -> Callable[[], object]:

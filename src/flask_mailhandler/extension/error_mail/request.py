@@ -150,10 +150,10 @@ def _leaves(value: object, name: str = "") -> Iterable[tuple[str, object]]:
 def current_user(ask: Callable[[], object] | None, facts: RequestFacts | None) -> str:
     """Return who has sent the request: what the app's function returns, or the id that Flask-Login
     knows already. "" if nothing is known."""
-    if ask is not None:
-        return text_of(lambda: "" if (found := ask()) is None else found, 200)
     if facts is None:
         return ""
+    if ask is not None:
+        return text_of(lambda: "" if (found := ask()) is None else found, 200)
     for name, value in facts.session:
         if name == "_user_id":
             return value

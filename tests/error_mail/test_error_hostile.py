@@ -256,11 +256,14 @@ SECRETS = {
     "quoted configured%2Dhunter2%2Dx": "quoted ***",
     "from a URL: url-hunter2-x": "from a URL: ***",
     "TAN is tan_number=hunter2-x": "TAN is tan_number=***",
+    "deep in the configuration: nested-hunter2": "deep in the configuration: ***",
+    "a session in headers stays": "a session in headers stays",
 }
 HARMLESS = [
     "author=Ann, keyboard: qwerty, passenger=17, spinning=1",
     "division by zero",
     "KeyError: 'name'",
+    "monkey=17, spin: no",
     "GET /orders/17?page=2",
     "tokenizer failed at line 3",
 ]
@@ -271,6 +274,9 @@ def masker() -> Masker:
         "API_TOKEN": "configured-hunter2-x",
         "DATABASE": "mysql://shop:url-hunter2-x@db/shop",
         "PORT": 5000,
+        "SESSION_COOKIE_NAME": "session",
+        "JWT_TOKEN_LOCATION": ["headers"],
+        "MAIL_ACCOUNTS": {"news": {"password": "nested-hunter2"}},
     }
     return Masker(Names(["tan"]), config)
 

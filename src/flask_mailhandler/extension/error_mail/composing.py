@@ -117,7 +117,9 @@ def _headings(parcel: Parcel, masker: Masker) -> tuple[str, str]:
     if not parcel.is_digest:
         often = f"{_times(items[0].count).capitalize()} since {_day(items[0].first)}."
         return _title(items[0], masker), often if items[0].count > 1 else ""
-    began = min((item.first for item in items), default=0.0)
+    if not items:
+        return f"{parcel.count:,} errors of other kinds", ""
+    began = min(item.first for item in items)
     new = sum(item.captured is not None for item in items)
     kinds = "1 kind" if len(items) == 1 else f"{len(items)} kinds"
     if len(items) == 1 and not parcel.others:
@@ -125,36 +127,30 @@ def _headings(parcel: Parcel, masker: Masker) -> tuple[str, str]:
             f"{_times(items[0].count).capitalize()}: {_title(items[0], masker)}",
             f"Since {_day(began)}.",
         )
-    told = (
-        "All are new."
-        if new == len(items)
-        else f"{new or 'None'} of them {'is' if new == 1 else 'are'} new."
-    )
-    since = f" Since {_day(began)}." if items else ""
-    return f"{parcel.count:,} errors of {kinds}", f"{told}{since}"
+    told = f"{new or 'None'} of them {'is' if new == 1 else 'are'} new."
+    told = "All are new." if new == len(items) else told
+    return f"{parcel.count:,} errors of {kinds}", f"{told} Since {_day(began)}."
 
 
 def _kinds(parcel: Parcel, masker: Masker) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     shown, new = 0, sum(item.captured is not None for item in parcel.items)
     # The new ones first, then the most frequent.
-    for item in sorted(parcel.items, key=lambda item: (item.captured is None, -item.count))[
-        :_KINDS
-    ]:
+    ordered = sorted(parcel.items, key=lambda item: (item.captured is None, -item.count))
+    for item in ordered[:_KINDS]:
         error = None
         if item.captured is not None and shown < _ERRORS:
             error = _error(item.captured, masker, _TRACEBACKS // min(new, _ERRORS))
             if shown >= _WITH_TABLES:
                 error["tables"] = []
             shown += 1
-        first, last = _clock(item.first), _clock(item.last)
         file, line, function = item.key.place
         fresh = "" if item.captured is None else "new, "
         found.append(
             {
                 "title": _title(item, masker),
                 "times": _times(item.count).capitalize(),
-                "span": f"{fresh}{first}" if first == last else f"{fresh}{first} to {last}",
+                "span": f"{fresh}{_span(item.first, item.last)}",
                 "place": readable(f"{file}, line {line}, in {function}"),
                 "error": error,
             }
@@ -177,8 +173,8 @@ def _error(captured: Captured, masker: Masker, most: int) -> dict[str, object]:
         facts.append(("User", masker.text(captured.user)))
     if request and request.remote:
         facts.append(("Client", request.remote))
-    if captured.raised and captured.message and not captured.message.startswith("Exception on "):
-        facts.append(("Message", masker.text(captured.message)))
+    if message := _message(captured):
+        facts.append(("Message", masker.text(message)))
     facts.append(("Place", f"{file}, line {line}, in {function}"))
     facts.append(("Logger", f"{captured.logger}, {captured.level}"))
     if captured.request is None:
@@ -190,6 +186,15 @@ def _error(captured: Captured, masker: Masker, most: int) -> dict[str, object]:
         "traceback": written(captured, masker, most),
         "tables": _tables(captured, masker),
     }
+
+
+def _message(captured: Captured) -> str:
+    """Return the message of the record, unless it is the title, or the one that Flask logs."""
+    text, request = captured.message, captured.request
+    if not captured.raised:
+        return text if "\n" in text or len(text) > _TITLE else ""
+    flask = "" if request is None else f"Exception on {request.path} [{request.method}]"
+    return "" if text == flask else text
 
 
 def _tables(captured: Captured, masker: Masker) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -277,6 +282,11 @@ def _times(count: int) -> str:
 
 def _clock(seconds: float) -> str:
     return _local(seconds).strftime("%H:%M:%S")
+
+
+def _span(first: float, last: float) -> str:
+    shown = _clock if _local(first).date() == _local(last).date() else _day
+    return shown(first) if shown(first) == shown(last) else f"{shown(first)} to {shown(last)}"
 
 
 def _day(seconds: float) -> str:

@@ -27,12 +27,18 @@ if t.TYPE_CHECKING:
 MASK = "***"
 # Words that are part of a name, and words that are a whole part of it: pin_code, but not spinning.
 _PARTS = (
-    "passw(?:or)?d|passphrase|passcode|pwd|secret|token|credential|auth(?!or(?!i[sz]))|cookie|session|csrf"
-    "|xsrf|signature|private|api[-_ ]?key|access[-_ ]?key|bearer|jwt"
+    "passw(?:or)?d|passphrase|passcode|pwd|secret|token|credential|auth(?!or(?!i[sz]))|cookie"
+    "|session|csrf|xsrf|signature|private|api[-_ ]?key|access[-_ ]?key|bearer|jwt"
 )
 _WHOLE = "pass|key|sig|otp|totp|pin|cvv|cvc|card|iban|ssn|sid|nonce"
+# How the key of a secret in a configuration ends. Others have values that are words of any text:
+# SESSION_COOKIE_NAME, JWT_TOKEN_LOCATION.
+_CONFIG_KEY = re.compile(
+    r"(?:SECRET|PASSWORD|PASSWD|PASSPHRASE|PWD|TOKEN|KEY|SALT|CREDENTIAL)(?:S|_FALLBACKS)?\Z", re.I
+)
 # Shorter values would be found in any text.
 _FOUND = 6
+_DEEPEST = 3
 _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.S
 )
@@ -62,7 +68,7 @@ class Names:
     def __init__(self, more: Iterable[str] = ()) -> None:
         parts = "|".join([_PARTS, *map(re.escape, more)])
         self._secret = re.compile(
-            rf"{parts}|(?<![a-z])(?:{_WHOLE})(?![a-z])|\Acode\Z|[a-z](?:Key|Pin|Otp)\b", re.I
+            rf"{parts}|(?<![a-z])(?:{_WHOLE})(?![a-z])|\Acode\Z|(?-i:[a-z](?:Key|Pin|Otp)\b)", re.I
         )
 
     def __contains__(self, name: str) -> bool:
@@ -75,10 +81,10 @@ class Masker:
     :param config: The configuration of the app, which has secrets.
     """
 
-    def __init__(self, names: Names, config: Mapping[str, object]) -> None:
+    def __init__(self, names: Names, config: Mapping[t.Any, object]) -> None:
         self.names = names
         self._echoes = Echoes()
-        for value in _configured(names, config):
+        for value in _configured(config):
             self._add(value)
 
     def add_request(self, facts: RequestFacts) -> None:
@@ -160,19 +166,19 @@ def _shapes(text: str) -> str:
     return _SCHEME.sub(rf"\1 {MASK}", text)
 
 
-def _configured(names: Names, config: Mapping[str, object]) -> Iterator[str]:
+def _configured(values: Mapping[object, object], depth: int = 0) -> Iterator[str]:
     """Yield the secrets of a configuration: by their keys, and the passwords in URLs."""
-    for key, value in config.items():
-        items = value if isinstance(value, list | tuple) else [value]
-        for item in items:
-            if isinstance(item, Secret):
+    for key, value in [*values.items()]:
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(item, Mapping) and depth < _DEEPEST:
+                yield from _configured(item, depth + 1)
+            elif isinstance(item, Secret):
                 yield item.octets().decode("utf-8", "replace")
-            elif isinstance(item, bytes) and key in names:
-                yield item.decode("utf-8", "replace")
-            elif isinstance(item, str):
-                if key in names:
-                    yield item
-                yield from re.findall(r"://[^\s/@:]{0,200}:([^\s/@]{1,500})@", item)
+            elif isinstance(item, str | bytes):
+                text = item.decode("utf-8", "replace") if isinstance(item, bytes) else item
+                if _CONFIG_KEY.search(str(key)):
+                    yield text
+                yield from re.findall(r"://[^\s/@:]{0,200}:([^\s/@]{1,500})@", text)
 
 
 def query(text: str) -> Pairs:

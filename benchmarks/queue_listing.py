@@ -1,6 +1,6 @@
 """The queue page and its counts among a million rows, compared with a thousand.
 
-In each store, the searches of the page and the exact counts of ``mail.queue.stats()`` take turns.
+In each kind of store, both queues take turns.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from flask import Flask
@@ -59,13 +60,15 @@ def run(rounds: int) -> list[Target]:
     rows, targets = [], []
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for name, queue in _places(folder, stack):
-            store = store_of(Flask("shop", instance_path=str(folder)), QueueSettings(queue=queue))
-            stack.callback(store.close)
-            _fill(store)
-            few = _measure(store, rounds)
-            _double(store, name)
-            many = _measure(store, max(rounds // 5, 3))
+        for name, queues in _places(folder, stack):
+            stores = []
+            for queue in queues:
+                app = Flask("shop", instance_path=str(folder))
+                stores.append(store_of(app, QueueSettings(queue=queue)))
+                stack.callback(stores[-1].close)
+                _fill(stores[-1])
+            _double(stores[-1], name)
+            few, many = _measure(stores, rounds)
             for what in few:
                 ms = [f"{found[what] * 1e3:,.2f}" for found in (few, many)]
                 rows.append([f"{what}, {name}", *ms])
@@ -77,8 +80,9 @@ def run(rounds: int) -> list[Target]:
     return targets
 
 
-def _places(folder: Path, stack: contextlib.ExitStack) -> Iterator[tuple[str, str]]:
-    yield "SQLite", str(folder / "queue.sqlite")
+def _places(folder: Path, stack: contextlib.ExitStack) -> Iterator[tuple[str, list[str]]]:
+    """Yield two values of MAIL_QUEUE for each kind of store."""
+    yield "SQLite", [str(folder / "few.sqlite"), str(folder / "many.sqlite")]
     from servers import mariadb
     from servers import postgresql
 
@@ -86,7 +90,7 @@ def _places(folder: Path, stack: contextlib.ExitStack) -> Iterator[tuple[str, st
         server = kind()
         stack.callback(server.remove)
         server.start()
-        yield name, stack.enter_context(server.database())
+        yield name, [stack.enter_context(server.database()) for _ in range(2)]
 
 
 def _fill(store: Store) -> None:
@@ -120,22 +124,28 @@ def _double(store: t.Any, name: str) -> None:
         else:
             with store.database.write() as connection:
                 connection.exec_driver_sql(statement)
-                if power == _DOUBLED - 1:
-                    word = "ANALYZE TABLE" if name == "MariaDB" else "ANALYZE"
-                    connection.exec_driver_sql(f"{word} mail_queue")
+    if name != "SQLite":
+        with store.database.single() as connection:
+            word = "ANALYZE TABLE" if name == "MariaDB" else "VACUUM ANALYZE"
+            connection.exec_driver_sql(f"{word} mail_queue")
 
 
-def _measure(store: Store, rounds: int) -> dict[str, float]:
-    """Return the median seconds of each search, and of both kinds of counts."""
-    work: dict[str, Callable[[], object]] = {
-        name: functools.partial(store.search.page, wanted) for name, wanted in _WANTED.items()
+def _measure(stores: Sequence[Store], rounds: int) -> list[dict[str, float]]:
+    """Return the median seconds of each search, and of both kinds of counts, in each store."""
+    taken: list[dict[str, list[float]]] = [{} for _ in stores]
+    for turn in range(rounds + 1):
+        for store, times in zip(stores, taken, strict=True):
+            for name, function in _work(store).items():
+                began = time.perf_counter()
+                function()
+                if turn:  # the first one fills the caches
+                    times.setdefault(name, []).append(time.perf_counter() - began)
+    return [{name: statistics.median(times) for name, times in found.items()} for found in taken]
+
+
+def _work(store: Store) -> dict[str, Callable[[], object]]:
+    return {
+        **{name: functools.partial(store.search.page, wanted) for name, wanted in _WANTED.items()},
+        "counts up to 10,000": lambda: store.search.counts(COUNTED),
+        "exact counts": store.counts,
     }
-    work["counts up to 10,000"] = lambda: store.search.counts(COUNTED)
-    work["exact counts"] = store.counts
-    taken: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(rounds):
-        for name, function in work.items():
-            began = time.perf_counter()
-            function()
-            taken[name].append(time.perf_counter() - began)
-    return {name: statistics.median(times) for name, times in taken.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import json
 import time
 from collections.abc import Container
@@ -26,7 +27,11 @@ from ..queue.row import Row
 from ..queue.row import RowState
 from ..queue.stats import count_text
 from ..queue.stored_message import read_options
+from ..queue.stores.search import Between
 from ..queue.stores.search import COUNTED
+from ..queue.stores.search import EVER
+from ..queue.stores.search import Search
+from ..queue.stores.search import walk
 from .ask import interactive
 from .table import print_error
 from .table import print_table
@@ -37,6 +42,7 @@ STOPPABLE = frozenset([RowState.WAITING, RowState.HELD])
 """The states in which "cancel" accepts a message."""
 _MOST = 1_000_000
 _SHOWN = 2
+_AT_ONCE = 500
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,9 +122,13 @@ def status(using: str | None, exact: bool) -> int:
     return 0
 
 
-def list_rows(choice: Choice, limit: int, as_json: bool) -> int:
-    """Print messages, one on a line, or all as a JSON array."""
-    found = choice.rows(limit)
+def list_rows(choice: Choice, to: str | None, limit: int, as_json: bool) -> int:
+    """Print messages, one on a line, or all as a JSON array.
+
+    :param to: The address of a recipient.
+    :raises ClickException: if it is not an address.
+    """
+    found = _found(choice, to, limit)
     if as_json:
         from ..pages.queue.queued_message import read_row  # the same object as the page's API
 
@@ -129,6 +139,26 @@ def list_rows(choice: Choice, limit: int, as_json: bool) -> int:
     else:
         click.echo("No messages.")
     return 0
+
+
+def _found(choice: Choice, to: str | None, limit: int) -> list[Row]:
+    from ..pages.queue.search_terms import recipient_of
+
+    store, age = current_queue().store, choice.age
+    try:
+        recipient = recipient_of(to) if to else None
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if not store.begun:
+        return []
+    wanted = Search(
+        state=RowState(choice.state) if choice.state else None,
+        account=choice.using,
+        tag=choice.tag,
+        recipient=recipient,
+        changed=EVER if age is None else Between(end=store.now() - age),
+    )
+    return [*itertools.chain.from_iterable(walk(store.search, wanted, limit, _AT_ONCE))]
 
 
 def _is(row: Row) -> str:

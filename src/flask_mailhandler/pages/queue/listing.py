@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
 _MANY = 100
 _LATE = 60.0
 """From how many seconds on the page says that mail is late."""
-_LARGEST = 2**63 - 1
+_LARGEST = 2**63 - 2
 
 
 def query_of_page() -> dict[str, str]:

@@ -17,6 +17,7 @@ from ..app.queue_keys import duration
 from ..events.event import Event
 from ..queue import outcomes
 from ..queue.current import current_queue
+from ..queue.health.span import span
 from ..queue.mail_queue import MailQueue
 from ..queue.mail_queue import PURGEABLE
 from ..queue.outcomes import DamagedRowError
@@ -114,9 +115,9 @@ def status(using: str | None, exact: bool) -> int:
     click.echo(f"The queue in {queue.store}:\n")
     print_table([(str(state), count_text(counts.get(state, 0), up_to)) for state in RowState])
     if stats.lag:
-        click.echo(f"\nThe oldest due message is overdue by {_span(stats.lag)}.")
+        click.echo(f"\nThe oldest due message is overdue by {span(stats.lag)}.")
     for account, why in stats.paused.items():
-        left = _span(queue.store.pause(account).until - time.time())
+        left = span(queue.store.pause(account).until - time.time())
         click.echo(f"\nThe account {account!r} is paused for another {left}:")
         print_table([(why,)])
     return 0
@@ -319,11 +320,3 @@ def _changed(number: int, done: str, others: Sequence[str] = ()) -> int:
 def _moment(seconds: float) -> str:
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
     return f"{moment:%Y-%m-%d %H:%M:%S}"
-
-
-def _span(seconds: float) -> str:
-    whole = round(seconds)
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if whole >= 2 * size:
-            return f"{whole // size} {unit}"
-    return f"{whole} s"

@@ -39,6 +39,8 @@ if t.TYPE_CHECKING:
     from ..app.account import Account
     from ..app.queue_keys import QueueSettings
     from ..events.event import Event
+    from .health.options import HealthOptions
+    from .health.result import QueueHealth
     from .stores.base import Store
 
 _PAGE = 500
@@ -141,6 +143,18 @@ class MailQueue:
             lag=max(0.0, now - min(due, default=now)),
             paused={account: pause.why for account, pause in pauses.items() if pause.until > now},
         )
+
+    def health(self, **options: t.Unpack[HealthOptions]) -> QueueHealth:
+        """Return whether the queue sends its mail, and if not, what to do: see :doc:`health`.
+
+        Nothing is written, created or started. A store that cannot be used is a finding.
+
+        :param options: The fields of :class:`.HealthOptions`.
+        :raises ConfigurationError: if there is no such account or finding.
+        """
+        from .health.checkup import Checkup
+
+        return self.components.part("checkup", lambda: Checkup(self.components)).run(**options)
 
     def rows(
         self,

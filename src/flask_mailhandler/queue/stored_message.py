@@ -40,9 +40,12 @@ _SUBJECT = 200
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def options(prepared: Prepared) -> str:
+def options(prepared: Prepared, trace: Mapping[str, str]) -> str:
     """Return everything besides the octets that delivery needs, and that people want to know, as
-    JSON. It is called in the call that queues the message, because it stores the line of code."""
+    JSON. It is called in the call that queues the message, because it stores the line of code.
+
+    :param trace: The span that queues the message. It is not sent with the message.
+    """
     job, message = prepared.job, prepared.message
     found: dict[str, t.Any] = {
         "version": VERSION,
@@ -54,6 +57,8 @@ def options(prepared: Prepared) -> str:
         found["dsn"] = [job.dsn.notify, job.dsn.ret]
     if site := call_site():
         found["site"] = site
+    if trace:
+        found["trace"] = dict(trace)
     if isinstance(message, MIMEMessage):
         found["subject"] = str(message["Subject"] or "")[:_SUBJECT]
         found["foreign"] = True
@@ -146,12 +151,14 @@ def job_of(
     timeout: float,
     *,
     redirected: bool = False,
+    repeats: bool = False,
 ) -> Job:
     """Return the job that sends exactly these octets to these recipients.
 
     :param timeout: Seconds for the job in all.
     :param redirected: Whether they are others than those of the row. Then the octets are sent
         without the fields that are only for those.
+    :param repeats: Whether an earlier attempt may have been accepted.
     :raises DamagedRowError: if the row cannot be read.
     """
     found = read_options(row)
@@ -171,7 +178,7 @@ def job_of(
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
     message, site = message_of(row, octets), found.get("site")
     began = time.perf_counter()
-    return TracedJob(message, row.message_id, envelope, content, timeout, dsn, began, site)
+    return TracedJob(message, row.message_id, envelope, content, timeout, dsn, repeats, began, site)
 
 
 def _dsn(options: Mapping[str, t.Any]) -> DSN | None:

@@ -6,6 +6,7 @@
     search        what a search of the rows asks for and finds, in a queue of any length
     row_search    RowSearch: its SQL, the same for every database
     history       History: events, and suppressed addresses, in tables next to the rows
+    health_facts  HealthFacts: what a store tells a health check
     sqlite/       in a file, with the standard library's sqlite3
     sqlalchemy/   in tables of the app's database
 

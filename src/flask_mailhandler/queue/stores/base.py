@@ -16,6 +16,7 @@ from collections.abc import Collection
 from collections.abc import Sequence
 
 from ...config import Limits
+from ...errors import QueueError
 from ..lease import Lease
 from ..row import Row
 from ..row import RowState
@@ -23,6 +24,7 @@ from ..ticket import Ticket
 from .history import History
 
 if t.TYPE_CHECKING:
+    from .health_facts import HealthFacts
     from .search import Searcher
 
 
@@ -46,6 +48,10 @@ class Pause:
     times: int = 0
     """How often the account was paused in a row."""
     why: str = ""
+
+
+class TablesError(QueueError):
+    """The tables of the queue are not there, or are those of another release."""
 
 
 LONGEST_RING = 3600.0
@@ -262,6 +268,20 @@ class Store(t.Protocol):
 
     def counts(self, account: str | None = None, tag: str | None = None) -> dict[RowState, int]:
         """Return the number of rows in each state."""
+        ...
+
+    def health_facts(self, accounts: Sequence[str], recent: float) -> HealthFacts | None:
+        """Return what a health check needs; None if nothing was ever queued.
+
+        Nothing is created. It takes a moment, also with a million rows.
+
+        :param accounts: The accounts of the app.
+        :param recent: How many seconds count as recent.
+        """
+        ...
+
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        """Return the number of waiting, claimed and held rows, by account and state."""
         ...
 
     def alter(

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ...row import Row
 from ...row import RowState
+from ...row import UNFINISHED
 from ...stored_message import tag_text
 from ..base import Filter
 from .account_state import SqlalchemyAccounts
@@ -83,6 +84,19 @@ class SqlalchemyListing(SqlalchemyAccounts):
             found = connection.execute(sa.union_all(*parts)).all()
         return {RowState(state): number for state, number in found}
 
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        columns = self._rows.c
+        # One query for each index.
+        parts = [
+            sa.select(columns.account, columns.state, sa.func.count())
+            .where(*self._where(Filter([state])))
+            .group_by(columns.account, columns.state)
+            for state in UNFINISHED
+        ]
+        with self.database.single() as connection:
+            found = connection.execute(sa.union_all(*parts)).all()
+        return {(account, RowState(state)): number for account, state, number in found}
+
     @repeated
     def purge(self, wanted: Filter, limit: int) -> int:
         columns, contents = self._rows.c, self.database.contents
@@ -119,6 +133,18 @@ class SqlalchemyListing(SqlalchemyAccounts):
             place = self.database.kind.position(columns.options, tag_text(wanted.tag))
             parts.append(place > 0)
         return parts
+
+
+def searched(database: Database, state: RowState) -> list[sa.ColumnElement[bool]]:
+    """Return the condition for a state whose partial index has the state among its first columns.
+
+    PostgreSQL does not search for what the condition of the index says. So it reads all entries
+    that follow the columns before the state: all waiting rows of an account, to find that none has
+    the priority "high". A condition in other words is searched for.
+    """
+    column = database.rows.c.state
+    equal = column == literal(state)
+    return [equal, column.like(literal(state))] if database.kind.repeats_state else [equal]
 
 
 def literal(state: RowState) -> sa.ColumnElement[str]:

@@ -20,6 +20,7 @@ from ...process import process_mark
 from ...row import CHANGING
 from ...row import Row
 from ...row import RowState
+from ...row import UNFINISHED
 from ...stored_message import tag_text
 from ...ticket import Ticket
 from ..base import Filter
@@ -33,6 +34,7 @@ from .insert import NAMES
 from .insert import row_of
 
 if t.TYPE_CHECKING:
+    from ..health_facts import HealthFacts
     from ..search import Searcher
 
 # The conditions of the indexes, with the same words as there.
@@ -200,6 +202,23 @@ class SqliteStore(SqliteAccounts):
                     values,
                 )
                 found |= {RowState(state): number for state, number in numbers}
+        return found
+
+    def health_facts(self, accounts: Sequence[str], recent: float) -> HealthFacts | None:
+        from .health_facts import read
+
+        return read(self.file, self.app, accounts, recent)
+
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        found: dict[tuple[str, RowState], int] = {}
+        with self.file.read() as connection:
+            for state in UNFINISHED:
+                where, values = self._where(Filter([state]))
+                numbers = connection.execute(
+                    f"SELECT account, count(*) FROM mail_queue WHERE {where} GROUP BY account",
+                    values,
+                )
+                found |= {(account, state): number for account, number in numbers}
         return found
 
     def alter(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 if t.TYPE_CHECKING:
-    from .queue import Choice
+    from .queue_choice import Choice
 
 _Function: t.TypeAlias = Callable[..., t.Any]
 _STATES = ("waiting", "claimed", "sent", "failed", "held", "cancelled", "expired")
@@ -158,6 +158,6 @@ def _chosen(function: _Function) -> _Function:
 
 
 def _choice(given: dict[str, t.Any]) -> Choice:
-    from .queue import Choice
+    from .queue_choice import Choice
 
     return Choice(**given)

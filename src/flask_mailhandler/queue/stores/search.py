@@ -18,7 +18,7 @@ COUNTED = 10_000
 """How far the pages and the commands count the rows of a state."""
 SEARCHED = 20_000
 """How many rows one search reads at most. It says where the next one goes on."""
-FIRST = 1_000
+FIRST = 500
 """How many rows it reads first, which is enough if most of them match."""
 
 

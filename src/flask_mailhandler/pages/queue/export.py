@@ -6,7 +6,9 @@ import csv
 import io
 import re
 import typing as t
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from ...queue import outcomes
 from ...queue.row import Row
@@ -34,17 +36,21 @@ COLUMNS = (
 """The header. A release may add names at its end."""
 
 
-def lines_of(searcher: Searcher, wanted: Search) -> Iterator[str]:
-    """Yield the file piece by piece, with the rows of one statement in memory at a time."""
+def lines_of(searcher: Searcher | None, wanted: Search) -> Iterator[str]:
+    """Yield the file piece by piece, with the rows of one statement in memory at a time.
+
+    :param searcher: None for a queue that was never used.
+    """
+    yield _lines([COLUMNS])
+    if searcher is not None:
+        for rows in walk(searcher, wanted, MOST, _AT_ONCE):
+            yield _lines(_cells(read_row(row)) for row in rows)
+
+
+def _lines(rows: Iterable[Sequence[str | int]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for rows in walk(searcher, wanted, MOST, _AT_ONCE):
-        writer.writerows(_cells(read_row(row)) for row in rows)
-        # A lone surrogate cannot be encoded.
-        yield text.getvalue().encode("utf-8", "replace").decode()
-        text.seek(0)
-        text.truncate()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "replace").decode()  # without lone surrogates
 
 
 def _cells(message: QueuedMessage) -> list[str | int]:

@@ -445,6 +445,7 @@ def test_export(shop: Shop) -> None:
     assert waiting["recipients"] == "ann@example.com ben@example.com"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", waiting["due"])
     assert exported(admin, "?q=state:sent") == [sent]
+    assert "The content is deleted" in browser_of(shop, "clerk").get("/staff/mail/2").text
     assert exported(admin, "?q=to:nobody@example.com") == []
     assert SECRET not in str([sent, waiting])
     assert admin.get("/staff/mail/messages.csv?q=state:lost").status_code == 400

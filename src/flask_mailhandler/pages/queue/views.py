@@ -125,7 +125,7 @@ class QueueViews:
             recipients=found.recipients[:_RECIPIENTS],
             more=max(len(found.recipients) - _RECIPIENTS, 0),
             may_change=self._rights.may_change(),
-            may_read=may_read,
+            is_hidden=bool(octets) and not may_read,
             header=_header(shown) if shown and not may_read else (),
             panel=_panel(id, shown) if shown and may_read else None,
             findings=lint(checked, placeholders=current_placeholders()) if checked else (),

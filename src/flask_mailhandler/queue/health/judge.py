@@ -140,8 +140,8 @@ class Judge:
                 "account-paused",
                 "warning",
                 f"The account {name!r} is paused for another {span(paused)}:"
-                f" {_sentence(account.why)} When you have mended that, let it try at once: flask mail queue retry --using"
-                f" {shlex.quote(name)} --state waiting",
+                f" {_sentence(account.why)} When you have mended that, let it try at once:"
+                f" flask mail queue retry --using {shlex.quote(name)} --state waiting",
                 name,
             )
         if (overdue := self._overdue(account)) > self.bounds.max_age:

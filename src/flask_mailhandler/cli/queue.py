@@ -25,7 +25,9 @@ from ..queue.row import FINISHED
 from ..queue.row import PRIORITIES
 from ..queue.row import Row
 from ..queue.row import RowState
+from ..queue.stats import count_text
 from ..queue.stored_message import read_options
+from ..queue.stores.search import COUNTED
 from .ask import interactive
 from .table import print_error
 from .table import print_table
@@ -91,17 +93,21 @@ class Choice:
         ]
 
 
-def status(using: str | None) -> int:
-    """Print the number of messages in each state."""
+def status(using: str | None, exact: bool) -> int:
+    """Print the number of messages in each state.
+
+    :param exact: Whether to count more than :data:`.COUNTED`.
+    """
     queue = current_queue()
     if not queue.store.begun:
         # The app creates the store, as its own system user.
         click.echo(f"The queue in {queue.store} has never been used.")
         return 0
-    stats = queue.stats()
+    up_to = None if exact or using is not None else COUNTED
+    stats = queue.stats(up_to=up_to)
     counts = stats.counts if using is None else queue.store.counts(using)
     click.echo(f"The queue in {queue.store}:\n")
-    print_table([(str(state), str(counts.get(state, 0))) for state in RowState])
+    print_table([(str(state), count_text(counts.get(state, 0), up_to)) for state in RowState])
     if stats.lag:
         click.echo(f"\nThe oldest due message is overdue by {span(stats.lag)}.")
     for account, why in stats.paused.items():

@@ -23,10 +23,11 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
     queue = click.Group("queue", help="Show, retry, cancel or delete queued messages.")
 
     @queue.command("status")
+    @click.option("--exact", is_flag=True, help="Count all messages, also more than 10000.")
     @by
-    def status(using: str | None) -> None:
+    def status(using: str | None, exact: bool) -> None:
         """Count the messages in each state, and show which accounts are paused."""
-        run("status", using)
+        run("status", using, exact)
 
     @queue.command("list")
     @_chosen

@@ -126,9 +126,11 @@ class MailQueue:
 
     # See the mail, and change it
 
-    def stats(self) -> QueueStats:
+    def stats(self, *, up_to: int | None = None) -> QueueStats:
         """Return the figures of the queue, for a health check.
 
+        :param up_to: How far to count the messages in each state; by default, all of them, which
+            takes the longer the more there are. A count of *up_to* means so many or more.
         :raises QueueError: if the store cannot be used.
         """
         if not self.store.begun:
@@ -137,7 +139,7 @@ class MailQueue:
         due = [due for account in self.accounts for _, due in self.store.due(account)]
         pauses = {account: self.store.pause(account) for account in self.accounts}
         return QueueStats(
-            counts=self.store.counts(),
+            counts=self.store.counts() if up_to is None else self.store.search.counts(up_to),
             lag=max(0.0, now - min(due, default=now)),
             paused={account: pause.why for account, pause in pauses.items() if pause.until > now},
         )

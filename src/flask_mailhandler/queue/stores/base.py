@@ -10,7 +10,6 @@ if it can tell afterwards that some may be missing: see :meth:`Store.remembers`.
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
@@ -26,6 +25,7 @@ from .history import History
 
 if t.TYPE_CHECKING:
     from .health_facts import HealthFacts
+    from .search import Searcher
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,20 +38,6 @@ class Filter:
     """Only rows whose state has not changed since this time."""
     ids: Collection[int] = ()
     tag: str | None = None
-
-
-def tag_text(tag: str) -> str:
-    """Return the text that is in the options of a row if its message has this tag, and in no other.
-
-    The tags are the keys of an object, none of them the first, and their values are the only ones
-    that are null. Within a string, a backslash precedes each quote, and never a space. So a store
-    needs no JSON functions, which every database spells in its own way, and which fail for a
-    damaged row. The rows of the app are read one by one: 100,000 of them in SQLite in 0.1 s, which
-    is quick enough for the commands and the page. A table of tags would cost each message another
-    write.
-    """
-    text = tag.encode("utf-8", "replace").decode()
-    return f" {json.dumps(text, ensure_ascii=False)}: null"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,6 +88,11 @@ class Store(t.Protocol):
     @property
     def history(self) -> History:
         """The events, and the suppressed addresses."""
+        ...
+
+    @property
+    def search(self) -> Searcher:
+        """The searches of pages and commands, in lists of any length."""
         ...
 
     @property

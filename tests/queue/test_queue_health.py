@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
     from flask_mailhandler.queue.stores.base import Store
     from storing import Place
 
+pytestmark = pytest.mark.slow
+
 _NO_LIMIT: dict[str, t.Any] = {}
 
 

@@ -288,10 +288,16 @@ def test_nothing_to_do(good: dict[str, t.Any], server: ScriptedServer, tmp_path:
             "MAIL_QUEUE is not set",
         ),
         (
-            {"MAIL_QUEUE": "/no/such/folder/queue.sqlite"},
+            {"MAIL_QUEUE": "/dev/null/queue.sqlite"},
             "Mail that waits survives a restart.",
             "to do",
-            "cannot write into /no/such/folder",
+            "cannot write into /dev/null",
+        ),
+        (
+            {"MAIL_QUEUE": "/not/here/queue.sqlite"},
+            "Mail that waits survives a restart.",
+            "to do",
+            "is a temporary file",
         ),
         (
             {"MAIL_QUEUE": "sqlalchemy"},

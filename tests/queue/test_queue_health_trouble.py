@@ -11,6 +11,8 @@ import typing as t
 
 import pytest
 import sqlalchemy as sa
+from dramatiq import broker as dramatiq_broker
+from dramatiq.brokers.stub import StubBroker
 from sqlalchemy import event
 
 from clocks import skewed
@@ -28,6 +30,7 @@ from sending import Scripted
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
 from servers.postgresql import Postgresql
+from servers.waiting import until
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,6 +221,29 @@ def test_a_worker_that_sends(tmp_path: Path, scripted: Scripted) -> None:
     assert {name for health in seen for name in names(health)} <= {"warning mail-late"}
     assert len(seen) == 31
     assert seen[0].claimed == 20
+
+
+def test_a_broker_without_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the broker was told and no worker has answered, the text says so. A look tells nothing."""
+    monkeypatch.setattr(dramatiq_broker, "global_broker", StubBroker())
+    with shop(tmp_path, MAIL_QUEUE_ENGINE="dramatiq") as here:
+        here.mail.send_later(letter("ann@example.com"))
+        until(lambda: rung(here), 60.0, "a ring")
+        here.queue.engine.close()
+        here.later(here.rows[0])
+
+        health = here.queue.health(timeout=60.0, max_silence=0.5)
+
+        assert names(health) == ["error no-worker"]
+        assert "dramatiq MODULE. The broker was told of the mail, and no worker" in text(health)
+        assert health.engine == "dramatiq"
+        assert not [one for one in threading.enumerate() if "lookout" in one.name]
+
+
+def rung(here: Shop) -> float:
+    """Return until when a ring of a broker waits for an answer."""
+    facts = here.queue.store.health_facts(["default"], 60.0)
+    return 0.0 if facts is None else facts.accounts[0].rung_until
 
 
 # A server

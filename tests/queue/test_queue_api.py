@@ -9,6 +9,8 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import Attachment
+from flask_mailhandler import DeferredError
 from flask_mailhandler import message_failed
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.handlers.providers.resend import ResendEmailHandler
@@ -40,6 +42,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from flask_mailhandler import MessageFields
     from flask_mailhandler import Report
     from servers.http_server import HTTPRequest
     from servers.http_server import Said
@@ -306,6 +309,34 @@ def test_too_late(change: t.Callable[[Shop], None], tmp_path: Path) -> None:
         assert here.states == ["held"]
         assert who(here.rows[0]) == {"b@example.com": "unknown"}
         assert len(fake.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": "Hello"},
+        {"text": "Hello\n"},
+        {"text": "Grüße\n\n"},
+        {"text": "x" * 2000},
+        {"text": "", "html": "<img src='https://example.com/x'>"},
+        {"text": "x", "html": "<p>x\n"},
+        {"text": "x", "attachments": [Attachment("a,b\n", filename="b.csv")]},
+    ],
+)
+def test_sent_at_once_and_then_queued(fields: MessageFields, tmp_path: Path) -> None:
+    """A message that was sent at once, and may have been taken, is the same request when it comes
+    from the queue, so that the provider recognizes it."""
+    message = letter().replace(**fields)
+    message = message.replace(message_id="<17@shop.example>")
+    with FakeResend(LOST, LOST) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        with here.app.app_context(), pytest.raises(DeferredError):
+            here.mail.send(message)
+        here.mail.send_later(message)
+        here.queue.run_once()
+
+        assert here.states == ["sent"]
+        assert len(fake.taken) == 1
+        assert len({request.body for request in fake.requests}) == 1
 
 
 @pytest.mark.parametrize(

@@ -372,6 +372,30 @@ def test_another_provider_meanwhile(kind: type[FakeProvider], tmp_path: Path) ->
     assert other.requests == []
 
 
+@pytest.mark.parametrize("kind", [FakeResend, FakeBrevo])
+def test_another_account_meanwhile(kind: type[FakeProvider], tmp_path: Path) -> None:
+    """With another key, the message may go to another account of the provider, which does not
+    recognize it. The row does not show the key, nor which rows had the same."""
+    with kind(LOST, LOST, LOST, LOST) as fake:
+        with shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+            here.mail.send_later(letter())
+            here.mail.send_later(letter())
+            here.queue.run_once()
+            assert here.states == ["waiting"] * 2
+            known = {
+                one.known_to for row in here.rows for one in outcomes.from_json(row.recipients)
+            }
+        url = fake.mail_url.replace(fake.key, "the-key-of-another-account")
+        with shop(tmp_path, MAIL_URL=url) as later:
+            later.all_later()
+            later.queue.run_once()
+            assert later.states == ["held"] * 2
+
+    assert len(fake.requests) == 4
+    assert len(known) == 2
+    assert not any(part in str(known) for part in (fake.key, fake.key[:6]))
+
+
 def test_other_recipients_meanwhile(tmp_path: Path) -> None:
     """A message that may have been taken is not repeated for some of its recipients, because that
     would be another message to the provider."""
@@ -397,7 +421,9 @@ def test_some_recipients_meanwhile(tmp_path: Path) -> None:
         waiting = outcomes.from_json(here.rows[0].recipients)
         until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
         announced = ["a@example.com", "b@example.com"]
-        killed = outcomes.with_unknown(waiting, announced, "killed", until, "ResendEmailHandler")
+        with here.app.app_context():
+            known_to = here.mail.handler.known_by(here.rows[0].message_id)
+        killed = outcomes.with_unknown(waiting, announced, "killed", until, known_to)
         text = outcomes.to_json(killed)
         alter(here.queue.store, here.rows[0], [RowState.WAITING], recipients=text)
         for _ in range(2):

@@ -115,6 +115,7 @@ def test_what_is_not_run() -> None:
         "Flask-Mailman",
         "Flask-Security",
         "Flask-User",
+        "OpenTelemetry for Flask",
         "smtplib",
     ]
 

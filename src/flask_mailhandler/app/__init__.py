@@ -21,6 +21,7 @@
     verifying               which events are proven, by the address that a bounce came to
     listeners, listener     what an app does with an event: log, signals, on_event
     people                  what mail.address_of adds to a class, such as User
+    telemetry/              traces and metrics (MAIL_TELEMETRY)
     no_sending              stops every send while a preview is rendered
 
 Nothing here knows Mail, the queue or the pages: they store what they need in the registration.

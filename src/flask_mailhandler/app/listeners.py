@@ -65,6 +65,8 @@ def tell(mine: Hearing, event: Event) -> None:
     """
     level = logging.INFO if event.severity is None else logging.WARNING
     logger.log(level, "%s: %s", event.message_id or "A message", masked(str(event)))
+    if mine.telemetry is not None:
+        mine.telemetry.event(event.kind)
     announce(message_event, mine.app, event=event)
     if (signal := _SIGNALS.get(event.kind)) is not None:
         announce(signal, mine.app, event=event)

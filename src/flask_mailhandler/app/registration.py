@@ -45,6 +45,7 @@ if t.TYPE_CHECKING:
     from .capturing import Capture
     from .listener import Keep
     from .listener import Listener
+    from .telemetry.telemetry import Telemetry
 
 # Options whose addresses and links are signed with the app's secret key.
 _SIGNED = frozenset({"bounce_address", "unsubscribe", "unsubscribe_mailto"})
@@ -73,6 +74,12 @@ class Registration:
         self.settings = settings
         self.screen: Callable[[Sequence[Prepared]], list[Prepared]] | None = None
         """Refuses the suppressed recipients of messages; None if MAIL_SUPPRESSIONS is off."""
+        self.telemetry: Telemetry | None = None
+        """Reports traces and metrics; None if MAIL_TELEMETRY is off."""
+        if settings.telemetry is not None:
+            from .telemetry.telemetry import Telemetry  # few apps have it
+
+            self.telemetry = Telemetry(app.name, settings.telemetry)
         self.keep_events: Keep
         """Stores events; set by the queue, which has the store."""
         # Both tuples are replaced as a whole, so that a thread that reads one while another

@@ -40,6 +40,7 @@ from .queue_keys import read_queue
 
 if t.TYPE_CHECKING:
     from .base_url import BaseURL
+    from .telemetry.keys import Providers
 
 # The options that name a server, and the keys that name a host.
 _SERVER = frozenset({"host", "url"})
@@ -47,7 +48,7 @@ _HOST_KEYS = frozenset({"host", "server"})
 # Keys of the whole app.
 APP_KEYS = (
     frozenset({"accounts", "base_url", "dangerous_remote_mailbox", "mailbox", "placeholders"})
-    | {"testing_handler"}
+    | {"telemetry", "testing_handler"}
     | QUEUE_KEYS
 )
 
@@ -65,6 +66,8 @@ class Settings(Frozen):
     base_url: BaseURL | None = None
     placeholders: tuple[str, ...] = ()
     """How links begin that a provider fills in."""
+    telemetry: Providers | None = None
+    """Where traces and metrics go; None if MAIL_TELEMETRY is off."""
 
     def account(self, using: str | None) -> Account:
         """Return the account of that name; None is the default.
@@ -117,6 +120,7 @@ def read_settings(values: Values) -> Settings:
     base_url, placeholders = _links(own.pop("base_url", None), own.pop("placeholders", ()))
     mailbox = own.pop("mailbox", None)
     remote = own.pop("dangerous_remote_mailbox", False)
+    telemetry = _telemetry(own.pop("telemetry", None))
     queue = read_queue({name: own.pop(name) for name in QUEUE_KEYS & own.keys()})
     if own.pop("suppress", False):
         # The app sends nothing at all, whatever else the keys say.
@@ -130,6 +134,7 @@ def read_settings(values: Values) -> Settings:
         config.boolean(remote, "MAIL_DANGEROUS_REMOTE_MAILBOX"),
         base_url,
         placeholders,
+        telemetry,
     )
 
 
@@ -146,6 +151,14 @@ def _links(base_url: object, placeholders: object) -> tuple[BaseURL | None, tupl
 
         begin = read_placeholders(placeholders, "MAIL_PLACEHOLDERS")
     return base, begin
+
+
+def _telemetry(value: object) -> Providers | None:
+    if value is None:
+        return None
+    from .telemetry.keys import read_telemetry  # few apps set it
+
+    return read_telemetry(value, "MAIL_TELEMETRY")
 
 
 def _given(values: Values) -> dict[str, object]:

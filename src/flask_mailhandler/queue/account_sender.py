@@ -205,6 +205,7 @@ class AccountSender:
             return ConfigurationError(f"{type(error).__name__}: {error}")
         faults = self._resting.faults
         faults.probing = self._was_paused = self._store.pause(self.account).times > 0
+        batch = self._app_access.batch(self.account, handler, self._rows)
         attempt = Attempt(
             self._store,
             handler,
@@ -212,13 +213,14 @@ class AccountSender:
             faults,
             retry_unknown=self._app_access.retry_unknown,
             timeout=self._app_access.settings.queue_timeout,
-            observe=self._app_access.observe,
-            told=self._tell,
+            observe=batch.observe,
+            told=batch.told(self._tell),
             stopped=self._stopped,
             heard=self._app_access.heard,
             screen=self._app_access.screen,
         )
-        attempt.run(self._rows)
+        with batch:
+            attempt.run(self._rows)
         return attempt.error
 
     def _tell(self, row: Row, report: Report | None) -> None:
@@ -258,6 +260,7 @@ class AccountSender:
             return Pause(now + seconds, times, str(error))
 
         until = self._store.alter_pause(self.account, pause).until
+        self._app_access.paused(self.account, error)
         logger.warning(
             "The account %s is paused for %.0f s: %s",
             self.account,

@@ -10,12 +10,16 @@ import socket
 import typing as t
 from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from contextlib import nullcontext
 
+from ..errors import MailError
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler
 from ..phase import Phase
 from ..report import Job
+from ..report import Observe
 from ..report import Report
 from ..signals import is_heard
 from ..signals import message_failed
@@ -27,8 +31,23 @@ if t.TYPE_CHECKING:
     from ..app.account import Account
     from ..app.queue_keys import QueueSettings
     from ..app.registration import Registration
+    from ..app.telemetry.batch import Batch
     from ..events.event import Event
     from .events.refusing import Screening
+    from .results import Told
+    from .row import Row
+
+
+class Untraced(nullcontext[None]):
+    """Stands in for a :class:`.Batch` if MAIL_TELEMETRY is off."""
+
+    def __init__(self, observe: Observe) -> None:
+        super().__init__()
+        self.observe = observe
+
+    def told(self, told: Told) -> Told:
+        """Return *told*."""
+        return told
 
 
 class AppAccess:
@@ -109,6 +128,17 @@ class AppAccess:
         """Call the app's observers, if there are any, before a phase of a message begins."""
         if (observers := self._registration.observe) is not None:
             observers(phase, job)
+
+    def batch(self, account: str, handler: EmailHandler, rows: Sequence[Row]) -> Batch | Untraced:
+        """Return what reports the rows that a worker sends together."""
+        if (telemetry := self._registration.telemetry) is None:
+            return Untraced(self.observe)
+        return telemetry.batch(account, handler, rows, self.observe)
+
+    def paused(self, account: str, error: MailError) -> None:
+        """Count the pause of an account, if MAIL_TELEMETRY is set."""
+        if (telemetry := self._registration.telemetry) is not None:
+            telemetry.paused(account, error)
 
     @property
     def heard(self) -> bool:

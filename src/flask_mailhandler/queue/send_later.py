@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import time
 import typing as t
 from collections.abc import Callable
@@ -188,6 +189,10 @@ def start_with_requests(app: App, mine: Registration) -> None:
     mine.edges["queue start"] = mine.framework.at_requests(app, start)
     mine.framework.at_shutdown(app, end)
     mine.keep_events = _keep_events
+    if mine.telemetry is not None:
+        from .figures import Figures  # few apps have it
+
+        mine.telemetry.sums.queue = Figures(functools.partial(_queue_of, mine))
     if mine.settings.queue.suppressions:
         from .events.screening import Screen  # few apps have it
 
@@ -232,4 +237,5 @@ def _options(
         max_age=mine.settings.queue.queue_max_age,
         now=time.time() if mine.sends_at_once else queue.store.now(),
         origin=queue.app_access.origin(account.name),
+        trace={} if mine.telemetry is None else mine.telemetry.carried(),
     )

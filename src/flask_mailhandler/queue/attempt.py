@@ -197,11 +197,10 @@ class Attempt:
         :return: None if it must not be tried again.
         :raises DamagedRowError: if the row cannot be read.
         """
-        now, repeatable = self._store.now(), self._handler.repeatable is not None
-        name = self._known_by(row.message_id)
+        now, name = self._store.now(), self._handler.known_by(row.message_id)
         recipients = outcomes.unsafe(
             outcomes.from_json(row.recipients),
-            lambda one: repeatable and one.known_to == name and transition.is_recognized(one, now),
+            lambda one: name == one.known_to != "" and transition.is_recognized(one, now),
         )
         open_states = {None, State.DEFERRED} | ({State.UNKNOWN} if self._retry_unknown else set())
         # The server recognizes a repeat to the same recipients only, so the others wait for it.
@@ -242,7 +241,7 @@ class Attempt:
         until, seconds = None, self._handler.repeatable
         if seconds is not None:
             until = datetime.datetime.fromtimestamp(self._store.now() + seconds, datetime.UTC)
-        note = outcomes.note_to_json(announced, until, self._known_by(job.message_id))
+        note = outcomes.note_to_json(announced, until, self._handler.known_by(job.message_id))
         if not self._results.announce(sending.row.id, note):
             raise LeaseLostError(
                 f"Row {sending.row.id} was taken over by another worker, because this one did not"
@@ -264,10 +263,6 @@ class Attempt:
                 return one
         raise LookupError(f"The handler sends {job.message_id}, which it was not given.")
 
-    def _known_by(self, message_id: str) -> str:
-        """Return what names the server that recognizes a repeat, if it does."""
-        return "" if self._handler.repeatable is None else self._handler.known_by(message_id)
-
     def _before_wait(self) -> None:
         self._knows_waits = True
         self._results.write_kept()
@@ -280,7 +275,7 @@ class Attempt:
         # After a refusal, another message comes first when the pause is over. This one may be the
         # only one with a wrong From, and would pause the account forever.
         step = transition.not_tried if must_rest(report) else transition.tried
-        until, known = report.safe_until, self._known_by(sending.row.message_id)
+        until, known = report.safe_until, self._handler.known_by(sending.row.message_id)
         recipients = outcomes.merged(
             sending.recipients, report.outcomes, put_off=put_off, safe_until=until, known_to=known
         )
@@ -305,7 +300,7 @@ class Attempt:
                 self._store.now(),
                 retry_unknown=self._retry_unknown,
                 safe_until=sending.safe_until,
-                known_to=self._known_by(sending.row.message_id),
+                known_to=self._handler.known_by(sending.row.message_id),
             )
             self._results.write(after)
 

@@ -274,11 +274,10 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         """Return what names the account that recognizes a repeat: by another key, it may be
         another account. The digest is another one for each message, and does not show the key."""
         name = super().known_by(message_id)
-        if self.api_key is None:
+        if not name or self.api_key is None:
             return name
-        return (
-            f"{name} {hmac.digest(self.api_key.octets(), message_id.encode(), 'sha256').hex()[:16]}"
-        )
+        digest = hmac.digest(self.api_key.octets(), message_id.encode(), "sha256")
+        return f"{name} {digest.hex()[:16]}"
 
     def secrets(self) -> Iterable[Secret]:
         """Return the secrets that the provider may repeat."""

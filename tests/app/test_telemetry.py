@@ -22,12 +22,17 @@ from opentelemetry.trace import StatusCode
 from quart import Quart
 
 from flask_mailhandler import Address
+from flask_mailhandler import conclude
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import DeliveryError
+from flask_mailhandler import EmailHandler
 from flask_mailhandler import Event
 from flask_mailhandler import EventKind
 from flask_mailhandler import Mail
 from flask_mailhandler import MessageError
+from flask_mailhandler import Outcome
+from flask_mailhandler import Phase
+from flask_mailhandler import State
 from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.app.listeners import tell
 from forking import in_child
@@ -38,10 +43,15 @@ from sending import letters
 from sending import PATIENT
 from sending import Scripted
 from servers.actions import DROP
+from servers.providers import FAKES
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Iterator
 
+    from flask_mailhandler import Job
+    from flask_mailhandler import Report
+    from flask_mailhandler.report import Observe
     from sending import Listener
 
 DEFAULT = ("default",)
@@ -330,6 +340,60 @@ def test_a_captured_message(observed: Observed) -> None:
         "prepare default",
         "delivery default",
     ]
+
+
+def test_an_api(observed: Observed) -> None:
+    """A request to the API of a provider is an exchange with its server, and has its phases."""
+    with FAKES["postmark"]() as fake:
+        app = Flask("shop")
+        app.config.update({f"MAIL_{name.upper()}": value for name, value in PATIENT.items()})
+        app.config.update(MAIL_URL=fake.mail_url, MAIL_TELEMETRY=observed.key)
+        mail = Mail(app, cli=None)
+        with app.app_context():
+            for _ in range(2):
+                assert mail.send(letter()).ok
+            mail.handler.close()
+
+    first, second = observed.named("send default")
+    found = dict(first.attributes or {})
+    assert (found["messaging.system"], found["network.protocol.name"]) == ("postmark", "http")
+    assert found["server.address"] == "127.0.0.1"
+    names = [child.name for child in observed.children(first)]
+    assert names == ["prepare default", "session default", "exchange default"]
+    exchange = observed.children(second)[-1]
+    assert exchange.name == "exchange default"
+    assert {*(exchange.attributes or {})} == {
+        "mailhandler.phase.content.time",
+        "mailhandler.phase.end_of_data.time",
+    }
+
+
+class OddEmailHandler(EmailHandler):
+    """Has attributes with the names of those of other handlers."""
+
+    provider = "Pigeon"
+
+    @property
+    def server(self) -> t.Any:
+        raise RuntimeError("not now")
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        for job in jobs:
+            observe(Phase.END_OF_DATA, job)
+            yield conclude(job, [Outcome(to, State.ACCEPTED) for to in job.envelope.recipients])
+
+
+def test_a_handler_of_the_app(observed: Observed) -> None:
+    """The class of a handler of the app is its system, whatever else it has."""
+    app = Flask("shop")
+    app.config.update(MAIL_HANDLER=OddEmailHandler, MAIL_TELEMETRY=observed.key)
+    mail = Mail(app, cli=None)
+    with app.app_context():
+        assert mail.send(letter()).ok
+
+    found = dict(observed.one("send default").attributes or {})
+    assert found["messaging.system"] == "OddEmailHandler"
+    assert "server.address" not in found
 
 
 class Broken(SpanProcessor, Sampler):

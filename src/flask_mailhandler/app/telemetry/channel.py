@@ -6,6 +6,7 @@ import typing as t
 from collections.abc import Sequence
 from time import time_ns
 
+from .attributes import ACCEPTED
 from .attributes import counts
 from .attributes import ERROR
 from .attributes import failure
@@ -66,6 +67,6 @@ class Channel:
         span.end(end)
         if numbers:  # no before_send function has stopped it
             about = self._about
-            if report.failed:
+            if ACCEPTED not in numbers:
                 about = {**about, ERROR: failure(report.error)}
             self._duration.record((end - timeline.began) / 1e9, about, within)

@@ -25,6 +25,7 @@ Key: t.TypeAlias = "tuple[str, ...]"
 
 PHASE_TIME = "mailhandler.phase.time"
 PHASE_COUNT = "mailhandler.phase.count"
+_DONE = Phase.DONE  # up to Python 3.11, reading it from its enum takes 0.2 µs
 _PREPARE = 0  # its place; those of the phases are their numbers
 _NAMES = ("prepare", *PHASES.values())
 
@@ -72,7 +73,7 @@ class Tally:
                     times[before] += at - began
                     numbers[before] += 1
                 before, began = phase, at
-            if before and before is not Phase.DONE:
+            if before and before is not _DONE:
                 times[before] += end - began
                 numbers[before] += 1
 

@@ -6,6 +6,7 @@ import functools
 import typing as t
 from collections.abc import Callable
 from collections.abc import Sequence
+from time import time_ns
 
 from . import api
 from .attributes import failure
@@ -56,8 +57,11 @@ class Telemetry:
         watch = Watch(self.channel(account, handler), observe)
 
         def told(report: Report) -> None:
-            watch.ended(report)
-            tell(report)
+            now = time_ns()  # a receiver of the signal may take long
+            try:
+                tell(report)
+            finally:
+                watch.ended(report, now)
 
         return functools.partial(watch.prepare, prepare), watch.observe, told
 

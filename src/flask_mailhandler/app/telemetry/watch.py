@@ -62,9 +62,15 @@ class Watch:
             self._then(phase, job)
 
     def ended(
-        self, report: Report, links: Sequence[Link] = (), more: Attributes | None = None
+        self,
+        report: Report,
+        now: int,
+        links: Sequence[Link] = (),
+        more: Attributes | None = None,
     ) -> None:
-        """Report a message that is settled."""
-        now = time_ns()
+        """Report a message that was settled by *now*."""
         timeline = self._timelines.pop(report.message_id, None) or Timeline(now, self._context)
-        self._channel.guard.run(self._channel.report, timeline, now, report, links, more or {})
+        try:
+            self._channel.report(timeline, now, report, links, more or {})
+        except Exception as error:
+            self._channel.guard.note(self._channel.report, error)

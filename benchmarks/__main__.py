@@ -19,6 +19,7 @@ from . import mailbox
 from . import memory
 from . import nodemailer
 from . import providers
+from . import queue_listing
 from . import queue_stores
 from . import queueing
 from . import rendering
@@ -40,6 +41,7 @@ PARTS = {
     "mailbox": lambda rounds: mailbox.run(rounds),
     "templates": lambda rounds: templates.run(rounds),
     "queue": lambda rounds: queueing.run(rounds),
+    "queue_listing": lambda rounds: queue_listing.run(rounds),
     "queue_stores": lambda rounds: queue_stores.run(rounds),
     "imports": lambda rounds: imports.run(max(rounds // 4, 5)),
     "first_mail": lambda rounds: first_mail.run(max(rounds // 4, 5)),

@@ -83,6 +83,9 @@ if t.TYPE_CHECKING:
     from .phase import State as State
     from .queue.events.suppression import Suppression as Suppression
     from .queue.events.suppressions import Suppressions as Suppressions
+    from .queue.health.options import HealthOptions as HealthOptions
+    from .queue.health.result import QueueFinding as QueueFinding
+    from .queue.health.result import QueueHealth as QueueHealth
     from .queue.mail_queue import MailQueue as MailQueue
     from .queue.stats import QueueStats as QueueStats
     from .queue.stores.sqlalchemy.tables import mail_queue_tables as mail_queue_tables
@@ -155,6 +158,8 @@ _HOMES = {
     "testing.outbox": ["Outbox"],
     "queue.events.suppression": ["Suppression"],
     "queue.events.suppressions": ["Suppressions"],
+    "queue.health.options": ["HealthOptions"],
+    "queue.health.result": ["QueueFinding", "QueueHealth"],
     "queue.mail_queue": ["MailQueue"],
     "queue.stats": ["QueueStats"],
     "queue.stores.sqlalchemy.tables": ["mail_queue_tables"],
@@ -216,6 +221,7 @@ __all__ = [
     "FileEmailHandler",
     "GmailEmailHandler",
     "GraphEmailHandler",
+    "HealthOptions",
     "Job",
     "LoginError",
     "Mail",
@@ -235,6 +241,8 @@ __all__ = [
     "Phase",
     "PostmarkEmailHandler",
     "QueueError",
+    "QueueFinding",
+    "QueueHealth",
     "QueueStats",
     "RefusedError",
     "Report",

@@ -137,6 +137,8 @@ class Job(Frozen):
     """The total time for this message in seconds, if the caller passed ``timeout``."""
     dsn: DSN | None = None
     """The delivery notifications that the message asks for, if it asks for any."""
+    repeats: bool = False
+    """Whether an earlier attempt may have been accepted, so that the server may recognize it."""
 
     def __init__(
         self,
@@ -146,6 +148,7 @@ class Job(Frozen):
         content: Content,
         timeout: float | None = None,
         dsn: DSN | None = None,
+        repeats: bool = False,
     ) -> None:
         put = object.__setattr__
         put(self, "message", message)
@@ -154,6 +157,7 @@ class Job(Frozen):
         put(self, "content", content)
         put(self, "timeout", timeout)
         put(self, "dsn", dsn)
+        put(self, "repeats", repeats)
 
 
 Observe: t.TypeAlias = Callable[[Phase, Job], None]

@@ -23,6 +23,7 @@ from queueing import who
 from sending import letter
 from sending import letters
 from servers.http_server import CLOSE
+from servers.http_server import json_page
 from servers.http_server import page
 from servers.providers.brevo import FakeBrevo
 from servers.providers.fake import FakeProvider
@@ -305,6 +306,24 @@ def test_too_late(change: t.Callable[[Shop], None], tmp_path: Path) -> None:
         assert here.states == ["held"]
         assert who(here.rows[0]) == {"b@example.com": "unknown"}
         assert len(fake.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "state"),
+    [((LOST, LOST), "sent"), ((not_taken_and(page(429, b"", "Retry-After: 1")),), "held")],
+)
+def test_a_key_that_brevo_knows(first: t.Any, state: str, tmp_path: Path) -> None:
+    """A known key means that the message was taken if an earlier attempt may have been; if none
+    may have been, that is unknown, and the row is held."""
+    known = not_taken_and(json_page(400, {"code": "duplicate_parameter"}))
+    with FakeBrevo(*first, known) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert here.states == ["waiting"]
+        here.all_later()
+        here.queue.run_once()
+
+        assert here.states == [state]
 
 
 @pytest.mark.parametrize("kind", [FakeSES, FakeBrevo])

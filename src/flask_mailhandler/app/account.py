@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
+import warnings
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -18,10 +19,12 @@ from .. import config
 from ..config import Limits
 from ..config import Option
 from ..errors import ConfigurationError
+from ..errors import ConfigurationWarning
 from ..frozen import Frozen
 from ..handlers import BUILT_IN
 from ..handlers import find
 from ..handlers import parse_url
+from ..handlers import PROVIDERS
 from ..handlers.base import EmailHandler
 
 if t.TYPE_CHECKING:
@@ -145,6 +148,13 @@ def read_account(
         sources=sources,
         places={option: _place(option, sources, label) for option in known},
     )
+    if handler in PROVIDERS and checked.get("provider") is not None:
+        warnings.warn(
+            f"{account.places['provider']} names the provider of an SMTP server, and this account"
+            f" sends by the API of {handler!r}: leave it out.",
+            ConfigurationWarning,
+            stacklevel=2,
+        )
     if is_built_in(handler or "smtp"):
         # Only building the handler shows whether its options go together.
         account.build(handler or "smtp")

@@ -16,6 +16,7 @@ from ..app.queue_keys import duration
 from ..events.event import Event
 from ..queue import outcomes
 from ..queue.current import current_queue
+from ..queue.health.span import span
 from ..queue.mail_queue import MailQueue
 from ..queue.mail_queue import PURGEABLE
 from ..queue.outcomes import DamagedRowError
@@ -24,7 +25,9 @@ from ..queue.row import FINISHED
 from ..queue.row import PRIORITIES
 from ..queue.row import Row
 from ..queue.row import RowState
+from ..queue.stats import count_text
 from ..queue.stored_message import read_options
+from ..queue.stores.search import COUNTED
 from .ask import interactive
 from .table import print_error
 from .table import print_table
@@ -90,21 +93,25 @@ class Choice:
         ]
 
 
-def status(using: str | None) -> int:
-    """Print the number of messages in each state."""
+def status(using: str | None, exact: bool) -> int:
+    """Print the number of messages in each state.
+
+    :param exact: Whether to count more than :data:`.COUNTED`.
+    """
     queue = current_queue()
     if not queue.store.begun:
         # The app creates the store, as its own system user.
         click.echo(f"The queue in {queue.store} has never been used.")
         return 0
-    stats = queue.stats()
+    up_to = None if exact or using is not None else COUNTED
+    stats = queue.stats(up_to=up_to)
     counts = stats.counts if using is None else queue.store.counts(using)
     click.echo(f"The queue in {queue.store}:\n")
-    print_table([(str(state), str(counts.get(state, 0))) for state in RowState])
+    print_table([(str(state), count_text(counts.get(state, 0), up_to)) for state in RowState])
     if stats.lag:
-        click.echo(f"\nThe oldest due message is overdue by {_span(stats.lag)}.")
+        click.echo(f"\nThe oldest due message is overdue by {span(stats.lag)}.")
     for account, why in stats.paused.items():
-        left = _span(queue.store.pause(account).until - time.time())
+        left = span(queue.store.pause(account).until - time.time())
         click.echo(f"\nThe account {account!r} is paused for another {left}:")
         print_table([(why,)])
     return 0
@@ -283,11 +290,3 @@ def _changed(number: int, done: str, others: Sequence[str] = ()) -> int:
 def _moment(seconds: float) -> str:
     moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
     return f"{moment:%Y-%m-%d %H:%M:%S}"
-
-
-def _span(seconds: float) -> str:
-    whole = round(seconds)
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if whole >= 2 * size:
-            return f"{whole // size} {unit}"
-    return f"{whole} s"

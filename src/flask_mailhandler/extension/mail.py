@@ -21,10 +21,10 @@ from ..queue.send_later import LaterSender
 from ..queue.send_later import start_with_requests
 
 if t.TYPE_CHECKING:
+    from flask import Blueprint
     from flask import Flask
     from flask.sansio.app import App
 
-    from ..address import AddressInput
     from ..app.settings import Settings
     from ..events.event import Event
     from ..events.kinds import EventKind
@@ -37,7 +37,6 @@ if t.TYPE_CHECKING:
 A = t.TypeVar("A", bound=Callable[[], bool])
 E = t.TypeVar("E", bound="Callable[[Event], object]")
 F = t.TypeVar("F", bound="Callable[..., AnyMessage]")
-P = t.TypeVar("P")
 
 
 class Mail(Sender, LaterSender):
@@ -131,6 +130,26 @@ class Mail(Sender, LaterSender):
         self._allow_mailbox = function
         return function
 
+    def queue_page(
+        self,
+        access: Callable[[Callable[..., t.Any]], Callable[..., t.Any]],
+        *,
+        may_change: Callable[[], bool] | None = None,
+        may_read: Callable[[], bool] | None = None,
+    ) -> Blueprint:
+        """Return a blueprint with the page of the queue, for production. ::
+
+            app.register_blueprint(mail.queue_page(login_required), url_prefix="/staff/mail")
+
+        :param access: A decorator of views, which lets only some users pass.
+        :param may_change: Returns True if the user may send messages again and cancel them.
+        :param may_read: Returns True if the user may read the contents of messages.
+        :raises TypeError: if one of them cannot check anything.
+        """
+        from ..pages.queue.production import queue_page
+
+        return queue_page(access, may_change, may_read)
+
     def preview(
         self,
         name: str,
@@ -202,28 +221,6 @@ class Mail(Sender, LaterSender):
 
         mine = self._registration()
         return render_each(mine.app, mine.settings, template, context, fields)
-
-    @staticmethod
-    def address_of(
-        kind: type[P],
-        function: Callable[[P], AddressInput],
-        *,
-        locale: Callable[[P], object] | None = None,
-    ) -> None:
-        """Say what the address of an object of a class is, so that it may stand in ``to=``. ::
-
-            mail.address_of(User, lambda user: (user.name, user.email))
-
-        The function becomes ``User.__mail_address__``, and *locale* ``User.__mail_locale__``. In a
-        class of your own, you can write these methods instead.
-
-        :param function: Returns an address, or a ``(name, address)`` pair.
-        :param locale: Returns the language for :meth:`render`; None is the language of the app.
-        :raises TypeError: if it is not a class, or a class that cannot be changed.
-        """
-        from ..app.people import address_of  # few apps use it
-
-        address_of(kind, function, locale)
 
     def on_event(self, *kinds: EventKind | str) -> Callable[[E], E]:
         """Register a function to call with each :class:`.Event` of these kinds, or with every event

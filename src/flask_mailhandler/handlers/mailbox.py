@@ -101,6 +101,7 @@ class MailboxEmailHandler(FileEmailHandler):
             job.content,
             job.timeout,
             job.dsn,
+            job.repeats,
             started,
             site,
         )

@@ -15,8 +15,9 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     build                  the queue, its store and its engine, from the MAIL_QUEUE* keys
     components             what the other files are given: the app, the store, the engine
     app_access             what the queue uses of the app
+    health/                mail.queue.health(): whether it sends its mail, and what to do
     current                the queue of the current app, for the pages, the commands and the brokers
-    stats, ticket          the figures for a health check; what send_later returns
+    stats, ticket          the figures of the queue; what send_later returns
     figures                the figures for metrics (MAIL_TELEMETRY)
 
     queuing

@@ -216,12 +216,12 @@ class Attempt:
         redirected = bool(redirect) and not {*to} <= {*redirect}
         if redirected:
             to, recipients = tuple(redirect), outcomes.waiting(redirect)
+        group = outcomes.perhaps_reached(recipients)
         octets = retrying(lambda: self._store.content(row.id))
-        job = job_of(row, octets, to, self._timeout, redirected=redirected)
+        job = job_of(row, octets, to, self._timeout, redirected=redirected, repeats=bool(group))
         prepared = withhold(self._handler, job)
         if self._suppressed:
             prepared = refused(prepared, self._suppressed, str(read_options(row).get("list", "")))
-        group = outcomes.perhaps_reached(recipients)
         if group and (prepared.job is None or group != (*prepared.job.envelope.recipients,)):
             known = outcomes.unsafe(recipients)
             self._results.write(self._after(transition.tried, row, known, row.error))

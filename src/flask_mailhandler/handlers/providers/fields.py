@@ -10,7 +10,6 @@ from email.message import Message as MIMEMessage
 
 from ...address import Address
 from ...errors import MessageError
-from ...message.message import Message
 from ...report import Job
 from ..configured import Options
 from .api import APIEmailHandler
@@ -18,6 +17,7 @@ from .spelling import key_of as key_of_mail
 
 if t.TYPE_CHECKING:
     from ...envelope import Envelope
+    from ...message.message import Message
     from ...net.http.request import Request
     from ...secret import Secret
 
@@ -94,7 +94,8 @@ def message_of(job: Job) -> Message:
     """
     if not isinstance(job.message, MIMEMessage):
         return job.message
-    from ...mime.stdlib.body import parse  # most messages are ours
+    from ...message.message import Message  # most messages are ours
+    from ...mime.stdlib.body import parse
 
     return Message.from_mime(parse(bytes(job.content)))
 

@@ -28,21 +28,20 @@ ACCOUNT = "messaging.destination.name"
 BATCH = "messaging.batch.message_count"
 ERROR = "error.type"
 EVENT = "mailhandler.event.kind"
-RECIPIENTS = "mailhandler.recipients"
 MESSAGE_ID = "messaging.message.id"
 OPERATION = "messaging.operation.name"
 PHASE = "mailhandler.phase"
 PROTOCOL = "network.protocol.name"
+RECIPIENTS = "mailhandler.recipients"
 ROW_STATE = "mailhandler.queue.state"
-SIZE = "messaging.message.envelope.size"
 STATE = "mailhandler.state"
 SYSTEM = "messaging.system"
 TYPE = "messaging.operation.type"
 
 PHASES = {phase: phase.name.lower() for phase in Phase}
 """The names of the phases."""
-_SYSTEMS = {place: name for name, place in reversed(BUILT_IN.items())}
 ACCEPTED = State.ACCEPTED.value
+_SYSTEMS = {place: name for name, place in reversed(BUILT_IN.items())}
 _STATES = {state: state.value for state in State}
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
 # The gravest first: what a span says about a message whose recipients differ.

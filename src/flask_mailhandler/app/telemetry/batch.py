@@ -7,7 +7,6 @@ import types
 import typing as t
 from collections.abc import Callable
 from collections.abc import Sequence
-from time import time_ns
 
 from . import api
 from .attributes import ACCOUNT
@@ -101,7 +100,7 @@ class Batch:
         """Return a function that calls *told* with the result of a row, and reports it."""
 
         def tell(row: R, report: Report | None) -> None:
-            now = time_ns()  # a receiver of a signal may take long
+            now = self._watch.now()  # a receiver of a signal may take long
             try:
                 told(row, report)
             finally:

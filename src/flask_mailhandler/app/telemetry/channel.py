@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
-from time import time_ns
 
 from .attributes import ACCEPTED
 from .attributes import counts
@@ -45,9 +44,9 @@ class Channel:
         self._spans = Spans(tracer, account, found)
         self._about: Attributes = found.metric
 
-    def refuse(self, timeline: Timeline, error: Exception) -> None:
+    def refuse(self, timeline: Timeline, error: Exception, now: int) -> None:
         """Report a message that cannot be sent as it is."""
-        self._spans.refuse(timeline, error, time_ns())
+        self._spans.refuse(timeline, error, now)
 
     def report(
         self,

@@ -48,7 +48,8 @@ class Tally:
         self._sums: dict[Key, float] = {}
         # By account: the nanoseconds and the number of each phase.
         self._phases: dict[str, tuple[list[int], list[int]]] = {}
-        self._changing = threading.Lock()
+        # The garbage collector may report a message that was given up, while this thread adds.
+        self._changing = threading.RLock()
 
     def add(self, *key: str) -> None:
         """Add one to the sum of a key."""

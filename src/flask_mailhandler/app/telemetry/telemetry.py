@@ -6,7 +6,6 @@ import functools
 import typing as t
 from collections.abc import Callable
 from collections.abc import Sequence
-from time import time_ns
 
 from . import api
 from .attributes import failure
@@ -57,7 +56,7 @@ class Telemetry:
         watch = Watch(self.channel(account, handler), observe)
 
         def told(report: Report) -> None:
-            now = time_ns()  # a receiver of the signal may take long
+            now = watch.now()  # a receiver of the signal may take long
             try:
                 tell(report)
             finally:

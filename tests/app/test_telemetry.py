@@ -29,12 +29,14 @@ from flask_mailhandler import EmailHandler
 from flask_mailhandler import Event
 from flask_mailhandler import EventKind
 from flask_mailhandler import Mail
+from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler import Outcome
 from flask_mailhandler import Phase
 from flask_mailhandler import State
 from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.app.listeners import tell
+from flask_mailhandler.app.telemetry import watch
 from forking import in_child
 from observing import Observed
 from sending import in_groups
@@ -511,11 +513,54 @@ def test_after_a_fork(scripted: Scripted, observed: Observed) -> None:
             assert telemetry is not None
             return {key[1:]: n for key, n in telemetry.sums.tally.sums().items() if len(key) == 3}
 
-        with telemetry.sums.tally._changing:
-            in_the_child = in_child(send)
+        held, forked = threading.Event(), threading.Event()
+
+        def count() -> None:
+            assert telemetry is not None
+            with telemetry.sums.tally._changing:
+                held.set()
+                forked.wait(60)
+
+        thread = threading.Thread(target=count)
+        thread.start()
+        assert held.wait(60)
+        in_the_child = in_child(send)
+        forked.set()
+        thread.join()
 
     assert isinstance(in_the_child, dict)
     assert in_the_child["default", "accepted"] == 1
+
+
+def test_a_message_given_up(scripted: Scripted, observed: Observed) -> None:
+    """The garbage collector may report a message while the same thread reports another one."""
+    app, mail = mail_of(scripted(), observed.key)
+    with app.app_context():
+        telemetry = registration_of(app).telemetry
+        assert telemetry is not None
+        with telemetry.sums.tally._changing:
+            mail.send(letter())
+
+    assert observed.points()["mailhandler.recipients"] == {("accepted", "default"): 1}
+
+
+def test_the_clock_is_set(
+    scripted: Scripted, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is put back during a message makes no time negative."""
+    app, mail = mail_of(scripted(), observed.key)
+
+    def put_back(message: Message) -> Message:
+        monkeypatch.setattr(watch, "time_ns", lambda: 0)
+        return message
+
+    mail.before_send(put_back)
+    with app.app_context():
+        mail.send(letter())
+
+    for span in observed.spans:
+        assert (span.start_time or 0) <= (span.end_time or 0)
+    assert min(observed.points()["mailhandler.phase.time"].values()) > 0
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ STATE = "mailhandler.state"
 SYSTEM = "messaging.system"
 TYPE = "messaging.operation.type"
 
-PHASES = {phase: phase.name.lower() for phase in Phase}
+PHASES: dict[Phase, str] = {phase: phase.name.lower() for phase in Phase}
 """The names of the phases."""
-ACCEPTED = State.ACCEPTED.value
+ACCEPTED: str = State.ACCEPTED.value
 _SYSTEMS = {place: name for name, place in reversed(BUILT_IN.items())}
 _STATES = {state: state.value for state in State}
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)

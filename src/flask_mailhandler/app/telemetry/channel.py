@@ -36,8 +36,8 @@ class Channel:
         duration: Histogram,
         guard: Guard,
     ) -> None:
-        self.account = account
-        self.guard = guard
+        self.account: str = account
+        self.guard: Guard = guard
         self._tally = tally
         self._duration = duration
         found = sending(account, handler)

@@ -74,8 +74,8 @@ class Sums:
     """
 
     def __init__(self, app: str, provider: MeterProvider | None) -> None:
-        self.app = app
-        self.provider = provider
+        self.app: str = app
+        self.provider: MeterProvider | None = provider
         self.tally: Tally = Tally()
         self.queue: QueueFigures | None = None
         """None if the app has no queue."""

@@ -58,6 +58,9 @@ def status(using: str | None, exact: bool) -> int:
         left = span(queue.store.pause(account).until - time.time())
         click.echo(f"\nThe account {account!r} is paused for another {left}:")
         print_table([(why,)])
+    for account, why in stats.down.items():
+        click.echo(f"\nThe account {account!r} is down, and others send its mail:")
+        print_table([(why,)])
     return 0
 
 

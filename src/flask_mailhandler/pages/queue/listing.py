@@ -79,6 +79,7 @@ def rows_html(shell: Shell, rights: Rights) -> Markup:
             accounts=[*queue.accounts],
             may_purge=may_purge,
             paused=stats.paused,
+            down=stats.down,
             late=int(stats.lag // 60) if stats.lag >= _LATE else 0,
             when=functools.partial(when, today()),
             q=request.args.get("q", ""),

@@ -195,8 +195,8 @@ class RowSearch:
             text = f"[{json.dumps(wanted.recipient, ensure_ascii=False)}"
             where &= self._has("lower(recipients)", "recipient", text)
         where &= _between("created", wanted.created) & _between("due", wanted.due)
-        # A sum, which no index has: of two comparisons, SQLite limits an index by the first one, and
-        # the other one, of the stretch, is the nearer limit.
+        # A sum, which no index has. SQLite limits an index by the first of two comparisons, and
+        # the one of the stretch is the nearer limit.
         return where & _between("changed", wanted.changed, "changed + 0")
 
     def _has(self, column: str, name: str, text: str) -> _Where:

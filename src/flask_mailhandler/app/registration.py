@@ -225,7 +225,8 @@ class Registration:
     def add_observer(self, observer: Observe) -> None:
         """Call a function with the phase and the job before each phase of a message begins.
 
-        Telemetry will use it. It is private to this package as yet.
+        It is private to this package as yet. Telemetry does not use it: a worker takes an observer
+        to be slow, and stores each result at once.
         """
         with self._changing:
             self._observers = (*self._observers, observer)

@@ -43,7 +43,7 @@ class Untraced(nullcontext[None]):
 
     def __init__(self, observe: Observe) -> None:
         super().__init__()
-        self.observe = observe
+        self.observe: Observe = observe
 
     def told(self, told: Told) -> Told:
         """Return *told*."""

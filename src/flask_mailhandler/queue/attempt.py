@@ -193,7 +193,7 @@ class Attempt:
         now, knows = self._store.now(), self._senders.recognizes
         recipients = outcomes.unsafe(
             outcomes.from_json(row.recipients),
-            lambda one: knows(one.known_to) and transition.is_recognized(one, now),
+            lambda one: knows(one.known_to, row.message_id) and transition.is_recognized(one, now),
         )
         open_states = {None, State.DEFERRED} | ({State.UNKNOWN} if self._retry_unknown else set())
         # The server recognizes a repeat to the same recipients only, so the others wait for it.
@@ -232,16 +232,16 @@ class Attempt:
         """
         sending = begun_for(job, self._sending)
         announced = sending.announced | dict.fromkeys(map(str.__str__, job.envelope.recipients))
-        until, (kind, seconds) = None, self._senders.repeatable(job.account)
-        if seconds is not None and not sending.is_by_another(kind, job):
+        until, (known, seconds) = None, self._senders.repeatable(job.account, job.message_id)
+        if seconds is not None and not sending.is_by_another(known, job):
             until = datetime.datetime.fromtimestamp(self._store.now() + seconds, datetime.UTC)
-        note = outcomes.note_to_json(announced, until, kind)
+        note = outcomes.note_to_json(announced, until, known)
         if not self._results.announce(sending.row.id, note):
             raise LeaseLostError(
                 f"Row {sending.row.id} was taken over by another worker, because this one did not"
                 " renew its lease in time. This worker has not sent it."
             )
-        sending.announced, sending.safe_until, sending.known_to = announced, until, kind
+        sending.announced, sending.safe_until, sending.known_to = announced, until, known
 
     def _before_wait(self) -> None:
         self._knows_waits = True
@@ -262,7 +262,7 @@ class Attempt:
             report.outcomes,
             put_off=put_off,
             safe_until=report.safe_until,
-            known_to=self._senders.repeatable(report.account)[0],
+            known_to=self._senders.repeatable(report.account, sending.row.message_id)[0],
             account=account,
         )
         row = self._after(step, sending.row, recipients, str(report.error or ""))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import typing as t
+from collections.abc import Iterator
 
 from ..handlers.failover import rules
 from ..handlers.failover.choice import Choice
@@ -68,8 +69,7 @@ class GroupSenders(OneSender):
     def assign(self, prepared: Prepared, row: Row, known_to: str) -> Prepared:
         choice = self._choice
         if known_to:
-            found = (name for name in self._names if self._known_as(name) == known_to)
-            choice = Choice(next(found), only=True)
+            choice = Choice(next(self._known_as(known_to, row.message_id)), only=True)
         job, first = prepared.job, self._names[0]
         if job is None:
             return prepared
@@ -82,14 +82,13 @@ class GroupSenders(OneSender):
             job=dataclasses.replace(job, account=first), via=choice, again=again
         )
 
-    def repeatable(self, account: str) -> tuple[str, float | None]:
+    def repeatable(self, account: str, message_id: str) -> tuple[str, float | None]:
         if account not in self._names:
             return "", None
-        return self._known_as(account), self._group.members(account).repeatable
+        return self._known_by(account, message_id), self._group.members(account).repeatable
 
-    def recognizes(self, known_to: str) -> bool:
-        names = (name for name in self._names if self._known_as(name) == known_to)
-        return any(self._group.members(name).repeatable is not None for name in names)
+    def recognizes(self, known_to: str, message_id: str) -> bool:
+        return known_to != "" and any(self._known_as(known_to, message_id))
 
     def share(self) -> None:
         for name, state in self._group.health.take_changes().items():
@@ -129,11 +128,15 @@ class GroupSenders(OneSender):
     def _names(self) -> tuple[str, ...]:
         return self._group.plan.names
 
-    def _known_as(self, account: str) -> str:
+    def _known_as(self, known_to: str, message_id: str) -> Iterator[str]:
+        """Yield the accounts that recognize a repeat under this name."""
+        return (name for name in self._names if self._known_by(name, message_id) == known_to)
+
+    def _known_by(self, account: str, message_id: str) -> str:
         """Return the name under which an account recognizes a repeat. That of the account that the
         rows belong to stays the same if its group is taken away."""
-        kind = type(self._group.members(account)).__name__
-        return kind if account == self._account else f"{kind} of {account}"
+        known = self._group.members(account).known_by(message_id)
+        return known if account == self._account or not known else f"{known} of {account}"
 
     # The state that the workers share
 

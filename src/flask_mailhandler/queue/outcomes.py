@@ -36,7 +36,7 @@ class Settled:
     """The :attr:`.Report.safe_until` of the first attempt that may have reached this recipient. A
     deferred recipient is tried again until then, and is unknown from then on."""
     known_to: str = ""
-    """The kind of handler whose server recognizes a repeat. No other may repeat it."""
+    """The :meth:`.EmailHandler.known_by` of that attempt. No other may repeat it."""
     account: str = ""
     """The account that the outcome is from, if it is not the row's own."""
 
@@ -238,7 +238,7 @@ def note_to_json(
     names: Iterable[str], safe_until: datetime.datetime | None, known_to: str = ""
 ) -> str:
     """Return the recipients whose end of data is announced as JSON, with the time until which the
-    server recognizes a repeat, and the kind of its handler."""
+    server recognizes a repeat, and what names the server."""
     if safe_until is None:
         return _as_json([*names])  # which earlier releases can read too
     note = {"names": [*names], "safe_until": safe_until.isoformat(), "known_to": known_to}

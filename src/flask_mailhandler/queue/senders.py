@@ -16,7 +16,6 @@ class OneSender:
 
     def __init__(self, handler: EmailHandler) -> None:
         self.handler: EmailHandler = handler
-        self._kind = type(handler).__name__
 
     def choose(self) -> bool:
         """Choose the account for the next row. False if no message may be begun now."""
@@ -29,17 +28,17 @@ class OneSender:
         """
         return prepared
 
-    def repeatable(self, account: str) -> tuple[str, float | None]:
-        """Return by what name a row keeps who recognizes a repeat of its message, and the seconds
-        for which it does.
+    def repeatable(self, account: str, message_id: str) -> tuple[str, float | None]:
+        """Return what names the server that recognizes a repeat of a message, for its row, and the
+        seconds for which it does.
 
         :param account: The account that sends the message.
         """
-        return self._kind, self.handler.repeatable
+        return self.handler.known_by(message_id), self.handler.repeatable
 
-    def recognizes(self, known_to: str) -> bool:
+    def recognizes(self, known_to: str, message_id: str) -> bool:
         """Whether a repeat is recognized that was announced under this name."""
-        return self.handler.repeatable is not None and known_to == self._kind
+        return known_to != "" and known_to == self.handler.known_by(message_id)
 
     def share(self) -> None:
         """Tell the other workers what has been found out."""

@@ -28,6 +28,7 @@ from . import sending_large
 from . import sending_many
 from . import sending_one
 from . import sending_wide
+from . import telemetry
 from . import templates
 from .peers import versions
 from .servers import Missing
@@ -51,6 +52,7 @@ PARTS = {
     "sending_wide": lambda rounds: sending_wide.run(rounds),
     "sending_large": lambda rounds: sending_large.run(rounds),
     "providers": lambda rounds: providers.run(rounds),
+    "telemetry": lambda rounds: telemetry.run(rounds),
 }
 
 

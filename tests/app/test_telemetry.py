@@ -220,7 +220,7 @@ def test_nothing_private_is_exported(
     )
     message = letter("ann.private@example.org", subject="Private subject", text="Private text")
     message = message.replace(
-        from_addr="Private Name <sender@private.example>", message_id="<1@id.example>"
+        from_addr="Private Name <sender@private.example>", message_id="<ann.private@example.org>"
     )
 
     with app.app_context():

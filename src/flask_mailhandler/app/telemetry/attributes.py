@@ -43,6 +43,8 @@ PHASES: dict[Phase, str] = {phase: phase.name.lower() for phase in Phase}
 ACCEPTED: str = State.ACCEPTED.value
 _SYSTEMS = {place: name for name, place in reversed(BUILT_IN.items())}
 _STATES = {state: state.value for state in State}
+OWN_ID: re.Pattern[str] = re.compile(r"<[0-9a-f]{32}@", re.ASCII)
+"""How a Message-ID begins that this package has made. One of the app may name a person."""
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
 # The gravest first: what a span says about a message whose recipients differ.
 _GRAVEST = (State.UNKNOWN, State.DEFERRED, State.REFUSED)

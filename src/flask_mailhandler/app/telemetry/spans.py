@@ -12,6 +12,7 @@ from .attributes import ERROR
 from .attributes import failure
 from .attributes import MESSAGE_ID
 from .attributes import of_outcomes
+from .attributes import OWN_ID
 from .attributes import PHASES
 from .timeline import SESSION
 from .timeline import steps
@@ -69,7 +70,9 @@ class Spans:
 
         :return: The context within the span.
         """
-        found: Attributes = {MESSAGE_ID: report.message_id, **more}
+        found: Attributes = {**more}
+        if OWN_ID.match(report.message_id):
+            found[MESSAGE_ID] = report.message_id
         of_outcomes(report, numbers, found)
         failed = ""
         if numbers and ACCEPTED not in numbers:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import against
 from . import dkim
+from . import error_mail
 from . import first_mail
 from . import imports
 from . import mailbox
@@ -38,6 +39,7 @@ PARTS = {
     "rendering": lambda rounds: rendering.run(rounds),
     "memory": lambda rounds: memory.run(),
     "dkim": lambda rounds: dkim.run(rounds),
+    "error_mail": lambda rounds: error_mail.run(rounds),
     "mailbox": lambda rounds: mailbox.run(rounds),
     "templates": lambda rounds: templates.run(rounds),
     "queue": lambda rounds: queueing.run(rounds),

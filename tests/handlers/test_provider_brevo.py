@@ -113,10 +113,10 @@ def test_tags_metadata_and_options(fake: FakeBrevo) -> None:
     [
         (
             {"text": "1 < 2 & 3\n  Ä\n"},
-            "1 < 2 & 3\n  Ä\n",
-            '<pre style="font: inherit; white-space: pre-wrap">1 &lt; 2 &amp; 3\n  Ä\n</pre>',
+            "1 < 2 & 3\n  Ä",
+            '<pre style="font: inherit; white-space: pre-wrap">1 &lt; 2 &amp; 3\n  Ä</pre>',
         ),
-        ({"html": "<p>Hi</p>"}, "Hi\n", "<p>Hi</p>"),
+        ({"html": "<p>Hi</p>"}, "Hi", "<p>Hi</p>"),
         ({"text": "Ä", "html": "<b>Ä"}, "Ä", "<b>Ä"),
     ],
 )

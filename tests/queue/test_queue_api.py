@@ -9,6 +9,8 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import Attachment
+from flask_mailhandler import DeferredError
 from flask_mailhandler import message_failed
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.handlers.providers.resend import ResendEmailHandler
@@ -40,6 +42,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from flask_mailhandler import MessageFields
     from flask_mailhandler import Report
     from servers.http_server import HTTPRequest
     from servers.http_server import Said
@@ -309,6 +312,34 @@ def test_too_late(change: t.Callable[[Shop], None], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": "Hello"},
+        {"text": "Hello\n"},
+        {"text": "Grüße\n\n"},
+        {"text": "x" * 2000},
+        {"text": "", "html": "<img src='https://example.com/x'>"},
+        {"text": "x", "html": "<p>x\n"},
+        {"text": "x", "attachments": [Attachment("a,b\n", filename="b.csv")]},
+    ],
+)
+def test_sent_at_once_and_then_queued(fields: MessageFields, tmp_path: Path) -> None:
+    """A message that was sent at once, and may have been taken, is the same request when it comes
+    from the queue, so that the provider recognizes it."""
+    message = letter().replace(**fields)
+    message = message.replace(message_id="<17@shop.example>")
+    with FakeResend(LOST, LOST) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        with here.app.app_context(), pytest.raises(DeferredError):
+            here.mail.send(message)
+        here.mail.send_later(message)
+        here.queue.run_once()
+
+        assert here.states == ["sent"]
+        assert len(fake.taken) == 1
+        assert len({request.body for request in fake.requests}) == 1
+
+
+@pytest.mark.parametrize(
     ("first", "state"),
     [((LOST, LOST), "sent"), ((not_taken_and(page(429, b"", "Retry-After: 1")),), "held")],
 )
@@ -341,6 +372,30 @@ def test_another_provider_meanwhile(kind: type[FakeProvider], tmp_path: Path) ->
     assert other.requests == []
 
 
+@pytest.mark.parametrize("kind", [FakeResend, FakeBrevo])
+def test_another_account_meanwhile(kind: type[FakeProvider], tmp_path: Path) -> None:
+    """With another key, the message may go to another account of the provider, which does not
+    recognize it. The row does not show the key, nor which rows had the same."""
+    with kind(LOST, LOST, LOST, LOST) as fake:
+        with shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+            here.mail.send_later(letter())
+            here.mail.send_later(letter())
+            here.queue.run_once()
+            assert here.states == ["waiting"] * 2
+            known = {
+                one.known_to for row in here.rows for one in outcomes.from_json(row.recipients)
+            }
+        url = fake.mail_url.replace(fake.key, "the-key-of-another-account")
+        with shop(tmp_path, MAIL_URL=url) as later:
+            later.all_later()
+            later.queue.run_once()
+            assert later.states == ["held"] * 2
+
+    assert len(fake.requests) == 4
+    assert len(known) == 2
+    assert not any(part in str(known) for part in (fake.key, fake.key[:6]))
+
+
 def test_other_recipients_meanwhile(tmp_path: Path) -> None:
     """A message that may have been taken is not repeated for some of its recipients, because that
     would be another message to the provider."""
@@ -366,7 +421,9 @@ def test_some_recipients_meanwhile(tmp_path: Path) -> None:
         waiting = outcomes.from_json(here.rows[0].recipients)
         until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
         announced = ["a@example.com", "b@example.com"]
-        killed = outcomes.with_unknown(waiting, announced, "killed", until, "ResendEmailHandler")
+        with here.app.app_context():
+            known_to = here.mail.handler.known_by(here.rows[0].message_id)
+        killed = outcomes.with_unknown(waiting, announced, "killed", until, known_to)
         text = outcomes.to_json(killed)
         alter(here.queue.store, here.rows[0], [RowState.WAITING], recipients=text)
         for _ in range(2):

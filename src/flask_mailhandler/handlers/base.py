@@ -135,6 +135,16 @@ class EmailHandler(Defaults, abstract=True):
         """
         return self
 
+    def known_by(self, message_id: str) -> str:
+        """Return what names the server that recognizes a repeat of a message, or "" if it does not
+        recognize one; the default is the name of the class.
+
+        The queue stores it, and repeats a message that may have been accepted only if it is the
+        same. Override it if the server recognizes a repeat for each account. It must not show a
+        key.
+        """
+        return "" if self.repeatable is None else type(self).__name__
+
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:
         """Return the options that a URL of this handler gives, without its query. The default

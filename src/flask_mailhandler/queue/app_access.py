@@ -154,6 +154,12 @@ class AppAccess:
         """What refuses suppressed recipients; None if MAIL_SUPPRESSIONS is off."""
         return t.cast("Screening | None", self._registration.screen)
 
+    def down(self) -> dict[str, str]:
+        """Return the accounts that this process has found down, and the error of each."""
+        health = self._registration.edges.get("health")
+        states = {} if health is None else health.states()
+        return {name: state.why for name, state in states.items()}
+
     def tell_event(self, event: Event) -> None:
         """Tell the app of an event that was stored earlier."""
         from ..app.listeners import tell  # few apps have such events

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime
+import hmac
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
@@ -268,6 +269,15 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             return verdicts.of_silence(error, repeatable=self.repeatable is not None)
         tell(request, response)
         return self.judge(response, job)
+
+    def known_by(self, message_id: str) -> str:
+        """Return what names the account that recognizes a repeat: by another key, it may be
+        another account. The digest is another one for each message, and does not show the key."""
+        name = super().known_by(message_id)
+        if not name or self.api_key is None:
+            return name
+        digest = hmac.digest(self.api_key.octets(), message_id.encode(), "sha256")
+        return f"{name} {digest.hex()[:16]}"
 
     def secrets(self) -> Iterable[Secret]:
         """Return the secrets that the provider may repeat."""

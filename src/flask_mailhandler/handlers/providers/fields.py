@@ -149,12 +149,17 @@ def key_of(job: Job) -> str:
 
 
 def texts(message: Message) -> tuple[str, str]:
-    """Return the text and the HTML. The text is made from the HTML if there is none."""
-    if message.html and not message.text:
+    """Return the text and the HTML. The text is made from the HTML if there is none.
+
+    The last line end is left out: octets have one, so a message that was queued has it too, and
+    its request would not be the same.
+    """
+    text, html = message.text, message.html
+    if html and not text:
         from ...plaintext import plaintext  # only where there is HTML and no text
 
-        return plaintext(message.html), message.html
-    return message.text, message.html
+        text = plaintext(html)
+    return text.removesuffix("\n") or text, html.removesuffix("\n") or html
 
 
 def body_of(fields: dict[str, t.Any]) -> bytes:

@@ -370,6 +370,31 @@ def test_an_api(observed: Observed) -> None:
     }
 
 
+def test_failover(scripted: Scripted, observed: Observed) -> None:
+    """The account that sent a message is counted, and each connection that was tried is a child."""
+    down, up = scripted(on={"greeting": "421 no"}), scripted()
+    app, mail = mail_of(
+        down,
+        observed.key,
+        MAIL_ACCOUNTS={"backup": {"host": up.host, "port": up.port}},
+        MAIL_FAILOVER=["default", "backup"],
+    )
+    with app.app_context():
+        assert mail.send(letter()).ok
+
+    span = observed.one("send default")
+    assert (span.attributes or {})["mailhandler.account"] == "backup"
+    assert [child.name.partition(" ")[0] for child in observed.children(span)] == [
+        "prepare",
+        "session",
+        "session",
+        "transaction",
+    ]
+    points = observed.points()
+    assert points["mailhandler.recipients"] == {("accepted", "backup"): 1}
+    assert points["messaging.client.operation.duration"] == {("backup", "send", "failover"): 1}
+
+
 class OddEmailHandler(EmailHandler):
     """Has attributes with the names of those of other handlers."""
 

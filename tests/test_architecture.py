@@ -266,6 +266,39 @@ def test_sending_loads_nothing() -> None:
     assert {name for name in loaded if name.startswith("flask_mailhandler")} == set()
 
 
+def test_sending_by_an_api_loads_nothing() -> None:
+    """What sends by the API of a provider is loaded when an app is registered, too."""
+    loaded = loaded_by(
+        "from flask_mailhandler import DeferredError, Mail, Message\n"
+        "urls = {'resend': '//key@default', 'postmark': '//key@default',\n"
+        "    'brevo': '//key@default',\n"
+        "    'sendgrid': '//key@default', 'ses': '//key:secret@eu-west-1', 'gmail': '',\n"
+        "    'mailgun': '//key@eu?domain=b.example', 'graph': '//a%40b.example@default'}\n"
+        "token = {'oauth_token': lambda: 'x' * 30}\n"
+        "app = flask.Flask('x'); app.config['MAIL_ACCOUNTS'] = {\n"
+        "    name: {'url': f'{name}:{url}', 'api_url': 'http://127.0.0.1:1', 'timeout': 1,\n"
+        "        **(token if name[0] == 'g' else {})} for name, url in urls.items()}\n"
+        "mail = Mail(app); before = {*sys.modules}\n"
+        "message = Message(subject='x', text='x', from_addr='a@b.example', to='c@d.example')\n"
+        "with app.app_context():\n"
+        "    for name in urls:\n"
+        "        try: mail.send(message, using=name)\n"
+        "        except DeferredError: pass\n"
+    )
+
+    assert {name for name in loaded if name.startswith("flask_mailhandler")} == set()
+
+
+def test_importing_a_handler_loads_no_message() -> None:
+    """An import of a provider's handler loads nothing of a message, of its octets, and of HTTP."""
+    loaded = loaded_by("from flask_mailhandler import ResendEmailHandler, SESEmailHandler")
+    rooms_loaded = {name.split(".")[1] for name in loaded if name.startswith("flask_mailhandler.")}
+
+    assert rooms_loaded.isdisjoint({"attachment", "content", "envelope", "events", "message"})
+    assert rooms_loaded.isdisjoint({"app", "mime", "plaintext", "smtp"})
+    assert loaded.isdisjoint({"flask_mailhandler.net.http", "http.client", "ssl"})
+
+
 def test_a_plain_message_loads_no_optional_part() -> None:
     """An app loads what attachments, signatures, bounces, lists and previews need when it uses
     them, and pays nothing for them before."""

@@ -9,7 +9,7 @@ The house, from the top down. A room imports only from itself and from the rooms
     pages          the mailbox, the queue, the previews; the page to unsubscribe; webhooks
     flask_mail     the names of Flask-Mail
     flask_mailman  a backend for Flask-Mailman
-    extension      Mail, current_mail, Mailer
+    extension      Mail, current_mail, Mailer, and the handler of Mail.error_handler
     queue          send_later: rows, stores, workers, engines
     previews       @mail.preview
     templating     mail.render: Jinja, Markdown, CSS, links
@@ -59,6 +59,7 @@ if t.TYPE_CHECKING:
     from .events.event import Event as Event
     from .events.kinds import EventKind as EventKind
     from .events.kinds import Severity as Severity
+    from .extension.error_mail.handler import ErrorMailHandler as ErrorMailHandler
     from .extension.mail import current_mail as current_mail
     from .extension.mail import Mail as Mail
     from .extension.mailer import Mailer as Mailer
@@ -83,6 +84,9 @@ if t.TYPE_CHECKING:
     from .phase import State as State
     from .queue.events.suppression import Suppression as Suppression
     from .queue.events.suppressions import Suppressions as Suppressions
+    from .queue.health.options import HealthOptions as HealthOptions
+    from .queue.health.result import QueueFinding as QueueFinding
+    from .queue.health.result import QueueHealth as QueueHealth
     from .queue.mail_queue import MailQueue as MailQueue
     from .queue.stats import QueueStats as QueueStats
     from .queue.stores.sqlalchemy.tables import mail_queue_tables as mail_queue_tables
@@ -133,6 +137,7 @@ _HOMES = {
     ],
     "events.event": ["Event"],
     "events.kinds": ["EventKind", "Severity"],
+    "extension.error_mail.handler": ["ErrorMailHandler"],
     "extension.mail": ["Mail", "current_mail"],
     "extension.mailer": ["Mailer"],
     "handlers.base": ["EmailHandler"],
@@ -155,6 +160,8 @@ _HOMES = {
     "testing.outbox": ["Outbox"],
     "queue.events.suppression": ["Suppression"],
     "queue.events.suppressions": ["Suppressions"],
+    "queue.health.options": ["HealthOptions"],
+    "queue.health.result": ["QueueFinding", "QueueHealth"],
     "queue.mail_queue": ["MailQueue"],
     "queue.stats": ["QueueStats"],
     "queue.stores.sqlalchemy.tables": ["mail_queue_tables"],
@@ -211,11 +218,13 @@ __all__ = [
     "Element",
     "EmailHandler",
     "Envelope",
+    "ErrorMailHandler",
     "Event",
     "EventKind",
     "FileEmailHandler",
     "GmailEmailHandler",
     "GraphEmailHandler",
+    "HealthOptions",
     "Job",
     "LoginError",
     "Mail",
@@ -235,6 +244,8 @@ __all__ = [
     "Phase",
     "PostmarkEmailHandler",
     "QueueError",
+    "QueueFinding",
+    "QueueHealth",
     "QueueStats",
     "RefusedError",
     "Report",

@@ -14,6 +14,8 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler.cli import queue as queue_commands
+from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores.base import Pause
 from queueing import shop
 from queueing import url_of
@@ -90,6 +92,33 @@ def test_status(full: Shop) -> None:
     assert "'news' is paused" in said and "no route to host" in said
     assert "failed     1" in run(full, "queue", "status", "--using", "news")[1]
     assert "sent       0" in run(full, "queue", "status", "--using", "news")[1]
+
+
+def test_status_of_many(full: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """status counts each state up to a bound and says so. With --exact it counts all, as stats()
+    does, which takes a bound too."""
+    for number in range(3):
+        full.mail.send_later(letter(f"{number}@example.com"), delay=60)
+    monkeypatch.setattr(queue_commands, "COUNTED", 3)
+
+    assert re.search(r"waiting +3\+\n", run(full, "queue", "status")[1])
+    assert re.search(r"waiting +4\n", run(full, "queue", "status", "--exact")[1])
+    assert re.search(r"failed +1\n", run(full, "queue", "status")[1])
+    assert full.queue.stats().counts[RowState.WAITING] == 4
+    assert full.queue.stats(up_to=3).counts[RowState.WAITING] == 3
+
+
+def test_list_of_a_recipient(full: Shop) -> None:
+    """list --to shows the messages to one recipient, however old they are."""
+    numbers = re.findall(r"^ *(\d+) ", run(full, "queue", "list", "--to", "B@example.com")[1], re.M)
+
+    assert numbers == ["4"]
+    assert (
+        run(full, "queue", "list", "--to", "held@example.com", "--state", "sent")[1]
+        == "No messages.\n"
+    )
+    assert run(full, "queue", "list", "--to", "b")[0] == 1
+    assert "to must be a whole address" in run(full, "queue", "list", "--to", "b")[1]
 
 
 def test_how_long_it_waits(tmp_path: Path) -> None:

@@ -481,6 +481,32 @@ def test_every_synonym_is_of_a_key() -> None:
             Mail(app_with(**{other: "x"}), cli=None)
 
 
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ({"url": "resend://key@default", "provider": "resend"}, "MAIL_PROVIDER names"),
+        ({"handler": "sendgrid", "api_key": "key", "provider": "none"}, "MAIL_PROVIDER names"),
+        ({"url": "brevo://key@default?provider=brevo"}, "'provider' in MAIL_URL names"),
+        (
+            {"accounts": {"b": {"url": "brevo://key@default", "provider": "ses"}}},
+            r"MAIL_ACCOUNTS\['b'\]\['provider'\] names",
+        ),
+    ],
+)
+def test_a_provider_of_an_api_warns(keys: dict[str, t.Any], place: str) -> None:
+    """The provider of an SMTP server has no effect on an account that sends by an API."""
+    with pytest.warns(ConfigurationWarning, match=place):
+        Mail(app_with(**keys), cli=None)
+
+
+def test_a_provider_of_an_smtp_server_does_not_warn() -> None:
+    """An account by an API beside it, which names its own connection, does not warn either."""
+    accounts = {"b": {"url": "brevo://key@default"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Mail(app_with(host="mail.example.com", provider="ses", accounts=accounts), cli=None)
+
+
 def test_keys_of_others_do_not_warn() -> None:
     """Keys of Flask-Mail that have no effect here, and keys unlike any known one, do not warn."""
     with warnings.catch_warnings():

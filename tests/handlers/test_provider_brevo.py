@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email.header
 import json
 import typing as t
@@ -112,10 +113,10 @@ def test_tags_metadata_and_options(fake: FakeBrevo) -> None:
     [
         (
             {"text": "1 < 2 & 3\n  Ä\n"},
-            "1 < 2 & 3\n  Ä\n",
-            '<pre style="font: inherit; white-space: pre-wrap">1 &lt; 2 &amp; 3\n  Ä\n</pre>',
+            "1 < 2 & 3\n  Ä",
+            '<pre style="font: inherit; white-space: pre-wrap">1 &lt; 2 &amp; 3\n  Ä</pre>',
         ),
-        ({"html": "<p>Hi</p>"}, "Hi\n", "<p>Hi</p>"),
+        ({"html": "<p>Hi</p>"}, "Hi", "<p>Hi</p>"),
         ({"text": "Ä", "html": "<b>Ä"}, "Ä", "<b>Ä"),
     ],
 )
@@ -170,8 +171,11 @@ def test_brevo_recognizes_a_repeat(fake: FakeBrevo, case: Case) -> None:
     handler = handler_of(fake)
     message = letter()
     (report,) = handler.send([message])
-    (again,) = handler.send([message])
-    (last,) = handler.send([message])
+    repeat = handler.prepare(message)
+    assert repeat.job is not None
+    repeat = repeat._replace(job=dataclasses.replace(repeat.job, repeats=True))
+    (again,) = handler.dispatch([repeat])
+    (last,) = handler.dispatch([repeat])
     handler.close()
 
     assert report.deferred
@@ -181,6 +185,31 @@ def test_brevo_recognizes_a_repeat(fake: FakeBrevo, case: Case) -> None:
     assert last.outcomes[0].provider_id == ""
     assert len(fake.taken) == 1
     assert len({fake.key_in(request) for request in fake.requests}) == 1
+
+
+@pytest.mark.parametrize(
+    "first", [error(429, "too_many_requests", "x"), error(402, "x", "y"), None]
+)
+def test_brevo_knows_a_key_without_an_attempt_in_doubt(
+    fake: FakeBrevo, first: bytes | None
+) -> None:
+    """If Brevo knows the key, and no attempt may have been taken, it may be the key of a refused
+    one. So the message is not called accepted."""
+    handler = handler_of(fake)
+    message = letter()
+    if first is not None:
+        fake.manners.append(not_taken_and(first))
+        (refused,) = handler.send([message])
+        assert refused.deferred
+        assert refused.safe_until is None
+    fake.manners.append(not_taken_and(error(400, "duplicate_parameter", "Key is known")))
+    (report,) = handler.send([message])
+    handler.close()
+
+    assert isinstance(report.error, UnknownOutcomeError)
+    assert "duplicate_parameter" in str(report.error)
+    assert report.safe_until is None
+    assert fake.taken == []
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_provider_that_takes_fields(written: dict[str, t.Any]) -> None:
         "cc": ["c@example.com"],
         "bcc": ["d@example.com"],
         "subject": "Hi",
-        "text": "Hello.\n",
+        "text": "Hello.",
         "html": "<p>Hi",
         "headers": {"X-A": "1"},
         "loft": "north",

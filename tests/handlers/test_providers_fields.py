@@ -133,7 +133,7 @@ def test_html_alone(fake: FakeProvider) -> None:
         fields.get("text") or fields.get("TextBody") or fields.get("textContent"),
         fields.get("html") or fields.get("HtmlBody") or fields.get("htmlContent"),
     ]
-    assert values == ["Grüße & mehr\n", "<p>Grüße &amp; mehr</p>"]
+    assert values == ["Grüße & mehr", "<p>Grüße &amp; mehr</p>"]
 
 
 @pytest.mark.parametrize("kind", ["postmark", "sendgrid"])

@@ -126,8 +126,8 @@ def test_no_credentials_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None
 PARAMS: list[tuple[dict[str, t.Any], dict[str, t.Any]]] = [
     ({"text": "Hello"}, {"text": "Hello"}),
     ({"text": "Hello", "html": "<p>Hello"}, {"text": "Hello", "html": "<p>Hello"}),
-    ({"html": "<p>Hello"}, {"text": "Hello\n", "html": "<p>Hello"}),
-    ({"text": "Grüße \N{SNOWMAN}\n.\n"}, {"text": "Grüße \N{SNOWMAN}\n.\n"}),
+    ({"html": "<p>Hello"}, {"text": "Hello", "html": "<p>Hello"}),
+    ({"text": "Grüße \N{SNOWMAN}\n.\n"}, {"text": "Grüße \N{SNOWMAN}\n."}),
     ({"text": "x", "cc": "c@example.com"}, {"text": "x", "cc": ["c@example.com"]}),
     ({"text": "x", "bcc": ["d@example.com"]}, {"text": "x", "bcc": ["d@example.com"]}),
     (

@@ -14,6 +14,7 @@ from flask import Flask
 
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import EmailHandler
+from flask_mailhandler import EventKind
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import MessageError
@@ -23,6 +24,9 @@ from flask_mailhandler.events.webhooks.sendgrid import _OWN as OWN
 from flask_mailhandler.handlers.providers.spellings import BY_SMTP
 from flask_mailhandler.handlers.providers.spellings import SENDGRID
 from flask_mailhandler.handlers.providers.spellings import spelling_at
+from hooking import SECRET
+from hooking import Source
+from hooking import told
 from providing import refuses
 from providing import send
 from queueing import shop
@@ -134,6 +138,51 @@ def test_header_fields(name: str, fields: MessageFields, header: list[tuple[str,
         )
     for given in ({"host": "mail.example.com"}, {"host": HOSTS[name], "provider": "none"}):
         assert added(prepared(SMTPEmailHandler.from_config(given), message)) == []
+
+
+def metadata_in(fields: dict[str, str]) -> dict[str, str]:
+    """Return the metadata in the header fields of a message, as its provider reads them."""
+    in_json = {**json.loads(fields.get("X-SMTPAPI", "{}")).get("unique_args", {})}
+    in_json |= json.loads(fields.get("X-Mailin-custom", "{}"))
+    pairs = ((name.partition("X-PM-Metadata-")[2], value) for name, value in fields.items())
+    return in_json | {name: value for name, value in pairs if name}
+
+
+LONG = f"<{'x' * 60}@{'y' * 60}.example>"
+
+
+@pytest.mark.parametrize("list_name", ["news", "Grüße", "", "ü" * 100])
+@pytest.mark.parametrize("message_id", ["<17@shop.example>", "<a!b'{c}@shop.example>", LONG])
+@pytest.mark.parametrize("name", ["postmark", "sendgrid", "brevo"])
+def test_ids_by_smtp(name: str, message_id: str, list_name: str) -> None:
+    """With webhooks, what a provider returns of the header leads an event back to the message and
+    its list, and the metadata of the app is as it was."""
+    spelling = SMTPEmailHandler(host=HOSTS[name], webhook_secret=SECRET).spelling_by_smtp
+    message = written(
+        metadata={"order": "17"}, message_id=message_id, unsubscribe=list_name or None
+    )
+    assert spelling is not None
+    fields = dict(spelling.by_smtp(message, message.envelope()).headers.pairs)
+    source = Source(name)
+    (post,) = source.posts(told(EventKind.UNSUBSCRIBED, message_id="", given=metadata_in(fields)))
+    (event,) = source.read(post)
+
+    whole = name != "postmark" or message_id != LONG
+    assert event.message_id == (message_id if whole else "")
+    assert event.envelope_id == ("" if whole else "x" * 60)
+    assert event.list_name == (list_name if len(list_name) < 100 or name == "sendgrid" else "")
+    assert event.metadata == {"order": "17"}
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_ids_by_smtp_that_are_not_sent(name: str) -> None:
+    """Nothing is sent along without webhooks, to a provider whose events name the Message-ID, and
+    to one that has no header field for metadata."""
+    plain = prepared(SMTPEmailHandler(host=HOSTS[name]), written())
+    hooked = prepared(SMTPEmailHandler(host=HOSTS[name], webhook_secret=SECRET), written())
+
+    assert b"mh-id" not in plain
+    assert (b"mh-id" in hooked) == (name in ("postmark", "sendgrid", "brevo"))
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,34 @@ def test_dies_while_idle(end: str) -> None:
 
 
 @pytest.mark.parametrize("end", [CLOSE, RESET])
+def test_dies_while_the_app_is_told(end: str) -> None:
+    """A connection that ends while the app stores that the end of data begins gets nothing, and the
+    request is sent over another one."""
+    told = threading.Event()
+
+    def response(request: HTTPRequest) -> Iterator[Said]:
+        yield OK
+        if request.connection == 1:
+            told.wait(60)
+            yield end
+
+    def step(phase: Phase) -> None:
+        if phase is Phase.END_OF_DATA and not told.is_set():
+            told.set()
+            server.wait_ended(1)
+
+    with HTTPServer(response) as server:
+        pool = pool_of()
+        post(pool, server)
+        request = Request("POST", split(server.url), headers={}, body=b"{}")
+        said = pool.send(request, Deadline(60), step=step)
+        pool.close()
+
+    assert said.status == 200
+    assert [one.connection for one in server.requests] == [1, 2]
+
+
+@pytest.mark.parametrize("end", [CLOSE, RESET])
 @pytest.mark.parametrize("early", [[], [page(408)], [page(400, b"left over")], [page(200), OK]])
 def test_dies_under_a_request(early: list[Said], end: str) -> None:
     """If a used connection dies before it has the whole request, or brings a response that may be

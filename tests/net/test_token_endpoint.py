@@ -306,7 +306,7 @@ def test_secrets(
     assert shown_in("\n".join(seen)) == []
 
 
-@pytest.mark.parametrize(("where", "call"), [("sendall", 2), ("recv", 4)])
+@pytest.mark.parametrize(("where", "call"), [("sendall", 1), ("recv", 3)])
 def test_secrets_of_an_interrupt(
     certificates: Certificates, monkeypatch: pytest.MonkeyPatch, where: str, call: int
 ) -> None:
@@ -318,7 +318,7 @@ def test_secrets_of_an_interrupt(
         if self.server_side:
             return plain(self, *given)
         calls.append(None)
-        # The form is sent second. Before each write, it is looked whether an answer is there;
+        # Everything is sent in one write. Before it, it is looked whether an answer is there;
         # what is received comes whole, and its end is asked for.
         if len(calls) == call:
             raise KeyboardInterrupt

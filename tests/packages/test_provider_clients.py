@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from environments import environment
-from flask_mailhandler import Attachment
-from flask_mailhandler import Message
+from provider_mails import mails
 from providing import handler_of
 from servers.providers import FAKES
 from servers.providers.mailgun import form_of
@@ -21,6 +20,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterable
 
     from flask_mailhandler import Address
+    from flask_mailhandler import Message
     from servers.http_server import HTTPRequest
 
 PACKAGES = (
@@ -30,35 +30,6 @@ PACKAGES = (
     "sendgrid==6.12.5",
 )
 CLIENTS = ("brevo", "mailgun", "postmark", "sendgrid")
-LOGO = Attachment(b"png", filename="logo.png", cid="logo@shop")
-MAILS: list[dict[str, t.Any]] = [
-    {"text": "Hello"},
-    {"text": "Hello", "html": "<p>Hello"},
-    {"html": "<p>Hello & goodbye"},
-    {"text": "Grüße \N{SNOWMAN}\n.\n", "tags": ["news"], "metadata": {"order": "17"}},
-    {"text": "x", "to": [("Ann Lee", "ann@example.com"), "bob@example.com"]},
-    {"text": "x", "cc": ["carl@example.com", ("Dora", "dora@example.com")]},
-    {"text": "x", "bcc": ["eve@example.com", "fay@example.com"]},
-    {"text": "x", "from_addr": ("Grüner Laden", "shop@example.com")},
-    {"text": "x", "reply_to": ("Help", "help@example.com")},
-    {"text": "x", "headers": {"X-Order": "17", "List-Unsubscribe": "<https://example.com/u>"}},
-    {
-        "text": "x",
-        "attachments": [
-            Attachment(b"\0\xff", filename="a.pdf"),
-            Attachment("a,b\n", filename="b.csv"),
-        ],
-    },
-    {"html": '<img src="cid:logo@shop">', "text": "x", "inline_attachments": [LOGO]},
-]
-
-
-def messages(client: str) -> list[Message]:
-    """The mails that a provider takes."""
-    common: dict[str, t.Any] = {"subject": "Grüße", "from_addr": "shop@example.com"}
-    common["to"] = "ann@example.com"
-    taken = [mail for mail in MAILS if client != "brevo" or "inline_attachments" not in mail]
-    return [Message(**{**common, **mail}) for mail in taken]
 
 
 def read(request: HTTPRequest) -> dict[str, t.Any]:
@@ -120,13 +91,13 @@ def test_the_official_clients_send_the_same(tmp_path: Path) -> None:
     python = environment(tmp_path / "venv", *PACKAGES)
     program = Path(__file__).with_name("provider_clients.py")
     for client in CLIENTS:
-        mails = messages(client)
+        sent = mails(client)
         with FAKES[client]() as fake, FAKES[client]() as other:
             handler = handler_of(fake)
-            assert all(report.ok for report in handler.send(mails))
+            assert all(report.ok for report in handler.send(sent))
             handler.close()
             ours = [*map(read, fake.requests)]
-            given = [description(*pair) for pair in zip(mails, ours, strict=True)]
+            given = [description(*pair) for pair in zip(sent, ours, strict=True)]
             done = subprocess.run(
                 [str(python), str(program), client, other.url, other.key],
                 input=json.dumps(given),

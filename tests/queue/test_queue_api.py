@@ -9,6 +9,8 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import Attachment
+from flask_mailhandler import DeferredError
 from flask_mailhandler import message_failed
 from flask_mailhandler import UnknownOutcomeError
 from flask_mailhandler.handlers.providers.resend import ResendEmailHandler
@@ -23,6 +25,7 @@ from queueing import who
 from sending import letter
 from sending import letters
 from servers.http_server import CLOSE
+from servers.http_server import json_page
 from servers.http_server import page
 from servers.providers.brevo import FakeBrevo
 from servers.providers.fake import FakeProvider
@@ -39,6 +42,7 @@ if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from flask_mailhandler import MessageFields
     from flask_mailhandler import Report
     from servers.http_server import HTTPRequest
     from servers.http_server import Said
@@ -307,6 +311,52 @@ def test_too_late(change: t.Callable[[Shop], None], tmp_path: Path) -> None:
         assert len(fake.requests) == 2
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": "Hello"},
+        {"text": "Hello\n"},
+        {"text": "Grüße\n\n"},
+        {"text": "x" * 2000},
+        {"text": "", "html": "<img src='https://example.com/x'>"},
+        {"text": "x", "html": "<p>x\n"},
+        {"text": "x", "attachments": [Attachment("a,b\n", filename="b.csv")]},
+    ],
+)
+def test_sent_at_once_and_then_queued(fields: MessageFields, tmp_path: Path) -> None:
+    """A message that was sent at once, and may have been taken, is the same request when it comes
+    from the queue, so that the provider recognizes it."""
+    message = letter().replace(**fields)
+    message = message.replace(message_id="<17@shop.example>")
+    with FakeResend(LOST, LOST) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        with here.app.app_context(), pytest.raises(DeferredError):
+            here.mail.send(message)
+        here.mail.send_later(message)
+        here.queue.run_once()
+
+        assert here.states == ["sent"]
+        assert len(fake.taken) == 1
+        assert len({request.body for request in fake.requests}) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "state"),
+    [((LOST, LOST), "sent"), ((not_taken_and(page(429, b"", "Retry-After: 1")),), "held")],
+)
+def test_a_key_that_brevo_knows(first: t.Any, state: str, tmp_path: Path) -> None:
+    """A known key means that the message was taken if an earlier attempt may have been; if none
+    may have been, that is unknown, and the row is held."""
+    known = not_taken_and(json_page(400, {"code": "duplicate_parameter"}))
+    with FakeBrevo(*first, known) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert here.states == ["waiting"]
+        here.all_later()
+        here.queue.run_once()
+
+        assert here.states == [state]
+
+
 @pytest.mark.parametrize("kind", [FakeSES, FakeBrevo])
 def test_another_provider_meanwhile(kind: type[FakeProvider], tmp_path: Path) -> None:
     """A provider that does not know the key gets no message that another may have taken."""
@@ -320,6 +370,30 @@ def test_another_provider_meanwhile(kind: type[FakeProvider], tmp_path: Path) ->
             assert later.states == ["held"]
 
     assert other.requests == []
+
+
+@pytest.mark.parametrize("kind", [FakeResend, FakeBrevo])
+def test_another_account_meanwhile(kind: type[FakeProvider], tmp_path: Path) -> None:
+    """With another key, the message may go to another account of the provider, which does not
+    recognize it. The row does not show the key, nor which rows had the same."""
+    with kind(LOST, LOST, LOST, LOST) as fake:
+        with shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+            here.mail.send_later(letter())
+            here.mail.send_later(letter())
+            here.queue.run_once()
+            assert here.states == ["waiting"] * 2
+            known = {
+                one.known_to for row in here.rows for one in outcomes.from_json(row.recipients)
+            }
+        url = fake.mail_url.replace(fake.key, "the-key-of-another-account")
+        with shop(tmp_path, MAIL_URL=url) as later:
+            later.all_later()
+            later.queue.run_once()
+            assert later.states == ["held"] * 2
+
+    assert len(fake.requests) == 4
+    assert len(known) == 2
+    assert not any(part in str(known) for part in (fake.key, fake.key[:6]))
 
 
 def test_other_recipients_meanwhile(tmp_path: Path) -> None:
@@ -347,7 +421,9 @@ def test_some_recipients_meanwhile(tmp_path: Path) -> None:
         waiting = outcomes.from_json(here.rows[0].recipients)
         until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
         announced = ["a@example.com", "b@example.com"]
-        killed = outcomes.with_unknown(waiting, announced, "killed", until, "ResendEmailHandler")
+        with here.app.app_context():
+            known_to = here.mail.handler.known_by(here.rows[0].message_id)
+        killed = outcomes.with_unknown(waiting, announced, "killed", until, known_to)
         text = outcomes.to_json(killed)
         alter(here.queue.store, here.rows[0], [RowState.WAITING], recipients=text)
         for _ in range(2):

@@ -4,6 +4,7 @@
 
     app.config ── settings ── Settings ── account ── handler
                   flask_mail_keys, queue_keys, base_url, placeholders, unknown_keys
+                  groups                          failover and spread: an account of accounts
 
     Mail ── registrations ── registration     one app: settings, handlers, captures, observers
                              capturing, dev_mailbox, other_accounts, other_extension,
@@ -21,6 +22,7 @@
     verifying               which events are proven, by the address that a bounce came to
     listeners, listener     what an app does with an event: log, signals, on_event
     people                  what mail.address_of adds to a class, such as User
+    telemetry/              traces and metrics (MAIL_TELEMETRY)
     no_sending              stops every send while a preview is rendered
 
 Nothing here knows Mail, the queue or the pages: they store what they need in the registration.

@@ -15,7 +15,7 @@ if t.TYPE_CHECKING:
     from ..handlers.smtp import SMTPEmailHandler
     from ..testing.server import SMTPServer
 
-_LOGIN = ("username", "password", "oauth_token", "login_mechanism")
+_KEPT = ("username", "password", "oauth_token", "login_mechanism", "webhook_secret")
 
 
 class Capture(t.Protocol):
@@ -94,8 +94,8 @@ def _sending_to(server: SMTPServer, account: Account) -> EmailHandler:
         where["tls_context"] = server.certificates.client
     if own.security == "tls":
         where["port"] = server.tls_port
-    login = {name: account.options[name] for name in _LOGIN if name in account.options}
-    return _rebuilt(account, kind, account.elsewhere(**where, **login))
+    kept = {name: account.options[name] for name in _KEPT if name in account.options}
+    return _rebuilt(account, kind, account.elsewhere(**where, **kept))
 
 
 def _rebuilt(

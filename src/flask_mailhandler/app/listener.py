@@ -12,6 +12,7 @@ if t.TYPE_CHECKING:
     from ..events.event import Event
     from ..events.kinds import EventKind
     from .settings import Settings
+    from .telemetry.telemetry import Telemetry
 
 Keep: t.TypeAlias = "Callable[[t.Any, Sequence[Event], Callable[[Event], None]], list[Event]]"
 """Stores the events of a registration, and calls a function with each that is new. Returns
@@ -31,6 +32,7 @@ class Hearing(t.Protocol):
     listeners: Sequence[Listener]
     settings: Settings
     keep_events: Keep
+    telemetry: Telemetry | None
 
     @property
     def app(self) -> App:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 import weakref
+from collections.abc import Callable
 from collections.abc import Iterator
 
 from flask import has_app_context
@@ -18,11 +19,14 @@ from .framework import current_app_object
 if t.TYPE_CHECKING:
     from flask.sansio.app import App
 
+    from ..address import AddressInput
     from ..testing.outbox import Outbox
     from ..testing.server import SMTPServer
     from .listener import Listener
     from .registration import Registration
     from .settings import Settings
+
+P = t.TypeVar("P")
 
 
 class MailBase:
@@ -37,6 +41,28 @@ class MailBase:
         :raises RuntimeError: outside an app context, or if the app is not one of this ``Mail``.
         """
         return self._registrations.current()
+
+    @staticmethod
+    def address_of(
+        kind: type[P],
+        function: Callable[[P], AddressInput],
+        *,
+        locale: Callable[[P], object] | None = None,
+    ) -> None:
+        """Say what the address of an object of a class is, so that it may stand in ``to=``. ::
+
+            mail.address_of(User, lambda user: (user.name, user.email))
+
+        The function becomes ``User.__mail_address__``, and *locale* ``User.__mail_locale__``. In a
+        class of your own, you can write these methods instead.
+
+        :param function: Returns an address, or a ``(name, address)`` pair.
+        :param locale: Returns the language for :meth:`render`; None is the language of the app.
+        :raises TypeError: if it is not a class, or a class that cannot be changed.
+        """
+        from .people import address_of  # few apps use it
+
+        address_of(kind, function, locale)
 
 
 class Registrations:
@@ -83,6 +109,15 @@ class Registrations:
                 f"This Mail is not registered on the app {app.name!r}: call mail.init_app(app) in"
                 " the function that creates the app."
             ) from None
+
+    def find(self, app: App) -> Registration | None:
+        """Return the registration of an app, or None."""
+        return self._by_app.get(app)
+
+    def last(self) -> Registration | None:
+        """Return the registration of the app that was registered last; None without one."""
+        registrations = [*self]
+        return registrations[-1] if registrations else None
 
     @contextlib.contextmanager
     def capture(self, app: App | None, server: SMTPServer | None) -> Iterator[Outbox]:

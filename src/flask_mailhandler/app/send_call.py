@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from ..handlers.prepare import Prepared
 from ..handlers.unreported import without_delivery
 from ..message.given import AnyMessage
 from ..report import Report
+from .account import DEFAULT
+from .rate_limit import RateLimit
 from .registration import Registration
 
 
@@ -42,13 +45,19 @@ class SendCall:
         self._registration = registration
         self._screen = registration.screen
         self._using = using
-        self._prepare = functools.partial(
+        self._observe = registration.observe
+        self._tell: Callable[[Report], None] = functools.partial(registration.tell, using=using)
+        self._prepare: Callable[[AnyMessage], Prepared] = functools.partial(
             self.handler.prepare,
             recipients=recipients,
             envelope_sender=envelope_sender,
             timeout=timeout,
             before=registration.before,
         )
+        if (telemetry := registration.telemetry) is not None:
+            self._prepare, self._observe, self._tell = telemetry.around_call(
+                using or DEFAULT, self.handler, self._prepare, self._observe, self._tell
+            )
 
     def send(self, messages: Iterable[AnyMessage]) -> list[Report]:
         """Send the messages after all are checked."""
@@ -59,16 +68,14 @@ class SendCall:
             prepared = self._screen(prepared)
         reports: list[Report] = []
         try:
-            for report in self.handler.dispatch(
-                prepared, self._registration.observe, left=reports.append
-            ):
+            for report in self.handler.dispatch(prepared, self._observe, left=reports.append):
                 reports.append(report)
         finally:
             # Not earlier: a receiver of the signal may need a connection of its own.
             rest = collections.deque(reports)
             try:
                 while rest:
-                    self._registration.tell(rest.popleft(), using=self._using)
+                    self._tell(rest.popleft())
             finally:
                 if rest:
                     self._tell_all(rest)
@@ -77,6 +84,8 @@ class SendCall:
     def send_each(self, messages: Iterable[AnyMessage], connections: int) -> Iterator[Report]:
         """Send lazily, within the rate limit of the account."""
         limit = self._registration.rate_limit(self._using)
+        if self._registration.settings.account(self._using).group is not None:
+            self.handler, limit = self._paced(limit)
         prepared = map(
             self._prepare if self._screen is None else self._screened, limit.each(messages)
         )
@@ -94,12 +103,21 @@ class SendCall:
                 self._tell(report)
                 yield report
 
+    def _paced(self, limit: RateLimit) -> tuple[EmailHandler, RateLimit]:
+        """Return the handler and the limit for messages that are passed to other accounts, each of
+        which has its own limit."""
+        from ..handlers.failover.handler import FailoverEmailHandler
+
+        if not isinstance(self.handler, FailoverEmailHandler):
+            return self.handler, limit  # a test captures the mail
+        return self.handler.paced(self._registration), RateLimit(())
+
     def _dispatched(
         self, prepared: Iterator[Prepared], at_hand: bool, connections: int = 1
     ) -> Iterator[Report]:
         for report in self.handler.dispatch(
             prepared,
-            self._registration.observe,
+            self._observe,
             ready=lambda: at_hand,
             connections=connections,
             left=self._tell,
@@ -123,9 +141,6 @@ class SendCall:
         finally:
             if reports:
                 self._tell_all(reports)
-
-    def _tell(self, report: Report) -> None:
-        self._registration.tell(report, self._using)
 
 
 class _Parts:

@@ -6,7 +6,7 @@ its name, which is imported when the command runs.
     group (an app), alone (no app) ─┬─ send      in_force, ask
                                     ├─ check     in_force, check_session, check_live,
                                     │            check_unsubscribe, check_webhooks, answered,
-                                    │            deliverability
+                                    │            deliverability, production
                                     ├─ catch     catcher, aiosmtpd_use
                                     ├─ bounce_command, piped ── bounce, lmtp, bounce_imap,
                                     │                           imap_session, imap_client
@@ -14,7 +14,7 @@ its name, which is imported when the command runs.
                                     ├─ new       new_names, new_files
                                     ├─ dkim_group ─── dkim
                                     ├─ suppressed_group ── suppressed
-                                    └─ queue_group ── queue, worker
+                                    └─ queue_group ── queue, queue_choice, queue_health, worker
                                        table   prints columns
 """
 
@@ -68,6 +68,7 @@ class _Group(click.Group):
 def _of_app(within: _Decorator) -> click.Group:
     from .bounce_command import bounce_command
     from .dkim_group import dkim_commands
+    from .queue_group import health_command
     from .queue_group import queue_commands
     from .queue_group import worker_command
     from .suppressed_group import suppressed_commands
@@ -80,7 +81,9 @@ def _of_app(within: _Decorator) -> click.Group:
     mail = _group("mail", by, within)
     mail.add_command(_preview_command(within))
     mail.add_command(_new_command(within))
-    mail.add_command(queue_commands(by, _run_in("queue")))
+    queue = queue_commands(by, _run_in("queue"))
+    queue.add_command(health_command(by, _run_in("queue_health")))
+    mail.add_command(queue)
     mail.add_command(bounce_command(within))
     mail.add_command(dkim_commands(by, _run_in("dkim")))
     mail.add_command(suppressed_commands(within, _run_in("suppressed")))
@@ -144,18 +147,23 @@ def _check_command(by: _Decorator) -> click.Command:
     @click.option("--dns", is_flag=True, help="Check DKIM, DMARC, SPF and MX records instead.")
     @click.option("--offline", is_flag=True, help="Print the DNS records to publish instead.")
     @click.option("--ip", metavar="IP", help="With --dns or --offline: the IP address that sends.")
+    @click.option("--production", is_flag=True, help="Tick off the checklist for production.")
     @click.option("--nameserver", metavar="IP[:PORT]", help="With --dns: the server to ask.")
     @by
     def check(using: str | None = None, url: str | None = None, **options: t.Any) -> None:
         """Show the settings in force, and try them. Only --live sends.
 
         The exit code is 0 if the server would accept a message, or with --live, if it did; with
-        --dns, if no check failed.
+        --dns, if no check failed; with --production, if nothing is to do.
         """
         with _errors_in_one_line():
             from .check import check
             from .deliverability.options import read_options
 
+            if options.pop("production"):
+                from .production.options import run_production
+
+                _exit(run_production(using, **options))
             dns = read_options(**options)
             if dns is None:
                 _exit(check(_in_force(using, url), options["to"], live=options["live"]))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 if t.TYPE_CHECKING:
-    from .queue import Choice
+    from .queue_choice import Choice
 
 _Function: t.TypeAlias = Callable[..., t.Any]
 _STATES = ("waiting", "claimed", "sent", "failed", "held", "cancelled", "expired")
@@ -23,19 +23,21 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
     queue = click.Group("queue", help="Show, retry, cancel or delete queued messages.")
 
     @queue.command("status")
+    @click.option("--exact", is_flag=True, help="Count all messages, also more than 10000.")
     @by
-    def status(using: str | None) -> None:
+    def status(using: str | None, exact: bool) -> None:
         """Count the messages in each state, and show which accounts are paused."""
-        run("status", using)
+        run("status", using, exact)
 
     @queue.command("list")
     @_chosen
+    @click.option("--to", metavar="ADDRESS", help="Only messages to this recipient.")
     @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
     @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, for a program.")
     @by
-    def list_(limit: int, as_json: bool, **choice: t.Any) -> None:
-        """List messages, the newest first; with --state, the last changed first."""
-        run("list_rows", _choice(choice), limit, as_json)
+    def list_(to: str | None, limit: int, as_json: bool, **choice: t.Any) -> None:
+        """List messages, the newest first; with a finished --state, the last changed first."""
+        run("list_rows", _choice(choice), to, limit, as_json)
 
     @queue.command("show")
     @click.argument("number", type=int)
@@ -80,6 +82,40 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
     return queue
 
 
+def health_command(by: Callable[[_Function], _Function], run: Callable[..., None]) -> click.Command:
+    """Return the command that says whether the queue sends its mail, for a probe."""
+    times = {
+        "max_age": "How long the oldest due message may be overdue. Default: 5min.",
+        "max_silence": "How long due mail may wait without a sign of a worker. Default: 2min.",
+        "max_clock": "How far this clock and the database's may be apart. Default: 1min.",
+        "recent": "For how long failed and held messages count. Default: 1h.",
+        "timeout": "How long the store may take to answer. Default: 5s.",
+    }
+
+    @click.command("health")
+    @click.option("--json", "as_json", is_flag=True, help="Print a JSON object, for a program.")
+    @click.option("--strict", is_flag=True, help="Exit with 1 if there is a warning, too.")
+    @click.option("--only", multiple=True, metavar="NAME", help="A finding; can be repeated.")
+    @click.option(
+        "--max-failed",
+        type=click.IntRange(0),
+        help="How many messages may fail in the time of --recent. Default: 10.",
+    )
+    @by
+    def health(**options: t.Any) -> None:
+        """Show whether the queue sends its mail, and if not, what to do.
+
+        The exit code is 0 if it is healthy or degraded (there are only warnings), and 1 if it is
+        unhealthy. A time is a number of seconds, or like 5min (s, min, h, d).
+        """
+        run("health", **options)
+
+    for name, text in times.items():
+        option = click.option(f"--{name.replace('_', '-')}", metavar="TIME", help=text)
+        health = option(health)
+    return health
+
+
 def worker_command(by: Callable[[_Function], _Function], run: Callable[..., None]) -> click.Command:
     """Return the command that sends what is in the queue."""
 
@@ -122,6 +158,6 @@ def _chosen(function: _Function) -> _Function:
 
 
 def _choice(given: dict[str, t.Any]) -> Choice:
-    from .queue import Choice
+    from .queue_choice import Choice
 
     return Choice(**given)

@@ -13,7 +13,13 @@ from ..handlers.console import visible
 
 _COLORS = {"accepted": "green", "deferred": "yellow", "refused": "red", "unknown": "red"}
 _COLORS |= {"failed": "red", "sent": "green", "held": "red", "expired": "red"}
-_COLORS |= {"ok": "green", "warning": "yellow", "no answer": "yellow"}
+_COLORS |= {
+    "ok": "green",
+    "error": "red",
+    "to do": "red",
+    "warning": "yellow",
+    "no answer": "yellow",
+}
 _PARTIAL = re.compile(r"sent \d+/\d+ *")
 _WIDEST = 100
 

@@ -50,7 +50,7 @@ def work(
         thread.join()
     progress.end()
     if once:  # the messages of these accounts still wait
-        for account, why in queue.stats().paused.items():
+        for account, why in queue.stats(up_to=1).paused.items():
             if not using or account in using:
                 click.echo(f"The account {account!r} is paused: {why}", err=True)
     queue.close()

@@ -21,10 +21,11 @@ from ..queue.send_later import LaterSender
 from ..queue.send_later import start_with_requests
 
 if t.TYPE_CHECKING:
+    from flask import Blueprint
     from flask import Flask
     from flask.sansio.app import App
 
-    from ..address import AddressInput
+    from ..address import AddressesInput
     from ..app.settings import Settings
     from ..events.event import Event
     from ..events.kinds import EventKind
@@ -33,11 +34,12 @@ if t.TYPE_CHECKING:
     from ..message.message import Message
     from ..previews.preview import Previews
     from ..previews.preview import Variants
+    from .error_mail.handler import ErrorMailHandler
+    from .error_mail.options import ErrorMailOptions
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 E = t.TypeVar("E", bound="Callable[[Event], object]")
 F = t.TypeVar("F", bound="Callable[..., AnyMessage]")
-P = t.TypeVar("P")
 
 
 class Mail(Sender, LaterSender):
@@ -131,6 +133,26 @@ class Mail(Sender, LaterSender):
         self._allow_mailbox = function
         return function
 
+    def queue_page(
+        self,
+        access: Callable[[Callable[..., t.Any]], Callable[..., t.Any]],
+        *,
+        may_change: Callable[[], bool] | None = None,
+        may_read: Callable[[], bool] | None = None,
+    ) -> Blueprint:
+        """Return a blueprint with the page of the queue, for production. ::
+
+            app.register_blueprint(mail.queue_page(login_required), url_prefix="/staff/mail")
+
+        :param access: A decorator of views, which lets only some users pass.
+        :param may_change: Returns True if the user may send messages again and cancel them.
+        :param may_read: Returns True if the user may read the contents of messages.
+        :raises TypeError: if one of them cannot check anything.
+        """
+        from ..pages.queue.production import queue_page
+
+        return queue_page(access, may_change, may_read)
+
     def preview(
         self,
         name: str,
@@ -203,28 +225,6 @@ class Mail(Sender, LaterSender):
         mine = self._registration()
         return render_each(mine.app, mine.settings, template, context, fields)
 
-    @staticmethod
-    def address_of(
-        kind: type[P],
-        function: Callable[[P], AddressInput],
-        *,
-        locale: Callable[[P], object] | None = None,
-    ) -> None:
-        """Say what the address of an object of a class is, so that it may stand in ``to=``. ::
-
-            mail.address_of(User, lambda user: (user.name, user.email))
-
-        The function becomes ``User.__mail_address__``, and *locale* ``User.__mail_locale__``. In a
-        class of your own, you can write these methods instead.
-
-        :param function: Returns an address, or a ``(name, address)`` pair.
-        :param locale: Returns the language for :meth:`render`; None is the language of the app.
-        :raises TypeError: if it is not a class, or a class that cannot be changed.
-        """
-        from ..app.people import address_of  # few apps use it
-
-        address_of(kind, function, locale)
-
     def on_event(self, *kinds: EventKind | str) -> Callable[[E], E]:
         """Register a function to call with each :class:`.Event` of these kinds, or with every event
         if there are none. ::
@@ -236,20 +236,22 @@ class Mail(Sender, LaterSender):
         :raises ValueError: for a kind that does not exist.
         :raises TypeError: for an ``async`` function.
         """
-        from ..app.listeners import kinds_of  # few apps listen
-        from ..app.listeners import Listener
-        from ..app.wrong_arguments import check_not_async
+        from ..app.listeners import registering  # few apps listen
 
-        if len(kinds) == 1 and callable(kinds[0]):
-            raise TypeError("on_event needs parentheses: write @mail.on_event().")
-        known = kinds_of(kinds)
+        return registering(self._registrations.listeners, kinds)
 
-        def register(function: E) -> E:
-            check_not_async(function, "on_event")
-            self._registrations.listeners.append(Listener(function, known))
-            return function
+    def error_handler(
+        self, to: AddressesInput, **options: t.Unpack[ErrorMailOptions]
+    ) -> ErrorMailHandler:
+        """Return a handler of :mod:`logging` that mails errors. ::
 
-        return register
+            app.logger.addHandler(mail.error_handler(to="ops@example.com"))
+
+        :param options: See :doc:`error-mail`.
+        """
+        from .error_mail.handler import make_handler
+
+        return make_handler(self._registrations, self.previews, to, options)
 
     def handle_notification(self, octets: bytes, *, recipient: str | None = None) -> list[Event]:
         """Read a message that came to the envelope sender, and tell the app what became of its

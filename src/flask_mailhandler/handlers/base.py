@@ -25,10 +25,6 @@ from ..address import AddressesInput
 from ..address import AddressInput
 from ..config.url import only_options
 from ..config.url import URL
-from ..content import Content
-from ..message.given import AnyMessage
-from ..message.given import Before
-from ..message.given import several
 from ..phase import State
 from ..report import conclude
 from ..report import Job
@@ -37,9 +33,12 @@ from ..report import Outcome
 from ..report import Report
 from .defaults import Defaults
 from .jobs import report_each
-from .prepare import check_ids
-from .prepare import prepare
-from .prepare import Prepared
+
+if t.TYPE_CHECKING:
+    from ..content import Content
+    from ..message.given import AnyMessage
+    from ..message.given import Before
+    from .prepare import Prepared
 
 
 class EmailHandler(Defaults, abstract=True):
@@ -136,6 +135,16 @@ class EmailHandler(Defaults, abstract=True):
         """
         return self
 
+    def known_by(self, message_id: str) -> str:
+        """Return what names the server that recognizes a repeat of a message, or "" if it does not
+        recognize one; the default is the name of the class.
+
+        The queue stores it, and repeats a message that may have been accepted only if it is the
+        same. Override it if the server recognizes a repeat for each account. It must not show a
+        key.
+        """
+        return "" if self.repeatable is None else type(self).__name__
+
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:
         """Return the options that a URL of this handler gives, without its query. The default
@@ -190,6 +199,9 @@ class EmailHandler(Defaults, abstract=True):
             does not raise an error.
         :raises MessageError: if a message cannot be sent as it is.
         """
+        from ..message.given import several
+        from .prepare import check_ids
+
         prepared = [
             self.prepare(message, recipients=recipients, timeout=timeout, before=before)
             for message in several(messages, "send")
@@ -211,6 +223,10 @@ class EmailHandler(Defaults, abstract=True):
         :param envelope_sender: The address for bounces of a message of the standard library.
         :raises MessageError: if it cannot be sent as it is.
         """
+        # A message and its octets are half of all that a handler loads. An app has loaded them when
+        # it is registered.
+        from .prepare import prepare
+
         prepared = prepare(self, message, recipients, envelope_sender, timeout, before)
         if prepared.job is not None:
             self.check(prepared.job)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from .. import config
 from ..errors import ConfigurationError
-from ..frozen import mark_as_frozen_dataclass
+from ..frozen import mark_as_dataclass
 
 if t.TYPE_CHECKING:
     import abc
@@ -27,6 +27,9 @@ if t.TYPE_CHECKING:
 
 else:
     Options = type
+
+
+_OURS = __name__.partition(".")[0] + "."
 
 
 class Configured:
@@ -61,7 +64,9 @@ class Configured:
         """
         super().__init_subclass__(**arguments)
         if abstract:
-            mark_as_frozen_dataclass(cls, kw_only=True)
+            mark_as_dataclass(cls, kw_only=True)
+            if not cls.__module__.startswith(_OURS):
+                _freeze(cls)
         else:
             _complete(cls)
 
@@ -100,6 +105,7 @@ class Configured:
 def _complete(cls: type[Configured]) -> None:
     """Write the constructor of a class."""
     written = dict(vars(cls))
+    _freeze(cls)
     dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)(cls)
     # The decorator, if the class has it too, finds what the author wrote, and raises if it
     # finds these two.
@@ -107,6 +113,15 @@ def _complete(cls: type[Configured]) -> None:
     for name, value in written.items():
         if isinstance(value, dataclasses.Field):
             setattr(cls, name, value)
+
+
+def _freeze(cls: type[Configured]) -> None:
+    """Let :mod:`dataclasses` take a class and its bases for frozen, as its decorator needs it.
+
+    Ours are not before that: to derive a class from a frozen one takes 0.2 ms more.
+    """
+    for base in filter(dataclasses.is_dataclass, cls.__mro__):
+        t.cast(t.Any, base).__dataclass_params__.frozen = True
 
 
 def _frozen(handler: Configured, name: str) -> dataclasses.FrozenInstanceError:

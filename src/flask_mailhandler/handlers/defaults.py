@@ -15,7 +15,6 @@ from ..config import Option
 from ..config import Reader
 from ..errors import ConfigurationError
 from ..errors import MessageError
-from ..message.fields import dsn_notify
 from .configured import Configured
 from .configured import Options
 
@@ -45,14 +44,16 @@ def _not_empty(read: Reader[T]) -> Reader[T]:
     return reader
 
 
+# The readers below are loaded by an app that sets the option: two milliseconds for all of them.
+
+
 def _dsn_notify(value: object, name: str) -> tuple[str, ...]:
+    from ..message.fields import dsn_notify
+
     try:
         return dsn_notify(value, name) or ()
     except MessageError as error:
         raise ConfigurationError(str(error)) from None
-
-
-# The readers below are loaded by an app that sets the option: two milliseconds for all of them.
 
 
 def _dkim_keys(value: object, name: str) -> DKIMKeys:
@@ -101,6 +102,8 @@ class Defaults(Configured, metaclass=Options, abstract=True):
 
     spelling_by_smtp: t.ClassVar[Spelling | None] = None
     """What some fields of a message become in the header, if the server is one of a provider."""
+    of_account: t.ClassVar[str] = ""
+    """The account of an app that the handler belongs to."""
 
     default_from: Option[AddressInput | None, Address | None] = Option(config.address, None)
     """The From of a message that has none."""

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..address import Address
-from ..content import Content
 from ..errors import MessageError
 from ..phase import Phase
 from ..report import DeferredError
@@ -28,12 +27,15 @@ from ..report import Job
 from ..report import Observe
 from ..report import Report
 from ..report import UnknownOutcomeError
-from .prepare import Prepared
 from .unreported import interrupted
 from .unreported import refused
 from .unreported import unreported
 from .unreported import with_withheld
 from .unreported import without_delivery
+
+if t.TYPE_CHECKING:
+    from ..content import Content
+    from .prepare import Prepared
 
 # Reading it from its enum takes 0.2 µs, in each phase of each message, up to Python 3.11.
 _END_OF_DATA = Phase.END_OF_DATA

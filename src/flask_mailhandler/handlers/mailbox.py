@@ -101,6 +101,8 @@ class MailboxEmailHandler(FileEmailHandler):
             job.content,
             job.timeout,
             job.dsn,
+            job.repeats,
+            job.account,
             started,
             site,
         )

@@ -136,6 +136,8 @@ class SMTPEmailHandler(Connecting):
             self.dkim_keys.check(self.dkim_domain, self.default_from)
         self.check_files("tls_ca_file", "tls_cert_file", "tls_key_file")
         if spelling := spelling_of(self.host, self.provider):
+            if self.webhook_secret is not None:
+                spelling = dataclasses.replace(spelling, sends_ids=True)
             vars(self)["spelling_by_smtp"] = spelling
 
     def _check_login(self) -> None:

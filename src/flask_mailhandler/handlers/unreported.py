@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import typing as t
 from collections.abc import Collection
 from collections.abc import Iterator
 
@@ -19,7 +20,9 @@ from ..report import Outcome
 from ..report import Report
 from ..report import report_on
 from ..report import state_of
-from .prepare import Prepared
+
+if t.TYPE_CHECKING:
+    from .prepare import Prepared
 
 
 def without_delivery(item: Prepared) -> Report:

@@ -7,7 +7,7 @@
 
     access         which requests may see the pages, and which may change anything
     mailbox/       messages that were sent
-    queue/         messages that wait to be sent, and what became of the others
+    queue/         messages that wait to be sent, and what became of the others; in production too
     previews/      messages made from example data
     unsubscribe/   the page on which a recipient leaves a list, in production too
     webhooks/      what a provider posts of messages, in production too
@@ -15,6 +15,7 @@
     displayed      a message, parsed for display within bounds
     panel          the panel that shows one message: its views, frame and files
     framed         the HTML of a message, changed for its frame
+    static_files   style sheets, scripts and the icon
     shell          templates, and the headers that protect each response
     answers        responses to programs: JSON and errors
     csrf           pages that need no token of Flask-WTF

@@ -42,8 +42,8 @@ def refusal(
     """
     if reason := _from_elsewhere(request):
         # Debug mode alone never admits another machine.
-        return None if remote and agrees() and _of_this_site(request) else reason
-    if not _of_this_site(request):
+        return None if remote and agrees() and is_of_this_site(request) else reason
+    if not is_of_this_site(request):
         return "a page of another site made the request"
     if not (debug or agrees()):
         return "the app is not in debug mode, and no allow_mailbox function agrees"
@@ -92,7 +92,7 @@ def _is_local_name(name: str) -> bool:
     return is_loopback(name) or name.lower().rstrip(".").endswith(".localhost")
 
 
-def _of_this_site(request: Request) -> bool:
+def is_of_this_site(request: Request) -> bool:
     """Whether the request does not come from a page of another origin. Links and typed addresses
     are allowed, since a site that links to a page cannot read it."""
     # Browsers without Sec-Fetch-Site send Origin if a page wants to read the response.

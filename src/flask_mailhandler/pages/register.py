@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import io
 import logging
 import re
 import typing as t
@@ -15,8 +13,6 @@ from flask import Blueprint
 from flask import current_app
 from flask import Flask
 from flask import request
-from flask import Response
-from flask import send_file
 
 from ..app.dev_mailbox import folder_of
 from ..app.dev_mailbox import PAGE
@@ -24,7 +20,6 @@ from ..app.dev_mailbox import SEEN_AT
 from ..app.settings import Settings
 from ..handlers.console import visible
 from ..log import logger
-from ..templating.package_files import package_file
 from .access import is_local
 from .access import refusal
 from .csrf import exempt
@@ -34,6 +29,7 @@ from .mailbox.views import MailboxViews
 from .previews.views import add as add_previews
 from .shell import close
 from .shell import Shell
+from .static_files import static_file
 
 PREFIX = "/_mail"
 # As the development server logs it, with or without colours: GET /_mail/list?q=ann HTTP/1.1
@@ -75,7 +71,7 @@ def register(
     :param more: Functions that add other pages to the blueprint.
     """
     blueprint = Blueprint(PAGE, __name__, url_prefix=PREFIX)
-    blueprint.get("/static/<filename>", endpoint="static")(_static)
+    blueprint.get("/static/<filename>", endpoint="static")(static_file)
     logged: set[str] = set()
 
     # For the whole app, so that a wrong method or a missing slash does not reveal the pages.
@@ -107,16 +103,6 @@ def register(
     # of its requests are logged. So the filter is global and has no state: a logger adds the same
     # function only once, however many apps there are.
     logging.getLogger("werkzeug").addFilter(_is_worth_showing)
-
-
-def _static(filename: str) -> Response:
-    """Return a style sheet, a script or the icon of the pages."""
-    found = package_file("pages", "static", filename)
-    if not re.fullmatch(r"[a-z]+\.[a-z]+", filename) or not found.is_file():
-        abort(404)
-    octets = found.read_bytes()
-    tag = hashlib.sha256(octets).hexdigest()[:32]
-    return send_file(io.BytesIO(octets), download_name=filename, etag=tag)
 
 
 def _is_worth_showing(record: logging.LogRecord) -> bool:

@@ -107,6 +107,14 @@ def sealed(
     return response
 
 
+def streamed(pieces: t.Iterator[str], name: str, mimetype: str) -> Sealed:
+    """Return a download that is made while it is sent. Its name is in ASCII."""
+    response = Sealed(pieces, mimetype=mimetype)
+    response.seal = DOWNLOAD
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
 def close(response: Response) -> Response:
     """Protect a response of these pages, before functions of the app see it. Any other response
     stays as it is: a client without access gets the app's own 404.
@@ -117,10 +125,12 @@ def close(response: Response) -> Response:
     seal = getattr(response, "seal", None)
     if seal is None:
         return response
-    octets = response.get_data()
     response.headers.update(seal)
+    streams = response.is_streamed
+    octets = b"" if streams else response.get_data()
+    body = response.response if streams else octets
     closed = Sealed(iter([octets]), response.status_code, response.headers.copy())
-    closed.written = Response(octets, response.status_code, response.headers.copy())
+    closed.written = Response(body, response.status_code, response.headers.copy())
     # The app would take a response with a Location for a redirect. One whose body is a list could
     # be changed, so the body is an iterator.
     closed.headers.pop("Location", None)
@@ -128,9 +138,12 @@ def close(response: Response) -> Response:
 
 
 class Shell:
-    """Templates and navigation, which the pages of a blueprint share."""
+    """Templates and navigation, which the pages of a blueprint share.
 
-    def __init__(self) -> None:
+    :param home: The endpoint of the first page.
+    """
+
+    def __init__(self, home: str = ".inbox") -> None:
         self._sections: list[tuple[str, str, t.Callable[[], bool]]] = []
         self._templates = Environment(
             loader=PackageLoader("pages"),
@@ -139,7 +152,7 @@ class Shell:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals["url_for"] = url_for
+        self._templates.globals.update(url_for=url_for, home=home)
 
     def add_section(
         self, label: str, endpoint: str, is_shown: t.Callable[[], bool] = lambda: True

@@ -10,12 +10,16 @@ import socket
 import typing as t
 from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from contextlib import nullcontext
 
+from ..errors import MailError
 from ..handlers.base import EmailHandler
 from ..handlers.memory import MemoryEmailHandler
 from ..phase import Phase
 from ..report import Job
+from ..report import Observe
 from ..report import Report
 from ..signals import is_heard
 from ..signals import message_failed
@@ -27,8 +31,23 @@ if t.TYPE_CHECKING:
     from ..app.account import Account
     from ..app.queue_keys import QueueSettings
     from ..app.registration import Registration
+    from ..app.telemetry.batch import Batch
     from ..events.event import Event
     from .events.refusing import Screening
+    from .results import Told
+    from .row import Row
+
+
+class Untraced(nullcontext[None]):
+    """Stands in for a :class:`.Batch` if MAIL_TELEMETRY is off."""
+
+    def __init__(self, observe: Observe) -> None:
+        super().__init__()
+        self.observe: Observe = observe
+
+    def told(self, told: Told) -> Told:
+        """Return *told*."""
+        return told
 
 
 class AppAccess:
@@ -110,6 +129,17 @@ class AppAccess:
         if (observers := self._registration.observe) is not None:
             observers(phase, job)
 
+    def batch(self, account: str, handler: EmailHandler, rows: Sequence[Row]) -> Batch | Untraced:
+        """Return what reports the rows that a worker sends together."""
+        if (telemetry := self._registration.telemetry) is None:
+            return Untraced(self.observe)
+        return telemetry.batch(account, handler, rows, self.observe)
+
+    def paused(self, account: str, error: MailError) -> None:
+        """Count the pause of an account, if MAIL_TELEMETRY is set."""
+        if (telemetry := self._registration.telemetry) is not None:
+            telemetry.paused(account, error)
+
     @property
     def heard(self) -> bool:
         """Whether a function of the app is called while a message is sent, or after it."""
@@ -123,6 +153,12 @@ class AppAccess:
     def screen(self) -> Screening | None:
         """What refuses suppressed recipients; None if MAIL_SUPPRESSIONS is off."""
         return t.cast("Screening | None", self._registration.screen)
+
+    def down(self) -> dict[str, str]:
+        """Return the accounts that this process has found down, and the error of each."""
+        health = self._registration.edges.get("health")
+        states = {} if health is None else health.states()
+        return {name: state.why for name, state in states.items()}
 
     def tell_event(self, event: Event) -> None:
         """Tell the app of an event that was stored earlier."""

@@ -59,14 +59,14 @@ class Components:
     @property
     def store(self) -> Store:
         """Where the rows are."""
-        return self._part("store", self._make_store)
+        return self.part("store", self._make_store)
 
     @property
     def engine(self) -> EngineMethods:
         """The engine, which is told that mail waits."""
-        return self._part("engine", self._make_engine)
+        return self.part("engine", self._make_engine)
 
-    def _part(self, name: str, make: Callable[[], T]) -> T:
+    def part(self, name: str, make: Callable[[], T]) -> T:
         """Return a part, made when it is first used.
 
         Not a cached_property. Up to Python 3.11 it has a lock, which the child of a fork could find

@@ -28,6 +28,7 @@ from .outcomes import DamagedRowError
 from .row import FINISHED
 from .row import Row
 from .row import RowState
+from .shared_health import accounts_down
 from .stats import QueueStats
 from .stores.base import Filter
 from .stores.base import Pause
@@ -39,6 +40,8 @@ if t.TYPE_CHECKING:
     from ..app.account import Account
     from ..app.queue_keys import QueueSettings
     from ..events.event import Event
+    from .health.options import HealthOptions
+    from .health.result import QueueHealth
     from .stores.base import Store
 
 _PAGE = 500
@@ -124,9 +127,11 @@ class MailQueue:
 
     # See the mail, and change it
 
-    def stats(self) -> QueueStats:
+    def stats(self, *, up_to: int | None = None) -> QueueStats:
         """Return the figures of the queue, for a health check.
 
+        :param up_to: How far to count the messages in each state; by default, all of them, which
+            takes the longer the more there are. A count of *up_to* means so many or more.
         :raises QueueError: if the store cannot be used.
         """
         if not self.store.begun:
@@ -135,10 +140,23 @@ class MailQueue:
         due = [due for account in self.accounts for _, due in self.store.due(account)]
         pauses = {account: self.store.pause(account) for account in self.accounts}
         return QueueStats(
-            counts=self.store.counts(),
+            counts=self.store.counts() if up_to is None else self.store.search.counts(up_to),
             lag=max(0.0, now - min(due, default=now)),
             paused={account: pause.why for account, pause in pauses.items() if pause.until > now},
+            down=accounts_down(self.store, self.app_access),
         )
+
+    def health(self, **options: t.Unpack[HealthOptions]) -> QueueHealth:
+        """Return whether the queue sends its mail, and if not, what to do: see :doc:`health`.
+
+        Nothing is written, created or started. A store that cannot be used is a finding.
+
+        :param options: The fields of :class:`.HealthOptions`.
+        :raises ConfigurationError: if there is no such account or finding.
+        """
+        from .health.checkup import Checkup
+
+        return self.components.part("checkup", lambda: Checkup(self.components)).run(**options)
 
     def rows(
         self,

@@ -73,7 +73,7 @@ def make_row(prepared: Prepared, wanted: SendOptions, app: str, max_size: int) -
         origin=wanted.origin,
         changed=now,
         state=state,
-        options=options(prepared),
+        options=options(prepared, wanted.trace),
         recipients=outcomes.to_json(everyone),
         size=len(content),
         error=error,

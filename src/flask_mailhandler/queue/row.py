@@ -39,6 +39,9 @@ class RowState(enum.StrEnum):
 FINISHED = frozenset({RowState.SENT, RowState.FAILED, RowState.CANCELLED, RowState.EXPIRED})
 """The states whose rows are purged in the end. A held row waits as long as it takes."""
 
+UNFINISHED = (RowState.WAITING, RowState.CLAIMED, RowState.HELD)
+"""The other states: something must still happen to these rows."""
+
 PRIORITIES = ("high", "normal", "bulk")
 """The words for the numbers 0, 1 and 2."""
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ..errors import MessageError
 from ..text.checks import check_text
@@ -53,6 +54,9 @@ class SendOptions:
     priority: int
     account: str
     origin: str
+    trace: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The span that queues the message, as W3C Trace Context writes it. Empty if there is none, or
+    MAIL_TELEMETRY is off."""
 
     @classmethod
     def of(
@@ -67,13 +71,14 @@ class SendOptions:
         max_age: float,
         now: float,
         origin: str,
+        trace: Mapping[str, str],
     ) -> SendOptions:
         """Read the arguments of ``send_later``.
 
         :raises MessageError: naming the argument that is wrong.
         """
         times = when(delay, at, expires, max_age, now)
-        return cls(times, _key(key), priority_number(priority), account, origin)
+        return cls(times, _key(key), priority_number(priority), account, origin, trace)
 
     def with_key(self, key: object) -> SendOptions:
         """Return the same options with another key.

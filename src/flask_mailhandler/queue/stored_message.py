@@ -40,9 +40,12 @@ _SUBJECT = 200
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def options(prepared: Prepared) -> str:
+def options(prepared: Prepared, trace: Mapping[str, str]) -> str:
     """Return everything besides the octets that delivery needs, and that people want to know, as
-    JSON. It is called in the call that queues the message, because it stores the line of code."""
+    JSON. It is called in the call that queues the message, because it stores the line of code.
+
+    :param trace: The span that queues the message. It is not sent with the message.
+    """
     job, message = prepared.job, prepared.message
     found: dict[str, t.Any] = {
         "version": VERSION,
@@ -52,14 +55,21 @@ def options(prepared: Prepared) -> str:
     }
     if job is not None and job.dsn is not None:
         found["dsn"] = [job.dsn.notify, job.dsn.ret]
+    if prepared.again is not None:
+        from .written_again import other_headers  # few apps have more than one way out
+
+        if others := other_headers(prepared):
+            found["others"] = others
     if site := call_site():
         found["site"] = site
+    if trace:
+        found["trace"] = dict(trace)
     if isinstance(message, MIMEMessage):
         found["subject"] = str(message["Subject"] or "")[:_SUBJECT]
         found["foreign"] = True
     else:
         if message.tags:
-            # Keys after an empty one, so that tag_text() in stores.base finds each in the text.
+            # Keys after an empty one, so that tag_text() finds each in the text.
             found["tags"] = dict.fromkeys(["", *message.tags])
         if given := for_provider(message):
             # In a string, so that tag_text() does not find a null of an option.
@@ -105,6 +115,20 @@ def tags_in(options: Mapping[str, t.Any]) -> tuple[str, ...]:
     return tuple(filter(None, found)) if isinstance(found, dict) else ()
 
 
+def tag_text(tag: str) -> str:
+    """Return the text that is in the options of a row if its message has this tag, and in no other.
+
+    The tags are the keys of an object, none of them the first, and their values are the only ones
+    that are null. Within a string, a backslash precedes each quote, and never a space. So a store
+    needs no JSON functions, which every database spells in its own way, and which fail for a
+    damaged row. The rows of the app are read one by one: 100,000 of them in SQLite in 0.1 s, which
+    is quick enough for the commands and the page. A table of tags would cost each message another
+    write.
+    """
+    text = tag.encode("utf-8", "replace").decode()
+    return f" {json.dumps(text, ensure_ascii=False)}: null"
+
+
 def metadata_in(options: Mapping[str, t.Any]) -> dict[str, str]:
     """Return the metadata of a message, as far as they can be read from its options."""
     try:
@@ -132,12 +156,14 @@ def job_of(
     timeout: float,
     *,
     redirected: bool = False,
+    repeats: bool = False,
 ) -> Job:
     """Return the job that sends exactly these octets to these recipients.
 
     :param timeout: Seconds for the job in all.
     :param redirected: Whether they are others than those of the row. Then the octets are sent
         without the fields that are only for those.
+    :param repeats: Whether an earlier attempt may have been accepted.
     :raises DamagedRowError: if the row cannot be read.
     """
     found = read_options(row)
@@ -155,9 +181,19 @@ def job_of(
         dsn = _dsn(found)
     except (LookupError, TypeError, ValueError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
-    message, site = message_of(row, octets), found.get("site")
-    began = time.perf_counter()
-    return TracedJob(message, row.message_id, envelope, content, timeout, dsn, began, site)
+    message = message_of(row, octets)
+    return TracedJob(
+        message,
+        row.message_id,
+        envelope,
+        content,
+        timeout,
+        dsn,
+        repeats,
+        row.account,
+        time.perf_counter(),
+        found.get("site"),
+    )
 
 
 def _dsn(options: Mapping[str, t.Any]) -> DSN | None:

@@ -93,7 +93,7 @@ def interrupted(
         a row waits only if this happens to it again and again. A worker claims many rows at once,
         so a few interruptions say nothing about one of them.
     :param safe_until: The time until which the server recognizes a repeat.
-    :param known_to: The kind of its handler.
+    :param known_to: The server that recognizes it; see :meth:`.EmailHandler.known_by`.
     """
     known = outcomes.with_unknown(recipients, announced, why, safe_until, known_to)
     after = tried(row, known, why, now, retry_unknown=retry_unknown)

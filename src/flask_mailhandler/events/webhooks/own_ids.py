@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from collections.abc import Mapping
 
 ID = "mh-id"
@@ -17,30 +18,34 @@ A_TAG = "tag"
 """The value of a tag where tags have names and values: a tag is its name."""
 _ENCODED = "64"
 """What is added to a name whose value is in base64."""
+_LONGEST = 250
+"""The most characters of a value."""
 # https://www.rfc-editor.org/rfc/rfc4648#section-5
-_IN_BASE64 = re.compile(r"[A-Za-z0-9_-]*")
+IN_BASE64 = re.compile(r"[A-Za-z0-9_-]*")
 _LEFT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def own_ids(
-    message_id: str, list_name: str | None, *, plain: bool = True, most: int = 250
+    message_id: str, list_name: str | None, takes: Callable[[str], object]
 ) -> dict[str, str]:
     """Return the metadata to send along.
 
     .. code-block:: python
 
-        fields["Metadata"] = own_ids(job.message_id, message.unsubscribe, most=80)
+        fields["Metadata"] = own_ids(job.message_id, message.unsubscribe, str.isascii)
 
-    :param plain: Whether the provider takes any value. If not: in base64, with ``-`` and ``_``.
-    :param most: The most characters of a value. A list that is longer is left out, and of a
-        Message-ID that is longer the left part is sent, by which the queue finds the message, too.
+    :param takes: Whether the provider takes a value. One that it does not take is sent in base64,
+        with ``-`` and ``_``. If it does not take that either, a list is left out, and of a
+        Message-ID the left part is sent, by which the queue finds the message, too.
     """
     found: dict[str, str] = {}
     for name, value in ((ID, message_id.strip("<>")), (LIST, list_name or "")):
-        sent = value if plain else base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
+        encoded = base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
         left = value.partition("@")[0]
-        if 0 < len(sent) <= most:
-            found[name if plain else f"{name}{_ENCODED}"] = sent
+        if 0 < len(value) <= _LONGEST and takes(value):
+            found[name] = value
+        elif 0 < len(encoded) <= _LONGEST and takes(encoded):
+            found[f"{name}{_ENCODED}"] = encoded
         elif name == ID and _LEFT.fullmatch(left):
             found[name] = left
     return found
@@ -64,7 +69,7 @@ def tags_among(pairs: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
 
 
 def _decoded(text: str) -> str:
-    if not _IN_BASE64.fullmatch(text):
+    if not IN_BASE64.fullmatch(text):
         return ""
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime
+import hmac
 import typing as t
 import urllib.parse
 from collections.abc import Iterable
@@ -13,12 +14,9 @@ from email.message import Message as MIMEMessage
 
 from ...config import Option
 from ...config import URL
-from ...content import Content
 from ...errors import ConfigurationError
 from ...errors import MessageError
 from ...net.deadline import Deadline
-from ...net.masking import Echoes
-from ...net.quoting import escape
 from ...phase import State
 from ...report import About
 from ...report import conclude
@@ -43,6 +41,7 @@ from .spelling import Spelling
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...content import Content
     from ...envelope import Envelope
     from ...message.message import Message
     from ...net.http.pool import Pool
@@ -107,10 +106,11 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 f"MAIL_API_KEY is not set: {self.provider} needs the key of its API. Set it, or"
                 f" write MAIL_URL = '{example}'."
             )
-        self.check_tls()
+        self.make_ready()
 
-    def check_tls(self) -> None:
-        """Check the options of TLS.
+    def make_ready(self) -> None:
+        """Check the options of TLS, and load what sends: an app that is registered makes its
+        handler, so that no request and no thread loads a module.
 
         :raises ConfigurationError: if they do not go together, or the file cannot be read.
         """
@@ -119,6 +119,9 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
                 "MAIL_TLS_CONTEXT is a complete context: load MAIL_TLS_CA_FILE into it yourself."
             )
         self.check_files("tls_ca_file")
+        from ...events.webhooks import own_ids  # noqa: F401
+        from ...net import masking  # noqa: F401
+        from ...net.http import pool  # noqa: F401
 
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:
@@ -250,7 +253,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             return found
         # The provider recognizes the repeat. Whatever becomes of it, the first may have been taken:
         # what refuses may be in front of the provider.
-        again = self._attempt(request, job, deadline, observe)
+        repeat = dataclasses.replace(job, repeats=True)
+        again = self._attempt(request, repeat, deadline, observe)
         if again.state is State.REFUSED:
             return dataclasses.replace(again, state=State.UNKNOWN)
         deferred = again.state is State.DEFERRED
@@ -266,23 +270,33 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
         tell(request, response)
         return self.judge(response, job)
 
+    def known_by(self, message_id: str) -> str:
+        """Return what names the account that recognizes a repeat: by another key, it may be
+        another account. The digest is another one for each message, and does not show the key."""
+        name = super().known_by(message_id)
+        if not name or self.api_key is None:
+            return name
+        digest = hmac.digest(self.api_key.octets(), message_id.encode(), "sha256")
+        return f"{name} {digest.hex()[:16]}"
+
     def secrets(self) -> Iterable[Secret]:
         """Return the secrets that the provider may repeat."""
         return [self.api_key] if self.api_key else []
 
-    def own_ids(self, job: Job, *, plain: bool = True, most: int = 250) -> dict[str, str]:
-        """Return the metadata by which a webhook names our message; see :func:`.own_ids`. Without
-        webhooks there is none."""
+    def own_ids(self, job: Job) -> dict[str, str]:
+        """Return the metadata by which a webhook names our message. Without webhooks there is
+        none."""
         if self.webhook_secret is None:
             return {}
-        from ...events.webhooks.own_ids import own_ids  # few accounts have webhooks
-
         message = job.message
         list_name = None if isinstance(message, MIMEMessage) else message.unsubscribe
-        return own_ids(job.message_id, list_name, plain=plain, most=most)
+        return self.spelled.own_ids(job.message_id, list_name)
 
     def shown(self, text: str) -> str:
         """Return a text of the provider in one line that is safe to show."""
+        from ...net.masking import Echoes
+        from ...net.quoting import escape
+
         line = " ".join(text.split())
         known = Echoes(self.secrets())
         (found,) = known.hide([escape(line.encode(errors="backslashreplace"))])

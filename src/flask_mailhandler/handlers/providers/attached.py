@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
+import typing as t
 
-from ...attachment import Attachment
-from ...attachment.name_and_type import name_by_type
-from ...mime.parameters import TOKEN
-from ...mime.text_parameters import fill_in
 from ...text.mimetype import parse_mimetype
+
+# What is imported in the functions below is loaded with the first attachment of an app.
+if t.TYPE_CHECKING:
+    from ...attachment import Attachment
 
 
 def in_base64(attachment: Attachment) -> str:
@@ -44,6 +45,8 @@ def _charset(attachment: Attachment) -> str | None:
 def parsed_type(attachment: Attachment) -> tuple[str, dict[str, str]]:
     """Return the type of an attachment and its parameters, and those that SMTP would add: the
     charset of a text, and the method of a calendar."""
+    from ...mime.text_parameters import fill_in
+
     maintype, subtype, given = parse_mimetype(attachment.mimetype)
     parameters, source = dict(given), attachment.source
     if maintype == "text":
@@ -55,6 +58,8 @@ def parsed_type(attachment: Attachment) -> tuple[str, dict[str, str]]:
 
 def full_type(attachment: Attachment) -> str:
     """Return the type of an attachment with its parameters; see :func:`parsed_type`."""
+    from ...mime.parameters import TOKEN
+
     kind, parameters = parsed_type(attachment)
     escaped = {name: re.sub(r'([\\"])', r"\\\1", value) for name, value in parameters.items()}
     written = [
@@ -66,6 +71,8 @@ def full_type(attachment: Attachment) -> str:
 
 def named(attachment: Attachment) -> tuple[str, str]:
     """Return the name and the type of an attachment, without parameters. APIs need a name."""
+    from ...attachment.name_and_type import name_by_type
+
     found = attachment.named()
     mimetype = found.mimetype.partition(";")[0].strip()
     return found.filename or name_by_type(mimetype) or "attachment", mimetype

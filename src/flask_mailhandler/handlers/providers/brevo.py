@@ -14,9 +14,7 @@ import typing as t
 from collections.abc import Mapping
 
 from ...address import Address
-from ...attachment import Attachment
 from ...errors import MessageError
-from ...mime.encoded_words import encoded_words
 from ...phase import State
 from ...report import About
 from ...report import Job
@@ -35,6 +33,7 @@ from .spellings import BREVO_CUSTOM
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...attachment import Attachment
     from ...message.message import Message
     from ...net.http.request import Request
     from ...net.http.response import Response
@@ -102,9 +101,7 @@ class BrevoEmailHandler(FieldsEmailHandler):
         """Return the request for a job: its fields, and the key that its repeats have too."""
         assert self.api_key is not None
         headers = {"api-key": self.api_key}
-        # The header field that holds them is not encoded.
-        plain = (message_of(job).unsubscribe or "").isascii()
-        return self.posted("/v3/smtp/email", headers, _fields(job, self.own_ids(job, plain=plain)))
+        return self.posted("/v3/smtp/email", headers, _fields(job, self.own_ids(job)))
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means: its error code, and only without one its status."""
@@ -115,7 +112,10 @@ class BrevoEmailHandler(FieldsEmailHandler):
             return Verdict(state=State.ACCEPTED, code=status, provider_id=known)
         text = self.shown(f"{code} {verdicts.text_in(found, 'message')}".strip())
         if code == _HAD_IT and status < 500:
-            return Verdict(state=State.ACCEPTED, code=status)
+            if job.repeats:
+                return Verdict(state=State.ACCEPTED, code=status)
+            # No attempt of this mail may have been taken, so it may be the key of a refused one.
+            return verdicts.unknown(text, status)
         if status == 402 or code == "not_enough_credits":
             return verdicts.later(response, text, verdicts.LONGEST_REST)
         if status == 401 and re.search(_OF_IP, text, re.I):
@@ -188,6 +188,8 @@ def _person(address: Address) -> dict[str, str]:
 
 def _reply_to(address: Address) -> dict[str, str]:
     """Return an address with its name, encoded because Brevo would send it in 8 bits."""
+    from ...mime.encoded_words import encoded_words
+
     found = person(address)
     if not address.name.isascii():
         found["name"] = " ".join(encoded_words(address.name))

@@ -10,7 +10,6 @@ from email.message import Message as MIMEMessage
 
 from ...address import Address
 from ...errors import MessageError
-from ...message.message import Message
 from ...report import Job
 from ..configured import Options
 from .api import APIEmailHandler
@@ -18,6 +17,7 @@ from .spelling import key_of as key_of_mail
 
 if t.TYPE_CHECKING:
     from ...envelope import Envelope
+    from ...message.message import Message
     from ...net.http.request import Request
     from ...secret import Secret
 
@@ -94,7 +94,8 @@ def message_of(job: Job) -> Message:
     """
     if not isinstance(job.message, MIMEMessage):
         return job.message
-    from ...mime.stdlib.body import parse  # most messages are ours
+    from ...message.message import Message  # most messages are ours
+    from ...mime.stdlib.body import parse
 
     return Message.from_mime(parse(bytes(job.content)))
 
@@ -148,12 +149,17 @@ def key_of(job: Job) -> str:
 
 
 def texts(message: Message) -> tuple[str, str]:
-    """Return the text and the HTML. The text is made from the HTML if there is none."""
-    if message.html and not message.text:
+    """Return the text and the HTML. The text is made from the HTML if there is none.
+
+    The last line end is left out: octets have one, so a message that was queued has it too, and
+    its request would not be the same.
+    """
+    text, html = message.text, message.html
+    if html and not text:
         from ...plaintext import plaintext  # only where there is HTML and no text
 
-        return plaintext(message.html), message.html
-    return message.text, message.html
+        text = plaintext(html)
+    return text.removesuffix("\n") or text, html.removesuffix("\n") or html
 
 
 def body_of(fields: dict[str, t.Any]) -> bytes:

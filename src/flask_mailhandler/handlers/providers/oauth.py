@@ -65,7 +65,14 @@ class OAuthEmailHandler(APIEmailHandler, metaclass=Options, abstract=True):
             raise ConfigurationError(
                 f"MAIL_API_KEY is set, and {self.provider} takes no key: set MAIL_OAUTH_TOKEN."
             )
-        self.check_tls()
+        self.make_ready()
+
+    def make_ready(self) -> None:
+        """Check the options of TLS, and load what sends."""
+        super().make_ready()
+        from ...mime.stdlib import address_list  # noqa: F401
+        from ...mime.stdlib import header  # noqa: F401
+        from ...net.oauth import current  # noqa: F401
 
     def check(self, job: Job) -> None:
         """Check that the provider can send a message as it is written."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ...attachment import Attachment
 from ...config import Option
 from ...config import text as read_text
 from ...phase import State
@@ -25,11 +24,11 @@ from .fields import shown_recipients
 from .fields import texts
 from .fields import written
 from .spelling import Spelling
-from .spellings import LONGEST_VALUE
 from .spellings import POSTMARK
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...attachment import Attachment
     from ...message.message import Message
     from ...net.http.request import Request
     from ...net.http.response import Response
@@ -91,7 +90,7 @@ class PostmarkEmailHandler(FieldsEmailHandler):
         message = message_of(job)
         fields = {**_fields(message, job), **POSTMARK.in_api(message)}
         fields["MessageStream"] = fields["MessageStream"] or self.message_stream
-        fields["Metadata"] |= self.own_ids(job, most=LONGEST_VALUE)
+        fields["Metadata"] |= self.own_ids(job)
         fields = POSTMARK.with_options(fields, message)
         return self.posted("/email", headers, fields)
 

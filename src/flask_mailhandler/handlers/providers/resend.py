@@ -10,8 +10,6 @@ import re
 import typing as t
 from collections.abc import Mapping
 
-from ...attachment import Attachment
-from ...attachment.name_and_type import type_by_name
 from ...errors import MessageError
 from ...phase import State
 from ...report import About
@@ -32,6 +30,7 @@ from .spellings import RESEND
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...attachment import Attachment
     from ...net.http.request import Request
     from ...net.http.response import Response
 
@@ -91,7 +90,7 @@ class ResendEmailHandler(FieldsEmailHandler):
             "Authorization": Secret(f"Bearer {self.api_key.reveal()}"),
             "Idempotency-Key": key_of(job),
         }
-        return self.posted("/emails", headers, _fields(job, self.own_ids(job, plain=False)))
+        return self.posted("/emails", headers, _fields(job, self.own_ids(job)))
 
     def judge(self, response: Response, job: Job) -> Verdict:
         """Return what a response means."""
@@ -140,6 +139,8 @@ def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
 
 
 def _file(attachment: Attachment) -> dict[str, str]:
+    from ...attachment.name_and_type import type_by_name
+
     filename, mimetype = named(attachment)
     file = {"filename": filename, "content": in_base64(attachment)}
     if mimetype.lower() == _ANY_TYPE and type_by_name(filename) not in (None, _ANY_TYPE):
@@ -150,6 +151,8 @@ def _file(attachment: Attachment) -> dict[str, str]:
 def _is_other(filename: str, mimetype: str) -> bool:
     """Return whether a name says another type than the attachment has."""
     import mimetypes  # as for guessing a type
+
+    from ...attachment.name_and_type import type_by_name
 
     if type_by_name(filename) in (None, mimetype) or mimetype == _ANY_TYPE:
         return False

@@ -12,11 +12,11 @@ import json
 import re
 import time
 import typing as t
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
 from ...address import Address
-from ...attachment import Attachment
 from ...config import URL
 from ...errors import ConfigurationError
 from ...errors import MessageError
@@ -39,6 +39,7 @@ from .spellings import SENDGRID
 from .verdict import Verdict
 
 if t.TYPE_CHECKING:
+    from ...attachment import Attachment
     from ...envelope import Envelope
     from ...message.message import Message
     from ...net.http.request import Request
@@ -180,7 +181,7 @@ def _fields(job: Job, ids: Mapping[str, str]) -> dict[str, t.Any]:
     fields = {
         "personalizations": _personalizations(message, job, {**message.metadata, **ids}),
         "from": person(message.from_addr),
-        "reply_to_list": [*map(person, message.reply_to)],
+        "reply_to_list": _unseen(message.reply_to, set()),
         "subject": message.subject,
         "content": [*content, *map(_alternative, message.alternatives)],
         "headers": {"Message-ID": job.message_id, **dict(message.headers.pairs)},
@@ -208,9 +209,9 @@ def _personalizations(
     return found
 
 
-def _unseen(addresses: list[Address], seen: set[str]) -> list[dict[str, str]]:
-    """Return the addresses that a request does not have yet. It is refused with an address twice,
-    whatever the case of its letters."""
+def _unseen(addresses: Iterable[Address], seen: set[str]) -> list[dict[str, str]]:
+    """Return the addresses that a list does not have yet. A request is refused with a recipient
+    twice, whatever the case of its letters, and its OpenAPI file wants the same of Reply-To."""
     new: list[dict[str, str]] = []
     for one in addresses:
         if one.lower() not in seen:

@@ -117,7 +117,7 @@ class SESEmailHandler(APIEmailHandler):
                 "Amazon SES has no credentials: set MAIL_API_KEY and MAIL_API_SECRET, or"
                 " MAIL_API_CREDENTIALS, or install botocore, which finds those of this machine."
             )
-        self.check_tls()
+        self.make_ready()
 
     @property
     def home(self) -> str:

@@ -16,11 +16,13 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 
 from ...address import Address
-from ...envelope import Envelope
 from ...errors import MessageError
 from ...frozen import Frozen
-from ...message.message import Message
 from ...text.checks import shorten
+
+if t.TYPE_CHECKING:
+    from ...envelope import Envelope
+    from ...message.message import Message
 
 Fields: t.TypeAlias = "Iterable[tuple[str, str]]"
 # A line of a header has at most 998 octets, and the name of the field and its colon are among them.
@@ -81,6 +83,11 @@ class Spelling(Frozen):
     """Whether tracking can be chosen for each message."""
     stream: Form | None = None
     """None if it has no streams."""
+    returns_ids: bool = False
+    """Whether its events do not name the Message-ID of ours, so that it is sent along as metadata,
+    if the app has webhooks."""
+    sends_ids: bool = False
+    """Whether it is sent along by SMTP too: whether the account has webhooks."""
     reserved: frozenset[str] = frozenset()
     """The fields of its API, in lower case, that options must not change."""
     takes_options: bool = True
@@ -92,6 +99,13 @@ class Spelling(Frozen):
     most_tags_by_smtp: int | None = None
     key_field: str = ""
     """The header field with a key by which it recognizes a repeat."""
+
+    def own_ids(self, message_id: str, list_name: str | None) -> dict[str, str]:
+        """Return the metadata by which a webhook names a message of ours; see :func:`.own_ids`."""
+        from ...events.webhooks.own_ids import own_ids  # few accounts have webhooks
+
+        takes = re.compile(self.metadata_value.pattern).fullmatch
+        return own_ids(message_id, list_name, takes) if self.returns_ids else {}
 
     def check(self, message: Message, *, by_smtp: bool = False) -> None:
         """Check that the provider has what a message has for it.
@@ -208,6 +222,9 @@ class Spelling(Frozen):
                     f" MAIL_URL = '{self.name}://KEY@default'."
                 )
             return []
+        if self.sends_ids and message.message_id:
+            ids = self.own_ids(message.message_id, message.unsubscribe)
+            message = message.completed(metadata={**message.metadata, **ids})
         return [pair for pair in self.in_header(message) if pair[0] not in message.headers]
 
 

@@ -23,19 +23,20 @@ import re
 import typing as t
 from collections.abc import Iterator
 
-from ...message.message import Message
 from .spelling import ANY
 from .spelling import Form
 from .spelling import json_in_header
 from .spelling import Spelling
+
+if t.TYPE_CHECKING:
+    from ...message.message import Message
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html, and
 # https://resend.com/docs/api-reference/emails/send-email: the same for names and values.
 _AWS_WORD = Form("[A-Za-z0-9_-]{1,256}", "1 to 256 of the ASCII letters and digits, '-' and '_'")
 # https://postmarkapp.com/support/article/1125-custom-metadata-faq
 _POSTMARK_NAME = Form("[!-9;-~]{1,20}", "up to 20 visible ASCII characters except ':'")
-LONGEST_VALUE: t.Final = 80
-_POSTMARK_VALUE = Form(f".{{0,{LONGEST_VALUE}}}", f"up to {LONGEST_VALUE} characters")
+_POSTMARK_VALUE = Form(".{0,80}", "up to 80 characters")
 # Tags of Mailgun (https://documentation.mailgun.com/docs/mailgun/user-manual/tracking-messages) and
 # SendGrid; Brevo does not encode the header field in which metadata are.
 _ASCII = Form("[ -~]*", "ASCII characters")
@@ -80,6 +81,8 @@ def _postmark_header(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _pairs(message: Message) -> dict[str, str]:
+    if not message.tags:
+        return dict(message.metadata)
     from ...events.webhooks.own_ids import A_TAG  # loads the events
 
     return {**dict.fromkeys(message.tags, A_TAG), **message.metadata}
@@ -166,6 +169,7 @@ POSTMARK: t.Final = Spelling(
     any_case=True,
     tracks=True,
     stream=ANY,
+    returns_ids=True,
     reserved=frozenset({"to", "cc", "bcc", "headers"}),
     in_api=_postmark,
     in_header=_postmark_header,
@@ -202,6 +206,7 @@ SENDGRID: t.Final = Spelling(
     tag=_ASCII,
     metadata_name=_SENDGRID_NAME,
     tracks=True,
+    returns_ids=True,
     reserved=frozenset({"personalizations", "headers"}),
     in_api=_sendgrid,
     in_header=_sendgrid_header,
@@ -213,6 +218,7 @@ BREVO: t.Final = Spelling(
     tag=ANY,
     metadata_name=_ASCII,
     metadata_value=_ASCII,
+    returns_ids=True,
     reserved=frozenset({"to", "cc", "bcc", "headers", "messageversions"}),
     in_api=lambda message: {"tags": [*message.tags]},
     in_header=_brevo_header,
@@ -226,6 +232,7 @@ RESEND: t.Final = Spelling(
     metadata_name=_AWS_WORD,
     metadata_value=_AWS_WORD,
     pairs=True,
+    returns_ids=True,
     reserved=frozenset({"to", "cc", "bcc", "headers"}),
     in_api=_resend,
     key_field="Resend-Idempotency-Key",

@@ -17,8 +17,9 @@
     pool        the connections of a handler: lent, and opened
 
 The last octets of a request are held back until all others are written, so that a server that
-has not been given them has no complete request. No redirection is followed and no proxy is used.
-A request is repeated in one case only: it was not complete, on a connection that had been used.
+has not been given them has no complete request. A small request is written at once. No
+redirection is followed and no proxy is used. A request is repeated in one case only: it was not
+complete, on a connection that had been used.
 
 Errors of the standard library are not passed on: their frames hold the octets that were sent and
 received.

@@ -115,17 +115,21 @@ class Connection:
         try:
             for piece in request.pieces():
                 held += piece.octets() if isinstance(piece, Secret) else piece
-                for start in range(0, len(held) - _HELD_BACK, _WRITE):
+                start = 0
+                while len(held) - start > _WRITE:
                     answered, early = self._has_answered(early)
                     if answered:
                         return early
-                    end = min(start + _WRITE, len(held) - _HELD_BACK)
+                    end = start + _WRITE - _HELD_BACK
                     self._send(held[start:end], deadline)
-                held = held[-_HELD_BACK:]
+                    start = end
+                held = held[start:]
+            progress.enter(Phase.END_OF_DATA)
+            # After what the app does at this phase: the server may have closed meanwhile.
             answered, early = self._has_answered(early)
             if answered:
+                progress.phase = Phase.CONTENT
                 return early
-            progress.enter(Phase.END_OF_DATA)
             self._send(held, deadline)
         except OSError as error:
             if error.errno is None and deadline.remaining():

@@ -2,7 +2,8 @@
 
 ::
 
-    GET  api/queue?state=&using=&older_than=&tag=&limit=  messages, counts and the token
+    GET  api/queue?state=&using=&older_than=&tag=&to=&created=&due=&changed=&limit=
+                                                        messages, counts and the token
     GET  api/queue/<number>                             one, with its outcomes and events
     POST api/queue/<number>/retry, .../cancel           needs the token
     POST api/queue/purge?state=&using=&older_than=&tag=  needs the token
@@ -21,6 +22,7 @@ from flask import request
 from ...errors import ConfigurationError
 from ...errors import QueueError
 from ...queue.current import current_queue
+from ...queue.row import Row
 from ..answers import as_json
 from ..answers import check
 from ..answers import number
@@ -54,18 +56,24 @@ class QueueAPI:
         post("/api/queue/purge", endpoint="api_queue_purge")(_or_reason(self.purge))
 
     def messages(self) -> Sealed:
-        """The messages that match. With a state the last changed comes first, else the newest."""
+        """The messages that match, in the order of the page."""
         limit = int(number("limit", _LIMIT, _MOST))
         queue = current_queue()
         stats = queue.stats()
+        rows: list[Row] = []
+        try:
+            wanted = terms_of(request.args).search(queue.store.now())
+        except ValueError as error:
+            abort(as_json({"error": str(error)}, 400))
+        if limit and queue.store.begun:
+            rows = queue.store.search.page(wanted, limit=limit).rows
         return as_json(
             {
-                "messages": [
-                    read_row(row).as_json() for row in queue.rows(**_criteria(), limit=limit)
-                ],
+                "messages": [read_row(row).as_json() for row in rows],
                 "counts": stats.counts,
                 "lag": stats.lag,
                 "paused": stats.paused,
+                "down": stats.down,
                 "token": self._token(),
             }
         )

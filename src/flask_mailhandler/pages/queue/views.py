@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import typing as t
 from collections.abc import Callable
 
@@ -18,11 +19,9 @@ from ...errors import ConfigurationError
 from ...errors import QueueError
 from ...lint import lint
 from ...queue.current import current_queue
-from ...queue.row import RowState
 from ..access import may_change
 from ..displayed import DisplayedMessage
 from ..displayed import read_for_display
-from ..mailbox.store import Store
 from ..panel import download
 from ..panel import frame_of
 from ..panel import Panel
@@ -31,38 +30,46 @@ from ..panel import part_of
 from ..shell import Sealed
 from ..shell import sealed
 from ..shell import Shell
-from ..times import today
-from ..times import when
+from ..shell import streamed
 from .api import QueueAPI
+from .export import lines_of
+from .listing import query_of_page
+from .listing import rows_html
+from .listing import terms_of_page
 from .queued_message import find
 from .queued_message import QueuedMessage
-from .queued_message import read_row
-from .search_terms import read_terms
-from .search_terms import SearchTerms
+from .rights import of_developer
+from .rights import Rights
 
-_MANY = 100
+if t.TYPE_CHECKING:
+    from ..mailbox.store import Store
+
+View: t.TypeAlias = Callable[..., t.Any]
 _RECIPIENTS = 200
-_LATE = 60.0
-"""From how many seconds on the page says that mail is late."""
+# Fields that the envelope does not tell. Others may have secrets, such as the link of
+# List-Unsubscribe.
+_SHOWN = ("from", "reply-to", "to", "cc", "date")
 
 
 class QueueViews:
-    """The views of an app's queue.
+    """The views of an app's queue."""
 
-    :param mailbox: The messages of the mailbox. A page needs its token to change anything.
-    """
-
-    def __init__(self, shell: Shell, mailbox: Store) -> None:
+    def __init__(self, shell: Shell, rights: Rights) -> None:
         self._shell = shell
-        self._mailbox = mailbox
-        self._token = mailbox.token
+        self._rights = rights
 
-    def add_to(self, blueprint: Blueprint) -> None:
-        """Register the views."""
-        one = "/queue/<int:id>"
+    def add_to(
+        self, blueprint: Blueprint, path: str, guarded: Callable[[View], View] = lambda view: view
+    ) -> None:
+        """Register the views below a path.
+
+        :param guarded: Wraps a view, so that it is called only if the user may see the pages.
+        """
+        one = f"{path}/<int:id>"
         gets: dict[str, tuple[str, Callable[..., Sealed]]] = {
-            "queue": ("/queue/", self.index),
-            "queue_list": ("/queue/list", self.list),
+            "queue": (f"{path}/", self.index),
+            "queue_list": (f"{path}/list", self.list),
+            "queue_csv": (f"{path}/messages.csv", self.csv),
             "queued": (one, self.queued),
             "queued_frame": (f"{one}/html", self.frame),
             "queued_source": (f"{one}/source", self.source),
@@ -71,11 +78,13 @@ class QueueViews:
         posts: dict[str, tuple[str, Callable[..., Sealed]]] = {
             "queue_retry": (f"{one}/retry", self.retry),
             "queue_cancel": (f"{one}/cancel", self.cancel),
-            "queue_purge": ("/queue/purge", self.purge),
         }
+        if self._rights.purges:
+            posts["queue_purge"] = (f"{path}/purge", self.purge)
         for method, views in (("GET", gets), ("POST", posts)):
-            for endpoint, (path, view) in views.items():
-                blueprint.add_url_rule(path, endpoint, self._or_reason(view), methods=[method])
+            for endpoint, (rule, view) in views.items():
+                answer = guarded(self._or_reason(view))
+                blueprint.add_url_rule(rule, endpoint, answer, methods=[method])
         self._shell.add_section("Queue", ".queue", _is_used)
 
     def index(self) -> Sealed:
@@ -84,38 +93,56 @@ class QueueViews:
 
     def list(self) -> Sealed:
         """The list alone, for an open page; 304 if nothing has changed."""
-        rows = self._rows()
+        rows = rows_html(self._shell, self._rights)
         state = _state(rows)
         same = request.if_none_match.contains_weak(state)
         response = sealed("", status=304) if same else sealed(rows)
         response.set_etag(state, weak=True)
         return response
 
+    def csv(self) -> Sealed:
+        """The messages of the search as CSV."""
+        queue = current_queue()
+        try:
+            wanted = terms_of_page().search(queue.store.now())
+        except ValueError as error:
+            return sealed(str(error), mimetype="text/plain", status=400)
+        pieces = lines_of(queue.store.search if queue.store.begun else None, wanted)
+        # The first rows are read now, so that a queue that cannot be used is an error.
+        begun = [*itertools.islice(pieces, 2)]
+        return streamed(itertools.chain(begun, pieces), "queue.csv", "text/csv")
+
     def queued(self, id: int) -> Sealed:
         """One message next to the list: its outcomes, and its content while the queue has it."""
         found = _find(id)
+        may_read = self._rights.may_read()
         octets = _octets(found)
+        shown = read_for_display(octets) if octets else None
+        checked = octets if may_read else None
         return self._page(
             "queued.html",
             queued=found,
             recipients=found.recipients[:_RECIPIENTS],
             more=max(len(found.recipients) - _RECIPIENTS, 0),
-            panel=_panel(id, read_for_display(octets)) if octets else None,
-            findings=lint(octets, placeholders=current_placeholders()) if octets else (),
-            in_mailbox=self._mailbox.of_message(found.row.message_id),
+            may_change=self._rights.may_change(),
+            is_hidden=bool(octets) and not may_read,
+            header=_header(shown) if shown and not may_read else (),
+            panel=_panel(id, shown) if shown and may_read else None,
+            findings=lint(checked, placeholders=current_placeholders()) if checked else (),
+            in_mailbox=self._rights.in_mailbox(found.row.message_id),
         )
 
     def frame(self, id: int) -> Sealed:
         """The HTML of a message, for its frame."""
-        return frame_of(_message(id))
+        return frame_of(self._message(id))
 
     def source(self, id: int) -> Sealed:
         """The octets of a message, as a download."""
-        return download(_octets(_find(id)) or abort(404), f"queued-{id}.eml")
+        return download(self._content(id), f"queued-{id}.eml")
 
     def part(self, id: int, number: str) -> Sealed:
         """A part of a message, as a download."""
-        return part_of(_message(id), number)
+        return part_of(self._message(id), number)
 
     def retry(self, id: int) -> Sealed:
         """Send a message again, or at once."""
@@ -133,49 +160,31 @@ class QueueViews:
         """Delete the finished messages that match the search."""
         self._check()
         try:
-            current_queue().purge(**_terms().criteria)
+            current_queue().purge(**terms_of_page().criteria)
         except ValueError:
             abort(400)  # the page has no button for this
         return _redirect(".queue")
 
-    def _page(self, template: str, *, status: int = 200, **context: t.Any) -> Sealed:
-        rows = context.pop("rows", None)
-        rows = self._rows() if rows is None else rows
-        given = {"queued": None, "token": self._token(), "state": _state(rows), **context}
-        return self._shell.page(
-            template, status=status, section="Queue", rows=rows, q=_q(), query=_query(), **given
-        )
+    def _page(self, template: str, **context: t.Any) -> Sealed:
+        rows = rows_html(self._shell, self._rights)
+        query = query_of_page()
+        given: dict[str, t.Any] = {
+            "rows": rows,
+            "token": self._rights.token() if self._rights.may_change() else "",
+            "state": _state(rows),
+            "seconds": self._rights.seconds,
+            "q": query.get("q", ""),
+            "query": query,
+        }
+        return self._shell.page(template, section="Queue", **given, **context)
 
-    def _rows(self) -> Markup:
-        """The list as HTML."""
-        queue, terms = current_queue(), _terms()
-        try:
-            criteria, wrong = terms.criteria, ""
-        except ValueError as error:
-            criteria, wrong = None, str(error)
-        found = queue.rows(**criteria, limit=_MANY + 1) if criteria else []
-        stats = queue.stats()
-        counts = stats.counts
-        if counts and (terms.using or terms.tag):
-            counts = queue.store.counts(terms.using or None, terms.tag or None)
-        return Markup(
-            self._shell.render(
-                "queue_rows.html",
-                entries=[*map(read_row, found[:_MANY])],
-                more=len(found) > _MANY,
-                wrong=wrong,
-                terms=terms,
-                states=[state for state in RowState if stats.counts.get(state)],
-                counts={state: counts.get(state, 0) for state in RowState},
-                accounts=[*queue.accounts],
-                deletable=0 if wrong else sum(counts.get(state, 0) for state in terms.deletes),
-                paused=stats.paused,
-                late=int(stats.lag // 60) if stats.lag >= _LATE else 0,
-                when=functools.partial(when, today()),
-                query=_query(),
-                token=self._token(),
-            )
-        )
+    def _content(self, id: int) -> bytes:
+        if not self._rights.may_read():
+            abort(403)
+        return _octets(_find(id)) or abort(404)
+
+    def _message(self, id: int) -> DisplayedMessage:
+        return read_for_display(self._content(id))
 
     def _or_reason(self, view: Callable[..., Sealed]) -> Callable[..., Sealed]:
         """Wrap a view so that it shows the reason if the queue cannot be used."""
@@ -185,18 +194,26 @@ class QueueViews:
             try:
                 return view(**arguments)
             except (QueueError, ConfigurationError) as error:
-                return self._page("queue_failed.html", status=503, rows=Markup(), why=str(error))
+                return self._failed(str(error))
 
         return answer
 
+    def _failed(self, why: str) -> Sealed:
+        """The page that shows why the queue cannot be used. It uses no queue."""
+        given: dict[str, t.Any] = {"rows": Markup(), "token": "", "state": "", "q": "", "query": {}}
+        seconds = self._rights.seconds
+        return self._shell.page(
+            "queue_failed.html", status=503, section="Queue", why=why, seconds=seconds, **given
+        )
+
     def _check(self) -> None:
-        if not may_change(request, self._token()):
+        if not (self._rights.may_change() and may_change(request, self._rights.token())):
             abort(403)
 
 
 def add(blueprint: Blueprint, shell: Shell, mailbox: Store) -> None:
     """Add the pages to the blueprint."""
-    QueueViews(shell, mailbox).add_to(blueprint)
+    QueueViews(shell, of_developer(mailbox)).add_to(blueprint, "/queue")
     QueueAPI(mailbox.token).add_to(blueprint)
 
 
@@ -208,8 +225,9 @@ def _octets(found: QueuedMessage) -> bytes | None:
     return current_queue().store.content(found.row.id)
 
 
-def _message(id: int) -> DisplayedMessage:
-    return read_for_display(_octets(_find(id)) or abort(404))
+def _header(message: DisplayedMessage) -> tuple[tuple[str, str], ...]:
+    """Return the fields that a user sees who may not read the content."""
+    return tuple((name, value) for name, value in message.fields if name.lower() in _SHOWN)
 
 
 def _panel(id: int, message: DisplayedMessage) -> Panel:
@@ -231,21 +249,9 @@ def _is_used() -> bool:
 
 def _redirect(endpoint: str, id: int | None = None) -> Sealed:
     response = sealed("", status=303)
-    response.location = url_for(endpoint, id=id, q=_q() or None)
+    query: dict[str, t.Any] = {**query_of_page()}
+    response.location = url_for(endpoint, id=id, **query)
     return response
-
-
-def _q() -> str:
-    return request.args.get("q", "")
-
-
-def _query() -> dict[str, str]:
-    """The search as arguments of a URL."""
-    return {"q": q} if (q := _q()) else {}
-
-
-def _terms() -> SearchTerms:
-    return read_terms(_q())
 
 
 def _state(rows: str) -> str:

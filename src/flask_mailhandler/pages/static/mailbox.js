@@ -3,7 +3,6 @@
 // that the server has escaped, under a policy without inline scripts.
 "use strict";
 
-const INTERVAL = 2000;
 const $ = (selector, within = document) => within.querySelector(selector);
 const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];
 const list = $("#list");
@@ -26,6 +25,12 @@ function write(html) { return new DOMParser().parseFromString(html, "text/html")
 
 function searched() { return new URL(location.href).searchParams.get("q") || ""; }
 
+// The search, and the page of the list.
+function query() {
+  const given = [...new URL(location.href).searchParams];
+  return `${new URLSearchParams(given.filter(([name]) => ["q", "older", "newer"].includes(name)))}`;
+}
+
 function current() { return $(".message")?.dataset.id; }
 
 function mark() {
@@ -46,14 +51,14 @@ async function refresh(always = false) {
     waiting.abort();
   }
   const mine = waiting = new AbortController();
-  const query = searched();
-  const address = list.dataset.list + (query ? `?q=${encodeURIComponent(query)}` : "");
+  const asked = query();
+  const address = list.dataset.list + (asked ? `?${asked}` : "");
   const headers = always ? {} : { "If-None-Match": `W/"${list.dataset.state}"` };
   try {
     const response = await fetch(address, { headers, cache: "no-store", signal: mine.signal });
     if (!response.ok) return; // 304: nothing has changed
     const html = await response.text();
-    if (query !== searched()) return;
+    if (asked !== query()) return;
     list.dataset.state = response.headers.get("ETag").replace(/^W\/|"/g, "");
     replaceRows(write(html), always);
     count(response.headers.get("X-Mail-Unread"));
@@ -100,7 +105,8 @@ async function openMessage(address, remember = true) {
   if (mine !== opening) return;
   opening = null;
   if (!response && !remember) return; // the app is restarting
-  if (!response?.ok) return location.assign(remember ? address : $(".back")?.href || address);
+  // A redirect leads to the login of the app.
+  if (!response?.ok || response.redirected) return location.assign(remember ? address : $(".back")?.href || address);
   const page = write(await response.text());
   if (remember) history.pushState(null, "", address);
   const again = current() === $(".message", page)?.dataset.id;
@@ -270,6 +276,8 @@ if (list) {
       const address = new URL(location.href);
       if (event.target.value) address.searchParams.set("q", event.target.value);
       else address.searchParams.delete("q");
+      address.searchParams.delete("older");
+      address.searchParams.delete("newer");
       history.replaceState(null, "", address);
       refresh(true);
     }, 120);
@@ -279,7 +287,7 @@ if (list) {
     refresh(true);
     openMessage(location.href, false);
   });
-  setInterval(() => { if (!document.hidden) refresh(); }, INTERVAL);
+  setInterval(() => { if (!document.hidden) refresh(); }, 1000 * (list.dataset.seconds || 2));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   mark();
   arrive();

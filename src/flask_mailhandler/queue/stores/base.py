@@ -10,18 +10,22 @@ if it can tell afterwards that some may be missing: see :meth:`Store.remembers`.
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
 
 from ...config import Limits
+from ...errors import QueueError
 from ..lease import Lease
 from ..row import Row
 from ..row import RowState
 from ..ticket import Ticket
 from .history import History
+
+if t.TYPE_CHECKING:
+    from .health_facts import HealthFacts
+    from .search import Searcher
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -36,20 +40,6 @@ class Filter:
     tag: str | None = None
 
 
-def tag_text(tag: str) -> str:
-    """Return the text that is in the options of a row if its message has this tag, and in no other.
-
-    The tags are the keys of an object, none of them the first, and their values are the only ones
-    that are null. Within a string, a backslash precedes each quote, and never a space. So a store
-    needs no JSON functions, which every database spells in its own way, and which fail for a
-    damaged row. The rows of the app are read one by one: 100,000 of them in SQLite in 0.1 s, which
-    is quick enough for the commands and the page. A table of tags would cost each message another
-    write.
-    """
-    text = tag.encode("utf-8", "replace").decode()
-    return f" {json.dumps(text, ensure_ascii=False)}: null"
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pause:
     """The pause of an account, whose server could not be reached or refuses all of its mail."""
@@ -58,6 +48,10 @@ class Pause:
     times: int = 0
     """How often the account was paused in a row."""
     why: str = ""
+
+
+class TablesError(QueueError):
+    """The tables of the queue are not there, or are those of another release."""
 
 
 LONGEST_RING = 3600.0
@@ -94,6 +88,11 @@ class Store(t.Protocol):
     @property
     def history(self) -> History:
         """The events, and the suppressed addresses."""
+        ...
+
+    @property
+    def search(self) -> Searcher:
+        """The searches of pages and commands, in lists of any length."""
         ...
 
     @property
@@ -269,6 +268,20 @@ class Store(t.Protocol):
 
     def counts(self, account: str | None = None, tag: str | None = None) -> dict[RowState, int]:
         """Return the number of rows in each state."""
+        ...
+
+    def health_facts(self, accounts: Sequence[str], recent: float) -> HealthFacts | None:
+        """Return what a health check needs; None if nothing was ever queued.
+
+        Nothing is created. It takes a moment, also with a million rows.
+
+        :param accounts: The accounts of the app.
+        :param recent: How many seconds count as recent.
+        """
+        ...
+
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        """Return the number of waiting, claimed and held rows, by account and state."""
         ...
 
     def alter(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from ...events.kinds import EventKind
 from ...events.webhooks.own_ids import A_TAG
+from ...events.webhooks.own_ids import IN_BASE64
 from ...events.webhooks.own_ids import own_ids
 from ...frozen import Frozen
 from ...secret import Secret
@@ -48,7 +49,8 @@ class Told(Frozen):
 
     def metadata(self, *, plain: bool = True) -> dict[str, str]:
         """Return the metadata of the message, and what was sent along; see :func:`.own_ids`."""
-        return {**self.given, **own_ids(self.message_id, self.list_name, plain=plain)}
+        takes = str.isascii if plain else IN_BASE64.fullmatch
+        return {**self.given, **own_ids(self.message_id, self.list_name, takes)}
 
     def pairs(self) -> dict[str, str]:
         """Return tags and metadata for a provider that has one list for both."""

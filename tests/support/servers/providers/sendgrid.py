@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import typing as t
 
@@ -85,6 +86,9 @@ class FakeSendGrid(FakeProvider):
             yield "If present, text/plain and text/html may only be provided once", "content"
         if any(re.search(r"[,\r\n]|;(?! method=\w+\Z)", kind) for kind in kinds):
             yield "The content type cannot contain ';', or CRLF characters", "content.0.type"
+        answered = [json.dumps(one) for one in fields.get("reply_to_list", [])]
+        if len(answered) != len(set(answered)):
+            yield "Each email address should be unique", "reply_to_list"
         headers = [name.lower() for name in fields.get("headers", {})]
         if RESERVED & {*headers} or len(headers) != len(set(headers)):
             yield "Header can't be one of the reserved keys", "headers"
@@ -103,5 +107,5 @@ class FakeSendGrid(FakeProvider):
 
 def error(status: int, message: str, field: str | None = None, *headers: str) -> bytes:
     """An error of SendGrid."""
-    one = {"message": message, "field": field, "help": None}
+    one = {"message": message, "field": field}
     return json_page(status, {"errors": [one]}, *headers)

@@ -6,6 +6,7 @@
     insert          adds rows; a key= that is there already
     claim           which rows are due, and how one worker claims them
     listing         the lists that people see, and purging
+    health_facts    what the database tells a health check
     account_state   the pause and the rate limit of each account
     history         SqlalchemyHistory: events
     suppressed      suppressed addresses

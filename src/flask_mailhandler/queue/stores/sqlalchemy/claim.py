@@ -22,6 +22,7 @@ from ...row import Row
 from ...row import RowState
 from .database import Database
 from .insert import row_of
+from .listing import searched
 from .listing import SqlalchemyListing
 from .repeat import repeated
 from .statement import Statement
@@ -129,7 +130,8 @@ class SqlalchemyClaims(SqlalchemyListing):
         """
         columns = self._rows.c
         mine = (columns.app == self.app) & (columns.account == sa.bindparam("of"))
-        rows = sa.select(columns.id).where(mine, columns.priority == priority, self._waiting)
+        waiting = searched(self.database, RowState.WAITING)
+        rows = sa.select(columns.id).where(mine, columns.priority == priority, *waiting)
         if there:
             named = columns.origin != sa.literal_column("''")
             rows = rows.where(columns.origin == sa.bindparam("there"), named)

@@ -71,16 +71,18 @@ class Database:
         around_forks(self._before_fork, self._after_in_parent, self._after_in_child)
 
     @contextlib.contextmanager
-    def single(self) -> Iterator[sa.Connection]:
+    def single(self, *, ready: bool = True) -> Iterator[sa.Connection]:
         """Lend a connection for one statement.
 
         On a server it may write, and is on the disk when the context ends unless the statement
         says otherwise. In SQLite it may only read.
 
+        :param ready: Whether the tables must be there. In SQLite they are created then.
         :raises QueueError: for every error of the database.
         """
         with self._locked():
-            self.make_ready()
+            if ready:
+                self.make_ready()
             with self._single.connect() as connection, self._closed_on_error(connection):
                 yield connection
 

@@ -64,6 +64,8 @@ class Kind:
     """Asks the server for the time. None for the clock of this machine."""
     run: sa.Executable | None = None
     """Asks the server for the name of its run, if a commit is not always on the disk at once."""
+    repeats_state: bool = False
+    """Whether a search must name the state twice: see :func:`.listing.searched`."""
     position: Callable[..., sa.ColumnElement[int]] = sa.func.instr
     """The function that finds a text in another."""
     insert_row: Callable[[sa.Table, Sequence[str]], sa.Executable] = _insert_row
@@ -92,6 +94,7 @@ POSTGRESQL = Kind(
     one_statement=True,
     now=postgresql.NOW,
     run=postgresql.RUN,
+    repeats_state=True,
     position=sa.func.strpos,
     insert_missing=functools.partial(_insert_missing, postgresql.insert),
     limit_lock_wait=postgresql.limit_lock_wait,

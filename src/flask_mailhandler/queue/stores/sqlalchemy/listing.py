@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
 from ...row import Row
 from ...row import RowState
+from ...row import UNFINISHED
+from ...stored_message import tag_text
 from ..base import Filter
-from ..base import tag_text
 from .account_state import SqlalchemyAccounts
 from .database import Database
 from .insert import row_of
 from .repeat import repeated
+
+if t.TYPE_CHECKING:
+    from ..search import Searcher
 
 _OPEN = (RowState.WAITING, RowState.CLAIMED)
 
@@ -32,6 +38,24 @@ class SqlalchemyListing(SqlalchemyAccounts):
         self._waiting: sa.ColumnElement[bool] = state == literal(RowState.WAITING)
         self._claimed: sa.ColumnElement[bool] = state == literal(RowState.CLAIMED)
         self._finished: sa.ColumnElement[bool] = state.not_in([literal(one) for one in _OPEN])
+
+    @functools.cached_property
+    def search(self) -> Searcher:
+        from ..row_search import RowSearch  # for pages and commands
+
+        quoted = self.database.engine.dialect.identifier_preparer
+        return RowSearch(
+            self.app,
+            self._searched,
+            row_of,
+            table=quoted.format_table(self._rows),
+            columns=[quoted.format_column(column) for column in self._rows.c],
+            position=self.database.kind.position("", "").name,
+        )
+
+    def _searched(self, statement: str, values: Mapping[str, t.Any]) -> t.Sequence[t.Any]:
+        with self.database.single() as connection:
+            return connection.execute(sa.text(statement), values).all()
 
     def get(self, row_id: int) -> Row | None:
         return next(iter(self.rows(Filter(ids=[row_id]), 1)), None)
@@ -59,6 +83,19 @@ class SqlalchemyListing(SqlalchemyAccounts):
         with self.database.single() as connection:
             found = connection.execute(sa.union_all(*parts)).all()
         return {RowState(state): number for state, number in found}
+
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        columns = self._rows.c
+        # One query for each index.
+        parts = [
+            sa.select(columns.account, columns.state, sa.func.count())
+            .where(*self._where(Filter([state])))
+            .group_by(columns.account, columns.state)
+            for state in UNFINISHED
+        ]
+        with self.database.single() as connection:
+            found = connection.execute(sa.union_all(*parts)).all()
+        return {(account, RowState(state)): number for account, state, number in found}
 
     @repeated
     def purge(self, wanted: Filter, limit: int) -> int:
@@ -96,6 +133,18 @@ class SqlalchemyListing(SqlalchemyAccounts):
             place = self.database.kind.position(columns.options, tag_text(wanted.tag))
             parts.append(place > 0)
         return parts
+
+
+def searched(database: Database, state: RowState) -> list[sa.ColumnElement[bool]]:
+    """Return the condition for a state whose partial index has the state among its first columns.
+
+    PostgreSQL does not search for what the condition of the index says. So it reads all entries
+    that follow the columns before the state: all waiting rows of an account, to find that none has
+    the priority "high". A condition in other words is searched for.
+    """
+    column = database.rows.c.state
+    equal = column == literal(state)
+    return [equal, column.like(literal(state))] if database.kind.repeats_state else [equal]
 
 
 def literal(state: RowState) -> sa.ColumnElement[str]:

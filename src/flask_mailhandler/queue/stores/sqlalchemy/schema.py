@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateIndex
 from sqlalchemy.schema import CreateTable
 
 from ....errors import QueueError
+from ..base import TablesError
 from .kinds import Kind
 from .kinds import MYSQL
 from .mysql_server import Server
@@ -76,7 +77,7 @@ class Schema:
         # The others may be missing after an update, and queued mail does not need them.
         for table in self.tables[:3]:
             if not found.has_table(table.name, schema=table.schema):
-                raise QueueError(MISSING.format(self._database))
+                raise TablesError(MISSING.format(self._database))
         if self._kind is MYSQL:
             server = Server.of(connection, self.tables)
             if fault := server.fault():

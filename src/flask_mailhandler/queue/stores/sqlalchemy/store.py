@@ -32,6 +32,9 @@ from .postgresql import settlement_and_announcement
 from .repeat import repeated
 from .statement import Run
 
+if t.TYPE_CHECKING:
+    from ..health_facts import HealthFacts
+
 
 class SqlalchemyStore(SqlalchemyClaims):
     """The rows of one app in a database.
@@ -194,6 +197,11 @@ class SqlalchemyStore(SqlalchemyClaims):
             return connection.execute(
                 pull.values(due=columns.due - ahead, expires=columns.expires - ahead, changed=now)
             ).rowcount
+
+    def health_facts(self, accounts: Sequence[str], recent: float) -> HealthFacts | None:
+        from .health_facts import read
+
+        return read(self.database, self.app, accounts, recent)
 
     @repeated
     def alter(

@@ -6,6 +6,7 @@
     insert          adds rows; a key= that is there already
     claim           which rows are due, and how one worker claims them
     account_state   the pause and the rate limit of each account
+    health_facts    what the file tells a health check
     file            the connection, the tables, and forks
     history         SqliteHistory: events, and suppressed addresses
     history_tables  their tables

@@ -16,6 +16,7 @@ from ....errors import QueueError
 from ....log import logger
 from ...fair_lock import FairLock
 from ...forks import around_forks
+from ..base import TablesError
 from .history_tables import make_tables
 from .transaction import begin_when_free
 from .transaction import LOOK
@@ -144,6 +145,20 @@ class SqliteFile:
             except sqlite3.Error as error:
                 raise self._error(error) from error
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[sqlite3.Connection | None]:
+        """Lend the connection if it is open. No other thread uses the file meanwhile, and no fork
+        begins.
+
+        :raises QueueError: for every error of SQLite.
+        """
+        self._prepare_for_forks()
+        with self._lock:
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise self._error(error) from error
+
     def _wait_for(self, connection: sqlite3.Connection, milliseconds: int) -> None:
         """Set for how long SQLite waits for a lock. A process that only queues mail sets it once,
         which saves 8 microseconds for each message."""
@@ -230,7 +245,7 @@ class SqliteFile:
     def _make(self, connection: sqlite3.Connection) -> None:
         """Create the tables if there are none, and check their version.
 
-        :raises QueueError: if the file has another version.
+        :raises TablesError: if the file has another version.
         """
         if self._version(connection) == 0:
             connection.execute("BEGIN IMMEDIATE")
@@ -240,13 +255,20 @@ class SqliteFile:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")
-        if (found := self._version(connection)) != VERSION:
-            raise QueueError(
+        self.check_version(self._version(connection))
+        make_tables(connection)
+
+    def check_version(self, found: int) -> None:
+        """Check the version of the tables.
+
+        :raises TablesError: if this release uses another one.
+        """
+        if found != VERSION:
+            raise TablesError(
                 f"The queue in {self.path} has version {found}, and this release of"
                 f" Flask-MailHandler uses version {VERSION}. Send the mail that waits there with"
                 " the release that created it, or name another file in MAIL_QUEUE."
             )
-        make_tables(connection)
 
     def _version(self, connection: sqlite3.Connection) -> int:
         (found,) = connection.execute("PRAGMA user_version").fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 import os
 import sqlite3
@@ -9,6 +10,7 @@ import time
 import typing as t
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from ....errors import ConfigurationError
@@ -18,10 +20,11 @@ from ...process import process_mark
 from ...row import CHANGING
 from ...row import Row
 from ...row import RowState
+from ...row import UNFINISHED
+from ...stored_message import tag_text
 from ...ticket import Ticket
 from ..base import Filter
 from ..base import Joined
-from ..base import tag_text
 from .account_state import SqliteAccounts
 from .claim import Due
 from .file import SqliteFile
@@ -29,6 +32,10 @@ from .history import SqliteHistory
 from .insert import insert
 from .insert import NAMES
 from .insert import row_of
+
+if t.TYPE_CHECKING:
+    from ..health_facts import HealthFacts
+    from ..search import Searcher
 
 # The conditions of the indexes, with the same words as there.
 _INDEXES = {
@@ -52,6 +59,16 @@ class SqliteStore(SqliteAccounts):
         self._due = Due(self.file, app)
         self._boot = boot_id()
         self.history: SqliteHistory = SqliteHistory(self.file, app)
+
+    @functools.cached_property
+    def search(self) -> Searcher:
+        from ..row_search import RowSearch  # for pages and commands
+
+        return RowSearch(self.app, self._searched, row_of)
+
+    def _searched(self, statement: str, values: Mapping[str, t.Any]) -> list[t.Any]:
+        with self.file.read() as connection:
+            return connection.execute(statement, values).fetchall()
 
     @property
     def begun(self) -> bool:
@@ -185,6 +202,23 @@ class SqliteStore(SqliteAccounts):
                     values,
                 )
                 found |= {RowState(state): number for state, number in numbers}
+        return found
+
+    def health_facts(self, accounts: Sequence[str], recent: float) -> HealthFacts | None:
+        from .health_facts import read
+
+        return read(self.file, self.app, accounts, recent)
+
+    def unfinished(self) -> dict[tuple[str, RowState], int]:
+        found: dict[tuple[str, RowState], int] = {}
+        with self.file.read() as connection:
+            for state in UNFINISHED:
+                where, values = self._where(Filter([state]))
+                numbers = connection.execute(
+                    f"SELECT account, count(*) FROM mail_queue WHERE {where} GROUP BY account",
+                    values,
+                )
+                found |= {(account, state): number for account, number in numbers}
         return found
 
     def alter(

@@ -1,0 +1,69 @@
+"""The one file that imports OpenTelemetry: what the other files use of it.
+
+Without providers in ``MAIL_TELEMETRY`` these are the global ones. They may be set later, in each
+process of a web server: until then, what is made here stands in for what they will make.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+from collections.abc import Mapping
+from importlib import metadata
+
+from opentelemetry import context as context
+from opentelemetry import metrics as metrics
+from opentelemetry import trace as trace
+from opentelemetry.context import Context as Context
+from opentelemetry.metrics import CallbackOptions as CallbackOptions
+from opentelemetry.metrics import Histogram as Histogram
+from opentelemetry.metrics import Meter as Meter
+from opentelemetry.metrics import MeterProvider as MeterProvider
+from opentelemetry.metrics import Observation as Observation
+from opentelemetry.trace import Link as Link
+from opentelemetry.trace import Span as Span
+from opentelemetry.trace import SpanKind as SpanKind
+from opentelemetry.trace import Status as Status
+from opentelemetry.trace import StatusCode as StatusCode
+from opentelemetry.trace import Tracer as Tracer
+from opentelemetry.trace import TracerProvider as TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+current: Callable[[], Context] = context.get_current
+NAME = "flask_mailhandler"
+SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
+"""The version of the semantic conventions whose names are used."""
+_CARRIER = TraceContextTextMapPropagator()
+_LONGEST = 1000
+
+
+def tracer(provider: TracerProvider | None) -> Tracer:
+    """Return the tracer of this package."""
+    return trace.get_tracer(NAME, _version(), provider, SCHEMA)
+
+
+def meter(provider: MeterProvider | None) -> Meter:
+    """Return the meter of this package."""
+    return metrics.get_meter(NAME, _version(), provider, SCHEMA)
+
+
+def _version() -> str:
+    return metadata.version("Flask-MailHandler")
+
+
+def carried() -> dict[str, str]:
+    """Return the current span as W3C Trace Context writes it; empty if there is none. The baggage
+    is left out, because it may hold anything."""
+    carrier: dict[str, str] = {}
+    _CARRIER.inject(carrier)
+    return {name: value for name, value in carrier.items() if len(value) <= _LONGEST}
+
+
+def link_to(carrier: object) -> Link | None:
+    """Return a link to the span that :func:`carried` has written; None if it is not valid."""
+    if not isinstance(carrier, Mapping):
+        return None
+    texts = {str(name): value for name, value in carrier.items() if isinstance(value, str)}
+    found = trace.get_current_span(_CARRIER.extract(t.cast("t.Any", texts), Context()))
+    spoken = found.get_span_context()
+    return Link(spoken) if spoken.is_valid else None

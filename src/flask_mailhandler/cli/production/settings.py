@@ -1,0 +1,155 @@
+"""Items about the app's own keys."""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from collections.abc import Mapping
+
+from ...app.account import Account
+from ...handlers.bounce_imap import IMAPMailbox
+from ...handlers.signed_address import secret_keys
+from ...net.hosts import is_loopback
+from ...secret import Secret
+from .deployment import Deployment
+from .deployment import is_reserved
+from .verdict import not_used
+from .verdict import ok
+from .verdict import to_do
+from .verdict import unknown
+from .verdict import Verdict
+from .verdict import worst
+
+_SHORTEST = 16
+# A shorter text is part of many others by chance.
+_WORD = 6
+_NEW_KEY = "Set it to the output of python -c 'import secrets; print(secrets.token_hex())'."
+
+
+def debug_mode(deployment: Deployment) -> Verdict:
+    """Whether the app runs as in production."""
+    app = deployment.app
+    if app.debug:
+        return to_do(
+            "It is on, so mail may be kept on a page, and errors show your code. Leave out --debug,"
+            " FLASK_DEBUG and app.run(debug=True)."
+        )
+    if app.testing:
+        return to_do("TESTING is on, so mail is captured and not sent. Leave it out.")
+    return ok("TESTING is off, too.")
+
+
+def secret_key(deployment: Deployment) -> Verdict:
+    """Whether nobody can guess the key that signs."""
+    keys = secret_keys(deployment.config)
+    if not keys:
+        return to_do(
+            f"It is not set. It signs links to unsubscribe and addresses for bounces. {_NEW_KEY}"
+        )
+    if any(len(key) < _SHORTEST or len({*key}) < _SHORTEST // 2 for key in keys):
+        return to_do(
+            f"A key can be guessed, because it has fewer than {_SHORTEST} characters or repeats"
+            f" them. {_NEW_KEY}"
+        )
+    number = f" {len(keys) - 1} older one is accepted, too." if len(keys) > 1 else ""
+    return ok(f"It has {len(keys[0])} characters.{number}")
+
+
+def passwords(deployment: Deployment) -> Verdict:
+    """Whether the passwords of the accounts are outside of the code."""
+    place = deployment.settings.queue.queue
+    found = {account.name: _secrets(account) for account in deployment.accounts}
+    if isinstance(place, Secret) and urllib.parse.urlsplit(place.reveal()).password:
+        found["queue"] = {"MAIL_QUEUE": place}
+    return worst((name, _outside(secrets)) for name, secrets in found.items())
+
+
+def _secrets(account: Account) -> dict[str, Secret]:
+    """Return the secrets of an account by the keys that they come from."""
+    found = {
+        account.sources.get(name, name): value.password if isinstance(value, IMAPMailbox) else value
+        for name, value in account.options.items()
+    }
+    return {key: value for key, value in found.items() if isinstance(value, Secret) and value}
+
+
+def _outside(secrets: Mapping[str, Secret]) -> Verdict:
+    if not secrets:
+        return ok("No password is set.")
+    where = {key: _variable(secret) for key, secret in secrets.items()}
+    if unseen := [key for key, variable in where.items() if not variable]:
+        keys = ", ".join(dict.fromkeys(unseen))
+        return unknown(
+            f"No variable of the environment has the value of {keys}. See that it is in a file that"
+            " only the app's user can read, and not in the repository."
+        )
+    return ok(f"From {', '.join(sorted({*where.values()}))}.")
+
+
+def _variable(secret: Secret) -> str:
+    """Return the variable of the environment that has a secret, perhaps quoted in a URL; "" if none
+    has."""
+    for name, value in os.environ.items():
+        texts = (value, urllib.parse.unquote(value))
+        if secret.reveal() in (texts if len(secret.reveal()) < _WORD else "\0".join(texts)):
+            return name
+    return ""
+
+
+def links(deployment: Deployment) -> Verdict:
+    """Whether a link in a mail leads to the site."""
+    base = deployment.settings.base_url
+    if base is None:
+        return to_do(
+            "MAIL_BASE_URL is not set, so a mail with a link is an error in a worker. Set it to the"
+            " address of your site, such as https://shop.example."
+        )
+    host = urllib.parse.urlsplit(base.url).hostname or ""
+    if is_loopback(host) or is_reserved(host):
+        return to_do(
+            f"MAIL_BASE_URL is {base.url}, which recipients cannot reach. Set your site's."
+        )
+    if base.scheme != "https":
+        return to_do(f"MAIL_BASE_URL is {base.url}. Links in mail need https://.")
+    return ok(base.url)
+
+
+def staging(deployment: Deployment) -> Verdict:
+    """Whether mail goes to its recipients."""
+    guards = [
+        f"MAIL_{name.upper()} of {account.name!r}"
+        for account in deployment.accounts
+        for name in ("redirect_to", "allow_to")
+        if account.options.get(name)
+    ]
+    if guards:
+        verb = "is" if len(guards) == 1 else "are"
+        return to_do(
+            f"{', '.join(guards)} {verb} set, so recipients do not get their mail. That is for a"
+            " staging system: leave it out in production."
+        )
+    return ok("No account redirects or withholds mail. On staging, set MAIL_REDIRECT_TO.")
+
+
+def failover(deployment: Deployment) -> Verdict:
+    """Whether another account sends if one cannot."""
+    named = deployment.config.get("MAIL_ACCOUNTS") or {}
+    keys = ("MAIL_FAILOVER", "MAIL_SPREAD")
+    used = [key for key in keys if deployment.config.get(key)]
+    for name, own in named.items() if isinstance(named, dict) else ():
+        used += [f"{key} of {name!r}" for key in ("failover", "spread") if own.get(key)]
+    if used:
+        return ok(f"By {', '.join(used)}.")
+    return not_used(
+        "Mail waits in the queue while the account is away. With a second account, set"
+        " MAIL_FAILOVER = ['default', 'backup']."
+    )
+
+
+def telemetry(deployment: Deployment) -> Verdict:
+    """Whether traces and metrics are reported."""
+    if deployment.config.get("MAIL_TELEMETRY"):
+        return ok("By MAIL_TELEMETRY.")
+    return not_used(
+        "For OpenTelemetry, install 'Flask-MailHandler[telemetry]' and set MAIL_TELEMETRY = True."
+    )

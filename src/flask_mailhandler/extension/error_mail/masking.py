@@ -34,8 +34,7 @@ _PARTS = (
     "|session|csrf|xsrf|signature|private|api[-_ ]?key|access[-_ ]?key|bearer|jwt"
     "|(?:mfa|2fa|verification|recovery|backup|security)[-_ ]?code"
 )
-_WHOLE = ("pass", "pw", "key", "sig", "otp", "totp", "pin", "cvv", "cvc", "card", "iban", "ssn")
-_WHOLE += ("sid", "nonce")
+_WHOLE = "pass pw key sig otp totp pin cvv cvc card iban ssn sid nonce".split()
 # Before a colon, a class of exceptions is not the name of a value: InvalidTokenError: expired
 _CLASSES = ("Error", "Exception", "Warning")
 # The value of such a header is all that follows: several cookies, or several parameters.

@@ -24,8 +24,8 @@ class Plan:
     def __init__(
         self, members: Sequence[str | Plan], weights: Sequence[float] | None = None
     ) -> None:
-        self.members = (*members,)
-        self.weights = None if weights is None else (*weights,)
+        self.members: tuple[str | Plan, ...] = (*members,)
+        self.weights: tuple[float, ...] | None = None if weights is None else (*weights,)
         self.names: tuple[str, ...] = (*dict.fromkeys(_names(self.members)),)
         """The accounts that send, each once."""
         ordered = self.weights is None and (

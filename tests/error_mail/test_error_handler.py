@@ -319,6 +319,27 @@ def test_by_a_thread(tmp_path: Path, scripted: Scripted, no_leaks: None) -> None
     assert b"10,000 times" in server.accepted[1].content
 
 
+def test_without_a_thread(
+    tmp_path: Path,
+    scripted: Scripted,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """If no thread can be started, stderr says so once, and the next error tries again."""
+    server = scripted()
+    with error_shop(tmp_path, {"MAIL_URL": url_of(server)}) as shop:
+        with monkeypatch.context() as patched:
+            patched.setattr("flask_mailhandler.queue.threads.start", lambda run, name: None)
+            for _ in range(3):
+                shop.log_error()
+        said = capsys.readouterr().err
+        assert said.count("no thread can be started to mail errors: ZeroDivisionError") == 1
+
+        shop.log_error()
+        until(lambda: len(server.accepted) == 1, 60, "the mail")
+    assert b"4 times" in server.accepted[0].content.lower()
+
+
 def test_by_the_queue(tmp_path: Path, scripted: Scripted) -> None:
     """An app with a queue queues error mail. Two processes queue the first mail of a kind once."""
     server = scripted()

@@ -263,6 +263,7 @@ HARMLESS = [
     "author=Ann, keyboard: qwerty, passenger=17, spinning=1",
     "division by zero",
     "KeyError: 'name'",
+    "basic authentication failed, and token validation too",
     "monkey=17, spin: no",
     "GET /orders/17?page=2",
     "tokenizer failed at line 3",

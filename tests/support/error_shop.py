@@ -38,7 +38,7 @@ class ErrorShop:
             SECRET_KEY="a secret that signs", MAIL_DEFAULT_FROM="shop@example.com", **keys
         )
         self.mail = Mail(self.app)
-        self.handler = self.mail.error_handler(**{"to": OPS, **options})
+        self.handler = self.mail.error_handler(OPS, **t.cast("t.Any", options))
         self.app.logger.addHandler(self.handler)
         self.app.logger.propagate = False
         self.app.add_url_rule("/orders/<int:number>", "order", self.order, methods=["GET", "POST"])

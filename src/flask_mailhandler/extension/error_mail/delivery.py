@@ -14,6 +14,7 @@ from ...queue.build import queue_of
 from ...queue.send_later import options_of_call
 from .composing import compose
 from .composing import compose_briefly
+from .composing import summary_of
 from .counts import Parcel
 from .options import Options
 from .stderr import tell
@@ -23,7 +24,6 @@ if t.TYPE_CHECKING:
 
     from ...app.registration import Registration
     from ...message.message import Message
-    from ...report import Report
     from ...templating.package_mail import PackageMail
 
 
@@ -35,10 +35,8 @@ def deliver(mine: Registration, options: Options, parcel: Parcel, mails: Package
     """
     app = mine.app
     # In a test, the request has a context already.
-    context = contextlib.nullcontext()
-    if current_app_object() is not app:
-        context = mine.framework.app_context(app)  # type: ignore[assignment]
-    with context:
+    within = current_app_object() is app
+    with contextlib.nullcontext() if within else mine.framework.app_context(app):
         author = options.from_addr or mine.handler(options.using).default_from
         try:
             message = compose(parcel, options, app.name, app.config, author, mails)
@@ -51,7 +49,11 @@ def deliver(mine: Registration, options: Options, parcel: Parcel, mails: Package
             except QueueError as error:
                 tell(f"an error mail is sent without the queue: {error}")
         (report,) = SendCall(mine, options.using).send([message])
-    _check(report)
+    if report.error is not None and report.failed:
+        if report.deferred and len(report.deferred) == len(report.outcomes):
+            raise report.error  # no server has it
+        what = summary_of(parcel, options, app.config)
+        tell(f"a mail about errors is not sent again ({what}): {report.error}")
     return True
 
 
@@ -81,12 +83,3 @@ def _key(options: Options, parcel: Parcel) -> str | None:
     about = repr((parcel.items[0].key, [*options.to]))
     kind = hashlib.sha256(about.encode("utf-8", "backslashreplace")).hexdigest()[:32]
     return f"error-mail:{kind}:{int(time.time() // options.digest_every)}"
-
-
-def _check(report: Report) -> None:
-    """Raise the error of a report if nothing can have been taken. Otherwise, say what happened."""
-    if report.error is None or not report.failed:
-        return
-    if report.deferred and len(report.deferred) == len(report.outcomes):
-        raise report.error
-    tell(f"an error mail was sent, and is not sent again: {report.error}")

@@ -44,6 +44,7 @@ class Desk:
         self.counts: Counts = Counts(self._options.digest_every, self._options.per_hour)
         self._couriers: dict[int, Courier] = {}
         self._ended = False
+        self._is_stuck = False
         # flush() waits for a mail that the thread is sending. No request takes it.
         self._sending = threading.RLock()
 
@@ -62,7 +63,7 @@ class Desk:
         new = self.counts.add(key, work, record.created)
         if self._mine.sends_at_once:
             self.send(patient=False)
-        elif new:
+        elif new or self._is_stuck:
             self._wake(app)
 
     def _wake(self, app: App) -> None:
@@ -71,8 +72,12 @@ class Desk:
             # No lock: if two threads make one, both use the first.
             courier = self._couriers.setdefault(os.getpid(), Courier(self))
         courier.keep(app)
-        if not courier.start():
-            self.end()
+        started = courier.start()
+        if not started and not self._is_stuck:
+            # The process ends, or has too many threads. The next error tries again, and so does
+            # logging itself, which flushes its handlers at the end.
+            tell(f"no thread can be started to mail errors: {self._summary(self.counts.left())}")
+        self._is_stuck = not started
         courier.bell.ring()
 
     def send(self, *, patient: bool = True, all_of_it: bool = False) -> bool:

@@ -43,7 +43,10 @@ _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.S
 )
 _LOGIN = re.compile(r"(://[^\s/@:'\"]{0,200}):[^\s/@'\"]{1,500}@")
-_SCHEME = re.compile(r"\b(bearer|basic|token)[ \t]+[A-Za-z0-9._~+/=-]{8,}", re.I)
+# With a digit, so that it is not a word: "token validation", "basic authentication".
+_SCHEME = re.compile(
+    r"\b(bearer|basic|token)[ \t]+(?=[A-Za-z._~+/=-]{0,99}[0-9])[A-Za-z0-9._~+/=-]{8,}", re.I
+)
 _TOKENS = re.compile(
     r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"
     r"|\b(?:sk|pk|rk|whsec)_\w{12,}|\bgh[pousr]_\w{20,}|\bxox[abeprs]-[\w-]{10,}"

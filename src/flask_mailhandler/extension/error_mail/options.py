@@ -21,7 +21,6 @@ from ...app.wrong_arguments import near
 from ...errors import ConfigurationError
 from ...frozen import Frozen
 from ...text.checks import shorten
-from .counts import PAUSE
 
 if t.TYPE_CHECKING:
     import datetime
@@ -29,6 +28,8 @@ if t.TYPE_CHECKING:
     from flask.sansio.app import App
 
 _CALL = "error_handler()"
+# The pause after each mail makes a shorter period meaningless.
+_LEAST = 60.0
 # What the SMTPHandler of logging, and others, call the same.
 _OTHER_NAMES = {
     "toaddrs": "to",
@@ -134,7 +135,7 @@ def _level(value: object) -> int:
 
 def _period(value: object) -> float:
     seconds = duration(value, "digest_every=")
-    if seconds < PAUSE:
+    if seconds < _LEAST:
         raise ConfigurationError(f"digest_every= is at least a minute, not {shorten(value)}.")
     return seconds
 

@@ -156,10 +156,15 @@ def check_arrived(name: str, provider: str, case: Case, fields: dict[str, t.Any]
     found = dataclasses.replace(
         case,
         subject=known["subject"],
-        text=known["text" if "text" in known else "textbody"],
-        html=known["html" if "html" in known else "htmlbody"],
+        text=_with_line_end(known["text" if "text" in known else "textbody"]),
+        html=_with_line_end(known["html" if "html" in known else "htmlbody"]),
         sender=known["from"],
         recipients=tuple([known["to"]] if isinstance(known["to"], str) else known["to"]),
     )
     if found != case:
         raise ValueError(f"{name} gave {provider} another mail: {found} instead of {case}.")
+
+
+def _with_line_end(text: str) -> str:
+    """Return a text with the last line end, which Flask-MailHandler leaves out."""
+    return text.removesuffix("\n") + "\n"

@@ -84,7 +84,13 @@ def _places(folder: Path, stack: contextlib.ExitStack) -> Iterator[tuple[str, li
     from servers import mariadb
     from servers import postgresql
 
-    for name, kind in (("PostgreSQL", postgresql.Postgresql), ("MariaDB", mariadb.Mariadb)):
+    for name, module, kind in (
+        ("PostgreSQL", postgresql, postgresql.Postgresql),
+        ("MariaDB", mariadb, mariadb.Mariadb),
+    ):
+        if why := module.missing():
+            print(f"No {name}: {why}.", file=sys.stderr)
+            continue
         server = kind()
         stack.callback(server.remove)
         server.start()

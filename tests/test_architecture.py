@@ -289,6 +289,24 @@ def test_sending_by_an_api_loads_nothing() -> None:
     assert {name for name in loaded if name.startswith("flask_mailhandler")} == set()
 
 
+def test_a_decorated_class_to_derive_from() -> None:
+    """A class of an app that others derive from may have the decorator too, before any handler of
+    ours has been made."""
+    code = (
+        "import dataclasses\nfrom flask_mailhandler import config, EmailHandler\n"
+        "@dataclasses.dataclass(frozen=True, kw_only=True)\n"
+        "class Birds(EmailHandler, abstract=True):\n"
+        "    birds: config.Option[int, int] = config.Option(config.integer(0, 9), 1)\n"
+        "class Pigeons(Birds): pass\n"
+        "assert dataclasses.replace(Pigeons(birds=2), default_subject='x').birds == 2\n"
+        "from flask_mailhandler import ResendEmailHandler\n"
+        "try: ResendEmailHandler(api_key='k').timeout = 1\n"
+        "except dataclasses.FrozenInstanceError: import this"
+    )
+
+    assert "this" in loaded_by(code)
+
+
 def test_importing_a_handler_loads_no_message() -> None:
     """An import of a provider's handler loads nothing of a message, of its octets, and of HTTP."""
     loaded = loaded_by("from flask_mailhandler import ResendEmailHandler, SESEmailHandler")

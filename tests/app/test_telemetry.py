@@ -220,7 +220,7 @@ def test_nothing_private_is_exported(
     )
     message = letter("ann.private@example.org", subject="Private subject", text="Private text")
     message = message.replace(
-        from_addr="Private Name <sender@private.example>", message_id="<1@id.example>"
+        from_addr="Private Name <sender@private.example>", message_id="<ann.private@example.org>"
     )
 
     with app.app_context():
@@ -368,6 +368,31 @@ def test_an_api(observed: Observed) -> None:
         "mailhandler.phase.content.time",
         "mailhandler.phase.end_of_data.time",
     }
+
+
+def test_failover(scripted: Scripted, observed: Observed) -> None:
+    """The account that sent a message is counted, and each connection that was tried is a child."""
+    down, up = scripted(on={"greeting": "421 no"}), scripted()
+    app, mail = mail_of(
+        down,
+        observed.key,
+        MAIL_ACCOUNTS={"backup": {"host": up.host, "port": up.port}},
+        MAIL_FAILOVER=["default", "backup"],
+    )
+    with app.app_context():
+        assert mail.send(letter()).ok
+
+    span = observed.one("send default")
+    assert (span.attributes or {})["mailhandler.account"] == "backup"
+    assert [child.name.partition(" ")[0] for child in observed.children(span)] == [
+        "prepare",
+        "session",
+        "session",
+        "transaction",
+    ]
+    points = observed.points()
+    assert points["mailhandler.recipients"] == {("accepted", "backup"): 1}
+    assert points["messaging.client.operation.duration"] == {("backup", "send", "failover"): 1}
 
 
 class OddEmailHandler(EmailHandler):

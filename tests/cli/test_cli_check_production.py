@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 import typing as t
@@ -385,18 +384,18 @@ def test_mail_that_waits(good: dict[str, t.Any], tmp_path: Path) -> None:
 
 def test_what_the_app_has_added(good: dict[str, t.Any], tmp_path: Path) -> None:
     """Parts that an app may do without are found where the app registers them."""
-
-    class ErrorMailHandler(logging.NullHandler):
-        pass
-
     app = Flask("shop", instance_path=str(tmp_path))
-    app.config.update(good, MAIL_ACCOUNTS={"backup": {"host": "localhost"}}, MAIL_TELEMETRY=True)
+    app.config.update(
+        good,
+        MAIL_ACCOUNTS={"backup": {"host": "localhost"}},
+        MAIL_FAILOVER=["default", "backup"],
+        MAIL_TELEMETRY=True,
+    )
     mail = Mail(app)
-    app.config["MAIL_FAILOVER"] = ["default", "backup"]
     staff = Blueprint("staff", __name__, url_prefix="/staff")
     staff.register_blueprint(mail.queue_page(lambda view: lambda **options: view(**options)))
     app.register_blueprint(staff)
-    handler = ErrorMailHandler()
+    handler = mail.error_handler(to="ops@flower.shop")
     app.logger.addHandler(handler)
     try:
         found = items(run(app, "--using", "default"))

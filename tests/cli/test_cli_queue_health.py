@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import typing as t
+from pathlib import Path
 
 import pytest
 
+from code_blocks import code_blocks
 from flask_mailhandler.queue.stores.base import Pause
 from queueing import shop
 from sending import letter
@@ -17,11 +20,12 @@ from servers.dead_ends import black_hole
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from queueing import Shop
 
 pytestmark = pytest.mark.slow
+
+PAGE = Path(__file__).parents[2] / "docs" / "health.rst"
 
 
 @pytest.fixture
@@ -113,6 +117,32 @@ def test_wrong_options(here: Shop, arguments: list[str], said: str) -> None:
     assert code != 0
     assert said in output
     assert "Traceback" not in output
+
+
+def test_probes_of_the_docs(here: Shop) -> None:
+    """Each probe on the page is a command that exists, for Docker, Compose and Kubernetes."""
+    lines = re.findall(r'\["(?:CMD", ")?flask", .*\]', PAGE.read_text(encoding="utf-8"))
+    commands = [json.loads(line) for line in lines]
+
+    assert len([one for one in commands if "health" in one]) == 3
+    for command in commands:
+        arguments = command[command.index("flask") + 1 :]
+        if "health" in arguments:
+            result = here.app.test_cli_runner().invoke(args=arguments)
+            assert result.exit_code == 0, result.output
+
+
+def test_page_of_the_docs(here: Shop) -> None:
+    """The view on the page answers 503 with the names of what was found."""
+    (block,) = code_blocks(PAGE)
+    block.run({"app": here.app, "mail": here.mail})
+    client = here.app.test_client()
+    Path(str(here.queue.store)).write_bytes(b"x" * 99)
+
+    response = client.get("/healthz")
+
+    assert response.status_code == 503
+    assert response.json == {"status": "unhealthy", "findings": ["store-unreachable"]}
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:

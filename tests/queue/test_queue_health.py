@@ -253,6 +253,7 @@ def test_facts_of_a_store(place: Place) -> None:
             name="default",
             due={1: now - 5, 2: now - 9},
             paused_until=now + 99,
+            pauses=1,
             why="550 no",
             rung_until=now + 9,
         ),

@@ -168,6 +168,27 @@ def test_only_some_findings(tmp_path: Path) -> None:
         assert here.queue.health(timeout=60.0, using="default").age == 0.0
 
 
+def test_an_account_that_is_down(tmp_path: Path, scripted: Scripted) -> None:
+    """While a reserve sends, the first account is told of, by another process too."""
+    with closed_port() as port:
+        keys: dict[str, t.Any] = {
+            "MAIL_URL": f"smtp://127.0.0.1:{port}",
+            "MAIL_ACCOUNTS": {"backup": {"url": url_of(scripted())}},
+            "MAIL_FAILOVER": ["default", "backup"],
+        }
+        with shop(tmp_path, **keys) as here:
+            here.mail.send_later(letter("ann@example.com"))
+            here.queue.run_once()
+            assert here.states == ["sent"]
+        with shop(tmp_path, **keys) as other:
+            health = other.queue.health(timeout=60.0)
+
+            assert names(health) == ["warning account-down"]
+            assert health.findings[0].account == "default"
+            assert "refused" in text(health)
+            assert names(other.queue.health(timeout=60.0, using="backup")) == []
+
+
 # Workers
 
 

@@ -59,10 +59,10 @@ SEARCHES = [
 def store(place: Where) -> Store:
     """A store of the app "shop", and rows of another app in between."""
     store, other = place.store(), place.store("blog")
-    for number in range(60):
-        add(store, _row(number))
-        if number % 7 == 0:
-            add(other, dataclasses.replace(_row(number), app="blog"))
+    for first in (0, 20, 40):
+        rows = [_row(number) for number in range(first, first + 20)]
+        add(store, *rows)
+        add(other, *[dataclasses.replace(one, app="blog") for one in rows[:5]])
     return store
 
 
@@ -118,33 +118,27 @@ def pages(find: t.Callable[[Place | None], Found]) -> list[list[int]]:
     return [[one.id for one in each.rows] for each in found]
 
 
-@pytest.mark.parametrize("back", [False, True], ids=["older", "newer"])
-def test_all_pages(store: Store, back: bool) -> None:
+def test_all_pages(store: Store) -> None:
     """The pages of a search have each row that matches once, in its order, in both directions."""
-    for wanted in SEARCHES:
-        for limit in (4, 100):
-            find = functools.partial(store.search.page, wanted, back=back, limit=limit)
-            found = pages(find)
-            if back:
-                found.reverse()
+    for wanted, back in itertools.product(SEARCHES, (False, True)):
+        found = pages(functools.partial(store.search.page, wanted, back=back, limit=7))
+        if back:
+            found.reverse()
 
-            assert [*itertools.chain(*found)] == expected(store, wanted), wanted
-            assert all(len(numbers) <= limit for numbers in found)
+        assert [*itertools.chain(*found)] == expected(store, wanted), wanted
+        assert all(len(numbers) <= 7 for numbers in found)
 
 
 @pytest.mark.usefixtures("narrow")
-@pytest.mark.parametrize("back", [False, True], ids=["older", "newer"])
-def test_a_search_stops(store: Store, back: bool) -> None:
+def test_a_search_stops(store: Store) -> None:
     """A search that has read as many rows as it may says where it goes on, and so finds each row
     that matches once."""
-    for wanted in SEARCHES:
-        found: list[Found] = [store.search.page(wanted, back=back, limit=4)]
-        while (place := found[-1].following) is not None:
-            found.append(store.search.page(wanted, place, back=back, limit=4))
-        numbers = [[one.id for one in each.rows] for each in (found[::-1] if back else found)]
+    for wanted, back in zip(SEARCHES, itertools.cycle([False, True])):
+        found = pages(functools.partial(store.search.page, wanted, back=back, limit=4))
+        if back:
+            found.reverse()
 
-        assert [*itertools.chain(*numbers)] == expected(store, wanted), wanted
-        assert all(len(each.rows) <= 4 for each in found)
+        assert [*itertools.chain(*found)] == expected(store, wanted), wanted
     rare = Search(recipient="ben-1@example.com")
     assert store.search.page(rare).stopped
     assert store.search.page(rare, Place(4)).rows[0].recipients.count("ben-1@") == 1
@@ -169,21 +163,24 @@ def test_a_place_outlives_changes(store: Store) -> None:
         assert numbers == rest
 
 
-@pytest.mark.parametrize(
-    "address",
-    ['"a\\"b"@example.com', "%@example.com", "_@example.com", "a'b@example.com", "é@example.com"],
-)
-def test_a_recipient_is_exact(store: Store, address: str) -> None:
+ADDRESSES = [
+    *('"a\\"b"@example.com', "%@example.com", "_@example.com", "a'b@example.com"),
+    *("é@example.com", "x@xn--bcher-kva.example"),
+]
+
+
+def test_a_recipient_is_exact(store: Store) -> None:
     """An address finds its own messages: no wildcard of SQL, no part of an address, and no text of
     a reply that names it."""
-    mine = Settled(Address(address))
-    said = Settled(Address("x@example.com"), text=f'[["{address}" is full, ["{address}"')
-    longer = Settled(Address(f"x{address}" if '"' not in address else "x@example.com"))
-    (ticket, *_) = add(store, *[row(recipients=to_json([one])) for one in (mine, said, longer)])
+    for address in ADDRESSES:
+        mine = Settled(Address(address))
+        said = Settled(Address("y@example.com"), text=f'[["{address}" is full, ["{address}"')
+        longer = Settled(Address("y@example.com" if '"' in address else f"y{address}"))
+        (ticket, *_) = add(store, *[row(recipients=to_json([one])) for one in (mine, said, longer)])
 
-    found = store.search.page(Search(recipient=str.__str__(Address(address))))
+        found = store.search.page(Search(recipient=str.__str__(Address(address))))
 
-    assert [one.id for one in found.rows] == [ticket.id]
+        assert [one.id for one in found.rows] == [ticket.id], address
 
 
 def test_counts(store: Store) -> None:

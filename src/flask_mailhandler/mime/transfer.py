@@ -117,7 +117,7 @@ _NOT_LF = bytes([*range(10), *range(11, 256)])
 _LONGEST = 76
 _PIECE = _LONGEST - len("=")
 _EQUALS = ord("=")
-_PIECES = late_pattern(rb".{73}[^=]{0,2}|.+", re.S)
+_PIECES = late_pattern(rb".{1,73}[^=]{0,2}", re.S)
 _BREAK = b"=\r\n"
 # White space at the end of a line, and what some relays change at the start.
 _CHANGED = late_pattern(rb"\n(?:(?<=[ \t]\r\n)|From |\.\r)")

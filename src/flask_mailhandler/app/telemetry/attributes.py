@@ -34,6 +34,7 @@ PHASE = "mailhandler.phase"
 PROTOCOL = "network.protocol.name"
 RECIPIENTS = "mailhandler.recipients"
 ROW_STATE = "mailhandler.queue.state"
+SENDER = "mailhandler.account"
 STATE = "mailhandler.state"
 SYSTEM = "messaging.system"
 TYPE = "messaging.operation.type"
@@ -42,7 +43,10 @@ PHASES: dict[Phase, str] = {phase: phase.name.lower() for phase in Phase}
 """The names of the phases."""
 ACCEPTED: str = State.ACCEPTED.value
 _SYSTEMS = {place: name for name, place in reversed(BUILT_IN.items())}
+_SYSTEMS["flask_mailhandler.handlers.failover.handler:FailoverEmailHandler"] = "failover"
 _STATES = {state: state.value for state in State}
+OWN_ID: re.Pattern[str] = re.compile(r"<[0-9a-f]{32}@", re.ASCII)
+"""How a Message-ID begins that this package has made. One of the app may name a person."""
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
 # The gravest first: what a span says about a message whose recipients differ.
 _GRAVEST = (State.UNKNOWN, State.DEFERRED, State.REFUSED)

@@ -6,6 +6,7 @@ import typing as t
 from collections.abc import Sequence
 
 from .attributes import ACCEPTED
+from .attributes import ACCOUNT
 from .attributes import counts
 from .attributes import ERROR
 from .attributes import failure
@@ -58,7 +59,8 @@ class Channel:
     ) -> None:
         """Report a message that is settled: its spans, its time, and its recipients."""
         end, numbers = timeline.ended(now), counts(report)
-        self._tally.add_message(self.account, numbers, timeline, end)
+        account = report.account or self.account  # another one if MAIL_FAILOVER chose it
+        self._tally.add_message(account, numbers, timeline, end)
         span = self._spans.begin(timeline, links)
         within = None
         if span.is_recording():
@@ -66,6 +68,8 @@ class Channel:
         span.end(end)
         if numbers:  # no before_send function has stopped it
             about = self._about
+            if account != self.account:
+                about = {**about, ACCOUNT: account}
             if ACCEPTED not in numbers:
                 about = {**about, ERROR: failure(report.error)}
             self._duration.record((end - timeline.began) / 1e9, about, within)

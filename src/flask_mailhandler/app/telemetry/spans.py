@@ -6,15 +6,19 @@ import typing as t
 from collections.abc import Mapping
 from collections.abc import Sequence
 
+from ...phase import Phase
 from . import api
 from .attributes import ACCEPTED
 from .attributes import ERROR
 from .attributes import failure
 from .attributes import MESSAGE_ID
 from .attributes import of_outcomes
+from .attributes import OWN_ID
 from .attributes import PHASES
+from .attributes import SENDER
 from .timeline import SESSION
 from .timeline import steps
+from .timeline import TRANSACTION
 
 if t.TYPE_CHECKING:
     from ...report import Report
@@ -69,7 +73,11 @@ class Spans:
 
         :return: The context within the span.
         """
-        found: Attributes = {MESSAGE_ID: report.message_id, **more}
+        found: Attributes = {**more}
+        if OWN_ID.match(report.message_id):
+            found[MESSAGE_ID] = report.message_id
+        if report.account and report.account != self._account:
+            found[SENDER] = report.account
         of_outcomes(report, numbers, found)
         failed = ""
         if numbers and ACCEPTED not in numbers:
@@ -90,7 +98,7 @@ class Spans:
             f"mailhandler.phase.{PHASES[phase]}.time": took / 1e9
             for phase, took in step.phases.items()
         }
-        name = self._sending.transaction
+        name = TRANSACTION if Phase.MAIL in step.phases else self._sending.transaction
         if step.name == SESSION:
             name = SESSION
             about |= self._sending.server

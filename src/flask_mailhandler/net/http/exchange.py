@@ -56,7 +56,7 @@ def send(
 
         response = send(Request("GET", url, headers={"Connection": "close"}), Deadline(25))
 
-    :param deadline: For everything, from resolving the name to the end of the response.
+    :param deadline: For everything except resolving the name, to the end of the response.
     :param tls_context: For ``https``; :func:`.verifying_context` if it is left out.
     :param max_response: The most octets of the response's body.
     :param step: Called with each phase before it begins; with :attr:`.Phase.END_OF_DATA` before

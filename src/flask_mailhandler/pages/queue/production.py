@@ -60,7 +60,7 @@ def queue_page(
     return blueprint
 
 
-def _check_access(access: object) -> None:
+def _check_access(access: t.Any) -> None:
     """Refuse what does not check access, or could not.
 
     :raises TypeError: if it is not a decorator of views.
@@ -75,7 +75,7 @@ def _check_access(access: object) -> None:
         checked = access(view)
         # A decorator that still needs its arguments returns another decorator, which needs one too.
         inspect.signature(checked).bind()
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # ValueError: it has no signature
         raise TypeError(_wrong(access)) from error
     if checked is view:
         raise TypeError(f"{_wrong(access)} This one returns the view unchanged.")

@@ -20,6 +20,7 @@ from ...errors import ConfigurationError
 from ...errors import QueueError
 from .. import threads
 from ..components import Components
+from ..shared_health import SHARED
 from ..stores.base import TablesError
 from .judge import Judge
 from .options import BoundOptions
@@ -68,7 +69,8 @@ class Checkup:
         figures: dict[str, t.Any] = {}
         findings: list[QueueFinding] = []
         try:
-            facts = self._look(lambda: store.health_facts(names, wanted.recent), timeout)
+            asked = [*names, *self._members(names)]
+            facts = self._look(lambda: store.health_facts(asked, wanted.recent), timeout)
         except TimeoutError:
             findings = [_unreachable(_no_answer(str(store), timeout))]
         except TablesError as error:
@@ -112,10 +114,24 @@ class Checkup:
             raise TimeoutError
         return call.result()
 
+    def _members(self, names: Collection[str]) -> list[str]:
+        """Return under which names the store has the state of the accounts to which these pass
+        their mail."""
+        groups = [self._app_access.accounts[name].group for name in names]
+        return [*dict.fromkeys(SHARED + one for group in groups if group for one in group.names)]
+
     def _judge(self, facts: HealthFacts, bounds: Bounds) -> Judge:
         accounts = self._app_access.accounts
-        limits = {name: account.rate_limit or () for name, account in accounts.items()}
-        return Judge(facts=facts, bounds=bounds, limits=limits, engine=self._engine())
+        shared = [one for one in facts.accounts if one.name.startswith(SHARED)]
+        return Judge(
+            facts=dataclasses.replace(
+                facts, accounts=[one for one in facts.accounts if one not in shared]
+            ),
+            bounds=bounds,
+            limits={name: account.rate_limit or () for name, account in accounts.items()},
+            engine=self._engine(),
+            down={one.name.removeprefix(SHARED): one.why for one in shared if one.pauses},
+        )
 
     def _engine(self) -> str:
         found = self._app_access.settings.queue_engine

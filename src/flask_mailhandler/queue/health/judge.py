@@ -44,6 +44,7 @@ class Judge:
     :param facts: What the store tells.
     :param limits: The rate limits of each account.
     :param engine: The name of the engine.
+    :param down: The accounts that are down while others of their group send, and the error of each.
     :param dead: Whether the process of a mark has ended.
     """
 
@@ -51,6 +52,7 @@ class Judge:
     bounds: Bounds
     limits: Mapping[str, Limits]
     engine: str
+    down: Mapping[str, str] = dataclasses.field(default_factory=dict)
     dead: Callable[[str], bool] = is_dead
 
     def findings(self) -> list[QueueFinding]:
@@ -60,6 +62,7 @@ class Judge:
             *self._workers(),
             *self._ended_workers(),
             *(finding for account in self.facts.accounts for finding in self._account(account)),
+            *self._down(),
             *self._strangers(),
             *self._settled(),
             *self._clocks(),
@@ -174,6 +177,16 @@ class Judge:
                 "error",
             )
         return "It has the priority 'bulk', and workers are sending.", "warning"
+
+    def _down(self) -> Iterator[QueueFinding]:
+        for name, why in self.down.items():
+            yield QueueFinding(
+                "account-down",
+                "warning",
+                f"The account {name!r} is down, and other accounts send its mail: {_sentence(why)}"
+                " One message tries it again from time to time.",
+                name,
+            )
 
     def _strangers(self) -> Iterator[QueueFinding]:
         for name in self.facts.strangers:

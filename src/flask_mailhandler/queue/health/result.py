@@ -8,7 +8,14 @@ from collections.abc import Sequence
 
 FINDINGS = (
     *("store-unreachable", "wrong-tables", "no-worker", "dead-worker", "mail-late"),
-    *("account-paused", "account-unknown", "mail-held", "mail-failed", "clocks-apart"),
+    *(
+        "account-paused",
+        "account-down",
+        "account-unknown",
+        "mail-held",
+        "mail-failed",
+        "clocks-apart",
+    ),
 )
 """The names of all findings."""
 

@@ -29,6 +29,8 @@ class AccountFacts:
     """The first due time of each priority that has waiting rows."""
     paused_until: float = 0.0
     """When its pause ends; in the past if it is not paused."""
+    pauses: int = 0
+    """How often it was paused in a row."""
     why: str = ""
     """The error that paused it."""
     rate: str = "{}"

@@ -195,7 +195,8 @@ class RowSearch:
             text = f"[{json.dumps(wanted.recipient, ensure_ascii=False)}"
             where &= self._has("lower(recipients)", "recipient", text)
         where &= _between("created", wanted.created) & _between("due", wanted.due)
-        # A sum, so that SQLite limits the index by the stretch, which is shorter.
+        # A sum, which no index has. SQLite limits an index by the first of two comparisons, and
+        # the one of the stretch is the nearer limit.
         return where & _between("changed", wanted.changed, "changed + 0")
 
     def _has(self, column: str, name: str, text: str) -> _Where:
@@ -295,7 +296,7 @@ class _Stretch:
 
     @property
     def where(self) -> _Where:
-        """The conditions, with one comparison at each end that an index understands."""
+        """The conditions, with one comparison at each end for the index."""
         where = _Where()
         for sign, name, place in ((">", "low", self.low), ("<", "high", self.high)):
             if place is None:

@@ -138,7 +138,7 @@ class _Reader:
 
     def _account(self, name: str) -> AccountFacts:
         table = self._database.accounts
-        names = ("paused_until", "why", "rate", "rung_until")
+        names = ("paused_until", "pauses", "why", "rate", "rung_until")
         mine = (table.c.app == self._app) & (table.c.account == name)
         stored = sa.select(*(table.c[one] for one in names)).where(mine)
         found = self._connection.execute(stored).mappings().first()

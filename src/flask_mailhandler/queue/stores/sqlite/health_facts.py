@@ -22,7 +22,7 @@ from .file import LOCK_TIMEOUT
 from .file import SqliteFile
 
 _ACCOUNT = (
-    "SELECT paused_until, why, rate, rung_until FROM mail_queue_account"
+    "SELECT paused_until, pauses, why, rate, rung_until FROM mail_queue_account"
     " WHERE app = ? AND account = ?"
 )
 # These conditions have the words of the indexes. The states are literals, because those are
@@ -103,7 +103,7 @@ def _account(connection: sqlite3.Connection, app: str, name: str) -> AccountFact
         for (first,) in connection.execute(_FIRST, (app, name, priority))
     }
     stored = connection.execute(_ACCOUNT, (app, name)).fetchone()
-    names = ("paused_until", "why", "rate", "rung_until")
+    names = ("paused_until", "pauses", "why", "rate", "rung_until")
     return AccountFacts(name=name, due=due, **dict(zip(names, stored or (), strict=bool(stored))))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import against
 from . import dkim
+from . import error_mail
 from . import first_mail
 from . import imports
 from . import mailbox
@@ -27,6 +28,7 @@ from . import sending_large
 from . import sending_many
 from . import sending_one
 from . import sending_wide
+from . import telemetry
 from . import templates
 from .peers import versions
 from .servers import Missing
@@ -37,6 +39,7 @@ PARTS = {
     "rendering": lambda rounds: rendering.run(rounds),
     "memory": lambda rounds: memory.run(),
     "dkim": lambda rounds: dkim.run(rounds),
+    "error_mail": lambda rounds: error_mail.run(rounds),
     "mailbox": lambda rounds: mailbox.run(rounds),
     "templates": lambda rounds: templates.run(rounds),
     "queue": lambda rounds: queueing.run(rounds),
@@ -49,6 +52,7 @@ PARTS = {
     "sending_wide": lambda rounds: sending_wide.run(rounds),
     "sending_large": lambda rounds: sending_large.run(rounds),
     "providers": lambda rounds: providers.run(rounds),
+    "telemetry": lambda rounds: telemetry.run(rounds),
 }
 
 

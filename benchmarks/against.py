@@ -38,7 +38,7 @@ from .targets import Target
 
 # What is promised is promised compared with this revision.
 REVISION = "2cc3c60"
-_HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[1]
 _TURN = 0.02
 
 # Does something once, and returns what it took.
@@ -74,7 +74,7 @@ def run(revision: str, parts: list[str], rounds: int) -> list[Target]:
     :param rounds: The number of turns of each build; a tenth of it for what takes long.
     """
     rows: dict[str, list[Row]] = {}
-    with earlier(revision) as source, _build(source) as before, _build(_HERE / "src") as now:
+    with earlier(revision) as source, build(source) as before, build(HERE / "src") as now:
         for part in parts:
             rows[part] = [*PARTS[part](Builds(source, before, now), rounds)]
             print(f"\nMicroseconds, compared with {revision}: {part}\n")
@@ -133,13 +133,13 @@ def earlier(revision: str) -> Iterator[Path]:
     if not _commit(revision):
         raise Missing(f"no commit {revision}")
     archive = subprocess.run(
-        ["git", "archive", revision, "src"], cwd=_HERE, stdout=subprocess.PIPE, check=True
+        ["git", "archive", revision, "src"], cwd=HERE, stdout=subprocess.PIPE, check=True
     )
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
             tar.extractall(folder, filter="data")
         source = Path(folder) / "src"
-        for each in (source, _HERE / "src"):
+        for each in (source, HERE / "src"):
             compileall.compile_dir(each, quiet=1)
         yield source
 
@@ -147,11 +147,11 @@ def earlier(revision: str) -> Iterator[Path]:
 def _commit(revision: str) -> str:
     """Return the commit that a revision names, or "" if there is none."""
     command = ["git", "rev-parse", "--quiet", "--verify", f"{revision}^{{commit}}"]
-    done = subprocess.run(command, cwd=_HERE, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, cwd=HERE, stdout=subprocess.PIPE, text=True)
     return done.stdout.strip()
 
 
-def _build(source: Path) -> Program:
+def build(source: Path) -> Program:
     return python("build", environment={"PYTHONPATH": str(source)})
 
 
@@ -177,7 +177,7 @@ def _imports(builds: Builds, rounds: int) -> Iterator[Row]:
         return lambda: Spent(imports.measure(statement, source)[0], 0)
 
     for statement in (imports.OURS, imports.OURS_USED):
-        pair = Pair(act(statement, builds.source), act(statement, _HERE / "src"))
+        pair = Pair(act(statement, builds.source), act(statement, HERE / "src"))
         yield _row(statement, pair, max(rounds // 4, 2))
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings
 
+from compiled_once import keep_compiled
 from flask_mailhandler.queue import retry
 from flask_mailhandler.smtp.stream import Stream
 from mail_reader import MailReader
@@ -64,6 +65,8 @@ settings.register_profile(
 settings.load_profile("unhurried")
 # To run for a night: pytest --hypothesis-profile=thorough
 settings.register_profile("thorough", settings(), max_examples=2000)
+
+keep_compiled()
 
 
 # The tests that use one of these run in one worker of xdist, which alone starts or installs it.

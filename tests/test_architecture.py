@@ -19,6 +19,7 @@ from flask_mailhandler import MessageFields
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "flask_mailhandler"
+FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
 
 # The doors that lead up, by the file that opens each of them, and the room behind it.
 DOORS = {
@@ -53,8 +54,7 @@ def name_of(path: Path) -> str:
 @functools.cache
 def modules() -> dict[str, Imports]:
     """Every module of the package except its ``__init__``."""
-    paths = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]
-    return {name_of(path): imports_of(path) for path in paths}
+    return {name_of(path): imports_of(path) for path in FILES}
 
 
 def imports_of(path: Path) -> Imports:
@@ -118,6 +118,7 @@ def above(module: str) -> set[str]:
     return {room for room in higher if (module, room) not in DOORS}
 
 
+@pytest.mark.slow
 def test_the_table_is_complete() -> None:
     """Every room is in the table, and everything in the table is there."""
     top = {f"{path.name}/" if path.is_dir() else path.stem for path in PACKAGE.iterdir()}
@@ -128,12 +129,14 @@ def test_the_table_is_complete() -> None:
     assert len(top) <= 36
 
 
-@pytest.mark.parametrize("module", sorted(modules()))
+@pytest.mark.slow
+@pytest.mark.parametrize("module", sorted(map(name_of, FILES)))
 def test_imports_point_down(module: str) -> None:
     """A file imports from its own room and those below, for types and in functions too."""
     assert above(module) == set()
 
 
+@pytest.mark.slow
 def test_doors_open_late() -> None:
     """No file is loaded through a door."""
     early = {
@@ -146,6 +149,7 @@ def test_doors_open_late() -> None:
     assert early & DOORS == set()
 
 
+@pytest.mark.slow
 def test_circles() -> None:
     """Of all imports, of whatever kind, only those of a message and its writer make a circle."""
     graph = {
@@ -171,7 +175,8 @@ def reachable(graph: dict[str, set[str]], start: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("module", sorted(modules()))
+@pytest.mark.slow
+@pytest.mark.parametrize("module", sorted(map(name_of, FILES)))
 def test_who_knows_what(module: str) -> None:
     """A room uses those libraries that the table names."""
     others = {
@@ -183,6 +188,7 @@ def test_who_knows_what(module: str) -> None:
     assert others <= rooms()[room_of(module)] | {"flask_mailhandler"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "folder",
     sorted({path.parent for path in PACKAGE.rglob("*.py")}),
@@ -197,6 +203,7 @@ def test_each_folder_has_a_map(folder: Path) -> None:
     assert {name for name in inside - {"__init__"} if not re.search(rf"\b{name}\b", drawn)} == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "never"),
     [
@@ -406,6 +413,7 @@ def test_message_fields_are_those_of_message() -> None:
 
 
 # About 300 lines is where a file asks to be two.
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=name_of)
 def test_one_concept_one_file(path: Path) -> None:
     """No file has grown into two."""

@@ -9,7 +9,7 @@ The house, from the top down. A room imports only from itself and from the rooms
     pages          the mailbox, the queue, the previews; the page to unsubscribe; webhooks
     flask_mail     the names of Flask-Mail
     flask_mailman  a backend for Flask-Mailman
-    extension      Mail, current_mail, Mailer
+    extension      Mail, current_mail, Mailer, and the handler of Mail.error_handler
     queue          send_later: rows, stores, workers, engines
     previews       @mail.preview
     templating     mail.render: Jinja, Markdown, CSS, links
@@ -59,6 +59,7 @@ if t.TYPE_CHECKING:
     from .events.event import Event as Event
     from .events.kinds import EventKind as EventKind
     from .events.kinds import Severity as Severity
+    from .extension.error_mail.handler import ErrorMailHandler as ErrorMailHandler
     from .extension.mail import current_mail as current_mail
     from .extension.mail import Mail as Mail
     from .extension.mailer import Mailer as Mailer
@@ -136,6 +137,7 @@ _HOMES = {
     ],
     "events.event": ["Event"],
     "events.kinds": ["EventKind", "Severity"],
+    "extension.error_mail.handler": ["ErrorMailHandler"],
     "extension.mail": ["Mail", "current_mail"],
     "extension.mailer": ["Mailer"],
     "handlers.base": ["EmailHandler"],
@@ -216,6 +218,7 @@ __all__ = [
     "Element",
     "EmailHandler",
     "Envelope",
+    "ErrorMailHandler",
     "Event",
     "EventKind",
     "FileEmailHandler",

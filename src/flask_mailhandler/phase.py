@@ -88,6 +88,9 @@ class Outcome(Frozen):
     provider_id: str = ""
     """The identifier that a provider's API returned for the message to this recipient, for its
     later notifications. "" if there is none, as with SMTP."""
+    account: str = ""
+    """The account that this outcome is from, if it is not :attr:`.Report.account`: another one got
+    the message for the other recipients."""
 
     def __init__(
         self,
@@ -98,6 +101,7 @@ class Outcome(Frozen):
         text: str = "",
         about: About | None = None,
         provider_id: str = "",
+        account: str = "",
     ) -> None:
         put = object.__setattr__
         put(self, "recipient", recipient)
@@ -107,6 +111,7 @@ class Outcome(Frozen):
         put(self, "text", text)
         put(self, "about", None if state is State.ACCEPTED else about or About.RECIPIENT)
         put(self, "provider_id", provider_id)
+        put(self, "account", account)
 
     def __str__(self) -> str:
         reply = " ".join(filter(None, (str(self.code or ""), self.enhanced_code, self.text)))

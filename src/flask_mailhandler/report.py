@@ -57,9 +57,10 @@ class Report(Frozen):
     error: DeliveryError | None = None
     """What went wrong, if any recipient was not accepted."""
     safe_until: datetime.datetime | None = None
-    """The time until which it is safe to send the message again although it may have been accepted:
-    until then, the provider recognizes its idempotency key. It has a time zone. None if there is no
-    such key, as with SMTP."""
+    """The time, with its zone, until which it is safe to send the message again although it may
+    have been accepted: the provider recognizes its key. None if there is none, as with SMTP."""
+    account: str = ""
+    """The account that sent it, even if ``MAIL_FAILOVER`` chose it; "" without an app."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class Report(Frozen):
         outcomes: tuple[Outcome, ...],
         error: DeliveryError | None = None,
         safe_until: datetime.datetime | None = None,
+        account: str = "",
     ) -> None:
         put = object.__setattr__
         put(self, "message", message)
@@ -75,13 +77,12 @@ class Report(Frozen):
         put(self, "outcomes", outcomes)
         put(self, "error", error)
         put(self, "safe_until", safe_until)
+        put(self, "account", account)
 
     @property
     def ok(self) -> bool:
         """Whether every recipient was accepted. False if a ``before_send`` function stopped it."""
-        return bool(self.outcomes) and all(
-            outcome.state is State.ACCEPTED for outcome in self.outcomes
-        )
+        return bool(self.outcomes) and all(o.state is State.ACCEPTED for o in self.outcomes)
 
     @property
     def failed(self) -> bool:
@@ -139,6 +140,8 @@ class Job(Frozen):
     """The delivery notifications that the message asks for, if it asks for any."""
     repeats: bool = False
     """Whether an earlier attempt may have been accepted, so that the server may recognize it."""
+    account: str = ""
+    """The account that sends it; "" without an app."""
 
     def __init__(
         self,
@@ -149,6 +152,7 @@ class Job(Frozen):
         timeout: float | None = None,
         dsn: DSN | None = None,
         repeats: bool = False,
+        account: str = "",
     ) -> None:
         put = object.__setattr__
         put(self, "message", message)
@@ -158,6 +162,7 @@ class Job(Frozen):
         put(self, "timeout", timeout)
         put(self, "dsn", dsn)
         put(self, "repeats", repeats)
+        put(self, "account", account)
 
 
 Observe: t.TypeAlias = Callable[[Phase, Job], None]
@@ -189,10 +194,8 @@ class DeliveryError(MailError):
 
 
 class DeferredError(DeliveryError):
-    """The message was not accepted now. Sending it again later is safe.
-
-    If :attr:`.Report.safe_until` is set, it is safe until then.
-    """
+    """The message was not accepted now. Sending it again later is safe. If
+    :attr:`.Report.safe_until` is set, it is safe until then."""
 
     retry_after: float | None = None
     """The seconds for which the server wants no message from this account, or 0 if it does not say
@@ -239,10 +242,10 @@ class BatchError(MailError):
     def __init__(self, reports: Sequence[Report]) -> None:
         self.reports: tuple[Report, ...] = tuple(reports)
         failed = [report for report in self.reports if report.failed]
-        first = failed[0].error if failed else None
+        first = str(failed[0].error if failed else None).rstrip(".")
         super().__init__(
             f"{len(failed)} of {len(self.reports)} messages were accepted for no recipient."
-            f" The first error: {str(first).rstrip('.')}. See .reports for each message."
+            f" The first error: {first}. See .reports for each message."
         )
 
     def __reduce__(self) -> tuple[t.Any, ...]:
@@ -259,8 +262,7 @@ FAILURES: t.Final[Mapping[State, type[DeliveryError]]] = {
 
 def state_of(error: DeliveryError) -> State:
     """Return the state of the recipients that an error is about."""
-    found = (state for state, kind in FAILURES.items() if isinstance(error, kind))
-    return next(found, State.REFUSED)
+    return next((s for s, kind in FAILURES.items() if isinstance(error, kind)), State.REFUSED)
 
 
 def is_graver(state: State, error: DeliveryError) -> bool:
@@ -288,7 +290,7 @@ def conclude(
         unknown, deferred, refused.
     :param safe_until: See :attr:`.Report.safe_until`.
     """
-    return report_on(job.message, job.message_id, outcomes, error, safe_until=safe_until)
+    return report_on(job.message, job.message_id, outcomes, error, safe_until, job.account)
 
 
 def report_on(
@@ -296,14 +298,13 @@ def report_on(
     message_id: str,
     outcomes: Iterable[Outcome],
     error: DeliveryError | None = None,
-    *,
     safe_until: datetime.datetime | None = None,
+    account: str = "",
 ) -> Report:
     """Make the report of a message, like :func:`conclude`, but without a job."""
     found = tuple(outcomes)
-    if error is None:
-        error = _summary(found)
-    report = Report(message, message_id, found, error, safe_until)
+    error = error or _summary(found)
+    report = Report(message, message_id, found, error, safe_until, account)
     if error is not None:
         error.report = report
     return report

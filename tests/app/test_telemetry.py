@@ -22,14 +22,21 @@ from opentelemetry.trace import StatusCode
 from quart import Quart
 
 from flask_mailhandler import Address
+from flask_mailhandler import conclude
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import DeliveryError
+from flask_mailhandler import EmailHandler
 from flask_mailhandler import Event
 from flask_mailhandler import EventKind
 from flask_mailhandler import Mail
+from flask_mailhandler import Message
 from flask_mailhandler import MessageError
+from flask_mailhandler import Outcome
+from flask_mailhandler import Phase
+from flask_mailhandler import State
 from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.app.listeners import tell
+from flask_mailhandler.app.telemetry import watch
 from forking import in_child
 from observing import Observed
 from sending import in_groups
@@ -38,10 +45,15 @@ from sending import letters
 from sending import PATIENT
 from sending import Scripted
 from servers.actions import DROP
+from servers.providers import FAKES
 
 if t.TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Iterator
 
+    from flask_mailhandler import Job
+    from flask_mailhandler import Report
+    from flask_mailhandler.report import Observe
     from sending import Listener
 
 DEFAULT = ("default",)
@@ -332,6 +344,60 @@ def test_a_captured_message(observed: Observed) -> None:
     ]
 
 
+def test_an_api(observed: Observed) -> None:
+    """A request to the API of a provider is an exchange with its server, and has its phases."""
+    with FAKES["postmark"]() as fake:
+        app = Flask("shop")
+        app.config.update({f"MAIL_{name.upper()}": value for name, value in PATIENT.items()})
+        app.config.update(MAIL_URL=fake.mail_url, MAIL_TELEMETRY=observed.key)
+        mail = Mail(app, cli=None)
+        with app.app_context():
+            for _ in range(2):
+                assert mail.send(letter()).ok
+            mail.handler.close()
+
+    first, second = observed.named("send default")
+    found = dict(first.attributes or {})
+    assert (found["messaging.system"], found["network.protocol.name"]) == ("postmark", "http")
+    assert found["server.address"] == "127.0.0.1"
+    names = [child.name for child in observed.children(first)]
+    assert names == ["prepare default", "session default", "exchange default"]
+    exchange = observed.children(second)[-1]
+    assert exchange.name == "exchange default"
+    assert {*(exchange.attributes or {})} == {
+        "mailhandler.phase.content.time",
+        "mailhandler.phase.end_of_data.time",
+    }
+
+
+class OddEmailHandler(EmailHandler):
+    """Has attributes with the names of those of other handlers."""
+
+    provider = "Pigeon"
+
+    @property
+    def server(self) -> t.Any:
+        raise RuntimeError("not now")
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        for job in jobs:
+            observe(Phase.END_OF_DATA, job)
+            yield conclude(job, [Outcome(to, State.ACCEPTED) for to in job.envelope.recipients])
+
+
+def test_a_handler_of_the_app(observed: Observed) -> None:
+    """The class of a handler of the app is its system, whatever else it has."""
+    app = Flask("shop")
+    app.config.update(MAIL_HANDLER=OddEmailHandler, MAIL_TELEMETRY=observed.key)
+    mail = Mail(app, cli=None)
+    with app.app_context():
+        assert mail.send(letter()).ok
+
+    found = dict(observed.one("send default").attributes or {})
+    assert found["messaging.system"] == "OddEmailHandler"
+    assert "server.address" not in found
+
+
 class Broken(SpanProcessor, Sampler):
     """Raises wherever it is called."""
 
@@ -447,11 +513,54 @@ def test_after_a_fork(scripted: Scripted, observed: Observed) -> None:
             assert telemetry is not None
             return {key[1:]: n for key, n in telemetry.sums.tally.sums().items() if len(key) == 3}
 
-        with telemetry.sums.tally._changing:
-            in_the_child = in_child(send)
+        held, forked = threading.Event(), threading.Event()
+
+        def count() -> None:
+            assert telemetry is not None
+            with telemetry.sums.tally._changing:
+                held.set()
+                forked.wait(60)
+
+        thread = threading.Thread(target=count)
+        thread.start()
+        assert held.wait(60)
+        in_the_child = in_child(send)
+        forked.set()
+        thread.join()
 
     assert isinstance(in_the_child, dict)
     assert in_the_child["default", "accepted"] == 1
+
+
+def test_a_message_given_up(scripted: Scripted, observed: Observed) -> None:
+    """The garbage collector may report a message while the same thread reports another one."""
+    app, mail = mail_of(scripted(), observed.key)
+    with app.app_context():
+        telemetry = registration_of(app).telemetry
+        assert telemetry is not None
+        with telemetry.sums.tally._changing:
+            mail.send(letter())
+
+    assert observed.points()["mailhandler.recipients"] == {("accepted", "default"): 1}
+
+
+def test_the_clock_is_set(
+    scripted: Scripted, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is put back during a message makes no time negative."""
+    app, mail = mail_of(scripted(), observed.key)
+
+    def put_back(message: Message) -> Message:
+        monkeypatch.setattr(watch, "time_ns", lambda: 0)
+        return message
+
+    mail.before_send(put_back)
+    with app.app_context():
+        mail.send(letter())
+
+    for span in observed.spans:
+        assert (span.start_time or 0) <= (span.end_time or 0)
+    assert min(observed.points()["mailhandler.phase.time"].values()) > 0
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wide terminal, which wraps no line, a password in the environment, and a folder of the
     test that does not count as a temporary one."""
     monkeypatch.setattr("flask_mailhandler.cli.production.waiting.TEMPORARY", Path("/not/here"))
+    monkeypatch.setattr("flask_mailhandler.cli.production.deployment.TIMEOUT", 60.0)
     monkeypatch.setattr("flask_mailhandler.cli.table._WIDEST", 2000)
     monkeypatch.setenv("COLUMNS", "2000")
     monkeypatch.setenv("FLASK_MAIL_PASSWORD", PASSWORD)
@@ -287,10 +288,16 @@ def test_nothing_to_do(good: dict[str, t.Any], server: ScriptedServer, tmp_path:
             "MAIL_QUEUE is not set",
         ),
         (
-            {"MAIL_QUEUE": "/no/such/folder/queue.sqlite"},
+            {"MAIL_QUEUE": "/dev/null/queue.sqlite"},
             "Mail that waits survives a restart.",
             "to do",
-            "cannot write into /no/such/folder",
+            "cannot write into /dev/null",
+        ),
+        (
+            {"MAIL_QUEUE": "/not/here/queue.sqlite"},
+            "Mail that waits survives a restart.",
+            "to do",
+            "is a temporary file",
         ),
         (
             {"MAIL_QUEUE": "sqlalchemy"},
@@ -382,10 +389,13 @@ def test_what_the_app_has_added(good: dict[str, t.Any], tmp_path: Path) -> None:
     class ErrorMailHandler(logging.NullHandler):
         pass
 
-    app = create_app({**good, "MAIL_ACCOUNTS": {"backup": {"host": "localhost"}}}, tmp_path)
-    app.config["MAIL_TELEMETRY"] = True
+    app = Flask("shop", instance_path=str(tmp_path))
+    app.config.update(good, MAIL_ACCOUNTS={"backup": {"host": "localhost"}}, MAIL_TELEMETRY=True)
+    mail = Mail(app)
     app.config["MAIL_FAILOVER"] = ["default", "backup"]
-    app.register_blueprint(Blueprint("mail_queue", __name__))
+    staff = Blueprint("staff", __name__, url_prefix="/staff")
+    staff.register_blueprint(mail.queue_page(lambda view: lambda **options: view(**options)))
+    app.register_blueprint(staff)
     handler = ErrorMailHandler()
     app.logger.addHandler(handler)
     try:

@@ -14,6 +14,8 @@ import pytest
 from flask_mailhandler import current_mail
 from flask_mailhandler import Mailer
 from flask_mailhandler.cli.new_names import OF_MAILER
+from running_pytest import ALONE
+from running_pytest import unmeasured
 
 pytestmark = pytest.mark.slow
 
@@ -76,9 +78,11 @@ def run(folder: Path, *command: str) -> tuple[int, str]:
 def run_pytest(folder: Path, *arguments: str) -> str:
     """Run pytest as a user does, not as ``python -m``, which finds more modules."""
     code = "import sys; sys.path.remove(''); import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+    options = [*ALONE, "-q", "-W", "error", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-c", code, "-q", "-W", "error", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-c", code, *options, *arguments],
         cwd=folder,
+        env=unmeasured(),
         capture_output=True,
         text=True,
         timeout=300,

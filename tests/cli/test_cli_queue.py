@@ -108,6 +108,19 @@ def test_status_of_many(full: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert full.queue.stats(up_to=3).counts[RowState.WAITING] == 3
 
 
+def test_list_of_a_recipient(full: Shop) -> None:
+    """list --to shows the messages to one recipient, however old they are."""
+    numbers = re.findall(r"^ *(\d+) ", run(full, "queue", "list", "--to", "B@example.com")[1], re.M)
+
+    assert numbers == ["4"]
+    assert (
+        run(full, "queue", "list", "--to", "held@example.com", "--state", "sent")[1]
+        == "No messages.\n"
+    )
+    assert run(full, "queue", "list", "--to", "b")[0] == 1
+    assert "to must be a whole address" in run(full, "queue", "list", "--to", "b")[1]
+
+
 def test_how_long_it_waits(tmp_path: Path) -> None:
     """status says how long the oldest due message is overdue."""
     with shop(tmp_path) as here:

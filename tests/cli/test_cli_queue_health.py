@@ -33,7 +33,9 @@ def here(tmp_path: Path) -> Iterator[Shop]:
 
 def run(here: Shop, *arguments: str) -> tuple[int, str]:
     """Run the command, and return the exit code and the output."""
-    result = here.app.test_cli_runner().invoke(args=["mail", "queue", "health", *arguments])
+    result = here.app.test_cli_runner().invoke(
+        args=["mail", "queue", "health", "--timeout", "60s", *arguments]
+    )
     return result.exit_code, result.output
 
 

@@ -78,7 +78,8 @@ def where_the_app_is(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch)
 
 
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", "-v", *arguments)
+    plugins = ["-p", "no:hypothesispytest", "-p", "no:cacheprovider"]
+    return pytester.runpytest_subprocess(*plugins, "-v", *arguments)
 
 
 def test_each_sample_is_a_test(pytester: pytest.Pytester) -> None:

@@ -461,6 +461,7 @@ def test_api(shop: Shop, browser: FlaskClient) -> None:
             "code": 550,
             "enhanced_code": "5.1.1",
             "text": "no such user",
+            "account": "news",
         }
     ]
     assert change(browser, "api/queue/2/retry").get_json() == {"changed": 1}

@@ -28,6 +28,8 @@ if t.TYPE_CHECKING:
     from flask_mailhandler.queue.stores.base import Store
     from storing import Place
 
+pytestmark = pytest.mark.slow
+
 _NO_LIMIT: dict[str, t.Any] = {}
 
 
@@ -108,6 +110,11 @@ LIMIT = {"default": [(1, 3600.0)]}
         ({"claimed": [claimed(-31)]}, ["error dead-worker"]),
         ({"claimed": [claimed(121)]}, ["warning dead-worker"]),
         ({"claimed": [claimed(-31, "")]}, ["error dead-worker"]),
+        ({"claimed": [claimed(-1), claimed(-2)]}, ["warning dead-worker"]),
+        (
+            {"claimed": [claimed(-1), claimed(-40), claimed(-90)]},
+            ["error dead-worker", "warning dead-worker"],
+        ),
         (
             {"accounts": [account(121.0)], "claimed": [claimed(-1)]},
             ["error no-worker", "warning dead-worker"],
@@ -128,6 +135,9 @@ LIMIT = {"default": [(1, 3600.0)]}
         ({"accounts": [account(400.0, rate=spent(ago=9e3))], "limits": LIMIT}, STALLED),
         ({"accounts": [account(400.0, rate=spent(0))], "limits": LIMIT}, STALLED),
         ({"accounts": [account(400.0, rate="{")], "limits": LIMIT}, STALLED),
+        ({"accounts": [account(400.0, rate="[]")], "limits": LIMIT}, STALLED),
+        ({"accounts": [account(400.0, rate='{"1/3600": 7}')], "limits": LIMIT}, STALLED),
+        ({"accounts": [account(400.0, rate='{"1/3600": {"x": 1}}')], "limits": LIMIT}, STALLED),
         # What a person must look at.
         ({"strangers": ["old"]}, ["warning account-unknown"]),
         ({"recent": {RowState.HELD: 1}}, ["warning mail-held"]),

@@ -1,4 +1,4 @@
-"""``mail.queue.health()`` while the store is away, locked, old, or not there yet."""
+"""``mail.queue.health(timeout=60.0)`` while the store is away, locked, old, or not there yet."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import typing as t
 
 import pytest
 import sqlalchemy as sa
+from dramatiq import broker as dramatiq_broker
+from dramatiq.brokers.stub import StubBroker
 from sqlalchemy import event
 
 from clocks import skewed
@@ -28,6 +30,7 @@ from sending import Scripted
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
 from servers.postgresql import Postgresql
+from servers.waiting import until
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +74,7 @@ def test_nothing_is_created_or_started(named: str, tmp_path: Path) -> None:
     """A queue that was never used is healthy, and a look at it creates no file and starts no
     thread."""
     with shop(tmp_path / "new", MAIL_QUEUE=named, MAIL_QUEUE_ENGINE="thread") as here:
-        health = here.queue.health()
+        health = here.queue.health(timeout=60.0)
 
         assert (health.status, health.age) == ("healthy", None)
         assert not [*tmp_path.glob("new/*")]
@@ -87,7 +90,7 @@ def test_nothing_is_written(named: str, tmp_path: Path) -> None:
     before = hashlib.sha256(file.read_bytes()).digest()
 
     with shop(tmp_path, MAIL_QUEUE=named) as other:
-        health = other.queue.health()
+        health = other.queue.health(timeout=60.0)
 
     assert (health.status, health.claimed) == ("healthy", 0)
     assert [*tmp_path.iterdir()] == [file]
@@ -99,7 +102,7 @@ def test_in_the_process_that_sends(tmp_path: Path) -> None:
     with shop(tmp_path) as here:
         for number in range(3):
             here.mail.send_later(letter(f"{number}@example.com"))
-            assert here.queue.health().ok
+            assert here.queue.health(timeout=60.0).ok
         assert here.states == ["waiting"] * 3
 
 
@@ -131,7 +134,7 @@ def test_other_files(
     make(tmp_path / "queue.sqlite")
 
     with shop(tmp_path, MAIL_QUEUE="queue.sqlite") as here:
-        health = here.queue.health()
+        health = here.queue.health(timeout=60.0)
 
         assert names(health) == ([f"error {expected}"] if expected else [])
         assert said in " ".join(one.text for one in health.findings)
@@ -147,9 +150,9 @@ def test_wrong_options(tmp_path: Path) -> None:
     """An unknown account or finding is an error, which names those that there are."""
     with shop(tmp_path) as here:
         with pytest.raises(ConfigurationError, match="default"):
-            here.queue.health(using="news")
+            here.queue.health(timeout=60.0, using="news")
         with pytest.raises(ConfigurationError, match=r"no finding 'worker'.*no-worker"):
-            here.queue.health(only=["worker"])
+            here.queue.health(timeout=60.0, only=["worker"])
 
 
 def test_only_some_findings(tmp_path: Path) -> None:
@@ -158,11 +161,11 @@ def test_only_some_findings(tmp_path: Path) -> None:
         here.mail.send_later(letter("ann@example.com"), using="news")
         here.queue.store.alter_pause("news", lambda before: Pause(9e9, 1, "no route"))
 
-        assert names(here.queue.health()) == ["warning account-paused"]
-        assert names(here.queue.health(using="default")) == []
-        assert names(here.queue.health(only=["no-worker", "dead-worker"])) == []
-        assert names(here.queue.health(only=FINDINGS)) == ["warning account-paused"]
-        assert here.queue.health(using="default").age == 0.0
+        assert names(here.queue.health(timeout=60.0)) == ["warning account-paused"]
+        assert names(here.queue.health(timeout=60.0, using="default")) == []
+        assert names(here.queue.health(timeout=60.0, only=["no-worker", "dead-worker"])) == []
+        assert names(here.queue.health(timeout=60.0, only=FINDINGS)) == ["warning account-paused"]
+        assert here.queue.health(timeout=60.0, using="default").age == 0.0
 
 
 # Workers
@@ -184,17 +187,17 @@ def test_a_worker_that_was_killed(tmp_path: Path, scripted: Scripted) -> None:
         here.mail.send_later(letter("bob@example.com"))
         assert not killer.work(url_of(server))
 
-        health = here.queue.health()
+        health = here.queue.health(timeout=60.0)
         assert names(health) == ["warning dead-worker"]
         assert "A worker (process " in text(health)
         assert "ended while it sent 2 messages" in text(health)
         assert health.claimed == 2
 
         with skewed(100.0):  # the lease has ended
-            assert names(here.queue.health()) == ["error dead-worker"]
+            assert names(here.queue.health(timeout=60.0)) == ["error dead-worker"]
 
         here.queue.run_once()
-        assert here.queue.health().claimed == 0
+        assert here.queue.health(timeout=60.0).claimed == 0
 
 
 def test_a_worker_that_sends(tmp_path: Path, scripted: Scripted) -> None:
@@ -203,7 +206,7 @@ def test_a_worker_that_sends(tmp_path: Path, scripted: Scripted) -> None:
     here = Shop(tmp_path)
 
     def look(line: str, connection: Connection) -> str:
-        seen.append(here.queue.health())
+        seen.append(here.queue.health(timeout=60.0))
         return "250 2.1.5 ok"
 
     server = scripted(on={"RCPT": look})
@@ -218,6 +221,29 @@ def test_a_worker_that_sends(tmp_path: Path, scripted: Scripted) -> None:
     assert {name for health in seen for name in names(health)} <= {"warning mail-late"}
     assert len(seen) == 31
     assert seen[0].claimed == 20
+
+
+def test_a_broker_without_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the broker was told and no worker has answered, the text says so. A look tells nothing."""
+    monkeypatch.setattr(dramatiq_broker, "global_broker", StubBroker())
+    with shop(tmp_path, MAIL_QUEUE_ENGINE="dramatiq") as here:
+        here.mail.send_later(letter("ann@example.com"))
+        until(lambda: rung(here), 60.0, "a ring")
+        here.queue.engine.close()
+        here.later(here.rows[0])
+
+        health = here.queue.health(timeout=60.0, max_silence=0.5)
+
+        assert names(health) == ["error no-worker"]
+        assert "dramatiq MODULE. The broker was told of the mail, and no worker" in text(health)
+        assert health.engine == "dramatiq"
+        assert not [one for one in threading.enumerate() if "lookout" in one.name]
+
+
+def rung(here: Shop) -> float:
+    """Return until when a ring of a broker waits for an answer."""
+    facts = here.queue.store.health_facts(["default"], 60.0)
+    return 0.0 if facts is None else facts.accounts[0].rung_until
 
 
 # A server

@@ -75,6 +75,12 @@ def test_other_name(mailoutbox, outbox, client):
 """
 
 
+@pytest.fixture(autouse=True)
+def only_plugins_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To load Hypothesis takes a third of the time of these tests."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+
+
 @pytest.fixture
 def shop(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makepyfile(shop=APP, test_shop=TESTS)
@@ -84,8 +90,11 @@ def shop(pytester: pytest.Pytester) -> pytest.Pytester:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["-p", "no:flask"], ["-p", "flask"], ["-p", "no:flask", "-n", "2"]],
-    ids=["alone", "pytest-flask", "xdist"],
+    [
+        pytest.param(["-p", "no:flask"], id="alone"),
+        pytest.param(["-p", "flask"], id="pytest-flask"),
+        pytest.param(["-p", "no:flask", "-n", "2"], id="xdist", marks=pytest.mark.slow),
+    ],
 )
 def test_outbox(shop: pytest.Pytester, arguments: list[str]) -> None:
     """outbox works with the app of the user, with and without pytest-flask, and under xdist."""
@@ -123,7 +132,13 @@ def test_both(client, outbox, smtp_server):
 """
 
 
-@pytest.mark.parametrize("arguments", [["-p", "no:flask"], ["-p", "no:flask", "-n", "2"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["-p", "no:flask"], id="alone"),
+        pytest.param(["-p", "no:flask", "-n", "2"], id="xdist", marks=pytest.mark.slow),
+    ],
+)
 def test_smtp_server(shop: pytest.Pytester, arguments: list[str]) -> None:
     """smtp_server gets the messages of the user's app over the wire."""
     shop.makepyfile(test_shop=WIRE)

@@ -4,6 +4,7 @@
 
     app.config ── settings ── Settings ── account ── handler
                   flask_mail_keys, queue_keys, base_url, placeholders, unknown_keys
+                  groups                          failover and spread: an account of accounts
 
     Mail ── registrations ── registration     one app: settings, handlers, captures, observers
                              capturing, dev_mailbox, other_accounts, other_extension,

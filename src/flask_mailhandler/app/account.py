@@ -28,12 +28,13 @@ from ..handlers import PROVIDERS
 from ..handlers.base import EmailHandler
 
 if t.TYPE_CHECKING:
+    from ..handlers.failover.plan import Plan
     from ..handlers.memory import MemoryEmailHandler
 
 Values: t.TypeAlias = "Mapping[str, object]"
 """Options by name: in lower case and without ``MAIL_``."""
 # Keys of an account besides the options of its handler.
-ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit"})
+ACCOUNT_KEYS = frozenset({"handler", "url", "rate_limit", "failover", "spread"})
 Label: t.TypeAlias = Callable[[str], str]
 """Returns the name under which the user wrote an option, for errors."""
 
@@ -70,6 +71,13 @@ class Account(Frozen):
     places: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Where the user wrote each option, or would write it, for hints in errors: ``'port' in
     MAIL_URL``."""
+    group: Plan | None = None
+    """The accounts that its messages are passed to, if MAIL_FAILOVER or MAIL_SPREAD says so."""
+
+    @property
+    def alone(self) -> Account:
+        """The same account without its group: its own server."""
+        return self if self.group is None else dataclasses.replace(self, group=None)
 
     def build(self, wanted: object) -> EmailHandler:
         """Build a handler of the *wanted* kind with this account's options.
@@ -79,9 +87,11 @@ class Account(Frozen):
         cls = find(wanted, self.label("handler"))
         own_method = t.cast(t.Any, cls.from_config).__func__
         if own_method is not t.cast(t.Any, EmailHandler.from_config).__func__:
-            return cls.from_config(self.options)
-        handler = cls.from_config(self.options, self.label)
-        vars(handler).setdefault("_places", {}).update(self.places)
+            handler = cls.from_config(self.options)
+        else:
+            handler = cls.from_config(self.options, self.label)
+            vars(handler).setdefault("_places", {}).update(self.places)
+        vars(handler)["of_account"] = self.name
         return handler
 
     def in_memory(self) -> MemoryEmailHandler:

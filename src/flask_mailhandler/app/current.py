@@ -15,6 +15,8 @@ NAME = "mailhandler"
 """Where an app stores its Mail: ``app.extensions[NAME]``."""
 REGISTRATION = "mailhandler.registration"
 """Where an app stores its registration, next to its Mail."""
+AT_SHUTDOWN = "at shutdown"
+"""Where a registration stores what else to drain when a server stops: ``edges[AT_SHUTDOWN]``."""
 
 
 def app_in_context() -> App:

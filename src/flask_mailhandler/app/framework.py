@@ -94,3 +94,20 @@ def current_request() -> Request | None:
     elif (quart := sys.modules.get("quart")) is not None and quart.has_request_context():
         current = quart.request._get_current_object()
     return current
+
+
+def current_session() -> t.Any:
+    """Return the session of the current request, the object itself; None without one. Nothing is
+    loaded, and the session is not marked as accessed."""
+    context: t.Any = _current_context()
+    if context is not None and not hasattr(context, "request"):
+        # Before Flask 3.2, and in Quart, a request has a context of its own.
+        context = None
+        if has_request_context():
+            from flask.globals import request_ctx
+
+            context = request_ctx._get_current_object()  # type: ignore[attr-defined]
+        elif (quart := sys.modules.get("quart")) is not None and quart.has_request_context():
+            context = quart.globals.request_ctx._get_current_object()
+    found = {} if context is None else vars(context)
+    return found.get("_session", found.get("session"))

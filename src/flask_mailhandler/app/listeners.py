@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import typing as t
+from collections.abc import Callable
 from collections.abc import Sequence
 
 from ..events.event import Event
@@ -20,9 +21,12 @@ from ..signals import refuse_coroutine
 from .listener import Listener as Listener
 from .unsubscribing import left_by_mail
 from .verifying import verified
+from .wrong_arguments import check_not_async
 
 if t.TYPE_CHECKING:
     from .listener import Hearing
+
+E = t.TypeVar("E", bound="Callable[[Event], object]")
 
 _SIGNALS = {
     EventKind.BOUNCED: message_bounced,
@@ -40,6 +44,20 @@ def kinds_of(names: Sequence[EventKind | str]) -> frozenset[EventKind]:
         if name not in EventKind.__members__.values():
             raise ValueError(f"There is no event {name!r}: write one of {', '.join(EventKind)}.")
     return frozenset(map(EventKind, names)) or frozenset(EventKind)
+
+
+def registering(listeners: list[Listener], names: Sequence[t.Any]) -> Callable[[E], E]:
+    """Return the decorator that adds a function: see :meth:`.Mail.on_event`."""
+    if len(names) == 1 and callable(names[0]):
+        raise TypeError("on_event needs parentheses: write @mail.on_event().")
+    known = kinds_of(names)
+
+    def register(function: E) -> E:
+        check_not_async(function, "on_event")
+        listeners.append(Listener(function, known))
+        return function
+
+    return register
 
 
 def handle_notification(mine: Hearing, octets: bytes, recipient: str | None) -> list[Event]:

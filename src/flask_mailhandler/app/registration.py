@@ -151,8 +151,27 @@ class Registration:
             return mailbox_handler(account, self.app)
         if kind == "memory":
             return account.in_memory()
-        built = account.build(kind)
-        return built.with_handlers(functools.partial(self._handler_for, account.name))
+        if account.group is not None and kind is account.group:
+            from .groups import group_handler  # few apps have more than one way out
+
+            own_handler = functools.partial(self._own_handler, account.name)
+            return group_handler(account, own_handler, self.edges)
+        built = account.build(kind).with_handlers(
+            functools.partial(self._handler_for, account.name)
+        )
+        vars(built)["of_account"] = account.name
+        return built
+
+    def _own_handler(self, group: str, name: str) -> EmailHandler:
+        """Return the handler of an account itself, for the handler of *group*."""
+        if name != group:
+            from .other_accounts import check_circle
+
+            check_circle(self._passes_on, group, name)
+        account, app = self.settings.account(name).alone, self.app
+        kind = self.settings.choose(account, testing=app.testing, debug=app.debug)
+        found = self._handlers.get((name, kind)) or self._build(account, kind)
+        return self._handlers.setdefault((name, kind), found)
 
     def _handler_for(self, account: str, other: str) -> EmailHandler:
         """Return the handler of another account, for the handler of *account*."""
@@ -160,6 +179,12 @@ class Registration:
 
         check_circle(self._passes_on, account, self.settings.account(other).name)
         return self.handler(other)
+
+    def passes_on(self, using: str | None) -> bool:
+        """Whether an account passes its messages to others now, which it does not in a test."""
+        account = self.settings.account(using)
+        kind = self.settings.choose(account, testing=self.app.testing, debug=self.app.debug)
+        return account.group is not None and kind is account.group and not self._captures
 
     def sends(self, using: str | None) -> bool:
         """Whether the handler in force really sends; a capture counts as if it did."""
@@ -184,12 +209,24 @@ class Registration:
         account = self.settings.account(using)
         return self._rate_limits.setdefault(account.name, RateLimit(account.rate_limit or ()))
 
+    # For a call that waits for the limits of the accounts of a group: see handlers/failover
+
+    def limited(self, account: str) -> bool:
+        """Whether an account has a rate limit."""
+        return self.rate_limit(account).limited
+
+    def enter(self, account: str) -> bool:
+        """Wait until an account may send a message, and count it."""
+        self.rate_limit(account).wait()
+        return True
+
     # Functions of the app, and captures of a test
 
     def add_observer(self, observer: Observe) -> None:
         """Call a function with the phase and the job before each phase of a message begins.
 
-        Telemetry will use it. It is private to this package as yet.
+        It is private to this package as yet. Telemetry does not use it: a worker takes an observer
+        to be slow, and stores each result at once.
         """
         with self._changing:
             self._observers = (*self._observers, observer)
@@ -235,7 +272,7 @@ class Registration:
     def tell(self, report: Report, using: str | None) -> None:
         """Log a report and send its signal."""
         if report.error is not None or logger.isEnabledFor(logging.INFO):
-            log_report(report, using or DEFAULT)
+            log_report(report, report.account or using or DEFAULT)
         # The garbage collector may report a send that was given up, after its app is gone.
         app = self._app()
         if not report.outcomes or app is None:

@@ -110,6 +110,15 @@ class Registrations:
                 " the function that creates the app."
             ) from None
 
+    def find(self, app: App) -> Registration | None:
+        """Return the registration of an app, or None."""
+        return self._by_app.get(app)
+
+    def last(self) -> Registration | None:
+        """Return the registration of the app that was registered last; None without one."""
+        registrations = [*self]
+        return registrations[-1] if registrations else None
+
     @contextlib.contextmanager
     def capture(self, app: App | None, server: SMTPServer | None) -> Iterator[Outbox]:
         """Capture the mail of an app; without *app*, of the current app, or of all apps."""

@@ -19,6 +19,7 @@ from ..handlers.unreported import without_delivery
 from ..message.given import AnyMessage
 from ..report import Report
 from .account import DEFAULT
+from .rate_limit import RateLimit
 from .registration import Registration
 
 
@@ -83,6 +84,8 @@ class SendCall:
     def send_each(self, messages: Iterable[AnyMessage], connections: int) -> Iterator[Report]:
         """Send lazily, within the rate limit of the account."""
         limit = self._registration.rate_limit(self._using)
+        if self._registration.settings.account(self._using).group is not None:
+            self.handler, limit = self._paced(limit)
         prepared = map(
             self._prepare if self._screen is None else self._screened, limit.each(messages)
         )
@@ -99,6 +102,15 @@ class SendCall:
                 report = without_delivery(parts.stopped.pop())
                 self._tell(report)
                 yield report
+
+    def _paced(self, limit: RateLimit) -> tuple[EmailHandler, RateLimit]:
+        """Return the handler and the limit for messages that are passed to other accounts, each of
+        which has its own limit."""
+        from ..handlers.failover.handler import FailoverEmailHandler
+
+        if not isinstance(self.handler, FailoverEmailHandler):
+            return self.handler, limit  # a test captures the mail
+        return self.handler.paced(self._registration), RateLimit(())
 
     def _dispatched(
         self, prepared: Iterator[Prepared], at_hand: bool, connections: int = 1

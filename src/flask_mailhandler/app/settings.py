@@ -96,12 +96,16 @@ class Settings(Frozen):
 
     def choose(self, account: Account, *, testing: bool, debug: bool) -> object:
         """Return the kind of handler in force: in tests the one for tests, else the configured
-        one, else in debug mode the mailbox if no key says where mail goes."""
+        one, else in debug mode the mailbox if no key says where mail goes.
+
+        An account that passes its messages to others has their plan instead of a kind that sends.
+        """
         if testing and self.testing_handler != "configured":
             return self.testing_handler
-        if account.handler is not None:
-            return account.handler
-        return "mailbox" if debug and not account.connected else "smtp"
+        kind = account.handler
+        if kind is None:
+            kind = "mailbox" if debug and not account.connected else "smtp"
+        return kind if account.group is None or kind in SILENT else account.group
 
 
 def read_settings(values: Values) -> Settings:
@@ -122,12 +126,18 @@ def read_settings(values: Values) -> Settings:
     remote = own.pop("dangerous_remote_mailbox", False)
     telemetry = _telemetry(own.pop("telemetry", None))
     queue = read_queue({name: own.pop(name) for name in QUEUE_KEYS & own.keys()})
+    groups = _take_groups(own, named)
     if own.pop("suppress", False):
         # The app sends nothing at all, whatever else the keys say.
         own = {**without_connection(own), "handler": "memory"}
         named = {name: without_connection(given) for name, given in named.items()}
+    accounts = _accounts(own, named, values)
+    if groups:
+        from .groups import with_groups  # few apps have more than one way out
+
+        accounts = with_groups(accounts, groups, named)
     return Settings(
-        _accounts(own, named, values),
+        accounts,
         testing_handler,
         queue,
         None if mailbox is None else config.boolean(mailbox, "MAIL_MAILBOX"),
@@ -136,6 +146,17 @@ def read_settings(values: Values) -> Settings:
         placeholders,
         telemetry,
     )
+
+
+def _take_groups(own: dict[str, object], named: Values) -> dict[str, dict[str, object]]:
+    """Remove ``failover`` and ``spread`` from the options, since no account inherits them. Return
+    them, by account."""
+    each = {DEFAULT: own, **t.cast("dict[str, dict[str, object]]", named)}
+    taken: dict[str, dict[str, object]] = {}
+    for name, given in each.items():
+        for key in {"failover", "spread"} & given.keys():
+            taken.setdefault(name, {})[key] = given.pop(key)
+    return taken
 
 
 def _links(base_url: object, placeholders: object) -> tuple[BaseURL | None, tuple[str, ...]]:

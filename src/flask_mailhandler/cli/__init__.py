@@ -14,7 +14,7 @@ its name, which is imported when the command runs.
                                     ├─ new       new_names, new_files
                                     ├─ dkim_group ─── dkim
                                     ├─ suppressed_group ── suppressed
-                                    └─ queue_group ── queue, queue_health, worker
+                                    └─ queue_group ── queue, queue_choice, queue_health, worker
                                        table   prints columns
 """
 

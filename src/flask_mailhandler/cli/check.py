@@ -41,6 +41,12 @@ def check(in_force: InForce, to: str | None, *, live: bool = False) -> int:
         can unsubscribe.
     :raises MailError: if a setting or *to* cannot be used.
     """
+    if in_force.members:
+        click.echo(
+            f"Account {in_force.account.name!r} passes its messages on: {in_force.passes_on()}\n"
+        )
+        codes = [check(one, to, live=live) for one in _apart(in_force.members)]
+        return max(codes)
     recipient = None if to is None else Address(to, field="--to")
     if live:
         from .check_live import check_that_it_sends
@@ -82,6 +88,14 @@ def check(in_force: InForce, to: str | None, *, live: bool = False) -> int:
         return Trial(handler, unset).run(recipient) or int(not works)
     click.echo(_what_it_does(handler))
     return int(not works)
+
+
+def _apart(members: t.Iterable[InForce]) -> t.Iterator[InForce]:
+    """Yield the accounts of a group, with an empty line between two of them."""
+    for number, one in enumerate(members):
+        if number:
+            click.echo()
+        yield one
 
 
 def _settings(in_force: InForce) -> t.Iterator[tuple[str, str, str]]:

@@ -28,6 +28,7 @@ from .ask import interactive
 
 if t.TYPE_CHECKING:
     from ..app.registration import Registration
+    from ..handlers.failover.plan import Plan
     from ..message.message import Message
     from ..report import Report
 
@@ -61,6 +62,10 @@ class InForce:
     """Returns the settings of the whole app: name, value and source."""
     has_webhooks: bool = False
     """Whether the app has a URL for the webhooks of the account."""
+    members: tuple[InForce, ...] = ()
+    """The accounts that it passes its messages to."""
+    passes_on: Callable[[], str] = str
+    """Returns these as text, with what is known about each."""
 
     @functools.cached_property
     def handler(self) -> EmailHandler:
@@ -96,14 +101,16 @@ class InForce:
             return self.deliver(self, message)
 
 
-def of_app(using: str | None) -> InForce:
+def of_app(using: str | None, *, alone: bool = False) -> InForce:
     """Return what is in force in the current app.
 
+    :param alone: Whether to look at the account's own server, and not at those of its group.
     :raises ConfigurationError: if there is no such account.
     """
     mine = registration()
     app, settings = mine.app, mine.settings
-    account = settings.account(using)
+    group = settings.account(using).group
+    account = settings.account(using).alone
     kind = settings.choose(account, testing=app.testing, debug=app.debug)
     decided_by = _decided_by(account)
     if app.testing and settings.testing_handler != "configured":
@@ -114,7 +121,10 @@ def of_app(using: str | None) -> InForce:
         account = with_folder(account, app)
 
     def deliver(in_force: InForce, message: Message) -> Report:
-        accounts = {**settings.accounts, account.name: in_force.account}
+        sending = in_force.account
+        if not alone and group is not None:
+            sending = dataclasses.replace(sending, group=group)
+        accounts = {**settings.accounts, account.name: sending}
         mine.settings = dataclasses.replace(settings, accounts=accounts)
         try:
             (report,) = SendCall(mine, using).send([message])
@@ -126,7 +136,28 @@ def of_app(using: str | None) -> InForce:
     not_set = mine.framework.wording(_NOT_SET)
     captured = mine.scope is not mine.edges
     hooked = endpoint_of(account) is not None
-    return InForce(account, kind, decided_by, deliver, not_set, captured, shared, hooked)
+    found = InForce(account, kind, decided_by, deliver, not_set, captured, shared, hooked)
+    if alone or group is None or not mine.passes_on(using):
+        return found
+    members = tuple(
+        dataclasses.replace(of_app(name, alone=True), of_the_app=shared if number == 0 else list)
+        for number, name in enumerate(group.names)
+    )
+    passes_on = functools.partial(_passes_on, mine, group)
+    return dataclasses.replace(found, members=members, passes_on=passes_on)
+
+
+def _passes_on(mine: Registration, group: Plan) -> str:
+    """Return the accounts of a group as text, with those that are down."""
+    from ..queue.build import queue_of
+    from ..queue.shared_health import accounts_down
+
+    try:
+        queue = queue_of(mine)
+        down = accounts_down(queue.store, queue.app_access)
+    except QueueError as error:
+        return f"{group.describe({})} (what is down is not known: {error})"
+    return group.describe({name: f"down: {why}" for name, why in down.items()})
 
 
 def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, str]]:

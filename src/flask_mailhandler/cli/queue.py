@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import json
 import time
-from collections.abc import Container
 from collections.abc import Iterator
 from collections.abc import Sequence
 
 import click
 
-from ..app.queue_keys import duration
 from ..events.event import Event
 from ..queue import outcomes
 from ..queue.current import current_queue
@@ -29,6 +26,7 @@ from ..queue.stats import count_text
 from ..queue.stored_message import read_options
 from ..queue.stores.search import COUNTED
 from .ask import interactive
+from .queue_choice import Choice
 from .table import print_error
 from .table import print_table
 
@@ -36,61 +34,7 @@ SENDABLE = frozenset(RowState) - {RowState.CLAIMED, RowState.SENT}
 """The states in which "retry" accepts a message."""
 STOPPABLE = frozenset([RowState.WAITING, RowState.HELD])
 """The states in which "cancel" accepts a message."""
-_MOST = 1_000_000
 _SHOWN = 2
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Choice:
-    """Which messages the user chose."""
-
-    numbers: tuple[int, ...] = ()
-    state: str | None = None
-    older_than: str | None = None
-    using: str | None = None
-    tag: str | None = None
-
-    @property
-    def age(self) -> float | None:
-        """The seconds since the last change.
-
-        :raises ConfigurationError: if ``--older-than`` is not a time.
-        """
-        return None if self.older_than is None else duration(self.older_than, "--older-than")
-
-    def rows(self, limit: int) -> list[Row]:
-        """Return the messages."""
-        return current_queue().rows(
-            state=self.state,
-            using=self.using,
-            older_than=self.age,
-            tag=self.tag,
-            limit=limit,
-        )
-
-    def ids(self) -> Sequence[int]:
-        """Return the numbers of the messages: those on the command line, or those that the options
-        match.
-
-        :raises ClickException: without numbers and options, which never mean all messages.
-        """
-        if self.numbers:
-            return self.numbers
-        if not (self.state or self.older_than or self.using or self.tag):
-            raise click.ClickException(
-                "Give the numbers of messages, or --state, --older-than, --using or --tag."
-            )
-        return [row.id for row in self.rows(_MOST)]
-
-    def others(self, states: Container[RowState]) -> list[str]:
-        """Return a sentence about each message that the user named by its number, but that is in
-        none of these states, so that the command does not change it."""
-        rows = [(number, current_queue().get(number)) for number in self.numbers]
-        return [
-            f"There is no message {number} in the queue." if row is None else _is(row)
-            for number, row in rows
-            if row is None or row.state not in states
-        ]
 
 
 def status(using: str | None, exact: bool) -> int:
@@ -114,12 +58,19 @@ def status(using: str | None, exact: bool) -> int:
         left = span(queue.store.pause(account).until - time.time())
         click.echo(f"\nThe account {account!r} is paused for another {left}:")
         print_table([(why,)])
+    for account, why in stats.down.items():
+        click.echo(f"\nThe account {account!r} is down, and others send its mail:")
+        print_table([(why,)])
     return 0
 
 
-def list_rows(choice: Choice, limit: int, as_json: bool) -> int:
-    """Print messages, one on a line, or all as a JSON array."""
-    found = choice.rows(limit)
+def list_rows(choice: Choice, to: str | None, limit: int, as_json: bool) -> int:
+    """Print messages, one on a line, or all as a JSON array.
+
+    :param to: The address of a recipient.
+    :raises ClickException: if it is not an address.
+    """
+    found = choice.listed(to, limit)
     if as_json:
         from ..pages.queue.queued_message import read_row  # the same object as the page's API
 
@@ -130,10 +81,6 @@ def list_rows(choice: Choice, limit: int, as_json: bool) -> int:
     else:
         click.echo("No messages.")
     return 0
-
-
-def _is(row: Row) -> str:
-    return f"Message {row.id} is {row.state}."
 
 
 def _line(row: Row) -> tuple[str, ...]:

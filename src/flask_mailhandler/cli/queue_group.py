@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 if t.TYPE_CHECKING:
-    from .queue import Choice
+    from .queue_choice import Choice
 
 _Function: t.TypeAlias = Callable[..., t.Any]
 _STATES = ("waiting", "claimed", "sent", "failed", "held", "cancelled", "expired")
@@ -31,12 +31,13 @@ def queue_commands(by: Callable[[_Function], _Function], run: Callable[..., None
 
     @queue.command("list")
     @_chosen
+    @click.option("--to", metavar="ADDRESS", help="Only messages to this recipient.")
     @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
     @click.option("--json", "as_json", is_flag=True, help="Print a JSON array, for a program.")
     @by
-    def list_(limit: int, as_json: bool, **choice: t.Any) -> None:
-        """List messages, the newest first; with --state, the last changed first."""
-        run("list_rows", _choice(choice), limit, as_json)
+    def list_(to: str | None, limit: int, as_json: bool, **choice: t.Any) -> None:
+        """List messages, the newest first; with a finished --state, the last changed first."""
+        run("list_rows", _choice(choice), to, limit, as_json)
 
     @queue.command("show")
     @click.argument("number", type=int)
@@ -157,6 +158,6 @@ def _chosen(function: _Function) -> _Function:
 
 
 def _choice(given: dict[str, t.Any]) -> Choice:
-    from .queue import Choice
+    from .queue_choice import Choice
 
     return Choice(**given)

@@ -25,6 +25,7 @@ if t.TYPE_CHECKING:
     from flask import Flask
     from flask.sansio.app import App
 
+    from ..address import AddressesInput
     from ..app.settings import Settings
     from ..events.event import Event
     from ..events.kinds import EventKind
@@ -33,6 +34,8 @@ if t.TYPE_CHECKING:
     from ..message.message import Message
     from ..previews.preview import Previews
     from ..previews.preview import Variants
+    from .error_mail.handler import ErrorMailHandler
+    from .error_mail.options import ErrorMailOptions
 
 A = t.TypeVar("A", bound=Callable[[], bool])
 E = t.TypeVar("E", bound="Callable[[Event], object]")
@@ -233,20 +236,22 @@ class Mail(Sender, LaterSender):
         :raises ValueError: for a kind that does not exist.
         :raises TypeError: for an ``async`` function.
         """
-        from ..app.listeners import kinds_of  # few apps listen
-        from ..app.listeners import Listener
-        from ..app.wrong_arguments import check_not_async
+        from ..app.listeners import registering  # few apps listen
 
-        if len(kinds) == 1 and callable(kinds[0]):
-            raise TypeError("on_event needs parentheses: write @mail.on_event().")
-        known = kinds_of(kinds)
+        return registering(self._registrations.listeners, kinds)
 
-        def register(function: E) -> E:
-            check_not_async(function, "on_event")
-            self._registrations.listeners.append(Listener(function, known))
-            return function
+    def error_handler(
+        self, to: AddressesInput, **options: t.Unpack[ErrorMailOptions]
+    ) -> ErrorMailHandler:
+        """Return a handler of :mod:`logging` that mails errors. ::
 
-        return register
+            app.logger.addHandler(mail.error_handler(to="ops@example.com"))
+
+        :param options: See :doc:`error-mail`.
+        """
+        from .error_mail.handler import make_handler
+
+        return make_handler(self._registrations, self.previews, to, options)
 
     def handle_notification(self, octets: bytes, *, recipient: str | None = None) -> list[Event]:
         """Read a message that came to the envelope sender, and tell the app what became of its

@@ -50,6 +50,7 @@ in a test too. One message on its way, from the caller to the server::
     dkim_keys       the keys that sign, read from files, and their domain
     connecting      the options of every handler that connects to a server
     providers/      providers that take mail by an HTTP API
+    failover/       passing messages to several accounts, in order or by weight
     tls_context     the TLS context of what connects
 """
 

@@ -102,6 +102,8 @@ class Defaults(Configured, metaclass=Options, abstract=True):
 
     spelling_by_smtp: t.ClassVar[Spelling | None] = None
     """What some fields of a message become in the header, if the server is one of a provider."""
+    of_account: t.ClassVar[str] = ""
+    """The account of an app that the handler belongs to."""
 
     default_from: Option[AddressInput | None, Address | None] = Option(config.address, None)
     """The From of a message that has none."""

@@ -102,6 +102,7 @@ class MailboxEmailHandler(FileEmailHandler):
             job.timeout,
             job.dsn,
             job.repeats,
+            job.account,
             started,
             site,
         )

@@ -58,19 +58,24 @@ class MemoryEmailHandler(EmailHandler):
 
     def queuing(self, key: str, using: str) -> MemoryEmailHandler:
         """Return the same handler, with the same list, for messages of ``send_later``."""
-        return dataclasses.replace(self, queued=True, key=key, using=using)
+        return self._changed(queued=True, key=key, using=using)
 
     def into(self, outbox: Outbox, using: str, session: Mapping[str, object]) -> MemoryEmailHandler:
         """Return the same handler with another list, for another account."""
-        return dataclasses.replace(self, outbox=outbox, using=using, session=session)
+        return self._changed(outbox=outbox, using=using, session=session)
 
     def instead_of(self, provider: APIEmailHandler) -> MemoryEmailHandler:
         """Return the same handler for messages that a provider would have sent."""
-        return dataclasses.replace(self, provider=provider)
+        return self._changed(provider=provider)
 
     def at(self, spelling: Spelling | None) -> MemoryEmailHandler:
         """Return the same handler for messages that an SMTP server of a provider would have got."""
-        return dataclasses.replace(self, spelling=spelling) if spelling else self
+        return self._changed(spelling=spelling) if spelling else self
+
+    def _changed(self, **changes: t.Any) -> MemoryEmailHandler:
+        changed = dataclasses.replace(self, **changes)
+        vars(changed)["of_account"] = self.of_account
+        return changed
 
     def check(self, job: Job) -> None:
         """Check that the provider could send a message as it is written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import typing as t
+from collections.abc import Callable
 from collections.abc import Sequence
 from email.message import Message as MIMEMessage
 
@@ -33,6 +34,7 @@ from .defaults import Defaults
 if t.TYPE_CHECKING:
     from ..message.arguments import MessageFields
     from .bounce_address import BounceAddress
+    from .failover.choice import Choice
 
 
 class Prepared(t.NamedTuple):
@@ -46,6 +48,11 @@ class Prepared(t.NamedTuple):
     """The recipients that the staging guard does not allow, each refused."""
     recipients: Addresses = NOBODY
     """All recipients in order, including those that are withheld; empty if none is."""
+    again: Callable[[Prepared, str], Prepared | None] | None = None
+    """Prepares it for another account, if MAIL_FAILOVER or MAIL_SPREAD names several. None: that
+    account cannot send it."""
+    via: Choice | None = None
+    """The account of these that sends it, if that is decided already."""
 
 
 def prepare(
@@ -90,7 +97,9 @@ def prepare(
     notify, ret = message.dsn_notify, message.dsn_return or handler.dsn_return
     notify = handler.dsn_notify if notify is None else notify
     dsn = DSN(notify, ret) if notify or ret else None
-    job = Job(message, message.message_id, envelope, content, timeout, dsn)
+    job = Job(
+        message, message.message_id, envelope, content, timeout, dsn, account=handler.of_account
+    )
     return withhold(handler, job) if handler.allow_to else Prepared(message, job.message_id, job)
 
 
@@ -246,7 +255,15 @@ def _ready_mime(
         envelope = _to_be_verified(handler, handler.bounce_address, envelope, adopted.message_id)
     notify, ret = handler.dsn_notify, handler.dsn_return
     dsn = DSN(notify, ret) if notify or ret else None
-    job = Job(message, adopted.message_id, envelope, adopted.content, timeout, dsn)
+    job = Job(
+        message,
+        adopted.message_id,
+        envelope,
+        adopted.content,
+        timeout,
+        dsn,
+        account=handler.of_account,
+    )
     return withhold(handler, job)
 
 

@@ -42,9 +42,14 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     account_threads        the threads of a worker, one for each account
     account_sender         claims the rows of one account, pauses it, keeps its rate limit
     attempt                sends the claimed rows
+    begun                  a row that a handler has, and has not reported on yet
+    senders, group_senders the account that sends a row, or the accounts of its group
+    shared_health          which accounts of a group are down
+    written_again          a queued message as the other accounts of a group send it
     results                stores each result, and announces the end of data
     lease                  the lease on claimed rows, and its renewal
     account_faults         when an account is paused
+    resting                what one worker knows about an account
     shared_rate_limit      the rate limit, shared between workers
     store_retry            trying again while the database is away
     notify                 the log and the signals of queued mail

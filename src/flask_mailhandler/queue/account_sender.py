@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import time
 import typing as t
@@ -26,22 +25,24 @@ from ..report import DeferredError
 from ..report import LoginError
 from ..report import Report
 from . import lease
-from .account_faults import Faults
 from .allowance import Allowance
 from .attempt import Attempt
 from .lease import Lease
 from .lease import Renewal
+from .resting import Resting
 from .results import Told
 from .retry import AFTER_LOGIN
 from .retry import backoff
 from .retry import LONGEST_PAUSE
 from .row import Row
 from .row import RowState
+from .senders import OneSender
 from .store_retry import retrying
 from .stores.base import Filter
 from .stores.base import Pause
 
 if t.TYPE_CHECKING:
+    from ..handlers.base import EmailHandler
     from .app_access import AppAccess
     from .stores.base import Store
 
@@ -50,16 +51,6 @@ BATCH = 20
 URGENT = 0.25
 """Seconds between two searches for mail of a higher priority than the claimed rows."""
 _MANY = 10_000
-
-
-@dataclasses.dataclass(slots=True)
-class Resting:
-    """What one worker knows about an account, besides what is in the store."""
-
-    until: float = float("-inf")
-    """When this worker tries the account again, by the monotonic clock. Most often its rate limit
-    is used up until then."""
-    faults: Faults = dataclasses.field(default_factory=Faults)
 
 
 class AccountSender:
@@ -107,6 +98,7 @@ class AccountSender:
         self._lease = Lease("", 0.0)
         self._looked = 0.0
         self._was_paused = False
+        self._senders: OneSender | None = None
 
     def run(self) -> None:
         """Deliver until no more is due, the account pauses, or the sender must end.
@@ -125,7 +117,8 @@ class AccountSender:
                 self._pause(error)
                 return
             self._end_pause()
-            if self._yields():
+            # An account of a group may have used up its rate limit.
+            if self._yields() or self._resting.until > time.monotonic():
                 return
 
     def abandon(self) -> None:
@@ -179,8 +172,9 @@ class AccountSender:
 
         The limit holds for all workers together.
         """
-        limits = self._app_access.accounts[self.account].rate_limit
-        if not limits or not rows:
+        account = self._app_access.accounts[self.account]
+        limits = account.rate_limit
+        if not limits or not rows or account.group is not None:  # each of a group has its own
             return rows
         number, wait = retrying(
             lambda: self._store.take_rate(self.account, limits, self._store.now(), len(rows))
@@ -198,6 +192,7 @@ class AccountSender:
         """Deliver the claimed rows. Return the error for which the account must pause."""
         try:
             handler = self._app_access.queued_handler(self.account)
+            senders = self._senders_of(handler)
         except Exception as error:  # the handler may be the app's own
             self._release(self._rows)
             if isinstance(error, MailError):
@@ -208,7 +203,7 @@ class AccountSender:
         batch = self._app_access.batch(self.account, handler, self._rows)
         attempt = Attempt(
             self._store,
-            handler,
+            senders.handler,
             self._lease.owner,
             faults,
             retry_unknown=self._app_access.retry_unknown,
@@ -218,10 +213,23 @@ class AccountSender:
             stopped=self._stopped,
             heard=self._app_access.heard,
             screen=self._app_access.screen,
+            senders=senders,
         )
         with batch:
             attempt.run(self._rows)
         return attempt.error
+
+    def _senders_of(self, handler: EmailHandler) -> OneSender:
+        """Return what sends the rows by a handler: the account, or the accounts of its group."""
+        self._senders = OneSender(handler)
+        if self._app_access.accounts[self.account].group is not None:
+            from .group_senders import group_senders  # few apps have a group
+
+            group = group_senders(
+                handler, self.account, self._store, self._app_access, self._resting
+            )
+            self._senders = group or self._senders
+        return self._senders
 
     def _tell(self, row: Row, report: Report | None) -> None:
         self._done += 1
@@ -248,6 +256,7 @@ class AccountSender:
     def _pause(self, error: MailError) -> None:
         """Pause the account, because each of its messages would fail in the same way."""
         now = self._store.now()
+        rest = None if self._senders is None else self._senders.rest()
 
         def pause(before: Pause) -> Pause:
             # Another worker may have paused it at the same time.
@@ -257,6 +266,8 @@ class AccountSender:
                 seconds = max(seconds, AFTER_LOGIN)
             if isinstance(error, DeferredError):
                 seconds = max(seconds, error.retry_after or 0.0)
+            if rest is not None:  # until the first account of its group is tried again
+                seconds = rest
             return Pause(now + seconds, times, str(error))
 
         until = self._store.alter_pause(self.account, pause).until

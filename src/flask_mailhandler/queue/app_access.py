@@ -43,7 +43,7 @@ class Untraced(nullcontext[None]):
 
     def __init__(self, observe: Observe) -> None:
         super().__init__()
-        self.observe = observe
+        self.observe: Observe = observe
 
     def told(self, told: Told) -> Told:
         """Return *told*."""
@@ -153,6 +153,12 @@ class AppAccess:
     def screen(self) -> Screening | None:
         """What refuses suppressed recipients; None if MAIL_SUPPRESSIONS is off."""
         return t.cast("Screening | None", self._registration.screen)
+
+    def down(self) -> dict[str, str]:
+        """Return the accounts that this process has found down, and the error of each."""
+        health = self._registration.edges.get("health")
+        states = {} if health is None else health.states()
+        return {name: state.why for name, state in states.items()}
 
     def tell_event(self, event: Event) -> None:
         """Tell the app of an event that was stored earlier."""

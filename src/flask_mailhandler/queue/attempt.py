@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import datetime
 import typing as t
 from collections.abc import Callable
@@ -45,12 +44,15 @@ from . import transition
 from .account_faults import Faults
 from .account_faults import is_of_account
 from .account_faults import must_rest
+from .begun import Begun
+from .begun import begun_for
 from .events.refusing import refused
 from .outcomes import DamagedRowError
 from .outcomes import Settled
 from .results import Results
 from .results import Told
 from .row import Row
+from .senders import OneSender
 from .store_retry import retrying
 from .stored_message import job_of
 from .stored_message import read_options
@@ -63,18 +65,6 @@ if t.TYPE_CHECKING:
 
 class LeaseLostError(Exception):
     """Another worker has claimed the row, so this one must not go on with it."""
-
-
-@dataclasses.dataclass(slots=True)
-class _Sending:
-    """A row that the handler has, and has not reported on yet."""
-
-    row: Row
-    recipients: tuple[Settled, ...]
-    prepared: Prepared
-    announced: dict[str, None] = dataclasses.field(default_factory=dict)
-    safe_until: datetime.datetime | None = None
-    """The time until which the server recognizes a repeat of what was announced."""
 
 
 class Attempt:
@@ -106,10 +96,11 @@ class Attempt:
         stopped: Callable[[], bool],
         heard: bool = False,
         screen: Screening | None = None,
+        senders: OneSender | None = None,
     ) -> None:
         self._store = store
         self._handler = handler
-        self._kind = type(handler).__name__
+        self._senders = senders or OneSender(handler)
         self._owner = owner
         self._results = Results(store, owner, told)
         self._faults = faults
@@ -121,7 +112,7 @@ class Attempt:
         self._knows_waits = False
         self._screen = screen
         self._suppressed: Entries = {}
-        self._sending: collections.deque[_Sending] = collections.deque()
+        self._sending: collections.deque[Begun] = collections.deque()
         self.error: MailError | None = None
         """The error for which the account must pause."""
 
@@ -152,7 +143,7 @@ class Attempt:
             logger.warning("%s", error)
             self._interrupted(str(error), self._sending)
         except Exception as error:
-            logger.exception("%s raised.", self._kind)
+            logger.exception("%s raised.", type(self._handler).__name__)
             self._interrupted(f"{type(error).__name__}: {error}", self._sending)
         except BaseException:
             self._interrupted("The worker was stopped.", self._sending)
@@ -174,6 +165,8 @@ class Attempt:
 
     def _prepared(self, left: collections.deque[Row]) -> Iterator[Prepared]:
         while left and not (self._stopped() or self.error):
+            if not self._senders.choose():
+                return
             row, now = left[0], self._store.now()
             sending = None
             try:
@@ -188,7 +181,7 @@ class Attempt:
                 self._sending.append(sending)
                 yield sending.prepared
 
-    def _prepare(self, row: Row) -> _Sending | None:
+    def _prepare(self, row: Row) -> Begun | None:
         """Prepare the message of a row for the recipients that are left.
 
         The staging guard of this worker applies, because the row may come from a copy of
@@ -197,10 +190,10 @@ class Attempt:
         :return: None if it must not be tried again.
         :raises DamagedRowError: if the row cannot be read.
         """
-        now, name = self._store.now(), self._handler.known_by(row.message_id)
+        now, knows = self._store.now(), self._senders.recognizes
         recipients = outcomes.unsafe(
             outcomes.from_json(row.recipients),
-            lambda one: name == one.known_to != "" and transition.is_recognized(one, now),
+            lambda one: knows(one.known_to, row.message_id) and transition.is_recognized(one, now),
         )
         open_states = {None, State.DEFERRED} | ({State.UNKNOWN} if self._retry_unknown else set())
         # The server recognizes a repeat to the same recipients only, so the others wait for it.
@@ -220,11 +213,12 @@ class Attempt:
         prepared = withhold(self._handler, job)
         if self._suppressed:
             prepared = refused(prepared, self._suppressed, str(read_options(row).get("list", "")))
+        prepared = self._senders.assign(prepared, row, outcomes.known_to(recipients))
         if group and (prepared.job is None or group != (*prepared.job.envelope.recipients,)):
             known = outcomes.unsafe(recipients)
             self._results.write(self._after(transition.tried, row, known, row.error))
             return None
-        return _Sending(row, recipients, prepared)
+        return Begun(row, recipients, prepared)
 
     def _observe(self, phase: Phase, job: Job) -> None:
         if phase is Phase.END_OF_DATA:
@@ -236,48 +230,40 @@ class Attempt:
 
         :raises LeaseLostError: if another worker has the row.
         """
-        sending = self._sending_for(job)
+        sending = begun_for(job, self._sending)
         announced = sending.announced | dict.fromkeys(map(str.__str__, job.envelope.recipients))
-        until, seconds = None, self._handler.repeatable
-        if seconds is not None:
+        until, (known, seconds) = None, self._senders.repeatable(job.account, job.message_id)
+        if seconds is not None and not sending.is_by_another(known, job):
             until = datetime.datetime.fromtimestamp(self._store.now() + seconds, datetime.UTC)
-        note = outcomes.note_to_json(announced, until, self._handler.known_by(job.message_id))
+        note = outcomes.note_to_json(announced, until, known)
         if not self._results.announce(sending.row.id, note):
             raise LeaseLostError(
                 f"Row {sending.row.id} was taken over by another worker, because this one did not"
                 " renew its lease in time. This worker has not sent it."
             )
-        sending.announced, sending.safe_until = announced, until
-
-    def _sending_for(self, job: Job) -> _Sending:
-        """Return the row of a job.
-
-        A handler may have replaced the job, and even its message. The same mail is never there
-        twice, because the first must be settled before the second.
-        """
-        for one in self._sending:
-            if one.prepared.message is job.message:
-                return one
-        for one in self._sending:
-            if one.prepared.message_id == job.message_id:
-                return one
-        raise LookupError(f"The handler sends {job.message_id}, which it was not given.")
+        sending.announced, sending.safe_until, sending.known_to = announced, until, known
 
     def _before_wait(self) -> None:
         self._knows_waits = True
         self._results.write_kept()
 
-    def _settle(self, sending: _Sending, report: Report) -> None:
-        rest = self._faults.judge(report)
-        if rest:
+    def _settle(self, sending: Begun, report: Report) -> None:
+        self._senders.share()
+        others = self._senders.others_are_up
+        if self._faults.judge(report) and not others:
             self.error = report.error
         put_off = is_of_account(report)
         # After a refusal, another message comes first when the pause is over. This one may be the
         # only one with a wrong From, and would pause the account forever.
-        step = transition.not_tried if must_rest(report) else transition.tried
-        until, known = report.safe_until, self._handler.known_by(sending.row.message_id)
+        step = transition.not_tried if must_rest(report) and not others else transition.tried
+        account = "" if report.account == sending.row.account else report.account
         recipients = outcomes.merged(
-            sending.recipients, report.outcomes, put_off=put_off, safe_until=until, known_to=known
+            sending.recipients,
+            report.outcomes,
+            put_off=put_off,
+            safe_until=report.safe_until,
+            known_to=self._senders.repeatable(report.account, sending.row.message_id)[0],
+            account=account,
         )
         row = self._after(step, sending.row, recipients, str(report.error or ""))
         if self._sending and self._knows_waits and not self._heard:
@@ -289,7 +275,7 @@ class Attempt:
         new: Row = step(row, recipients, why, self._store.now(), retry_unknown=self._retry_unknown)
         return new
 
-    def _interrupted(self, why: str, rows: t.Iterable[_Sending]) -> None:
+    def _interrupted(self, why: str, rows: t.Iterable[Begun]) -> None:
         self._results.write_kept()
         for sending in rows:
             after = transition.interrupted(
@@ -300,7 +286,7 @@ class Attempt:
                 self._store.now(),
                 retry_unknown=self._retry_unknown,
                 safe_until=sending.safe_until,
-                known_to=self._handler.known_by(sending.row.message_id),
+                known_to=sending.known_to,
             )
             self._results.write(after)
 

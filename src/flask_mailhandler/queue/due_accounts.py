@@ -8,7 +8,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 
-from .account_sender import Resting
+from .resting import Resting
 
 if t.TYPE_CHECKING:
     from .app_access import AppAccess

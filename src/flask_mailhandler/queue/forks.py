@@ -20,6 +20,11 @@ def around_forks(
     os.register_at_fork(before=first, after_in_parent=parent, after_in_child=child)
 
 
+def in_each_child(method: Callable[[], None]) -> None:
+    """Call a method in the child of every fork, for as long as its object exists."""
+    os.register_at_fork(after_in_child=_weakly(weakref.WeakMethod(method)))
+
+
 def _weakly(method: weakref.WeakMethod[Callable[[], None]]) -> Callable[[], None]:
     def call() -> None:
         found = method()

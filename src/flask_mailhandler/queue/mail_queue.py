@@ -28,6 +28,7 @@ from .outcomes import DamagedRowError
 from .row import FINISHED
 from .row import Row
 from .row import RowState
+from .shared_health import accounts_down
 from .stats import QueueStats
 from .stores.base import Filter
 from .stores.base import Pause
@@ -142,6 +143,7 @@ class MailQueue:
             counts=self.store.counts() if up_to is None else self.store.search.counts(up_to),
             lag=max(0.0, now - min(due, default=now)),
             paused={account: pause.why for account, pause in pauses.items() if pause.until > now},
+            down=accounts_down(self.store, self.app_access),
         )
 
     def health(self, **options: t.Unpack[HealthOptions]) -> QueueHealth:

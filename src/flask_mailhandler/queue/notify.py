@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ..log import logger
 from ..log import masked
+from ..report import Outcome
 from ..report import Report
 from ..report import report_on
 from ..signals import announce
@@ -51,14 +53,24 @@ def report_of(store: Store, row: Row, last: Report | None = None) -> Report:
     :raises DamagedRowError: if the row cannot be read.
     """
     settled = outcomes.from_json(row.recipients)
-    found, until = [one.outcome for one in settled], outcomes.safe_until(settled)
+    account = row.account if last is None else last.account or row.account
+    if last is None and len(by := {one.account or row.account for one in settled}) == 1:
+        (account,) = by
+    found = [_seen_from(account, one.account or row.account, one.outcome) for one in settled]
+    until = outcomes.safe_until(settled)
     if last is None:
         message = message_of(row, store.content(row.id) or b"")
-        return report_on(message, row.message_id, found, safe_until=until)
+        return report_on(message, row.message_id, found, safe_until=until, account=account)
     # The error of the attempt says less if other recipients were tried before, and is wrong if the
     # queue knows that one of these may have been reached before.
     same = {(o.recipient, o.state) for o in found} == {
         (o.recipient, o.state) for o in last.outcomes
     }
     error = last.error if same else None
-    return report_on(last.message, row.message_id, found, error, safe_until=until)
+    return report_on(last.message, row.message_id, found, error, until, account)
+
+
+def _seen_from(account: str, by: str, outcome: Outcome) -> Outcome:
+    """Return an outcome that names its account if that is not the account of the report."""
+    named = "" if by == account else by
+    return outcome if outcome.account == named else dataclasses.replace(outcome, account=named)

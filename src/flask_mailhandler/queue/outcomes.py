@@ -37,6 +37,8 @@ class Settled:
     deferred recipient is tried again until then, and is unknown from then on."""
     known_to: str = ""
     """The :meth:`.EmailHandler.known_by` of that attempt. No other may repeat it."""
+    account: str = ""
+    """The account that the outcome is from, if it is not the row's own."""
 
     @property
     def outcome(self) -> Outcome:
@@ -71,18 +73,22 @@ def merged(
     put_off: bool = False,
     safe_until: datetime.datetime | None = None,
     known_to: str = "",
+    account: str = "",
 ) -> tuple[Settled, ...]:
     """Replace outcomes of earlier attempts with those of this one.
 
     If a recipient may have been reached, a refusal of the repeat leaves its outcome unknown.
 
     :param put_off: Whether to try a recipient again that was refused because of the account.
+    :param account: The account that has sent it, if it is not the row's own.
     """
     earlier = {one.recipient: one.safe_until for one in before if one.state is State.DEFERRED}
     found: dict[Address, Settled] = {}
     for outcome in outcomes:
         reached = earlier.get(outcome.recipient)
         one = settled(outcome, _first(reached, safe_until), known_to)
+        if account and not one.account:
+            one = dataclasses.replace(one, account=account)
         if one.state is State.REFUSED:
             if put_off and one.about is not About.RECIPIENT:
                 one = dataclasses.replace(one, state=State.DEFERRED)
@@ -151,6 +157,12 @@ def perhaps_reached(recipients: Sequence[Settled]) -> tuple[Address, ...]:
     return tuple(one.recipient for one in deferred if one.safe_until)
 
 
+def known_to(recipients: Sequence[Settled]) -> str:
+    """Return what recognizes a repeat to the recipients that may have been reached, or ""."""
+    found = (one for one in recipients if one.state is State.DEFERRED and one.safe_until)
+    return next((one.known_to for one in found), "")
+
+
 def not_accepted_again(before: Sequence[Settled]) -> tuple[Settled, ...]:
     """Reset every recipient that was not accepted, so that it is tried again."""
     return tuple(old if old.state is State.ACCEPTED else Settled(old.recipient) for old in before)
@@ -180,12 +192,13 @@ def to_json(recipients: Iterable[Settled]) -> str:
 def _item(one: Settled) -> list[t.Any]:
     address = str.__str__(one.recipient)
     item = [address, one.state, one.code, one.enhanced_code, one.text, one.about]
-    if not one.provider_id and not one.safe_until:
+    if not one.provider_id and not one.safe_until and not one.account:
         return item  # which earlier releases can read too
     until = one.safe_until
     if until is not None and until.tzinfo is None:
         until = until.astimezone()
-    return [*item, one.provider_id, until and until.isoformat(), one.known_to]
+    whole = [*item, one.provider_id, until and until.isoformat(), one.known_to]
+    return [*whole, one.account] if one.account else whole
 
 
 def from_json(text: str) -> tuple[Settled, ...]:
@@ -209,14 +222,15 @@ def _recipient(
     provider_id: t.Any = "",
     until: str | None = None,
     known_to: t.Any = "",
+    account: t.Any = "",
 ) -> Settled:
     known = State(state) if state else None
     concerns = About(about) if about else None
     safe = datetime.datetime.fromisoformat(until) if until else None
-    texts = isinstance(provider_id, str) and isinstance(known_to, str)
+    texts = all(isinstance(one, str) for one in (provider_id, known_to, account))
     if not texts or (safe is not None and safe.tzinfo is None):
         raise ValueError(f"{provider_id!r}, {until!r}, {known_to!r}")
-    rest = (code, enhanced, text, concerns, provider_id, safe, known_to)
+    rest = (code, enhanced, text, concerns, provider_id, safe, known_to, account)
     return Settled(Address(address), known, *rest)
 
 

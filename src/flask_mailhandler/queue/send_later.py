@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from ..app.current import AT_SHUTDOWN
 from ..app.no_sending import refuse
 from ..app.registrations import MailBase
 from ..errors import MessageError
@@ -111,7 +112,7 @@ class LaterSender(MailBase):
         refuse()
         mine = self._registration()
         queue = _queue_of(mine)
-        wanted = _options(mine, queue, delay, at, expires, key, priority, using)
+        wanted = options_of_call(mine, queue, delay, at, expires, key, priority, using)
         return queue.intake.add(message, wanted, mine.before, session)
 
     def send_later_each(
@@ -157,7 +158,7 @@ class LaterSender(MailBase):
             )
         mine = self._registration()
         queue = _queue_of(mine)
-        wanted = _options(mine, queue, delay, at, expires, None, priority, using)
+        wanted = options_of_call(mine, queue, delay, at, expires, None, priority, using)
         checked = several(messages, "send_later_each")
         return queue.intake.add_each(checked, wanted, mine.before, key, session)
 
@@ -181,6 +182,8 @@ def start_with_requests(app: App, mine: Registration) -> None:
         return queue.store.begun
 
     def end() -> None:
+        for desk in [*mine.edges.get(AT_SHUTDOWN, ())]:
+            desk.drain()  # it may queue mail
         if "queue" in mine.edges:
             _queue_of(mine).engine.drain()
 
@@ -213,7 +216,7 @@ def _queue_of(mine: Registration) -> MailQueue:
     return queue_of(mine)
 
 
-def _options(
+def options_of_call(
     mine: Registration,
     queue: MailQueue,
     delay: Span | None,
@@ -223,6 +226,10 @@ def _options(
     priority: str,
     using: str | None,
 ) -> SendOptions:
+    """Read the arguments of ``send_later`` that say how and when.
+
+    :raises MessageError: if one is wrong.
+    """
     from ..app.account import DEFAULT  # loaded with the first app
     from .send_options import SendOptions
 

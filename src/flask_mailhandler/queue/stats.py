@@ -24,6 +24,9 @@ class QueueStats:
     """How many seconds overdue the oldest due message is; 0 if no message is due."""
     paused: Mapping[str, str]
     """The accounts that are paused, and the error that paused each of them."""
+    down: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The accounts that are down while others of ``MAIL_FAILOVER`` or ``MAIL_SPREAD`` send their
+    mail, and the error of each."""
 
 
 def count_text(number: int, up_to: int | None) -> str:

@@ -55,6 +55,11 @@ def options(prepared: Prepared, trace: Mapping[str, str]) -> str:
     }
     if job is not None and job.dsn is not None:
         found["dsn"] = [job.dsn.notify, job.dsn.ret]
+    if prepared.again is not None:
+        from .written_again import other_headers  # few apps have more than one way out
+
+        if others := other_headers(prepared):
+            found["others"] = others
     if site := call_site():
         found["site"] = site
     if trace:
@@ -176,9 +181,19 @@ def job_of(
         dsn = _dsn(found)
     except (LookupError, TypeError, ValueError, MessageError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
-    message, site = message_of(row, octets), found.get("site")
-    began = time.perf_counter()
-    return TracedJob(message, row.message_id, envelope, content, timeout, dsn, repeats, began, site)
+    message = message_of(row, octets)
+    return TracedJob(
+        message,
+        row.message_id,
+        envelope,
+        content,
+        timeout,
+        dsn,
+        repeats,
+        row.account,
+        time.perf_counter(),
+        found.get("site"),
+    )
 
 
 def _dsn(options: Mapping[str, t.Any]) -> DSN | None:

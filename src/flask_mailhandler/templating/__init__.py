@@ -29,6 +29,7 @@
       v
     Message
 
+    package_mail       mails of this package itself, without the app's templates
     package_files      templates and other files of this package
     templates/         the layout, the page around Markdown, and the components
 """

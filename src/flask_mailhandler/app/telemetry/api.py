@@ -7,6 +7,7 @@ process of a web server: until then, what is made here stands in for what they w
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Callable
 from collections.abc import Mapping
 from importlib import metadata
 
@@ -28,7 +29,7 @@ from opentelemetry.trace import Tracer as Tracer
 from opentelemetry.trace import TracerProvider as TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-current = context.get_current
+current: Callable[[], Context] = context.get_current
 NAME = "flask_mailhandler"
 SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
 """The version of the semantic conventions whose names are used."""

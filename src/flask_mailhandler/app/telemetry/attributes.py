@@ -7,6 +7,7 @@ repeat an address, or a secret, in any reply.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from ...smtp.endpoint import Endpoint
 
 if t.TYPE_CHECKING:
     from ...handlers.base import EmailHandler
+    from ...handlers.providers.api import APIEmailHandler
     from ...report import Report
 
     Attributes: t.TypeAlias = dict[str, str | int | float]
@@ -26,19 +28,19 @@ ACCOUNT = "messaging.destination.name"
 BATCH = "messaging.batch.message_count"
 ERROR = "error.type"
 EVENT = "mailhandler.event.kind"
-RECIPIENTS = "mailhandler.recipients"
 MESSAGE_ID = "messaging.message.id"
 OPERATION = "messaging.operation.name"
 PHASE = "mailhandler.phase"
 PROTOCOL = "network.protocol.name"
+RECIPIENTS = "mailhandler.recipients"
 ROW_STATE = "mailhandler.queue.state"
-SIZE = "messaging.message.envelope.size"
 STATE = "mailhandler.state"
 SYSTEM = "messaging.system"
 TYPE = "messaging.operation.type"
 
-PHASES = {phase: phase.name.lower() for phase in Phase}
+PHASES: dict[Phase, str] = {phase: phase.name.lower() for phase in Phase}
 """The names of the phases."""
+ACCEPTED: str = State.ACCEPTED.value
 _SYSTEMS = {place: name for name, place in reversed(BUILT_IN.items())}
 _STATES = {state: state.value for state in State}
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
@@ -74,13 +76,13 @@ def _place(cls: type) -> str:
 
 def _server(handler: EmailHandler) -> Attributes:
     """Return the server that a handler connects to, as far as it says so."""
-    endpoint = getattr(handler, "server", None)
-    if isinstance(endpoint, Endpoint):
-        return _network(endpoint.host, endpoint.port, "smtp")
-    url_of = getattr(handler, "url", None)
-    if callable(url_of) and getattr(handler, "provider", None):
-        url = url_of("")
-        return _network(url.hostname or "", url.port or 443, "http")
+    with contextlib.suppress(Exception):  # a handler of an app may use these names for anything
+        endpoint = getattr(handler, "server", None)
+        if isinstance(endpoint, Endpoint):
+            return _network(endpoint.host, endpoint.port, "smtp")
+        if getattr(handler, "provider", None):
+            url = t.cast("APIEmailHandler", handler).url("")
+            return _network(url.hostname or "", url.port or 443, "http")
     return {}
 
 
@@ -95,6 +97,8 @@ def failure(error: BaseException | None) -> str:
 
 def counts(report: Report) -> dict[str, int]:
     """Return the number of recipients in each state, without those that no recipient is in."""
+    if len(report.outcomes) == 1:
+        return {_STATES[report.outcomes[0].state]: 1}
     found: dict[str, int] = {}
     for outcome in report.outcomes:
         state = _STATES[outcome.state]

@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
     from ...report import Report
     from .api import Link
     from .api import Tracer
+    from .attributes import Attributes
     from .channel import Channel
     from .tally import Tally
 
@@ -96,17 +97,23 @@ class Batch:
         )
 
     def told(self, told: Callable[[R, Report | None], None]) -> Callable[[R, Report | None], None]:
-        """Return a function that reports the result of a row, and then calls *told*."""
+        """Return a function that calls *told* with the result of a row, and reports it."""
 
         def tell(row: R, report: Report | None) -> None:
-            self._tally.add(ATTEMPTS, row.account, str(row.state))
-            if report is not None:
-                link = self._links.get(row.id)
-                more: dict[str, str | int | float] = {"mailhandler.queue.attempt": row.attempts}
-                self._watch.ended(report, () if link is None else (link,), more)
-            told(row, report)
+            now = self._watch.now()  # a receiver of a signal may take long
+            try:
+                told(row, report)
+            finally:
+                self._ended(row, report, now)
 
         return tell
+
+    def _ended(self, row: Row, report: Report | None, now: int) -> None:
+        self._tally.add(ATTEMPTS, row.account, str(row.state))
+        if report is not None:
+            link = self._links.get(row.id)
+            more: Attributes = {"mailhandler.queue.attempt": row.attempts}
+            self._watch.ended(report, now, () if link is None else (link,), more)
 
     def __enter__(self) -> t.Self:
         self._token = api.context.attach(api.trace.set_span_in_context(self._span))

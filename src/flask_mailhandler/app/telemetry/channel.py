@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Sequence
-from time import time_ns
 
+from .attributes import ACCEPTED
 from .attributes import counts
 from .attributes import ERROR
 from .attributes import failure
@@ -36,17 +36,17 @@ class Channel:
         duration: Histogram,
         guard: Guard,
     ) -> None:
-        self.account = account
-        self.guard = guard
+        self.account: str = account
+        self.guard: Guard = guard
         self._tally = tally
         self._duration = duration
         found = sending(account, handler)
         self._spans = Spans(tracer, account, found)
         self._about: Attributes = found.metric
 
-    def refuse(self, timeline: Timeline, error: Exception) -> None:
+    def refuse(self, timeline: Timeline, error: Exception, now: int) -> None:
         """Report a message that cannot be sent as it is."""
-        self._spans.refuse(timeline, error, time_ns())
+        self._spans.refuse(timeline, error, now)
 
     def report(
         self,
@@ -66,6 +66,6 @@ class Channel:
         span.end(end)
         if numbers:  # no before_send function has stopped it
             about = self._about
-            if report.failed:
+            if ACCEPTED not in numbers:
                 about = {**about, ERROR: failure(report.error)}
             self._duration.record((end - timeline.began) / 1e9, about, within)

@@ -22,7 +22,12 @@ class Guard:
         try:
             function(*args, **kwargs)
         except Exception as error:
-            kind = f"{function.__qualname__} {type(error).__name__}"
-            if kind not in self._told:
-                self._told.add(kind)
-                logger.exception("Telemetry failed. This is logged once, and mail is still sent.")
+            self.note(function, error)
+
+    def note(self, function: Callable[..., object], error: Exception) -> None:
+        """Log an error of a function, the first time."""
+        kind = f"{function.__qualname__} {type(error).__name__}"
+        if kind not in self._told:
+            self._told.add(kind)
+            text = "Telemetry failed. This is logged once, and mail is still sent."
+            logger.error(text, exc_info=error)

@@ -74,8 +74,8 @@ class Sums:
     """
 
     def __init__(self, app: str, provider: MeterProvider | None) -> None:
-        self.app = app
-        self.provider = provider
+        self.app: str = app
+        self.provider: MeterProvider | None = provider
         self.tally: Tally = Tally()
         self.queue: QueueFigures | None = None
         """None if the app has no queue."""
@@ -98,7 +98,7 @@ _apps: list[weakref.ref[Sums]] = []
 
 def make_instruments(sums: Sums) -> Histogram:
     """Make the instruments of an app, and return the one that each message is recorded in."""
-    _apps[:] = [*(known for known in _apps if known() is not None), weakref.ref(sums)]
+    _apps.append(weakref.ref(sums, _apps.remove))
     meter = api.meter(sums.provider)
     for name, (unit, about, names) in _COUNTERS.items():
         reading = _reading(name, names, sums.provider)

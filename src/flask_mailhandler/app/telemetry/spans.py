@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 
 from . import api
+from .attributes import ACCEPTED
 from .attributes import ERROR
 from .attributes import failure
 from .attributes import MESSAGE_ID
@@ -71,7 +72,7 @@ class Spans:
         found: Attributes = {MESSAGE_ID: report.message_id, **more}
         of_outcomes(report, numbers, found)
         failed = ""
-        if report.failed:
+        if numbers and ACCEPTED not in numbers:
             found[ERROR] = failed = failure(report.error)
             span.set_status(_status(report))
         span.set_attributes(found)

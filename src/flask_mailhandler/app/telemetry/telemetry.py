@@ -56,8 +56,11 @@ class Telemetry:
         watch = Watch(self.channel(account, handler), observe)
 
         def told(report: Report) -> None:
-            watch.ended(report)
-            tell(report)
+            now = watch.now()  # a receiver of the signal may take long
+            try:
+                tell(report)
+            finally:
+                watch.ended(report, now)
 
         return functools.partial(watch.prepare, prepare), watch.observe, told
 

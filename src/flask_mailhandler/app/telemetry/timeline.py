@@ -32,9 +32,9 @@ class Timeline:
     __slots__ = ("began", "context", "phases", "prepared")
 
     def __init__(self, began: int, context: Context | None, prepared: int | None = None) -> None:
-        self.began = began
-        self.context = context
-        self.prepared = prepared
+        self.began: int = began
+        self.context: Context | None = context
+        self.prepared: int | None = prepared
         """When it was prepared; None if another process has done that."""
         self.phases: list[tuple[Phase, int]] = []
 

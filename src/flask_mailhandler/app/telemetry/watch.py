@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Callable
 from collections.abc import Sequence
+from time import monotonic_ns
 from time import time_ns
 
 from .api import current
@@ -39,21 +40,28 @@ class Watch:
         self._then = observe
         self._context = context
         self._timelines: dict[str, Timeline] = {}
+        # Someone may set the clock meanwhile, and no phase takes less than no time.
+        self._since = time_ns() - monotonic_ns()
+
+    def now(self) -> int:
+        """Return the time in nanoseconds since 1970, by a clock that is never set."""
+        return monotonic_ns() + self._since
 
     def prepare(self, prepare: Callable[[t.Any], Prepared], message: t.Any) -> Prepared:
         """Prepare a message, and note how long that takes."""
-        began = time_ns()
+        began = self.now()
         try:
             prepared = prepare(message)
         except Exception as error:
-            self._channel.guard.run(self._channel.refuse, Timeline(began, None), error)
+            timeline = Timeline(began, None)
+            self._channel.guard.run(self._channel.refuse, timeline, error, self.now())
             raise
-        self._timelines[prepared.message_id] = Timeline(began, current(), time_ns())
+        self._timelines[prepared.message_id] = Timeline(began, current(), self.now())
         return prepared
 
     def observe(self, phase: Phase, job: Job) -> None:
         """Note that a phase of a message begins."""
-        now = time_ns()
+        now = monotonic_ns() + self._since
         timeline = self._timelines.get(job.message_id)
         if timeline is None:
             timeline = self._timelines[job.message_id] = Timeline(now, self._context)
@@ -62,9 +70,15 @@ class Watch:
             self._then(phase, job)
 
     def ended(
-        self, report: Report, links: Sequence[Link] = (), more: Attributes | None = None
+        self,
+        report: Report,
+        now: int,
+        links: Sequence[Link] = (),
+        more: Attributes | None = None,
     ) -> None:
-        """Report a message that is settled."""
-        now = time_ns()
+        """Report a message that was settled by *now*."""
         timeline = self._timelines.pop(report.message_id, None) or Timeline(now, self._context)
-        self._channel.guard.run(self._channel.report, timeline, now, report, links, more or {})
+        try:
+            self._channel.report(timeline, now, report, links, more or {})
+        except Exception as error:
+            self._channel.guard.note(self._channel.report, error)

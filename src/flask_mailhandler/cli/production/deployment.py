@@ -20,6 +20,8 @@ if t.TYPE_CHECKING:
     from ...queue.health.result import QueueHealth
     from ..deliverability.resolver import Resolver
 
+TIMEOUT = 5.0
+"""How many seconds the store of the queue may take to answer."""
 RESERVED = ("example", "test", "invalid", "localhost", "local")
 """The top-level domains in which no mail arrives (RFC 6761, RFC 6762)."""
 
@@ -69,7 +71,7 @@ class Deployment:
     @functools.cached_property
     def health(self) -> QueueHealth:
         """The health of the queue, looked at once."""
-        return queue_of(self.mine).health()
+        return queue_of(self.mine).health(timeout=TIMEOUT)
 
 
 def is_reserved(domain: str) -> bool:

@@ -42,7 +42,8 @@ def pages(deployment: Deployment) -> Verdict:
             "MAIL_MAILBOX is on, and behind a proxy each request may come from this machine. Leave"
             " it out in production."
         )
-    if _QUEUE_PAGE in app.blueprints:
+    # Below another blueprint, its name has a prefix.
+    if any(name.rpartition(".")[2] == _QUEUE_PAGE for name in app.blueprints):
         return ok("The page of the queue has the access check that you gave it.")
     return not_used(
         "The app has neither page. For the page of the queue, register mail.queue_page(access)."

@@ -35,9 +35,11 @@ def store(deployment: Deployment) -> Verdict:
     folder = Path(where).parent
     if folder.is_relative_to(TEMPORARY):
         return to_do(f"{where} is a temporary file. Set MAIL_QUEUE to a file on a volume.")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    made_in = next(one for one in (folder, *folder.parents) if one.exists())
+    if not (made_in.is_dir() and os.access(made_in, os.W_OK | os.X_OK)):
         return to_do(
-            f"The app cannot write into {folder}. Create it, and give it to the app's user."
+            f"The app cannot write into {made_in}. Set MAIL_QUEUE to another file, or give the"
+            " folder to the app's user."
         )
     return ok(f"{where}. In a container, see that {folder} is a volume.")
 

@@ -73,6 +73,7 @@ class QueueAPI:
                 "counts": stats.counts,
                 "lag": stats.lag,
                 "paused": stats.paused,
+                "down": stats.down,
                 "token": self._token(),
             }
         )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import typing as t
+from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 from ...queue import outcomes
 from ...queue.row import Row
-from ...queue.stores.search import Place
 from ...queue.stores.search import Search
+from ...queue.stores.search import walk
 from .queued_message import QueuedMessage
 from .queued_message import read_row
 
@@ -21,9 +24,9 @@ MOST = 100_000
 """How many messages are in one file."""
 _RECIPIENTS = 50
 _AT_ONCE = 500
-# The first characters by which a spreadsheet takes a cell for a formula
-# (https://owasp.org/www-community/attacks/CSV_Injection), in full width too.
-_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+# Where a spreadsheet would begin a formula (https://owasp.org/www-community/attacks/CSV_Injection):
+# in some countries, Excel takes semicolons for the ends of cells, and not commas.
+_FORMULA = re.compile(r"^(?=\s*[=+\-@＝＋－＠\t\r])|(?<=[;\t\r\n])(?=\s*[=+\-@＝＋－＠])")
 
 COLUMNS = (
     *("number", "state", "account", "priority", "created", "due", "expires", "changed", "attempts"),
@@ -33,23 +36,21 @@ COLUMNS = (
 """The header. A release may add names at its end."""
 
 
-def lines_of(searcher: Searcher, wanted: Search) -> Iterator[str]:
-    """Yield the file piece by piece, with the rows of one statement in memory at a time."""
+def lines_of(searcher: Searcher | None, wanted: Search) -> Iterator[str]:
+    """Yield the file piece by piece, with the rows of one statement in memory at a time.
+
+    :param searcher: None for a queue that was never used.
+    """
+    yield _lines([COLUMNS])
+    if searcher is not None:
+        for rows in walk(searcher, wanted, MOST, _AT_ONCE):
+            yield _lines(_cells(read_row(row)) for row in rows)
+
+
+def _lines(rows: Iterable[Sequence[str | int]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    place: Place | None = None
-    left = MOST
-    while True:
-        found = searcher.page(wanted, place, limit=min(_AT_ONCE, left))
-        writer.writerows(_cells(read_row(row)) for row in found.rows)
-        # A lone surrogate cannot be encoded.
-        yield text.getvalue().encode("utf-8", "replace").decode()
-        text.seek(0)
-        text.truncate()
-        place, left = found.following, left - len(found.rows)
-        if place is None or not left:
-            return
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "replace").decode()  # without lone surrogates
 
 
 def _cells(message: QueuedMessage) -> list[str | int]:
@@ -65,7 +66,5 @@ def _cells(message: QueuedMessage) -> list[str | int]:
 
 
 def _safe(cell: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: as a text, it begins with a quotation
-    mark."""
-    cell = cell.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell[:1].isspace() else cell
+    """Return a text that no spreadsheet takes for a formula: an apostrophe begins a text."""
+    return _FORMULA.sub("'", cell.replace("\0", "\N{REPLACEMENT CHARACTER}"))

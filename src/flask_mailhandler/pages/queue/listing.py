@@ -7,13 +7,13 @@ import functools
 import math
 import typing as t
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from flask import request
 from markupsafe import Markup
 
 from ...queue.current import current_queue
 from ...queue.row import RowState
-from ...queue.stats import count_text
 from ...queue.stores.search import COUNTED
 from ...queue.stores.search import Found
 from ...queue.stores.search import Place
@@ -28,12 +28,16 @@ from .search_terms import SearchTerms
 
 if t.TYPE_CHECKING:
     from ...queue.mail_queue import MailQueue
+    from ...queue.row import Row
     from ...queue.stats import QueueStats
 
 _MANY = 100
 _LATE = 60.0
 """From how many seconds on the page says that mail is late."""
-_LARGEST = 2**63 - 1
+_WAYS = ("older", "newer")
+"""The arguments of a URL that say where a page of the list begins."""
+_LARGEST = 2**63 - 2
+"""The largest number of a place, so that the next number fits into a column."""
 
 
 def query_of_page() -> dict[str, str]:
@@ -75,6 +79,7 @@ def rows_html(shell: Shell, rights: Rights) -> Markup:
             accounts=[*queue.accounts],
             may_purge=may_purge,
             paused=stats.paused,
+            down=stats.down,
             late=int(stats.lag // 60) if stats.lag >= _LATE else 0,
             when=functools.partial(when, today()),
             q=request.args.get("q", ""),
@@ -86,9 +91,8 @@ def rows_html(shell: Shell, rights: Rights) -> Markup:
 
 def _count(counts: Mapping[RowState, int], *states: RowState) -> str:
     """Return the number of messages in some states as a text."""
-    full = any(counts.get(state, 0) >= COUNTED for state in states)
-    number = sum(counts.get(state, 0) for state in states)
-    return count_text(number, number if full else None)
+    numbers = [counts.get(state, 0) for state in states]
+    return f"{sum(numbers)}{'+' if max(numbers) >= COUNTED else ''}"
 
 
 def _counts(
@@ -106,8 +110,6 @@ def _counts(
 
 
 # The pages of the list
-
-_WAYS = ("older", "newer")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,22 +142,31 @@ def _page(queue: MailQueue, terms: SearchTerms) -> Page:
 
 
 def _links(found: Found, place: Place | None, back: bool) -> dict[str, dict[str, str]]:
+    """Return the links of a page that begins at a place, and precedes it if *back* is true."""
     links: dict[str, dict[str, str]] = {}
-    following = found.following
-    rows = found.rows
-    # Where the rows of this page begin and end.
-    newest = Place.of(rows[0]) if rows else place and place._replace(row_id=place.row_id - 1)
-    oldest = Place.of(rows[-1]) if rows else place and place._replace(row_id=place.row_id + 1)
-    newer = following if back else place and newest
-    older = oldest if back and place else None if back else following
+    newer, older = _ends(found.rows, place)
+    if back:
+        newer = found.following
+    else:
+        older = found.following
     if place or back:
         links["Newest"] = {}
     if newer:
         links["Search newer" if back and found.stopped else "Newer"] = {"newer": _text(newer)}
     if older:
-        links["Search older" if found.stopped and not back else "Older"] = {"older": _text(older)}
+        links["Search older" if not back and found.stopped else "Older"] = {"older": _text(older)}
         links["Oldest"] = {"newer": ""}
     return links
+
+
+def _ends(rows: Sequence[Row], place: Place | None) -> tuple[Place | None, Place | None]:
+    """Return the places of the first row of a page and of its last one; None for a page that
+    begins at an end of the list. A page without rows ends where it begins, with the row there."""
+    if place is None:
+        return None, None
+    if rows:
+        return Place.of(rows[0]), Place.of(rows[-1])
+    return Place(place.row_id - 1, place.changed), Place(place.row_id + 1, place.changed)
 
 
 def _text(place: Place) -> str:

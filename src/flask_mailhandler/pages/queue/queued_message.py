@@ -158,6 +158,7 @@ class QueuedMessage:
                 "code": item.code,
                 "enhanced_code": item.enhanced_code,
                 "text": item.text,
+                "account": item.account or self.row.account,
             }
             for item in self.recipients
         ]

@@ -76,21 +76,13 @@ class SearchTerms:
             state=found["state"],
             account=found["using"],
             tag=found["tag"],
-            recipient=self._recipient(),
+            recipient=recipient_of(self.to) if self.to else None,
             **ranges,
         )
 
     def _range(self, name: str) -> Between:
         text: str = getattr(self, name)
         return read_range(text, name) if text else EVER
-
-    def _recipient(self) -> str | None:
-        if not self.to:
-            return None
-        try:
-            return str.__str__(Address(self.to)).lower()
-        except MessageError:
-            raise ValueError(f"to must be a whole address, not {self.to[:80]!r}.") from None
 
     @property
     def is_narrow(self) -> bool:
@@ -143,6 +135,17 @@ class SearchTerms:
         for word, name in _FIELDS.items():
             if value := getattr(self, name):
                 yield f'{word}:"{value}"' if re.search(r"\s", value) else f"{word}:{value}"
+
+
+def recipient_of(text: str) -> str:
+    """Return an address as a :class:`.Search` has it.
+
+    :raises ValueError: if it is not an address.
+    """
+    try:
+        return str.__str__(Address(text)).lower()
+    except MessageError:
+        raise ValueError(f"to must be a whole address, not {text[:80]!r}.") from None
 
 
 def read_terms(text: str) -> SearchTerms:

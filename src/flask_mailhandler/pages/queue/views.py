@@ -103,15 +103,14 @@ class QueueViews:
     def csv(self) -> Sealed:
         """The messages of the search as CSV."""
         queue = current_queue()
-        if not queue.store.begun:
-            return streamed(iter([]), "queue.csv", "text/csv")
         try:
             wanted = terms_of_page().search(queue.store.now())
         except ValueError as error:
             return sealed(str(error), mimetype="text/plain", status=400)
-        lines = lines_of(queue.store.search, wanted)
-        first = next(lines)  # now, so that a queue that cannot be used is an error
-        return streamed(itertools.chain([first], lines), "queue.csv", "text/csv")
+        pieces = lines_of(queue.store.search if queue.store.begun else None, wanted)
+        # The first rows are read now, so that a queue that cannot be used is an error.
+        begun = [*itertools.islice(pieces, 2)]
+        return streamed(itertools.chain(begun, pieces), "queue.csv", "text/csv")
 
     def queued(self, id: int) -> Sealed:
         """One message next to the list: its outcomes, and its content while the queue has it."""
@@ -119,18 +118,17 @@ class QueueViews:
         may_read = self._rights.may_read()
         octets = _octets(found)
         shown = read_for_display(octets) if octets else None
+        checked = octets if may_read else None
         return self._page(
             "queued.html",
             queued=found,
             recipients=found.recipients[:_RECIPIENTS],
             more=max(len(found.recipients) - _RECIPIENTS, 0),
             may_change=self._rights.may_change(),
-            may_read=may_read,
+            is_hidden=bool(octets) and not may_read,
             header=_header(shown) if shown and not may_read else (),
             panel=_panel(id, shown) if shown and may_read else None,
-            findings=lint(octets, placeholders=current_placeholders())
-            if octets and may_read
-            else (),
+            findings=lint(checked, placeholders=current_placeholders()) if checked else (),
             in_mailbox=self._rights.in_mailbox(found.row.message_id),
         )
 

@@ -57,12 +57,16 @@ class Background(abc.ABC):
             # Finalizers close files and connections. They share one hook, which is registered with
             # the first of them. Register it before ours, so that it runs after ours.
             weakref.finalize(self, int).detach()
-            atexit.register(_at_exit, weakref.ref(self), os.getpid())
-            if _is_without_atexit():
-                from multiprocessing.util import Finalize
-
-                Finalize(self, _at_exit, (weakref.ref(self), os.getpid()), exitpriority=0)
+            self.register_at_exit()
             return True
+
+    def register_at_exit(self) -> None:
+        """Let :meth:`at_exit` be called before all hooks that are registered already."""
+        atexit.register(_at_exit, weakref.ref(self), os.getpid())
+        if _is_without_atexit():
+            from multiprocessing.util import Finalize
+
+            Finalize(self, _at_exit, (weakref.ref(self), os.getpid()), exitpriority=0)
 
     def at_exit(self) -> None:
         """End the work of the thread. Called when the process that started it ends in order."""

@@ -70,7 +70,7 @@ class Checkup:
         try:
             facts = self._look(lambda: store.health_facts(names, wanted.recent), timeout)
         except TimeoutError:
-            findings = [_unreachable(_NO_ANSWER.format(store, timeout))]
+            findings = [_unreachable(_no_answer(str(store), timeout))]
         except TablesError as error:
             findings = [QueueFinding("wrong-tables", "error", str(error))]
         except QueueError as error:
@@ -149,11 +149,15 @@ class _Call:
         return self._found
 
 
-_NO_ANSWER = (
-    "The queue in {} did not answer within {:g} s. See whether the database's server can be reached"
-    " from this machine, whether a firewall drops the connection, and whether another transaction"
-    " locks the table mail_queue."
-)
+def _no_answer(store: str, timeout: float) -> str:
+    text = f"The queue in {store} did not answer within {timeout:g} s."
+    if "://" not in store or store.startswith("sqlite"):
+        return f"{text} See whether its disk is slow, or on a network."
+    return (
+        f"{text} See whether the database's server can be reached from this machine, whether a"
+        " firewall drops the connection, and whether another transaction locks the table"
+        " mail_queue."
+    )
 
 
 def _unreachable(text: str) -> QueueFinding:

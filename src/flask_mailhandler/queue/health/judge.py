@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import typing as t
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from ...config import Limits
 from ..lease import LEASE
@@ -98,12 +100,12 @@ class Judge:
 
     def _rest(self, account: AccountFacts) -> float:
         """Return for how many seconds the rate limit lets no message pass; -inf if it does."""
-        try:
-            counters = json.loads(account.rate)
-        except ValueError:
-            counters = {}
         limits = self.limits.get(account.name, ())
-        return take(counters, limits, self.facts.now, 0).wait or float("-inf")
+        try:
+            wait = take(json.loads(account.rate), limits, self.facts.now, 0).wait
+        except (ValueError, TypeError, AttributeError):  # the counters are damaged
+            wait = 0.0
+        return wait or float("-inf")
 
     def _ended(self, claimed: Claimed) -> bool:
         """Whether the worker of claimed rows has ended: see :func:`.recovery.lost`."""
@@ -111,20 +113,23 @@ class Judge:
         return not 0 <= left <= 2 * LEASE or self.dead(mark_of(claimed.owner))
 
     def _ended_workers(self) -> Iterator[QueueFinding]:
-        for claimed in self.facts.claimed:
-            if self._ended(claimed):
-                over = self.facts.now - claimed.until
-                left = over > _TAKEN_OVER
-                rung = any(account.rung_until for account in self.facts.accounts)
-                text = f"{_who(claimed)} ended while it sent {_messages(claimed.number)}."
-                yield QueueFinding(
-                    "dead-worker",
-                    "error" if left else "warning",
-                    f"{text} No other worker has taken over for {span(over)}."
-                    f" {start_worker(self.engine, rung=rung)}"
-                    if left
-                    else f"{text} Another worker takes over within a minute.",
-                )
+        ended = [one for one in self.facts.claimed if self._ended(one)]
+        late = [one for one in ended if self._over(one) > _TAKEN_OVER]
+        if late:
+            rung = any(account.rung_until for account in self.facts.accounts)
+            yield QueueFinding(
+                "dead-worker",
+                "error",
+                f"{_who_ended(late)} No other worker has taken over for"
+                f" {span(max(map(self._over, late)))}. {start_worker(self.engine, rung=rung)}",
+            )
+        if soon := [one for one in ended if one not in late]:
+            text = f"{_who_ended(soon)} Another worker takes over within a minute."
+            yield QueueFinding("dead-worker", "warning", text)
+
+    def _over(self, claimed: Claimed) -> float:
+        """Return for how many seconds a lease has been over."""
+        return self.facts.now - claimed.until
 
     # Accounts
 
@@ -134,9 +139,9 @@ class Judge:
             yield QueueFinding(
                 "account-paused",
                 "warning",
-                f"The account {name!r} is paused for another {span(paused)}: {account.why} When"
-                f" you have mended that, let it try at once: flask mail queue retry --using {name}"
-                " --state waiting",
+                f"The account {name!r} is paused for another {span(paused)}:"
+                f" {_sentence(account.why)} When you have mended that, let it try at once:"
+                f" flask mail queue retry --using {shlex.quote(name)} --state waiting",
                 name,
             )
         if (overdue := self._overdue(account)) > self.bounds.max_age:
@@ -177,7 +182,7 @@ class Judge:
                 "warning",
                 f"Mail waits for the account {name!r}, which is not in MAIL_ACCOUNTS, so no worker"
                 " sends it. Add the account, or cancel the mail: flask mail queue cancel --using"
-                f" {name} --state waiting",
+                f" {shlex.quote(name)} --state waiting",
                 name,
             )
 
@@ -235,10 +240,18 @@ def _named(accounts: list[str]) -> str:
     return f"the accounts {', '.join(map(repr, accounts[:3]))}{more}"
 
 
-def _who(claimed: Claimed) -> str:
-    """Return which worker has claimed rows: its process, if its name says it."""
-    parts = mark_of(claimed.owner).split(":")
-    return f"A worker (process {parts[2]})" if len(parts) > 2 else "A worker"
+def _who_ended(workers: Sequence[Claimed]) -> str:
+    """Return which workers ended: one by its process, if its name says it."""
+    messages = _messages(sum(one.number for one in workers))
+    if len(workers) > 1:
+        return f"{len(workers)} workers ended while they sent {messages}."
+    parts = mark_of(workers[0].owner).split(":")
+    process = f" (process {parts[2]})" if len(parts) > 2 else ""
+    return f"A worker{process} ended while it sent {messages}."
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
 
 
 def _messages(number: int) -> str:

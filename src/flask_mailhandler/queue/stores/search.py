@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing as t
+from collections.abc import Iterator
 
 from ..row import FINISHED
 from ..row import Row
@@ -17,7 +18,7 @@ COUNTED = 10_000
 """How far the pages and the commands count the rows of a state."""
 SEARCHED = 20_000
 """How many rows one search reads at most. It says where the next one goes on."""
-FIRST = 1_000
+FIRST = 500
 """How many rows it reads first, which is enough if most of them match."""
 
 
@@ -93,3 +94,15 @@ class Searcher(t.Protocol):
         :param back: Whether to return the rows before the place; without one, the last rows.
         """
         ...
+
+
+def walk(searcher: Searcher, wanted: Search, most: int, at_once: int) -> Iterator[list[Row]]:
+    """Yield the rows of a search in their order, a few at a time, up to a number of them. A list
+    may be empty, if many rows do not match."""
+    place: Place | None = None
+    while most:
+        found = searcher.page(wanted, place, limit=min(at_once, most))
+        yield found.rows
+        place, most = found.following, most - len(found.rows)
+        if place is None:
+            return

@@ -1,0 +1,206 @@
+"""An error as text and numbers, copied where it was logged.
+
+No frame, no traceback and no exception is kept: each would keep the variables of the request alive,
+such as its database session, and none may be used in another thread. Only the first error of a kind
+is captured; the others are counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import linecache
+import logging
+import os
+import reprlib
+import threading
+import typing as t
+from collections import deque
+from collections.abc import Iterator
+from types import TracebackType
+
+from .kind import error_of
+from .kind import Place
+from .options import Options
+from .request import current_user
+from .request import Pairs
+from .request import request_facts
+from .request import RequestFacts
+from .request import text_of
+
+# Of one exception, the frames that are kept; of a chain or a group, the exceptions.
+_FIRST, _LAST = 20, 60
+_EXCEPTIONS = 12
+_TEXT = 8000
+_LOCALS = 30
+
+
+class Frame(t.NamedTuple):
+    """A line of a traceback."""
+
+    file: str
+    line: int
+    function: str
+    variables: Pairs = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Raised:
+    """One exception of a chain or a group.
+
+    :param relation: How the exception before it is related: ``"cause"`` or ``"context"``; or
+        ``"member"`` for an exception of a group; "" for the first.
+    :param left_out: The number of frames between the first and the last ones that are kept.
+    """
+
+    kind: str
+    text: str
+    notes: tuple[str, ...]
+    first: tuple[Frame, ...]
+    last: tuple[Frame, ...]
+    left_out: int
+    relation: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Captured:
+    """What is known of an error. Nothing is masked yet."""
+
+    title: str
+    message: str
+    level: str
+    logger: str
+    place: Place
+    created: float
+    thread: str
+    process: int
+    raised: tuple[Raised, ...]
+    stack: str
+    user: str
+    request: RequestFacts | None
+
+
+def capture(record: logging.LogRecord, options: Options, place: Place) -> Captured:
+    """Copy what is known of an error, and of the request in which it was logged.
+
+    :param place: Where it happened.
+    """
+    error = error_of(record)
+    message = _message(record)
+    facts = request_facts()
+    raised = () if error is None else tuple(_chain(error, options.show_locals))
+    return Captured(
+        title=message if error is None else _title(raised),
+        message=message,
+        level=text_of(lambda: record.levelname, 40),
+        logger=text_of(lambda: record.name, 200),
+        place=place,
+        created=record.created,
+        thread=threading.current_thread().name,
+        process=os.getpid(),
+        raised=raised,
+        stack=text_of(lambda: record.stack_info or "", _TEXT),
+        user=current_user(options.user, facts),
+        request=facts,
+    )
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return the message with its arguments; or both, if they do not fit."""
+    try:
+        return text_of(record.getMessage, _TEXT, strict=True)
+    except Exception as error:
+        arguments = text_of(lambda: repr(record.args), 200)
+        return f"{text_of(lambda: record.msg, _TEXT)} [{type(error).__name__} with {arguments}]"
+
+
+def _title(raised: tuple[Raised, ...]) -> str:
+    """``ZeroDivisionError: division by zero``."""
+    # The last of the chain; the members of a group come after it.
+    last = next(one for one in reversed(raised) if one.relation != "member")
+    return f"{last.kind}: {last.text}" if last.text else last.kind
+
+
+def _name(kind: type) -> str:
+    module = kind.__module__
+    return (
+        kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+    )
+
+
+def _chain(error: BaseException, show_locals: bool) -> Iterator[Raised]:
+    """Yield the exceptions in the order in which Python prints them: the first that was raised
+    comes first, and the members of a group come after it."""
+    seen: set[int] = set()
+    related: list[tuple[BaseException, str]] = []
+    step: BaseException | None = error
+    relation = ""
+    while step is not None and id(step) not in seen and len(related) < _EXCEPTIONS:
+        seen.add(id(step))
+        related.append((step, relation))
+        if step.__cause__ is not None:
+            step, relation = step.__cause__, "cause"
+        else:
+            step = None if step.__suppress_context__ else step.__context__
+            relation = "context"
+    # The relation is written after the earlier exception, which comes first.
+    links = [link for _, link in related][1:]
+    for (one, _), link in zip(reversed(related), ["", *reversed(links)], strict=True):
+        yield _raised(one, link, show_locals)
+    if isinstance(error, BaseExceptionGroup):
+        for member in itertools.islice(_members(error, seen), _EXCEPTIONS):
+            yield _raised(member, "member", show_locals)
+
+
+def _members(group: BaseExceptionGroup[BaseException], seen: set[int]) -> Iterator[BaseException]:
+    for member in group.exceptions:
+        if id(member) in seen:
+            continue
+        seen.add(id(member))
+        yield member
+        if isinstance(member, BaseExceptionGroup):
+            yield from _members(member, seen)
+
+
+def _raised(error: BaseException, relation: str, show_locals: bool) -> Raised:
+    notes = getattr(error, "__notes__", None)
+    listed = notes[:5] if isinstance(notes, list) else []
+    first: list[Frame] = []
+    last: deque[Frame] = deque(maxlen=_LAST)
+    number = 0
+    step = error.__traceback__
+    while step is not None:
+        if number < _FIRST:
+            first.append(_frame(step, show_locals))
+        else:
+            last.append(_frame(step, show_locals))
+        number += 1
+        step = step.tb_next
+    return Raised(
+        kind=_name(type(error)),
+        text=text_of(lambda: error, _TEXT),
+        notes=tuple(text_of(lambda note=note: note) for note in listed),  # type: ignore[misc]
+        first=tuple(first),
+        last=tuple(last),
+        left_out=number - len(first) - len(last),
+        relation=relation,
+    )
+
+
+def _frame(step: TracebackType, show_locals: bool) -> Frame:
+    frame = step.tb_frame
+    code = frame.f_code
+    if code.co_filename not in linecache.cache:
+        # For a module in an archive, whose source only its loader can read.
+        linecache.lazycache(code.co_filename, frame.f_globals)
+    variables = _variables(frame.f_locals) if show_locals else ()
+    return Frame(code.co_filename, step.tb_lineno or 0, code.co_name, variables)
+
+
+def _variables(found: t.Mapping[str, object]) -> Pairs:
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 200
+    return tuple(
+        (name, text_of(lambda value=value: short.repr(value), 400))  # type: ignore[misc]
+        for name, value in itertools.islice(found.items(), _LOCALS)
+    )

@@ -1,0 +1,313 @@
+"""One call: messages in, one report for each out, through whatever accounts are up.
+
+::
+
+    messages ── run ──▶ the account that was chosen, over its connections ── report ──┬──▶
+                 ▲                                                                    │
+                 │ another account is chosen for the next message:          go on, one account
+                 └ this run ends, and its connection stays in the pool      after the other
+
+A list stays one run, with one connection, as long as its account is up. When the account goes down,
+the messages that are left do not try it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import time
+import typing as t
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from ...address import Addresses
+from ...errors import MessageError
+from ...log import logger
+from ...log import masked
+from ...phase import State
+from ...report import About
+from ...report import conclude
+from ...report import DeferredError
+from ...report import DeliveryError
+from ...report import Job
+from ...report import Observe
+from ...report import Outcome
+from ...report import Report
+from ...report import report_on
+from ..prepare import Prepared
+from ..unreported import with_withheld
+from ..unreported import without_delivery
+from . import rules
+from .choice import Choice
+from .joining import joined
+
+if t.TYPE_CHECKING:
+    from .health import Health
+    from .members import Members
+    from .plan import Plan
+
+# With less time, a message is not passed to another account: it could only become unknown there.
+_LEAST = 1.0
+
+
+class Pace(t.Protocol):
+    """The rate limits of accounts."""
+
+    def limited(self, account: str) -> bool:
+        """Whether an account has a rate limit."""
+        ...
+
+    def enter(self, account: str) -> bool:
+        """Wait until an account may send a message, and count it. False if it must not wait."""
+        ...
+
+
+class _Begun(t.NamedTuple):
+    """A message that a handler has, and has not reported on yet."""
+
+    item: Prepared
+    choice: Choice
+    at: float
+
+
+class Sending:
+    """Sends messages, each through the account that is chosen for it.
+
+    :param pace: The rate limits of the accounts; None leaves them out.
+    :param prepared: As for :meth:`.EmailHandler.dispatch`, and so are the others.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        health: Health,
+        members: Members,
+        pace: Pace | None,
+        prepared: Iterable[Prepared],
+        observe: Observe | None,
+        ready: Callable[[], bool],
+        before_wait: Callable[[], object],
+        left: Callable[[Report], None] | None,
+    ) -> None:
+        self._plan = plan
+        self._health = health
+        self._members = members
+        self._pace = pace
+        self._rest = iter(prepared)
+        self._observe = observe
+        self._ready = ready
+        self._before_wait = before_wait
+        self._left = left
+        self._next: tuple[Prepared, Choice] | None = None
+        """The message after the run in hand, for which another account was chosen."""
+        self._begun: collections.deque[_Begun] = collections.deque()
+        self._reported = 0.0
+        self._failed: DeliveryError | None = None
+        """The error of the last message, if no account could send it."""
+
+    def reports(self) -> Iterator[Report]:
+        """Yield a report for each message, in order."""
+        while True:
+            if self._next is None:
+                item = next(self._rest, None)
+                if item is None:
+                    return
+                if item.job is None:
+                    yield without_delivery(item)
+                    continue
+                self._next = item, self._choose(item)
+            (item, choice), self._next = self._next, None
+            if self._failed is not None and choice.was_down and not choice.probe:
+                # All accounts have failed in this call. A long list does not wait for each.
+                yield _not_tried(item, choice, self._failed)
+                continue
+            yield from self._run(item, choice)
+
+    def _choose(self, item: Prepared) -> Choice:
+        choice = item.via or self._health.choose(self._plan)
+        assert choice is not None  # a plan is never empty
+        if self._pace is not None and item.via is None:
+            self._pace.enter(choice.account)
+        return choice
+
+    def _run(self, item: Prepared, choice: Choice) -> Iterator[Report]:
+        """Send a message, and those after it as long as the same account is chosen for them."""
+        reports = self._dispatched(choice, self._share(item, choice), self._left)
+        with contextlib.closing(reports):
+            for report in reports:
+                begun = self._begun.popleft()
+                if begun.item.job is not None:
+                    report = self._settled(begun, report)
+                yield report
+                self._reported = time.monotonic()
+
+    def _share(self, item: Prepared, choice: Choice) -> Iterator[Prepared]:
+        """Yield the messages of a run."""
+        account = choice.account
+        while True:
+            yield self._begin(item, choice)
+            for item in self._rest:
+                if item.job is not None:
+                    choice = self._choose(item)
+                    if choice.account != account or choice.was_down:
+                        self._next = item, choice
+                        return
+                break
+            else:
+                return
+
+    def _begin(self, item: Prepared, choice: Choice) -> Prepared:
+        self._begun.append(_Begun(item, choice, time.monotonic()))
+        if item.job is None:
+            return item
+        try:
+            found, why = _for(item, choice.account), "it cannot send the message as it is"
+        except MessageError as error:
+            found, why = None, str(error)
+        return _deferred(item, choice.account, why) if found is None else found
+
+    def _dispatched(
+        self, choice: Choice, share: Iterator[Prepared], left: Callable[[Report], None] | None
+    ) -> t.Any:
+        limited = self._pace is not None and self._pace.limited(choice.account)
+        return self._members(choice.account).dispatch(
+            share,
+            self._observe,
+            ready=(lambda: False) if limited else self._ready,
+            before_wait=self._before_wait,
+            left=left,
+        )
+
+    # One account after the other
+
+    def _settled(self, begun: _Begun, report: Report) -> Report:
+        """Return the report of a message in the end: it goes on as long as it may."""
+        if not report.account:  # it could not be prepared for the account
+            found, error = report.outcomes, report.error
+            account = begun.choice.account
+            report = report_on(report.message, report.message_id, found, error, account=account)
+        self._health.note(begun.choice, report)
+        if begun.choice.only:
+            return report
+        tried, probed = {begun.choice.account}, begun.choice.was_down
+        given_up: list[Report] = []
+        rest = rules.may_go_on(report)
+        try:
+            while rest and (choice := self._health.choose(self._plan, tried, probed=probed)):
+                tried.add(choice.account)
+                if (item := self._for_the_rest(begun, choice, report, rest)) is None:
+                    continue
+                if self._pace is not None and not self._pace.enter(choice.account):
+                    break
+                probed = probed or choice.was_down
+                later = self._send_one(item, choice, report, given_up)
+                self._health.note(choice, later)
+                report = joined(report, later, rest)
+                rest = rules.may_go_on(report)
+        except BaseException:
+            self._leave(joined(report, given_up[0], rest) if given_up else report)
+            raise
+        self._failed = report.error if rest else None
+        return report
+
+    def _leave(self, report: Report) -> None:
+        """Tell the caller of a message that a server may have, and that cannot be reported."""
+        if self._left is not None and (report.accepted or report.unknown):
+            self._left(report)
+
+    def _for_the_rest(
+        self, begun: _Begun, choice: Choice, report: Report, rest: Addresses
+    ) -> Prepared | None:
+        """Return the message for another account and the recipients that are left; None if that
+        account cannot send it, or no time is left."""
+        try:
+            item = _for(begun.item, choice.account)
+        except MessageError as error:
+            logger.warning(
+                "%s is not passed to the account %s: %s",
+                report.message_id,
+                choice.account,
+                masked(str(error)),
+            )
+            return None
+        if item is None or (job := item.job) is None:
+            return None
+        timeout = self._time_left(begun, job)
+        if timeout is not None and timeout < _LEAST:
+            return None
+        to = job.envelope.recipients
+        if len(rest) < len(report.outcomes):
+            # The others have been settled, so only these are sent again.
+            to = Addresses([one for one in to if one in rest])
+            item = item._replace(withheld=())
+        if not to:
+            return None
+        return item._replace(
+            job=dataclasses.replace(job, envelope=job.envelope.to(to), timeout=timeout)
+        )
+
+    def _time_left(self, begun: _Begun, job: Job) -> float | None:
+        """Return the seconds that are left of the message's own; None if it has no limit."""
+        allowed = job.timeout
+        if allowed is None:
+            allowed = getattr(self._members(begun.choice.account), "timeout", None)
+        if allowed is None:
+            return None
+        # In a list, a message is drawn while the one before it is still being sent.
+        return float(allowed) - (time.monotonic() - max(begun.at, self._reported))
+
+    def _send_one(
+        self, item: Prepared, choice: Choice, before: Report, given_up: list[Report]
+    ) -> Report:
+        """Send a message to the recipients that are left.
+
+        :param given_up: Gets the report of a message that a server may have, if an exception ends
+            the delivery.
+        """
+        logger.warning(
+            "%s goes on from the account %s to %s: %s",
+            before.message_id,
+            before.account,
+            choice.account,
+            masked(str(before.error)),
+        )
+        (report,) = self._dispatched(choice, iter([item]), given_up.append)
+        return t.cast(Report, report)
+
+
+def _for(item: Prepared, account: str) -> Prepared | None:
+    """Return a message as an account sends it.
+
+    :raises MessageError: if the account cannot send it as it is.
+    """
+    assert item.job is not None
+    if item.job.account == account:
+        return item
+    found = item if item.again is None else item.again(item, account)
+    if found is None or found.job is None or found.job.account == account:
+        return found
+    return found._replace(job=dataclasses.replace(found.job, account=account))
+
+
+def _not_tried(item: Prepared, choice: Choice, error: DeliveryError) -> Report:
+    """Report on a message that would fail as the one before it."""
+    assert item.job is not None
+    job = dataclasses.replace(item.job, account=choice.account)
+    outcomes = [
+        Outcome(recipient, State.DEFERRED, text=str(error), about=About.ACCOUNT)
+        for recipient in job.envelope.recipients
+    ]
+    return with_withheld(item, conclude(job, outcomes, DeferredError(str(error))))
+
+
+def _deferred(item: Prepared, account: str, why: str) -> Prepared:
+    """Return a message that an account cannot send, as one that needs no delivery. Another account
+    may send it later, so it is deferred."""
+    assert item.job is not None
+    text, to = f"{account}: {why}", item.job.envelope.recipients
+    mine = {one: Outcome(one, State.DEFERRED, text=text, about=About.SENDER) for one in to}
+    all_of_them = mine | {one.recipient: one for one in item.withheld}
+    order = item.recipients or to
+    return item._replace(job=None, withheld=tuple(all_of_them[one] for one in order))

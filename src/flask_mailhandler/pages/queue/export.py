@@ -42,8 +42,8 @@ COLUMNS = (
 def lines_of(searcher: Searcher | None, wanted: Search) -> Iterator[str]:
     """Yield the file piece by piece, with the rows of one statement in memory at a time.
 
-    If the queue cannot be read any more, the last line says so: by HTTP/1.0, which many proxies use,
-    a response that ends too early looks like a whole one.
+    If the queue cannot be read any more, the last line says so: by HTTP/1.0, which proxies use, a
+    response that ends too early looks like a whole one.
 
     :param searcher: None for a queue that was never used.
     :raises QueueError: after that line.

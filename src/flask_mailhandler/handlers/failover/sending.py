@@ -42,6 +42,7 @@ from ..unreported import without_delivery
 from . import rules
 from .choice import Choice
 from .joining import joined
+from .joining import unrecognized
 
 if t.TYPE_CHECKING:
     from .health import Health
@@ -212,6 +213,9 @@ class Sending:
             self._leave(joined(report, given_up[0], rest) if given_up else report)
             raise
         self._failed = report.error if rest and not replied else None
+        if report.safe_until is not None and begun.item.via is None:
+            # Only the queue repeats it by the same account.
+            return unrecognized(report)
         return report
 
     def _leave(self, report: Report) -> None:

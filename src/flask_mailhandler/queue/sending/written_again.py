@@ -62,14 +62,15 @@ class WrittenAgain:
     def __call__(self, item: Prepared, account: str) -> Prepared | None:
         """Return the message; None if the staging guard of that account keeps it from its
         recipients."""
-        if self._members.write_alike(self._first, account):
+        found = self._others.get(account)
+        if found is None and self._members.write_alike(self._first, account):
             return item
         job, handler = item.job, self._members(account)
         assert job is not None
         to: tuple[Address, ...] = job.envelope.recipients
         if handler.redirect_to and not {*to} <= {*handler.redirect_to}:
             return None
-        if found := self._others.get(account):
+        if found is not None:
             octets = found["head"].encode() + _BLANK + bytes(job.content).partition(_BLANK)[2]
             content = Content(
                 octets,

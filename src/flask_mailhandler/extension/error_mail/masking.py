@@ -56,7 +56,7 @@ _KEY_BLOCK = re.compile(
 )
 _LOGIN = re.compile(r"(://[^\s/@:'\"]{0,200}):[^\s/'\"]{1,500}@")
 # What SQLAlchemy and PostgreSQL say of a row has values without names.
-_ROW = re.compile(r"^(\[parameters: )[(\[].*|(Failing row contains )\(.*", re.M)
+_ROW = re.compile(r"(\[parameters: )[(\[].*|(Failing row contains )\(.*")
 # With a digit, so that it is not a word: "token validation", "basic authentication".
 _SCHEME = re.compile(
     r"\b(bearer|basic|token)[ \t]+(?=[A-Za-z._~+/=-]{0,99}[0-9])[A-Za-z0-9._~+/=-]{8,}", re.I

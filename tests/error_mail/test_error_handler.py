@@ -90,7 +90,7 @@ def test_what_a_record_keeps(tmp_path: Path) -> None:
     with error_shop(tmp_path) as shop, shop.mail.capture(shop.app) as outbox:
         record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": "gone"})
         shop.handler.handle(record)
-        assert outbox.one(to=OPS)
+        outbox.one(to=OPS)
     assert "@" not in str(vars(record))
 
 

@@ -85,6 +85,15 @@ def test_two_loggers_with_one_handler(tmp_path: Path) -> None:
         assert len(outbox) == 1
 
 
+def test_what_a_record_keeps(tmp_path: Path) -> None:
+    """A formatter that writes all attributes of a record writes no address of ours."""
+    with error_shop(tmp_path) as shop, shop.mail.capture(shop.app) as outbox:
+        record = logging.makeLogRecord({"levelno": logging.ERROR, "msg": "gone"})
+        shop.handler.handle(record)
+        outbox.one(to=OPS)
+    assert "@" not in str(vars(record))
+
+
 def test_outside_a_request(tmp_path: Path) -> None:
     """In a command and in a thread, the mail shows the command and the thread instead."""
     with error_shop(tmp_path) as shop, shop.mail.capture(shop.app) as outbox:

@@ -344,6 +344,7 @@ SECRETS = {
     "password = '''hunter2\n'hunter2'''": "password = '***'",
     "postgresql://shop:pass@hunter2@db/shop": "postgresql://shop:***@db/shop",
     "[SQL: ...]\n[parameters: ('Ann', 'hunter2')]\n(See": "[SQL: ...]\n[parameters: ***\n(See",
+    r"repr: '[SQL: ...]\n[parameters: ['Ann', 'hunter2']]'": r"repr: '[SQL: ...]\n[parameters: ***",
     "DETAIL:  Failing row contains (1, Ann, hunter2).": "DETAIL:  Failing row contains ***",
     "a session in headers stays": "a session in headers stays",
 }

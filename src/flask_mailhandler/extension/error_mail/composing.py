@@ -53,7 +53,7 @@ def compose(
     :param config: Its configuration, whose secrets are masked.
     :param author: The From of the message.
     """
-    masker = _masker(parcel, options, config)
+    masker = Masker(Names(options.mask), config)
     heading, summary = _headings(parcel, masker)
     subject = _one_line(f"{name}: {heading}")
     variables = {
@@ -98,25 +98,17 @@ def compose_briefly(parcel: Parcel, options: Options, name: str, why: str) -> Me
 
 def summary_of(parcel: Parcel, options: Options, config: t.Mapping[str, object]) -> str:
     """Return the titles of errors in one line, for stderr."""
-    masker = _masker(parcel, options, config)
-    titles = [_one_line(masker.text(item.title)) for item in parcel.items[:5]]
+    masker = Masker(Names(options.mask), config)
+    titles = [_one_line(_title(item, masker)) for item in parcel.items[:5]]
     more = len(parcel.items) - len(titles)
     return "; ".join([*titles, f"and {more} other kinds"] if more else titles)
 
 
 def with_masked_titles(parcel: Parcel, options: Options, config: t.Mapping[str, object]) -> Parcel:
     """Return the same errors with titles that may be kept when their requests are not."""
-    masker = _masker(parcel, options, config)
-    items = (dataclasses.replace(item, title=masker.text(item.title)) for item in parcel.items)
-    return dataclasses.replace(parcel, items=tuple(items))
-
-
-def _masker(parcel: Parcel, options: Options, config: t.Mapping[str, object]) -> Masker:
     masker = Masker(Names(options.mask), config)
-    for item in parcel.items:
-        if item.captured is not None and item.captured.request is not None:
-            masker.add_request(item.captured.request)
-    return masker
+    items = (dataclasses.replace(item, title=_title(item, masker)) for item in parcel.items)
+    return dataclasses.replace(parcel, items=tuple(items))
 
 
 def _right_part(author: Address) -> str:
@@ -176,6 +168,7 @@ def _error(captured: Captured, masker: Masker, most: int) -> dict[str, object]:
 
     :param most: The most characters of the traceback.
     """
+    masker = masker.within(captured.request)
     file, line, function = captured.place
     facts = [("Time", _day(captured.created))]
     if request := captured.request:
@@ -263,11 +256,14 @@ def _where(parcel: Parcel, masker: Masker) -> str:
     if captured is None:
         return ""
     if captured.request is not None:
-        return f"{captured.request.method} {masker.path(captured.request)}"
+        path = masker.within(captured.request).path(captured.request)
+        return f"{captured.request.method} {path}"
     return f"{captured.place[0]}, line {captured.place[1]}"
 
 
 def _title(item: Item, masker: Masker) -> str:
+    if item.captured is not None:
+        masker = masker.within(item.captured.request)
     text = masker.text(item.title).strip().partition("\n")[0]
     return _cut(text, _TITLE)
 

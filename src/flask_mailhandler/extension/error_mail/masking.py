@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import itertools
 import re
 import typing as t
@@ -34,7 +35,8 @@ _PARTS = (
     "|session|csrf|xsrf|signature|private|api[-_ ]?key|access[-_ ]?key|bearer|jwt"
     "|(?:mfa|2fa|verification|recovery|backup|security)[-_ ]?code"
 )
-_WHOLE = "pass pw key sig otp totp pin cvv cvc card iban ssn sid nonce".split()
+_WHOLE = ["pass", "pw", "key", "sig", "otp", "totp", "pin", "cvv", "cvc", "card", "iban", "ssn"]
+_WHOLE += ["sid", "nonce"]
 # Before a colon, a class of exceptions is not the name of a value: InvalidTokenError: expired
 _CLASSES = ("Error", "Exception", "Warning")
 # The value of such a header is all that follows: several cookies, or several parameters.
@@ -46,7 +48,7 @@ _CONFIG_KEY = re.compile(
 )
 # Shorter values would be found in any text.
 _FOUND = 6
-# Of one request. Each is looked for in each text of the mail.
+# Of one request. Each is looked for in each text of its error.
 _MOST = 200
 _DEEPEST = 3
 _KEY_BLOCK = re.compile(
@@ -54,7 +56,7 @@ _KEY_BLOCK = re.compile(
 )
 _LOGIN = re.compile(r"(://[^\s/@:'\"]{0,200}):[^\s/'\"]{1,500}@")
 # What SQLAlchemy and PostgreSQL say of a row has values without names.
-_ROW = re.compile(r"^(\[parameters: )[(\[].*|(Failing row contains )\(.*", re.M)
+_ROW = re.compile(r"(\[parameters: )[(\[].*|(Failing row contains )\(.*")
 # With a digit, so that it is not a word: "token validation", "basic authentication".
 _SCHEME = re.compile(
     r"\b(bearer|basic|token)[ \t]+(?=[A-Za-z._~+/=-]{0,99}[0-9])[A-Za-z0-9._~+/=-]{8,}", re.I
@@ -117,14 +119,19 @@ class Masker:
 
     def __init__(self, names: Names, config: Mapping[t.Any, object]) -> None:
         self.names = names
-        self._echoes = Echoes()
-        for value in _configured(config):
-            self._add(value)
+        self._known: tuple[Echoes, ...] = (_echoes_of(_configured(config)),)
 
-    def add_request(self, facts: RequestFacts) -> None:
-        """Learn the secrets that a request holds."""
-        for value in itertools.islice(self._secrets(facts), _MOST):
-            self._add(value)
+    def within(self, facts: RequestFacts | None) -> Masker:
+        """Return a masker for the error of a request, which also masks what the request holds.
+
+        Of another request's error, each text would be searched in vain. A client could make that
+        take minutes.
+        """
+        if facts is None:
+            return self
+        made = copy.copy(self)
+        made._known = (*self._known, _echoes_of(itertools.islice(self._secrets(facts), _MOST)))
+        return made
 
     def _secrets(self, facts: RequestFacts) -> Iterator[str]:
         for name, value in header_fields(facts):
@@ -146,11 +153,6 @@ class Masker:
         if scheme.lower() == "basic":
             with contextlib.suppress(ValueError):
                 yield base64.b64decode(rest).decode("utf-8", "replace").partition(":")[2]
-
-    def _add(self, value: str) -> None:
-        for form in (value, readable(value)):
-            if len(form) >= _FOUND:
-                self._echoes.add(Secret(form.encode("utf-8", "backslashreplace")))
 
     def text(self, text: str) -> str:
         """Mask the secrets in the text of an exception, a message or a URL."""
@@ -197,9 +199,19 @@ class Masker:
 
     def _hidden(self, text: str) -> str:
         text = readable(text)  # a lone surrogate cannot be encoded
-        if not self._echoes:
-            return text
-        return "\n".join(self._echoes.hide(text.split("\n")))
+        for echoes in self._known:
+            if echoes:
+                text = "\n".join(echoes.hide(text.split("\n")))
+        return text
+
+
+def _echoes_of(values: Iterable[str]) -> Echoes:
+    found = Echoes()
+    for value in values:
+        for form in (value, readable(value)):
+            if len(form) >= _FOUND:
+                found.add(Secret(form.encode("utf-8", "backslashreplace")))
+    return found
 
 
 def readable(text: str) -> str:

@@ -23,6 +23,7 @@ from flask_mailhandler import Message
 from flask_mailhandler import MessageError
 from flask_mailhandler import Phase
 from flask_mailhandler.handlers.failover import rules
+from flask_mailhandler.handlers.failover.handler import FailoverEmailHandler
 from flask_mailhandler.handlers.failover.health import Down
 from forking import in_child
 from pooling import Clock
@@ -396,6 +397,60 @@ def test_a_list_while_all_are_down(scripted: Scripted, pauses: Clock) -> None:
     assert [len(server.connections) for server in (first, second)] == [2, 1]
 
 
+@pytest.mark.parametrize(
+    ("second", "state"),
+    [
+        ({"RCPT TO:<r2@": "554 5.7.1 Relay access denied"}, REFUSED),
+        ({"MAIL FROM:<r2@": "550 5.4.5 quota exceeded"}, REFUSED),
+        ({"greeting": "421 4.3.2 no"}, DEFERRED),
+    ],
+)
+def test_a_list_with_one_that_no_account_takes(
+    scripted: Scripted, second: dict[str, t.Any], state: State
+) -> None:
+    """What a server replies to one message may be true of it alone, so it gets the next ones."""
+    messages = [one.replace(from_addr=one.to[0]) for one in letters(4)]
+    first = scripted(on={"RCPT TO:<r2@": "554 5.7.1 Relay access denied"})
+    with two(first, scripted(on=second)) as mail:
+        reports = [*mail.send_each(messages)]
+
+    assert [states(report)[0] for report in reports] == [ACCEPTED, state, ACCEPTED, ACCEPTED]
+
+
+def test_what_the_rest_of_a_list_says(scripted: Scripted) -> None:
+    """The report on a message that was not tried does not name the recipient of another one."""
+    first, second = (scripted(on={"MAIL": DROP}) for _ in range(2))
+    with two(first, second) as mail:
+        reports = [*mail.send_each(letters(2))]
+
+    assert [states(report)[0] for report in reports] == [DEFERRED] * 2
+    assert "r1@" in str(reports[0].error)
+    assert "r1@" not in f"{reports[1].error} {reports[1].outcomes}"
+    assert "the server closed the connection" in str(reports[1].error)
+
+
+def test_no_message_waits_for_the_limit_of_the_next(scripted: Scripted) -> None:
+    """A transaction is over before the next message waits for the limit of another account."""
+    servers = [scripted(extensions=["PIPELINING"]) for _ in range(2)]
+    seen = []
+
+    class Pace:
+        def limited(self, account: str) -> bool:
+            return account == "backup"
+
+        def enter(self, account: str) -> bool:
+            seen.append((account, sum(len(server.accepted) for server in servers)))
+            return True
+
+    keys = {"MAIL_FAILOVER": None, "MAIL_SPREAD": {"default": 1, "backup": 1}}
+    with two(*servers, **keys) as mail:
+        assert isinstance(mail.handler, FailoverEmailHandler)
+        handler = mail.handler.paced(Pace())
+        assert all(report.ok for report in handler.send(letters(4)))
+
+    assert seen == [("default", 0), ("backup", 1), ("default", 2), ("backup", 3)]
+
+
 def test_an_iteration_that_is_given_up(scripted: Scripted) -> None:
     """A caller that stops iterating leaves no message half sent."""
     first, second = scripted(on={"greeting": "421 4.3.2 no"}), scripted()
@@ -553,8 +608,9 @@ def test_a_provider_first(scripted: Scripted) -> None:
         fake.manners.append(not_taken_and(page(422)))
         wrong = send(mail)
 
-    assert (states(doubtful), doubtful.account) == ([DEFERRED], "default")
-    assert doubtful.safe_until is not None
+    # Another account could send the same message again, so it is not deferred.
+    assert (states(doubtful), doubtful.account) == ([UNKNOWN], "default")
+    assert doubtful.safe_until is None
     assert [report.account for report in (login, busy, wrong)] == ["backup", "backup", "default"]
     assert states(wrong) == [REFUSED]
     assert len(server.accepted) == 2

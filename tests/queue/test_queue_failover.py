@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import email
 import typing as t
 
@@ -15,8 +16,8 @@ from flask_mailhandler import Message
 from flask_mailhandler import State
 from flask_mailhandler.handlers.failover.health import Down
 from flask_mailhandler.queue import outcomes
-from flask_mailhandler.queue.begun import Begun
 from flask_mailhandler.queue.outcomes import Settled
+from flask_mailhandler.queue.sending.begun import Begun
 from pooling import Clock
 from queue_page_app import looking
 from queueing import Shop
@@ -51,7 +52,7 @@ def keys_of(first: str, second: Listener, **keys: t.Any) -> dict[str, t.Any]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the pauses. It stands still until a test moves it."""
     clock = Clock()
-    for module in ("handlers.failover.health", "queue.group_senders"):
+    for module in ("handlers.failover.health", "queue.sending.group_senders"):
         monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
     return clock
 
@@ -113,6 +114,28 @@ def test_the_workers_share_what_is_down(scripted: Scripted, tmp_path: Path, paus
             assert account_of(other, 3) == "default"
             assert health_of(other.mail).states() == {}
             assert other.queue.stats().down == {}
+
+
+def test_one_worker_tries_it(scripted: Scripted, tmp_path: Path, pauses: Clock) -> None:
+    """When the pause of an account is over, one message of one worker tries it."""
+
+    def work_meanwhile(line: str, connection: object) -> str:
+        with other.app.app_context():
+            other.mail.send_later(letter())
+            other.queue.run_once()
+        return "421 4.3.2 no"
+
+    first, second = scripted(on={"greeting": ["421 4.3.2 no", work_meanwhile]}), scripted()
+    keys = keys_of(url_of(first), second)
+    with shop(tmp_path, **keys) as other, shop(tmp_path, **keys) as one:
+        for seconds in (0, 6):
+            pauses.passed += seconds
+            with skewed(seconds):
+                one.mail.send_later(letter())
+                one.queue.run_once()
+        assert one.states == ["sent"] * 3
+
+    assert [len(server.connections) for server in (first, second)] == [2, 2]
 
 
 def test_all_are_down(scripted: Scripted, tmp_path: Path) -> None:
@@ -247,19 +270,30 @@ def test_suppressed_recipients(scripted: Scripted, tmp_path: Path) -> None:
     assert [one.recipients for one in second.accepted] == [("ann@example.com",)] * 2
 
 
-def test_a_note_names_one_account(tmp_path: Path) -> None:
+def test_a_note_names_one_account() -> None:
     """If one account has announced a message for recipients that another does not send to, a crash
-    leaves all of them unknown: no provider would recognize a repeat to them all."""
-    to = [Address("ann@example.com"), Address("bob@example.com")]
-    both = dict.fromkeys(["ann@example.com", "bob@example.com"])
-    row: t.Any = None
-    began = Begun(
-        row, outcomes.waiting(to), t.cast("t.Any", None), both, known_to="SMTPEmailHandler"
+    leaves all of them unknown: no provider would recognize a repeat to them all. That holds as well
+    when the other account repeats its request."""
+    ann, bob = "ann@example.com", "bob@example.com"
+    until = datetime.datetime.now(datetime.UTC)
+    by_smtp, by_both, alone = (
+        began({ann: None, bob: None}, "SMTPEmailHandler"),
+        began({ann: None, bob: None}, "ResendEmailHandler of b"),
+        began({bob: None}, "ResendEmailHandler of b", until),
     )
 
-    assert began.is_by_another("ResendEmailHandler of b", job(to=["bob@example.com"]))
-    assert not began.is_by_another("ResendEmailHandler of b", job(to=to))
-    assert not began.is_by_another("SMTPEmailHandler", job(to=["bob@example.com"]))
+    for one in (by_smtp, by_both):
+        assert one.is_by_another("ResendEmailHandler of b", job(to=[bob]))
+        assert not one.is_by_another("ResendEmailHandler of b", job(to=[ann, bob]))
+    assert not alone.is_by_another("ResendEmailHandler of b", job(to=[bob]))
+
+
+def began(
+    announced: dict[str, None], known_to: str, until: datetime.datetime | None = None
+) -> Begun:
+    """A row whose end of data was announced."""
+    row: t.Any = None
+    return Begun(row, (), row, announced, until, known_to)
 
 
 def test_what_earlier_releases_can_read() -> None:
@@ -315,3 +349,19 @@ def test_the_order_decides(scripted: Scripted, tmp_path: Path) -> None:
     assert one.recipients == ("ann@example.com",)
     assert one.sender.startswith("bounces+")
     assert other.recipients == ("dev@example.com",)
+
+
+@pytest.mark.parametrize(("order", "sender"), [(1, "shop@example.com"), (-1, "backup@example.org")])
+def test_the_order_changes(scripted: Scripted, tmp_path: Path, order: int, sender: str) -> None:
+    """A row that waits while the order of the accounts changes has the From of the account that
+    sends it."""
+    server, names = scripted(), ["default", "backup"][::order]
+    keys = keys_of(url_of(server), server, backup={"default_from": "backup@example.org"})
+    with shop(tmp_path, **keys | {"MAIL_FAILOVER": names[::-1]}) as here:
+        here.mail.send_later(Message(subject="Hi", text="x", to="ann@example.com"))
+    with shop(tmp_path, **keys | {"MAIL_FAILOVER": names}) as here:
+        here.queue.run_once()
+        assert account_of(here) == names[0]
+
+    (one,) = server.accepted
+    assert email.message_from_bytes(one.content)["From"] == one.sender == sender

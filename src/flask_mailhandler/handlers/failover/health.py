@@ -56,7 +56,7 @@ class _Known:
         self.lock = threading.RLock()
         self.down: dict[str, Down] = {}
         self.changed: set[str] = set()
-        """The accounts whose state was found out here and not shared yet."""
+        """The accounts whose state was changed here and not shared yet."""
         self.turns: Turns = {}
 
 
@@ -109,6 +109,7 @@ class Health:
                 return Choice(found, was_down=True)
             until = now + rules.pause(state.times + 1)
             down[found] = dataclasses.replace(state, until=until)
+            known.changed.add(found)
             return Choice(found, was_down=True, probe=True)
 
     def note(self, choice: Choice, report: Report) -> None:
@@ -154,7 +155,7 @@ class Health:
     # For the workers of a queue, which share what they know
 
     def take_changes(self) -> dict[str, Down | None]:
-        """Return what was found out since the last call: by account, its state or None."""
+        """Return what was changed since the last call: by account, its state or None."""
         known = self._here()
         if not known.changed:
             return {}

@@ -46,8 +46,14 @@ def _certain(second: Report, kept: Collection[Outcome]) -> Report:
     """
     if second.safe_until is None or all(one.state is not State.DEFERRED for one in kept):
         return second
+    return unrecognized(second)
+
+
+def unrecognized(report: Report) -> Report:
+    """Return the report of a message that its provider may not get again, but another account: the
+    recipients that may have it are unknown."""
     outcomes = [
         dataclasses.replace(one, state=State.UNKNOWN) if one.state is State.DEFERRED else one
-        for one in second.outcomes
+        for one in report.outcomes
     ]
-    return report_on(second.message, second.message_id, outcomes, account=second.account)
+    return report_on(report.message, report.message_id, outcomes, account=report.account)

@@ -24,6 +24,7 @@ from ...phase import Phase
 from ...phase import State
 from ...report import About
 from ...report import DeferredError
+from ...report import LoginError
 from ...report import Outcome
 from ...report import Report
 
@@ -61,6 +62,15 @@ def is_down(report: Report) -> bool:
         return True
     tried = [one for one in report.outcomes if one.code or one.about is not About.RECIPIENT]
     return bool(tried) and all(one.about is About.ACCOUNT for one in tried)
+
+
+def takes_nothing(report: Report) -> bool:
+    """Whether the next message would fail as well: the server did not reply, refuses the login, or
+    asked to wait. What it replied to a message may be true of that message alone."""
+    error = report.error
+    if isinstance(error, LoginError) or all(one.code is None for one in report.outcomes):
+        return True
+    return isinstance(error, DeferredError) and error.retry_after is not None
 
 
 def has_replied(report: Report) -> bool:

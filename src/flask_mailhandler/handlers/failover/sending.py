@@ -42,6 +42,7 @@ from ..unreported import without_delivery
 from . import rules
 from .choice import Choice
 from .joining import joined
+from .joining import unrecognized
 
 if t.TYPE_CHECKING:
     from .health import Health
@@ -105,7 +106,7 @@ class Sending:
         self._begun: collections.deque[_Begun] = collections.deque()
         self._reported = 0.0
         self._failed: DeliveryError | None = None
-        """The error of the last message, if no account could send it."""
+        """The error of the last message, if no account could send any message."""
 
     def reports(self) -> Iterator[Report]:
         """Yield a report for each message, in order."""
@@ -171,7 +172,8 @@ class Sending:
     def _dispatched(
         self, choice: Choice, share: Iterator[Prepared], left: Callable[[Report], None] | None
     ) -> t.Any:
-        limited = self._pace is not None and self._pace.limited(choice.account)
+        # The message that is drawn next may have to wait for the limit of any of them.
+        limited = self._pace is not None and any(map(self._pace.limited, self._plan.names))
         return self._members(choice.account).dispatch(
             share,
             self._observe,
@@ -193,7 +195,7 @@ class Sending:
             return report
         tried, probed = {begun.choice.account}, begun.choice.was_down
         given_up: list[Report] = []
-        rest = rules.may_go_on(report)
+        rest, replied = rules.may_go_on(report), not rules.takes_nothing(report)
         try:
             while rest and (choice := self._health.choose(self._plan, tried, probed=probed)):
                 tried.add(choice.account)
@@ -204,12 +206,16 @@ class Sending:
                 probed = probed or choice.was_down
                 later = self._send_one(item, choice, report, given_up)
                 self._health.note(choice, later)
+                replied = replied or not rules.takes_nothing(later)
                 report = joined(report, later, rest)
                 rest = rules.may_go_on(report)
         except BaseException:
             self._leave(joined(report, given_up[0], rest) if given_up else report)
             raise
-        self._failed = report.error if rest else None
+        self._failed = report.error if rest and not replied else None
+        if report.safe_until is not None and begun.item.via is None:
+            # Only the queue repeats it by the same account.
+            return unrecognized(report)
         return report
 
     def _leave(self, report: Report) -> None:
@@ -295,11 +301,12 @@ def _not_tried(item: Prepared, choice: Choice, error: DeliveryError) -> Report:
     """Report on a message that would fail as the one before it."""
     assert item.job is not None
     job = dataclasses.replace(item.job, account=choice.account)
+    text = masked(str(error))  # it may name a recipient of the other message
     outcomes = [
-        Outcome(recipient, State.DEFERRED, text=str(error), about=About.ACCOUNT)
+        Outcome(recipient, State.DEFERRED, text=text, about=About.ACCOUNT)
         for recipient in job.envelope.recipients
     ]
-    return with_withheld(item, conclude(job, outcomes, DeferredError(str(error))))
+    return with_withheld(item, conclude(job, outcomes, DeferredError(text)))
 
 
 def _deferred(item: Prepared, account: str, why: str) -> Prepared:

@@ -21,7 +21,7 @@ from ...errors import ConfigurationError
 from ...errors import QueueError
 from .. import threads
 from ..components import Components
-from ..shared_health import SHARED
+from ..sending.shared_health import SHARED
 from ..stores.base import TablesError
 from .judge import Judge
 from .options import BoundOptions

@@ -10,17 +10,17 @@ import dataclasses
 import typing as t
 from collections.abc import Mapping
 
-from ..address import Address
-from ..content import Content
-from ..envelope import Envelope
-from ..handlers.failover.again import PreparedAgain
-from ..handlers.failover.again import withheld_too
-from ..handlers.prepare import Prepared
-from ..handlers.prepare import withhold
-from ..mime import seven_bit
+from ...address import Address
+from ...content import Content
+from ...envelope import Envelope
+from ...handlers.failover.again import PreparedAgain
+from ...handlers.failover.again import withheld_too
+from ...handlers.prepare import Prepared
+from ...handlers.prepare import withhold
+from ...mime import seven_bit
 
 if t.TYPE_CHECKING:
-    from ..handlers.failover.members import Members
+    from ...handlers.failover.members import Members
 
 _BLANK = b"\r\n\r\n"
 
@@ -62,14 +62,15 @@ class WrittenAgain:
     def __call__(self, item: Prepared, account: str) -> Prepared | None:
         """Return the message; None if the staging guard of that account keeps it from its
         recipients."""
-        if self._members.write_alike(self._first, account):
+        found = self._others.get(account)
+        if found is None and self._members.write_alike(self._first, account):
             return item
         job, handler = item.job, self._members(account)
         assert job is not None
         to: tuple[Address, ...] = job.envelope.recipients
         if handler.redirect_to and not {*to} <= {*handler.redirect_to}:
             return None
-        if found := self._others.get(account):
+        if found is not None:
             octets = found["head"].encode() + _BLANK + bytes(job.content).partition(_BLANK)[2]
             content = Content(
                 octets,

@@ -11,25 +11,25 @@ import time
 import typing as t
 from collections.abc import Iterator
 
-from ..handlers.failover import rules
-from ..handlers.failover.choice import Choice
-from ..handlers.failover.handler import FailoverEmailHandler
-from ..handlers.failover.health import Down
-from .outcomes import from_json
+from ...handlers.failover import rules
+from ...handlers.failover.choice import Choice
+from ...handlers.failover.handler import FailoverEmailHandler
+from ...handlers.failover.health import Down
+from ..outcomes import from_json
+from ..stored_message import read_options
+from ..stores.base import Pause
 from .senders import OneSender
 from .shared_health import SHARED
 from .store_retry import retrying
-from .stored_message import read_options
-from .stores.base import Pause
 from .written_again import WrittenAgain
 
 if t.TYPE_CHECKING:
-    from ..handlers.base import EmailHandler
-    from ..handlers.prepare import Prepared
-    from .app_access import AppAccess
+    from ...handlers.base import EmailHandler
+    from ...handlers.prepare import Prepared
+    from ..app_access import AppAccess
+    from ..row import Row
+    from ..stores.base import Store
     from .resting import Resting
-    from .row import Row
-    from .stores.base import Store
 
 # A server that asks to wait longer is asked again by then.
 _LONGEST = 3600.0
@@ -64,23 +64,23 @@ class GroupSenders(OneSender):
     def choose(self) -> bool:
         choice = self._group.health.choose(self._group.plan)
         self._choice = choice
+        if choice is not None and choice.probe:
+            self.share()  # so that no other worker tries it at the same time
         return choice is not None and self.enter(choice.account)
 
     def assign(self, prepared: Prepared, row: Row, known_to: str) -> Prepared:
         choice = self._choice
         if known_to:
             choice = Choice(next(self._known_as(known_to, row.message_id)), only=True)
-        job, first = prepared.job, self._names[0]
-        if job is None:
+        if (job := prepared.job) is None:
             return prepared
         # A header for the recipients of the row says too much to those of the staging guard.
         own = {one.recipient for one in from_json(row.recipients)}
         redirected = not own.issuperset(job.envelope.recipients)
         others = {} if redirected else read_options(row).get("others", {})
-        again = WrittenAgain(self._group.members, first, others)
-        return prepared._replace(
-            job=dataclasses.replace(job, account=first), via=choice, again=again
-        )
+        again = WrittenAgain(self._group.members, self._names[0], others)
+        # As of no account: the order may have changed since the first has written the message.
+        return prepared._replace(job=dataclasses.replace(job, account=""), via=choice, again=again)
 
     def repeatable(self, account: str, message_id: str) -> tuple[str, float | None]:
         if account not in self._names:

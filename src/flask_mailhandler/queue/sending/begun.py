@@ -7,12 +7,12 @@ import datetime
 import typing as t
 from collections.abc import Iterable
 
-from ..handlers.prepare import Prepared
+from ...handlers.prepare import Prepared
 
 if t.TYPE_CHECKING:
-    from ..report import Job
-    from .outcomes import Settled
-    from .row import Row
+    from ...report import Job
+    from ..outcomes import Settled
+    from ..row import Row
 
 
 @dataclasses.dataclass(slots=True)
@@ -30,8 +30,9 @@ class Begun:
 
     def is_by_another(self, known_to: str, job: Job) -> bool:
         """Whether an end of data was announced by another account, for other recipients than
-        those of *job*. A note names one account only, so none is asked to recognize them all."""
-        if known_to == self.known_to:
+        those of *job*. A note names one account only, so none is asked to recognize them all: also
+        not when this account announces the job once more, because it repeats the request."""
+        if known_to == self.known_to and self.safe_until is not None:
             return False
         return not {*self.announced} <= {*map(str.__str__, job.envelope.recipients)}
 

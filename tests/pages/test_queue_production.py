@@ -385,6 +385,29 @@ def test_hostile_queries(shop: Shop, query: str) -> None:
     assert shop.states == ["waiting"]
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("to:ann@example.com cleo@example.com", "Write to: once."),
+        ("tag:a state:waiting tag:b", "Write tag: once."),
+        ("TAG:a tag:b", "Write tag: once."),
+        ('state:waiting tag:""', "&#39;tag:&#39; is not a search term"),
+        ('""', "&#39;&#39; is not a search term"),
+        ("state:waiting" + " " * 500 + "tag:a", "more than 500 characters"),
+    ],
+)
+def test_no_term_is_left_out(shop: Shop, query: str, said: str) -> None:
+    """A search with a term that cannot be used finds nothing and says why. Without the term it
+    would find what the user has not searched for."""
+    admin = browser_of(shop, "admin")
+    given = {"q": query}
+    html = admin.get("/staff/mail/", query_string=given).text
+
+    assert said in html
+    assert "Your order" not in html
+    assert admin.get("/staff/mail/messages.csv", query_string=given).status_code == 400
+
+
 def test_counts_are_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list counts no further than a bound and says so. It counts what a filter finds only if
     that reads few rows, and says how far a search has come that found nothing."""

@@ -42,8 +42,8 @@ def pages(deployment: Deployment) -> Verdict:
             "MAIL_MAILBOX is on, and behind a proxy each request may come from this machine. Leave"
             " it out in production."
         )
-    # Below another blueprint, its name has a prefix.
-    if any(name.rpartition(".")[2] == _QUEUE_PAGE for name in app.blueprints):
+    # In the app, it may have another name.
+    if any(one.name == _QUEUE_PAGE for one in app.blueprints.values()):
         return ok("The page of the queue has the access check that you gave it.")
     return not_used(
         "The app has neither page. For the page of the queue, register mail.queue_page(access)."

@@ -58,8 +58,8 @@ class SearchTerms:
     created: str = ""
     due: str = ""
     changed: str = ""
-    unknown: str = ""
-    """A term that is not valid."""
+    wrong: str = ""
+    """What is not valid: a term that there is not, that is empty, or that is given twice."""
 
     def search(self, now: float) -> Search:
         """Return the search for a store.
@@ -100,8 +100,8 @@ class SearchTerms:
         return self._checked()
 
     def _checked(self) -> Criteria:
-        if self.unknown:
-            raise ValueError(f"{self.unknown[:80]!r} is not a search term. Write {_TERMS}.")
+        if self.wrong:
+            raise ValueError(self.wrong)
         for word, name in _FIELDS.items():
             if not getattr(self, name).isprintable():
                 raise ValueError(f"{word} cannot have control characters.")
@@ -129,7 +129,7 @@ class SearchTerms:
 
     def with_terms(self, **changes: str) -> str:
         """Return the text of the search with some of its fields changed."""
-        return " ".join(dataclasses.replace(self, unknown="", **changes)._words())
+        return " ".join(dataclasses.replace(self, wrong="", **changes)._words())
 
     def _words(self) -> Iterator[str]:
         for word, name in _FIELDS.items():
@@ -149,15 +149,21 @@ def recipient_of(text: str) -> str:
 
 
 def read_terms(text: str) -> SearchTerms:
-    """Parse a search. A term that is not valid is an error when the search is used."""
+    """Parse a search. A term that is not valid is an error when the search is used, because without
+    it the search would find more."""
+    if len(text) > _MAX:
+        return SearchTerms(wrong=f"The search has more than {_MAX} characters.")
     found: dict[str, str] = {}
-    for name, quoted, bare in _TERM.findall(text[:_MAX]):
-        if field := _FIELDS.get(name.lower()):
-            found[field] = quoted or bare
-        elif not name and "@" in bare:
-            found["to"] = bare
+    for name, quoted, bare in _TERM.findall(text):
+        value = quoted or bare
+        field = "to" if not name and "@" in bare else _FIELDS.get(name.lower(), "")
+        if field in found:
+            found["wrong"] = f"Write {name or 'to'}: once."
+        elif field and value:
+            found[field] = value
         else:
-            found["unknown"] = f"{name}:{quoted or bare}" if name else quoted or bare
+            term = f"{name}:{value}" if name else value
+            found["wrong"] = f"{term[:80]!r} is not a search term. Write {_TERMS}."
     return SearchTerms(**found)
 
 

@@ -171,6 +171,20 @@ def test_nothing_to_do(good: dict[str, t.Any], server: ScriptedServer, tmp_path:
             "1 older one is accepted",
         ),
         (
+            {"SECRET_KEY_FALLBACKS": (KEY[::-1], KEY[::-1].encode())},
+            "SECRET_KEY is long and random.",
+            "ok",
+            "2 older ones are accepted",
+        ),
+        ({"SECRET_KEY": 10**64}, "SECRET_KEY is long and random.", "to do", "quote a key"),
+        ({"SECRET_KEY_FALLBACKS": KEY}, "SECRET_KEY is long and random.", "to do", "a list of"),
+        (
+            {"SECRET_KEY_FALLBACKS": [7]},
+            "SECRET_KEY is long and random.",
+            "to do",
+            "must be a text",
+        ),
+        (
             {"MAIL_BOUNCE_IMAP": None},
             "Passwords are in the environment or in a private file.",
             "ok",

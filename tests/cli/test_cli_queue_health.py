@@ -53,6 +53,18 @@ def test_healthy(here: Shop) -> None:
     assert (code, said) == (0, f"The queue in {here.queue.store} is healthy.\n")
 
 
+def test_only_some_findings_of_no_queue(here: Shop, tmp_path: Path) -> None:
+    """A file that cannot be read is not said to be one that was never used, if the finding that
+    says so was not asked for."""
+    (tmp_path / "queue.sqlite").write_bytes(b"no database" * 100)
+
+    code, said = run(here, "--only", "no-worker")
+
+    assert code == 0
+    assert "It cannot be read, or was never used." in said
+    assert "No mail was ever queued" not in said
+
+
 def test_degraded(here: Shop) -> None:
     """A warning is no failure of a probe, except with --strict."""
     here.mail.send_later(letter("ann@example.com"), using="news")

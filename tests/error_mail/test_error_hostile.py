@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import tracemalloc
 import typing as t
 
 import pytest
+from flask import request
 
 from error_shop import error_shop
 from error_shop import OPS
+from flask_mailhandler.extension.error_mail.captured import _variables
 from flask_mailhandler.extension.error_mail.kind import is_own
 from flask_mailhandler.extension.error_mail.masking import Masker
 from flask_mailhandler.extension.error_mail.masking import Names
@@ -191,12 +194,81 @@ def test_an_error_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     assert "hunter2" not in message.text
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, dict, set, frozenset])
+def test_a_large_variable(kind: Callable[[t.Any], object]) -> None:
+    """Only the beginning of a variable is written, and nothing is sorted."""
+    numbers = [(number, number) for number in range(50_000)]
+    large = kind(numbers if kind not in (bytes, bytearray) else bytes(200_000))
+    tracemalloc.start()
+    try:
+        ((_, shown),) = _variables({"large": large})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 50_000
+    assert len(shown) < 1000
+
+
 def test_large_requests(tmp_path: Path, untraced: None) -> None:
     """A client cannot make the mail large."""
     form = {f"field {number} {'x' * 500}": "y" * 5000 for number in range(200)}
     with error_shop(tmp_path) as shop, shop.mail.capture(shop.app) as outbox:
         shop.app.test_client().post(f"/reset/{'z' * 5000}?{'q=1&' * 5000}", data=form)
         assert len(bytes(outbox[0].content)) < 200_000
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"json": {**{f"a{number}": number for number in range(100)}, "password": "hunter2"}},
+        {"json": {"password": "\ud800 hunter2"}},
+        {"json": {"password": "\x00 hunter2"}},
+        {"data": {"password": "long " * 500 + "hunter2"}},
+        {"headers": {"Cookie": f"a={'b' * 1200}; c=hunter2"}},
+        {"headers": {"Cookie": 'c="hunter2"'}},
+        {"headers": {"Authorization": f"Negotiate {'abcd' * 600}hunter2"}},
+        {"headers": {"Authorization": 'Digest username="Ann", response="hunter2"'}},
+        {"auth": ("Ann", "hunter2")},
+    ],
+    ids=lambda sent: ascii(sent)[:60],
+)
+def test_a_secret_of_a_request(
+    sent: dict[str, t.Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the text of an error, a secret is masked wherever the request has it: in the first mail,
+    in a digest, and on stderr."""
+    with error_shop(tmp_path) as shop:
+
+        @shop.app.post("/fail")
+        def fail() -> t.NoReturn:
+            found: list[str | None] = [*request.cookies.values(), *request.form.values()]
+            found += (request.get_json(silent=True) or {}).values()
+            if login := request.authorization:
+                found += [login.token, *login.parameters.values()]
+            raise ValueError("refused: " + next(text for text in reversed(found) if text))
+
+        def post() -> None:
+            shop.app.test_client(use_cookies=False).post("/fail", **sent)
+
+        with shop.mail.capture(shop.app) as outbox:
+            for _ in range(2):
+                post()
+            shop.handler.flush()
+        assert len(outbox) == 2
+        for message in outbox:
+            assert "ValueError: refused: " in message.text
+            assert "hunter2" not in message.subject + message.text + message.html
+
+        def refuse(*arguments: object) -> t.NoReturn:
+            raise OSError
+
+        shop.mail.before_send(refuse)
+        post()
+        capsys.readouterr()
+        shop.handler.flush()
+        told = capsys.readouterr().err
+        assert "ValueError: refused: " in told
+        assert "hunter2" not in told
 
 
 def test_no_lock_is_held(tmp_path: Path) -> None:
@@ -256,7 +328,23 @@ SECRETS = {
     "quoted configured%2Dhunter2%2Dx": "quoted ***",
     "from a URL: url-hunter2-x": "from a URL: ***",
     "TAN is tan_number=hunter2-x": "TAN is tan_number=***",
+    "from an encoded URL: url2/hunter2": "from an encoded URL: ***",
     "deep in the configuration: nested-hunter2": "deep in the configuration: ***",
+    "cardNumber=hunter2, userPin=hunter2": "cardNumber=***, userPin=***",
+    "user_pw=hunter2": "user_pw=***",
+    r'{"a": "{\"password\": \"hunter2\\\" hunter2\"}"}': r'{"a": "{\"password\": ***}"}',
+    "{'password': ['hunter2-x', 'hunter2-y']}": "{'password': ***}",
+    "[('password', 'hunter2-x'), 1]": "[('password', '***'), 1]",
+    "[(b'token', b'hunter2-x')]": "[(b'token', b'***')]",
+    "['mysqldump', '--password', 'hunter2-x']": "['mysqldump', '--password', '***']",
+    "Cookie: a=hunter2; b=hunter2": "Cookie: ***",
+    'Authorization: Digest username="Ann", response="hunter2"': "Authorization: ***",
+    "/v?next=%2Freset%3Ftoken%3Dhunter2": "/v?next=%2Freset%3Ftoken%3D***",
+    "<password>hunter2</password><name>Ann</name>": "<password>***</password><name>Ann</name>",
+    "password = '''hunter2\n'hunter2'''": "password = '***'",
+    "postgresql://shop:pass@hunter2@db/shop": "postgresql://shop:***@db/shop",
+    "[SQL: ...]\n[parameters: ('Ann', 'hunter2')]\n(See": "[SQL: ...]\n[parameters: ***\n(See",
+    "DETAIL:  Failing row contains (1, Ann, hunter2).": "DETAIL:  Failing row contains ***",
     "a session in headers stays": "a session in headers stays",
 }
 HARMLESS = [
@@ -267,6 +355,10 @@ HARMLESS = [
     "monkey=17, spin: no",
     "GET /orders/17?page=2",
     "tokenizer failed at line 3",
+    "jwt.exceptions.InvalidTokenError: it has expired",
+    "DuplicateKeyError: E11000",
+    "[parameters: {'name': 'Ann'}]",
+    "card > 5, pin -> led",
 ]
 
 
@@ -274,6 +366,7 @@ def masker() -> Masker:
     config = {
         "API_TOKEN": "configured-hunter2-x",
         "DATABASE": "mysql://shop:url-hunter2-x@db/shop",
+        "CACHES": {"redis://:url2%2Fhunter2@cache"},
         "PORT": 5000,
         "SESSION_COOKIE_NAME": "session",
         "JWT_TOKEN_LOCATION": ["headers"],
@@ -315,6 +408,14 @@ def test_source_stays_readable() -> None:
         "-----BEGIN PRIVATE KEY-----" * 4000,
         "bearer " * 15_000,
         "." * 100_000 + "=",
+        "token='''" * 15_000,
+        'token=\\"' * 12_000,
+        "token: (" * 12_000,
+        "'token','" * 12_000,
+        "token>" * 16_000,
+        "%3D" * 33_000,
+        "[parameters: (" * 7000,
+        "a: " + "\\" * 100_000,
     ],
     ids=lambda text: text[:12],
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
 import sys
+import threading
 import typing as t
 
 import pytest
@@ -108,6 +110,29 @@ def test_what_is_lost_at_the_end(tmp_path: Path) -> None:
 
     assert "the process ends, and 21 errors were not mailed" in said
     assert "Stock is gone; And the till" in said
+
+
+def test_a_signal_handler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal handler may log while the first error starts the thread."""
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name == "error-mail" and threading.current_thread() is threading.main_thread():
+            signal.raise_signal(signal.SIGUSR1)
+        start(thread)
+
+    with error_shop(tmp_path, {"MAIL_URL": "smtp://127.0.0.1:1"}) as shop:
+        before = signal.signal(signal.SIGUSR1, lambda *_: shop.app.logger.error("Stopped"))
+        monkeypatch.setattr(threading.Thread, "start", interrupted)
+        # Otherwise it would hang, and nothing could end it.
+        faulthandler.dump_traceback_later(300, exit=True)
+        try:
+            shop.log_error()
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            monkeypatch.undo()
+            signal.signal(signal.SIGUSR1, before)
+        assert sum(thread.name == "error-mail" for thread in threading.enumerate()) == 1
 
 
 def test_a_fork(tmp_path: Path, scripted: Scripted) -> None:

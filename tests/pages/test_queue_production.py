@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from flask import Blueprint
 from flask import Flask
+from flask import g
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -23,6 +24,7 @@ from flask_mailhandler import ConfigurationError
 from flask_mailhandler import Event
 from flask_mailhandler import EventKind
 from flask_mailhandler import Mail
+from flask_mailhandler import QueueError
 from flask_mailhandler.pages.queue import export
 from flask_mailhandler.pages.queue import listing
 from flask_mailhandler.queue.events.identity import new_event
@@ -30,6 +32,7 @@ from flask_mailhandler.queue.outcomes import Settled
 from flask_mailhandler.queue.outcomes import to_json
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stores import row_search
+from flask_mailhandler.queue.stores.search import Search
 from queue_page_app import put
 from queueing import alter
 from staff_app import browser_of
@@ -48,6 +51,9 @@ if t.TYPE_CHECKING:
 
     from flask.testing import FlaskClient
 
+    from flask_mailhandler.queue.stores.base import Store
+    from flask_mailhandler.queue.stores.search import Found
+    from flask_mailhandler.queue.stores.search import Place
     from queueing import Shop
 
 pytestmark = pytest.mark.slow
@@ -168,12 +174,14 @@ def _needs_arguments(*roles: str) -> t.Callable[[View], View]:
         lambda view: None,
         lambda view: view,
         lambda view: True,
+        lambda user: user.is_admin,
+        lambda view: g.user,
         _needs_arguments,
     ],
 )
 def test_no_access_check(access: t.Any) -> None:
     """What cannot check access is an error when the page is made: nothing, a function that returns
-    a bool, a decorator without its arguments, or one that changes nothing."""
+    a bool or takes a user, a decorator without its arguments, or one that changes nothing."""
     with pytest.raises(TypeError, match=r"needs a decorator of views"):
         Mail().queue_page(access)
 
@@ -191,6 +199,28 @@ def test_wrong_rights(name: str, function: t.Any) -> None:
     made."""
     with pytest.raises(TypeError, match=name):
         Mail().queue_page(login_required, **{name: function})
+
+
+class _Async:
+    async def __call__(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("function", [lambda: _later(), lambda: _later, lambda: str, _Async()])
+def test_rights_that_are_always_true(tmp_path: Path, function: t.Any) -> None:
+    """Attack: a right was written so that what it returns is true for every user: a coroutine, or a
+    function that it does not call. No user gets it."""
+    shop = staffed(tmp_path)
+    page = shop.mail.queue_page(login_required, may_change=function, may_read=function)
+    shop.app.register_blueprint(page, url_prefix="/staff/mail")
+    clerk = browser_of(shop, "clerk")
+
+    for path in ("1", "1/source", "1/html"):
+        found = clerk.get(f"/staff/mail/{path}")
+        assert (found.status_code, SECRET in found.text) == (500, False)
+    assert clerk.post("/staff/mail/1/cancel", headers=SAME).status_code == 500
+    assert shop.states == ["waiting"]
+    shop.queue.close()
 
 
 def test_a_quart_app() -> None:
@@ -466,6 +496,7 @@ def test_export(shop: Shop) -> None:
         ("a; \n+1; b", "a;' \n'+1; b"),
         ("＝1", "'＝1"),
         ('"=1', '"=1'),
+        ('a;"=1+1;b', "a;'\"=1+1;b"),
         ("a=1,b;c\nd", "a=1,b;c\nd"),
         ("", ""),
         ("a\0b", "a�b"),
@@ -494,3 +525,32 @@ def test_the_export_is_streamed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> 
 
     assert [piece.count(b"\r\n") for piece in itertools.islice(pieces, 3)] == [1, 7, 7]
     assert [int(one["number"]) for one in rows] == [*range(201, 106, -1)]
+
+
+class _Leaves:
+    """Searches the rows of a store, which can be read only once."""
+
+    def __init__(self, store: Store) -> None:
+        self._search, self._left = store.search, 1
+        self.counts = store.search.counts
+
+    def page(self, wanted: Search, place: Place | None = None, **options: t.Any) -> Found:
+        if not self._left:
+            raise QueueError("=1 The database is away.")
+        self._left -= 1
+        return self._search.page(wanted, place, **options)
+
+
+def test_an_export_that_ends_early(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the database goes away during an export, the file says that it is not complete, and the
+    response ends with the error."""
+    monkeypatch.setattr(export, "_AT_ONCE", 3)
+    add(shop.queue.store, *[row() for _ in range(9)])
+    pieces, found = export.lines_of(_Leaves(shop.queue.store), Search()), list[str]()
+
+    with pytest.raises(QueueError, match="away"):
+        found.extend(pieces)
+
+    last = [*csv.DictReader(io.StringIO("".join(found), newline=""))][-1]
+    assert (len(found), last["number"]) == (3, "")
+    assert last["error"] == "This file is not complete. =1 The database is away."

@@ -9,6 +9,7 @@ from test_mailbox_browser import context as context
 from test_mailbox_browser import page as page
 from test_mailbox_browser import wait_for_rows
 
+from flask_mailhandler.pages.queue import production
 from queue_page_app import put
 from screens import check
 from screens import PATIENCE
@@ -77,6 +78,27 @@ def test_a_login_that_has_ended(shop: Shop, page: Page) -> None:
         page.click(".row >> nth=0")
         page.wait_for_selector("h1:text('Log in')")
         page.close()
+
+
+def test_an_old_list(tmp_path: Path, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An open page does not keep an old list: if the queue cannot be used, it says so until it can,
+    and if the session has ended, it leads to the app's login."""
+    monkeypatch.setattr(production, "_SECONDS", 1)
+    shop, file = staffed(tmp_path), tmp_path / "mail-queue.sqlite"
+    shop.app.register_blueprint(page_of(shop), url_prefix="/staff/mail")
+    with served(shop.app) as address:
+        page.goto(f"{address}/login?user=admin")
+        page.goto(f"{address}/staff/mail/")
+        shop.queue.close()
+        whole = file.read_bytes()
+        file.write_bytes(b"no database" * 100)
+        page.wait_for_selector("h2:text('The queue is not available')")
+        file.write_bytes(whole)
+        wait_for_rows(page, 1)
+        page.context.clear_cookies()
+        page.wait_for_selector("h1:text('Log in')")
+        page.close()
+    shop.queue.close()
 
 
 @pytest.mark.parametrize(("device", "scheme"), [("desktop", "light"), ("phone", "dark")])

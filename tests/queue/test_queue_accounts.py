@@ -11,8 +11,8 @@ import pytest
 
 from flask_mailhandler import message_failed
 from flask_mailhandler import RefusedError
-from flask_mailhandler.queue import account_sender
 from flask_mailhandler.queue.bell import Bell
+from flask_mailhandler.queue.sending import account_sender
 from queueing import Shop
 from queueing import shop
 from queueing import url_of

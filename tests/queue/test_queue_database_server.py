@@ -16,13 +16,13 @@ from sqlalchemy import event
 from clocks import skewed
 from flask_mailhandler import message_sent
 from flask_mailhandler import QueueError
-from flask_mailhandler.queue import account_sender
 from flask_mailhandler.queue import worker
 from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.outcomes import from_json
 from flask_mailhandler.queue.row import Row
 from flask_mailhandler.queue.row import RowState
+from flask_mailhandler.queue.sending import account_sender
 from flask_mailhandler.queue.stores.sqlalchemy import clock as sqlalchemy_clock
 from flask_mailhandler.queue.stores.sqlalchemy import database as sqlalchemy_database
 from flask_mailhandler.queue.stores.sqlalchemy import lending

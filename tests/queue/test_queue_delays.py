@@ -11,12 +11,12 @@ from flask_mailhandler import message_sent
 from flask_mailhandler.address import Address
 from flask_mailhandler.phase import State
 from flask_mailhandler.queue import worker
-from flask_mailhandler.queue.account_sender import BATCH
 from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.outcomes import Settled
 from flask_mailhandler.queue.outcomes import to_json
 from flask_mailhandler.queue.retry import LONGEST_PAUSE
 from flask_mailhandler.queue.row import RowState
+from flask_mailhandler.queue.sending.account_sender import BATCH
 from flask_mailhandler.queue.stores.base import Pause
 from queueing import alter
 from queueing import shop

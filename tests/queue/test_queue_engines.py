@@ -16,13 +16,13 @@ import pytest
 from flask import Flask
 
 from flask_mailhandler import ConfigurationError
-from flask_mailhandler.queue import upkeep
 from flask_mailhandler.queue.engines import broker
 from flask_mailhandler.queue.engines import lookout
 from flask_mailhandler.queue.engines.base import Engine
 from flask_mailhandler.queue.engines.broker import BrokerEngine
 from flask_mailhandler.queue.engines.broker import TASK
 from flask_mailhandler.queue.lease import Lease
+from flask_mailhandler.queue.sending import upkeep
 from flask_mailhandler.queue.stores.base import Pause
 from pooling import Hold
 from queueing import Shop

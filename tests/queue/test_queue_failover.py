@@ -16,8 +16,8 @@ from flask_mailhandler import Message
 from flask_mailhandler import State
 from flask_mailhandler.handlers.failover.health import Down
 from flask_mailhandler.queue import outcomes
-from flask_mailhandler.queue.begun import Begun
 from flask_mailhandler.queue.outcomes import Settled
+from flask_mailhandler.queue.sending.begun import Begun
 from pooling import Clock
 from queue_page_app import looking
 from queueing import Shop
@@ -52,7 +52,7 @@ def keys_of(first: str, second: Listener, **keys: t.Any) -> dict[str, t.Any]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of the pauses. It stands still until a test moves it."""
     clock = Clock()
-    for module in ("handlers.failover.health", "queue.group_senders"):
+    for module in ("handlers.failover.health", "queue.sending.group_senders"):
         monkeypatch.setattr(f"flask_mailhandler.{module}.time", clock)
     return clock
 

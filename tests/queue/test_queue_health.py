@@ -98,8 +98,8 @@ LIMIT = {"default": [(1, 3600.0)]}
             {"accounts": [account(200.0)], "changed": {RowState.SENT: NOW - 121}},
             ["error no-worker"],
         ),
-        # A clock that was ahead has written a result in the future.
-        ({"accounts": [account(200.0)], "changed": {RowState.SENT: NOW + 1e6}}, []),
+        # A clock that is ahead has written a result in the future.
+        ({"accounts": [account(200.0)], "changed": {RowState.SENT: NOW + 50}}, []),
         # It is alive, and does not keep up.
         ({"accounts": [account(301.0)], "claimed": [claimed(30)]}, ["error mail-late"]),
         ({"accounts": [bulk(9e3)], "claimed": [claimed(30)]}, ["warning mail-late"]),
@@ -269,6 +269,19 @@ def test_facts_of_a_store(place: Place) -> None:
         RowState.EXPIRED: 0,
     }
     assert list(facts.lacking) == []
+
+
+def test_a_clock_that_was_wrong(place: Place) -> None:
+    """A result that was written a day ahead of time does not hide when a worker was alive last."""
+    store = place.store()
+    now = store.now()
+    sent = [row(state=RowState.SENT, changed=now + ahead) for ahead in (86_400, -500, 86_401)]
+    add(store, *sent, row(state=RowState.HELD, changed=now + 86_400))
+
+    facts = store.health_facts(["default"], 60.0)
+
+    assert facts is not None
+    assert facts.changed == {RowState.SENT: now - 500}
 
 
 def finish(store: Store, name: str, state: RowState, *changed: float) -> None:

@@ -147,12 +147,20 @@ def version(path: Path, number: int) -> None:
 
 
 def test_wrong_options(tmp_path: Path) -> None:
-    """An unknown account or finding is an error, which names those that there are."""
+    """An unknown account or finding is an error, which names those that there are. So is a wrong
+    bound, which says what to write."""
     with shop(tmp_path) as here:
         with pytest.raises(ConfigurationError, match="default"):
             here.queue.health(timeout=60.0, using="news")
         with pytest.raises(ConfigurationError, match=r"no finding 'worker'.*no-worker"):
             here.queue.health(timeout=60.0, only=["worker"])
+        with pytest.raises(ConfigurationError, match=r"no finding 'worker'.*no-worker"):
+            here.queue.health(timeout=60.0, only="worker")
+        for name in ("max_age", "max_silence", "max_clock", "recent", "max_failed", "timeout"):
+            for wrong in ("soon", -1, None, float("nan"), float("inf")):
+                options: dict[str, t.Any] = {name: wrong}
+                with pytest.raises(ConfigurationError, match=f"{name} must be a"):
+                    here.queue.health(**options)
 
 
 def test_only_some_findings(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import typing as t
 import pytest
 
 from flask_mailhandler import message_sent
-from flask_mailhandler.queue import recovery
 from flask_mailhandler.queue.bell import Bell
+from flask_mailhandler.queue.sending import recovery
 from killing import Killer
 from killing import LARGE
 from queueing import shop

@@ -29,12 +29,12 @@ from flask_mailhandler.address import Address
 from flask_mailhandler.phase import State
 from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue import transition
-from flask_mailhandler.queue.account_sender import names
 from flask_mailhandler.queue.lease import LEASE
 from flask_mailhandler.queue.lease import Lease
-from flask_mailhandler.queue.recovery import recover
 from flask_mailhandler.queue.row import FINISHED
 from flask_mailhandler.queue.row import RowState
+from flask_mailhandler.queue.sending.account_sender import names
+from flask_mailhandler.queue.sending.recovery import recover
 from flask_mailhandler.queue.stores.base import Filter
 from flask_mailhandler.report import Outcome
 from queueing import Shop

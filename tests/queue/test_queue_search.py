@@ -165,7 +165,7 @@ def test_a_place_outlives_changes(store: Store) -> None:
 
 ADDRESSES = [
     *('"a\\"b"@example.com', "%@example.com", "_@example.com", "a'b@example.com"),
-    *("é@example.com", "x@xn--bcher-kva.example"),
+    *("é@example.com", "x@xn--bcher-kva.example", "Ärger@example.com", "İΣ@example.com"),
 ]
 
 

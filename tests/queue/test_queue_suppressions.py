@@ -19,8 +19,8 @@ from flask_mailhandler import MessageError
 from flask_mailhandler import QueueError
 from flask_mailhandler import RefusedError
 from flask_mailhandler import Suppression
-from flask_mailhandler.queue import store_retry
 from flask_mailhandler.queue.events.refusing import refused
+from flask_mailhandler.queue.sending import store_retry
 from flask_mailhandler.queue.stores.sqlite.history import SqliteHistory
 from queueing import Shop
 from queueing import shop

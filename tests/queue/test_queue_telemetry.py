@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import typing as t
 
 import pytest
@@ -159,6 +160,24 @@ def test_nothing_is_created_to_be_counted(tmp_path: Path, observed: Observed) ->
 
         assert "mailhandler.queue.messages" not in points
         assert [*tmp_path.iterdir()] == []
+
+
+def test_a_store_that_is_away(
+    tmp_path: Path, observed: Observed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If the queue of one app cannot be read, other apps are reported, and that is logged once."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    with (
+        shop(tmp_path / "one", MAIL_TELEMETRY=observed.key) as one,
+        shop(tmp_path / "other", MAIL_TELEMETRY=observed.key) as other,
+    ):
+        other.mail.send_later(letter())
+        pathlib.Path(one.queue.store.file.path).mkdir()
+        found = [observed.points()["mailhandler.queue.messages"] for _ in range(2)]
+
+    assert [sum(numbers.values()) for numbers in found] == [1, 1]
+    assert [record.levelname for record in caplog.records].count("ERROR") == 1
 
 
 def test_unfinished(place: Place) -> None:

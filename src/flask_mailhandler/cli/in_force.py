@@ -150,7 +150,7 @@ def of_app(using: str | None, *, alone: bool = False) -> InForce:
 def _passes_on(mine: Registration, group: Plan) -> str:
     """Return the accounts of a group as text, with those that are down."""
     from ..queue.build import queue_of
-    from ..queue.shared_health import accounts_down
+    from ..queue.sending.shared_health import accounts_down
 
     try:
         queue = queue_of(mine)

@@ -42,15 +42,17 @@ def health(
     if as_json:
         click.echo(json.dumps(found.as_json(), indent=2))  # in ASCII, as for a terminal
     else:
-        _print(found)
+        _print(found, bool(only))
     return int(bool(found.findings) if strict else not found.ok)
 
 
-def _print(found: QueueHealth) -> None:
+def _print(found: QueueHealth, only_some: bool) -> None:
     click.echo(f"The queue in {visible(found.store)} is {found.status}.")
     if found.findings:
         click.echo()
         print_table([(one.severity, one.name, one.text) for one in found.findings])
+    elif found.age is None and only_some:
+        click.echo("It cannot be read, or was never used. To see which, leave out --only.")
     elif found.age is None:
         click.echo("No mail was ever queued there.")
     elif found.age >= 1:

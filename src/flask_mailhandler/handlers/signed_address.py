@@ -16,7 +16,6 @@ import hmac
 import re
 import typing as t
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -116,9 +115,16 @@ def no_secret_key(setting: str, signed: str) -> str:
 
 
 def secret_keys(config: t.Mapping[str, t.Any]) -> list[str | bytes]:
-    """Return the secret keys of an app: the one that signs, and those that were in use before."""
-    found: Iterable[str | bytes | None] = (
-        config.get("SECRET_KEY"),
-        *(config.get("SECRET_KEY_FALLBACKS") or ()),
-    )
-    return [key for key in found if key] if config.get("SECRET_KEY") else []
+    """Return the secret keys of an app: the one that signs, and those that were in use before.
+
+    :raises ConfigurationError: if a key is not a text, or if the older ones are not a list: each
+        character of a text would be a key.
+    """
+    older = config.get("SECRET_KEY_FALLBACKS") or ()
+    keys = [key for key in (config.get("SECRET_KEY"), *older) if key]
+    if isinstance(older, str | bytes) or not all(isinstance(key, str | bytes) for key in keys):
+        raise ConfigurationError(
+            "SECRET_KEY must be a text, and SECRET_KEY_FALLBACKS a list of texts. In a variable for"
+            " from_prefixed_env(), quote a key of digits: '\"123\"', and write a list: '[\"123\"]'."
+        )
+    return keys if config.get("SECRET_KEY") else []

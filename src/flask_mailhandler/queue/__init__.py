@@ -36,25 +36,12 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
 
     sending
     worker                 Worker: starts a thread for each account whose mail is due
-    due_accounts           which accounts are due, and how long the others must wait
+    sending/               what the worker does with it
     bell                   Bell: wakes a worker, or ends it
-    allowance              how many messages a worker may still begin
-    account_threads        the threads of a worker, one for each account
-    account_sender         claims the rows of one account, pauses it, keeps its rate limit
-    attempt                sends the claimed rows
-    begun                  a row that a handler has, and has not reported on yet
-    senders, group_senders the account that sends a row, or the accounts of its group
-    shared_health          which accounts of a group are down
-    written_again          a queued message as the other accounts of a group send it
-    results                stores each result, and announces the end of data
     lease                  the lease on claimed rows, and its renewal
-    account_faults         when an account is paused
-    resting                what one worker knows about an account
-    shared_rate_limit      the rate limit, shared between workers
-    store_retry            trying again while the database is away
-    notify                 the log and the signals of queued mail
-    upkeep, recovery       old rows, the clock; the rows of dead workers
     process                whether a worker's process is alive
+    shared_rate_limit      the rate limit, shared between workers
+    notify                 the log and the signals of queued mail
     engines/               telling a worker that mail waits: thread, Celery, RQ, Dramatiq
 
     events/                what became of mail, and which addresses get no more

@@ -34,8 +34,8 @@ if t.TYPE_CHECKING:
     from ..app.telemetry.batch import Batch
     from ..events.event import Event
     from .events.refusing import Screening
-    from .results import Told
     from .row import Row
+    from .sending.results import Told
 
 
 class Untraced(nullcontext[None]):

@@ -28,7 +28,7 @@ from .outcomes import DamagedRowError
 from .row import FINISHED
 from .row import Row
 from .row import RowState
-from .shared_health import accounts_down
+from .sending.shared_health import accounts_down
 from .stats import QueueStats
 from .stores.base import Filter
 from .stores.base import Pause

@@ -56,7 +56,7 @@ def options(prepared: Prepared, trace: Mapping[str, str]) -> str:
     if job is not None and job.dsn is not None:
         found["dsn"] = [job.dsn.notify, job.dsn.ret]
     if prepared.again is not None:
-        from .written_again import other_headers  # few apps have more than one way out
+        from .sending.written_again import other_headers  # few apps have more than one way out
 
         if others := other_headers(prepared):
             found["others"] = others

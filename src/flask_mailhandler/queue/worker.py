@@ -23,17 +23,17 @@ from collections.abc import Collection
 from ..errors import QueueError
 from ..log import logger
 from ..report import Report
-from .account_sender import AccountSender
-from .account_sender import names
-from .account_threads import AccountThreads
-from .allowance import Allowance
 from .app_access import AppAccess
 from .bell import Bell
-from .due_accounts import DueAccounts
 from .notify import notify
 from .row import Row
-from .upkeep import EVERY
-from .upkeep import Upkeep
+from .sending.account_sender import AccountSender
+from .sending.account_sender import names
+from .sending.account_threads import AccountThreads
+from .sending.allowance import Allowance
+from .sending.due_accounts import DueAccounts
+from .sending.upkeep import EVERY
+from .sending.upkeep import Upkeep
 
 if t.TYPE_CHECKING:
     from .stores.base import Store

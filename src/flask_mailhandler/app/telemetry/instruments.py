@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
     from .api import Histogram
     from .api import MeterProvider
     from .api import Observation
+    from .guard import Guard
 
 APP = "mailhandler.app"
 ATTEMPTS = "mailhandler.queue.attempts"
@@ -73,9 +74,10 @@ class Sums:
     :param provider: None is the global one.
     """
 
-    def __init__(self, app: str, provider: MeterProvider | None) -> None:
+    def __init__(self, app: str, provider: MeterProvider | None, guard: Guard) -> None:
         self.app: str = app
         self.provider: MeterProvider | None = provider
+        self.guard: Guard = guard
         self.tally: Tally = Tally()
         self.queue: QueueFigures | None = None
         """None if the app has no queue."""
@@ -125,7 +127,12 @@ def _reading(
             sums = known()
             if sums is None or sums.provider is not provider:
                 continue
-            for key, number in sums.read(name):
+            try:
+                values = sums.read(name)
+            except Exception as error:  # a store that is away keeps no other app from reporting
+                sums.guard.note(sums.read, error)
+                continue
+            for key, number in values:
                 # An app that was made twice has one queue, and counts for itself.
                 found[key] = number if name in _GAUGES else found.get(key, 0) + number
         return [

@@ -41,7 +41,7 @@ class Telemetry:
     def __init__(self, app: str, providers: Providers) -> None:
         self.guard: Guard = Guard()
         self.tracer: Tracer = api.tracer(providers.tracer_provider)
-        self.sums: Sums = Sums(app, providers.meter_provider)
+        self.sums: Sums = Sums(app, providers.meter_provider, self.guard)
         self.duration: Histogram = make_instruments(self.sums)
 
     def around_call(

@@ -51,8 +51,9 @@ def secret_key(deployment: Deployment) -> Verdict:
             f"A key can be guessed, because it has fewer than {_SHORTEST} characters or repeats"
             f" them. {_NEW_KEY}"
         )
-    number = f" {len(keys) - 1} older one is accepted, too." if len(keys) > 1 else ""
-    return ok(f"It has {len(keys[0])} characters.{number}")
+    older = len(keys) - 1
+    number = f" {older} older {'one is' if older == 1 else 'ones are'} accepted, too."
+    return ok(f"It has {len(keys[0])} characters.{number if older else ''}")
 
 
 def passwords(deployment: Deployment) -> Verdict:

@@ -197,8 +197,28 @@ def _frame(step: TracebackType, show_locals: bool) -> Frame:
     return Frame(code.co_filename, step.tb_lineno or 0, code.co_name, variables)
 
 
+class _Beginning(reprlib.Repr):
+    """Writes the beginning of a value. The base class writes all octets before it cuts them, and
+    sorts all that is in a dict or a set."""
+
+    def repr_bytes(self, value: bytes | bytearray, level: int) -> str:
+        return repr(value[: self.maxother])
+
+    repr_bytearray = repr_bytes
+
+    def repr_dict(self, value: dict[t.Any, t.Any], level: int) -> str:
+        return super().repr_dict(dict(itertools.islice(value.items(), self.maxdict + 1)), level)
+
+    def repr_set(self, value: set[t.Any], level: int) -> str:
+        return super().repr_set({*itertools.islice(value, self.maxset + 1)}, level)
+
+    def repr_frozenset(self, value: frozenset[t.Any], level: int) -> str:
+        kept = frozenset(itertools.islice(value, self.maxfrozenset + 1))
+        return super().repr_frozenset(kept, level)
+
+
 def _variables(found: t.Mapping[str, object]) -> Pairs:
-    short = reprlib.Repr()
+    short = _Beginning()
     short.maxstring = short.maxother = short.maxlong = 200
     return tuple(
         (name, text_of(lambda value=value: short.repr(value), 400))  # type: ignore[misc]

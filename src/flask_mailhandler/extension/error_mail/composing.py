@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import secrets
@@ -52,10 +53,7 @@ def compose(
     :param config: Its configuration, whose secrets are masked.
     :param author: The From of the message.
     """
-    masker = Masker(Names(options.mask), config)
-    for item in parcel.items:
-        if item.captured is not None and item.captured.request is not None:
-            masker.add_request(item.captured.request)
+    masker = _masker(parcel, options, config)
     heading, summary = _headings(parcel, masker)
     subject = _one_line(f"{name}: {heading}")
     variables = {
@@ -100,10 +98,25 @@ def compose_briefly(parcel: Parcel, options: Options, name: str, why: str) -> Me
 
 def summary_of(parcel: Parcel, options: Options, config: t.Mapping[str, object]) -> str:
     """Return the titles of errors in one line, for stderr."""
-    masker = Masker(Names(options.mask), config)
+    masker = _masker(parcel, options, config)
     titles = [_one_line(masker.text(item.title)) for item in parcel.items[:5]]
     more = len(parcel.items) - len(titles)
     return "; ".join([*titles, f"and {more} other kinds"] if more else titles)
+
+
+def with_masked_titles(parcel: Parcel, options: Options, config: t.Mapping[str, object]) -> Parcel:
+    """Return the same errors with titles that may be kept when their requests are not."""
+    masker = _masker(parcel, options, config)
+    items = (dataclasses.replace(item, title=masker.text(item.title)) for item in parcel.items)
+    return dataclasses.replace(parcel, items=tuple(items))
+
+
+def _masker(parcel: Parcel, options: Options, config: t.Mapping[str, object]) -> Masker:
+    masker = Masker(Names(options.mask), config)
+    for item in parcel.items:
+        if item.captured is not None and item.captured.request is not None:
+            masker.add_request(item.captured.request)
+    return masker
 
 
 def _right_part(author: Address) -> str:

@@ -191,6 +191,15 @@ class Counts:
             found = max(found, self._mails[0] + _HOUR)
         return found
 
+    def retitle(self, parcel: Parcel) -> None:
+        """Keep these titles for the next digests. The requests that hold the secrets of the titles
+        are not kept."""
+        with self._lock:
+            for item in parcel.items:
+                kind = self._kinds.get(item.key)
+                if kind is not None and kind.captured is None:
+                    kind.title = item.title
+
     def sent(self) -> None:
         """Note that a mail was sent or queued."""
         self._failures = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import os
@@ -12,6 +13,7 @@ from ...queue.build import queue_of
 from ...queue.forks import in_each_child
 from .captured import capture
 from .composing import summary_of
+from .composing import with_masked_titles
 from .counts import Counts
 from .courier import Courier
 from .delivery import deliver
@@ -92,6 +94,8 @@ class Desk:
         parcel = self.counts.take(patient=patient, all_of_it=all_of_it)
         if parcel is None:
             return False
+        parcel = self._masked(parcel)
+        self.counts.retitle(parcel)
         try:
             if deliver(self._mine, self._options, parcel, self._mails):
                 self.counts.sent()
@@ -106,6 +110,14 @@ class Desk:
                 tell(f"it is tried again in {seconds:.0f} s.")
             return False
         return True
+
+    def _masked(self, parcel: Parcel) -> Parcel:
+        try:
+            return with_masked_titles(parcel, self._options, self._mine.app.config)
+        except Exception as error:  # such as of a configuration of the app's own class
+            title = f"[{type(error).__name__}: it cannot be shown]"
+            items = tuple(dataclasses.replace(item, title=title) for item in parcel.items)
+            return dataclasses.replace(parcel, items=items)
 
     def _summary(self, parcel: Parcel) -> str:
         app = self._mine.hold()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import typing as t
 import weakref
@@ -51,7 +52,9 @@ class ErrorMailHandler(logging.Handler):
         self._options = options
         self._mails = PackageMail()  # now, because it loads modules
         self._app = None if app is None else weakref.ref(app)
-        self._desk_name = repr(("error mail", [*options.to], options.using))
+        # Without the addresses: a record keeps it, and may be written to a log with all it has.
+        about = repr(([*options.to], options.using)).encode("utf-8", "backslashreplace")
+        self._desk_name = f"error mail {hashlib.sha256(about).hexdigest()[:16]}"
         self._desks: weakref.WeakSet[Desk] = weakref.WeakSet()
 
     def handle(self, record: logging.LogRecord) -> t.Any:

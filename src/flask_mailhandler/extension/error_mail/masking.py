@@ -9,6 +9,9 @@ This is done in the thread that sends. All patterns take linear time.
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import itertools
 import re
 import typing as t
 import urllib.parse
@@ -29,8 +32,13 @@ MASK = "***"
 _PARTS = (
     "passw(?:or)?d|passphrase|passcode|pwd|secret|token|credential|auth(?!or(?!i[sz]))|cookie"
     "|session|csrf|xsrf|signature|private|api[-_ ]?key|access[-_ ]?key|bearer|jwt"
+    "|(?:mfa|2fa|verification|recovery|backup|security)[-_ ]?code"
 )
-_WHOLE = "pass|key|sig|otp|totp|pin|cvv|cvc|card|iban|ssn|sid|nonce"
+_WHOLE = "pass pw key sig otp totp pin cvv cvc card iban ssn sid nonce".split()
+# Before a colon, a class of exceptions is not the name of a value: InvalidTokenError: expired
+_CLASSES = ("Error", "Exception", "Warning")
+# The value of such a header is all that follows: several cookies, or several parameters.
+_HEADERS = ("cookie", "set-cookie", "authorization", "proxy-authorization")
 # How the key of a secret in a configuration ends. Others have values that are words of any text:
 # SESSION_COOKIE_NAME, JWT_TOKEN_LOCATION.
 _CONFIG_KEY = re.compile(
@@ -38,11 +46,15 @@ _CONFIG_KEY = re.compile(
 )
 # Shorter values would be found in any text.
 _FOUND = 6
+# Of one request. Each is looked for in each text of the mail.
+_MOST = 200
 _DEEPEST = 3
 _KEY_BLOCK = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)", re.S
 )
-_LOGIN = re.compile(r"(://[^\s/@:'\"]{0,200}):[^\s/@'\"]{1,500}@")
+_LOGIN = re.compile(r"(://[^\s/@:'\"]{0,200}):[^\s/'\"]{1,500}@")
+# What SQLAlchemy and PostgreSQL say of a row has values without names.
+_ROW = re.compile(r"^(\[parameters: )[(\[].*|(Failing row contains )\(.*", re.M)
 # With a digit, so that it is not a word: "token validation", "basic authentication".
 _SCHEME = re.compile(
     r"\b(bearer|basic|token)[ \t]+(?=[A-Za-z._~+/=-]{0,99}[0-9])[A-Za-z0-9._~+/=-]{8,}", re.I
@@ -52,14 +64,29 @@ _TOKENS = re.compile(
     r"|\b(?:sk|pk|rk|whsec)_\w{12,}|\bgh[pousr]_\w{20,}|\bxox[abeprs]-[\w-]{10,}"
     r"|\bAKIA[0-9A-Z]{16}\b|\bglpat-[\w-]{15,}|\bSG\.[\w-]{16,}\.[\w-]{16,}"
 )
-_QUOTED = r"\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?"
-# Up to where the value begins: name=, "name": , name['key'] = b
-_NAMED = re.compile(
-    r"(?<![\w.-])([A-Za-z_][\w.-]{0,80}+)[\"']?\]?[ \t]{0,3}(?:=>|[=:])[ \t]{0,3}"
-    r"(?:[rbuf]{1,2}(?=[\"']))?"
+_QUOTED = (
+    r"'{3}(?s:.*?)(?:'{3}|\Z)|\"{3}(?s:.*?)(?:\"{3}|\Z)"
+    r"|\"(?:[^\"\\\n]|\\.)*+\"?|'(?:[^'\\\n]|\\.)*+'?"
 )
-_VALUE = re.compile(rf"{_QUOTED}|(?:(?:bearer|basic|digest|token)[ \t]+)?[^\s,;&)\]}}\"'<>]+", re.I)
+# Up to where the value begins: name=, "name": , \"name\": , name['key'] = b, 'name', 'value',
+# <name>, or name%3D.
+_NAMED = re.compile(
+    r"(?:(?<![\w.-])|(?<=%[0-9A-Fa-f]{2}))(?:--?)?([A-Za-z_][\w.-]{0,80}+)"
+    r"(?:\\{0,20}[\"']?\]?[ \t]{0,3}(?:=>|[=:]|%3[ADad])|>(?=[^<>]{1,500}</)"
+    r"|\\{0,20}[\"'],(?=[ \t]{0,3}[rbuf]{0,2}\\{0,20}[\"']))"
+    r"[ \t]{0,3}(?:[rbuf]{1,2}(?=[\"']))?"
+)
+_ESCAPED = (
+    r"(?P<before>\\{1,20})(?P<quote>[\"'])(?:(?!(?<!\\)(?P=before)(?P=quote))[^\n])*+"
+    r"(?:(?P=before)(?P=quote))?"
+)
+_VALUE = re.compile(
+    rf"{_QUOTED}|{_ESCAPED}|[(\[{{][^)\]}}\n]*+[)\]}}]?"
+    r"|(?:(?:bearer|basic|digest|token)[ \t]+)?[^\s,;&)\]}\"'<>]+",
+    re.I,
+)
 _LITERAL = re.compile(_QUOTED)
+_REST = re.compile(rf"{_QUOTED}|{_ESCAPED}|[^\n]+")
 
 
 class Names:
@@ -70,8 +97,12 @@ class Names:
 
     def __init__(self, more: Iterable[str] = ()) -> None:
         parts = "|".join([_PARTS, *map(re.escape, more)])
+        word, capital = "|".join(_WHOLE), "|".join(map(str.capitalize, _WHOLE))
         self._secret = re.compile(
-            rf"{parts}|(?<![a-z])(?:{_WHOLE})(?![a-z])|\Acode\Z|(?-i:[a-z](?:Key|Pin|Otp)\b)", re.I
+            rf"{parts}|(?<![a-z])(?:{word})(?![a-z])|\Acode\Z"
+            # cardNumber, userPin
+            rf"|(?-i:(?<![A-Za-z])(?:{word})(?=[A-Z])|(?<=[a-z])(?:{capital})(?![a-z]))",
+            re.I,
         )
 
     def __contains__(self, name: str) -> bool:
@@ -92,20 +123,34 @@ class Masker:
 
     def add_request(self, facts: RequestFacts) -> None:
         """Learn the secrets that a request holds."""
-        for pairs in (facts.arguments, facts.form, facts.json, facts.session, query(facts.query)):
-            for name, value in pairs:
-                if name in self.names:
-                    self._add(value)
+        for value in itertools.islice(self._secrets(facts), _MOST):
+            self._add(value)
+
+    def _secrets(self, facts: RequestFacts) -> Iterator[str]:
         for name, value in header_fields(facts):
             if name == "Cookie":
-                for _, crumb in cookies(value):
-                    self._add(crumb)
+                yield from (crumb.strip('"') for _, crumb in cookies(value))
             elif name in self.names:
-                self._add(value.split()[-1] if value.split() else "")
+                yield from self._credentials(value)
+        for pairs in (facts.arguments, facts.session, facts.form, query(facts.query), facts.json):
+            yield from (value for name, value in pairs if name in self.names)
+
+    def _credentials(self, value: str) -> Iterator[str]:
+        """Yield what is secret in a header: ``Basic dXNlcjpwYXNz``, and the password in it."""
+        scheme, _, rest = value.partition(" ")
+        yield value
+        yield rest.strip()
+        for name, parameter in re.findall(r"(\w+)=\"([^\"]*)\"", rest):
+            if name == "response" or name in self.names:
+                yield parameter
+        if scheme.lower() == "basic":
+            with contextlib.suppress(ValueError):
+                yield base64.b64decode(rest).decode("utf-8", "replace").partition(":")[2]
 
     def _add(self, value: str) -> None:
-        if len(value) >= _FOUND:
-            self._echoes.add(Secret(value))
+        for form in (value, readable(value)):
+            if len(form) >= _FOUND:
+                self._echoes.add(Secret(form.encode("utf-8", "backslashreplace")))
 
     def text(self, text: str) -> str:
         """Mask the secrets in the text of an exception, a message or a URL."""
@@ -140,9 +185,11 @@ class Masker:
         found: list[str] = []
         at = 0
         for named in _NAMED.finditer(text):
-            if named.start() < at or named[1] not in self.names:
+            name = named[1]
+            if named.start() < at or name.endswith(_CLASSES) or name not in self.names:
                 continue
-            if value := pattern.match(text, named.end()):
+            takes = _REST if pattern is _VALUE and name.lower() in _HEADERS else pattern
+            if value := takes.match(text, named.end()):
                 quote = value[0][0] if value[0][0] in "\"'" else ""
                 found += [text[at : named.end()], f"{quote}{MASK}{quote}"]
                 at = value.end()
@@ -165,6 +212,7 @@ def readable(text: str) -> str:
 def _shapes(text: str) -> str:
     text = _KEY_BLOCK.sub(f"{MASK} private key {MASK}", text)
     text = _LOGIN.sub(rf"\1:{MASK}@", text)
+    text = _ROW.sub(rf"\1\2{MASK}", text)
     text = _TOKENS.sub(MASK, text)
     return _SCHEME.sub(rf"\1 {MASK}", text)
 
@@ -172,7 +220,7 @@ def _shapes(text: str) -> str:
 def _configured(values: Mapping[object, object], depth: int = 0) -> Iterator[str]:
     """Yield the secrets of a configuration: by their keys, and the passwords in URLs."""
     for key, value in [*values.items()]:
-        for item in value if isinstance(value, list | tuple) else [value]:
+        for item in value if isinstance(value, list | tuple | set | frozenset) else [value]:
             if isinstance(item, Mapping) and depth < _DEEPEST:
                 yield from _configured(item, depth + 1)
             elif isinstance(item, Secret):
@@ -181,7 +229,9 @@ def _configured(values: Mapping[object, object], depth: int = 0) -> Iterator[str
                 text = item.decode("utf-8", "replace") if isinstance(item, bytes) else item
                 if _CONFIG_KEY.search(str(key)):
                     yield text
-                yield from re.findall(r"://[^\s/@:]{0,200}:([^\s/@]{1,500})@", text)
+                for password in re.findall(r"://[^\s/@:]{0,200}:([^\s/]{1,500})@", text):
+                    yield password
+                    yield urllib.parse.unquote(password)
 
 
 def query(text: str) -> Pairs:

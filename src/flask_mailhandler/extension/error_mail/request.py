@@ -18,8 +18,11 @@ from ...app.framework import current_request
 from ...app.framework import current_session
 
 Pairs: t.TypeAlias = tuple[tuple[str, str], ...]
-_MOST = 60
-_LONG = 1000
+# More than a mail shows, so that secrets are known wherever they stand. A client cannot fill the
+# memory: of one table, so many values, and so many characters in all.
+_MOST = 1000
+_LONG = 8000
+_ALL = 50_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,8 +77,8 @@ def _facts(request: t.Any) -> RequestFacts:
     return RequestFacts(
         method=_short(request.method, 20),
         scheme=_short(request.scheme, 20),
-        path=_short(f"{request.root_path}{request.path}", 2 * _LONG),
-        query=request.query_string.decode("utf-8", "replace")[: 4 * _LONG],
+        path=_short(f"{request.root_path}{request.path}", 2000),
+        query=request.query_string.decode("utf-8", "replace")[:_LONG],
         endpoint=_short(request.endpoint or "", 200),
         remote=_short(request.remote_addr or "", 100),
         headers=_headers(request, known.get("environ")),
@@ -104,15 +107,19 @@ def header_fields(facts: RequestFacts) -> list[tuple[str, str]]:
     ``HTTP_USER_AGENT`` of WSGI."""
     return [
         (name.removeprefix("HTTP_").replace("_", "-").title(), text_of(lambda: value))  # noqa: B023
-        for name, value in facts.headers[:_MOST]
+        for name, value in facts.headers
     ]
 
 
 def _pairs(read: Callable[[], Iterable[tuple[object, object]]]) -> Pairs:
     found: list[tuple[str, str]] = []
+    left = _ALL
     try:
         for name, value in itertools.islice(read(), _MOST):
-            found.append((_short(name, 200), _short(value, _LONG)))
+            found.append((_short(name, 200), _short(value, min(_LONG, left))))
+            left -= len(found[-1][0]) + len(found[-1][1])
+            if left <= 0:
+                break
     except Exception as error:  # a mapping of the app's own may do anything
         found.append(("...", type(error).__name__))
     return tuple(found)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 import typing as t
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from ...errors import QueueError
 from ...queue import outcomes
 from ...queue.row import Row
 from ...queue.stores.search import Search
@@ -26,7 +28,8 @@ _RECIPIENTS = 50
 _AT_ONCE = 500
 # Where a spreadsheet would begin a formula (https://owasp.org/www-community/attacks/CSV_Injection):
 # in some countries, Excel takes semicolons for the ends of cells, and not commas.
-_FORMULA = re.compile(r"^(?=\s*[=+\-@＝＋－＠\t\r])|(?<=[;\t\r\n])(?=\s*[=+\-@＝＋－＠])")
+# A quotation mark after one is doubled, so that it ends the cell that it begins.
+_FORMULA = re.compile(r'^(?=\s*[=+\-@＝＋－＠\t\r])|(?<=[;\t\r\n])(?=["\s]*[=+\-@＝＋－＠])')
 
 COLUMNS = (
     *("number", "state", "account", "priority", "created", "due", "expires", "changed", "attempts"),
@@ -39,12 +42,25 @@ COLUMNS = (
 def lines_of(searcher: Searcher | None, wanted: Search) -> Iterator[str]:
     """Yield the file piece by piece, with the rows of one statement in memory at a time.
 
+    If the queue cannot be read any more, the last line says so: by HTTP/1.0, which proxies use, a
+    response that ends too early looks like a whole one.
+
     :param searcher: None for a queue that was never used.
+    :raises QueueError: after that line.
     """
     yield _lines([COLUMNS])
-    if searcher is not None:
+    if searcher is None:
+        return
+    begun = False
+    try:
         for rows in walk(searcher, wanted, MOST, _AT_ONCE):
             yield _lines(_cells(read_row(row)) for row in rows)
+            begun = True
+    except QueueError as error:
+        if begun:
+            note = f"This file is not complete. {error}"
+            yield _lines([[*itertools.repeat("", len(COLUMNS) - 1), _safe(note)]])
+        raise
 
 
 def _lines(rows: Iterable[Sequence[str | int]]) -> str:

@@ -75,7 +75,7 @@ def _check_access(access: t.Any) -> None:
         checked = access(view)
         # A decorator that still needs its arguments returns another decorator, which needs one too.
         inspect.signature(checked).bind()
-    except (TypeError, ValueError) as error:  # ValueError: it has no signature
+    except Exception as error:  # whatever it does with a view, or one without a signature
         raise TypeError(_wrong(access)) from error
     if checked is view:
         raise TypeError(f"{_wrong(access)} This one returns the view unchanged.")
@@ -104,8 +104,19 @@ def _asked(function: Callable[[], bool] | None, name: str) -> Callable[[], bool]
         ) from error
     if inspect.iscoroutinefunction(function):  # a coroutine is always true
         raise TypeError(f"{name}= must not be an async function.")
-    asked = function
-    return lambda: bool(asked())
+
+    def asked() -> bool:
+        found: object = function()
+        if inspect.iscoroutine(found):
+            found.close()
+        elif not callable(found):
+            return bool(found)
+        raise TypeError(  # it would be true for every user
+            f"{name}= returned a {type(found).__name__}, not True or False: it must call what it"
+            " asks, which must not be async."
+        )
+
+    return asked
 
 
 def _of_this_site(view: View) -> View:

@@ -143,7 +143,7 @@ def recipient_of(text: str) -> str:
     :raises ValueError: if it is not an address.
     """
     try:
-        return str.__str__(Address(text)).lower()
+        return str.__str__(Address(text))
     except MessageError:
         raise ValueError(f"to must be a whole address, not {text[:80]!r}.") from None
 

@@ -55,12 +55,16 @@ async function refresh(always = false) {
   const address = list.dataset.list + (asked ? `?${asked}` : "");
   const headers = always ? {} : { "If-None-Match": `W/"${list.dataset.state}"` };
   try {
-    const response = await fetch(address, { headers, cache: "no-store", signal: mine.signal });
-    if (!response.ok) return; // 304: nothing has changed
-    const html = await response.text();
-    if (asked !== query()) return;
+    const response = await fetch(address, { headers, cache: "no-store", redirect: "manual", signal: mine.signal });
+    if (response.status === 304) return; // nothing has changed
+    const page = write(await response.text());
+    // The login has ended, or the page says why the queue cannot be used. A reader would take the old
+    // list for the current one.
+    const ended = response.type === "opaqueredirect" || [401, 403].includes(response.status);
+    if (ended || $("[role=alert]", page)) return location.reload();
+    if (!response.ok || asked !== query()) return;
     list.dataset.state = response.headers.get("ETag").replace(/^W\/|"/g, "");
-    replaceRows(write(html), always);
+    replaceRows(page, always);
     count(response.headers.get("X-Mail-Unread"));
   } catch { /* the app is restarting, or a newer search has started */ } finally {
     if (waiting === mine) waiting = null;

@@ -35,7 +35,9 @@ class Background(abc.ABC):
 
     def __init__(self) -> None:
         self.bell: Bell = Bell()
-        self._starting = threading.Lock()
+        # A signal handler may log, or send, while Thread.start waits.
+        self._starting = threading.RLock()
+        self._is_starting = False
         self._thread: threading.Thread | None = None
 
     @abc.abstractmethod
@@ -48,9 +50,13 @@ class Background(abc.ABC):
         :return: Whether it is running. At the end of the process it cannot be started.
         """
         with self._starting:
-            if self._thread is not None and self._thread.is_alive():
+            if self._is_starting or (self._thread is not None and self._thread.is_alive()):
                 return True
-            thread = threads.start(self.run, self.name)
+            self._is_starting = True
+            try:
+                thread = threads.start(self.run, self.name)
+            finally:
+                self._is_starting = False
             if thread is None:
                 return False
             self._thread = thread

@@ -16,15 +16,17 @@ from collections.abc import Callable
 from collections.abc import Collection
 
 from ...app.framework import framework_of
+from ...app.queue_keys import duration
 from ...errors import ConfigurationError
 from ...errors import QueueError
 from .. import threads
 from ..components import Components
-from ..shared_health import SHARED
+from ..sending.shared_health import SHARED
 from ..stores.base import TablesError
 from .judge import Judge
 from .options import BoundOptions
 from .options import Bounds
+from .options import bounds_of
 from .result import FINDINGS
 from .result import QueueFinding
 from .result import QueueHealth
@@ -57,15 +59,17 @@ class Checkup:
         :param using: The account to look at; all of the app if None.
         :param only: The names of the findings to report; all if there are none.
         :param timeout: How many seconds the store may take to answer.
-        :raises ConfigurationError: if there is no such account or finding.
+        :raises ConfigurationError: if there is no such account or finding, or if a number is wrong.
         """
+        only = [only] if isinstance(only, str) else [*only]
         for name in only:
             if name not in FINDINGS:
                 raise ConfigurationError(
                     f"There is no finding {name!r}. The names are {', '.join(FINDINGS)}."
                 )
         names = self._app_access.account_names([] if using is None else [using])
-        store, wanted = self._components.store, Bounds(**bounds)
+        timeout, wanted = duration(timeout, "timeout"), bounds_of(bounds)
+        store = self._components.store
         figures: dict[str, t.Any] = {}
         findings: list[QueueFinding] = []
         try:

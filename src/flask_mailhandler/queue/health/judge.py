@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from ...config import Limits
 from ..lease import LEASE
 from ..process import is_dead
-from ..recovery import mark_of
 from ..row import PRIORITIES
 from ..row import RowState
+from ..sending.recovery import mark_of
 from ..shared_rate_limit import take
 from .options import Bounds
 from .remedy import start_worker

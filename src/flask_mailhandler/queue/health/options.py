@@ -6,6 +6,10 @@ import dataclasses
 import typing as t
 from collections.abc import Collection
 
+from ...app.queue_keys import duration
+from ...errors import ConfigurationError
+from ...text.checks import shorten
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
@@ -32,6 +36,22 @@ class BoundOptions(t.TypedDict, total=False):
     """For how many seconds a message that failed, expired or is held counts. By default 3600."""
     max_failed: int
     """How many messages may fail or expire in that time. By default 10."""
+
+
+def bounds_of(given: BoundOptions) -> Bounds:
+    """Read the bounds that a caller gives.
+
+    :raises ConfigurationError: if one is not valid. The error says what to write.
+    """
+    return Bounds(**{name: _bound(value, name) for name, value in given.items()})
+
+
+def _bound(value: object, name: str) -> t.Any:
+    if name != "max_failed":
+        return duration(value, name)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ConfigurationError(f"{name} must be a whole number, 0 or more, not {shorten(value)}.")
 
 
 class HealthOptions(BoundOptions, total=False):

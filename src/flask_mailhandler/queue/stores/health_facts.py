@@ -16,6 +16,9 @@ SETTLED = (RowState.SENT, RowState.FAILED, RowState.HELD, RowState.EXPIRED)
 """The states that a worker gives a row: the last change shows when one was alive."""
 MOST = 1000
 """Up to how many rows are counted."""
+AHEAD = 60.0
+"""Seconds by which the clock of a worker may be ahead. A later change is of a clock that was wrong,
+and says nothing of a worker."""
 MOST_ACCOUNTS = 20
 """How many accounts that the app does not have are looked for."""
 
@@ -62,7 +65,8 @@ class HealthFacts:
     """Accounts with waiting rows that the app does not have."""
     claimed: Sequence[Claimed] = ()
     changed: Mapping[RowState, float] = dataclasses.field(default_factory=dict)
-    """When a row came into each of the states :data:`SETTLED` last."""
+    """When a row came into each of the states :data:`SETTLED` last, not counting later than
+    :data:`AHEAD` from now."""
     recent: Mapping[RowState, int] = dataclasses.field(default_factory=dict)
     """How many rows have come into these states lately, up to :data:`MOST`."""
     lacking: Sequence[str] = ()

@@ -191,16 +191,16 @@ class RowSearch:
             where &= self._has("options", "tag", tag_text(wanted.tag))
         if wanted.recipient is not None:
             # As outcomes.to_json() writes the beginning of a recipient: in a text, a backslash
-            # precedes the quotation mark.
+            # precedes the quotation mark. Databases differ in which letters have a lower case.
             text = f"[{json.dumps(wanted.recipient, ensure_ascii=False)}"
-            where &= self._has("lower(recipients)", "recipient", text)
+            where &= self._has("lower(recipients)", "recipient", text, "lower(:recipient)")
         where &= _between("created", wanted.created) & _between("due", wanted.due)
         # A sum, which no index has. SQLite limits an index by the first of two comparisons, and
         # the one of the stretch is the nearer limit.
         return where & _between("changed", wanted.changed, "changed + 0")
 
-    def _has(self, column: str, name: str, text: str) -> _Where:
-        return _Where.of(f"{self._position}({column}, :{name}) > 0", **{name: text})
+    def _has(self, column: str, name: str, text: str, term: str = "") -> _Where:
+        return _Where.of(f"{self._position}({column}, {term or f':{name}'}) > 0", **{name: text})
 
     def _number_at(self, time: float) -> int:
         """Return the number of the first row that was created at this time or later, by halving

@@ -39,7 +39,7 @@ class Search:
     state: RowState | None = None
     account: str | None = None
     recipient: str | None = None
-    """An address, in lower case: one of the recipients must have it."""
+    """An address in upper or lower case: one of the recipients must have it."""
     tag: str | None = None
     created: Between = EVER
     due: Between = EVER

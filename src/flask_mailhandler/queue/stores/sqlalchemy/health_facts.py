@@ -16,6 +16,7 @@ from ...row import PRIORITIES
 from ...row import RowState
 from ..base import TablesError
 from ..health_facts import AccountFacts
+from ..health_facts import AHEAD
 from ..health_facts import Claimed
 from ..health_facts import HealthFacts
 from ..health_facts import MOST
@@ -123,7 +124,7 @@ class _Reader:
                 if name not in accounts and self._first_of_each(name)
             ],
             claimed=self._claimed(),
-            changed={state: last for state in SETTLED for last in self._last(state)},
+            changed={state: last for state in SETTLED for last in self._last(state, now + AHEAD)},
             recent={state: self._recent(state, now - recent) for state in SETTLED},
             lacking=self._lacking(),
         )
@@ -180,10 +181,10 @@ class _Reader:
             for owner, number, until in found
         ]
 
-    def _last(self, state: RowState) -> list[float]:
-        """Return when a row came into a state last, if there is one."""
+    def _last(self, state: RowState, until: float) -> list[float]:
+        """Return when a row came into a state last, up to a time, if there is one."""
         changed = self._columns.changed
-        rows = sa.select(changed).where(*self._in_state(state))
+        rows = sa.select(changed).where(*self._in_state(state), changed <= until)
         return self._values(rows.order_by(changed.desc()).limit(1))
 
     def _in_state(self, state: RowState) -> tuple[sa.ColumnElement[bool], ...]:

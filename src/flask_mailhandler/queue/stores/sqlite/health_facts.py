@@ -13,6 +13,7 @@ from pathlib import Path
 from ...row import PRIORITIES
 from ...row import RowState
 from ..health_facts import AccountFacts
+from ..health_facts import AHEAD
 from ..health_facts import Claimed
 from ..health_facts import HealthFacts
 from ..health_facts import MOST
@@ -41,7 +42,7 @@ _CLAIMED = (
     " GROUP BY lease_owner"
 )
 _IN_STATE = "FROM mail_queue WHERE app = ? AND state = '{}' AND state NOT IN ('waiting', 'claimed')"
-_LAST = "SELECT changed {} ORDER BY changed DESC LIMIT 1"
+_LAST = "SELECT changed {} AND changed <= ? ORDER BY changed DESC LIMIT 1"
 _RECENT = f"SELECT count(*) FROM (SELECT 1 {{}} AND changed > ? LIMIT {MOST})"
 
 
@@ -59,7 +60,7 @@ def read(file: SqliteFile, app: str, accounts: Sequence[str], recent: float) -> 
         states = {state: _IN_STATE.format(state.value) for state in SETTLED}
         changed, numbers = dict[RowState, float](), dict[RowState, int]()
         for state, rows in states.items():
-            for (last,) in connection.execute(_LAST.format(rows), (app,)):
+            for (last,) in connection.execute(_LAST.format(rows), (app, now + AHEAD)):
                 changed[state] = last
             found = connection.execute(_RECENT.format(rows), (app, now - recent)).fetchone()
             numbers[state] = found[0]

@@ -6,8 +6,8 @@ from __future__ import annotations
 import typing as t
 
 if t.TYPE_CHECKING:
-    from .app_access import AppAccess
-    from .stores.base import Store
+    from ..app_access import AppAccess
+    from ..stores.base import Store
 
 SHARED = "failover:"
 """Before the name of an account, in the store: its state as a member of a group."""

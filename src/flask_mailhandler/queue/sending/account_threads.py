@@ -15,9 +15,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..errors import QueueError
-from ..log import logger
-from . import threads
+from ...errors import QueueError
+from ...log import logger
+from .. import threads
 from .account_sender import AccountSender
 
 

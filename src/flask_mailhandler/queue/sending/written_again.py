@@ -10,17 +10,17 @@ import dataclasses
 import typing as t
 from collections.abc import Mapping
 
-from ..address import Address
-from ..content import Content
-from ..envelope import Envelope
-from ..handlers.failover.again import PreparedAgain
-from ..handlers.failover.again import withheld_too
-from ..handlers.prepare import Prepared
-from ..handlers.prepare import withhold
-from ..mime import seven_bit
+from ...address import Address
+from ...content import Content
+from ...envelope import Envelope
+from ...handlers.failover.again import PreparedAgain
+from ...handlers.failover.again import withheld_too
+from ...handlers.prepare import Prepared
+from ...handlers.prepare import withhold
+from ...mime import seven_bit
 
 if t.TYPE_CHECKING:
-    from ..handlers.failover.members import Members
+    from ...handlers.failover.members import Members
 
 _BLANK = b"\r\n\r\n"
 

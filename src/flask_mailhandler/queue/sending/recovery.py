@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from . import outcomes
-from . import transition
-from .lease import LEASE
-from .outcomes import DamagedRowError
-from .process import is_dead
-from .row import Row
-from .row import RowState
+from .. import outcomes
+from .. import transition
+from ..lease import LEASE
+from ..outcomes import DamagedRowError
+from ..process import is_dead
+from ..row import Row
+from ..row import RowState
 
 if t.TYPE_CHECKING:
-    from .stores.base import Store
+    from ..stores.base import Store
 
 _LONGEST = 2 * LEASE
 

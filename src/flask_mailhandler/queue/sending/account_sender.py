@@ -16,35 +16,35 @@ import time
 import typing as t
 from collections.abc import Callable
 
-from ..errors import ConfigurationError
-from ..errors import MailError
-from ..errors import QueueError
-from ..log import logger
-from ..log import masked
-from ..report import DeferredError
-from ..report import LoginError
-from ..report import Report
-from . import lease
+from ...errors import ConfigurationError
+from ...errors import MailError
+from ...errors import QueueError
+from ...log import logger
+from ...log import masked
+from ...report import DeferredError
+from ...report import LoginError
+from ...report import Report
+from .. import lease
+from ..lease import Lease
+from ..lease import Renewal
+from ..retry import AFTER_LOGIN
+from ..retry import backoff
+from ..retry import LONGEST_PAUSE
+from ..row import Row
+from ..row import RowState
+from ..stores.base import Filter
+from ..stores.base import Pause
 from .allowance import Allowance
 from .attempt import Attempt
-from .lease import Lease
-from .lease import Renewal
 from .resting import Resting
 from .results import Told
-from .retry import AFTER_LOGIN
-from .retry import backoff
-from .retry import LONGEST_PAUSE
-from .row import Row
-from .row import RowState
 from .senders import OneSender
 from .store_retry import retrying
-from .stores.base import Filter
-from .stores.base import Pause
 
 if t.TYPE_CHECKING:
-    from ..handlers.base import EmailHandler
-    from .app_access import AppAccess
-    from .stores.base import Store
+    from ...handlers.base import EmailHandler
+    from ..app_access import AppAccess
+    from ..stores.base import Store
 
 BATCH = 20
 """The most rows claimed at once, which are sent over one connection."""

@@ -11,25 +11,25 @@ import time
 import typing as t
 from collections.abc import Iterator
 
-from ..handlers.failover import rules
-from ..handlers.failover.choice import Choice
-from ..handlers.failover.handler import FailoverEmailHandler
-from ..handlers.failover.health import Down
-from .outcomes import from_json
+from ...handlers.failover import rules
+from ...handlers.failover.choice import Choice
+from ...handlers.failover.handler import FailoverEmailHandler
+from ...handlers.failover.health import Down
+from ..outcomes import from_json
+from ..stored_message import read_options
+from ..stores.base import Pause
 from .senders import OneSender
 from .shared_health import SHARED
 from .store_retry import retrying
-from .stored_message import read_options
-from .stores.base import Pause
 from .written_again import WrittenAgain
 
 if t.TYPE_CHECKING:
-    from ..handlers.base import EmailHandler
-    from ..handlers.prepare import Prepared
-    from .app_access import AppAccess
+    from ...handlers.base import EmailHandler
+    from ...handlers.prepare import Prepared
+    from ..app_access import AppAccess
+    from ..row import Row
+    from ..stores.base import Store
     from .resting import Resting
-    from .row import Row
-    from .stores.base import Store
 
 # A server that asks to wait longer is asked again by then.
 _LONGEST = 3600.0

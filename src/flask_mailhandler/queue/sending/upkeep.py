@@ -7,18 +7,18 @@ import time
 import typing as t
 from collections.abc import Callable
 
-from ..log import logger
-from .events.telling import tell_untold
+from ...log import logger
+from ..events.telling import tell_untold
+from ..retry import LONGEST
+from ..retry import LONGEST_PAUSE
+from ..row import FINISHED
+from ..stores.base import Filter
 from .recovery import recover
-from .retry import LONGEST
-from .retry import LONGEST_PAUSE
-from .row import FINISHED
-from .stores.base import Filter
 
 if t.TYPE_CHECKING:
-    from .app_access import AppAccess
+    from ..app_access import AppAccess
+    from ..stores.base import Store
     from .results import Told
-    from .stores.base import Store
 
 EVERY = 1.0
 """Seconds between two searches for rows whose worker is dead."""

@@ -7,12 +7,12 @@ import datetime
 import typing as t
 from collections.abc import Iterable
 
-from ..handlers.prepare import Prepared
+from ...handlers.prepare import Prepared
 
 if t.TYPE_CHECKING:
-    from ..report import Job
-    from .outcomes import Settled
-    from .row import Row
+    from ...report import Job
+    from ..outcomes import Settled
+    from ..row import Row
 
 
 @dataclasses.dataclass(slots=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from .resting import Resting
 
 if t.TYPE_CHECKING:
-    from .app_access import AppAccess
-    from .stores.base import Store
+    from ..app_access import AppAccess
+    from ..stores.base import Store
 
 
 class DueAccounts:

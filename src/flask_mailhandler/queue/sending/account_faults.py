@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..phase import Phase
-from ..phase import State
-from ..report import About
-from ..report import ConnectError
-from ..report import DeferredError
-from ..report import LoginError
-from ..report import Report
-from ..report import TLSError
+from ...phase import Phase
+from ...phase import State
+from ...report import About
+from ...report import ConnectError
+from ...report import DeferredError
+from ...report import LoginError
+from ...report import Report
+from ...report import TLSError
 
 NO_SESSION = (ConnectError, TLSError, LoginError)
 """The errors that are never a message's fault."""

@@ -6,8 +6,8 @@ import time
 import typing as t
 from collections.abc import Callable
 
-from ..errors import QueueError
-from ..log import logger
+from ...errors import QueueError
+from ...log import logger
 
 LONGEST = 30.0
 """Seconds after which a call gives up: less than a lease lasts after its last renewal."""

@@ -12,14 +12,14 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Callable
 
-from ..log import logger
-from ..report import Report
-from .row import Row
-from .row import RowState
+from ...log import logger
+from ...report import Report
+from ..row import Row
+from ..row import RowState
 from .store_retry import retrying
 
 if t.TYPE_CHECKING:
-    from .stores.base import Store
+    from ..stores.base import Store
 
 Told: t.TypeAlias = "Callable[[Row, Report | None], None]"
 """Called with a row after an attempt, and with the attempt's report if there is one."""

@@ -27,40 +27,40 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from ..errors import ConfigurationError
-from ..errors import MailError
-from ..errors import QueueError
-from ..handlers.base import EmailHandler
-from ..handlers.prepare import Prepared
-from ..handlers.prepare import withhold
-from ..log import logger
-from ..phase import Phase
-from ..phase import State
-from ..report import Job
-from ..report import Observe
-from ..report import Report
-from . import outcomes
-from . import transition
+from ...errors import ConfigurationError
+from ...errors import MailError
+from ...errors import QueueError
+from ...handlers.base import EmailHandler
+from ...handlers.prepare import Prepared
+from ...handlers.prepare import withhold
+from ...log import logger
+from ...phase import Phase
+from ...phase import State
+from ...report import Job
+from ...report import Observe
+from ...report import Report
+from .. import outcomes
+from .. import transition
+from ..events.refusing import refused
+from ..outcomes import DamagedRowError
+from ..outcomes import Settled
+from ..row import Row
+from ..stored_message import job_of
+from ..stored_message import read_options
 from .account_faults import Faults
 from .account_faults import is_of_account
 from .account_faults import must_rest
 from .begun import Begun
 from .begun import begun_for
-from .events.refusing import refused
-from .outcomes import DamagedRowError
-from .outcomes import Settled
 from .results import Results
 from .results import Told
-from .row import Row
 from .senders import OneSender
 from .store_retry import retrying
-from .stored_message import job_of
-from .stored_message import read_options
 
 if t.TYPE_CHECKING:
-    from .events.refusing import Entries
-    from .events.refusing import Screening
-    from .stores.base import Store
+    from ..events.refusing import Entries
+    from ..events.refusing import Screening
+    from ..stores.base import Store
 
 
 class LeaseLostError(Exception):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ..handlers.base import EmailHandler
-from ..handlers.prepare import Prepared
+from ...handlers.base import EmailHandler
+from ...handlers.prepare import Prepared
 
 if t.TYPE_CHECKING:
-    from .row import Row
+    from ..row import Row
 
 
 class OneSender:

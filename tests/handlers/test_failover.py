@@ -442,7 +442,7 @@ def test_no_message_waits_for_the_limit_of_the_next(scripted: Scripted) -> None:
             seen.append((account, sum(len(server.accepted) for server in servers)))
             return True
 
-    keys = {"MAIL_FAILOVER": None, "MAIL_SPREAD": {"default": 1, "backup": 1}}
+    keys: dict[str, t.Any] = {"MAIL_FAILOVER": None, "MAIL_SPREAD": {"default": 1, "backup": 1}}
     with two(*servers, **keys) as mail:
         assert isinstance(mail.handler, FailoverEmailHandler)
         handler = mail.handler.paced(Pace())

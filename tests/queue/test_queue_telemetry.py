@@ -173,7 +173,7 @@ def test_a_store_that_is_away(
         shop(tmp_path / "other", MAIL_TELEMETRY=observed.key) as other,
     ):
         other.mail.send_later(letter())
-        pathlib.Path(t.cast("t.Any", one.queue.store).file.path).mkdir()
+        pathlib.Path(one.queue.store.file.path).mkdir()  # type: ignore[attr-defined]
         found = [observed.points()["mailhandler.queue.messages"] for _ in range(2)]
 
     assert [sum(numbers.values()) for numbers in found] == [1, 1]

@@ -72,7 +72,7 @@ def _check_access(access: t.Any) -> None:
     if not callable(access):
         raise TypeError(_wrong(access))
     try:
-        checked = access(view)
+        checked: t.Any = access(view)
         # A decorator that still needs its arguments returns another decorator, which needs one too.
         inspect.signature(checked).bind()
     except Exception as error:  # whatever it does with a view, or one without a signature

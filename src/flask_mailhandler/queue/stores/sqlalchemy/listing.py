@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from collections.abc import Mapping
 
@@ -39,7 +38,7 @@ class SqlalchemyListing(SqlalchemyAccounts):
         self._claimed: sa.ColumnElement[bool] = state == literal(RowState.CLAIMED)
         self._finished: sa.ColumnElement[bool] = state.not_in([literal(one) for one in _OPEN])
 
-    @functools.cached_property
+    @property
     def search(self) -> Searcher:
         from ..row_search import RowSearch  # for pages and commands
 

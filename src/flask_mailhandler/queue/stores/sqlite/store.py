@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import operator
 import os
 import sqlite3
@@ -60,7 +59,7 @@ class SqliteStore(SqliteAccounts):
         self._boot = boot_id()
         self.history: SqliteHistory = SqliteHistory(self.file, app)
 
-    @functools.cached_property
+    @property
     def search(self) -> Searcher:
         from ..row_search import RowSearch  # for pages and commands
 

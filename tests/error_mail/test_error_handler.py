@@ -204,9 +204,7 @@ def test_on_the_mailbox_page(tmp_path: Path) -> None:
         shop.handler.flush()
         shop.app.debug = True
         listed = shop.app.test_client().get("/_mail/api/messages").get_json()["messages"]
-    assert [one["subject"].partition(": ")[2] for one in listed] == [
-        "ZeroDivisionError: integer division or modulo by zero"
-    ]
+    assert [one["subject"].split(": ")[1] for one in listed] == ["ZeroDivisionError"]
 
 
 def test_previews() -> None:

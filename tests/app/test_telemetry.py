@@ -591,9 +591,9 @@ def test_the_clock_is_set(
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("maybe", "not str"),
-        (17, "not int"),
-        ([1], "not list"),
+        ("maybe", "not 'maybe'"),
+        (17, "not 17"),
+        ([1], "not [1]"),
         ({"tracer": 1}, "not 'tracer'"),
         ({"tracer_provider": 1}, "get_tracer()"),
         ({"meter_provider": object()}, "get_meter()"),

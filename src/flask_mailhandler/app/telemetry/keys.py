@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ... import config
 from ...errors import ConfigurationError
 from ...frozen import Frozen
+from ...text.checks import shorten
 
 if t.TYPE_CHECKING:
     from .api import MeterProvider
@@ -37,7 +38,7 @@ def read_telemetry(value: object, name: str) -> Providers | None:
         try:
             wanted = config.boolean(value, name)
         except ConfigurationError:
-            raise _wrong(name, type(value).__name__) from None
+            raise _wrong(name, shorten(value)) from None
         if not wanted:
             return None
     if unknown := sorted(map(str, given.keys() - _METHODS)):

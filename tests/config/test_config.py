@@ -272,6 +272,8 @@ def test_accounts_next_to_an_empty_server(given: dict[str, object], expect: type
         ({"accounts": {"bulk": {"user": "x"}}}, "user. Did you mean username?"),
         ({"url": "smtp://mx.example.com?port=0"}, "'port' in MAIL_URL must be from 1"),
         ({"accounts": "bulk"}, "MAIL_ACCOUNTS must be like"),
+        pytest.param({"accounts": "[" * 100_000}, "MAIL_ACCOUNTS must be like", id="deep"),
+        pytest.param({"spread": "[" * 100_000}, "MAIL_SPREAD must be a mapping", id="deep-spread"),
         ({"accounts": {"default": {}}}, "MAIL_ACCOUNTS['default'] must be"),
         ({"accounts": {"bulk": {"hots": "x"}}}, "MAIL_ACCOUNTS['bulk'] has unknown options: hots"),
         ({"accounts": {"bulk": {"port": 0}}}, "MAIL_ACCOUNTS['bulk']['port'] must be from 1"),

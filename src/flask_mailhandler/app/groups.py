@@ -11,7 +11,6 @@ An account that is a member of its own group stands for its own server there.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import typing as t
 from collections.abc import Callable
@@ -116,11 +115,7 @@ def _members(value: object, label: str) -> list[str]:
 
 
 def _weighted(value: object, label: str) -> dict[str, float]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            value = None
+    value = config.from_json(value)
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
         raise ConfigurationError(f"{label} must be {_LIKE['spread']}.")
     return {name: _weight(weight, f"{label}[{name!r}]") for name, weight in value.items()}

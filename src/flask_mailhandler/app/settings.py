@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import typing as t
 import warnings
 from collections.abc import Mapping
@@ -194,11 +193,7 @@ def _given(values: Values) -> dict[str, object]:
 
 def _named_accounts(value: object) -> dict[str, dict[str, object]]:
     """Read ``MAIL_ACCOUNTS``: the options that each account names, by its name."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            value = None
+    value = config.from_json(value)
     if not isinstance(value, Mapping):
         raise ConfigurationError(
             'MAIL_ACCOUNTS must be like {"bulk": {"url": "smtps://...", "rate_limit": "14/s"}}.'

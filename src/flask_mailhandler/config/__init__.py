@@ -26,6 +26,7 @@ from .readers import allowed as allowed
 from .readers import anything as anything
 from .readers import boolean as boolean
 from .readers import choice as choice
+from .readers import from_json as from_json
 from .readers import instance_of as instance_of
 from .readers import integer as integer
 from .readers import Limits as Limits

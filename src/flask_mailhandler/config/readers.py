@@ -6,6 +6,7 @@ a :class:`.ConfigurationError` with this name, which says what is allowed.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import typing as t
@@ -174,6 +175,17 @@ def rate(value: object, name: str) -> Limits:
 def anything(value: T, name: str) -> T:
     """Return the value unchecked, for an option that is checked where it is used."""
     return value
+
+
+def from_json(value: object) -> object:
+    """Return what a text says as JSON, since an environment variable is a text; None if it is not
+    JSON. Any other value is returned as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
 
 
 def instance_of(module: str, cls: str) -> Reader[t.Any]:

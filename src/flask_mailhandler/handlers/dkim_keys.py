@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import typing as t
 import warnings
@@ -131,11 +130,7 @@ def dkim_keys(value: object, name: str) -> DKIMKeys:
     """Read a mapping of selectors to paths or PEM, or the same as JSON. No file is read yet."""
     if isinstance(value, DKIMKeys):
         return value
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            value = None
+    value = config.from_json(value)
     if value == []:
         value = {}
     if not isinstance(value, Mapping):

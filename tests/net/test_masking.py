@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import logging
+import re
 import typing as t
 import urllib.parse
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_mailhandler.net.masking import Echoes
 from flask_mailhandler.secret import Secret
@@ -116,6 +120,27 @@ def test_what_is_no_secret(line: str) -> None:
 def test_short_secrets(secret: str) -> None:
     """A secret so short that any text could hold it is not searched for in plain form."""
     assert Echoes([Secret(secret)]).hide(["the abc of mail"]) == ["the abc of mail"]
+
+
+# Long ones are tokens, of which the first half is enough.
+@given(st.text("ab", min_size=4, max_size=40), st.text("ab", max_size=120))
+def test_secrets_that_repeat_themselves(secret: str, text: str) -> None:
+    """All of a secret is masked where another one begins in it, and nothing else is."""
+    least = len(secret) if len(secret) < 32 else 16
+    hidden = set()
+    for start in range(len(text)):
+        pairs = zip(secret, text[start:], strict=False)
+        common = len([*itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)])
+        hidden |= {*range(start, start + common)} if common >= least else set()
+    shown = "".join("*" if at in hidden else one for at, one in enumerate(text))
+
+    assert Echoes([Secret(secret)]).hide([text]) == [re.sub(r"\*+", "***", shown)]
+
+
+def test_a_secret_of_one_letter() -> None:
+    """The search takes linear time. If it took the square, this would take ten minutes."""
+    (shown,) = Echoes([Secret("z" * 60_000)]).hide([f"{'z' * 40_000} of {'z' * 40_000}"])
+    assert shown == "*** of ***"
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)

@@ -149,14 +149,41 @@ def _least(form: bytes) -> int:
 
 
 def _spans(form: bytes, least: int, octets: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the positions of a form, or of at least so many of its first octets."""
-    start = octets.find(form[:least])
-    while start >= 0:
-        end = start + min(least, len(form))
-        while octets[end : end + 1] == form[end - start : end - start + 1] != b"":
-            end += 1
-        yield start, end
-        start = octets.find(form[:least], start + 1)
+    """Yield the positions of a form, or of at least so many of its first octets, none twice.
+
+    In a secret that repeats itself, the next one may begin. This takes linear time (Knuth, Morris
+    and Pratt), because a client may choose both the secret and the text.
+    """
+    least = min(least, len(form))
+    begins = octets.find(form[:least])
+    if begins < 0:
+        return
+    shorter = _borders(form)
+    length = known = 0
+    for end, octet in enumerate(octets[begins:], begins + 1):
+        length = _longer(form, shorter, length, octet)
+        if length >= least:
+            yield max(end - length, known), end
+            known = end
+
+
+def _borders(form: bytes) -> list[int]:
+    """Return, for each number of the first octets of a form, how many of its last are also its
+    first: the next shorter beginning that may still match."""
+    shorter = [0, 0]
+    for octet in form[1:]:
+        shorter.append(_longer(form, shorter, shorter[-1], octet))
+    return shorter
+
+
+def _longer(form: bytes, shorter: Sequence[int], length: int, octet: int) -> int:
+    """Return how many of the first octets of a form end with this one, of which *length* ended
+    before it."""
+    while length == len(form) or form[length] != octet:
+        if not length:
+            return 0
+        length = shorter[length]
+    return length + 1
 
 
 def _in_base64(octets: bytes, before: int) -> bytes:

@@ -147,7 +147,7 @@ class Masker:
         scheme, _, rest = value.partition(" ")
         yield value
         yield rest.strip()
-        for name, parameter in re.findall(r"(\w+)=\"([^\"]*)\"", rest):
+        for name, parameter in re.findall(r"\b(\w++)=\"([^\"]*)\"", rest):
             if name == "response" or name in self.names:
                 yield parameter
         if scheme.lower() == "basic":

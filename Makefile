@@ -8,6 +8,8 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.15 python3.14 python3.13 py
 NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 PIP_INSTALL ?= $(PY) -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n auto --dist loadgroup
+# What limits the time of all tests, such as `timeout 60m`.
+LIMIT ?=
 
 # Containers often set it. Without bytecode on the disk, each process that a test starts compiles
 # the package again: a second of CPU time instead of a quarter.
@@ -24,7 +26,7 @@ demo: $(VENV)/ready-catch  ## send mail to a catcher here and look at it in the 
 
 test: $(VENV)/ready-dev  ## run all tests, with branch coverage
 	@$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest $(PYTEST_ARGS)
+	$(LIMIT) $(PY) -m coverage run -m pytest $(PYTEST_ARGS)
 	@$(PY) -m coverage combine --quiet
 	$(PY) -m coverage report
 

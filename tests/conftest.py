@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import shutil
+import signal
 import typing as t
 
 import coverage
@@ -104,6 +105,28 @@ def _group(item: pytest.Item) -> str:
             return server
     long = any(map(item.get_closest_marker, ("slow", "services")))
     return "" if long and OF_A_MODULE.isdisjoint(uses) else item.nodeid.partition("::")[0]
+
+
+_time_limit = pytest.StashKey[t.Any]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: t.Any) -> Generator[None, object, object]:
+    """Interrupt a test that hangs again and again, as it may hang once more when it closes what it
+    has opened."""
+    item.stash[_time_limit] = settings
+    result = yield
+    if settings.method == "signal":
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout, settings.timeout)
+    return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Limit the time of each teardown. pytest-timeout stops its clock at a failure, for a
+    debugger."""
+    if (settings := item.stash.get(_time_limit, None)) is not None:
+        item.ihook.pytest_timeout_set_timer(item=item, settings=settings)
 
 
 @pytest.fixture(scope="session")

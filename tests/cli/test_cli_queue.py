@@ -340,9 +340,18 @@ def test_worker_once(tmp_path: Path, scripted: Scripted) -> None:
         assert here.states == ["sent", "failed", "sent", "waiting"]
 
 
-def test_worker_once_names_paused_accounts(full: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worker_leaves_the_signals_as_they_were(full: Shop) -> None:
+    """After a worker, SIGTERM and Ctrl-C do what they did before: its handlers would keep the
+    process, and those that it forks, from being ended."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    assert run(full, "worker", "--once")[0] == 0
+
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_worker_once_names_paused_accounts(full: Shop) -> None:
     """worker --once says which accounts are paused and why."""
-    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of pytest stay
     soon = time.time() + 60
     full.queue.store.alter_pause("news", lambda before: Pause(soon, 1, "no route to host"))
 

@@ -12,11 +12,17 @@ T = t.TypeVar("T")
 
 
 def fork() -> int:
-    """Fork, where the parent's threads are not needed in the child. Python 3.12 warns of them, and
-    since 3.15 the warning can be an error."""
+    """Fork, where the parent's threads are not needed in the child. A child that hangs is ended
+    after a while."""
+    # Python 3.12 warns of the threads, and since 3.15 the warning can be an error.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This process", DeprecationWarning)
-        return os.fork()
+        child = os.fork()
+    if child == 0:
+        # The parent's handler, of pytest-timeout, is for a test that hangs.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(90)
+    return child
 
 
 def in_child(work: t.Callable[[], T]) -> T:
@@ -24,8 +30,6 @@ def in_child(work: t.Callable[[], T]) -> T:
     reading, writing = os.pipe()
     child = fork()
     if child == 0:
-        # A child that hangs ends by itself.
-        signal.alarm(90)
         try:
             with os.fdopen(writing, "wb") as pipe:
                 pickle.dump(work(), pipe)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import signal
 import sys
 import threading
 import time
 import typing as t
 from collections.abc import Collection
+from collections.abc import Iterator
 
 import click
 
@@ -40,14 +42,13 @@ def work(
         bell.finish()
     # In a thread, because this one handles signals, and must not find the bell locked by itself.
     thread = threading.Thread(target=worker.run, name="mail-worker")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: _stop(bell))
-    click.echo(f"Sending from {queue.store}. Press Ctrl-C to stop.", err=True)
-    thread.start()
-    thread.join(max_seconds)
-    if thread.is_alive():  # the time is over
-        _stop(bell)
-        thread.join()
+    with _stopped_by_signals(bell):
+        click.echo(f"Sending from {queue.store}. Press Ctrl-C to stop.", err=True)
+        thread.start()
+        thread.join(max_seconds)
+        if thread.is_alive():  # the time is over
+            _stop(bell)
+            thread.join()
     progress.end()
     if once:  # the messages of these accounts still wait
         for account, why in queue.stats(up_to=1).paused.items():
@@ -55,6 +56,21 @@ def work(
                 click.echo(f"The account {account!r} is paused: {why}", err=True)
     queue.close()
     return 0
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(bell: Bell) -> Iterator[None]:
+    """Stop the worker at SIGINT and SIGTERM, which do afterwards what they did before."""
+    before = {
+        number: signal.signal(number, lambda *_: _stop(bell))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            # None is a handler that was not installed from Python.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _stop(bell: Bell) -> None:

@@ -365,3 +365,27 @@ def test_the_order_changes(scripted: Scripted, tmp_path: Path, order: int, sende
 
     (one,) = server.accepted
     assert email.message_from_bytes(one.content)["From"] == one.sender == sender
+
+
+@pytest.mark.parametrize("using", [None, "both"])
+def test_a_limit_is_no_missing_worker(
+    scripted: Scripted, tmp_path: Path, using: str | None
+) -> None:
+    """Rows that wait for the rate limit of an account of their group miss no worker."""
+    first, second = scripted(), scripted()
+    accounts = {"MAIL_ACCOUNTS": {"both": {"spread": {"default": 1, "backup": 1}}}}
+    keys = keys_of(url_of(first), second, MAIL_RATE_LIMIT="1/h")
+    accounts["MAIL_ACCOUNTS"] |= keys["MAIL_ACCOUNTS"]
+    with shop(tmp_path, **keys | accounts) as here:
+        for _ in range(4):
+            here.mail.send_later(letter(), using="both")
+        here.queue.run_once()
+        here.queue.run_once()
+        assert here.states == ["sent"] * 2 + ["waiting"] * 2
+        with skewed(600):
+            (late,) = here.queue.health(using=using).findings
+            assert (late.name, late.severity) == ("mail-late", "warning")
+            assert "MAIL_RATE_LIMIT" in late.text
+        with skewed(7200):
+            found = here.queue.health(using=using).findings
+            assert [one.name for one in found] == ["no-worker", "mail-late"]

@@ -16,6 +16,7 @@ from flask_mailhandler import Message
 from flask_mailhandler import State
 from flask_mailhandler.handlers.failover.health import Down
 from flask_mailhandler.queue import outcomes
+from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.outcomes import Settled
 from flask_mailhandler.queue.sending.begun import Begun
 from pooling import Clock
@@ -389,3 +390,21 @@ def test_a_limit_is_no_missing_worker(
         with skewed(7200):
             found = here.queue.health(using=using).findings
             assert [one.name for one in found] == ["no-worker", "mail-late"]
+
+
+def test_a_clock_that_was_put_back(scripted: Scripted, tmp_path: Path) -> None:
+    """An account that went down while the clock was ahead is tried again by a worker that starts
+    later."""
+    first, second = scripted(on={"greeting": ["421 4.3.2 no"]}), scripted()
+    keys = keys_of(url_of(first), second)
+    with skewed(86_400), shop(tmp_path, **keys) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert account_of(here) == "backup"
+    bell = Bell()
+    bell.finish()
+    with shop(tmp_path, **keys) as here:
+        here.mail.send_later(letter())
+        here.queue.worker(bell).run()
+        assert here.states == ["sent", "sent"]
+        assert account_of(here, 1) == "default"

@@ -322,7 +322,10 @@ def test_the_page(scripted: Scripted, tmp_path: Path) -> None:
         one = browser.get("/_mail/api/queue/1").get_json()
         here.queue.close()
 
-    assert "The account default is down, and others send its mail: 127.0.0.1:" in page_of_all
+    assert (
+        "The account default is down, and others send its mail while they are up: 127.0.0.1:"
+        in page_of_all
+    )
     assert "</span> via backup</td>" in page_of_one
     assert list(found["down"]) == ["default"]
     assert [recipient["account"] for recipient in one["recipients"]] == ["backup"]

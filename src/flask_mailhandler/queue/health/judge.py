@@ -44,7 +44,7 @@ class Judge:
     :param facts: What the store tells.
     :param limits: The rate limits of each account.
     :param engine: The name of the engine.
-    :param down: The accounts that are down while others of their group send, and the error of each.
+    :param down: The accounts that are down as members of a group, and the error of each.
     :param members: The accounts to which an account passes its mail, each of which has a rate limit
         of its own.
     :param dead: Whether the process of a mark has ended.
@@ -189,8 +189,8 @@ class Judge:
             yield QueueFinding(
                 "account-down",
                 "warning",
-                f"The account {name!r} is down, and other accounts send its mail: {_sentence(why)}"
-                " One message tries it again from time to time.",
+                f"The account {name!r} is down, and others send its mail while they are up:"
+                f" {_sentence(why)} One message tries it again from time to time.",
                 name,
             )
 

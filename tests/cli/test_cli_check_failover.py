@@ -38,7 +38,10 @@ def test_each_account_is_tried(scripted: Scripted, tmp_path: Path) -> None:
     assert "would accept mail from shop@example.com" in before.output
     assert before.exit_code == 1
     assert after.output.startswith(f"{head} (down: 127.0.0.1:{first.port} greets with 421")
-    assert "The account 'default' is down, and others send its mail:" in status.output
+    assert (
+        "The account 'default' is down, and others send its mail while they are up:"
+        in status.output
+    )
     assert reserve.exit_code == 0
     assert "passes its messages on" not in reserve.output
     assert len(second.accepted) == 2

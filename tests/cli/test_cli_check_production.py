@@ -202,6 +202,12 @@ def test_nothing_to_do(good: dict[str, t.Any], server: ScriptedServer, tmp_path:
             "cannot tell",
             "value of MAIL_QUEUE.",
         ),
+        (
+            {"MAIL_QUEUE": "postgresql+psycopg://shop:hidden[@127.0.0.1:1/shop"},
+            "Passwords are in the environment or in a private file.",
+            "cannot tell",
+            "value of MAIL_QUEUE.",
+        ),
         ({"MAIL_BASE_URL": None}, "Links in mail lead to your site.", "to do", "is not set"),
         (
             {"MAIL_BASE_URL": "http://flower.shop"},
@@ -348,6 +354,24 @@ def test_nothing_to_do(good: dict[str, t.Any], server: ScriptedServer, tmp_path:
             "to do",
             "'news': news@example.com is an example.",
         ),
+        (
+            {"MAIL_ACCOUNTS": '{"b": {}, "both": {"spread": {"default": 1, "b": 1}}}'},
+            "Another account takes over if one fails.",
+            "ok",
+            "By spread of 'both'.",
+        ),
+        (
+            {"MAIL_FAILOVER": ["default"]},
+            "Another account takes over if one fails.",
+            "not used",
+            "With a second account",
+        ),
+        (
+            {"MAIL_TELEMETRY": "false"},
+            "Traces and metrics are reported.",
+            "not used",
+            "MAIL_TELEMETRY = True",
+        ),
     ],
 )
 def test_items(
@@ -401,7 +425,7 @@ def test_what_the_app_has_added(good: dict[str, t.Any], tmp_path: Path) -> None:
     app = Flask("shop", instance_path=str(tmp_path))
     app.config.update(
         good,
-        MAIL_ACCOUNTS={"backup": {"host": "localhost"}},
+        MAIL_ACCOUNTS={"backup": {}},
         MAIL_FAILOVER=["default", "backup"],
         MAIL_TELEMETRY=True,
     )
@@ -430,6 +454,43 @@ def test_other_handlers(good: dict[str, t.Any], tmp_path: Path) -> None:
 
     assert found["Each account sends by a real server or provider."][0] == "cannot tell"
     assert found["Each account connects with TLS and logs in."][0] == "cannot tell"
+
+
+def test_an_account_of_a_group(good: dict[str, t.Any], tmp_path: Path) -> None:
+    """With an account, those that it passes its messages to are looked at, too."""
+    accounts = {
+        "backup": {"default_from": "shop@example.com"},
+        "alone": {"default_from": "shop@example.org"},
+        "both": {"failover": ["default", "backup"]},
+    }
+    app = create_app({**good, "MAIL_ACCOUNTS": accounts}, tmp_path)
+
+    status, said = items(run(app, "--using", "both"))[
+        "MAIL_DEFAULT_FROM is an address of your domain."
+    ]
+
+    assert (status, said[:9]) == ("to do", "'backup':")
+    assert "shop@example.com" in said
+    assert "alone" not in said
+
+
+def test_an_error_of_the_app(
+    good: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the app's own code is told without its text, and the next item is looked at."""
+
+    def broken(deployment: object) -> t.NoReturn:
+        raise ValueError("hidden")
+
+    monkeypatch.setitem(CHECKLIST, "Links in mail lead to your site.", broken)  # type: ignore[arg-type]
+    result = run(create_app(good, tmp_path))
+
+    assert items(result)["Links in mail lead to your site."] == (
+        "cannot tell",
+        "ValueError was raised.",
+    )
+    assert [*items(result)] == [*CHECKLIST]
+    assert "hidden" not in result.output
 
 
 @pytest.mark.parametrize(

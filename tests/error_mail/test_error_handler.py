@@ -94,6 +94,34 @@ def test_what_a_record_keeps(tmp_path: Path) -> None:
     assert "@" not in str(vars(record))
 
 
+def test_groups_of_exceptions(tmp_path: Path) -> None:
+    """The mail has a group that is a cause with its members, and each of these with its own
+    cause. The subject is the exception that was logged."""
+    member, outer = ValueError("the member"), RuntimeError("the outer one")
+    member.__cause__ = KeyError("the cause of the member")
+    inner = ExceptionGroup("the inner group", [member, OSError("another member")])
+    outer.__cause__ = ExceptionGroup("the group", [inner])
+    with error_shop(tmp_path) as shop, shop.mail.capture(shop.app) as outbox:
+        shop.app.logger.error("failed", exc_info=outer)
+        (message,) = outbox
+
+    assert message.subject.endswith("RuntimeError: the outer one")
+    _, _, traceback = message.text.partition("Machine: ")
+    places = [
+        traceback.index(text)
+        for text in (
+            "ExceptionGroup: the group (1 sub-exception)",
+            "In the group:\n\nExceptionGroup: the inner group (2 sub-exceptions)",
+            "In the group:\n\nKeyError: 'the cause of the member'",
+            "The above exception was the direct cause",
+            "ValueError: the member",
+            "In the group:\n\nOSError: another member",
+            "RuntimeError: the outer one",
+        )
+    ]
+    assert places == sorted(places)
+
+
 def test_outside_a_request(tmp_path: Path) -> None:
     """In a command and in a thread, the mail shows the command and the thread instead."""
     with error_shop(tmp_path) as shop, shop.mail.capture(shop.app) as outbox:

@@ -13,6 +13,7 @@ from flask import request
 
 from error_shop import error_shop
 from error_shop import OPS
+from flask_mailhandler.extension.error_mail import desk
 from flask_mailhandler.extension.error_mail.captured import _variables
 from flask_mailhandler.extension.error_mail.kind import is_own
 from flask_mailhandler.extension.error_mail.masking import Masker
@@ -298,6 +299,29 @@ def test_while_the_handlers_lock_is_held(tmp_path: Path) -> None:
         finally:
             shop.handler.release()
         assert len(outbox) == 1
+
+
+def test_flush_while_the_thread_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """flush() ends, although the thread that sends a mail waits for a lock of its caller: of
+    dictConfig(), for example, which holds that of logging."""
+    monkeypatch.setattr(desk, "DRAIN", 0.01)
+    began, released = threading.Event(), threading.Event()
+    with error_shop(tmp_path, {"MAIL_HANDLER": "memory"}) as shop:
+
+        @shop.mail.before_send
+        def wait(message: t.Any) -> None:
+            began.set()
+            released.wait()
+
+        shop.log_error()
+        try:
+            assert began.wait(60)
+            thread = threading.Thread(target=shop.handler.flush, daemon=True)
+            thread.start()
+            thread.join(60)
+            assert not thread.is_alive()
+        finally:
+            released.set()
 
 
 def test_stderr_that_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
+import time
 import typing as t
 
 import pytest
 from test_mailbox_pages import Tags
 
+from flask_mailhandler.pages.queue.time_range import read_range
 from flask_mailhandler.phase import State
 from flask_mailhandler.queue.outcomes import from_json
 from flask_mailhandler.queue.outcomes import to_json
@@ -482,3 +485,21 @@ def test_api_wrong_queries(browser: FlaskClient, query: str) -> None:
     if "limit" not in query:
         assert change(browser, f"api/queue/purge?{query}").status_code == 400
     assert change(browser, "api/queue/purge?state=waiting").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [("2026-03-29", 23), ("2026-06-01", 24), ("2026-10-25", 25)]
+)
+def test_a_day_of_25_hours(monkeypatch: pytest.MonkeyPatch, day: str, hours: int) -> None:
+    """A day ends when the next one begins, also if it does not have 24 hours."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        start, end = read_range(day, "created")
+        began, ended = (
+            datetime.datetime.fromtimestamp(one, datetime.UTC).astimezone() for one in (start, end)
+        )
+    time.tzset()
+
+    assert (end - start) / 3600 == hours
+    assert (began.time(), ended.time()) == (datetime.time(), datetime.time())

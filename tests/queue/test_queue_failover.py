@@ -16,6 +16,7 @@ from flask_mailhandler import Message
 from flask_mailhandler import State
 from flask_mailhandler.handlers.failover.health import Down
 from flask_mailhandler.queue import outcomes
+from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.outcomes import Settled
 from flask_mailhandler.queue.sending.begun import Begun
 from pooling import Clock
@@ -321,7 +322,10 @@ def test_the_page(scripted: Scripted, tmp_path: Path) -> None:
         one = browser.get("/_mail/api/queue/1").get_json()
         here.queue.close()
 
-    assert "The account default is down, and others send its mail: 127.0.0.1:" in page_of_all
+    assert (
+        "The account default is down, and others send its mail while they are up: 127.0.0.1:"
+        in page_of_all
+    )
     assert "</span> via backup</td>" in page_of_one
     assert list(found["down"]) == ["default"]
     assert [recipient["account"] for recipient in one["recipients"]] == ["backup"]
@@ -365,3 +369,45 @@ def test_the_order_changes(scripted: Scripted, tmp_path: Path, order: int, sende
 
     (one,) = server.accepted
     assert email.message_from_bytes(one.content)["From"] == one.sender == sender
+
+
+@pytest.mark.parametrize("using", [None, "both"])
+def test_a_limit_is_no_missing_worker(
+    scripted: Scripted, tmp_path: Path, using: str | None
+) -> None:
+    """Rows that wait for the rate limit of an account of their group miss no worker."""
+    first, second = scripted(), scripted()
+    accounts = {"MAIL_ACCOUNTS": {"both": {"spread": {"default": 1, "backup": 1}}}}
+    keys = keys_of(url_of(first), second, MAIL_RATE_LIMIT="1/h")
+    accounts["MAIL_ACCOUNTS"] |= keys["MAIL_ACCOUNTS"]
+    with shop(tmp_path, **keys | accounts) as here:
+        for _ in range(4):
+            here.mail.send_later(letter(), using="both")
+        here.queue.run_once()
+        here.queue.run_once()
+        assert here.states == ["sent"] * 2 + ["waiting"] * 2
+        with skewed(600):
+            (late,) = here.queue.health(using=using).findings
+            assert (late.name, late.severity) == ("mail-late", "warning")
+            assert "MAIL_RATE_LIMIT" in late.text
+        with skewed(7200):
+            found = here.queue.health(using=using).findings
+            assert [one.name for one in found] == ["no-worker", "mail-late"]
+
+
+def test_a_clock_that_was_put_back(scripted: Scripted, tmp_path: Path) -> None:
+    """An account that went down while the clock was ahead is tried again by a worker that starts
+    later."""
+    first, second = scripted(on={"greeting": ["421 4.3.2 no"]}), scripted()
+    keys = keys_of(url_of(first), second)
+    with skewed(86_400), shop(tmp_path, **keys) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert account_of(here) == "backup"
+    bell = Bell()
+    bell.finish()
+    with shop(tmp_path, **keys) as here:
+        here.mail.send_later(letter())
+        here.queue.worker(bell).run()
+        assert here.states == ["sent", "sent"]
+        assert account_of(here, 1) == "default"

@@ -12,6 +12,7 @@ from flask import session
 
 from flask_mailhandler import Mail
 from flask_mailhandler.extension.error_mail import courier
+from flask_mailhandler.extension.error_mail import desk
 from flask_mailhandler.queue.engines import background
 
 if t.TYPE_CHECKING:
@@ -22,7 +23,7 @@ if t.TYPE_CHECKING:
 
 OPS = "ops@example.com"
 # A busy machine may stop a thread for many seconds.
-courier.DRAIN = background._LAST = 60.0
+courier.DRAIN = desk.DRAIN = background._LAST = 60.0
 
 
 class ErrorShop:

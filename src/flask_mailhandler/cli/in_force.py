@@ -220,12 +220,17 @@ def of_url(url: str | None) -> InForce:
 
 
 def accounts_of_app(using: str | None) -> list[Account]:
-    """Return the account of that name in the current app, or all of its accounts.
+    """Return the account of that name in the current app and those that it passes its messages to,
+    or all accounts of the app.
 
     :raises ConfigurationError: if there is no such account.
     """
     settings = registration().settings
-    return [*settings.accounts.values()] if using is None else [settings.account(using)]
+    if using is None:
+        return [*settings.accounts.values()]
+    account = settings.account(using)
+    others = () if account.group is None else account.group.names
+    return [settings.accounts[name] for name in dict.fromkeys((account.name, *others))]
 
 
 def accounts_of_url(url: str | None) -> list[Account]:

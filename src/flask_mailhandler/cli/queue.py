@@ -59,7 +59,9 @@ def status(using: str | None, exact: bool) -> int:
         click.echo(f"\nThe account {account!r} is paused for another {left}:")
         print_table([(why,)])
     for account, why in stats.down.items():
-        click.echo(f"\nThe account {account!r} is down, and others send its mail:")
+        click.echo(
+            f"\nThe account {account!r} is down, and others send its mail while they are up:"
+        )
         print_table([(why,)])
     return 0
 

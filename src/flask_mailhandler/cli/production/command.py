@@ -57,3 +57,5 @@ def _judged(judge: Callable[[Deployment], Verdict], deployment: Deployment) -> V
         return judge(deployment)
     except MailError as error:
         return Verdict(Status.TO_DO, str(error))
+    except Exception as error:  # of the app's own code, whose text may have a password
+        return Verdict(Status.UNKNOWN, f"{type(error).__name__} was raised.")

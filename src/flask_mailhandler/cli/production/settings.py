@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping
 
+from ... import config
 from ...app.account import Account
+from ...app.account import DEFAULT
 from ...handlers.bounce_imap import IMAPMailbox
 from ...handlers.signed_address import secret_keys
 from ...net.hosts import is_loopback
@@ -23,6 +26,8 @@ from .verdict import worst
 _SHORTEST = 16
 # A shorter text is part of many others by chance.
 _WORD = 6
+# As SQLAlchemy reads a URL. In the standard library, a bracket in a password is an error.
+_DATABASE_PASSWORD = re.compile(r"[^:/]+://[^:/]*:[^@]+@")
 _NEW_KEY = "Set it to the output of python -c 'import secrets; print(secrets.token_hex())'."
 
 
@@ -60,7 +65,7 @@ def passwords(deployment: Deployment) -> Verdict:
     """Whether the passwords of the accounts are outside of the code."""
     place = deployment.settings.queue.queue
     found = {account.name: _secrets(account) for account in deployment.accounts}
-    if isinstance(place, Secret) and urllib.parse.urlsplit(place.reveal()).password:
+    if isinstance(place, Secret) and _DATABASE_PASSWORD.match(place.reveal()):
         found["queue"] = {"MAIL_QUEUE": place}
     return worst((name, _outside(secrets)) for name, secrets in found.items())
 
@@ -134,11 +139,12 @@ def staging(deployment: Deployment) -> Verdict:
 
 def failover(deployment: Deployment) -> Verdict:
     """Whether another account sends if one cannot."""
-    named = deployment.config.get("MAIL_ACCOUNTS") or {}
-    keys = ("MAIL_FAILOVER", "MAIL_SPREAD")
-    used = [key for key in keys if deployment.config.get(key)]
-    for name, own in named.items() if isinstance(named, dict) else ():
-        used += [f"{key} of {name!r}" for key in ("failover", "spread") if own.get(key)]
+    used = [
+        _group_key(account.name, "failover" if account.group.weights is None else "spread")
+        for account in deployment.accounts
+        # The only account of a group has no other one to take over.
+        if account.group is not None and len(account.group.names) > 1
+    ]
     if used:
         return ok(f"By {', '.join(used)}.")
     return not_used(
@@ -147,9 +153,13 @@ def failover(deployment: Deployment) -> Verdict:
     )
 
 
+def _group_key(account: str, key: str) -> str:
+    return config.key(key) if account == DEFAULT else f"{key} of {account!r}"
+
+
 def telemetry(deployment: Deployment) -> Verdict:
     """Whether traces and metrics are reported."""
-    if deployment.config.get("MAIL_TELEMETRY"):
+    if deployment.settings.telemetry is not None:
         return ok("By MAIL_TELEMETRY.")
     return not_used(
         "For OpenTelemetry, install 'Flask-MailHandler[telemetry]' and set MAIL_TELEMETRY = True."

@@ -28,7 +28,8 @@ from .request import request_facts
 from .request import RequestFacts
 from .request import text_of
 
-# Of one exception, the frames that are kept; of a chain or a group, the exceptions.
+# Of one exception, the frames that are kept; of a chain, the exceptions, and of all groups in it
+# about as many.
 _FIRST, _LAST = 20, 60
 _EXCEPTIONS = 12
 _TEXT = 8000
@@ -88,9 +89,11 @@ def capture(record: logging.LogRecord, options: Options, place: Place) -> Captur
     error = error_of(record)
     message = _message(record)
     facts = request_facts()
-    raised = () if error is None else tuple(_chain(error, options.show_locals))
+    chain = () if error is None else tuple(_chain(error, "", set()))
+    raised = tuple(_raised(one, relation, options.show_locals) for one, relation in chain)
+    own = next((shown for (one, _), shown in zip(chain, raised, strict=True) if one is error), None)
     return Captured(
-        title=message if error is None else _title(raised),
+        title=message if own is None else _title(own),
         message=message,
         level=text_of(lambda: record.levelname, 40),
         logger=text_of(lambda: record.name, 200),
@@ -114,11 +117,9 @@ def _message(record: logging.LogRecord) -> str:
         return f"{text_of(lambda: record.msg, _TEXT)} [{type(error).__name__} with {arguments}]"
 
 
-def _title(raised: tuple[Raised, ...]) -> str:
+def _title(raised: Raised) -> str:
     """``ZeroDivisionError: division by zero``."""
-    # The last of the chain; the members of a group come after it.
-    last = next(one for one in reversed(raised) if one.relation != "member")
-    return f"{last.kind}: {last.text}" if last.text else last.kind
+    return f"{raised.kind}: {raised.text}" if raised.text else raised.kind
 
 
 def _name(kind: type) -> str:
@@ -128,38 +129,33 @@ def _name(kind: type) -> str:
     )
 
 
-def _chain(error: BaseException, show_locals: bool) -> Iterator[Raised]:
+def _chain(
+    error: BaseException, relation: str, seen: set[int]
+) -> Iterator[tuple[BaseException, str]]:
     """Yield the exceptions in the order in which Python prints them: the first that was raised
-    comes first, and the members of a group come after it."""
-    seen: set[int] = set()
+    comes first, and the members of a group, each with its own chain, come after it.
+
+    :param relation: That of the first one.
+    """
     related: list[tuple[BaseException, str]] = []
     step: BaseException | None = error
-    relation = ""
+    link = ""
     while step is not None and id(step) not in seen and len(related) < _EXCEPTIONS:
         seen.add(id(step))
-        related.append((step, relation))
+        related.append((step, link))
         if step.__cause__ is not None:
-            step, relation = step.__cause__, "cause"
+            step, link = step.__cause__, "cause"
         else:
             step = None if step.__suppress_context__ else step.__context__
-            relation = "context"
+            link = "context"
     # The relation is written after the earlier exception, which comes first.
-    links = [link for _, link in related][1:]
-    for (one, _), link in zip(reversed(related), ["", *reversed(links)], strict=True):
-        yield _raised(one, link, show_locals)
-    if isinstance(error, BaseExceptionGroup):
-        for member in itertools.islice(_members(error, seen), _EXCEPTIONS):
-            yield _raised(member, "member", show_locals)
-
-
-def _members(group: BaseExceptionGroup[BaseException], seen: set[int]) -> Iterator[BaseException]:
-    for member in group.exceptions:
-        if id(member) in seen:
-            continue
-        seen.add(id(member))
-        yield member
-        if isinstance(member, BaseExceptionGroup):
-            yield from _members(member, seen)
+    links = [relation, *reversed([link for _, link in related][1:])]
+    for (one, _), link in zip(reversed(related), links, strict=True):
+        yield one, link
+        if isinstance(one, BaseExceptionGroup):
+            for member in one.exceptions:
+                if id(member) not in seen and len(seen) < 2 * _EXCEPTIONS:
+                    yield from _chain(member, "member", seen)
 
 
 def _raised(error: BaseException, relation: str, show_locals: bool) -> Raised:

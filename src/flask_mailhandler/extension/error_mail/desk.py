@@ -16,6 +16,7 @@ from .composing import summary_of
 from .composing import with_masked_titles
 from .counts import Counts
 from .courier import Courier
+from .courier import DRAIN
 from .delivery import deliver
 from .kind import key_of
 from .options import Options
@@ -87,8 +88,14 @@ class Desk:
 
         :return: Whether it was sent, and another may be due.
         """
-        with self._sending:
+        # Not forever: the thread may log, and wait for the lock of logging. dictConfig() holds it
+        # while it calls flush().
+        if not self._sending.acquire(timeout=DRAIN):
+            return False
+        try:
             return self._send(patient, all_of_it)
+        finally:
+            self._sending.release()
 
     def _send(self, patient: bool, all_of_it: bool) -> bool:
         parcel = self.counts.take(patient=patient, all_of_it=all_of_it)

@@ -33,7 +33,7 @@ def read_range(text: str, name: str) -> Between:
         last = first
     try:
         start = _moment(first).timestamp() if first else EVER.start
-        end = (_moment(last) + _length(last)).timestamp() if last else EVER.end
+        end = _end(last).timestamp() if last else EVER.end
         if not (first or last) or start >= end:
             raise ValueError(text)
     except (ValueError, OverflowError, OSError):  # OSError: before 1970, on some systems
@@ -50,9 +50,13 @@ def _moment(text: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(text).astimezone()
 
 
-def _length(text: str) -> datetime.timedelta:
-    found = _TIME.fullmatch(text)
+def _end(text: str) -> datetime.datetime:
+    """Return the end of a day, a minute or a second."""
+    begin, found = _moment(text), _TIME.fullmatch(text)
     assert found is not None
-    if found["second"]:
-        return datetime.timedelta(seconds=1)
-    return datetime.timedelta(minutes=1) if found["time"] else datetime.timedelta(days=1)
+    if found["time"]:
+        length = datetime.timedelta(seconds=1) if found["second"] else datetime.timedelta(minutes=1)
+        return begin + length
+    # Not after 24 hours: summer time may begin or end on this day.
+    next_day = begin.replace(tzinfo=None) + datetime.timedelta(days=1)
+    return next_day.astimezone()

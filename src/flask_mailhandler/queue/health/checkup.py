@@ -73,7 +73,7 @@ class Checkup:
         figures: dict[str, t.Any] = {}
         findings: list[QueueFinding] = []
         try:
-            asked = [*names, *self._members(names)]
+            asked = [*dict.fromkeys((*names, *self._members(names)))]
             facts = self._look(lambda: store.health_facts(asked, wanted.recent), timeout)
         except TimeoutError:
             findings = [_unreachable(_no_answer(str(store), timeout))]
@@ -83,7 +83,7 @@ class Checkup:
             findings = [_unreachable(str(error))]
         else:
             if facts is not None:
-                judge = self._judge(facts, wanted)
+                judge = self._judge(facts, names, wanted)
                 findings = judge.findings()
                 figures = {
                     "age": judge.age(),
@@ -119,22 +119,30 @@ class Checkup:
         return call.result()
 
     def _members(self, names: Collection[str]) -> list[str]:
-        """Return under which names the store has the state of the accounts to which these pass
-        their mail."""
+        """Return the accounts to which these pass their mail, and under which names the store has
+        their state."""
         groups = [self._app_access.accounts[name].group for name in names]
-        return [*dict.fromkeys(SHARED + one for group in groups if group for one in group.names)]
+        members = dict.fromkeys(one for group in groups if group for one in group.names)
+        return [name for one in members for name in (one, SHARED + one)]
 
-    def _judge(self, facts: HealthFacts, bounds: Bounds) -> Judge:
+    def _judge(self, facts: HealthFacts, names: Collection[str], bounds: Bounds) -> Judge:
         accounts = self._app_access.accounts
-        shared = [one for one in facts.accounts if one.name.startswith(SHARED)]
+        found = {one.name: one for one in facts.accounts}
         return Judge(
-            facts=dataclasses.replace(
-                facts, accounts=[one for one in facts.accounts if one not in shared]
-            ),
+            facts=dataclasses.replace(facts, accounts=[found[name] for name in names]),
             bounds=bounds,
             limits={name: account.rate_limit or () for name, account in accounts.items()},
             engine=self._engine(),
-            down={one.name.removeprefix(SHARED): one.why for one in shared if one.pauses},
+            down={
+                name.removeprefix(SHARED): one.why
+                for name, one in found.items()
+                if name.startswith(SHARED) and one.pauses
+            },
+            members={
+                name: [found[one] for one in group.names]
+                for name in names
+                if (group := accounts[name].group) is not None
+            },
         )
 
     def _engine(self) -> str:

@@ -44,7 +44,9 @@ class Judge:
     :param facts: What the store tells.
     :param limits: The rate limits of each account.
     :param engine: The name of the engine.
-    :param down: The accounts that are down while others of their group send, and the error of each.
+    :param down: The accounts that are down as members of a group, and the error of each.
+    :param members: The accounts to which an account passes its mail, each of which has a rate limit
+        of its own.
     :param dead: Whether the process of a mark has ended.
     """
 
@@ -53,6 +55,7 @@ class Judge:
     limits: Mapping[str, Limits]
     engine: str
     down: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    members: Mapping[str, Sequence[AccountFacts]] = dataclasses.field(default_factory=dict)
     dead: Callable[[str], bool] = is_dead
 
     def findings(self) -> list[QueueFinding]:
@@ -102,13 +105,16 @@ class Judge:
         return now - max([possible, *signs])
 
     def _rest(self, account: AccountFacts) -> float:
-        """Return for how many seconds the rate limit lets no message pass; -inf if it does."""
+        """Return for how many seconds a rate limit may let no message pass; -inf if all do."""
+        senders = self.members.get(account.name, [account])
+        return max(map(self._wait, senders)) or float("-inf")
+
+    def _wait(self, account: AccountFacts) -> float:
         limits = self.limits.get(account.name, ())
         try:
-            wait = take(json.loads(account.rate), limits, self.facts.now, 0).wait
+            return take(json.loads(account.rate), limits, self.facts.now, 0).wait
         except (ValueError, TypeError, AttributeError):  # the counters are damaged
-            wait = 0.0
-        return wait or float("-inf")
+            return 0.0
 
     def _ended(self, claimed: Claimed) -> bool:
         """Whether the worker of claimed rows has ended: see :func:`.recovery.lost`."""
@@ -183,8 +189,8 @@ class Judge:
             yield QueueFinding(
                 "account-down",
                 "warning",
-                f"The account {name!r} is down, and other accounts send its mail: {_sentence(why)}"
-                " One message tries it again from time to time.",
+                f"The account {name!r} is down, and others send its mail while they are up:"
+                f" {_sentence(why)} One message tries it again from time to time.",
                 name,
             )
 

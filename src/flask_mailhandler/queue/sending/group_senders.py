@@ -19,6 +19,7 @@ from ..outcomes import from_json
 from ..stored_message import read_options
 from ..stores.base import Pause
 from .senders import OneSender
+from .shared_health import LONGEST_DOWN
 from .shared_health import SHARED
 from .store_retry import retrying
 from .written_again import WrittenAgain
@@ -30,9 +31,6 @@ if t.TYPE_CHECKING:
     from ..row import Row
     from ..stores.base import Store
     from .resting import Resting
-
-# A server that asks to wait longer is asked again by then.
-_LONGEST = 3600.0
 
 
 class GroupSenders(OneSender):
@@ -151,7 +149,7 @@ class GroupSenders(OneSender):
     def _tell(self, name: str, state: Down | None) -> None:
         pause = Pause()
         if state is not None:
-            left = state.until - time.monotonic()
+            left = min(state.until - time.monotonic(), LONGEST_DOWN)
             pause = Pause(self._store.now() + left, state.times, state.why)
         retrying(lambda: self._store.alter_pause(SHARED + name, lambda before: pause))
         self._resting.seen[name] = pause.until, pause.times
@@ -161,7 +159,7 @@ def _down(pause: Pause, now: float) -> Down | None:
     """Return the state of an account as this process measures time."""
     if not pause.times:
         return None
-    until = time.monotonic() + min(pause.until - now, _LONGEST)
+    until = time.monotonic() + min(pause.until - now, LONGEST_DOWN)
     return Down(until - rules.pause(pause.times), until, pause.times, pause.why)
 
 

@@ -11,6 +11,9 @@ if t.TYPE_CHECKING:
 
 SHARED = "failover:"
 """Before the name of an account, in the store: its state as a member of a group."""
+LONGEST_DOWN = 3600.0
+"""The most seconds for which the store has an account down. A server that asks to wait longer is
+asked again by then."""
 
 
 def accounts_down(store: Store, app_access: AppAccess) -> dict[str, str]:

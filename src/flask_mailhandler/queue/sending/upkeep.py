@@ -6,6 +6,7 @@ import dataclasses
 import time
 import typing as t
 from collections.abc import Callable
+from collections.abc import Iterator
 
 from ...log import logger
 from ..events.telling import tell_untold
@@ -14,6 +15,8 @@ from ..retry import LONGEST_PAUSE
 from ..row import FINISHED
 from ..stores.base import Filter
 from .recovery import recover
+from .shared_health import LONGEST_DOWN
+from .shared_health import SHARED
 
 if t.TYPE_CHECKING:
     from ..app_access import AppAccess
@@ -77,12 +80,19 @@ class Upkeep:
         ahead = now - time.monotonic()
         if ahead < self._ahead - _JUMP:
             self._store.pull(now, LONGEST)
-            for account in self._app_access.accounts:
-                self._shorten_pause(account, now)
+            for account, longest in self._pauses():
+                self._shorten_pause(account, now, longest)
         self._ahead = ahead
 
-    def _shorten_pause(self, account: str, now: float) -> None:
-        if self._store.pause(account).until > now + LONGEST_PAUSE:
+    def _pauses(self) -> Iterator[tuple[str, float]]:
+        """Yield under which names the store has pauses, and how long these may last."""
+        for name, account in self._app_access.accounts.items():
+            yield name, LONGEST_PAUSE
+            for one in () if account.group is None else account.group.names:
+                yield SHARED + one, LONGEST_DOWN
+
+    def _shorten_pause(self, account: str, now: float, longest: float) -> None:
+        if self._store.pause(account).until > now + longest:
             self._store.alter_pause(
                 account, lambda pause: dataclasses.replace(pause, until=min(pause.until, now))
             )

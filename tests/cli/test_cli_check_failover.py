@@ -79,5 +79,5 @@ def test_the_server_that_accepted_is_named(scripted: Scripted, tmp_path: Path) -
     assert f"Accepted by 127.0.0.1:{second.port} in" in elsewhere.output
     assert f"Accepted by 127.0.0.1:{second.port} in" in both.output
     assert "  accepted  ann@example.com via default  250" in both.output
-    assert "  accepted  ann@example.com             250" in shown.output
-    assert "  accepted  bob@example.com via backup  250" in shown.output
+    assert "  accepted  ann@example.com via default  250" in shown.output
+    assert "  accepted  bob@example.com via backup   250" in shown.output

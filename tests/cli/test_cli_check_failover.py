@@ -10,6 +10,7 @@ from failing_over import app_of
 from failing_over import url_of
 from sending import letter
 from sending import Scripted
+from servers.dead_ends import closed_port
 
 if t.TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +60,27 @@ def test_live(scripted: Scripted) -> None:
 
     assert (tried.exit_code, sent.exit_code) == (0, 0), tried.output + sent.output
     assert [len(server.accepted) for server in servers] == [2, 1]
+
+
+def test_the_server_that_accepted_is_named(scripted: Scripted, tmp_path: Path) -> None:
+    """``flask mail send`` names the server of the account that sent, and ``flask mail queue show``
+    the account, for each recipient that another one sent to."""
+    refusal = "554 5.7.1 <bob@example.com>: relay access denied"
+    first, second = scripted(on={"RCPT TO:<bob@example.com>": refusal}), scripted()
+    to = ("--to", "ann@example.com", "--to", "bob@example.com", "--subject", "Hi", "--text", "x")
+    queue = {"MAIL_QUEUE": str(tmp_path / "queue.sqlite"), "MAIL_QUEUE_ENGINE": "none"}
+    with closed_port() as port, app_of(f"smtp://127.0.0.1:{port}", url_of(second)):
+        elsewhere = current_app.test_cli_runner().invoke(args=["mail", "send", *to])
+    with app_of(url_of(first), url_of(second), **queue) as mail:
+        run = current_app.test_cli_runner().invoke
+        both = run(args=["mail", "send", *to])
+        mail.send_later(letter("ann@example.com", "bob@example.com"))
+        mail.queue.run_once()
+        shown = run(args=["mail", "queue", "show", "1"])
+        mail.queue.close()
+
+    assert f"Accepted by 127.0.0.1:{second.port} in" in elsewhere.output
+    assert f"Accepted by 127.0.0.1:{second.port} in" in both.output
+    assert "  accepted  ann@example.com via default  250" in both.output
+    assert "  accepted  ann@example.com via default  250" in shown.output
+    assert "  accepted  bob@example.com via backup   250" in shown.output

@@ -191,6 +191,21 @@ def test_nothing_to_do(good: dict[str, t.Any], server: ScriptedServer, tmp_path:
             "From FLASK_MAIL_PASSWORD.",
         ),
         (
+            {
+                "MAIL_URL": "smtps://shop:hidden@mail.flower.shop?timeout=7",
+                "MAIL_BOUNCE_IMAP": None,
+            },
+            "Passwords are in the environment or in a private file.",
+            "cannot tell",
+            "value of MAIL_URL.",
+        ),
+        (
+            {"MAIL_URL": f"ses://{KEY}:{PASSWORD}@eu-west-1".replace(" ", "%20")},
+            "Passwords are in the environment or in a private file.",
+            "cannot tell",
+            "value of MAIL_BOUNCE_IMAP, MAIL_URL.",
+        ),
+        (
             {"MAIL_PASSWORD": "a"},
             "Passwords are in the environment or in a private file.",
             "cannot tell",

@@ -427,3 +427,25 @@ def test_looking_makes_no_file(tmp_path: Path) -> None:
         assert run(here, "queue", "show", "1")[0] == 1
         assert here.queue.stats().lag == 0.0
         assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check",
+        "check --production",
+        "suppressed list",
+        "suppressed export",
+        "suppressed remove ann@example.com",
+    ],
+)
+def test_no_other_command_creates_the_queue(tmp_path: Path, command: str) -> None:
+    """The same for the commands that look at the suppressed addresses next to the queue. The folder
+    is not created either."""
+    where = "folder/queue.sqlite"
+    with shop(tmp_path, MAIL_HANDLER="console", MAIL_QUEUE=where, MAIL_SUPPRESSIONS=True) as here:
+        assert here.mail.suppressions.page() == []
+        _, said = run(here, *command.split())
+
+        assert "Traceback" not in said
+        assert [*tmp_path.iterdir()] == []

@@ -129,7 +129,7 @@ def show(number: int, as_json: bool) -> int:
         [
             (
                 str(item.state or "not tried"),
-                str(item.recipient),
+                f"{item.recipient} via {item.account}" if item.account else str(item.recipient),
                 " ".join(filter(None, (str(item.code or ""), item.enhanced_code, item.text))),
             )
             for item in recipients

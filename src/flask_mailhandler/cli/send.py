@@ -31,6 +31,7 @@ from .table import print_error
 from .table import print_table
 
 if t.TYPE_CHECKING:
+    from ..phase import Outcome
     from ..report import Report
     from .in_force import InForce
 
@@ -161,7 +162,7 @@ def _print(report: Report, in_force: InForce, seconds: float) -> int:
         reply = " ".join(filter(None, (str(outcome.code or ""), outcome.enhanced_code)))
         # The error is printed below, so it is not repeated for each recipient.
         text = "" if outcome.text == why else outcome.text
-        rows.append((str(outcome.state), str(outcome.recipient), f"{reply} {text}".strip()))
+        rows.append((str(outcome.state), recipient_of(outcome), f"{reply} {text}".strip()))
     print_table(rows)
     click.echo(f"\n{report.message_id}\n{_what_was_done(report, in_force)} in {seconds:.2f} s.")
     if report.ok:
@@ -175,8 +176,16 @@ def _print(report: Report, in_force: InForce, seconds: float) -> int:
     return 1
 
 
+def recipient_of(outcome: Outcome) -> str:
+    """Return the recipient of an outcome, and the account that it is from if another one sent to
+    the others."""
+    via = f" via {outcome.account}" if outcome.account else ""
+    return f"{outcome.recipient}{via}"
+
+
 def _what_was_done(report: Report, in_force: InForce) -> str:
-    handler = in_force.handler
+    sent_by = [one for one in in_force.members if one.account.name == report.account]
+    handler = (sent_by or [in_force])[0].handler
     match handler:
         case SMTPEmailHandler():
             return f"{'Accepted' if report.accepted else 'Not accepted'} by {handler.server}"

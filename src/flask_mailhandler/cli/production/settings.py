@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from ... import config
 from ...app.account import Account
@@ -66,30 +66,34 @@ def passwords(deployment: Deployment) -> Verdict:
     place = deployment.settings.queue.queue
     found = {account.name: _secrets(account) for account in deployment.accounts}
     if isinstance(place, Secret) and _DATABASE_PASSWORD.match(place.reveal()):
-        found["queue"] = {"MAIL_QUEUE": place}
+        found["queue"] = [("MAIL_QUEUE", place)]
     return worst((name, _outside(secrets)) for name, secrets in found.items())
 
 
-def _secrets(account: Account) -> dict[str, Secret]:
-    """Return the secrets of an account by the keys that they come from."""
-    found = {
-        account.sources.get(name, name): value.password if isinstance(value, IMAPMailbox) else value
+def _secrets(account: Account) -> list[tuple[str, Secret]]:
+    """Return the secrets of an account, each with the key that it comes from. Several may come from
+    one URL."""
+    found = [
+        (
+            account.sources.get(name, name),
+            value.password if isinstance(value, IMAPMailbox) else value,
+        )
         for name, value in account.options.items()
-    }
-    return {key: value for key, value in found.items() if isinstance(value, Secret) and value}
+    ]
+    return [(key, value) for key, value in found if isinstance(value, Secret) and value]
 
 
-def _outside(secrets: Mapping[str, Secret]) -> Verdict:
+def _outside(secrets: Sequence[tuple[str, Secret]]) -> Verdict:
     if not secrets:
         return ok("No password is set.")
-    where = {key: _variable(secret) for key, secret in secrets.items()}
-    if unseen := [key for key, variable in where.items() if not variable]:
+    where = [(key, _variable(secret)) for key, secret in secrets]
+    if unseen := [key for key, variable in where if not variable]:
         keys = ", ".join(dict.fromkeys(unseen))
         return unknown(
             f"No variable of the environment has the value of {keys}. See that it is in a file that"
             " only the app's user can read, and not in the repository."
         )
-    return ok(f"From {', '.join(sorted({*where.values()}))}.")
+    return ok(f"From {', '.join(sorted({variable for _, variable in where}))}.")
 
 
 def _variable(secret: Secret) -> str:

@@ -101,6 +101,11 @@ class SqliteFile:
         self._ready_for_forks = False
         self._held = False
 
+    @property
+    def begun(self) -> bool:
+        """Whether the file exists. It is not created to find out."""
+        return os.path.exists(self.path)
+
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection, for one statement.

@@ -107,24 +107,22 @@ class SqliteHistory:
         return [StoredEvent(*one) for one in found]
 
     def events(self, message: str) -> list[StoredEvent]:
-        with self._file.read() as connection:
-            found = connection.execute(
-                "SELECT id, recorded, facts FROM mail_queue_event"
-                " WHERE message = ? AND message <> '' ORDER BY id LIMIT 1000",
-                (message,),
-            ).fetchall()
+        found = self._read(
+            "SELECT id, recorded, facts FROM mail_queue_event"
+            " WHERE message = ? AND message <> '' ORDER BY id LIMIT 1000",
+            message,
+        )
         return [StoredEvent(*one) for one in found]
 
     def find_row(self, message_id: str, envelope_id: str) -> Row | None:
         part = message_id or f"<{envelope_id}@"
         name = "message_id" if message_id else f"substr(message_id, 1, {len(part)})"
-        with self._file.read() as connection:
-            found = connection.execute(
-                f"SELECT {NAMES} FROM mail_queue"
-                f" WHERE id > (SELECT max(id) FROM mail_queue) - {SEARCHED}"
-                f" AND app = ? AND {name} = ? ORDER BY id DESC LIMIT 1",
-                (self._app, part),
-            ).fetchall()
+        found = self._read(
+            f"SELECT {NAMES} FROM mail_queue"
+            f" WHERE id > (SELECT max(id) FROM mail_queue) - {SEARCHED}"
+            f" AND app = ? AND {name} = ? ORDER BY id DESC LIMIT 1",
+            *(self._app, part),
+        )
         return row_of(found[0]) if found else None
 
     def purge_events(self, before: float) -> int:
@@ -151,6 +149,8 @@ class SqliteHistory:
         ).rowcount
 
     def release(self, key: str, list_name: str | None) -> int:
+        if not self._file.begun:
+            return 0
         with self._file.write() as connection:
             return self._release(connection, key, list_name)
 
@@ -163,35 +163,38 @@ class SqliteHistory:
 
     def suppressed(self, keys: Collection[str]) -> list[Suppression]:
         rest, found = [*keys], list[t.Any]()
-        with self._file.read() as connection:
-            for first in range(0, len(rest), AT_ONCE):
-                some = rest[first : first + AT_ONCE]
-                found += connection.execute(
-                    f"SELECT {_COLUMNS} FROM mail_queue_suppressed WHERE app = ?"
-                    f" AND address_key IN ({', '.join('?' * len(some))})",
-                    (self._app, *some),
-                ).fetchall()
+        for first in range(0, len(rest), AT_ONCE):
+            some = rest[first : first + AT_ONCE]
+            found += self._read(
+                f"SELECT {_COLUMNS} FROM mail_queue_suppressed WHERE app = ?"
+                f" AND address_key IN ({', '.join('?' * len(some))})",
+                *(self._app, *some),
+            )
         return [*map(read_row, found)]
 
     def page(
         self, after: tuple[str, str], limit: int, list_name: str | None = None
     ) -> list[Suppression]:
         of_list = "" if list_name is None else " AND list_name = ?"
-        with self._file.read() as connection:
-            found = connection.execute(
-                f"SELECT {_COLUMNS} FROM mail_queue_suppressed WHERE app = ?"
-                f" AND (address_key, list_name) > (?, ?){of_list}"
-                " ORDER BY address_key, list_name LIMIT ?",
-                (self._app, *after, *([] if list_name is None else [list_name]), limit),
-            ).fetchall()
+        found = self._read(
+            f"SELECT {_COLUMNS} FROM mail_queue_suppressed WHERE app = ?"
+            f" AND (address_key, list_name) > (?, ?){of_list}"
+            " ORDER BY address_key, list_name LIMIT ?",
+            *(self._app, *after, *([] if list_name is None else [list_name]), limit),
+        )
         return [*map(read_row, found)]
 
     def number_suppressed(self) -> int:
+        found = self._read("SELECT count(*) FROM mail_queue_suppressed WHERE app = ?", self._app)
+        return int(found[0][0]) if found else 0
+
+    def _read(self, statement: str, *values: t.Any) -> list[t.Any]:
+        """Return the rows of a SELECT. A file that does not exist is not created for it: it would
+        belong to whoever runs a command."""
+        if not self._file.begun:
+            return []
         with self._file.read() as connection:
-            ((found,),) = connection.execute(
-                "SELECT count(*) FROM mail_queue_suppressed WHERE app = ?", (self._app,)
-            ).fetchall()
-        return int(found)
+            return connection.execute(statement, values).fetchall()
 
     def _change(self, statement: str, *values: t.Any) -> int:
         with self._file.write(durable=False) as connection:

@@ -15,6 +15,10 @@ class MemoryFile(SqliteFile):
     def __init__(self) -> None:
         super().__init__(":memory:")
 
+    @property
+    def begun(self) -> bool:
+        return True
+
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self.path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False

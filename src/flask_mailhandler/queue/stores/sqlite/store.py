@@ -71,7 +71,7 @@ class SqliteStore(SqliteAccounts):
 
     @property
     def begun(self) -> bool:
-        return os.path.exists(self.file.path)
+        return self.file.begun
 
     def check(self, row: Row) -> None:
         pass  # a file holds more than MAIL_QUEUE_MAX_SIZE

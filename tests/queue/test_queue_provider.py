@@ -103,6 +103,42 @@ def test_a_receiver_gets_what_the_provider_said(tmp_path: Path) -> None:
     assert report.safe_until == UNTIL
 
 
+class StrangeProvider(EmailHandler):
+    """Answers with a text that UTF-8 cannot express."""
+
+    state: t.ClassVar[State] = State.ACCEPTED
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        for job in jobs:
+            observe(Phase.END_OF_DATA, job)
+            strange = {"text": "Sch\u00f6n \udcf6", "provider_id": "\ud800\x00"}
+            yield conclude(job, [Outcome(ANN, self.state, **strange)])
+
+
+class StrangeRefusal(StrangeProvider):
+    """Refuses with such a text."""
+
+    state = State.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("handler", "state"), [(StrangeProvider, "sent"), (StrangeRefusal, "failed")]
+)
+def test_a_text_that_is_not_of_unicode(
+    handler: type[EmailHandler], state: str, tmp_path: Path
+) -> None:
+    """What a handler says is stored, so that a message that was accepted is not taken for one that
+    may have been."""
+    with shop(tmp_path, MAIL_HANDLER=handler) as here:
+        here.mail.send_later(letter(ANN))
+        here.queue.run_once()
+        (row,) = here.rows
+        (outcome,) = here.queue.report(row).outcomes
+
+    assert row.state == state
+    assert (outcome.text, outcome.provider_id) == ("Sch\u00f6n \udcf6", "\ud800\x00")
+
+
 def test_the_staging_guard_keeps_what_the_provider_said() -> None:
     """A report to which the staging guard adds recipients keeps the rest as it was."""
     handler = Provider(allow_to=["ann@example.com"])

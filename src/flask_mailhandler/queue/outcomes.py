@@ -185,8 +185,16 @@ def safe_until(recipients: Iterable[Settled]) -> datetime.datetime | None:
 
 
 def to_json(recipients: Iterable[Settled]) -> str:
-    """Return recipients and their outcomes as JSON."""
-    return _as_json([_item(one) for one in recipients])
+    """Return recipients and their outcomes as JSON.
+
+    A handler may have a text that UTF-8 cannot express. In JSON, its escape is the same text.
+    """
+    return storable(_as_json([_item(one) for one in recipients]))
+
+
+def storable(text: str) -> str:
+    """Return a text of a handler that every database can store."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _item(one: Settled) -> list[t.Any]:

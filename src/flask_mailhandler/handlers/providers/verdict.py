@@ -31,6 +31,7 @@ from collections.abc import Iterator
 
 from ...address import Address
 from ...frozen import Frozen
+from ...net.quoting import escape
 from ...phase import Phase
 from ...phase import State
 from ...report import About
@@ -52,6 +53,7 @@ THE_KEY = "the key of the account"
 """What to check if a login is refused."""
 _LONGEST = 16_384
 """The most characters that are read of a text: patterns are searched in it."""
+_LONGEST_ID = 500
 _LATER = (408, 425, 429, 503)
 _RESTS = (429, 503)
 _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Phase.TLS: TLSError}
@@ -80,11 +82,13 @@ class Verdict(Frozen):
 
     def outcomes(self, recipients: Iterable[Address]) -> Iterator[Outcome]:
         """Yield the outcome of each recipient."""
+        # A database does not take every text that JSON can hold.
+        known = escape(self.provider_id.encode(errors="backslashreplace"))[:_LONGEST_ID]
         for recipient in recipients:
             if str.__str__(recipient).lower() in self.refused:
                 yield Outcome(recipient, State.REFUSED, self.code, None, self.text)
             elif self.state is State.ACCEPTED:
-                yield Outcome(recipient, State.ACCEPTED, self.code, provider_id=self.provider_id)
+                yield Outcome(recipient, State.ACCEPTED, self.code, provider_id=known)
             else:
                 yield Outcome(recipient, self.state, self.code, None, self.text, self.about)
 
@@ -208,8 +212,8 @@ def text_in(found: dict[str, t.Any], *names: str) -> str:
 
 def seconds_of(retry_after: str) -> float:
     """Read Retry-After (RFC 9110 section 10.2.3), seconds or a date; 0 if it says neither."""
-    if re.fullmatch("[0-9]{1,9}", retry_after.strip()):
-        return min(float(retry_after), LONGEST_REST)
+    if re.fullmatch("[0-9]+", retry_after.strip()):
+        return min(float(retry_after), LONGEST_REST)  # of too many digits, float makes infinity
     import email.utils
 
     try:

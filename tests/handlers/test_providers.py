@@ -293,7 +293,9 @@ ALL: list[Case] = [
     (not_taken_and(page(401)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(page(403)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(page(400)), REFUSED, RefusedError, About.CONTENT),
-    (not_taken_and(page(404)), REFUSED, RefusedError, About.CONTENT),
+    (not_taken_and(page(402)), DEFERRED, DeferredError, About.ACCOUNT),
+    (not_taken_and(page(404)), REFUSED, RefusedError, About.ACCOUNT),
+    (not_taken_and(page(405)), REFUSED, RefusedError, About.ACCOUNT),
     (not_taken_and(page(413)), REFUSED, RefusedError, About.CONTENT),
     (
         not_taken_and(page(302, b"", "Location: https://example.com/")),
@@ -490,7 +492,7 @@ OF_SES: list[Case] = [
     (not_taken_and(aws_error(400, "MessageRejected", "Local part")), REFUSED, RefusedError,
      About.CONTENT),
     (not_taken_and(aws_error(404, "NotFoundException", "x")), REFUSED, RefusedError,
-     About.CONTENT),
+     About.ACCOUNT),
     (not_taken_and(json_page(403, {"__type": "com.amazon#ExpiredTokenException"})), DEFERRED,
      LoginError, About.ACCOUNT),
     (not_taken_and(aws_error(400, "RequestExpired", "x")), DEFERRED, LoginError, About.ACCOUNT),
@@ -565,20 +567,20 @@ def test_no_credentials(credentials: t.Any, text: str) -> None:
 
 def test_temporary_credentials() -> None:
     """The function is asked for each request, and its token is sent and signed."""
-    given = iter([("k", "s", "token-1"), ("k", "s", "token-2"), ("k", "s", None)])
+    given = iter([("k", "s", "token-1"), ("k", "s", "token-2"), ("k", "s", None), ("k", "s", "")])
     response = not_taken_and(json_page(200, {"MessageId": "x"}))
-    with FakeSES(response, response, response) as fake:
+    with FakeSES(*[response] * 4) as fake:
         handler = handler_of(
             fake, api_key=None, api_secret=None, api_credentials=lambda: next(given)
         )
-        reports = handler.send(letters(3))
+        reports = handler.send(letters(4))
         handler.close()
 
     assert all(report.ok for report in reports)
     tokens = [request.headers.get("x-amz-security-token") for request in fake.requests]
-    assert tokens == ["token-1", "token-2", None]
+    assert tokens == ["token-1", "token-2", None, None]
     signed = [";x-amz-security-token," in one.headers["authorization"] for one in fake.requests]
-    assert signed == [True, True, False]
+    assert signed == [True, True, False, False]
 
 
 def test_secrets_are_masked(fake: FakeProvider) -> None:

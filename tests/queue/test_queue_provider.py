@@ -9,10 +9,12 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import About
 from flask_mailhandler import Address
 from flask_mailhandler import conclude
 from flask_mailhandler import EmailHandler
 from flask_mailhandler import Job
+from flask_mailhandler import LoginError
 from flask_mailhandler import message_sent
 from flask_mailhandler import Outcome
 from flask_mailhandler import Phase
@@ -113,6 +115,26 @@ class StrangeProvider(EmailHandler):
             observe(Phase.END_OF_DATA, job)
             strange = {"text": "Sch\u00f6n \udcf6", "provider_id": "\ud800\x00"}
             yield conclude(job, [Outcome(ANN, self.state, **strange)])
+
+
+class StrangeLogin(StrangeProvider):
+    """Refuses the login with such a text."""
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        for job in jobs:
+            found = [Outcome(ANN, State.DEFERRED, about=About.ACCOUNT)]
+            yield conclude(job, found, LoginError("Sch\u00f6n \udcf6"))
+
+
+def test_a_login_that_is_refused_strangely(tmp_path: Path) -> None:
+    """Its account is paused, and the pause says why."""
+    with shop(tmp_path, MAIL_HANDLER=StrangeLogin) as here:
+        here.mail.send_later(letter(ANN))
+        here.queue.run_once()
+        pause = here.queue.store.pause("default")
+
+        assert here.states == ["waiting"]
+    assert pause.why == "Schön \\udcf6"
 
 
 class StrangeRefusal(StrangeProvider):

@@ -7,7 +7,8 @@ cannot have all of it  deferred      the connection broke before the end of data
 408, 425, 429, 503     deferred      429 and 503: the account rests, as long as Retry-After says
 503 of a gateway       unknown       without the provider's text and without Retry-After
 401, 403               deferred      a :class:`.LoginError`: the account rests
-3xx, other 4xx         refused
+402                    deferred      the account rests for an hour
+3xx, other 4xx         refused       3xx, 404, 405, 407 and 410: it is about the account
 other 5xx, or none     unknown       the message may have been taken
 2xx                    accepted      in the provider's own form only; unknown in any other
 =====================  ============  ==========================================================
@@ -56,6 +57,13 @@ _LONGEST = 16_384
 _LONGEST_ID = 500
 _LATER = (408, 425, 429, 503)
 _RESTS = (429, 503)
+_OF_ACCOUNT = {
+    404: "it has nothing at this URL. Check MAIL_API_URL",
+    405: "it takes no POST at this URL. Check MAIL_API_URL",
+    407: "a proxy wants a login",
+    410: "it has nothing at this URL any more. Check MAIL_API_URL",
+}
+"""What never depends on a message, and what it says if the provider does not."""
 _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Phase.TLS: TLSError}
 
 
@@ -122,6 +130,11 @@ def of_response(response: Response, text: str, *, repeatable: bool = False) -> V
     if 300 <= status < 400:
         text = "it redirects to another URL, to which no key is sent. Check MAIL_API_URL"
         return Verdict(state=State.REFUSED, text=text, code=status, about=About.ACCOUNT)
+    if status == 402:
+        return later(response, text or "it wants to be paid", LONGEST_REST)
+    if status in _OF_ACCOUNT:
+        said = text or _OF_ACCOUNT[status]
+        return Verdict(state=State.REFUSED, text=said, code=status, about=About.ACCOUNT)
     if 400 <= status < 500:
         return Verdict(state=State.REFUSED, text=text, code=status)
     if not response.whole:

@@ -25,6 +25,10 @@ from flask_mailhandler.queue.outcomes import DamagedRowError
 from flask_mailhandler.queue.outcomes import Settled
 from queueing import shop
 from sending import letter
+from servers.http_server import page
+from servers.providers.brevo import FakeBrevo
+from servers.providers.fake import LOST
+from servers.providers.fake import not_taken_and
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,6 +109,26 @@ def test_a_receiver_gets_what_the_provider_said(tmp_path: Path) -> None:
     assert report.safe_until == UNTIL
 
 
+def test_only_who_was_announced_may_have_been_reached(tmp_path: Path) -> None:
+    """Bcc recipients have a request each. If the answer to the first is lost, the others were not
+    tried, and can be sent to when no repeat is recognized any more."""
+    later = not_taken_and(page(503, b"", "Retry-After: 1"))
+    with FakeBrevo(LOST, LOST, later) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        here.mail.send_later(letter(ANN).replace(to=[], bcc=[ANN, BOB]))
+        here.queue.run_once()
+        (row,) = here.rows
+        ann, bob = outcomes.from_json(row.recipients)
+        for _ in range(3):
+            here.all_later()
+            here.queue.run_once()
+
+        assert here.states == ["sent"]
+    assert (ann.state, bob.state) == (State.DEFERRED, State.DEFERRED)
+    assert ann.safe_until is not None
+    assert bob.safe_until is None
+    assert [mail.recipients for mail in fake.taken] == [(ANN,), (BOB,)]
+
+
 class StrangeProvider(EmailHandler):
     """Answers with a text that UTF-8 cannot express."""
 
@@ -113,8 +137,8 @@ class StrangeProvider(EmailHandler):
     def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
         for job in jobs:
             observe(Phase.END_OF_DATA, job)
-            strange = {"text": "Sch\u00f6n \udcf6", "provider_id": "\ud800\x00"}
-            yield conclude(job, [Outcome(ANN, self.state, **strange)])
+            strange = Outcome(ANN, self.state, text="Schön \udcf6", provider_id="\ud800\x00")
+            yield conclude(job, [strange])
 
 
 class StrangeLogin(StrangeProvider):

@@ -72,16 +72,12 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
+    home = "https://api.brevo.com"
     spelling: t.ClassVar[Spelling | None] = BREVO
     most_octets = 20_000_000
     most_recipients = 99
     needs_body = True
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
-
-    @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
-        return "https://api.brevo.com"
 
     def check(self, job: Job) -> None:
         """Check that Brevo can send a message as it is written."""

@@ -185,6 +185,22 @@ def test_a_text_that_is_not_of_unicode(
     assert (outcome.text, outcome.provider_id) == ("Sch\u00f6n \udcf6", "\ud800\x00")
 
 
+@pytest.mark.parametrize("status", [302, 402, 404, 405])
+def test_the_url_of_another_server(status: int, tmp_path: Path) -> None:
+    """Mail waits until the URL is right, because what another server says is not about it."""
+    with (
+        FakeBrevo(not_taken_and(page(status))) as fake,
+        shop(tmp_path, MAIL_URL=fake.mail_url) as here,
+    ):
+        here.mail.send_later(letter(ANN))
+        here.queue.run_once()
+        assert here.states == ["waiting"]
+        here.all_later()
+        here.queue.run_once()
+
+        assert here.states == ["sent"]
+
+
 def test_the_staging_guard_keeps_what_the_provider_said() -> None:
     """A report to which the staging guard adds recipients keeps the rest as it was."""
     handler = Provider(allow_to=["ann@example.com"])

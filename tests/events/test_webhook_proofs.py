@@ -212,6 +212,27 @@ def test_versions_of_sns(version: str) -> None:
     assert refusal(source, signed({**message, "SignatureVersion": "3"})) == 401
 
 
+@pytest.mark.parametrize(
+    ("partition", "region", "domain"),
+    [
+        ("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+        ("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+        ("aws-eusc", "eusc-de-east-1", "amazonaws.eu"),
+    ],
+)
+def test_clouds_of_sns(partition: str, region: str, domain: str) -> None:
+    """Topics and certificates of other clouds of Amazon are taken."""
+    source, topic = Source("ses"), f"arn:{partition}:sns:{region}:123456789012:mail"
+    message = json.loads(posted(source).body)
+    url = f"https://sns.{region}.{domain}/SimpleNotificationService-1.pem"
+    source.trusted = dict.fromkeys([url], *source.trusted.values())
+    del message["Signature"]
+
+    assert source.read(
+        signed({**message, "TopicArn": topic, "SigningCertURL": url}), topics=(topic,)
+    )
+
+
 def test_what_sns_signs() -> None:
     """The text has each name and value on a line of its own, in the order of the documentation."""
     message = {"Type": "Notification", "MessageId": "1", "TopicArn": TOPIC, "Message": "Hi"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import itertools
 import json
@@ -15,6 +16,7 @@ from flask_mailhandler import PostmarkEmailHandler
 from flask_mailhandler import ResendEmailHandler
 from flask_mailhandler import Secret
 from flask_mailhandler.events.webhooks.formats import NAMES
+from flask_mailhandler.events.webhooks.own_ids import returned
 from flask_mailhandler.testing.provider_events.makers import maker_of
 from flask_mailhandler.testing.provider_events.sendgrid import keys
 from flask_mailhandler.testing.provider_events.sendgrid import signed as signed_by_sendgrid
@@ -534,6 +536,36 @@ def test_our_id_comes_back(provider: str, domain: str, expected: tuple[str, str]
 
     assert (event.message_id, event.envelope_id) == expected
     assert event.metadata == {"order": "17"}
+
+
+@pytest.mark.parametrize("provider", ["postmark", "sendgrid", "brevo"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "newsletter",
+        "Grüße",
+        "a  b",
+        " a ",
+        "a\tb",
+        "d\u00e9j\u00e0\u00a0: vu",
+        "a\u200db",
+        "\u202eb",
+    ],
+)
+def test_our_list_comes_back(provider: str, name: str) -> None:
+    """A list has the same name in an event, letter by letter: its mail is not stopped by another
+    name."""
+    message, source = JOB.replace(unsubscribe=name), Source(provider)
+    posts = source.posts(told(EventKind.UNSUBSCRIBED, list_name=message.unsubscribe))
+
+    assert [event.list_name for post in posts for event in source.read(post)] == [name]
+
+
+def test_a_list_that_is_not_ours() -> None:
+    """A name that no message can have is left out, for it is logged and stored."""
+    encoded = base64.urlsafe_b64encode(b"a\0b\n").decode()
+
+    assert returned({"mh-list64": encoded}) == ("", "", {})
 
 
 def body_of(handler: APIEmailHandler, message: Message) -> dict[str, t.Any]:

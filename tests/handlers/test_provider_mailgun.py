@@ -117,7 +117,7 @@ OF_MAILGUN: list[Case] = [
      About.ACCOUNT),
     (not_taken_and(mailgun_error(404, "Domain not found: mg.example.com")), DEFERRED,
      DeferredError, About.ACCOUNT),
-    (not_taken_and(mailgun_error(404, "Not found")), REFUSED, RefusedError, About.CONTENT),
+    (not_taken_and(mailgun_error(404, "Not found")), REFUSED, RefusedError, About.ACCOUNT),
     (not_taken_and(mailgun_error(400, "'to' parameter is not a valid address.")), REFUSED,
      RefusedError, About.CONTENT),
     (not_taken_and(mailgun_error(413, "too large")), REFUSED, RefusedError, About.CONTENT),

@@ -50,6 +50,23 @@ def model() -> t.Any:
     return botocore.session.Session().get_service_model("sesv2").operation_model("SendEmail")
 
 
+def test_regions() -> None:
+    """The API of each region is where botocore has it: in China and in sovereign clouds too."""
+    session = botocore.session.Session()
+    regions = {
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("sesv2", partition)
+    }
+    given = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+    clients = {one: session.create_client("sesv2", region_name=one, **given) for one in regions}
+
+    homes = {one: SESEmailHandler(**{**KEYS, "region": one}).home for one in regions}
+
+    assert homes == {one: client.meta.endpoint_url for one, client in clients.items()}
+    assert "eusc-de-east-1" in homes
+
+
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     """The URL of moto's server, in which a@example.com may send."""

@@ -293,7 +293,9 @@ ALL: list[Case] = [
     (not_taken_and(page(401)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(page(403)), DEFERRED, LoginError, About.ACCOUNT),
     (not_taken_and(page(400)), REFUSED, RefusedError, About.CONTENT),
-    (not_taken_and(page(404)), REFUSED, RefusedError, About.CONTENT),
+    (not_taken_and(page(402)), DEFERRED, DeferredError, About.ACCOUNT),
+    (not_taken_and(page(404)), REFUSED, RefusedError, About.ACCOUNT),
+    (not_taken_and(page(405)), REFUSED, RefusedError, About.ACCOUNT),
     (not_taken_and(page(413)), REFUSED, RefusedError, About.CONTENT),
     (
         not_taken_and(page(302, b"", "Location: https://example.com/")),
@@ -490,7 +492,7 @@ OF_SES: list[Case] = [
     (not_taken_and(aws_error(400, "MessageRejected", "Local part")), REFUSED, RefusedError,
      About.CONTENT),
     (not_taken_and(aws_error(404, "NotFoundException", "x")), REFUSED, RefusedError,
-     About.CONTENT),
+     About.ACCOUNT),
     (not_taken_and(json_page(403, {"__type": "com.amazon#ExpiredTokenException"})), DEFERRED,
      LoginError, About.ACCOUNT),
     (not_taken_and(aws_error(400, "RequestExpired", "x")), DEFERRED, LoginError, About.ACCOUNT),
@@ -565,20 +567,20 @@ def test_no_credentials(credentials: t.Any, text: str) -> None:
 
 def test_temporary_credentials() -> None:
     """The function is asked for each request, and its token is sent and signed."""
-    given = iter([("k", "s", "token-1"), ("k", "s", "token-2"), ("k", "s", None)])
+    given = iter([("k", "s", "token-1"), ("k", "s", "token-2"), ("k", "s", None), ("k", "s", "")])
     response = not_taken_and(json_page(200, {"MessageId": "x"}))
-    with FakeSES(response, response, response) as fake:
+    with FakeSES(*[response] * 4) as fake:
         handler = handler_of(
             fake, api_key=None, api_secret=None, api_credentials=lambda: next(given)
         )
-        reports = handler.send(letters(3))
+        reports = handler.send(letters(4))
         handler.close()
 
     assert all(report.ok for report in reports)
     tokens = [request.headers.get("x-amz-security-token") for request in fake.requests]
-    assert tokens == ["token-1", "token-2", None]
+    assert tokens == ["token-1", "token-2", None, None]
     signed = [";x-amz-security-token," in one.headers["authorization"] for one in fake.requests]
-    assert signed == [True, True, False]
+    assert signed == [True, True, False, False]
 
 
 def test_secrets_are_masked(fake: FakeProvider) -> None:
@@ -589,6 +591,23 @@ def test_secrets_are_masked(fake: FakeProvider) -> None:
 
     assert fake.key not in f"{report.error!r} {report.outcomes!r}"
     assert "The key *** is not known" in str(report.error)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("\ud800", r"\ud800"),
+        ("a\x00b\r\nc: d", r"a\x00b\r\nc: d"),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}a", r"\u202ea"),
+        ("x" * 9_000, "x" * 500),
+    ],
+)
+def test_an_identifier_is_shown_safely(given: str, expected: str) -> None:
+    """An identifier can be logged and stored, whatever the provider calls the message."""
+    with FakeResend(taken_and(json_page(200, {"id": given}))) as fake:
+        (report,) = send(fake)
+
+    assert [outcome.provider_id for outcome in report.outcomes] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -640,7 +659,8 @@ def test_no_server(fake: FakeProvider) -> None:
         ("1e9", 0),
         ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
-        ("9" * 5000, 0),
+        ("1000000000000", 3600),
+        ("9" * 5000, 3600),
         ("Sun, 06 Nov 1994 08:49:37 +99999999999999999999", 0),
         ("Sun, 06 Nov 1994 99999999999999999999:49:37 GMT", 0),
     ],

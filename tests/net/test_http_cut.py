@@ -210,6 +210,9 @@ def test_interim_answers(interim: bytes, body: bytes, when: str) -> None:
         (chunked(200, b"hi")[:-2] + b"X-Trailer: 1\r\n\r\n", b"hi"),
         (page(200, b"hi") + b"HTTP/1.1 500 x\r\n\r\n", b"hi"),
         (b"HTTP/1.1 200 OK\r\nX-A: \xff\xfe\r\nContent-Length: 2\r\n\r\nhi", b"hi"),
+        (b"HTTP/1.1 200 OK \r\nContent-Length:\t2 \t\r\nContent-Length: 2\r\n\r\nhi", b"hi"),
+        (chunked(200, b"hi").replace(b"chunked", b"Chunked "), b"hi"),
+        (chunked(200, b"hi").replace(b"2\r\n", b"2 \r\n"), b"hi"),
     ],
 )
 def test_legal_answers(response: bytes, body: bytes) -> None:
@@ -219,6 +222,19 @@ def test_legal_answers(response: bytes, body: bytes) -> None:
 
         assert isinstance(got, Response)
         assert got.body == body
+
+
+def test_values_of_fields() -> None:
+    """A value ends before the spaces after it, and is one line if it was folded."""
+    fields = b"X-Message-Id: a \t\r\nX-Folded: a\r\n  b \r\n\tc\r\nX-Twice: a\r\nX-Twice: b\r\n"
+    head = b"HTTP/1.1 202 x\r\n" + fields + b"Content-Length: 2\r\n\r\nhi"
+    with HTTPServer(lambda request: head) as server:
+        got = post(server)
+
+    assert isinstance(got, Response)
+    values = [got.headers[f"x-{name}"] for name in ("message-id", "folded", "twice")]
+    assert values == ["a", "a b c", "a, b"]
+    assert got.body == b"hi"
 
 
 HOSTILE = {

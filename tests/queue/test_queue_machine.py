@@ -95,7 +95,7 @@ class Sender:
     def settle(self, one: InHand) -> bool:
         """Store the result of a row."""
         self.hand.remove(one)
-        known = outcomes.merged(one.known, one.found)
+        known = outcomes.merged(one.known, one.found, announced=())
         now = self.store.now()
         after = transition.tried(one.row, known, "", now, retry_unknown=False)
         return self.store.settle(after, one.owner, drop=after.state is RowState.SENT)

@@ -9,10 +9,12 @@ import typing as t
 
 import pytest
 
+from flask_mailhandler import About
 from flask_mailhandler import Address
 from flask_mailhandler import conclude
 from flask_mailhandler import EmailHandler
 from flask_mailhandler import Job
+from flask_mailhandler import LoginError
 from flask_mailhandler import message_sent
 from flask_mailhandler import Outcome
 from flask_mailhandler import Phase
@@ -23,6 +25,10 @@ from flask_mailhandler.queue.outcomes import DamagedRowError
 from flask_mailhandler.queue.outcomes import Settled
 from queueing import shop
 from sending import letter
+from servers.http_server import page
+from servers.providers.brevo import FakeBrevo
+from servers.providers.fake import LOST
+from servers.providers.fake import not_taken_and
 
 if t.TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,6 +107,98 @@ def test_a_receiver_gets_what_the_provider_said(tmp_path: Path) -> None:
     (report,) = seen
     assert report.outcomes == (Outcome(ANN, State.ACCEPTED, provider_id="p-17"),)
     assert report.safe_until == UNTIL
+
+
+def test_only_who_was_announced_may_have_been_reached(tmp_path: Path) -> None:
+    """Bcc recipients have a request each. If the answer to the first is lost, the others were not
+    tried, and can be sent to when no repeat is recognized any more."""
+    later = not_taken_and(page(503, b"", "Retry-After: 1"))
+    with FakeBrevo(LOST, LOST, later) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        here.mail.send_later(letter(ANN).replace(to=[], bcc=[ANN, BOB]))
+        here.queue.run_once()
+        (row,) = here.rows
+        ann, bob = outcomes.from_json(row.recipients)
+        for _ in range(3):
+            here.all_later()
+            here.queue.run_once()
+
+        assert here.states == ["sent"]
+    assert (ann.state, bob.state) == (State.DEFERRED, State.DEFERRED)
+    assert ann.safe_until is not None
+    assert bob.safe_until is None
+    assert [mail.recipients for mail in fake.taken] == [(ANN,), (BOB,)]
+
+
+class StrangeProvider(EmailHandler):
+    """Answers with a text that UTF-8 cannot express."""
+
+    state: t.ClassVar[State] = State.ACCEPTED
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        for job in jobs:
+            observe(Phase.END_OF_DATA, job)
+            strange = Outcome(ANN, self.state, text="Schön \udcf6", provider_id="\ud800\x00")
+            yield conclude(job, [strange])
+
+
+class StrangeLogin(StrangeProvider):
+    """Refuses the login with such a text."""
+
+    def deliver(self, jobs: Iterable[Job], observe: Observe) -> Iterator[Report]:
+        for job in jobs:
+            found = [Outcome(ANN, State.DEFERRED, about=About.ACCOUNT)]
+            yield conclude(job, found, LoginError("Sch\u00f6n \udcf6"))
+
+
+def test_a_login_that_is_refused_strangely(tmp_path: Path) -> None:
+    """Its account is paused, and the pause says why."""
+    with shop(tmp_path, MAIL_HANDLER=StrangeLogin) as here:
+        here.mail.send_later(letter(ANN))
+        here.queue.run_once()
+        pause = here.queue.store.pause("default")
+
+        assert here.states == ["waiting"]
+    assert pause.why == "Schön \\udcf6"
+
+
+class StrangeRefusal(StrangeProvider):
+    """Refuses with such a text."""
+
+    state = State.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("handler", "state"), [(StrangeProvider, "sent"), (StrangeRefusal, "failed")]
+)
+def test_a_text_that_is_not_of_unicode(
+    handler: type[EmailHandler], state: str, tmp_path: Path
+) -> None:
+    """What a handler says is stored, so that a message that was accepted is not taken for one that
+    may have been."""
+    with shop(tmp_path, MAIL_HANDLER=handler) as here:
+        here.mail.send_later(letter(ANN))
+        here.queue.run_once()
+        (row,) = here.rows
+        (outcome,) = here.queue.report(row).outcomes
+
+    assert row.state == state
+    assert (outcome.text, outcome.provider_id) == ("Sch\u00f6n \udcf6", "\ud800\x00")
+
+
+@pytest.mark.parametrize("status", [302, 402, 404, 405])
+def test_the_url_of_another_server(status: int, tmp_path: Path) -> None:
+    """Mail waits until the URL is right, because what another server says is not about it."""
+    with (
+        FakeBrevo(not_taken_and(page(status))) as fake,
+        shop(tmp_path, MAIL_URL=fake.mail_url) as here,
+    ):
+        here.mail.send_later(letter(ANN))
+        here.queue.run_once()
+        assert here.states == ["waiting"]
+        here.all_later()
+        here.queue.run_once()
+
+        assert here.states == ["sent"]
 
 
 def test_the_staging_guard_keeps_what_the_provider_said() -> None:

@@ -168,7 +168,7 @@ def test_again() -> None:
 def test_merging() -> None:
     """The outcomes of an attempt replace earlier ones, and the order stays."""
     before = outcomes.waiting([ANN, BOB])
-    found = outcomes.merged(before, [Outcome(BOB, D, 450, "4.2.0", "later")])
+    found = outcomes.merged(before, [Outcome(BOB, D, 450, "4.2.0", "later")], announced=())
 
     assert outcomes.from_json(outcomes.to_json(found)) == found
     assert found == (Settled(ANN), Settled(BOB, D, 450, "4.2.0", "later", About.RECIPIENT))

@@ -49,12 +49,12 @@ def work(
         if thread.is_alive():  # the time is over
             _stop(bell)
             thread.join()
-    progress.end()
-    if once:  # the messages of these accounts still wait
-        for account, why in queue.stats(up_to=1).paused.items():
-            if not using or account in using:
-                click.echo(f"The account {account!r} is paused: {why}", err=True)
-    queue.close()
+        progress.end()
+        if once:  # the messages of these accounts still wait
+            for account, why in queue.stats(up_to=1).paused.items():
+                if not using or account in using:
+                    click.echo(f"The account {account!r} is paused: {why}", err=True)
+        queue.close()
     return 0
 
 

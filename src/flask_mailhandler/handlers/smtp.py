@@ -40,8 +40,8 @@ if t.TYPE_CHECKING:
 
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 _OF_PROVIDERS = (
-    *(".postmarkapp.com", ".amazonaws.com", ".amazonaws.com.cn", ".mailgun.org", ".sendgrid.net"),
-    *(".brevo.com", ".sendinblue.com", ".resend.com"),
+    *(".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".postmarkapp.com", ".mailgun.org"),
+    *(".sendgrid.net", ".brevo.com", ".sendinblue.com", ".resend.com"),
 )
 """How the hosts in the table of :mod:`.providers.spellings` end."""
 

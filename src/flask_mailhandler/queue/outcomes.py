@@ -7,6 +7,7 @@ import datetime
 import json
 import typing as t
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
 
@@ -70,6 +71,7 @@ def merged(
     before: Sequence[Settled],
     outcomes: Iterable[Outcome],
     *,
+    announced: Collection[str],
     put_off: bool = False,
     safe_until: datetime.datetime | None = None,
     known_to: str = "",
@@ -79,6 +81,8 @@ def merged(
 
     If a recipient may have been reached, a refusal of the repeat leaves its outcome unknown.
 
+    :param announced: The recipients whose end of data was announced. No other can have been
+        reached, so *safe_until* is not about them.
     :param put_off: Whether to try a recipient again that was refused because of the account.
     :param account: The account that has sent it, if it is not the row's own.
     """
@@ -86,7 +90,8 @@ def merged(
     found: dict[Address, Settled] = {}
     for outcome in outcomes:
         reached = earlier.get(outcome.recipient)
-        one = settled(outcome, _first(reached, safe_until), known_to)
+        until = safe_until if str.__str__(outcome.recipient) in announced else None
+        one = settled(outcome, _first(reached, until), known_to)
         if account and not one.account:
             one = dataclasses.replace(one, account=account)
         if one.state is State.REFUSED:
@@ -185,8 +190,16 @@ def safe_until(recipients: Iterable[Settled]) -> datetime.datetime | None:
 
 
 def to_json(recipients: Iterable[Settled]) -> str:
-    """Return recipients and their outcomes as JSON."""
-    return _as_json([_item(one) for one in recipients])
+    """Return recipients and their outcomes as JSON.
+
+    A handler may have a text that UTF-8 cannot express. In JSON, its escape is the same text.
+    """
+    return storable(_as_json([_item(one) for one in recipients]))
+
+
+def storable(text: str) -> str:
+    """Return a text of a handler that every database can store."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _item(one: Settled) -> list[t.Any]:

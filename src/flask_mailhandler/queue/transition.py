@@ -53,7 +53,7 @@ def tried(
         due=step.due if step.state is RowState.WAITING else row.due,
         ended=None,
         recipients=outcomes.to_json(recipients),
-        error=error,
+        error=outcomes.storable(error),
     )
 
 

@@ -78,7 +78,7 @@ def make_event(
         status=found[0] if found else reply.status,
         severity=severity or _SEVERITIES.get(kind),
         reason=reply.reason[:_SHOWN],
-        list_name=shown_text(list_name) if left else "",
+        list_name=list_name if left else "",
         tags=tuple(filter(None, map(shown_text, tags))),
         metadata=FrozenMapping(rest),
         provider_id=provider_id,

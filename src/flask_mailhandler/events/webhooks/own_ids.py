@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from collections.abc import Mapping
 
+from ...text.checks import CONTROLS
+
 ID = "mh-id"
 """The name of the metadata that holds the Message-ID, without its angle brackets."""
 LIST = "mh-list"
@@ -34,15 +36,16 @@ def own_ids(
 
         fields["Metadata"] = own_ids(job.message_id, message.unsubscribe, str.isascii)
 
-    :param takes: Whether the provider takes a value. One that it does not take is sent in base64,
-        with ``-`` and ``_``. If it does not take that either, a list is left out, and of a
-        Message-ID the left part is sent, by which the queue finds the message, too.
+    :param takes: Whether the provider takes a value. One that it does not take, or that would be
+        read in another form, is sent in base64, with ``-`` and ``_``. If it does not take that
+        either, a list is left out, and of a Message-ID the left part is sent, by which the queue
+        finds the message, too.
     """
     found: dict[str, str] = {}
     for name, value in ((ID, message_id.strip("<>")), (LIST, list_name or "")):
         encoded = base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")
         left = value.partition("@")[0]
-        if 0 < len(value) <= _LONGEST and takes(value):
+        if 0 < len(value) <= _LONGEST and takes(value) and _is_plain(value):
             found[name] = value
         elif 0 < len(encoded) <= _LONGEST and takes(encoded):
             found[f"{name}{_ENCODED}"] = encoded
@@ -68,10 +71,16 @@ def tags_among(pairs: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     return tags, {name: value for name, value in pairs.items() if name not in tags}
 
 
+def _is_plain(value: str) -> bool:
+    """Return whether a value is the same after it is made safe to show: see :func:`.shown_text`."""
+    return value.isprintable() and value == " ".join(value.split())
+
+
 def _decoded(text: str) -> str:
     if not IN_BASE64.fullmatch(text):
         return ""
     try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except ValueError:
         return ""
+    return "" if re.search(CONTROLS, found) else found

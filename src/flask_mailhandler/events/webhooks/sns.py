@@ -30,7 +30,7 @@ _FIELDS = {
 _DIGESTS = {"1": "SHA1", "2": "SHA256"}
 # Only in the region of the topic. Another name may be a service: sns.s3.amazonaws.com is the bucket
 # "sns" of S3, and its owner can put any certificate there.
-_HOST = r"https://sns\.([a-z0-9-]{1,40})\.amazonaws\.com(?:\.cn)?"
+_HOST = r"https://sns\.([a-z0-9-]{1,40})\.amazonaws\.(?:com(?:\.cn)?|eu)"
 _CERTIFICATE = re.compile(_HOST + r"/SimpleNotificationService-[A-Za-z0-9]{1,100}\.pem")
 _SUBSCRIBE = re.compile(_HOST + r"/\?Action=ConfirmSubscription&[!-;=?-~]{1,2000}")
 TOPIC = re.compile(r"arn:aws[a-z-]{0,20}:sns:([a-z0-9-]{1,40}):[0-9]{12}:[A-Za-z0-9_-]{1,256}")

@@ -72,16 +72,12 @@ class BrevoEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Brevo"
+    home = "https://api.brevo.com"
     spelling: t.ClassVar[Spelling | None] = BREVO
     most_octets = 20_000_000
     most_recipients = 99
     needs_body = True
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
-
-    @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
-        return "https://api.brevo.com"
 
     def check(self, job: Job) -> None:
         """Check that Brevo can send a message as it is written."""
@@ -116,7 +112,7 @@ class BrevoEmailHandler(FieldsEmailHandler):
                 return Verdict(state=State.ACCEPTED, code=status)
             # No attempt of this mail may have been taken, so it may be the key of a refused one.
             return verdicts.unknown(text, status)
-        if status == 402 or code == "not_enough_credits":
+        if code == "not_enough_credits":
             return verdicts.later(response, text, verdicts.LONGEST_REST)
         if status == 401 and re.search(_OF_IP, text, re.I):
             return verdicts.login_refused(
@@ -125,7 +121,7 @@ class BrevoEmailHandler(FieldsEmailHandler):
         if status == 429 and "retry-after" not in response.headers:
             asked = verdicts.seconds_of(response.headers.get("x-sib-ratelimit-reset", ""))
             return verdicts.later(response, text, asked)
-        if status < 300 and code in _REFUSED:
+        if (status < 300 or status == 404) and code in _REFUSED:
             return Verdict(state=State.REFUSED, text=text, code=status)
         if status == 400 and re.search(_OF_SENDER, text, re.I):
             return Verdict(state=State.REFUSED, text=text, code=status, about=About.SENDER)

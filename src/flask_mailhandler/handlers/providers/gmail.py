@@ -62,15 +62,11 @@ class GmailEmailHandler(OAuthEmailHandler):
     """
 
     provider = "Gmail"
+    home = "https://gmail.googleapis.com"
     tokens = "OAuthToken.gmail(...)"
     spelling: t.ClassVar[Spelling | None] = GMAIL
     most_octets = _MOST_OCTETS
     most_recipients = 500
-
-    @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
-        return "https://gmail.googleapis.com"
 
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:

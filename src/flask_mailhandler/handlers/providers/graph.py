@@ -71,6 +71,7 @@ class GraphEmailHandler(OAuthEmailHandler):
     """The mailbox that sends: its address, or the ID of its user."""
 
     provider = "Microsoft Graph"
+    home = "https://graph.microsoft.com"
     tokens = "OAuthToken.microsoft365(graph=True, ...)"
     spelling: t.ClassVar[Spelling | None] = GRAPH
     most_octets = _MOST_OCTETS
@@ -83,11 +84,6 @@ class GraphEmailHandler(OAuthEmailHandler):
                 "MAIL_USERNAME is not set: Microsoft Graph needs the address of the mailbox that"
                 " sends. Set it, or write MAIL_URL = 'graph://shop%40example.com@default'."
             )
-
-    @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
-        return "https://graph.microsoft.com"
 
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:

@@ -72,16 +72,12 @@ class PostmarkEmailHandler(FieldsEmailHandler):
     transactional mail."""
 
     provider = "Postmark"
+    home = "https://api.postmarkapp.com"
     spelling: t.ClassVar[Spelling | None] = POSTMARK
     most_octets = 10_000_000
     most_recipients = 50
     repeats_header_fields = True
     needs_subject = False
-
-    @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
-        return "https://api.postmarkapp.com"
 
     def request(self, job: Job) -> Request:
         """Return the request for a job."""

@@ -22,7 +22,7 @@ def read_key(value: object, name: str) -> Secret:
 def read_region(value: object, name: str) -> str:
     """Read the region of a provider, which checks whether it has it."""
     found = config.text(value, name).strip().lower()
-    if not re.fullmatch("[a-z]{2}((-[a-z]+)+-[0-9]{1,2})?", found):
+    if not re.fullmatch("[a-z]{2}|[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", found):
         # Without its value: in a URL that lacks the region, it is a key.
         raise ConfigurationError(f"{name} must be a region like 'eu-west-1', or 'us' or 'eu'.")
     return found

@@ -59,15 +59,11 @@ class ResendEmailHandler(FieldsEmailHandler):
     """
 
     provider = "Resend"
+    home = "https://api.resend.com"
     spelling: t.ClassVar[Spelling | None] = RESEND
     most_octets = 40_000_000
     most_recipients = 50
     repeatable: t.ClassVar[float | None] = _KEY_IS_KNOWN
-
-    @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
-        return "https://api.resend.com"
 
     def check(self, job: Job) -> None:
         """Check that Resend can send a message as it is written."""

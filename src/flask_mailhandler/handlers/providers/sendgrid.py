@@ -71,16 +71,12 @@ class SendGridEmailHandler(FieldsEmailHandler):
     """
 
     provider = "SendGrid"
+    home = "https://api.sendgrid.com"
     spelling: t.ClassVar[Spelling | None] = SENDGRID
     most_octets = 30_000_000
     most_recipients = 1000
     takes_alternatives = True
     needs_body = True
-
-    @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
-        return "https://api.sendgrid.com"
 
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:

@@ -42,6 +42,8 @@ if t.TYPE_CHECKING:
 
 Given: t.TypeAlias = "Callable[[], tuple[str, str, str | None]]"
 _PATH = "/v2/email/outbound-emails"
+_DOMAINS = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
+"""Of regions in China, and in the sovereign cloud of Europe."""
 _ACCOUNT_RESTS = {"SendingPausedException", "AccountSuspendedException", "LimitExceededException"}
 _THROTTLED = {"TooManyRequestsException", "ThrottlingException"}
 # Errors of every AWS service that say nothing of the message. Some have the status 400:
@@ -122,8 +124,8 @@ class SESEmailHandler(APIEmailHandler):
     @property
     def home(self) -> str:
         """The URL of the provider's own API."""
-        china = ".cn" if (self.region or "").startswith("cn-") else ""
-        return f"https://email.{self.region}.amazonaws.com{china}"
+        partition = (self.region or "").partition("-")[0]
+        return f"https://email.{self.region}.{_DOMAINS.get(partition, 'amazonaws.com')}"
 
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:
@@ -196,7 +198,7 @@ class SESEmailHandler(APIEmailHandler):
 
 
 def _checked(key: str, secret: str, token: str | None) -> Credentials:
-    given = Credentials(key, Secret(secret), None if token is None else Secret(token))
+    given = Credentials(key, Secret(secret), Secret(token) if token else None)
     for one in (Secret(key), given.secret, given.token):
         if one is not None and not re.fullmatch(rb"[!-~]+", one.octets()):
             raise ValueError("not credentials")

@@ -7,7 +7,8 @@ cannot have all of it  deferred      the connection broke before the end of data
 408, 425, 429, 503     deferred      429 and 503: the account rests, as long as Retry-After says
 503 of a gateway       unknown       without the provider's text and without Retry-After
 401, 403               deferred      a :class:`.LoginError`: the account rests
-3xx, other 4xx         refused
+402                    deferred      the account rests for an hour
+3xx, other 4xx         refused       3xx, 404, 405, 407 and 410: it is about the account
 other 5xx, or none     unknown       the message may have been taken
 2xx                    accepted      in the provider's own form only; unknown in any other
 =====================  ============  ==========================================================
@@ -31,6 +32,7 @@ from collections.abc import Iterator
 
 from ...address import Address
 from ...frozen import Frozen
+from ...net.quoting import escape
 from ...phase import Phase
 from ...phase import State
 from ...report import About
@@ -52,8 +54,16 @@ THE_KEY = "the key of the account"
 """What to check if a login is refused."""
 _LONGEST = 16_384
 """The most characters that are read of a text: patterns are searched in it."""
+_LONGEST_ID = 500
 _LATER = (408, 425, 429, 503)
 _RESTS = (429, 503)
+_OF_ACCOUNT = {
+    404: "it has nothing at this URL. Check MAIL_API_URL",
+    405: "it takes no POST at this URL. Check MAIL_API_URL",
+    407: "a proxy wants a login",
+    410: "it has nothing at this URL any more. Check MAIL_API_URL",
+}
+"""What never depends on a message, and what it says if the provider does not."""
 _NO_SESSION: dict[Phase, type[DeferredError]] = {Phase.CONNECT: ConnectError, Phase.TLS: TLSError}
 
 
@@ -80,11 +90,13 @@ class Verdict(Frozen):
 
     def outcomes(self, recipients: Iterable[Address]) -> Iterator[Outcome]:
         """Yield the outcome of each recipient."""
+        # A database does not take every text that JSON can hold.
+        known = escape(self.provider_id.encode(errors="backslashreplace"))[:_LONGEST_ID]
         for recipient in recipients:
             if str.__str__(recipient).lower() in self.refused:
                 yield Outcome(recipient, State.REFUSED, self.code, None, self.text)
             elif self.state is State.ACCEPTED:
-                yield Outcome(recipient, State.ACCEPTED, self.code, provider_id=self.provider_id)
+                yield Outcome(recipient, State.ACCEPTED, self.code, provider_id=known)
             else:
                 yield Outcome(recipient, self.state, self.code, None, self.text, self.about)
 
@@ -118,6 +130,11 @@ def of_response(response: Response, text: str, *, repeatable: bool = False) -> V
     if 300 <= status < 400:
         text = "it redirects to another URL, to which no key is sent. Check MAIL_API_URL"
         return Verdict(state=State.REFUSED, text=text, code=status, about=About.ACCOUNT)
+    if status == 402:
+        return later(response, text or "it wants to be paid", LONGEST_REST)
+    if status in _OF_ACCOUNT:
+        said = text or _OF_ACCOUNT[status]
+        return Verdict(state=State.REFUSED, text=said, code=status, about=About.ACCOUNT)
     if 400 <= status < 500:
         return Verdict(state=State.REFUSED, text=text, code=status)
     if not response.whole:
@@ -208,8 +225,8 @@ def text_in(found: dict[str, t.Any], *names: str) -> str:
 
 def seconds_of(retry_after: str) -> float:
     """Read Retry-After (RFC 9110 section 10.2.3), seconds or a date; 0 if it says neither."""
-    if re.fullmatch("[0-9]{1,9}", retry_after.strip()):
-        return min(float(retry_after), LONGEST_REST)
+    if re.fullmatch("[0-9]+", retry_after.strip()):
+        return min(float(retry_after), LONGEST_REST)  # of too many digits, float makes infinity
     import email.utils
 
     try:

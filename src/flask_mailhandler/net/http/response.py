@@ -18,6 +18,7 @@ from collections.abc import Mapping
 _MAX_HEADS = 1 << 18
 _INTERIM = re.compile(rb"HTTP/1\.[0-9] (1[0-9]{2})(?: [^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
 _INTERIM_BEGINS = re.compile(rb"HTTP/1\.[0-9] 1[0-9]{2}[ \r\n]")
+_FOLD = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 # The octets after which it is known whether a response is interim.
 _DECIDED = len(b"HTTP/1.1 100 ")
 
@@ -65,14 +66,20 @@ class Octets:
         return self
 
     def readline(self, limit: int) -> bytes:
-        """Return the octets up to a line feed, the limit, or the end."""
+        """Return the octets up to a line feed, the limit, or the end.
+
+        The parser keeps spaces at the end of a line, and a coding or a length with one is another
+        for it. They are not part of a value (RFC 9112 section 5).
+        """
         searched = 0
         while (end := self._buffer.find(b"\n", searched) + 1) == 0:
             searched = len(self._buffer)
             if searched >= limit or not self._more():
                 end = searched
                 break
-        return self._taken(min(end, limit))
+        line = self._taken(min(end, limit))
+        said = line.rstrip(b" \t\r\n")
+        return said + b"\r\n" if said and line.endswith(b"\n") else line
 
     def read(self, size: int) -> bytes:
         """Return so many octets, or fewer at the end."""
@@ -160,8 +167,8 @@ def _check_length(response: http.client.HTTPResponse) -> None:
 
 def _fields(response: http.client.HTTPResponse) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, value in response.getheaders():
-        known = found.get(name.lower())
+    for name, folded in response.getheaders():
+        known, value = found.get(name.lower()), _FOLD.sub(" ", folded)
         found[name.lower()] = value if known is None else f"{known}, {value}"
     return found
 

@@ -27,6 +27,7 @@ from ...report import Report
 from .. import lease
 from ..lease import Lease
 from ..lease import Renewal
+from ..outcomes import storable
 from ..retry import AFTER_LOGIN
 from ..retry import backoff
 from ..retry import LONGEST_PAUSE
@@ -268,7 +269,7 @@ class AccountSender:
                 seconds = max(seconds, error.retry_after or 0.0)
             if rest is not None:  # until the first account of its group is tried again
                 seconds = rest
-            return Pause(now + seconds, times, str(error))
+            return Pause(now + seconds, times, storable(str(error)))
 
         until = self._store.alter_pause(self.account, pause).until
         self._app_access.paused(self.account, error)

@@ -260,6 +260,7 @@ class Attempt:
         recipients = outcomes.merged(
             sending.recipients,
             report.outcomes,
+            announced=sending.announced,
             put_off=put_off,
             safe_until=report.safe_until,
             known_to=self._senders.repeatable(report.account, sending.row.message_id)[0],

@@ -16,6 +16,7 @@ from ...handlers.failover.choice import Choice
 from ...handlers.failover.handler import FailoverEmailHandler
 from ...handlers.failover.health import Down
 from ..outcomes import from_json
+from ..outcomes import storable
 from ..stored_message import read_options
 from ..stores.base import Pause
 from .senders import OneSender
@@ -150,7 +151,7 @@ class GroupSenders(OneSender):
         pause = Pause()
         if state is not None:
             left = min(state.until - time.monotonic(), LONGEST_DOWN)
-            pause = Pause(self._store.now() + left, state.times, state.why)
+            pause = Pause(self._store.now() + left, state.times, storable(state.why))
         retrying(lambda: self._store.alter_pause(SHARED + name, lambda before: pause))
         self._resting.seen[name] = pause.until, pause.times
 

@@ -12,11 +12,14 @@ import typing as t
 
 import pytest
 from flask import Flask
+from opentelemetry import metrics
 from opentelemetry import trace
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.trace import NoOpTracerProvider
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace import StatusCode
 from quart import Quart
@@ -655,11 +658,52 @@ def test_without_opentelemetry() -> None:
     assert "ConfigurationError: MAIL_TELEMETRY" in done.stderr
 
 
-def test_without_an_sdk(scripted: Scripted) -> None:
-    """With the API alone, nothing is reported and mail is sent."""
-    app, mail = mail_of(scripted(), True)
+_NO_OP: dict[str, object] = {
+    "tracer_provider": NoOpTracerProvider(),
+    "meter_provider": NoOpMeterProvider(),
+}
+
+
+@pytest.mark.parametrize("value", [True, _NO_OP])
+def test_without_an_sdk(scripted: Scripted, value: object) -> None:
+    """With the API alone, mail is sent, and nothing is noted that nobody would read."""
+    app, mail = mail_of(scripted(), value)
 
     with app.app_context():
         assert mail.send(letter()).ok
 
-    assert not trace.get_current_span().is_recording()
+    telemetry = registration_of(app).telemetry
+    assert telemetry is not None
+    assert telemetry.sums.tally.sums() == {}
+
+
+@pytest.mark.parametrize("part", ["tracer_provider", "meter_provider"])
+def test_one_without_the_other(scripted: Scripted, observed: Observed, part: str) -> None:
+    """There may be traces without metrics, and metrics without traces."""
+    app, mail = mail_of(scripted(), {**_NO_OP, part: observed.key[part]})
+
+    with app.app_context():
+        mail.send(letter())
+
+    assert ("send default" in observed.names) is (part == "tracer_provider")
+    assert ("mailhandler.recipients" in observed.points()) is (part == "meter_provider")
+
+
+def test_an_sdk_that_is_set_up_later(scripted: Scripted) -> None:
+    """What is sent after a process has set the global providers is reported to them, though the
+    app was loaded before, and has sent mail."""
+    app, mail = mail_of(scripted(), True)
+
+    def set_up() -> object:
+        with app.app_context():
+            mail.send(letter())
+            observed = Observed()
+            trace.set_tracer_provider(observed.tracer_provider)
+            metrics.set_meter_provider(observed.meter_provider)
+            mail.send(letter())
+        return observed.names, observed.points()["mailhandler.recipients"]
+
+    names, recipients = t.cast("tuple[list[str], object]", in_child(set_up))
+
+    assert names.count("send default") == 1
+    assert recipients == {("accepted", "default"): 1}

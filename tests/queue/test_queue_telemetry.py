@@ -9,6 +9,7 @@ import typing as t
 import pytest
 from opentelemetry.trace import SpanKind
 
+from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.queue.row import RowState
 from observing import Observed
 from queueing import alter
@@ -151,6 +152,16 @@ def test_pauses(tmp_path: Path, scripted: Scripted, observed: Observed) -> None:
 
     assert points["mailhandler.queue.pauses"] == {("ConnectError", "default"): 1}
     assert points["mailhandler.queue.attempts"] == {("waiting", "default"): 1}
+
+
+def test_a_worker_without_an_sdk(tmp_path: Path, scripted: Scripted) -> None:
+    """With the API alone, a worker sends, and notes nothing that nobody would read."""
+    with shop(tmp_path, scripted(), MAIL_TELEMETRY=True) as here:
+        here.mail.send_later(letter())
+        assert here.queue.run_once() == 1
+        telemetry = registration_of(here.app).telemetry
+        assert telemetry is not None
+        assert telemetry.sums.tally.sums() == {}
 
 
 def test_nothing_is_created_to_be_counted(tmp_path: Path, observed: Observed) -> None:

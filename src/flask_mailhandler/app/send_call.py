@@ -54,7 +54,7 @@ class SendCall:
             timeout=timeout,
             before=registration.before,
         )
-        if (telemetry := registration.telemetry) is not None:
+        if (telemetry := registration.telemetry) is not None and telemetry.is_heard:
             self._prepare, self._observe, self._tell = telemetry.around_call(
                 using or DEFAULT, self.handler, self._prepare, self._observe, self._tell
             )

@@ -39,7 +39,7 @@ if t.TYPE_CHECKING:
 
 
 class Untraced(nullcontext[None]):
-    """Stands in for a :class:`.Batch` if MAIL_TELEMETRY is off."""
+    """Stands in for a :class:`.Batch` if nothing is reported."""
 
     def __init__(self, observe: Observe) -> None:
         super().__init__()
@@ -131,9 +131,9 @@ class AppAccess:
 
     def batch(self, account: str, handler: EmailHandler, rows: Sequence[Row]) -> Batch | Untraced:
         """Return what reports the rows that a worker sends together."""
-        if (telemetry := self._registration.telemetry) is None:
-            return Untraced(self.observe)
-        return telemetry.batch(account, handler, rows, self.observe)
+        if (telemetry := self._registration.telemetry) is not None and telemetry.is_heard:
+            return telemetry.batch(account, handler, rows, self.observe)
+        return Untraced(self.observe)
 
     def paused(self, account: str, error: MailError) -> None:
         """Count the pause of an account, if MAIL_TELEMETRY is set."""

@@ -35,6 +35,8 @@ SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
 """The version of the semantic conventions whose names are used."""
 _CARRIER = TraceContextTextMapPropagator()
 _LONGEST = 1000
+_NO_OP = (trace.NoOpTracerProvider, metrics.NoOpMeterProvider)
+_OF_THE_API = ("opentelemetry.trace", "opentelemetry.metrics")
 
 
 def tracer(provider: TracerProvider | None) -> Tracer:
@@ -45,6 +47,20 @@ def tracer(provider: TracerProvider | None) -> Tracer:
 def meter(provider: MeterProvider | None) -> Meter:
     """Return the meter of this package."""
     return metrics.get_meter(NAME, _version(), provider, SCHEMA)
+
+
+def are_heard(traces: TracerProvider | None, numbers: MeterProvider | None) -> bool:
+    """Whether one of the providers reports anything now. None is the global one."""
+    return _is_heard(traces, trace.get_tracer_provider) or _is_heard(
+        numbers, metrics.get_meter_provider
+    )
+
+
+def _is_heard(given: object, globally: Callable[[], object]) -> bool:
+    if given is not None:
+        return not isinstance(given, _NO_OP)
+    # Until the app sets a global one, the API returns one of its own.
+    return not type(globally()).__module__.startswith(_OF_THE_API)
 
 
 def _version() -> str:

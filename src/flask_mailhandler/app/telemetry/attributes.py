@@ -41,6 +41,10 @@ TYPE = "messaging.operation.type"
 
 PHASES: dict[Phase, str] = {phase: phase.name.lower() for phase in Phase}
 """The names of the phases."""
+PHASE_TIMES: dict[Phase, str] = {
+    phase: f"mailhandler.phase.{name}.time" for phase, name in PHASES.items()
+}
+"""The attributes that say how long each phase took."""
 ACCEPTED: str = State.ACCEPTED.value
 _SYSTEMS = {place: name for name, place in reversed(BUILT_IN.items())}
 _SYSTEMS["flask_mailhandler.handlers.failover.handler:FailoverEmailHandler"] = "failover"

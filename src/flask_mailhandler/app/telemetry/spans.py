@@ -14,7 +14,7 @@ from .attributes import failure
 from .attributes import MESSAGE_ID
 from .attributes import of_outcomes
 from .attributes import OWN_ID
-from .attributes import PHASES
+from .attributes import PHASE_TIMES
 from .attributes import SENDER
 from .timeline import SESSION
 from .timeline import steps
@@ -32,6 +32,7 @@ if t.TYPE_CHECKING:
     from .timeline import Timeline
 
 _CLIENT = api.SpanKind.CLIENT
+_MAIL = PHASE_TIMES[Phase.MAIL]
 
 
 class Spans:
@@ -87,18 +88,15 @@ class Spans:
         within = api.trace.set_span_in_context(span)
         if timeline.prepared is not None:
             self._child("prepare", within, timeline.began, timeline.prepared, None)
-        done = [*steps(timeline, end)]
+        done = steps(timeline, end)
         for step in done:
             self._step(within, step, failed if step is done[-1] else "")
         return within
 
     def _step(self, within: Context, step: Step, failed: str) -> None:
         """Make the span of a connection that was opened, or of a transaction over it."""
-        about: Attributes = {
-            f"mailhandler.phase.{PHASES[phase]}.time": took / 1e9
-            for phase, took in step.phases.items()
-        }
-        name = TRANSACTION if Phase.MAIL in step.phases else self._sending.transaction
+        about: Attributes = {**step.times}
+        name = TRANSACTION if _MAIL in about else self._sending.transaction
         if step.name == SESSION:
             name = SESSION
             about |= self._sending.server

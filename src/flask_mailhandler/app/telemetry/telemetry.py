@@ -39,10 +39,21 @@ class Telemetry:
     """
 
     def __init__(self, app: str, providers: Providers) -> None:
+        self._providers = providers
+        self._is_heard = False
         self.guard: Guard = Guard()
         self.tracer: Tracer = api.tracer(providers.tracer_provider)
         self.sums: Sums = Sums(app, providers.meter_provider, self.guard)
         self.duration: Histogram = make_instruments(self.sums)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anything is reported. Until the app sets up an SDK, nothing is noted either."""
+        # A provider is never taken away again.
+        if not self._is_heard:
+            given = self._providers
+            self._is_heard = api.are_heard(given.tracer_provider, given.meter_provider)
+        return self._is_heard
 
     def around_call(
         self,

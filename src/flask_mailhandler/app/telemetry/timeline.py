@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from collections.abc import Iterator
+from itertools import pairwise
 
 from ...phase import Phase
+from .attributes import PHASE_TIMES
 
 if t.TYPE_CHECKING:
     from .api import Context
 
 SESSION, TRANSACTION = "session", "transaction"
 _LAST_OF_SESSION = Phase.AUTH
+_CONNECT = Phase.CONNECT
 _DONE = Phase.DONE
 
 
@@ -54,32 +56,27 @@ class Step:
     ended: int
     last: Phase
     """The phase that it has come to."""
-    phases: dict[Phase, int]
-    """The nanoseconds of each."""
+    times: dict[str, float]
+    """The seconds of each phase, as attributes."""
 
 
-def steps(timeline: Timeline, end: int) -> Iterator[Step]:
-    """Yield the steps of a message.
+def steps(timeline: Timeline, end: int) -> list[Step]:
+    """Return the steps of a message.
 
     A transaction begins with a phase that is not after the one before it. Its phases may overlap
     with those of another message: an envelope is sent while the server works on a content.
     """
+    found: list[Step] = []
     step: Step | None = None
-    phases = timeline.phases
-    for number, (phase, began) in enumerate(phases):
-        following = phases[number + 1][1] if number + 1 < len(phases) else end
+    for (phase, began), (_, ended) in pairwise((*timeline.phases, (_DONE, end))):
         if phase is _DONE:
             continue
         name = SESSION if phase <= _LAST_OF_SESSION else TRANSACTION
-        goes_back = step is not None and (
-            phase is Phase.CONNECT or (name == TRANSACTION and phase <= step.last)
-        )
-        if step is None or step.name != name or goes_back:
-            if step is not None:
-                yield step
-            step = Step(name, began, following, phase, {})
-        step.ended = following
-        step.last = phase
-        step.phases[phase] = step.phases.get(phase, 0) + following - began
-    if step is not None:
-        yield step
+        goes_back = step is not None and name == TRANSACTION and phase <= step.last
+        if step is None or step.name != name or phase is _CONNECT or goes_back:
+            step = Step(name, began, ended, phase, {})
+            found.append(step)
+        step.ended, step.last = ended, phase
+        time = PHASE_TIMES[phase]
+        step.times[time] = step.times.get(time, 0.0) + (ended - began) / 1e9
+    return found

@@ -35,6 +35,8 @@ SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
 """The version of the semantic conventions whose names are used."""
 _CARRIER = TraceContextTextMapPropagator()
 _LONGEST = 1000
+_LONGEST_FLUSH = 5000
+"""Milliseconds for an exporter whose server hangs."""
 
 
 def tracer(provider: TracerProvider | None) -> Tracer:
@@ -45,6 +47,12 @@ def tracer(provider: TracerProvider | None) -> Tracer:
 def meter(provider: MeterProvider | None) -> Meter:
     """Return the meter of this package."""
     return metrics.get_meter(NAME, _version(), provider, SCHEMA)
+
+
+def flush(provider: object) -> None:
+    """Export what a provider holds. Those of the API alone, without an SDK, hold nothing."""
+    if (force_flush := getattr(provider, "force_flush", None)) is not None:
+        force_flush(_LONGEST_FLUSH)
 
 
 def _version() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import io
 import sys
 import threading
 import time
@@ -626,6 +627,41 @@ def test_rq(queues: list[str], redis: t.Any, tmp_path: Path, scripted: Scripted)
         assert here.states == ["sent", "waiting"]
         for queue in rq.queues.values():
             queue.connection.close()
+
+
+@pytest.mark.services
+@pytest.mark.usefixtures("no_looks")
+def test_rq_exports_with_each_job(redis: t.Any, tmp_path: Path, scripted: Scripted) -> None:
+    """Spans and metrics of a job are exported before it ends, because RQ ends its process without
+    an exit hook."""
+    from flask_rq import RQ
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import ConsoleMetricExporter
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    spans, metrics = InMemorySpanExporter(), io.StringIO()
+    tracer_provider = TracerProvider()
+    tracer_provider.add_span_processor(BatchSpanProcessor(spans, schedule_delay_millis=3_600_000))
+    reader = PeriodicExportingMetricReader(ConsoleMetricExporter(metrics), 3_600_000)
+    meter_provider = MeterProvider([reader])
+    telemetry = {"tracer_provider": tracer_provider, "meter_provider": meter_provider}
+    keys = {"RQ_CONNECTION": redis.url, "MAIL_TELEMETRY": telemetry}
+    with shop(tmp_path, scripted(), MAIL_QUEUE_ENGINE="rq", **keys) as here:
+        queue = RQ(here.app).get_queue("default")
+        queue.empty()  # type: ignore[no-untyped-call]
+        here.mail.send_later(letter())
+        here.queue.engine.close()
+
+        queue.jobs[0].perform()
+        names = [span.name for span in spans.get_finished_spans()]
+        assert "send default" in names
+        assert "messaging.client.operation.duration" in metrics.getvalue()
+        queue.connection.close()
+    tracer_provider.shutdown()
+    meter_provider.shutdown()
 
 
 # Dramatiq

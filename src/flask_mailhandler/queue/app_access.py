@@ -140,6 +140,11 @@ class AppAccess:
         if (telemetry := self._registration.telemetry) is not None:
             telemetry.paused(account, error)
 
+    def flush(self) -> None:
+        """Export what MAIL_TELEMETRY has reported, before a process ends without an exit hook."""
+        if (telemetry := self._registration.telemetry) is not None:
+            telemetry.flush()
+
     @property
     def heard(self) -> bool:
         """Whether a function of the app is called while a message is sent, or after it."""

@@ -37,6 +37,8 @@ _CARRIER = TraceContextTextMapPropagator()
 _LONGEST = 1000
 _NO_OP = (trace.NoOpTracerProvider, metrics.NoOpMeterProvider)
 _OF_THE_API = ("opentelemetry.trace", "opentelemetry.metrics")
+_LONGEST_FLUSH = 5000
+"""Milliseconds for an exporter whose server hangs."""
 
 
 def tracer(provider: TracerProvider | None) -> Tracer:
@@ -61,6 +63,12 @@ def _is_heard(given: object, globally: Callable[[], object]) -> bool:
         return not isinstance(given, _NO_OP)
     # Until the app sets a global one, the API returns one of its own.
     return not type(globally()).__module__.startswith(_OF_THE_API)
+
+
+def flush(provider: object) -> None:
+    """Export what a provider holds. Those of the API alone, without an SDK, hold nothing."""
+    if (force_flush := getattr(provider, "force_flush", None)) is not None:
+        force_flush(_LONGEST_FLUSH)
 
 
 def _version() -> str:

@@ -42,6 +42,7 @@ class Telemetry:
         self._providers = providers
         self._is_heard = False
         self.guard: Guard = Guard()
+        self._providers = providers
         self.tracer: Tracer = api.tracer(providers.tracer_provider)
         self.sums: Sums = Sums(app, providers.meter_provider, self.guard)
         self.duration: Histogram = make_instruments(self.sums)
@@ -104,3 +105,10 @@ class Telemetry:
     def event(self, kind: str) -> None:
         """Count an event that was heard of a sent message."""
         self.sums.tally.add(EVENTS, str(kind))
+
+    def flush(self) -> None:
+        """Export what was reported, in a process that ends without an exit hook."""
+        tracer = self._providers.tracer_provider or api.trace.get_tracer_provider()
+        meter = self._providers.meter_provider or api.metrics.get_meter_provider()
+        for provider in (tracer, meter):
+            self.guard.run(api.flush, provider)

@@ -38,4 +38,9 @@ class RQEngine(BrokerEngine):
 
 def send(account: str) -> None:
     """Send due mail. A worker runs this job in a context of the app."""
-    t.cast(RQEngine, current_queue().engine).answer(account)
+    queue = current_queue()
+    try:
+        t.cast(RQEngine, queue.engine).answer(account)
+    finally:
+        # RQ ends the process of a job with os._exit(), so no thread of an SDK exports later.
+        queue.app_access.flush()

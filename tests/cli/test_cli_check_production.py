@@ -497,7 +497,7 @@ def test_an_error_of_the_app(
     def broken(deployment: object) -> t.NoReturn:
         raise ValueError("hidden")
 
-    monkeypatch.setitem(CHECKLIST, "Links in mail lead to your site.", broken)  # type: ignore[arg-type]
+    monkeypatch.setitem(CHECKLIST, "Links in mail lead to your site.", broken)
     result = run(create_app(good, tmp_path))
 
     assert items(result)["Links in mail lead to your site."] == (

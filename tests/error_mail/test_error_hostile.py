@@ -304,7 +304,7 @@ def test_while_the_handlers_lock_is_held(tmp_path: Path) -> None:
 def test_flush_while_the_thread_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """flush() ends, although the thread that sends a mail waits for a lock of its caller: of
     dictConfig(), for example, which holds that of logging."""
-    monkeypatch.setattr(desk, "DRAIN", 0.01)
+    monkeypatch.setattr(desk, "PATIENCE", 0.01)
     began, released = threading.Event(), threading.Event()
     with error_shop(tmp_path, {"MAIL_HANDLER": "memory"}) as shop:
 

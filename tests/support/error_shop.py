@@ -23,7 +23,7 @@ if t.TYPE_CHECKING:
 
 OPS = "ops@example.com"
 # A busy machine may stop a thread for many seconds.
-courier.DRAIN = desk.DRAIN = background._LAST = 60.0
+courier.DRAIN = desk.PATIENCE = background._LAST = 60.0
 
 
 class ErrorShop:

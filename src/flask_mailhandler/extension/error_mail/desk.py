@@ -16,7 +16,6 @@ from .composing import summary_of
 from .composing import with_masked_titles
 from .counts import Counts
 from .courier import Courier
-from .courier import DRAIN
 from .delivery import deliver
 from .kind import key_of
 from .options import Options
@@ -29,6 +28,9 @@ if t.TYPE_CHECKING:
     from ...app.registration import Registration
     from ...templating.package_mail import PackageMail
     from .counts import Parcel
+
+PATIENCE = 10.0
+"""Seconds for which a thread waits for another one that is sending a mail."""
 
 
 class Desk:
@@ -90,7 +92,7 @@ class Desk:
         """
         # Not forever: the thread may log, and wait for the lock of logging. dictConfig() holds it
         # while it calls flush().
-        if not self._sending.acquire(timeout=DRAIN):
+        if not self._sending.acquire(timeout=PATIENCE):
             return False
         try:
             return self._send(patient, all_of_it)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import typing as t
+from email.message import EmailMessage
 
 import pytest
 
@@ -11,9 +12,11 @@ from flask_mailhandler import About
 from flask_mailhandler import Attachment
 from flask_mailhandler import DeferredError
 from flask_mailhandler import Message
+from flask_mailhandler import MessageError
 from flask_mailhandler import RefusedError
 from flask_mailhandler import State
 from providing import Case
+from providing import handler_of
 from providing import judged
 from providing import refuses
 from providing import send
@@ -62,6 +65,20 @@ def attached_to(fake: FakeProvider) -> list[tuple[str, str | None, bytes]]:
         )
         for file in files
     ]
+
+
+def test_a_group_of_the_standard_library(fake: FakeProvider) -> None:
+    """A message that cannot be written in fields is refused, and the error names a way that is not
+    the one that was tried."""
+    message = EmailMessage()
+    message["Subject"], message["From"] = "Hi", "shop@example.com"
+    message["To"] = "Friends: ann@example.com, bob@example.com;"
+    message.set_content("Hi\n")
+
+    with pytest.raises(MessageError, match=r"group 'Friends' in To.* such as one of SMTP"):
+        handler_of(fake).send([message])
+
+    assert fake.requests == []
 
 
 def test_domains_are_in_ascii(fake: FakeProvider) -> None:

@@ -87,7 +87,10 @@ def read_parts(message: MIMEMessage) -> MessageFields:
 
 def cannot_hold(what: str) -> MessageError:
     """Return the error for anything that a Message cannot hold."""
-    return MessageError(f"A Message cannot hold {what}: give send() the EmailMessage itself.")
+    return MessageError(
+        f"A Message cannot hold {what}: give send() the EmailMessage itself, and an account that"
+        " takes octets, such as one of SMTP."
+    )
 
 
 def _read(part: MIMEMessage, place: str, found: Parts, built: bool) -> None:

@@ -127,6 +127,37 @@ def test_the_thread_survives(
         assert accepted(server, 1)
 
 
+def test_a_store_that_is_down_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the store cannot be used, a worker tries it every five seconds, and logs an error each
+    time. It does not try it more often to look for the rows of dead workers."""
+    now, tried = [1000.0], list[float]()
+
+    class Clock:
+        monotonic = staticmethod(lambda: now[0])
+        time = staticmethod(time.time)
+
+    class Waiting(Bell):
+        def wait(self, seconds: float) -> bool:
+            now[0] += seconds
+            if now[0] >= 1017:
+                self.stop()
+            return self.stopped
+
+    def down(_: object) -> bool:
+        tried.append(now[0])
+        raise QueueError("the database is down")
+
+    monkeypatch.setattr(worker, "time", Clock)
+    monkeypatch.setattr("flask_mailhandler.queue.sending.upkeep.Upkeep.run", down)
+    with shop(tmp_path) as here:
+        worker.Worker(here.queue, Waiting()).run()
+
+    assert tried == [1000.0, 1005.0, 1010.0, 1015.0]
+    assert caplog.text.count("the database is down") == 4
+
+
 def test_an_app_that_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread does not keep its app alive, and ends with it."""
     monkeypatch.setattr(worker, "POLL", 0.01)

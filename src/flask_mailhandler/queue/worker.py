@@ -128,6 +128,8 @@ class Worker:
         """Wait until the bell rings, the time is over, or rows of a dead worker are found."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 and not self.bell.wait(min(left, EVERY)):
+            if time.monotonic() < self._quiet_until:
+                continue
             app = self._app_access.hold()
             try:
                 if app is None or self.upkeep.run():

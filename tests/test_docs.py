@@ -394,3 +394,19 @@ def test_the_help_of_the_command_line() -> None:
 
     commands = output[output.index("Commands:\n") :].rstrip()
     assert "\n    ".join(commands.splitlines()) in text_of("cli.rst")
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.rst")), ids=lambda page: page.name)
+def test_rows_of_simple_tables(page: Path) -> None:
+    """A line with a word in the first column begins a new row. So where the text of a first column
+    went on in a second line, that would be a row of its own, with empty cells."""
+    border, columns = re.compile(r" *=+(?: +=+)+"), list[tuple[int, int]]()
+    alone = []
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if border.fullmatch(line):
+            columns = [found.span() for found in re.finditer("=+", line)]
+        elif not line.strip():
+            columns = []
+        elif columns and line[slice(*columns[0])].strip() and not line[columns[1][0] :].strip():
+            alone.append(line)
+    assert alone == []

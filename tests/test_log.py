@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
+from flask_mailhandler import MemoryEmailHandler
+from flask_mailhandler import Message
+from flask_mailhandler.log import log_report
 from flask_mailhandler.log import masked
 
 
@@ -32,3 +37,15 @@ def test_masking_ends(piece: str) -> None:
     """Masking takes linear time, whatever a server's text is. In quadratic time, this would take
     hours."""
     assert masked(piece * 1_000_000)[:1] in ("a", '"', "\\")
+
+
+@pytest.mark.parametrize(("number", "shown"), [(1, "1 recipient"), (2, "2 recipients")])
+def test_how_many_recipients(number: int, shown: str, caplog: pytest.LogCaptureFixture) -> None:
+    """One recipient is not several."""
+    caplog.set_level(logging.INFO, "flask_mailhandler")
+    to = [f"ann{index}@example.com" for index in range(number)]
+    message = Message(from_addr="me@example.com", to=to, subject="Hi", text="x")
+
+    log_report(MemoryEmailHandler().send([message])[0], "default")
+
+    assert caplog.messages[-1].endswith(f" via default: accepted for {shown}")

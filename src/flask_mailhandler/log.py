@@ -31,7 +31,8 @@ def log_report(report: Report, using: str) -> None:
     if not total:
         return  # a before_send function stopped it, which was logged then
     if accepted == total:
-        logger.info("%s via %s: accepted for %d recipients", report.message_id, using, total)
+        what = "recipient" if total == 1 else "recipients"
+        logger.info("%s via %s: accepted for %d %s", report.message_id, using, total, what)
         return
     level = logging.WARNING if accepted else logging.ERROR
     logger.log(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 import typing as t
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -104,6 +105,30 @@ def test_every_step_over_tls(scripted: Scripted, certificates: Certificates) -> 
         "RSET",
         "QUIT",
     ]
+
+
+def test_the_order_of_the_settings(scripted: Scripted, tmp_path: Path) -> None:
+    """The server comes first, as on the page of the docs, and what other handlers have comes after
+    it. A queue that cannot be used does not widen the table."""
+    page = (Path(__file__).parents[2] / "docs" / "cli.rst").read_text(encoding="utf-8")
+    shown = page.partition("SMTPEmailHandler, chosen by MAIL_URL")[2].partition("For the whole")[0]
+    names = re.findall(r"^      (\w+) ", shown, re.M)
+    app = over(
+        scripted(),
+        username="me@example.com",
+        password="hunter2",
+        default_from="me@example.com",
+        queue=str(tmp_path / "queue.sqlite"),
+        suppressions=True,
+    )
+    (tmp_path / "queue.sqlite").write_bytes(b"Dear diary, " * 1000)
+
+    output = run(app).output
+
+    assert names[:3] == ["host", "port", "security"]
+    first = output.partition("For the whole")[0]
+    assert re.findall(r"^  (\w+) ", first, re.M) == names
+    assert re.search(r"suppressions  +unknown: see flask mail queue health  +MAIL_SUPP", output)
 
 
 def test_where_settings_come_from() -> None:

@@ -143,7 +143,7 @@ def test_a_store_that_is_down_is_left_alone(
             now[0] += seconds
             if now[0] >= 1017:
                 self.stop()
-            return False
+            return self.stopped
 
     def down(_: object) -> bool:
         tried.append(now[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import typing as t
@@ -101,7 +102,9 @@ def _apart(members: t.Iterable[InForce]) -> t.Iterator[InForce]:
 def _settings(in_force: InForce) -> t.Iterator[tuple[str, str, str]]:
     """Yield each option that has a value: its name, its value, and the key it comes from."""
     handler, sources = in_force.handler, in_force.account.sources
-    for name, option in sorted(config.options(type(handler)).items(), key=_connection_first):
+    known = config.options(type(handler))
+    for name in sorted(known, key=functools.partial(_distance, type(handler))):
+        option = known[name]
         value = getattr(handler, name)
         source = sources.get(name, "default")
         if value == option.default:
@@ -125,9 +128,10 @@ def _short(source: str, in_force: InForce) -> str:
     return source.replace(f"MAIL_ACCOUNTS[{in_force.account.name!r}]", "MAIL_ACCOUNTS[...]")
 
 
-def _connection_first(item: tuple[str, object]) -> bool:
-    """Sort the options of this kind of handler before those that every handler has."""
-    return item[0] in config.options(EmailHandler)
+def _distance(kind: type, name: str) -> int:
+    """Return how far from a kind of handler an option comes, so that what only this kind has is
+    shown first: its server."""
+    return next(number for number, cls in enumerate(kind.__mro__) if name in vars(cls))
 
 
 def _chosen(handler: SMTPEmailHandler, name: str) -> tuple[str, str, str]:

@@ -194,8 +194,8 @@ def _suppressed(mine: Registration) -> str:
 
     try:
         number = len(suppressions_of(mine))
-    except QueueError as error:
-        return f"unknown: {error}"
+    except QueueError:
+        return mine.framework.wording("unknown: see flask mail queue health")
     return f"{number} address{'' if number == 1 else 'es'}"
 
 

@@ -241,7 +241,7 @@ class Mail(Sender, LaterSender):
         return registering(self._registrations.listeners, kinds)
 
     def error_handler(
-        self, to: AddressesInput, **options: t.Unpack[ErrorMailOptions]
+        self, to: AddressesInput = (), **options: t.Unpack[ErrorMailOptions]
     ) -> ErrorMailHandler:
         """Return a handler of :mod:`logging` that mails errors. ::
 

@@ -9,7 +9,7 @@ NEW_ENOUGH := 'import sys; sys.exit(sys.version_info < (3, 11))'
 PIP_INSTALL ?= $(PY) -m pip install --quiet --disable-pip-version-check
 PYTEST_ARGS ?= -n auto --dist loadgroup
 # What limits the time of all tests, such as `timeout 60m`.
-LIMIT ?=
+LIMIT :=
 
 # Containers often set it. Without bytecode on the disk, each process that a test starts compiles
 # the package again: a second of CPU time instead of a quarter.
@@ -35,7 +35,7 @@ quick: $(VENV)/ready-dev  ## run the tests that need no other program
 
 soak: $(VENV)/ready-dev  ## send while servers fail and workers are killed at random (SEED=, MESSAGES=)
 	@$(PY) tests/tools/soak.py $(if $(SEED),--seed $(SEED)) $(if $(MESSAGES),--messages $(MESSAGES))
-	MAILHANDLER_REQUIRE_SERVICES=1 $(PY) -m pytest tests/queue/soak_*.py $(PYTEST_ARGS)
+	MAILHANDLER_REQUIRE_SERVICES=1 $(PY) -m pytest tests/queue/soak_*.py --timeout=3600 $(PYTEST_ARGS)
 
 mutants: $(VENV)/ready-dev  ## change the code at random and see whether a test notices (SEED=, NUMBER=, ONLY=)
 	@$(PY) tests/tools/mutants.py $(if $(SEED),--seed $(SEED)) $(if $(NUMBER),--number $(NUMBER)) $(if $(ONLY),--only $(ONLY))

@@ -64,7 +64,7 @@ settings.register_profile(
     "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("unhurried")
-# To run for a night: pytest --hypothesis-profile=thorough
+# To run for a night: pytest --hypothesis-profile=thorough --timeout=0
 settings.register_profile("thorough", settings(), max_examples=2000)
 
 keep_compiled()

@@ -2,7 +2,7 @@
 disagree, no recipient gets a message twice, and none is forgotten. Hypothesis makes up the steps.
 For more of them::
 
-    pytest tests/queue/test_queue_machine.py --hypothesis-profile=thorough
+    pytest tests/queue/test_queue_machine.py --hypothesis-profile=thorough --timeout=0
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import smtplib
 import socket
+import threading
 import typing as t
 
 import pytest
@@ -73,6 +74,19 @@ def test_aiosmtpd_stops(certificates: Certificates, mode: str, no_leaks: None) -
                 pass
             client = certificates.client().wrap_socket(client, server_hostname=server.host)
     client.close()
+
+
+def test_aiosmtpd_stops_in_a_handshake(certificates: Certificates, no_leaks: None) -> None:
+    """Stopping closes a connection whose client has not answered STARTTLS yet."""
+    server = AiosmtpdServer(starttls=certificates.valid).start()
+    with socket.create_connection((server.host, server.port), timeout=30) as client:
+        client.sendall(b"EHLO localhost\r\nSTARTTLS\r\n")
+        while b"Ready to start TLS" not in client.recv(1000):
+            pass
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        assert client.recv(1) == b""
+        stopping.join()
 
 
 def content(message_id: str) -> str:

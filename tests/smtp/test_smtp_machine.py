@@ -1,7 +1,7 @@
 """Whatever a program does with a handler, and a server with its connections: a machine that
 makes both up (hypothesis). More of it, for an hour or a night::
 
-    pytest tests/test_smtp_machine.py --hypothesis-profile=thorough
+    pytest tests/smtp/test_smtp_machine.py --hypothesis-profile=thorough --timeout=0
 """
 
 from __future__ import annotations

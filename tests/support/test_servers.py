@@ -27,11 +27,15 @@ from servers import Then
 from servers.dead_ends import black_hole
 from servers.dead_ends import closed_port
 from servers.dead_ends import keep_port
+from servers.http_server import HTTPServer
 from servers.plan import clients
 from servers.plan import note_strangers
+from servers.waiting import until
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable
+
+    from servers.certificates import Certificates
 
     Scripted = Callable[..., ScriptedServer]
 
@@ -279,3 +283,12 @@ def test_a_connection_to_an_earlier_server() -> None:
         assert clients(port) == 1
         note_strangers(port)
         assert clients(port) == 0
+
+
+@pytest.mark.parametrize("mode", ["plain", "tls"])
+def test_an_http_server_stops(certificates: Certificates, mode: str, no_leaks: None) -> None:
+    """Stopping closes the connection of a silent client, even in a TLS handshake."""
+    tls = certificates.valid if mode == "tls" else None
+    with socket.socket() as client, HTTPServer(lambda request: b"", tls=tls) as server:
+        client.connect(("127.0.0.1", server.port))
+        until(lambda: server.opened, 60, "the connection")

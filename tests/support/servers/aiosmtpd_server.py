@@ -139,6 +139,9 @@ class AiosmtpdServer:
             if isinstance(protocol.transport, asyncio.WriteTransport):
                 protocol.transport.abort()
         handling = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in handling:
+            # asyncio does not tell aiosmtpd of an end in the middle of a TLS handshake.
+            task.cancel()
         await asyncio.gather(*handling, return_exceptions=True)
         await server.wait_closed()
 

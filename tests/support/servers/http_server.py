@@ -112,11 +112,12 @@ class HTTPServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._accepting.join()
         self._listener.close()
-        for client in self._clients:  # a client may keep its connection
-            with contextlib.suppress(OSError):
-                client.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join()
+            while thread.is_alive():  # it may be replacing the socket with a TLS socket
+                for client in [*self._clients]:  # a client may keep its connection
+                    with contextlib.suppress(OSError):
+                        socket.socket.shutdown(client, socket.SHUT_RDWR)
+                thread.join(0.05)
         for client in self._clients:
             client.close()
 
@@ -124,6 +125,7 @@ class HTTPServer:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._clients.append(client)
                 self.opened += 1
                 thread = threading.Thread(target=self._serve, args=(client, self.opened))
                 self._threads.append(thread)
@@ -132,11 +134,14 @@ class HTTPServer:
     def _serve(self, client: socket.socket, number: int) -> None:
         try:
             with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-                if self._tls is not None:
-                    stack.callback(client.close)
-                    client = self._tls.wrap_socket(client, server_side=True)
                 stack.callback(client.close)
-                self._clients.append(client)
+                if self._tls is not None:
+                    client = self._tls.wrap_socket(
+                        client, server_side=True, do_handshake_on_connect=False
+                    )
+                    self._clients.append(client)
+                    stack.callback(client.close)
+                    client.do_handshake()
                 _Dialogue(self, client, number).run()
         finally:
             with self.changed:

@@ -515,6 +515,24 @@ def test_several_apps(scripted: Scripted, observed: Observed) -> None:
     assert observed.points()["mailhandler.recipients"] == {("accepted", "default"): 1}
 
 
+def test_apps_of_the_global_provider(scripted: Scripted) -> None:
+    """An app that names the global provider counts as well as one that leaves it out."""
+    server, observed = scripted(), Observed()
+
+    def send() -> object:
+        metrics.set_meter_provider(observed.meter_provider)
+        for value in (True, {"meter_provider": observed.meter_provider}):
+            app, mail = mail_of(server, value)
+            with app.app_context():
+                mail.send(letter())
+            made.append((app, mail))
+        return observed.points()["mailhandler.recipients"]
+
+    made: list[object] = []
+    assert in_child(send) == {("accepted", "default"): 2}
+    observed.close()
+
+
 def test_events(observed: Observed) -> None:
     """Events are counted by their kind."""
     app = Flask("shop")

@@ -116,6 +116,11 @@ def make_instruments(sums: Sums) -> Histogram:
     )
 
 
+def _in_force(provider: MeterProvider | None) -> MeterProvider:
+    """Return a provider. One app may name the global one, and another one leave it out."""
+    return api.metrics.get_meter_provider() if provider is None else provider
+
+
 def _reading(
     name: str, names: tuple[str, ...], provider: MeterProvider | None
 ) -> Callable[[CallbackOptions], Iterable[Observation]]:
@@ -125,7 +130,7 @@ def _reading(
         found: dict[tuple[str, ...], float] = {}
         for known in [*_apps]:
             sums = known()
-            if sums is None or sums.provider is not provider:
+            if sums is None or _in_force(sums.provider) is not _in_force(provider):
                 continue
             try:
                 values = sums.read(name)

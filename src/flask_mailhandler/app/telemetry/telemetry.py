@@ -42,7 +42,6 @@ class Telemetry:
         self._providers = providers
         self._is_heard = False
         self.guard: Guard = Guard()
-        self._providers = providers
         self.tracer: Tracer = api.tracer(providers.tracer_provider)
         self.sums: Sums = Sums(app, providers.meter_provider, self.guard)
         self.duration: Histogram = make_instruments(self.sums)

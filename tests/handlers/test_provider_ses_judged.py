@@ -61,7 +61,7 @@ def test_regions() -> None:
     given = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
     clients = {one: session.create_client("sesv2", region_name=one, **given) for one in regions}
 
-    homes = {one: SESEmailHandler(**{**KEYS, "region": one}).home for one in regions}
+    homes = {one: SESEmailHandler(**{**KEYS, "region": one}).base_url for one in regions}
 
     assert homes == {one: client.meta.endpoint_url for one, client in clients.items()}
     assert "eusc-de-east-1" in homes

@@ -68,6 +68,8 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
 
     provider: t.ClassVar[str]
     """Its name, for texts."""
+    home: t.ClassVar[str] = ""
+    """The URL of its own API, if it has one for all accounts."""
     spelling: t.ClassVar[Spelling | None] = None
     """What tags, metadata, tracking and streams of a message become. Without it, the provider has
     none of them."""
@@ -93,11 +95,6 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
     def batches(self, job: Job) -> Iterator[Envelope]:
         """Return the envelopes of a job's requests."""
         return job.envelope.batches(self.most_recipients)
-
-    @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
-        raise NotImplementedError
 
     def __post_init__(self) -> None:
         if self.api_key is None:
@@ -133,9 +130,14 @@ class APIEmailHandler(Connecting, metaclass=Options, abstract=True):
             )
         return {"api_key": url.username}
 
+    @property
+    def base_url(self) -> str:
+        """The URL of the API that is used, without a path: MAIL_API_URL, or the provider's own."""
+        return self.api_url or self.home
+
     def url(self, path: str) -> urllib.parse.SplitResult:
         """Return the URL of a path of the API."""
-        return urllib.parse.urlsplit((self.api_url or self.home) + path)
+        return urllib.parse.urlsplit(self.base_url + path)
 
     @property
     def pool(self) -> Pool:

@@ -93,9 +93,9 @@ class MailgunEmailHandler(APIEmailHandler):
             raise ConfigurationError("MAIL_REGION must be 'us' or 'eu' for Mailgun.")
 
     @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
-        return _HOMES[self.region or "us"]
+    def base_url(self) -> str:
+        """The URL of the API in the region, or MAIL_API_URL."""
+        return self.api_url or _HOMES[self.region or "us"]
 
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:

@@ -122,10 +122,11 @@ class SESEmailHandler(APIEmailHandler):
         self.make_ready()
 
     @property
-    def home(self) -> str:
-        """The URL of the provider's own API."""
+    def base_url(self) -> str:
+        """The URL of the API in the region, or MAIL_API_URL."""
         partition = (self.region or "").partition("-")[0]
-        return f"https://email.{self.region}.{_DOMAINS.get(partition, 'amazonaws.com')}"
+        domain = _DOMAINS.get(partition, "amazonaws.com")
+        return self.api_url or f"https://email.{self.region}.{domain}"
 
     @classmethod
     def options_of_url(cls, url: URL) -> dict[str, object]:

@@ -17,8 +17,11 @@ _ADDRESS = rf"(?s:(?:{_QUOTED}|{_WORD})@(?=[\w\[]))"
 
 
 def masked(text: str) -> str:
-    """Shorten every local part in *text*: ``ann@example.com`` becomes ``an…@example.com``."""
-    return re.sub(_ADDRESS, r"\1\3…\2@", text)
+    """Shorten every local part in *text*: ``ann@example.com`` becomes ``an…@example.com``.
+
+    A handler may have a text that UTF-8 cannot express: it is escaped.
+    """
+    return re.sub(_ADDRESS, r"\1\3…\2@", text.encode(errors="backslashreplace").decode())
 
 
 def log_report(report: Report, using: str) -> None:

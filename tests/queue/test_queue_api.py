@@ -260,7 +260,7 @@ def test_not_due_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert who(here.rows[0]) == {"b@example.com": "unknown"}
 
 
-@pytest.mark.parametrize("answer", [page(404), page(413), error(422, "validation_error", "x")])
+@pytest.mark.parametrize("answer", [page(413), error(422, "validation_error", "x")])
 def test_the_repeat_is_refused(answer: bytes, tmp_path: Path) -> None:
     """A message that may have been taken is held if the provider refuses its repeat, and the error
     says that it may have arrived."""
@@ -309,6 +309,29 @@ def test_too_late(change: t.Callable[[Shop], None], tmp_path: Path) -> None:
         assert here.states == ["held"]
         assert who(here.rows[0]) == {"b@example.com": "unknown"}
         assert len(fake.requests) == 2
+
+
+@pytest.mark.parametrize(("change", "state"), [(None, "sent"), (passed, "held"), (expired, "held")])
+def test_the_repeat_finds_no_api(
+    change: t.Callable[[Shop], None] | None, state: str, tmp_path: Path
+) -> None:
+    """A wrong URL is a fault of the account. A message that may have been taken before waits until
+    it is right again, and is held when its key is forgotten, or its time is over."""
+    manners = LOST, LOST, not_taken_and(page(404))
+    with FakeResend(*manners) as fake, shop(tmp_path, MAIL_URL=fake.mail_url) as here:
+        here.mail.send_later(letter())
+        for _ in range(2):
+            here.all_later()
+            here.queue.run_once()
+        assert here.states == ["waiting"]
+        if change is not None:
+            change(here)
+        here.all_later()
+        here.queue.run_once()
+
+        assert here.states == [state]
+        assert len(fake.taken) == 1
+        assert len(fake.requests) == (4 if state == "sent" else 3)
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,10 @@ class StrangeLogin(StrangeProvider):
             yield conclude(job, found, LoginError("Sch\u00f6n \udcf6"))
 
 
-def test_a_login_that_is_refused_strangely(tmp_path: Path) -> None:
-    """Its account is paused, and the pause says why."""
+def test_a_login_that_is_refused_strangely(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its account is paused, and the pause and the log say why."""
     with shop(tmp_path, MAIL_HANDLER=StrangeLogin) as here:
         here.mail.send_later(letter(ANN))
         here.queue.run_once()
@@ -159,6 +161,7 @@ def test_a_login_that_is_refused_strangely(tmp_path: Path) -> None:
 
         assert here.states == ["waiting"]
     assert pause.why == "Schön \\udcf6"
+    assert "is paused for 60 s: Schön \\udcf6" in caplog.text
 
 
 class StrangeRefusal(StrangeProvider):

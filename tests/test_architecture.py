@@ -17,6 +17,9 @@ import flask_mailhandler
 from flask_mailhandler import Message
 from flask_mailhandler import MessageFields
 
+# It reads the code, which is the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "flask_mailhandler"
 FILES = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py"]

@@ -19,6 +19,9 @@ from mailbox_app import app_with_mailbox
 from mailbox_app import keep
 from servers.flask_server import served
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 Headers: t.TypeAlias = "dict[str, str]"
 PATHS = ["/_mail/", "/_mail/list", "/_mail/api/messages", "/_mail/static/mailbox.js"]
 SAME = {"Origin": "http://localhost"}

@@ -27,6 +27,9 @@ from flask_mailhandler.pages.framed import has_dark
 from flask_mailhandler.pages.framed import has_remote
 from flask_mailhandler.pages.framed import MAX_IMAGES
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 LOGO = Attachment(b"\x89PNG\r\n", filename="logo.png", cid="logo@shop")
 
 

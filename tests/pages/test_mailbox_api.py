@@ -16,6 +16,9 @@ from mailbox_app import app_with_mailbox
 from mailbox_app import keep
 from mailbox_app import send
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def app(tmp_path: Path) -> Flask:

@@ -22,6 +22,9 @@ from mailbox_app import keep
 from mailbox_app import ME
 from sending import letter
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 SAME = {"Origin": "http://localhost"}
 HTML = b"Subject: x\r\nContent-Type: text/html\r\n\r\n<html><body><p>Hello</p></body></html>"
 PATHS = [

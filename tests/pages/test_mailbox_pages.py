@@ -16,6 +16,9 @@ from mailbox_app import app_with_mailbox
 from mailbox_app import keep
 from mailbox_app import send
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 ATTACK = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{7191*7**20}}{% raw %}"
 ENCODED = "=?utf-8?q?" + "".join(f"={octet:02X}" for octet in ATTACK.encode()) + "?="
 

@@ -29,6 +29,9 @@ from mailbox_app import app_with_mailbox
 from mailbox_app import handler
 from mailbox_app import keep
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 HELLO = Message(subject="Hi", text="Hello", to="ann@example.com", from_addr="me@example.com")
 
 

@@ -34,6 +34,9 @@ if t.TYPE_CHECKING:
     from queueing import Shop
     from sending import Scripted
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 EVIL = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{31337*31337}}"
 CHANGES = ["queue/2/retry", "queue/2/cancel", "queue/purge"]
 

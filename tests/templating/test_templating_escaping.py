@@ -23,6 +23,9 @@ from flask_mailhandler.plaintext.markup import events
 from mail_templates import app_with
 from mail_templates import render
 
+# Many examples, which are the same on every version of Python.
+pytestmark = pytest.mark.slow
+
 ATTACKS = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",

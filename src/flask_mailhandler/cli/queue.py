@@ -29,6 +29,7 @@ from .ask import interactive
 from .queue_choice import Choice
 from .table import print_error
 from .table import print_table
+from .table import recipient_via
 
 SENDABLE = frozenset(RowState) - {RowState.CLAIMED, RowState.SENT}
 """The states in which "retry" accepts a message."""
@@ -129,7 +130,7 @@ def show(number: int, as_json: bool) -> int:
         [
             (
                 str(item.state or "not tried"),
-                f"{item.recipient} via {item.account}" if item.account else str(item.recipient),
+                recipient_via(item.recipient, item.account),
                 " ".join(filter(None, (str(item.code or ""), item.enhanced_code, item.text))),
             )
             for item in recipients

@@ -29,9 +29,9 @@ from .ask import ask_text
 from .ask import interactive
 from .table import print_error
 from .table import print_table
+from .table import recipient_via
 
 if t.TYPE_CHECKING:
-    from ..phase import Outcome
     from ..report import Report
     from .in_force import InForce
 
@@ -162,7 +162,13 @@ def _print(report: Report, in_force: InForce, seconds: float) -> int:
         reply = " ".join(filter(None, (str(outcome.code or ""), outcome.enhanced_code)))
         # The error is printed below, so it is not repeated for each recipient.
         text = "" if outcome.text == why else outcome.text
-        rows.append((str(outcome.state), recipient_of(outcome), f"{reply} {text}".strip()))
+        rows.append(
+            (
+                str(outcome.state),
+                recipient_via(outcome.recipient, outcome.account),
+                f"{reply} {text}".strip(),
+            )
+        )
     print_table(rows)
     click.echo(f"\n{report.message_id}\n{_what_was_done(report, in_force)} in {seconds:.2f} s.")
     if report.ok:
@@ -174,13 +180,6 @@ def _print(report: Report, in_force: InForce, seconds: float) -> int:
         unset = isinstance(report.error, ConnectError) and in_force.unconfigured
         print_error(why + (in_force.not_set if unset else ""))
     return 1
-
-
-def recipient_of(outcome: Outcome) -> str:
-    """Return the recipient of an outcome, and the account that it is from if another one sent to
-    the others."""
-    via = f" via {outcome.account}" if outcome.account else ""
-    return f"{outcome.recipient}{via}"
 
 
 def _what_was_done(report: Report, in_force: InForce) -> str:

@@ -24,6 +24,11 @@ _PARTIAL = re.compile(r"sent \d+/\d+ *")
 _WIDEST = 100
 
 
+def recipient_via(recipient: str, account: str) -> str:
+    """Return a recipient, and the account that sent to it if others were sent to by another one."""
+    return f"{recipient} via {account}" if account else str(recipient)
+
+
 def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows with their columns aligned; the last column is wrapped."""
     widths = [max(len(visible(cell)) for cell in column) for column in zip(*rows, strict=True)]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
 import typing as t
 import weakref
 
 import pytest
 from blinker import NamedSignal
 from flask import Flask
+from flask import request_started
 
 from flask_mailhandler import Mail
 from flask_mailhandler import Message
 from flask_mailhandler import Phase
+from flask_mailhandler.app.current import living
 from flask_mailhandler.app.current import registration
 from flask_mailhandler.app.current import registration_of
 from flask_mailhandler.previews.preview import previews_of
@@ -79,6 +83,49 @@ def test_it_does_not_hold_the_app() -> None:
 
     assert gone() is None
     assert repr(mail) == "<Mail on no app>"
+
+
+def test_an_app_adds_no_receiver() -> None:
+    """All apps share one receiver of Flask's signal. Blinker 1.9 removes one that an app had for
+    itself when the app is collected, and fails if another thread connects one then
+    (findings/blinker-receiver-dropped-in-a-thread)."""
+    an_app()
+    before = {*request_started.receivers}
+
+    apps = [an_app() for _ in range(3)]
+
+    assert {*request_started.receivers} == before
+    for app, _ in apps:
+        assert request_started.has_receivers_for(app)
+
+
+def test_apps_of_several_threads() -> None:
+    """One thread may list the apps while another adds one."""
+    keys = weakref.WeakKeyDictionary[t.Any, int]()
+    kept = [NamedSignal(str(number)) for number in range(20_000)]
+    keys.update(dict.fromkeys(kept[:1000], 0))
+    begun, added = threading.Event(), threading.Event()
+
+    def add() -> None:
+        begun.wait(60)
+        for key in kept[1000:]:
+            keys[key] = 0
+        added.set()
+
+    thread = threading.Thread(target=add)
+    thread.start()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        begun.set()
+        while not added.is_set():
+            assert {*kept[:1000]} <= {*living(keys)}
+    finally:
+        sys.setswitchinterval(interval)
+        thread.join()
+    del kept[1:]
+    gc.collect()
+    assert living(keys) == kept
 
 
 def test_observers(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing as t
+import weakref
 
 from .framework import current_app_object
 
@@ -11,6 +12,7 @@ if t.TYPE_CHECKING:
 
     from .registration import Registration
 
+T = t.TypeVar("T")
 NAME = "mailhandler"
 """Where an app stores its Mail: ``app.extensions[NAME]``."""
 REGISTRATION = "mailhandler.registration"
@@ -65,3 +67,9 @@ def current_placeholders() -> tuple[str, ...]:
     ``flask mail catch``, has none."""
     found: Registration | None = app_in_context().extensions.get(REGISTRATION)
     return () if found is None else found.settings.placeholders
+
+
+def living(keys: weakref.WeakKeyDictionary[T, t.Any]) -> list[T]:
+    """Return the keys that are alive. Another thread may add one meanwhile; a loop over the
+    dictionary itself would raise an error then."""
+    return [key for reference in keys.keyrefs() if (key := reference()) is not None]

@@ -15,6 +15,8 @@ if t.TYPE_CHECKING:
     from werkzeug.sansio.response import Response
 
 Function: t.TypeAlias = "Callable[..., t.Any]"
+AT_REQUESTS = "mailhandler.at_requests"
+"""Where an app stores what to call at the start of its requests."""
 
 
 class Framework:
@@ -29,18 +31,10 @@ class Framework:
         """Return a text that names the command ``flask`` or the variables that configure it."""
         return text
 
-    def at_requests(self, app: t.Any, function: Callable[[], bool]) -> Function:
-        """Call a function at the start of each request, until it returns True.
-
-        :return: What the caller stores, because the signal holds it weakly.
-        """
-
-        def start(sender: Flask, **extra: object) -> None:
-            if function():
-                flask.request_started.disconnect(start, sender)  # not app: this must not hold it
-
-        flask.request_started.connect(start, app)
-        return start
+    def at_requests(self, app: t.Any, function: Callable[[], bool]) -> None:
+        """Call a function at the start of each request, until it returns True."""
+        app.extensions[AT_REQUESTS] = function
+        flask.request_started.connect(_request_starts, app)
 
     @property
     def context_ends(self) -> NamedSignal:
@@ -102,6 +96,13 @@ class Framework:
 
     def check_blocking(self, app: t.Any) -> None:
         """Warn if a send would block the event loop of the app."""
+
+
+# One receiver for all apps. If each app had its own, blinker would remove it when the app is
+# dropped, in any thread, and would raise an error if another thread connects at that moment.
+def _request_starts(sender: Flask, **extra: object) -> None:
+    if sender.extensions[AT_REQUESTS]():
+        flask.request_started.disconnect(_request_starts, sender)
 
 
 FLASK = Framework()

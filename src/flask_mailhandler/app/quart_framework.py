@@ -33,6 +33,7 @@ from ..errors import ConfigurationError
 from ..errors import MailWarning
 from ..testing.one_click import post_octets
 from ..testing.one_click import post_one_click
+from .flask_framework import AT_REQUESTS
 from .flask_framework import Framework
 from .flask_framework import Function
 from .other_extension import outside
@@ -61,14 +62,9 @@ class QuartFramework(Framework):
         text = _COMMAND.sub("quart mail", text)
         return text.replace("FLASK_MAIL_", "QUART_MAIL_")
 
-    def at_requests(self, app: Quart, function: Callable[[], bool]) -> Function:
-        # Quart would call an ordinary function in a thread, and the request would wait for one.
-        async def start(sender: Quart, **extra: object) -> None:
-            if function():
-                quart.request_started.disconnect(start, sender)
-
-        quart.request_started.connect(start, app)
-        return start
+    def at_requests(self, app: Quart, function: Callable[[], bool]) -> None:
+        app.extensions[AT_REQUESTS] = function
+        quart.request_started.connect(_request_starts, app)
 
     @property
     def context_ends(self) -> NamedSignal:
@@ -157,6 +153,13 @@ def complete(work: Coroutine[t.Any, t.Any, T], context: contextvars.Context) -> 
     # A thread has one running loop at most.
     with ThreadPoolExecutor(1, "mail-quart") as thread:
         return thread.submit(run).result()
+
+
+# See flask_framework. Quart would call an ordinary function in a thread, and the request would wait
+# for one.
+async def _request_starts(sender: Quart, **extra: object) -> None:
+    if sender.extensions[AT_REQUESTS]():
+        quart.request_started.disconnect(_request_starts, sender)
 
 
 class _OneThreadLoop(asyncio.SelectorEventLoop):

@@ -13,6 +13,7 @@ from flask.globals import app_ctx
 
 from ..message.given import Before
 from .current import app_in_context
+from .current import living
 from .current import REGISTRATION
 from .framework import current_app_object
 
@@ -133,7 +134,7 @@ class Registrations:
 
     def names(self) -> list[str]:
         """Return the names of the apps."""
-        return sorted(app.name for app in self._by_app)
+        return sorted(app.name for app in living(self._by_app))
 
     def __iter__(self) -> Iterator[Registration]:
-        return iter([*self._by_app.values()])
+        return iter([self._by_app[app] for app in living(self._by_app)])

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from ..app.current import AT_SHUTDOWN
+from ..app.current import living
 from ..app.no_sending import refuse
 from ..app.registrations import MailBase
 from ..errors import MessageError
@@ -182,14 +183,15 @@ def start_with_requests(app: App, mine: Registration) -> None:
         return queue.store.begun
 
     def end() -> None:
-        for desk in [*mine.edges.get(AT_SHUTDOWN, ())]:
-            desk.drain()  # it may queue mail
+        if AT_SHUTDOWN in mine.edges:
+            for desk in living(mine.edges[AT_SHUTDOWN]):
+                desk.drain()  # it may queue mail
         if "queue" in mine.edges:
             _queue_of(mine).engine.drain()
 
     if mine.settings.queue.queue_engine not in _OWN_ENGINES:
         _ = _queue_of(mine).engine
-    mine.edges["queue start"] = mine.framework.at_requests(app, start)
+    mine.framework.at_requests(app, start)
     mine.framework.at_shutdown(app, end)
     mine.keep_events = _keep_events
     if mine.telemetry is not None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from flask.sansio.app import App
 
 from ...app.current import AT_SHUTDOWN
+from ...app.current import living
 from ...app.framework import current_app_object
 from ...app.framework import itself
 from ...app.no_sending import is_preview
@@ -55,7 +56,7 @@ class ErrorMailHandler(logging.Handler):
         # Without the addresses: a record keeps it, and may be written to a log with all it has.
         about = repr(([*options.to], options.using)).encode("utf-8", "backslashreplace")
         self._desk_name = f"error mail {hashlib.sha256(about).hexdigest()[:16]}"
-        self._desks: weakref.WeakSet[Desk] = weakref.WeakSet()
+        self._desks: weakref.WeakKeyDictionary[Desk, None] = weakref.WeakKeyDictionary()
 
     def handle(self, record: logging.LogRecord) -> t.Any:
         """Emit a record that passes the filters.
@@ -102,8 +103,8 @@ class ErrorMailHandler(logging.Handler):
         desk = mine.scope.get(self._desk_name)
         if desk is None:
             desk = mine.scope.setdefault(self._desk_name, Desk(mine, self._options, self._mails))
-            mine.edges.setdefault(AT_SHUTDOWN, weakref.WeakSet()).add(desk)
-        self._desks.add(desk)
+            mine.edges.setdefault(AT_SHUTDOWN, weakref.WeakKeyDictionary())[desk] = None
+        self._desks[desk] = None
         desk.add(record, app)
 
     def _registration(self) -> Registration | None:
@@ -123,7 +124,7 @@ class ErrorMailHandler(logging.Handler):
         """
         token = SENDING.set(True)
         try:
-            for desk in [*self._desks]:
+            for desk in living(self._desks):
                 desk.flush()
         except Exception as error:
             tell(f"errors could not be mailed: {type(error).__name__}: {error}")
@@ -132,7 +133,7 @@ class ErrorMailHandler(logging.Handler):
 
     def close(self) -> None:
         """Mail what waits, and end the thread."""
-        for desk in [*self._desks]:
+        for desk in living(self._desks):
             desk.drain()
         super().close()
 

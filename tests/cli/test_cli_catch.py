@@ -69,6 +69,7 @@ def start(
     return program, int(found[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_keeps_and_tells(tmp_path: Path, number: signal.Signals) -> None:
     """Each message is stored and printed on its own line, safe for the terminal; Ctrl-C and SIGTERM

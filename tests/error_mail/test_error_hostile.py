@@ -210,6 +210,7 @@ def test_a_large_variable(kind: Callable[[t.Any], object]) -> None:
     assert len(shown) < 1000
 
 
+@pytest.mark.slow
 def test_large_requests(tmp_path: Path, untraced: None) -> None:
     """A client cannot make the mail large."""
     form = {f"field {number} {'x' * 500}": "y" * 5000 for number in range(200)}

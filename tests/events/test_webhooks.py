@@ -442,6 +442,7 @@ WILD: list[t.Any] = [None, True, 17, -1.5, 1e308, "", "x" * 5000, "\x00\x1b[2J\u
 WILD += [[[]], {"a": {"b": 1}}, ["\ud800", {"x": None}], "2026-13-45", "0001-01-01T00:00+23:59"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("provider", NAMES)
 def test_wild_values(provider: str) -> None:
     """A value of a wrong type, or one that cannot be shown, is left out or made safe to show."""

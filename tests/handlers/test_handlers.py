@@ -119,6 +119,7 @@ def _write_many(folder: str) -> None:
     FileEmailHandler(folder=folder).send(FULL.replace() for _ in range(20))
 
 
+@pytest.mark.slow
 def test_many_writers(tmp_path: Path) -> None:
     """Several processes write into one folder and lose nothing."""
     context = multiprocessing.get_context("spawn")

@@ -93,6 +93,7 @@ def test_dkimpy_verifies(name: str) -> None:
 TEXT = st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=300)
 
 
+@pytest.mark.slow
 @given(TEXT, TEXT, st.text(alphabet=" \t\nab.", max_size=200))
 def test_any_message(subject: str, html: str, text: str) -> None:
     """Any message that can be rendered verifies."""

@@ -27,7 +27,7 @@ if t.TYPE_CHECKING:
     from servers.exim import Exim
     from servers.postfix import Postfix
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("untraced")]
 
 CASES: dict[str, dict[str, t.Any]] = {
     "plain": {},

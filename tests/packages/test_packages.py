@@ -31,6 +31,7 @@ EXPECTED = {
 
 
 @pytest.mark.services
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(("program", "way"), EXPECTED)
 def test_the_package_sends(program: str, way: str, packages: PackageVenv) -> None:
     """With ``install()``, with our state in ``app.extensions["mail"]`` and the package's own

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("untraced")]
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo"
 DESKTOP, PHONE = SIZES["desktop"], SIZES["phone"]

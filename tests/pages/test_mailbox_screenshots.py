@@ -30,7 +30,7 @@ if t.TYPE_CHECKING:
     from flask import Flask
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("untraced")]
 
 
 def shop(folder: Path) -> Flask:

@@ -26,7 +26,7 @@ if t.TYPE_CHECKING:
 
     from flask_mailhandler import Mail
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("untraced")]
 
 MAIL = """{% extends "mailhandler/layout.html" %}
 {% set accent = "#8a3b12" %}

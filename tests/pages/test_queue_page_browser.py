@@ -32,7 +32,7 @@ if t.TYPE_CHECKING:
     from queueing import Shop
     from sending import Scripted
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("untraced")]
 
 # Milliseconds.
 PATIENCE = 60_000

@@ -28,7 +28,7 @@ if t.TYPE_CHECKING:
 
     from queueing import Shop
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.usefixtures("untraced")]
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ if t.TYPE_CHECKING:
     from servers.actions import Action
     from servers.connection import Connection
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("untraced")]
 
 NO_LOOKS = """
 lookout.EVERY = lookout.UNDER_WAY = 3000.0

@@ -127,6 +127,7 @@ def gunicorn(folder: Path, server: ScriptedServer, queue: str = "sqlite") -> Ite
 
 
 @pytest.mark.services
+@pytest.mark.usefixtures("untraced")
 def test_the_whole_server_is_killed(tmp_path: Path, scripted: Scripted, place: Place) -> None:
     """F-95, F-97, F-100: no message that workers forked from a loaded app have queued is lost or
     sent twice, although the whole server is killed twice. The rest is sent after the next

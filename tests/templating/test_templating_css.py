@@ -250,6 +250,7 @@ TAGS = st.lists(
 ).map("".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.lists(st.tuples(SELECTORS, BLOCKS), max_size=4), TAGS)
 def test_any_css(rules: list[tuple[str, str]], tags: str) -> None:

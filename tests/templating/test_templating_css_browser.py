@@ -20,7 +20,7 @@ if t.TYPE_CHECKING:
     from playwright.sync_api import Browser
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("untraced")]
 
 WIDE, NARROW = (1100, 900), (360, 640)
 TEMPLATES = [

@@ -3,7 +3,7 @@
 # mailbox is gone. One guesses that the other two get the mail, because RCPT is answered for each recipient (RFC 5321
 # section 3.3), and because Sendmail and Postfix treat each on its own, as Python's smtplib does. But the small programs
 # of Debian that take the place of sendmail give up the message: with msmtp, ssmtp, nullmailer, esmtp and s-nail, nobody
-# gets it. If the server only defers one of them (450), the other two wait with it. One call for each recipient avoids it.
+# gets it. If the server only defers one of them (450), the others wait with it. One call for each recipient avoids it.
 set -euo pipefail
 folder=$(mktemp -d)
 server=

@@ -2,8 +2,8 @@
 # yagmail calls smtplib, which raises SMTPServerDisconnected if the server takes a mail and its answer is lost. One
 # guesses that yagmail raises it too, or at least that it does not repeat a mail that may have been taken. But it
 # connects again and sends it three times within ten seconds, and then send() returns False instead of raising an
-# error. A program that looks for exceptions takes the mail for sent; one that looks at the result takes it for not sent,
-# and sends it once more. So a server or a proxy that goes away after the end of data makes three mails of one.
+# error. A program that looks for exceptions takes the mail for sent; one that looks at the result takes it for not
+# sent, and sends it once more. So a server or a proxy that goes away after the end of data makes three mails of one.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -77,7 +77,7 @@ def run(actor):
     ends.clear()
     actor.send()
     broker.join("default", fail_fast=False, timeout=60_000)
-    print(f"{actor.actor_name}: {len(mails)} mails for one message; how each call ended, and if after the answer: {ends}")
+    print(f"{actor.actor_name}: {len(mails)} mails for one message; ends of its calls, and if after the answer: {ends}")
     return len(mails), set(ends)
 
 

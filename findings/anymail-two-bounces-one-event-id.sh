@@ -3,8 +3,8 @@
 # which "can be used to avoid processing the same event twice", as its documentation says. One guesses that the two
 # events of a message that bounced at two recipients have two of them. But Amazon SES tells both in one notification,
 # and Anymail 15.2 uses its identifier for each of the events that it makes of it. A receiver that follows the
-# documentation takes the second bounce for the first one told again: that recipient is never marked, and gets mail
-# until SES has had enough. The same holds for "Delivery" and "Complaint". The pair of event_id and recipient is unique.
+# documentation takes the second bounce for the first one told again: that recipient is never marked, and goes on to
+# get mail. The same code makes the events of "Delivery" and "Complaint". Use the pair of event_id and recipient.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # An actor of Dramatiq sends a mail, and has a time limit, so that a slow server does not hold the worker. One guesses
-# that the limit ends the wait: the mail may be lost or doubtful, and the thread is free after a second. But Dramatiq
-# can raise an exception in a thread only when Python runs there again (its guide says "best-effort"), and a thread
-# that waits for a socket does so when the answer has come. So the limit does not shorten the wait, and it is the
-# server's "250 OK", with which the mail is sent for good, that lets TimeLimitExceeded fail the actor. It counts as any
-# failure: the message goes back to the queue, and the mail is sent again, each time with the same end. An actor with
-# max_retries=3 sends four mails; the default is 20. A timeout of the socket below the time limit ends the wait, and
-# throws=TimeLimitExceeded ends the repeats.
+# that the limit ends the wait, or, who has read that it "can't cancel system calls", that it comes too late and does
+# no harm. But it does: the exception is set in the thread, which sees it when the wait for the socket is over. So it is
+# the server's "250 OK", with which the mail is sent for good, that lets TimeLimitExceeded fail the actor. It counts as
+# any failure: the message goes back to the queue, and the mail is sent again, each time with the same end. An actor
+# with max_retries=3 sends four mails; the default is 20. A timeout of the socket below the time limit ends the wait,
+# and throws=TimeLimitExceeded ends the repeats.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -2,8 +2,8 @@
 # An app, or cron, passes a mail to three people to the program "sendmail", and the server refuses one of them: the
 # mailbox is gone. One guesses that the other two get the mail, because RCPT is answered for each recipient (RFC 5321
 # section 3.3), and because Sendmail and Postfix treat each on its own, as Python's smtplib does. But the small programs
-# of Debian that take the place of sendmail give up the message: with msmtp, ssmtp, nullmailer, esmtp and s-nail, nobody
-# gets it. If the server only defers one of them (450), the others wait with it. One call for each recipient avoids it.
+# of Debian that take the place of sendmail give up the message: with msmtp, nullmailer, esmtp and s-nail, nobody gets
+# it. If the server only defers one of them (450), the others wait with it. One call for each recipient avoids it.
 set -euo pipefail
 folder=$(mktemp -d)
 server=
@@ -14,7 +14,7 @@ tidy() {
 }
 trap tidy EXIT
 cd "$folder"
-apt-get -q -y download 'msmtp=1.8.23*' 'ssmtp=2.64*' 'nullmailer=1:2.2*' 'esmtp=1.2*' 's-nail=14.9.24*' \
+apt-get -q -y download 'msmtp=1.8.23*' 'nullmailer=1:2.2*' 'esmtp=1.2*' 's-nail=14.9.24*' \
     libesmtp6 libgsasl18 libgssglue1 libidn12 libntlm0 libsecret-1-0 >/dev/null 2>&1
 for package in *.deb; do
     dpkg -x "$package" root
@@ -64,12 +64,11 @@ for _ in $(seq 300); do [ ! -e port ] || break; sleep 0.1; done
 port=$(cat port)
 people=(ann@example.com gone@example.com bob@example.com)
 printf '%s\n' 'From: shop@example.com' 'To: list@example.com' 'Subject: Hi' '' 'Hello' >mail
-printf '%s\n' "mailhub=127.0.0.1:$port" hostname=shop.example >ssmtp.conf
 printf '%s\n' "hostname = 127.0.0.1:$port" 'starttls = disabled' >esmtprc
 (printf '%s\n' shop@example.com "${people[@]}" '' && cat mail) >queued # as nullmailer-queue writes it
 printf '%s\n' host=127.0.0.1 "port=$port" '' >remote                   # as nullmailer-send passes it on
 chmod 600 esmtprc
-export HELOHOST=shop.example HOME=$folder DEAD=/dev/null
+export HELOHOST=shop.example HOME=$folder
 LD_LIBRARY_PATH=$(echo "$folder"/root/usr/lib/*-linux-gnu)
 by_smtplib() {
     python3 -c 'import smtplib, sys
@@ -78,12 +77,11 @@ with smtplib.SMTP("127.0.0.1", sys.argv[1]) as client:
 sys.exit(len(refused))' "$port" "${people[@]}"
 }
 by_msmtp() { root/usr/bin/msmtp --host=127.0.0.1 --port="$port" --from=shop@example.com -- "${people[@]}" <mail; }
-by_ssmtp() { root/usr/sbin/ssmtp -C ssmtp.conf -f shop@example.com "${people[@]}" <mail; }
 by_nullmailer() { root/usr/lib/nullmailer/smtp <remote 3<queued; }
 by_esmtp() { root/usr/bin/esmtp -C esmtprc -f shop@example.com "${people[@]}" <mail; }
 by_s-nail() {
-    root/usr/bin/s-nail -:/ -S v15-compat -S "mta=smtp://127.0.0.1:$port" -S smtp-auth=none -S from=shop@example.com \
-        -s Hi "${people[@]}" <mail
+    root/usr/bin/s-nail -:/ -S v15-compat -S "mta=smtp://127.0.0.1:$port" -S smtp-auth=none -S DEAD=/dev/null \
+        -S from=shop@example.com -s Hi "${people[@]}" <mail
 }
 expect() { # a program, who gets the mail
     : >got
@@ -96,5 +94,5 @@ expect() { # a program, who gets the mail
 for reply in '550 5.1.1 No such user' '450 4.2.2 Mailbox full'; do
     printf %s "$reply" >reply
     expect smtplib 'ann bob '
-    for program in msmtp ssmtp nullmailer esmtp s-nail; do expect $program ''; done
+    for program in msmtp nullmailer esmtp s-nail; do expect $program ''; done
 done

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import typing as t
 import urllib.parse
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -201,6 +202,22 @@ def test_a_refused_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
     (line,) = caplog.messages
     assert line.startswith("A webhook for the account 'default' was refused: its signature")
     assert SECRET not in caplog.text and "shh" not in caplog.text
+
+
+@pytest.mark.parametrize("provider", ["postmark", "brevo"])
+def test_a_login_that_is_sent_when_it_is_asked_for(provider: str, tmp_path: Path) -> None:
+    """The answer to a request without a login asks for it, as many clients need."""
+    shop = HookShop(tmp_path, provider)
+    (post,) = shop.source.posts(told())
+    logins = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    with served(shop.app) as here:
+        logins.add_password(None, here, "user", "password")
+        client = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(logins))
+        url = f"{here.rstrip('/')}{PATH}"
+        with client.open(urllib.request.Request(url, post.body), timeout=60) as answer:
+            assert answer.status == 200
+
+    assert len(shop.events) == 1
 
 
 def test_what_is_not_an_event(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import sqlite3
 import threading
@@ -80,17 +81,30 @@ def test_each_event_once_at_the_same_time(tmp_path: Path) -> None:
 
 def test_a_token_of_mailgun_is_taken_once(tmp_path: Path) -> None:
     """Another event with the token of the first is not told, and the provider is not told why."""
-    shop = HookShop(tmp_path)
-    events = [Event(kind=EventKind.OPENED, event_id="a token", raw=b"1", verified=True)]
-    events.append(Event(kind=EventKind.BOUNCED, recipient=None, event_id="a token", verified=True))
-    from flask_mailhandler.app.current import registration_of
-    from flask_mailhandler.app.listeners import handle_events
+    shop = HookShop(tmp_path, "mailgun")
+    (post,) = shop.source.posts(told(EventKind.OPENED))
+    data = json.loads(post.body)["event-data"]
+    forged = changed(post, **{"event-data": {**data, "id": "another", "event": "complained"}})
 
-    with shop.app.app_context():
-        for event in events:
-            handle_events(registration_of(shop.app), [event])
+    assert [shop.post(one).status_code for one in (post, forged)] == [200, 200]
 
     assert [event.kind for event in shop.events] == ["opened"]
+    assert shop.suppressed == []
+
+
+def test_an_event_of_mailgun_that_is_signed_again(tmp_path: Path) -> None:
+    """An event that comes again with another token is the same one. Its id belongs to a day."""
+    shop = HookShop(tmp_path, "mailgun")
+    posts = [shop.source.posts(told(EventKind.OPENED))[0] for _ in range(3)]
+    data = json.loads(posts[0].body)["event-data"]
+    day_before = {**data, "timestamp": data["timestamp"] - 86400}
+
+    for post, given in zip(posts, (data, data, day_before), strict=True):
+        assert shop.post(changed(post, **{"event-data": given})).status_code == 200
+
+    first, second = shop.events
+    assert first.event_id.split() == [f"{first.time:%Y-%m-%d}", data["id"]]
+    assert second.event_id != first.event_id
 
 
 def test_a_receiver_that_raises(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 from flask import redirect
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from flask_mailhandler import Mail
 from flask_mailhandler.app.settings import read_settings
@@ -581,6 +583,20 @@ def test_the_url_for_webhooks() -> None:
     assert f"Webhooks: enter this URL at the provider: {url}\n" in result.output
     assert "  POST without cookies: 200 OK\n" in result.output
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("prefix", ["/app", "/other"])
+def test_webhooks_below_a_path_that_a_middleware_takes_off(prefix: str) -> None:
+    """A middleware of the app gets the whole path, as it does from a server."""
+    app = create_app(**HOOKS)
+    app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
+        NotFound(), {prefix: app.wsgi_app}
+    )
+
+    result = run(app)
+
+    status = "200 OK\n" if prefix == "/app" else "404 NOT FOUND. A provider needs 200"
+    assert f"POST without cookies: {status}" in result.output
 
 
 def test_webhooks_that_do_not_arrive() -> None:

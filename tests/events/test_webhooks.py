@@ -405,8 +405,23 @@ def test_metadata_of_sendgrid() -> None:
     )
 
     assert (event.message_id, event.provider_id) == (MESSAGE_ID, "14c5d75ce93.dfd.64b469")
-    assert (event.metadata, event.tags, event.event_id) == ({"order": "17"}, ("news",), "e1")
+    assert (event.metadata, event.tags) == ({"order": "17"}, ("news",))
     assert (event.machine, event.time) == (True, NOW)
+
+
+def test_an_event_of_sendgrid_that_comes_again() -> None:
+    """It may have another id of SendGrid then. Another time, address or link is another event."""
+    click = {"event": "click", "email": ANN, "url": "https://shop.example/17", "timestamp": 1}
+    first, again, *others = sendgrid(
+        {**click, "sg_event_id": "e1"},
+        {**click, "sg_event_id": "e2"},
+        {**click, "sg_event_id": "e1", "timestamp": 2},
+        {**click, "sg_event_id": "e1", "email": BOB},
+        {**click, "sg_event_id": "e1", "url": "https://shop.example/18"},
+    )
+
+    assert first.event_id == again.event_id
+    assert len({first.event_id, *(other.event_id for other in others)}) == 4
 
 
 # Brevo

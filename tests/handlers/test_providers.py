@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import ssl
 import typing as t
 from email.message import EmailMessage
@@ -51,6 +52,7 @@ if t.TYPE_CHECKING:
     from pathlib import Path
 
     from servers.certificates import Certificates
+    from servers.http_server import HTTPRequest
     from servers.providers.fake import Manner
 
 ACCEPTED, DEFERRED, REFUSED, UNKNOWN = State
@@ -310,6 +312,21 @@ ALL: list[Case] = [
 def test_answers(fake: FakeProvider, case: Case) -> None:
     """What a response means by its status, for every provider."""
     judged(fake, case)
+
+
+@pytest.mark.parametrize("kind", [FakePostmark, FakeResend, FakeSES])
+def test_an_answer_that_a_proxy_has_compressed(kind: type[FakeProvider]) -> None:
+    """A whole answer is understood in gzip too, although a provider is not asked for it."""
+
+    def manner(fake: FakeProvider, request: HTTPRequest) -> bytes:
+        _, _, body = fake.take(request).partition(b"\r\n\r\n")
+        return page(200, gzip.compress(body), "Content-Encoding: gzip")
+
+    with kind(manner) as fake:
+        (report,) = send(fake)
+
+    assert report.ok
+    assert report.outcomes[0].provider_id
 
 
 @pytest.mark.parametrize("case", SILENT)

@@ -133,6 +133,23 @@ def test_request(body: dict[str, t.Any]) -> None:
     assert response.headers == {"retry-after": "5", "x-a": "b, c"}
 
 
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("", "/"),
+        ("/?a=b", "/?a=b"),
+        ("/proxy/mail", "/proxy/mail"),
+        ("//proxy/mail?a=b?c", "//proxy/mail?a=b?c"),
+        ("/a;b=c/%2F?", "/a;b=c/%2F"),
+    ],
+)
+def test_target(url: str, target: str) -> None:
+    """The target is the path and the query as they are in the URL."""
+    request = Request("POST", split(f"https://api.example.com{url}"), headers={})
+
+    assert request.head.octets().startswith(f"POST {target} HTTP/1.1\r\n".encode())
+
+
 def test_get() -> None:
     """A request without a body has no Content-Length, and is written whole."""
     with Peer(answering(OK)) as peer:

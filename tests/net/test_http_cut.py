@@ -3,6 +3,7 @@ server has read whole is never safe to repeat, and what it cannot have is always
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import typing as t
@@ -34,6 +35,8 @@ BODY = b'{"to": "ann@example.com", "subject": "Hi", "text": "' + b"x" * 80 + b'"
 # More than the sockets hold of what is not read.
 BIG = b"x" * 8_000_000
 OK = page(200, b'{"id": "1"}')
+# Without the time, which would give a test another name in each process.
+PACKED = gzip.compress(b"hi", mtime=0)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
 
@@ -213,6 +216,9 @@ def test_interim_answers(interim: bytes, body: bytes, when: str) -> None:
         (b"HTTP/1.1 200 OK \r\nContent-Length:\t2 \t\r\nContent-Length: 2\r\n\r\nhi", b"hi"),
         (chunked(200, b"hi").replace(b"chunked", b"Chunked "), b"hi"),
         (chunked(200, b"hi").replace(b"2\r\n", b"2 \r\n"), b"hi"),
+        (page(200, PACKED, "Content-Encoding: gzip"), b"hi"),
+        (page(200, PACKED, "content-encoding: X-GZIP"), b"hi"),
+        (page(200, b"", "Content-Encoding: gzip"), b""),
     ],
 )
 def test_legal_answers(response: bytes, body: bytes) -> None:
@@ -222,6 +228,27 @@ def test_legal_answers(response: bytes, body: bytes) -> None:
 
         assert isinstance(got, Response)
         assert got.body == body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        PACKED[:-1],
+        PACKED[:-8] + bytes(8),
+        PACKED + b"x",
+        gzip.compress(b"x" * 1_000_001, mtime=0),
+        b"hi",
+    ],
+    ids=["cut off", "another checksum", "more", "too long", "not compressed"],
+)
+def test_compressed_badly(body: bytes) -> None:
+    """What is not whole, or would be too long, is not taken for what it begins with. The status is
+    read."""
+    with HTTPServer(lambda request: page(403, body, "Content-Encoding: gzip")) as server:
+        got = post(server, max_response=1_000_000)
+
+    assert isinstance(got, Response)
+    assert (got.status, got.body) == (403, body)
 
 
 def test_values_of_fields() -> None:

@@ -94,6 +94,19 @@ def test_not_kept(response: bytes) -> None:
     assert server.opened == 2
 
 
+def test_an_end_that_is_announced() -> None:
+    """After a close in any Connection field, no request is sent, even if the server is slow to
+    close."""
+    said = page(200, b"hi", "Connection: x", "Connection: Y , Close")
+    with HTTPServer(lambda request: said) as server:
+        pool = pool_of()
+        bodies = [post(pool, server).body for _ in range(2)]
+        pool.close()
+
+    assert bodies == [b"hi"] * 2
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
 @pytest.mark.parametrize("end", [CLOSE, RESET])
 def test_dies_while_idle(end: str) -> None:
     """A connection that the server has closed meanwhile is replaced, and nothing is sent on it."""

@@ -16,6 +16,8 @@ from flask_babel import Babel
 from flask_wtf import CSRFProtect
 from itsdangerous import URLSafeSerializer
 from itsdangerous import URLSafeTimedSerializer
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from flask_mailhandler import Event
 from flask_mailhandler import Mail
@@ -321,6 +323,20 @@ def test_a_function_that_raises() -> None:
 
 
 # Other extensions
+
+
+def test_an_app_that_takes_its_path_off() -> None:
+    """A middleware of the app gets the whole path in a test, as it does from a server."""
+    app = Flask("shop")
+    app.config.update(KEYS, MAIL_BASE_URL="https://shop.example/app/shop")
+    mail = Mail(app)
+    app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
+        NotFound(), {"/app/shop": app.wsgi_app}
+    )
+    with app.app_context(), mail.capture() as outbox:
+        mail.send(news())
+
+    assert outbox[0].unsubscribe(app.test_client()).status_code == 200
 
 
 @pytest.mark.parametrize("first", ["flask_wtf", "mail"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import sqlite3
 import threading
 import typing as t
 import urllib.parse
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -79,17 +81,30 @@ def test_each_event_once_at_the_same_time(tmp_path: Path) -> None:
 
 def test_a_token_of_mailgun_is_taken_once(tmp_path: Path) -> None:
     """Another event with the token of the first is not told, and the provider is not told why."""
-    shop = HookShop(tmp_path)
-    events = [Event(kind=EventKind.OPENED, event_id="a token", raw=b"1", verified=True)]
-    events.append(Event(kind=EventKind.BOUNCED, recipient=None, event_id="a token", verified=True))
-    from flask_mailhandler.app.current import registration_of
-    from flask_mailhandler.app.listeners import handle_events
+    shop = HookShop(tmp_path, "mailgun")
+    (post,) = shop.source.posts(told(EventKind.OPENED))
+    data = json.loads(post.body)["event-data"]
+    forged = changed(post, **{"event-data": {**data, "id": "another", "event": "complained"}})
 
-    with shop.app.app_context():
-        for event in events:
-            handle_events(registration_of(shop.app), [event])
+    assert [shop.post(one).status_code for one in (post, forged)] == [200, 200]
 
     assert [event.kind for event in shop.events] == ["opened"]
+    assert shop.suppressed == []
+
+
+def test_an_event_of_mailgun_that_is_signed_again(tmp_path: Path) -> None:
+    """An event that comes again with another token is the same one. Its id belongs to a day."""
+    shop = HookShop(tmp_path, "mailgun")
+    posts = [shop.source.posts(told(EventKind.OPENED))[0] for _ in range(3)]
+    data = json.loads(posts[0].body)["event-data"]
+    day_before = {**data, "timestamp": data["timestamp"] - 86400}
+
+    for post, given in zip(posts, (data, data, day_before), strict=True):
+        assert shop.post(changed(post, **{"event-data": given})).status_code == 200
+
+    first, second = shop.events
+    assert first.event_id.split() == [f"{first.time:%Y-%m-%d}", data["id"]]
+    assert second.event_id != first.event_id
 
 
 def test_a_receiver_that_raises(tmp_path: Path) -> None:
@@ -201,6 +216,22 @@ def test_a_refused_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
     (line,) = caplog.messages
     assert line.startswith("A webhook for the account 'default' was refused: its signature")
     assert SECRET not in caplog.text and "shh" not in caplog.text
+
+
+@pytest.mark.parametrize("provider", ["postmark", "brevo"])
+def test_a_login_that_is_sent_when_it_is_asked_for(provider: str, tmp_path: Path) -> None:
+    """The answer to a request without a login asks for it, as many clients need."""
+    shop = HookShop(tmp_path, provider)
+    (post,) = shop.source.posts(told())
+    logins = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    with served(shop.app) as here:
+        logins.add_password(None, here, "user", "password")
+        client = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(logins))
+        url = f"{here.rstrip('/')}{PATH}"
+        with client.open(urllib.request.Request(url, post.body), timeout=60) as answer:
+            assert answer.status == 200
+
+    assert len(shop.events) == 1
 
 
 def test_what_is_not_an_event(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

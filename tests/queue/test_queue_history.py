@@ -143,6 +143,22 @@ def test_what_is_stored(history: History) -> None:
     assert history.events("") == []
 
 
+def test_a_token(history: History) -> None:
+    """One event is stored with a token, which takes no part in what is told, found and purged."""
+    first, again = (event(event_id="1", token=token) for token in ("a", "b"))
+    forged, other = (event(event_id="2", token=token) for token in ("a", "c"))
+
+    assert record(history, first) == [True]
+    assert record(history, first, again) == [False, False]
+    assert record(history, forged) == [False]
+    assert record(history, event(event_id="3", token="b")) == [False]
+    assert record(history, other, event(event_id="4")) == [True, True]
+
+    stored = history.events(message_key("shop", "<1@example.com>"))
+    assert {from_json(one.facts).event_id for one in stored} == {"1", "2", "4"}
+    assert len(history.take_untold(NOW + 61, NOW + 120, 1000)) == 3
+
+
 def test_a_subscription(history: History) -> None:
     """Leaving a list twice within ten minutes is once, until the recipient joins it again."""
     soon = THEN + datetime.timedelta(minutes=9)

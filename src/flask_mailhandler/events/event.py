@@ -57,6 +57,9 @@ class Event:
     event_id: str = ""
     """The id of an event of a webhook: the provider's, or one that is made from the event. The app
     is told of one event with it."""
+    token: str = dataclasses.field(default="", repr=False, compare=False)
+    """What proved the event, and would prove any other as well, of a provider that signs a token
+    and not the event: the app is told of one event with it. It is not stored with the event."""
     url: str = ""
     """The link that was followed, or "". It comes from outside: escape it in a page."""
     machine: bool = False

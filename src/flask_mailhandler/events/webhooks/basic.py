@@ -9,6 +9,9 @@ from ...secret import Secret
 from .call import Call
 from .call import WebhookError
 
+# Some clients send a login only if they are asked for it (RFC 9110 section 11.6.1).
+_CHALLENGE = 'Basic realm="webhooks", charset="UTF-8"'
+
 
 def missing_login(key: Secret | None) -> str:
     """Return what the configuration lacks. The secret in the URL is enough."""
@@ -32,5 +35,6 @@ def check_login(call: Call) -> None:
     same = hmac.compare_digest(given.strip().encode(errors="replace"), wanted)
     if scheme.lower() != "basic" or not same:
         raise WebhookError(
-            "its login is not MAIL_WEBHOOK_KEY: write the URL at the provider with user:password@"
+            "its login is not MAIL_WEBHOOK_KEY: write the URL at the provider with user:password@",
+            headers={"WWW-Authenticate": _CHALLENGE},
         )

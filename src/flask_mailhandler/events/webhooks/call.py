@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 
 from ...frozen import Frozen
+from ...frozen import FrozenMapping
 from ...secret import Secret
 
 MAX_OCTETS = 1 << 20
@@ -49,11 +50,15 @@ class WebhookError(Exception):
 
     :param reason: In our own words, without anything that was received.
     :param status: What the provider is answered. It sends a request again after most of them.
+    :param headers: Header fields of the answer.
     """
 
-    def __init__(self, reason: str, status: int = 401) -> None:
+    def __init__(
+        self, reason: str, status: int = 401, headers: Mapping[str, str] = FrozenMapping({})
+    ) -> None:
         super().__init__(reason)
         self.status = status
+        self.headers = headers
 
 
 def unreadable(reason: str) -> WebhookError:

@@ -50,6 +50,7 @@ def make_event(
     tags: Iterable[str] = (),
     url: str = "",
     machine: bool = False,
+    token: str = "",
     raw: bytes,
 ) -> Event:
     """Return a verified event, with texts that are safe to show.
@@ -59,6 +60,7 @@ def make_event(
     :param said: What the recipient's server said, or why the provider has not sent the message.
     :param status: The enhanced code, if the provider names it.
     :param severity: If it is not the usual one of this kind.
+    :param token: What is signed, if the event is not.
     """
     own, list_name, rest = returned(metadata)
     own_id = as_message_id(own)
@@ -85,6 +87,7 @@ def make_event(
         event_id=event_id,
         url=url,
         machine=machine,
+        token=token,
         verified=True,
         raw=raw,
     )

@@ -24,7 +24,7 @@ _STOP = 406
 """The status after which Mailgun does not send a request again."""
 _WINDOW = 12 * 3600.0
 """Seconds for which a signature is valid. Mailgun tries for 8 hours, and whether it signs again is
-not documented."""
+not documented, so an event is known by its own id too."""
 _KINDS = {
     "accepted": EventKind.SENT,
     "delivered": EventKind.DELIVERED,
@@ -68,7 +68,8 @@ def read(call: Call) -> list[Event]:
         make_event(
             kind,
             data.raw("recipient"),
-            event_id=token,  # each token once: it would sign any other event, too
+            event_id=_event_id(data) or token,
+            token=token,  # it would sign any other event, too
             provider_id=message_id,
             time=data.seconds("timestamp"),
             message_id=message_id,
@@ -103,6 +104,13 @@ def _check(call: Call, given: Fields) -> str:
     except WebhookError as error:
         raise WebhookError(str(error), _STOP) from None
     return token
+
+
+def _event_id(data: Fields) -> str:
+    """Return what names an event, also if it is signed again with another token; "" without an id.
+    An id is unique within a day only."""
+    known, time = data.text("id"), data.seconds("timestamp")
+    return f"{time:%Y-%m-%d} {known}" if known and time else ""
 
 
 def _kind(data: Fields) -> EventKind | None:

@@ -75,6 +75,9 @@ def read(call: Call) -> list[Event]:
 
 
 def _event(kind: EventKind, found: Fields, raw: bytes) -> Event:
+    # Its own id may be another one when an event comes again:
+    # https://github.com/sendgrid/sendgrid-nodejs/issues/1435
+    rest = Fields({name: value for name, value in found.found.items() if name != "sg_event_id"})
     severity = None
     if kind is EventKind.BOUNCED and found.raw("type") == "blocked":
         kind, severity = EventKind.DEFERRED, Severity.BLOCKED
@@ -82,7 +85,7 @@ def _event(kind: EventKind, found: Fields, raw: bytes) -> Event:
     return make_event(
         kind,
         found.raw("email"),
-        event_id=found.text("sg_event_id") or found.digest,
+        event_id=rest.digest,
         provider_id=re.split(r"\.(?:filter|recv)", found.text("sg_message_id"))[0],
         time=found.seconds("timestamp"),
         said=found.text("reason", "response"),

@@ -11,6 +11,7 @@ import http.client
 import re
 import socket
 import typing as t
+import zlib
 from collections.abc import Callable
 from collections.abc import Mapping
 
@@ -18,6 +19,7 @@ from collections.abc import Mapping
 _MAX_HEADS = 1 << 18
 _INTERIM = re.compile(rb"HTTP/1\.[0-9] (1[0-9]{2})(?: [^\r\n]*)?\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
 _INTERIM_BEGINS = re.compile(rb"HTTP/1\.[0-9] 1[0-9]{2}[ \r\n]")
+_GZIP = ("gzip", "x-gzip")  # RFC 9110 section 8.4.1.3
 _FOLD = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 # The octets after which it is known whether a response is interim.
 _DECIDED = len(b"HTTP/1.1 100 ")
@@ -131,8 +133,13 @@ def read_response(
         raise ResponseError(f"its response is longer than {most} octets; check the URL")
     if response.length:  # what is left of the announced length
         raise ResponseError("its response broke off")
-    reusable = not (response.will_close or octets.unread or octets.ended)
-    return Response(response.status, _fields(response), body, whole), reusable and whole
+    fields = _fields(response)
+    if fields.get("content-encoding", "").lower() in _GZIP:
+        body = _inflated(body, most)
+    # The parser looks at the first Connection field only.
+    closes = response.will_close or "close" in _words(fields.get("connection", ""))
+    reusable = not (closes or octets.unread or octets.ended)
+    return Response(response.status, fields, body, whole), reusable and whole
 
 
 def _final(octets: Octets, method: str) -> http.client.HTTPResponse:
@@ -171,6 +178,26 @@ def _fields(response: http.client.HTTPResponse) -> dict[str, str]:
         known, value = found.get(name.lower()), _FOLD.sub(" ", folded)
         found[name.lower()] = value if known is None else f"{known}, {value}"
     return found
+
+
+def _words(value: str) -> set[str]:
+    """Return the words of a list, in lower case (RFC 9110 section 5.6.1)."""
+    return {word.strip().lower() for word in value.split(",")}
+
+
+def _inflated(body: bytes, most: int) -> bytes:
+    """Return the content of a body in gzip, which a proxy may make of it although no request of
+    ours allows that.
+
+    :return: The body as it is, if it cannot be read to its end, or is longer than *most*.
+    """
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        found = reader.decompress(body, most + 1)
+    except zlib.error:
+        return body
+    whole = reader.eof and not reader.unused_data and len(found) <= most
+    return found if whole else body
 
 
 def _not_http(error: Exception) -> str:

@@ -129,4 +129,4 @@ def _done() -> Answer:
 
 
 def _refused(error: WebhookError) -> Answer:
-    return f"Refused: {error}.\n", error.status, HEADERS
+    return f"Refused: {error}.\n", error.status, {**HEADERS, **error.headers}

@@ -2,7 +2,8 @@
 
 An event is the same if a notification is read twice: from two copies in a Maildir, by two processes
 at the same time, or again because the mail server got no answer. The notification itself is not
-compared, because each copy may have other Received fields. An event of a webhook has an id.
+compared, because each copy may have other Received fields. An event of a webhook has an id. If its
+proof is a token that would prove any other event too, the token is stored as an event of its own.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def new_event(app: str, event: Event, now: float, *, suppresses: bool) -> NewEve
         released = None  # the provider means a list of its own, and not that all mail may be sent
     return NewEvent(
         digest=_digest(app, event, event.kind),
+        token=_hashed(app, "token", event.token) if event.token else "",
         ends="" if ends is None else _digest(app, event, ends),
         message=message_key(app, event.message_id) if event.message_id else "",
         verified=event.verified,

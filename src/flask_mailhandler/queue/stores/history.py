@@ -31,6 +31,9 @@ class NewEvent:
 
     digest: str
     """Two events with the same digest are the same one."""
+    token: str = ""
+    """The digest of what proved it, with which no other event is stored; "" if it has no such
+    token."""
     ends: str = ""
     """The digest of an event that may happen again after this one; "" if there is none."""
     message: str = ""
@@ -44,6 +47,10 @@ class NewEvent:
     """Whether it does so even if the event is there already."""
     released: tuple[str, str] | None = None
     """The key of the address, and the list, that it takes off."""
+
+    def of_token(self) -> NewEvent:
+        """Return the token as an event of its own, which the app is not told of."""
+        return NewEvent(digest=self.token, verified=self.verified, facts="")
 
 
 class StoredEvent(t.NamedTuple):
@@ -76,7 +83,7 @@ class History(t.Protocol):
         """Store events, and what they say of addresses, all or none.
 
         :param until: Until when the caller tells the app of them. After that, another process may.
-        :return: The number of each event; 0 for one that is there already.
+        :return: The number of each event; 0 for one that is there already, or whose token is.
         """
         ...
 

@@ -41,26 +41,30 @@ class SqlalchemyHistory(SqlalchemySuppressed):
         return [*numbers.values()]
 
     def _record(self, connection: sa.Connection, event: NewEvent, now: float, until: float) -> int:
-        table = self._events
-        new = {
-            "app": self.app,
-            "digest": event.digest,
-            "message": event.message,
-            "verified": int(event.verified),
-            "recorded": now,
-            "untold": until,
-            "facts": event.facts,
-        }
-        inserted = self.database.kind.insert_missing(connection, table, [new])
-        number: int = inserted[0][0] if inserted else 0
+        known = event.token and not self._insert(connection, event.of_token(), now, 0)
+        number = 0 if known else self._insert(connection, event, now, until)
         if number and event.ends:
-            ended = sa.update(table).where(table.c.digest == event.ends)
+            ended = sa.update(self._events).where(self._events.c.digest == event.ends)
             connection.execute(ended.values(digest=f"ended by {number}"))
         if (number or event.repeats) and event.suppression:
             self._suppress(connection, [event.suppression], number or None)
         if (number or event.repeats) and event.released:
             self._release(connection, *event.released)
         return number
+
+    def _insert(self, connection: sa.Connection, event: NewEvent, now: float, untold: float) -> int:
+        """Insert the row of an event. Return its number, or 0 if there is one with its digest."""
+        new = {
+            "app": self.app,
+            "digest": event.digest,
+            "message": event.message,
+            "verified": int(event.verified),
+            "recorded": now,
+            "untold": untold,
+            "facts": event.facts,
+        }
+        inserted = self.database.kind.insert_missing(connection, self._events, [new])
+        return inserted[0][0] if inserted else 0
 
     def _keep_the_newest(self, connection: sa.Connection, newest: int) -> None:
         # They are counted, because forged events and those of other apps have numbers in between.

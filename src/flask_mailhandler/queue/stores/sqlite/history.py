@@ -50,12 +50,8 @@ class SqliteHistory:
     def _record(
         self, connection: sqlite3.Connection, event: NewEvent, now: float, until: float
     ) -> int:
-        found = connection.execute(
-            "INSERT INTO mail_queue_event (app, digest, message, verified, recorded, untold, facts)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING RETURNING id",
-            (self._app, event.digest, event.message, event.verified, now, until, event.facts),
-        ).fetchall()
-        number: int = found[0][0] if found else 0
+        known = event.token and not self._insert(connection, event.of_token(), now, 0)
+        number = 0 if known else self._insert(connection, event, now, until)
         if number and event.ends:
             connection.execute(
                 "UPDATE mail_queue_event SET digest = ? WHERE digest = ?",
@@ -66,6 +62,17 @@ class SqliteHistory:
         if (number or event.repeats) and event.released:
             self._release(connection, *event.released)
         return number
+
+    def _insert(
+        self, connection: sqlite3.Connection, event: NewEvent, now: float, untold: float
+    ) -> int:
+        """Insert the row of an event. Return its number, or 0 if there is one with its digest."""
+        found = connection.execute(
+            "INSERT INTO mail_queue_event (app, digest, message, verified, recorded, untold, facts)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING RETURNING id",
+            (self._app, event.digest, event.message, event.verified, now, untold, event.facts),
+        ).fetchall()
+        return found[0][0] if found else 0
 
     def _keep_the_newest(self, connection: sqlite3.Connection, newest: int) -> None:
         # They are counted, because forged events and those of other apps have numbers in between.

@@ -129,7 +129,7 @@ class Transaction:
         if reply.code == 530:
             self._skip(Phase.MAIL)
             raise login_missing(self.server, reply)
-        if reply.idle and self._may_move():
+        if (reply.idle or (reply.full and self.before is SessionState.READY)) and self._may_move():
             self.dialogue.close()
         else:
             self.settle([*self.delivery.waiting], reply)

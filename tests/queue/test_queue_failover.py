@@ -255,6 +255,59 @@ def test_the_rate_limits(scripted: Scripted, tmp_path: Path) -> None:
     assert [len(server.accepted) for server in (first, second)] == [2, 1]
 
 
+def test_a_row_that_is_not_sent_tries_nothing(
+    scripted: Scripted, tmp_path: Path, pauses: Clock
+) -> None:
+    """A row that has expired does not use up the chance to try an account that was down, nor its
+    rate limit."""
+    first, second = scripted(on={"greeting": ["421 4.3.2 no"]}), scripted()
+    keys = keys_of(url_of(first), second, MAIL_RATE_LIMIT="2/h")
+    with shop(tmp_path, **keys) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert account_of(here) == "backup"
+        here.mail.send_later(letter(), expires=3)
+        here.mail.send_later(letter())
+
+        pauses.passed += 6
+        with skewed(6):
+            here.queue.run_once()
+            assert here.states == ["sent", "expired", "sent"]
+            assert account_of(here, 2) == "default"
+            assert here.queue.stats().down == {}
+
+
+def test_a_limit_keeps_the_chance(scripted: Scripted, tmp_path: Path, pauses: Clock) -> None:
+    """If the limit of an account that was down allows no message now, the next one tries it."""
+    first, second = scripted(on={"greeting": ["421 4.3.2 no"]}), scripted()
+    keys = keys_of(url_of(first), second, MAIL_RATE_LIMIT="1/h")
+    with shop(tmp_path, **keys) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        pauses.passed += 6
+        with skewed(6):
+            here.mail.send_later(letter())
+            here.queue.run_once()
+            assert here.states == ["sent", "waiting"]
+            assert here.queue.store.pause("failover:default").until <= here.queue.store.now()
+
+
+def test_too_large_for_the_reserve(scripted: Scripted, tmp_path: Path, pauses: Clock) -> None:
+    """A message that only the first account can send waits until that is back."""
+    first = scripted(on={"greeting": ["421 4.3.2 no"]})
+    second = scripted(extensions=["SIZE 100"])
+    with shop(tmp_path, **keys_of(url_of(first), second)) as here:
+        here.mail.send_later(letter())
+        here.queue.run_once()
+        assert here.states == ["waiting"]
+
+        pauses.passed += 1000
+        with skewed(1000):
+            here.queue.run_once()
+            assert here.states == ["sent"]
+            assert account_of(here) == "default"
+
+
 def test_suppressed_recipients(scripted: Scripted, tmp_path: Path) -> None:
     """A recipient that gets no mail gets none through another account either."""
     first, second = scripted(on=DOWN), scripted()

@@ -101,7 +101,14 @@ def at_most(number: int, refusal: str) -> t.Callable[[str, Connection], str]:
 
 
 @pytest.mark.parametrize(
-    "refusal", ["452 4.5.3 too many", "452 too many", "452 5.5.3 too many", "552 5.5.3 too many"]
+    "refusal",
+    [
+        "452 4.5.3 too many",
+        "452 too many",
+        "452 5.5.3 too many",
+        "552 5.5.3 too many",
+        "451 4.5.3 Too many recipients: Too many recipients",  # OpenSMTPD
+    ],
 )
 def test_too_many(scripted: Scripted, refusal: str) -> None:
     """F-39, C-18, C-70, PROTOCOL 13: the accepted recipients are completed, the rest follows on the
@@ -141,7 +148,7 @@ def test_too_many_at_once(scripted: Scripted, refusal: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "refusal", ["452 4.3.1 no space", "452 4.2.2 mailbox full", "552 5.2.2 full"]
+    "refusal", ["452 4.3.1 no space", "452 4.2.2 mailbox full", "451 later", "552 5.2.2 full"]
 )
 def test_other_limits(scripted: Scripted, refusal: str) -> None:
     """F-41, PROTOCOL 13: a 4yz that is not about the number of recipients is not repeated."""
@@ -197,6 +204,27 @@ def test_failed_batch(
         assert expect[0] == "u" or "not tried, because an earlier batch got: 554" in str(
             report.error
         )
+
+
+@pytest.mark.parametrize(
+    ("reply", "about"),
+    [
+        ("451 4.3.0 later", "content"),
+        ("554 5.6.0 spam", "content"),
+        ("550 5.1.1 no such user", "content"),  # of the first batch
+        ("550 5.7.1 sender not verified", "sender"),
+        ("452 4.4.5 quota exceeded", "account"),
+    ],
+)
+def test_about_the_rest(scripted: Scripted, reply: str, about: str) -> None:
+    """The recipients that are not tried after a batch wait for the reason that it was refused for,
+    which is never one of them."""
+    server = scripted(on={"end of data": reply})
+
+    report = send(server, recipients_per_message=4)
+
+    assert {str(one.about) for one in report.outcomes[4:]} == {about}
+    assert {one.state for one in report.outcomes[4:]} == {DEFERRED}
 
 
 def test_login_wanted_for_a_batch(scripted: Scripted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import re
 import typing as t
 
@@ -223,6 +224,46 @@ def test_moved_once(scripted: Scripted, how: t.Any) -> None:
 
     assert became(server, 5) == "adaaa"
     assert used(server) == [0, 2, 3, 3]
+
+
+FULL = "452 4.5.3 Too many recipients: Too many messages sent"
+
+
+def full_after(number: int) -> t.Any:
+    """MAIL of OpenSMTPD: each connection takes so many messages."""
+
+    taken: collections.Counter[int] = collections.Counter()
+
+    def answer(line: str, connection: Connection) -> str:
+        taken[connection.number] += 1
+        return FULL if taken[connection.number] > number else "250 2.0.0 Ok"
+
+    return answer
+
+
+def test_a_full_connection(scripted: Scripted, no_leaks: None) -> None:
+    """If a connection has taken enough messages, the next one is sent over a new one."""
+    server = scripted(on={"MAIL": full_after(2)})
+
+    assert became(server, 5) == "aaaaa"
+    assert used(server) == [0, 0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("said", "expect"),
+    [
+        ([FULL, FULL], "dd"),  # on the first connection nothing was sent
+        (["250 ok", FULL, FULL, FULL], "add"),  # the new connection is no better
+        (["250 ok", "452 4.3.1 no space"], "ad"),
+        (["250 ok", "452 later"], "ad"),
+    ],
+)
+def test_no_new_connection_would_help(scripted: Scripted, said: list[str], expect: str) -> None:
+    """A server that takes no message is not asked again and again for a new connection."""
+    server = scripted(on={"MAIL": said})
+
+    assert became(server, len(expect)) == expect
+    assert len(server.connections) == 1 + (said[1:3] == [FULL, FULL])
 
 
 def test_limit_of_one(scripted: Scripted) -> None:

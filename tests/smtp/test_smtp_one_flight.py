@@ -26,6 +26,7 @@ from servers import RESET
 from servers import ScriptedServer
 from servers import SILENCE
 from servers import Then
+from servers.actions import Taken
 
 if t.TYPE_CHECKING:
     from pooling import Clock
@@ -255,6 +256,22 @@ def test_421_to_a_recipient(
     assert after.ok
     assert server.accepted[-1].connection == 1
     assert len(server.connections) == 2
+
+
+@pytest.mark.parametrize("then", [DROP, SILENCE])
+def test_a_server_that_goes_on_after_421(
+    scripted: Scripted, then: t.Any, impatient: None, no_leaks: None
+) -> None:
+    """If a reply follows the 421, the server was not closing, and may have the content."""
+    server = scripted(
+        extensions=OFFER,
+        on={"RCPT TO:<bob": "421 4.3.2 bye", "end of data": ["250 ok", Taken(then)]},
+    )
+
+    (report,) = warm(server).send([letter(ANN, BOB, "carl@example.com")])
+    server.breaches[:] = [breach for breach in server.breaches if "421" not in breach]
+
+    assert states(report) == [UNKNOWN, DEFERRED, UNKNOWN]
 
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT TO:<bob", "end of data"])

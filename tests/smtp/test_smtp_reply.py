@@ -135,12 +135,13 @@ def test_long_texts_are_cut() -> None:
     [
         (b"452 x\r\n", True),
         (b"452 4.5.3 x\r\n", True),
+        (b"451 4.5.3 x\r\n", True),
+        (b"451 x\r\n", False),
         (b"552 5.5.3 x\r\n", True),
         (b"452 4.3.1 x\r\n", False),
         (b"452 4.2.2 x\r\n", False),
         (b"552 x\r\n", False),
         (b"552 5.2.2 x\r\n", False),
-        (b"451 4.5.3 x\r\n", False),
     ],
 )
 def test_too_many(octets: bytes, expect: bool) -> None:

@@ -112,7 +112,11 @@ class Delivery:
     def defer_rest(self, reply: Reply, phase: Phase) -> None:
         """Defer the recipients that still wait, because the server has not accepted an earlier
         batch and would not accept a further one either."""
-        self.settle([*self.waiting], f"not tried, because an earlier batch got: {reply}", phase)
+        about = fault(reply, phase)
+        if about is About.RECIPIENT:  # of the earlier batch
+            about = About.CONTENT
+        reason = f"not tried, because an earlier batch got: {reply}"
+        self.settle([*self.waiting], reason, phase, State.DEFERRED, about)
 
     def interrupt(self) -> None:
         """Defer the recipients that wait, because the caller has stopped."""

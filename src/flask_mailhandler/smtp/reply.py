@@ -72,12 +72,19 @@ class Reply(Frozen):
         return self.code == 421 or (self.code // 100 == 4 and self.enhanced_code == "4.4.2")
 
     @property
+    def full(self) -> bool:
+        """Whether a reply to MAIL says that the connection has taken enough messages: OpenSMTPD
+        says 452 4.5.3, which is about recipients."""
+        return self.enhanced_code == "4.5.3"
+
+    @property
     def too_many(self) -> bool:
         """Whether a reply to RCPT says that the transaction holds enough recipients: 452 without
-        a code or with x.5.3, and 552 5.5.3, which RFC 5321 section 4.5.3.1.10 takes for it."""
-        if self.code == 452:
-            return self.enhanced_code is None or self.enhanced_code.endswith(".5.3")
-        return self.code == 552 and self.enhanced_code == "5.5.3"
+        a code, 4.5.3 (OpenSMTPD's is 451), and 552 5.5.3, which RFC 5321 section 4.5.3.1.10 takes
+        for it."""
+        if self.enhanced_code is None:
+            return self.code == 452
+        return self.enhanced_code == "4.5.3" or (self.code == 552 and self.enhanced_code == "5.5.3")
 
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.enhanced_code, self.text)))

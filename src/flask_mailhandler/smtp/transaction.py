@@ -70,7 +70,8 @@ class Transaction:
         """What the next reply is about."""
         self.state: TransactionState = _ENVELOPE
         self.closing_reply: Reply | None = None
-        """A 421 to RCPT in one flight: the replies after it still count."""
+        """A 421 to RCPT in one flight. A server that replies to more may also take the content."""
+        self._said: Reply | None = None  # last, to RCPT
         self.observe = observe
         self.before = before
         mail = f"MAIL FROM:<{delivery.job.envelope.sender}>{parameters}"
@@ -94,8 +95,7 @@ class Transaction:
         if phase >= _CONTENT:
             self.step(STATE_AT[phase])
         recipients = self.doubtful if phase >= _END_OF_DATA else self.batch
-        # They become fewer, never others.
-        if len(recipients) != len(self._observed.envelope.recipients):
+        if len(recipients) != len(self._observed.envelope.recipients):  # fewer, never others
             self._observed = self.delivery.job_to(recipients)
         self.observe(phase, self._observed)
 
@@ -129,7 +129,7 @@ class Transaction:
         if reply.code == 530:
             self._skip(Phase.MAIL)
             raise login_missing(self.server, reply)
-        if reply.idle and self._may_move():
+        if (reply.idle or (reply.full and self.before is SessionState.READY)) and self._may_move():
             self.dialogue.close()
         else:
             self.settle([*self.delivery.waiting], reply)
@@ -141,7 +141,7 @@ class Transaction:
         for recipient in batch:
             if self.dialogue.pending == after:  # RCPT for the others was cancelled
                 break
-            reply = self.dialogue.reply()
+            self._said = reply = self.dialogue.reply()
             if reply.code // 10 == 25:
                 self.accepted.append(recipient)
                 if len(self.batch) > 1:  # most replies are alike: 0.1 µs for each, instead of 1.5
@@ -286,19 +286,19 @@ class Transaction:
         reason = f"{self.server}: {error}"
         if self.state is _IN_DOUBT:
             doubtful = [perhaps for perhaps in self.doubtful if perhaps in self.delivery.waiting]
-            state = State.DEFERRED if self.closing_reply else State.UNKNOWN
-            self.delivery.settle(doubtful, self.closing_reply or reason, self.phase, state)
+            closed = self.closing_reply if self.closing_reply is self._said else None
+            state = State.DEFERRED if closed else State.UNKNOWN
+            self.delivery.settle(doubtful, closed or reason, self.phase, state)
             reason = f"not tried, because the outcome of an earlier batch is unknown ({error})"
         self.delivery.settle([*self.delivery.waiting], reason, self.phase, State.DEFERRED)
 
     def _may_move(self) -> bool:
         """Return whether the transaction may move to a fresh connection, and note that it does: it
         is not the first on this one, no content was written, and it has not moved before."""
-        first = self.before is SessionState.FRESH
-        if first or self.state is not _ENVELOPE or self.delivery.repeated:
-            return False
-        self.delivery.repeated = True
-        return True
+        moves = self.before is not SessionState.FRESH and self.state is _ENVELOPE
+        moves = moves and not self.delivery.repeated
+        self.delivery.repeated |= moves
+        return moves
 
     def content_changed(self, error: MessageError) -> None:
         """Refuse a content that has changed. The server must not get the end of data."""

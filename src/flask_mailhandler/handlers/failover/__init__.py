@@ -17,4 +17,5 @@
     members     the handlers of the accounts, and how their messages differ
     again       the same message, prepared for another account
     joining     one report from those of two accounts
+    untried     messages that an account does not try
 """

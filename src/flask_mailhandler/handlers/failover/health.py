@@ -120,6 +120,8 @@ class Health:
         if not rules.is_down(report):
             if name in known.down and rules.has_replied(report):
                 self._up(known, name)
+            else:
+                self.give_back(choice)
             return
         now = time.monotonic()
         with known.lock:
@@ -137,6 +139,16 @@ class Health:
             logger.warning(
                 "The account %s is down; it is tried again in %.0f s: %s", name, seconds, why
             )
+
+    def give_back(self, choice: Choice) -> None:
+        """Let the next message try an account that was down, because this one did not."""
+        known, name = self._here(), choice.account
+        if not choice.probe:
+            return
+        with known.lock:
+            if (state := known.down.get(name)) is not None:
+                known.down[name] = dataclasses.replace(state, until=time.monotonic())
+                known.changed.add(name)
 
     def _up(self, known: _Known, name: str) -> None:
         with known.lock:

@@ -10,6 +10,7 @@ from ...phase import State
 from ...report import Outcome
 from ...report import Report
 from ...report import report_on
+from . import rules
 
 
 def joined(first: Report, second: Report, went_on: Collection[Address]) -> Report:
@@ -19,6 +20,7 @@ def joined(first: Report, second: Report, went_on: Collection[Address]) -> Repor
     :param second: The report of the account to which some of its recipients went on.
     :param went_on: These recipients.
     """
+    second = not_final(second, first.deferred)
     kept = [one for one in first.outcomes if one.recipient not in went_on]
     if not kept:
         return second
@@ -47,6 +49,25 @@ def _certain(second: Report, kept: Collection[Outcome]) -> Report:
     if second.safe_until is None or all(one.state is not State.DEFERRED for one in kept):
         return second
     return unrecognized(second)
+
+
+def not_final(report: Report, deferred: Collection[Address]) -> Report:
+    """Return the report of an account that cannot send a message, if another one may do so later.
+
+    :param deferred: The recipients for whom it may. They are deferred instead of refused.
+    """
+    if not any(rules.is_unable(one) and one.recipient in deferred for one in report.outcomes):
+        return report
+    outcomes = [
+        dataclasses.replace(one, state=State.DEFERRED)
+        if rules.is_unable(one) and one.recipient in deferred
+        else one
+        for one in report.outcomes
+    ]
+    until = report.safe_until
+    return report_on(
+        report.message, report.message_id, outcomes, safe_until=until, account=report.account
+    )
 
 
 def unrecognized(report: Report) -> Report:

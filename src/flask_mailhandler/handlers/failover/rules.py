@@ -13,6 +13,7 @@ deferred or refused: the account       go on                    no session, a re
                                                                 before the end of data
 deferred or refused: the sender        go on                    another account may send as it
 4yz to MAIL                            go on                    the server takes no message now
+not offered: the size, 8 bits, UTF-8   go on                    the server was not asked
 =====================================  =======================  ==================================
 """
 
@@ -48,7 +49,14 @@ def may_go_on(report: Report) -> Addresses:
 def _may_go_on(one: Outcome, *, at_mail: bool) -> bool:
     if one.about in _OF_ACCOUNT:
         return one.state in _NOT_TAKEN
-    return at_mail and one.state is State.DEFERRED and one.about is not About.RECIPIENT
+    of_server = one.state is State.DEFERRED or is_unable(one)
+    return at_mail and of_server and one.about is not About.RECIPIENT
+
+
+def is_unable(one: Outcome) -> bool:
+    """Whether a recipient was refused, and another account may send the message all the same: this
+    account may not, or its server does not offer what the message needs, and was not asked."""
+    return one.state is State.REFUSED and (one.about in _OF_ACCOUNT or one.code is None)
 
 
 def is_down(report: Report) -> bool:
@@ -68,7 +76,8 @@ def takes_nothing(report: Report) -> bool:
     """Whether the next message would fail as well: the server did not reply, refuses the login, or
     asked to wait. What it replied to a message may be true of that message alone."""
     error = report.error
-    if isinstance(error, LoginError) or all(one.code is None for one in report.outcomes):
+    silent = all(one.code is None for one in report.outcomes)
+    if isinstance(error, LoginError) or (silent and report.deferred):
         return True
     return isinstance(error, DeferredError) and error.retry_after is not None
 

@@ -26,23 +26,20 @@ from ...address import Addresses
 from ...errors import MessageError
 from ...log import logger
 from ...log import masked
-from ...phase import State
-from ...report import About
-from ...report import conclude
-from ...report import DeferredError
 from ...report import DeliveryError
 from ...report import Job
 from ...report import Observe
-from ...report import Outcome
 from ...report import Report
 from ...report import report_on
 from ..prepare import Prepared
-from ..unreported import with_withheld
 from ..unreported import without_delivery
 from . import rules
 from .choice import Choice
 from .joining import joined
+from .joining import not_final
 from .joining import unrecognized
+from .untried import deferred
+from .untried import not_tried
 
 if t.TYPE_CHECKING:
     from .health import Health
@@ -104,6 +101,8 @@ class Sending:
         self._next: tuple[Prepared, Choice] | None = None
         """The message after the run in hand, for which another account was chosen."""
         self._begun: collections.deque[_Begun] = collections.deque()
+        self._ends = False
+        """Whether the run in hand takes no further message."""
         self._reported = 0.0
         self._failed: DeliveryError | None = None
         """The error of the last message, if no account could send any message."""
@@ -122,7 +121,7 @@ class Sending:
             (item, choice), self._next = self._next, None
             if self._failed is not None and choice.was_down and not choice.probe:
                 # All accounts have failed in this call. A long list does not wait for each.
-                yield _not_tried(item, choice, self._failed)
+                yield not_tried(item, choice, self._failed)
                 continue
             yield from self._run(item, choice)
 
@@ -135,20 +134,36 @@ class Sending:
 
     def _run(self, item: Prepared, choice: Choice) -> Iterator[Report]:
         """Send a message, and those after it as long as the same account is chosen for them."""
+        self._ends = False
         reports = self._dispatched(choice, self._share(item, choice), self._left)
         with contextlib.closing(reports):
             for report in reports:
                 begun = self._begun.popleft()
                 if begun.item.job is not None:
+                    report = self._noted(begun, report)
+                    if not self._begun and rules.may_go_on(report):
+                        self._end(reports, report)
                     report = self._settled(begun, report)
                 yield report
                 self._reported = time.monotonic()
+
+    def _end(self, reports: Iterator[Report], report: Report) -> None:
+        """End a run, so that the pool has its connection back while its last message goes on. Two
+        calls that each kept what the other waits for would wait until their time is over."""
+        self._ends = True
+        try:
+            next(reports, None)  # there is no other message
+        except BaseException:
+            self._leave(report)
+            raise
 
     def _share(self, item: Prepared, choice: Choice) -> Iterator[Prepared]:
         """Yield the messages of a run."""
         account = choice.account
         while True:
             yield self._begin(item, choice)
+            if self._ends:
+                return
             for item in self._rest:
                 if item.job is not None:
                     choice = self._choose(item)
@@ -167,7 +182,7 @@ class Sending:
             found, why = _for(item, choice.account), "it cannot send the message as it is"
         except MessageError as error:
             found, why = None, str(error)
-        return _deferred(item, choice.account, why) if found is None else found
+        return deferred(item, choice.account, why) if found is None else found
 
     def _dispatched(
         self, choice: Choice, share: Iterator[Prepared], left: Callable[[Report], None] | None
@@ -184,13 +199,17 @@ class Sending:
 
     # One account after the other
 
-    def _settled(self, begun: _Begun, report: Report) -> Report:
-        """Return the report of a message in the end: it goes on as long as it may."""
+    def _noted(self, begun: _Begun, report: Report) -> Report:
+        """Return the report of the account that was tried first."""
         if not report.account:  # it could not be prepared for the account
             found, error = report.outcomes, report.error
             account = begun.choice.account
             report = report_on(report.message, report.message_id, found, error, account=account)
         self._health.note(begun.choice, report)
+        return report
+
+    def _settled(self, begun: _Begun, report: Report) -> Report:
+        """Return the report of a message in the end: it goes on as long as it may."""
         if begun.choice.only:
             return report
         tried, probed = {begun.choice.account}, begun.choice.was_down
@@ -200,8 +219,10 @@ class Sending:
             while rest and (choice := self._health.choose(self._plan, tried, probed=probed)):
                 tried.add(choice.account)
                 if (item := self._for_the_rest(begun, choice, report, rest)) is None:
+                    self._health.give_back(choice)
                     continue
                 if self._pace is not None and not self._pace.enter(choice.account):
+                    self._health.give_back(choice)
                     break
                 probed = probed or choice.was_down
                 later = self._send_one(item, choice, report, given_up)
@@ -213,6 +234,8 @@ class Sending:
             self._leave(joined(report, given_up[0], rest) if given_up else report)
             raise
         self._failed = report.error if rest and not replied else None
+        if not tried.issuperset(self._plan.names):
+            report = not_final(report, rest)  # they are down
         if report.safe_until is not None and begun.item.via is None:
             # Only the queue repeats it by the same account.
             return unrecognized(report)
@@ -295,26 +318,3 @@ def _for(item: Prepared, account: str) -> Prepared | None:
     if found is None or found.job is None or found.job.account == account:
         return found
     return found._replace(job=dataclasses.replace(found.job, account=account))
-
-
-def _not_tried(item: Prepared, choice: Choice, error: DeliveryError) -> Report:
-    """Report on a message that would fail as the one before it."""
-    assert item.job is not None
-    job = dataclasses.replace(item.job, account=choice.account)
-    text = masked(str(error))  # it may name a recipient of the other message
-    outcomes = [
-        Outcome(recipient, State.DEFERRED, text=text, about=About.ACCOUNT)
-        for recipient in job.envelope.recipients
-    ]
-    return with_withheld(item, conclude(job, outcomes, DeferredError(text)))
-
-
-def _deferred(item: Prepared, account: str, why: str) -> Prepared:
-    """Return a message that an account cannot send, as one that needs no delivery. Another account
-    may send it later, so it is deferred."""
-    assert item.job is not None
-    text, to = f"{account}: {why}", item.job.envelope.recipients
-    mine = {one: Outcome(one, State.DEFERRED, text=text, about=About.SENDER) for one in to}
-    all_of_them = mine | {one.recipient: one for one in item.withheld}
-    order = item.recipients or to
-    return item._replace(job=None, withheld=tuple(all_of_them[one] for one in order))

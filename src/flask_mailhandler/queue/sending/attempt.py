@@ -165,8 +165,6 @@ class Attempt:
 
     def _prepared(self, left: collections.deque[Row]) -> Iterator[Prepared]:
         while left and not (self._stopped() or self.error):
-            if not self._senders.choose():
-                return
             row, now = left[0], self._store.now()
             sending = None
             try:
@@ -174,8 +172,11 @@ class Attempt:
                     sending = self._prepare(row)
                 else:
                     self._results.write(transition.expired(row, now))
+                if sending is not None and not self._assign(sending):
+                    return
             except DamagedRowError as error:
                 self._results.write(transition.damaged(row, str(error), now))
+                sending = None
             left.popleft()
             if sending is not None:
                 self._sending.append(sending)
@@ -213,12 +214,20 @@ class Attempt:
         prepared = withhold(self._handler, job)
         if self._suppressed:
             prepared = refused(prepared, self._suppressed, str(read_options(row).get("list", "")))
-        prepared = self._senders.assign(prepared, row, outcomes.known_to(recipients))
         if group and (prepared.job is None or group != (*prepared.job.envelope.recipients,)):
             known = outcomes.unsafe(recipients)
             self._results.write(self._after(transition.tried, row, known, row.error))
             return None
         return Begun(row, recipients, prepared)
+
+    def _assign(self, sending: Begun) -> bool:
+        """Choose the account of a message that is to be sent. Any other would use up a rate limit,
+        or the chance to try an account that was down. False if none may be begun now."""
+        known_to = outcomes.known_to(sending.recipients)
+        prepared = self._senders.assign(sending.prepared, sending.row, known_to)
+        if prepared is not None:
+            sending.prepared = prepared
+        return prepared is not None
 
     def _observe(self, phase: Phase, job: Job) -> None:
         if phase is Phase.END_OF_DATA:

@@ -55,24 +55,15 @@ class GroupSenders(OneSender):
         self._store = store
         self._app_access = app_access
         self._resting = resting
-        self._choice: Choice | None = None
         self.share()  # before what is stored takes its place
         for name in handler.plan.names:
             self._learn(name)
 
-    def choose(self) -> bool:
-        choice = self._group.health.choose(self._group.plan)
-        self._choice = choice
-        if choice is not None and choice.probe:
-            self.share()  # so that no other worker tries it at the same time
-        return choice is not None and self.enter(choice.account)
-
-    def assign(self, prepared: Prepared, row: Row, known_to: str) -> Prepared:
-        choice = self._choice
-        if known_to:
-            choice = Choice(next(self._known_as(known_to, row.message_id)), only=True)
+    def assign(self, prepared: Prepared, row: Row, known_to: str) -> Prepared | None:
         if (job := prepared.job) is None:
             return prepared
+        if (choice := self._choose(row, known_to)) is None:
+            return None
         # A header for the recipients of the row says too much to those of the staging guard.
         own = {one.recipient for one in from_json(row.recipients)}
         redirected = not own.issuperset(job.envelope.recipients)
@@ -80,6 +71,21 @@ class GroupSenders(OneSender):
         again = WrittenAgain(self._group.members, self._names[0], others)
         # As of no account: the order may have changed since the first has written the message.
         return prepared._replace(job=dataclasses.replace(job, account=""), via=choice, again=again)
+
+    def _choose(self, row: Row, known_to: str) -> Choice | None:
+        """Return the account for a row; None if its rate limit allows no message now."""
+        if known_to:
+            found = next(self._known_as(known_to, row.message_id))
+            return Choice(found, only=True) if self.enter(found) else None
+        choice = self._group.health.choose(self._group.plan)
+        assert choice is not None  # a plan is never empty
+        if choice.probe:
+            self.share()  # so that no other worker tries it at the same time
+        if self.enter(choice.account):
+            return choice
+        self._group.health.give_back(choice)
+        self.share()
+        return None
 
     def repeatable(self, account: str, message_id: str) -> tuple[str, float | None]:
         if account not in self._names:

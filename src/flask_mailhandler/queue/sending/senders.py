@@ -17,12 +17,9 @@ class OneSender:
     def __init__(self, handler: EmailHandler) -> None:
         self.handler: EmailHandler = handler
 
-    def choose(self) -> bool:
-        """Choose the account for the next row. False if no message may be begun now."""
-        return True
-
-    def assign(self, prepared: Prepared, row: Row, known_to: str) -> Prepared:
-        """Return the message of a row for the chosen account.
+    def assign(self, prepared: Prepared, row: Row, known_to: str) -> Prepared | None:
+        """Return the message of a row for the account that is to send it; None if no message may be
+        begun now.
 
         :param known_to: If it may have been taken already: what recognizes the repeat.
         """

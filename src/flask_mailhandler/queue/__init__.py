@@ -31,6 +31,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     row                    Row, and its states
     transition             the state changes
     retry                  when to try again: the schedule
+    newer, unreadable      what only a newer release knows; why a row cannot be read
     outcomes               the outcome of each recipient, as JSON
     stores/                where rows are kept: key= twice, two workers and one row
 

@@ -23,6 +23,7 @@ from flask_mailhandler.queue import process
 from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.process import boot_id
 from flask_mailhandler.queue.stores.sqlite import file as sqlite_file
+from flask_mailhandler.queue.stores.sqlite import place as sqlite_place
 from flask_mailhandler.queue.stores.sqlite import transaction as sqlite_transaction
 from flask_mailhandler.queue.stores.sqlite.store import SqliteStore
 from forking import fork
@@ -287,6 +288,21 @@ def test_a_file_that_is_deleted(
         assert caplog.text.count("was deleted or replaced") == 3
         with contextlib.closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_folder_that_may_not_be_searched(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that may not look into the folder any more goes on with the file it has opened."""
+
+    def stat(path: str) -> t.NoReturn:
+        raise PermissionError(path)
+
+    add(store, row())
+    monkeypatch.setattr(sqlite_place, "os", types.SimpleNamespace(stat=stat))
+    add(store, row())
+
+    assert store.counts() == {"waiting": 2} and caplog.text == ""
 
 
 def test_a_lock_is_waited_for(store: SqliteStore) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import time
 from collections.abc import Iterator
@@ -246,5 +245,6 @@ def _changed(number: int, done: str, others: Sequence[str] = ()) -> int:
 
 
 def _moment(seconds: float) -> str:
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    from ..pages.queue.queued_message import moment
+
+    return f"{moment(seconds).astimezone():%Y-%m-%d %H:%M:%S}"

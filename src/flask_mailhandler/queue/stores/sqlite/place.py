@@ -50,8 +50,10 @@ class Place:
     def _found(self) -> tuple[int, int] | None:
         try:
             found = os.stat(self._path)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError:  # the process may not look there any more, and may still write
+            return self._opened
         return found.st_dev, found.st_ino
 
     def __repr__(self) -> str:
